@@ -1,0 +1,38 @@
+# Four words for everybody: make app, make test, make check, make fix.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help app test check fix
+
+help: ## say what the words do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+# The stamps are files, so that a second `make` installs nothing.
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Derm needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Install one and run: make PYTHON=python3.11 app")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+app: $(VENV)/installed ## set everything up and serve the app at http://127.0.0.1:8501
+	$(BIN)/streamlit run streamlit_app.py
+
+test: $(VENV)/installed-dev ## set everything up and run the tests (under CI: the checks, too)
+	$(if $(CI),$(MAKE) check)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## linter, formatter, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

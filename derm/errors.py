@@ -1,0 +1,36 @@
+"""Every error that is the user's to mend, as one small tree.
+
+DermError
+├── ImageRefused    a file that is not a picture Derm can read
+├── DataFault       a data set folder that is incomplete or not what it says
+├── WeightsFault    a weights file that is missing, damaged or of another model
+├── ConfigFault     a setting outside its range
+└── RunFault        a training run folder that cannot be started, resumed or read
+
+Each message names the value, what was expected and the cure, in one sentence that a page or a
+terminal can show as it is. Anything else that is raised is our mistake, and crashes.
+"""
+
+
+class DermError(Exception):
+    """The root: a mistake that the user can mend; `str(error)` is one sentence for the user."""
+
+
+class ImageRefused(DermError):
+    """A file that is not a picture Derm can read."""
+
+
+class DataFault(DermError):
+    """A data set folder that is incomplete or not what it says."""
+
+
+class WeightsFault(DermError):
+    """A weights file that is missing, damaged or of another model."""
+
+
+class ConfigFault(DermError):
+    """A setting outside its range."""
+
+
+class RunFault(DermError):
+    """A training run folder that cannot be started, resumed or read."""
