@@ -1,0 +1,49 @@
+"""The command `derm`: one word for each thing that Derm does.
+
+Gives `main`. Each command's own imports wait until it runs, so that `--help` is quick.
+"""
+
+import sys
+
+import typer
+
+from derm import __version__
+from derm.cli import bench, data, evaluate, predict, train
+from derm.cli.terminal import err, out
+from derm.errors import DermError
+
+app = typer.Typer(
+    name="derm",
+    help="Dermoscopic images: outline, seven diagnoses and the evidence for each.\n\nResearch use only, not a medical device.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("predict")(predict.predict)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
+
+
+def _version(show: bool) -> None:
+    if show:
+        out.print(f"derm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version and end."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; the user's mistakes end in one sentence and exit status 1."""
+    try:
+        app()
+    except DermError as error:
+        err.print(f"derm: {error}", markup=False)
+        sys.exit(1)

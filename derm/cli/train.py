@@ -1,0 +1,167 @@
+"""`derm train`: start a training run, or go on with one."""
+
+import json
+import signal
+import types
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from derm.cli.terminal import bar, err, out
+from derm.errors import ConfigFault, RunFault
+
+Config = TypeVar("Config")
+
+
+def train(
+    run: Annotated[Path, typer.Option(help="Folder of the run: configuration, log, checkpoints, weights.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")] = None,
+    preset: Annotated[str, typer.Option(help="Where to start from: 'derm', ours, or 'paper', as published.")] = "derm",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run, as it was configured.")] = False,
+    design: Annotated[str | None, typer.Option(help="'shared' or 'dual', see docs/architecture.md.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="timm name of the encoder, such as efficientnet_b0.")] = None,
+    size: Annotated[int | None, typer.Option(help="Side of the network's square input, pixels.")] = None,
+    dilated: Annotated[bool | None, typer.Option("--dilated/--plain", help="Dilated bottleneck in the U-Net.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Starting weights: 'timm' (downloads), 'random', a safetensors file, or weights of Derm (.json).")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate, at its peak.")] = None,
+    curriculum: Annotated[bool | None, typer.Option(help="From easy and common images to all.")] = None,
+    replay: Annotated[bool | None, typer.Option(help="Bring hard images back.")] = None,
+    precision: Annotated[str | None, typer.Option(help="'bfloat16' (mixed) or 'float32'.")] = None,
+    split_by: Annotated[str | None, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = None,
+    share: Annotated[float | None, typer.Option(help="Share of the training part, for short experiments.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that augment images.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads of the network; 0: as many as there are cores.")] = 0,
+    device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, such as curriculum.start=0.4; may be repeated.")
+    ] = None,
+) -> None:
+    """Train a model, writing to a run folder that survives being killed at any moment.
+
+    Ctrl-C stops after a checkpoint; `--resume` goes on from there.
+    """
+    import torch
+
+    from derm.data.catalogue import read_catalogue
+    from derm.data.store import default_cache
+    from derm.train import loop
+    from derm.train.config import TrainConfig, preset as find_preset
+
+    if threads:
+        torch.set_num_threads(threads)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if resume:
+        about = read_about(run)
+        config = TrainConfig.from_dict(about["config"])
+        data = data or Path(about["data"]["folder"])
+    else:
+        config = find_preset(preset)
+        given = {
+            "model.design": design, "model.encoder": encoder, "model.input_size": size, "model.dilated_bottleneck": dilated,
+            "start": start, "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "curriculum.enabled": curriculum,
+            "replay.enabled": replay, "precision": precision, "split_by": split_by, "train_share": share, "patience": patience,
+            "workers": workers, "seed": seed,
+        }  # fmt: skip
+        for name, value in given.items():
+            if value is not None:
+                config = set_field(config, name, value)
+        for pair in setting or []:
+            config = set_text(config, pair)
+    if data is None:
+        raise ConfigFault("No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`.")
+
+    stopping = False
+
+    def ask_to_stop(_signal: int, _frame: types.FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        err.print("Stopping after this step, with a checkpoint.")
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, ask_to_stop)
+    catalogue = read_catalogue(data)
+    with bar() as shown:
+        decoding = shown.add_task("Decoding images", total=None)
+        task = shown.add_task("Training", total=None, visible=False)
+
+        def watch(event: dict[str, Any]) -> None:
+            if event["event"] == "tick":
+                shown.update(decoding, visible=False)
+                shown.update(task, completed=event["step"], total=event["steps"], visible=True)
+            elif line := epoch_line(event):
+                out.print(line)
+
+        state = loop.train(
+            config,
+            catalogue,
+            run,
+            cache=default_cache(),
+            resume=resume,
+            device=device,
+            watch=watch,
+            decoding=lambda done, total: shown.update(decoding, completed=done, total=total),
+            stop=lambda: stopping,
+        )
+    if state.finished:
+        out.print(f"Finished. Best epoch: {state.best_epoch}. Weights: {run / 'best.json'}")
+    else:
+        out.print(f"Stopped at step {state.step}. To go on: derm train --run {run} --resume")
+
+
+def epoch_line(event: dict[str, Any]) -> str | None:
+    """What to print of an event of the log, if anything."""
+    if event["event"] == "speed":
+        return f"         {event['images_per_second']:.0f} images a second, {event['seconds']:.0f} s, {event['memory_mb']} MB"
+    if event["event"] != "epoch":
+        return None
+    result = event["validation"]
+
+    def figure(name: str) -> str:
+        return "–" if result[name] is None else f"{result[name]:.3f}"
+
+    return (
+        f"epoch {event['epoch']:>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  accuracy {figure('accuracy')}  "
+        f"balanced {figure('balanced_accuracy')}  macro F1 {figure('macro_f1')}  macro AUC {figure('macro_auc')}  Dice {figure('dice')}"
+    )
+
+
+def read_about(run: Path) -> dict[str, Any]:
+    """The run.json of a run; RunFault where there is none."""
+    try:
+        content: dict[str, Any] = json.loads((run / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        raise RunFault(f"{run} holds no run that can be resumed: start one without --resume.") from error
+    return content
+
+
+def set_text(config: Config, pair: str) -> Config:
+    """Return `config` with one field set by "name=value", the value as JSON or as text."""
+    name, equals, text = pair.partition("=")
+    if not equals:
+        raise ConfigFault(f"--set {pair} has no '=': write it as name=value, such as curriculum.start=0.4.")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    return set_field(config, name, tuple(value) if isinstance(value, list) else value)
+
+
+def set_field(config: Config, name: str, value: object) -> Config:
+    """Return `config`, a frozen dataclass, with the field at dotted `name` replaced; ConfigFault where there is none."""
+    head, _, rest = name.partition(".")
+    if not hasattr(config, head):
+        raise ConfigFault(f"There is no setting '{name}': docs/architecture.md lists them.")
+    new = set_field(getattr(config, head), rest, value) if rest else value
+    try:
+        return replace(config, **{head: new})  # type: ignore[type-var]
+    except TypeError as error:
+        raise ConfigFault(f"{name}={value} does not fit: give a value of the kind that docs/architecture.md lists.") from error

@@ -1,0 +1,151 @@
+"""Images and masks decoded once, as one uint8 array on disk that every epoch and worker reads from memory.
+
+Needs a catalogue whose files can be read, and room on the disk. Knows nothing of classes or parts.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.data.catalogue import Catalogue
+from derm.errors import DataFault, ImageRefused
+from derm.files import write_json
+from derm.image.door import open_image, read_mask
+from derm.image.scale import square, square_mask
+
+Progress = Callable[[int, int], None]
+"""Told (done, total) as work goes on."""
+
+FORMAT = 1
+"""Raised when the meaning of a store's files changes, so that old ones are not read."""
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """A data set's images at one size, in the order of its catalogue's table.
+
+    images: uint8 (n, S, S, 3) RGB. masks: uint8 (n, S, S), 1 = lesion. has_mask: bool (n,); without one the mask is 0.
+    Both arrays are read-only views of files: workers share their memory.
+    """
+
+    folder: Path
+    images: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    has_mask: NDArray[np.bool_]
+
+    def __reduce__(self) -> tuple[Callable[[Path], "ImageStore"], tuple[Path]]:
+        """Travel to a worker as a path: pickling a memory map would copy its gigabytes."""
+        return load_store, (self.folder,)
+
+
+def load_store(folder: Path) -> ImageStore:
+    """Open the store that lies in `folder`."""
+    has_mask = np.array(json.loads((folder / "store.json").read_text())["has_mask"], dtype=bool)
+    return ImageStore(folder, np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy", mmap_mode="r"), has_mask)
+
+
+def default_cache() -> Path:
+    """Where decoded images are kept: $DERM_CACHE, or `derm` in the user's cache folder."""
+    if place := os.environ.get("DERM_CACHE"):
+        return Path(place)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "derm"
+
+
+def open_store(
+    catalogue: Catalogue,
+    size: int,
+    cache: Path,
+    progress: Progress | None = None,
+) -> ImageStore:
+    """Open the decoded images of `catalogue` at `size` × `size` pixels, decoding them first if need be.
+
+    cache: folder for decoded images; one that a changed file, size or order makes stale is not used. Raises DataFault
+    when an image or a mask cannot be read, naming it, or when the disk is too small.
+    """
+    folder = cache / f"{_key(catalogue.table)}-{size}"
+    if not (folder / "store.json").exists():
+        _decode(catalogue.table, size, folder, progress)
+    return load_store(folder)
+
+
+def _key(table: pd.DataFrame) -> str:
+    """Name what the files hold: their ids, paths, sizes and times of change."""
+    digest = hashlib.sha256(f"derm store {FORMAT}\n".encode())
+    for row in table.itertuples():
+        digest.update(f"{row.image_id}\n".encode())
+        for path in (str(row.image_path), str(row.mask_path)):
+            if path:
+                stat = Path(path).stat()
+                digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _decode(table: pd.DataFrame, size: int, folder: Path, progress: Progress | None) -> None:
+    """Decode into a folder beside `folder`, then rename it: a store is whole or absent, whoever else decodes too."""
+    count = len(table)
+    needed = count * size * size * 4
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder.parent).free
+    if free < needed * 1.05:
+        raise DataFault(
+            f"Decoding {count:,} images at {size} pixels needs {needed / 1e9:.1f} GB in {folder.parent}, where "
+            f"{free / 1e9:.1f} GB are free: set DERM_CACHE to a folder on a larger disk."
+        )
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
+        part = Path(made) / folder.name
+        part.mkdir()
+        images = np.lib.format.open_memmap(part / "images.npy", mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
+        masks = np.lib.format.open_memmap(part / "masks.npy", mode="w+", dtype=np.uint8, shape=(count, size, size))
+
+        def decode(row: int) -> bool:
+            image, mask = read_pair(str(table["image_path"].iloc[row]), str(table["mask_path"].iloc[row]))
+            images[row] = square(image, size)
+            if mask is not None:
+                masks[row] = square_mask(mask, size)
+            return mask is not None
+
+        has_mask = []
+        with ThreadPoolExecutor() as pool:
+            try:
+                for done, found in enumerate(pool.map(decode, range(count)), 1):
+                    has_mask.append(found)
+                    if progress:
+                        progress(done, count)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        images.flush()
+        masks.flush()
+        write_json(part / "store.json", {"format": FORMAT, "size": size, "images": count, "has_mask": has_mask})
+        # Another process may have finished first: its store holds the same, so ours is let go.
+        with contextlib.suppress(OSError):
+            part.rename(folder)
+
+
+def read_pair(image_path: str, mask_path: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """Read an image, uint8 (height, width, 3) RGB, and its mask, bool (height, width) or None where the path is ''.
+
+    Raises DataFault, naming the file and the cure, when one cannot be read or their sizes differ.
+    """
+    try:
+        image = open_image(Path(image_path))
+        mask = read_mask(Path(mask_path)) if mask_path else None
+    except ImageRefused as error:
+        raise DataFault(f"{error} `derm data check` lists all that cannot be read.") from error
+    if mask is not None and mask.shape != image.shape[:2]:
+        raise DataFault(
+            f"The mask {mask_path} is {mask.shape[1]} × {mask.shape[0]} pixels and its image "
+            f"{image.shape[1]} × {image.shape[0]}: replace it by one of the image's size."
+        )
+    return image, mask

@@ -1,0 +1,262 @@
+"""The door: bytes or files in, upright RGB pictures and lesion masks out, and one sentence for what is refused.
+
+Needs Pillow. Behind the door arrays are trusted and checked no more.
+Does not know what a picture shows, nor any setting of the process: nothing global is changed, so threads may share it.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+from derm.errors import ImageRefused
+
+MAX_BYTES = 200_000_000
+"""Largest file, in bytes."""
+
+MAX_PIXELS = 40_000_000
+"""Largest picture, in pixels: twice a 20-megapixel dermoscopy camera. Decoded it takes 120 MB."""
+
+MIN_SIDE = 32
+"""Shortest side, in pixels: the features of the model are 32 times smaller than its input."""
+
+MAX_ASPECT = 10
+"""Largest ratio of the long side to the short one: beyond it is a banner or a scan line, not a lesion."""
+
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+"""The decoders that bytes from outside may reach; Pillow has forty more, seldom used and seldom tested."""
+
+MASK_FORMATS = ("PNG", "TIFF", "BMP")
+"""Formats of masks. JPEG and WebP may blur an outline, and every blurred zero would count as lesion."""
+
+_COLOUR_MODES = {
+    "1": "L",
+    "L": "L",
+    "LA": "L",
+    "P": "RGB",
+    "PA": "RGB",
+    "RGB": "RGB",
+    "RGBA": "RGB",
+    "YCbCr": "RGB",
+    "LAB": "RGB",
+    "CMYK": "CMYK",
+}
+"""For each 8-bit mode of Pillow, the mode without alpha or palette that its colour profile speaks of."""
+
+_DEEP_MODES = ("I;16", "I;16B", "F")
+"""Grey modes whose range is wider than 8 bits and yet known. 16-bit RGB is none: Pillow keeps its high bytes."""
+
+_GREY_MODES = ("1", "L", "I", *_DEEP_MODES)
+"""Modes of one value a pixel, in which 0 is black; so a mask needs no range."""
+
+_DECODER_FAULTS = (
+    OSError,  # data cut short, a codec's error code, no known format
+    EOFError,  # a frame or directory beyond the end
+    SyntaxError,  # Pillow's own word for a broken header or chunk
+    struct.error,  # a number cut short
+    zlib.error,  # a broken PNG chunk
+    ValueError,  # impossible sizes, modes and text; text chunks that unpack to gigabytes
+    TypeError,  # a TIFF tag of the wrong type
+    LookupError,  # a tag, palette entry or compression that is not there
+    AttributeError,  # a part that a broken header left unset
+    AssertionError,  # Pillow's checks of its own state
+    ArithmeticError,  # a resolution of x / 0, numbers beyond a C integer
+    RuntimeError,  # directories that point at each other without end
+    BufferError,  # a tile that lies outside the data
+    MemoryError,  # a size that the header invents
+    Image.DecompressionBombError,  # a tile or frame larger than Pillow's limit
+    Warning,  # what Pillow only warns of, where the process turns warnings into errors
+)
+"""What Pillow's decoders were seen, or are written, to raise on hostile bytes; they promise no common base class."""
+
+
+def open_image(path: Path) -> NDArray[np.uint8]:
+    """The picture in the file at `path`, as `read_image` gives it; ImageRefused also if the file cannot be read."""
+    return read_image(_read_bytes(path), path.name)
+
+
+def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
+    """An upright sRGB picture from the bytes of a JPEG, PNG, TIFF, BMP or WebP file.
+
+    content: the whole file. name: what the user calls it, for the sentence of a refusal.
+    Returns uint8 (height, width, 3), contiguous and writable, 0–255. Embedded colour profiles are converted to
+    sRGB, EXIF orientation is applied and all other metadata is left behind. Transparency is laid on white: that
+    is what a page shows, while black could pass for pigment. Of several frames the first counts: phones and
+    scanners put the full picture there, and previews after it. Raises ImageRefused.
+    """
+    name = image_name(name)
+    with _faults_refused(name, "JPEG, PNG, TIFF, BMP or WebP"):
+        picture = _load(content, name, FORMATS)
+        if picture.mode in _DEEP_MODES:
+            picture = _eight_bit_grey(picture, name)
+        if picture.mode not in _COLOUR_MODES:
+            raise ImageRefused(
+                f"{name} stores its values as '{picture.mode}', whose range Derm cannot tell: "
+                "save it as an RGB or grey picture of 8 or 16 bits."
+            )
+        return np.array(_on_white(picture, name))
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """The lesion mask in the PNG, TIFF or BMP file at `path`: bool (height, width), True on lesion.
+
+    Any value but black is lesion, however faint: label 1 of an 8-bit mask counts as much as 255. Palettes and
+    colours count by what they show: neither an opaque black nor anything transparent is lesion. Raises ImageRefused.
+    """
+    name = image_name(path.name)
+    with _faults_refused(name, "PNG, TIFF or BMP"):
+        picture = _load(_read_bytes(path), name, MASK_FORMATS)
+        if picture.mode in _GREY_MODES:
+            return np.asarray(picture) != 0
+        seen = np.asarray(picture.convert("RGBA")) != 0
+        return seen[..., :3].any(axis=-1) & seen[..., 3]
+
+
+def image_name(name: str) -> str:
+    """The last part of an uploaded file's name, fit for a sentence: no folders, nothing unprintable, 60 characters."""
+    last = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
+    return "".join(character for character in last if character.isprintable()).strip()[:60] or "The picture"
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The content of the file at `path`; ImageRefused if it is missing, unreadable or over `MAX_BYTES`."""
+    name = image_name(path.name)
+    try:
+        if not path.is_file():
+            raise ImageRefused(f"{name} is not there, or is no file: check the path.")
+        _check_bytes(path.stat().st_size, name)
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageRefused(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
+
+
+@contextmanager
+def _faults_refused(name: str, formats: str) -> Iterator[None]:
+    """Turn whatever a decoder raises inside the `with` block into ImageRefused, with its cause kept for the log.
+
+    Warnings are caught only where the process raises them: `warnings.catch_warnings` would change all threads.
+    """
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise ImageRefused(
+            f"{name} is no picture that Derm can read, or its first bytes are damaged: export it as {formats}."
+        ) from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageRefused(
+            f"{name} claims far more than the {MAX_PIXELS:,} pixels that Derm reads: make it smaller."
+        ) from error
+    except _DECODER_FAULTS as error:
+        raise ImageRefused(f"{name} is damaged or cut short: copy it or export it again from its source.") from error
+
+
+def _load(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
+    """The first frame of `content`, decoded and upright, in its own mode; its size is checked before it is decoded."""
+    _check_bytes(len(content), name)
+    picture = Image.open(BytesIO(content), formats=formats)
+    _check_size(picture.width, picture.height, name)
+    _check_planes(picture, name)
+    picture.load()
+    with suppress(*_DECODER_FAULTS):  # a picture with a broken orientation is shown as it is stored
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
+def _check_bytes(count: int, name: str) -> None:
+    if count == 0:
+        raise ImageRefused(f"{name} is empty (0 bytes): copy it or export it again from its source.")
+    if count > MAX_BYTES:
+        raise ImageRefused(f"{name} has {count:,} bytes, more than the {MAX_BYTES:,} that Derm reads: save it as JPEG.")
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    size = f"{name} has {width} × {height} pixels"
+    if width * height > MAX_PIXELS:
+        raise ImageRefused(f"{size}, more than the {MAX_PIXELS:,} that Derm reads: make it smaller.")
+    if min(width, height) < MIN_SIDE:
+        raise ImageRefused(f"{size}, but each side needs at least {MIN_SIDE}: choose a larger picture.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageRefused(f"{size}, longer than {MAX_ASPECT} : 1: crop it to the lesion and the skin around it.")
+
+
+def _check_planes(picture: Image.Image, name: str) -> None:
+    """Refuse uncompressed TIFFs of 16 bits in separate planes: Pillow reads them as 8 bits, which is noise."""
+    tags = _tiff_tags(picture)
+    planes_apart = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    raw = tags.get(TiffImagePlugin.COMPRESSION, 1) == 1
+    if planes_apart and raw and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8:
+        raise ImageRefused(
+            f"{name} keeps its 16-bit values in separate planes, which Derm cannot read: save it as PNG."
+        )
+
+
+def _tiff_tags(picture: Image.Image) -> Mapping[int, Any]:
+    """The tags of a TIFF by number; of any other format none."""
+    return picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
+
+
+def _eight_bit_grey(picture: Image.Image, name: str) -> Image.Image:
+    """Mode L from 16-bit or floating-point grey, its full range scaled to 0–255; the colour profile is kept.
+
+    The range is 0–65535, or 0–4095 in TIFFs of 12 bits. Floating-point grey has no range of its own:
+    0–1 and 0–255 are both in use, so all values must lie in one of them. A transparent grey is taken as opaque.
+    """
+    values = np.asarray(picture)
+    tags = _tiff_tags(picture)
+    if picture.mode == "F":
+        low, high = values.min(), values.max()
+        if not (low >= 0 and high <= 255):  # so written, NaN is refused too
+            raise ImageRefused(
+                f"{name} has floating-point values from {low:g} to {high:g}, in neither 0–1 nor 0–255: "
+                "save it with 8 or 16 bits."
+            )
+        full = 1 if high <= 1 else 255
+    else:
+        full = 4095 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 65535
+    grey = np.rint(values * np.float32(255 / full)).astype(np.uint8)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        grey = 255 - grey  # 0 is white, which Pillow heeds up to 8 bits only
+    result = Image.fromarray(grey)
+    result.info["icc_profile"] = picture.info.get("icc_profile")
+    return result
+
+
+def _on_white(picture: Image.Image, name: str) -> Image.Image:
+    """`picture` in sRGB (mode RGB), what is transparent in it laid on white."""
+    if picture.mode == "P" and picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+    colour = picture.convert(_COLOUR_MODES[picture.mode])
+    rgb = _srgb(colour, picture.info.get("icc_profile"))
+    if not picture.has_transparency_data:
+        return rgb
+    alpha = picture.convert("RGBA").getchannel("A")
+    if alpha.getextrema() == (0, 0):
+        raise ImageRefused(f"{name} is transparent everywhere and shows nothing: export it again without transparency.")
+    return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+
+
+def _srgb(colour: Image.Image, profile: object) -> Image.Image:
+    """`colour` (L, RGB or CMYK) in sRGB, by its ICC `profile`; plainly if that is absent, broken or of another mode.
+
+    As Photoshop does: relative colorimetric, black point compensated. Plain CMYK is R = (255 − C)(255 − K) / 255.
+    Pillow has already undone the inversion of Adobe's CMYK JPEGs; like the browsers it takes all of them as inverted.
+    """
+    if isinstance(profile, bytes):
+        with suppress(ImageCms.PyCMSError, *_DECODER_FAULTS):
+            transform = ImageCms.buildTransform(
+                ImageCms.ImageCmsProfile(BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                colour.mode,
+                "RGB",
+                ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+            return transform.apply(colour)
+    return colour.convert("RGB")

@@ -1,0 +1,95 @@
+"""What a network is made of, as one frozen value that travels with its weights.
+
+Gives `ModelConfig`. Needs nothing. Knows nothing of training.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from derm.errors import ConfigFault
+
+Design = Literal["shared", "dual"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's red, green and blue, 0 … 1: the normalisation of timm's EfficientNet-B0 weights."""
+
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+"""Standard deviation of ImageNet's red, green and blue, 0 … 1."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One of the configurations that the paper leaves open; see docs/architecture.md.
+
+    Raises ConfigFault for a value outside its range.
+    """
+
+    design: Design = "shared"
+    """`shared`: one encoder for outline and diagnosis. `dual`: a U-Net with an encoder of its own, into whose features
+    those of the class encoder are fused at each scale."""
+
+    encoder: str = "efficientnet_b0"
+    """timm name of the encoder that the diagnosis is read from (and, when shared, the outline)."""
+
+    mask_encoder: str = "resnet34"
+    """timm name of the U-Net's own encoder; used by `dual` only."""
+
+    dilated_bottleneck: bool = False
+    """Parallel dilated convolutions at the bottom of the U-Net."""
+
+    decoder_channels: tuple[int, ...] = (128, 64, 32, 16)
+    """Channels of the decoder's blocks, deepest first. Five blocks end at the input's resolution; four end at half of
+    it, and the mask is then doubled bilinearly, which costs a third of the time."""
+
+    feature_channels: int = 1280
+    """Channels of the 1 × 1 head convolution before pooling, as in EfficientNet-B0; 0: pool the encoder's own."""
+
+    hidden: int = 0
+    """Width of a dense layer between pooling and the seven scores; 0: none, so that Grad-CAM has a closed form."""
+
+    dropout: float = 0.2
+    """Share of pooled features that are dropped in training, 0 … 1."""
+
+    input_size: int = 224
+    """Side of the square that images are scaled to, pixels, a multiple of 32."""
+
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    """Mean that is taken from red, green and blue, 0 … 1."""
+
+    deviation: tuple[float, float, float] = IMAGENET_DEVIATION
+    """Deviation that red, green and blue are divided by, 0 … 1."""
+
+    def __post_init__(self) -> None:
+        """Check every field's range."""
+        if self.design not in get_args(Design):
+            raise ConfigFault(f"The design '{self.design}' is unknown: use one of {', '.join(get_args(Design))}.")
+        if not 32 <= self.input_size <= 1024 or self.input_size % 32:
+            raise ConfigFault(
+                f"The input size {self.input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ConfigFault(f"The dropout {self.dropout} does not fit: use a share from 0 up to, not including, 1.")
+        if len(self.decoder_channels) not in (3, 4, 5) or min(self.decoder_channels) < 1:
+            raise ConfigFault(
+                f"The decoder channels {list(self.decoder_channels)} do not fit: use three to five numbers above 0."
+            )
+        if self.hidden < 0 or self.feature_channels < 0:
+            raise ConfigFault(
+                f"Widths cannot be negative, and hidden is {self.hidden}, feature_channels {self.feature_channels}: "
+                "use 0 to leave the layer out."
+            )
+        if min(self.deviation) <= 0:
+            raise ConfigFault(f"The deviation {list(self.deviation)} does not fit: each number must be above 0.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name, ready for JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "ModelConfig":
+        """Rebuild from `as_dict`; raises ConfigFault for names that are unknown or missing."""
+        names = {field.name for field in fields(cls)}
+        if content.keys() != names:
+            odd = ", ".join(sorted(content.keys() ^ names))
+            raise ConfigFault(f"The model description does not fit this version of Derm (see: {odd}): retrain or update.")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})

@@ -1,0 +1,161 @@
+"""The dual-task network: one forward pass gives the lesion's outline, seven scores and the features behind them.
+
+Needs a `ModelConfig`. Knows nothing of files, training or what the scores mean.
+"""
+
+from typing import NamedTuple
+
+import timm
+import torch
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault
+from derm.model.config import ModelConfig
+
+
+class Answer(NamedTuple):
+    """What the network says of a batch of N images of S × S pixels, always all of it.
+
+    mask_logits: float (N, 1, S, S); above 0 means lesion. class_logits: float (N, 7), in the order of
+    `derm.diagnoses.CODES`. features: float (N, C, h, w), the class branch's last feature map, where
+    Grad-CAM looks; h = w = S / 32 with the default encoder.
+    """
+
+    mask_logits: Tensor
+    class_logits: Tensor
+    features: Tensor
+
+
+class ClassHead(nn.Module):
+    """Global average pooling, dropout, optionally a dense layer with ReLU, then seven scores."""
+
+    def __init__(self, channels: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(channels, hidden) if hidden else None
+        self.dropout = nn.Dropout(dropout)
+        self.scores = nn.Linear(hidden or channels, len(CODES))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Turn features, float (N, C, h, w), into class logits, float (N, 7)."""
+        pooled = features.mean(dim=(2, 3))
+        if self.hidden is not None:
+            pooled = F.relu(self.hidden(pooled))
+        logits: Tensor = self.scores(self.dropout(pooled))
+        return logits
+
+
+class DilatedBottleneck(nn.Module):
+    """Parallel 3 × 3 convolutions at dilations 1, 2 and 4, joined and added to their input.
+
+    The paper names a "multi-scale dilated U-Net" (section 1.2) and says no more; depthwise convolutions
+    keep it below a tenth of the decoder's cost.
+    """
+
+    DILATIONS = (1, 2, 4)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, 3, padding=step, dilation=step, groups=channels, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+            )
+            for step in self.DILATIONS
+        )
+        self.join = nn.Sequential(
+            nn.Conv2d(channels * len(self.DILATIONS), channels, 1, bias=False), nn.BatchNorm2d(channels)
+        )
+
+    def forward(self, deepest: Tensor) -> Tensor:
+        """Widen the view of float (N, C, h, w); the shape stays."""
+        joined = self.join(torch.cat([branch(deepest) for branch in self.branches], dim=1))
+        return F.relu(deepest + joined)
+
+
+class Fusion(nn.Module):
+    """At each scale, the class encoder's features enter the U-Net's: concatenated, then mixed by a 1 × 1 convolution.
+
+    The mixture is added to the U-Net's own features, so that a U-Net with starting weights starts undisturbed.
+    """
+
+    def __init__(self, mask_channels: list[int], class_channels: list[int]) -> None:
+        super().__init__()
+        # Scale 0 is the image itself; some encoders have no features at a scale, and then there is nothing to mix.
+        self.mix = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(own + other, own, 1, bias=False), nn.BatchNorm2d(own)) if own else nn.Identity()
+            for own, other in zip(mask_channels[1:], class_channels[1:], strict=True)
+        )
+
+    def forward(self, mask_features: list[Tensor], class_features: list[Tensor]) -> list[Tensor]:
+        """Return the U-Net's features, float (N, C_i, S / 2^i, S / 2^i) for each scale i, enriched."""
+        fused = [mask_features[0]]
+        for mix, own, other in zip(self.mix, mask_features[1:], class_features[1:], strict=True):
+            fused.append(F.relu(own + mix(torch.cat([own, other], dim=1))) if own.shape[1] else own)
+        return fused
+
+
+class LesionNet(nn.Module):
+    """Outline and diagnosis from one image; the design is `config.design`.
+
+    Raises ConfigFault when an encoder's name is unknown to timm or its scales do not fit a U-Net.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = _encoder(config.encoder)
+        scales = list(self.encoder.out_channels)
+        self.neck: nn.Module = nn.Identity()
+        if config.feature_channels:
+            self.neck = nn.Sequential(
+                nn.Conv2d(scales[-1], config.feature_channels, 1, bias=False),
+                nn.BatchNorm2d(config.feature_channels),
+                nn.SiLU(inplace=True),
+            )
+        self.head = ClassHead(config.feature_channels or scales[-1], config.hidden, config.dropout)
+
+        self.mask_encoder = self.fusion = None
+        if config.design == "dual":
+            self.mask_encoder = _encoder(config.mask_encoder)
+            own = list(self.mask_encoder.out_channels)
+            self.fusion = Fusion(own, scales)
+            scales = own
+        self.bottleneck = DilatedBottleneck(scales[-1]) if config.dilated_bottleneck else nn.Identity()
+        self.decoder = UnetDecoder(scales, config.decoder_channels, n_blocks=len(config.decoder_channels))
+        self.mask_head = nn.Conv2d(config.decoder_channels[-1], 1, kernel_size=3, padding=1)
+
+    def forward(self, images: Tensor) -> Answer:
+        """Answer for normalised RGB images, float (N, 3, S, S); see `derm.model.preprocess`."""
+        class_features = self.encoder(images)
+        features = self.neck(class_features[-1])
+        mask_features = class_features
+        if self.mask_encoder is not None and self.fusion is not None:
+            mask_features = self.fusion(self.mask_encoder(images), class_features)
+        mask_features = [*mask_features[:-1], self.bottleneck(mask_features[-1])]
+        mask_logits = self.mask_head(self.decoder(mask_features))
+        if mask_logits.shape[-2:] != images.shape[-2:]:
+            mask_logits = F.interpolate(mask_logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
+        return Answer(mask_logits, self.head(features), features)
+
+    def has_closed_form(self) -> bool:
+        """Whether the class head is pooling and one linear layer, so that Grad-CAM is `relu(W_c · f) / (h · w)`."""
+        return self.head.hidden is None
+
+
+def _encoder(name: str) -> TimmUniversalEncoder:
+    """Build an encoder of five scales by its timm name, with random weights; ConfigFault when it does not fit."""
+    if name not in timm.list_models():
+        close = ", ".join(timm.list_models(f"{name[:6]}*")[:5]) or "efficientnet_b0, resnet34"
+        raise ConfigFault(f"timm knows no encoder named '{name}': use one of its names, such as {close}.")
+    try:
+        return TimmUniversalEncoder(name=name, pretrained=False)
+    except (ValueError, RuntimeError, TypeError, AttributeError, KeyError, AssertionError) as error:
+        raise ConfigFault(
+            f"The encoder '{name}' does not offer the five scales that a U-Net needs: use another, "
+            "such as efficientnet_b0 or resnet34."
+        ) from error

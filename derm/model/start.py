@@ -1,0 +1,70 @@
+"""Starting weights: ImageNet's, by timm's name where there is a network, or from a local file.
+
+Needs a fresh `LesionNet`. Knows nothing of training.
+"""
+
+from pathlib import Path
+
+import timm
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import Identity, Module
+
+from derm.errors import WeightsFault
+from derm.model.network import LesionNet
+
+RANDOM = "random"
+TIMM = "timm"
+
+
+def start_from(net: LesionNet, start: str, mask_start: str = RANDOM) -> None:
+    """Load starting weights into the encoders of `net`, in place.
+
+    start: "random", "timm" (ImageNet weights by the encoder's name, over the network) or the path of a safetensors
+    file in timm's naming; with the head convolution (`conv_head`, `bn2`) where the network has one and the file, too.
+    mask_start: the same for the U-Net's own encoder of the dual design. Raises WeightsFault when a file is missing or
+    does not fit, or when there is no network.
+    """
+    _start(net.encoder, net.neck, net.config.encoder, start)
+    if net.mask_encoder is not None:
+        _start(net.mask_encoder, Identity(), net.config.mask_encoder, mask_start)
+
+
+def _start(encoder: Module, neck: Module, name: str, start: str) -> None:
+    if start == RANDOM:
+        return
+    tensors = _from_timm(name) if start == TIMM else _from_file(Path(start))
+    own = {key.removeprefix("model."): key for key in encoder.state_dict()}
+    wrong = [key for key in own if key not in tensors or tensors[key].shape != encoder.state_dict()[own[key]].shape]
+    if wrong:
+        raise WeightsFault(
+            f"The starting weights '{start}' do not fit the encoder {name} ({len(wrong)} of its {len(own)} tensors are "
+            f"missing or of another shape, {wrong[0]} first): use weights of {name} in timm's naming, or --start random."
+        )
+    encoder.load_state_dict({long: tensors[key] for key, long in own.items()})
+    head = {key.replace("conv_head", "0").replace("bn2", "1"): value for key, value in tensors.items() if key.startswith(("conv_head.", "bn2."))}
+    shapes = {key: value.shape for key, value in neck.state_dict().items()}
+    if shapes and shapes == {key: value.shape for key, value in head.items()}:
+        neck.load_state_dict(head)
+
+
+def _from_file(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsFault(
+            f"The starting weights {path} cannot be read ({error}): give the path of a safetensors file, or --start random."
+        ) from error
+    return tensors
+
+
+def _from_timm(name: str) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+    # The hub's client raises its own tree of errors, rooted in OSError and RuntimeError, when it is out of reach.
+    except (OSError, RuntimeError) as error:
+        raise WeightsFault(
+            f"timm's weights of {name} could not be fetched: check the network, or give a local safetensors file with --start."
+        ) from error
+    return tensors

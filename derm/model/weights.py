@@ -1,0 +1,177 @@
+"""Trained weights and the description that never leaves them: `x.safetensors` beside `x.json`.
+
+Needs the description to load. Loading is strict: another shape, another class order or other bytes are refused.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from derm import __version__
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault, WeightsFault
+from derm.files import sha256, write_json, write_whole
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+
+FORMAT = 1
+LICENCE = (
+    "Weights learned from HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T): CC BY-NC 4.0. "
+    "Research use only, not a medical device."
+)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a reader must know to use weights, and to know what they are worth."""
+
+    model: ModelConfig
+    classes: tuple[str, ...] = CODES
+    """Codes of the classes in output order."""
+    mask_threshold: float = 0.5
+    """Probability from which a pixel is lesion, 0 … 1."""
+    class_mask_threshold: float = 0.5
+    """Value of a soft class mask from which its binary one is set, 0 … 1."""
+    temperature: float = 1.0
+    """Divides the class logits before softmax; 1 until fitted."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Configuration of the training run, its data and split, epoch and commit."""
+    measured: dict[str, Any] = field(default_factory=dict)
+    """Results, each with what it was measured on."""
+    licence: str = LICENCE
+    """Terms that come with the data the weights were learned from."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to answer, with its description; safe to share between threads, for nothing in it changes."""
+
+    net: LesionNet
+    description: Description
+    name: str
+    """File name without ending."""
+    sha256: str
+    """Of the safetensors file."""
+
+
+def save_weights(path: Path, net: LesionNet, description: Description, *, half: bool = False) -> None:
+    """Write `path` (.json) and, before it, the safetensors file that it names; a kill leaves the old pair or the new.
+
+    half: store convolutions and linear layers in float16, normalisation in float32, half the size. The tensors' file
+    carries the beginning of its own hash in its name where `path` is replaced during training, so that the old pair
+    stays whole until the new one is; elsewhere use `ship_weights`.
+    """
+    tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    if half:
+        tensors = {key: value.half() if value.ndim > 1 else value for key, value in tensors.items()}
+    part = path.with_suffix(".safetensors.new")
+    write_whole(part, lambda place: save_file(tensors, place))
+    digest = sha256(part)
+    target = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
+    part.replace(target)
+    _write_description(path, target, digest, description)
+    for old in path.parent.glob(f"{path.stem}-????????.safetensors"):
+        if old != target:
+            old.unlink()
+
+
+def ship_weights(source: Path, path: Path, description: Description, *, half: bool) -> None:
+    """Copy the weights described by `source` (.json) to `path` (.json) with `description` and a plain file name."""
+    net = load_weights(source).net
+    save_weights(path, net, description, half=half)
+    content = json.loads(path.read_text())
+    plain = path.with_suffix(".safetensors")
+    path.with_name(content["file"]).replace(plain)
+    _write_description(path, plain, content["sha256"], description)
+
+
+def load_weights(path: Path) -> Model:
+    """Load weights by the path of their description (.json) or of their tensors (.safetensors, its JSON beside it).
+
+    The network comes back in evaluation mode, float32, channels-last, needing no gradients. Raises WeightsFault when a
+    file is missing or damaged, or the two do not belong together.
+    """
+    description_path = path.with_suffix(".json") if path.suffix == ".safetensors" else path
+    if description_path.suffix != ".json":
+        raise WeightsFault(f"{path} is not a weights file: give the path of a .safetensors file or of its .json.")
+    try:
+        content = json.loads(description_path.read_text())
+        tensors_path = description_path.with_name(content["file"])
+        description = _read_description(content)
+    except FileNotFoundError as error:
+        raise WeightsFault(
+            f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them together."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsFault(f"The description {description_path} is damaged ({error}): copy it anew.") from error
+    except ConfigFault as error:
+        raise WeightsFault(f"{description_path}: {error}") from error
+    if not tensors_path.is_file():
+        raise WeightsFault(f"{description_path} names {tensors_path.name}, which is not beside it: copy it there.")
+    digest = sha256(tensors_path)
+    if digest != content["sha256"]:
+        raise WeightsFault(
+            f"{tensors_path} is not the file that {description_path.name} describes (sha256 {digest[:8]}…, expected "
+            f"{content['sha256'][:8]}…): copy both anew."
+        )
+    net = LesionNet(description.model)
+    try:
+        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_file(tensors_path).items()})
+    except (RuntimeError, SafetensorError) as error:
+        raise WeightsFault(f"{tensors_path} does not fit the model in its description: retrain or copy both anew.") from error
+    net.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
+    return Model(net, description, description_path.stem, digest)
+
+
+def default_weights() -> Path:
+    """The description of the shipped weights, `weights/derm.json` of the checkout; WeightsFault where there is none."""
+    path = Path(__file__).parents[2] / "weights" / "derm.json"
+    if not path.is_file():
+        raise WeightsFault(
+            "The shipped weights are not beside this installation of Derm: work in a checkout of the repository, "
+            "or name a weights file with --weights."
+        )
+    return path
+
+
+def _write_description(path: Path, tensors: Path, digest: str, description: Description) -> None:
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "derm": __version__,
+            "written": datetime.now(UTC).date().isoformat(),
+            "file": tensors.name,
+            "sha256": digest,
+            "classes": list(description.classes),
+            "model": description.model.as_dict(),
+            "mask_threshold": description.mask_threshold,
+            "class_mask_threshold": description.class_mask_threshold,
+            "temperature": description.temperature,
+            "licence": description.licence,
+            "training": description.training,
+            "measured": description.measured,
+        },
+    )
+
+
+def _read_description(content: dict[str, Any]) -> Description:
+    if content["format"] != FORMAT:
+        raise ValueError(f"format {content['format']}, this version of Derm reads {FORMAT}")
+    if tuple(content["classes"]) != CODES:
+        raise ValueError(f"classes {content['classes']}, expected {list(CODES)}")
+    return Description(
+        model=ModelConfig.from_dict(content["model"]),
+        mask_threshold=float(content["mask_threshold"]),
+        class_mask_threshold=float(content["class_mask_threshold"]),
+        temperature=float(content["temperature"]),
+        training=content["training"],
+        measured=content["measured"],
+        licence=content["licence"],
+    )

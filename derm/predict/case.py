@@ -1,0 +1,138 @@
+"""One picture and all that the model says of it: outline, probabilities, evidence and what follows from them.
+
+Needs a loaded `Model` and a checked picture. One forward pass answers everything; nothing global is touched, so
+threads may share the model. Knows nothing of folders and pages.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
+from derm.explain.agreement import Agreement, agreement, mean_agreement
+from derm.explain.class_mask import binary_class_mask, class_mask
+from derm.explain.gradcam import Evidence, class_maps, evidence_of
+from derm.image.door import image_name, read_image
+from derm.image.scale import square, square_mask, unsquare
+from derm.model.preprocess import normalise
+from derm.model.weights import Model
+
+MIN_LESION = 0.001
+"""Smallest share of the picture that counts as a lesion. The smallest of HAM10000's 10,015 true masks fills 0.0039;
+what is a quarter of that is a speck of noise, and nothing about it is measured."""
+
+AGREEMENT_SIDE = 224
+"""Evidence and outline are held against each other on a square of so many pixels, the paper's. The same grid for every
+picture makes figures comparable, and bounds their cost; scaling both alike leaves their overlap as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A picture with the model's answer."""
+
+    name: str
+    """What the user calls the picture."""
+
+    image: NDArray[np.uint8]
+    """Uint8 (H, W, 3) RGB, at its own size."""
+
+    probabilities: NDArray[np.float64]
+    """Float64 (7,) in the order of `CODES`, sum 1: softmax of the logits divided by the temperature."""
+
+    mask_probability: NDArray[np.float32]
+    """Float32 (H, W), 0 … 1: the probability that a pixel is lesion."""
+
+    mask: NDArray[np.bool_]
+    """Bool (H, W): lesion, at the threshold that the weights were described with."""
+
+    evidence: tuple[Evidence, ...]
+    """Grad-CAM of the seven classes in the order of `CODES`; each `map` is float32 (H, W), scaled when asked for."""
+
+    weights: str
+    """Name of the weights and the first 8 digits of their SHA-256."""
+
+    class_mask_threshold: float = 0.5
+    """Value of a soft class mask from which its binary one is set, above 0 … 1."""
+
+    @property
+    def predicted(self) -> Diagnosis:
+        """The most probable diagnosis; of equals the first in the order of `CODES`."""
+        return DIAGNOSES[int(self.probabilities.argmax())]
+
+    @property
+    def ranked(self) -> list[tuple[Diagnosis, float]]:
+        """The seven diagnoses with their probabilities, most probable first, equals in the order of `CODES`."""
+        order = np.argsort(-self.probabilities, kind="stable")
+        return [(DIAGNOSES[index], float(self.probabilities[index])) for index in order]
+
+    @property
+    def p_malignant(self) -> float:
+        """The sum of the probabilities of melanoma, basal cell carcinoma and actinic keratosis, 0 … 1."""
+        return float(self.probabilities[np.array(MALIGNANT)].sum())
+
+    @cached_property
+    def mask_fraction(self) -> float:
+        """The share of the picture's pixels that are lesion, 0 … 1."""
+        return float(self.mask.mean())
+
+    @property
+    def has_lesion(self) -> bool:
+        """Whether the outline holds enough to be a lesion, see `MIN_LESION`."""
+        return self.mask_fraction >= MIN_LESION
+
+    def class_mask(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The class-specific mask of `CODES[index]`: soft, float32 (H, W), 0 … 1, and binary, bool (H, W).
+
+        Both are empty where the class has no evidence.
+        """
+        soft = class_mask(self.mask_probability, self.evidence[index].map)
+        return soft, binary_class_mask(soft, self.class_mask_threshold)
+
+    def agreement(self, index: int) -> Agreement | None:
+        """How the evidence for `CODES[index]` agrees with the predicted mask, on a square of `AGREEMENT_SIDE` pixels.
+
+        None where the class has no evidence (`evidence[index].flat`) or the picture no lesion (`has_lesion`).
+        """
+        evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
+        return agreement(evidence, self._small_mask) if self.has_lesion else None
+
+    @cached_property
+    def mean_agreement(self) -> Agreement | None:
+        """The same as the mean over the seven classes at one common threshold; None without evidence or lesion."""
+        maps = [evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE) for evidence in self.evidence]
+        return mean_agreement(maps, self._small_mask) if self.has_lesion else None
+
+    @cached_property
+    def _small_mask(self) -> NDArray[np.bool_]:
+        return square_mask(self.mask, AGREEMENT_SIDE)
+
+
+def diagnose(model: Model, image: NDArray[np.uint8], name: str) -> Case:
+    """Ask the model about one checked picture, uint8 (H, W, 3) RGB; name: what the user calls it."""
+    net, description = model.net, model.description
+    height, width = image.shape[:2]
+    with torch.inference_mode():
+        pixels = torch.from_numpy(square(image, description.model.input_size))[None]
+        answer = net(normalise(pixels.to(next(net.parameters()).device), description.model))
+        maps = class_maps(net, answer.features)[0].cpu().numpy()
+        probabilities = (answer.class_logits[0].double() / description.temperature).softmax(dim=0).cpu().numpy()
+        lesion = answer.mask_logits[0, 0].float().sigmoid().cpu().numpy()
+    mask_probability = unsquare(lesion, height, width)
+    return Case(
+        name=name,
+        image=image,
+        probabilities=probabilities,
+        mask_probability=mask_probability,
+        mask=mask_probability >= description.mask_threshold,
+        evidence=tuple(evidence_of(raw, height, width) for raw in maps),
+        weights=f"{model.name} {model.sha256[:8]}",
+        class_mask_threshold=description.class_mask_threshold,
+    )
+
+
+def diagnose_bytes(model: Model, content: bytes, name: str) -> Case:
+    """Ask the model about the picture in the bytes of an uploaded file; raises ImageRefused."""
+    return diagnose(model, read_image(content, name), image_name(name))

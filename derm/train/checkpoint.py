@@ -1,0 +1,41 @@
+"""A checkpoint: everything a run needs to go on, in one file that is whole or absent.
+
+Tensors lie in safetensors, all else as JSON in the file's header; nothing is pickled. Knows nothing of what they mean.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from derm.errors import RunFault
+from derm.files import write_whole
+
+
+def save_checkpoint(path: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
+    """Write groups of tensors, by group and name, and a JSON-ready `state` to `path`."""
+    flat = {
+        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        for group, members in tensors.items()
+        for name, tensor in members.items()
+    }
+    write_whole(path, lambda part: save_file(flat, part, metadata={"state": json.dumps(state, allow_nan=False)}))
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """Read what `save_checkpoint` wrote; RunFault when there is none or it is damaged."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    try:
+        with safe_open(path, framework="pt") as stream:
+            state = json.loads(stream.metadata()["state"])
+            for key in stream.keys():  # noqa: SIM118 (not a dict)
+                group, _, name = key.partition("/")
+                groups.setdefault(group, {})[name] = stream.get_tensor(key)
+    except FileNotFoundError as error:
+        raise RunFault(f"There is no checkpoint {path}: the run did not get that far, start it anew.") from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise RunFault(f"The checkpoint {path} is damaged ({error}): start the run anew in another folder.") from error
+    return groups, state

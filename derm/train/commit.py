@@ -1,0 +1,21 @@
+"""Which commit of Derm is running, for the description of weights.
+
+Needs git and a checkout; without them the answer is None.
+"""
+
+import subprocess
+from pathlib import Path
+
+
+def current_commit() -> str | None:
+    """The commit of the checkout Derm runs from, 40 hexadecimal digits, with "+changes" where files differ from it."""
+    folder = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

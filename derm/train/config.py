@@ -1,0 +1,154 @@
+"""Everything a training run is made of, as frozen values that are saved with it, and the presets to start from.
+
+Gives `TrainConfig` and `preset`. Needs nothing. Knows nothing of files.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, get_args
+
+from derm.data.augment import AugmentConfig
+from derm.data.split import By
+from derm.errors import ConfigFault
+from derm.model.config import ModelConfig
+from derm.model.start import RANDOM, TIMM
+from derm.train.curriculum import CurriculumConfig
+from derm.train.replay import ReplayConfig
+
+Optimiser = Literal["adam", "adamw"]
+Schedule = Literal["constant", "cosine"]
+MaskLoss = Literal["dice", "dice+bce"]
+Precision = Literal["float32", "bfloat16"]
+Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dice"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. Raises ConfigFault for a value outside its range."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    split_by: By = "lesion"
+    """`lesion`, or `image` to reproduce the paper's table, which leaks."""
+    start: str = TIMM
+    """Starting weights of the encoder: "timm", "random" or a path; see `derm.model.start`."""
+    mask_start: str = RANDOM
+    """Starting weights of the U-Net's own encoder in the dual design."""
+    epochs: int = 20
+    """One epoch draws as many images as the training part holds."""
+    batch: int = 16
+    """Images a step."""
+    optimiser: Optimiser = "adam"
+    learning_rate: float = 1e-4
+    """Of the whole run, or at the peak of the cosine."""
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
+    """`cosine`: warm-up, then half a cosine down to a hundredth of the peak."""
+    warm_up: float = 0.1
+    """Share of the steps in which a cosine's rate rises from 0, 0 … 1."""
+    mask_loss: MaskLoss = "dice"
+    mask_weight: float = 1.0
+    """Weight of the outline's loss in the joint loss."""
+    class_weight: float = 1.0
+    """Weight of the diagnosis' loss in the joint loss."""
+    balance: float = 0.0
+    """Classes are weighted by their frequency to the power of minus this in the cross-entropy; 0: not at all."""
+    label_smoothing: float = 0.0
+    """Share of the label that is spread over all classes, 0 … 1."""
+    average: float = 0.0
+    """Decay a step of the running average of the weights, which is then what is measured and saved; 0: none."""
+    train_share: float = 1.0
+    """Share of the training part that is used, the same images every time, for short experiments."""
+    precision: Precision = "float32"
+    """`bfloat16`: mixed precision by autocast, losses and weights in float32."""
+    best_by: Measure = "macro_auc"
+    """Validation measure that chooses the best epoch."""
+    patience: int = 0
+    """Epochs without a better one after which the run ends; 0: runs to its end."""
+    seed: int = 0
+    workers: int = 2
+    """Processes that augment images; 0: the training process itself. The result does not depend on it."""
+    lookahead: int = 8
+    """Steps by which a batch is planned before it is trained on; workers need the time, replay hears later."""
+    log_every: int = 10
+    """Steps between two lines of the log."""
+    checkpoint_every: int = 100
+    """Steps between two checkpoints; there is one after each epoch, too."""
+
+    def __post_init__(self) -> None:
+        """Check every field's range."""
+        for name, kind in (
+            ("optimiser", Optimiser), ("schedule", Schedule), ("mask_loss", MaskLoss), ("precision", Precision),
+            ("best_by", Measure), ("split_by", By),
+        ):  # fmt: skip
+            if getattr(self, name) not in get_args(kind):
+                raise ConfigFault(f"{name} '{getattr(self, name)}' is unknown: use one of {', '.join(get_args(kind))}.")
+        for name, low, high in (
+            ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1), ("warm_up", 0, 1),
+            ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1), ("label_smoothing", 0, 0.9),
+            ("average", 0, 0.99999), ("train_share", 0.001, 1), ("patience", 0, 10_000), ("workers", 0, 64),
+            ("log_every", 1, 10_000), ("checkpoint_every", 1, 1_000_000), ("seed", 0, 2**31),
+        ):  # fmt: skip
+            if not low <= getattr(self, name) <= high:
+                raise ConfigFault(f"{name} {getattr(self, name)} does not fit: use a number from {low} to {high}.")
+        if self.mask_weight == self.class_weight == 0:
+            raise ConfigFault("mask_weight and class_weight are both 0, so nothing would be learned: raise one of them.")
+        if self.lookahead < 2 * self.workers + 1:
+            raise ConfigFault(
+                f"lookahead {self.lookahead} is too short for {self.workers} workers: use at least {2 * self.workers + 1}."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields by name, nested, ready for JSON."""
+        content: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            content[item.name] = value.as_dict() if isinstance(value, ModelConfig) else asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+        return content
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "TrainConfig":
+        """Rebuild from `as_dict`; raises ConfigFault for a field that this version does not know."""
+        parts: dict[str, Any] = {
+            "augment": AugmentConfig, "curriculum": CurriculumConfig, "replay": ReplayConfig,
+        }  # fmt: skip
+        try:
+            values = {name: parts[name](**value) if name in parts else value for name, value in content.items()}
+            return cls(**{**values, "model": ModelConfig.from_dict(content["model"])})
+        except (TypeError, KeyError) as error:
+            raise ConfigFault(f"The run's configuration does not fit this version of Derm ({error}): start a new run.") from error
+
+
+PAPER = TrainConfig(
+    model=ModelConfig(decoder_channels=(256, 128, 64, 32, 16)),
+    curriculum=CurriculumConfig(enabled=True),
+    replay=ReplayConfig(enabled=True),
+)
+"""Fiaz et al. 2025: Adam, batch 16, 20 epochs, constant 1e-4, no weight decay, Dice + cross-entropy, curriculum, replay."""
+
+DERM = replace(
+    PAPER,
+    model=ModelConfig(),
+    curriculum=CurriculumConfig(enabled=False),
+    replay=ReplayConfig(enabled=False),
+    optimiser="adamw",
+    batch=32,
+    learning_rate=1e-3,
+    weight_decay=0.02,
+    schedule="cosine",
+    mask_loss="dice+bce",
+    label_smoothing=0.05,
+    average=0.998,
+    precision="bfloat16",
+)
+"""Ours: AdamW with warm-up and cosine, averaged weights, Dice + binary cross-entropy, a slim decoder, mixed precision."""
+
+PRESETS: dict[str, TrainConfig] = {"derm": DERM, "paper": PAPER}
+
+
+def preset(name: str) -> TrainConfig:
+    """Return the preset called `name`; ConfigFault where there is none."""
+    if name not in PRESETS:
+        raise ConfigFault(f"The preset '{name}' is unknown: use one of {', '.join(PRESETS)}.")
+    return PRESETS[name]

@@ -1,0 +1,86 @@
+"""From a plan to tensors: images varied in worker processes, in the order of the plan.
+
+Needs an image store and a planner. Knows nothing of losses.
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from derm.data.augment import AugmentConfig, Augmenter
+from derm.data.store import ImageStore
+from derm.train.plan import Planner
+
+Prepared = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""images, uint8 (B, S, S, 3) RGB; masks, uint8 (B, S, S); items, int64 (B,)."""
+
+
+class _Variants(Dataset[Prepared]):
+    """Prepares whole batches: asked for (item, seed) pairs, it answers with tensors."""
+
+    def __init__(self, store: ImageStore, rows: NDArray[np.int64], config: AugmentConfig) -> None:
+        self.store = store
+        self.rows = rows
+        self.augmenter = Augmenter(config, store.images.shape[1]) if config.enabled else None
+
+    def __getitems__(self, batch: list[tuple[int, int]]) -> Prepared:
+        images, masks = [], []
+        for item, seed in batch:
+            row = self.rows[item]
+            image, mask = self.store.images[row], self.store.masks[row]
+            if self.augmenter:
+                image, mask = self.augmenter.vary(image, mask, seed)
+            images.append(image)
+            masks.append(mask)
+        items = torch.tensor([item for item, _ in batch])
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks)), items
+
+    def __getitem__(self, index: int) -> Prepared:
+        return self.__getitems__([(index, 0)])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class _Plans:
+    """What DataLoader calls a batch sampler: the plan, read as the loader asks for it."""
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner = planner
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return self.planner.hand_out()
+
+
+def _as_prepared(batch: Prepared) -> Prepared:
+    return batch
+
+
+def _start_worker(_: int) -> None:
+    # One thread a worker: the training process owns the cores.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def open_loader(
+    planner: Planner, store: ImageStore, rows: NDArray[np.int64], augment: AugmentConfig, workers: int
+) -> DataLoader[Prepared]:
+    """Loader of the planned batches, in order; item i of the plan is image `rows[i]` of the store.
+
+    It asks for at most 2 · `workers` batches ahead, which the planner's lookahead covers.
+    """
+    return DataLoader(
+        _Variants(store, rows, augment),
+        batch_sampler=_Plans(planner),
+        num_workers=workers,
+        collate_fn=_as_prepared,
+        worker_init_fn=_start_worker,
+        # Forked workers hang in OpenCV once this process has used its threads, as decoding does.
+        multiprocessing_context="spawn" if workers else None,
+        # A generator of its own: the loader draws from it, and the run's randomness must not depend on the loader.
+        generator=torch.Generator(),
+    )

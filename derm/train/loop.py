@@ -1,0 +1,412 @@
+"""The training loop, from top to bottom: plan, load, step, remember, measure, save.
+
+Needs a configuration, a data set and a run folder. Tells nobody but the run log and `watch`; knows no terminal and no page.
+"""
+
+import copy
+import fcntl
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from derm import __version__
+from derm.data.catalogue import Catalogue
+from derm.data.split import count_leak, split_catalogue
+from derm.data.store import ImageStore, Progress, open_store
+from derm.diagnoses import CODES, INDEX
+from derm.errors import DataFault, RunFault
+from derm.files import write_json
+from derm.model.network import LesionNet
+from derm.model.preprocess import normalise
+from derm.model.start import start_from
+from derm.model.weights import Description, save_weights
+from derm.train.checkpoint import load_checkpoint, save_checkpoint
+from derm.train.commit import current_commit
+from derm.train.config import TrainConfig
+from derm.train.loader import Prepared, open_loader
+from derm.train.losses import Losses, Truth, joint_loss, weigh_classes
+from derm.train.plan import Planner
+from derm.train.runlog import RunLog
+from derm.train.validate import validate
+
+Watch = Callable[[dict[str, Any]], None]
+"""Told every event of the log as it is written, and {"event": "tick", "step", "steps", "seconds_left"} after each step."""
+
+SCORES = {"step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "right": 0, "images": 0}
+"""What is summed between two lines of the log, and over an epoch."""
+
+
+@dataclass
+class State:
+    """Where a run is; together with the tensors, all of a checkpoint."""
+
+    step: int = 0
+    log_bytes: int = 0
+    best: float = -math.inf
+    best_epoch: int = -1
+    finished: bool = False
+    recent: dict[str, float] = field(default_factory=lambda: dict(SCORES))  # since the last line of the log
+    epoch: dict[str, float] = field(default_factory=lambda: dict(SCORES))  # since the epoch began
+    drawn: list[int] = field(default_factory=lambda: [0] * len(CODES))  # images drawn of each class in the epoch
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON."""
+        return {**self.__dict__, "best": None if self.best == -math.inf else self.best}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "State":
+        """Rebuild from `as_dict`."""
+        return cls(**{**content, "best": -math.inf if content["best"] is None else content["best"]})
+
+
+def train(
+    config: TrainConfig,
+    catalogue: Catalogue,
+    run: Path,
+    *,
+    cache: Path,
+    resume: bool = False,
+    device: str = "cpu",
+    watch: Watch = lambda event: None,
+    decoding: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> State:
+    """Train, or go on training, and return where it ended.
+
+    run: the run's folder, made anew; with `resume` the one to go on in, whose checkpoint and log are taken up. cache:
+    where decoded images are kept. stop: asked after each step; true ends the run after a checkpoint, to be resumed.
+    decoding: told how many images have been decoded. Raises RunFault for a folder that does not fit or a loss that is
+    not finite, DataFault for data that does not. On the CPU a run that was killed and resumed ends bit for bit as if it
+    had not been, with the same number of threads.
+    """
+    split = split_catalogue(catalogue, config.split_by)
+    classes = catalogue.table["dx"].map(INDEX).to_numpy(dtype=np.int64)
+    rows = choose_share(split.rows("train"), classes, config.train_share)
+    validation = split.rows("validation")
+    if len(rows) < config.batch or not len(validation):
+        raise DataFault(
+            f"{len(rows)} training and {len(validation)} validation images are too few for batches of {config.batch}: "
+            "bring more images or lower --batch."
+        )
+    store = open_store(catalogue, config.model.input_size, cache, decoding)
+    about = {
+        "derm": __version__,
+        "commit": current_commit(),
+        "config": config.as_dict(),
+        "data": {
+            "folder": str(catalogue.folder.resolve()),
+            "layout": catalogue.layout,
+            "images": len(catalogue.table),
+            "split": split.name,
+            "train": len(rows),
+            "validation": len(validation),
+            "leaking_test_images": count_leak(split, catalogue.table["dx"]).with_sister,
+        },
+    }
+    torch.manual_seed(config.seed)
+    net = LesionNet(config.model)
+    if not resume:
+        start_from(net, config.start, config.mask_start)
+        make_run_folder(run, about)
+    net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = copy.deepcopy(net) if config.average else net
+    make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    optimiser = make(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    planner = Planner(config, classes[rows])
+    class_weights = weigh_classes(torch.from_numpy(classes[rows]), config.balance, len(CODES))
+    class_weights = None if class_weights is None else class_weights.to(device)
+    has_mask = torch.from_numpy(store.has_mask[rows])
+    labels = torch.from_numpy(classes[rows])
+    state = State()
+
+    with claim(run):
+        if resume:
+            state = restore(run, net, average, optimiser, planner)
+        else:
+            planner.top_up()
+        if state.finished:
+            return state
+        with RunLog(run / "events.jsonl", state.log_bytes) as log:
+
+            def tell(event: dict[str, Any]) -> None:
+                log.append(event)
+                watch(event)
+
+            def save() -> None:
+                state.log_bytes = log.length()
+                groups = {
+                    "net": net.state_dict(),
+                    "average": average.state_dict() if average is not net else {},
+                    "optimiser": flatten_optimiser(optimiser),
+                    "planner": planner.tensors(),
+                }
+                save_checkpoint(run / "last.safetensors", groups, {**state.as_dict(), "groups": optimiser.state_dict()["param_groups"]})
+
+            if not resume:
+                tell({"event": "start", "steps": planner.steps, "steps_per_epoch": planner.steps_per_epoch, **about})
+                tell_stages(planner, tell)
+                save()
+            tell({"event": "resumed" if resume else "begun", "step": state.step, "time": time.time(), "threads": torch.get_num_threads(), "device": device})
+            began, first_step, epoch_began, epoch_first = time.monotonic(), state.step, time.monotonic(), state.step
+
+            for images, masks, items in open_loader(planner, store, rows, config.augment, config.workers):
+                # Dropout draws from a generator that is set anew for each step, so that nothing of it need be saved.
+                torch.manual_seed(config.seed * 1_000_003 + state.step)
+                rate = learning_rate(config, state.step, planner.steps)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
+                losses, right = take_step(net, optimiser, images.to(device), truth, config, class_weights)
+                if not math.isfinite(losses.joint.item()):
+                    raise RunFault(
+                        f"The loss is {losses.joint.item()} at step {state.step}: lower the learning rate ({rate:.1e}) and "
+                        "start a new run; the last checkpoint is from before."
+                    )
+                if average is not net:
+                    move_average(average, net, config.average, state.step)
+                batch = planner.observe(losses.plain.double().cpu().numpy())
+                epoch = state.step // planner.steps_per_epoch
+                state.step += 1
+                count(state, losses, right, batch.replayed, classes[rows[batch.items]])
+
+                if state.step % config.log_every == 0:
+                    tell({"event": "step", "step": state.step, "epoch": epoch, "learning_rate": rate, **means(state.recent)})
+                    state.recent = dict(SCORES)
+                if state.step % planner.steps_per_epoch == 0:
+                    seconds = time.monotonic() - epoch_began
+                    result = validate(average, store, validation, classes[validation], config)
+                    better = result[config.best_by] is not None and result[config.best_by] > state.best
+                    tell({"event": "epoch", "epoch": epoch, "step": state.step, "train": means(state.epoch), "validation": result})
+                    tell_replay(planner, catalogue, rows, state, epoch, tell)
+                    if better:
+                        state.best, state.best_epoch = result[config.best_by], epoch
+                        tell({"event": "best", "epoch": epoch, "by": config.best_by, "value": state.best})
+                        save_weights(run / "best.json", average, describe(config, about, epoch, result))
+                    state.epoch, state.drawn = dict(SCORES), [0] * len(CODES)
+                    tell_stages(planner, tell)
+                    images_done = (state.step - epoch_first) * config.batch
+                    tell(
+                        {
+                            "event": "speed", "epoch": epoch, "time": time.time(), "images_per_second": images_done / seconds,
+                            "seconds": time.monotonic() - epoch_began, "memory_mb": peak_memory_mb(device),
+                        }  # fmt: skip
+                    )
+                    waited = config.patience and epoch - state.best_epoch >= config.patience
+                    if state.step == planner.steps or waited:
+                        state.finished = True
+                        tell({"event": "end", "step": state.step, "best_epoch": state.best_epoch, "best": or_none(state.best), "early": bool(waited)})
+                        save_weights(run / "final.json", average, describe(config, about, epoch, result))
+                    save()
+                    epoch_began, epoch_first = time.monotonic(), state.step
+                elif state.step % config.checkpoint_every == 0:
+                    save()
+                left = (time.monotonic() - began) / (state.step - first_step) * (planner.steps - state.step)
+                watch({"event": "tick", "step": state.step, "steps": planner.steps, "seconds_left": left})
+                if state.finished:
+                    break
+                if stop():
+                    save()
+                    tell({"event": "stopped", "step": state.step, "time": time.time()})
+                    break
+    return state
+
+
+def take_step(
+    net: LesionNet,
+    optimiser: torch.optim.Optimizer,
+    images: torch.Tensor,
+    truth: Truth,
+    config: TrainConfig,
+    class_weights: torch.Tensor | None,
+) -> tuple[Losses, int]:
+    """Learn from one batch, images uint8 (B, S, S, 3); return its losses and how many diagnoses were right."""
+    net.train()
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        answer = net(normalise(images, config.model))
+    losses = joint_loss(answer, truth, config, class_weights)
+    optimiser.zero_grad(set_to_none=True)
+    losses.joint.backward()
+    optimiser.step()
+    right = (answer.class_logits.argmax(1) == truth.classes).sum()
+    return Losses(*(loss.detach() for loss in losses)), int(right)
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Rate at `step`, 0 … steps − 1: constant, or rising for `warm_up` of the steps, then half a cosine to 1 %."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    warm = max(1, round(config.warm_up * steps))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    done = (step - warm) / max(1, steps - warm)
+    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged weights towards the present ones, in place; faster at first, when there is little to average."""
+    keep = min(decay, (1 + step) / (10 + step))
+    for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - keep)
+        else:
+            old.copy_(new)
+
+
+def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """The first `share` of each class among `rows` in an order drawn once for all runs; all of them at 1."""
+    if share == 1:
+        return rows
+    order = np.random.default_rng(0).permutation(rows)
+    kept = [order[classes[order] == index] for index in range(len(CODES))]
+    return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
+
+
+def count(
+    state: State, losses: Losses, right: int, replayed: NDArray[np.bool_], drawn: NDArray[np.int64]
+) -> None:
+    """Add one step to the sums of `state`."""
+    for sums in (state.recent, state.epoch):
+        sums["step"] += 1
+        sums["loss"] += losses.joint.item()
+        sums["mask_loss"] += losses.mask.item()
+        sums["class_loss"] += losses.diagnosis.item()
+        sums["replayed"] += int(replayed.sum())
+        sums["right"] += right
+        sums["images"] += len(replayed)
+    for index in drawn:
+        state.drawn[index] += 1
+
+
+def means(sums: dict[str, float]) -> dict[str, float]:
+    """Turn sums into means a step, or an image."""
+    steps, images = max(1, sums["step"]), max(1, sums["images"])
+    return {
+        "loss": sums["loss"] / steps,
+        "mask_loss": sums["mask_loss"] / steps,
+        "class_loss": sums["class_loss"] / steps,
+        "accuracy": sums["right"] / images,
+        "replayed_share": sums["replayed"] / images,
+    }
+
+
+def tell_stages(planner: Planner, tell: Watch) -> None:
+    """Log the curriculum's stage of each epoch that was planned since the last call."""
+    for epoch, stage in planner.stages:
+        histogram = np.histogram(stage.difficulty, bins=20, range=(0, 1))[0]
+        tell(
+            {
+                "event": "curriculum",
+                "epoch": epoch,
+                "enabled": planner.config.curriculum.enabled,
+                "pace": stage.pace,
+                "admitted": int(stage.admitted.sum()),
+                "admitted_share": {code: or_none(float(share)) for code, share in zip(CODES, stage.shares, strict=False)},
+                "difficulty_histogram": histogram.tolist(),
+                "admitted_histogram": np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
+            }
+        )
+    planner.stages.clear()
+
+
+def tell_replay(
+    planner: Planner, catalogue: Catalogue, rows: NDArray[np.int64], state: State, epoch: int, tell: Watch
+) -> None:
+    """Log what was drawn in the epoch and what the replay buffer holds at its end."""
+    ids = catalogue.table["image_id"]
+    tell(
+        {
+            "event": "replay",
+            "epoch": epoch,
+            "enabled": planner.config.replay.enabled,
+            "size": int(planner.buffer.members.sum()),
+            "suspects": [str(ids.iloc[rows[item]]) for item in np.flatnonzero(planner.buffer.suspects())],
+            "replayed_share": means(state.epoch)["replayed_share"],
+            "drawn": dict(zip(CODES, state.drawn, strict=True)),
+            "hardest": [
+                {"image_id": str(ids.iloc[rows[item]]), "loss": loss, "views": views, "drawn_in_epoch": lately, "drawn": drawn}
+                for item, loss, views, lately, drawn in planner.buffer.hardest(24)
+            ],
+        }
+    )
+
+
+def describe(config: TrainConfig, about: dict[str, Any], epoch: int, result: dict[str, Any]) -> Description:
+    """Describe the weights after `epoch`, with what validation measured."""
+    headline = {key: result[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou")}
+    # Paths tell of the machine, not of the weights: the file's name is enough.
+    data = {key: value for key, value in about["data"].items() if key != "folder"}
+    starts = {key: Path(about["config"][key]).name for key in ("start", "mask_start")}
+    return Description(
+        model=config.model,
+        training={**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch},
+        measured={"validation": {"split": about["data"]["split"], "images": about["data"]["validation"], **headline}},
+    )
+
+
+def make_run_folder(run: Path, about: dict[str, Any]) -> None:
+    """Make the folder of a new run and write run.json; RunFault where there is one already."""
+    try:
+        run.mkdir(parents=True)
+    except FileExistsError as error:
+        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.") from error
+    write_json(run / "run.json", about)
+
+
+@contextmanager
+def claim(run: Path) -> Iterator[None]:
+    """Hold a run's folder for this process; RunFault when another one trains in it."""
+    if not run.is_dir():
+        raise RunFault(f"There is no run in {run}: start one without --resume.")
+    with (run / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunFault(f"Another process is training in {run}: stop it first, or give another --run.") from error
+        yield
+
+
+def restore(run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Planner) -> State:
+    """Take up the last checkpoint of `run`, in place."""
+    groups, content = load_checkpoint(run / "last.safetensors")
+    param_groups = content.pop("groups")
+    net.load_state_dict(groups["net"])
+    if average is not net:
+        average.load_state_dict(groups["average"])
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in groups.get("optimiser", {}).items():
+        index, _, name = key.partition(".")
+        moments.setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict({"state": moments, "param_groups": param_groups})
+    planner.restore(groups["planner"])
+    return State.from_dict(content)
+
+
+def flatten_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimiser's tensors by "index.name"."""
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{name}": tensor for index, moments in state.items() for name, tensor in moments.items()}
+
+
+def peak_memory_mb(device: str) -> int:
+    """Most memory that this process, or the accelerator, has held so far, megabytes."""
+    if device != "cpu":
+        return int(torch.cuda.max_memory_allocated() / 2**20)
+    scale = 2**20 if sys.platform == "darwin" else 2**10
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale)
+
+
+def or_none(value: float) -> float | None:
+    """`value`, or None where it is not a finite number, which JSON cannot hold."""
+    return value if math.isfinite(value) else None

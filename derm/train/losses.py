@@ -1,0 +1,75 @@
+"""The joint loss: outline and diagnosis, weighted.
+
+Needs an `Answer` and its truth. Gives each image's own cross-entropy beside it, for curriculum and replay.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from derm.model.network import Answer
+from derm.train.config import TrainConfig
+
+
+class Truth(NamedTuple):
+    """What a batch should have been answered.
+
+    masks: float (N, 1, S, S) of 0 and 1. has_mask: bool (N,). classes: int64 (N,).
+    """
+
+    masks: Tensor
+    has_mask: Tensor
+    classes: Tensor
+
+
+class Losses(NamedTuple):
+    """joint, mask and diagnosis: float scalars, the first to be minimised. plain: float (N,), the unweighted,
+    unsmoothed cross-entropy of each image, detached."""
+
+    joint: Tensor
+    mask: Tensor
+    diagnosis: Tensor
+    plain: Tensor
+
+
+def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """One minus the soft Dice coefficient of each image, float (N,), for logits and masks, float (N, 1, S, S).
+
+    One is added above and below (Milletari et al. 2016 smoothed), so that two empty masks cost nothing.
+    """
+    probability = logits.sigmoid().flatten(1)
+    truth = masks.flatten(1)
+    return 1 - (2 * (probability * truth).sum(1) + 1) / (probability.sum(1) + truth.sum(1) + 1)
+
+
+def joint_loss(answer: Answer, truth: Truth, config: TrainConfig, class_weights: Tensor | None) -> Losses:
+    """Dice (with binary cross-entropy where `config` says so) plus cross-entropy; section 3 of Fiaz et al. 2025.
+
+    class_weights: float (7,), mean 1 over the training images, or None. Images without a mask count for the diagnosis
+    alone. Everything is computed in float32, whatever the network ran in.
+    """
+    mask_logits, class_logits = answer.mask_logits.float(), answer.class_logits.float()
+    each = dice_loss(mask_logits, truth.masks)
+    if config.mask_loss == "dice+bce":
+        each = each + F.binary_cross_entropy_with_logits(mask_logits, truth.masks, reduction="none").mean(dim=(1, 2, 3))
+    known = truth.has_mask.float()
+    mask = (each * known).sum() / known.sum().clamp(min=1)
+    diagnosis = F.cross_entropy(
+        class_logits, truth.classes, weight=class_weights, label_smoothing=config.label_smoothing
+    )
+    plain = F.cross_entropy(class_logits.detach(), truth.classes, reduction="none")
+    return Losses(config.mask_weight * mask + config.class_weight * diagnosis, mask, diagnosis, plain)
+
+
+def weigh_classes(classes: Tensor, balance: float, count: int) -> Tensor | None:
+    """Weight of each of `count` classes, float (count,): frequency^(−balance), mean 1 over the images; None at 0.
+
+    classes: int64 (n,), of the training images. A class without an image has weight 0.
+    """
+    if balance == 0:
+        return None
+    frequency = torch.bincount(classes, minlength=count).double()
+    weight = torch.where(frequency > 0, frequency.clamp(min=1) ** -balance, 0.0)
+    return (weight * len(classes) / (weight * frequency).sum()).float()

@@ -1,0 +1,139 @@
+"""Which images make up each batch, decided a fixed number of steps ahead.
+
+Needs the memory of losses. A plan is a function of the seed, the step and what was observed `lookahead` steps before,
+never of the number of workers: that, and saving the plans not yet used, is what makes a resumed run equal.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from derm.train.config import TrainConfig
+from derm.train.curriculum import Stage, stage_of
+from derm.train.memory import LossMemory
+from derm.train.replay import ReplayBuffer
+
+
+class Batch(NamedTuple):
+    """One batch to come: items, int64 (B,), numbers in the training part; replayed, bool (B,); seeds, int64 (B,)."""
+
+    items: NDArray[np.int64]
+    replayed: NDArray[np.bool_]
+    seeds: NDArray[np.int64]
+
+
+class Planner:
+    """Plans batches, hears of their losses, and can be saved between any two steps.
+
+    classes: int64 (n,), of the training images. stages: the curriculum's stage of each epoch that was planned since
+    the caller last emptied the list, as (epoch, stage).
+    """
+
+    def __init__(self, config: TrainConfig, classes: NDArray[np.int64]) -> None:
+        self.config = config
+        self.classes = classes
+        self.memory = LossMemory(len(classes))
+        self.buffer = ReplayBuffer(config.replay, self.memory)
+        self.steps_per_epoch = max(1, len(classes) // config.batch)
+        self.waiting: deque[Batch] = deque()  # planned, not yet handed to the loader
+        self.pending: deque[Batch] = deque()  # planned, not yet observed
+        self.planned = 0
+        self.stages: list[tuple[int, Stage]] = []
+        self.admitted: NDArray[np.bool_] = np.ones(len(classes), dtype=np.bool_)
+        self.queue: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # this epoch's fresh images, next one first
+        self.passes = 0  # times that the admitted images were dealt in this epoch
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.steps_per_epoch * self.config.epochs
+
+    def top_up(self) -> None:
+        """Plan until `lookahead` batches are pending, or the run's end is."""
+        while len(self.pending) < self.config.lookahead and self.planned < self.steps:
+            batch = self._plan(self.planned)
+            self.planned += 1
+            self.pending.append(batch)
+            self.waiting.append(batch)
+
+    def hand_out(self) -> Iterator[list[tuple[int, int]]]:
+        """The batches for the loader to prepare, until the run's end, each as (item, seed) pairs."""
+        while self.waiting:
+            batch = self.waiting.popleft()
+            yield list(zip(batch.items.tolist(), batch.seeds.tolist(), strict=True))
+
+    def observe(self, losses: NDArray[np.float64]) -> Batch:
+        """Hear the losses, float64 (B,), of the batch just trained on, plan one more, and return that batch."""
+        batch = self.pending.popleft()
+        self.memory.observe(batch.items, losses)
+        self.buffer.take_in(batch.items)
+        self.top_up()
+        return batch
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that changes while training, by name, for the checkpoint."""
+        pending = list(self.pending)
+        sizes = [len(batch.items) for batch in pending]
+        arrays = {
+            "smoothed": self.memory.smoothed,
+            "views": self.memory.views,
+            "members": self.buffer.members,
+            "drawn": self.buffer.drawn,
+            "drawn_in_epoch": self.buffer.drawn_in_epoch,
+            "admitted": self.admitted,
+            "queue": self.queue,
+            "counters": np.array([self.planned, self.passes], dtype=np.int64),
+            "pending_sizes": np.array(sizes, dtype=np.int64),
+            "pending_items": np.concatenate([batch.items for batch in pending] or [np.empty(0, np.int64)]),
+            "pending_replayed": np.concatenate([batch.replayed for batch in pending] or [np.empty(0, np.bool_)]),
+            "pending_seeds": np.concatenate([batch.seeds for batch in pending] or [np.empty(0, np.int64)]),
+        }
+        return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from `tensors`; every batch that was pending is handed out again."""
+        arrays = {name: tensor.numpy().copy() for name, tensor in tensors.items()}
+        self.memory.smoothed, self.memory.views = arrays["smoothed"], arrays["views"]
+        self.buffer.members, self.buffer.drawn = arrays["members"], arrays["drawn"]
+        self.buffer.drawn_in_epoch = arrays["drawn_in_epoch"]
+        self.admitted, self.queue = arrays["admitted"], arrays["queue"]
+        self.planned, self.passes = arrays["counters"].tolist()
+        cuts = np.cumsum(arrays["pending_sizes"])[:-1]
+        parts = [np.split(arrays[f"pending_{name}"], cuts) for name in ("items", "replayed", "seeds")]
+        batches = [Batch(*part) for part in zip(*parts, strict=True) if len(part[0])]
+        self.pending, self.waiting = deque(batches), deque(batches)
+
+    def _plan(self, step: int) -> Batch:
+        config = self.config
+        epoch, within = divmod(step, self.steps_per_epoch)
+        if within == 0:
+            self._start_epoch(epoch)
+        random = np.random.default_rng([config.seed, 1, step])
+        replayed = np.empty(0, dtype=np.int64)
+        if config.replay.enabled:
+            replayed = self.buffer.draw(round(config.replay.share * config.batch), self.admitted, random)
+        fresh = self._take(config.batch - len(replayed), epoch)
+        items = np.concatenate([fresh, replayed])
+        return Batch(items, np.arange(len(items)) >= len(fresh), random.integers(2**31, size=len(items)))
+
+    def _start_epoch(self, epoch: int) -> None:
+        stage = stage_of(self.config.curriculum, self.memory, self.classes, epoch, self.config.epochs)
+        self.stages.append((epoch, stage))
+        self.admitted = stage.admitted
+        self.buffer.start_epoch()
+        self.queue = np.empty(0, dtype=np.int64)
+        self.passes = 0
+
+    def _take(self, count: int, epoch: int) -> NDArray[np.int64]:
+        """The next fresh images; the admitted ones are shuffled and dealt again whenever they run out."""
+        while len(self.queue) < count:
+            random = np.random.default_rng([self.config.seed, 2, epoch, self.passes])
+            self.queue = np.concatenate([self.queue, random.permutation(np.flatnonzero(self.admitted))])
+            self.passes += 1
+        taken, self.queue = self.queue[:count], self.queue[count:]
+        return taken

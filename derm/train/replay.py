@@ -1,0 +1,115 @@
+"""Stochastic hard-example replay: a bounded buffer of the hardest images, drawn again with probability rising with loss.
+
+Needs the memory of losses. The paper names the idea and fixes nothing; what is decided here is stated in
+docs/architecture.md. Knows nothing of epochs' order or of pictures.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.errors import ConfigFault
+from derm.train.memory import LossMemory
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """How hard images come back. Raises ConfigFault for a value outside its range."""
+
+    enabled: bool = False
+    capacity: int = 512
+    """Images in the buffer, at most."""
+    share: float = 0.25
+    """Share of each batch that is replayed, once the buffer can fill it, 0 … 1."""
+    sharpness: float = 1.0
+    """Drawing probability is the smoothed loss to this power; 0: all alike."""
+    cap: int = 3
+    """Times that one image is replayed in one epoch, at most."""
+    suspect_probability: float = 0.02
+    """An image whose label keeps less than this probability is taken for a label error and left out, 0 … 1."""
+    suspect_views: int = 4
+    """Views after which an image can be suspected; before, a high loss is only hard."""
+
+    def __post_init__(self) -> None:
+        """Check every field's range."""
+        if not 0 <= self.share < 1:
+            raise ConfigFault(f"The replay's share {self.share} does not fit: use a share from 0, below 1.")
+        if not 0 <= self.suspect_probability < 1:
+            raise ConfigFault(f"The replay's suspect probability {self.suspect_probability} does not fit: use 0, below 1.")
+        if min(self.capacity, self.cap, self.suspect_views) < 1:
+            raise ConfigFault("The replay's capacity, cap and suspect_views count from 1: raise the one that is 0.")
+        if self.sharpness < 0:
+            raise ConfigFault(f"The replay's sharpness {self.sharpness} does not fit: use 0 or more.")
+
+
+class BufferRow(NamedTuple):
+    """One image of the buffer, for the log: its item number, smoothed loss, views, and draws in this epoch and in all."""
+
+    item: int
+    loss: float
+    views: int
+    drawn_in_epoch: int
+    drawn: int
+
+
+class ReplayBuffer:
+    """The buffer: which images are in it, and how often each was drawn. Its randomness comes with each call."""
+
+    def __init__(self, config: ReplayConfig, memory: LossMemory) -> None:
+        self.config = config
+        self.memory = memory
+        images = len(memory.views)
+        self.members: NDArray[np.bool_] = np.zeros(images, dtype=np.bool_)
+        self.drawn: NDArray[np.int64] = np.zeros(images, dtype=np.int64)
+        self.drawn_in_epoch: NDArray[np.int64] = np.zeros(images, dtype=np.int64)
+
+    def suspects(self) -> NDArray[np.bool_]:
+        """Images taken for label errors, bool (n,): seen often enough, their label's probability still as good as none.
+
+        The probability is that of the smoothed cross-entropy, exp(−loss).
+        """
+        loss = np.nan_to_num(self.memory.smoothed, nan=0.0)
+        return (self.memory.views >= self.config.suspect_views) & (np.exp(-loss) < self.config.suspect_probability)
+
+    def take_in(self, items: NDArray[np.int64]) -> None:
+        """Reconsider the images `items`, int64 (k,), after the memory has heard of their losses."""
+        self.members[items] = True
+        self.members &= ~self.suspects()
+        inside = np.flatnonzero(self.members)
+        surplus = len(inside) - self.config.capacity
+        if surplus > 0:
+            easiest = inside[np.argsort(self.memory.smoothed[inside], kind="stable")][:surplus]
+            self.members[easiest] = False
+
+    def draw(self, count: int, admitted: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.int64]:
+        """Draw up to `count` different images, int64 (≤ count,), with probability rising with their smoothed loss.
+
+        admitted: bool (n,), what the curriculum allows now. Fewer come back where the cap leaves fewer.
+        """
+        free = np.flatnonzero(self.members & admitted & (self.drawn_in_epoch < self.config.cap))
+        weight = np.maximum(self.memory.smoothed[free], 1e-6) ** self.config.sharpness
+        chosen = random.choice(free, size=min(count, len(free)), replace=False, p=weight / weight.sum()) if len(free) else free
+        self.drawn[chosen] += 1
+        self.drawn_in_epoch[chosen] += 1
+        return chosen.astype(np.int64)
+
+    def start_epoch(self) -> None:
+        """Let every image be drawn up to its cap again."""
+        self.drawn_in_epoch[:] = 0
+
+    def hardest(self, count: int) -> list[BufferRow]:
+        """The `count` images of the buffer with the highest smoothed loss, hardest first."""
+        inside = np.flatnonzero(self.members)
+        order = inside[np.argsort(-self.memory.smoothed[inside], kind="stable")][:count]
+        return [
+            BufferRow(
+                int(item),
+                float(self.memory.smoothed[item]),
+                int(self.memory.views[item]),
+                int(self.drawn_in_epoch[item]),
+                int(self.drawn[item]),
+            )
+            for item in order
+        ]

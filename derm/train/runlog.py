@@ -1,0 +1,52 @@
+"""The run log: one JSON object a line, appended as training goes; whatever shows training reads only this file.
+
+Needs a run folder. Events and their fields are listed in docs/architecture.md. Those in `CLOCK_EVENTS` tell of time and
+machine; all others are equal, bit for bit, in a run that was killed and resumed.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+CLOCK_EVENTS = frozenset({"begun", "speed", "resumed", "stopped"})
+"""Events that depend on when and where a run ran, and on how often it was stopped."""
+
+
+class RunLog:
+    """An open log. `length` bytes of it are kept, the rest, written after the last checkpoint, is cut off."""
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        self._file = path.open("ab")
+        self._file.truncate(length)
+        self._file.seek(0, os.SEEK_END)
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Write one event as one line and hand it to the system, so that readers see it at once; NaN is an error."""
+        self._file.write(json.dumps(event, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        self._file.flush()
+
+    def length(self) -> int:
+        """Bytes written so far, after making sure that they are on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """The events of a log, oldest first; a last line that is still being written is left for the next reading."""
+    with path.open("rb") as stream:
+        for line in stream:
+            if not line.endswith(b"\n"):
+                return
+            yield json.loads(line)

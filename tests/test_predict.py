@@ -1,0 +1,317 @@
+"""Cases, threads, batches, and folders with good and broken files, on a small random network."""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import ConfigFault, ImageRefused
+from derm.explain.gradcam import evidence_of
+from derm.image.scale import square, unsquare
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.preprocess import normalise
+from derm.model.weights import Description, Model
+from derm.predict.batch import answers
+from derm.predict.case import Case, diagnose, diagnose_bytes
+from derm.predict.folder import COLUMNS, check_out, find_images, name_images, predict_files, write_predictions
+
+CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.manual_seed(7)
+    net = LesionNet(CONFIG)
+    # Fresh running statistics let the signal die out on its way down; one pass in training mode sets them.
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        squares = [square(picture(seed, side), 64) for seed in range(4) for side in (48, 64)]
+        net(normalise(torch.from_numpy(np.stack(squares)), CONFIG))
+    net.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
+    return Model(net, Description(CONFIG, temperature=2.0), "small", "0123456789" * 6 + "0123")
+
+
+def picture(seed: int, height: int = 48, width: int = 80) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def png(image: np.ndarray) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(image).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def save(path: Path, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png(picture(seed)))
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as opened:
+        assert (opened.format, opened.mode) == ("PNG", "L")
+        return np.asarray(opened)
+
+
+def case_with(probabilities: list[float], mask: np.ndarray, cells: list[list[float]] | None = None) -> Case:
+    """A case whose classes all have the same evidence, none unless `cells` are given."""
+    height, width = mask.shape
+    evidence = evidence_of(np.array(cells or [[0.0]], dtype=np.float32), height, width)
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    return Case("a", image, np.array(probabilities), mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
+
+
+def test_a_case_is_the_networks_answer_at_the_pictures_size(model):
+    image = picture(1)
+    image.flags.writeable = False
+    case = diagnose(model, image, "one")
+    with torch.no_grad():
+        answer = model.net(normalise(torch.from_numpy(square(image, 64))[None], CONFIG))
+    exponentials = np.exp(answer.class_logits[0].double().numpy() / 2)  # the temperature
+    np.testing.assert_allclose(case.probabilities, exponentials / exponentials.sum(), atol=1e-6)
+    small = 1 / (1 + np.exp(-answer.mask_logits[0, 0].numpy()))
+    np.testing.assert_allclose(case.mask_probability, unsquare(small, 48, 80), atol=1e-6)
+    np.testing.assert_array_equal(case.mask, case.mask_probability >= 0.5)
+    assert 0 < case.mask.mean() < 1
+    assert (case.name, case.weights) == ("one", "small 01234567")
+    assert [one.map.shape for one in case.evidence] == [(48, 80)] * 7
+    assert not all(one.flat for one in case.evidence)
+    assert case.probabilities.dtype == np.float64
+    assert case.mask_probability.dtype == np.float32
+
+
+def test_what_follows_from_the_probabilities():
+    # akiec, bcc, bkl, df, mel, nv, vasc: nv and vasc tie, and nv comes first in the table.
+    case = case_with([1 / 16, 1 / 16, 0, 0, 1 / 8, 3 / 8, 3 / 8], np.zeros((40, 50), dtype=bool))
+    assert case.predicted is DIAGNOSES[INDEX["nv"]]
+    assert [diagnosis.code for diagnosis, _ in case.ranked] == ["nv", "vasc", "mel", "akiec", "bcc", "bkl", "df"]
+    assert [probability for _, probability in case.ranked] == [3 / 8, 3 / 8, 1 / 8, 1 / 16, 1 / 16, 0, 0]
+    assert case.p_malignant == 1 / 4
+
+
+def test_a_speck_is_no_lesion():
+    mask = np.zeros((40, 50), dtype=bool)
+    mask[0, 0] = True  # 1 of 2,000 pixels
+    case = case_with([1 / 7] * 7, mask, [[1.0]])
+    assert case.mask_fraction == 1 / 2000
+    assert not case.has_lesion
+    assert (case.agreement(0), case.mean_agreement) == (None, None)
+    mask = mask.copy()
+    mask[0, 1] = True
+    assert case_with([1 / 7] * 7, mask).has_lesion
+
+
+def test_agreement_is_with_the_predicted_mask():
+    mask = np.zeros((40, 50), dtype=bool)
+    mask[:, :25] = True
+    case = case_with([1 / 7] * 7, mask, [[1.0]])  # evidence everywhere: half of it inside, IoU 1 / 2
+    for found in (case.agreement(3), case.mean_agreement):
+        assert (found.inside, found.best_iou) == (1 / 2, 1 / 2)
+        assert found.baseline_inside == pytest.approx(1 / 2)
+    flat = case_with([1 / 7] * 7, mask)
+    assert flat.has_lesion
+    assert (flat.agreement(3), flat.mean_agreement) == (None, None)
+
+
+def test_class_masks_of_a_case(model):
+    case = diagnose(model, picture(1), "one")
+    for index, evidence in enumerate(case.evidence):
+        soft, binary = case.class_mask(index)
+        np.testing.assert_array_equal(soft, case.mask_probability * evidence.map)
+        np.testing.assert_array_equal(binary, soft >= 0.5)
+        assert soft.any() != evidence.flat
+
+
+def test_bytes_pass_the_door_first(model):
+    case = diagnose_bytes(model, png(picture(2)), "folder/two.png")
+    np.testing.assert_array_equal(case.image, picture(2))
+    assert case.name == "two.png"
+    with pytest.raises(ImageRefused, match=r"broken\.png"):
+        diagnose_bytes(model, b"no picture", "broken.png")
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_threads_get_what_one_alone_gets(model, hidden):
+    """Eight threads share one model; with hooks or `.backward()` they would get each other's maps."""
+    if hidden:
+        torch.manual_seed(1)
+        config = ModelConfig(**CONFIG.as_dict() | {"hidden": hidden, "decoder_channels": (8, 8, 8, 8)})
+        net = LesionNet(config).eval()
+        net.load_state_dict({k: v for k, v in model.net.state_dict().items() if "head.scores" not in k}, strict=False)
+        model = Model(net, Description(config), "hidden", model.sha256)
+    images = [picture(seed) for seed in range(20)]
+    alone = [diagnose(model, image, "alone") for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        orders = [np.random.default_rng(seed).permutation(20) for seed in range(8)]
+        jobs = [(int(i), pool.submit(diagnose, model, images[i], "shared")) for i in np.stack(orders, axis=1).ravel()]
+        for index, job in jobs:
+            case, expected = job.result(), alone[index]
+            np.testing.assert_array_equal(case.probabilities, expected.probabilities)
+            np.testing.assert_array_equal(case.mask_probability, expected.mask_probability)
+            for one, other in zip(case.evidence, expected.evidence, strict=True):
+                np.testing.assert_array_equal(one.cells, other.cells)
+                assert one.maximum == other.maximum
+    assert len({case.probabilities[0] for case in alone}) == 20
+    assert not all(evidence.flat for case in alone for evidence in case.evidence)
+
+
+def test_batches_answer_for_the_rows_in_their_order(model):
+    squares = np.stack([square(picture(seed, 64), 64) for seed in range(5)])
+    rows = np.array([4, 0, 3])
+    net = model.net
+    net.train()
+    net.encoder.eval()  # a part that training has frozen
+    batches = []
+    for chosen, answer in answers(net, squares, rows, batch=2):
+        assert not net.training
+        assert not torch.is_inference_mode_enabled()
+        batches.append((chosen.tolist(), answer.class_logits.numpy(), tuple(answer.mask_logits.shape)))
+    modes = (net.training, net.head.training, net.encoder.training)
+    net.eval()
+    assert modes == (True, True, False)
+    assert [(chosen, shape) for chosen, _, shape in batches] == [([4, 0], (2, 1, 64, 64)), ([3], (1, 1, 64, 64))]
+    for row, logits in zip(rows, np.concatenate([logits for _, logits, _ in batches]), strict=True):
+        alone = net(normalise(torch.from_numpy(squares[row : row + 1]), CONFIG)).class_logits[0].numpy()
+        np.testing.assert_allclose(logits, alone, atol=1e-3)
+
+
+def test_a_batch_run_that_is_left_early_restores_the_mode(model):
+    model.net.train()
+    batches = answers(model.net, np.zeros((3, 64, 64, 3), dtype=np.uint8), np.arange(3), batch=1)
+    next(batches)
+    assert not model.net.training
+    batches.close()
+    training = model.net.head.dropout.training
+    model.net.eval()
+    assert training
+
+
+def test_batch_guards(model):
+    squares = np.zeros((3, 32, 32, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"the squares are \(3, 32, 32, 3\), not \(n, 64, 64, 3\)"):
+        next(answers(model.net, squares, np.arange(3)))
+    with pytest.raises(ValueError, match="the batch is 0"):
+        next(answers(model.net, np.zeros((3, 64, 64, 3), dtype=np.uint8), np.arange(3), batch=0))
+
+
+def test_a_folder_with_good_and_broken_files(model, tmp_path):
+    photos = tmp_path / "photos"
+    save(photos / "b.PNG", 1)
+    save(photos / "deep" / "a.png", 2)
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    (photos / "notes.txt").write_text("not asked")
+    save(photos / ".hidden.png", 3)
+    odd = save(tmp_path / "odd.picture", 4)  # named itself, so its ending does not matter
+    masks, maps = photos / "masks", tmp_path / "new" / "maps"
+    told = []
+    table = predict_files(
+        model, [photos, odd, photos], masks=masks, maps=maps, watch=lambda done, total: told.append((done, total))
+    )
+    assert tuple(table.columns) == COLUMNS
+    assert table["image_id"].tolist() == ["b", "broken", "a", "odd"]
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+    case = diagnose(model, picture(1), "b")
+    assert table.loc[0, "dx_pred"] == case.predicted.code
+    assert table.loc[0, [f"p_{code}" for code in CODES]].tolist() == case.probabilities.tolist()
+    assert (table.loc[0, "p_malignant"], table.loc[0, "mask_fraction"]) == (case.p_malignant, case.mask_fraction)
+    assert table["error"].tolist()[::2] == ["", ""]
+    assert "broken.jpg is no picture that Derm can read" in table.loc[1, "error"]
+    assert table.loc[1, "dx_pred"] == ""
+    assert table.loc[1, list(COLUMNS[2:-1])].isna().all()
+
+    assert len(list(masks.iterdir())) == 3 * (1 + 7 + 7)
+    assert len(list(maps.iterdir())) == 3 * 7
+    np.testing.assert_array_equal(read(masks / "b_segmentation.png"), case.mask * 255)
+    for index, code in enumerate(CODES):
+        soft, binary = case.class_mask(index)
+        np.testing.assert_array_equal(read(masks / f"b_{code}.png"), binary * 255)
+        np.testing.assert_allclose(read(masks / f"b_{code}_soft.png"), soft * 255, atol=0.51)
+        np.testing.assert_allclose(read(maps / f"b_{code}_heat.png"), case.evidence[index].map * 255, atol=0.51)
+
+    # A second run does not take the masks in its own folder for pictures.
+    assert [file.name for file in find_images([photos], [masks])] == ["b.PNG", "broken.jpg", "a.png"]
+
+
+def test_equal_names_are_told_apart(model, tmp_path):
+    left, right = save(tmp_path / "left" / "7.png", 1), save(tmp_path / "right" / "7.png", 2)
+    other = save(tmp_path / "right" / "8.png", 3)
+    table = predict_files(model, [left, right, other], masks=tmp_path / "masks")
+    assert table["image_id"].tolist() == ["left/7.png", "right/7.png", "8"]
+    first, second = (read(tmp_path / "masks" / side / "7.png_segmentation.png") for side in ("left", "right"))
+    np.testing.assert_array_equal(first, diagnose(model, picture(1), "").mask * 255)
+    np.testing.assert_array_equal(second, diagnose(model, picture(2), "").mask * 255)
+
+
+def test_no_two_files_share_a_name(tmp_path):
+    names = ["x.jpg", "X.png", "x.jpg.png", "y.png"]
+    assert name_images([tmp_path / name for name in names]) == ["x.jpg", "X.png", "x.jpg.png", "y"]
+    assert name_images([]) == []
+
+
+def test_a_table_is_written_whole(tmp_path):
+    rows = pd.DataFrame(
+        [
+            {"image_id": "a", "dx_pred": "mel", "p_mel": 2 / 3, "error": ""},
+            {"image_id": "b", "dx_pred": "", "error": "b.jpg is empty, copy it"},
+        ],
+        columns=["image_id", "dx_pred", "p_mel", "error"],
+    )
+    write_predictions(rows, tmp_path / "new" / "out.csv")
+    assert (tmp_path / "new" / "out.csv").read_text() == (
+        'image_id,dx_pred,p_mel,error\na,mel,0.666667,\nb,,,"b.jpg is empty, copy it"\n'
+    )
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["out.csv"]
+
+
+def test_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ImageRefused, match=r"There is no file or folder .*gone: check the path"):
+        find_images([tmp_path / "gone"])
+    with pytest.raises(ImageRefused, match=r"No picture was found in .*name files, or folders with \.jpg"):
+        find_images([tmp_path])
+    with pytest.raises(ImageRefused, match="No picture was found in an empty list"):
+        find_images([])
+
+
+def test_results_do_not_mix_with_pictures(tmp_path):
+    file = save(tmp_path / "a.png", 1)
+    result = save(tmp_path / "a_mel_heat.png", 1)
+    assert find_images([file], [tmp_path]) == [file]
+    with pytest.raises(ConfigFault, match="would lie among the pictures"):
+        find_images([tmp_path], [tmp_path])
+    with pytest.raises(ConfigFault, match=r"a_mel_heat\.png looks like a result of an earlier run"):
+        find_images([file, result], [tmp_path])
+
+
+def test_places_that_cannot_be_written_are_refused(model, tmp_path, monkeypatch):
+    file = save(tmp_path / "a.png", 1)
+    with pytest.raises(ConfigFault, match=r"cannot be made \(File exists\)"):
+        predict_files(model, [file], masks=file)
+    with pytest.raises(ConfigFault, match=r"which is a folder: name a file, as .*out\.csv"):
+        check_out(tmp_path)
+    with pytest.raises(ConfigFault, match=r"cannot be made \(Not a directory\)"):
+        check_out(file / "below" / "out.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.access", lambda *_: False)
+        with pytest.raises(ConfigFault, match="cannot be written to"):
+            check_out(tmp_path / "out.csv")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("derm.predict.folder.write_bytes", full)
+    monkeypatch.setattr("derm.predict.folder.write_text", full)
+    with pytest.raises(ConfigFault, match=r"a_segmentation\.png cannot be written \(No space left"):
+        predict_files(model, [file], masks=tmp_path / "masks")
+    with pytest.raises(ConfigFault, match=r"The table .* cannot be written \(No space left"):
+        write_predictions(pd.DataFrame(), tmp_path / "out.csv")
