@@ -1,7 +1,8 @@
 """The seven diagnoses of HAM10000: code, name, malignancy, colour.
 
 Every order of classes, columns and bars in Derm comes from `DIAGNOSES`. Colours start from Okabe and
-Ito's palette, malignant ones warm, benign ones cool; `ink` is the twin of at least 3 : 1 on white.
+Ito's palette, malignant ones warm, benign ones cool, spread in lightness so that the seven stay apart without red and
+green, too; `ink` is the dark twin. Both have at least 3 : 1 on the page's backgrounds.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ class Diagnosis(NamedTuple):
     """One of the seven.
 
     code: HAM10000's `dx`, lower case. name: as in a sentence. malignant: counted in the malignant sum
-    (mel, bcc, akiec). colour: sRGB hex for dark backgrounds. ink: sRGB hex, at least 3 : 1 on white.
+    (mel, bcc, akiec). colour: sRGB hex for dark backgrounds. ink: sRGB hex for light ones.
     """
 
     code: str
@@ -22,13 +23,13 @@ class Diagnosis(NamedTuple):
 
 
 DIAGNOSES: tuple[Diagnosis, ...] = (
-    Diagnosis("akiec", "actinic keratosis or Bowen's disease", True, "#CC79A7", "#B8568C"),
-    Diagnosis("bcc", "basal cell carcinoma", True, "#E69F00", "#B37400"),
-    Diagnosis("bkl", "benign keratosis", False, "#56B4E9", "#2E86BD"),
-    Diagnosis("df", "dermatofibroma", False, "#009E73", "#00855F"),
-    Diagnosis("mel", "melanoma", True, "#E8702A", "#C85200"),
-    Diagnosis("nv", "melanocytic nevus", False, "#4C9BD6", "#0072B2"),
-    Diagnosis("vasc", "vascular lesion", False, "#8F8FD0", "#6F6FB0"),
+    Diagnosis("akiec", "actinic keratosis or Bowen's disease", True, "#FFAAC4", "#7D1A52"),
+    Diagnosis("bcc", "basal cell carcinoma", True, "#F8B61A", "#B37C00"),
+    Diagnosis("bkl", "benign keratosis", False, "#55E2FF", "#0E93AE"),
+    Diagnosis("df", "dermatofibroma", False, "#1F9A5A", "#339361"),
+    Diagnosis("mel", "melanoma", True, "#E8602F", "#9C2A00"),
+    Diagnosis("nv", "melanocytic nevus", False, "#2C9DFD", "#1F86E0"),
+    Diagnosis("vasc", "vascular lesion", False, "#8082B0", "#2B3A75"),
 )
 
 CODES: tuple[str, ...] = tuple(diagnosis.code for diagnosis in DIAGNOSES)

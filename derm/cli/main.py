@@ -8,13 +8,14 @@ import sys
 import typer
 
 from derm import __version__
-from derm.cli import bench, data, evaluate, predict, train
+from derm.cli import bench, data, evaluate, predict, ship, train
 from derm.cli.terminal import err, out
 from derm.errors import DermError
 
 app = typer.Typer(
     name="derm",
-    help="Dermoscopic images: outline, seven diagnoses and the evidence for each.\n\nResearch use only, not a medical device.",
+    help="Dermoscopic images: outline, seven diagnoses and the evidence for each.\n\n"
+    "Research use only, not a medical device.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 

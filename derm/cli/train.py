@@ -3,29 +3,31 @@
 import json
 import signal
 import types
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from derm.cli.terminal import bar, err, out
 from derm.errors import ConfigFault, RunFault
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from derm.train.config import TrainConfig
 
 
 def train(
     run: Annotated[Path, typer.Option(help="Folder of the run: configuration, log, checkpoints, weights.")],
     data: Annotated[Path | None, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")] = None,
     preset: Annotated[str, typer.Option(help="Where to start from: 'derm', ours, or 'paper', as published.")] = "derm",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run, as it was configured.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --run, as it was configured.")
+    ] = False,
     design: Annotated[str | None, typer.Option(help="'shared' or 'dual', see docs/architecture.md.")] = None,
     encoder: Annotated[str | None, typer.Option(help="timm name of the encoder, such as efficientnet_b0.")] = None,
     size: Annotated[int | None, typer.Option(help="Side of the network's square input, pixels.")] = None,
     dilated: Annotated[bool | None, typer.Option("--dilated/--plain", help="Dilated bottleneck in the U-Net.")] = None,
     start: Annotated[
-        str | None, typer.Option(help="Starting weights: 'timm' (downloads), 'random', a safetensors file, or weights of Derm (.json).")
+        str | None, typer.Option(help="Starting weights: 'timm', 'random', a .safetensors file, or Derm's own (.json).")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
@@ -35,13 +37,16 @@ def train(
     precision: Annotated[str | None, typer.Option(help="'bfloat16' (mixed) or 'float32'.")] = None,
     split_by: Annotated[str | None, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = None,
     share: Annotated[float | None, typer.Option(help="Share of the training part, for short experiments.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that augment images.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of the network; 0: as many as there are cores.")] = 0,
     device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other setting, such as curriculum.start=0.4; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="Any other setting, such as curriculum.start=0.4; may be repeated."),
     ] = None,
 ) -> None:
     """Train a model, writing to a run folder that survives being killed at any moment.
@@ -53,7 +58,8 @@ def train(
     from derm.data.catalogue import read_catalogue
     from derm.data.store import default_cache
     from derm.train import loop
-    from derm.train.config import TrainConfig, preset as find_preset
+    from derm.train.config import TrainConfig
+    from derm.train.config import preset as find_preset
 
     if threads:
         torch.set_num_threads(threads)
@@ -64,20 +70,31 @@ def train(
         config = TrainConfig.from_dict(about["config"])
         data = data or Path(about["data"]["folder"])
     else:
-        config = find_preset(preset)
         given = {
-            "model.design": design, "model.encoder": encoder, "model.input_size": size, "model.dilated_bottleneck": dilated,
-            "start": start, "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "curriculum.enabled": curriculum,
-            "replay.enabled": replay, "precision": precision, "split_by": split_by, "train_share": share, "patience": patience,
-            "workers": workers, "seed": seed,
-        }  # fmt: skip
-        for name, value in given.items():
-            if value is not None:
-                config = set_field(config, name, value)
-        for pair in setting or []:
-            config = set_text(config, pair)
+            "model.design": design,
+            "model.encoder": encoder,
+            "model.input_size": size,
+            "model.dilated_bottleneck": dilated,
+            "start": start,
+            "epochs": epochs,
+            "batch": batch,
+            "learning_rate": learning_rate,
+            "curriculum.enabled": curriculum,
+            "replay.enabled": replay,
+            "precision": precision,
+            "split_by": split_by,
+            "train_share": share,
+            "patience": patience,
+            "workers": workers,
+            "seed": seed,
+        }
+        settings: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+        settings.update(read_setting(pair) for pair in setting or [])
+        config = change(find_preset(preset), settings)
     if data is None:
-        raise ConfigFault("No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`.")
+        raise ConfigFault(
+            "No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`."
+        )
 
     stopping = False
 
@@ -120,7 +137,8 @@ def train(
 def epoch_line(event: dict[str, Any]) -> str | None:
     """What to print of an event of the log, if anything."""
     if event["event"] == "speed":
-        return f"         {event['images_per_second']:.0f} images a second, {event['seconds']:.0f} s, {event['memory_mb']} MB"
+        speed, seconds, memory = event["images_per_second"], event["seconds"], event["memory_mb"]
+        return f"           {speed:.0f} images a second, {seconds:.0f} s, {memory} MB"
     if event["event"] != "epoch":
         return None
     result = event["validation"]
@@ -128,10 +146,9 @@ def epoch_line(event: dict[str, Any]) -> str | None:
     def figure(name: str) -> str:
         return "–" if result[name] is None else f"{result[name]:.3f}"
 
-    return (
-        f"epoch {event['epoch']:>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  accuracy {figure('accuracy')}  "
-        f"balanced {figure('balanced_accuracy')}  macro F1 {figure('macro_f1')}  macro AUC {figure('macro_auc')}  Dice {figure('dice')}"
-    )
+    names = {"accuracy": "accuracy", "balanced": "balanced_accuracy", "macro F1": "macro_f1", "macro AUC": "macro_auc"}
+    figures = "  ".join(f"{word} {figure(name)}" for word, name in {**names, "Dice": "dice"}.items())
+    return f"epoch {event['epoch']:>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  {figures}"
 
 
 def read_about(run: Path) -> dict[str, Any]:
@@ -143,25 +160,29 @@ def read_about(run: Path) -> dict[str, Any]:
     return content
 
 
-def set_text(config: Config, pair: str) -> Config:
-    """Return `config` with one field set by "name=value", the value as JSON or as text."""
+def read_setting(pair: str) -> tuple[str, object]:
+    """Split "name=value" into a name and its value, read as JSON or else as text."""
     name, equals, text = pair.partition("=")
     if not equals:
         raise ConfigFault(f"--set {pair} has no '=': write it as name=value, such as curriculum.start=0.4.")
     try:
-        value = json.loads(text)
+        return name, json.loads(text)
     except ValueError:
-        value = text
-    return set_field(config, name, tuple(value) if isinstance(value, list) else value)
+        return name, text
 
 
-def set_field(config: Config, name: str, value: object) -> Config:
-    """Return `config`, a frozen dataclass, with the field at dotted `name` replaced; ConfigFault where there is none."""
-    head, _, rest = name.partition(".")
-    if not hasattr(config, head):
-        raise ConfigFault(f"There is no setting '{name}': docs/architecture.md lists them.")
-    new = set_field(getattr(config, head), rest, value) if rest else value
-    try:
-        return replace(config, **{head: new})  # type: ignore[type-var]
-    except TypeError as error:
-        raise ConfigFault(f"{name}={value} does not fit: give a value of the kind that docs/architecture.md lists.") from error
+def change(config: "TrainConfig", settings: dict[str, object]) -> "TrainConfig":
+    """Return `config` with all `settings`, by dotted name, changed at once; ConfigFault for one that does not fit."""
+    content = config.as_dict()
+    for name, value in settings.items():
+        place: Any = content
+        *path, last = name.split(".")
+        for step in path:
+            place = place.get(step) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or isinstance(place.get(last, {}), dict):
+            raise ConfigFault(f"There is no setting '{name}': docs/training.md lists them.")
+        kind = type(place[last])
+        if not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+            raise ConfigFault(f"{name}={value} does not fit: give a value like {place[last]}.")
+        place[last] = value
+    return type(config).from_dict(content)

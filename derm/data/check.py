@@ -28,6 +28,9 @@ AUGMENTED_ROWS = (13_354, 18_832)
 SYNTHETIC = "derm_synthetic"
 """The `dataset` of drawn images: a drawn set may have any number of rows."""
 
+TO_LOOK_AT = ("mask full",)
+"""Findings that are no fault by themselves: HAM10000 as published has two lesions that fill their picture."""
+
 SHOWN = 10
 """Findings of one kind that `report_lines` spells out."""
 
@@ -79,6 +82,11 @@ class DataReport:
     missing_sex: int
     missing_localization: int
     findings: tuple[Finding, ...]  # in the order of CURES, then by subject
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything was found that must be mended, beside what is only to be looked at."""
+        return any(finding.kind not in TO_LOOK_AT for finding in self.findings)
 
 
 def check_data(catalogue: Catalogue, progress: Callable[[int, int], None] | None = None) -> DataReport:

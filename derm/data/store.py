@@ -52,7 +52,9 @@ class ImageStore:
 def load_store(folder: Path) -> ImageStore:
     """Open the store that lies in `folder`."""
     has_mask = np.array(json.loads((folder / "store.json").read_text())["has_mask"], dtype=bool)
-    return ImageStore(folder, np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy", mmap_mode="r"), has_mask)
+    return ImageStore(
+        folder, np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy", mmap_mode="r"), has_mask
+    )
 
 
 def default_cache() -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 from derm.diagnoses import CODES, MALIGNANT
 from derm.measure.undefined import fraction, mean_defined, or_none
@@ -94,11 +94,14 @@ def specificity(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
 def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     """The chance that a positive case scores above a negative one, a tie counting half; NaN if either is missing.
 
-    positive: bool (N,). score: float (N,), higher means more likely positive.
+    positive: bool (N,). score: float (N,), higher means more likely positive. By the sum of ranks (Mann and Whitney
+    1947), which equals scikit-learn's area under the curve and is quick enough for a thousand resamples.
     """
-    if positive.all() or not positive.any():
+    hits = int(positive.sum())
+    if hits in (0, len(positive)):
         return float("nan")
-    return float(roc_auc_score(positive, score))
+    ranks = rankdata(score)[positive].sum()
+    return float((ranks - hits * (hits + 1) / 2) / (hits * (len(positive) - hits)))
 
 
 def malignant_measures(true: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class ModelConfig:
 
     decoder_channels: tuple[int, ...] = (128, 64, 32, 16)
     """Channels of the decoder's blocks, deepest first. Five blocks end at the input's resolution; four end at half of
-    it, and the mask is then doubled bilinearly, which costs a third of the time."""
+    it, and the mask is then doubled bilinearly, which takes less time."""
 
     feature_channels: int = 1280
     """Channels of the 1 × 1 head convolution before pooling, as in EfficientNet-B0; 0: pool the encoder's own."""
@@ -91,5 +91,10 @@ class ModelConfig:
         names = {field.name for field in fields(cls)}
         if content.keys() != names:
             odd = ", ".join(sorted(content.keys() ^ names))
-            raise ConfigFault(f"The model description does not fit this version of Derm (see: {odd}): retrain or update.")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+            raise ConfigFault(
+                f"The model description does not fit this version of Derm (see: {odd}): retrain or update."
+            )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        return cls(**values)

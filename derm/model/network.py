@@ -3,6 +3,7 @@
 Needs a `ModelConfig`. Knows nothing of files, training or what the scores mean.
 """
 
+from difflib import get_close_matches
 from typing import NamedTuple
 
 import timm
@@ -149,8 +150,9 @@ class LesionNet(nn.Module):
 
 def _encoder(name: str) -> TimmUniversalEncoder:
     """Build an encoder of five scales by its timm name, with random weights; ConfigFault when it does not fit."""
-    if name not in timm.list_models():
-        close = ", ".join(timm.list_models(f"{name[:6]}*")[:5]) or "efficientnet_b0, resnet34"
+    known = timm.list_models()
+    if name not in known:
+        close = ", ".join(get_close_matches(name, known, n=3)) or "efficientnet_b0, resnet34"
         raise ConfigFault(f"timm knows no encoder named '{name}': use one of its names, such as {close}.")
     try:
         return TimmUniversalEncoder(name=name, pretrained=False)

@@ -3,6 +3,7 @@
 Needs a fresh `LesionNet`. Knows nothing of training.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import timm
@@ -13,22 +14,37 @@ from torch.nn import Identity, Module
 
 from derm.errors import WeightsFault
 from derm.model.network import LesionNet
+from derm.model.weights import load_weights
 
 RANDOM = "random"
 TIMM = "timm"
 
 
 def start_from(net: LesionNet, start: str, mask_start: str = RANDOM) -> None:
-    """Load starting weights into the encoders of `net`, in place.
+    """Load starting weights into `net`, in place: into its encoders, or all of it from weights of Derm.
 
     start: "random", "timm" (ImageNet weights by the encoder's name, over the network) or the path of a safetensors
     file in timm's naming; with the head convolution (`conv_head`, `bn2`) where the network has one and the file, too.
+    A .json names trained weights of Derm, of the same model but perhaps another input size: training goes on from them.
     mask_start: the same for the U-Net's own encoder of the dual design. Raises WeightsFault when a file is missing or
     does not fit, or when there is no network.
     """
+    if start.endswith(".json"):
+        _go_on_from(net, Path(start))
+        return
     _start(net.encoder, net.neck, net.config.encoder, start)
     if net.mask_encoder is not None:
         _start(net.mask_encoder, Identity(), net.config.mask_encoder, mask_start)
+
+
+def _go_on_from(net: LesionNet, path: Path) -> None:
+    trained = load_weights(path)
+    if replace(trained.net.config, input_size=net.config.input_size, dropout=net.config.dropout) != net.config:
+        raise WeightsFault(
+            f"The weights {path} are of another model ({trained.net.config.design}, {trained.net.config.encoder}): "
+            "train the same model, only --size may differ, or start from other weights."
+        )
+    net.load_state_dict(trained.net.state_dict())
 
 
 def _start(encoder: Module, neck: Module, name: str, start: str) -> None:
@@ -40,10 +56,15 @@ def _start(encoder: Module, neck: Module, name: str, start: str) -> None:
     if wrong:
         raise WeightsFault(
             f"The starting weights '{start}' do not fit the encoder {name} ({len(wrong)} of its {len(own)} tensors are "
-            f"missing or of another shape, {wrong[0]} first): use weights of {name} in timm's naming, or --start random."
+            f"missing or of another shape, {wrong[0]} first): use weights of {name} in timm's naming, or "
+            "--start random."
         )
     encoder.load_state_dict({long: tensors[key] for key, long in own.items()})
-    head = {key.replace("conv_head", "0").replace("bn2", "1"): value for key, value in tensors.items() if key.startswith(("conv_head.", "bn2."))}
+    head = {
+        key.replace("conv_head", "0").replace("bn2", "1"): value
+        for key, value in tensors.items()
+        if key.startswith(("conv_head.", "bn2."))
+    }
     shapes = {key: value.shape for key, value in neck.state_dict().items()}
     if shapes and shapes == {key: value.shape for key, value in head.items()}:
         neck.load_state_dict(head)
@@ -54,7 +75,8 @@ def _from_file(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsFault(
-            f"The starting weights {path} cannot be read ({error}): give the path of a safetensors file, or --start random."
+            f"The starting weights {path} cannot be read ({error}): give the path of a safetensors file, or "
+            "--start random."
         ) from error
     return tensors
 
@@ -65,6 +87,7 @@ def _from_timm(name: str) -> dict[str, Tensor]:
     # The hub's client raises its own tree of errors, rooted in OSError and RuntimeError, when it is out of reach.
     except (OSError, RuntimeError) as error:
         raise WeightsFault(
-            f"timm's weights of {name} could not be fetched: check the network, or give a local safetensors file with --start."
+            f"timm's weights of {name} could not be fetched: check the network, or give a local safetensors file "
+            "with --start."
         ) from error
     return tensors

@@ -4,7 +4,7 @@ Needs the description to load. Loading is strict: another shape, another class o
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,18 @@ def save_weights(path: Path, net: LesionNet, description: Description, *, half: 
             old.unlink()
 
 
-def ship_weights(source: Path, path: Path, description: Description, *, half: bool) -> None:
-    """Copy the weights described by `source` (.json) to `path` (.json) with `description` and a plain file name."""
-    net = load_weights(source).net
-    save_weights(path, net, description, half=half)
+def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None = None) -> None:
+    """Copy the weights that `source` (.json) describes to `path` (.json), with a plain name for the tensors' file.
+
+    half: see `save_weights`. input_size: another side of the network's input than it was trained at; convolutions take
+    any, and a somewhat larger one often measures better (Touvron et al. 2019), but that is to be measured.
+    """
+    model = load_weights(source)
+    size = input_size or model.description.model.input_size
+    description = replace(model.description, model=replace(model.description.model, input_size=size))
+    if size != model.description.model.input_size:
+        description = replace(description, measured={})  # what was measured belongs to the other size
+    save_weights(path, model.net, description, half=half)
     content = json.loads(path.read_text())
     plain = path.with_suffix(".safetensors")
     path.with_name(content["file"]).replace(plain)
@@ -102,11 +110,12 @@ def load_weights(path: Path) -> Model:
         raise WeightsFault(f"{path} is not a weights file: give the path of a .safetensors file or of its .json.")
     try:
         content = json.loads(description_path.read_text())
-        tensors_path = description_path.with_name(content["file"])
+        tensors_path, expected = description_path.with_name(content["file"]), str(content["sha256"])
         description = _read_description(content)
     except FileNotFoundError as error:
         raise WeightsFault(
-            f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them together."
+            f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them "
+            "together."
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsFault(f"The description {description_path} is damaged ({error}): copy it anew.") from error
@@ -115,18 +124,45 @@ def load_weights(path: Path) -> Model:
     if not tensors_path.is_file():
         raise WeightsFault(f"{description_path} names {tensors_path.name}, which is not beside it: copy it there.")
     digest = sha256(tensors_path)
-    if digest != content["sha256"]:
+    if digest != expected:
         raise WeightsFault(
             f"{tensors_path} is not the file that {description_path.name} describes (sha256 {digest[:8]}…, expected "
-            f"{content['sha256'][:8]}…): copy both anew."
+            f"{expected[:8]}…): copy both anew."
         )
     net = LesionNet(description.model)
     try:
-        net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in load_file(tensors_path).items()})
+        net.load_state_dict(
+            {
+                key: value.float() if value.is_floating_point() else value
+                for key, value in load_file(tensors_path).items()
+            }
+        )
     except (RuntimeError, SafetensorError) as error:
-        raise WeightsFault(f"{tensors_path} does not fit the model in its description: retrain or copy both anew.") from error
+        raise WeightsFault(
+            f"{tensors_path} does not fit the model in its description: retrain or copy both anew."
+        ) from error
     net.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
     return Model(net, description, description_path.stem, digest)
+
+
+def record_measures(path: Path, metrics: dict[str, Any]) -> None:
+    """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
+
+    It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
+    """
+    description_path = path.with_suffix(".json")
+    content = json.loads(description_path.read_text())
+    about = metrics["measured_on"]
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou", "pixel_accuracy")
+    content["measured"][about["part"]] = {
+        "split": about["split"],
+        "images": about["images"],
+        "lesions": about["lesions"],
+        "date": about["date"],
+        **{name: metrics[name] for name in names},
+        "intervals": {name: metrics["intervals"][name] for name in names},
+    }
+    write_json(description_path, content)
 
 
 def default_weights() -> Path:
@@ -167,7 +203,7 @@ def _read_description(content: dict[str, Any]) -> Description:
     if tuple(content["classes"]) != CODES:
         raise ValueError(f"classes {content['classes']}, expected {list(CODES)}")
     return Description(
-        model=ModelConfig.from_dict(content["model"]),
+        model=ModelConfig.from_dict(dict(content["model"])),
         mask_threshold=float(content["mask_threshold"]),
         class_mask_threshold=float(content["class_mask_threshold"]),
         temperature=float(content["temperature"]),

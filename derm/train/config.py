@@ -3,7 +3,7 @@
 Gives `TrainConfig` and `preset`. Needs nothing. Knows nothing of files.
 """
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from derm.data.augment import AugmentConfig
@@ -85,27 +85,26 @@ class TrainConfig:
             if getattr(self, name) not in get_args(kind):
                 raise ConfigFault(f"{name} '{getattr(self, name)}' is unknown: use one of {', '.join(get_args(kind))}.")
         for name, low, high in (
-            ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1), ("warm_up", 0, 1),
-            ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1), ("label_smoothing", 0, 0.9),
-            ("average", 0, 0.99999), ("train_share", 0.001, 1), ("patience", 0, 10_000), ("workers", 0, 64),
-            ("log_every", 1, 10_000), ("checkpoint_every", 1, 1_000_000), ("seed", 0, 2**31),
+            ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
+            ("warm_up", 0, 1), ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1),
+            ("label_smoothing", 0, 0.9), ("average", 0, 0.99999), ("train_share", 0.001, 1), ("patience", 0, 10_000),
+            ("workers", 0, 64), ("log_every", 1, 10_000), ("checkpoint_every", 1, 1_000_000), ("seed", 0, 2**31),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise ConfigFault(f"{name} {getattr(self, name)} does not fit: use a number from {low} to {high}.")
         if self.mask_weight == self.class_weight == 0:
-            raise ConfigFault("mask_weight and class_weight are both 0, so nothing would be learned: raise one of them.")
+            raise ConfigFault(
+                "mask_weight and class_weight are both 0, so nothing would be learned: raise one of them."
+            )
         if self.lookahead < 2 * self.workers + 1:
             raise ConfigFault(
-                f"lookahead {self.lookahead} is too short for {self.workers} workers: use at least {2 * self.workers + 1}."
+                f"lookahead {self.lookahead} is too short for {self.workers} workers: use at least "
+                f"{2 * self.workers + 1}."
             )
 
     def as_dict(self) -> dict[str, Any]:
         """Return all fields by name, nested, ready for JSON."""
-        content: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            content[item.name] = value.as_dict() if isinstance(value, ModelConfig) else asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-        return content
+        return {**asdict(self), "model": self.model.as_dict()}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TrainConfig":
@@ -117,7 +116,9 @@ class TrainConfig:
             values = {name: parts[name](**value) if name in parts else value for name, value in content.items()}
             return cls(**{**values, "model": ModelConfig.from_dict(content["model"])})
         except (TypeError, KeyError) as error:
-            raise ConfigFault(f"The run's configuration does not fit this version of Derm ({error}): start a new run.") from error
+            raise ConfigFault(
+                f"The run's configuration does not fit this version of Derm ({error}): start a new run."
+            ) from error
 
 
 PAPER = TrainConfig(
@@ -125,7 +126,8 @@ PAPER = TrainConfig(
     curriculum=CurriculumConfig(enabled=True),
     replay=ReplayConfig(enabled=True),
 )
-"""Fiaz et al. 2025: Adam, batch 16, 20 epochs, constant 1e-4, no weight decay, Dice + cross-entropy, curriculum, replay."""
+"""Fiaz et al. 2025: Adam, batch 16, 20 epochs, constant 1e-4, no weight decay, Dice and cross-entropy, curriculum and
+replay."""
 
 DERM = replace(
     PAPER,
@@ -142,7 +144,8 @@ DERM = replace(
     average=0.998,
     precision="bfloat16",
 )
-"""Ours: AdamW with warm-up and cosine, averaged weights, Dice + binary cross-entropy, a slim decoder, mixed precision."""
+"""Ours: AdamW with warm-up and cosine, averaged weights, Dice and binary cross-entropy, a slim decoder, mixed
+precision."""
 
 PRESETS: dict[str, TrainConfig] = {"derm": DERM, "paper": PAPER}
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.train.memory import LossMemory
 
@@ -38,7 +39,9 @@ class CurriculumConfig:
             raise ConfigFault(f"The curriculum's pace '{self.pace}' is unknown: use root or linear.")
         for name in ("start", "full_after"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigFault(f"The curriculum's {name} {getattr(self, name)} does not fit: use a share from 0 to 1.")
+                raise ConfigFault(
+                    f"The curriculum's {name} {getattr(self, name)} does not fit: use a share from 0 to 1."
+                )
         if not 0 <= self.rarity < 1:
             raise ConfigFault(f"The curriculum's rarity {self.rarity} does not fit: use a weight from 0, below 1.")
         if not 0 < self.least <= 1:
@@ -48,8 +51,8 @@ class CurriculumConfig:
 class Stage(NamedTuple):
     """The curriculum in one epoch.
 
-    pace: 0 … 1. admitted: bool (n,). shares: float64 (classes,), admitted share of each class, NaN where it has no
-    image. difficulty: float64 (n,), 0 … 1.
+    pace: 0 … 1. admitted: bool (n,). shares: float64 (7,), admitted share of each class, NaN where it has no image.
+    difficulty: float64 (n,), 0 … 1.
     """
 
     pace: float
@@ -68,7 +71,7 @@ def pace_of(config: CurriculumConfig, epoch: int, epochs: int) -> float:
 
 
 def difficulty_of(memory: LossMemory, classes: NDArray[np.int64], rarity: float) -> NDArray[np.float64]:
-    """Difficulty of each image, float64 (n,) in 0 … 1: (1 − rarity) · its loss rank in its class + rarity · its class's.
+    """Difficulty of each image, float64 (n,) in 0 … 1: (1 − rarity) · its loss rank in its class + rarity · its class.
 
     classes: int64 (n,). The loss rank runs from 0 for the easiest to 1 for the hardest of a class; an image not seen
     yet stands in the middle. The class's part is 1 − its frequency relative to the most frequent one.
@@ -90,12 +93,12 @@ def stage_of(
     """Decide which images epoch `epoch` of `epochs` may draw; all of them where the curriculum is off.
 
     Class by class, the easiest images are admitted: as many as would lie below the pace if the ranks of the class were
-    evenly spread, at least `least` of the class and at least one. So common classes open before rare ones, a class never
-    closes again, and at pace 1 all are in.
+    evenly spread, at least `least` of the class and at least one. So common classes open before rare ones, a class
+    never closes again, and at pace 1 all are in.
     """
     difficulty = difficulty_of(memory, classes, config.rarity)
     pace = pace_of(config, epoch, epochs) if config.enabled else 1.0
-    counts = np.bincount(classes)
+    counts = np.bincount(classes, minlength=len(CODES))
     rare = 1 - counts / counts.max()
     hardest = (1 - config.rarity) + config.rarity * rare[counts > 0].max()
     admitted = np.zeros(len(classes), dtype=np.bool_)

@@ -77,7 +77,7 @@ def open_loader(
         _Variants(store, rows, augment),
         batch_sampler=_Plans(planner),
         num_workers=workers,
-        collate_fn=_as_prepared,
+        collate_fn=_as_prepared,  # type: ignore[arg-type]  # `__getitems__` answers with a batch, not a list
         worker_init_fn=_start_worker,
         # Forked workers hang in OpenCV once this process has used its threads, as decoding does.
         multiprocessing_context="spawn" if workers else None,

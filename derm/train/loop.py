@@ -1,6 +1,6 @@
 """The training loop, from top to bottom: plan, load, step, remember, measure, save.
 
-Needs a configuration, a data set and a run folder. Tells nobody but the run log and `watch`; knows no terminal and no page.
+Needs a configuration, a data set and a run folder. Tells the run log and `watch` alone; knows no terminal and no page.
 """
 
 import copy
@@ -23,7 +23,7 @@ from torch import nn
 from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.split import count_leak, split_catalogue
-from derm.data.store import ImageStore, Progress, open_store
+from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, RunFault
 from derm.files import write_json
@@ -34,14 +34,17 @@ from derm.model.weights import Description, save_weights
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
-from derm.train.loader import Prepared, open_loader
+from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, weigh_classes
-from derm.train.plan import Planner
+from derm.train.plan import Batch, Planner
 from derm.train.runlog import RunLog
 from derm.train.validate import validate
 
 Watch = Callable[[dict[str, Any]], None]
-"""Told every event of the log as it is written, and {"event": "tick", "step", "steps", "seconds_left"} after each step."""
+"""Told every event of the log as it is written, and {"event": "tick", "step", "steps", "seconds_left"} at each step."""
+
+Tell = Callable[..., None]
+"""Writes an event: its name, then its fields by name."""
 
 SCORES = {"step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "right": 0, "images": 0}
 """What is summed between two lines of the log, and over an epoch."""
@@ -59,6 +62,7 @@ class State:
     recent: dict[str, float] = field(default_factory=lambda: dict(SCORES))  # since the last line of the log
     epoch: dict[str, float] = field(default_factory=lambda: dict(SCORES))  # since the epoch began
     drawn: list[int] = field(default_factory=lambda: [0] * len(CODES))  # images drawn of each class in the epoch
+    replayed: list[int] = field(default_factory=list)  # item numbers of the images replayed in the epoch
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
@@ -70,7 +74,7 @@ class State:
         return cls(**{**content, "best": -math.inf if content["best"] is None else content["best"]})
 
 
-def train(
+def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     config: TrainConfig,
     catalogue: Catalogue,
     run: Path,
@@ -78,7 +82,7 @@ def train(
     cache: Path,
     resume: bool = False,
     device: str = "cpu",
-    watch: Watch = lambda event: None,
+    watch: Watch = lambda _: None,
     decoding: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> State:
@@ -91,7 +95,7 @@ def train(
     had not been, with the same number of threads.
     """
     split = split_catalogue(catalogue, config.split_by)
-    classes = catalogue.table["dx"].map(INDEX).to_numpy(dtype=np.int64)
+    classes = catalogue.table["dx"].map(INDEX).to_numpy().astype(np.int64)
     rows = choose_share(split.rows("train"), classes, config.train_share)
     validation = split.rows("validation")
     if len(rows) < config.batch or not len(validation):
@@ -139,7 +143,8 @@ def train(
             return state
         with RunLog(run / "events.jsonl", state.log_bytes) as log:
 
-            def tell(event: dict[str, Any]) -> None:
+            def tell(name: str, /, **fields: Any) -> None:  # noqa: ANN401 (whatever JSON can hold)
+                event = {"event": name, **fields}
                 log.append(event)
                 watch(event)
 
@@ -151,13 +156,15 @@ def train(
                     "optimiser": flatten_optimiser(optimiser),
                     "planner": planner.tensors(),
                 }
-                save_checkpoint(run / "last.safetensors", groups, {**state.as_dict(), "groups": optimiser.state_dict()["param_groups"]})
+                rest = {**state.as_dict(), "groups": optimiser.state_dict()["param_groups"]}
+                save_checkpoint(run / "last.safetensors", groups, rest)
 
             if not resume:
-                tell({"event": "start", "steps": planner.steps, "steps_per_epoch": planner.steps_per_epoch, **about})
+                tell("start", steps=planner.steps, steps_per_epoch=planner.steps_per_epoch, **about)
                 tell_stages(planner, tell)
                 save()
-            tell({"event": "resumed" if resume else "begun", "step": state.step, "time": time.time(), "threads": torch.get_num_threads(), "device": device})
+            how = {"time": time.time(), "threads": torch.get_num_threads(), "device": device}
+            tell("resumed" if resume else "begun", step=state.step, **how)
             began, first_step, epoch_began, epoch_first = time.monotonic(), state.step, time.monotonic(), state.step
 
             for images, masks, items in open_loader(planner, store, rows, config.augment, config.workers):
@@ -170,42 +177,43 @@ def train(
                 losses, right = take_step(net, optimiser, images.to(device), truth, config, class_weights)
                 if not math.isfinite(losses.joint.item()):
                     raise RunFault(
-                        f"The loss is {losses.joint.item()} at step {state.step}: lower the learning rate ({rate:.1e}) and "
-                        "start a new run; the last checkpoint is from before."
+                        f"The loss is {losses.joint.item()} at step {state.step}: lower the learning rate ({rate:.1e}) "
+                        "and start a new run; the last checkpoint is from before."
                     )
                 if average is not net:
                     move_average(average, net, config.average, state.step)
                 batch = planner.observe(losses.plain.double().cpu().numpy())
                 epoch = state.step // planner.steps_per_epoch
                 state.step += 1
-                count(state, losses, right, batch.replayed, classes[rows[batch.items]])
+                count(state, losses, right, batch, classes[rows[batch.items]])
 
+                # At once, before a checkpoint: a stage is planned some steps before its epoch begins.
+                tell_stages(planner, tell)
                 if state.step % config.log_every == 0:
-                    tell({"event": "step", "step": state.step, "epoch": epoch, "learning_rate": rate, **means(state.recent)})
+                    tell("step", step=state.step, epoch=epoch, learning_rate=rate, **means(state.recent))
                     state.recent = dict(SCORES)
                 if state.step % planner.steps_per_epoch == 0:
                     seconds = time.monotonic() - epoch_began
                     result = validate(average, store, validation, classes[validation], config)
                     better = result[config.best_by] is not None and result[config.best_by] > state.best
-                    tell({"event": "epoch", "epoch": epoch, "step": state.step, "train": means(state.epoch), "validation": result})
+                    tell("epoch", epoch=epoch, step=state.step, train=means(state.epoch), validation=result)
                     tell_replay(planner, catalogue, rows, state, epoch, tell)
                     if better:
                         state.best, state.best_epoch = result[config.best_by], epoch
-                        tell({"event": "best", "epoch": epoch, "by": config.best_by, "value": state.best})
+                        tell("best", epoch=epoch, by=config.best_by, value=state.best)
                         save_weights(run / "best.json", average, describe(config, about, epoch, result))
-                    state.epoch, state.drawn = dict(SCORES), [0] * len(CODES)
-                    tell_stages(planner, tell)
-                    images_done = (state.step - epoch_first) * config.batch
-                    tell(
-                        {
-                            "event": "speed", "epoch": epoch, "time": time.time(), "images_per_second": images_done / seconds,
-                            "seconds": time.monotonic() - epoch_began, "memory_mb": peak_memory_mb(device),
-                        }  # fmt: skip
-                    )
-                    waited = config.patience and epoch - state.best_epoch >= config.patience
+                    state.epoch, state.drawn, state.replayed = dict(SCORES), [0] * len(CODES), []
+                    pace = {
+                        "images_per_second": (state.step - epoch_first) * config.batch / seconds,
+                        "seconds": time.monotonic() - epoch_began,
+                        "memory_mb": peak_memory_mb(device),
+                    }
+                    tell("speed", epoch=epoch, time=time.time(), **pace)
+                    waited = 0 < config.patience <= epoch - state.best_epoch
                     if state.step == planner.steps or waited:
                         state.finished = True
-                        tell({"event": "end", "step": state.step, "best_epoch": state.best_epoch, "best": or_none(state.best), "early": bool(waited)})
+                        best = {"best_epoch": state.best_epoch, "best": or_none(state.best)}
+                        tell("end", step=state.step, **best, early=waited)
                         save_weights(run / "final.json", average, describe(config, about, epoch, result))
                     save()
                     epoch_began, epoch_first = time.monotonic(), state.step
@@ -217,7 +225,7 @@ def train(
                     break
                 if stop():
                     save()
-                    tell({"event": "stopped", "step": state.step, "time": time.time()})
+                    tell("stopped", step=state.step, time=time.time())
                     break
     return state
 
@@ -255,7 +263,7 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
 
 @torch.no_grad()
 def move_average(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
-    """Move the averaged weights towards the present ones, in place; faster at first, when there is little to average."""
+    """Move the averaged weights towards the present ones, in place; faster at first, with little to average yet."""
     keep = min(decay, (1 + step) / (10 + step))
     for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
         if old.is_floating_point():
@@ -273,20 +281,19 @@ def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: flo
     return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
 
 
-def count(
-    state: State, losses: Losses, right: int, replayed: NDArray[np.bool_], drawn: NDArray[np.int64]
-) -> None:
-    """Add one step to the sums of `state`."""
+def count(state: State, losses: Losses, right: int, batch: Batch, drawn: NDArray[np.int64]) -> None:
+    """Add one step to the sums of `state`; drawn: int64 (B,), the classes of its images."""
     for sums in (state.recent, state.epoch):
         sums["step"] += 1
         sums["loss"] += losses.joint.item()
         sums["mask_loss"] += losses.mask.item()
         sums["class_loss"] += losses.diagnosis.item()
-        sums["replayed"] += int(replayed.sum())
+        sums["replayed"] += int(batch.replayed.sum())
         sums["right"] += right
-        sums["images"] += len(replayed)
+        sums["images"] += len(batch.items)
     for index in drawn:
         state.drawn[index] += 1
+    state.replayed += batch.items[batch.replayed].tolist()
 
 
 def means(sums: dict[str, float]) -> dict[str, float]:
@@ -301,44 +308,45 @@ def means(sums: dict[str, float]) -> dict[str, float]:
     }
 
 
-def tell_stages(planner: Planner, tell: Watch) -> None:
+def tell_stages(planner: Planner, tell: Tell) -> None:
     """Log the curriculum's stage of each epoch that was planned since the last call."""
     for epoch, stage in planner.stages:
-        histogram = np.histogram(stage.difficulty, bins=20, range=(0, 1))[0]
         tell(
-            {
-                "event": "curriculum",
-                "epoch": epoch,
-                "enabled": planner.config.curriculum.enabled,
-                "pace": stage.pace,
-                "admitted": int(stage.admitted.sum()),
-                "admitted_share": {code: or_none(float(share)) for code, share in zip(CODES, stage.shares, strict=False)},
-                "difficulty_histogram": histogram.tolist(),
-                "admitted_histogram": np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
-            }
+            "curriculum",
+            epoch=epoch,
+            enabled=planner.config.curriculum.enabled,
+            pace=stage.pace,
+            admitted=int(stage.admitted.sum()),
+            admitted_share={code: or_none(float(share)) for code, share in zip(CODES, stage.shares, strict=True)},
+            difficulty_histogram=np.histogram(stage.difficulty, bins=20, range=(0, 1))[0].tolist(),
+            admitted_histogram=np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
         )
     planner.stages.clear()
 
 
 def tell_replay(
-    planner: Planner, catalogue: Catalogue, rows: NDArray[np.int64], state: State, epoch: int, tell: Watch
+    planner: Planner, catalogue: Catalogue, rows: NDArray[np.int64], state: State, epoch: int, tell: Tell
 ) -> None:
     """Log what was drawn in the epoch and what the replay buffer holds at its end."""
-    ids = catalogue.table["image_id"]
+    ids = catalogue.table["image_id"].iloc[rows].tolist()
     tell(
-        {
-            "event": "replay",
-            "epoch": epoch,
-            "enabled": planner.config.replay.enabled,
-            "size": int(planner.buffer.members.sum()),
-            "suspects": [str(ids.iloc[rows[item]]) for item in np.flatnonzero(planner.buffer.suspects())],
-            "replayed_share": means(state.epoch)["replayed_share"],
-            "drawn": dict(zip(CODES, state.drawn, strict=True)),
-            "hardest": [
-                {"image_id": str(ids.iloc[rows[item]]), "loss": loss, "views": views, "drawn_in_epoch": lately, "drawn": drawn}
-                for item, loss, views, lately, drawn in planner.buffer.hardest(24)
-            ],
-        }
+        "replay",
+        epoch=epoch,
+        enabled=planner.config.replay.enabled,
+        size=int(planner.buffer.members.sum()),
+        suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects())],
+        replayed_share=means(state.epoch)["replayed_share"],
+        drawn=dict(zip(CODES, state.drawn, strict=True)),
+        hardest=[
+            {
+                "image_id": ids[row.item],
+                "loss": row.loss,
+                "views": row.views,
+                "drawn_in_epoch": state.replayed.count(row.item),
+                "drawn": row.drawn,
+            }
+            for row in planner.buffer.hardest(24)
+        ],
     )
 
 
@@ -378,8 +386,14 @@ def claim(run: Path) -> Iterator[None]:
 
 
 def restore(run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Planner) -> State:
-    """Take up the last checkpoint of `run`, in place."""
+    """Take up the last checkpoint of `run`, in place; RunFault where it is of another training part."""
     groups, content = load_checkpoint(run / "last.safetensors")
+    trained, given = len(groups["planner"]["views"]), len(planner.classes)
+    if trained != given:
+        raise RunFault(
+            f"{run} was trained on {trained} images, and the data set now gives {given}: bring back the data set it "
+            "began with, or start a new run."
+        )
     param_groups = content.pop("groups")
     net.load_state_dict(groups["net"])
     if average is not net:
@@ -389,6 +403,11 @@ def restore(run: Path, net: nn.Module, average: nn.Module, optimiser: torch.opti
         index, _, name = key.partition(".")
         moments.setdefault(int(index), {})[name] = tensor
     optimiser.load_state_dict({"state": moments, "param_groups": param_groups})
+    for weight, taken_up in optimiser.state.items():
+        for name, tensor in taken_up.items():
+            if tensor.shape == weight.shape:
+                # In the weight's memory layout, as it was: sums in another order round differently.
+                taken_up[name] = torch.empty_like(weight).copy_(tensor)
     planner.restore(groups["planner"])
     return State.from_dict(content)
 

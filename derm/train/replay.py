@@ -1,4 +1,4 @@
-"""Stochastic hard-example replay: a bounded buffer of the hardest images, drawn again with probability rising with loss.
+"""Stochastic hard-example replay: a bounded buffer of the hardest images, drawn again the likelier the higher the loss.
 
 Needs the memory of losses. The paper names the idea and fixes nothing; what is decided here is stated in
 docs/architecture.md. Knows nothing of epochs' order or of pictures.
@@ -37,20 +37,21 @@ class ReplayConfig:
         if not 0 <= self.share < 1:
             raise ConfigFault(f"The replay's share {self.share} does not fit: use a share from 0, below 1.")
         if not 0 <= self.suspect_probability < 1:
-            raise ConfigFault(f"The replay's suspect probability {self.suspect_probability} does not fit: use 0, below 1.")
+            raise ConfigFault(
+                f"The replay's suspect probability {self.suspect_probability} does not fit: use 0, below 1."
+            )
         if min(self.capacity, self.cap, self.suspect_views) < 1:
             raise ConfigFault("The replay's capacity, cap and suspect_views count from 1: raise the one that is 0.")
-        if self.sharpness < 0:
-            raise ConfigFault(f"The replay's sharpness {self.sharpness} does not fit: use 0 or more.")
+        if not 0 <= self.sharpness <= 10:  # beyond, small probabilities vanish in float64
+            raise ConfigFault(f"The replay's sharpness {self.sharpness} does not fit: use a power from 0 to 10.")
 
 
 class BufferRow(NamedTuple):
-    """One image of the buffer, for the log: its item number, smoothed loss, views, and draws in this epoch and in all."""
+    """One image of the buffer, for the log: its item number, smoothed loss, views, and how often it was drawn."""
 
     item: int
     loss: float
     views: int
-    drawn_in_epoch: int
     drawn: int
 
 
@@ -90,7 +91,11 @@ class ReplayBuffer:
         """
         free = np.flatnonzero(self.members & admitted & (self.drawn_in_epoch < self.config.cap))
         weight = np.maximum(self.memory.smoothed[free], 1e-6) ** self.config.sharpness
-        chosen = random.choice(free, size=min(count, len(free)), replace=False, p=weight / weight.sum()) if len(free) else free
+        chosen = (
+            random.choice(free, size=min(count, len(free)), replace=False, p=weight / weight.sum())
+            if len(free)
+            else free
+        )
         self.drawn[chosen] += 1
         self.drawn_in_epoch[chosen] += 1
         return chosen.astype(np.int64)
@@ -108,7 +113,6 @@ class ReplayBuffer:
                 int(item),
                 float(self.memory.smoothed[item]),
                 int(self.memory.views[item]),
-                int(self.drawn_in_epoch[item]),
                 int(self.drawn[item]),
             )
             for item in order

@@ -1,0 +1,51 @@
+"""`derm bench`: how fast Derm is on this machine."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import err, out
+
+app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def _bench() -> None:
+    pass
+
+
+@app.command("predict")
+def bench_predict(
+    size: Annotated[int, typer.Option(help="Side of the network's square input, pixels.")] = 224,
+    calls: Annotated[int, typer.Option(help="Timed calls of each design.")] = 40,
+) -> None:
+    """Median time from image bytes to outline, probabilities and seven heat maps; the last line is JSON."""
+    from rich.table import Table
+
+    from derm.bench.predict import bench_predict as measure
+    from derm.measure.paper import MILLISECONDS
+    from derm.model.config import ModelConfig
+
+    timings = []
+    for config in (ModelConfig(input_size=size), ModelConfig(design="dual", input_size=size)):
+        err.print(f"Timing the {config.design} design at {size} × {size} …")
+        timings.append(measure(config, calls))
+    table = Table()
+    for name in ("design", "parameters", "network", "complete answer", "paper"):
+        table.add_column(name, justify="left" if name == "design" else "right")
+    for timing in timings:
+        table.add_row(
+            timing.design,
+            f"{timing.parameters / 1e6:.1f} M",
+            f"{timing.network_milliseconds:.0f} ms",
+            f"{timing.milliseconds:.0f} ms",
+            f"> {MILLISECONDS:.0f} ms",
+        )
+    out.print(table)
+    typer.echo(
+        json.dumps(
+            {"paper_milliseconds": MILLISECONDS, "calls": calls, "designs": [asdict(timing) for timing in timings]}
+        )
+    )

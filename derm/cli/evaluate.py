@@ -1,0 +1,77 @@
+"""`derm evaluate`: measure weights on a part of a data set, beside the paper's numbers."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from derm.cli.terminal import err, out, progress
+from derm.errors import ConfigFault
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    target: Annotated[Path, typer.Option("--out", help="Folder for metrics.json and predictions.csv.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part to measure on: 'train', 'validation' or 'test'.")] = "test",
+    record: Annotated[bool, typer.Option("--record", help="Write the headline into the weights' .json.")] = False,
+    split_by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
+) -> None:
+    """Measure weights and write every figure, with its 95 % interval, and one row an image."""
+    from derm.data.catalogue import read_catalogue
+    from derm.data.split import PARTS
+    from derm.evaluate.dataset import evaluate as measure
+    from derm.evaluate.dataset import write_evaluation
+    from derm.model.weights import default_weights, load_weights, record_measures
+
+    if split not in PARTS:
+        raise ConfigFault(f"There is no part '{split}': use one of {', '.join(PARTS)}.")
+    if split_by not in ("lesion", "image"):
+        raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
+    model = load_weights(weights or default_weights())
+    catalogue = read_catalogue(data)
+    trained_by = model.description.training.get("config", {}).get("split_by")
+    if trained_by is not None and trained_by != split_by:
+        err.print(
+            f"Note: these weights were trained on the split by {trained_by}; measured on the split by {split_by}, "
+            "images they were trained on may count as new."
+        )
+    with progress("Measuring") as measuring:
+        result = measure(model, catalogue, split, by=split_by, measuring=measuring, resampling=measuring)  # type: ignore[arg-type]
+    write_evaluation(result, target)
+    if record:
+        record_measures(weights or default_weights(), result.metrics)
+    print_table(result.metrics)
+    out.print(f"\nWritten: {target / 'metrics.json'}, {target / 'predictions.csv'}")
+
+
+def print_table(metrics: dict[str, Any]) -> None:
+    """Print our figures, with their intervals, beside the paper's."""
+    from rich.table import Table
+
+    from derm.measure.paper import beside_paper
+
+    about = metrics["measured_on"]
+    table = Table(
+        title=f"{about['weights']}: {about['part']} part, split {about['split']}, "
+        f"{about['images']:,} images of {about['lesions']:,} lesions",
+        title_justify="left",
+    )
+    table.add_column("measure")
+    for name in ("ours", "95 % interval", "paper"):
+        table.add_column(name, justify="right")
+    for row in beside_paper(metrics):
+        if row.name == "milliseconds":
+            continue
+        code, _, name = row.name.rpartition(" ")
+        between = metrics["intervals"].get(f"per_class.{code}.{name}" if code else name)
+        table.add_row(
+            row.name.replace("_", " "),
+            "–" if row.ours is None else f"{row.ours:.3f}",
+            "" if between is None else f"{between[0]:.3f} – {between[1]:.3f}",
+            "–" if row.paper is None else f"{row.paper:.3f}",
+        )
+    out.print(table)
+    out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")

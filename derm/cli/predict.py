@@ -1,0 +1,54 @@
+"""`derm predict`: outline, probabilities and evidence for files and folders."""
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import err, out, progress
+from derm.errors import ConfigFault
+
+
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    target: Annotated[Path | None, typer.Option("--out", help="CSV file, one row a picture.")] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder for the outlines and class masks, PNG at the picture's size.")
+    ] = None,
+    maps: Annotated[Path | None, typer.Option(help="Folder for the seven heat maps of each picture, PNG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the rows to standard output as JSON.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
+    ] = None,
+) -> None:
+    """Diagnose pictures. Exit status 1 if one could not be read; the others are written all the same.
+
+    Research use only, not a medical device.
+    """
+    from derm.model.weights import default_weights, load_weights
+    from derm.predict.folder import check_out, predict_files, write_predictions
+
+    if target is None and not as_json:
+        raise ConfigFault("Nowhere to write to: name a CSV file with --out, or ask for --json.")
+    if target:
+        check_out(target)
+    model = load_weights(weights or default_weights())
+    with progress("Diagnosing") as watch:
+        rows = predict_files(model, paths, masks=masks, maps=maps, watch=watch)
+    if target:
+        write_predictions(rows, target)
+    records = rows.to_dict("records")
+    if as_json:
+        plain = [
+            {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+            for row in records
+        ]
+        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+    failed = [row for row in records if row["error"]]
+    for row in failed:
+        err.print(f"derm: {row['error']}", markup=False)
+    if not as_json:
+        out.print(f"{len(rows) - len(failed)} of {len(rows)} pictures diagnosed: {target}")
+    raise typer.Exit(1 if failed else 0)

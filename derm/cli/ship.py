@@ -1,0 +1,27 @@
+"""`derm ship`: turn a run's weights into a pair of files to give away."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import out
+from derm.errors import ConfigFault
+
+
+def ship(
+    source: Annotated[Path, typer.Argument(help="Weights of a run, such as runs/first/best.json.")],
+    target: Annotated[Path, typer.Option("--out", help="Where to, such as weights/derm.json.")],
+    half: Annotated[bool, typer.Option("--half/--full", help="Float16, half the size, or float32.")] = True,
+    size: Annotated[int | None, typer.Option(help="Another side of the input than it was trained at, pixels.")] = None,
+) -> None:
+    """Copy weights with their description; measure them afterwards with `derm evaluate --record`."""
+    from derm.model.weights import load_weights, ship_weights
+
+    if target.suffix != ".json":
+        raise ConfigFault(f"--out {target} does not end in .json: name the description, the tensors go beside it.")
+    ship_weights(source, target, half=half, input_size=size)
+    model = load_weights(target)
+    megabytes = target.with_suffix(".safetensors").stat().st_size / 1e6
+    out.print(f"{target} and {target.with_suffix('.safetensors')}: {megabytes:.1f} MB, sha256 {model.sha256[:8]}…")
+    out.print(model.description.licence)

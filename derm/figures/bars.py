@@ -1,0 +1,73 @@
+"""Probabilities as bars, thumbnails and legends for a page: style sheets and small pieces of HTML.
+
+Needs plain values. The bars lie behind a group of radio buttons that carry name and figure as text: keys and screen
+readers use the buttons, and without the style sheet the list is still all there. Colours come from `DIAGNOSES`, the
+`ink` on light pages and the `colour` on dark ones. Knows nothing of cases.
+"""
+
+import base64
+import html
+from collections.abc import Sequence
+
+from derm.diagnoses import Diagnosis
+from derm.figures.text import percent
+from derm.image.overlay import heat_stops
+
+TRACK = "color-mix(in srgb, currentColor 12%, transparent)"
+"""Colour of what a bar does not fill, on any page."""
+
+
+def themed(diagnosis: Diagnosis) -> str:
+    """The diagnosis's colour as CSS that follows the page: `ink` where it is light, `colour` where it is dark."""
+    return f"light-dark({diagnosis.ink}, {diagnosis.colour})"
+
+
+def bars_style(ranked: Sequence[tuple[Diagnosis, float]], group: str) -> str:
+    """A style sheet that draws a bar under each of a group's radio buttons.
+
+    ranked: diagnoses with their probabilities, 0 … 1, in the order of the buttons. group: CSS selector of the group.
+    """
+    rows = "".join(
+        f"{group} > div:nth-child({place}) label{{background-image:"
+        f"linear-gradient({themed(diagnosis)},{themed(diagnosis)}),linear-gradient({TRACK},{TRACK});"
+        f"background-size:{share:.2%} 6px,100% 6px}}"
+        for place, (diagnosis, share) in enumerate(ranked, 1)
+    )
+    return f"<style>{rows}</style>"
+
+
+def thumbnails_style(thumbnails: Sequence[bytes], group: str) -> str:
+    """A style sheet that puts a small picture before each of a group's radio buttons.
+
+    thumbnails: JPEG files in the order of the buttons. group: CSS selector of the group.
+    """
+    rows = "".join(
+        f"{group} > div:nth-child({place}) label"
+        f"{{background-image:url(data:image/jpeg;base64,{base64.b64encode(thumbnail).decode()})}}"
+        for place, thumbnail in enumerate(thumbnails, 1)
+    )
+    return f"<style>{rows}</style>"
+
+
+def malignant_bar(parts: Sequence[tuple[Diagnosis, float]]) -> str:
+    """The malignant sum as one bar of HTML, made of its parts; the empty rest is benign.
+
+    parts: the malignant diagnoses with their probabilities, 0 … 1, in the order in which they shall lie.
+    """
+    said = ", ".join(f"{diagnosis.name} {percent(share)}" for diagnosis, share in parts)
+    total = percent(sum(share for _, share in parts))
+    pieces = "".join(
+        f'<span style="width:{share:.2%};background:{themed(diagnosis)}"></span>' for diagnosis, share in parts
+    )
+    label = html.escape(f"Malignant in all {total}: {said}")
+    return f'<div class="derm-sum" role="img" aria-label="{label}">{pieces}</div>'
+
+
+def heat_legend(least: str, most: str) -> str:
+    """The colours of the heat map as HTML, with what its two ends mean in words."""
+    stops = ",".join(heat_stops())
+    return (
+        '<div class="derm-legend">'
+        f'<div class="derm-ramp" style="background:linear-gradient(to right,{stops})"></div>'
+        f"<div><span>{html.escape(least)}</span><span>{html.escape(most)}</span></div></div>"
+    )

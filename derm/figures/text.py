@@ -1,0 +1,30 @@
+"""Figures and names as text: percentages rounded to what they are worth, and foreign text made harmless.
+
+Needs plain values. Knows nothing of cases.
+"""
+
+import re
+import string
+
+SPACE = "\N{NO-BREAK SPACE}"
+"""Between a figure and its unit, so that no line ends between them."""
+
+
+def percent(share: float) -> str:
+    """A share, 0 … 1, in whole percent. A model is never so sure that 0 % or 100 % would be true: those are fenced."""
+    whole = round(share * 100)
+    if whole == 0:
+        return f"under 1{SPACE}%"
+    if whole == 100:
+        return f"over 99{SPACE}%"
+    return f"{whole}{SPACE}%"
+
+
+def plain(text: str) -> str:
+    """`text` so that Markdown shows it letter by letter: a file's name must neither format, link nor load a thing."""
+    return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", text)
+
+
+def capital(text: str) -> str:
+    """`text` with its first letter capital, the rest as it is."""
+    return text[:1].upper() + text[1:]

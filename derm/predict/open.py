@@ -1,0 +1,18 @@
+"""The model that the app answers with: the shipped one, or the one that the user names.
+
+Needs a pair of weights on disk. Keeps nothing: the app holds the model, once for all its users.
+"""
+
+import os
+from pathlib import Path
+
+from derm.model.weights import Model, default_weights, load_weights
+
+VARIABLE = "DERM_WEIGHTS"
+"""Environment variable with the path of other weights' description (.json)."""
+
+
+def open_model() -> Model:
+    """Load the weights that `VARIABLE` names, else the shipped ones; raises WeightsFault where there are none."""
+    named = os.environ.get(VARIABLE)
+    return load_weights(Path(named).expanduser() if named else default_weights())

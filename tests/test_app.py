@@ -1,0 +1,196 @@
+"""The page Diagnose without a browser: first visit, uploads of every kind, the list, and missing weights."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from derm.data.synthetic import draw_lesion
+from derm.diagnoses import CODES
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Description, save_weights
+from derm.predict.words import NOT_CALIBRATED, NOTICE
+
+APP = Path(__file__).parents[1] / "streamlit_app.py"
+SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+
+
+def write_weights(folder: Path, mask_bias: float, temperature: float = 1.0) -> Path:
+    """Random weights whose outline is everything (bias above 0) or nothing (below)."""
+    torch.manual_seed(3)
+    net = LesionNet(SMALL)
+    with torch.no_grad():
+        net.mask_head.weight.zero_()
+        net.mask_head.bias.fill_(mask_bias)
+    save_weights(folder / "tiny.json", net, Description(SMALL, temperature=temperature))
+    return folder / "tiny.json"
+
+
+@pytest.fixture
+def visit(tmp_path, monkeypatch):
+    """A function that opens the page as a new visitor."""
+
+    def opened(mask_bias: float = 5.0, temperature: float = 1.0) -> AppTest:
+        monkeypatch.setenv("DERM_WEIGHTS", str(write_weights(tmp_path, mask_bias, temperature)))
+        st.cache_resource.clear()
+        return AppTest.from_file(APP, default_timeout=60).run()
+
+    yield opened
+    st.cache_resource.clear()
+
+
+def encoded(image: Image.Image, form: str = "PNG", **settings) -> bytes:
+    stream = BytesIO()
+    image.save(stream, format=form, **settings)
+    return stream.getvalue()
+
+
+def photograph(height: int = 60, width: int = 80) -> Image.Image:
+    drawn = draw_lesion("nv", 2, height=max(height, 64), width=max(width, 64)).image
+    return Image.fromarray(drawn[:height, :width])
+
+
+def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    uploader = page.get("file_uploader")[0]
+    for name, content in files:
+        uploader.upload(name, content, "image/jpeg")
+    return page.run()
+
+
+def shown(page: AppTest):
+    assert not page.exception
+    return page.session_state.shown.case
+
+
+def captions(page: AppTest) -> str:
+    return " ".join(caption.value for caption in page.caption).replace("\\", "")
+
+
+def test_a_first_visit_shows_a_drawn_sample_already_analysed(visit):
+    page = visit()
+    assert shown(page).name == "Drawn melanoma"
+    assert page.header[0].value
+    assert "A drawing, not a patient." in captions(page)
+    assert NOT_CALIBRATED in captions(page).replace("\\", "")
+    assert NOTICE in captions(page)
+    (diagnoses,) = page.radio
+    assert len(diagnoses.options) == 7
+    assert "Outline" in page.get("button_group")[0].value
+    assert "CC BY\\-NC" in " ".join(markdown.value for markdown in page.expander[0].markdown)
+
+
+def test_calibrated_weights_need_no_warning(visit):
+    assert NOT_CALIBRATED not in captions(visit(temperature=1.4))
+
+
+def test_a_click_on_a_diagnosis_shows_its_heat_map(visit):
+    page = visit()
+    (diagnoses,) = page.radio
+    code = CODES.index("df")
+    diagnoses.set_value(code).run()
+    assert not page.exception
+    assert page.session_state.layer == "Heat map"
+    sentences = " ".join(markdown.value for markdown in page.markdown)
+    assert "for dermatofibroma" in sentences
+
+
+@pytest.mark.parametrize("layer", ["Original", "Outline", "Heat map", "Class mask"])
+def test_every_layer_can_be_shown(visit, layer):
+    page = visit()
+    page.get("button_group")[0].set_value(layer).run()
+    assert not page.exception
+    assert page.slider[0].disabled == (layer in ("Original", "Outline"))
+
+
+def test_several_files_become_a_list_and_the_drawing_leaves(visit):
+    page = upload(visit(), ("one.png", encoded(photograph())), ("two.png", encoded(photograph(90, 70))))
+    assert shown(page).name == "two.png"
+    assert [listed.case.name for listed in page.session_state.cases] == ["two.png", "one.png"]
+    strip = page.radio(key="chosen")
+    assert strip.label.startswith("2 cases, newest first")
+    strip.set_value(page.session_state.cases[1].key).run()
+    assert shown(page).name == "one.png"
+    next(button for button in page.button if button.label == "Clear the list").click().run()
+    assert shown(page).name == "Drawn melanoma"
+    assert len(page.session_state.cases) == 1
+
+
+def test_a_sample_can_be_picked(visit):
+    page = visit()
+    page.button(key="sample-bcc").click().run()
+    assert shown(page).name == "Drawn basal cell carcinoma"
+    assert [listed.drawn for listed in page.session_state.cases] == [True, True]
+
+
+def test_bad_files_give_a_sentence_each_and_good_ones_still_work(visit):
+    huge = encoded(Image.new("L", (8000, 5001)))
+    page = upload(
+        visit(),
+        ("words_*.jpg", b"this is text"),
+        ("cut.png", encoded(photograph())[:200]),
+        ("good.png", encoded(photograph())),
+        ("huge.png", huge),
+    )
+    assert shown(page).name == "good.png"
+    (error,) = page.error
+    sentences = error.value.replace("\\", "").splitlines()
+    assert [sentence.split()[1] for sentence in sentences] == ["words_*.jpg", "cut.png", "huge.png"]
+    upload(page, ("better.png", encoded(photograph())))
+    assert not page.error
+
+
+def rotated() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    exif[0x010F] = "Camera of Dr. Who"
+    return encoded(photograph(), "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (encoded(photograph().convert("CMYK"), "JPEG"), (60, 80)),
+        (encoded(Image.fromarray(np.asarray(photograph().convert("L")).astype(np.uint16) * 257)), (60, 80)),
+        (encoded(photograph().convert("L")), (60, 80)),
+        (encoded(photograph().convert("RGBA")), (60, 80)),
+        (encoded(photograph(), "GIF"), None),
+        (encoded(photograph(), "WEBP", save_all=True, append_images=[photograph()]), (60, 80)),
+        (encoded(photograph(), "TIFF"), (60, 80)),
+        (encoded(photograph(), "BMP"), (60, 80)),
+        (rotated(), (80, 60)),
+    ],
+    ids=["cmyk", "16-bit", "grey", "alpha", "gif", "animated", "tiff", "bmp", "exif"],
+)
+def test_odd_files_give_the_right_picture_or_one_sentence(visit, content, size):
+    page = upload(visit(), ("odd", content))
+    case = shown(page)
+    if size is None:
+        assert (len(page.error), case.name) == (1, "Drawn melanoma")
+        return
+    assert not page.error
+    assert case.image.shape == (*size, 3)
+    assert case.name == "odd"
+
+
+def test_no_lesion_takes_the_headline(visit):
+    page = visit(mask_bias=-5.0)
+    assert page.header[0].value.replace("\\", "") == "No lesion found in this picture."
+    assert page.expander[0].label == "Probabilities, not to be relied on"
+    page.get("button_group")[0].set_value("Class mask").run()
+    assert not page.exception
+
+
+def test_missing_weights_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "none.json"))
+    st.cache_resource.clear()
+    page = AppTest.from_file(APP, default_timeout=60).run()
+    assert not page.exception
+    (error,) = page.error
+    assert "There is no description" in error.value
+    assert not page.header

@@ -1,0 +1,131 @@
+"""Random variants: a function of their seed, with the mask on the lesion."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from derm.data.augment import AugmentConfig, Augmenter
+from derm.data.store import ImageStore
+from derm.errors import ConfigFault
+from derm.train.config import TrainConfig
+from derm.train.loader import open_loader
+from derm.train.plan import Planner
+
+STILL = AugmentConfig(rotation=0, smallest_crop=1, brightness=0, colour=0)
+
+
+@pytest.fixture(scope="module")
+def mask() -> np.ndarray:
+    """A lesion like a comma: no turn or flip brings it back onto itself."""
+    y, x = np.mgrid[:96, :96]
+    return (((x - 40) ** 2 + (y - 40) ** 2 < 22**2) | ((x > 50) & (x < 66) & (y > 40) & (y < 72))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def image(mask) -> np.ndarray:
+    """White where the lesion is, on dark skin with a little grain."""
+    grain = np.random.default_rng(0).integers(20, 60, (96, 96, 3), dtype=np.uint8)
+    return np.where(mask[..., None] == 1, np.uint8(240), grain)
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+def test_a_seed_gives_the_same_variant_whatever_came_before(image, mask):
+    first, second = Augmenter(AugmentConfig(), 96), Augmenter(AugmentConfig(), 96)
+    expected = [first.vary(image, mask, seed) for seed in range(8)]
+    for seed in (5, 0, 7, 5, 3):
+        again = second.vary(image, mask, seed)
+        np.testing.assert_array_equal(again.image, expected[seed].image)
+        np.testing.assert_array_equal(again.mask, expected[seed].mask)
+    # Another process, too, which receives the augmenter in the middle of its work.
+    travelled = pickle.loads(pickle.dumps(second)).vary(image, mask, 6)
+    np.testing.assert_array_equal(travelled.image, expected[6].image)
+    assert len({variant.image.tobytes() for variant in expected}) == 8
+
+
+def test_the_mask_follows_the_lesion(image, mask):
+    augmenter = Augmenter(AugmentConfig(), 96)
+    moved = 0
+    for seed in range(60):
+        variant = augmenter.vary(image, mask, seed)
+        assert (variant.image.shape, variant.image.dtype) == ((96, 96, 3), np.uint8)
+        assert (variant.mask.shape, variant.mask.dtype) == ((96, 96), np.uint8)
+        assert set(np.unique(variant.mask)) <= {0, 1}
+        painted = variant.image.max(axis=2) > 140  # between the darkest lesion and the brightest skin
+        assert iou(painted, variant.mask == 1) > 0.9, seed
+        moved += iou(variant.mask == 1, mask == 1) < 0.9
+    assert moved > 50
+
+
+def test_the_pair_given_is_left_alone(image, mask):
+    before = image.copy(), mask.copy()
+    image.flags.writeable = mask.flags.writeable = False  # as a store gives them
+    for seed in range(5):
+        Augmenter(AugmentConfig(), 96).vary(image, mask, seed)
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(mask, before[1])
+
+
+def test_without_any_strength_only_turns_by_right_angles_and_flips_are_left(image, mask):
+    turns = [np.rot90(picture, quarter) for picture in (image, image[:, ::-1]) for quarter in range(4)]
+    for seed in range(10):
+        variant = Augmenter(STILL, 96).vary(image, mask, seed)
+        assert any(np.array_equal(variant.image, turned) for turned in turns)
+
+
+def test_each_strength_acts_alone(image, mask):
+    bright = Augmenter(AugmentConfig(rotation=0, smallest_crop=1, colour=0, brightness=0.2), 96)
+    means = np.array([bright.vary(image, mask, seed).image[..., 0].mean() for seed in range(40)]) / image[..., 0].mean()
+    assert 0.75 < means.min() < 0.95
+    assert 1.02 < means.max() < 1.25  # white cannot become whiter
+    areas = [bright.vary(image, mask, seed).mask.sum() for seed in range(10)]
+    assert set(areas) == {mask.sum()}
+    crop = Augmenter(AugmentConfig(rotation=0, smallest_crop=0.5, colour=0, brightness=0), 96)
+    areas = np.array([crop.vary(image, mask, seed).mask.sum() for seed in range(40)]) / mask.sum()
+    assert 1.2 < areas.max() <= 2.1  # half of the picture, doubled
+
+
+def test_off_means_unchanged(tmp_path, image, mask):
+    store = ImageStore(tmp_path, np.stack([image, image // 2]), np.stack([mask, 1 - mask]), np.array([True, True]))
+    planner = Planner(TrainConfig(batch=2, epochs=1, workers=0), np.array([0, 1]))
+    planner.top_up()
+    (loaded,) = open_loader(planner, store, np.array([1, 0]), AugmentConfig(enabled=False), workers=0)
+    images, masks, items = loaded
+    assert (images.dtype, masks.dtype) == (torch.uint8, torch.uint8)
+    for got, got_mask, item in zip(images, masks, items.tolist(), strict=True):
+        # Item 0 of the plan is row 1 of the store.
+        np.testing.assert_array_equal(got, store.images[1 - item])
+        np.testing.assert_array_equal(got_mask, store.masks[1 - item])
+
+
+def test_on_means_the_variant_of_the_planned_seed(tmp_path, image, mask):
+    store = ImageStore(tmp_path, np.stack([image, image // 2]), np.stack([mask, 1 - mask]), np.array([True, True]))
+    planner = Planner(TrainConfig(batch=2, epochs=1, workers=0), np.array([0, 1]))
+    planner.top_up()
+    batch = planner.pending[0]
+    ((images, masks, items),) = open_loader(planner, store, np.array([0, 1]), AugmentConfig(), workers=0)
+    assert items.tolist() == batch.items.tolist()
+    for got, got_mask, item, seed in zip(images, masks, batch.items, batch.seeds, strict=True):
+        variant = Augmenter(AugmentConfig(), 96).vary(store.images[item], store.masks[item], int(seed))
+        np.testing.assert_array_equal(got, variant.image)
+        np.testing.assert_array_equal(got_mask, variant.mask)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rotation": 181}, "The rotation 181 does not fit: use 0 to 180 degrees"),
+        ({"rotation": -1}, "The rotation -1 does not fit"),
+        ({"smallest_crop": 0}, "The smallest crop 0 does not fit: use a share above 0, at most 1"),
+        ({"smallest_crop": 1.1}, "The smallest crop 1.1 does not fit"),
+        ({"brightness": 1.5}, "Brightness 1.5 and colour 0.15 do not fit: use shares from 0 to 1"),
+        ({"colour": -0.1}, "Brightness 0.2 and colour -0.1 do not fit"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(change, words):
+    with pytest.raises(ConfigFault, match=words):
+        AugmentConfig(**change)

@@ -1,0 +1,137 @@
+"""Checkpoints and the run log: whole, or refused in a sentence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from derm.errors import RunFault
+from derm.train.checkpoint import load_checkpoint, save_checkpoint
+from derm.train.runlog import RunLog, read_events
+
+GROUPS = {
+    "net": {"a.weight": torch.arange(6.0).reshape(2, 3), "a/b": torch.tensor(7)},
+    "planner": {"smoothed": torch.tensor([0.1, torch.nan], dtype=torch.float64), "none": torch.empty(0).long()},
+}
+STATE = {"step": 3, "best": None, "name": "Muttermal ü", "nested": [{"lr": 0.1}]}
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    path = tmp_path / "last.safetensors"
+    save_checkpoint(path, GROUPS, STATE)
+    groups, state = load_checkpoint(path)
+    assert state == STATE
+    assert groups.keys() == GROUPS.keys()
+    for group, tensors in GROUPS.items():
+        assert groups[group].keys() == tensors.keys()
+        for name, tensor in tensors.items():
+            assert groups[group][name].dtype == tensor.dtype
+            assert groups[group][name].shape == tensor.shape
+            np.testing.assert_array_equal(groups[group][name].numpy(), tensor.numpy())
+
+
+def test_any_layout_and_gradient_can_be_saved(tmp_path):
+    weight = torch.randn(2, 3, 4, 4, requires_grad=True)
+    turned = weight.detach().to(memory_format=torch.channels_last)
+    save_checkpoint(tmp_path / "a", {"net": {"weight": weight, "turned": turned}}, {})
+    groups, _ = load_checkpoint(tmp_path / "a")
+    assert torch.equal(groups["net"]["weight"], weight.detach())
+    assert torch.equal(groups["net"]["turned"], turned)
+
+
+def test_an_empty_group_is_absent(tmp_path):
+    save_checkpoint(tmp_path / "a", {"net": {"w": torch.zeros(1)}, "average": {}}, {})
+    assert load_checkpoint(tmp_path / "a")[0].keys() == {"net"}
+
+
+def test_a_failure_leaves_the_old_checkpoint(tmp_path):
+    path = tmp_path / "last.safetensors"
+    save_checkpoint(path, GROUPS, STATE)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_checkpoint(path, GROUPS, {"loss": float("nan")})
+    assert load_checkpoint(path)[1] == STATE
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path):
+    with pytest.raises(RunFault, match=r"There is no checkpoint .*last: the run did not get that far, start it anew"):
+        load_checkpoint(tmp_path / "last")
+
+
+@pytest.mark.parametrize("fault", ["cut", "empty", "other", "no state", "folder"])
+def test_a_damaged_checkpoint_is_refused(tmp_path, fault):
+    path = tmp_path / "last"
+    save_checkpoint(path, GROUPS, STATE)
+    if fault == "cut":
+        path.write_bytes(path.read_bytes()[:-8])
+    elif fault == "empty":
+        path.write_bytes(b"")
+    elif fault == "other":
+        path.write_text("no checkpoint")
+    elif fault == "no state":
+        from safetensors.torch import save_file
+
+        save_file({"net/w": torch.zeros(1)}, path)
+    else:
+        path.unlink()
+        path.mkdir()
+    with pytest.raises(
+        RunFault, match=r"The checkpoint .*last is damaged \(.*\): start the run anew in another folder"
+    ):
+        load_checkpoint(path)
+
+
+def events(path: Path) -> list[dict[str, object]]:
+    return list(read_events(path))
+
+
+def test_events_are_lines_that_can_be_read_at_once(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with RunLog(path) as log:
+        log.append({"event": "one", "text": "ü"})
+        assert events(path) == [{"event": "one", "text": "ü"}]
+        log.append({"event": "two", "none": None})
+        assert log.length() == path.stat().st_size == len(path.read_bytes())
+    assert [json.loads(line) for line in path.read_text().splitlines()] == events(path)
+
+
+def test_what_was_written_after_the_checkpoint_is_cut_off(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with RunLog(path) as log:
+        log.append({"event": "one"})
+        kept = log.length()
+        log.append({"event": "two"})
+    with path.open("ab") as stream:
+        stream.write(b'{"event": "thr')  # a kill in the middle of a line
+    assert events(path) == [{"event": "one"}, {"event": "two"}]
+    with RunLog(path, kept) as log:
+        assert log.length() == kept
+        log.append({"event": "again"})
+    assert events(path) == [{"event": "one"}, {"event": "again"}]
+    assert path.read_bytes() == b'{"event": "one"}\n{"event": "again"}\n'
+
+
+def test_a_line_still_being_written_is_left_for_later(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"event": "one"}\n{"event": "two"}')
+    assert events(path) == [{"event": "one"}]
+    with path.open("ab") as stream:
+        stream.write(b"\n")
+    assert events(path) == [{"event": "one"}, {"event": "two"}]
+
+
+def test_a_new_log_is_empty(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text("old")
+    with RunLog(path) as log:
+        assert log.length() == 0
+    assert events(path) == []
+
+
+def test_nan_is_no_event(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with RunLog(path) as log, pytest.raises(ValueError, match="not JSON compliant"):
+        log.append({"event": "step", "loss": float("nan")})
+    assert events(path) == []

@@ -1,0 +1,246 @@
+"""The command line as its user meets it: help, results, one sentence and an exit status for each mistake."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from derm.cli.main import app, main
+from derm.cli.train import change, read_setting
+from derm.errors import ConfigFault
+from derm.model.weights import load_weights
+from derm.train.config import DERM, PAPER
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def run():
+    runner = CliRunner()
+    return lambda *words: runner.invoke(app, [str(word) for word in words])
+
+
+def sentence(capsys, monkeypatch, *words: object) -> tuple[int, str]:
+    """Run `derm` as the console script does; its exit status and what it says on standard error, on one line."""
+    monkeypatch.setattr(sys, "argv", ["derm", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0), " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("predict",), ("train",), ("evaluate",), ("data", "check"), ("bench", "predict")]
+)
+def test_help_is_there_for_every_command(run, words):
+    shown = run(*words, "--help")
+    assert shown.exit_code == 0
+    assert "Usage" in shown.stdout
+
+
+def test_help_imports_nothing_slow():
+    code = "import sys, derm.cli.main; print(sorted({'torch', 'streamlit', 'pandas'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version(run):
+    assert run("--version").stdout.startswith("derm 0.")
+
+
+def test_predict_writes_good_rows_and_names_bad_ones(run, tiny_weights, drawn, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    good = sorted((drawn / "images").iterdir())[:2]
+    for file in good:
+        (pictures / file.name).write_bytes(file.read_bytes())
+    (pictures / "cut.jpg").write_bytes(good[0].read_bytes()[:2000])
+    (pictures / "words.png").write_text("no picture")
+    out, masks, maps = tmp_path / "out.csv", tmp_path / "masks", tmp_path / "maps"
+    done = run("predict", pictures, "--out", out, "--masks", masks, "--maps", maps, "--weights", tiny_weights)
+    assert done.exit_code == 1
+    assert "cut.jpg is damaged or cut short" in done.stderr
+    assert "words.png is no picture" in done.stderr
+    rows = pd.read_csv(out).set_index("image_id")
+    assert rows["error"].notna().sum() == 2
+    assert rows.loc[good[0].stem, [f"p_{code}" for code in ("mel", "nv")]].between(0, 1).all()
+    with Image.open(masks / f"{good[0].stem}_segmentation.png") as mask, Image.open(good[0]) as picture:
+        assert mask.size == picture.size
+        assert set(np.unique(np.asarray(mask))) <= {0, 255}
+    assert (maps / f"{good[0].stem}_mel_heat.png").is_file()
+
+
+def test_predict_as_json_and_success(run, tiny_weights, drawn):
+    file = sorted((drawn / "images").iterdir())[0]
+    done = run("predict", file, "--json", "--weights", tiny_weights)
+    assert done.exit_code == 0
+    (row,) = json.loads(done.stdout)
+    assert row["image_id"] == file.stem
+    assert sum(row[f"p_{code}"] for code in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")) == pytest.approx(1)
+
+
+def test_predict_needs_somewhere_to_write(capsys, monkeypatch, drawn):
+    status, said = sentence(capsys, monkeypatch, "predict", drawn)
+    assert status == 1
+    assert said == "derm: Nowhere to write to: name a CSV file with --out, or ask for --json."
+
+
+def test_weights_that_are_missing_are_one_sentence(capsys, monkeypatch, drawn, tmp_path):
+    status, said = sentence(capsys, monkeypatch, "predict", drawn, "--json", "--weights", tmp_path / "none.json")
+    assert status == 1
+    assert said.startswith("derm: There is no description")
+    assert "Traceback" not in said
+
+
+def test_evaluate_writes_and_prints_the_table(run, tiny_weights, drawn, tmp_path):
+    done = run("evaluate", "--data", drawn, "--weights", tiny_weights, "--split", "test", "--out", tmp_path / "r")
+    assert done.exit_code == 0
+    assert "balanced accuracy" in done.stdout
+    assert "0.674" in done.stdout  # the paper's
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["measured_on"]["part"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--split", "exam"), "There is no part 'exam': use one of train, validation, test."),
+        (("--split-by", "patient"), "--split-by 'patient' is unknown: use lesion or image."),
+    ],
+)
+def test_evaluate_refuses_unknown_parts(capsys, monkeypatch, drawn, tmp_path, words, expected):
+    status, said = sentence(capsys, monkeypatch, "evaluate", "--data", drawn, "--out", tmp_path, *words)
+    assert status == 1
+    assert said == f"derm: {expected}"
+
+
+def test_data_check_on_a_sound_set_and_a_broken_one(run, drawn, tmp_path):
+    sound = run("data", "check", drawn)
+    assert sound.exit_code == 0
+    assert "melanoma" in sound.stdout
+    broken = tmp_path / "broken"
+    assert run("data", "synthesise", broken, "--images", 21, "--seed", 3).exit_code == 0
+    next((broken / "images").iterdir()).unlink()
+    found = run("data", "check", broken, "--json")
+    assert found.exit_code == 1
+    assert json.loads(found.stdout)["findings"][0]["kind"] == "image missing"
+
+
+def test_data_split_counts_the_leak(run, drawn, tmp_path):
+    by_lesion = run("data", "split", drawn, "--out", tmp_path / "split.csv")
+    assert "0 of" in by_lesion.stdout
+    assert set(pd.read_csv(tmp_path / "split.csv")["part"]) == {"train", "validation", "test"}
+    assert "it leaks" in run("data", "split", drawn, "--by", "image").stdout
+
+
+def test_data_split_refuses_another_rule(capsys, monkeypatch, drawn):
+    assert "--by 'patient' is unknown" in sentence(capsys, monkeypatch, "data", "split", drawn, "--by", "patient")[1]
+
+
+def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("DERM_CACHE", str(tmp_path / "cache"))
+    small = ("--set", "model.decoder_channels=[8,8,8]", "--set", "model.feature_channels=16")
+    done = run(
+        "train", "--data", drawn, "--run", tmp_path / "run", "--start", "random", "--size", 32, "--epochs", 1,
+        "--batch", 8, "--workers", 0, *small,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "epoch   0" in done.stdout
+    assert "Finished" in done.stdout
+    weights = tmp_path / "run" / "best.json"
+    assert run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r").exit_code == 0
+    noted = run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r", "--split-by", "image")
+    assert "trained on the split by lesion" in " ".join(noted.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ("--run", "new"),
+            "No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`.",
+        ),
+        (("--run", "none", "--resume"), "none holds no run that can be resumed: start one without --resume."),
+        (("--run", "new", "--preset", "best"), "The preset 'best' is unknown: use one of derm, paper."),
+    ],
+)
+def test_train_refuses_in_one_sentence(capsys, monkeypatch, tmp_path, words, expected):
+    monkeypatch.chdir(tmp_path)
+    assert sentence(capsys, monkeypatch, "train", *words) == (1, f"derm: {expected}")
+
+
+def test_settings_are_read_and_changed_together():
+    assert read_setting("curriculum.start=0.4") == ("curriculum.start", 0.4)
+    assert read_setting("start=random") == ("start", "random")
+    # Eight workers alone would ask for a longer lookahead: both at once are fine.
+    changed = change(
+        PAPER, {"workers": 8, "lookahead": 20, "curriculum.start": 0.4, "model.decoder_channels": [8, 8, 8]}
+    )
+    assert (changed.workers, changed.curriculum.start, changed.model.decoder_channels) == (8, 0.4, (8, 8, 8))
+    assert changed.replay == PAPER.replay
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"speed": 3}, "There is no setting 'speed'"),
+        ({"curriculum": 3}, "There is no setting 'curriculum'"),
+        ({"model.size.side": 3}, "There is no setting 'model.size.side'"),
+        ({"epochs": "many"}, "epochs=many does not fit: give a value like 20"),
+        ({"epochs": 0}, "epochs 0 does not fit: use a number from 1 to 10000"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, expected):
+    with pytest.raises(ConfigFault, match=expected):
+        change(DERM, settings)
+
+
+def test_a_setting_without_a_value_is_refused():
+    with pytest.raises(ConfigFault, match="has no '='"):
+        read_setting("epochs")
+
+
+def test_every_setting_stands_in_the_documentation():
+    text = (ROOT / "docs" / "training.md").read_text()
+
+    def names(config: object, prefix: str = "") -> list[str]:
+        found = []
+        for item in fields(config):  # type: ignore[arg-type]
+            value = getattr(config, item.name)
+            found += names(value, f"{prefix}{item.name}.") if is_dataclass(value) else [prefix + item.name]
+        return found
+
+    missing = [name for name in names(DERM) if f"`{name}`" not in text]
+    assert missing == []
+
+
+def test_bench_predict_ends_with_json(run):
+    done = run("bench", "predict", "--size", 64, "--calls", 2)
+    assert done.exit_code == 0
+    last = json.loads(done.stdout.strip().splitlines()[-1])
+    shared, dual = last["designs"]
+    assert (shared["design"], dual["design"]) == ("shared", "dual")
+    assert shared["parameters"] < dual["parameters"]
+    assert shared["network_milliseconds"] > 0
+    assert last["paper_milliseconds"] == 40
+
+
+def test_ship_and_record(run, tiny_weights, drawn, tmp_path):
+    target = tmp_path / "weights" / "derm.json"
+    assert run("ship", tiny_weights, "--out", target, "--size", 96).exit_code == 0
+    assert sorted(file.name for file in target.parent.iterdir()) == ["derm.json", "derm.safetensors"]
+    assert load_weights(target).description.model.input_size == 96
+    assert run("evaluate", "--data", drawn, "--weights", target, "--out", tmp_path / "r", "--record").exit_code == 0
+    recorded = load_weights(target).description.measured["test"]
+    assert recorded["accuracy"] == json.loads((tmp_path / "r" / "metrics.json").read_text())["accuracy"]
+    assert recorded["split"] == "by lesion"
+
+
+def test_ship_wants_a_description_to_write(capsys, monkeypatch, tiny_weights, tmp_path):
+    said = sentence(capsys, monkeypatch, "ship", tiny_weights, "--out", tmp_path / "derm.safetensors")[1]
+    assert "does not end in .json: name the description" in said

@@ -1,0 +1,306 @@
+"""Colours that can be told apart, figures and names as text, bars, sentences and the list of cases."""
+
+import itertools
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import WeightsFault
+from derm.explain.gradcam import evidence_of
+from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
+from derm.figures.mark import mark
+from derm.figures.text import capital, percent, plain
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Description, Model, save_weights
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
+from derm.predict.folder import COLUMNS
+from derm.predict.listing import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
+from derm.predict.open import open_model
+from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
+
+THEME = tomllib.loads((Path(__file__).parents[1] / ".streamlit" / "config.toml").read_text())["theme"]
+SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+"""On linear RGB: Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15:1291 (2009), severity 1."""
+
+
+def linear(colour: str) -> np.ndarray:
+    value = np.array(list(bytes.fromhex(colour[1:]))) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2: 1 … 21."""
+    dark, light = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB (D65) of linear sRGB; two colours 2.3 apart are just told apart."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ rgb.clip(0, 1) / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def case_with(
+    probabilities: dict[str, float], mask: np.ndarray, cells: list[list[float]] | None = None, name: str = "a.png"
+) -> Case:
+    """A case whose classes all have the same evidence, none unless `cells` are given."""
+    evidence = evidence_of(np.array(cells or [[0.0]], dtype=np.float32), *mask.shape)
+    values = np.array([probabilities.get(code, 0.0) for code in CODES])
+    image = np.full((*mask.shape, 3), 150, dtype=np.uint8)
+    return Case(name, image, values, mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
+
+
+def half_mask() -> np.ndarray:
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[10:30, 30:60] = True
+    return mask
+
+
+LIKELY = case_with({"mel": 0.61, "nv": 0.21, "bcc": 0.17, "df": 0.01}, half_mask(), [[1.0]])
+
+
+@pytest.mark.parametrize(("theme", "kind"), [("light", "ink"), ("dark", "colour")])
+def test_colours_stand_out_and_apart(theme, kind):
+    backgrounds = [THEME[theme]["backgroundColor"], THEME[theme]["secondaryBackgroundColor"]]
+    colours = [getattr(diagnosis, kind) for diagnosis in DIAGNOSES]
+    assert min(contrast(*pair) for pair in itertools.product(colours, backgrounds)) >= 3
+    for seen_by in (np.eye(3), DEUTERANOPIA):
+        places = [lab(seen_by @ linear(colour)) for colour in colours]
+        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2)) > 20
+    texts = [THEME[theme]["textColor"], THEME[theme]["primaryColor"]]
+    assert min(contrast(*pair) for pair in itertools.product(texts, backgrounds)) >= 4.5
+
+
+def test_inks_stand_out_on_white():
+    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
+    assert min(contrast(diagnosis.ink, "#FFFFFF") for diagnosis in DIAGNOSES) >= 3
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "under 1 %"),
+        (0.005, "under 1 %"),
+        (0.006, "1 %"),
+        (0.6127, "61 %"),
+        (0.994, "99 %"),
+        (0.995, "over 99 %"),
+        (1.0, "over 99 %"),
+    ],
+)
+def test_percentages_are_rounded_and_never_certain(share, text):
+    assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_names_cannot_format_a_page():
+    assert plain("a_b*[x](http://y) :red[z] ø×") == r"a\_b\*\[x\]\(http\:\/\/y\) \:red\[z\] ø×"
+    assert capital("basal cell") == "Basal cell"
+
+
+def test_bars_are_as_long_as_the_probabilities():
+    style = bars_style(LIKELY.ranked, ".group")
+    assert style.startswith("<style>.group > div:nth-child(1) label{")
+    assert "linear-gradient(light-dark(#9C2A00, #E8602F)" in style
+    assert "background-size:61.00% 6px,100% 6px" in style
+    assert style.count("nth-child") == 7
+
+
+def test_the_malignant_bar_says_what_it_shows():
+    bar = malignant_bar(words.malignant_parts(LIKELY))
+    assert bar.count("<span") == 3
+    assert "width:61.00%" in bar
+    said = bar.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Malignant in all 78 %: melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s" in said
+
+
+def test_thumbnails_and_legend():
+    assert thumbnails_style([b"abc"], ".strip") == (
+        "<style>.strip > div:nth-child(1) label{background-image:url(data:image/jpeg;base64,YWJj)}</style>"
+    )
+    legend = heat_legend("0: <none>", "most")
+    assert "linear-gradient(to right,#000004," in legend
+    assert "0: &lt;none&gt;" in legend
+    assert mark(32).size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "sentence"),
+    [
+        ({"mel": 0.61, "nv": 0.39}, "Most likely melanoma, 61 %."),
+        ({"mel": 0.41, "bkl": 0.36, "nv": 0.23}, "Undecided between melanoma, 41 %, and benign keratosis, 36 %."),
+        ({"nv": 0.4, "bkl": 0.25, "mel": 0.2, "df": 0.15}, "No clear diagnosis; most likely melanocytic nevus, 40 %."),
+    ],
+)
+def test_the_headline_is_as_sure_as_the_probabilities(probabilities, sentence):
+    assert words.headline(case_with(probabilities, half_mask())).replace("\N{NO-BREAK SPACE}", " ") == sentence
+
+
+def test_no_lesion_is_an_answer():
+    case = case_with({"nv": 1.0}, np.zeros((40, 60), dtype=bool), [[1.0]])
+    assert words.headline(case) == "No lesion found in this picture."
+    assert "not to be relied on" in words.second_line(case)
+    assert words.in_strip(case) == r"**a\.png** no lesion found"
+    assert words.evidence_sentence(case, 0).startswith("Without an outline there is nothing")
+    assert words.lesion_measures(case) == []
+    assert words.caption(case, "Outline", 0) == "There is no lesion to outline."
+
+
+def test_what_stands_beside_the_headline():
+    said = {
+        "second": words.second_line(LIKELY),
+        "row": words.row(*LIKELY.ranked[0]),
+        "strip": words.in_strip(LIKELY),
+        "where": words.provenance(LIKELY, drawn=True),
+    }
+    assert {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in said.items()} == {
+        "second": "Malignant in all: 78 %.",
+        "row": "Melanoma :small[· malignant] **61 %**",
+        "strip": r"**a\.png** melanoma 61 \%",
+        "where": "a.png, 60 × 40 pixels. A drawing, not a patient.",
+    }
+    assert "malignant" not in words.row(*LIKELY.ranked[1])
+    # 600 of 2,400 pixels; the mask reaches the right edge.
+    measures = {name: value.replace("\N{NO-BREAK SPACE}", " ") for name, value in words.lesion_measures(LIKELY)}
+    assert measures == {
+        "Share of the picture": "25 %",
+        "Extent": "30 × 20 of 60 × 40 pixels",
+        "At the picture's edge": "yes, it may be cut",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cells", "start"),
+    [
+        ([[0.0, 1.0]], "The evidence for melanoma lies inside the lesion: "),
+        ([[1.0, 0.0]], "The evidence for melanoma keeps to the lesion no better than chance. Inside lies "),
+        ([[0.7, 1.0]], "The evidence for melanoma lies partly inside the lesion: "),
+        ([[0.0, 0.0]], "There is no evidence for melanoma in this picture."),
+    ],
+)
+def test_agreement_is_a_sentence_with_its_figure(cells, start):
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[:, 30:] = True  # the blob has half of its sum in it
+    sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, cells), INDEX["mel"])
+    assert sentence.startswith(start)
+    assert "a blob in the middle of the picture would have 50" in sentence or not any(cells[0])
+
+
+def test_captions_and_legend_say_what_is_shown():
+    mel = INDEX["mel"]
+    assert words.caption(LIKELY, "Heat map", mel) == ""
+    assert words.heat_ends(LIKELY, mel) == ("0: does not speak for melanoma", "Most: adds 1 to its score (logit)")
+    assert words.caption(LIKELY, "Class mask", mel).startswith("The part of the lesion that speaks for melanoma")
+    flat = case_with({"mel": 1.0}, half_mask())
+    assert words.caption(flat, "Heat map", mel) == words.caption(flat, "Class mask", mel) == "No evidence for melanoma."
+    assert words.description_of(LIKELY, "Heat map", mel) == "a.png, under a heat map of the evidence for melanoma."
+    away = case_with({"mel": 1.0}, half_mask(), [[1.0] + [0.0] * 5])
+    assert words.caption(away, "Class mask", mel).startswith("No part of the lesion carries enough evidence")
+    assert words.caption(LIKELY, "Original", mel) == "The picture as it came."
+
+
+def test_the_method_names_weights_licence_and_calibration():
+    text = " ".join(words.method(LIKELY, Description(SMALL), INDEX["mel"]))
+    for part in ("64 × 64", "Grad-CAM", "not yet calibrated", "small 01234567", "CC BY-NC 4.0", "(IoU)"):
+        assert part in text
+    calibrated = " ".join(words.method(LIKELY, Description(SMALL, temperature=1.5), INDEX["mel"]))
+    assert "calibrated with a temperature of 1.50" in calibrated
+    assert "not yet" not in calibrated
+    flat = case_with({"mel": 1.0}, half_mask())
+    assert "(IoU)" not in " ".join(words.method(flat, Description(SMALL), INDEX["mel"]))
+
+
+def test_refusals_are_one_sentence_or_a_list():
+    assert words.refusals(["a.jpg is empty."]) == r"a\.jpg is empty\."
+    assert words.refusals(["One.", "Two."]) == "- One\\.\n- Two\\."
+    assert words.reading(1, 2, "/x/y.jpg") == "Reading y.jpg, 1 of 2: a second or two for each"
+
+
+def test_every_layer_is_drawn_at_the_size_asked_for():
+    assert screen_size(LIKELY) == (800, 1200)
+    pictures = {layer: draw_view(LIKELY, layer, INDEX["mel"], 0.5, longest=None) for layer in LAYERS}
+    assert {picture.shape for picture in pictures.values()} == {(40, 60, 3)}
+    np.testing.assert_array_equal(pictures["Original"], LIKELY.image)
+    for one, other in itertools.combinations(pictures.values(), 2):
+        assert (one != other).any()
+    assert draw_view(LIKELY, "Heat map", 0, 0.5).shape == (800, 1200, 3)
+    assert screen_jpeg(LIKELY, "Outline", 0, 0.5).startswith(b"\xff\xd8")
+    np.testing.assert_array_equal(class_mask_at(LIKELY, 0, 40, 60), LIKELY.class_mask(0)[1])
+
+
+@pytest.mark.parametrize("layer", CLASS_LAYERS)
+def test_without_evidence_only_the_outline_is_drawn(layer):
+    flat = case_with({"mel": 1.0}, half_mask())
+    np.testing.assert_array_equal(draw_view(flat, layer, 0, 0.5), draw_view(flat, "Outline", 0, 0.5))
+
+
+def test_a_case_is_kept_as_json_csv_and_pictures():
+    content = json.loads(case_json(LIKELY, "terms"))
+    assert list(content["probabilities"]) == list(CODES)
+    assert (content["p_malignant"], content["mask_fraction"], content["licence"]) == (0.78, 0.25, "terms")
+    assert content["notice"] == words.NOTICE
+    lines = cases_csv([LIKELY, LIKELY]).splitlines()
+    assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
+    assert lines[1].startswith("a.png,mel,0.000000,0.170000,")
+    assert file_name(LIKELY, "view.png") == "a_view.png"
+    assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"
+    assert outline_png(LIKELY).startswith(b"\x89PNG")
+    assert view_png(LIKELY, "Heat map", 0, 0.5).startswith(b"\x89PNG")
+
+
+def test_the_list_is_newest_first_and_drawings_leave():
+    cases = add_case([], LIKELY, drawn=True)
+    cases = add_case(cases, LIKELY, drawn=True)
+    assert [listed.drawn for listed in cases] == [True, True]
+    own = add_case(cases, case_with({"nv": 1.0}, half_mask(), name="own"))
+    assert [listed.case.name for listed in own] == ["own"]
+    assert len(cases) == 2  # the old list is left alone
+    both = add_case(own, LIKELY, drawn=True)
+    assert [listed.case.name for listed in both] == ["a.png", "own"]
+    assert find_case(both, own[0].key).case.name == "own"
+    assert find_case(both, "gone") is both[0]
+    assert both[0].thumbnail.startswith(b"\xff\xd8")
+
+
+def test_the_list_is_limited_by_number_and_by_size():
+    cases = []
+    for _ in range(MAX_CASES + 2):
+        cases = add_case(cases, LIKELY)
+    assert len(cases) == MAX_CASES
+    side = 7000  # 49 megapixels, without the memory for them
+    large = case_with({"nv": 1.0}, half_mask(), name="large")
+    object.__setattr__(large, "mask", np.broadcast_to(np.zeros((1, 1), dtype=bool), (side, side)))
+    cases = add_case(add_case(add_case([], large), large), large)
+    assert len(cases) == MAX_MEGAPIXELS // 49 == 2
+
+
+def test_the_sample_is_a_drawing_and_always_the_same():
+    net = LesionNet(SMALL).eval()
+    model = Model(net, Description(SMALL), "small", "0" * 64)
+    first, second = (sample_case(model, first_sample()) for _ in range(2))
+    np.testing.assert_array_equal(first.image, second.image)
+    assert first.name == "Drawn melanoma"
+
+
+def test_the_environment_names_other_weights(tmp_path, monkeypatch):
+    save_weights(tmp_path / "tiny.json", LesionNet(SMALL), Description(SMALL))
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "tiny.json"))
+    assert open_model().name == "tiny"
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "none.json"))
+    with pytest.raises(WeightsFault, match="There is no description"):
+        open_model()
+    monkeypatch.delenv("DERM_WEIGHTS")
+    monkeypatch.setattr("derm.predict.open.default_weights", lambda: tmp_path / "tiny.json")
+    assert open_model().name == "tiny"

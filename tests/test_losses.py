@@ -1,0 +1,112 @@
+"""The joint loss, term by term."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from derm.model.network import Answer
+from derm.train.config import TrainConfig
+from derm.train.losses import Truth, dice_loss, joint_loss, weigh_classes
+
+CONFIG = TrainConfig()
+SURE = 100.0
+"""A logit whose sigmoid is 1 in float32."""
+
+
+def answer(class_logits: list[list[float]], mask_logits: torch.Tensor | None = None) -> Answer:
+    """Class logits as given; without mask logits, ones that say a half everywhere on 2 × 2 pixels."""
+    masks = torch.zeros(len(class_logits), 1, 2, 2) if mask_logits is None else mask_logits
+    return Answer(masks, torch.tensor(class_logits), torch.zeros(len(class_logits), 1, 1, 1))
+
+
+def truth(classes: list[int], has_mask: list[bool]) -> Truth:
+    """Masks whose upper row is lesion."""
+    masks = torch.zeros(len(classes), 1, 2, 2)
+    masks[:, :, 0] = 1
+    return Truth(masks, torch.tensor(has_mask), torch.tensor(classes))
+
+
+def test_dice_by_hand():
+    masks = torch.zeros(4, 1, 2, 2)
+    masks[0, 0, 0] = masks[1, 0, 0] = masks[2, 0, 0] = 1  # two of four pixels; the last one has none
+    logits = torch.full((4, 1, 2, 2), -SURE)
+    logits[0, 0, 0] = SURE  # all right
+    logits[1, 0, :, 0] = SURE  # one right, one wrong, one missed
+    logits[2] = 0  # a half everywhere
+    # 1 − (2 · 2 + 1) / (2 + 2 + 1), 1 − (2 + 1) / (2 + 2 + 1), 1 − (2 · 1 + 1) / (2 + 2 + 1), 1 − 1 / 1
+    torch.testing.assert_close(dice_loss(logits, masks), torch.tensor([0, 2 / 5, 2 / 5, 0]))
+
+
+def test_the_joint_loss_is_weighted():
+    given, true = answer([[0.0] * 7] * 2), truth([0, 3], [True, True])
+    config = replace(CONFIG, mask_weight=2.0, class_weight=0.5)
+    losses = joint_loss(given, true, config, None)
+    # Seven equal scores cost log 7; a half everywhere costs 2 / 5 of Dice, as above.
+    assert losses.diagnosis.item() == pytest.approx(math.log(7))
+    assert losses.mask.item() == pytest.approx(2 / 5)
+    assert losses.joint.item() == pytest.approx(2 * 2 / 5 + 0.5 * math.log(7))
+    with_bce = joint_loss(given, true, replace(config, mask_loss="dice+bce"), None)
+    assert with_bce.mask.item() == pytest.approx(2 / 5 + math.log(2))
+
+
+def test_images_without_a_mask_count_for_the_diagnosis_alone():
+    masks = torch.zeros(2, 1, 2, 2, requires_grad=True)
+    given = answer([[1.0, 0, 0, 0, 0, 0, 0], [0.0] * 7], masks)
+    losses = joint_loss(given, truth([0, 3], [True, False]), CONFIG, None)
+    assert losses.mask.item() == pytest.approx(2 / 5)
+    first = -math.log(math.e / (math.e + 6))
+    assert losses.diagnosis.item() == pytest.approx((first + math.log(7)) / 2)
+    losses.joint.backward()
+    assert masks.grad[0].abs().sum() > 0
+    assert masks.grad[1].abs().sum() == 0
+    nobody = joint_loss(given, truth([0, 3], [False, False]), CONFIG, None)
+    assert nobody.mask.item() == 0
+    assert nobody.joint.item() == pytest.approx(nobody.diagnosis.item())
+
+
+def test_plain_is_each_images_own_cross_entropy():
+    logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    given = Answer(torch.zeros(5, 1, 2, 2), logits, torch.zeros(5, 1, 1, 1))
+    weights = torch.arange(7.0)
+    config = replace(CONFIG, label_smoothing=0.1)
+    losses = joint_loss(given, truth([0, 1, 2, 3, 4], [True] * 5), config, weights)
+    expected = F.cross_entropy(logits, torch.arange(5), reduction="none")
+    torch.testing.assert_close(losses.plain, expected.detach())
+    assert not losses.plain.requires_grad
+    assert losses.joint.requires_grad
+
+
+def test_losses_are_float32_whatever_the_network_ran_in():
+    given = Answer(*(part.bfloat16() for part in answer([[0.0] * 7] * 2)))
+    losses = joint_loss(given, truth([0, 3], [True, True]), replace(CONFIG, mask_loss="dice+bce"), None)
+    assert {loss.dtype for loss in losses} == {torch.float32}
+
+
+def test_class_weights_by_hand():
+    classes = torch.tensor([0] * 4 + [2])
+    assert weigh_classes(classes, 0, 3) is None
+    # Weights 1 / 4 and 1, 0 for the class without images; times 5 images over 4 · 1 / 4 + 1 = 2.
+    assert weigh_classes(classes, 1.0, 3).tolist() == pytest.approx([0.625, 0, 2.5])
+    # At a half: 1 / 2 and 1, times 5 over 4 · 1 / 2 + 1 = 3.
+    assert weigh_classes(classes, 0.5, 3).tolist() == pytest.approx([5 / 6, 0, 5 / 3])
+
+
+@pytest.mark.parametrize("balance", [0.25, 0.5, 1.0])
+def test_class_weights_have_a_mean_of_1_over_the_images(balance):
+    classes = torch.from_numpy(np.random.default_rng(0).choice(7, 500, p=[0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02]))
+    weights = weigh_classes(classes, balance, 7)
+    assert weights[classes].mean().item() == pytest.approx(1)
+    frequency = torch.bincount(classes, minlength=7)
+    assert torch.argsort(weights).tolist() == torch.argsort(-frequency).tolist()
+
+
+def test_class_weights_enter_the_diagnosis():
+    given = answer([[0.0] * 7, [2.0, 0, 0, 0, 0, 0, 0]])
+    weights = torch.tensor([3.0, 1, 1, 1, 1, 1, 1])
+    losses = joint_loss(given, truth([1, 0], [True, True]), CONFIG, weights)
+    second = -math.log(math.exp(2) / (math.exp(2) + 6))
+    assert losses.diagnosis.item() == pytest.approx((math.log(7) + 3 * second) / 4)

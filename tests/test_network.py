@@ -1,0 +1,167 @@
+"""The network in each of its designs: what it answers, and how it is told apart from others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from derm.errors import ConfigFault
+from derm.model.config import ModelConfig
+from derm.model.network import Answer, ClassHead, LesionNet
+from derm.model.preprocess import normalise
+
+# timm's own networks for tests, of a tenth of a million numbers; their deepest features have 64 and 96 channels.
+SMALL = ModelConfig(
+    encoder="test_efficientnet",
+    mask_encoder="test_resnet",
+    input_size=64,
+    feature_channels=32,
+    decoder_channels=(8, 8, 8, 8),
+)
+
+DESIGNS = {
+    "shared": (SMALL, 32),
+    "dual": (replace(SMALL, design="dual"), 32),
+    "dilated": (replace(SMALL, dilated_bottleneck=True), 32),
+    "dual and dilated": (replace(SMALL, design="dual", dilated_bottleneck=True), 32),
+    "hidden": (replace(SMALL, hidden=16), 32),
+    "five blocks": (replace(SMALL, decoder_channels=(8, 8, 8, 8, 4)), 32),
+    "three blocks": (replace(SMALL, decoder_channels=(8, 8, 8)), 32),
+    "the encoder's own features": (replace(SMALL, feature_channels=0), 64),
+    "another encoder": (replace(SMALL, encoder="test_resnet", feature_channels=0), 96),
+    "ResNet34": (replace(SMALL, encoder="resnet34", feature_channels=0), 512),
+}
+
+
+def images(count: int = 2, size: int = 64) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_design_answers_in_the_same_shapes(name):
+    config, channels = DESIGNS[name]
+    net = LesionNet(config)
+    answer = net(images())
+    assert isinstance(answer, Answer)
+    assert answer.mask_logits.shape == (2, 1, 64, 64)
+    assert answer.class_logits.shape == (2, 7)
+    assert answer.features.shape == (2, channels, 2, 2)
+    # Each part learns from the joint loss: none is built and then left out.
+    (answer.mask_logits.square().mean() + answer.class_logits.square().mean()).backward()
+    unused = [name for name, weight in net.named_parameters() if weight.grad is None]
+    assert unused == []
+
+
+def test_the_answer_follows_the_images_size():
+    answer = LesionNet(SMALL).eval()(images(1, 96))
+    assert answer.mask_logits.shape == (1, 1, 96, 96)
+    assert answer.features.shape == (1, 32, 3, 3)
+
+
+def test_the_scores_are_pooling_and_one_linear_layer():
+    net = LesionNet(SMALL).eval()
+    answer = net(images())
+    weight, bias = net.head.scores.weight, net.head.scores.bias
+    expected = torch.einsum("nchw,kc->nk", answer.features, weight) / 4 + bias
+    torch.testing.assert_close(answer.class_logits, expected)
+
+
+def test_only_a_linear_head_has_a_closed_form():
+    assert LesionNet(SMALL).has_closed_form()
+    assert not LesionNet(replace(SMALL, hidden=16)).has_closed_form()
+
+
+def test_a_hidden_layer_is_a_linear_layer_with_relu():
+    head = ClassHead(channels=2, hidden=2, dropout=0)
+    with torch.no_grad():
+        head.hidden.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, -1.0]]))
+        head.hidden.bias.zero_()
+        head.scores.weight.copy_(torch.arange(14.0).reshape(7, 2))
+        head.scores.bias.zero_()
+    # Pooled, the features are 2 and 3; behind the ReLU, 2 and 0.
+    features = torch.tensor([[[[1.0, 3.0]], [[3.0, 3.0]]]])
+    assert head(features).tolist() == [[0, 4, 8, 12, 16, 20, 24]]
+
+
+def test_dropout_acts_in_training_alone():
+    head = ClassHead(channels=64, hidden=0, dropout=0.5)
+    features = torch.ones(1, 64, 2, 2)
+    assert not torch.equal(head.train()(features), head(features))
+    assert torch.equal(head.eval()(features), head(features))
+
+
+def test_dropout_scales_what_it_keeps():
+    head = ClassHead(channels=4000, hidden=0, dropout=0.25)
+    torch.nn.init.ones_(head.scores.weight)
+    torch.nn.init.zeros_(head.scores.bias)
+    torch.manual_seed(0)
+    # Of 4000 ones 3000 are kept, with a deviation of 27, and each becomes 4 / 3.
+    assert head.train()(torch.ones(1, 4000, 1, 1))[0, 0].item() == pytest.approx(4000, abs=200)
+
+
+def test_in_the_dual_design_the_outline_sees_both_encoders():
+    torch.manual_seed(0)
+    net = LesionNet(replace(SMALL, design="dual")).train()
+    answer = net(images())
+    answer.mask_logits.square().mean().backward()
+    assert net.encoder.model.conv_stem.weight.grad.abs().sum() > 0
+    assert net.mask_encoder.model.conv1[0].weight.grad.abs().sum() > 0
+    net.zero_grad(set_to_none=True)
+    net(images()).class_logits.square().mean().backward()
+    assert net.encoder.model.conv_stem.weight.grad.abs().sum() > 0
+    assert net.mask_encoder.model.conv1[0].weight.grad is None  # the diagnosis has its encoder for itself
+
+
+def test_images_are_normalised_by_the_models_own_mean():
+    config = replace(SMALL, mean=(0.5, 0.25, 0.0), deviation=(0.5, 0.25, 1.0))
+    squares = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
+    squares[..., 0], squares[..., 1], squares[..., 2] = 255, 0, 51
+    normal = normalise(squares, config)
+    assert normal.shape == (1, 3, 32, 32)
+    assert normal.dtype == torch.float32
+    assert normal.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_allclose(normal[0, :, 0, 0].numpy(), [1, -1, 0.2], rtol=1e-6)
+
+
+def test_an_unknown_encoder_is_refused():
+    with pytest.raises(
+        ConfigFault,
+        match=r"timm knows no encoder named 'efficientnet_b99': use one of its names, such as efficientnet_b",
+    ):
+        LesionNet(replace(SMALL, encoder="efficientnet_b99"))
+    with pytest.raises(ConfigFault, match=r"named 'zzz': use one of its names, such as efficientnet_b0, resnet34\."):
+        LesionNet(replace(SMALL, design="dual", mask_encoder="zzz"))
+
+
+def test_an_encoder_without_five_scales_is_refused():
+    with pytest.raises(ConfigFault, match=r"The encoder 'mixer_s32_224' does not offer the five scales .* such as eff"):
+        LesionNet(replace(SMALL, encoder="mixer_s32_224"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"design": "triple"}, "The design 'triple' is unknown: use one of shared, dual"),
+        ({"input_size": 100}, "The input size 100 does not fit: use a multiple of 32 from 32 to 1024"),
+        ({"input_size": 1056}, "The input size 1056 does not fit"),
+        ({"dropout": 1.0}, "The dropout 1.0 does not fit: use a share from 0 up to, not including, 1"),
+        ({"decoder_channels": (8, 8)}, r"The decoder channels \[8, 8\] do not fit: use three to five numbers above 0"),
+        ({"decoder_channels": (8, 8, 0)}, r"The decoder channels \[8, 8, 0\] do not fit"),
+        ({"hidden": -1}, "Widths cannot be negative, and hidden is -1, feature_channels 32: use 0 to leave"),
+        ({"deviation": (1.0, 0.0, 1.0)}, r"The deviation \[1.0, 0.0, 1.0\] does not fit: each number must be above 0"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(change, words):
+    with pytest.raises(ConfigFault, match=words):
+        replace(SMALL, **change)
+
+
+def test_a_configuration_survives_its_dictionary():
+    content = SMALL.as_dict()
+    assert content["decoder_channels"] == [8, 8, 8, 8]
+    assert ModelConfig.from_dict(content) == SMALL
+    with pytest.raises(ConfigFault, match=r"does not fit this version of Derm \(see: hidden\): retrain or update"):
+        ModelConfig.from_dict({name: value for name, value in content.items() if name != "hidden"})
+    with pytest.raises(ConfigFault, match=r"\(see: depth\)"):
+        ModelConfig.from_dict({**content, "depth": 3})

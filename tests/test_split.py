@@ -1,0 +1,151 @@
+"""The split: shipped, recomputed, drawn; by lesion without a leak, by image with one."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from derm.data import split as split_module
+from derm.data.catalogue import Catalogue, read_catalogue
+from derm.data.split import Split, count_leak, join_lesions, shipped_split, split_catalogue
+from derm.diagnoses import CODES
+from derm.errors import DataFault
+from derm.files import sha256
+
+SHIPPED = Path(split_module.__file__).parent / "splits" / "ham10000_by_lesion.csv"
+
+
+def catalogue_of(rows: list[tuple[str, str, str]], duplicates: tuple[tuple[str, str], ...] = ()) -> Catalogue:
+    """A catalogue of (image, lesion, dx) rows."""
+    return Catalogue(
+        Path("somewhere"),
+        "by hand",
+        pd.DataFrame(rows, columns=["image_id", "lesion_id", "dx"]),
+        pd.DataFrame(duplicates, columns=["image_id", "same_lesion_as"], dtype=str),
+    )
+
+
+def many(lesions: bool = True) -> Catalogue:
+    """For each diagnosis 10 lesions of two images each."""
+    return catalogue_of(
+        [
+            (f"{code}-{number}-{view}", f"{code}-{number}" if lesions else "", code)
+            for code in CODES
+            for number in range(10)
+            for view in "ab"
+        ]
+    )
+
+
+def test_the_shipped_split_is_the_published_one():
+    assert sha256(SHIPPED) == "7ea9fb4fdbf6fa15e4c0db5ca7fec914a0215c38c6fe5eeeb44bc3ffd947bdeb"
+    table = shipped_split()
+    assert table.index.is_unique
+    assert table["part"].value_counts().to_dict() == {"train": 6006, "validation": 2005, "test": 2004}
+    assert (table.groupby("lesion")["part"].nunique() == 1).all()
+
+
+@pytest.mark.real
+def test_the_shipped_split_follows_from_the_real_data(ham10000, monkeypatch):
+    catalogue = read_catalogue(ham10000)
+    shipped = split_catalogue(catalogue)
+    leak = count_leak(shipped, catalogue.table["dx"])
+    assert (leak.test, leak.with_sister, leak.share) == (2004, 0, 0)
+    counts = pd.crosstab(catalogue.table["dx"], shipped.parts)[["train", "validation", "test"]]
+    exact = counts.sum(axis=1).to_numpy()[:, None] * [0.6, 0.2, 0.2]
+    # A lesion of several images goes to one part, so that no class can be split exactly.
+    assert np.abs(counts.to_numpy() - exact).max() <= 2
+    monkeypatch.setattr(split_module, "shipped_split", lambda: shipped_split().iloc[:0])
+    again = split_catalogue(catalogue)
+    assert again.parts.tolist() == shipped.parts.tolist()
+    assert again.lesions.tolist() == shipped.lesions.tolist()
+
+
+@pytest.mark.real
+def test_by_image_the_real_data_leak(ham10000):
+    catalogue = read_catalogue(ham10000)
+    split = split_catalogue(catalogue, "image")
+    assert split.name == "by image, as in the paper: it leaks"
+    leak = count_leak(split, catalogue.table["dx"])
+    assert (leak.test, leak.with_sister) == (2003, 602)
+    assert sum(test for test, _ in leak.by_class.values()) == 2003
+    assert sum(sister for _, sister in leak.by_class.values()) == 602
+
+
+def test_lesions_are_joined_where_duplicates_say_so():
+    catalogue = catalogue_of(
+        [("i1", "L1", "nv"), ("i2", "L2", "nv"), ("i3", "L3", "nv"), ("i4", "L4", "nv"), ("i5", "L3", "nv")],
+        # Image 3 is of lesion 2, and image 2 of lesion 1: one lesion of four images. Pairs with strangers say nothing.
+        (("i3", "i2"), ("i2", "i1"), ("i4", "other")),
+    )
+    assert join_lesions(catalogue.table, catalogue.duplicates).tolist() == ["L1", "L1", "L1", "L4", "L1"]
+
+
+def test_a_leak_is_a_test_image_whose_lesion_trains():
+    parts = pd.Series(["train", "test", "test", "validation", "test", "test"])
+    lesions = pd.Series(["a", "a", "a", "b", "b", "c"])
+    dx = pd.Series(["mel", "mel", "mel", "nv", "nv", "nv"])
+    leak = count_leak(Split("image", parts, lesions), dx)
+    # Lesion a trains and is tested twice; b is in validation and test, which is no leak into training.
+    assert (leak.test, leak.with_sister, leak.share) == (4, 2, 1 / 2)
+    assert leak.by_class == {**dict.fromkeys(CODES, (0, 0)), "mel": (2, 2), "nv": (2, 0)}
+    empty = count_leak(Split("image", pd.Series(["train"]), pd.Series(["a"])), pd.Series(["nv"]))
+    assert (empty.test, empty.with_sister, empty.share) == (0, 0, 0)
+
+
+def test_rows_are_numbers_in_the_table():
+    split = Split("lesion", pd.Series(["test", "train", "test"], index=[7, 8, 9]), pd.Series(list("abc")))
+    assert split.rows("test").tolist() == [0, 2]
+    assert split.rows("validation").tolist() == []
+    assert split.name == "by lesion"
+
+
+def test_a_drawn_set_is_split_by_lesion_without_a_leak(drawn_catalogue):
+    split = split_catalogue(drawn_catalogue)
+    dx = drawn_catalogue.table["dx"]
+    assert split.by == "lesion"
+    assert count_leak(split, dx).with_sister == 0
+    assert (split.parts.groupby(split.lesions).nunique() == 1).all()
+    assert set(pd.crosstab(dx, split.parts).columns) == {"train", "validation", "test"}
+    assert (pd.crosstab(dx, split.parts) > 0).all(axis=None)
+    assert split.lesions.tolist() == drawn_catalogue.table["lesion_id"].tolist()
+    assert split_catalogue(drawn_catalogue).parts.tolist() == split.parts.tolist()
+
+
+def test_each_class_is_split_in_its_shares():
+    catalogue = many()
+    by_lesion = split_catalogue(catalogue)
+    by_image = split_catalogue(catalogue, "image")
+    for split in (by_lesion, by_image):
+        counts = pd.crosstab(catalogue.table["dx"], split.parts)[["train", "validation", "test"]]
+        assert (counts == [12, 4, 4]).all(axis=None), split.name
+    assert count_leak(by_lesion, catalogue.table["dx"]).with_sister == 0
+    assert count_leak(by_image, catalogue.table["dx"]).with_sister > 0
+
+
+def test_duplicates_stay_in_one_part():
+    rows = [(f"{code}-{number}", f"{code}-{number}", code) for code in CODES for number in range(10)]
+    pairs = tuple((f"nv-{number}", f"nv-{number + 1}") for number in range(0, 10, 2))
+    catalogue = catalogue_of(rows, pairs)
+    parts = dict(zip(catalogue.table["image_id"], split_catalogue(catalogue).parts, strict=True))
+    assert all(parts[one] == parts[other] for one, other in pairs)
+    assert [list(parts.values())[50:60].count(part) for part in ("train", "validation", "test")] == [6, 2, 2]
+
+
+def test_without_lesions_only_images_can_be_split():
+    with pytest.raises(
+        DataFault,
+        match="somewhere does not say which images show the same lesion, so it cannot be split by lesion: add HAM10000",
+    ):
+        split_catalogue(many(lesions=False))
+    split = split_catalogue(many(lesions=False), "image")
+    assert split.lesions.tolist() == many().table["image_id"].tolist()
+
+
+def test_too_few_images_are_refused():
+    rows = [(f"{code}-{number}", f"{code}-{number}", code) for code in CODES for number in range(2)]
+    with pytest.raises(
+        DataFault, match="14 images are too few to split 60/20/20 by class: every class needs at least 5"
+    ):
+        split_catalogue(catalogue_of(rows), "image")

@@ -1,0 +1,429 @@
+"""Training from end to end on drawn lesions: it learns, tells what it does, ends, and survives being killed."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from derm.data.split import split_catalogue
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault, DataFault, RunFault
+from derm.model.config import ModelConfig
+from derm.model.weights import load_weights
+from derm.train import loop
+from derm.train.checkpoint import load_checkpoint
+from derm.train.config import PRESETS, TrainConfig, preset
+from derm.train.curriculum import CurriculumConfig
+from derm.train.loop import State, choose_share, claim, learning_rate, move_average, train
+from derm.train.losses import Losses
+from derm.train.replay import ReplayConfig
+from derm.train.runlog import CLOCK_EVENTS, read_events
+
+CONFIG = TrainConfig(
+    # timm's own network for tests: a tenth of a million numbers, five scales.
+    model=ModelConfig(
+        encoder="test_efficientnet", input_size=32, feature_channels=32, decoder_channels=(8, 8, 8), dropout=0.3
+    ),
+    curriculum=CurriculumConfig(enabled=True),
+    replay=ReplayConfig(enabled=True, capacity=16),
+    start="random",
+    epochs=3,
+    batch=6,
+    optimiser="adamw",
+    learning_rate=3e-3,
+    weight_decay=0.02,
+    schedule="cosine",
+    mask_loss="dice+bce",
+    label_smoothing=0.05,
+    balance=0.5,
+    average=0.9,
+    precision="bfloat16",
+    seed=3,
+    workers=0,
+    lookahead=4,
+    log_every=1,
+    checkpoint_every=2,
+)
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+from derm.data.catalogue import read_catalogue
+from derm.train.config import TrainConfig
+from derm.train.loop import train
+
+def watch(event):
+    # No handler can catch this signal: the process is gone between two steps, in the middle of an epoch.
+    if event["event"] == "tick" and event["step"] == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    data, run, cache, config, last, threads = sys.argv[1:]
+    last = int(last)
+    torch.set_num_threads(int(threads))
+    config = TrainConfig.from_dict(json.loads(config))
+    train(config, read_catalogue(Path(data)), Path(run), cache=Path(cache), watch=watch)
+"""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run that nothing interrupted."""
+
+    run: Path
+    state: State
+    events: list[dict[str, Any]]
+    steps_per_epoch: int
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == kind]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, drawn_catalogue, cache) -> Whole:
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    state = train(CONFIG, drawn_catalogue, run, cache=cache)
+    events = list(read_events(run / "events.jsonl"))
+    return Whole(run, state, events, events[0]["steps_per_epoch"])
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory, drawn, drawn_catalogue, cache, whole) -> Path:
+    """The same run with a worker process, killed before the second epoch's last step, then resumed."""
+    folder = tmp_path_factory.mktemp("killed")
+    run, script = folder / "run", folder / "killed.py"
+    script.write_text(KILLED)
+    config = replace(CONFIG, workers=1)
+    last = 2 * whole.steps_per_epoch - 1
+    arguments = [drawn, run, cache, json.dumps(config.as_dict()), last, torch.get_num_threads()]
+    ended = subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    told = [event["event"] for event in read_events(run / "events.jsonl")]
+    assert told.count("step") == last  # one more than the last checkpoint knows of
+    assert load_checkpoint(run / "last.safetensors")[1]["step"] == last - 1
+    assert train(config, drawn_catalogue, run, cache=cache, resume=True).finished
+    return run
+
+
+def lasting_lines(run: Path) -> list[bytes]:
+    """The lines of a run's log that must not depend on interruptions; the first one, which names the workers, apart."""
+    lines = (run / "events.jsonl").read_bytes().splitlines()
+    return [line for line in lines[1:] if json.loads(line)["event"] not in CLOCK_EVENTS]
+
+
+def assert_same_end(run: Path, other: Path) -> None:
+    """Both runs told the same and hold the same, bit for bit."""
+    assert lasting_lines(run) == lasting_lines(other)
+    for name in ("best.json", "final.json"):
+        one, two = (json.loads((folder / name).read_text()) for folder in (run, other))
+        assert one["sha256"] == two["sha256"], name
+        assert one["measured"] == two["measured"]
+    (groups, state), (other_groups, other_state) = (load_checkpoint(f / "last.safetensors") for f in (run, other))
+    assert groups.keys() == other_groups.keys() == {"net", "average", "optimiser", "planner"}
+    for group, tensors in groups.items():
+        assert tensors.keys() == other_groups[group].keys()
+        for name, tensor in tensors.items():
+            # As bytes, because NaN, of images not seen yet, equals nothing.
+            assert tensor.numpy().tobytes() == other_groups[group][name].numpy().tobytes(), f"{group}/{name}"
+    assert {**state, "log_bytes": 0} == {**other_state, "log_bytes": 0}
+
+
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(whole, resumed):
+    assert_same_end(resumed, whole.run)
+    first, other = (next(read_events(run / "events.jsonl")) for run in (whole.run, resumed))
+    assert (first["config"].pop("workers"), other["config"].pop("workers")) == (0, 1)
+    assert first["config"] == other["config"]
+    assert first["data"] == other["data"]
+    again = [event for event in read_events(resumed / "events.jsonl") if event["event"] == "resumed"]
+    assert [event["step"] for event in again] == [2 * whole.steps_per_epoch - 2]
+
+
+def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(tmp_path, drawn_catalogue, cache, whole):
+    run = tmp_path / "run"
+    for resume, steps in ((False, 5), (True, 9), (True, 10_000)):
+        answers = iter([False] * (steps - 1) + [True])
+        state = train(CONFIG, drawn_catalogue, run, cache=cache, resume=resume, stop=lambda a=answers: next(a))
+        if steps < 10_000:
+            assert not state.finished
+            assert list(read_events(run / "events.jsonl"))[-1]["event"] == "stopped"
+    assert replace(state, log_bytes=0) == replace(whole.state, log_bytes=0)
+    assert_same_end(run, whole.run)
+
+
+def test_it_learns(tmp_path, drawn_catalogue, cache):
+    config = replace(CONFIG, curriculum=CurriculumConfig(), replay=ReplayConfig(), epochs=8, learning_rate=1e-2)
+    train(config, drawn_catalogue, tmp_path / "run", cache=cache)
+    epochs = [event for event in read_events(tmp_path / "run" / "events.jsonl") if event["event"] == "epoch"]
+    first, last = epochs[0], epochs[-1]
+    assert last["train"]["mask_loss"] < 0.5 * first["train"]["mask_loss"]
+    assert last["train"]["class_loss"] < first["train"]["class_loss"]
+    assert last["validation"]["loss"] < first["validation"]["loss"]
+    assert last["validation"]["dice"] > 0.7
+
+
+def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
+    split = split_catalogue(drawn_catalogue)
+    parts = split.parts.value_counts()
+    start = whole.events[0]
+    assert start["event"] == "start"
+    assert start["config"] == json.loads(json.dumps(CONFIG.as_dict()))
+    assert start["data"] == {
+        "folder": str(drawn),
+        "layout": "Derm (images, masks, metadata)",
+        "images": 63,
+        "split": "by lesion",
+        "train": parts["train"],
+        "validation": parts["validation"],
+        "leaking_test_images": 0,
+    }
+    assert start["steps_per_epoch"] == parts["train"] // 6
+    assert start["steps"] == 3 * start["steps_per_epoch"] == whole.state.step
+    about = json.loads((whole.run / "run.json").read_text())
+    assert about == {key: start[key] for key in ("derm", "commit", "config", "data")}
+    (begun,) = whole.of("begun")
+    assert (begun["step"], begun["threads"], begun["device"]) == (0, torch.get_num_threads(), "cpu")
+
+
+def test_the_log_tells_each_step_and_epoch(whole, drawn_catalogue):
+    steps, epochs = whole.of("step"), whole.of("epoch")
+    assert [event["step"] for event in steps] == list(range(1, whole.state.step + 1))
+    assert [event["epoch"] for event in steps] == [e for e in range(3) for _ in range(whole.steps_per_epoch)]
+    assert [event["learning_rate"] for event in steps] == [
+        learning_rate(CONFIG, step, whole.state.step) for step in range(whole.state.step)
+    ]
+    for event in steps:
+        assert event["loss"] == pytest.approx(event["mask_loss"] + event["class_loss"], rel=1e-6)
+    validation = drawn_catalogue.table["dx"].iloc[split_catalogue(drawn_catalogue).rows("validation")]
+    for number, event in enumerate(epochs):
+        own = [step for step in steps if step["epoch"] == number]
+        for name in ("loss", "mask_loss", "class_loss", "accuracy", "replayed_share"):
+            assert event["train"][name] == pytest.approx(np.mean([step[name] for step in own])), name
+        result = event["validation"]
+        matrix = np.array(result["confusion_matrix"])  # rows: truth
+        assert matrix.sum(axis=1).tolist() == [int((validation == code).sum()) for code in CODES]
+        assert result["accuracy"] == pytest.approx(matrix.trace() / matrix.sum())
+        assert list(result["per_class"]) == list(CODES)
+        for index, code in enumerate(CODES):
+            found = result["per_class"][code]
+            assert found["recall"] == pytest.approx(matrix[index, index] / matrix[index].sum())
+            assert {"precision", "recall", "f1", "specificity", "auc", "support", "dice", "iou"} <= found.keys()
+        assert 0 <= result["dice"] <= 1
+    speeds = whole.of("speed")
+    assert [event["epoch"] for event in speeds] == [0, 1, 2]
+    assert all(event["images_per_second"] > 0 and event["memory_mb"] > 0 for event in speeds)
+
+
+def test_the_log_tells_of_curriculum_and_replay(whole, drawn_catalogue):
+    stages, replays = whole.of("curriculum"), whole.of("replay")
+    assert [event["epoch"] for event in stages] == [0, 1, 2]
+    # The root pace from 0.5, full after 1.5 epochs: sqrt(1 / 4), sqrt(1 / 4 + 3 / 4 · 2 / 3), 1.
+    assert [event["pace"] for event in stages] == pytest.approx([0.5, 0.75**0.5, 1])
+    training = len(split_catalogue(drawn_catalogue).rows("train"))
+    assert stages[0]["admitted"] < stages[1]["admitted"] <= stages[2]["admitted"] == training
+    assert stages[0]["admitted_share"]["nv"] > stages[0]["admitted_share"]["df"]
+    assert stages[2]["admitted_share"] == dict.fromkeys(CODES, 1.0)
+    for event in stages:
+        assert sum(event["difficulty_histogram"]) == training
+        assert sum(event["admitted_histogram"]) == event["admitted"]
+    for event in replays:
+        assert event["size"] <= 16
+        assert sum(event["drawn"].values()) == whole.steps_per_epoch * 6
+        losses = [row["loss"] for row in event["hardest"]]
+        assert losses == sorted(losses, reverse=True)
+        assert len(losses) == event["size"]
+        assert {row["image_id"] for row in event["hardest"]} <= set(drawn_catalogue.table["image_id"])
+        # The cap, within an epoch's own steps.
+        assert all(row["drawn_in_epoch"] <= 3 and row["drawn_in_epoch"] <= row["drawn"] for row in event["hardest"])
+    # A quarter of 6 is 2 images (1.5 is rounded to even), which the buffer can give once it has heard of a batch.
+    assert [event["replayed_share"] for event in replays[1:]] == pytest.approx([2 / 6, 2 / 6])
+    assert sum(row["drawn_in_epoch"] for row in replays[-1]["hardest"]) > whole.steps_per_epoch
+
+
+def test_the_best_epoch_is_kept(whole):
+    epochs, best = whole.of("epoch"), whole.of("best")
+    values = [event["validation"]["macro_auc"] for event in epochs]
+    top = max(values)
+    assert best[-1] == {"event": "best", "epoch": values.index(top), "by": "macro_auc", "value": top}
+    assert (whole.state.best, whole.state.best_epoch) == (top, values.index(top))
+    assert whole.events[-1] == {
+        "event": "end",
+        "step": whole.state.step,
+        "best_epoch": values.index(top),
+        "best": top,
+        "early": False,
+    }
+    for name, epoch in (("best", values.index(top)), ("final", 2)):
+        description = load_weights(whole.run / f"{name}.json").description
+        assert description.model == CONFIG.model
+        assert description.training["epoch"] == epoch
+        assert "folder" not in description.training["data"]
+        validation = epochs[epoch]["validation"]
+        measured = description.measured["validation"]
+        assert measured["split"] == "by lesion"
+        assert measured["images"] == whole.events[0]["data"]["validation"]
+        for figure in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou"):
+            assert measured[figure] == validation[figure]
+
+
+def test_the_averaged_weights_are_what_is_saved(whole):
+    average = load_checkpoint(whole.run / "last.safetensors")[0]["average"]
+    for name, tensor in load_weights(whole.run / "final.json").net.state_dict().items():
+        assert torch.equal(tensor, average[name])
+
+
+def test_nothing_is_left_beside_the_files_of_a_run(whole):
+    names = {path.name.split("-")[0] for path in whole.run.iterdir()}
+    assert names == {"run.json", "events.jsonl", "last.safetensors", "lock", "best.json", "best", "final.json", "final"}
+    assert len(list(whole.run.glob("best-*.safetensors"))) == 1
+
+
+def test_a_finished_run_is_not_trained_again(whole, drawn_catalogue, cache):
+    before = (whole.run / "events.jsonl").read_bytes()
+    assert train(CONFIG, drawn_catalogue, whole.run, cache=cache, resume=True) == whole.state
+    assert (whole.run / "events.jsonl").read_bytes() == before
+
+
+def test_patience_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
+    # Better, worse, better, as good (which is not better), undefined: with a patience of 2 that is the end.
+    values = iter([0.6, 0.5, 0.7, 0.7, None])
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "dice", "iou")
+    monkeypatch.setattr(loop, "validate", lambda *_: {**dict.fromkeys(names, 0.5), "macro_auc": next(values)})
+    config = replace(CONFIG, epochs=9, batch=12, patience=2, log_every=100)
+    state = train(config, drawn_catalogue, tmp_path / "run", cache=cache)
+    events = list(read_events(tmp_path / "run" / "events.jsonl"))
+    assert [(e["epoch"], e["value"]) for e in events if e["event"] == "best"] == [(0, 0.6), (2, 0.7)]
+    end = events[-1]
+    assert (end["event"], end["best_epoch"], end["best"], end["early"]) == ("end", 2, 0.7, True)
+    assert end["step"] == state.step == 5 * events[0]["steps_per_epoch"]
+    assert state.finished
+    assert load_weights(tmp_path / "run" / "best.json").description.training["epoch"] == 2
+    assert load_weights(tmp_path / "run" / "final.json").description.training["epoch"] == 4
+
+
+def test_a_loss_that_is_not_a_number_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
+    step = loop.take_step
+    calls = iter(range(100))
+
+    def third_is_nan(*arguments: Any) -> tuple[Losses, int]:
+        losses, right = step(*arguments)
+        return (losses._replace(joint=torch.tensor(torch.nan)) if next(calls) == 3 else losses), right
+
+    monkeypatch.setattr(loop, "take_step", third_is_nan)
+    run = tmp_path / "run"
+    with pytest.raises(
+        RunFault, match=r"The loss is nan at step 3: lower the learning rate \(3\.0e-03\) and start a new run"
+    ):
+        train(replace(CONFIG, schedule="constant"), drawn_catalogue, run, cache=cache)
+    assert load_checkpoint(run / "last.safetensors")[1]["step"] == 2
+    assert torch.isfinite(load_checkpoint(run / "last.safetensors")[0]["net"]["mask_head.weight"]).all()
+
+
+def test_a_folder_in_use_is_refused(whole, drawn_catalogue, cache):
+    with pytest.raises(RunFault, match=rf"{whole.run} exists already: give another --run, or go on in it with"):
+        train(CONFIG, drawn_catalogue, whole.run, cache=cache)
+
+
+def test_a_second_process_in_a_folder_is_refused(whole, drawn_catalogue, cache):
+    before = (whole.run / "last.safetensors").read_bytes()
+    with claim(whole.run), pytest.raises(RunFault, match=r"Another process is training in .*: stop it first"):
+        train(CONFIG, drawn_catalogue, whole.run, cache=cache, resume=True)
+    assert (whole.run / "last.safetensors").read_bytes() == before
+
+
+def test_resuming_needs_a_run_and_its_checkpoint(tmp_path, drawn_catalogue, cache):
+    with pytest.raises(RunFault, match=rf"There is no run in {tmp_path / 'none'}: start one without --resume"):
+        train(CONFIG, drawn_catalogue, tmp_path / "none", cache=cache, resume=True)
+    with pytest.raises(RunFault, match=r"There is no checkpoint .*: the run did not get that far, start it anew"):
+        train(CONFIG, drawn_catalogue, tmp_path, cache=cache, resume=True)
+
+
+def test_resuming_with_other_images_is_refused(whole, drawn_catalogue, cache):
+    unfinished = replace(CONFIG, train_share=0.5)
+    with pytest.raises(
+        RunFault,
+        match=r"was trained on \d+ images, and the data set now gives \d+: bring back the data set it began with",
+    ):
+        train(unfinished, drawn_catalogue, whole.run, cache=cache, resume=True)
+
+
+def test_too_few_images_for_a_batch_are_refused(tmp_path, drawn_catalogue, cache):
+    with pytest.raises(
+        DataFault, match=r"\d\d training and \d\d validation images are too few for batches of 64: bring more images"
+    ):
+        train(replace(CONFIG, batch=64), drawn_catalogue, tmp_path / "run", cache=cache)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_learning_rate_follows_its_schedule():
+    constant = replace(CONFIG, schedule="constant", learning_rate=0.1)
+    assert [learning_rate(constant, step, 20) for step in (0, 10, 19)] == [0.1, 0.1, 0.1]
+    cosine = replace(CONFIG, schedule="cosine", learning_rate=0.1, warm_up=0.2)
+    # 4 of 20 steps warm up; after half of the other 16 the cosine is at 0, so at 0.01 + 0.99 / 2.
+    assert [learning_rate(cosine, step, 20) for step in range(5)] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1])
+    assert learning_rate(cosine, 12, 20) == pytest.approx(0.0505)
+    assert learning_rate(cosine, 20, 20) == pytest.approx(0.001)
+    rates = [learning_rate(cosine, step, 20) for step in range(4, 20)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_the_average_follows_the_weights():
+    average, net = torch.nn.BatchNorm1d(1), torch.nn.BatchNorm1d(1)
+    average.load_state_dict({**average.state_dict(), "weight": torch.tensor([10.0])})
+    net.load_state_dict({**net.state_dict(), "weight": torch.tensor([0.0]), "num_batches_tracked": torch.tensor(7)})
+    move_average(average, net, 0.9, step=0)  # at first, a tenth is kept
+    assert average.weight.item() == pytest.approx(1)
+    assert average.num_batches_tracked.item() == 7
+    move_average(average, net, 0.9, step=1000)  # (1 + 1000) / (10 + 1000) is above 0.9
+    assert average.weight.item() == pytest.approx(0.9)
+
+
+def test_a_share_of_each_class_is_chosen():
+    rows, classes = np.arange(2, 22), np.array([9, 9] + [5] * 15 + [3] * 4 + [0])
+    classes[0] = classes[1] = 6  # not among the rows
+    chosen = choose_share(rows, classes, 0.25)
+    assert np.bincount(classes[chosen], minlength=7).tolist() == [1, 0, 0, 1, 0, 4, 0]  # ceilings of 1/4, 4/4, 15/4
+    np.testing.assert_array_equal(chosen, np.sort(choose_share(rows, classes, 0.25)))
+    assert set(chosen) < set(choose_share(rows, classes, 0.5)) < set(rows)
+    assert choose_share(rows, classes, 1) is rows
+
+
+def test_a_configuration_survives_json():
+    for name, config in PRESETS.items():
+        assert TrainConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config, name
+    with pytest.raises(
+        ConfigFault, match=r"The run's configuration does not fit this version of Derm .*: start a new run"
+    ):
+        TrainConfig.from_dict({**CONFIG.as_dict(), "momentum": 1})
+    with pytest.raises(ConfigFault, match="The preset 'best' is unknown: use one of derm, paper"):
+        preset("best")
+
+
+def test_the_papers_preset_is_the_papers():
+    paper = preset("paper")
+    assert (paper.optimiser, paper.batch, paper.epochs, paper.learning_rate) == ("adam", 16, 20, 1e-4)
+    assert (paper.schedule, paper.weight_decay, paper.mask_loss) == ("constant", 0, "dice")
+    assert (paper.curriculum.enabled, paper.replay.enabled) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"optimiser": "sgd"}, "optimiser 'sgd' is unknown: use one of adam, adamw"),
+        ({"best_by": "loss"}, "best_by 'loss' is unknown: use one of macro_auc, macro_f1, "),
+        ({"batch": 1}, "batch 1 does not fit: use a number from 2 to 4096"),
+        ({"learning_rate": 0}, "learning_rate 0 does not fit: use a number from 1e-08 to 10"),
+        ({"mask_weight": 0, "class_weight": 0}, "mask_weight and class_weight are both 0, so nothing would be learned"),
+        ({"workers": 2}, "lookahead 4 is too short for 2 workers: use at least 5"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(change, words):
+    with pytest.raises(ConfigFault, match=words):
+        replace(CONFIG, **change)
