@@ -12,6 +12,7 @@ from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import ImageRefused, WeightsFault
 from derm.figures import bars
 from derm.figures.mark import mark
+from derm.figures.overlap import overlap_curves
 from derm.figures.text import capital, plain
 from derm.model.weights import Description, Model
 from derm.predict import export, listing, words
@@ -185,11 +186,25 @@ def reasons(listed: listing.Listed, description: Description, index: int) -> Non
     with st.container(key="measures", gap=None):
         for name, value in words.lesion_measures(case):
             st.markdown(f"{plain(name)} **{plain(value)}**")
+    overlaps(listed, index)
     downloads(listed, description, index)
     with st.expander("How this was made", icon=":material/info:"):
-        for paragraph in words.method(case, description, index):
+        for paragraph in words.method(case, description):
             st.markdown(plain(paragraph))
     st.caption(words.NOTICE)
+
+
+def overlaps(listed: listing.Listed, index: int) -> None:
+    """Heat map against outline over all thresholds, where there is evidence and a lesion."""
+    case = listed.case
+    agreement = case.agreement(index)
+    if agreement is None:
+        return
+    with st.expander("Heat map against outline, threshold by threshold", icon=":material/show_chart:"):
+        dark = st.context.theme.type == "dark"
+        figure = overlap_curves(DIAGNOSES[index], agreement, case.true_agreement(index), dark=dark)
+        st.plotly_chart(figure, key=f"overlap-{listed.key}", config={"displayModeBar": False})
+        st.markdown(plain(words.overlap(case, index)))
 
 
 def downloads(listed: listing.Listed, description: Description, index: int) -> None:

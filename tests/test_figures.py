@@ -3,6 +3,7 @@
 import itertools
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from derm.errors import WeightsFault
 from derm.explain.gradcam import evidence_of
 from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
 from derm.figures.mark import mark
+from derm.figures.overlap import overlap_curves
 from derm.figures.text import capital, percent, plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
@@ -212,14 +214,41 @@ def test_captions_and_legend_say_what_is_shown():
 
 
 def test_the_method_names_weights_licence_and_calibration():
-    text = " ".join(words.method(LIKELY, Description(SMALL), INDEX["mel"]))
-    for part in ("64 × 64", "Grad-CAM", "not yet calibrated", "small 01234567", "CC BY-NC 4.0", "(IoU)"):
+    text = " ".join(words.method(LIKELY, Description(SMALL)))
+    for part in ("64 × 64", "Grad-CAM", "not yet calibrated", "small 01234567", "CC BY-NC 4.0"):
         assert part in text
-    calibrated = " ".join(words.method(LIKELY, Description(SMALL, temperature=1.5), INDEX["mel"]))
+    calibrated = " ".join(words.method(LIKELY, Description(SMALL, temperature=1.5)))
     assert "calibrated with a temperature of 1.50" in calibrated
     assert "not yet" not in calibrated
-    flat = case_with({"mel": 1.0}, half_mask())
-    assert "(IoU)" not in " ".join(words.method(flat, Description(SMALL), INDEX["mel"]))
+
+
+def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_where_known():
+    # The mask is a quarter of the picture and the map 1 everywhere: 1/4 at every threshold, for every class.
+    mel = INDEX["mel"]
+    said = words.overlap(LIKELY, mel)
+    assert "overlap by 0.25 (IoU) where the map is cut at 0.05" in said
+    assert "mean over the seven diagnoses it is 0.25" in said
+    assert "true outline" not in said
+    known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
+    assert words.overlap(known, mel).endswith("With the true outline, known for this picture, it is 1.00.")
+    assert words.overlap(case_with({"mel": 1.0}, half_mask()), mel) == ""
+
+
+def test_overlap_curves_show_evidence_blob_and_truth_by_dash_and_name():
+    known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
+    mel = INDEX["mel"]
+    figure = overlap_curves(DIAGNOSES[mel], known.agreement(mel), known.true_agreement(mel), dark=False)
+    lines = {trace.name: trace for trace in figure.data}
+    assert list(lines) == [
+        "heat map and outline", "heat map and true outline", "blob in the middle and outline", "best threshold",
+    ]  # fmt: skip
+    assert lines["heat map and outline"].y == pytest.approx([0.25] * 19, abs=1e-3)
+    assert lines["heat map and true outline"].y == pytest.approx([1.0] * 19)
+    assert len({trace.line.dash for trace in figure.data[:3]}) == 3
+    assert (lines["best threshold"].x[0], lines["best threshold"].y[0]) == (0.05, 0.25)
+    without = overlap_curves(DIAGNOSES[mel], LIKELY.agreement(mel), None, dark=True)
+    assert len(without.data) == 3
+    assert without.data[0].line.color == DIAGNOSES[mel].colour
 
 
 def test_refusals_are_one_sentence_or_a_list():

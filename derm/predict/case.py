@@ -57,6 +57,9 @@ class Case:
     class_mask_threshold: float = 0.5
     """Value of a soft class mask from which its binary one is set, above 0 … 1."""
 
+    truth: NDArray[np.bool_] | None = None
+    """Bool (H, W): the true lesion mask, where there is one, as of a drawing or an image of the data set."""
+
     @property
     def predicted(self) -> Diagnosis:
         """The most probable diagnosis; of equals the first in the order of `CODES`."""
@@ -99,6 +102,11 @@ class Case:
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
         return agreement(evidence, self._small_mask) if self.has_lesion else None
 
+    def true_agreement(self, index: int) -> Agreement | None:
+        """The same with the true mask; None also where that is not known."""
+        evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
+        return None if self.truth is None else agreement(evidence, square_mask(self.truth, AGREEMENT_SIDE))
+
     @cached_property
     def mean_agreement(self) -> Agreement | None:
         """The same as the mean over the seven classes at one common threshold; None without evidence or lesion."""
@@ -110,8 +118,11 @@ class Case:
         return square_mask(self.mask, AGREEMENT_SIDE)
 
 
-def diagnose(model: Model, image: NDArray[np.uint8], name: str) -> Case:
-    """Ask the model about one checked picture, uint8 (H, W, 3) RGB; name: what the user calls it."""
+def diagnose(model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArray[np.bool_] | None = None) -> Case:
+    """Ask the model about one checked picture, uint8 (H, W, 3) RGB; name: what the user calls it.
+
+    truth: the true lesion mask, bool (H, W), where it is known; it is kept with the case and changes no answer.
+    """
     net, description = model.net, model.description
     height, width = image.shape[:2]
     with torch.inference_mode():
@@ -130,6 +141,7 @@ def diagnose(model: Model, image: NDArray[np.uint8], name: str) -> Case:
         evidence=tuple(evidence_of(raw, height, width) for raw in maps),
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
+        truth=truth,
     )
 
 

@@ -152,8 +152,8 @@ def provenance(case: Case, *, drawn: bool) -> str:
     return f"{case.name}, {size}. A drawing, not a patient." if drawn else f"{case.name}, {size}"
 
 
-def method(case: Case, description: Description, index: int) -> list[str]:
-    """How the answer is made, how well evidence and outline overlap, and the terms, paragraph by paragraph."""
+def method(case: Case, description: Description) -> list[str]:
+    """How the answer is made, and the terms, paragraph by paragraph."""
     size = description.model.input_size
     paragraphs = [
         f"One network reads the picture, scaled to {size} × {size} pixels, and answers once: the outline, where the "
@@ -162,7 +162,6 @@ def method(case: Case, description: Description, index: int) -> list[str]:
         "The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is scaled to that "
         "diagnosis's own maximum, so two heat maps compare by place and not by strength. The class mask is the part of "
         f"the lesion where probability of lesion times evidence reaches {description.class_mask_threshold:g}.",
-        _overlap(case, index),
         _calibration(description),
         f"Weights: {case.weights}. {description.licence}",
     ]
@@ -181,15 +180,20 @@ def reading(place: int, total: int, name: str) -> str:
     return f"Reading {image_name(name)}, {place} of {total}: a second or two for each"
 
 
-def _overlap(case: Case, index: int) -> str:
-    agreement = case.agreement(index)
-    if agreement is None:
+def overlap(case: Case, index: int) -> str:
+    """How far heat map and outline overlap at the best threshold, of one class and of all seven; '' without either."""
+    own, mean, true = case.agreement(index), case.mean_agreement, case.true_agreement(index)
+    if own is None or mean is None:
         return ""
-    return (
-        f"Heat map for {DIAGNOSES[index].name} and outline overlap by {agreement.best_iou:.2f} (IoU) where the map is "
-        f"cut at {agreement.best_threshold:.2f}, its best threshold; a blob in the middle of the picture reaches "
-        f"{agreement.baseline_iou:.2f}."
-    )
+    sentences = [
+        f"Heat map for {DIAGNOSES[index].name} and outline overlap by {own.best_iou:.2f} (IoU) where the map is cut at "
+        f"{own.best_threshold:.2f}, its best threshold; a blob in the middle of the picture reaches "
+        f"{own.baseline_iou:.2f}.",
+        f"As the mean over the seven diagnoses it is {mean.best_iou:.2f}, at {mean.best_threshold:.2f}.",
+    ]
+    if true is not None:
+        sentences.append(f"With the true outline, known for this picture, it is {true.best_iou:.2f}.")
+    return " ".join(sentences)
 
 
 def _calibration(description: Description) -> str:

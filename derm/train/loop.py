@@ -406,7 +406,7 @@ def restore(run: Path, net: nn.Module, average: nn.Module, optimiser: torch.opti
     for weight, taken_up in optimiser.state.items():
         for name, tensor in taken_up.items():
             if tensor.shape == weight.shape:
-                # In the weight's memory layout, as it was: sums in another order round differently.
+                # In the weight's memory layout, as before: two layouts at once take the optimiser three times as long.
                 taken_up[name] = torch.empty_like(weight).copy_(tensor)
     planner.restore(groups["planner"])
     return State.from_dict(content)
