@@ -50,6 +50,7 @@ def keep(case: Case, *, drawn: bool = False) -> None:
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     """Draw a lesion and keep it."""
+    st.session_state.refused = []
     keep(listing.sample_case(model, diagnosis), drawn=True)
 
 

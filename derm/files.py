@@ -1,6 +1,6 @@
 """Files that are whole or absent: written beside their place, flushed, then renamed.
 
-Needs a folder that can be written. Knows nothing about what the files hold.
+A place that cannot be written is the user's to mend: ConfigFault. Knows nothing about what the files hold.
 """
 
 import hashlib
@@ -10,23 +10,58 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from derm.errors import ConfigFault
+
+PART = ".part"
+"""Ending of a file that is being written."""
+
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a file beside `path`, then put it in place in one step.
 
-    A kill at any moment leaves the old file or the new one, never a part; `path`'s folder is made.
+    A kill at any moment leaves the old file or the new one, never a part; `path`'s folder is made. A link is followed.
+    Raises ConfigFault where nothing can be written, or `path` is a folder or a device.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    check_file(path)
+    target = path.resolve()
     try:
-        write(part)
-        part.chmod(0o644)
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=PART)
+        os.close(handle)
+        part = Path(name)
+        try:
+            write(part)
+            part.chmod(0o644)
+            with part.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigFault(f"{path} cannot be written ({error.strerror}): name a place with room for it.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it; ConfigFault where it cannot be made or written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigFault(f"The folder {folder} cannot be made ({error.strerror}): name another one.") from error
+    if not os.access(folder, os.W_OK):
+        raise ConfigFault(f"The folder {folder} cannot be written to: name another one, or change its permissions.")
+
+
+def check_file(path: Path) -> None:
+    """Refuse a place where no file can be written before hours are spent on it: ConfigFault; its folder is made."""
+    if path.is_dir():
+        raise ConfigFault(f"{path} is a folder: name a file in it, as {path / 'out.csv'}.")
+    if path.exists() and not path.is_file():
+        raise ConfigFault(f"{path} is no ordinary file: name another one.")
+    make_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left in `folder`; only for a folder that nobody else writes to."""
+    for part in folder.glob(f".*{PART}"):
         part.unlink(missing_ok=True)
 
 

@@ -154,8 +154,11 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     assert "Finished" in done.stdout
     weights = tmp_path / "run" / "best.json"
     assert run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r").exit_code == 0
-    noted = run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r", "--split-by", "image")
-    assert "trained on the split by lesion" in " ".join(noted.stderr.split())
+    words = ("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r", "--split-by", "image")
+    assert "THESE FIGURES LEAK: the weights were trained on the split by lesion" in run(*words).stdout
+    recorded = run(*words, "--record")
+    assert isinstance(recorded.exception, ConfigFault)
+    assert "know images of the test part" in str(recorded.exception)
 
 
 @pytest.mark.parametrize(

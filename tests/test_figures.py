@@ -282,7 +282,7 @@ def test_a_case_is_kept_as_json_csv_and_pictures():
     assert content["notice"] == words.NOTICE
     lines = cases_csv([LIKELY, LIKELY]).splitlines()
     assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
-    assert lines[1].startswith("a.png,mel,0.000000,0.170000,")
+    assert lines[1].startswith("a,mel,0.000000,0.170000,")
     assert file_name(LIKELY, "view.png") == "a_view.png"
     assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"
     assert outline_png(LIKELY).startswith(b"\x89PNG")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
@@ -100,9 +101,27 @@ def test_dropout_scales_what_it_keeps():
     assert head.train()(torch.ones(1, 4000, 1, 1))[0, 0].item() == pytest.approx(4000, abs=200)
 
 
+def wake(net):
+    """Let the fusion, which starts at nothing, have its say."""
+    for part in net.fusion.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.ones_(part.weight)
+
+
+def test_the_dual_design_starts_as_an_undisturbed_u_net():
+    torch.manual_seed(0)
+    net = LesionNet(replace(SMALL, design="dual")).eval()
+    own = net.mask_encoder(images())
+    fused = net.fusion(own, net.encoder(images()))
+    assert all(torch.equal(after, before.relu()) for before, after in zip(own[1:], fused[1:], strict=True))
+    wake(net)
+    assert not torch.equal(net.fusion(own, net.encoder(images()))[1], own[1].relu())
+
+
 def test_in_the_dual_design_the_outline_sees_both_encoders():
     torch.manual_seed(0)
     net = LesionNet(replace(SMALL, design="dual")).train()
+    wake(net)
     answer = net(images())
     answer.mask_logits.square().mean().backward()
     assert net.encoder.model.conv_stem.weight.grad.abs().sum() > 0

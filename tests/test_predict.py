@@ -14,6 +14,7 @@ from torch import nn
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, ImageRefused
 from derm.explain.gradcam import evidence_of
+from derm.files import check_file
 from derm.image.scale import square, unsquare
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
@@ -21,7 +22,7 @@ from derm.model.preprocess import normalise
 from derm.model.weights import Description, Model
 from derm.predict.batch import answers
 from derm.predict.case import Case, diagnose, diagnose_bytes
-from derm.predict.folder import COLUMNS, check_out, find_images, name_images, predict_files, write_predictions
+from derm.predict.folder import COLUMNS, find_images, name_images, predict_files, write_predictions
 
 CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
@@ -297,21 +298,20 @@ def test_places_that_cannot_be_written_are_refused(model, tmp_path, monkeypatch)
     file = save(tmp_path / "a.png", 1)
     with pytest.raises(ConfigFault, match=r"cannot be made \(File exists\)"):
         predict_files(model, [file], masks=file)
-    with pytest.raises(ConfigFault, match=r"which is a folder: name a file, as .*out\.csv"):
-        check_out(tmp_path)
+    with pytest.raises(ConfigFault, match=r"is a folder: name a file in it, as .*out\.csv"):
+        check_file(tmp_path)
     with pytest.raises(ConfigFault, match=r"cannot be made \(Not a directory\)"):
-        check_out(file / "below" / "out.csv")
+        check_file(file / "below" / "out.csv")
     with monkeypatch.context() as patch:
         patch.setattr("os.access", lambda *_: False)
         with pytest.raises(ConfigFault, match="cannot be written to"):
-            check_out(tmp_path / "out.csv")
+            check_file(tmp_path / "out.csv")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("derm.predict.folder.write_bytes", full)
-    monkeypatch.setattr("derm.predict.folder.write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(ConfigFault, match=r"a_segmentation\.png cannot be written \(No space left"):
         predict_files(model, [file], masks=tmp_path / "masks")
-    with pytest.raises(ConfigFault, match=r"The table .* cannot be written \(No space left"):
+    with pytest.raises(ConfigFault, match=r"out\.csv cannot be written \(No space left"):
         write_predictions(pd.DataFrame(), tmp_path / "out.csv")

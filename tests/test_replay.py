@@ -18,7 +18,7 @@ CONFIG = ReplayConfig(enabled=True)
 def buffer_of(losses: list[float], **settings: float) -> ReplayBuffer:
     """A buffer that has heard these losses, each once."""
     memory = LossMemory(len(losses))
-    buffer = ReplayBuffer(replace(CONFIG, **settings), memory)
+    buffer = ReplayBuffer(replace(CONFIG, **settings), memory, np.zeros(len(losses), dtype=np.int64))
     items = np.arange(len(losses))
     memory.observe(items, np.array(losses))
     buffer.take_in(items)
@@ -89,6 +89,20 @@ def test_suspected_labels_are_left_out():
     buffer.memory.observe(np.array([1]), np.array([0.5]))
     buffer.take_in(np.array([1]))
     assert buffer.members.all()
+
+
+def test_a_rare_class_is_not_suspected_for_being_rare():
+    # 1 of 100 images is of class 1; a model that knows frequencies gives it exp(−4.6) = 0.01, less than 0.02.
+    memory = LossMemory(100)
+    losses, everything = np.full(100, 0.01), np.arange(100)
+    losses[99] = 4.6
+    memory.observe(everything, losses)
+    classes = (everything == 99).astype(np.int64)
+    buffer = ReplayBuffer(replace(CONFIG, suspect_views=1), memory, classes)
+    assert not buffer.suspects().any()
+    # Below half of its class's share, 0.005, a blind guess would be better: exp(−5.5) = 0.004.
+    memory.smoothed[99] = 5.5
+    assert buffer.suspects().tolist() == [False] * 99 + [True]
 
 
 def test_the_buffer_keeps_the_hardest():

@@ -149,3 +149,19 @@ def test_too_few_images_are_refused():
         DataFault, match="14 images are too few to split 60/20/20 by class: every class needs at least 5"
     ):
         split_catalogue(catalogue_of(rows), "image")
+
+
+def test_images_of_the_shipped_list_keep_their_part_whatever_else_is_there():
+    shipped = shipped_split()
+    known = shipped.groupby("part").head(20)
+    rows = [(image, lesion, "nv") for image, lesion in known["lesion"].items()]
+    # A new picture of a known lesion, known by its lesion or by a pair; and lesions that nobody knows.
+    (first, lesion), part = next(known["lesion"].items()), known["part"].iloc[0]
+    rows += [("new-1", lesion, "nv"), ("new-2", "unheard of", "nv")]
+    rows += [(f"other-{number}", f"other-{number}", "nv") for number in range(50)]
+    split = split_catalogue(catalogue_of(rows, (("new-2", first),)))
+    parts = dict(zip([image for image, _, _ in rows], split.parts, strict=True))
+    assert {image: parts[image] for image in known.index} == known["part"].to_dict()
+    assert parts["new-1"] == parts["new-2"] == part
+    others = [parts[f"other-{number}"] for number in range(50)]
+    assert [others.count(name) for name in ("train", "validation", "test")] == [30, 10, 10]

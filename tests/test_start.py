@@ -127,7 +127,7 @@ def test_timm_without_a_network_is_one_sentence(error, monkeypatch):
     monkeypatch.setattr(timm, "create_model", create)
     with pytest.raises(
         WeightsFault,
-        match=r"timm's weights of efficientnet_b0 could not be fetched: check the network, or give a local safetensors",
+        match=r"timm's weights of efficientnet_b0 could not be fetched: check the network and that timm has weights",
     ):
         start_from(net, "timm")
 

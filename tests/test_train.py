@@ -183,11 +183,13 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
         "train": parts["train"],
         "validation": parts["validation"],
         "leaking_test_images": 0,
+        "fingerprint": start["data"]["fingerprint"],
     }
+    assert len(start["data"]["fingerprint"]) == 16
     assert start["steps_per_epoch"] == parts["train"] // 6
     assert start["steps"] == 3 * start["steps_per_epoch"] == whole.state.step
     about = json.loads((whole.run / "run.json").read_text())
-    assert about == {key: start[key] for key in ("derm", "commit", "config", "data")}
+    assert about == {key: start[key] for key in ("derm", "commit", "threads", "config", "data")}
     (begun,) = whole.of("begun")
     assert (begun["step"], begun["threads"], begun["device"]) == (0, torch.get_num_threads(), "cpu")
 
@@ -309,17 +311,18 @@ def test_patience_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
 
 
 def test_a_loss_that_is_not_a_number_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
-    step = loop.take_step
+    loss = loop.joint_loss
     calls = iter(range(100))
 
-    def third_is_nan(*arguments: Any) -> tuple[Losses, int]:
-        losses, right = step(*arguments)
-        return (losses._replace(joint=torch.tensor(torch.nan)) if next(calls) == 3 else losses), right
+    def third_is_nan(*arguments: Any) -> Losses:
+        losses = loss(*arguments)
+        return losses._replace(joint=losses.joint * (torch.nan if next(calls) == 3 else 1))
 
-    monkeypatch.setattr(loop, "take_step", third_is_nan)
+    monkeypatch.setattr(loop, "joint_loss", third_is_nan)
     run = tmp_path / "run"
     with pytest.raises(
-        RunFault, match=r"The loss is nan at step 3: lower the learning rate \(3\.0e-03\) and start a new run"
+        RunFault,
+        match=r"The loss is nan and its gradient nan: lower the learning rate \(3\.0e-03\) and start a new run",
     ):
         train(replace(CONFIG, schedule="constant"), drawn_catalogue, run, cache=cache)
     assert load_checkpoint(run / "last.safetensors")[1]["step"] == 2
@@ -341,17 +344,39 @@ def test_a_second_process_in_a_folder_is_refused(whole, drawn_catalogue, cache):
 def test_resuming_needs_a_run_and_its_checkpoint(tmp_path, drawn_catalogue, cache):
     with pytest.raises(RunFault, match=rf"There is no run in {tmp_path / 'none'}: start one without --resume"):
         train(CONFIG, drawn_catalogue, tmp_path / "none", cache=cache, resume=True)
-    with pytest.raises(RunFault, match=r"There is no checkpoint .*: the run did not get that far, start it anew"):
+    with pytest.raises(RunFault, match=rf"There is no run in {tmp_path}: start one without --resume"):
         train(CONFIG, drawn_catalogue, tmp_path, cache=cache, resume=True)
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(whole, tmp_path, drawn_catalogue, cache):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_bytes((whole.run / "run.json").read_bytes())
+    (run / "events.jsonl").write_text('{"event": "half')
+    (run / ".last.safetensors.x.part").write_text("half")
+    state = train(CONFIG, drawn_catalogue, run, cache=cache, resume=True, stop=lambda: True)
+    assert state.step == 1
+    assert next(read_events(run / "events.jsonl"))["event"] == "start"
+    assert not list(run.glob(".*.part"))
 
 
 def test_resuming_with_other_images_is_refused(whole, drawn_catalogue, cache):
     unfinished = replace(CONFIG, train_share=0.5)
     with pytest.raises(
         RunFault,
-        match=r"was trained on \d+ images, and the data set now gives \d+: bring back the data set it began with",
+        match=r"was trained on other images than the data set now gives: bring back the data set it began with",
     ):
         train(unfinished, drawn_catalogue, whole.run, cache=cache, resume=True)
+    table = drawn_catalogue.table
+    other = replace(drawn_catalogue, table=table.assign(image_id=table["image_id"] + "x"))  # as many, but others
+    with pytest.raises(RunFault, match="was trained on other images"):
+        train(CONFIG, other, whole.run, cache=cache, resume=True)
+
+
+def test_choosing_by_dice_needs_masks(tmp_path, drawn_catalogue, cache):
+    bare = replace(drawn_catalogue, table=drawn_catalogue.table.assign(mask_path=""))
+    with pytest.raises(DataFault, match="has no masks to choose by Dice: add them, or --set best_by=macro_auc"):
+        train(replace(CONFIG, best_by="dice"), bare, tmp_path / "run", cache=cache)
 
 
 def test_too_few_images_for_a_batch_are_refused(tmp_path, drawn_catalogue, cache):

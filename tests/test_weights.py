@@ -137,6 +137,18 @@ def test_a_kill_while_saving_leaves_a_whole_pair(pair, stage, monkeypatch):
     assert set(pair.parent.iterdir()) == {pair, tensors_of(pair)}
 
 
+def test_two_shipped_weights_live_side_by_side(pair):
+    # A name that ends like a hash, and one that only looks as long as one.
+    for name in ("derm-dual-160", "derm-deadbeef", "derm"):
+        ship_weights(pair, pair.parent / "shipped" / f"{name}.json", half=True)
+    for name in ("derm-dual-160", "derm-deadbeef", "derm"):
+        assert load_weights(pair.parent / "shipped" / f"{name}.json").name == name
+
+
+def test_a_tensors_file_finds_the_description_that_names_it(pair):
+    assert load_weights(tensors_of(pair)).sha256 == load_weights(pair).sha256
+
+
 def test_shipped_weights_have_plain_names(pair, tmp_path):
     target = tmp_path / "shipped" / "derm.json"
     ship_weights(pair, target, half=True)

@@ -19,7 +19,7 @@ def _bench() -> None:
 @app.command("predict")
 def bench_predict(
     size: Annotated[int, typer.Option(help="Side of the network's square input, pixels.")] = 224,
-    calls: Annotated[int, typer.Option(help="Timed calls of each design.")] = 40,
+    calls: Annotated[int, typer.Option(min=1, help="Timed calls of each design.")] = 40,
 ) -> None:
     """Median time from image bytes to outline, probabilities and seven heat maps; the last line is JSON."""
     from rich.table import Table

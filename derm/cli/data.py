@@ -28,7 +28,7 @@ def check(
         out.print_json(json.dumps(report_as_dict(report)))
     else:
         for line in report_lines(report):
-            out.print(line, markup=False)
+            out.print(line)
     raise typer.Exit(1 if report.faulty else 0)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from derm.cli.terminal import err, out, progress
+from derm.cli.terminal import out, progress
 from derm.errors import ConfigFault
 
 
@@ -24,19 +24,22 @@ def evaluate(
     from derm.data.split import PARTS
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
+    from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights, record_measures
 
     if split not in PARTS:
         raise ConfigFault(f"There is no part '{split}': use one of {', '.join(PARTS)}.")
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
+    make_folder(target)
     model = load_weights(weights or default_weights())
     catalogue = read_catalogue(data)
     trained_by = model.description.training.get("config", {}).get("split_by")
-    if trained_by is not None and trained_by != split_by:
-        err.print(
-            f"Note: these weights were trained on the split by {trained_by}; measured on the split by {split_by}, "
-            "images they were trained on may count as new."
+    leaks = trained_by is not None and trained_by != split_by
+    if leaks and record:
+        raise ConfigFault(
+            f"These weights were trained on the split by {trained_by} and know images of the {split} part of the split "
+            f"by {split_by}: measure them with --split-by {trained_by}, or leave out --record."
         )
     with progress("Measuring") as measuring:
         result = measure(model, catalogue, split, by=split_by, measuring=measuring, resampling=measuring)  # type: ignore[arg-type]
@@ -51,9 +54,10 @@ def print_table(metrics: dict[str, Any]) -> None:
     """Print our figures, with their intervals, beside the paper's."""
     from rich.table import Table
 
-    from derm.measure.paper import beside_paper
+    from derm.measure.paper import NOTES, beside_paper
 
     about = metrics["measured_on"]
+    trained_by = about["trained_on_split_by"]
     table = Table(
         title=f"{about['weights']}: {about['part']} part, split {about['split']}, "
         f"{about['images']:,} images of {about['lesions']:,} lesions",
@@ -74,4 +78,18 @@ def print_table(metrics: dict[str, Any]) -> None:
             "–" if row.paper is None else f"{row.paper:.3f}",
         )
     out.print(table)
+    grad_cam = metrics["explanation"]["true_mask"]
+    if grad_cam:
+        out.print(
+            f"Grad-CAM with the true mask, IoU at the best common threshold: {grad_cam['all_classes']['iou']:.3f} as "
+            f"the mean over seven classes, {grad_cam['likeliest_class']['iou']:.3f} for the likeliest class, "
+            f"{grad_cam['centred_blob']['iou']:.3f} for a blob in the middle."
+        )
     out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")
+    for name, note in NOTES.items():
+        out.print(f"{name.replace('_', ' ')}: {note}.")
+    out.print("Its specificities are worked out from its Table 2; most that it prints do not follow from it.")
+    if trained_by is not None and trained_by != about["split_by"]:
+        out.print(
+            f"THESE FIGURES LEAK: the weights were trained on the split by {trained_by} and know images of this part."
+        )

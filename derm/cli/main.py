@@ -47,5 +47,5 @@ def main() -> None:
     try:
         app()
     except DermError as error:
-        err.print(f"derm: {error}", markup=False)
+        err.print(f"derm: {error}")
         sys.exit(1)

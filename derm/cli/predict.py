@@ -27,13 +27,14 @@ def predict(
 
     Research use only, not a medical device.
     """
+    from derm.files import check_file
     from derm.model.weights import default_weights, load_weights
-    from derm.predict.folder import check_out, predict_files, write_predictions
+    from derm.predict.folder import predict_files, write_predictions
 
     if target is None and not as_json:
         raise ConfigFault("Nowhere to write to: name a CSV file with --out, or ask for --json.")
     if target:
-        check_out(target)
+        check_file(target)
     model = load_weights(weights or default_weights())
     with progress("Diagnosing") as watch:
         rows = predict_files(model, paths, masks=masks, maps=maps, watch=watch)
@@ -48,7 +49,7 @@ def predict(
         typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
     failed = [row for row in records if row["error"]]
     for row in failed:
-        err.print(f"derm: {row['error']}", markup=False)
+        err.print(f"derm: {row['error']}")
     if not as_json:
         out.print(f"{len(rows) - len(failed)} of {len(rows)} pictures diagnosed: {target}")
     raise typer.Exit(1 if failed else 0)

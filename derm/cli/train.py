@@ -42,7 +42,7 @@ def train(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that augment images.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of the network; 0: as many as there are cores.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of the network; 0: as many as there are cores.")] = 0,
     device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
     setting: Annotated[
         list[str] | None,
@@ -61,56 +61,61 @@ def train(
     from derm.train.config import TrainConfig
     from derm.train.config import preset as find_preset
 
-    if threads:
-        torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    given = {
+        "model.design": design,
+        "model.encoder": encoder,
+        "model.input_size": size,
+        "model.dilated_bottleneck": dilated,
+        "start": start,
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "curriculum.enabled": curriculum,
+        "replay.enabled": replay,
+        "precision": precision,
+        "split_by": split_by,
+        "train_share": share,
+        "patience": patience,
+        "workers": workers,
+        "seed": seed,
+    }
+    settings: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    settings.update(read_setting(pair) for pair in setting or [])
     if resume:
+        if settings:
+            raise ConfigFault(f"A resumed run keeps its settings: leave out {', '.join(settings)}, or start a new run.")
         about = read_about(run)
         config = TrainConfig.from_dict(about["config"])
         data = data or Path(about["data"]["folder"])
+        threads = threads or about.get("threads", 0)
     else:
-        given = {
-            "model.design": design,
-            "model.encoder": encoder,
-            "model.input_size": size,
-            "model.dilated_bottleneck": dilated,
-            "start": start,
-            "epochs": epochs,
-            "batch": batch,
-            "learning_rate": learning_rate,
-            "curriculum.enabled": curriculum,
-            "replay.enabled": replay,
-            "precision": precision,
-            "split_by": split_by,
-            "train_share": share,
-            "patience": patience,
-            "workers": workers,
-            "seed": seed,
-        }
-        settings: dict[str, object] = {name: value for name, value in given.items() if value is not None}
-        settings.update(read_setting(pair) for pair in setting or [])
         config = change(find_preset(preset), settings)
     if data is None:
         raise ConfigFault(
             "No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`."
         )
 
+    if threads:
+        torch.set_num_threads(threads)
+    device = find_device(device)
     stopping = False
 
-    def ask_to_stop(_signal: int, _frame: types.FrameType | None) -> None:
+    def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
         nonlocal stopping
         stopping = True
-        err.print("Stopping after this step, with a checkpoint.")
+        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, ask_to_stop)
     catalogue = read_catalogue(data)
     with bar() as shown:
         decoding = shown.add_task("Decoding images", total=None)
         task = shown.add_task("Training", total=None, visible=False)
 
         def watch(event: dict[str, Any]) -> None:
+            if event["event"] in ("begun", "resumed"):
+                # Only now: before there is a run, Ctrl-C has nothing to save.
+                for name in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(name, ask_to_stop)
             if event["event"] == "tick":
                 shown.update(decoding, visible=False)
                 shown.update(task, completed=event["step"], total=event["steps"], visible=True)
@@ -128,17 +133,33 @@ def train(
             decoding=lambda done, total: shown.update(decoding, completed=done, total=total),
             stop=lambda: stopping,
         )
-    if state.finished:
+    if state.finished and state.best_epoch < 0:
+        out.print(f"Finished. {config.best_by} was never defined; weights of the last epoch: {run / 'final.json'}")
+    elif state.finished:
         out.print(f"Finished. Best epoch: {state.best_epoch}. Weights: {run / 'best.json'}")
     else:
         out.print(f"Stopped at step {state.step}. To go on: derm train --run {run} --resume")
 
 
+def find_device(name: str) -> str:
+    """The device that `name` stands for, "cpu" or "cuda"; ConfigFault where it is not here."""
+    import torch
+
+    here = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if here else "cpu"
+    if name not in ("cpu", "cuda") or (name == "cuda" and not here):
+        raise ConfigFault(f"The device '{name}' is not here: use cpu, or auto for whatever there is.")
+    return name
+
+
 def epoch_line(event: dict[str, Any]) -> str | None:
     """What to print of an event of the log, if anything."""
     if event["event"] == "speed":
-        speed, seconds, memory = event["images_per_second"], event["seconds"], event["memory_mb"]
-        return f"           {speed:.0f} images a second, {seconds:.0f} s, {memory} MB"
+        speed, memory, left = event["images_per_second"], event["memory_mb"], event["seconds_left"]
+        return (
+            f"           {speed:.0f} images a second, {event['seconds']:.0f} s, {memory} MB, {left / 60:.0f} min left"
+        )
     if event["event"] != "epoch":
         return None
     result = event["validation"]
@@ -155,7 +176,8 @@ def read_about(run: Path) -> dict[str, Any]:
     """The run.json of a run; RunFault where there is none."""
     try:
         content: dict[str, Any] = json.loads((run / "run.json").read_text())
-    except (OSError, ValueError) as error:
+        content["config"], content["data"]["folder"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFault(f"{run} holds no run that can be resumed: start one without --resume.") from error
     return content
 

@@ -64,17 +64,18 @@ class Leak(NamedTuple):
 def split_catalogue(catalogue: Catalogue, by: By = "lesion") -> Split:
     """Split 60/20/20, stratified by class.
 
-    by: "lesion" keeps all images of a lesion in one part, with the shipped lists where every image is HAM10000's;
-    "image" is the paper's protocol, kept only to reproduce its table. Raises DataFault when lesions are needed but
+    by: "lesion" keeps all images of a lesion in one part: that of the shipped lists for HAM10000's lesions, whatever
+    else is in the data set, and one drawn by the same rule for others; "image" is the paper's protocol, kept only to
+    reproduce its table. Raises DataFault when lesions are needed but
     unknown, or when there are too few images to split.
     """
     table = catalogue.table
     shipped = shipped_split()
-    known = table["image_id"].isin(shipped.index).all()
-    if known:
+    known = table["image_id"].isin(shipped.index)
+    if known.all():
         lesions = table["image_id"].map(shipped["lesion"])
-    elif (table["lesion_id"] != "").all():
-        lesions = join_lesions(table, catalogue.duplicates)
+    elif (table.loc[~known, "lesion_id"] != "").all():
+        lesions = _name_lesions(table, catalogue.duplicates, shipped["lesion"].to_dict())
     elif by == "image":
         lesions = table["image_id"]
     else:
@@ -84,8 +85,12 @@ def split_catalogue(catalogue: Catalogue, by: By = "lesion") -> Split:
         )
     if by == "image":
         return Split(by, _by_image(table["dx"]), lesions)
-    parts = table["image_id"].map(shipped["part"]) if known else _by_lesion(table["dx"], lesions)
-    return Split(by, parts, lesions)
+    part_of = dict(zip(shipped["lesion"], shipped["part"], strict=True)) if known.any() else {}
+    new = ~lesions.isin(set(part_of))
+    if new.any():
+        drawn = _by_lesion(table.loc[new, "dx"], lesions[new])
+        part_of |= dict(zip(lesions[new], drawn, strict=True))
+    return Split(by, lesions.map(part_of), lesions)
 
 
 def count_leak(split: Split, dx: pd.Series) -> Leak:
@@ -111,6 +116,16 @@ def join_lesions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.Series:
             first, second = sorted((lead(lesion_of[one]), lead(lesion_of[other])))
             leader[second] = first
     return table["lesion_id"].map(lead)
+
+
+def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, shipped: dict[str, str]) -> pd.Series:
+    """Name each image's lesion, text (n,): by the shipped list where one of its images is in there."""
+    own = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+    joined = join_lesions(table.assign(lesion_id=own), duplicates)
+    pairs = list(zip(table["image_id"], joined, strict=True))
+    groups = {group: shipped[image] for image, group in pairs if image in shipped}
+    names = [shipped.get(image, groups.get(group, group)) for image, group in pairs]
+    return pd.Series(names, index=table.index, dtype=str)
 
 
 @cache

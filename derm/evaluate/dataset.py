@@ -21,6 +21,8 @@ from derm.data.split import By, Part, Split, split_catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
+from derm.evaluate.explanation import AgreementSums
+from derm.explain.gradcam import class_maps, evidence_of
 from derm.files import write_json, write_text
 from derm.image.scale import square, unsquare
 from derm.measure.classification import (
@@ -78,12 +80,13 @@ def evaluate(
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
-    probabilities, counts, has_mask = _answer_all(model, table, measuring)
+    probabilities, counts, has_mask, explanation = _answer_all(model, table, measuring)
 
     metrics = merge_measures(
         classification_measures(true, probabilities),
         mask_measures(_take(counts, has_mask), true[has_mask]) if has_mask.any() else None,
     )
+    metrics["explanation"] = explanation
     metrics["intervals"] = _intervals(true, probabilities, counts, has_mask, lesions, replicates, resampling)
     metrics["measured_on"] = _measured_on(model, catalogue, split, part, table, lesions)
     overlap, union = np.where(has_mask, dice(counts), np.nan), np.where(has_mask, iou(counts), np.nan)
@@ -111,13 +114,15 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
 
 def _answer_all(
     model: Model, table: pd.DataFrame, progress: Progress | None
-) -> tuple[NDArray[np.float64], MaskCount, NDArray[np.bool_]]:
-    """Probabilities, float64 (n, 7); pixel counts, n each, 0 without a mask; and whether there is a mask, bool (n,)."""
+) -> tuple[NDArray[np.float64], MaskCount, NDArray[np.bool_], dict[str, Any]]:
+    """Probabilities, float64 (n, 7); pixel counts, n each, 0 without a mask; whether there is a mask, bool (n,); and
+    how Grad-CAM agrees with the predicted and the true masks."""
     size, threshold = model.description.model.input_size, model.description.mask_threshold
     probabilities: list[NDArray[np.float64]] = []
     counts: list[MaskCount] = []
     nothing = MaskCount(*(np.zeros(1, dtype=np.int64) for _ in MaskCount._fields))
     known: list[bool] = []
+    agreements = {"predicted_mask": AgreementSums(), "true_mask": AgreementSums()}
     for pairs in _decode_ahead(table):
         squares = np.stack([square(image, size) for image, _ in pairs])
         done = 0
@@ -125,15 +130,23 @@ def _answer_all(
             logits = answer.class_logits.double() / model.description.temperature
             probabilities.append(logits.softmax(1).cpu().numpy())
             lesion = torch.sigmoid(answer.mask_logits[:, 0].float()).cpu().numpy()
-            for scores, (image, mask) in zip(lesion, pairs[done : done + len(part)], strict=True):
+            maps = class_maps(model.net, answer.features).cpu().numpy()
+            likeliest = most_likely(probabilities[-1])
+            here = pairs[done : done + len(part)]
+            for scores, raw, first, (image, mask) in zip(lesion, maps, likeliest, here, strict=True):
                 outline = unsquare(scores, *image.shape[:2]) >= threshold
+                evidence = [evidence_of(one) for one in raw]
+                agreements["predicted_mask"].add(evidence, int(first), outline)
+                if mask is not None:
+                    agreements["true_mask"].add(evidence, int(first), mask)
                 counts.append(nothing if mask is None else count_masks(outline, mask))
                 known.append(mask is not None)
             done += len(part)
         if progress:
             progress(len(known), len(table))
     joined = MaskCount(*(np.concatenate(column) for column in zip(*counts, strict=True)))
-    return np.concatenate(probabilities), joined, np.array(known)
+    explanation = {name: sums.measures() for name, sums in agreements.items()}
+    return np.concatenate(probabilities), joined, np.array(known), explanation
 
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
@@ -215,6 +228,7 @@ def _measured_on(
         "data_images": len(catalogue.table),
         "split": split.name,
         "split_by": split.by,
+        "trained_on_split_by": model.description.training.get("config", {}).get("split_by"),
         "part": part,
         "images": len(table),
         "lesions": len(np.unique(lesions)),

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 def square(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Scale an image, uint8 (height, width, ...), to uint8 (size, size, ...), as the paper does.
 
-    The aspect ratio is given up, not the border: lesions may reach it. Shrinking averages areas, which
-    keeps fine network and dots from turning to noise; growing is bilinear.
+    The aspect ratio is given up, not the border: lesions may reach it. A side that shrinks is averaged, which
+    keeps fine network and dots from turning to noise; one that grows is bilinear.
     """
-    shrinks = image.shape[0] >= size and image.shape[1] >= size
-    scaled = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    height, width = min(image.shape[0], size), min(image.shape[1], size)
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    if scaled.shape[:2] != (size, size):  # OpenCV averages only where both sides shrink: first the one, then the other
+        scaled = cv2.resize(scaled, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.asarray(scaled, dtype=np.uint8)
 
 

@@ -43,5 +43,5 @@ def mean_defined(values: NDArray[np.float64], weights: NDArray[np.int64] | None 
 
 
 def or_none(value: float) -> float | None:
-    """`value` as JSON can hold it: a plain float, or None where it is NaN."""
-    return None if math.isnan(value) else float(value)
+    """`value` as JSON can hold it: a plain float, or None where it is NaN or infinite."""
+    return float(value) if math.isfinite(value) else None

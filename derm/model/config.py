@@ -78,6 +78,11 @@ class ModelConfig:
                 f"Widths cannot be negative, and hidden is {self.hidden}, feature_channels {self.feature_channels}: "
                 "use 0 to leave the layer out."
             )
+        if len(self.mean) != 3 or len(self.deviation) != 3:
+            raise ConfigFault(
+                f"Mean {list(self.mean)} and deviation {list(self.deviation)} do not fit: give three numbers each, for "
+                "red, green and blue."
+            )
         if min(self.deviation) <= 0:
             raise ConfigFault(f"The deviation {list(self.deviation)} does not fit: each number must be above 0.")
 

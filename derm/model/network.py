@@ -81,7 +81,8 @@ class DilatedBottleneck(nn.Module):
 class Fusion(nn.Module):
     """At each scale, the class encoder's features enter the U-Net's: concatenated, then mixed by a 1 × 1 convolution.
 
-    The mixture is added to the U-Net's own features, so that a U-Net with starting weights starts undisturbed.
+    The mixture is added to the U-Net's own features and starts at nothing (its normalisation's weight is 0), so that a
+    U-Net with starting weights starts undisturbed.
     """
 
     def __init__(self, mask_channels: list[int], class_channels: list[int]) -> None:
@@ -91,6 +92,9 @@ class Fusion(nn.Module):
             nn.Sequential(nn.Conv2d(own + other, own, 1, bias=False), nn.BatchNorm2d(own)) if own else nn.Identity()
             for own, other in zip(mask_channels[1:], class_channels[1:], strict=True)
         )
+        for part in self.mix.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                nn.init.zeros_(part.weight)
 
     def forward(self, mask_features: list[Tensor], class_features: list[Tensor]) -> list[Tensor]:
         """Return the U-Net's features, float (N, C_i, S / 2^i, S / 2^i) for each scale i, enriched."""

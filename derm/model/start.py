@@ -20,25 +20,32 @@ RANDOM = "random"
 TIMM = "timm"
 
 
-def start_from(net: LesionNet, start: str, mask_start: str = RANDOM) -> None:
+def start_from(net: LesionNet, start: str, mask_start: str = RANDOM, split_by: str = "lesion") -> None:
     """Load starting weights into `net`, in place: into its encoders, or all of it from weights of Derm.
 
     start: "random", "timm" (ImageNet weights by the encoder's name, over the network) or the path of a safetensors
     file in timm's naming; with the head convolution (`conv_head`, `bn2`) where the network has one and the file, too.
     A .json names trained weights of Derm, of the same model but perhaps another input size: training goes on from them.
-    mask_start: the same for the U-Net's own encoder of the dual design. Raises WeightsFault when a file is missing or
-    does not fit, or when there is no network.
+    mask_start: the same for the U-Net's own encoder of the dual design. split_by: how the data are split now; weights
+    of Derm must have been trained on the same split, or they know test images. Raises WeightsFault when a file is
+    missing or does not fit, or when there is no network.
     """
     if start.endswith(".json"):
-        _go_on_from(net, Path(start))
+        _go_on_from(net, Path(start), split_by)
         return
     _start(net.encoder, net.neck, net.config.encoder, start)
     if net.mask_encoder is not None:
         _start(net.mask_encoder, Identity(), net.config.mask_encoder, mask_start)
 
 
-def _go_on_from(net: LesionNet, path: Path) -> None:
+def _go_on_from(net: LesionNet, path: Path, split_by: str) -> None:
     trained = load_weights(path)
+    before = trained.description.training.get("config", {}).get("split_by", split_by)
+    if before != split_by:
+        raise WeightsFault(
+            f"The weights {path} were trained on the split by {before} and know images that the split by {split_by} "
+            "tests on: start from others."
+        )
     if replace(trained.net.config, input_size=net.config.input_size, dropout=net.config.dropout) != net.config:
         raise WeightsFault(
             f"The weights {path} are of another model ({trained.net.config.design}, {trained.net.config.encoder}): "
@@ -87,7 +94,7 @@ def _from_timm(name: str) -> dict[str, Tensor]:
     # The hub's client raises its own tree of errors, rooted in OSError and RuntimeError, when it is out of reach.
     except (OSError, RuntimeError) as error:
         raise WeightsFault(
-            f"timm's weights of {name} could not be fetched: check the network, or give a local safetensors file "
-            "with --start."
+            f"timm's weights of {name} could not be fetched: check the network and that timm has weights of "
+            "that name, or name a file with --start."
         ) from error
     return tensors

@@ -4,6 +4,7 @@ Needs the description to load. Loading is strict: another shape, another class o
 """
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from derm import __version__
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import sha256, write_json, write_whole
+from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 
@@ -76,8 +77,9 @@ def save_weights(path: Path, net: LesionNet, description: Description, *, half: 
     target = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
     part.replace(target)
     _write_description(path, target, digest, description)
-    for old in path.parent.glob(f"{path.stem}-????????.safetensors"):
-        if old != target:
+    others = {_named_file(place) for place in path.parent.glob("*.json")}  # this description's new file is one of them
+    for old in path.parent.glob(f"{path.stem}-*.safetensors"):
+        if re.fullmatch(r"[0-9a-f]{8}", old.stem.removeprefix(f"{path.stem}-")) and old not in others:
             old.unlink()
 
 
@@ -93,10 +95,12 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
     if size != model.description.model.input_size:
         description = replace(description, measured={})  # what was measured belongs to the other size
     save_weights(path, model.net, description, half=half)
+    # The pair stays whole: the description names the hashed file until the plain one is in place.
     content = json.loads(path.read_text())
-    plain = path.with_suffix(".safetensors")
-    path.with_name(content["file"]).replace(plain)
+    hashed, plain = path.with_name(content["file"]), path.with_suffix(".safetensors")
+    write_bytes(plain, hashed.read_bytes())
     _write_description(path, plain, content["sha256"], description)
+    hashed.unlink()
 
 
 def load_weights(path: Path) -> Model:
@@ -105,7 +109,7 @@ def load_weights(path: Path) -> Model:
     The network comes back in evaluation mode, float32, channels-last, needing no gradients. Raises WeightsFault when a
     file is missing or damaged, or the two do not belong together.
     """
-    description_path = path.with_suffix(".json") if path.suffix == ".safetensors" else path
+    description_path = _describing(path)
     if description_path.suffix != ".json":
         raise WeightsFault(f"{path} is not a weights file: give the path of a .safetensors file or of its .json.")
     try:
@@ -145,12 +149,28 @@ def load_weights(path: Path) -> Model:
     return Model(net, description, description_path.stem, digest)
 
 
+def _named_file(description: Path) -> Path | None:
+    """The tensors' file that an existing description names; None where there is none that can be read."""
+    try:
+        return description.with_name(json.loads(description.read_text())["file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _describing(path: Path) -> Path:
+    """The description of weights given by either file: of tensors, the one beside them that names them."""
+    if path.suffix != ".safetensors":
+        return path
+    named = [place for place in sorted(path.parent.glob("*.json")) if _named_file(place) == path]
+    return named[0] if named else path.with_suffix(".json")
+
+
 def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
 
     It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
     """
-    description_path = path.with_suffix(".json")
+    description_path = _describing(path)
     content = json.loads(description_path.read_text())
     about = metrics["measured_on"]
     names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou", "pixel_accuracy")
@@ -159,6 +179,7 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
         "images": about["images"],
         "lesions": about["lesions"],
         "date": about["date"],
+        "trained_on_split_by": about["trained_on_split_by"],
         **{name: metrics[name] for name in names},
         "intervals": {name: metrics["intervals"][name] for name in names},
     }

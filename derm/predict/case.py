@@ -102,6 +102,12 @@ class Case:
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
         return agreement(evidence, self._small_mask) if self.has_lesion else None
 
+    @cached_property
+    def true_mean_agreement(self) -> Agreement | None:
+        """The mean over the seven classes with the true mask; None also where that is not known."""
+        maps = [evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE) for evidence in self.evidence]
+        return None if self.truth is None else mean_agreement(maps, square_mask(self.truth, AGREEMENT_SIDE))
+
     def true_agreement(self, index: int) -> Agreement | None:
         """The same with the true mask; None also where that is not known."""
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)

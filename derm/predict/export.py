@@ -6,13 +6,14 @@ Needs a `Case`. The table has the columns of `derm predict`. Knows nothing of pa
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
 from derm.diagnoses import CODES
 from derm.image.overlay import mask_png, png
 from derm.predict.case import Case
-from derm.predict.folder import COLUMNS
+from derm.predict.folder import COLUMNS, row_of
 from derm.predict.view import Layer, draw_view
 from derm.predict.words import NOTICE
 
@@ -34,7 +35,7 @@ def case_json(case: Case, licence: str) -> str:
     """The case as JSON: its name, probabilities and their malignant sum, the lesion's share, weights and terms."""
     height, width = case.mask.shape
     content = {
-        "image_id": case.name,
+        "image_id": Path(case.name).stem,
         "width": width,
         "height": height,
         "dx_pred": case.predicted.code,
@@ -50,18 +51,8 @@ def case_json(case: Case, licence: str) -> str:
 
 
 def cases_csv(cases: Iterable[Case]) -> str:
-    """The cases as a table in CSV, one line each, with the columns of `derm predict`."""
-    rows = [
-        {
-            "image_id": case.name,
-            "dx_pred": case.predicted.code,
-            **{f"p_{code}": float(p) for code, p in zip(CODES, case.probabilities, strict=True)},
-            "p_malignant": case.p_malignant,
-            "mask_fraction": case.mask_fraction,
-            "error": "",
-        }
-        for case in cases
-    ]
+    """The cases as a table in CSV, one line each, as `derm predict` writes it; image_id is the name without ending."""
+    rows = [row_of(case) | {"image_id": Path(case.name).stem} for case in cases]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.to_csv(index=False, float_format=f"%.{DIGITS}f", lineterminator="\n")
 

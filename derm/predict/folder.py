@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
-from derm.files import write_bytes, write_text
+from derm.files import make_folder, write_bytes, write_text
 from derm.image.door import open_image
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
@@ -54,7 +54,7 @@ def predict_files(
     outputs = [folder for folder in (masks, maps) if folder is not None]
     files = find_images(paths, outputs)
     for folder in outputs:
-        _make_folder(folder)
+        make_folder(folder)
     rows = []
     for done, (name, file) in enumerate(zip(name_images(files), files, strict=True), 1):
         try:
@@ -62,7 +62,7 @@ def predict_files(
         except ImageRefused as error:
             rows.append({"image_id": name, "dx_pred": "", "error": str(error)})
         else:
-            rows.append(_row(case))
+            rows.append(row_of(case))
             _write_pictures(case, masks, maps)
         if watch:
             watch(done, len(files))
@@ -115,20 +115,7 @@ def write_predictions(rows: pd.DataFrame, out: Path) -> None:
 
     Raises ConfigFault when `out` cannot be written.
     """
-    check_out(out)
-    try:
-        write_text(out, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
-    except OSError as error:
-        raise ConfigFault(f"The table {out} cannot be written ({error.strerror}): name another file.") from error
-
-
-def check_out(out: Path) -> None:
-    """Refuse a place where no table can be written before hours are spent on it: ConfigFault."""
-    if out.is_dir():
-        raise ConfigFault(
-            f"The table cannot be written to {out}, which is a folder: name a file, as {out / 'out.csv'}."
-        )
-    _make_folder(out.parent)
+    write_text(out, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
 def _search(folder: Path, written: list[Path]) -> list[Path]:
@@ -150,17 +137,8 @@ def _search(folder: Path, written: list[Path]) -> list[Path]:
     )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigFault(f"The folder {folder} cannot be made ({error.strerror}): name another one.") from error
-    if not os.access(folder, os.W_OK):
-        raise ConfigFault(f"The folder {folder} cannot be written to: name another one, or change its permissions.")
-
-
-def _row(case: Case) -> dict[str, Any]:
-    """One line of the table, by column."""
+def row_of(case: Case) -> dict[str, Any]:
+    """One line of the table, by column; image_id is the case's name."""
     probabilities = {f"p_{code}": float(value) for code, value in zip(CODES, case.probabilities, strict=True)}
     return {
         "image_id": case.name,
@@ -187,7 +165,4 @@ def _write_pictures(case: Case, masks: Path | None, maps: Path | None) -> None:
 def _write_grey(path: Path, values: NDArray[np.bool_] | NDArray[np.float32]) -> None:
     """Write values (H, W), bool or 0 … 1, as an 8-bit grey PNG; ConfigFault when the disk does not take it."""
     _, encoded = cv2.imencode(".png", np.rint(values * np.float32(255)).astype(np.uint8))
-    try:
-        write_bytes(path, encoded.tobytes())
-    except OSError as error:
-        raise ConfigFault(f"{path} cannot be written ({error.strerror}): name a folder with room for it.") from error
+    write_bytes(path, encoded.tobytes())

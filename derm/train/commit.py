@@ -9,7 +9,7 @@ from pathlib import Path
 
 def current_commit() -> str | None:
     """The commit of the checkout Derm runs from, 40 hexadecimal digits, with "+changes" where files differ from it."""
-    folder = Path(__file__).parents[1]
+    folder = Path(__file__).parents[1]  # derm/, in the checkout
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -17,6 +17,8 @@ def current_commit() -> str | None:
         ).stdout.strip()
 
     try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != folder.parent.resolve():
+            return None  # Derm is installed inside somebody else's checkout
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):

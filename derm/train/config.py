@@ -69,7 +69,7 @@ class TrainConfig:
     seed: int = 0
     workers: int = 2
     """Processes that augment images; 0: the training process itself. The result does not depend on it."""
-    lookahead: int = 8
+    lookahead: int = 17
     """Steps by which a batch is planned before it is trained on; workers need the time, replay hears later."""
     log_every: int = 10
     """Steps between two lines of the log."""

@@ -88,13 +88,14 @@ def difficulty_of(memory: LossMemory, classes: NDArray[np.int64], rarity: float)
 
 
 def stage_of(
-    config: CurriculumConfig, memory: LossMemory, classes: NDArray[np.int64], epoch: int, epochs: int
+    config: CurriculumConfig, memory: LossMemory, classes: NDArray[np.int64], epoch: int, epochs: int, seed: int = 0
 ) -> Stage:
     """Decide which images epoch `epoch` of `epochs` may draw; all of them where the curriculum is off.
 
     Class by class, the easiest images are admitted: as many as would lie below the pace if the ranks of the class were
     evenly spread, at least `least` of the class and at least one. So common classes open before rare ones, a class
-    never closes again, and at pace 1 all are in.
+    never closes again, and at pace 1 all are in. Images of the same difficulty, as all of a class are before the first
+    loss is known, are admitted in an order drawn by `seed`.
     """
     difficulty = difficulty_of(memory, classes, config.rarity)
     pace = pace_of(config, epoch, epochs) if config.enabled else 1.0
@@ -103,13 +104,14 @@ def stage_of(
     hardest = (1 - config.rarity) + config.rarity * rare[counts > 0].max()
     admitted = np.zeros(len(classes), dtype=np.bool_)
     shares = np.full(len(counts), np.nan)
+    lot = np.random.default_rng([seed, 3]).permutation(len(classes))
     for index in np.flatnonzero(counts):
         members = np.flatnonzero(classes == index)
         share = 1.0
         if pace < 1:
             share = (pace * hardest - config.rarity * rare[index]) / (1 - config.rarity)
         quota = int(np.ceil(len(members) * np.clip(share, config.least, 1)))
-        easiest = members[np.argsort(difficulty[members], kind="stable")][:quota]
+        easiest = members[np.lexsort((lot[members], difficulty[members]))][:quota]
         admitted[easiest] = True
         shares[index] = len(easiest) / len(members)
     return Stage(pace, admitted, shares, difficulty)

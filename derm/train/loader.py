@@ -3,6 +3,7 @@
 Needs an image store and a planner. Knows nothing of losses.
 """
 
+import signal
 from collections.abc import Iterator
 
 import cv2
@@ -61,6 +62,8 @@ def _as_prepared(batch: Prepared) -> Prepared:
 
 
 def _start_worker(_: int) -> None:
+    # Ctrl-C reaches the whole group of processes; the training process alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker: the training process owns the cores.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -5,6 +5,7 @@ Needs a configuration, a data set and a run folder. Tells the run log and `watch
 
 import copy
 import fcntl
+import hashlib
 import math
 import resource
 import sys
@@ -26,7 +27,8 @@ from derm.data.split import count_leak, split_catalogue
 from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, RunFault
-from derm.files import write_json
+from derm.files import sweep, write_json
+from derm.measure.undefined import or_none
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 from derm.model.start import start_from
@@ -104,9 +106,13 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
             "bring more images or lower --batch."
         )
     store = open_store(catalogue, config.model.input_size, cache, decoding)
-    about = {
+    if config.best_by == "dice" and not store.has_mask[validation].any():
+        raise DataFault(f"{catalogue.folder} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
+    images_known = fingerprint(catalogue, rows)
+    about: dict[str, Any] = {
         "derm": __version__,
         "commit": current_commit(),
+        "threads": torch.get_num_threads(),
         "config": config.as_dict(),
         "data": {
             "folder": str(catalogue.folder.resolve()),
@@ -116,13 +122,15 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
             "train": len(rows),
             "validation": len(validation),
             "leaking_test_images": count_leak(split, catalogue.table["dx"]).with_sister,
+            "fingerprint": images_known,
         },
     }
     torch.manual_seed(config.seed)
     net = LesionNet(config.model)
-    if not resume:
-        start_from(net, config.start, config.mask_start)
-        make_run_folder(run, about)
+    # A run that was killed before its first checkpoint begins again.
+    fresh = not (resume and (run / "last.safetensors").exists())
+    if fresh:
+        start_from(net, config.start, config.mask_start, config.split_by)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(net) if config.average else net
     make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
@@ -133,10 +141,12 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     has_mask = torch.from_numpy(store.has_mask[rows])
     labels = torch.from_numpy(classes[rows])
     state = State()
+    if not resume:
+        make_run_folder(run, about)
 
     with claim(run):
-        if resume:
-            state = restore(run, net, average, optimiser, planner)
+        if not fresh:
+            state = restore(run, net, average, optimiser, planner, images_known)
         else:
             planner.top_up()
         if state.finished:
@@ -156,10 +166,10 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                     "optimiser": flatten_optimiser(optimiser),
                     "planner": planner.tensors(),
                 }
-                rest = {**state.as_dict(), "groups": optimiser.state_dict()["param_groups"]}
-                save_checkpoint(run / "last.safetensors", groups, rest)
+                rest = {"fingerprint": images_known, "groups": optimiser.state_dict()["param_groups"]}
+                save_checkpoint(run / "last.safetensors", groups, {**state.as_dict(), **rest})
 
-            if not resume:
+            if fresh:
                 tell("start", steps=planner.steps, steps_per_epoch=planner.steps_per_epoch, **about)
                 tell_stages(planner, tell)
                 save()
@@ -175,11 +185,6 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                     group["lr"] = rate
                 truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
                 losses, right = take_step(net, optimiser, images.to(device), truth, config, class_weights)
-                if not math.isfinite(losses.joint.item()):
-                    raise RunFault(
-                        f"The loss is {losses.joint.item()} at step {state.step}: lower the learning rate ({rate:.1e}) "
-                        "and start a new run; the last checkpoint is from before."
-                    )
                 if average is not net:
                     move_average(average, net, config.average, state.step)
                 batch = planner.observe(losses.plain.double().cpu().numpy())
@@ -206,6 +211,9 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                     pace = {
                         "images_per_second": (state.step - epoch_first) * config.batch / seconds,
                         "seconds": time.monotonic() - epoch_began,
+                        "seconds_left": (time.monotonic() - began)
+                        / (state.step - first_step)
+                        * (planner.steps - state.step),
                         "memory_mb": peak_memory_mb(device),
                     }
                     tell("speed", epoch=epoch, time=time.time(), **pace)
@@ -219,8 +227,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                     epoch_began, epoch_first = time.monotonic(), state.step
                 elif state.step % config.checkpoint_every == 0:
                     save()
-                left = (time.monotonic() - began) / (state.step - first_step) * (planner.steps - state.step)
-                watch({"event": "tick", "step": state.step, "steps": planner.steps, "seconds_left": left})
+                watch({"event": "tick", "step": state.step, "steps": planner.steps})
                 if state.finished:
                     break
                 if stop():
@@ -238,13 +245,22 @@ def take_step(
     config: TrainConfig,
     class_weights: torch.Tensor | None,
 ) -> tuple[Losses, int]:
-    """Learn from one batch, images uint8 (B, S, S, 3); return its losses and how many diagnoses were right."""
+    """Learn from one batch, images uint8 (B, S, S, 3); return its losses and how many diagnoses were right.
+
+    Raises RunFault, with the weights as they were, when the loss or its gradient is not finite.
+    """
     net.train()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
         answer = net(normalise(images, config.model))
     losses = joint_loss(answer, truth, config, class_weights)
     optimiser.zero_grad(set_to_none=True)
     losses.joint.backward()
+    norm = torch.nn.utils.get_total_norm([weight.grad for weight in net.parameters() if weight.grad is not None])
+    if not (losses.joint.isfinite() and norm.isfinite()):
+        raise RunFault(
+            f"The loss is {losses.joint.item()} and its gradient {norm.item()}: lower the learning rate "
+            f"({optimiser.param_groups[0]['lr']:.1e}) and start a new run; the last checkpoint is from before."
+        )
     optimiser.step()
     right = (answer.class_logits.argmax(1) == truth.classes).sum()
     return Losses(*(loss.detach() for loss in losses)), int(right)
@@ -365,34 +381,40 @@ def describe(config: TrainConfig, about: dict[str, Any], epoch: int, result: dic
 
 def make_run_folder(run: Path, about: dict[str, Any]) -> None:
     """Make the folder of a new run and write run.json; RunFault where there is one already."""
-    try:
-        run.mkdir(parents=True)
-    except FileExistsError as error:
-        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.") from error
+    if run.exists():
+        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.")
     write_json(run / "run.json", about)
+
+
+def fingerprint(catalogue: Catalogue, rows: NDArray[np.int64]) -> str:
+    """What the training images are, 16 hexadecimal digits: their ids and diagnoses, in order."""
+    table = catalogue.table[["image_id", "dx"]].iloc[rows]
+    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()[:16]
 
 
 @contextmanager
 def claim(run: Path) -> Iterator[None]:
     """Hold a run's folder for this process; RunFault when another one trains in it."""
-    if not run.is_dir():
+    if not (run / "run.json").is_file():
         raise RunFault(f"There is no run in {run}: start one without --resume.")
     with (run / "lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunFault(f"Another process is training in {run}: stop it first, or give another --run.") from error
+        sweep(run)
         yield
 
 
-def restore(run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Planner) -> State:
-    """Take up the last checkpoint of `run`, in place; RunFault where it is of another training part."""
+def restore(
+    run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Planner, images: str
+) -> State:
+    """Take up the last checkpoint of `run`, in place; RunFault where it knows other images than those of `images`."""
     groups, content = load_checkpoint(run / "last.safetensors")
-    trained, given = len(groups["planner"]["views"]), len(planner.classes)
-    if trained != given:
+    if content.pop("fingerprint", images) != images or len(groups["planner"]["views"]) != len(planner.classes):
         raise RunFault(
-            f"{run} was trained on {trained} images, and the data set now gives {given}: bring back the data set it "
-            "began with, or start a new run."
+            f"{run} was trained on other images than the data set now gives: bring back the data set it began with, or "
+            "start a new run."
         )
     param_groups = content.pop("groups")
     net.load_state_dict(groups["net"])
@@ -424,8 +446,3 @@ def peak_memory_mb(device: str) -> int:
         return int(torch.cuda.max_memory_allocated() / 2**20)
     scale = 2**20 if sys.platform == "darwin" else 2**10
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale)
-
-
-def or_none(value: float) -> float | None:
-    """`value`, or None where it is not a finite number, which JSON cannot hold."""
-    return value if math.isfinite(value) else None

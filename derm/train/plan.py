@@ -38,7 +38,7 @@ class Planner:
         self.config = config
         self.classes = classes
         self.memory = LossMemory(len(classes))
-        self.buffer = ReplayBuffer(config.replay, self.memory)
+        self.buffer = ReplayBuffer(config.replay, self.memory, classes)
         self.steps_per_epoch = max(1, len(classes) // config.batch)
         self.waiting: deque[Batch] = deque()  # planned, not yet handed to the loader
         self.pending: deque[Batch] = deque()  # planned, not yet observed
@@ -122,7 +122,7 @@ class Planner:
         return Batch(items, np.arange(len(items)) >= len(fresh), random.integers(2**31, size=len(items)))
 
     def _start_epoch(self, epoch: int) -> None:
-        stage = stage_of(self.config.curriculum, self.memory, self.classes, epoch, self.config.epochs)
+        stage = stage_of(self.config.curriculum, self.memory, self.classes, epoch, self.config.epochs, self.config.seed)
         self.stages.append((epoch, stage))
         self.admitted = stage.admitted
         self.buffer.start_epoch()

@@ -28,7 +28,8 @@ class ReplayConfig:
     cap: int = 3
     """Times that one image is replayed in one epoch, at most."""
     suspect_probability: float = 0.02
-    """An image whose label keeps less than this probability is taken for a label error and left out, 0 … 1."""
+    """An image whose label keeps less than this probability, and less than half of its class's share of the images, is
+    taken for a label error and left out, 0 … 1. Below its share even a blind guess would be better."""
     suspect_views: int = 4
     """Views after which an image can be suspected; before, a high loss is only hard."""
 
@@ -56,10 +57,14 @@ class BufferRow(NamedTuple):
 
 
 class ReplayBuffer:
-    """The buffer: which images are in it, and how often each was drawn. Its randomness comes with each call."""
+    """The buffer: which images are in it, and how often each was drawn. Its randomness comes with each call.
 
-    def __init__(self, config: ReplayConfig, memory: LossMemory) -> None:
+    classes: int64 (n,), of the training images.
+    """
+
+    def __init__(self, config: ReplayConfig, memory: LossMemory, classes: NDArray[np.int64]) -> None:
         self.config = config
+        self.limit = np.minimum(config.suspect_probability, np.bincount(classes)[classes] / len(classes) / 2)
         self.memory = memory
         images = len(memory.views)
         self.members: NDArray[np.bool_] = np.zeros(images, dtype=np.bool_)
@@ -69,10 +74,11 @@ class ReplayBuffer:
     def suspects(self) -> NDArray[np.bool_]:
         """Images taken for label errors, bool (n,): seen often enough, their label's probability still as good as none.
 
-        The probability is that of the smoothed cross-entropy, exp(−loss).
+        The probability is that of the smoothed cross-entropy, exp(−loss); the limit is lower for a rare class, lest all
+        of it is suspected while the model has learned only frequencies.
         """
         loss = np.nan_to_num(self.memory.smoothed, nan=0.0)
-        return (self.memory.views >= self.config.suspect_views) & (np.exp(-loss) < self.config.suspect_probability)
+        return (self.memory.views >= self.config.suspect_views) & (np.exp(-loss) < self.limit)
 
     def take_in(self, items: NDArray[np.int64]) -> None:
         """Reconsider the images `items`, int64 (k,), after the memory has heard of their losses."""

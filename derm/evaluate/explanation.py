@@ -1,0 +1,49 @@
+"""Agreement of Grad-CAM with the lesion masks of many images: the paper's IoU, over all thresholds.
+
+Needs each image's evidence and masks, one image after another. Knows nothing of files.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.explain.agreement import THRESHOLDS, centred_blob, iou_curve
+from derm.explain.gradcam import Evidence
+from derm.image.scale import square_mask
+
+SIDE = 224
+"""Side of the square on which maps and masks are compared, pixels."""
+
+
+class AgreementSums:
+    """IoU curves summed over images: of all seven classes, of the likeliest class, and of a centred blob.
+
+    An image whose mask is empty is left out: there is no lesion to agree with. A flat map shares no pixel: IoU 0.
+    """
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.curves = {name: np.zeros(len(THRESHOLDS)) for name in ("all_classes", "likeliest_class", "centred_blob")}
+        self.blob = centred_blob(SIDE, SIDE)
+
+    def add(self, evidence: list[Evidence], likeliest: int, mask: NDArray[np.bool_]) -> None:
+        """Take in one image: its seven maps, the index of its likeliest class, and a mask, bool (H, W)."""
+        small = square_mask(mask, SIDE)
+        if not small.any():
+            return
+        each = [iou_curve(one.scaled(SIDE, SIDE), small) for one in evidence]
+        self.images += 1
+        self.curves["all_classes"] += np.mean(each, axis=0)
+        self.curves["likeliest_class"] += each[likeliest]
+        self.curves["centred_blob"] += iou_curve(self.blob, small)
+
+    def measures(self) -> dict[str, Any] | None:
+        """Mean IoU at the best threshold common to all images, with that threshold; None without images."""
+        if not self.images:
+            return None
+        figures: dict[str, Any] = {"images": self.images}
+        for name, total in self.curves.items():
+            best = int(total.argmax())
+            figures[name] = {"iou": float(total[best] / self.images), "threshold": float(THRESHOLDS[best])}
+        return figures

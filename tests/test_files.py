@@ -1,0 +1,66 @@
+"""Files that are whole or absent, and the places that are refused."""
+
+import pytest
+
+from derm.errors import ConfigFault
+from derm.files import check_file, make_folder, sha256, sweep, write_json, write_text, write_whole
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "old")
+
+    def half(part):
+        part.write_text("ha")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, half)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_link_is_followed(tmp_path):
+    write_text(tmp_path / "real.txt", "old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    write_text(tmp_path / "link.txt", "new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_what_json_cannot_hold_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+
+
+def test_hash_of_nothing(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+
+
+def test_leftovers_are_swept_and_nothing_else(tmp_path):
+    (tmp_path / ".a.json.x1y2.part").write_text("")
+    (tmp_path / "a.part").write_text("")
+    sweep(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.part"]
+
+
+def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ConfigFault, match="is a folder: name a file in it"):
+        write_text(tmp_path, "")
+    with pytest.raises(ConfigFault, match="cannot be made"):
+        write_text(file / "below.txt", "")
+    with pytest.raises(ConfigFault, match="cannot be made"):
+        make_folder(file / "below")
+    with pytest.raises(ConfigFault, match="is no ordinary file: name another one"):
+        check_file(tmp_path.__class__("/dev/null"))
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ConfigFault, match=r"cannot be written \(No space left on device\): name a place with room"):
+        write_text(tmp_path / "a.txt", "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
