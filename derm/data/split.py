@@ -4,6 +4,7 @@ Needs a catalogue. For HAM10000 the split by lesion is shipped as a list of ids;
 same rule. Knows nothing of pictures.
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -118,7 +119,7 @@ def join_lesions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.Series:
     return table["lesion_id"].map(lead)
 
 
-def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, shipped: dict[str, str]) -> pd.Series:
+def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, shipped: Mapping[Hashable, str]) -> pd.Series:
     """Name each image's lesion, text (n,): by the shipped list where one of its images is in there."""
     own = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
     joined = join_lesions(table.assign(lesion_id=own), duplicates)
