@@ -1,9 +1,11 @@
 """Training from end to end on drawn lesions: it learns, tells what it does, ends, and survives being killed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -452,3 +454,29 @@ def test_the_papers_preset_is_the_papers():
 def test_settings_outside_their_range_are_refused(change, words):
     with pytest.raises(ConfigFault, match=words):
         replace(CONFIG, **change)
+
+
+def test_ctrl_c_stops_the_whole_group_with_a_checkpoint(tmp_path, drawn):
+    """As a terminal sends it: to the training process and its workers alike."""
+    run = tmp_path / "run"
+    derm = Path(sys.executable).with_name("derm")
+    small = ["--encoder=test_efficientnet", "--set=model.decoder_channels=[8,8,8]", "--set=model.feature_channels=16"]
+    size = ["--size=32", "--epochs=5000", "--batch=8", "--workers=1", "--threads=1", *small]
+    command = [derm, "train", f"--data={drawn}", f"--run={run}", "--start=random", *size]
+    child = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    try:
+        log, deadline = run / "events.jsonl", time.monotonic() + 120
+        while not (log.exists() and '"event": "step"' in log.read_text()) and time.monotonic() < deadline:
+            assert child.poll() is None, child.communicate()
+            time.sleep(0.1)
+        os.killpg(child.pid, signal.SIGINT)
+        said, complained = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 0, complained
+    assert "Stopped at step" in said
+    assert "Traceback" not in complained
+    assert load_checkpoint(run / "last.safetensors")[1]["step"] > 0
+    assert list(read_events(log))[-1]["event"] == "stopped"

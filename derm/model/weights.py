@@ -41,6 +41,12 @@ class Description:
     """Value of a soft class mask from which its binary one is set, 0 … 1."""
     temperature: float = 1.0
     """Divides the class logits before softmax; 1 until fitted."""
+    referral_threshold: float | None = None
+    """Malignant sum from which referral is advised, 0 … 1; None until chosen on validation."""
+    conformal_thresholds: tuple[float, ...] | None = None
+    """For each class the probability from which it cannot be excluded (90 % sets), 0 … 1; None until calibrated."""
+    familiarity: dict[str, Any] | None = None
+    """What `derm.predict.familiar` needs to tell pictures that are far from what the model knows; None until tuned."""
     training: dict[str, Any] = field(default_factory=dict)
     """Configuration of the training run, its data and split, epoch and commit."""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -211,6 +217,9 @@ def _write_description(path: Path, tensors: Path, digest: str, description: Desc
             "mask_threshold": description.mask_threshold,
             "class_mask_threshold": description.class_mask_threshold,
             "temperature": description.temperature,
+            "referral_threshold": description.referral_threshold,
+            "conformal_thresholds": description.conformal_thresholds,
+            "familiarity": description.familiarity,
             "licence": description.licence,
             "training": description.training,
             "measured": description.measured,
@@ -228,6 +237,11 @@ def _read_description(content: dict[str, Any]) -> Description:
         mask_threshold=float(content["mask_threshold"]),
         class_mask_threshold=float(content["class_mask_threshold"]),
         temperature=float(content["temperature"]),
+        referral_threshold=content.get("referral_threshold"),
+        conformal_thresholds=None
+        if content.get("conformal_thresholds") is None
+        else tuple(content["conformal_thresholds"]),
+        familiarity=content.get("familiarity"),
         training=content["training"],
         measured=content["measured"],
         licence=content["licence"],
