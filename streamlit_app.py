@@ -138,15 +138,19 @@ def show_case(listed: listing.Listed, description: Description) -> None:
 
 
 def answer(listed: listing.Listed, description: Description) -> int:
-    """Headline, malignant sum and the seven bars; the index of the diagnosis whose evidence is wanted comes back."""
+    """Headline, malignant sum, what cannot be excluded and the seven bars; the index of the one chosen comes back."""
     case = listed.case
     st.header(plain(words.headline(case)), anchor=False)
     st.markdown(plain(words.second_line(case)))
-    if case.has_lesion:
-        st.html(bars.malignant_bar(words.malignant_parts(case)))
+    if case.answerable:
+        st.html(bars.malignant_bar(words.malignant_parts(case), case.referral_threshold))
+        if meaning := words.referral_meaning(description):
+            st.caption(plain(meaning))
+        if excluded := words.cannot_exclude(case):
+            st.markdown(excluded)
     st.html(bars.bars_style(case.ranked, BARS))
     rows = {INDEX[diagnosis.code]: words.row(diagnosis, share) for diagnosis, share in case.ranked}
-    place = st.container() if case.has_lesion else st.expander("Probabilities, not to be relied on")
+    place = st.container() if case.answerable else st.expander("Probabilities, not to be relied on")
     with place, st.container(key="bars"):
         index = st.radio(
             "Diagnosis shown in the picture",
@@ -157,8 +161,7 @@ def answer(listed: listing.Listed, description: Description) -> int:
             label_visibility="collapsed",
             width="stretch",
         )
-        if description.temperature == 1.0:
-            st.caption(words.NOT_CALIBRATED)
+        st.caption(plain(words.calibration_note(description)))
     return int(index)
 
 

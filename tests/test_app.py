@@ -1,5 +1,6 @@
 """The page Diagnose without a browser: first visit, uploads of every kind, the list, and missing weights."""
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -15,20 +16,21 @@ from derm.diagnoses import CODES
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, save_weights
-from derm.predict.words import NOT_CALIBRATED, NOTICE
+from derm.predict.case import Case, diagnose
+from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOTICE, UNFAMILIAR
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 
-def write_weights(folder: Path, mask_bias: float, temperature: float = 1.0) -> Path:
+def write_weights(folder: Path, mask_bias: float, description: Description) -> Path:
     """Random weights whose outline is everything (bias above 0) or nothing (below)."""
     torch.manual_seed(3)
     net = LesionNet(SMALL)
     with torch.no_grad():
         net.mask_head.weight.zero_()
         net.mask_head.bias.fill_(mask_bias)
-    save_weights(folder / "tiny.json", net, Description(SMALL, temperature=temperature))
+    save_weights(folder / "tiny.json", net, description)
     return folder / "tiny.json"
 
 
@@ -36,8 +38,9 @@ def write_weights(folder: Path, mask_bias: float, temperature: float = 1.0) -> P
 def visit(tmp_path, monkeypatch):
     """A function that opens the page as a new visitor."""
 
-    def opened(mask_bias: float = 5.0, temperature: float = 1.0) -> AppTest:
-        monkeypatch.setenv("DERM_WEIGHTS", str(write_weights(tmp_path, mask_bias, temperature)))
+    def opened(mask_bias: float = 5.0, **described) -> AppTest:
+        weights = write_weights(tmp_path, mask_bias, Description(SMALL, **described))
+        monkeypatch.setenv("DERM_WEIGHTS", str(weights))
         st.cache_resource.clear()
         return AppTest.from_file(APP, default_timeout=60).run()
 
@@ -86,7 +89,58 @@ def test_a_first_visit_shows_a_drawn_sample_already_analysed(visit):
 
 
 def test_calibrated_weights_need_no_warning(visit):
-    assert NOT_CALIBRATED not in captions(visit(temperature=1.4))
+    said = captions(visit(temperature=1.4))
+    assert NOT_CALIBRATED not in said
+    assert CALIBRATED in said
+
+
+def texts(page: AppTest) -> str:
+    return " ".join(element.value for element in [*page.markdown, *page.caption]).replace("\\", "")
+
+
+def html_of(page: AppTest) -> str:
+    return " ".join(element.proto.body for element in page.get("html"))
+
+
+def test_decisions_are_spoken_where_the_weights_bring_them(visit):
+    referral = {"of_100_malignant": 96, "of_100_benign": 28}
+    page = visit(
+        referral_threshold=0.001,
+        conformal_thresholds=(0.0,) * 7,
+        measured={"test": {"split": "by lesion", "images": 2004, "referral": referral}},
+    )
+    case = shown(page)
+    assert (case.above_referral, len(case.cannot_exclude)) == (True, 7)
+    for sentence in (
+        ", above the referral threshold.",
+        "about 96 are above it; of 100 benign, 28 (on the test part, split by lesion, 2,004 images)",
+        "No diagnosis can be excluded.",
+    ):
+        assert sentence in texts(page)
+    assert "; referral threshold under" in html_of(page)
+
+
+def test_weights_without_decisions_stay_silent_about_them(visit):
+    page = visit()
+    case = shown(page)
+    assert (case.above_referral, case.cannot_exclude, case.unfamiliar) == (None, None, None)
+    for silent in ("the referral threshold", "of 100 benign", "excluded", "coverage"):
+        assert silent not in texts(page)
+
+
+def unfamiliar_case(*asked, **known) -> Case:
+    return replace(diagnose(*asked, **known), unfamiliar=True)
+
+
+def test_an_unfamiliar_picture_takes_the_headline_and_probabilities_step_back(visit, monkeypatch):
+    monkeypatch.setattr("derm.predict.listing.diagnose", unfamiliar_case)
+    page = visit(referral_threshold=0.001, conformal_thresholds=(0.0,) * 7)
+    assert shown(page).unfamiliar
+    assert page.header[0].value.replace("\\", "") == UNFAMILIAR
+    assert page.expander[0].label == "Probabilities, not to be relied on"
+    assert "Malignant in all:" not in texts(page)
+    assert "No diagnosis can be excluded" not in texts(page)
+    assert 'class="derm-sum"' not in html_of(page)
 
 
 def test_a_click_on_a_diagnosis_shows_its_heat_map(visit):

@@ -71,6 +71,11 @@ def half_mask() -> np.ndarray:
     return mask
 
 
+def said(text: str) -> str:
+    """A sentence with plain spaces and without the strokes that guard it from Markdown."""
+    return text.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")
+
+
 LIKELY = case_with({"mel": 0.61, "nv": 0.21, "bcc": 0.17, "df": 0.01}, half_mask(), [[1.0]])
 
 
@@ -124,8 +129,20 @@ def test_the_malignant_bar_says_what_it_shows():
     bar = malignant_bar(words.malignant_parts(LIKELY))
     assert bar.count("<span") == 3
     assert "width:61.00%" in bar
-    said = bar.replace("\N{NO-BREAK SPACE}", " ")
-    assert "Malignant in all 78 %: melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s" in said
+    parts = "melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s"
+    assert f"Malignant in all 78 %: {parts}" in said(bar)
+
+
+def test_the_malignant_bar_has_a_mark_at_the_referral_threshold():
+    parts = words.malignant_parts(LIKELY)
+    bar = malignant_bar(parts, 0.12).replace("\N{NO-BREAK SPACE}", " ")
+    assert '<div class="derm-mark" style="left:12.00%"></div>' in bar
+    assert 'style="margin-left:12.00%">referral threshold 12 %</div>' in bar
+    assert 'Bowen&#x27;s disease under 1 %; referral threshold 12 %"' in bar
+    # Past the middle its words end at the mark, so that they never leave the page.
+    assert 'style="margin-right:30.00%;text-align:right">referral' in malignant_bar(parts, 0.7)
+    assert "referral" not in malignant_bar(parts)
+    assert "derm-mark" not in malignant_bar(parts)
 
 
 def test_thumbnails_and_legend():
@@ -160,14 +177,113 @@ def test_no_lesion_is_an_answer():
     assert words.caption(case, "Outline", 0) == "There is no lesion to outline."
 
 
+LIMITS = (0.1, 0.2, 0.15, 0.05, 0.08, 0.3, 0.25)
+"""Conformal thresholds of akiec, bcc, bkl, df, mel, nv and vasc."""
+
+
+def with_sets(probabilities: dict[str, float], limits: tuple[float, ...] = LIMITS) -> Case:
+    return replace(case_with(probabilities, half_mask()), conformal_thresholds=limits)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "sentence"),
+    [
+        # Not ten points apart, but benign keratosis alone reaches its limit of 15 %; the nevus's is 30 %.
+        (
+            {"bkl": 0.3, "nv": 0.29, "bcc": 0.19, "vasc": 0.22},
+            "No clear diagnosis; most likely benign keratosis, 30 %.",
+        ),
+        ({"nv": 0.52, "mel": 0.48}, "Most likely melanocytic nevus, 52 %."),
+        ({"nv": 0.95, "df": 0.05}, "Most likely melanocytic nevus, 95 %."),
+        ({"mel": 0.45, "nv": 0.31, "vasc": 0.24}, "Undecided between melanoma, 45 %, and melanocytic nevus, 31 %."),
+        (
+            {"mel": 0.4, "nv": 0.3, "bkl": 0.3},
+            "Undecided between melanoma, 40 %, benign keratosis, 30 %, and melanocytic nevus, 30 %.",
+        ),
+        (
+            {"mel": 0.3, "bcc": 0.25, "bkl": 0.25, "df": 0.2},
+            "Undecided between 4 diagnoses; most likely melanoma, 30 %.",
+        ),
+    ],
+)
+def test_the_conformal_set_decides_what_is_undecided(probabilities, sentence):
+    assert said(words.headline(with_sets(probabilities))) == sentence
+
+
+def test_what_cannot_be_excluded_is_said_with_what_that_is_worth():
+    promise = " :small[By validation, such a list holds the true diagnosis in nine of ten lesions.]"
+    # 8 % is melanoma's limit and reaches it; 4 % is below dermatofibroma's.
+    two = with_sets({"nv": 0.88, "mel": 0.08, "df": 0.04})
+    assert said(words.cannot_exclude(two)) == f"Cannot be excluded: melanocytic nevus, melanoma.{promise}"
+    one = with_sets({"nv": 0.96, "df": 0.04})
+    assert said(words.cannot_exclude(one)) == f"At 90 % coverage no diagnosis but melanocytic nevus remains.{promise}"
+    every = with_sets({"nv": 0.5, "mel": 0.5}, (0.0,) * 7)
+    assert said(words.cannot_exclude(every)) == f"No diagnosis can be excluded.{promise}"
+    assert words.cannot_exclude(LIKELY) == ""
+
+
+def test_a_diagnosis_that_is_likeliest_but_unusually_weak_is_no_clear_one():
+    short = with_sets({"nv": 0.7, "mel": 0.3}, (0.9,) * 7)
+    assert said(words.headline(short)) == "No clear diagnosis; most likely melanocytic nevus, 70 %."
+    assert said(words.cannot_exclude(short)) == (
+        "No diagnosis is as probable here as in nine of ten lesions that have it; nearest is melanocytic nevus."
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "sentence"),
+    [
+        (None, "Malignant in all: 78 %."),
+        (0.12, "Malignant in all: 78 %, above the referral threshold."),
+        (0.85, "Malignant in all: 78 %, below the referral threshold of 85 %."),
+        (0.777, "Malignant in all: 78 %, just above the referral threshold."),
+        (0.783, "Malignant in all: 78 %, just below the referral threshold."),
+    ],
+)
+def test_the_malignant_sum_stands_against_the_threshold(threshold, sentence):
+    assert said(words.second_line(replace(LIKELY, referral_threshold=threshold))) == sentence
+
+
+def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
+    test = {"split": "by lesion", "images": 2004, "referral": {"of_100_malignant": 96, "of_100_benign": 28}}
+    description = Description(SMALL, referral_threshold=0.12, measured={"test": test})
+    assert words.referral_meaning(description) == (
+        "Of 100 malignant lesions like those in the test set, about 96 are above it; of 100 benign, 28 "
+        "(on the test part, split by lesion, 2,004 images)."
+    )
+    undefined = {**test, "referral": {"of_100_malignant": None, "of_100_benign": 28}}
+    for silent in (
+        replace(description, referral_threshold=None),
+        replace(description, measured={}),
+        replace(description, measured={"test": {"split": "by lesion", "images": 2004}}),
+        replace(description, measured={"test": undefined}),
+    ):
+        assert words.referral_meaning(silent) == ""
+
+
+@pytest.mark.parametrize("mask", [half_mask(), np.zeros((40, 60), dtype=bool)], ids=["lesion", "no lesion"])
+def test_an_unfamiliar_picture_takes_the_headline(mask):
+    case = replace(case_with({"nv": 1.0}, mask), unfamiliar=True, unfamiliar_score=12.345, referral_threshold=0.1)
+    assert words.headline(case) == (
+        "This picture is unlike the dermoscopic pictures the model learned from; its answer is not to be relied on."
+    )
+    assert words.second_line(case).startswith("Take it through a dermatoscope")
+    assert words.in_strip(case) == r"**a\.png** unlike what the model knows"
+    assert "Distance from what the model knows: 12.3; higher is" in " ".join(words.method(case, Description(SMALL)))
+    assert not case.answerable
+    familiar = replace(case_with({"nv": 1.0}, half_mask()), unfamiliar=False)
+    assert words.headline(familiar).startswith("Most likely melanocytic nevus")
+    assert familiar.answerable
+
+
 def test_what_stands_beside_the_headline():
-    said = {
+    texts = {
         "second": words.second_line(LIKELY),
         "row": words.row(*LIKELY.ranked[0]),
         "strip": words.in_strip(LIKELY),
         "where": words.provenance(LIKELY, drawn=True),
     }
-    assert {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in said.items()} == {
+    assert {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in texts.items()} == {
         "second": "Malignant in all: 78 %.",
         "row": "Melanoma :small[· malignant] **61 %**",
         "strip": r"**a\.png** melanoma 61 \%",
@@ -219,16 +335,23 @@ def test_the_method_names_weights_licence_and_calibration():
         assert part in text
     calibrated = " ".join(words.method(LIKELY, Description(SMALL, temperature=1.5)))
     assert "calibrated with a temperature of 1.50" in calibrated
+    assert "No threshold for referral" in calibrated
     assert "not yet" not in calibrated
+    decided = Description(SMALL, temperature=1.5, referral_threshold=0.12, conformal_thresholds=(0.0, *LIMITS[1:]))
+    text = said(" ".join(words.method(LIKELY, decided)))
+    assert "The referral threshold, a malignant sum of 12 %, was chosen on validation" in text
+    assert "actinic keratosis or Bowen's disease always, basal cell carcinoma from 20 %" in text
+    assert words.calibration_note(decided) == "Probabilities calibrated on validation."
+    assert words.calibration_note(Description(SMALL)) == words.NOT_CALIBRATED
 
 
 def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_where_known():
     # The mask is a quarter of the picture and the map 1 everywhere: 1/4 at every threshold, for every class.
     mel = INDEX["mel"]
-    said = words.overlap(LIKELY, mel)
-    assert "overlap by 0.25 (IoU) where the map is cut at 0.05" in said
-    assert "mean over the seven diagnoses it is 0.25" in said
-    assert "true outline" not in said
+    overlap = words.overlap(LIKELY, mel)
+    assert "overlap by 0.25 (IoU) where the map is cut at 0.05" in overlap
+    assert "mean over the seven diagnoses it is 0.25" in overlap
+    assert "true outline" not in overlap
     known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
     assert words.overlap(known, mel).endswith("With the true outline, known for this picture, it is 1.00.")
     assert words.overlap(case_with({"mel": 1.0}, half_mask()), mel) == ""
@@ -280,6 +403,11 @@ def test_a_case_is_kept_as_json_csv_and_pictures():
     assert list(content["probabilities"]) == list(CODES)
     assert (content["p_malignant"], content["mask_fraction"], content["licence"]) == (0.78, 0.25, "terms")
     assert content["notice"] == words.NOTICE
+    names = ("referral_threshold", "above_referral", "cannot_exclude", "unfamiliar", "unfamiliar_score")
+    assert [content[name] for name in names] == [None] * 5
+    decided = replace(with_sets({"nv": 0.88, "mel": 0.12}), referral_threshold=0.12, unfamiliar=False)
+    content = json.loads(case_json(decided, "terms"))
+    assert [content[name] for name in names] == [0.12, True, ["nv", "mel"], False, None]
     lines = cases_csv([LIKELY, LIKELY]).splitlines()
     assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
     assert lines[1].startswith("a,mel,0.000000,0.170000,")

@@ -1,6 +1,7 @@
 """Cases, threads, batches, and folders with good and broken files, on a small random network."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -70,6 +71,28 @@ def case_with(probabilities: list[float], mask: np.ndarray, cells: list[list[flo
     evidence = evidence_of(np.array(cells or [[0.0]], dtype=np.float32), height, width)
     image = np.zeros((height, width, 3), dtype=np.uint8)
     return Case("a", image, np.array(probabilities), mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
+
+
+def test_a_case_decides_by_the_thresholds_of_the_weights(model):
+    limits = (0.1, 0.2, 0.15, 0.05, 0.08, 0.3, 0.25)
+    described = replace(model.description, referral_threshold=0.12, conformal_thresholds=limits)
+    case = diagnose(replace(model, description=described), picture(1), "one")
+    assert (case.referral_threshold, case.conformal_thresholds, case.unfamiliar) == (0.12, limits, None)
+    # bcc 0.06 is below its 0.2 and df 0.05 reaches its 0.05; the malignant sum 0.06 + 0.06 reaches 0.12.
+    held = replace(case, probabilities=np.array([0, 0.06, 0.2, 0.05, 0.06, 0.63, 0]))
+    assert (held.above_referral, held.cannot_exclude, held.falls_short) == (True, (5, 2, 3), False)
+    assert replace(held, referral_threshold=0.121).above_referral is False
+    alone = replace(held, conformal_thresholds=(0.64,) * 7)
+    assert (alone.cannot_exclude, alone.falls_short) == ((5,), True)
+
+
+def test_without_thresholds_a_case_decides_nothing(model):
+    case = diagnose(model, picture(1), "one")
+    assert (case.above_referral, case.cannot_exclude, case.falls_short) == (None, None, False)
+    # Only a picture that is known as unfamiliar takes the answer away.
+    whole = replace(case, mask=np.ones_like(case.mask))
+    assert [replace(whole, unfamiliar=known).answerable for known in (None, False, True)] == [True, True, False]
+    assert not replace(case, mask=np.zeros_like(case.mask)).answerable
 
 
 def test_a_case_is_the_networks_answer_at_the_pictures_size(model):

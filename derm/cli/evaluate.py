@@ -1,12 +1,15 @@
 """`derm evaluate`: measure weights on a part of a data set, beside the paper's numbers."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from derm.cli.terminal import out, progress
 from derm.errors import ConfigFault
+
+if TYPE_CHECKING:
+    from derm.data.split import By
 
 
 def evaluate(
@@ -16,6 +19,9 @@ def evaluate(
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
     ] = None,
     split: Annotated[str, typer.Option(help="Part to measure on: 'train', 'validation' or 'test'.")] = "test",
+    prevalence: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of malignant lesions for which predictive values are given.")
+    ] = 0.1,
     record: Annotated[bool, typer.Option("--record", help="Write the headline into the weights' .json.")] = False,
     split_by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
 ) -> None:
@@ -24,6 +30,7 @@ def evaluate(
     from derm.data.split import PARTS
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
+    from derm.evaluate.looks import LOOKS, count_look, is_ham10000
     from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights, record_measures
 
@@ -42,10 +49,22 @@ def evaluate(
             f"by {split_by}: measure them with --split-by {trained_by}, or leave out --record."
         )
     with progress("Measuring") as measuring:
-        result = measure(model, catalogue, split, by=split_by, measuring=measuring, resampling=measuring)  # type: ignore[arg-type]
+        result = measure(
+            model,
+            catalogue,
+            split,
+            by=cast("By", split_by),
+            prevalence=prevalence,
+            measuring=measuring,
+            resampling=measuring,
+        )
     write_evaluation(result, target)
     if record:
         record_measures(weights or default_weights(), result.metrics)
+    if split == "test" and is_ham10000(catalogue):
+        looks = count_look(result.metrics)
+        if looks:
+            out.print(f"This was look number {looks} at the test part; they are counted in {LOOKS.name}.")
     print_table(result.metrics)
     out.print(f"\nWritten: {target / 'metrics.json'}, {target / 'predictions.csv'}")
 
@@ -78,6 +97,7 @@ def print_table(metrics: dict[str, Any]) -> None:
             "–" if row.paper is None else f"{row.paper:.3f}",
         )
     out.print(table)
+    print_decision(metrics)
     grad_cam = metrics["explanation"]["true_mask"]
     if grad_cam:
         out.print(
@@ -93,3 +113,44 @@ def print_table(metrics: dict[str, Any]) -> None:
         out.print(
             f"THESE FIGURES LEAK: the weights were trained on the split by {trained_by} and know images of this part."
         )
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage, or a dash where it is undefined."""
+    return "–" if value is None else f"{value:.1%}"
+
+
+def print_decision(metrics: dict[str, Any]) -> None:
+    """Print calibration, referral, conformal sets and outlines, where they have been measured."""
+    error, outlines, decision = metrics["calibration"]["after"], metrics["outlines"], metrics["decision"]
+    out.print(
+        f"Calibration error (15 bins) {error['ece']:.3f}, of which a perfect model shows {error['ece_by_chance']:.3f}; "
+        f"Brier {error['brier']:.3f}."
+    )
+    if outlines["thresholded_jaccard"] is not None:
+        out.print(
+            f"Outlines: thresholded Jaccard {outlines['thresholded_jaccard']:.3f}, {outlines['share_failed']:.1%} "
+            f"fail; 95th percentile Hausdorff {outlines['hausdorff95_mean']:.1f} pixels, mean surface distance "
+            f"{outlines['surface_distance_mean']:.1f}."
+        )
+    for name, figures in metrics["baselines"].items():
+        out.print(
+            f"Without the picture, {name}: accuracy {figures['accuracy']:.3f}, macro AUC {figures['macro_auc']:.3f}."
+        )
+    if decision is None:
+        out.print("No referral threshold and no conformal sets: `derm calibrate` chooses them on validation.")
+        return
+    spans = metrics["intervals"]
+    for name in ("sensitivity", "specificity"):
+        low, high = spans[f"decision.{name}"] or (float("nan"), float("nan"))
+        out.print(f"Referral at {decision['threshold']:.4f}: {name} {share(decision[name])} ({low:.3f} – {high:.3f})")
+    out.print(
+        f"At a prevalence of {decision['prevalence']:.0%}, of those referred {share(decision['ppv'])} are malignant, "
+        f"of the others {share(decision['npv'])} benign."
+    )
+    sets = decision["conformal"]
+    low, high = spans["decision.conformal.coverage"]
+    out.print(
+        f"Conformal sets (90 %): coverage {sets['coverage']:.3f} ({low:.3f} – {high:.3f}), {sets['mean_size']:.2f} "
+        "diagnoses on average."
+    )

@@ -3,28 +3,25 @@
 Needs weights and a catalogue. Outlines are measured at each image's own size. Knows no terminal.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, Split, split_catalogue
-from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.explanation import AgreementSums
-from derm.explain.gradcam import class_maps, evidence_of
+from derm.evaluate.answered import Progress, answer_images
+from derm.evaluate.decision import Cases, compare_baselines, decide
 from derm.files import write_json, write_text
-from derm.image.scale import square, unsquare
+from derm.measure.calibration import calibration_measures, expected_calibration_error, reliability, softmax, top_label
 from derm.measure.classification import (
     accuracy,
     auc,
@@ -37,25 +34,28 @@ from derm.measure.classification import (
     recall,
     specificity,
 )
+from derm.measure.conformal import conformal_measures
+from derm.measure.curves import average_precision, precision_recall_curve, roc_curve
 from derm.measure.intervals import REPLICATES, bootstrap
-from derm.measure.masks import MaskCount, count_masks, dice, iou, mask_measures, merge_measures, pixel_accuracy
-from derm.measure.undefined import mean_defined, or_none
+from derm.measure.masks import MaskCount, dice, iou, mask_measures, merge_measures, pixel_accuracy
+from derm.measure.subgroups import measure_subgroups
+from derm.measure.surface import share_failed, thresholded_jaccard
+from derm.measure.undefined import fraction, mean_defined, or_none
 from derm.model.weights import Model
-from derm.predict.batch import answers
-
-Progress = Callable[[int, int], None]
-"""Told (done, total)."""
-
-AHEAD = 128
-"""Images that are decoded while the network works on earlier ones."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """metrics: ready for metrics.json. predictions: one row an image, the columns of predictions.csv."""
+    """metrics: ready for metrics.json. predictions: one row an image, the columns of predictions.csv. outlines: one row
+    an image, distances in pixels at its own size. subgroups: one row a subgroup and figure. curves: ROC and
+    precision–recall points of each class and of malignant, ready for JSON.
+    """
 
     metrics: dict[str, Any]
     predictions: pd.DataFrame
+    outlines: pd.DataFrame
+    subgroups: pd.DataFrame
+    curves: dict[str, Any]
 
 
 def evaluate(
@@ -65,12 +65,14 @@ def evaluate(
     *,
     by: By = "lesion",
     replicates: int = REPLICATES,
+    prevalence: float = 0.1,
     measuring: Progress | None = None,
     resampling: Progress | None = None,
 ) -> Evaluation:
     """Measure `model` on `part` of `catalogue`, split by lesion or, to reproduce the paper, by image.
 
-    replicates: resamples for the intervals. measuring, resampling: told of the images and of the resamples done.
+    replicates: resamples for the intervals. prevalence: share of malignant lesions, 0 … 1, for which predictive values
+    are given. measuring, resampling: told of the images and of the resamples done.
     Raises DataFault when the part is empty or a file cannot be read.
     """
     split = split_catalogue(catalogue, by)
@@ -80,16 +82,29 @@ def evaluate(
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
-    probabilities, counts, has_mask, explanation = _answer_all(model, table, measuring)
+    description, answered = model.description, answer_images(model, table, measuring)
+    probabilities = softmax(answered.logits, description.temperature)
+    counts, has_mask = answered.counts, answered.has_mask
 
     metrics = merge_measures(
         classification_measures(true, probabilities),
         mask_measures(_take(counts, has_mask), true[has_mask]) if has_mask.any() else None,
     )
-    metrics["explanation"] = explanation
-    metrics["intervals"] = _intervals(true, probabilities, counts, has_mask, lesions, replicates, resampling)
-    metrics["measured_on"] = _measured_on(model, catalogue, split, part, table, lesions)
     overlap, union = np.where(has_mask, dice(counts), np.nan), np.where(has_mask, iou(counts), np.nan)
+    cases = Cases(true, probabilities, lesions, description)
+    metrics["outlines"] = _outlines(union, answered.surface)
+    metrics["explanation"] = answered.explanation
+    metrics["calibration"] = {
+        "temperature": description.temperature,
+        "before": calibration_measures(true, softmax(answered.logits)),
+        "after": calibration_measures(true, probabilities),
+    }
+    metrics["decision"] = decide(cases, prevalence)
+    metrics["baselines"] = compare_baselines(catalogue.table.iloc[split.rows("train")], table, true)
+    per_image = {"dice": overlap, "iou": union, "pixel_accuracy": np.where(has_mask, pixel_accuracy(counts), np.nan)}
+    metrics["intervals"] = _intervals(cases, per_image, replicates, resampling)
+    metrics["measured_on"] = _measured_on(model, catalogue, split, part, table, lesions)
+    groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates // 5)
     predictions = pd.DataFrame(
         {
             "image_id": table["image_id"],
@@ -102,119 +117,116 @@ def evaluate(
             "iou": union,
         }
     )
-    return Evaluation(metrics, predictions)
+    distances = {"hausdorff95": answered.surface[:, 0], "surface_distance": answered.surface[:, 1]}
+    outlines = predictions[["image_id", "lesion_id", "dice", "iou"]].assign(**distances)
+    return Evaluation(metrics, predictions, outlines, groups, _curves(true, probabilities))
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
-    """Write `metrics.json` and `predictions.csv` into the folder `out`, each whole or not at all."""
-    text = evaluation.predictions.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    write_text(out / "predictions.csv", text)
+    """Write metrics.json, curves.json and the tables as CSV into the folder `out`, each whole or not at all."""
+    for name in ("predictions", "outlines", "subgroups"):
+        table: pd.DataFrame = getattr(evaluation, name)
+        write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_json(out / "curves.json", evaluation.curves)
     write_json(out / "metrics.json", evaluation.metrics)
-
-
-def _answer_all(
-    model: Model, table: pd.DataFrame, progress: Progress | None
-) -> tuple[NDArray[np.float64], MaskCount, NDArray[np.bool_], dict[str, Any]]:
-    """Probabilities, float64 (n, 7); pixel counts, n each, 0 without a mask; whether there is a mask, bool (n,); and
-    how Grad-CAM agrees with the predicted and the true masks."""
-    size, threshold = model.description.model.input_size, model.description.mask_threshold
-    probabilities: list[NDArray[np.float64]] = []
-    counts: list[MaskCount] = []
-    nothing = MaskCount(*(np.zeros(1, dtype=np.int64) for _ in MaskCount._fields))
-    known: list[bool] = []
-    agreements = {"predicted_mask": AgreementSums(), "true_mask": AgreementSums()}
-    for pairs in _decode_ahead(table):
-        squares = np.stack([square(image, size) for image, _ in pairs])
-        done = 0
-        for part, answer in answers(model.net, squares, np.arange(len(squares))):
-            logits = answer.class_logits.double() / model.description.temperature
-            probabilities.append(logits.softmax(1).cpu().numpy())
-            lesion = torch.sigmoid(answer.mask_logits[:, 0].float()).cpu().numpy()
-            maps = class_maps(model.net, answer.features).cpu().numpy()
-            likeliest = most_likely(probabilities[-1])
-            here = pairs[done : done + len(part)]
-            for scores, raw, first, (image, mask) in zip(lesion, maps, likeliest, here, strict=True):
-                outline = unsquare(scores, *image.shape[:2]) >= threshold
-                evidence = [evidence_of(one) for one in raw]
-                agreements["predicted_mask"].add(evidence, int(first), outline)
-                if mask is not None:
-                    agreements["true_mask"].add(evidence, int(first), mask)
-                counts.append(nothing if mask is None else count_masks(outline, mask))
-                known.append(mask is not None)
-            done += len(part)
-        if progress:
-            progress(len(known), len(table))
-    joined = MaskCount(*(np.concatenate(column) for column in zip(*counts, strict=True)))
-    explanation = {name: sums.measures() for name, sums in agreements.items()}
-    return np.concatenate(probabilities), joined, np.array(known), explanation
-
-
-Pair = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
-
-
-def _decode_ahead(table: pd.DataFrame) -> Iterator[list[Pair]]:
-    """The images and masks of `table` in order, `AHEAD` at a time, the next ones decoded meanwhile."""
-    paths = list(zip(table["image_path"], table["mask_path"], strict=True))
-    chunks = [paths[first : first + AHEAD] for first in range(0, len(paths), AHEAD)]
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(lambda chunk: [read_pair(*pair) for pair in chunk], chunks[0])
-        for following in [*chunks[1:], []]:
-            pairs = coming.result()
-            coming = pool.submit(lambda chunk: [read_pair(*pair) for pair in chunk], following)
-            yield pairs
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:
     return MaskCount(*(column[rows] for column in counts))
 
 
+def headline(
+    cases: Cases, per_image: dict[str, NDArray[np.float64]], rows: NDArray[np.int64]
+) -> dict[str, float | None]:
+    """The headline figures of images `rows`, int64 (k,), by the names of metrics.json with dots; None where undefined.
+
+    per_image: each image's figures of its outline, float64 (n,), NaN without a mask.
+    """
+    true, probabilities = cases.true[rows], cases.probabilities[rows]
+    matrix = confusion_matrix(true, most_likely(probabilities))
+    aucs = np.array([auc(true == index, probabilities[:, index]) for index in range(len(CODES))])
+    p_malignant, is_malignant = cases.p_malignant[rows], cases.is_malignant[rows]
+    figures = {
+        "accuracy": accuracy(matrix),
+        "balanced_accuracy": balanced_accuracy(matrix),
+        "macro_f1": mean_defined(f1(matrix)),
+        "macro_auc": mean_defined(aucs),
+        "malignant.auc": auc(is_malignant, p_malignant),
+        **{name: mean_defined(values[rows]) for name, values in per_image.items()},
+    }
+    if cases.referred is not None:
+        referred = cases.referred[rows]
+        figures["decision.sensitivity"] = float(fraction((referred & is_malignant).sum(), is_malignant.sum()))
+        figures["decision.specificity"] = float(fraction((~referred & ~is_malignant).sum(), (~is_malignant).sum()))
+    return {name: or_none(value) for name, value in figures.items()}
+
+
 def _intervals(
-    true: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
-    counts: MaskCount,
-    has_mask: NDArray[np.bool_],
-    lesions: NDArray[np.str_],
-    replicates: int,
-    progress: Progress | None,
+    cases: Cases, per_image: dict[str, NDArray[np.float64]], replicates: int, progress: Progress | None
 ) -> dict[str, Any]:
     """95 % interval of every headline figure and of each class's, by the names of metrics.json with dots."""
-    predicted = most_likely(probabilities)
-    malignant = probabilities[:, list(MALIGNANT)].sum(axis=1)
-    is_malignant = np.array(MALIGNANT)[true]
-    overlaps = {"dice": dice(counts), "iou": iou(counts), "pixel_accuracy": pixel_accuracy(counts)}
-    overlaps = {name: np.where(has_mask, values, np.nan) for name, values in overlaps.items()}
 
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
-        matrix = confusion_matrix(true[rows], predicted[rows])
-        aucs = np.array([auc(true[rows] == index, probabilities[rows, index]) for index in range(len(CODES))])
+        true, probabilities = cases.true[rows], cases.probabilities[rows]
+        matrix = confusion_matrix(true, most_likely(probabilities))
         each = {
             "precision": precision(matrix),
             "recall": recall(matrix),
             "f1": f1(matrix),
             "specificity": specificity(matrix),
-            "auc": aucs,
-        }
-        figures = {
-            "accuracy": accuracy(matrix),
-            "balanced_accuracy": balanced_accuracy(matrix),
-            "macro_f1": mean_defined(each["f1"]),
-            "macro_auc": mean_defined(aucs),
-            "malignant.auc": auc(is_malignant[rows], malignant[rows]),
-            **{name: mean_defined(values[rows]) for name, values in overlaps.items()},
+            "auc": np.array([auc(true == index, probabilities[:, index]) for index in range(len(CODES))]),
             **{
-                f"per_class.{code}.{name}": float(values[i])
-                for name, values in each.items()
-                for i, code in enumerate(CODES)
-            },
-            **{
-                f"per_class.{code}.{name}": mean_defined(values[rows][true[rows] == i])
-                for name, values in overlaps.items()
-                for i, code in enumerate(CODES)
+                name: np.array([mean_defined(values[rows][true == index]) for index in range(len(CODES))])
+                for name, values in per_image.items()
             },
         }
-        return {name: or_none(value) for name, value in figures.items()}
+        figures = headline(cases, per_image, rows)
+        figures["calibration.after.ece"] = or_none(
+            expected_calibration_error(reliability(*top_label(true, probabilities)))
+        )
+        if cases.sets is not None:
+            held = conformal_measures(cases.sets[rows], true)
+            figures |= {
+                "decision.conformal.coverage": held["coverage"],
+                "decision.conformal.mean_size": held["mean_size"],
+            }
+            figures |= {
+                f"decision.conformal.per_class.{code}.coverage": held["per_class"][code]["coverage"] for code in CODES
+            }
+        classes = {
+            f"per_class.{code}.{name}": values[i] for name, values in each.items() for i, code in enumerate(CODES)
+        }
+        return figures | {name: or_none(float(value)) for name, value in classes.items()}
 
-    return bootstrap(measure, lesions, replicates, progress=progress)
+    return bootstrap(measure, cases.lesions, replicates, progress=progress)
+
+
+def _outlines(union: NDArray[np.float64], surface: NDArray[np.float64]) -> dict[str, float | None]:
+    """What is said of outlines beside Dice and IoU; distances in pixels at each image's own size."""
+    return {
+        "thresholded_jaccard": or_none(mean_defined(thresholded_jaccard(union))),
+        "share_failed": or_none(share_failed(union)),
+        "hausdorff95_mean": or_none(mean_defined(surface[:, 0])),
+        "surface_distance_mean": or_none(mean_defined(surface[:, 1])),
+    }
+
+
+def _curves(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    """ROC and precision–recall points of each class against the rest, and of malignant against benign."""
+    malignant = np.array(MALIGNANT)
+    scores = {code: (true == index, probabilities[:, index]) for index, code in enumerate(CODES)}
+    scores["malignant"] = (malignant[true], probabilities[:, malignant].sum(axis=1))
+    return {
+        name: {
+            "roc": {key: [or_none(one) for one in values] for key, values in roc_curve(*score)._asdict().items()},
+            "precision_recall": {
+                key: [or_none(one) for one in values]
+                for key, values in precision_recall_curve(*score)._asdict().items()
+            },
+            "average_precision": or_none(average_precision(*score)),
+        }
+        for name, score in scores.items()
+    }
 
 
 def _measured_on(

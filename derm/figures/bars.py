@@ -49,18 +49,33 @@ def thumbnails_style(thumbnails: Sequence[bytes], group: str) -> str:
     return f"<style>{rows}</style>"
 
 
-def malignant_bar(parts: Sequence[tuple[Diagnosis, float]]) -> str:
+def malignant_bar(parts: Sequence[tuple[Diagnosis, float]], threshold: float | None = None) -> str:
     """The malignant sum as one bar of HTML, made of its parts; the empty rest is benign.
 
-    parts: the malignant diagnoses with their probabilities, 0 … 1, in the order in which they shall lie.
+    parts: the malignant diagnoses with their probabilities, 0 … 1, in the order in which they shall lie. threshold: for
+    referral, 0 … 1, drawn as a line across the bar with its name and figure below.
     """
     said = ", ".join(f"{diagnosis.name} {percent(share)}" for diagnosis, share in parts)
     total = percent(sum(share for _, share in parts))
     pieces = "".join(
         f'<span style="width:{share:.2%};background:{themed(diagnosis)}"></span>' for diagnosis, share in parts
     )
-    label = html.escape(f"Malignant in all {total}: {said}")
-    return f'<div class="derm-sum" role="img" aria-label="{label}">{pieces}</div>'
+    label = f"Malignant in all {total}: {said}"
+    mark = ""
+    if threshold is not None:
+        figure = f"referral threshold {percent(threshold)}"
+        label = f"{label}; {figure}"
+        mark = f'<div class="derm-mark" style="left:{threshold:.2%}"></div>{_under(figure, threshold)}'
+    return (
+        f'<div class="derm-sum" role="img" aria-label="{html.escape(label)}">'
+        f'<div class="derm-parts">{pieces}</div>{mark}</div>'
+    )
+
+
+def _under(text: str, share: float) -> str:
+    """`text` in a line of its own below a bar, beginning at `share` of it, or ending there where that is past half."""
+    place = f"margin-left:{share:.2%}" if share <= 0.5 else f"margin-right:{1 - share:.2%};text-align:right"
+    return f'<div class="derm-under" style="{place}">{html.escape(text)}</div>'
 
 
 def heat_legend(least: str, most: str) -> str:

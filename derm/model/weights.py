@@ -99,7 +99,9 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
     size = input_size or model.description.model.input_size
     description = replace(model.description, model=replace(model.description.model, input_size=size))
     if size != model.description.model.input_size:
-        description = replace(description, measured={})  # what was measured belongs to the other size
+        # What was measured and calibrated belongs to the other size.
+        description = replace(description, measured={}, temperature=1.0, referral_threshold=None)
+        description = replace(description, conformal_thresholds=None, familiarity=None)
     save_weights(path, model.net, description, half=half)
     # The pair stays whole: the description names the hashed file until the plain one is in place.
     content = json.loads(path.read_text())
@@ -171,6 +173,13 @@ def _describing(path: Path) -> Path:
     return named[0] if named else path.with_suffix(".json")
 
 
+def rewrite_description(path: Path, description: Description) -> None:
+    """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
+    place = _describing(path)
+    content = json.loads(place.read_text())
+    _write_description(place, place.with_name(content["file"]), content["sha256"], description)
+
+
 def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
 
@@ -189,6 +198,14 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
         **{name: metrics[name] for name in names},
         "intervals": {name: metrics["intervals"][name] for name in names},
     }
+    decision = metrics["decision"]
+    if decision is not None:
+        keys = ("sensitivity", "specificity")
+        content["measured"][about["part"]]["referral"] = {
+            "of_100_malignant": decision["of_100_malignant"],
+            "of_100_benign": decision["of_100_benign"],
+            **{key: {"value": decision[key], "interval": metrics["intervals"][f"decision.{key}"]} for key in keys},
+        }
     write_json(description_path, content)
 
 
@@ -232,15 +249,16 @@ def _read_description(content: dict[str, Any]) -> Description:
         raise ValueError(f"format {content['format']}, this version of Derm reads {FORMAT}")
     if tuple(content["classes"]) != CODES:
         raise ValueError(f"classes {content['classes']}, expected {list(CODES)}")
+    conformal = content.get("conformal_thresholds")
+    if conformal is not None and len(conformal) != len(CODES):
+        raise ValueError(f"{len(conformal)} conformal thresholds, expected {len(CODES)}")
     return Description(
         model=ModelConfig.from_dict(dict(content["model"])),
         mask_threshold=float(content["mask_threshold"]),
         class_mask_threshold=float(content["class_mask_threshold"]),
         temperature=float(content["temperature"]),
         referral_threshold=content.get("referral_threshold"),
-        conformal_thresholds=None
-        if content.get("conformal_thresholds") is None
-        else tuple(content["conformal_thresholds"]),
+        conformal_thresholds=None if conformal is None else tuple(conformal),
         familiarity=content.get("familiarity"),
         training=content["training"],
         measured=content["measured"],

@@ -17,6 +17,7 @@ from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import Evidence, class_maps, evidence_of
 from derm.image.door import image_name, read_image
 from derm.image.scale import square, square_mask, unsquare
+from derm.measure.conformal import conformal_sets
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 
@@ -60,6 +61,18 @@ class Case:
     truth: NDArray[np.bool_] | None = None
     """Bool (H, W): the true lesion mask, where there is one, as of a drawing or an image of the data set."""
 
+    referral_threshold: float | None = None
+    """Malignant sum from which referral is advised, 0 … 1; None where none has been chosen."""
+
+    conformal_thresholds: tuple[float, ...] | None = None
+    """For each of `CODES` the probability from which it cannot be excluded, 0 … 1; None where not calibrated."""
+
+    unfamiliar: bool | None = None
+    """Whether the picture is unlike those that the model learned from; None where the weights cannot tell."""
+
+    unfamiliar_score: float | None = None
+    """How unlike them, higher is further away; None where the weights cannot tell."""
+
     @property
     def predicted(self) -> Diagnosis:
         """The most probable diagnosis; of equals the first in the order of `CODES`."""
@@ -76,6 +89,29 @@ class Case:
         """The sum of the probabilities of melanoma, basal cell carcinoma and actinic keratosis, 0 … 1."""
         return float(self.probabilities[np.array(MALIGNANT)].sum())
 
+    @property
+    def above_referral(self) -> bool | None:
+        """Whether the malignant sum reaches the threshold for referral; None without a threshold."""
+        return None if self.referral_threshold is None else self.p_malignant >= self.referral_threshold
+
+    @cached_property
+    def cannot_exclude(self) -> tuple[int, ...] | None:
+        """Indexes in `CODES` of the diagnoses in the conformal set, most probable first; None without thresholds.
+
+        The most probable is always in, see `falls_short`. Another may be in while a more probable one is not: each
+        diagnosis has its own threshold.
+        """
+        if self.conformal_thresholds is None:
+            return None
+        held = conformal_sets(self.probabilities[None], np.array(self.conformal_thresholds))[0]
+        order = np.argsort(-self.probabilities, kind="stable")
+        return tuple(int(index) for index in order if held[index])
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether no diagnosis reaches its conformal threshold: the most probable is in the set for want of another."""
+        return self.conformal_thresholds is not None and bool((self.probabilities < self.conformal_thresholds).all())
+
     @cached_property
     def mask_fraction(self) -> float:
         """The share of the picture's pixels that are lesion, 0 … 1."""
@@ -85,6 +121,11 @@ class Case:
     def has_lesion(self) -> bool:
         """Whether the outline holds enough to be a lesion, see `MIN_LESION`."""
         return self.mask_fraction >= MIN_LESION
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the answer may be relied on at all: there is a lesion, and the picture is not known as unfamiliar."""
+        return self.has_lesion and not self.unfamiliar
 
     def class_mask(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The class-specific mask of `CODES[index]`: soft, float32 (H, W), 0 … 1, and binary, bool (H, W).
@@ -148,6 +189,8 @@ def diagnose(model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArra
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,
+        referral_threshold=description.referral_threshold,
+        conformal_thresholds=description.conformal_thresholds,
     )
 
 

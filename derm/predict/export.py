@@ -32,7 +32,11 @@ def view_png(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
 
 
 def case_json(case: Case, licence: str) -> str:
-    """The case as JSON: its name, probabilities and their malignant sum, the lesion's share, weights and terms."""
+    """The case as JSON: name, probabilities, what is decided by them, the lesion's share, weights and terms.
+
+    What the weights bring no number for is null.
+    """
+    held = case.cannot_exclude
     height, width = case.mask.shape
     content = {
         "image_id": Path(case.name).stem,
@@ -41,6 +45,11 @@ def case_json(case: Case, licence: str) -> str:
         "dx_pred": case.predicted.code,
         "probabilities": {code: round(float(p), DIGITS) for code, p in zip(CODES, case.probabilities, strict=True)},
         "p_malignant": round(case.p_malignant, DIGITS),
+        "referral_threshold": case.referral_threshold,
+        "above_referral": case.above_referral,
+        "cannot_exclude": None if held is None else [CODES[index] for index in held],
+        "unfamiliar": case.unfamiliar,
+        "unfamiliar_score": case.unfamiliar_score,
         "lesion_found": case.has_lesion,
         "mask_fraction": round(case.mask_fraction, DIGITS),
         "weights": case.weights,

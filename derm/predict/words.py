@@ -1,14 +1,14 @@
 """What a case says, in sentences: the headline, how sure it is, where the evidence lies, what was measured.
 
-Needs a `Case`. Every sentence that the page shows of a case is made here. Probabilities are taken as they are: no
-threshold for referral is known here, and none is invented. Knows nothing of pages.
+Needs a `Case`, and for what its numbers mean the weights' description. Every sentence that the page shows of a case is
+made here. A number that the weights do not bring is not spoken of, and none is invented. Knows nothing of pages.
 """
 
 import cv2
 import numpy as np
 
-from derm.diagnoses import DIAGNOSES, Diagnosis
-from derm.figures.text import capital, percent, plain
+from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.figures.text import SPACE, capital, percent, plain
 from derm.image.door import image_name
 from derm.model.weights import Description
 from derm.predict.case import Case
@@ -18,7 +18,10 @@ NOTICE = "Research use only, not a medical device."
 
 UNDECIDED = 0.10
 """Two diagnoses whose probabilities lie closer than this are not told apart. It is a manner of speaking, not a
-measured limit: where the probabilities are calibrated, a conformal set can say it better."""
+measured limit; where the weights bring a conformal set, that decides instead."""
+
+NAMED = 3
+"""As many diagnoses, at most, are named in a headline that cannot decide between them."""
 
 INSIDE = 0.75
 """Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too."""
@@ -27,31 +30,93 @@ INVITATION = "Open pictures: JPEG, PNG, TIFF, BMP or WebP"
 
 NOT_CALIBRATED = "These probabilities are not yet calibrated: read them as an order more than as odds."
 
+CALIBRATED = "Probabilities calibrated on validation."
+
+COVERAGE = "By validation, such a list holds the true diagnosis in nine of ten lesions."
+
+UNFAMILIAR = (
+    "This picture is unlike the dermoscopic pictures the model learned from; its answer is not to be relied on."
+)
+
 
 def headline(case: Case) -> str:
-    """The answer in one sentence: the likeliest diagnosis, two that are not told apart, or that no lesion was found."""
+    """The answer in one sentence: the likeliest diagnosis, those that are not told apart, or why there is none."""
+    if case.unfamiliar:
+        return UNFAMILIAR
     if not case.has_lesion:
         return "No lesion found in this picture."
-    (first, p_first), (second, p_second), *_ = case.ranked
-    if p_first - p_second < UNDECIDED:
-        return f"Undecided between {first.name}, {percent(p_first)}, and {second.name}, {percent(p_second)}."
-    if p_first < 0.5:
+    (first, p_first), *_ = case.ranked
+    open_between = _undecided(case)
+    if len(open_between) > NAMED:
+        return f"Undecided between {len(open_between)} diagnoses; most likely {first.name}, {percent(p_first)}."
+    if open_between:
+        *others, last = [f"{diagnosis.name}, {percent(share)}" for diagnosis, share in open_between]
+        return f"Undecided between {', '.join(others)}, and {last}."
+    if p_first < 0.5 or case.falls_short:
         return f"No clear diagnosis; most likely {first.name}, {percent(p_first)}."
     return f"Most likely {first.name}, {percent(p_first)}."
 
 
 def second_line(case: Case) -> str:
-    """What stands under the headline: the malignant sum, or why there is no answer."""
+    """What stands under the headline: the malignant sum beside the threshold for referral, or what to do instead."""
+    if case.unfamiliar:
+        return "Take it through a dermatoscope, with the lesion in the middle and some skin around it."
     if not case.has_lesion:
         return (
             "The model outlines nothing here. Take a picture with the lesion in the middle and some skin around it; "
             "the probabilities below are not to be relied on."
         )
-    return f"Malignant in all: {percent(case.p_malignant)}."
+    total = percent(case.p_malignant)
+    if case.referral_threshold is None:
+        return f"Malignant in all: {total}."
+    threshold = percent(case.referral_threshold)
+    # Two figures that round to the same would contradict the word between them.
+    near = "just " if threshold == total else ""
+    if case.above_referral:
+        return f"Malignant in all: {total}, {near}above the referral threshold."
+    return f"Malignant in all: {total}, {near}below the referral threshold{'' if near else f' of {threshold}'}."
+
+
+def referral_meaning(description: Description) -> str:
+    """What lies above the referral threshold, as measured on the test part; '' where it was not."""
+    test = description.measured.get("test", {})
+    referral = test.get("referral")
+    if description.referral_threshold is None or not referral:
+        return ""
+    malignant, benign = referral["of_100_malignant"], referral["of_100_benign"]
+    if malignant is None or benign is None:
+        return ""
+    return (
+        f"Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, {benign} "
+        f"(on the test part, split {test['split']}, {test['images']:,} images)."
+    )
+
+
+def cannot_exclude(case: Case) -> str:
+    """The conformal set in words, with what it promises, in Markdown; '' where the weights bring none."""
+    if case.cannot_exclude is None:
+        return ""
+    names = [DIAGNOSES[index].name for index in case.cannot_exclude]
+    if case.falls_short:
+        return plain(f"No diagnosis is as probable here as in nine of ten lesions that have it; nearest is {names[0]}.")
+    if len(names) == 1:
+        sentence = f"At 90{SPACE}% coverage no diagnosis but {names[0]} remains."
+    elif len(names) == len(CODES):
+        sentence = "No diagnosis can be excluded."
+    else:
+        sentence = f"Cannot be excluded: {', '.join(names)}."
+    return f"{plain(sentence)} :small[{plain(COVERAGE)}]"
+
+
+def calibration_note(description: Description) -> str:
+    """What the probabilities are worth, in one line."""
+    return NOT_CALIBRATED if description.temperature == 1.0 else CALIBRATED
 
 
 def short_answer(case: Case) -> str:
     """The headline in a list of cases: 'melanoma 61 %'."""
+    if case.unfamiliar:
+        return "unlike what the model knows"
     if not case.has_lesion:
         return "no lesion found"
     (first, share), *_ = case.ranked
@@ -162,7 +227,7 @@ def method(case: Case, description: Description) -> list[str]:
         "The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is scaled to that "
         "diagnosis's own maximum, so two heat maps compare by place and not by strength. The class mask is the part of "
         f"the lesion where probability of lesion times evidence reaches {description.class_mask_threshold:g}.",
-        _calibration(description),
+        *_decision(case, description),
         f"Weights: {case.weights}. {description.licence}",
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
@@ -196,7 +261,43 @@ def overlap(case: Case, index: int) -> str:
     return " ".join(sentences)
 
 
-def _calibration(description: Description) -> str:
-    if description.temperature == 1.0:
-        return f"{NOT_CALIBRATED} No threshold for referral has been set."
-    return f"The probabilities are calibrated with a temperature of {description.temperature:.2f}."
+def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:
+    """The diagnoses that the case is not decided between, most probable first; none where it is decided.
+
+    With a conformal set these are its diagnoses, where it holds several and none of the seven has half of the
+    probability: a set often keeps a rare disease of a few percent beside one of 90 %, which is no indecision.
+    """
+    if case.cannot_exclude is None:
+        first, second, *_ = case.ranked
+        return [first, second] if first[1] - second[1] < UNDECIDED else []
+    if len(case.cannot_exclude) == 1 or case.probabilities.max() >= 0.5:
+        return []
+    return [(DIAGNOSES[index], float(case.probabilities[index])) for index in case.cannot_exclude]
+
+
+def _decision(case: Case, description: Description) -> list[str]:
+    """How probabilities, referral threshold, sets and familiarity come about, a paragraph each."""
+    temperature, threshold = description.temperature, description.referral_threshold
+    calibrated = f"The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation."
+    referral = (
+        "No threshold for referral has been set."
+        if threshold is None
+        else f"The referral threshold, a malignant sum of {percent(threshold)}, was chosen on validation so that few "
+        "malignant lesions lie below it."
+    )
+    paragraphs = [f"{NOT_CALIBRATED if temperature == 1.0 else calibrated} {referral}"]
+    if description.conformal_thresholds is not None:
+        limits = ", ".join(
+            f"{diagnosis.name} from {percent(limit)}" if limit else f"{diagnosis.name} always"
+            for diagnosis, limit in zip(DIAGNOSES, description.conformal_thresholds, strict=True)
+        )
+        paragraphs.append(
+            f"What cannot be excluded (conformal set): {limits}. Nine of ten lesions of a diagnosis reach its limit "
+            "on validation; where there were too few, it is always in the set."
+        )
+    if case.unfamiliar_score is not None:
+        paragraphs.append(
+            f"Distance from what the model knows: {case.unfamiliar_score:.3g}; higher is less like the pictures it "
+            "learned from."
+        )
+    return paragraphs

@@ -1,0 +1,40 @@
+"""`derm calibrate`: fit temperature, referral threshold and conformal sets, and write them beside the weights."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import out, progress
+
+
+def calibrate(
+    data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    weights: Annotated[Path | None, typer.Option(help="Weights to calibrate; without: the shipped ones.")] = None,
+) -> None:
+    """Turn scores into decisions, on the validation part alone, and write the numbers into the weights' .json."""
+    from derm.data.catalogue import read_catalogue
+    from derm.diagnoses import CODES
+    from derm.evaluate.calibrate import calibrate as fit
+    from derm.model.weights import default_weights, load_weights, rewrite_description
+
+    path = weights or default_weights()
+    model = load_weights(path)
+    catalogue = read_catalogue(data)
+    by = model.description.training.get("config", {}).get("split_by", "lesion")
+    with progress("Calibrating") as watch:
+        found = fit(model, catalogue, by, watch)
+    rewrite_description(path, found.describe(model.description))
+    before, after, referral = found.record["before"], found.record["after"], found.record["referral"]
+    out.print(f"temperature            {found.temperature:.3f}")
+    out.print(
+        f"calibration error      {before['ece']:.3f} before, {after['ece']:.3f} after; "
+        f"a perfect model of this size shows {after['ece_by_chance']:.3f}"
+    )
+    out.print(
+        f"referral threshold     {found.referral_threshold:.4f}: finds {referral['found']} of "
+        f"{referral['malignant_lesions']} malignant lesions, sensitivity at least {referral['lower_bound']:.3f} (95 %)"
+    )
+    for code, threshold in zip(CODES, found.conformal_thresholds, strict=True):
+        out.print(f"cannot exclude {code:<6}  from {threshold:.4f}")
+    out.print(f"Written: {path}. What these numbers are worth on the test part, `derm evaluate` tells.")

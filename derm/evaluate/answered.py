@@ -1,0 +1,99 @@
+"""What a model answers for many images, measured against their masks one by one: the raw material of every figure.
+
+Needs weights and rows of a catalogue. Outlines are compared at each image's own size. Keeps no picture and no mask.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from derm.data.store import read_pair
+from derm.evaluate.explanation import AgreementSums
+from derm.explain.gradcam import class_maps, evidence_of
+from derm.image.scale import square, unsquare
+from derm.measure.masks import MaskCount, count_masks
+from derm.measure.surface import SurfaceDistance, surface_distances
+from derm.model.weights import Model
+from derm.predict.batch import answers
+
+Progress = Callable[[int, int], None]
+"""Told (done, total)."""
+
+AHEAD = 128
+"""Images that are decoded while the network works on earlier ones."""
+
+
+class Answered(NamedTuple):
+    """The answers for n images.
+
+    logits: float64 (n, 7), before the temperature. features: float32 (n, C), pooled. counts: pixels of each image, 0
+    without a mask. surface: float64 (n, 2), the 95th percentile Hausdorff and the mean surface distance in pixels, NaN
+    without a mask. has_mask: bool (n,). explanation: how Grad-CAM agrees with predicted and true masks, for JSON.
+    """
+
+    logits: NDArray[np.float64]
+    features: NDArray[np.float32]
+    counts: MaskCount
+    surface: NDArray[np.float64]
+    has_mask: NDArray[np.bool_]
+    explanation: dict[str, Any]
+
+
+def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None) -> Answered:
+    """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read."""
+    size, threshold = model.description.model.input_size, model.description.mask_threshold
+    logits: list[NDArray[np.float64]] = []
+    features: list[NDArray[np.float32]] = []
+    counts: list[MaskCount] = []
+    surface: list[SurfaceDistance] = []
+    known: list[bool] = []
+    nothing = MaskCount(*(np.zeros(1, dtype=np.int64) for _ in MaskCount._fields))
+    agreements = {"predicted_mask": AgreementSums(), "true_mask": AgreementSums()}
+    for pairs in _decode_ahead(table):
+        squares = np.stack([square(image, size) for image, _ in pairs])
+        for part, answer in answers(model.net, squares, np.arange(len(squares))):
+            logits.append(answer.class_logits.double().cpu().numpy())
+            features.append(answer.features.float().mean(dim=(2, 3)).cpu().numpy())
+            lesion = torch.sigmoid(answer.mask_logits[:, 0].float()).cpu().numpy()
+            maps = class_maps(model.net, answer.features).cpu().numpy()
+            likeliest = logits[-1].argmax(axis=1)
+            for place, scores, raw, first in zip(part, lesion, maps, likeliest, strict=True):
+                image, mask = pairs[place]
+                outline = unsquare(scores, *image.shape[:2]) >= threshold
+                evidence = [evidence_of(one) for one in raw]
+                agreements["predicted_mask"].add(evidence, int(first), outline)
+                if mask is not None:
+                    agreements["true_mask"].add(evidence, int(first), mask)
+                counts.append(nothing if mask is None else count_masks(outline, mask))
+                surface.append(SurfaceDistance(np.nan, np.nan) if mask is None else surface_distances(outline, mask))
+                known.append(mask is not None)
+        if progress:
+            progress(len(known), len(table))
+    return Answered(
+        np.concatenate(logits),
+        np.concatenate(features),
+        MaskCount(*(np.concatenate(column) for column in zip(*counts, strict=True))),
+        np.array(surface, dtype=np.float64),
+        np.array(known),
+        {name: sums.measures() for name, sums in agreements.items()},
+    )
+
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
+
+
+def _decode_ahead(table: pd.DataFrame) -> Iterator[list[Pair]]:
+    """The images and masks of `table` in order, `AHEAD` at a time, the next ones decoded meanwhile."""
+    paths = list(zip(table["image_path"], table["mask_path"], strict=True))
+    chunks = [paths[first : first + AHEAD] for first in range(0, len(paths), AHEAD)]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(lambda chunk: [read_pair(*pair) for pair in chunk], chunks[0])
+        for following in [*chunks[1:], []]:
+            pairs = coming.result()
+            coming = pool.submit(lambda chunk: [read_pair(*pair) for pair in chunk], following)
+            yield pairs

@@ -1,0 +1,106 @@
+"""Temperature, referral threshold and conformal thresholds, from the validation part alone.
+
+Needs weights and a catalogue. The validation part is divided by lesion: one share chooses temperature and referral
+threshold, the other calibrates the conformal sets and chooses nothing else. Knows nothing of the test part.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import By, split_catalogue
+from derm.diagnoses import INDEX, MALIGNANT
+from derm.errors import DataFault
+from derm.evaluate.answered import answer_images
+from derm.measure.calibration import calibration_measures, fit_temperature, softmax
+from derm.measure.conformal import conformal_thresholds
+from derm.measure.decision import referral_threshold, worst_pictures
+from derm.model.weights import Description, Model
+
+CONFORMAL_SHARE = 0.5
+"""Share of each class's validation lesions that calibrate the conformal sets: with less, the rarest classes fall below
+the nine cases that a 90 % set needs, and could never be excluded."""
+
+MISSED = 0.1
+"""Share of each class's cases that its conformal sets may miss: 90 % sets."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """temperature, threshold and conformal thresholds as `Description` has them; record: how they came about."""
+
+    temperature: float
+    referral_threshold: float
+    conformal_thresholds: tuple[float, ...]
+    record: dict[str, Any]
+
+    def describe(self, description: Description) -> Description:
+        """Return `description` with these numbers in it; what was measured with others before is dropped."""
+        return replace(
+            description,
+            temperature=self.temperature,
+            referral_threshold=self.referral_threshold,
+            conformal_thresholds=self.conformal_thresholds,
+            measured={"calibration": self.record},
+        )
+
+
+def calibrate(
+    model: Model, catalogue: Catalogue, by: By = "lesion", progress: Callable[[int, int], None] | None = None
+) -> Calibration:
+    """Fit everything that turns scores into decisions; DataFault when validation is too small for it.
+
+    The referral threshold is the highest whose lower one-sided 95 % bound of sensitivity for malignant lesions is at
+    least 0.95, each lesion judged by the picture on which the model does worst.
+    """
+    split = split_catalogue(catalogue, by)
+    rows = split.rows("validation")
+    table = catalogue.table.iloc[rows].reset_index(drop=True)
+    lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
+    true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
+    conformal = divide(lesions, true)
+    chooses = ~conformal
+    if not chooses.any() or not conformal.any():
+        raise DataFault(f"{catalogue.folder} has {len(rows)} validation images, too few to calibrate on: use more.")
+    malignant = np.array(MALIGNANT)
+    if not malignant[true[chooses]].any():
+        raise DataFault(f"{catalogue.folder} has no malignant lesion to choose a threshold on: use a larger data set.")
+    logits = answer_images(model, table, progress).logits
+    temperature = fit_temperature(logits[chooses], true[chooses])
+    probabilities = softmax(logits, temperature)
+    p_malignant, is_malignant = probabilities[:, malignant].sum(axis=1), malignant[true]
+    worst = worst_pictures(p_malignant[chooses], is_malignant[chooses], lesions[chooses])
+    referral = referral_threshold(p_malignant[chooses][worst], is_malignant[chooses][worst])
+    sets = conformal_thresholds(probabilities[conformal], true[conformal], MISSED)
+    record = {
+        "split": split.name,
+        "choosing_images": int(chooses.sum()),
+        "conformal_images": int(conformal.sum()),
+        "before": calibration_measures(true[conformal], softmax(logits[conformal])),
+        "after": calibration_measures(true[conformal], probabilities[conformal]),
+        "referral": {
+            "malignant_lesions": referral.malignant,
+            "found": referral.found,
+            "sensitivity": referral.sensitivity,
+            "lower_bound": referral.lower,
+        },
+    }
+    return Calibration(temperature, float(referral.value), tuple(float(value) for value in sets), record)
+
+
+def divide(lesions: NDArray[np.str_], classes: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:
+    """Which images calibrate the conformal sets, bool (n,): those of `CONFORMAL_SHARE` of each class's lesions, by lot.
+
+    lesions: text (n,). classes: int64 (n,). A lesion whose images differ in class goes with the first one's.
+    """
+    names, first = np.unique(lesions, return_index=True)
+    random = np.random.default_rng(seed)
+    taken: set[str] = set()
+    for index in np.unique(classes):
+        order = random.permutation(names[classes[first] == index])
+        taken.update(order[: round(CONFORMAL_SHARE * len(order))])
+    return np.array([lesion in taken for lesion in lesions], dtype=np.bool_)

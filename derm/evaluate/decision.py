@@ -1,0 +1,94 @@
+"""What the probabilities decide: referral at the chosen threshold, conformal sets, and the baselines to be beaten.
+
+Needs probabilities of cases and the thresholds in their weights' description. Chooses nothing itself.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.diagnoses import MALIGNANT
+from derm.errors import DataFault
+from derm.measure.baselines import trivial_baselines
+from derm.measure.classification import classification_measures
+from derm.measure.conformal import conformal_measures, conformal_sets
+from derm.measure.decision import of_hundred, predictive_values, rates_at
+from derm.measure.undefined import or_none
+from derm.model.weights import Description
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Cases with their answers: true, int64 (n,); probabilities, float64 (n, 7); lesions, text (n,)."""
+
+    true: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    lesions: NDArray[np.str_]
+    description: Description
+
+    @cached_property
+    def is_malignant(self) -> NDArray[np.bool_]:
+        """Whether each case is malignant, bool (n,)."""
+        return np.array(MALIGNANT)[self.true]
+
+    @cached_property
+    def p_malignant(self) -> NDArray[np.float64]:
+        """The malignant sum of each case, float64 (n,)."""
+        return self.probabilities[:, list(MALIGNANT)].sum(axis=1)
+
+    @cached_property
+    def referred(self) -> NDArray[np.bool_] | None:
+        """Whether each case reaches the referral threshold, bool (n,); None where none has been chosen."""
+        threshold = self.description.referral_threshold
+        return None if threshold is None else self.p_malignant >= threshold
+
+    @cached_property
+    def sets(self) -> NDArray[np.bool_] | None:
+        """The classes that cannot be excluded, bool (n, 7); None where conformal sets have not been calibrated."""
+        thresholds = self.description.conformal_thresholds
+        return None if thresholds is None else conformal_sets(self.probabilities, np.array(thresholds))
+
+
+def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
+    """Referral and conformal sets, each image a case, ready for JSON; None where the weights were not calibrated.
+
+    prevalence: share of malignant lesions, 0 … 1, for the predictive values.
+    """
+    threshold = cases.description.referral_threshold
+    if threshold is None or cases.sets is None:
+        return None
+    rates = rates_at(threshold, cases.p_malignant, cases.is_malignant)
+    values = predictive_values(rates.sensitivity.value, rates.specificity.value, prevalence)
+    hundred = of_hundred(rates)
+    return {
+        "threshold": threshold,
+        "sensitivity": or_none(rates.sensitivity.value),
+        "specificity": or_none(rates.specificity.value),
+        "of_100_malignant": hundred.malignant,
+        "of_100_benign": hundred.benign,
+        "prevalence": prevalence,
+        "ppv": or_none(values.ppv),
+        "npv": or_none(values.npv),
+        "conformal": conformal_measures(cases.sets, cases.true),
+    }
+
+
+def compare_baselines(train: pd.DataFrame, other: pd.DataFrame, true: NDArray[np.int64]) -> dict[str, Any]:
+    """What can be had without looking at a picture, by name; empty where the training part is too small to say.
+
+    train, other: rows of a catalogue's table. true: int64 (len(other),).
+    """
+    try:
+        answers = trivial_baselines(train, other)
+    except DataFault:
+        return {}
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc")
+    found = {}
+    for name, probabilities in answers.items():
+        measures = classification_measures(true, probabilities)
+        found[name] = {key: measures[key] for key in names} | {"malignant_auc": measures["malignant"]["auc"]}
+    return found

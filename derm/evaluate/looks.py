@@ -1,0 +1,37 @@
+"""The log of looks at HAM10000's test part: each one makes its figures a little less new, so they are counted.
+
+Needs what `derm evaluate` measured. The file is part of the repository, `docs/looks-at-the-test-part.csv`.
+"""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import shipped_split
+from derm.files import write_text
+
+LOOKS = Path(__file__).parents[2] / "docs" / "looks-at-the-test-part.csv"
+"""In a checkout; elsewhere there is no such file and nothing is counted."""
+
+COLUMNS = ("date", "weights", "sha256", "split", "accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice")
+
+
+def is_ham10000(catalogue: Catalogue) -> bool:
+    """Whether a catalogue holds images of HAM10000's published split."""
+    return bool(catalogue.table["image_id"].isin(shipped_split().index).any())
+
+
+def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
+    """Append a look to `looks`, an existing CSV file, and return how many it holds now; 0 without such a file."""
+    if not looks.is_file():
+        return 0
+    about = metrics["measured_on"]
+    figures = [f"{metrics[name]:.4f}" if metrics[name] is not None else "" for name in COLUMNS[4:]]
+    line = io.StringIO()
+    row = [about["date"], about["weights"], about["sha256"][:16], f"by {about['split_by']}", *figures]
+    csv.writer(line, lineterminator="\n").writerow(row)
+    text = looks.read_text() + line.getvalue()
+    write_text(looks, text)
+    return len(text.splitlines()) - 1

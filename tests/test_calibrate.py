@@ -1,0 +1,139 @@
+"""`derm calibrate` and what `derm evaluate` then tells of decisions, on a drawn data set and by hand."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.data.split import split_catalogue
+from derm.diagnoses import CODES, INDEX
+from derm.errors import DataFault
+from derm.evaluate.calibrate import CONFORMAL_SHARE, calibrate, divide
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.decision import Cases, compare_baselines, decide
+from derm.evaluate.looks import COLUMNS, count_look, is_ham10000
+from derm.model.config import ModelConfig
+from derm.model.weights import Description, load_weights, ship_weights
+
+
+@pytest.fixture(scope="module")
+def calibration(tiny_model, drawn_catalogue):
+    return calibrate(tiny_model, drawn_catalogue)
+
+
+def test_half_of_each_classs_lesions_calibrate_and_no_lesion_is_torn():
+    lesions = np.array([f"lesion {number}" for number in range(40) for _ in range(2)])
+    classes = np.repeat(np.arange(40) % 2, 2)
+    conformal = divide(lesions, classes)
+    assert conformal.reshape(40, 2).all(axis=1).sum() == conformal.reshape(40, 2).any(axis=1).sum()
+    for index in (0, 1):
+        assert conformal[classes == index].mean() == CONFORMAL_SHARE
+    assert (divide(lesions, classes) == conformal).all()
+    assert (divide(lesions, classes, seed=1) != conformal).any()
+
+
+def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
+    assert calibration.temperature > 0
+    assert 0 <= calibration.referral_threshold <= 1
+    assert len(calibration.conformal_thresholds) == len(CODES)
+    record = calibration.record
+    validation = split_catalogue(drawn_catalogue).rows("validation")
+    assert record["choosing_images"] + record["conformal_images"] == len(validation)
+    assert record["referral"]["found"] <= record["referral"]["malignant_lesions"]
+    described = calibration.describe(Description(ModelConfig(), measured={"test": {}}))
+    assert described.temperature == calibration.temperature
+    assert described.measured.keys() == {"calibration"}  # what was measured before belongs to other numbers
+
+
+def test_calibrating_needs_malignant_lesions_and_images(tiny_model, drawn_catalogue):
+    benign = drawn_catalogue.table["dx"].isin(["nv", "bkl"])
+    with pytest.raises(DataFault, match="has no malignant lesion to choose a threshold on"):
+        calibrate(tiny_model, replace(drawn_catalogue, table=drawn_catalogue.table[benign].reset_index(drop=True)))
+    one = drawn_catalogue.table.iloc[:1]
+    with pytest.raises(DataFault, match="too few to calibrate on"):
+        calibrate(tiny_model, replace(drawn_catalogue, table=one))
+
+
+def test_decisions_by_hand():
+    # Malignant sums 0.9, 0.4, 0.3, 0.1; the first two are melanomas.
+    probabilities = np.zeros((4, 7))
+    probabilities[:, INDEX["mel"]] = [0.9, 0.4, 0.3, 0.1]
+    probabilities[:, INDEX["nv"]] = [0.1, 0.6, 0.7, 0.9]
+    true = np.array([INDEX["mel"], INDEX["mel"], INDEX["nv"], INDEX["nv"]])
+    described = Description(ModelConfig(), referral_threshold=0.3, conformal_thresholds=(0.5,) * 7)
+    cases = Cases(true, probabilities, np.array(list("abcd")), described)
+    decision = decide(cases, prevalence=0.5)
+    assert (decision["sensitivity"], decision["specificity"]) == (1, 0.5)
+    assert (decision["of_100_malignant"], decision["of_100_benign"]) == (100, 50)
+    assert decision["ppv"] == pytest.approx(2 / 3)
+    assert decision["npv"] == 1
+    assert decision["conformal"]["coverage"] == 3 / 4
+    assert decision["conformal"]["mean_size"] == 1
+    assert decide(replace(cases, description=Description(ModelConfig())), 0.5) is None
+
+
+def test_what_was_calibrated_is_measured(tiny_model, calibration, drawn_catalogue, tmp_path):
+    model = replace(tiny_model, description=calibration.describe(tiny_model.description))
+    result = evaluate(model, drawn_catalogue, "test", replicates=20)
+    decision = result.metrics["decision"]
+    rows = result.predictions
+    malignant = rows["dx_true"].isin(["mel", "bcc", "akiec"])
+    referred = rows["p_malignant"] >= calibration.referral_threshold
+    assert decision["sensitivity"] == pytest.approx((referred & malignant).sum() / malignant.sum())
+    assert result.metrics["calibration"]["temperature"] == calibration.temperature
+    assert set(result.metrics["intervals"]) >= {"decision.sensitivity", "decision.conformal.coverage", "dice"}
+    assert result.metrics["outlines"]["share_failed"] == pytest.approx((rows["iou"] < 0.65).mean())
+    assert result.metrics["outlines"]["hausdorff95_mean"] == pytest.approx(result.outlines["hausdorff95"].mean())
+    assert set(result.subgroups["dimension"]) == {"age", "sex", "site", "source"}
+    write_evaluation(result, tmp_path)
+    curves = json.loads((tmp_path / "curves.json").read_text())
+    assert curves.keys() == {*CODES, "malignant"}
+    assert curves["malignant"]["roc"]["true_positive_rate"][-1] == 1
+    assert (tmp_path / "subgroups.csv").read_text().startswith("dimension,group,")
+
+
+def test_baselines_need_more_than_one_diagnosis(drawn_catalogue):
+    table = drawn_catalogue.table
+    true = table["dx"].map(INDEX).to_numpy()
+    found = compare_baselines(table, table, true)
+    assert found["always the most frequent diagnosis"]["balanced_accuracy"] == pytest.approx(1 / 7)
+    assert compare_baselines(table[table["dx"] == "nv"], table, true) == {}
+
+
+def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weights, drawn, tmp_path):
+    target = tmp_path / "derm.json"
+    ship_weights(tiny_weights, target, half=False)
+    run = CliRunner()
+    told = run.invoke(app, ["calibrate", "--data", str(drawn), "--weights", str(target)])
+    assert told.exit_code == 0, told.output
+    assert "cannot exclude mel" in told.stdout
+    description = load_weights(target).description
+    assert description.referral_threshold is not None
+    words = ["evaluate", "--data", str(drawn), "--weights", str(target), "--out", str(tmp_path / "r"), "--record"]
+    told = run.invoke(app, words)
+    assert told.exit_code == 0, told.output
+    for part in ("Referral at", "Conformal sets (90 %)", "source alone", "Calibration error"):
+        assert part in told.stdout
+    referral = load_weights(target).description.measured["test"]["referral"]
+    assert (
+        referral["sensitivity"]["value"]
+        == json.loads((tmp_path / "r" / "metrics.json").read_text())["decision"]["sensitivity"]
+    )
+
+
+def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue):
+    metrics = {
+        "measured_on": {"date": "2026-01-02", "weights": "derm", "sha256": "ab" * 32, "split_by": "lesion"},
+        "accuracy": 0.5, "balanced_accuracy": 0.25, "macro_f1": None, "macro_auc": 0.75, "dice": 0.875,
+    }  # fmt: skip
+    looks = tmp_path / "looks.csv"
+    assert count_look(metrics, looks) == 0
+    looks.write_text(",".join(COLUMNS) + "\n")
+    assert [count_look(metrics, looks), count_look(metrics, looks)] == [1, 2]
+    assert (
+        looks.read_text().splitlines()[1] == "2026-01-02,derm,abababababababab,by lesion,0.5000,0.2500,,0.7500,0.8750"
+    )
+    assert not is_ham10000(drawn_catalogue)
