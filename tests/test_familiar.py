@@ -71,7 +71,7 @@ def test_a_small_validation_part_allows_no_alarm_at_all():
 
 
 def test_outsiders_are_caught_and_others_of_both_kinds_too(fitted):
-    training, validation, outsiders = gaussians()
+    _, validation, outsiders = gaussians()
     assert is_unfamiliar(fitted, validation).sum() == 9  # 0.03 · 300
     assert is_unfamiliar(fitted, outsiders).mean() > 0.9
     others = gaussians(seed=1)
