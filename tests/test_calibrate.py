@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from derm.cli.main import app
@@ -15,8 +17,10 @@ from derm.evaluate.calibrate import CONFORMAL_SHARE, calibrate, divide
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.decision import Cases, compare_baselines, decide
 from derm.evaluate.looks import COLUMNS, count_look, is_ham10000
+from derm.image.door import open_image
 from derm.model.config import ModelConfig
 from derm.model.weights import Description, load_weights, ship_weights
+from derm.predict.case import diagnose
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,21 @@ def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
     described = calibration.describe(Description(ModelConfig(), measured={"test": {}}))
     assert described.temperature == calibration.temperature
     assert described.measured.keys() == {"calibration"}  # what was measured before belongs to other numbers
+
+
+def test_outsiders_teach_what_is_unfamiliar(tiny_model, drawn_catalogue, tmp_path):
+    random, outsiders = np.random.default_rng(0), []
+    for number in range(12):
+        outsiders.append(tmp_path / f"{number}.png")
+        Image.fromarray(random.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(outsiders[-1])
+    found = calibrate(tiny_model, drawn_catalogue, outsiders=outsiders)
+    assert found.familiarity is not None
+    assert found.record["familiarity"]["tuned_on"]["outsiders"] == 12
+    model = replace(tiny_model, description=found.describe(tiny_model.description))
+    noise, known = open_image(outsiders[0]), open_image(Path(drawn_catalogue.table["image_path"].iloc[0]))
+    assert diagnose(model, noise, "noise").unfamiliar is True
+    assert diagnose(model, known, "known").unfamiliar is False
+    assert diagnose(model, noise, "a drawing", drawn=True).unfamiliar is None
 
 
 def test_calibrating_needs_malignant_lesions_and_images(tiny_model, drawn_catalogue):

@@ -10,6 +10,9 @@ from derm.cli.terminal import out, progress
 
 def calibrate(
     data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    outsiders: Annotated[
+        Path | None, typer.Option(help="Folder of pictures that are not dermoscopic, to learn to tell them.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights to calibrate; without: the shipped ones.")] = None,
 ) -> None:
     """Turn scores into decisions, on the validation part alone, and write the numbers into the weights' .json."""
@@ -17,13 +20,14 @@ def calibrate(
     from derm.diagnoses import CODES
     from derm.evaluate.calibrate import calibrate as fit
     from derm.model.weights import default_weights, load_weights, rewrite_description
+    from derm.predict.folder import find_images
 
     path = weights or default_weights()
     model = load_weights(path)
     catalogue = read_catalogue(data)
     by = model.description.training.get("config", {}).get("split_by", "lesion")
     with progress("Calibrating") as watch:
-        found = fit(model, catalogue, by, watch)
+        found = fit(model, catalogue, by, find_images([outsiders]) if outsiders else (), watch)
     rewrite_description(path, found.describe(model.description))
     before, after, referral = found.record["before"], found.record["after"], found.record["referral"]
     out.print(f"temperature            {found.temperature:.3f}")
@@ -37,4 +41,7 @@ def calibrate(
     )
     for code, threshold in zip(CODES, found.conformal_thresholds, strict=True):
         out.print(f"cannot exclude {code:<6}  from {threshold:.4f}")
+    if found.familiarity:
+        caught, alarms = found.familiarity["caught"]["share"], found.familiarity["false_alarms"]["share"]
+        out.print(f"pictures that are not dermoscopic: {caught:.0%} caught, {alarms:.1%} false alarms on validation")
     out.print(f"Written: {path}. What these numbers are worth on the test part, `derm evaluate` tells.")

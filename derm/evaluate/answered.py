@@ -20,6 +20,7 @@ from derm.measure.masks import MaskCount, count_masks
 from derm.measure.surface import SurfaceDistance, surface_distances
 from derm.model.weights import Model
 from derm.predict.batch import answers
+from derm.predict.familiar import pooled
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
@@ -58,7 +59,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
         squares = np.stack([square(image, size) for image, _ in pairs])
         for part, answer in answers(model.net, squares, np.arange(len(squares))):
             logits.append(answer.class_logits.double().cpu().numpy())
-            features.append(answer.features.float().mean(dim=(2, 3)).cpu().numpy())
+            features.append(pooled(answer))
             lesion = torch.sigmoid(answer.mask_logits[:, 0].float()).cpu().numpy()
             maps = class_maps(model.net, answer.features).cpu().numpy()
             likeliest = logits[-1].argmax(axis=1)

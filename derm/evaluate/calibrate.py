@@ -4,8 +4,9 @@ Needs weights and a catalogue. The validation part is divided by lesion: one sha
 threshold, the other calibrates the conformal sets and chooses nothing else. Knows nothing of the test part.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,15 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, split_catalogue
 from derm.diagnoses import INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import answer_images
+from derm.evaluate.answered import AHEAD, answer_images
+from derm.image.door import open_image
+from derm.image.scale import square
 from derm.measure.calibration import calibration_measures, fit_temperature, softmax
 from derm.measure.conformal import conformal_thresholds
 from derm.measure.decision import referral_threshold, worst_pictures
 from derm.model.weights import Description, Model
+from derm.predict.batch import answers
+from derm.predict.familiar import fit_familiarity, pooled
 
 CONFORMAL_SHARE = 0.5
 """Share of each class's validation lesions that calibrate the conformal sets: with less, the rarest classes fall below
@@ -31,11 +36,12 @@ MISSED = 0.1
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature, threshold and conformal thresholds as `Description` has them; record: how they came about."""
+    """temperature, thresholds and familiarity as `Description` has them; record: how they came about."""
 
     temperature: float
     referral_threshold: float
     conformal_thresholds: tuple[float, ...]
+    familiarity: dict[str, Any] | None
     record: dict[str, Any]
 
     def describe(self, description: Description) -> Description:
@@ -45,17 +51,23 @@ class Calibration:
             temperature=self.temperature,
             referral_threshold=self.referral_threshold,
             conformal_thresholds=self.conformal_thresholds,
+            familiarity=self.familiarity,
             measured={"calibration": self.record},
         )
 
 
 def calibrate(
-    model: Model, catalogue: Catalogue, by: By = "lesion", progress: Callable[[int, int], None] | None = None
+    model: Model,
+    catalogue: Catalogue,
+    by: By = "lesion",
+    outsiders: Sequence[Path] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
     """Fit everything that turns scores into decisions; DataFault when validation is too small for it.
 
     The referral threshold is the highest whose lower one-sided 95 % bound of sensitivity for malignant lesions is at
-    least 0.95, each lesion judged by the picture on which the model does worst.
+    least 0.95, each lesion judged by the picture on which the model does worst. outsiders: pictures that are not
+    dermoscopic, those of one patient side by side; with them, what is far from the training pictures can be told.
     """
     split = split_catalogue(catalogue, by)
     rows = split.rows("validation")
@@ -69,7 +81,8 @@ def calibrate(
     malignant = np.array(MALIGNANT)
     if not malignant[true[chooses]].any():
         raise DataFault(f"{catalogue.folder} has no malignant lesion to choose a threshold on: use a larger data set.")
-    logits = answer_images(model, table, progress).logits
+    answered = answer_images(model, table, progress)
+    logits = answered.logits
     temperature = fit_temperature(logits[chooses], true[chooses])
     probabilities = softmax(logits, temperature)
     p_malignant, is_malignant = probabilities[:, malignant].sum(axis=1), malignant[true]
@@ -89,7 +102,26 @@ def calibrate(
             "lower_bound": referral.lower,
         },
     }
-    return Calibration(temperature, float(referral.value), tuple(float(value) for value in sets), record)
+    familiarity = None
+    if outsiders:
+        training = [Path(path) for path in catalogue.table["image_path"].iloc[split.rows("train")]]
+        known, unknown = features_of(model, training, progress), features_of(model, outsiders, progress)
+        familiarity = fit_familiarity(known, answered.features, unknown)
+        record["familiarity"] = {key: familiarity[key] for key in ("method", "tuned_on", "caught", "false_alarms")}
+    return Calibration(temperature, float(referral.value), tuple(float(one) for one in sets), familiarity, record)
+
+
+def features_of(
+    model: Model, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
+) -> NDArray[np.float32]:
+    """The network's pooled features of pictures, float32 (n, C), in order; ImageRefused for one that cannot be read."""
+    size, found = model.description.model.input_size, []
+    for first in range(0, len(paths), AHEAD):
+        squares = np.stack([square(open_image(path), size) for path in paths[first : first + AHEAD]])
+        found += [pooled(answer) for _, answer in answers(model.net, squares, np.arange(len(squares)))]
+        if progress:
+            progress(first + len(squares), len(paths))
+    return np.concatenate(found)
 
 
 def divide(lesions: NDArray[np.str_], classes: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:

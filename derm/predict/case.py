@@ -20,6 +20,7 @@ from derm.image.scale import square, square_mask, unsquare
 from derm.measure.conformal import conformal_sets
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
+from derm.predict.familiar import is_unfamiliar, pooled, score
 
 MIN_LESION = 0.001
 """Smallest share of the picture that counts as a lesion. The smallest of HAM10000's 10,015 true masks fills 0.0039;
@@ -165,10 +166,13 @@ class Case:
         return square_mask(self.mask, AGREEMENT_SIDE)
 
 
-def diagnose(model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArray[np.bool_] | None = None) -> Case:
+def diagnose(
+    model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArray[np.bool_] | None = None, drawn: bool = False
+) -> Case:
     """Ask the model about one checked picture, uint8 (H, W, 3) RGB; name: what the user calls it.
 
-    truth: the true lesion mask, bool (H, W), where it is known; it is kept with the case and changes no answer.
+    truth: the true lesion mask, bool (H, W), where it is known; it is kept with the case and changes no answer. drawn:
+    a drawing is no dermoscopic picture and need not be told so.
     """
     net, description = model.net, model.description
     height, width = image.shape[:2]
@@ -178,6 +182,8 @@ def diagnose(model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArra
         maps = class_maps(net, answer.features)[0].cpu().numpy()
         probabilities = (answer.class_logits[0].double() / description.temperature).softmax(dim=0).cpu().numpy()
         lesion = answer.mask_logits[0, 0].float().sigmoid().cpu().numpy()
+        features = pooled(answer)
+    familiarity = None if drawn else description.familiarity
     mask_probability = unsquare(lesion, height, width)
     return Case(
         name=name,
@@ -191,6 +197,8 @@ def diagnose(model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArra
         truth=truth,
         referral_threshold=description.referral_threshold,
         conformal_thresholds=description.conformal_thresholds,
+        unfamiliar=None if familiarity is None else bool(is_unfamiliar(familiarity, features)[0]),
+        unfamiliar_score=None if familiarity is None else float(score(familiarity, features)[0]),
     )
 
 

@@ -62,7 +62,7 @@ def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     """Draw a lesion as this diagnosis would look and ask the model about it; always the same one."""
     height, width = SAMPLE_SIZE
     drawn = draw_lesion(diagnosis.code, SAMPLE_SEED, height=height, width=width)
-    return diagnose(model, drawn.image, f"Drawn {diagnosis.name}", truth=drawn.mask)
+    return diagnose(model, drawn.image, f"Drawn {diagnosis.name}", truth=drawn.mask, drawn=True)
 
 
 def first_sample() -> Diagnosis:
