@@ -299,6 +299,13 @@ def test_what_stands_beside_the_headline():
     }
 
 
+def test_evidence_that_lies_mostly_outside_is_said_to():
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[:10, :15] = True  # a corner, of which the blob has little
+    sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[1.0, 0.0], [0.0, 0.0]]), INDEX["mel"])
+    assert sentence.startswith("The evidence for melanoma lies mostly outside the lesion. Inside lies ")
+
+
 @pytest.mark.parametrize(
     ("cells", "start"),
     [

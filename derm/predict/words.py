@@ -24,7 +24,8 @@ NAMED = 3
 """As many diagnoses, at most, are named in a headline that cannot decide between them."""
 
 INSIDE = 0.75
-"""Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too."""
+"""Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too. What
+lies inside to less than half lies mostly outside."""
 
 INVITATION = "Open pictures: JPEG, PNG, TIFF, BMP or WebP"
 
@@ -156,6 +157,8 @@ def evidence_sentence(case: Case, index: int) -> str:
     figures = f"{percent(inside)} of it; a blob in the middle of the picture would have {percent(blob)}"
     if inside < blob:
         return f"The evidence for {name} keeps to the lesion no better than chance. Inside lies {figures}."
+    if inside < 0.5:
+        return f"The evidence for {name} lies mostly outside the lesion. Inside lies {figures}."
     place = "inside" if inside >= INSIDE else "partly inside"
     return f"The evidence for {name} lies {place} the lesion: {figures}."
 
