@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from derm.evaluate.explanation import SIDE, AgreementSums
+from derm.evaluate.explanation import AgreementSums
+from derm.explain.agreement import AGREEMENT_SIDE as SIDE
 from derm.explain.gradcam import evidence_of
 
 

@@ -26,6 +26,7 @@ from derm.measure.classification import (
     accuracy,
     auc,
     balanced_accuracy,
+    class_aucs,
     classification_measures,
     confusion_matrix,
     f1,
@@ -144,7 +145,17 @@ def headline(
     """
     true, probabilities = cases.true[rows], cases.probabilities[rows]
     matrix = confusion_matrix(true, most_likely(probabilities))
-    aucs = np.array([auc(true == index, probabilities[:, index]) for index in range(len(CODES))])
+    return _headline(cases, per_image, rows, matrix, class_aucs(true, probabilities))
+
+
+def _headline(
+    cases: Cases,
+    per_image: dict[str, NDArray[np.float64]],
+    rows: NDArray[np.int64],
+    matrix: NDArray[np.int64],
+    aucs: NDArray[np.float64],
+) -> dict[str, float | None]:
+    """`headline` of rows whose confusion matrix and AUCs are known: a resample must not count them twice."""
     p_malignant, is_malignant = cases.p_malignant[rows], cases.is_malignant[rows]
     figures = {
         "accuracy": accuracy(matrix),
@@ -168,19 +179,19 @@ def _intervals(
 
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
         true, probabilities = cases.true[rows], cases.probabilities[rows]
-        matrix = confusion_matrix(true, most_likely(probabilities))
+        matrix, aucs = confusion_matrix(true, most_likely(probabilities)), class_aucs(true, probabilities)
         each = {
             "precision": precision(matrix),
             "recall": recall(matrix),
             "f1": f1(matrix),
             "specificity": specificity(matrix),
-            "auc": np.array([auc(true == index, probabilities[:, index]) for index in range(len(CODES))]),
+            "auc": aucs,
             **{
                 name: np.array([mean_defined(values[rows][true == index]) for index in range(len(CODES))])
                 for name, values in per_image.items()
             },
         }
-        figures = headline(cases, per_image, rows)
+        figures = _headline(cases, per_image, rows, matrix, aucs)
         figures["calibration.after.ece"] = or_none(
             expected_calibration_error(reliability(*top_label(true, probabilities)))
         )

@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.explain.agreement import THRESHOLDS, centred_blob, iou_curve
+from derm.explain.agreement import AGREEMENT_SIDE, THRESHOLDS, centred_blob, iou_curve
 from derm.explain.gradcam import Evidence
 from derm.image.scale import square_mask
-
-SIDE = 224
-"""Side of the square on which maps and masks are compared, pixels."""
 
 
 class AgreementSums:
@@ -25,14 +22,14 @@ class AgreementSums:
     def __init__(self) -> None:
         self.images = 0
         self.curves = {name: np.zeros(len(THRESHOLDS)) for name in ("all_classes", "likeliest_class", "centred_blob")}
-        self.blob = centred_blob(SIDE, SIDE)
+        self.blob = centred_blob(AGREEMENT_SIDE, AGREEMENT_SIDE)
 
     def add(self, evidence: list[Evidence], likeliest: int, mask: NDArray[np.bool_]) -> None:
         """Take in one image: its seven maps, the index of its likeliest class, and a mask, bool (H, W)."""
-        small = square_mask(mask, SIDE)
+        small = square_mask(mask, AGREEMENT_SIDE)
         if not small.any():
             return
-        each = [iou_curve(one.scaled(SIDE, SIDE), small) for one in evidence]
+        each = [iou_curve(one.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE), small) for one in evidence]
         self.images += 1
         self.curves["all_classes"] += np.mean(each, axis=0)
         self.curves["likeliest_class"] += each[likeliest]

@@ -19,6 +19,10 @@ from derm.measure.undefined import fraction, mean_defined
 THRESHOLDS: NDArray[np.float64] = np.arange(1, 20) / 20
 """The sweep, 0.05 … 0.95: a pixel belongs to the thresholded map where the map reaches the threshold."""
 
+AGREEMENT_SIDE = 224
+"""Evidence and outline are held against each other on a square of so many pixels, the paper's. The same grid for every
+picture makes figures comparable, and bounds their cost; scaling both alike leaves their overlap as it is."""
+
 BLOB_SIGMA = 0.25
 """Standard deviation of the centred blob, as a share of the picture's height and of its width.
 

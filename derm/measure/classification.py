@@ -104,6 +104,11 @@ def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     return float((ranks - hits * (hits + 1) / 2) / (hits * (len(positive) - hits)))
 
 
+def class_aucs(true: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The AUC of each class against the rest, float64 (7,), NaN where undefined; see `classification_measures`."""
+    return np.array([auc(true == index, probabilities[:, index]) for index in range(len(CODES))])
+
+
 def malignant_measures(true: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> dict[str, Any]:
     """Malignant (mel, bcc, akiec) against benign, ready for JSON.
 
@@ -145,7 +150,7 @@ def classification_measures(true: NDArray[np.integer[Any]], probabilities: NDArr
     matrix = confusion_matrix(true, most_likely(probabilities))
     support = matrix.sum(axis=1)
     averaged = {"precision": precision(matrix), "recall": recall(matrix), "f1": f1(matrix)}
-    aucs = np.array([auc(true == index, probabilities[:, index]) for index in range(len(CODES))])
+    aucs = class_aucs(true, probabilities)
     columns = {**averaged, "specificity": specificity(matrix), "auc": aucs}
     return {
         "accuracy": or_none(accuracy(matrix)),

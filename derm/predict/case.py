@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
-from derm.explain.agreement import Agreement, agreement, mean_agreement
+from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_agreement
 from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import Evidence, class_maps, evidence_of
 from derm.image.door import image_name, read_image
@@ -25,10 +25,6 @@ from derm.predict.familiar import is_unfamiliar, pooled, score
 MIN_LESION = 0.001
 """Smallest share of the picture that counts as a lesion. The smallest of HAM10000's 10,015 true masks fills 0.0039;
 what is a quarter of that is a speck of noise, and nothing about it is measured."""
-
-AGREEMENT_SIDE = 224
-"""Evidence and outline are held against each other on a square of so many pixels, the paper's. The same grid for every
-picture makes figures comparable, and bounds their cost; scaling both alike leaves their overlap as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,12 +139,6 @@ class Case:
         """
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
         return agreement(evidence, self._small_mask) if self.has_lesion else None
-
-    @cached_property
-    def true_mean_agreement(self) -> Agreement | None:
-        """The mean over the seven classes with the true mask; None also where that is not known."""
-        maps = [evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE) for evidence in self.evidence]
-        return None if self.truth is None else mean_agreement(maps, square_mask(self.truth, AGREEMENT_SIDE))
 
     def true_agreement(self, index: int) -> Agreement | None:
         """The same with the true mask; None also where that is not known."""
