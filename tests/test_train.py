@@ -148,6 +148,15 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(whole, resumed):
     assert [event["step"] for event in again] == [2 * whole.steps_per_epoch - 2]
 
 
+def test_weights_tell_each_epoch_that_led_to_them(whole, resumed):
+    epochs = whole.of("epoch")
+    history = load_weights(whole.run / "final.json").description.training["history"]
+    assert [entry["epoch"] for entry in history] == [0, 1, 2]
+    assert [entry["train"] for entry in history] == [event["train"] for event in epochs]
+    assert [entry["validation"]["dice"] for entry in history] == [event["validation"]["dice"] for event in epochs]
+    assert load_weights(resumed / "final.json").description.training["history"] == history
+
+
 def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(tmp_path, drawn_catalogue, cache, whole):
     run = tmp_path / "run"
     for resume, steps in ((False, 5), (True, 9), (True, 10_000)):

@@ -51,6 +51,9 @@ Tell = Callable[..., None]
 SCORES = {"step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "right": 0, "images": 0}
 """What is summed between two lines of the log, and over an epoch."""
 
+HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou")
+"""What the weights' description tells of each epoch."""
+
 
 @dataclass
 class State:
@@ -65,6 +68,7 @@ class State:
     epoch: dict[str, float] = field(default_factory=lambda: dict(SCORES))  # since the epoch began
     drawn: list[int] = field(default_factory=lambda: [0] * len(CODES))  # images drawn of each class in the epoch
     replayed: list[int] = field(default_factory=list)  # item numbers of the images replayed in the epoch
+    history: list[dict[str, Any]] = field(default_factory=list)  # one entry an epoch: losses and headline figures
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
@@ -203,10 +207,11 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                     better = result[config.best_by] is not None and result[config.best_by] > state.best
                     tell("epoch", epoch=epoch, step=state.step, train=means(state.epoch), validation=result)
                     tell_replay(planner, catalogue, rows, state, epoch, tell)
+                    state.history.append({"epoch": epoch, "train": means(state.epoch), "validation": shorten(result)})
                     if better:
                         state.best, state.best_epoch = result[config.best_by], epoch
                         tell("best", epoch=epoch, by=config.best_by, value=state.best)
-                        save_weights(run / "best.json", average, describe(config, about, epoch, result))
+                        save_weights(run / "best.json", average, describe(config, about, state.history))
                     state.epoch, state.drawn, state.replayed = dict(SCORES), [0] * len(CODES), []
                     pace = {
                         "images_per_second": (state.step - epoch_first) * config.batch / seconds,
@@ -222,7 +227,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                         state.finished = True
                         best = {"best_epoch": state.best_epoch, "best": or_none(state.best)}
                         tell("end", step=state.step, **best, early=waited)
-                        save_weights(run / "final.json", average, describe(config, about, epoch, result))
+                        save_weights(run / "final.json", average, describe(config, about, state.history))
                     save()
                     epoch_began, epoch_first = time.monotonic(), state.step
                 elif state.step % config.checkpoint_every == 0:
@@ -366,15 +371,22 @@ def tell_replay(
     )
 
 
-def describe(config: TrainConfig, about: dict[str, Any], epoch: int, result: dict[str, Any]) -> Description:
-    """Describe the weights after `epoch`, with what validation measured."""
-    headline = {key: result[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou")}
+def shorten(result: dict[str, Any]) -> dict[str, float | None]:
+    """The losses and headline figures among all that validation measured."""
+    return {key: result[key] for key in ("loss", "mask_loss", "class_loss", *HEADLINE)}
+
+
+def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str, Any]]) -> Description:
+    """Describe the weights after the last epoch of `history`, with what validation measured."""
+    epoch, result = history[-1]["epoch"], history[-1]["validation"]
     # Paths tell of the machine, not of the weights: the file's name is enough.
     data = {key: value for key, value in about["data"].items() if key != "folder"}
     starts = {key: Path(about["config"][key]).name for key in ("start", "mask_start")}
+    training = {**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch, "history": history}
+    headline = {key: result[key] for key in HEADLINE}
     return Description(
         model=config.model,
-        training={**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch},
+        training=training,
         measured={"validation": {"split": about["data"]["split"], "images": about["data"]["validation"], **headline}},
     )
 
