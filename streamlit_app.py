@@ -4,119 +4,19 @@ The page only draws; what it says, measures and paints comes from `derm`. Result
 """
 
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
-from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
-from derm.errors import ImageRefused, WeightsFault
+from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures import bars
-from derm.figures.mark import mark
 from derm.figures.overlap import overlap_curves
-from derm.figures.text import capital, plain
-from derm.model.weights import Description, Model
+from derm.figures.text import plain
+from derm.model.weights import Description
 from derm.predict import export, listing, words
-from derm.predict.case import Case, diagnose_bytes
-from derm.predict.open import open_model
 from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
+from pages.parts import top
 
-STYLE = Path(__file__).parent / ".streamlit" / "style.css"
 BARS = ".st-key-bars [data-testid=stRadioGroup]"
-STRIP = ".st-key-strip [data-testid=stRadioGroup]"
-
-
-@st.cache_resource(show_spinner="Loading the model …")
-def shared_model() -> Model:
-    """The model, loaded once for all sessions; nothing in it changes, so threads may share it."""
-    return open_model()
-
-
-def begin(model: Model) -> None:
-    """Give a new visitor a list of cases, with a drawn sample already analysed."""
-    if "cases" in st.session_state:
-        return
-    st.session_state.cases = []
-    st.session_state.refused = []
-    st.session_state.round = 0
-    keep_sample(model, listing.first_sample())
-
-
-def keep(case: Case, *, drawn: bool = False) -> None:
-    """Put a case on top of the list and show it."""
-    st.session_state.cases = listing.add_case(st.session_state.cases, case, drawn=drawn)
-    st.session_state.shown = st.session_state.cases[0]
-    st.session_state.chosen = st.session_state.shown.key
-
-
-def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
-    """Draw a lesion and keep it."""
-    st.session_state.refused = []
-    keep(listing.sample_case(model, diagnosis), drawn=True)
-
-
-def keep_file(model: Model, content: bytes, name: str) -> None:
-    """Keep an uploaded picture, or the sentence that says why it is refused."""
-    try:
-        keep(diagnose_bytes(model, content, name))
-    except ImageRefused as error:
-        st.session_state.refused.append(str(error))
-
-
-def clear() -> None:
-    """Forget every case of this visitor."""
-    del st.session_state.cases
-
-
-def take_in(model: Model) -> None:
-    """The row on top: pictures come in as files or as drawn samples."""
-    title, left, right = st.columns([2, 9, 3], vertical_alignment="center")
-    title.title("Derm", anchor=False)
-    # No `type`: the browser would judge by the name alone, and the sentence of the door says more.
-    files = left.file_uploader(
-        words.INVITATION,
-        accept_multiple_files=True,
-        key=f"files-{st.session_state.round}",
-    )
-    with right.popover("Drawn samples", icon=":material/draw:", width="stretch"), st.container(gap="xxsmall"):
-        for diagnosis in DIAGNOSES:
-            st.button(
-                plain(capital(diagnosis.name)),
-                key=f"sample-{diagnosis.code}",
-                type="tertiary",
-                on_click=keep_sample,
-                args=(model, diagnosis),
-            )
-    if files:
-        st.session_state.refused = []
-        for place, file in enumerate(files, 1):
-            with st.spinner(plain(words.reading(place, len(files), file.name))):
-                keep_file(model, file.getvalue(), file.name)
-        st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
-        st.rerun()
-    if st.session_state.refused:
-        st.error(words.refusals(st.session_state.refused), icon=":material/image_not_supported:")
-
-
-def choose() -> None:
-    """The list of cases as a strip of thumbnails, where there are several."""
-    cases = st.session_state.cases
-    if len(cases) == 1:
-        return
-    # Streamlit forgets what a widget held while another page is open.
-    st.session_state.setdefault("chosen", st.session_state.shown.key)
-    st.html(bars.thumbnails_style([listed.thumbnail for listed in cases], STRIP))
-    names = {listed.key: words.in_strip(listed.case) for listed in cases}
-    with st.container(key="strip", horizontal=True, wrap=False, vertical_alignment="center"):
-        key = st.radio(
-            words.kept(len(cases), listing.MAX_CASES, listing.MAX_MEGAPIXELS),
-            list(names),
-            key="chosen",
-            format_func=names.__getitem__,
-            horizontal=True,
-            width="stretch",
-        )
-        st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=clear)
-    st.session_state.shown = listing.find_case(cases, key)
 
 
 def show_class() -> None:
@@ -235,17 +135,9 @@ def downloads(listed: listing.Listed, description: Description, index: int) -> N
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.set_page_config("Derm: diagnose", mark(), layout="wide", initial_sidebar_state="collapsed")
-    st.html(STYLE)
-    try:
-        model = shared_model()
-    except WeightsFault as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
-        st.stop()
-    begin(model)
-    take_in(model)
-    choose()
-    show_case(st.session_state.shown, model.description)
+    model = top.open_page("Diagnose")
+    top.take_in(model)
+    show_case(top.choose(), model.description)
 
 
 main()

@@ -13,9 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from derm.data.synthetic import draw_lesion
 from derm.diagnoses import CODES
+from derm.errors import DataFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, save_weights
+from derm.predict import listing
 from derm.predict.case import Case, diagnose
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOTICE, UNFAMILIAR
 
@@ -248,3 +250,13 @@ def test_missing_weights_are_one_sentence(tmp_path, monkeypatch):
     (error,) = page.error
     assert "There is no description" in error.value
     assert not page.header
+
+
+def test_an_image_of_the_data_set_brings_its_true_outline(tiny_model, drawn_catalogue):
+    first = listing.first_id(drawn_catalogue)
+    case = listing.data_case(tiny_model, drawn_catalogue, first)
+    assert (case.name, case.truth.shape) == (first, case.image.shape[:2])
+    with pytest.raises(
+        DataFault, match="no image 'ISIC_0': give a name of its table, such as"
+    ):
+        listing.data_case(tiny_model, drawn_catalogue, "ISIC_0")

@@ -6,8 +6,11 @@ Needs a loaded `Model`. Every function gives a new list and leaves the old one a
 from typing import NamedTuple
 from uuid import uuid4
 
+from derm.data.catalogue import Catalogue
+from derm.data.store import read_pair
 from derm.data.synthetic import draw_lesion
 from derm.diagnoses import DIAGNOSES, Diagnosis
+from derm.errors import DataFault
 from derm.image.overlay import jpeg
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
@@ -63,6 +66,26 @@ def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     height, width = SAMPLE_SIZE
     drawn = draw_lesion(diagnosis.code, SAMPLE_SEED, height=height, width=width)
     return diagnose(model, drawn.image, f"Drawn {diagnosis.name}", truth=drawn.mask, drawn=True)
+
+
+def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
+    """Ask the model about an image of the data set, with its true outline where there is one.
+
+    Raises DataFault for an image that the data set does not know, or cannot be read.
+    """
+    rows = catalogue.table.index[catalogue.table["image_id"] == image_id]
+    if not len(rows):
+        raise DataFault(
+            f"The data set has no image '{image_id}': give a name of its table, such as {first_id(catalogue)}."
+        )
+    row = catalogue.table.loc[rows[0]]
+    image, truth = read_pair(row["image_path"], row["mask_path"])
+    return diagnose(model, image, image_id, truth=truth)
+
+
+def first_id(catalogue: Catalogue) -> str:
+    """The name of the data set's first image."""
+    return str(catalogue.table["image_id"].iloc[0])
 
 
 def first_sample() -> Diagnosis:

@@ -1,0 +1,102 @@
+"""The top of every page, the same on all: the way to the others, how pictures come in, and the case that follows.
+
+Needs `visit`. Draws, and hands each page the model and the case that is shown.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from derm.data.catalogue import Catalogue
+from derm.diagnoses import DIAGNOSES
+from derm.errors import WeightsFault
+from derm.figures import bars
+from derm.figures.mark import mark
+from derm.figures.text import capital, plain
+from derm.model.weights import Model
+from derm.predict import listing, words
+from pages.parts import visit
+
+STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
+STRIP = ".st-key-strip [data-testid=stRadioGroup]"
+
+PAGES = (("streamlit_app.py", "Diagnose", ":material/dermatology:"),)
+"""Script, name and icon of each page, in the order of the row on top."""
+
+
+def open_page(name: str) -> Model:
+    """Begin the page `name`: title, style, the way to the other pages; ends it with a sentence where weights lack."""
+    st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
+    st.html(STYLE)
+    with st.container(key="top", horizontal=True, vertical_alignment="center"):
+        st.title("Derm", anchor=False, width="content")
+        for script, label, icon in PAGES:
+            st.page_link(script, label=label, icon=icon)
+    try:
+        model = visit.shared_model()
+    except WeightsFault as fault:
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.stop()
+    visit.begin(model)
+    return model
+
+
+def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
+    """How pictures come in: as files, as drawn samples, and from the data set where there is one."""
+    with st.container(key="intake", horizontal=True, vertical_alignment="center"):
+        # No `type`: the browser would judge by the name alone, and the sentence of the door says more.
+        files = st.file_uploader(words.INVITATION, accept_multiple_files=True, key=f"files-{st.session_state.round}")
+        with (
+            st.popover("Drawn samples", icon=":material/draw:", width="content"),
+            st.container(gap="xxsmall"),
+        ):
+            for diagnosis in DIAGNOSES:
+                st.button(
+                    plain(capital(diagnosis.name)),
+                    key=f"sample-{diagnosis.code}",
+                    type="tertiary",
+                    on_click=visit.keep_sample,
+                    args=(model, diagnosis),
+                )
+        if catalogue is not None:
+            with st.popover("From the data set", icon=":material/photo_library:", width="content"):
+                image_id = st.text_input("Image", placeholder=listing.first_id(catalogue), key="image-id")
+                st.caption("Its name in the table, such as the one above; empty: the first.")
+                st.button(
+                    "Open",
+                    key="open-image",
+                    on_click=visit.keep_from_data,
+                    args=(model, catalogue, image_id or listing.first_id(catalogue)),
+                )
+    if files:
+        st.session_state.refused = []
+        for place, file in enumerate(files, 1):
+            with st.spinner(plain(words.reading(place, len(files), file.name))):
+                visit.keep_file(model, file.getvalue(), file.name)
+        st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
+        st.rerun()
+    if st.session_state.refused:
+        st.error(words.refusals(st.session_state.refused), icon=":material/image_not_supported:")
+
+
+def choose() -> listing.Listed:
+    """The list of cases as a strip of thumbnails, where there are several; the one that is shown comes back."""
+    cases = st.session_state.cases
+    if len(cases) == 1:
+        return cases[0]
+    # Streamlit forgets what a widget held while another page is open.
+    st.session_state.setdefault("chosen", st.session_state.shown.key)
+    st.html(bars.thumbnails_style([listed.thumbnail for listed in cases], STRIP))
+    names = {listed.key: words.in_strip(listed.case) for listed in cases}
+    with st.container(key="strip", horizontal=True, wrap=False, vertical_alignment="center"):
+        key = st.radio(
+            words.kept(len(cases), listing.MAX_CASES, listing.MAX_MEGAPIXELS),
+            list(names),
+            key="chosen",
+            format_func=names.__getitem__,
+            horizontal=True,
+            width="stretch",
+        )
+        st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=visit.clear)
+    st.session_state.shown = listing.find_case(cases, key)
+    return st.session_state.shown

@@ -1,0 +1,80 @@
+"""One visitor's session: the model that all share, and the cases that are his alone and follow him from page to page.
+
+Needs Streamlit's session. Every page calls `begin` first, for each may be the first that is opened.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from derm.data.catalogue import Catalogue, read_catalogue
+from derm.diagnoses import Diagnosis
+from derm.errors import DermError, ImageRefused
+from derm.model.weights import Model
+from derm.places import data_folder
+from derm.predict import listing
+from derm.predict.case import Case, diagnose_bytes
+from derm.predict.open import open_model
+
+
+@st.cache_resource(show_spinner="Loading the model …")
+def shared_model() -> Model:
+    """The model, loaded once for all sessions; nothing in it changes, so threads may share it."""
+    return open_model()
+
+
+@st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
+def shared_catalogue(folder: str) -> Catalogue:
+    """The data set in `folder`, read once for all sessions."""
+    return read_catalogue(Path(folder))
+
+
+def find_catalogue() -> Catalogue | None:
+    """The data set that the app was started with, or None; raises DermError for one that cannot be read."""
+    folder = data_folder()
+    return None if folder is None else shared_catalogue(str(folder))
+
+
+def begin(model: Model) -> None:
+    """Give a new visitor a list of cases, with a drawn sample already analysed."""
+    if "cases" in st.session_state:
+        return
+    st.session_state.cases = []
+    st.session_state.refused = []
+    st.session_state.round = 0
+    keep_sample(model, listing.first_sample())
+
+
+def keep(case: Case, *, drawn: bool = False) -> None:
+    """Put a case on top of the list and show it."""
+    st.session_state.cases = listing.add_case(st.session_state.cases, case, drawn=drawn)
+    st.session_state.shown = st.session_state.cases[0]
+    st.session_state.chosen = st.session_state.shown.key
+
+
+def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
+    """Draw a lesion and keep it."""
+    st.session_state.refused = []
+    keep(listing.sample_case(model, diagnosis), drawn=True)
+
+
+def keep_file(model: Model, content: bytes, name: str) -> None:
+    """Keep an uploaded picture, or the sentence that says why it is refused."""
+    try:
+        keep(diagnose_bytes(model, content, name))
+    except ImageRefused as error:
+        st.session_state.refused.append(str(error))
+
+
+def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
+    """Keep an image of the data set, with its true outline, or the sentence that says why it cannot be read."""
+    st.session_state.refused = []
+    try:
+        keep(listing.data_case(model, catalogue, image_id))
+    except DermError as error:
+        st.session_state.refused.append(str(error))
+
+
+def clear() -> None:
+    """Forget every case of this visitor."""
+    del st.session_state.cases
