@@ -256,7 +256,5 @@ def test_an_image_of_the_data_set_brings_its_true_outline(tiny_model, drawn_cata
     first = listing.first_id(drawn_catalogue)
     case = listing.data_case(tiny_model, drawn_catalogue, first)
     assert (case.name, case.truth.shape) == (first, case.image.shape[:2])
-    with pytest.raises(
-        DataFault, match="no image 'ISIC_0': give a name of its table, such as"
-    ):
+    with pytest.raises(DataFault, match="no image 'ISIC_0': give a name of its table, such as"):
         listing.data_case(tiny_model, drawn_catalogue, "ISIC_0")

@@ -6,11 +6,14 @@ from scipy.stats import binomtest
 
 from derm.errors import ConfigFault
 from derm.measure.decision import (
+    LesionRates,
     OfHundred,
     Rates,
     Share,
     clopper_pearson,
+    lesion_rates,
     of_hundred,
+    picture_weights,
     predictive_values,
     rates_at,
     referral_threshold,
@@ -145,15 +148,40 @@ def test_predictive_values_at_the_ends():
 @pytest.mark.parametrize(
     ("rates", "expected"),
     [
-        (shares(481, 500, 200, 56), OfHundred(96, 28)),
-        (shares(399, 400, 400, 1), OfHundred(99, 1)),
-        (shares(400, 400, 400, 0), OfHundred(100, 0)),
-        (shares(1, 400, 400, 399), OfHundred(1, 99)),
-        (shares(0, 0, 0, 0), OfHundred(None, None)),
+        (LesionRates(481 / 500, 144 / 200), OfHundred(96, 28)),
+        (LesionRates(399 / 400, 399 / 400), OfHundred(99, 1)),
+        (LesionRates(1, 1), OfHundred(100, 0)),
+        (LesionRates(1 / 400, 1 / 400), OfHundred(1, 99)),
+        (LesionRates(float("nan"), float("nan")), OfHundred(None, None)),
     ],
 )
 def test_of_hundred(rates, expected):
     assert of_hundred(rates) == expected
+
+
+def test_each_lesion_counts_once_however_many_pictures_it_has():
+    # Lesion a: malignant, three pictures, two referred. Lesion b: malignant, one, referred. c, d: benign, 2 and 1.
+    lesions = np.array(["a", "a", "a", "b", "c", "c", "d"])
+    malignant = np.array([True, True, True, True, False, False, False])
+    referred = np.array([True, True, False, True, True, False, False])
+    weights = picture_weights(malignant, lesions)
+    assert weights.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1 / 2, 1 / 2, 1])
+    rates = lesion_rates(referred, malignant, weights)
+    assert rates.sensitivity == pytest.approx((2 / 3 + 1) / 2)
+    assert rates.specificity == pytest.approx((1 / 2 + 1) / 2)
+    # In a resample lesion b is drawn twice, a not at all: it counts twice.
+    rows = np.array([3, 3, 4, 5])
+    twice = lesion_rates(referred[rows], malignant[rows], weights[rows])
+    assert (twice.sensitivity, twice.specificity) == (1, 1 / 2)
+
+
+def test_pictures_that_disagree_on_malignancy_are_two_lesions():
+    assert picture_weights(np.array([True, False]), np.array(["a", "a"])).tolist() == [1, 1]
+
+
+def test_a_lesion_for_each_picture_is_needed():
+    with pytest.raises(ValueError, match="1 lesions for 2 pictures: pass the lesion of each picture"):
+        picture_weights(np.array([True, False]), np.array(["a"]))
 
 
 def test_the_worst_picture_of_a_lesion():

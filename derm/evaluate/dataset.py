@@ -18,10 +18,13 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import Progress, answer_images
+from derm.evaluate.answered import Answered, Progress, answer_images
 from derm.evaluate.decision import Cases, compare_baselines, decide
-from derm.files import write_json, write_text
-from derm.measure.calibration import calibration_measures, expected_calibration_error, reliability, softmax, top_label
+from derm.evaluate.embedding import embed
+from derm.evaluate.results import TABLES, WORST
+from derm.evaluate.worst import worst_outlines
+from derm.files import write_bytes, write_json, write_text
+from derm.measure.calibration import calibration_measures, reliability, softmax, top_label
 from derm.measure.classification import (
     accuracy,
     auc,
@@ -37,6 +40,7 @@ from derm.measure.classification import (
 )
 from derm.measure.conformal import conformal_measures
 from derm.measure.curves import average_precision, precision_recall_curve, roc_curve
+from derm.measure.decision import lesion_rates
 from derm.measure.intervals import REPLICATES, bootstrap
 from derm.measure.masks import MaskCount, dice, iou, mask_measures, merge_measures, pixel_accuracy
 from derm.measure.subgroups import measure_subgroups
@@ -44,12 +48,17 @@ from derm.measure.surface import share_failed, thresholded_jaccard
 from derm.measure.undefined import fraction, mean_defined, or_none
 from derm.model.weights import Model
 
+CALIBRATION = ("ece", "ece_debiased", "brier")
+"""What is said of calibration with an interval. A resample repeats cases, which looks like miscalibration by chance, so
+that the interval of an ECE lies somewhat too high (its lower end above that of a perfect model's)."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """metrics: ready for metrics.json. predictions: one row an image, the columns of predictions.csv. outlines: one row
     an image, distances in pixels at its own size. subgroups: one row a subgroup and figure. curves: ROC and
-    precision–recall points of each class and of malignant, ready for JSON.
+    precision–recall points of each class and of malignant, ready for JSON. embedding: one row an image, its place on
+    the map of features. worst: the outlines that agree least, JPEG files by name.
     """
 
     metrics: dict[str, Any]
@@ -57,6 +66,8 @@ class Evaluation:
     outlines: pd.DataFrame
     subgroups: pd.DataFrame
     curves: dict[str, Any]
+    embedding: pd.DataFrame
+    worst: dict[str, bytes]
 
 
 def evaluate(
@@ -99,13 +110,17 @@ def evaluate(
         "temperature": description.temperature,
         "before": calibration_measures(true, softmax(answered.logits)),
         "after": calibration_measures(true, probabilities),
+        "reliability": {
+            "before": _reliability(true, softmax(answered.logits)),
+            "after": _reliability(true, probabilities),
+        },
     }
     metrics["decision"] = decide(cases, prevalence)
     metrics["baselines"] = compare_baselines(catalogue.table.iloc[split.rows("train")], table, true)
     per_image = {"dice": overlap, "iou": union, "pixel_accuracy": np.where(has_mask, pixel_accuracy(counts), np.nan)}
-    metrics["intervals"] = _intervals(cases, per_image, replicates, resampling)
+    metrics["intervals"] = _intervals(cases, per_image, answered, replicates, resampling)
     metrics["measured_on"] = _measured_on(model, catalogue, split, part, table, lesions)
-    groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates // 5)
+    groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates, resampling)
     predictions = pd.DataFrame(
         {
             "image_id": table["image_id"],
@@ -120,12 +135,22 @@ def evaluate(
     )
     distances = {"hausdorff95": answered.surface[:, 0], "surface_distance": answered.surface[:, 1]}
     outlines = predictions[["image_id", "lesion_id", "dice", "iou"]].assign(**distances)
-    return Evaluation(metrics, predictions, outlines, groups, _curves(true, probabilities))
+    embedding = pd.concat([predictions[["image_id"]], embed(answered.features)], axis=1)
+    worst = worst_outlines(model, table, union)
+    return Evaluation(metrics, predictions, outlines, groups, _curves(true, probabilities), embedding, worst)
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
-    """Write metrics.json, curves.json and the tables as CSV into the folder `out`, each whole or not at all."""
-    for name in ("predictions", "outlines", "subgroups"):
+    """Write what `derm.evaluate.results` reads into the folder `out`: each file whole or not at all, metrics.json last.
+
+    What lies there of an earlier evaluation is replaced.
+    """
+    (out / "metrics.json").unlink(missing_ok=True)
+    for old in (out / WORST).glob("*.jpg"):
+        old.unlink()
+    for name, picture in evaluation.worst.items():
+        write_bytes(out / WORST / name, picture)
+    for name in TABLES:
         table: pd.DataFrame = getattr(evaluation, name)
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     write_json(out / "curves.json", evaluation.curves)
@@ -169,13 +194,22 @@ def _headline(
         referred = cases.referred[rows]
         figures["decision.sensitivity"] = float(fraction((referred & is_malignant).sum(), is_malignant.sum()))
         figures["decision.specificity"] = float(fraction((~referred & ~is_malignant).sum(), (~is_malignant).sum()))
+        lesions = lesion_rates(referred, is_malignant, cases.picture_weights[rows])
+        figures["decision.by_lesion.sensitivity"] = lesions.sensitivity
+        figures["decision.by_lesion.specificity"] = lesions.specificity
     return {name: or_none(value) for name, value in figures.items()}
 
 
 def _intervals(
-    cases: Cases, per_image: dict[str, NDArray[np.float64]], replicates: int, progress: Progress | None
+    cases: Cases,
+    per_image: dict[str, NDArray[np.float64]],
+    answered: Answered,
+    replicates: int,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """95 % interval of every headline figure and of each class's, by the names of metrics.json with dots."""
+
+    before = softmax(answered.logits)
 
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
         true, probabilities = cases.true[rows], cases.probabilities[rows]
@@ -192,9 +226,12 @@ def _intervals(
             },
         }
         figures = _headline(cases, per_image, rows, matrix, aucs)
-        figures["calibration.after.ece"] = or_none(
-            expected_calibration_error(reliability(*top_label(true, probabilities)))
-        )
+        for name, shares in (("before", before[rows]), ("after", probabilities)):
+            errors = calibration_measures(true, shares)
+            figures |= {f"calibration.{name}.{key}": errors[key] for key in CALIBRATION}
+            figures |= {f"calibration.{name}.malignant.{key}": errors["malignant"][key] for key in CALIBRATION}
+        outlines = _outlines(per_image["iou"][rows], answered.surface[rows])
+        figures |= {f"outlines.{name}": value for name, value in outlines.items()}
         if cases.sets is not None:
             held = conformal_measures(cases.sets[rows], true)
             figures |= {
@@ -219,6 +256,19 @@ def _outlines(union: NDArray[np.float64], surface: NDArray[np.float64]) -> dict[
         "share_failed": or_none(share_failed(union)),
         "hausdorff95_mean": or_none(mean_defined(surface[:, 0])),
         "surface_distance_mean": or_none(mean_defined(surface[:, 1])),
+    }
+
+
+def _reliability(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    """The bins of a reliability diagram: of the top label, and of the malignant sum; None in a bin without a case."""
+    malignant = np.array(MALIGNANT)
+    pairs = {
+        "top_label": top_label(true, probabilities),
+        "malignant": (probabilities[:, malignant].sum(axis=1), malignant[true]),
+    }
+    return {
+        name: {key: [or_none(float(one)) for one in values] for key, values in reliability(*pair)._asdict().items()}
+        for name, pair in pairs.items()
     }
 
 

@@ -16,7 +16,7 @@ from derm.errors import DataFault
 from derm.measure.baselines import trivial_baselines
 from derm.measure.classification import classification_measures
 from derm.measure.conformal import conformal_measures, conformal_sets
-from derm.measure.decision import of_hundred, predictive_values, rates_at
+from derm.measure.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
 from derm.measure.undefined import or_none
 from derm.model.weights import Description
 
@@ -47,6 +47,11 @@ class Cases:
         return None if threshold is None else self.p_malignant >= threshold
 
     @cached_property
+    def picture_weights(self) -> NDArray[np.float64]:
+        """What each picture counts where each lesion counts once, float64 (n,)."""
+        return picture_weights(self.is_malignant, self.lesions)
+
+    @cached_property
     def sets(self) -> NDArray[np.bool_] | None:
         """The classes that cannot be excluded, bool (n, 7); None where conformal sets have not been calibrated."""
         thresholds = self.description.conformal_thresholds
@@ -63,11 +68,13 @@ def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
         return None
     rates = rates_at(threshold, cases.p_malignant, cases.is_malignant)
     values = predictive_values(rates.sensitivity.value, rates.specificity.value, prevalence)
-    hundred = of_hundred(rates)
+    by_lesion = lesion_rates(cases.p_malignant >= threshold, cases.is_malignant, cases.picture_weights)
+    hundred = of_hundred(by_lesion)
     return {
         "threshold": threshold,
         "sensitivity": or_none(rates.sensitivity.value),
         "specificity": or_none(rates.specificity.value),
+        "by_lesion": {name: or_none(value) for name, value in by_lesion._asdict().items()},
         "of_100_malignant": hundred.malignant,
         "of_100_benign": hundred.benign,
         "prevalence": prevalence,

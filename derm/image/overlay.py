@@ -6,6 +6,7 @@ diagnoses and models.
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 LIGHT = (255, 255, 255)
@@ -16,6 +17,9 @@ DARK = (20, 20, 20)
 
 LINE = 0.0025
 """Width of the line as a share of the picture's longer side: 3 pixels of 1,200."""
+
+DASH = 6
+"""Length of a dash and of a gap, in widths of the line."""
 
 HEAT = cv2.COLORMAP_INFERNO
 """Perceptually even, from black over red to pale yellow; it rises in lightness, so it is read without colour, too."""
@@ -39,18 +43,22 @@ def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.
     return np.asarray(scaled) >= 128
 
 
-def draw_outline(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def draw_outline(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], *, dashed: bool = False, scale: float = 1.0
+) -> NDArray[np.uint8]:
     """A copy of the picture with a light line in a dark rim along the border of the mask.
 
-    image: uint8 (H, W, 3) RGB. mask: bool (H, W); an empty one leaves the picture as it is. Raises ValueError for two
-    sizes.
+    image: uint8 (H, W, 3) RGB. mask: bool (H, W); an empty one leaves the picture as it is. dashed: for the true
+    outline, where the model's own is drawn, too. scale: of the line's width; small pictures need more than 1. Raises
+    ValueError for two sizes.
     """
     _check(image, mask)
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    line = max(1, round(LINE * max(mask.shape)))
+    line = max(1, round(scale * LINE * max(mask.shape)))
+    strokes = [stroke for contour in contours for stroke in _dashes(contour, DASH * line)] if dashed else contours
     drawn = np.ascontiguousarray(image).copy()
-    cv2.drawContours(drawn, contours, -1, DARK, 3 * line, cv2.LINE_AA)
-    cv2.drawContours(drawn, contours, -1, LIGHT, line, cv2.LINE_AA)
+    cv2.polylines(drawn, strokes, not dashed, DARK, 3 * line, cv2.LINE_AA)
+    cv2.polylines(drawn, strokes, not dashed, LIGHT, line, cv2.LINE_AA)
     return drawn
 
 
@@ -109,6 +117,11 @@ def png(image: NDArray[np.uint8]) -> bytes:
 def mask_png(mask: NDArray[np.bool_]) -> bytes:
     """A PNG file of a mask, bool (H, W): 255 on lesion, 0 elsewhere."""
     return png(mask.astype(np.uint8) * np.uint8(255))
+
+
+def _dashes(contour: MatLike, length: int) -> list[MatLike]:
+    """A closed contour, int32 (n, 1, 2), as every other piece of `length` points of it."""
+    return [contour[start : start + length] for start in range(0, len(contour), 2 * length)]
 
 
 def _blend(below: NDArray[np.uint8], above: NDArray[np.uint8], opacity: float) -> NDArray[np.uint8]:

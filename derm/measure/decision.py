@@ -4,6 +4,7 @@ Needs malignant probabilities and the truth. Knows no weights and no page; inter
 (1934), which hold for independent cases: `worst_pictures` makes pictures of one lesion one case.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.stats import beta
 
 from derm.errors import ConfigFault
 from derm.measure.calibration import check_binary
-from derm.measure.undefined import fraction
+from derm.measure.undefined import fraction, mean_defined
 
 
 class Threshold(NamedTuple):
@@ -45,6 +46,13 @@ class Rates(NamedTuple):
 
     sensitivity: Share
     specificity: Share
+
+
+class LesionRates(NamedTuple):
+    """sensitivity: share of malignant lesions referred. specificity: share of benign ones not. NaN without one."""
+
+    sensitivity: float
+    specificity: float
 
 
 class PredictiveValues(NamedTuple):
@@ -147,6 +155,36 @@ def rates_at(threshold: float, p_malignant: NDArray[np.floating[Any]], malignant
     return Rates(share(malignant, referred), share(~malignant, ~referred))
 
 
+def picture_weights(
+    malignant: NDArray[np.bool_], lesions: NDArray[np.str_] | NDArray[np.object_]
+) -> NDArray[np.float64]:
+    """What each picture counts where each lesion counts once: one over the pictures of its lesion, float64 (N,).
+
+    malignant: bool (N,). lesions: text (N,). A lesion whose pictures disagree in `malignant` is two. Raises ValueError
+    for two lengths.
+    """
+    if len(malignant) != len(lesions):
+        raise ValueError(f"{len(lesions)} lesions for {len(malignant)} pictures: pass the lesion of each picture")
+    _, lesion = np.unique(lesions, return_inverse=True)
+    group = 2 * lesion + malignant
+    return 1 / np.bincount(group)[group]
+
+
+def lesion_rates(
+    referred: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> LesionRates:
+    """What referring is worth for lesions, each counting once: one with several pictures by the share of them referred.
+
+    That is the chance for a lesion of which one picture is taken. referred, malignant: bool (N,). weights: float64
+    (N,), of `picture_weights`; of a resample the rows of the whole's, for a lesion drawn twice counts twice.
+    """
+
+    def share(of: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
+        return mean_defined(right[of].astype(np.float64), weights[of])
+
+    return LesionRates(share(malignant, referred), share(~malignant, ~referred))
+
+
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> PredictiveValues:
     """What a referral means where a share `prevalence` of those seen is malignant, by Bayes' rule.
 
@@ -164,19 +202,15 @@ def predictive_values(sensitivity: float, specificity: float, prevalence: float)
     )
 
 
-def of_hundred(rates: Rates) -> OfHundred:
+def of_hundred(rates: LesionRates) -> OfHundred:
     """For "of 100 malignant lesions like those in the test set, about 96 are above it; of 100 benign, 28".
 
     Rounded to whole lesions, but 100 and 0 are said only where it was all or none.
     """
 
-    def referred(hits: int, cases: int) -> int | None:
-        if cases == 0:
+    def referred(share: float) -> int | None:
+        if math.isnan(share):
             return None
-        return round(100 * hits / cases) if hits in (0, cases) else min(max(round(100 * hits / cases), 1), 99)
+        return round(100 * share) if share in (0, 1) else min(max(round(100 * share), 1), 99)
 
-    spared = rates.specificity
-    return OfHundred(
-        malignant=referred(rates.sensitivity.hits, rates.sensitivity.cases),
-        benign=referred(spared.cases - spared.hits, spared.cases),
-    )
+    return OfHundred(malignant=referred(rates.sensitivity), benign=referred(1 - rates.specificity))

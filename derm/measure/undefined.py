@@ -32,13 +32,13 @@ def fraction(part: ArrayLike, whole: ArrayLike, when_empty: float = math.nan) ->
     return np.divide(part, whole, out=np.full(whole.shape, when_empty), where=whole != 0)
 
 
-def mean_defined(values: NDArray[np.float64], weights: NDArray[np.int64] | None = None) -> float:
+def mean_defined(values: NDArray[np.float64], weights: NDArray[np.int64] | NDArray[np.float64] | None = None) -> float:
     """The mean of the values that are defined, weighted if asked; NaN if none is, or if all their weights are 0.
 
-    values: float64 (K,), NaN where undefined. weights: int64 (K,), ≥ 0; None counts each value once.
+    values: float64 (K,), NaN where undefined. weights: int64 or float64 (K,), ≥ 0; None counts each value once.
     """
     defined = ~np.isnan(values)
-    weights = np.ones(values.shape, dtype=np.int64) if weights is None else weights
+    weights = np.ones(values.shape) if weights is None else weights
     return float(fraction((values * weights)[defined].sum(), weights[defined].sum()))
 
 

@@ -1,0 +1,95 @@
+"""What `derm evaluate` wrote, read back: figures, one row an image, subgroups, curves and the map of features.
+
+Needs a folder of results. A folder that is incomplete or of another kind is one sentence, never half a result.
+Knows no weights; whether results belong to some is asked with `Results.belongs_to`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.diagnoses import CODES, INDEX
+from derm.errors import DataFault
+
+TABLES = ("predictions", "outlines", "subgroups", "embedding")
+"""The tables of a folder of results, each NAME.csv."""
+
+JSONS = ("metrics", "curves")
+"""Its other files, each NAME.json."""
+
+WORST = "worst-outlines"
+"""Folder of small pictures of the outlines that agree least, named by rank and image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """One model measured on one part of a data set, as `derm.evaluate.dataset.Evaluation` describes the fields."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    curves: dict[str, Any]
+    predictions: pd.DataFrame
+    outlines: pd.DataFrame
+    subgroups: pd.DataFrame
+    embedding: pd.DataFrame
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the figures belong to: weights, sha256, split, part, images, date."""
+        about: dict[str, Any] = self.metrics["measured_on"]
+        return about
+
+    @property
+    def name(self) -> str:
+        """The results in a few words: weights, part and split."""
+        about = self.about
+        return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the weights know images of this part, for they were trained on another split."""
+        trained = self.about["trained_on_split_by"]
+        return trained is not None and trained != self.about["split_by"]
+
+    @property
+    def true(self) -> NDArray[np.int64]:
+        """The true class of each row of `predictions`, int64 (n,), as an index into `CODES`."""
+        return self.predictions["dx_true"].map(INDEX).to_numpy().astype(np.int64)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The calibrated probabilities of each row of `predictions`, float64 (n, 7)."""
+        return self.predictions[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64)
+
+    def belongs_to(self, sha256: str) -> bool:
+        """Whether these are results of the weights whose tensors have this SHA-256."""
+        return bool(self.about["sha256"] == sha256)
+
+
+def read_results(folder: Path) -> Results:
+    """Read what `derm evaluate --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
+    cure = f"make them anew with `derm evaluate --data DIR --out {folder}`."
+    try:
+        jsons: dict[str, Any] = {name: json.loads((folder / f"{name}.json").read_text()) for name in JSONS}
+        tables: dict[str, Any] = {name: pd.read_csv(folder / f"{name}.csv", keep_default_na=True) for name in TABLES}
+        results = Results(folder, **jsons, **tables)
+        counts = {name: len(tables[name]) for name in ("predictions", "outlines", "embedding")}
+        if set(counts.values()) != {results.about["images"]}:
+            raise DataFault(f"The results in {folder} are of several runs, their tables differ in length: {cure}")
+        results.probabilities  # noqa: B018 (a table that lacks its columns is found here, not on a page)
+    except FileNotFoundError as error:
+        raise DataFault(f"{folder} holds no results, {Path(error.filename).name} is missing: {cure}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataFault(f"The results in {folder} cannot be read ({error}): {cure}") from error
+    return results
+
+
+def find_results(folder: Path) -> list[Path]:
+    """The folders of results in `folder`, itself included, newest first; empty where there are none."""
+    found = [place.parent for place in (folder / "metrics.json", *folder.glob("*/metrics.json")) if place.is_file()]
+    return sorted(found, key=lambda place: (place / "metrics.json").stat().st_mtime, reverse=True)

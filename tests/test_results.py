@@ -1,0 +1,112 @@
+"""Results of `derm evaluate`, written and read back: whole, or one sentence."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from derm.diagnoses import CODES, INDEX
+from derm.errors import DataFault
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.embedding import embed
+from derm.evaluate.results import WORST, find_results, read_results
+
+
+@pytest.fixture(scope="module")
+def evaluation(tiny_model, drawn_catalogue):
+    return evaluate(tiny_model, drawn_catalogue, "test", replicates=20)
+
+
+@pytest.fixture
+def folder(evaluation, tmp_path):
+    write_evaluation(evaluation, tmp_path / "first")
+    return tmp_path / "first"
+
+
+def test_what_is_read_is_what_was_measured(evaluation, folder, tiny_model):
+    results = read_results(folder)
+    assert results.metrics == json.loads(json.dumps(evaluation.metrics))
+    assert results.true.tolist() == [INDEX[code] for code in evaluation.predictions["dx_true"]]
+    assert results.probabilities == pytest.approx(
+        evaluation.predictions[[f"p_{code}" for code in CODES]].to_numpy(), abs=1e-6
+    )
+    assert results.belongs_to(tiny_model.sha256)
+    assert not results.belongs_to("another")
+    assert not results.leaks
+    assert results.name == f"tiny {tiny_model.sha256[:8]}, test part, split by lesion"
+
+
+def test_weights_trained_on_another_split_are_known_to_leak(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["measured_on"]["trained_on_split_by"] = "image"
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert read_results(folder).leaks
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "curves.json", "predictions.csv", "embedding.csv"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(DataFault, match=f"holds no results, {name} is missing: make them anew with `derm evaluate"):
+        read_results(folder)
+
+
+def test_tables_of_two_runs_are_refused(folder):
+    table = pd.read_csv(folder / "predictions.csv")
+    table.iloc[1:].to_csv(folder / "predictions.csv", index=False)
+    with pytest.raises(DataFault, match="are of several runs, their tables differ in length"):
+        read_results(folder)
+
+
+def test_a_table_without_its_columns_is_refused(folder):
+    table = pd.read_csv(folder / "predictions.csv")
+    table.drop(columns="p_mel").to_csv(folder / "predictions.csv", index=False)
+    with pytest.raises(DataFault, match=r"cannot be read .*p_mel"):
+        read_results(folder)
+
+
+def test_a_damaged_file_is_refused(folder):
+    (folder / "curves.json").write_text("{")
+    with pytest.raises(DataFault, match="cannot be read"):
+        read_results(folder)
+
+
+def test_folders_of_results_are_found_newest_first(evaluation, folder, tmp_path):
+    write_evaluation(evaluation, tmp_path / "second")
+    assert [place.name for place in find_results(tmp_path)] == ["second", "first"]
+    assert find_results(folder) == [folder]
+    assert find_results(tmp_path / "nothing") == []
+
+
+def test_the_worst_outlines_are_drawn_worst_first(evaluation, folder):
+    names = sorted(path.name for path in (folder / WORST).glob("*.jpg"))
+    worst = evaluation.outlines.sort_values("iou", kind="stable")
+    expected = [f"{rank:02d}-{row.image_id}-iou-{row.iou:.2f}.jpg" for rank, row in enumerate(worst.itertuples(), 1)]
+    assert names == expected[:50]
+
+
+def test_an_earlier_evaluation_leaves_nothing_behind(evaluation, folder):
+    (folder / WORST / "99-old-iou-0.00.jpg").write_bytes(b"old")
+    write_evaluation(evaluation, folder)
+    assert not (folder / WORST / "99-old-iou-0.00.jpg").exists()
+
+
+def test_the_map_of_features_keeps_two_clusters_apart():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(40, 8))
+    features[:20, 0] += 50
+    placed = embed(features)
+    for first in ("pca_1", "tsne_1"):
+        column = placed[first if first == "pca_1" else ["tsne_1", "tsne_2"]].to_numpy().reshape(40, -1)
+        gap = np.linalg.norm(column[:20].mean(axis=0) - column[20:].mean(axis=0))
+        assert gap > 2 * column[:20].std()
+    assert embed(features).equals(placed)
+
+
+def test_the_first_component_is_the_direction_of_largest_variance():
+    # Four points on a line along (3, 4) / 5, at -3, -1, 1, 3 of it: their first component, up to its sign.
+    line = np.array([-3.0, -1.0, 1.0, 3.0])
+    placed = embed(line[:, None] * np.array([[0.6, 0.8]]))
+    assert np.abs(placed["pca_1"].to_numpy()).tolist() == pytest.approx([3, 1, 1, 3])
+    assert placed["pca_2"].to_numpy() == pytest.approx(np.zeros(4), abs=1e-9)
+    assert placed[["tsne_1", "tsne_2"]].to_numpy() == pytest.approx(placed[["pca_1", "pca_2"]].to_numpy())
