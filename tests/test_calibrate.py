@@ -82,8 +82,7 @@ def test_decisions_by_hand():
     probabilities[:, INDEX["mel"]] = [0.9, 0.4, 0.3, 0.1]
     probabilities[:, INDEX["nv"]] = [0.1, 0.6, 0.7, 0.9]
     true = np.array([INDEX["mel"], INDEX["mel"], INDEX["nv"], INDEX["nv"]])
-    described = Description(ModelConfig(), referral_threshold=0.3, conformal_thresholds=(0.5,) * 7)
-    cases = Cases(true, probabilities, np.array(list("abcd")), described)
+    cases = Cases(true, probabilities, np.array(list("abcd")), 0.3, (0.5,) * 7)
     decision = decide(cases, prevalence=0.5)
     assert (decision["sensitivity"], decision["specificity"]) == (1, 0.5)
     assert (decision["of_100_malignant"], decision["of_100_benign"]) == (100, 50)
@@ -91,7 +90,7 @@ def test_decisions_by_hand():
     assert decision["npv"] == 1
     assert decision["conformal"]["coverage"] == 3 / 4
     assert decision["conformal"]["mean_size"] == 1
-    assert decide(replace(cases, description=Description(ModelConfig())), 0.5) is None
+    assert decide(replace(cases, referral_threshold=None), 0.5) is None
 
 
 def test_what_was_calibrated_is_measured(tiny_model, calibration, drawn_catalogue, tmp_path):

@@ -103,7 +103,7 @@ def evaluate(
         mask_measures(_take(counts, has_mask), true[has_mask]) if has_mask.any() else None,
     )
     overlap, union = np.where(has_mask, dice(counts), np.nan), np.where(has_mask, iou(counts), np.nan)
-    cases = Cases(true, probabilities, lesions, description)
+    cases = Cases(true, probabilities, lesions, description.referral_threshold, description.conformal_thresholds)
     metrics["outlines"] = _outlines(union, answered.surface)
     metrics["explanation"] = answered.explanation
     metrics["calibration"] = {

@@ -18,17 +18,21 @@ from derm.measure.classification import classification_measures
 from derm.measure.conformal import conformal_measures, conformal_sets
 from derm.measure.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
 from derm.measure.undefined import or_none
-from derm.model.weights import Description
 
 
 @dataclass(frozen=True)
 class Cases:
-    """Cases with their answers: true, int64 (n,); probabilities, float64 (n, 7); lesions, text (n,)."""
+    """Cases with their answers, and the thresholds that decide on them.
+
+    true: int64 (n,). probabilities: float64 (n, 7). lesions: text (n,). referral_threshold, conformal_thresholds: as in
+    `Description`, None where they have not been chosen.
+    """
 
     true: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     lesions: NDArray[np.str_]
-    description: Description
+    referral_threshold: float | None = None
+    conformal_thresholds: tuple[float, ...] | None = None
 
     @cached_property
     def is_malignant(self) -> NDArray[np.bool_]:
@@ -43,7 +47,7 @@ class Cases:
     @cached_property
     def referred(self) -> NDArray[np.bool_] | None:
         """Whether each case reaches the referral threshold, bool (n,); None where none has been chosen."""
-        threshold = self.description.referral_threshold
+        threshold = self.referral_threshold
         return None if threshold is None else self.p_malignant >= threshold
 
     @cached_property
@@ -54,7 +58,7 @@ class Cases:
     @cached_property
     def sets(self) -> NDArray[np.bool_] | None:
         """The classes that cannot be excluded, bool (n, 7); None where conformal sets have not been calibrated."""
-        thresholds = self.description.conformal_thresholds
+        thresholds = self.conformal_thresholds
         return None if thresholds is None else conformal_sets(self.probabilities, np.array(thresholds))
 
 
@@ -63,8 +67,8 @@ def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
 
     prevalence: share of malignant lesions, 0 … 1, for the predictive values.
     """
-    threshold = cases.description.referral_threshold
-    if threshold is None or cases.sets is None:
+    threshold = cases.referral_threshold
+    if threshold is None or cases.sets is None or cases.conformal_thresholds is None:
         return None
     rates = rates_at(threshold, cases.p_malignant, cases.is_malignant)
     values = predictive_values(rates.sensitivity.value, rates.specificity.value, prevalence)
@@ -80,6 +84,7 @@ def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
         "prevalence": prevalence,
         "ppv": or_none(values.ppv),
         "npv": or_none(values.npv),
+        "conformal_thresholds": list(cases.conformal_thresholds),
         "conformal": conformal_measures(cases.sets, cases.true),
     }
 

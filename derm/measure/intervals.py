@@ -4,6 +4,7 @@ Needs a function of row numbers and each row's lesion. Percentile method (Efron 
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,21 @@ REPLICATES = 1000
 """Resamples; the ends of a 95 % interval are then each known to about a tenth of its width."""
 
 
+Measure = Callable[[NDArray[np.int64]], Mapping[str, float | None]]
+"""Figures by name for row numbers, int64 (k,); None where undefined."""
+
+
+class Difference(NamedTuple):
+    """One figure of two models on the same cases: each value, second less first, and the difference's 95 % interval."""
+
+    first: float | None
+    second: float | None
+    value: float | None
+    interval: tuple[float, float] | None
+
+
 def bootstrap(
-    measure: Callable[[NDArray[np.int64]], Mapping[str, float | None]],
+    measure: Measure,
     lesions: NDArray[np.str_] | NDArray[np.object_],
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -42,3 +56,34 @@ def bootstrap(
         name: tuple(np.percentile(values, [2.5, 97.5]).tolist()) if 2 * len(values) > replicates else None
         for name, values in found.items()
     }
+
+
+def paired_bootstrap(
+    first: Measure,
+    second: Measure,
+    lesions: NDArray[np.str_] | NDArray[np.object_],
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Difference]:
+    """How two models differ on the same cases, by each figure that both give.
+
+    Each resample of lesions is measured twice, so that what is hard about it cancels: the interval of the difference is
+    narrower than those of the two figures suggest. lesions, replicates and undefined figures as for `bootstrap`.
+    """
+
+    def differences(rows: NDArray[np.int64]) -> dict[str, float | None]:
+        one, other = first(rows), second(rows)
+        return {name: _less(other[name], one[name]) for name in one if name in other}
+
+    everything = np.arange(len(lesions))
+    one, other, apart = first(everything), second(everything), differences(everything)
+    spans = bootstrap(differences, lesions, replicates, seed, progress)
+    return {
+        name: Difference(one[name], other[name], value, spans[name] if value is not None else None)
+        for name, value in apart.items()
+    }
+
+
+def _less(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other

@@ -1,0 +1,106 @@
+"""Two sets of weights on the same cases: each figure of both, their difference and its interval.
+
+Needs the results of `derm evaluate` for both, of the same part of the same data. Knows no weights and no picture.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.diagnoses import CODES
+from derm.errors import DataFault
+from derm.evaluate.dataset import headline
+from derm.evaluate.decision import Cases
+from derm.evaluate.results import Results
+from derm.measure.calibration import expected_calibration_error, reliability, top_label
+from derm.measure.classification import confusion_matrix, most_likely, recall
+from derm.measure.intervals import REPLICATES, Measure, paired_bootstrap
+from derm.measure.undefined import or_none
+
+COLUMNS = ("figure", "first", "second", "difference", "low", "high")
+"""Of a comparison; difference is second less first, low and high are the ends of its 95 % interval."""
+
+
+def compare(
+    first: Results,
+    second: Results,
+    replicates: int = REPLICATES,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Hold two results against each other by a paired bootstrap over lesions: one row a figure, the columns `COLUMNS`.
+
+    Figures are the headline's, each class's recall and the calibration error, by the names of metrics.json with dots;
+    NaN where undefined. progress: told (done, total) of the resamples.
+    Raises DataFault where the two are not of the same images, or one of them knows images that it was measured on.
+    """
+    _check_alike(first, second)
+    other = second.predictions.set_index("image_id").loc[first.predictions["image_id"]].reset_index()
+    rows = [(first.predictions, first), (other, second)]
+    measures = [_measure(table, results) for table, results in rows]
+    lesions = first.predictions["lesion_id"].to_numpy(dtype=str)
+    found = paired_bootstrap(measures[0], measures[1], lesions, replicates, progress=progress)
+    lines = [(name, one.first, one.second, one.value, *(one.interval or (None, None))) for name, one in found.items()]
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[1:], np.float64))
+
+
+def disagreements(first: Results, second: Results) -> pd.DataFrame:
+    """The images on which the two name different diagnoses, the surest of the second first.
+
+    Columns: image_id, lesion_id, dx_true, first, second (codes), p_first, p_second (their probabilities, 0 … 1).
+    Raises DataFault as `compare` does.
+    """
+    _check_alike(first, second)
+    joined = first.predictions.merge(second.predictions, on="image_id", suffixes=("_first", "_second"))
+    joined = joined[joined["dx_pred_first"] != joined["dx_pred_second"]]
+    given = {
+        which: [row[f"p_{row[f'dx_pred_{which}']}_{which}"] for row in joined.to_dict("records")]
+        for which in ("first", "second")
+    }
+    table = pd.DataFrame(
+        {
+            "image_id": joined["image_id"],
+            "lesion_id": joined["lesion_id_first"],
+            "dx_true": joined["dx_true_first"],
+            "first": joined["dx_pred_first"],
+            "second": joined["dx_pred_second"],
+            "p_first": given["first"],
+            "p_second": given["second"],
+        }
+    )
+    return table.sort_values("p_second", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _measure(table: pd.DataFrame, results: Results) -> Measure:
+    """The figures of rows of `table`, the predictions of `results`, as the bootstrap asks for them."""
+    decision = results.metrics["decision"] or {}
+    probabilities = table[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64)
+    true = np.array([CODES.index(code) for code in table["dx_true"]])
+    cases = Cases(true, probabilities, table["lesion_id"].to_numpy(dtype=str), decision.get("threshold"))
+    per_image = {name: table[name].to_numpy(dtype=np.float64) for name in ("dice", "iou")}
+
+    def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
+        drawn = probabilities[rows]
+        recalls = recall(confusion_matrix(true[rows], most_likely(drawn)))
+        figures = headline(cases, per_image, rows)
+        figures |= {f"per_class.{code}.recall": or_none(recalls[index]) for index, code in enumerate(CODES)}
+        error = expected_calibration_error(reliability(*top_label(true[rows], drawn)))
+        return figures | {"calibration.after.ece": or_none(error)}
+
+    return measure
+
+
+def _check_alike(first: Results, second: Results) -> None:
+    for results in (first, second):
+        if results.leaks:
+            raise DataFault(
+                f"{results.name}: these weights were trained on another split and know images of this part, so they "
+                "cannot be compared: evaluate them on the split that they were trained on."
+            )
+    images = [results.predictions.set_index("image_id")["dx_true"].sort_index() for results in (first, second)]
+    if not images[0].equals(images[1]):
+        raise DataFault(
+            f"{first.folder} ({first.name}) and {second.folder} ({second.name}) are not of the same images, so they "
+            "cannot be compared: evaluate both on the same part of the same data."
+        )

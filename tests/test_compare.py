@@ -1,0 +1,103 @@
+"""Two sets of weights held against each other, by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from derm.errors import DataFault
+from derm.evaluate.compare import compare, disagreements
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.results import read_results
+from derm.measure.intervals import paired_bootstrap
+
+
+@pytest.fixture(scope="module")
+def results(tiny_model, drawn_catalogue, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    write_evaluation(evaluate(tiny_model, drawn_catalogue, "test", replicates=2), folder)
+    return read_results(folder)
+
+
+@pytest.fixture
+def better(results):
+    """The same results, but for the first two images, which are now told right and surely."""
+    table = results.predictions.copy()
+    for row in (0, 1):
+        truth = table.loc[row, "dx_true"]
+        table.loc[row, [name for name in table if name.startswith("p_") and name != "p_malignant"]] = 0.0
+        table.loc[row, f"p_{truth}"] = 1.0
+        table.loc[row, "dx_pred"] = truth
+    return replace(results, predictions=table)
+
+
+def test_the_difference_of_a_paired_bootstrap_by_hand():
+    # The second model is right wherever the first is, and on row 2 besides: they differ by a resample's share of row 2.
+    first, second = np.array([1.0, 0.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0, 1.0])
+    lesions = np.array(["a", "b", "c", "d"])
+    found = paired_bootstrap(
+        lambda rows: {"right": first[rows].mean(), "undefined": None},
+        lambda rows: {"right": second[rows].mean(), "undefined": 1.0},
+        lesions,
+        replicates=400,
+    )
+    assert (found["right"].first, found["right"].second, found["right"].value) == (1 / 2, 3 / 4, 1 / 4)
+    assert found["right"].interval == (0.0, 0.75)
+    assert found["undefined"] == (None, 1.0, None, None)
+
+
+def test_what_is_shared_cancels():
+    random = np.random.default_rng(0)
+    hard = random.normal(size=300)
+    found = paired_bootstrap(
+        lambda rows: {"loss": hard[rows].mean()},
+        lambda rows: {"loss": hard[rows].mean() + 0.25},
+        np.arange(300).astype(str),
+        replicates=50,
+    )
+    assert found["loss"].value == pytest.approx(0.25)
+    assert found["loss"].interval == pytest.approx((0.25, 0.25))
+
+
+def test_equal_results_differ_by_nothing(results):
+    table = compare(results, results, replicates=20)
+    known = table[table["difference"].notna()]
+    assert len(known) > 10
+    assert (known["difference"] == 0).all()
+    assert (known[["low", "high"]].dropna() == 0).all().all()
+
+
+def test_the_order_of_rows_does_not_matter(results, better):
+    turned = replace(better, predictions=better.predictions.iloc[::-1].reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        compare(results, better, replicates=10), compare(results, turned, replicates=10), check_exact=False
+    )
+
+
+def test_a_better_second_model_is_seen(results, better):
+    table = compare(results, better, replicates=20).set_index("figure")
+    changed = (results.predictions["dx_pred"] != better.predictions["dx_pred"]).sum()
+    assert changed > 0
+    assert table.loc["accuracy", "difference"] == pytest.approx(changed / len(results.predictions))
+
+
+def test_disagreements_name_both_answers(results, better):
+    found = disagreements(results, better)
+    changed = results.predictions["dx_pred"] != better.predictions["dx_pred"]
+    assert sorted(found["image_id"]) == sorted(results.predictions["image_id"][changed])
+    assert (found["second"] == found["dx_true"]).all()
+    assert (found["p_second"] == 1).all()
+
+
+def test_results_of_other_images_are_refused(results):
+    fewer = replace(results, predictions=results.predictions.iloc[1:])
+    with pytest.raises(DataFault, match="are not of the same images, so they cannot be compared"):
+        compare(results, fewer)
+
+
+def test_results_that_leak_are_refused(results):
+    about = {**results.about, "trained_on_split_by": "image"}
+    leaking = replace(results, metrics={**results.metrics, "measured_on": about})
+    with pytest.raises(DataFault, match="were trained on another split and know images of this part"):
+        compare(results, leaking)
