@@ -92,10 +92,23 @@ def reasons(listed: listing.Listed, description: Description, index: int) -> Non
             st.markdown(f"{plain(name)} **{plain(value)}**")
     overlaps(listed, index)
     downloads(listed, description, index)
+    prevalence(description)
     with st.expander("How this was made", icon=":material/info:"):
         for paragraph in words.method(case, description):
             st.markdown(plain(paragraph))
     st.caption(words.NOTICE)
+
+
+def prevalence(description: Description) -> None:
+    """What a referral means among this doctor's patients."""
+    if not words.predictive_sentence(description, 0.5):
+        return
+    with st.expander("What referral means among your patients", icon=":material/groups:"):
+        share = st.slider(
+            "Malignant among the lesions you see", 0.01, 0.5, 0.1, 0.01, format="percent", key="prevalence"
+        )
+        st.markdown(plain(words.predictive_sentence(description, share)))
+        st.caption(plain(words.PREDICTIVE_NOTE))
 
 
 def overlaps(listed: listing.Listed, index: int) -> None:

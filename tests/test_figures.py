@@ -261,6 +261,20 @@ def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
         assert words.referral_meaning(silent) == ""
 
 
+def test_predictive_values_follow_from_the_share_that_the_doctor_sets():
+    # Of 1,000 lesions at 10 %: 100 malignant, 90 above; 900 benign, 180 above: 90 / 270 = 1/3. Below: 10 of 730.
+    rates = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.8}}
+    description = Description(SMALL, referral_threshold=0.12, measured={"test": {"referral": {"by_lesion": rates}}})
+    assert said(words.predictive_sentence(description, 0.1)) == (
+        "Where 10 % of lesions are malignant: of those above the threshold, 33 % are; of those below, 1.4 % are."
+    )
+    for silent in (replace(description, referral_threshold=None), replace(description, measured={})):
+        assert words.predictive_sentence(silent, 0.1) == ""
+    undefined = {"sensitivity": {"value": None}, "specificity": {"value": 0.8}}
+    measured = {"test": {"referral": {"by_lesion": undefined}}}
+    assert words.predictive_sentence(replace(description, measured=measured), 0.1) == ""
+
+
 @pytest.mark.parametrize("mask", [half_mask(), np.zeros((40, 60), dtype=bool)], ids=["lesion", "no lesion"])
 def test_an_unfamiliar_picture_takes_the_headline(mask):
     case = replace(case_with({"nv": 1.0}, mask), unfamiliar=True, unfamiliar_score=12.345, referral_threshold=0.1)

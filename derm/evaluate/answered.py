@@ -66,7 +66,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
             for place, scores, raw, first in zip(part, lesion, maps, likeliest, strict=True):
                 image, mask = pairs[place]
                 outline = unsquare(scores, *image.shape[:2]) >= threshold
-                evidence = [evidence_of(one) for one in raw]
+                evidence = [evidence_of(one, shift=model.description.evidence_shift) for one in raw]
                 agreements["predicted_mask"].add(evidence, int(first), outline)
                 if mask is not None:
                     agreements["true_mask"].add(evidence, int(first), mask)

@@ -226,6 +226,10 @@ def _intervals(
             },
         }
         figures = _headline(cases, per_image, rows, matrix, aucs)
+        support = matrix.sum(axis=1)
+        for name in ("precision", "recall", "f1"):
+            figures[f"macro_{name}"] = or_none(mean_defined(each[name]))
+            figures[f"weighted_{name}"] = or_none(mean_defined(each[name], support))
         for name, shares in (("before", before[rows]), ("after", probabilities)):
             errors = calibration_measures(true, shares)
             figures |= {f"calibration.{name}.{key}": errors[key] for key in CALIBRATION}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from derm.image.scale import unsquare
+from derm.image.scale import place_cells
 from derm.model.network import LesionNet
 
 FLAT_LOGIT = 0.005
@@ -81,6 +81,9 @@ class Evidence:
     width: int
     """Of `map`, in pixels."""
 
+    shift: float = 0.0
+    """How far above and left of the middle of its rectangle a cell's centre lies, in cells; see `placement`."""
+
     @property
     def map(self) -> NDArray[np.float32]:
         """The evidence as float32 (height, width), 0 … 1, scaled anew at each call.
@@ -91,13 +94,16 @@ class Evidence:
 
     def scaled(self, height: int, width: int) -> NDArray[np.float32]:
         """The evidence as float32 (height, width), 0 … 1, bilinear between the cells."""
-        return unsquare(self.cells, height, width)
+        return place_cells(self.cells, height, width, self.shift)
 
 
-def evidence_of(raw: NDArray[np.float32], height: int | None = None, width: int | None = None) -> Evidence:
+def evidence_of(
+    raw: NDArray[np.float32], height: int | None = None, width: int | None = None, shift: float = 0.0
+) -> Evidence:
     """Name what a raw map holds; a flat one becomes 0 everywhere, for stretching it would show noise as evidence.
 
-    raw: float32 (h, w) of `class_maps`, ≥ 0. height, width: of the evidence's `map`; None keeps the raw map's.
+    raw: float32 (h, w) of `class_maps`, ≥ 0. height, width: of the evidence's `map`; None keeps the raw map's. shift:
+    the `evidence_shift` of the weights' description.
     Raises ValueError for a map that is not finite.
     """
     maximum = float(raw.max())
@@ -105,7 +111,7 @@ def evidence_of(raw: NDArray[np.float32], height: int | None = None, width: int 
         raise ValueError(f"the raw map is not finite (maximum {maximum}): the weights or the features are damaged")
     flat = maximum * raw.size < FLAT_LOGIT
     cells = np.zeros_like(raw, dtype=np.float32) if flat else (raw / maximum).astype(np.float32)
-    return Evidence(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1])
+    return Evidence(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift)
 
 
 def _check_evaluation(net: LesionNet) -> None:

@@ -47,6 +47,9 @@ class Description:
     """For each class the probability from which it cannot be excluded (90 % sets), 0 … 1; None until calibrated."""
     familiarity: dict[str, Any] | None = None
     """What `derm.predict.familiar` needs to tell pictures that are far from what the model knows; None until tuned."""
+    evidence_shift: float = 0.0
+    """How far above and left of the middle of its rectangle a cell of the features is centred, in cells, as measured by
+    `derm.explain.placement`; 0 until measured."""
     training: dict[str, Any] = field(default_factory=dict)
     """Configuration of the training run, its data and split, epoch and commit."""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -101,7 +104,7 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
     if size != model.description.model.input_size:
         # What was measured and calibrated belongs to the other size.
         description = replace(description, measured={}, temperature=1.0, referral_threshold=None)
-        description = replace(description, conformal_thresholds=None, familiarity=None)
+        description = replace(description, conformal_thresholds=None, familiarity=None, evidence_shift=0.0)
     save_weights(path, model.net, description, half=half)
     # The pair stays whole: the description names the hashed file until the plain one is in place.
     content = json.loads(path.read_text())
@@ -200,11 +203,19 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     }
     decision = metrics["decision"]
     if decision is not None:
-        keys = ("sensitivity", "specificity")
+        intervals = metrics["intervals"]
+
+        def rates(of: dict[str, Any], prefix: str) -> dict[str, Any]:
+            return {
+                key: {"value": of[key], "interval": intervals[f"{prefix}.{key}"]}
+                for key in ("sensitivity", "specificity")
+            }
+
         content["measured"][about["part"]]["referral"] = {
             "of_100_malignant": decision["of_100_malignant"],
             "of_100_benign": decision["of_100_benign"],
-            **{key: {"value": decision[key], "interval": metrics["intervals"][f"decision.{key}"]} for key in keys},
+            **rates(decision, "decision"),
+            "by_lesion": rates(decision["by_lesion"], "decision.by_lesion"),
         }
     write_json(description_path, content)
 
@@ -237,6 +248,7 @@ def _write_description(path: Path, tensors: Path, digest: str, description: Desc
             "referral_threshold": description.referral_threshold,
             "conformal_thresholds": description.conformal_thresholds,
             "familiarity": description.familiarity,
+            "evidence_shift": description.evidence_shift,
             "licence": description.licence,
             "training": description.training,
             "measured": description.measured,
@@ -260,6 +272,7 @@ def _read_description(content: dict[str, Any]) -> Description:
         referral_threshold=content.get("referral_threshold"),
         conformal_thresholds=None if conformal is None else tuple(conformal),
         familiarity=content.get("familiarity"),
+        evidence_shift=float(content.get("evidence_shift", 0.0)),
         training=content["training"],
         measured=content["measured"],
         licence=content["licence"],

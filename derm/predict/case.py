@@ -181,7 +181,7 @@ def diagnose(
         probabilities=probabilities,
         mask_probability=mask_probability,
         mask=mask_probability >= description.mask_threshold,
-        evidence=tuple(evidence_of(raw, height, width) for raw in maps),
+        evidence=tuple(evidence_of(raw, height, width, description.evidence_shift) for raw in maps),
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,

@@ -4,12 +4,15 @@ Needs a `Case`, and for what its numbers mean the weights' description. Every se
 made here. A number that the weights do not bring is not spoken of, and none is invented. Knows nothing of pages.
 """
 
+import math
+
 import cv2
 import numpy as np
 
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.figures.text import SPACE, capital, percent, plain
 from derm.image.door import image_name
+from derm.measure.decision import predictive_values
 from derm.model.weights import Description
 from derm.predict.case import Case
 from derm.predict.view import Layer, class_mask_at, screen_size
@@ -34,6 +37,11 @@ NOT_CALIBRATED = "These probabilities are not yet calibrated: read them as an or
 CALIBRATED = "Probabilities calibrated on validation."
 
 COVERAGE = "By validation, such a list holds the true diagnosis in nine of ten lesions."
+
+PREDICTIVE_NOTE = (
+    "By Bayes' rule from sensitivity and specificity on the test part, each lesion counting once; your patients may "
+    "differ from those of the data set in more than this share."
+)
 
 UNFAMILIAR = (
     "This picture is unlike the dermoscopic pictures the model learned from; its answer is not to be relied on."
@@ -91,6 +99,24 @@ def referral_meaning(description: Description) -> str:
         f"Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, {benign} "
         f"(on the test part, split {test['split']}, {test['images']:,} images)."
     )
+
+
+def predictive_sentence(description: Description, prevalence: float) -> str:
+    """What a referral means where a share `prevalence`, 0 … 1, of lesions is malignant; '' where it was not "
+    "measured."""
+    measured = description.measured.get("test", {}).get("referral", {}).get("by_lesion")
+    if description.referral_threshold is None or not measured:
+        return ""
+    sensitivity, specificity = (measured[key]["value"] for key in ("sensitivity", "specificity"))
+    if sensitivity is None or specificity is None:
+        return ""
+    values = predictive_values(sensitivity, specificity, prevalence)
+    sentences = [f"Where {percent(prevalence)} of lesions are malignant:"]
+    if not math.isnan(values.ppv):
+        sentences.append(f"of those above the threshold, {percent(values.ppv)} are;")
+    if not math.isnan(values.npv):
+        sentences.append(f"of those below, {_fine_percent(1 - values.npv)} are.")
+    return " ".join(sentences)
 
 
 def cannot_exclude(case: Case) -> str:
@@ -262,6 +288,11 @@ def overlap(case: Case, index: int) -> str:
     if true is not None:
         sentences.append(f"With the true outline, known for this picture, it is {true.best_iou:.2f}.")
     return " ".join(sentences)
+
+
+def _fine_percent(share: float) -> str:
+    """A small share in percent with one digit after the point, for what whole percent would call nothing."""
+    return percent(share) if share >= 0.1 else f"{share * 100:.1f}{SPACE}%"
 
 
 def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:

@@ -1,0 +1,44 @@
+"""`derm report`: what was measured, as a model card and as an HTML page with figures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import err, out
+
+
+def report(
+    data: Annotated[Path, typer.Option(help="Folder of the data set that the results were measured on.")],
+    results: Annotated[Path, typer.Option(help="Folder that `derm evaluate` wrote for the test part.")],
+    by_image: Annotated[
+        Path | None,
+        typer.Option(help="The same for weights of the paper's protocol, trained and measured on the split by image."),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the results; without: the shipped ones.")] = None,
+    card: Annotated[Path, typer.Option(help="File for the model card, Markdown.")] = Path("docs/model-card.md"),
+    page: Annotated[Path, typer.Option(help="File for the report with figures, HTML.")] = Path("results/report.html"),
+) -> None:
+    """Write the model card and the report; every number in them comes from the folders that are named."""
+    from derm.data.catalogue import read_catalogue
+    from derm.evaluate.results import read_results
+    from derm.files import check_file, write_text
+    from derm.model.weights import default_weights, load_weights
+    from derm.report.card import model_card
+    from derm.report.facts import gather
+    from derm.report.page import report_page
+
+    for path in (card, page):
+        check_file(path)
+    facts = gather(
+        load_weights(weights or default_weights()),
+        read_results(results),
+        read_catalogue(data),
+        read_results(by_image) if by_image else None,
+        None,
+    )
+    err.print("Drawing figures and pictures: some seconds …")
+    write_text(card, model_card(facts))
+    write_text(page, report_page(facts))
+    out.print(f"Written: {card}, {page}")
+    out.print(f"{page} holds pictures of the data set: keep it where the data set may be.")

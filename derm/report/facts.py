@@ -1,0 +1,88 @@
+"""Everything that a report tells, gathered once and checked to belong together.
+
+Needs weights, results of `derm evaluate` on the test part, and the data set they come from. Writes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import PARTS, Leak, count_leak, split_catalogue
+from derm.diagnoses import CODES
+from derm.errors import DataFault
+from derm.evaluate.looks import LOOKS
+from derm.evaluate.results import Results
+from derm.model.weights import Model
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report is made of.
+
+    parts: images of each class in each part of the split by lesion. leaks: for each way to split, how many test images
+    have a sister in training. by_image: the same recipe under the paper's protocol, None where it was not measured.
+    explained: the summary of `derm explain`, None where it was not run. looks: how often the test part was looked at.
+    """
+
+    model: Model
+    results: Results
+    catalogue: Catalogue
+    parts: dict[str, dict[str, int]]
+    leaks: dict[str, Leak]
+    by_image: Results | None
+    explained: Mapping[str, Any] | None
+    looks: int
+
+
+def gather(
+    model: Model,
+    results: Results,
+    catalogue: Catalogue,
+    by_image: Results | None = None,
+    explained: Mapping[str, Any] | None = None,
+) -> Facts:
+    """Bring a report's facts together.
+
+    results: of `model` on the test part, split by lesion. by_image: of weights that were trained and measured on the
+    split by image. Raises DataFault where results belong to other weights, another part or other images.
+    """
+    if not results.belongs_to(model.sha256):
+        raise DataFault(
+            f"The results in {results.folder} are of the weights {results.about['weights']} "
+            f"({results.about['sha256'][:8]}), not of {model.name} ({model.sha256[:8]}): measure these with "
+            "`derm evaluate`, or name the others with --weights."
+        )
+    if results.about["part"] != "test" or results.about["split_by"] != "lesion" or results.leaks:
+        raise DataFault(
+            f"The results in {results.folder} are of the {results.about['part']} part, split "
+            f"{results.about['split']}: a report needs the test part of the split by lesion, and weights trained on it."
+        )
+    if by_image is not None and (
+        by_image.about["part"] != "test" or by_image.about["split_by"] != "image" or by_image.leaks
+    ):
+        raise DataFault(
+            f"The results in {by_image.folder} are not the paper's protocol: train with `--split-by image` and measure "
+            "those weights with `derm evaluate --split-by image`."
+        )
+    dx = catalogue.table["dx"]
+    splits = {by: split_catalogue(catalogue, by) for by in ("lesion", "image")}
+    test = set(catalogue.table["image_id"].iloc[splits["lesion"].rows("test")])
+    if test != set(results.predictions["image_id"]):
+        raise DataFault(
+            f"{catalogue.folder} holds another test part than the results in {results.folder}: name the data set that "
+            "they were measured on."
+        )
+    counted = {
+        part: dx.iloc[splits["lesion"].rows(part)].value_counts().reindex(list(CODES), fill_value=0) for part in PARTS
+    }
+    return Facts(
+        model,
+        results,
+        catalogue,
+        {part: {code: int(counts[code]) for code in CODES} for part, counts in counted.items()},
+        {by: count_leak(split, dx) for by, split in splits.items()},
+        by_image,
+        explained,
+        max(0, len(LOOKS.read_text().splitlines()) - 1) if LOOKS.is_file() else 0,
+    )

@@ -1,0 +1,88 @@
+"""The report as one HTML file that needs nothing else: the card's text and tables, plotly figures and pictures.
+
+Needs `Facts`. Holds pictures of patients where the data set does; the file stays with whoever has that.
+"""
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import plotly.io as pio
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+
+from derm.evaluate.results import WORST
+from derm.report.card import section_markdown
+from derm.report.facts import Facts
+from derm.report.pictures import Picture, seven_classes
+from derm.report.sections import Section, sections
+
+TEMPLATES = Environment(
+    loader=PackageLoader("derm", "report"), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+)
+
+CLEAR = "rgba(0,0,0,0)"
+"""Figures stand on the page's own background."""
+
+
+def report_page(facts: Facts) -> str:
+    """The whole report as HTML; about 5 MB of it is plotly's own script, so that it opens without a network."""
+    about = facts.results.about
+    head = (
+        f"Measured on {about['date']} with Derm {about['derm']}: the {about['part']} part of {about['data_images']:,} "
+        f"images, split {about['split']}. Numbers in brackets are 95 % intervals by bootstrap over lesions."
+    )
+    parts, drawn = [], 0
+    for section in sections(facts):
+        parts.append(_part(section, with_script=drawn == 0))
+        drawn += len(section.charts)
+    seven = [
+        {
+            "code": row.diagnosis.code,
+            "name": row.diagnosis.name,
+            "words": row.words,
+            "pictures": [_source(picture) for picture in (row.original, row.outlines, row.heat)],
+        }
+        for row in seven_classes(facts)
+    ]
+    return TEMPLATES.get_template("report.html.j2").render(
+        name=facts.model.name, head=head, parts=parts, seven=seven, worst=_worst(facts.results.folder)
+    )
+
+
+def _part(section: Section, *, with_script: bool) -> dict[str, Any]:
+    """A section ready for the template; with_script: its first figure, if any, brings plotly's script."""
+    html = MarkdownIt("commonmark").enable("table").render(section_markdown(section))
+    charts = [
+        {
+            "caption": chart.caption,
+            "html": pio.to_html(
+                go.Figure(chart.figure).update_layout(template="plotly_white", paper_bgcolor=CLEAR, plot_bgcolor=CLEAR),
+                full_html=False,
+                include_plotlyjs=with_script and place == 0,
+                config={"displayModeBar": False, "responsive": True},
+            ),
+        }
+        for place, chart in enumerate(section.charts)
+    ]
+    return {
+        "title": section.title,
+        "anchor": re.sub(r"[^a-z]+", "-", section.title.lower()).strip("-"),
+        "html": html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"),
+        "charts": charts,
+    }
+
+
+def _source(picture: Picture) -> dict[str, str]:
+    return {"source": f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode()}", "alt": picture.alt}
+
+
+def _worst(folder: Path) -> list[dict[str, str]]:
+    """The outlines that agree least, as `derm evaluate` drew them."""
+    found = []
+    for path in sorted((folder / WORST).glob("*.jpg")):
+        rank, image, iou = re.fullmatch(r"(\d+)-(.+)-iou-(\d\.\d\d)", path.stem).groups()  # type: ignore[union-attr]
+        found.append(_source(Picture(path.read_bytes(), f"{int(rank)}. {image}, IoU {iou}")))
+    return found

@@ -1,0 +1,87 @@
+"""The paper's Figures 8, 9 and 10 from our model: for each diagnosis a test image, its outlines and its heat map.
+
+Needs `Facts`. Chooses images by rule, not by looks. Pictures of patients go into reports that stay on the reader's
+machine, and never into the repository.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
+from derm.figures.text import percent
+from derm.image.overlay import draw_outline, jpeg, resize_mask
+from derm.predict.case import Case
+from derm.predict.listing import data_case
+from derm.predict.view import draw_view, screen_size
+from derm.report.facts import Facts
+
+SIDE = 240
+"""Longer side of a picture, pixels."""
+
+OPACITY = 0.6
+
+
+class Picture(NamedTuple):
+    """A JPEG file with what it shows, in words."""
+
+    jpeg: bytes
+    alt: str
+
+
+class Row(NamedTuple):
+    """One diagnosis: its test image as it is, with both outlines, and under the heat map of that diagnosis."""
+
+    diagnosis: Diagnosis
+    original: Picture
+    outlines: Picture
+    heat: Picture
+    words: str
+
+
+def seven_classes(facts: Facts) -> list[Row]:
+    """A row for each diagnosis that the test part has, in the order of CODES."""
+    rows = []
+    for diagnosis in DIAGNOSES:
+        image_id = typical_image(facts, diagnosis.code)
+        if image_id is not None:
+            rows.append(_row(data_case(facts.model, facts.catalogue, image_id), diagnosis))
+    return rows
+
+
+def typical_image(facts: Facts, code: str) -> str | None:
+    """The test image of a class on which the model is neither good nor bad; None where the part has none.
+
+    That is the one with the median probability for its true diagnosis, the lower of two; of equals the first.
+    """
+    own = facts.results.predictions[facts.results.predictions["dx_true"] == code]
+    if own.empty:
+        return None
+    order = np.argsort(own[f"p_{code}"].to_numpy(), kind="stable")
+    return str(own["image_id"].iloc[order[(len(own) - 1) // 2]])
+
+
+def _row(case: Case, diagnosis: Diagnosis) -> Row:
+    index = INDEX[diagnosis.code]
+    outlined = draw_view(case, "Outline", index, OPACITY, SIDE)
+    if case.truth is not None:
+        truth = resize_mask(case.truth, *screen_size(case, SIDE))
+        outlined = draw_outline(outlined, truth, dashed=True)
+    share = percent(float(case.probabilities[index]))
+    agreement = case.true_agreement(index)
+    said = (
+        f"no evidence for {diagnosis.code}"
+        if agreement is None
+        else f"heat map and true mask overlap by {agreement.best_iou:.2f} at {agreement.best_threshold:.2f}, "
+        f"a blob in the middle by {agreement.baseline_iou:.2f}"
+    )
+    return Row(
+        diagnosis,
+        Picture(jpeg(draw_view(case, "Original", index, OPACITY, SIDE)), f"{case.name}, {diagnosis.name}"),
+        Picture(jpeg(outlined), f"{case.name} with the model's outline as a line and the true one dashed"),
+        Picture(
+            jpeg(draw_view(case, "Heat map", index, OPACITY, SIDE)),
+            f"{case.name} under the heat map of the evidence for {diagnosis.name}",
+        ),
+        f"{case.name}: {share} for {diagnosis.code}, likeliest {case.predicted.code}; {said}.",
+    )

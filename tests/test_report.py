@@ -1,0 +1,159 @@
+"""Model card and report: every number in them stands in the results they are made from."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from derm.data.split import split_catalogue
+from derm.diagnoses import CODES
+from derm.errors import DataFault
+from derm.evaluate.calibrate import calibrate
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.results import read_results
+from derm.measure.decision import predictive_values
+from derm.report import tables
+from derm.report.card import model_card
+from derm.report.facts import gather
+from derm.report.page import report_page
+from derm.report.pictures import typical_image
+from derm.report.sections import sections
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model, drawn_catalogue):
+    found = calibrate(tiny_model, drawn_catalogue)
+    described = found.describe(tiny_model.description)
+    history = [
+        {"epoch": epoch, "train": {"mask_loss": 1 / (epoch + 1), "class_loss": 1.5}, "validation": {"dice": 0.5}}
+        for epoch in range(3)
+    ]
+    return replace(tiny_model, description=replace(described, training={"history": history}))
+
+
+@pytest.fixture(scope="module")
+def results(model, drawn_catalogue, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "test"
+    write_evaluation(evaluate(model, drawn_catalogue, "test", replicates=20), folder)
+    return read_results(folder)
+
+
+@pytest.fixture(scope="module")
+def by_image(model, drawn_catalogue, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "by-image"
+    trained = replace(model, description=replace(model.description, training={"config": {"split_by": "image"}}))
+    write_evaluation(evaluate(trained, drawn_catalogue, "test", by="image", replicates=20), folder)
+    return read_results(folder)
+
+
+@pytest.fixture(scope="module")
+def facts(model, results, drawn_catalogue, by_image):
+    return gather(model, results, drawn_catalogue, by_image)
+
+
+def test_the_card_tells_both_protocols_and_the_papers_figures(facts, results, by_image):
+    card = model_card(facts)
+    accuracy, low, high = results.metrics["accuracy"], *results.metrics["intervals"]["accuracy"]
+    theirs = by_image.metrics["accuracy"]
+    line = next(line for line in card.splitlines() if line.startswith("| Accuracy |"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1] == f"{accuracy:.3f} ({low:.3f} – {high:.3f})"
+    assert cells[2].startswith(f"{theirs:.3f} (")
+    assert cells[3] == "0.843"
+    assert "Research use only, not a medical device" in card
+    assert "CC BY-NC" in card
+
+
+def test_each_table_of_the_card_is_whole_and_names_its_command(facts):
+    for section in sections(facts):
+        for table in section.tables:
+            assert table.rows
+            assert {len(row) for row in table.rows} == {len(table.columns)}
+            assert "`derm " in table.source or "Fiaz et al. 2025" in table.source
+    card = model_card(facts)
+    for table in re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE):
+        assert len({line.count("|") for line in table.strip().splitlines()}) == 1
+
+
+def test_every_class_and_part_is_counted(facts, drawn_catalogue):
+    rows = {row[0]: row for row in tables.data(facts).rows}
+    split = split_catalogue(drawn_catalogue)
+    for code in CODES:
+        dx = drawn_catalogue.table["dx"] == code
+        counts = [int((dx & (split.parts == part)).sum()) for part in ("train", "validation", "test")]
+        assert rows[code] == (code, *map(str, counts), str(sum(counts)))
+    assert rows["all"][-1] == str(len(drawn_catalogue.table))
+
+
+def test_predictive_values_by_hand(facts):
+    own = facts.results.metrics["decision"]["by_lesion"]
+    values = predictive_values(own["sensitivity"], own["specificity"], 0.05)
+    row = next(row for row in tables.predictive(facts).rows if row[0] == "5%")
+    assert row[1:] == (f"{values.ppv:.1%}", f"{values.npv:.2%}")
+
+
+def test_figures_with_and_without_interval():
+    assert tables.figure(None) == "–"
+    assert tables.figure(0.5) == "0.500"
+    assert tables.figure(0.12345, (0.1, 0.2)) == "0.123 (0.100 – 0.200)"
+    assert tables.measured(None, "accuracy") == "–"
+
+
+def test_undefined_figures_of_a_group_are_a_dash(facts):
+    for dimension in ("age", "sex", "site", "source"):
+        table = tables.subgroups(facts, dimension)
+        assert "nan" not in json.dumps(table.rows)
+        assert sum(int(row[1]) for row in table.rows) == len(facts.results.predictions)
+
+
+def test_the_page_stands_alone_and_has_the_papers_figures(facts):
+    page = report_page(facts)
+    assert page.count("<h1") == 1
+    for number in (1, 2, 4, 5, 6, 7):
+        assert f"The paper&#39;s Figure {number}" in page
+    assert "Figures 8, 9 and 10" in page
+    assert not re.search(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(?:https?:)?//', page)  # nothing is fetched
+    pictures = re.findall(r'<img src="data:image/jpeg;base64,[^"]+" alt="([^"]+)"', page)
+    tested = set(facts.results.predictions["dx_true"])
+    assert len(pictures) == 3 * len(tested) + min(50, len(facts.results.predictions))
+    assert page.count("Plotly.newPlot(") == sum(len(section.charts) for section in sections(facts))
+
+
+def test_the_typical_image_is_the_median_of_its_class(facts):
+    own = facts.results.predictions
+    own = own[own["dx_true"] == "nv"].sort_values("p_nv", kind="stable")
+    assert typical_image(facts, "nv") == own["image_id"].iloc[(len(own) - 1) // 2]
+
+
+def test_without_the_papers_protocol_its_column_is_empty(model, results, drawn_catalogue):
+    alone = gather(model, results, drawn_catalogue)
+    assert "has not been measured" in model_card(alone)
+    assert [row[2] for row in tables.beside(alone, tables.HEADLINE, "Diagnosis").rows] == ["–"] * len(tables.HEADLINE)
+
+
+def test_weights_without_epochs_and_thresholds_say_so(tiny_model, drawn_catalogue, tmp_path):
+    write_evaluation(evaluate(tiny_model, drawn_catalogue, "test", replicates=2), tmp_path)
+    card = model_card(gather(tiny_model, read_results(tmp_path), drawn_catalogue))
+    assert "before epochs were kept" in card
+    assert "have no referral threshold yet" in card
+
+
+def test_results_of_other_weights_are_refused(model, results, drawn_catalogue):
+    with pytest.raises(DataFault, match=r"are of the weights tiny .* not of tiny \(ffff\)"):
+        gather(replace(model, sha256="ffff"), results, drawn_catalogue)
+
+
+def test_results_of_another_part_are_refused(model, results, drawn_catalogue, by_image):
+    about = {**results.about, "part": "validation"}
+    other = replace(results, metrics={**results.metrics, "measured_on": about})
+    with pytest.raises(DataFault, match="are of the validation part, split by lesion: a report needs the test part"):
+        gather(model, other, drawn_catalogue)
+    with pytest.raises(DataFault, match="are not the paper's protocol: train with `--split-by image`"):
+        gather(model, results, drawn_catalogue, results)
+
+
+def test_results_of_another_data_set_are_refused(model, results, drawn_catalogue):
+    other = replace(results, predictions=results.predictions.assign(image_id="ISIC_0024306"))
+    with pytest.raises(DataFault, match="holds another test part than the results in"):
+        gather(model, other, drawn_catalogue)
