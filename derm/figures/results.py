@@ -1,192 +1,463 @@
-"""What was measured as plotly figures: confusion matrix, ROC and precision–recall curves, reliability.
+"""A model's results as plotly figures: confusion matrix, figures of each class, curves, reliability, subgroups.
 
-Needs the plain numbers that `derm evaluate` writes. Curves differ by dash as well as by colour. Knows no files.
+Needs the plain values that `derm evaluate` writes. Colours are those of `DIAGNOSES`; what is told by colour is told by
+name, dash or figure, too. Text and grid come from the page's own theme, but where a cell's colour decides.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.figures.text import SPACE, capital
+from derm.image.overlay import rgb
+from derm.measure.decision import clopper_pearson
+from derm.measure.undefined import fraction
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
-"""One for each of the seven diagnoses, in the order of CODES."""
+LIGHT_SCALE, DARK_SCALE = ("#F3F1ED", "#0F4358"), ("#20262B", "#A6D8EA")
+"""Ends of the matrix's scale, from nothing to all of a row, on light and on dark pages."""
 
-SHADES_LIGHT = ((0.0, "#FDFCFB"), (1.0, "#2B5A6E"))
-SHADES_DARK = ((0.0, "#15181B"), (1.0, "#8FBFD1"))
-"""From no case to all cases of a row, on a light and on a dark page."""
+TEXTS = ("#15181B", "#FFFFFF")
+"""Of a cell: the one of the two that stands out more. On any colour that is at least 4.5 : 1."""
+
+LIGHT_LINE, DARK_LINE = "#2B5A6E", "#8FBFD1"
+"""What belongs to no diagnosis: the page's primary colour, at least 4.5 : 1."""
+
+LIGHT_GREY, DARK_GREY = "#666C72", "#9AA1A8"
+"""What is only there to compare with, at least 4.5 : 1."""
+
+MALIGNANT = "malignant"
+"""Key of the curve of malignant against benign."""
+
+MEASURES = {
+    "precision": "Precision",
+    "recall": "Recall (sensitivity)",
+    "f1": "F1",
+    "specificity": "Specificity",
+    "auc": "AUC",
+}
+"""Figures of one class, by their names in metrics.json."""
+
+FIGURES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "macro_auc": "Macro AUC",
+    "malignant.auc": "AUC, malignant against benign",
+    "decision.sensitivity": "Sensitivity of referral",
+    "decision.specificity": "Specificity of referral",
+    "dice": "Dice",
+    "iou": "IoU",
+}
+"""Figures of a subgroup, by their names in subgroups.csv."""
 
 
-def tones(*, dark: bool) -> tuple[str, str]:
-    """Colours of text and of quiet lines on a dark or a light page, each with at least 4.5 : 1."""
-    return ("#ECEAE6", "#9AA1A8") if dark else ("#22272B", "#666C72")
+def class_label(diagnosis: Diagnosis, dark: bool) -> str:
+    """A diagnosis as an axis names it: its colour as a square, its name, its code; plotly's HTML."""
+    colour = diagnosis.colour if dark else diagnosis.ink
+    name = capital(diagnosis.name).replace(" or ", " or<br>")
+    return f'{name} <b>{diagnosis.code}</b> <span style="color:{colour}">■</span>'
 
 
-def shade(diagnosis: Diagnosis, *, dark: bool) -> str:
-    """The diagnosis's colour for a dark or a light page."""
-    return diagnosis.colour if dark else diagnosis.ink
+def confusion_matrix(
+    matrix: Sequence[Sequence[int]] | NDArray[np.int64],
+    *,
+    rates: bool,
+    dark: bool,
+    chosen: tuple[int, int] | None = None,
+    side: int = 620,
+) -> go.Figure:
+    """Cases by true class (rows) and the diagnosis given (columns), in the order of `CODES`.
 
-
-def confusion_matrix(matrix: Sequence[Sequence[int]], *, rates: bool, dark: bool) -> go.Figure:
-    """The confusion matrix, rows true, columns called; each cell bears its count, or its share of the row.
-
-    matrix: counts, 7 × 7, in the order of CODES. rates: print shares of the row, '–' in a row without a case. Cells are
-    shaded by their share of the row either way, or the nevi would be all that one sees. Markers without colour lie on
-    the cells' centres, each with (true, called) as customdata, for plotly's heat maps report no click.
+    matrix: counts, (7, 7). rates: the share of the row stands large and the count small, else the other way round; the
+    colour is always the share. dark: for a dark page. chosen: row and column of a cell to frame. side: height, pixels.
+    Plotly reports no click on a heat map, so an invisible marker lies on each cell: trace 1, point 7 · row + column,
+    with (row, column) as its custom data.
     """
-    text, _ = tones(dark=dark)
-    on_dark = "#15181B" if dark else "#FDFCFB"
-    sums = [sum(row) for row in matrix]
-    shares = [[count / total if total else 0.0 for count in row] for row, total in zip(matrix, sums, strict=True)]
+    counts = np.asarray(matrix, dtype=np.int64)
+    shares = fraction(counts, np.repeat(counts.sum(axis=1, keepdims=True), len(CODES), axis=1))
+    ends = DARK_SCALE if dark else LIGHT_SCALE
     figure = go.Figure(
         go.Heatmap(
-            z=shares,
-            x=list(CODES),
-            y=list(CODES),
+            z=np.nan_to_num(shares),
             zmin=0,
             zmax=1,
-            colorscale=SHADES_DARK if dark else SHADES_LIGHT,
+            colorscale=[[0, ends[0]], [1, ends[1]]],
             showscale=False,
-            hoverinfo="skip",
             xgap=2,
             ygap=2,
+            hoverinfo="skip",
         )
     )
     cells = [(row, column) for row in range(len(CODES)) for column in range(len(CODES))]
-    written = []
-    for row, column in cells:
-        share = f"{shares[row][column]:.0%}" if sums[row] else "–"
-        written.append(share if rates else f"{matrix[row][column]:,}")
     figure.add_scatter(
-        x=[CODES[column] for _, column in cells],
-        y=[CODES[row] for row, _ in cells],
-        mode="markers+text",
-        marker={"size": 44, "symbol": "square", "opacity": 0},
-        text=written,
-        textfont={"color": [on_dark if shares[row][column] > 0.5 else text for row, column in cells], "size": 15},
-        customdata=[[CODES[row], CODES[column]] for row, column in cells],
-        hovertext=[
-            f"{DIAGNOSES[row].name}, called {DIAGNOSES[column].name}: {matrix[row][column]:,} of {sums[row]:,}"
-            for row, column in cells
-        ],
-        hovertemplate="%{hovertext}<extra></extra>",
+        x=[column for _, column in cells],
+        y=[row for row, _ in cells],
+        mode="markers",
+        marker={"size": 46, "symbol": "square", "color": ends[1], "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=cells,
+        text=[cell_text(counts, row, column) for row, column in cells],
+        hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
-    figure.update_layout(
-        height=480,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        xaxis={"title": "called", "side": "top", "showgrid": False, "constrain": "domain", "fixedrange": True},
-        yaxis={"title": "true", "autorange": "reversed", "showgrid": False, "scaleanchor": "x", "fixedrange": True},
-        font_color=text,
-    )
-    return figure
-
-
-def roc(curves: Mapping[str, Any], *, dark: bool) -> go.Figure:
-    """ROC curves of each class against the rest, and of malignant against benign as a thick line.
-
-    curves: as `derm evaluate` writes curves.json.
-    """
-    figure = _curves(
-        {
-            name: (one["roc"]["false_positive_rate"], one["roc"]["true_positive_rate"], None)
-            for name, one in curves.items()
-        },
-        dark=dark,
-    )
-    _, quiet = tones(dark=dark)
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="chance", line={"color": quiet, "width": 1, "dash": "dot"}
-    )
-    figure.update_layout(xaxis_title="1 − specificity", yaxis_title="sensitivity")
-    return figure
-
-
-def precision_recall(curves: Mapping[str, Any], *, dark: bool) -> go.Figure:
-    """Precision against recall of each class and of malignant, with its average precision in the legend.
-
-    curves: as `derm evaluate` writes curves.json.
-    """
-    figure = _curves(
-        {
-            name: (one["precision_recall"]["recall"], one["precision_recall"]["precision"], one["average_precision"])
-            for name, one in curves.items()
-        },
-        dark=dark,
-    )
-    figure.update_layout(xaxis_title="recall", yaxis_title="precision")
-    return figure
-
-
-def reliability(bins: Mapping[str, Mapping[str, Sequence[float | None]]], *, dark: bool) -> go.Figure:
-    """A reliability diagram: what came against what was promised, a line for each name of `bins`, sized by cases.
-
-    bins: by name, as metrics.json has them: confidence, accuracy and cases of each bin; empty bins are left out.
-    """
-    text, quiet = tones(dark=dark)
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="kept word", line={"color": quiet, "width": 1, "dash": "dot"}
-    )
-    strong = "#8FBFD1" if dark else "#2B5A6E"
-    for (name, own), colour, symbol, dash in zip(
-        bins.items(),
-        (quiet, strong, text),
-        ("circle-open", "diamond", "square"),
-        ("dash", "solid", "dot"),
-        strict=False,
-    ):
-        kept = [place for place, cases in enumerate(own["cases"]) if cases]
-        most = max((own["cases"][place] or 0 for place in kept), default=1)
-        figure.add_scatter(
-            x=[own["confidence"][place] for place in kept],
-            y=[own["accuracy"][place] for place in kept],
-            name=name,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash},
-            marker={"symbol": symbol, "size": [6 + 16 * ((own["cases"][place] or 0) / most) ** 0.5 for place in kept]},
-            customdata=[own["cases"][place] for place in kept],
-            hovertemplate="promised %{x:.2f}, came %{y:.2f}, %{customdata:,} cases",
+    for row, column in cells:
+        share, count = _share(shares[row, column]), f"{counts[row, column]:,}"
+        large, small = (share, count) if rates else (count, share)
+        figure.add_annotation(
+            x=column,
+            y=row,
+            text=f"<b>{large}</b><br><span style='font-size:11px'>{small}</span>",
+            font={"size": 17, "color": text_on(blend(*ends, float(np.nan_to_num(shares[row, column]))))},
+            showarrow=False,
+            captureevents=False,
         )
-    _square(figure, text)
-    figure.update_layout(xaxis_title="probability", yaxis_title="share that came true")
+    if chosen is not None:
+        row, column = chosen
+        line = {"color": "#F2B33D" if dark else "#B3541E", "width": 4}
+        figure.add_shape(
+            type="rect", x0=column - 0.49, x1=column + 0.49, y0=row - 0.49, y1=row + 0.49, line=line, layer="above"
+        )
+    places = list(range(len(CODES)))
+    support = counts.sum(axis=1)
+    figure.update_layout(
+        height=side,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        hovermode="closest",
+        hoverdistance=60,
+        dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(
+        title={"text": "the model says", "standoff": 6},
+        side="top",
+        tickvals=places,
+        ticktext=[f"<b>{code}</b>" for code in CODES],
+        range=[-0.5, len(CODES) - 0.5],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        tickfont={"size": 14},
+    )
+    figure.update_yaxes(
+        title={"text": "the truth is"},
+        tickvals=places,
+        ticktext=[
+            f"{class_label(diagnosis, dark)}<br><span style='font-size:11px'>{count:,} images</span>"
+            for diagnosis, count in zip(DIAGNOSES, support, strict=True)
+        ],
+        range=[len(CODES) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        automargin=True,
+    )
     return figure
 
 
-def _curves(
-    lines: Mapping[str, tuple[Sequence[float | None], Sequence[float | None], float | None]], *, dark: bool
-) -> go.Figure:
-    """Lines by code or 'malignant': x, y and a figure for the legend; a curve without points is left out."""
-    text, _ = tones(dark=dark)
+def cell_text(counts: NDArray[np.int64], row: int, column: int) -> str:
+    """A cell of the matrix in words: 'melanoma, called melanocytic nevus: 94 of 223 (42 %)'."""
+    of_row = int(counts[row].sum())
+    share = float(fraction(counts[row, column], of_row))
+    called = "recognised" if row == column else f"called {DIAGNOSES[column].name}"
+    return f"{DIAGNOSES[row].name}, {called}: {counts[row, column]:,} of {of_row:,} ({_share(share)})"
+
+
+def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.Figure:
+    """One figure of each class as bars with its 95 % interval, as the paper's Figures 4 and 5.
+
+    metrics: `per_class` and, where there are, `intervals`, as in metrics.json. name: a key of `MEASURES`. An undefined
+    figure has no bar and says so.
+    """
     figure = go.Figure()
-    by_code = {diagnosis.code: (diagnosis, dash) for diagnosis, dash in zip(DIAGNOSES, DASHES, strict=True)}
-    for name, (x, y, figure_of) in lines.items():
-        if not len(x):
-            continue
-        diagnosis, dash = by_code.get(name, (None, "solid"))
+    for place, diagnosis in enumerate(DIAGNOSES):
+        entry = metrics["per_class"][diagnosis.code]
+        value, interval = entry[name], interval_of(metrics, f"per_class.{diagnosis.code}.{name}")
+        figure.add_bar(
+            x=[0 if value is None else value],
+            y=[place],
+            orientation="h",
+            width=0.62,
+            marker={"color": diagnosis.colour if dark else diagnosis.ink},
+            error_x=_error(value, interval, dark),
+            hovertext=[f"{diagnosis.name}: {figure_text(value, interval)}, {entry['support']:,} images"],
+            hoverinfo="text",
+            showlegend=False,
+        )
+        figure.add_annotation(
+            x=1.02,
+            y=place,
+            xanchor="left",
+            text=figure_text(value, interval),
+            showarrow=False,
+            font={"size": 12},
+        )
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 30, "b": 0}, title={"text": MEASURES[name]})
+    figure.update_xaxes(range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], fixedrange=True)
+    figure.update_yaxes(
+        tickvals=list(range(len(CODES))),
+        ticktext=[class_label(diagnosis, dark) for diagnosis in DIAGNOSES],
+        range=[len(CODES) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return figure
+
+
+def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | None = None) -> go.Figure:
+    """Sensitivity against 1 − specificity, each class against the rest and malignant against benign.
+
+    curves: as in curves.json. metrics: as in metrics.json, for the areas and their intervals in the legend.
+    """
+    figure = go.Figure()
+    grey = DARK_GREY if dark else LIGHT_GREY
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": grey}, name="chance", hoverinfo="skip"
+    )
+    for key, name, line in _lines(dark):
+        value, interval = (None, None) if metrics is None else _auc(metrics, key)
+        area = "" if metrics is None else f", AUC {figure_text(value, interval)}"
+        points = curves[key]["roc"]
         figure.add_scatter(
-            x=x,
-            y=y,
+            x=points["false_positive_rate"],
+            y=points["true_positive_rate"],
+            customdata=points["threshold"],
             mode="lines",
-            name=name if figure_of is None else f"{name}, average {figure_of:.2f}",
-            line={
-                "color": text if diagnosis is None else shade(diagnosis, dark=dark),
-                "dash": dash,
-                "width": 3.5 if diagnosis is None else 2,
-            },
-            hovertemplate=f"{name}: %{{x:.2f}}, %{{y:.2f}}<extra></extra>",
+            line=line,
+            name=f"{name}{area}",
+            hovertemplate="sensitivity %{y:.2f} at 1 − specificity %{x:.2f}, threshold %{customdata:.3f}"
+            f"<extra>{name}</extra>",
         )
-    _square(figure, text)
+    return _square(figure, "1 − specificity", "sensitivity")
+
+
+def precision_recall(
+    curves: Mapping[str, Any], *, dark: bool, intervals: Mapping[str, tuple[float, float] | None] | None = None
+) -> go.Figure:
+    """Precision against recall, each class against the rest and malignant against benign.
+
+    curves: as in curves.json, with the average precision of each, which the legend names. intervals: its 95 % interval
+    by the curve's key, where known. The first point is the highest score's; none is made up at recall 0.
+    """
+    figure = go.Figure()
+    for key, name, line in _lines(dark):
+        points, value = curves[key]["precision_recall"], curves[key]["average_precision"]
+        interval = (intervals or {}).get(key)
+        figure.add_scatter(
+            x=points["recall"],
+            y=points["precision"],
+            customdata=points["threshold"],
+            mode="lines",
+            line=line,
+            name=f"{name}, average precision {figure_text(value, interval)}",
+            hovertemplate="precision %{y:.2f} at recall %{x:.2f}, threshold %{customdata:.3f}"
+            f"<extra>{name}</extra>",
+        )
+    return _square(figure, "recall", "precision")
+
+
+def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
+    """What came true against what was promised, bin by bin, with 95 % intervals, over how many cases each bin holds.
+
+    bins: cases, confidence and accuracy, one entry a bin, None in a bin without a case, as in metrics.json's
+    `calibration.reliability`. Intervals are Clopper and Pearson's: cases of one lesion count as if each stood alone.
+    """
+    colour, grey = (DARK_LINE, DARK_GREY) if dark else (LIGHT_LINE, LIGHT_GREY)
+    cases = np.array(bins["cases"], dtype=np.int64)
+    filled = np.flatnonzero(cases)
+    promised = np.array([bins["confidence"][int(place)] for place in filled], dtype=np.float64)
+    came = np.array([bins["accuracy"][int(place)] for place in filled], dtype=np.float64)
+    low, high = clopper_pearson(np.rint(came * cases[filled]), cases[filled], 0.975)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"dash": "dot", "color": grey},
+        name="as promised",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=promised,
+        y=came,
+        mode="lines+markers",
+        line={"color": colour, "width": 1.5},
+        marker={"size": 9, "color": colour},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": high - came,
+            "arrayminus": came - low,
+            "color": colour,
+            "thickness": 1.2,
+        },
+        customdata=cases[filled],
+        hovertemplate="promised %{x:.2f}, came true %{y:.2f}, %{customdata:,} images<extra></extra>",
+        name="measured, 95" + SPACE + "% interval",
+    )
+    figure.add_bar(
+        x=promised,
+        y=cases[filled],
+        width=0.04,
+        marker={"color": grey},
+        yaxis="y2",
+        showlegend=False,
+        hovertemplate="%{y:,} images<extra></extra>",
+    )
+    figure.update_layout(
+        height=430,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={"orientation": "h", "y": -0.14, "x": 0},
+        xaxis={"title": "probability promised", "range": [0, 1.02], "fixedrange": True, "anchor": "y2"},
+        yaxis={"title": "share that came true", "range": [0, 1.02], "domain": [0.28, 1], "fixedrange": True},
+        yaxis2={"title": "images", "domain": [0, 0.2], "fixedrange": True, "nticks": 3},
+    )
     return figure
 
 
-def _square(figure: go.Figure, text: str) -> None:
+def subgroups(table: pd.DataFrame, *, dark: bool, name: str = "accuracy", overall: float | None = None) -> go.Figure:
+    """One figure in each subgroup with its 95 % interval, and the figure over all as a line.
+
+    table: as in subgroups.csv, see `derm.measure.subgroups.COLUMNS`. name: a key of `FIGURES`. An open marker has no
+    interval, for want of lesions; a figure that is undefined has no marker.
+    """
+    colour, grey = (DARK_LINE, DARK_GREY) if dark else (LIGHT_LINE, LIGHT_GREY)
+    chosen = table[table["figure"] == name].reset_index(drop=True)
+    known = chosen["low"].notna()
+    figure = go.Figure()
+    for has, symbol, said in ((True, "circle", "95" + SPACE + "% interval"), (False, "circle-open", "too few lesions")):
+        part = chosen[(known == has) & chosen["value"].notna()]
+        figure.add_scatter(
+            x=part["value"],
+            y=part.index,
+            mode="markers",
+            marker={"size": 10, "symbol": symbol, "color": colour, "line": {"width": 1.5, "color": colour}},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": part["high"] - part["value"],
+                "arrayminus": part["value"] - part["low"],
+                "color": colour,
+                "thickness": 1.2,
+            },
+            customdata=part[["images", "lesions", "low", "high"]],
+            hovertemplate="%{x:.2f}, %{customdata[0]:,} images of %{customdata[1]:,} lesions"
+            + (" (%{customdata[2]:.2f} – %{customdata[3]:.2f})" if has else "")
+            + "<extra></extra>",
+            name=said,
+        )
+    if overall is not None:
+        figure.add_vline(x=overall, line={"dash": "dot", "color": grey})
+    first = chosen["dimension"] != chosen["dimension"].shift()
+    for place in np.flatnonzero(first)[1:]:
+        figure.add_hline(y=float(place) - 0.5, line={"width": 1, "color": grey}, opacity=0.5)
     figure.update_layout(
-        height=440,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        xaxis={"range": [0, 1.02]},
-        yaxis={"range": [0, 1.02]},
-        legend={"orientation": "v"},
-        font_color=text,
+        height=60 + 26 * len(chosen),
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+        xaxis={"title": FIGURES.get(name, name), "range": [0, 1.02], "fixedrange": True},
     )
+    figure.update_yaxes(
+        tickvals=list(chosen.index),
+        ticktext=[
+            f"{str(dimension) + ' ' if new else ''}<b>{group}</b>, {images:,} images"
+            for dimension, group, images, new in zip(
+                chosen["dimension"], chosen["group"], chosen["images"], first, strict=True
+            )
+        ],
+        range=[len(chosen) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return figure
+
+
+def figure_text(value: float | None, interval: Sequence[float] | None = None) -> str:
+    """A figure with its interval: '0.42 (0.34 – 0.51)'; 'undefined' for None."""
+    if value is None or not np.isfinite(value):
+        return "undefined"
+    if interval is None:
+        return f"{value:.2f}"
+    return f"{value:.2f}{SPACE}({interval[0]:.2f}{SPACE}–{SPACE}{interval[1]:.2f})"
+
+
+def interval_of(metrics: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """The 95 % interval of `name`, by its name in metrics.json with dots, or None where there is none."""
+    interval = metrics.get("intervals", {}).get(name)
+    return None if interval is None else (float(interval[0]), float(interval[1]))
+
+
+def text_on(colour: str) -> str:
+    """Black or white, whichever stands out more on `colour`, '#rrggbb', by the contrast of WCAG 2."""
+    light = _luminance(colour)
+    return max(TEXTS, key=lambda text: abs(np.log((_luminance(text) + 0.05) / (light + 0.05))))
+
+
+def blend(first: str, second: str, share: float) -> str:
+    """The colour `share`, 0 … 1, of the way from `first` to `second`, as plotly's scales go: '#rrggbb'."""
+    red, green, blue = (round(one + share * (two - one)) for one, two in zip(rgb(first), rgb(second), strict=True))
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance, 0 … 1, of '#rrggbb' (WCAG 2)."""
+    value = np.array(rgb(colour)) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _share(share: float) -> str:
+    """A share of counted cases, which may well be none or all: '42 %', '–' of nothing."""
+    return "–" if np.isnan(share) else f"{share * 100:.0f}{SPACE}%"
+
+
+def _lines(dark: bool) -> list[tuple[str, str, dict[str, Any]]]:
+    """Key, name and line of each curve: malignant diagnoses solid, benign ones dashed, their sum thick."""
+    lines: list[tuple[str, str, dict[str, Any]]] = [
+        (MALIGNANT, "malignant in all", {"color": DARK_LINE if dark else LIGHT_LINE, "width": 4})
+    ]
+    for diagnosis in DIAGNOSES:
+        dash = "solid" if diagnosis.malignant else "dash"
+        colour = diagnosis.colour if dark else diagnosis.ink
+        lines.append((diagnosis.code, diagnosis.name, {"color": colour, "width": 2, "dash": dash}))
+    return lines
+
+
+def _auc(metrics: Mapping[str, Any], key: str) -> tuple[float | None, tuple[float, float] | None]:
+    """The AUC of a curve and its interval."""
+    if key == MALIGNANT:
+        return metrics["malignant"]["auc"], interval_of(metrics, "malignant.auc")
+    return metrics["per_class"][key]["auc"], interval_of(metrics, f"per_class.{key}.auc")
+
+
+def _square(figure: go.Figure, x: str, y: str) -> go.Figure:
+    figure.update_layout(
+        height=620,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={"orientation": "v", "y": -0.14, "yanchor": "top", "x": 0, "font": {"size": 12}},
+        xaxis={"title": x, "range": [0, 1.01], "fixedrange": True},
+        yaxis={"title": y, "range": [0, 1.02], "fixedrange": True},
+    )
+    return figure
+
+
+def _error(value: float | None, interval: Sequence[float] | None, dark: bool) -> dict[str, Any]:
+    """An interval as plotly's error bar."""
+    if value is None or interval is None:
+        return {"visible": False}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [interval[1] - value],
+        "arrayminus": [value - interval[0]],
+        "color": TEXTS[1] if dark else TEXTS[0],
+        "thickness": 1.4,
+        "width": 5,
+    }

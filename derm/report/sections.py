@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from derm.diagnoses import CODES
 from derm.evaluate.results import Results
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
-from derm.figures.results import confusion_matrix, precision_recall, reliability, roc
+from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.measure.paper import PER_CLASS, specificity_from_table
 from derm.report import tables
 from derm.report.facts import Facts
@@ -203,11 +203,9 @@ def _training(facts: Facts) -> Section:
 def _calibration(facts: Facts) -> Section:
     bins = facts.results.metrics["calibration"]["reliability"]
     charts = [
-        Chart(
-            f"Reliability of {title}, before and after the temperature.",
-            reliability({when: bins[when][key] for when in ("before", "after")}, dark=False),
-        )
+        Chart(f"Reliability of {title}, {when} the temperature.", reliability(bins[when][key], dark=False))
         for key, title in (("top_label", "the likeliest diagnosis"), ("malignant", "the malignant sum"))
+        for when in ("before", "after")
     ]
     return Section(
         "Calibration",
@@ -244,7 +242,10 @@ def _decision(facts: Facts) -> Section:
         [f"{chosen} {meaning}"],
         [tables.referral(facts), tables.predictive(facts), tables.conformal(facts)],
         [
-            Chart("ROC curves, each class against the rest, and malignant against benign.", roc(curves, dark=False)),
+            Chart(
+                "ROC curves, each class against the rest, and malignant against benign.",
+                roc(curves, dark=False, metrics=facts.results.metrics),
+            ),
             Chart("Precision and recall, each class against the rest.", precision_recall(curves, dark=False)),
         ],
     )
@@ -288,6 +289,10 @@ def _subgroups(facts: Facts) -> Section:
             "be chance; no correction for the number of comparisons was made.",
         ],
         [*(tables.subgroups(facts, name) for name in ("age", "sex", "site", "source")), tables.baselines(facts)],
+        [
+            Chart(f"{title} by age, sex, site and source.", subgroups(facts.results.subgroups, dark=False, name=name))
+            for name, title in (("balanced_accuracy", "Balanced accuracy"), ("malignant.auc", "Malignant AUC"))
+        ],
     )
 
 
