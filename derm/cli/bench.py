@@ -49,3 +49,30 @@ def bench_predict(
             {"paper_milliseconds": MILLISECONDS, "calls": calls, "designs": [asdict(timing) for timing in timings]}
         )
     )
+
+
+@app.command("train")
+def bench_train(
+    size: Annotated[int, typer.Option(help="Side of the network's square input, pixels.")] = 160,
+    steps: Annotated[int, typer.Option(min=1, help="Timed steps of each kind.")] = 12,
+) -> None:
+    """Where a training step's time goes, and the joint model beside the classifier alone; the last line is JSON."""
+    from dataclasses import replace
+
+    from derm.bench.train import bench_train as measure
+    from derm.model.config import ModelConfig
+    from derm.train.config import preset
+
+    err.print(f"Timing training steps at {size} × {size} …")
+    times = measure(replace(preset("derm"), model=ModelConfig(input_size=size)), steps)
+    for name, what in (
+        ("joint", "joint model, a whole step"),
+        ("alone", "classifier alone, a whole step"),
+        ("encoder", "encoder and head, forward"),
+        ("decoder", "decoder, forward"),
+        ("augment", "varying the batch, one process"),
+        ("average", "moving the averaged weights"),
+    ):
+        milliseconds = getattr(times, name)
+        out.print(f"{what:<32} {milliseconds:7.0f} ms  {times.batch / milliseconds * 1000:7.1f} images a second")
+    typer.echo(json.dumps({**asdict(times), "ratio": times.ratio}))
