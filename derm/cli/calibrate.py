@@ -41,12 +41,12 @@ def calibrate(
     )
     for code, threshold in zip(CODES, found.conformal_thresholds, strict=True):
         out.print(f"cannot exclude {code:<6}  from {threshold:.4f}")
-    placed = found.record["evidence_shift"]
-    if placed["pictures"]:
-        out.print(
-            f"cells of heat maps     {found.evidence_shift:+.3f} of a cell above and left of where they are enlarged "
-            f"to; maps of turned pictures differ by {placed['before']:.3f} without that, {placed['after']:.3f} with it"
-        )
+    for grid, placed in found.record["evidence_shift"].items():
+        if placed["pictures"]:
+            out.print(
+                f"cells of {grid:<14}{placed['shift']:+.3f} of a cell above and left of where they are enlarged; heat "
+                f"maps of turned pictures differ by {placed['before']:.3f} without that, {placed['after']:.3f} with it"
+            )
     if found.familiarity:
         caught, alarms = found.familiarity["caught"]["share"], found.familiarity["false_alarms"]["share"]
         out.print(f"pictures that are not dermoscopic: {caught:.0%} caught, {alarms:.1%} false alarms on validation")

@@ -48,6 +48,7 @@ class Answered(NamedTuple):
 def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None) -> Answered:
     """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read."""
     size, threshold = model.description.model.input_size, model.description.mask_threshold
+    shift = model.description.evidence_shift.get("features", 0.0)
     logits: list[NDArray[np.float64]] = []
     features: list[NDArray[np.float32]] = []
     counts: list[MaskCount] = []
@@ -66,7 +67,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
             for place, scores, raw, first in zip(part, lesion, maps, likeliest, strict=True):
                 image, mask = pairs[place]
                 outline = unsquare(scores, *image.shape[:2]) >= threshold
-                evidence = [evidence_of(one, shift=model.description.evidence_shift) for one in raw]
+                evidence = [evidence_of(one, shift=shift) for one in raw]
                 agreements["predicted_mask"].add(evidence, int(first), outline)
                 if mask is not None:
                     agreements["true_mask"].add(evidence, int(first), mask)

@@ -17,6 +17,7 @@ from derm.data.split import By, split_catalogue
 from derm.diagnoses import INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.answered import AHEAD, answer_images
+from derm.explain.methods import METHODS
 from derm.explain.placement import disagreement, fit_shift, turned_maps
 from derm.image.door import open_image
 from derm.image.scale import square
@@ -35,6 +36,9 @@ the nine cases that a 90 % set needs, and could never be excluded."""
 PLACED = 400
 """Pictures, at most, on which the place of heat maps is measured: more change it by less than 0.01 of a cell."""
 
+PLACING = ("grad-cam", "layercam")
+"""Methods, one for each kind of cells whose place is measured."""
+
 MISSED = 0.1
 """Share of each class's cases that its conformal sets may miss: 90 % sets."""
 
@@ -47,7 +51,7 @@ class Calibration:
     referral_threshold: float
     conformal_thresholds: tuple[float, ...]
     familiarity: dict[str, Any] | None
-    evidence_shift: float
+    evidence_shift: dict[str, float]
     record: dict[str, Any]
 
     def describe(self, description: Description) -> Description:
@@ -120,17 +124,24 @@ def calibrate(
     return Calibration(temperature, float(referral.value), thresholds, familiarity, shift, record)
 
 
-def place_evidence(model: Model, paths: Sequence[str]) -> tuple[float, dict[str, Any]]:
+def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:
     """Where the cells of heat maps lie (`derm.explain.placement`), measured on at most `PLACED` pictures by lot.
 
-    Returns the shift in cells, and how far maps of turned pictures are apart without it and with it, 0 … 1.
+    Returns the shifts as `Description` has them, and for each kind of cells how far maps of turned pictures are apart
+    without the shift and with it, 0 … 1.
     """
     some = np.random.default_rng(0).permutation(np.array(paths, dtype=object))[:PLACED]
     size = model.description.model.input_size
-    pairs = turned_maps(model.net, np.stack([square(open_image(Path(path)), size) for path in some]))
-    shift = fit_shift(pairs)
-    apart = {"before": or_none(disagreement(pairs, 0.0)), "after": or_none(disagreement(pairs, shift))}
-    return shift, {"pictures": len(pairs), "shift": shift, **apart}
+    squares = np.stack([square(open_image(Path(path)), size) for path in some])
+    shifts: dict[str, float] = {}
+    record: dict[str, Any] = {}
+    for name in PLACING:
+        method = METHODS[name]
+        pairs = turned_maps(model.net, squares, method)
+        shifts[method.grid] = shift = fit_shift(pairs)
+        apart = {"before": or_none(disagreement(pairs, 0.0)), "after": or_none(disagreement(pairs, shift))}
+        record[method.grid] = {"method": name, "pictures": len(pairs), "shift": shift, **apart}
+    return shifts, record
 
 
 def features_of(

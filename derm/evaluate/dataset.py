@@ -111,15 +111,15 @@ def evaluate(
         "before": calibration_measures(true, softmax(answered.logits)),
         "after": calibration_measures(true, probabilities),
         "reliability": {
-            "before": _reliability(true, softmax(answered.logits)),
-            "after": _reliability(true, probabilities),
+            "before": reliability_bins(true, softmax(answered.logits)),
+            "after": reliability_bins(true, probabilities),
         },
     }
     metrics["decision"] = decide(cases, prevalence)
     metrics["baselines"] = compare_baselines(catalogue.table.iloc[split.rows("train")], table, true)
     per_image = {"dice": overlap, "iou": union, "pixel_accuracy": np.where(has_mask, pixel_accuracy(counts), np.nan)}
     metrics["intervals"] = _intervals(cases, per_image, answered, replicates, resampling)
-    metrics["measured_on"] = _measured_on(model, catalogue, split, part, table, lesions)
+    metrics["measured_on"] = measured_on(model, catalogue, split, part, table, lesions)
     groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates, resampling)
     predictions = pd.DataFrame(
         {
@@ -137,7 +137,7 @@ def evaluate(
     outlines = predictions[["image_id", "lesion_id", "dice", "iou"]].assign(**distances)
     embedding = pd.concat([predictions[["image_id"]], embed(answered.features)], axis=1)
     worst = worst_outlines(model, table, union)
-    return Evaluation(metrics, predictions, outlines, groups, _curves(true, probabilities), embedding, worst)
+    return Evaluation(metrics, predictions, outlines, groups, class_curves(true, probabilities), embedding, worst)
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
@@ -263,7 +263,7 @@ def _outlines(union: NDArray[np.float64], surface: NDArray[np.float64]) -> dict[
     }
 
 
-def _reliability(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+def reliability_bins(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
     """The bins of a reliability diagram: of the top label, and of the malignant sum; None in a bin without a case."""
     malignant = np.array(MALIGNANT)
     pairs = {
@@ -276,7 +276,7 @@ def _reliability(true: NDArray[np.int64], probabilities: NDArray[np.float64]) ->
     }
 
 
-def _curves(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
+def class_curves(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, Any]:
     """ROC and precision–recall points of each class against the rest, and of malignant against benign."""
     malignant = np.array(MALIGNANT)
     scores = {code: (true == index, probabilities[:, index]) for index, code in enumerate(CODES)}
@@ -294,10 +294,13 @@ def _curves(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict
     }
 
 
-def _measured_on(
+def measured_on(
     model: Model, catalogue: Catalogue, split: Split, part: Part, table: pd.DataFrame, lesions: NDArray[np.str_]
 ) -> dict[str, Any]:
-    """What the figures belong to."""
+    """What figures belong to, ready for JSON.
+
+    table: rows of the catalogue in `part`. lesions: text (n,), each row's lesion.
+    """
     return {
         "weights": model.name,
         "sha256": model.sha256,

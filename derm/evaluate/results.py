@@ -93,3 +93,15 @@ def find_results(folder: Path) -> list[Path]:
     """The folders of results in `folder`, itself included, newest first; empty where there are none."""
     found = [place.parent for place in (folder / "metrics.json", *folder.glob("*/metrics.json")) if place.is_file()]
     return sorted(found, key=lambda place: (place / "metrics.json").stat().st_mtime, reverse=True)
+
+
+def typical_image(predictions: pd.DataFrame, code: str) -> str | None:
+    """The image of a class on which the model is neither good nor bad; None where there is none of the class.
+
+    That is the one with the median probability for its true diagnosis, the lower of two; of equals the first.
+    """
+    own = predictions[predictions["dx_true"] == code]
+    if own.empty:
+        return None
+    order = np.argsort(own[f"p_{code}"].to_numpy(), kind="stable")
+    return str(own["image_id"].iloc[order[(len(own) - 1) // 2]])

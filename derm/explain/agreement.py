@@ -1,23 +1,35 @@
 """How well a class's evidence and a lesion mask agree, always beside what a blob in the middle of the picture scores.
 
 Needs an evidence map, 0 … 1, and a binary mask of one size, predicted or true. Pixels are counted once for all
-thresholds. Knows nothing of networks. Where there is nothing to measure the answer is None, decided here:
+thresholds. Knows nothing of networks. Where there is nothing to measure the answer is None (NaN in arrays):
 - no lesion in the mask: there is no place for the evidence to agree with;
-- a flat map, or seven of them: there is no evidence to place.
+- a flat map, or seven of them: there is no evidence to place;
+- skill where the ceiling is no higher than the baseline: there is nothing to be better at.
 In the mean over classes a flat map beside others counts as it is: it marks no pixel, shares none, its IoU is 0.
+Where several pixels tie, for the maximum or for the last place in a rank, each counts with the chance that a lot would
+draw it: no order of reading decides. docs/explanation-measures.md has each formula and what it does not say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.measure.masks import MaskCount, iou
-from derm.measure.undefined import fraction, mean_defined
+from derm.measure.masks import MaskCount, dice, iou
+from derm.measure.undefined import fraction, mean_defined, or_none
 
 THRESHOLDS: NDArray[np.float64] = np.arange(1, 20) / 20
 """The sweep, 0.05 … 0.95: a pixel belongs to the thresholded map where the map reaches the threshold."""
+
+SWEEP: NDArray[np.float64] = np.arange(101) / 100
+"""The whole sweep, 0, 0.01, … 1, whose curves have an area. At 0 every pixel is marked, at 1 the maximum alone."""
+
+MEASURES = ("iou_area", "best_iou", "dice_area", "best_dice", "pointing", "inside", "rank")
+"""The measures of agreement that are held beside baselines and ceiling, by their names in `Account`; 0 … 1 each."""
+
+BLOB, UNIFORM, CEILING = "centred blob", "uniform", "mask"
+"""Names of the three maps that know no network: the two baselines, and the mask itself."""
 
 AGREEMENT_SIDE = 224
 """Evidence and outline are held against each other on a square of so many pixels, the paper's. The same grid for every
@@ -117,6 +129,175 @@ def centred_blob(height: int, width: int) -> NDArray[np.float32]:
         np.exp(-0.5 * (((np.arange(side) + 0.5) / side - 0.5) / BLOB_SIGMA) ** 2) for side in (height, width)
     )
     return np.outer(rows, columns).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """Of M maps with one mask, every measure at once, made by `account`. NaN for a flat map, or without a lesion."""
+
+    iou_curve: NDArray[np.float64]
+    """IoU at each threshold of `SWEEP`, float64 (M, T), 0 … 1."""
+
+    dice_curve: NDArray[np.float64]
+    """Dice at each threshold of `SWEEP`, float64 (M, T), 0 … 1."""
+
+    iou_area: NDArray[np.float64]
+    """The area under the IoU curve over thresholds 0 … 1 by trapezoids, float64 (M,), 0 … 1."""
+
+    best_iou: NDArray[np.float64]
+    """The curve's maximum, float64 (M,); chosen with the mask in hand."""
+
+    best_iou_threshold: NDArray[np.float64]
+    """The lowest threshold that reaches it, float64 (M,)."""
+
+    dice_area: NDArray[np.float64]
+    """As `iou_area`, of Dice."""
+
+    best_dice: NDArray[np.float64]
+    """As `best_iou`, of Dice; at the same threshold, for Dice rises with IoU."""
+
+    pointing: NDArray[np.float64]
+    """The pointing game (Zhang et al. 2018) without its margin of 15 pixels: 1 where the map's maximum lies in the
+    lesion, else 0; where several pixels share the maximum, the share of them in the lesion. float64 (M,)."""
+
+    inside: NDArray[np.float64]
+    """Relevance mass accuracy (Arras et al. 2022): the share of the map's sum that lies in the lesion, float64 (M,)."""
+
+    rank: NDArray[np.float64]
+    """Relevance rank accuracy (Arras et al. 2022): of the k strongest pixels, k the lesion's, the share that lies in
+    the lesion; of pixels that tie for the last places, as many as fit, drawn by lot, on average. float64 (M,)."""
+
+
+def account(maps: NDArray[np.float32], mask: NDArray[np.bool_]) -> Account:
+    """Hold M maps, float32 (M, H, W), 0 … 1, against one mask, bool (H, W), in all measures; see `accounts`."""
+    return accounts(maps, (mask,))[0]
+
+
+def accounts(maps: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> list[Account]:
+    """Hold M maps, float32 (M, H, W), 0 … 1, against each of several masks, bool (H, W): one `Account` a mask.
+
+    The maps are sorted into the thresholds once for all masks. Raises ValueError for two sizes, or a map outside 0 … 1.
+    """
+    for mask in masks:
+        if maps.shape[1:] != mask.shape:
+            raise ValueError(f"the maps are {maps.shape[1:]}, the mask {mask.shape}: bring them to one size first")
+    flat = maps.reshape(len(maps), -1)
+    if flat.size and not (flat.min() >= 0 and flat.max() <= 1):
+        raise ValueError(f"the maps reach from {flat.min():.4g} to {flat.max():.4g}, not within 0 … 1: use evidence_of")
+    # How many thresholds a pixel reaches, less one. A float32 lies on k / 100 only where float64 holds both exactly (at
+    # quarters), and else further from it than the product's rounding: the same as comparing, and ten times as fast.
+    steps = (flat.astype(np.float64) * (len(SWEEP) - 1)).astype(np.int64)
+    marked = _marked(steps)
+    return [_account(flat, steps, marked, mask.ravel()) for mask in masks]
+
+
+def _account(
+    maps: NDArray[np.float32], steps: NDArray[np.int64], marked: NDArray[np.int64], mask: NDArray[np.bool_]
+) -> Account:
+    """`account` of flattened maps, float32 (M, P), whose thresholds are known: marked, int64 (M, T)."""
+    lesion = int(np.count_nonzero(mask))
+    within = maps[:, mask]
+    tp = _marked(steps[:, mask])
+    count = MaskCount(tp, marked - tp, lesion - tp, mask.size - lesion - marked + tp)
+    peaks = maps.max(axis=1, initial=0)
+    undefined = (peaks == 0) | (lesion == 0)
+
+    def known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        hidden = undefined.reshape(-1, *(1,) * (values.ndim - 1))
+        return np.where(hidden, np.nan, values)
+
+    union, overlap = iou(count), dice(count)
+    return Account(
+        iou_curve=known(union),
+        dice_curve=known(overlap),
+        iou_area=known(_area(union)),
+        best_iou=known(union.max(axis=1)),
+        best_iou_threshold=known(SWEEP[union.argmax(axis=1)]),
+        dice_area=known(_area(overlap)),
+        best_dice=known(overlap.max(axis=1)),
+        pointing=known(fraction((within == peaks[:, None]).sum(axis=1), (maps == peaks[:, None]).sum(axis=1))),
+        inside=known(fraction(within.sum(axis=1, dtype=np.float64), maps.sum(axis=1, dtype=np.float64))),
+        rank=known(_rank_accuracy(maps, within)),
+    )
+
+
+def _area(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The area under curves over `SWEEP`, float64 (M, T), by trapezoids: float64 (M,)."""
+    return np.asarray(np.trapezoid(curves, SWEEP, axis=1), dtype=np.float64)
+
+
+def _rank_accuracy(maps: NDArray[np.float32], within: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of the k strongest pixels of maps (M, P) the share among `within` (M, k), ties by chance: float64 (M,)."""
+    lesion = within.shape[1]
+    if not lesion:
+        return np.full(len(maps), np.nan)
+    place = maps.shape[1] - lesion
+    last = np.partition(maps, place, axis=1)[:, place, None]
+    sure, tied = (within > last).sum(axis=1), (within == last).sum(axis=1)
+    free = lesion - (maps > last).sum(axis=1)
+    return (sure + free * fraction(tied, (maps == last).sum(axis=1))) / lesion
+
+
+def _marked(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each map and threshold of `SWEEP`, how many pixels reach it: int64 (M, T), from int64 (M, P)."""
+    rows = np.arange(len(steps))[:, None] * len(SWEEP)
+    pixels = np.bincount((steps + rows).ravel(), minlength=len(steps) * len(SWEEP)).reshape(-1, len(SWEEP))
+    return pixels[:, ::-1].cumsum(axis=1)[:, ::-1]
+
+
+def reference_maps(mask: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
+    """The three maps that know no network, float32 (H, W), 0 … 1, by name: `BLOB`, `UNIFORM`, the mask as `CEILING`."""
+    ones = np.ones(mask.shape, dtype=np.float32)
+    return {BLOB: centred_blob(*mask.shape), UNIFORM: ones, CEILING: mask.astype(np.float32)}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One measure of one map beside what knows no network scores on the same mask."""
+
+    value: float
+    """Of the map."""
+
+    blob: float
+    """Of a Gaussian in the middle of the picture, see `BLOB_SIGMA`."""
+
+    uniform: float
+    """Of a map that is the same everywhere."""
+
+    ceiling: float
+    """Of the mask itself, taken for a map."""
+
+    @property
+    def skill(self) -> float | None:
+        """How far the map gets from the centred blob (0) to the ceiling (1); below 0 it is worse than the blob."""
+        return or_none(float(skill(self.value, self.blob, self.ceiling)))
+
+    @property
+    def skill_over_uniform(self) -> float | None:
+        """How far the map gets from the uniform map (0) to the ceiling (1)."""
+        return or_none(float(skill(self.value, self.uniform, self.ceiling)))
+
+
+def beside_references(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> Mapping[str, Beside] | None:
+    """Each of `MEASURES` of one map, float32 (H, W), 0 … 1, beside the same of blob, uniform map and mask.
+
+    mask: bool (H, W). Returns None for a flat map or a mask without lesion. Raises ValueError for two sizes.
+    """
+    found = account(np.stack([map_, *reference_maps(mask).values()]), mask)
+    if np.isnan(found.inside[0]):
+        return None
+    return {name: Beside(*(float(value) for value in getattr(found, name))) for name in MEASURES}
+
+
+def skill(
+    value: NDArray[np.float64] | float, baseline: NDArray[np.float64] | float, ceiling: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """(value − baseline) / (ceiling − baseline), element by element, float64: 0 is the baseline, 1 the ceiling.
+
+    NaN where the ceiling is no higher than the baseline, or one of them is undefined. It has no lower bound.
+    """
+    gained, room = np.asarray(value, dtype=np.float64) - baseline, np.asarray(ceiling, dtype=np.float64) - baseline
+    return np.divide(gained, room, out=np.full(np.broadcast(gained, room).shape, np.nan), where=room > 0)
 
 
 def _reaching(reached: NDArray[np.intp]) -> NDArray[np.int64]:

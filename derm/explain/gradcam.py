@@ -38,7 +38,7 @@ def closed_form_maps(net: LesionNet, features: Tensor) -> Tensor:
     The logit is `W_c · mean(f) + b_c`, so its gradient is `W_c / (h · w)` at every place. Shapes and errors as for
     `class_maps`; ValueError also for a head with a hidden layer.
     """
-    _check_evaluation(net)
+    check_evaluation(net)
     if not net.has_closed_form():
         raise ValueError("the class head has a hidden layer, so Grad-CAM has no closed form: use gradient_maps")
     height, width = features.shape[-2:]
@@ -52,7 +52,7 @@ def gradient_maps(net: LesionNet, features: Tensor) -> Tensor:
     A channel's weight is the gradient of the class's logit with respect to it, averaged over space; the map is the
     weighted sum over the channels, cut at 0. Only the class head is passed again, forwards and backwards.
     """
-    _check_evaluation(net)
+    check_evaluation(net)
     # Tensors made in inference mode can hold no gradient; their clones, made outside of it, can.
     with torch.inference_mode(mode=False), torch.enable_grad():
         fresh = features.detach().clone().float().requires_grad_()
@@ -70,10 +70,10 @@ class Evidence:
     """Float32 (h, w), 0 … 1: the raw map divided by its own maximum, at the size of the features; 0 if flat."""
 
     maximum: float
-    """The raw map's maximum, in logits: what `cells` were divided by."""
+    """The raw map's maximum, in logits or the method's own unit: what `cells` were divided by."""
 
     flat: bool
-    """Whether there is no evidence to speak of, see `FLAT_LOGIT`."""
+    """Whether there is no evidence to speak of, see `FLAT_LOGIT` and `evidence_of`."""
 
     height: int
     """Of `map`, in pixels."""
@@ -98,22 +98,29 @@ class Evidence:
 
 
 def evidence_of(
-    raw: NDArray[np.float32], height: int | None = None, width: int | None = None, shift: float = 0.0
+    raw: NDArray[np.float32],
+    height: int | None = None,
+    width: int | None = None,
+    shift: float = 0.0,
+    *,
+    flat_below: float | None = None,
 ) -> Evidence:
     """Name what a raw map holds; a flat one becomes 0 everywhere, for stretching it would show noise as evidence.
 
-    raw: float32 (h, w) of `class_maps`, ≥ 0. height, width: of the evidence's `map`; None keeps the raw map's. shift:
-    the `evidence_shift` of the weights' description.
-    Raises ValueError for a map that is not finite.
+    raw: float32 (h, w), ≥ 0, of `class_maps` or of another method. height, width: of the evidence's `map`; None keeps
+    the raw map's. shift: where its cells lie, see `Evidence`. flat_below: the maximum below which a map is flat, in the
+    map's own unit, as `Method.flat_below` of `derm.explain.methods` has it; None: `FLAT_LOGIT` spread over the map's
+    cells, which is right for Grad-CAM. Raises ValueError for a map that is not finite.
     """
     maximum = float(raw.max())
     if not np.isfinite(raw).all():
         raise ValueError(f"the raw map is not finite (maximum {maximum}): the weights or the features are damaged")
-    flat = maximum * raw.size < FLAT_LOGIT
+    flat = maximum < (FLAT_LOGIT / raw.size if flat_below is None else flat_below)
     cells = np.zeros_like(raw, dtype=np.float32) if flat else (raw / maximum).astype(np.float32)
     return Evidence(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift)
 
 
-def _check_evaluation(net: LesionNet) -> None:
+def check_evaluation(net: LesionNet) -> None:
+    """Raise ValueError for a network in training mode."""
     if net.training:
         raise ValueError("the network is in training mode, where dropout changes its evidence: call net.eval() first")

@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from derm.explain.gradcam import class_maps, evidence_of
+from derm.explain.methods import METHODS, Method
 from derm.image.scale import place_cells
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 
-LARGEST = 0.5
-"""Half a cell: what the arithmetic of strides gives for many layers of stride 2, 0.5 · (1 − 2^−n)."""
+LARGEST = 1.0
+"""A whole cell: twice what the arithmetic of strides gives for many layers of stride 2, 0.5 · (1 − 2^−n). Cells of an
+earlier stage are smaller, while what later layers add to the shift stays as long in pixels."""
 
 SIDE = 64
 """Maps are compared on a square of so many pixels."""
@@ -26,24 +27,27 @@ BATCH = 32
 """Pictures at a time."""
 
 
-def turned_maps(net: LesionNet, squares: NDArray[np.uint8]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def turned_maps(
+    net: LesionNet, squares: NDArray[np.uint8], method: Method = METHODS["grad-cam"]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """For each picture the cells, float32 (h, w), 0 … 1, of its likeliest class, and the cells for it turned by half.
 
-    squares: uint8 (n, S, S, 3) RGB. The second map is of the same class and not turned back. Pictures with a flat map
-    either way are left out: there is nothing to place. The network is in evaluation mode.
+    squares: uint8 (n, S, S, 3) RGB. method: whose maps are drawn. The second map is of the same class and not turned
+    back. Pictures with a flat map either way are left out: nothing is to be placed. The network is in evaluation mode.
     """
     pairs = []
     device = next(net.parameters()).device
     for first in range(0, len(squares), BATCH):
         batch = squares[first : first + BATCH]
-        with torch.inference_mode():
-            found = []
-            for shown in (batch, np.ascontiguousarray(batch[:, ::-1, ::-1])):
-                answer = net(normalise(torch.from_numpy(shown).to(device), net.config))
-                found.append((class_maps(net, answer.features).cpu().numpy(), answer.class_logits.cpu().numpy()))
+        found = []
+        for shown in (batch, np.ascontiguousarray(batch[:, ::-1, ::-1])):
+            images = normalise(torch.from_numpy(shown).to(device), net.config)
+            with torch.inference_mode():
+                answer = net(images)
+            found.append((method.maps(net, images, answer).numpy(force=True), answer.class_logits.numpy(force=True)))
         (upright, logits), (turned, _) = found
         for one, other, likeliest in zip(upright, turned, logits.argmax(axis=1), strict=True):
-            pair = evidence_of(one[likeliest]), evidence_of(other[likeliest])
+            pair = method.evidence(one[likeliest]), method.evidence(other[likeliest])
             if not any(evidence.flat for evidence in pair):
                 pairs.append((pair[0].cells, pair[1].cells))
     return pairs
@@ -62,7 +66,7 @@ def disagreement(pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]], s
 
 
 def fit_shift(pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> float:
-    """The shift, in cells from −0.5 to 0.5, at which turned pictures give turned maps most nearly; 0 without a pair."""
+    """The shift, in cells from −1 to 1, at which turned pictures give turned maps most nearly; 0 without a pair."""
     if not pairs:
         return 0.0
     found = minimize_scalar(

@@ -5,6 +5,7 @@ Needs the description to load. Loading is strict: another shape, another class o
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,9 +48,9 @@ class Description:
     """For each class the probability from which it cannot be excluded (90 % sets), 0 … 1; None until calibrated."""
     familiarity: dict[str, Any] | None = None
     """What `derm.predict.familiar` needs to tell pictures that are far from what the model knows; None until tuned."""
-    evidence_shift: float = 0.0
-    """How far above and left of the middle of its rectangle a cell of the features is centred, in cells, as measured by
-    `derm.explain.placement`; 0 until measured."""
+    evidence_shift: Mapping[str, float] = field(default_factory=dict)
+    """How far above and left of the middle of its rectangle a cell of heat maps is centred, in cells, by what the cells
+    are ('features', 'stage'), as measured by `derm.explain.placement`; empty until measured."""
     training: dict[str, Any] = field(default_factory=dict)
     """Configuration of the training run, its data and split, epoch and commit."""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -104,7 +105,7 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
     if size != model.description.model.input_size:
         # What was measured and calibrated belongs to the other size.
         description = replace(description, measured={}, temperature=1.0, referral_threshold=None)
-        description = replace(description, conformal_thresholds=None, familiarity=None, evidence_shift=0.0)
+        description = replace(description, conformal_thresholds=None, familiarity=None, evidence_shift={})
     save_weights(path, model.net, description, half=half)
     # The pair stays whole: the description names the hashed file until the plain one is in place.
     content = json.loads(path.read_text())
@@ -248,7 +249,7 @@ def _write_description(path: Path, tensors: Path, digest: str, description: Desc
             "referral_threshold": description.referral_threshold,
             "conformal_thresholds": description.conformal_thresholds,
             "familiarity": description.familiarity,
-            "evidence_shift": description.evidence_shift,
+            "evidence_shift": dict(description.evidence_shift),
             "licence": description.licence,
             "training": description.training,
             "measured": description.measured,
@@ -272,7 +273,7 @@ def _read_description(content: dict[str, Any]) -> Description:
         referral_threshold=content.get("referral_threshold"),
         conformal_thresholds=None if conformal is None else tuple(conformal),
         familiarity=content.get("familiarity"),
-        evidence_shift=float(content.get("evidence_shift", 0.0)),
+        evidence_shift=dict(content.get("evidence_shift", {})),
         training=content["training"],
         measured=content["measured"],
         licence=content["licence"],

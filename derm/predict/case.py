@@ -175,13 +175,14 @@ def diagnose(
         features = pooled(answer)
     familiarity = None if drawn else description.familiarity
     mask_probability = unsquare(lesion, height, width)
+    shift = description.evidence_shift.get("features", 0.0)
     return Case(
         name=name,
         image=image,
         probabilities=probabilities,
         mask_probability=mask_probability,
         mask=mask_probability >= description.mask_threshold,
-        evidence=tuple(evidence_of(raw, height, width, description.evidence_shift) for raw in maps),
+        evidence=tuple(evidence_of(raw, height, width, shift) for raw in maps),
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,

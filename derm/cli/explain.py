@@ -1,0 +1,98 @@
+"""`derm explain`: hold the heat maps of a part of a data set to account, so that the page Compare can show it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from derm.cli.terminal import out, progress
+from derm.errors import ConfigFault
+
+if TYPE_CHECKING:
+    from derm.data.split import By
+
+
+def explain(
+    data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    target: Annotated[
+        Path, typer.Option("--out", help="Folder for the tables and summary.json; one that was begun is gone on with.")
+    ],
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part to explain: 'train', 'validation' or 'test'.")] = "test",
+    sample: Annotated[
+        int, typer.Option(min=1, help="Images, stratified by class, for Score-CAM, occlusion, faithfulness and sanity.")
+    ] = 140,
+    workers: Annotated[int, typer.Option(min=0, help="Parts worked on at once; 0: one for each core.")] = 0,
+    split_by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
+) -> None:
+    """Draw every method's heat maps, measure their agreement, faithfulness and sanity, and summarise with intervals."""
+    import torch
+
+    from derm.data.catalogue import read_catalogue
+    from derm.data.split import PARTS
+    from derm.evaluate.explained import explain as hold_to_account
+    from derm.files import make_folder
+    from derm.model.weights import default_weights, load_weights
+
+    if split not in PARTS:
+        raise ConfigFault(f"There is no part '{split}': use one of {', '.join(PARTS)}.")
+    if split_by not in ("lesion", "image"):
+        raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
+    make_folder(target)
+    model, catalogue = load_weights(weights or default_weights()), read_catalogue(data)
+    # One thread a worker: the parts run side by side, and what is measured does not depend on the number of cores.
+    torch.set_num_threads(1)
+    with progress("Explaining") as watch:
+        found = hold_to_account(
+            model,
+            catalogue,
+            split,
+            target,
+            by=cast("By", split_by),
+            sample=sample,
+            workers=workers or os.cpu_count() or 1,
+            mapping=watch,
+            sampling=watch,
+            resampling=watch,
+        )
+    print_summary(found.name, found.summary)
+    if found.leaks:
+        out.print("THESE FIGURES LEAK: the weights were trained on another split and know images of this part.")
+    out.print(f"\nWritten: {target / 'agreement.parquet'}, {target / 'sample.parquet'}, {target / 'summary.json'}")
+
+
+def print_summary(name: str, summary: dict[str, Any]) -> None:
+    """Print agreement and faithfulness of the predicted class's maps, all diagnoses together."""
+    from rich.table import Table
+
+    def cell(figures: dict[str, Any], key: str) -> str:
+        return f"{figures[key]['mean']:.3f}" if key in figures else "–"
+
+    columns = {
+        "agreement": ("true_iou_area", "true_best_iou", "true_pointing", "true_inside", "true_rank"),
+        "sample": ("deletion", "insertion", "road", "stability_rank", "equivariance_rank"),
+    }
+    for part, keys in columns.items():
+        table = Table(title=f"{name}: {part}", title_justify="left")
+        table.add_column("method")
+        for key in ("images", "flat", *keys):
+            table.add_column(key.removeprefix("true_").replace("_", " "), justify="right")
+        for method, found in summary[part]["predicted"].items():
+            whole = found["all"]["all"]
+            table.add_row(
+                method, str(whole["images"]), str(whole["flat"]), *(cell(whole["figures"], key) for key in keys)
+            )
+        out.print(table)
+    for method, figures in summary["right_or_wrong"].items():
+        for key in ("probability", "true_iou_area"):
+            if key in figures and figures[key]["interval"]:
+                low, high = figures[key]["interval"]
+                out.print(
+                    f"Right from wrong predictions by {method}"
+                    + ("" if key == "probability" else ", area under its IoU with the true mask")
+                    + f": AUC {figures[key]['auc']:.3f} ({low:.3f} – {high:.3f})"
+                )
+    out.print("A map that agrees with the outline need not be right, nor one that does not, wrong.")

@@ -1,0 +1,270 @@
+"""`derm explain`: every method's maps over a part of a data set, in parts that outlive a kill, and read back whole.
+
+Needs weights and a catalogue. A folder belongs to one set of weights and one part of one data set, and says so; tables
+are Parquet, for 80,000 rows of float32 are 40 MB as text and 5 so. Knows no terminal.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import By, Part, split_catalogue
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault, DataFault
+from derm.evaluate.answered import Progress
+from derm.evaluate.dataset import measured_on
+from derm.evaluate.explained_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
+from derm.evaluate.explained_summary import summarise
+from derm.explain.methods import METHODS
+from derm.files import make_folder, sweep, write_json, write_whole
+from derm.measure.intervals import REPLICATES
+from derm.model.weights import Model
+
+FORMAT = 1
+"""Raised when the meaning of a column changes, so that old parts are not joined with new ones."""
+
+SAMPLE = 140
+"""Images in the sample: 20 of each diagnosis, nearly all of the rarest that HAM10000's test part has."""
+
+AGREEMENT_IMAGES = 32
+"""Images in a part of the agreement: some seconds' work, which is what a kill may cost."""
+
+SAMPLE_IMAGES = 5
+"""Images in a part of the sample, and those that a random network normalises by together."""
+
+PARTS = "parts"
+"""Folder of what is done so far; gone once everything is."""
+
+TABLES = ("agreement", "sample")
+JSONS = ("about", "summary")
+FILES = (*(f"{name}.json" for name in JSONS), *(f"{name}.parquet" for name in TABLES))
+
+Rows = Callable[[Model, pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """What `derm explain` found.
+
+    about: what it belongs to, as `derm.evaluate.dataset.measured_on` says it, with the sample's size and the methods.
+    summary: means and intervals, see `derm.evaluate.explained_summary`. agreement, sample: one row an image, class and
+    method, columns as in `derm.evaluate.explained_rows`.
+    """
+
+    folder: Path
+    about: dict[str, Any]
+    summary: dict[str, Any]
+    agreement: pd.DataFrame
+    sample: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """The results in a few words: weights, part and split."""
+        about = self.about
+        return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the weights know images of this part, for they were trained on another split."""
+        trained = self.about["trained_on_split_by"]
+        return trained is not None and trained != self.about["split_by"]
+
+    def belongs_to(self, sha256: str) -> bool:
+        """Whether these are results of the weights whose tensors have this SHA-256."""
+        return bool(self.about["sha256"] == sha256)
+
+    def check_weights(self, sha256: str) -> None:
+        """Raise DataFault, in one sentence for the user, unless these are results of the weights with this SHA-256."""
+        if not self.belongs_to(sha256):
+            raise DataFault(
+                f"The explanations in {self.folder} are of other weights ({self.about['weights']} "
+                f"{self.about['sha256'][:8]}…, these are {sha256[:8]}…): make them anew with `derm explain --out DIR`."
+            )
+
+
+def explain(
+    model: Model,
+    catalogue: Catalogue,
+    part: Part,
+    out: Path,
+    *,
+    by: By = "lesion",
+    sample: int = SAMPLE,
+    workers: int = 1,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    mapping: Progress | None = None,
+    sampling: Progress | None = None,
+    resampling: Progress | None = None,
+) -> Explained:
+    """Hold every method's maps of `part` of `catalogue` to account, and write it into the folder `out`.
+
+    Called again after a kill it goes on where it was, to the same bytes; called again when all is there it reads it
+    back. sample: images, stratified by class, for what takes many passes. workers: parts that are worked on at once, in
+    threads that share the model; torch's own threads are the caller's to set. replicates: resamples for the intervals.
+    mapping, sampling, resampling: told of images, of the sample's images and of resamples done.
+    Raises DataFault when the part is empty or a file cannot be read, and ConfigFault where `out` holds the explanations
+    of other weights, data or settings, or a number is below 1.
+    """
+    for name, value in (("sample", sample), ("workers", workers), ("replicates", replicates)):
+        if value < 1:
+            raise ConfigFault(f"The number of {name} is {value}, at least 1 is needed.")
+    split = split_catalogue(catalogue, by)
+    rows = split.rows(part)
+    if not len(rows):
+        raise DataFault(f"{catalogue.folder} has no image in the {part} part: use a larger data set.")
+    lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
+    table = catalogue.table.iloc[rows].reset_index(drop=True).assign(lesion_id=lesions)
+    images = hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest()
+    about = measured_on(model, catalogue, split, part, table, lesions) | {
+        "format": FORMAT,
+        "images_sha256": images,
+        "sample": min(sample, len(table)),
+        "seed": seed,
+        "replicates": replicates,
+        "methods": list(METHODS),
+        # What calibration may change while the tensors, and with them the sha256, stay.
+        "temperature": model.description.temperature,
+        "mask_threshold": model.description.mask_threshold,
+        "evidence_shift": dict(model.description.evidence_shift),
+    }
+    make_folder(out)
+    _claim(out, about)
+    if (out / "summary.json").is_file():
+        return read_explained(out)
+    parts = out / PARTS
+    make_folder(parts)
+    sweep(parts)
+    sweep(out)
+    drawn = table.iloc[draw_sample(table, sample, seed)]
+    work: tuple[tuple[str, Rows, pd.DataFrame, int, Progress | None], ...] = (
+        ("agreement", agreement_rows, table, AGREEMENT_IMAGES, mapping),
+        ("sample", partial(sample_rows, seed=seed), drawn, SAMPLE_IMAGES, sampling),
+    )
+    for name, measure, chosen, size, progress in work:
+        if (out / f"{name}.parquet").is_file():  # written whole, from parts that may be gone
+            continue
+        pieces = {
+            parts / f"{name}-{first:05}.parquet": chosen[first : first + size] for first in range(0, len(chosen), size)
+        }
+        _work_off(partial(measure, model), pieces, workers, progress)
+        _write_table(
+            out / f"{name}.parquet", pd.concat([pd.read_parquet(place) for place in pieces], ignore_index=True)
+        )
+    tables = {name: pd.read_parquet(out / f"{name}.parquet") for name in TABLES}
+    write_json(out / "summary.json", summarise(**tables, replicates=replicates, progress=resampling))
+    shutil.rmtree(parts, ignore_errors=True)
+    return read_explained(out)
+
+
+def draw_sample(table: pd.DataFrame, size: int, seed: int = 0) -> list[int]:
+    """Row numbers of a sample of `size` images, ascending, fixed by the seed: as evenly over the classes as there are.
+
+    table: image_id, lesion_id and dx. In turn each class gives an image until it has none left; new lesions come before
+    second images of one. All rows where there are no more.
+    """
+    lot = np.random.default_rng(seed)
+    order = table.assign(row=np.arange(len(table)), lot=lot.permutation(len(table))).sort_values("lot")
+    order["again"] = order.groupby("lesion_id").cumcount()
+    order = order.sort_values(["again", "lot"])
+    order["turn"] = order.groupby("dx").cumcount()
+    order["class"] = order["dx"].map(CODES.index)
+    return sorted(order.sort_values(["turn", "class"])["row"].iloc[:size].tolist())
+
+
+def read_explained(folder: Path) -> Explained:
+    """Read what `derm explain --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
+    cure = f"make them anew with `derm explain --data DIR --out {folder}`."
+    there = [name for name in FILES if (folder / name).is_file()]
+    if "about.json" in there and "summary.json" not in there:
+        raise DataFault(
+            f"The explanations in {folder} are incomplete: go on with the same `derm explain --data DIR "
+            f"--out {folder}`."
+        )
+    if missing := [name for name in FILES if name not in there]:
+        raise DataFault(f"{folder} holds no explanations, {missing[0]} is missing: {cure}")
+    try:
+        jsons: dict[str, Any] = {name: json.loads((folder / f"{name}.json").read_text()) for name in JSONS}
+        tables: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        found = Explained(folder, **jsons, **tables)
+        about = found.about
+        if about["format"] != FORMAT:
+            raise DataFault(f"The explanations in {folder} are of another version of Derm: {cure}")
+        counts = (tables["agreement"]["image_id"].nunique(), tables["sample"]["image_id"].nunique())
+        if counts != (about["images"], about["sample"]):
+            raise DataFault(f"The explanations in {folder} are of several runs, their tables differ in length: {cure}")
+        for table, columns in (("agreement", AGREEMENT), ("sample", (*AGREEMENT, *FAITHFULNESS))):
+            tables[table][[*IDENTITY, *columns]]  # a table that lacks its columns is found here, not on a page
+        _ = found.name, found.leaks
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataFault(f"The explanations in {folder} cannot be read ({error}): {cure}") from error
+    return found
+
+
+def find_explained(folder: Path) -> list[Path]:
+    """The folders of whole explanations in `folder`, itself included, newest first; empty where there are none."""
+    places = (folder / "about.json", *folder.glob("*/about.json"))
+    found = [place.parent for place in places if (place.parent / "summary.json").is_file() and place.is_file()]
+    return sorted(found, key=lambda place: (place / "summary.json").stat().st_mtime, reverse=True)
+
+
+def _claim(out: Path, about: dict[str, Any]) -> None:
+    """Write about.json, or hold it against what is there: the name of the weights' file and the date may differ."""
+    place = out / "about.json"
+    if not place.is_file():
+        write_json(place, about)
+        return
+    try:
+        former = json.loads(place.read_text())
+        differing = [key for key in about if key not in ("weights", "date") and former.get(key) != about[key]]
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigFault(f"{place} cannot be read ({error}): name another folder with --out.") from error
+    if differing:
+        key = differing[0]
+        raise ConfigFault(
+            f"{out} was begun with {key} {former.get(key)!r}, not {about[key]!r}: name another folder with --out."
+        )
+
+
+def _work_off(
+    measure: Callable[[pd.DataFrame], pd.DataFrame],
+    pieces: dict[Path, pd.DataFrame],
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    """Write the table of each piece that is not there yet, whole or not at all."""
+
+    def write(place: Path, piece: pd.DataFrame) -> int:
+        _write_table(place, measure(piece))
+        return len(piece)
+
+    total = sum(len(piece) for piece in pieces.values())
+    missing = {place: piece for place, piece in pieces.items() if not place.is_file()}
+    done = total - sum(len(piece) for piece in missing.values())
+    if progress:
+        progress(done, total)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            running: set[Future[int]] = {pool.submit(write, *item) for item in missing.items()}
+            while running:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                done += sum(one.result() for one in finished)
+                if progress:
+                    progress(done, total)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _write_table(place: Path, table: pd.DataFrame) -> None:
+    write_whole(place, lambda part: table.to_parquet(part, engine="pyarrow", compression="zstd", index=False))
