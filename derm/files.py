@@ -3,12 +3,15 @@
 A place that cannot be written is the user's to mend: ConfigFault. Knows nothing about what the files hold.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 from derm.errors import ConfigFault
 
@@ -82,6 +85,35 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON to `path`, whole or not at all; NaN is an error, undefined is null."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def hold(stream: IO[Any], patience: float = 1.0) -> bool:
+    """Hold the open file for this process, and those that inherit it, until it is closed; False where another has it.
+
+    Tried for `patience` seconds, because `is_held` has the file for a moment, too.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the file at `path`, see `hold`; False where there is none."""
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def sha256(path: Path) -> str:

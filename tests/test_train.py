@@ -307,7 +307,7 @@ def test_a_finished_run_is_not_trained_again(whole, drawn_catalogue, cache):
 def test_patience_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
     # Better, worse, better, as good (which is not better), undefined: with a patience of 2 that is the end.
     values = iter([0.6, 0.5, 0.7, 0.7, None])
-    names = ("accuracy", "balanced_accuracy", "macro_f1", "dice", "iou")
+    names = ("loss", "mask_loss", "class_loss", "accuracy", "balanced_accuracy", "macro_f1", "dice", "iou")
     monkeypatch.setattr(loop, "validate", lambda *_: {**dict.fromkeys(names, 0.5), "macro_auc": next(values)})
     config = replace(CONFIG, epochs=9, batch=12, patience=2, log_every=100)
     state = train(config, drawn_catalogue, tmp_path / "run", cache=cache)

@@ -4,15 +4,12 @@ import json
 import signal
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from derm.cli.terminal import bar, err, out
 from derm.errors import ConfigFault, RunFault
-
-if TYPE_CHECKING:
-    from derm.train.config import TrainConfig
 
 
 def train(
@@ -58,7 +55,7 @@ def train(
     from derm.data.catalogue import read_catalogue
     from derm.data.store import default_cache
     from derm.train import loop
-    from derm.train.config import TrainConfig
+    from derm.train.config import TrainConfig, change
     from derm.train.config import preset as find_preset
 
     given = {
@@ -191,20 +188,3 @@ def read_setting(pair: str) -> tuple[str, object]:
         return name, json.loads(text)
     except ValueError:
         return name, text
-
-
-def change(config: "TrainConfig", settings: dict[str, object]) -> "TrainConfig":
-    """Return `config` with all `settings`, by dotted name, changed at once; ConfigFault for one that does not fit."""
-    content = config.as_dict()
-    for name, value in settings.items():
-        place: Any = content
-        *path, last = name.split(".")
-        for step in path:
-            place = place.get(step) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or isinstance(place.get(last, {}), dict):
-            raise ConfigFault(f"There is no setting '{name}': docs/training.md lists them.")
-        kind = type(place[last])
-        if not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
-            raise ConfigFault(f"{name}={value} does not fit: give a value like {place[last]}.")
-        place[last] = value
-    return type(config).from_dict(content)

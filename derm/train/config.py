@@ -155,3 +155,20 @@ def preset(name: str) -> TrainConfig:
     if name not in PRESETS:
         raise ConfigFault(f"The preset '{name}' is unknown: use one of {', '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+def change(config: TrainConfig, settings: dict[str, object]) -> TrainConfig:
+    """Return `config` with all `settings`, by dotted name, changed at once; ConfigFault for one that does not fit."""
+    content = config.as_dict()
+    for name, value in settings.items():
+        place: Any = content
+        *path, last = name.split(".")
+        for step in path:
+            place = place.get(step) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or isinstance(place.get(last, {}), dict):
+            raise ConfigFault(f"There is no setting '{name}': docs/training.md lists them.")
+        kind = type(place[last])
+        if not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+            raise ConfigFault(f"{name}={value} does not fit: give a value like {place[last]}.")
+        place[last] = value
+    return type(config).from_dict(content)

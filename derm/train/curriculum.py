@@ -87,6 +87,19 @@ def difficulty_of(memory: LossMemory, classes: NDArray[np.int64], rarity: float)
     return (1 - rarity) * rank + rarity * rare[classes]
 
 
+def quotas_of(config: CurriculumConfig, pace: float, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many images of each class are admitted at `pace`, 0 … 1, int64 (7,); it depends on no loss.
+
+    counts: int64 (7,), training images of each class. See `stage_of`.
+    """
+    if pace >= 1:
+        return counts
+    rare = 1 - counts / counts.max()
+    hardest = (1 - config.rarity) + config.rarity * rare[counts > 0].max()
+    share = (pace * hardest - config.rarity * rare) / (1 - config.rarity)
+    return np.ceil(counts * np.clip(share, config.least, 1)).astype(np.int64)
+
+
 def stage_of(
     config: CurriculumConfig, memory: LossMemory, classes: NDArray[np.int64], epoch: int, epochs: int, seed: int = 0
 ) -> Stage:
@@ -100,18 +113,13 @@ def stage_of(
     difficulty = difficulty_of(memory, classes, config.rarity)
     pace = pace_of(config, epoch, epochs) if config.enabled else 1.0
     counts = np.bincount(classes, minlength=len(CODES))
-    rare = 1 - counts / counts.max()
-    hardest = (1 - config.rarity) + config.rarity * rare[counts > 0].max()
+    quotas = quotas_of(config, pace, counts)
     admitted = np.zeros(len(classes), dtype=np.bool_)
     shares = np.full(len(counts), np.nan)
     lot = np.random.default_rng([seed, 3]).permutation(len(classes))
     for index in np.flatnonzero(counts):
         members = np.flatnonzero(classes == index)
-        share = 1.0
-        if pace < 1:
-            share = (pace * hardest - config.rarity * rare[index]) / (1 - config.rarity)
-        quota = int(np.ceil(len(members) * np.clip(share, config.least, 1)))
-        easiest = members[np.lexsort((lot[members], difficulty[members]))][:quota]
+        easiest = members[np.lexsort((lot[members], difficulty[members]))][: quotas[index]]
         admitted[easiest] = True
         shares[index] = len(easiest) / len(members)
     return Stage(pace, admitted, shares, difficulty)

@@ -4,10 +4,12 @@ Needs a configuration, a data set and a run folder. Tells the run log and `watch
 """
 
 import copy
-import fcntl
 import hashlib
+import json
 import math
+import os
 import resource
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,8 @@ from derm.data.split import count_leak, split_catalogue
 from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, RunFault
-from derm.files import sweep, write_json
+from derm.files import hold, sweep, write_json
+from derm.measure.masks import count_masks, dice
 from derm.measure.undefined import or_none
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
@@ -48,8 +51,14 @@ Watch = Callable[[dict[str, Any]], None]
 Tell = Callable[..., None]
 """Writes an event: its name, then its fields by name."""
 
-SCORES = {"step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "right": 0, "images": 0}
+SCORES = {
+    "step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "hits": 0, "right": 0, "images": 0,
+    "dice": 0.0, "outlined": 0,
+}  # fmt: skip
 """What is summed between two lines of the log, and over an epoch."""
+
+LAUNCHED = frozenset({"launch.json", "output.log"})
+"""What the folder of a run holds that was started from elsewhere, before the run itself has begun in it."""
 
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou")
 """What the weights' description tells of each epoch."""
@@ -77,7 +86,9 @@ class State:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "State":
         """Rebuild from `as_dict`."""
-        return cls(**{**content, "best": -math.inf if content["best"] is None else content["best"]})
+        best = -math.inf if content["best"] is None else content["best"]
+        sums = {name: {**SCORES, **content[name]} for name in ("recent", "epoch")}  # older ones summed less
+        return cls(**{**content, **sums, "best": best})
 
 
 def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
@@ -188,13 +199,20 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
-                losses, right = take_step(net, optimiser, images.to(device), truth, config, class_weights)
+                losses, scores = take_step(net, optimiser, images.to(device), truth, config, class_weights)
                 if average is not net:
                     move_average(average, net, config.average, state.step)
-                batch = planner.observe(losses.plain.double().cpu().numpy())
+                plain = losses.plain.double().cpu().numpy()
+                batch = planner.observe(plain)
                 epoch = state.step // planner.steps_per_epoch
                 state.step += 1
-                count(state, losses, right, batch, classes[rows[batch.items]])
+                count(
+                    state,
+                    losses,
+                    {**scores, "hits": count_hits(plain, batch.replayed)},
+                    batch,
+                    classes[rows[batch.items]],
+                )
 
                 # At once, before a checkpoint: a stage is planned some steps before its epoch begins.
                 tell_stages(planner, tell)
@@ -249,9 +267,11 @@ def take_step(
     truth: Truth,
     config: TrainConfig,
     class_weights: torch.Tensor | None,
-) -> tuple[Losses, int]:
-    """Learn from one batch, images uint8 (B, S, S, 3); return its losses and how many diagnoses were right.
+) -> tuple[Losses, dict[str, float]]:
+    """Learn from one batch, images uint8 (B, S, S, 3); return its losses and what it did right, to be summed.
 
+    right: diagnoses that were right. dice: sum of the Dice of each image that has a mask, as the network saw it, varied
+    and with dropout. outlined: images that have one.
     Raises RunFault, with the weights as they were, when the loss or its gradient is not finite.
     """
     net.train()
@@ -267,8 +287,22 @@ def take_step(
             f"({optimiser.param_groups[0]['lr']:.1e}) and start a new run; the last checkpoint is from before."
         )
     optimiser.step()
-    right = (answer.class_logits.argmax(1) == truth.classes).sum()
-    return Losses(*(loss.detach() for loss in losses)), int(right)
+    right = int((answer.class_logits.argmax(1) == truth.classes).sum())
+    known = truth.has_mask
+    drawn, true = ((part[known][:, 0] > 0).cpu().numpy() for part in (answer.mask_logits.detach(), truth.masks))
+    overlap = float(dice(count_masks(drawn, true)).sum()) if len(drawn) else 0.0
+    scores = {"right": right, "dice": overlap, "outlined": len(drawn)}
+    return Losses(*(loss.detach() for loss in losses)), scores
+
+
+def count_hits(plain: NDArray[np.float64], replayed: NDArray[np.bool_]) -> int:
+    """How many replayed images are still harder than the median fresh one of their batch.
+
+    plain: float64 (B,), losses; replayed: bool (B,). Images drawn blindly would be so in half of the cases.
+    """
+    if replayed.all():
+        return 0
+    return int((plain[replayed] > np.median(plain[~replayed])).sum())
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
@@ -302,29 +336,31 @@ def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: flo
     return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
 
 
-def count(state: State, losses: Losses, right: int, batch: Batch, drawn: NDArray[np.int64]) -> None:
-    """Add one step to the sums of `state`; drawn: int64 (B,), the classes of its images."""
+def count(state: State, losses: Losses, scores: dict[str, float], batch: Batch, drawn: NDArray[np.int64]) -> None:
+    """Add one step to the sums of `state`; scores: of the step, by name; drawn: int64 (B,), its images' classes."""
     for sums in (state.recent, state.epoch):
         sums["step"] += 1
         sums["loss"] += losses.joint.item()
         sums["mask_loss"] += losses.mask.item()
         sums["class_loss"] += losses.diagnosis.item()
         sums["replayed"] += int(batch.replayed.sum())
-        sums["right"] += right
         sums["images"] += len(batch.items)
+        for name, score in scores.items():
+            sums[name] += score
     for index in drawn:
         state.drawn[index] += 1
     state.replayed += batch.items[batch.replayed].tolist()
 
 
-def means(sums: dict[str, float]) -> dict[str, float]:
-    """Turn sums into means a step, or an image."""
+def means(sums: dict[str, float]) -> dict[str, float | None]:
+    """Turn sums into means a step, or an image; the Dice is None where no image had a mask."""
     steps, images = max(1, sums["step"]), max(1, sums["images"])
     return {
         "loss": sums["loss"] / steps,
         "mask_loss": sums["mask_loss"] / steps,
         "class_loss": sums["class_loss"] / steps,
         "accuracy": sums["right"] / images,
+        "dice": sums["dice"] / sums["outlined"] if sums["outlined"] else None,
         "replayed_share": sums["replayed"] / images,
     }
 
@@ -338,6 +374,7 @@ def tell_stages(planner: Planner, tell: Tell) -> None:
             enabled=planner.config.curriculum.enabled,
             pace=stage.pace,
             admitted=int(stage.admitted.sum()),
+            images=dict(zip(CODES, np.bincount(planner.classes, minlength=len(CODES)).tolist(), strict=True)),
             admitted_share={code: or_none(float(share)) for code, share in zip(CODES, stage.shares, strict=True)},
             difficulty_histogram=np.histogram(stage.difficulty, bins=20, range=(0, 1))[0].tolist(),
             admitted_histogram=np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
@@ -350,6 +387,7 @@ def tell_replay(
 ) -> None:
     """Log what was drawn in the epoch and what the replay buffer holds at its end."""
     ids = catalogue.table["image_id"].iloc[rows].tolist()
+    ages = planner.buffer.ages()
     tell(
         "replay",
         epoch=epoch,
@@ -357,6 +395,7 @@ def tell_replay(
         size=int(planner.buffer.members.sum()),
         suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects())],
         replayed_share=means(state.epoch)["replayed_share"],
+        hit_rate=state.epoch["hits"] / state.epoch["replayed"] if state.epoch["replayed"] else None,
         drawn=dict(zip(CODES, state.drawn, strict=True)),
         hardest=[
             {
@@ -365,6 +404,7 @@ def tell_replay(
                 "views": row.views,
                 "drawn_in_epoch": state.replayed.count(row.item),
                 "drawn": row.drawn,
+                "age": int(ages[row.item]),
             }
             for row in planner.buffer.hardest(24)
         ],
@@ -392,9 +432,18 @@ def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str,
 
 
 def make_run_folder(run: Path, about: dict[str, Any]) -> None:
-    """Make the folder of a new run and write run.json; RunFault where there is one already."""
-    if run.exists():
-        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.")
+    """Make the folder of a new run and write run.json; RunFault where there is one already.
+
+    A folder that holds nothing but what was put there to launch this run (`LAUNCHED`) is taken. Of two processes that
+    want the same folder one gets it: the lock's file is made in one step.
+    """
+    try:
+        if run.exists() and {path.name for path in run.iterdir()} != LAUNCHED:
+            raise FileExistsError
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "lock").touch(exist_ok=False)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.") from error
     write_json(run / "run.json", about)
 
 
@@ -406,14 +455,15 @@ def fingerprint(catalogue: Catalogue, rows: NDArray[np.int64]) -> str:
 
 @contextmanager
 def claim(run: Path) -> Iterator[None]:
-    """Hold a run's folder for this process; RunFault when another one trains in it."""
+    """Hold a run's folder for this process, and say which it is; RunFault when another one trains in it."""
     if not (run / "run.json").is_file():
         raise RunFault(f"There is no run in {run}: start one without --resume.")
-    with (run / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunFault(f"Another process is training in {run}: stop it first, or give another --run.") from error
+    with (run / "lock").open("a") as stream:
+        if not hold(stream):
+            raise RunFault(f"Another process is training in {run}: stop it first, or give another --run.")
+        stream.truncate(0)
+        stream.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        stream.flush()
         sweep(run)
         yield
 

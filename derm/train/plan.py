@@ -85,6 +85,7 @@ class Planner:
             "members": self.buffer.members,
             "drawn": self.buffer.drawn,
             "drawn_in_epoch": self.buffer.drawn_in_epoch,
+            "entered": self.buffer.entered,
             "admitted": self.admitted,
             "queue": self.queue,
             "counters": np.array([self.planned, self.passes], dtype=np.int64),
@@ -103,6 +104,9 @@ class Planner:
         self.buffer.drawn_in_epoch = arrays["drawn_in_epoch"]
         self.admitted, self.queue = arrays["admitted"], arrays["queue"]
         self.planned, self.passes = arrays["counters"].tolist()
+        self.buffer.heard = self.planned - len(arrays["pending_sizes"])
+        # Checkpoints from before ages were kept count them from here.
+        self.buffer.entered = arrays.get("entered", np.full_like(self.buffer.drawn, self.buffer.heard))
         cuts = np.cumsum(arrays["pending_sizes"])[:-1]
         parts = [np.split(arrays[f"pending_{name}"], cuts) for name in ("items", "replayed", "seeds")]
         batches = [Batch(*part) for part in zip(*parts, strict=True) if len(part[0])]

@@ -70,6 +70,8 @@ class ReplayBuffer:
         self.members: NDArray[np.bool_] = np.zeros(images, dtype=np.bool_)
         self.drawn: NDArray[np.int64] = np.zeros(images, dtype=np.int64)
         self.drawn_in_epoch: NDArray[np.int64] = np.zeros(images, dtype=np.int64)
+        self.heard = 0  # batches taken in so far
+        self.entered: NDArray[np.int64] = np.zeros(images, dtype=np.int64)  # `heard` when an image last came in
 
     def suspects(self) -> NDArray[np.bool_]:
         """Images taken for label errors, bool (n,): seen often enough, their label's probability still as good as none.
@@ -82,6 +84,7 @@ class ReplayBuffer:
 
     def take_in(self, items: NDArray[np.int64]) -> None:
         """Reconsider the images `items`, int64 (k,), after the memory has heard of their losses."""
+        before = self.members.copy()
         self.members[items] = True
         self.members &= ~self.suspects()
         inside = np.flatnonzero(self.members)
@@ -89,6 +92,12 @@ class ReplayBuffer:
         if surplus > 0:
             easiest = inside[np.argsort(self.memory.smoothed[inside], kind="stable")][:surplus]
             self.members[easiest] = False
+        self.heard += 1
+        self.entered[self.members & ~before] = self.heard
+
+    def ages(self) -> NDArray[np.int64]:
+        """Batches since each image came in, int64 (n,); 0 for one that is not in the buffer."""
+        return np.where(self.members, self.heard - self.entered, 0)
 
     def draw(self, count: int, admitted: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.int64]:
         """Draw up to `count` different images, int64 (≤ count,), with probability rising with their smoothed loss.

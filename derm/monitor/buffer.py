@@ -1,0 +1,77 @@
+"""The replay buffer as pictures: its hardest images, each with its loss, age, views and draws.
+
+Needs a run that was looked at and, for the pictures, its data set's catalogue. Knows nothing of pages.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from derm.data.catalogue import Catalogue
+from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
+from derm.errors import ImageRefused
+from derm.image.door import open_image
+from derm.image.overlay import jpeg, resize_picture
+from derm.monitor.runs import Run
+
+SIDE = 160
+"""Longer side of a thumbnail, pixels."""
+
+
+class Held(NamedTuple):
+    """One image of the buffer.
+
+    diagnosis, thumbnail (a JPEG file): None where the data set is not here. loss: smoothed cross-entropy. views: times
+    that it was shown. drawn: times that it was replayed, in all and in the last epoch. age: epochs since it came in;
+    None where the log, of an older Derm, does not tell.
+    """
+
+    image_id: str
+    diagnosis: Diagnosis | None
+    thumbnail: bytes | None
+    loss: float
+    views: int
+    drawn: int
+    drawn_in_epoch: int
+    age: float | None
+
+
+def held_images(run: Run, catalogue: Catalogue | None) -> list[Held]:
+    """The hardest images of the run's buffer, hardest first. catalogue: of its data set, where that can be read."""
+    told, start = run.reader.newest("replay"), run.reader.newest("start")
+    if told is None or start is None:
+        return []
+    rows, steps_per_epoch = told["hardest"], start["steps_per_epoch"]
+    known = {}
+    if catalogue is not None:
+        wanted = catalogue.table[catalogue.table["image_id"].isin([row["image_id"] for row in rows])]
+        columns = (wanted[name] for name in ("image_id", "dx", "image_path"))
+        known = {image_id: (dx, path) for image_id, dx, path in zip(*columns, strict=True)}
+    held = []
+    for row in rows:
+        dx, path = known.get(row["image_id"], (None, ""))
+        held.append(
+            Held(
+                row["image_id"],
+                DIAGNOSES[INDEX[dx]] if dx is not None else None,
+                thumbnail(path) if path else None,
+                row["loss"],
+                row["views"],
+                row["drawn"],
+                row["drawn_in_epoch"],
+                row["age"] / steps_per_epoch if "age" in row else None,
+            )
+        )
+    return held
+
+
+@lru_cache(maxsize=600)
+def thumbnail(path: str) -> bytes | None:
+    """A small JPEG of the picture at `path`, or None where it cannot be read; the last six hundred are kept."""
+    try:
+        image = open_image(Path(path))
+    except (ImageRefused, OSError):
+        return None
+    height, width = image.shape[:2]
+    scale = SIDE / max(height, width)
+    return jpeg(resize_picture(image, max(1, round(height * scale)), max(1, round(width * scale))))

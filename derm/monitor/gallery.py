@@ -1,0 +1,42 @@
+"""The replay buffer as a wall of pictures in HTML, each with its loss, age and draws.
+
+Needs the images of `derm.monitor.buffer`. Colours follow the page's theme; each diagnosis stands there by name.
+"""
+
+import base64
+import html
+from collections.abc import Sequence
+
+from derm.diagnoses import Diagnosis
+from derm.figures.bars import themed
+from derm.figures.text import capital
+from derm.monitor.buffer import Held
+from derm.monitor.words import held_words
+
+UNKNOWN = "color-mix(in srgb, currentColor 40%, transparent)"
+
+
+def wall(images: Sequence[Held]) -> str:
+    """The images as a list of figures, hardest first, that wraps to any width."""
+    return f'<ol class="derm-wall">{"".join(_card(image) for image in images)}</ol>'
+
+
+def _card(image: Held) -> str:
+    lines = "".join(f"<span>{html.escape(line)}</span>" for line in held_words(image))
+    colour = UNKNOWN if image.diagnosis is None else themed(image.diagnosis)
+    return (
+        f'<li style="border-top-color:{colour}"><figure>{_picture(image)}<figcaption>'
+        f"<strong>{html.escape(_title(image.diagnosis))}</strong><span>{html.escape(image.image_id)}</span>{lines}"
+        "</figcaption></figure></li>"
+    )
+
+
+def _picture(image: Held) -> str:
+    if image.thumbnail is None:
+        return '<div class="derm-no-picture" role="img" aria-label="no picture here"></div>'
+    alt = html.escape(f"{image.image_id}, {_title(image.diagnosis)}, loss {image.loss:.2f}")
+    return f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(image.thumbnail).decode()}">'
+
+
+def _title(diagnosis: Diagnosis | None) -> str:
+    return "diagnosis not known here" if diagnosis is None else capital(diagnosis.name)

@@ -1,0 +1,153 @@
+"""Start, stop and resume runs, each a process of its own that outlives the page, the browser and the app.
+
+Needs a folder for runs. The process holds the file it speaks to, and later the run's lock, so that whoever looks can
+tell that it lives. Knows nothing of pages.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import derm
+from derm.data.catalogue import read_catalogue
+from derm.data.synthesise import synthesise
+from derm.errors import ConfigFault, RunFault
+from derm.files import hold, make_folder, write_json
+from derm.monitor.state import LAUNCH, OUTPUT, STOP, Holder, find_holder, is_alive, read_record
+from derm.train.config import change, preset
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+"""What a run may be called."""
+
+DRAWN_IMAGES = 210
+"""Images of the drawn data set that is made where there is no other."""
+
+DRAWN_SEED = 4
+
+
+def start(
+    runs: Path, name: str, data: Path, preset_name: str, settings: dict[str, object] | None = None, threads: int = 0
+) -> Path:
+    """Launch the training of a new run `name` in the folder `runs`, and return its folder.
+
+    data: folder of the data set. settings: by dotted name, changed in the preset. threads: of the network; 0: as many
+    as there are cores. Raises ConfigFault for a name or setting that does not fit, DataFault for a data set that cannot
+    be read, RunFault where there is such a run already. What is found later the process says in its last words.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigFault(
+            f"A run cannot be called '{name}': use up to 60 letters, digits, dots, dashes and underscores, a letter or "
+            "a digit first."
+        )
+    plain, settings = preset(preset_name), settings or {}
+    change(plain, settings)
+    read_catalogue(data)
+    make_folder(runs)
+    run = runs.resolve() / name
+    try:
+        run.mkdir()
+    except FileExistsError:
+        raise RunFault(f"There is a run called '{name}' already: give another name, or resume that one.") from None
+    words = ["--run", str(run), "--data", str(data.resolve()), "--preset", preset_name, "--threads", str(threads)]
+    words += [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
+    launch(run, words)
+    return run
+
+
+def resume(run: Path) -> None:
+    """Launch a process that goes on with `run`; RunFault where there is nothing to go on with, or one does already."""
+    if not (run / "run.json").is_file():
+        raise RunFault(f"The run '{run.name}' had not begun, so there is nothing to go on with: start a new one.")
+    launch(run.resolve(), ["--run", str(run.resolve()), "--resume"])
+
+
+def stop(run: Path) -> Holder:
+    """Ask the process that trains in `run` to save a checkpoint and end, and return which it is.
+
+    It ends after the step it is in, or after the validation. Asking twice is asking once. Raises RunFault where no
+    process of this machine can be asked.
+    """
+    holder = find_holder(run)
+    if holder is None:
+        cure = (
+            "it was begun by an older Derm that does not say which process it is: press Ctrl-C where it was started"
+            if is_alive(run)
+            else "it is not running, so there is nothing to stop"
+        )
+        raise RunFault(f"The run '{run.name}' cannot be stopped from here: {cure}.")
+    if holder.host != socket.gethostname():
+        raise RunFault(f"The run '{run.name}' is training on another machine, {holder.host}: stop it from there.")
+    asked = read_record(run / STOP)
+    if asked is None or asked.get("pid") != holder.pid:
+        write_json(run / STOP, {"pid": holder.pid, "time": time.time()})
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(holder.pid, signal.SIGTERM)
+    return holder
+
+
+def launch(run: Path, words: list[str]) -> None:
+    """Run `derm train` with `words` as a process of its own, which writes to and holds `run`'s output.
+
+    Raises RunFault where a process works on the run already.
+    """
+    command = [sys.executable, "-m", "derm", "train", *words]
+    record: dict[str, Any] = {"host": socket.gethostname(), "time": time.time(), "command": command[1:]}
+    with (run / OUTPUT).open("ab") as output:
+        # The lock belongs to the open file, which the process inherits: it is free when the last one that has it ends.
+        if is_alive(run) or not hold(output):
+            raise RunFault(f"Another process is training in '{run.name}': stop it first.")
+        (run / STOP).unlink(missing_ok=True)
+        write_json(run / LAUNCH, record)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C in the app's terminal is not meant for it
+            env={**os.environ, "PYTHONPATH": search_path(), "PYTHONUNBUFFERED": "1"},
+        )
+        write_json(run / LAUNCH, {**record, "pid": process.pid})
+    # Somebody must wait for a child, or it stays among the processes after its end.
+    threading.Thread(target=process.wait, daemon=True, name=f"wait for {run.name}").start()
+
+
+def search_path() -> str:
+    """PYTHONPATH for a process that shall find this same Derm."""
+    here = str(Path(derm.__file__).parents[1])
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def free_name(runs: Path, wanted: str) -> str:
+    """`wanted`, or with the first number behind it that makes it the name of no run in `runs`."""
+    taken = {path.name for path in runs.iterdir()} if runs.is_dir() else set()
+    numbered = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in numbered if name not in taken)
+
+
+def drawn_data(cache: Path) -> Path:
+    """The folder of a data set of `DRAWN_IMAGES` drawings in `cache`, drawn now if it is not there: some ten seconds.
+
+    Raises ConfigFault where nothing can be written.
+    """
+    place = cache / f"drawn-{DRAWN_IMAGES}"
+    if not (place / "HAM10000_metadata.csv").is_file():
+        make_folder(cache)
+        part = Path(tempfile.mkdtemp(dir=cache, prefix=f".{place.name}."))
+        try:
+            synthesise(part, images=DRAWN_IMAGES, seed=DRAWN_SEED)
+            with contextlib.suppress(OSError):  # somebody else drew it meanwhile
+                part.rename(place)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return place

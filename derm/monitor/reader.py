@@ -1,0 +1,168 @@
+"""The log of one run, read as it grows: each look reads only what was written since the last.
+
+Needs the path of an events.jsonl. Copes with a last line that is still being written and with a log that was cut back
+and written on, as resuming does. Does not know whether anybody still writes to it.
+"""
+
+import itertools
+import json
+import threading
+from operator import itemgetter
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP = b'{"event": "step", '
+"""How a line of the most frequent event begins, as `RunLog` writes it: so it is known without being parsed."""
+
+FIELDS = ("step", "epoch", "learning_rate", "loss", "mask_loss", "class_loss", "accuracy", "replayed_share")
+"""What is kept of each line of the event `step`."""
+
+TAIL = 128
+"""Bytes before the place where reading went on that are compared, to see that the log was not cut back."""
+
+
+class Steps(NamedTuple):
+    """The log's `step` events, oldest first, each field float64 (n,); losses are means since the line before."""
+
+    step: NDArray[np.float64]
+    epoch: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    mask_loss: NDArray[np.float64]
+    class_loss: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    replayed_share: NDArray[np.float64]
+
+
+class LogReader:
+    """What a log holds so far. Threads may share it.
+
+    version: rises whenever a look finds anything new. milestones: rises when that is more than steps. bytes_read: all
+    bytes that were ever asked of the disk. damaged: lines that are no JSON. Lines of steps are found at once and parsed
+    only when `steps` is called, because the list of runs needs no more than the last of them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.version = 0
+        self.milestones = 0
+        self.bytes_read = 0
+        self._lock = threading.RLock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.damaged = 0
+        self.last: dict[str, Any] | None = None  # the newest event of any kind
+        self._events: dict[str, list[dict[str, Any]]] = {}
+        self._offset = 0  # up to here whole lines were read
+        self._tail = b""  # the last bytes before the offset
+        self._unparsed: list[tuple[int, int]] = []  # where lines of steps lie, from and to, in bytes
+        self._parsed: list[NDArray[np.float64]] = []  # each (k, fields)
+
+    def look(self) -> bool:
+        """Read what was written since the last look; true where there was anything."""
+        with self._lock:
+            try:
+                with self.path.open("rb") as stream:
+                    changed = self._take_up(stream)
+            except FileNotFoundError:
+                changed = self._offset > 0
+                self._forget()
+                self.milestones += changed
+            self.version += changed
+            return changed
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """The events called `kind`, oldest first, but for `step`."""
+        with self._lock:
+            return list(self._events.get(kind, ()))
+
+    def newest(self, kind: str) -> dict[str, Any] | None:
+        """The last event called `kind`, but for `step`, or None."""
+        with self._lock:
+            found = self._events.get(kind)
+            return found[-1] if found else None
+
+    def steps(self) -> Steps:
+        """All steps read so far; parses those that were not asked for before."""
+        with self._lock:
+            if self._unparsed:
+                self._parse()
+            if len(self._parsed) > 1:
+                self._parsed = [np.concatenate(self._parsed)]
+            table = self._parsed[0] if self._parsed else np.empty((0, len(FIELDS)))
+            return Steps(*table.T)
+
+    def _take_up(self, stream: IO[bytes]) -> bool:
+        if not self._goes_on(stream):
+            self._forget()
+            self.milestones += 1
+        stream.seek(self._offset)
+        fresh = stream.read()
+        self.bytes_read += len(fresh)
+        end = fresh.rfind(b"\n") + 1  # what follows is still being written
+        if not end:
+            return False
+        self._sort(fresh[:end])
+        self._offset += end
+        self._tail = (self._tail + fresh[:end][-TAIL:])[-TAIL:]
+        return True
+
+    def _goes_on(self, stream: IO[bytes]) -> bool:
+        """Whether the bytes before the offset are still those that were read."""
+        stream.seek(self._offset - len(self._tail))
+        tail = stream.read(len(self._tail))
+        self.bytes_read += len(tail)
+        return tail == self._tail
+
+    def _sort(self, fresh: bytes) -> None:
+        """Parse all lines but those of steps; of these note the places, and parse the last of each stretch."""
+        lines = fresh.split(b"\n")[:-1]
+        begins = itertools.accumulate((len(line) + 1 for line in lines), initial=self._offset)
+        first, place, last_step = None, self._offset, b""
+        for line, place in zip(lines, begins, strict=False):  # the last beginning is the end
+            if line.startswith(STEP):
+                first = place if first is None else first
+                last_step = line
+                continue
+            if first is not None:
+                self._unparsed.append((first, place))
+                self._keep(last_step)
+                first = None
+            self._keep(line)
+        if first is not None:
+            self._unparsed.append((first, self._offset + len(fresh)))
+            self._keep(last_step)
+
+    def _keep(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+        except (ValueError, KeyError, TypeError):
+            self.damaged += 1
+            return
+        self.last = event
+        if kind == "step":
+            self._events["step"] = [event]
+        else:
+            self.milestones += 1
+            self._events.setdefault(kind, []).append(event)
+
+    def _parse(self) -> None:
+        pick = itemgetter(*FIELDS)
+        with self.path.open("rb") as stream:
+            if not self._goes_on(stream):  # cut back since the last look, which the next one will see
+                return
+            for begin, end in self._unparsed:
+                stream.seek(begin)
+                text = stream.read(end - begin)
+                self.bytes_read += len(text)
+                try:
+                    events = json.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
+                    self._parsed.append(np.array([pick(event) for event in events], dtype=np.float64))
+                except (ValueError, KeyError, TypeError):
+                    self.damaged += 1
+        self._unparsed.clear()

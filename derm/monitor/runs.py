@@ -1,0 +1,125 @@
+"""The runs in a folder, each with its log as far as it is read, where it stands, and its best figures.
+
+Needs a folder of run folders. One `Runs` serves all visitors: each log is read once, then only what is new in it.
+Knows nothing of pages.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from derm.monitor.reader import LogReader
+from derm.monitor.state import LAUNCH, Standing, read_record, stand
+
+Made = TypeVar("Made")
+
+KEPT = 200
+"""Results that are kept for one run, so that an unchanged log costs nothing."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch so far: which, by which measure, and its validation figures, as the log has them."""
+
+    epoch: int
+    by: str
+    value: float
+    validation: dict[str, Any]
+
+
+class Run:
+    """One run folder. Threads may share it.
+
+    standing: as of the last `look`. about: run.json's content, or what the log's first line says, or None before
+    the run has begun.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self.reader = LogReader(folder / "events.jsonl")
+        self.about: dict[str, Any] | None = None
+        self.standing = Standing("starting", 0.0)
+        self._lock = threading.RLock()
+        self._kept: dict[Hashable, tuple[int, Any]] = {}
+
+    def look(self) -> None:
+        """Read what is new in the log and decide anew where the run stands."""
+        with self._lock:
+            self.reader.look()
+            if self.about is None:
+                self.about = read_record(self.folder / "run.json")
+            if self.about is None and (start := self.reader.newest("start")) is not None:
+                self.about = start
+            self.standing = stand(self.folder, self.reader)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration, nested as in run.json; empty before the run has begun."""
+        return (self.about or {}).get("config", {})
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What run.json says of the data; empty before the run has begun."""
+        return (self.about or {}).get("data", {})
+
+    @property
+    def launched(self) -> dict[str, Any] | None:
+        """How the run was last launched from here, or None for one that was started elsewhere."""
+        return read_record(self.folder / LAUNCH)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `derm train --resume` can go on with it."""
+        return self.standing.state in ("stopped", "died") and (self.folder / "run.json").is_file()
+
+    def best(self) -> Best | None:
+        """The best epoch so far; None before the first."""
+        best = self.reader.newest("best")
+        if best is None:
+            return None
+        epochs = [event for event in self.reader.events("epoch") if event["epoch"] == best["epoch"]]
+        return Best(best["epoch"], best["by"], best["value"], epochs[-1]["validation"] if epochs else {})
+
+    def once(self, key: Hashable, make: Callable[[], Made], *, steps: bool = False) -> Made:
+        """What `make` gives, made once for `key` until the log changes. steps: until it has new steps, too."""
+        with self._lock:
+            now = self.reader.version if steps else self.reader.milestones
+            version, made = self._kept.get(key, (-1, None))
+            if version != now:
+                if len(self._kept) >= KEPT:
+                    self._kept.clear()
+                made = make()
+                self._kept[key] = (now, made)
+            return made
+
+
+class Runs:
+    """All runs in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    def look(self) -> list[Run]:
+        """The runs there are now, each looked at: those that live first, then those that wrote last."""
+        with self._lock:
+            here = find_runs(self.folder)
+            self._known = {path.name: self._known.get(path.name) or Run(path) for path in here}
+            runs = list(self._known.values())
+        for run in runs:
+            run.look()
+        return sorted(runs, key=lambda run: (not run.standing.alive, -run.standing.when, run.name))
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """The folders in `folder` that hold a run, or one that is being launched, by name."""
+    marks = ("run.json", "events.jsonl", LAUNCH)
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+    return [path for path in inside if any((path / mark).is_file() for mark in marks)]

@@ -1,0 +1,161 @@
+"""Where a run stands: starting, running, stopping, finished, stopped or died, with the time that is left.
+
+Needs a run folder and the reader of its log. A run lives while a process holds its lock, or the output of the process
+that was launched for it; what a dead one was is told by its log. Reads only; knows nothing of pages.
+"""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from derm.files import is_held
+from derm.monitor.reader import LogReader
+
+LOCK, OUTPUT, LAUNCH, STOP = "lock", "output.log", "launch.json", "stop.json"
+"""In a run's folder: held by the process that trains; what the launched process says, held by it; how it was launched;
+whom we asked to stop."""
+
+ALIVE = ("starting", "running", "stopping")
+"""States of a run that a living process works on."""
+
+WORDS_KEPT = 4000
+"""Bytes of a process' output that are looked at for its last words."""
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What a terminal would have made colour of."""
+
+State = Literal["starting", "running", "stopping", "finished", "stopped", "died"]
+
+
+class Standing(NamedTuple):
+    """Where a run stands.
+
+    when: of the last sign of life, seconds since 1970. step, steps: done, and of the whole run; steps is 0 before the
+    run has begun. epoch, epochs: the one that it is in, from 0, and how many. seconds_left: None where nobody can know.
+    """
+
+    state: State
+    when: float
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    seconds_left: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process works on the run."""
+        return self.state in ALIVE
+
+
+class Holder(NamedTuple):
+    """The process that works on a run, as it named itself."""
+
+    pid: int
+    host: str
+
+
+def stand(folder: Path, reader: LogReader) -> Standing:
+    """Where the run in `folder` stands, by its locks and by what `reader` has read."""
+    alive = is_alive(folder)
+    start = reader.newest("start")
+    where: dict[str, Any] = {}
+    if start is not None:
+        told = [event for event in map(reader.newest, ("step", "epoch", "stopped")) if event]
+        done = max((event["step"] for event in told), default=0)
+        where = {
+            "step": done,
+            "steps": start["steps"],
+            "epoch": min(done // start["steps_per_epoch"], start["config"]["epochs"] - 1),
+            "epochs": start["config"]["epochs"],
+        }
+    when = last_sign(folder)
+    if alive:
+        holder, asked = find_holder(folder), read_record(folder / STOP)
+        if asked is not None and holder is not None and asked.get("pid") == holder.pid:
+            return Standing("stopping", when, **where)
+        if start is None or not has_begun(folder, reader):
+            return Standing("starting", when, **where)
+        return Standing("running", when, **where, seconds_left=time_left(reader, where["step"], where["steps"], when))
+    if reader.newest("end") is not None:
+        return Standing("finished", when, **where)
+    stopped = (reader.last or {}).get("event") == "stopped" or was_asked(folder, reader)
+    return Standing("stopped" if stopped else "died", when, **where)
+
+
+def is_alive(folder: Path) -> bool:
+    """Whether a process works on the run in `folder`."""
+    return is_held(folder / LOCK) or is_held(folder / OUTPUT)
+
+
+def newest_beginning(reader: LogReader) -> dict[str, Any] | None:
+    """The event that tells when a process last began to train here, `begun` or `resumed`; None where none did."""
+    known = [event for event in (reader.newest("begun"), reader.newest("resumed")) if event]
+    return max(known, key=lambda event: float(event["time"]), default=None)
+
+
+def has_begun(folder: Path, reader: LogReader) -> bool:
+    """Whether the process that now works on the run trains already, and does not only prepare to."""
+    since = newest_beginning(reader)
+    try:
+        # The lock is written when a process takes the folder, and the beginning is told after that.
+        return since is not None and is_held(folder / LOCK) and since["time"] >= (folder / LOCK).stat().st_mtime
+    except OSError:
+        return False
+
+
+def was_asked(folder: Path, reader: LogReader) -> bool:
+    """Whether the process that last worked on the run was asked to stop, be it before it trained."""
+    asked, since = read_record(folder / STOP), newest_beginning(reader)
+    return asked is not None and (since is None or asked["time"] >= since["time"])
+
+
+def time_left(reader: LogReader, step: int, steps: int, when: float) -> float | None:
+    """Seconds until the run's end at the pace since it was begun or resumed last, validation counted in."""
+    since = newest_beginning(reader)
+    if since is None or step <= since["step"] or when <= since["time"]:
+        return None
+    return float((when - since["time"]) / (step - since["step"]) * (steps - step))
+
+
+def last_sign(folder: Path) -> float:
+    """When the run's log or its process' output was last written, or else its folder, seconds since 1970."""
+    signs = [0.0]
+    for name in ("events.jsonl", OUTPUT):
+        with contextlib.suppress(OSError):
+            signs.append((folder / name).stat().st_mtime)
+    return max(signs) or folder.stat().st_mtime
+
+
+def find_holder(folder: Path) -> Holder | None:
+    """The process that works on the run in `folder`; None where there is none, or an older Derm that did not say."""
+    for held, told in ((LOCK, LOCK), (OUTPUT, LAUNCH)):
+        if is_held(folder / held):
+            content = read_record(folder / told) or {}
+            if isinstance(content.get("pid"), int):
+                return Holder(content["pid"], str(content.get("host", "")))
+    return None
+
+
+def last_words(folder: Path) -> str:
+    """The last lines that the run's process printed, at most three, '' where nothing was kept."""
+    try:
+        with (folder / OUTPUT).open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - WORDS_KEPT))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.rstrip() for line in ESCAPES.sub("", text).replace("\r", "\n").split("\n")]
+    return "\n".join([line for line in lines if line][-3:])
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None where there is none."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

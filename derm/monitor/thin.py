@@ -1,0 +1,39 @@
+"""Long series made short for a plot, so that peaks stay.
+
+Needs plain arrays. Knows nothing of what they mean.
+"""
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+POINTS = 600
+"""Points of one line, at most: about as many as a plot has pixels across."""
+
+
+def thin(
+    x: NDArray[np.float64], y: NDArray[np.float64], points: int = POINTS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """At most `points` of the series, in order: of each stretch the lowest and the highest, and the very last.
+
+    x, y: float64 (n,). A series that is short enough comes back as it is.
+    """
+    if len(y) <= points:
+        return x, y
+    stretches = max(1, (points - 1) // 2)
+    cuts = np.linspace(0, len(y), stretches + 1).astype(np.int64)
+    safe = np.nan_to_num(y)
+    parts = list(itertools.pairwise(cuts))
+    low = [begin + int(safe[begin:end].argmin()) for begin, end in parts]
+    high = [begin + int(safe[begin:end].argmax()) for begin, end in parts]
+    kept = np.unique(np.array([*low, *high, len(y) - 1]))
+    return x[kept], y[kept]
+
+
+def smooth(y: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """The running mean of `y`, float64 (n,), over the last `width` values, fewer at the beginning."""
+    sums = np.concatenate([[0.0], np.cumsum(y)])
+    ends = np.arange(1, len(y) + 1)
+    begins = np.maximum(ends - width, 0)
+    return (sums[ends] - sums[begins]) / (ends - begins)

@@ -1,0 +1,143 @@
+"""The Monitor as a visitor meets it in headless Chromium: a run on drawn data is started, watched, stopped, resumed."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_browser import ARGUMENTS, CHROMIUM, PATIENCE, ROOT, leaves, wait_for
+
+from derm.data.synthesise import synthesise
+from derm.monitor.launch import DRAWN_IMAGES, DRAWN_SEED
+from derm.monitor.runs import Run
+from derm.monitor.state import find_holder
+from derm.train.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Iterator[Path]:
+    """The folder of runs; whatever still trains in it is ended with the module."""
+    folder = tmp_path_factory.mktemp("served") / "runs"
+    yield folder
+    for run in folder.glob("*"):
+        if holder := find_holder(run):
+            os.kill(holder.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, runs, tiny_weights, cache) -> Iterator[str]:
+    """Serve the app on a free port of this machine, with the drawn data set there already."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: install Debian's package chromium")
+    synthesise(cache / f"drawn-{DRAWN_IMAGES}", images=63, seed=DRAWN_SEED)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    environment = {**os.environ, "DERM_WEIGHTS": str(tiny_weights), "DERM_RUNS": str(runs)}
+    environment.pop("DERM_DATA", None)
+    log = tmp_path_factory.mktemp("log") / "log.txt"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            [*command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=stream, stderr=stream
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser(address) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser, address) -> Iterator[Page]:
+    """The Monitor, opened by its own address."""
+    visitor = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = visitor.new_page()
+    opened.set_default_timeout(PATIENCE)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(f"{address}/Monitor")
+    expect(opened.get_by_role("heading", name="Derm")).to_be_visible()
+    yield opened
+    expect(opened.get_by_test_id("stException")).to_have_count(0)
+    visitor.close()
+    assert [url for url in asked if leaves(url, address)] == []
+
+
+def test_a_run_is_started_watched_stopped_and_resumed(page, runs):
+    expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
+    choose(page, "Encoder", "test_efficientnet")
+    choose(page, "Side of the picture, pixels", "32")
+    for label, value in (("Epochs", "400"), ("Images a step", "4"), ("Threads", "1")):
+        fill(page, label, value)
+    page.get_by_label("Name of the run").fill("seen")
+    page.get_by_label("Name of the run").press("Tab")
+    for label in ("Curriculum: easy", "Replay: hard"):
+        page.get_by_text(re.compile(f"^{label}")).click()
+    page.get_by_role("button", name="Start this run").click()
+
+    heading = page.get_by_role("heading", level=2)
+    expect(heading).to_contain_text("seen is running: in epoch", timeout=2 * PATIENCE)
+    expect(page.get_by_text(re.compile("^Best so far: Macro AUC"))).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    step = re.search(r"step ([\d,]+) of", heading.inner_text())[1]
+    expect(heading).not_to_contain_text(f"step {step} of")  # it moves without a click
+    page.get_by_role("radio", name="Curriculum and replay").click()
+    expect(page.get_by_text(re.compile("^Stage of epoch"))).to_be_visible()
+    expect(page.locator("ol.derm-wall img").first).to_be_visible()
+    config = Run(runs / "seen")
+    config.look()
+    assert (config.config["epochs"], config.config["batch"], config.config["replay"]["enabled"]) == (400, 4, True)
+
+    pid = find_holder(runs / "seen").pid
+    page.get_by_role("button", name="Stop with a checkpoint").click()
+    expect(heading).to_contain_text("seen stopped ")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    stopped_at = load_checkpoint(runs / "seen" / "last.safetensors")[1]["step"]
+    assert stopped_at > 0
+    page.get_by_role("button", name="Resume").click()
+    expect(heading).to_contain_text("seen is running: in epoch", timeout=2 * PATIENCE)
+    assert find_holder(runs / "seen").pid != pid
+    page.get_by_role("button", name="Stop with a checkpoint").click()
+    expect(heading).to_contain_text("seen stopped ")
+    assert load_checkpoint(runs / "seen" / "last.safetensors")[1]["step"] > stopped_at
+
+
+def test_nothing_is_cut_off_in_any_width_or_theme(page):
+    """After the run above, with each of its views."""
+    for scheme, width in (("light", 1440), ("dark", 800)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("Curves", "Diagnoses", "Confusion", "Curriculum and replay", "Speed", "Settings"):
+            page.get_by_role("radio", name=view, exact=True).click()
+            expect(page.get_by_role("radio", name=view, exact=True)).to_be_in_viewport(ratio=1)
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (scheme, width, view)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_label(label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    page.get_by_label(label, exact=True).fill(value)
+    page.get_by_label(label, exact=True).press("Tab")

@@ -1,0 +1,176 @@
+"""The page Monitor without a browser: no run yet, runs of every state, its views, comparison, starting, refusals."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from test_monitor import CONFIG
+
+from derm.data.synthesise import synthesise
+from derm.files import hold
+from derm.monitor import launch, words
+from derm.monitor.settings import SETTINGS
+from derm.train.loop import train
+
+APP = Path(__file__).parents[1] / "streamlit_app.py"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, drawn_catalogue, cache) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "tiny"
+    train(CONFIG, drawn_catalogue, folder, cache=cache)
+    return folder
+
+
+@pytest.fixture
+def visit(tmp_path, monkeypatch, tiny_weights):
+    """A function that opens the page as a new visitor; runs lie in `tmp_path`/runs."""
+    monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
+    monkeypatch.setenv("DERM_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("DERM_DATA", raising=False)
+    st.cache_resource.clear()
+    yield lambda: AppTest.from_file(APP, default_timeout=60).switch_page("pages/3_Monitor.py").run()
+    st.cache_resource.clear()
+
+
+def said(page: AppTest) -> str:
+    assert not page.exception
+    elements = [*page.header, *page.subheader, *page.markdown, *page.caption, *page.info, *page.error, *page.code]
+    return " ".join(str(element.value) for element in elements).replace("\\", "")
+
+
+def choose(page: AppTest, key: str, value: str) -> AppTest:
+    (group,) = [group for group in page.get("button_group") if group.key == key]
+    return group.set_value(value).run()
+
+
+def charts(page: AppTest) -> list[Any]:
+    return list(page.get("plotly_chart"))
+
+
+def test_without_runs_the_page_says_how_to_start_one(visit):
+    page = visit()
+    assert page.header[0].value == words.NO_RUN
+    assert "derm train --data drawn --run" in page.code[0].value
+    assert [box.label for box in page.selectbox[:2]] == ["Data", "Preset"]
+    for setting in SETTINGS:
+        assert setting.cost in said(page)
+
+
+def test_a_run_is_shown_in_every_view(visit, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs" / "tiny")
+    page = visit()
+    assert page.header[0].value.replace("\\", "").startswith("tiny finished ")
+    assert "Best so far: Macro AUC" in said(page)
+    assert page.radio(key="run").options == ["tiny"]
+    assert len(charts(page)) == 13  # 2 of Figure 7, 3 losses, 8 measures
+    assert words.FIGURE_7_NOTE in said(page)
+    choose(page, "view", "Diagnoses")
+    page.selectbox(key="measure").set_value("auc").run()
+    assert "AUC of each diagnosis, validation" in said(page)
+    choose(page, "view", "Confusion")
+    assert "Confusion matrix after epoch 3" in said(page)
+    page.toggle(key="newest").set_value(False).run()
+    page.select_slider[0].set_value(1).run()
+    assert "Confusion matrix after epoch 1" in said(page)
+    choose(page, "view", "Curriculum and replay")
+    assert len(charts(page)) == 4
+    assert "Stage of epoch 3: pace 100" in said(page)
+    assert "of its draws in epoch 3 were hits" in said(page)
+    walls = [part for part in (element.proto.body for element in page.get("html")) if "<ol" in part]
+    assert walls[-1].count("<img alt=") == json.loads(last_line(trained, "replay"))["size"]
+    choose(page, "view", "Speed")
+    assert len(charts(page)) == 3
+    choose(page, "view", "Settings")
+    assert "curriculum.enabled" in list(page.dataframe[0].value["Setting"])
+
+
+def last_line(run: Path, event: str) -> str:
+    return [line for line in (run / "events.jsonl").read_text().splitlines() if f'"event": "{event}"' in line][-1]
+
+
+def test_a_run_whose_data_are_elsewhere_has_no_pictures(visit, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs" / "tiny")
+    for name in ("run.json", "events.jsonl"):
+        place = tmp_path / "runs" / "tiny" / name
+        content = json.loads(place.read_text().splitlines()[0] if name == "events.jsonl" else place.read_text())
+        place.write_text(place.read_text().replace(content["data"]["folder"], "/elsewhere"))
+    page = choose(visit(), "view", "Curriculum and replay")
+    assert words.NO_DATA_SET in said(page)
+
+
+def test_a_run_that_died_says_when_and_its_last_words(visit, trained, tmp_path):
+    folder = tmp_path / "runs" / "tiny"
+    shutil.copytree(trained, folder)
+    log = folder / "events.jsonl"
+    log.write_bytes(b"".join(line for line in log.read_bytes().splitlines(True) if b'"event": "end"' not in line))
+    (folder / "output.log").write_text("derm: The loss is nan.\n")
+    page = visit()
+    assert "tiny died " in page.header[0].value
+    assert page.code[0].value == "derm: The loss is nan."
+    assert page.button(key="resume-tiny").label == "Resume"
+    (folder / "lock").write_text("")
+    with (folder / "lock").open("a") as stream:  # somebody trains in it, who does not say who he is
+        assert hold(stream)
+        page.run()
+        page.button(key="stop-tiny").click().run()
+        assert "begun by an older Derm that does not say which process it is" in said(page)
+    page.run()
+    assert "older Derm" not in said(page)
+
+
+def test_runs_are_held_against_each_other(visit, trained, tmp_path):
+    for name in ("one", "two"):
+        shutil.copytree(trained, tmp_path / "runs" / name)
+    about = tmp_path / "runs" / "two" / "run.json"
+    about.write_text(about.read_text().replace('"learning_rate": 0.003', '"learning_rate": 0.001'))
+    page = choose(visit(), "part", "Compare")
+    table, figures, differing = (frame.value for frame in page.dataframe)
+    assert sorted(table["Run"]) == ["one", "two"]
+    assert list(figures["Which"]) == ["best", "last"] * 2
+    assert list(differing["Setting"]) == ["learning_rate"]
+    page.selectbox(key="curve").set_value("loss").run()
+    assert "Joint loss, validation" in said(page)
+    page.multiselect(key="compared").set_value(["one"]).run()
+    assert words.NO_DIFFERENCE in said(page)
+    page.multiselect(key="compared").set_value([]).run()
+    assert words.CHOOSE_RUNS in said(page)
+
+
+def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
+    """With the process itself left out: tests/test_monitor_launch.py starts real ones."""
+    asked: list[tuple[Path, list[str]]] = []
+    monkeypatch.setattr(launch, "launch", lambda run, words: asked.append((run, words)))
+    data = tmp_path / "data"
+    synthesise(data, images=21, seed=2)
+    monkeypatch.setenv("DERM_DATA", str(data))
+    page = visit()
+    page.text_input(key="start-name-derm").set_value("two words").run()
+    page.button(key="start").click().run()
+    assert "A run cannot be called 'two words'" in said(page)
+    assert asked == []
+    page.text_input(key="start-name-derm").set_value("mine").run()
+    page.number_input(key="start-derm-False-epochs").set_value(3).run()
+    page.toggle(key="start-derm-False-replay.enabled").set_value(True).run()
+    page.button(key="start").click().run()
+    ((run, command),) = asked
+    assert run == (tmp_path / "runs" / "mine").resolve()
+    assert command[:8] == ["--run", str(run), "--data", str(data), "--preset", "derm", "--threads", "0"]
+    assert command[8:] == ["--set=epochs=3", "--set=replay.enabled=true"]
+
+
+def test_drawn_data_come_with_what_suits_them(visit, monkeypatch, cache):
+    monkeypatch.setattr(launch, "DRAWN_IMAGES", 21)
+    asked: list[list[str]] = []
+    monkeypatch.setattr(launch, "launch", lambda run, words: asked.append(words))
+    page = visit()
+    assert page.selectbox(key="start-data").value == words.DRAWN_CHOICE
+    page.button(key="start").click().run()
+    assert not page.exception
+    (command,) = asked
+    assert command[3] == str(cache / "drawn-21")
+    assert {"--set=model.input_size=64", '--set=start="random"'} <= set(command)
