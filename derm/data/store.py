@@ -75,13 +75,13 @@ def open_store(
     cache: folder for decoded images; one that a changed file, size or order makes stale is not used. Raises DataFault
     when an image or a mask cannot be read, naming it, or when the disk is too small.
     """
-    folder = cache / f"{_key(catalogue.table)}-{size}"
+    folder = cache / f"{table_key(catalogue.table)}-{size}"
     if not (folder / "store.json").exists():
         _decode(catalogue.table, size, folder, progress)
     return load_store(folder)
 
 
-def _key(table: pd.DataFrame) -> str:
+def table_key(table: pd.DataFrame) -> str:
     """Name what the files hold: their ids, paths, sizes and times of change."""
     digest = hashlib.sha256(f"derm store {FORMAT}\n".encode())
     for row in table.itertuples():

@@ -21,11 +21,14 @@ from derm.measure.undefined import fraction
 LIGHT_SCALE, DARK_SCALE = ("#F3F1ED", "#0F4358"), ("#20262B", "#A6D8EA")
 """Ends of the matrix's scale, from nothing to all of a row, on light and on dark pages."""
 
-TEXTS = ("#15181B", "#FFFFFF")
+TEXTS = ("#000000", "#FFFFFF")
 """Of a cell: the one of the two that stands out more. On any colour that is at least 4.5 : 1."""
 
 LIGHT_LINE, DARK_LINE = "#2B5A6E", "#8FBFD1"
 """What belongs to no diagnosis: the page's primary colour, at least 4.5 : 1."""
+
+LIGHT_TEXT, DARK_TEXT = "#3A4046", "#D3D2CF"
+"""Of axes, legends and notes, at least 7 : 1 on their pages."""
 
 LIGHT_GREY, DARK_GREY = "#666C72", "#9AA1A8"
 """What is only there to compare with, at least 4.5 : 1."""
@@ -106,17 +109,13 @@ def confusion_matrix(
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
+    notes = []
     for row, column in cells:
         share, count = _share(shares[row, column]), f"{counts[row, column]:,}"
         large, small = (share, count) if rates else (count, share)
-        figure.add_annotation(
-            x=column,
-            y=row,
-            text=f"<b>{large}</b><br><span style='font-size:11px'>{small}</span>",
-            font={"size": 17, "color": text_on(blend(*ends, float(np.nan_to_num(shares[row, column]))))},
-            showarrow=False,
-            captureevents=False,
-        )
+        text = f"<b>{large}</b><br><span style='font-size:11px'>{small}</span>"
+        notes.append(note(column, row, text, text_on(blend(*ends, float(np.nan_to_num(shares[row, column])))), 17))
+    figure.update_layout(annotations=notes)
     if chosen is not None:
         row, column = chosen
         line = {"color": "#F2B33D" if dark else "#B3541E", "width": 4}
@@ -127,14 +126,14 @@ def confusion_matrix(
     support = counts.sum(axis=1)
     figure.update_layout(
         height=side,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        margin={"l": 0, "r": 0, "t": 48, "b": 0},
         hovermode="closest",
         hoverdistance=60,
         dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)",
     )
     figure.update_xaxes(
-        title={"text": "the model says", "standoff": 6},
+        title={"text": "the model says", "standoff": 10},
         side="top",
         tickvals=places,
         ticktext=[f"<b>{code}</b>" for code in CODES],
@@ -157,7 +156,7 @@ def confusion_matrix(
         fixedrange=True,
         automargin=True,
     )
-    return figure
+    return legible(figure, dark=dark)
 
 
 def cell_text(counts: NDArray[np.int64], row: int, column: int) -> str:
@@ -175,6 +174,7 @@ def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.F
     figure has no bar and says so.
     """
     figure = go.Figure()
+    notes, text_colour = [], DARK_TEXT if dark else LIGHT_TEXT
     for place, diagnosis in enumerate(DIAGNOSES):
         entry = metrics["per_class"][diagnosis.code]
         value, interval = entry[name], interval_of(metrics, f"per_class.{diagnosis.code}.{name}")
@@ -189,14 +189,8 @@ def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.F
             hoverinfo="text",
             showlegend=False,
         )
-        figure.add_annotation(
-            x=1.02,
-            y=place,
-            xanchor="left",
-            text=figure_text(value, interval),
-            showarrow=False,
-            font={"size": 12},
-        )
+        notes.append(note(1.02, place, figure_text(value, interval), text_colour, 12, xanchor="left"))
+    figure.update_layout(annotations=notes)
     figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 30, "b": 0}, title={"text": MEASURES[name]})
     figure.update_xaxes(range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], fixedrange=True)
     figure.update_yaxes(
@@ -207,7 +201,7 @@ def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.F
         fixedrange=True,
         automargin=True,
     )
-    return figure
+    return legible(figure, dark=dark)
 
 
 def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | None = None) -> go.Figure:
@@ -234,7 +228,7 @@ def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | N
             hovertemplate="sensitivity %{y:.2f} at 1 − specificity %{x:.2f}, threshold %{customdata:.3f}"
             f"<extra>{name}</extra>",
         )
-    return _square(figure, "1 − specificity", "sensitivity")
+    return legible(_square(figure, "1 − specificity", "sensitivity"), dark=dark)
 
 
 def precision_recall(
@@ -259,7 +253,7 @@ def precision_recall(
             hovertemplate="precision %{y:.2f} at recall %{x:.2f}, threshold %{customdata:.3f}"
             f"<extra>{name}</extra>",
         )
-    return _square(figure, "recall", "precision")
+    return legible(_square(figure, "recall", "precision"), dark=dark)
 
 
 def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
@@ -318,7 +312,7 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
         yaxis={"title": "share that came true", "range": [0, 1.02], "domain": [0.28, 1], "fixedrange": True},
         yaxis2={"title": "images", "domain": [0, 0.2], "fixedrange": True, "nticks": 3},
     )
-    return figure
+    return legible(figure, dark=dark)
 
 
 def subgroups(table: pd.DataFrame, *, dark: bool, name: str = "accuracy", overall: float | None = None) -> go.Figure:
@@ -376,7 +370,23 @@ def subgroups(table: pd.DataFrame, *, dark: bool, name: str = "accuracy", overal
         fixedrange=True,
         automargin=True,
     )
+    return legible(figure, dark=dark)
+
+
+def legible(figure: go.Figure, *, dark: bool) -> go.Figure:
+    """The figure with all its words in a colour of at least 7 : 1; a page's theme would make some of them fainter."""
+    colour = DARK_TEXT if dark else LIGHT_TEXT
+    font = {"color": colour}
+    figure.update_layout(font=font, legend={"font": font}, title={"font": font})
+    figure.update_xaxes(tickfont=font, title={"font": font})
+    figure.update_yaxes(tickfont=font, title={"font": font})
     return figure
+
+
+def note(x: float, y: float, text: str, colour: str, size: int, **more: object) -> dict[str, object]:
+    """A piece of text in a figure, without an arrow. Give all at once: plotly adds one by one in quadratic time."""
+    font = {"size": size, "color": colour}
+    return {"x": x, "y": y, "text": text, "font": font, "showarrow": False, "captureevents": False, **more}
 
 
 def figure_text(value: float | None, interval: Sequence[float] | None = None) -> str:

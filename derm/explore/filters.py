@@ -1,0 +1,57 @@
+"""Which rows of the explorable table a user has asked for, and that in a sentence.
+
+Needs the table of `explorable`. A filter keeps the images that satisfy every dimension; within one dimension any of
+its chosen values will do, and none chosen means all. Knows nothing of pages.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.explore.table import DIMENSION, DIMENSIONS, name_of, quantity
+
+Chosen = Mapping[str, Sequence[str]]
+"""Key of a dimension → the values that are kept; a dimension that is absent or empty keeps all."""
+
+
+def options(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The values of each dimension that occur in `table`, in their order, by the dimension's key."""
+    return {dimension.key: list(table[dimension.column].cat.categories) for dimension in DIMENSIONS}
+
+
+def keep(table: pd.DataFrame, chosen: Chosen) -> NDArray[np.bool_]:
+    """The rows that are kept, bool (n,). A value that the table does not know keeps no row."""
+    kept = np.ones(len(table), dtype=np.bool_)
+    for key, values in chosen.items():
+        if values:
+            column = table[DIMENSION[key].column]
+            wanted = [place for place, value in enumerate(column.cat.categories) if value in values]
+            kept &= np.isin(column.cat.codes.to_numpy(), wanted)
+    return kept
+
+
+def without(chosen: Chosen, key: str) -> dict[str, Sequence[str]]:
+    """The filter with dimension `key` left out."""
+    return {name: values for name, values in chosen.items() if name != key}
+
+
+def is_open(chosen: Chosen) -> bool:
+    """Whether the filter keeps everything."""
+    return not any(chosen.values())
+
+
+def in_words(chosen: Chosen) -> str:
+    """The filter as a list: 'melanoma or melanocytic nevus; female'; '' where it keeps everything."""
+    return "; ".join(" or ".join(name_of(value) for value in values) for values in chosen.values() if values)
+
+
+def summary(table: pd.DataFrame, kept: NDArray[np.bool_], chosen: Chosen) -> str:
+    """What the filter leaves: '171 of 10,015 images, of 98 lesions: melanoma; female.'"""
+    rows = np.flatnonzero(kept)
+    lesions = len(np.unique(table["lesion_code"].to_numpy()[rows]))
+    counts = f"{quantity(len(rows), 'image')} of {quantity(lesions, 'lesion')}"
+    if is_open(chosen):
+        return f"{counts}, all of the data set."
+    return f"{counts}, out of {len(table):,} images: {in_words(chosen)}."

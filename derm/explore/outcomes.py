@@ -1,0 +1,212 @@
+"""A model's results joined with the data set's table: what a confusion cell holds, and how good each filtered group is.
+
+Needs results of `derm evaluate` and the table of `explorable`. Everything follows from one row an image. Knows no
+picture.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.diagnoses import CODES, DIAGNOSES, INDEX, MALIGNANT
+from derm.evaluate.dataset import class_curves, reliability_bins
+from derm.evaluate.results import Results
+from derm.explore.table import DIMENSIONS
+from derm.figures.text import SPACE
+from derm.measure.classification import (
+    class_aucs,
+    classification_measures,
+    confusion_matrix,
+    f1,
+    most_likely,
+    precision,
+    recall,
+    specificity,
+)
+from derm.measure.curves import average_precision
+from derm.measure.intervals import bootstrap
+from derm.measure.undefined import or_none
+
+REPLICATES = 200
+"""Resamples for an interval on a page: its ends are known to a fifth of its width."""
+
+UNSEEN = -1
+"""Row of an image that the data set does not hold."""
+
+RELIABILITY = {"top_label": "Can the probability be believed?", "malignant": "And the malignant sum?"}
+"""Two diagnoses of reliability, by the name of their bins, with their titles."""
+
+INTERVALS = "Intervals are 95 %, by bootstrap over lesions."
+EXACT = (
+    "The two diagrams below: of all images that were promised about this probability, the share that came true. Their "
+    "intervals are exact ones that take each image as a case of its own, and so somewhat too narrow."
+)
+SUBGROUPS = "Over the whole part: the filter plays no part here. Open marks: too few lesions for an interval."
+
+LEAST = 1e-6
+"""Probability below which a loss grows no further: predictions.csv has six digits."""
+
+
+def outcomes(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """One row an image of the results, in their order, with what the data set's table says of it.
+
+    table: of `explorable`. Columns: image_id; lesion, text; true, predicted: int64, indexes into `CODES`; p_true,
+    confidence (the highest probability), loss (−log of p_true), iou, p_malignant: float64; row: int64, of `table`, or
+    `UNSEEN`; and the dimensions' columns, with no value where the image is unseen.
+    """
+    predictions, probabilities, true = results.predictions, results.probabilities, results.true
+    rows = pd.Series(np.arange(len(table)), index=table["image_id"])
+    row = predictions["image_id"].map(rows[~rows.index.duplicated()]).fillna(UNSEEN).astype(np.int64).to_numpy()
+    p_true = probabilities[np.arange(len(true)), true]
+    joined = pd.DataFrame(
+        {
+            "image_id": predictions["image_id"],
+            "lesion": predictions["lesion_id"].astype(str),
+            "true": true,
+            "predicted": most_likely(probabilities),
+            "p_true": p_true,
+            "confidence": probabilities.max(axis=1),
+            "loss": -np.log(np.maximum(p_true, LEAST)),
+            "iou": predictions["iou"],
+            "p_malignant": predictions["p_malignant"],
+            "row": row,
+        }
+    )
+    for dimension in DIMENSIONS:
+        column = table[dimension.column]
+        codes = np.append(column.cat.codes.to_numpy(), -1)[row]  # row −1 is the code of no value
+        joined[dimension.column] = pd.Categorical.from_codes(codes, column.cat.categories, ordered=True)
+    return joined
+
+
+def mismatches(results: Results, cases: pd.DataFrame, sha256: str) -> list[str]:
+    """What does not belong together, one sentence each: results, the loaded weights, the data set; none if all does.
+
+    cases: of `outcomes`. sha256: of the loaded weights.
+    """
+    said = []
+    if not results.belongs_to(sha256):
+        said.append(
+            f"These are results of other weights ({results.about['weights']} {results.about['sha256'][:8]}) than the "
+            f"loaded ones ({sha256[:8]}): heat maps and opened cases will not match the figures."
+        )
+    unseen = int((cases["row"] == UNSEEN).sum())
+    if unseen:
+        said.append(
+            f"{unseen:,} of the {len(cases):,} images are not in this data set, so they cannot be shown: start the app "
+            "with DERM_DATA set to the folder that was measured."
+        )
+    if results.leaks:
+        said.append(
+            "The weights were trained on another split and know images of this part: every figure here is too good."
+        )
+    return said
+
+
+def count(cases: pd.DataFrame, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The confusion matrix of the kept cases, int64 (7, 7)."""
+    return confusion_matrix(cases["true"].to_numpy()[kept], cases["predicted"].to_numpy()[kept])
+
+
+def cell(cases: pd.DataFrame, kept: NDArray[np.bool_], true: int | None, predicted: int | None) -> NDArray[np.int64]:
+    """Rows of the kept cases in a cell of the matrix, int64 (k,); None for one of the two means the whole line."""
+    inside = kept.copy()
+    if true is not None:
+        inside &= cases["true"].to_numpy() == true
+    if predicted is not None:
+        inside &= cases["predicted"].to_numpy() == predicted
+    return np.flatnonzero(inside)
+
+
+def measures(results: Results, kept: NDArray[np.bool_], replicates: int = REPLICATES) -> dict[str, Any]:
+    """Figures and intervals of the kept images, as metrics.json has them; of all images, those that were measured.
+
+    Each figure of a class, accuracy, and the AUC of malignant; intervals by bootstrap over lesions.
+    """
+    if kept.all():
+        return results.metrics
+    true, probabilities = results.true[kept], results.probabilities[kept]
+    lesions = results.predictions["lesion_id"].to_numpy(dtype=str)[kept]
+
+    def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
+        matrix = confusion_matrix(true[rows], most_likely(probabilities[rows]))
+        each = {
+            "precision": precision(matrix),
+            "recall": recall(matrix),
+            "f1": f1(matrix),
+            "specificity": specificity(matrix),
+            "auc": class_aucs(true[rows], probabilities[rows]),
+        }
+        return {
+            f"per_class.{code}.{name}": or_none(values[place])
+            for name, values in each.items()
+            for place, code in enumerate(CODES)
+        }
+
+    found = classification_measures(true, probabilities)
+    return found | {"intervals": bootstrap(measure, lesions, replicates) if len(true) else {}}
+
+
+def curves(results: Results, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    """ROC and precision–recall curves of the kept images, as curves.json has them."""
+    return results.curves if kept.all() else class_curves(results.true[kept], results.probabilities[kept])
+
+
+def precision_intervals(
+    results: Results, kept: NDArray[np.bool_], replicates: int = REPLICATES
+) -> dict[str, tuple[float, float] | None]:
+    """95 % interval of each curve's average precision, by the curve's key; empty without an image."""
+    true, probabilities = results.true[kept], results.probabilities[kept]
+    malignant = np.array(MALIGNANT)
+    p_malignant = probabilities[:, malignant].sum(axis=1)
+    lesions = results.predictions["lesion_id"].to_numpy(dtype=str)[kept]
+
+    def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
+        found = {code: average_precision(true[rows] == i, probabilities[rows, i]) for code, i in INDEX.items()}
+        found["malignant"] = average_precision(malignant[true[rows]], p_malignant[rows])
+        return {name: or_none(value) for name, value in found.items()}
+
+    return bootstrap(measure, lesions, replicates) if len(true) else {}
+
+
+def bins(results: Results, kept: NDArray[np.bool_], of: str) -> dict[str, Any]:
+    """The bins of a reliability diagram of the kept images; of: 'top_label' or 'malignant'."""
+    found: dict[str, Any] = reliability_bins(results.true[kept], results.probabilities[kept])[of]
+    return found
+
+
+def cell_sentence(matrix: NDArray[np.int64], true: int, predicted: int) -> str:
+    """A chosen cell as a headline: '94 of 223 melanomas …' in words that hold for every diagnosis."""
+    called = "recognised as such" if true == predicted else f"called {DIAGNOSES[predicted].name}"
+    return f"{matrix[true, predicted]:,} of {matrix[true].sum():,} images of {DIAGNOSES[true].name} {called}"
+
+
+def accuracy_sentence(results: Results, matrix: NDArray[np.int64]) -> str:
+    """What the matrix is of and its accuracy, small, in one line; says so where it holds no case."""
+    about = results.about
+    where = f"on the {about['part']} part, split {about['split']}, {matrix.sum():,} images"
+    if not matrix.sum():
+        return f"No image of the {about['part']} part passes the filter."
+    if matrix.sum() != len(results.predictions):
+        return f"{100 * matrix.trace() / matrix.sum():.0f}{SPACE}% diagnosed right, {where}, filtered."
+    low, high = (100 * end for end in results.metrics["intervals"]["accuracy"])
+    return f"{100 * results.metrics['accuracy']:.0f}{SPACE}% diagnosed right ({low:.0f} – {high:.0f}{SPACE}%), {where}."
+
+
+def gravest_cell(matrix: NDArray[np.int64]) -> tuple[int, int]:
+    """The cell to begin with, (true, predicted): malignant lesions called benign, the most; else the most wrong."""
+    malignant = np.array(MALIGNANT)
+    wrong = matrix * ~np.eye(len(CODES), dtype=np.bool_)
+    missed = wrong * (malignant[:, None] & ~malignant[None, :])
+    row, column = np.unravel_index(int((missed if missed.any() else wrong).argmax()), matrix.shape)
+    return int(row), int(column)
+
+
+def headline(results: Results, figure: str) -> float | None:
+    """A figure over all images of the results, by its name in metrics.json with dots; None where undefined."""
+    found: Any = results.metrics
+    for name in figure.split("."):
+        found = (found or {}).get(name)
+    return found

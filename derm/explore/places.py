@@ -1,0 +1,107 @@
+"""The data set that the explorer shows: the user's own, or one that is drawn on the first visit; and results for it.
+
+Needs a cache folder for what is drawn. Knows nothing of pages.
+"""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from derm.data.catalogue import Catalogue
+from derm.data.synthesise import synthesise
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.results import find_results
+from derm.model.weights import Model
+from derm.places import DATA
+
+DRAWN_IMAGES = 210
+"""Images of the drawn data set: 42 in validation, drawn in a few seconds."""
+
+DRAWN_SEED = 7
+REPLICATES = 200
+"""Resamples for the intervals of results on the drawn data set."""
+
+DRAWN = f"No data set is named, so this one is drawn: {DRAWN_IMAGES} pictures of lesions that nobody has."
+
+HOW_TO_GET = f"""
+HAM10000 (10,015 dermoscopic images, CC BY-NC 4.0) is free to download. Derm reads it in any of three layouts, as it was
+unpacked:
+
+- **Harvard Dataverse**, [doi:10.7910/DVN/DBW86T](https://doi.org/10.7910/DVN/DBW86T): `HAM10000_images_part_1`,
+  `HAM10000_images_part_2`, `HAM10000_segmentations_lesion_tschandl`, `HAM10000_metadata`;
+- **ISIC 2018 task 3**: `ISIC2018_Task3_Training_Input`, `ISIC2018_Task3_Training_GroundTruth.csv`,
+  `ISIC2018_Task3_Training_LesionGroupings.csv`; it comes without masks;
+- **Kaggle**: `images`, `masks`, `GroundTruth.csv`, and best `HAM10000_metadata.csv` beside them.
+
+Then start Derm with the folder's name: `{DATA}=/path/to/ham10000 make app`. `derm data check DIR` tells whether a copy
+is whole.
+"""
+"""Markdown: how to get the data set, in the layouts that `derm.data.catalogue` reads."""
+
+
+def drawn_folder(cache: Path) -> Path:
+    """Where the drawn data set lies, whether it has been drawn or not."""
+    return cache / f"drawn-{DRAWN_IMAGES}-{DRAWN_SEED}"
+
+
+def draw_once(cache: Path, progress: Callable[[int, int], None] | None = None, images: int = DRAWN_IMAGES) -> Path:
+    """The drawn data set's folder in `cache`, drawn now if it is not there: whole or absent.
+
+    progress: told (done, total).
+    """
+    folder = drawn_folder(cache)
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{folder.name}.") as made:
+            synthesise(Path(made) / "set", images=images, seed=DRAWN_SEED, progress=progress)
+            # Another process may have finished first: its set is the same, so ours is let go.
+            with contextlib.suppress(OSError):
+                (Path(made) / "set").rename(folder)
+    return folder
+
+
+def results_of_drawn(model: Model, cache: Path) -> Path:
+    """Where results of `model` on the drawn data set's validation part are kept, whether they are there or not."""
+    return drawn_folder(cache).with_name(f"{drawn_folder(cache).name}-results") / f"{model.name}-{model.sha256[:8]}"
+
+
+def measure_drawn(
+    model: Model, catalogue: Catalogue, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Measure `model` on the validation part of the drawn data set and write the results into `folder`."""
+    write_evaluation(evaluate(model, catalogue, "validation", replicates=REPLICATES, measuring=progress), folder)
+
+
+def results_places(model: Model, cache: Path, named: Path, *, drawn: bool) -> list[Path]:
+    """The folders of results to choose from: for the drawn data set those on it, else those in `named`.
+
+    Newest first, but those of the test part last: a page that is browsed by habit should not wear the test part out.
+    """
+    found = find_results(results_of_drawn(model, cache).parent if drawn else named)
+    return sorted(found, key=_is_test)
+
+
+def _is_test(folder: Path) -> bool:
+    """Whether these are results of the test part; what cannot be read is not, and is refused where it is opened."""
+    try:
+        part: object = json.loads((folder / "metrics.json").read_text())["measured_on"]["part"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return part == "test"
+
+
+HOW_TO_MEASURE = (
+    "There are no results yet. Make them with `derm evaluate --data DIR --split validation --out results/validation`, "
+    "which takes some minutes for 2,000 images, then open this page again. Results elsewhere are found with "
+    "`DERM_RESULTS=/path/to/results`."
+)
+"""Markdown."""
+
+MEASURE_DRAWN = (
+    "The loaded weights have not been measured on the drawn data set yet. That takes some seconds. They learned from "
+    "photographs, and what they make of drawings says nothing of patients: this is to try the page."
+)
+
+TAKES = "This reads all files once, about a minute for 10,000 images, and keeps what it finds in {place}."

@@ -1,0 +1,50 @@
+"""Two sets of weights side by side: how they differ, in figures and in a sentence.
+
+Needs two results of one part; counts come from `derm.evaluate.compare`. Knows no picture.
+"""
+
+import pandas as pd
+
+from derm.figures.results import FIGURES
+from derm.figures.text import SPACE
+
+REPLICATES = 200
+"""Resamples of the paired bootstrap on a page: the ends of an interval are known to a fifth of its width."""
+
+
+def figures_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """`derm.evaluate.compare.compare`'s figures for people: Figure, First, Second, Difference (95 % interval)."""
+    lines = []
+    for row in compared.to_dict("records"):
+        interval = "" if pd.isna(row["low"]) else f" ({row['low']:+.3f} … {row['high']:+.3f})"
+        difference = "undefined" if pd.isna(row["difference"]) else f"{row['difference']:+.3f}{interval}"
+        both = ["undefined" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in ("first", "second")]
+        lines.append((figure_name(row["figure"]), *both, difference))
+    return pd.DataFrame(lines, columns=["Figure", "First", "Second", f"Difference (95{SPACE}% interval)"])
+
+
+def figure_name(name: str) -> str:
+    """A figure's name in metrics.json as people say it: 'per_class.mel.recall' is 'Recall of mel'."""
+    if name.startswith("per_class."):
+        _, code, measure = name.split(".")
+        return f"{measure.capitalize()} of {code}"
+    if name == "calibration.after.ece":
+        return "Calibration error"
+    return FIGURES.get(name, name.replace("_", " ").replace(".", ", ").capitalize())
+
+
+def rivals_sentence(disagreed: pd.DataFrame, images: int) -> str:
+    """On how many images two models disagree, and who is right there. disagreed: `derm.evaluate.compare`'s."""
+    first = int((disagreed["first"] == disagreed["dx_true"]).sum())
+    second = int((disagreed["second"] == disagreed["dx_true"]).sum())
+    return (
+        f"The two disagree on {len(disagreed):,} of {images:,} images. The first is right on {first:,} of them, the "
+        f"second on {second:,}, neither on {len(disagreed) - first - second:,}."
+    )
+
+
+NO_OTHER = (
+    "There is only one folder of results. Measure other weights on the same part with `derm evaluate --data DIR "
+    "--weights OTHER.json --split validation --out results/other` to see both side by side."
+)
+"""Markdown."""

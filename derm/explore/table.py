@@ -1,0 +1,114 @@
+"""A data set's table with what the explorer filters and crosses by: age bands, part of the split, images a lesion.
+
+Needs a catalogue. Values are categories in their natural order, so that 400,000 rows are counted in milliseconds.
+Knows no picture: what is measured on masks comes from `shapes`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import PARTS, split_catalogue
+from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
+from derm.errors import DataFault
+from derm.measure.subgroups import AGE_BANDS, UNKNOWN, age_band
+
+
+class Dimension(NamedTuple):
+    """One thing that images are filtered, crossed and coloured by.
+
+    key: for the code. label: for people. column: of the explorable table.
+    """
+
+    key: str
+    label: str
+    column: str
+
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    Dimension("diagnosis", "Diagnosis", "dx"),
+    Dimension("age", "Age", "age_band"),
+    Dimension("sex", "Sex", "sex"),
+    Dimension("site", "Site", "localization"),
+    Dimension("source", "Source", "dataset"),
+    Dimension("confirmation", "Confirmed by", "dx_type"),
+    Dimension("part", "Part of the split", "part"),
+    Dimension("several", "Images of the lesion", "several"),
+)
+"""In the order of the filter bar."""
+
+DIMENSION = {dimension.key: dimension for dimension in DIMENSIONS}
+
+ONE, SEVERAL = "one image", "several images"
+"""Whether a lesion has more than one image in the data set."""
+
+NAMES: dict[str, str] = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES} | {
+    "histo": "histopathology",
+    "follow_up": "follow-up",
+    "consensus": "expert consensus",
+    "confocal": "confocal microscopy",
+}
+"""Values of a table that people call otherwise."""
+
+
+def explorable(catalogue: Catalogue) -> pd.DataFrame:
+    """The catalogue's table, row by row, with more columns; the texts that are filtered by are categories.
+
+    lesion: text, its name after joining duplicates. part: of the split by lesion, 'unknown' where the data set does not
+    tell its lesions. lesion_images: int64, how many images show the same lesion. several: `ONE` or `SEVERAL`. age_band:
+    of `AGE_BANDS`. malignant: bool. Raises DataFault for an age that is none.
+    """
+    table = catalogue.table
+    try:
+        split = split_catalogue(catalogue)
+        parts, lesions = split.parts, split.lesions
+    except DataFault:
+        parts = pd.Series(UNKNOWN, index=table.index, dtype=str)
+        lesions = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+    return prepare(table, parts, lesions)
+
+
+def prepare(table: pd.DataFrame, parts: pd.Series, lesions: pd.Series) -> pd.DataFrame:
+    """`explorable` of a table whose parts and lesions, text (n,), are known."""
+    ages = table["age"].to_numpy(dtype=np.float64)
+    distinct, place = np.unique(ages, return_inverse=True)
+    bands = np.array([age_band(float(age)) for age in distinct])[place]
+    codes, _ = pd.factorize(lesions)
+    counts = np.bincount(codes)[codes] if len(codes) else np.zeros(0, dtype=np.int64)
+    malignant = dict(zip(CODES, MALIGNANT, strict=True))
+    return table.assign(
+        lesion=lesions,
+        lesion_code=codes,
+        lesion_images=counts,
+        malignant=table["dx"].map(malignant).fillna(value=False).astype(bool),
+        dx=_category(table["dx"], CODES),
+        age_band=_category(pd.Series(bands, index=table.index), AGE_BANDS),
+        sex=_category(table["sex"], ("female", "male")),
+        localization=_category(table["localization"], ()),
+        dataset=_category(table["dataset"], ()),
+        dx_type=_category(table["dx_type"], ("histo", "confocal", "follow_up", "consensus")),
+        part=_category(parts, PARTS),
+        several=_category(pd.Series(np.where(counts > 1, SEVERAL, ONE), index=table.index), (ONE, SEVERAL)),
+    )
+
+
+def name_of(value: str) -> str:
+    """A value of the table as people say it."""
+    return NAMES.get(value, value.replace("_", " "))
+
+
+def quantity(count: int, noun: str) -> str:
+    """A count with its noun, whose plural ends in s: '1 lesion', '2,004 images'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _category(values: pd.Series, order: Iterable[str]) -> pd.Series:
+    """`values` as an ordered category: those of `order` that occur, then others by alphabet, 'unknown' last."""
+    wanted = list(order)
+    found = set(values.unique())
+    others = sorted(found - set(wanted) - {UNKNOWN})
+    categories = [*(value for value in wanted if value in found), *others, *([UNKNOWN] if UNKNOWN in found else [])]
+    return pd.Series(pd.Categorical(values, categories=categories, ordered=True), index=values.index)

@@ -1,0 +1,217 @@
+"""Whether a data set can be trusted: what its split leaks, what its sources give away, what its files are faulty of.
+
+Needs a catalogue. Knows no model.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.data.catalogue import Catalogue
+from derm.data.check import CURES, Finding, check_data
+from derm.data.split import Leak, count_leak, split_catalogue
+from derm.data.store import table_key
+from derm.diagnoses import CODES, MALIGNANT
+from derm.errors import DataFault
+from derm.explore.table import name_of, quantity
+from derm.figures.text import SPACE
+from derm.files import write_json
+from derm.measure.baselines import SOURCE, trivial_baselines
+from derm.measure.classification import auc
+from derm.measure.intervals import bootstrap
+from derm.measure.undefined import or_none
+
+FORMAT = 1
+"""Raised when the findings are written otherwise, so that old ones are not read."""
+
+REPLICATES = 200
+"""Resamples for an interval on a page: its ends are known to a fifth of its width."""
+
+
+class Leaks(NamedTuple):
+    """The two ways to split: by lesion, or None where the data set does not tell its lesions; and by image."""
+
+    by_lesion: Leak | None
+    by_image: Leak
+
+
+class Tell(NamedTuple):
+    """How well the source alone tells malignant from benign: the AUC, its interval, and of how many images."""
+
+    auc: float | None
+    interval: tuple[float, float] | None
+    images: int
+
+
+def count_leaks(catalogue: Catalogue) -> Leaks:
+    """Count what both splits leak; DataFault where there are too few images to split."""
+    dx = catalogue.table["dx"]
+    by_image = count_leak(split_catalogue(catalogue, "image"), dx)
+    try:
+        by_lesion = count_leak(split_catalogue(catalogue, "lesion"), dx)
+    except DataFault:
+        by_lesion = None
+    return Leaks(by_lesion, by_image)
+
+
+def leak_sentence(leaks: Leaks) -> str:
+    """What the two splits leak, in words."""
+    image = leaks.by_image
+    said = (
+        f"Split by image, as in the paper, {image.with_sister:,} of {image.test:,} test images "
+        f"({100 * image.share:.0f}{SPACE}%) show a lesion that is also in training; of the melanomas "
+        f"{image.by_class['mel'][1]:,} of {image.by_class['mel'][0]:,}."
+    )
+    if leaks.by_lesion is None:
+        return f"{said} This data set does not tell which images show the same lesion, so more may leak unseen."
+    lesion = leaks.by_lesion
+    return f"{said} Split by lesion, as here, {lesion.with_sister:,} of {lesion.test:,} do."
+
+
+def leak_shares(leaks: Leaks) -> dict[str, dict[str, tuple[int, int]]]:
+    """For each way to split, by its name, the images of each class in test and those with a sister in training."""
+    named = {"by image, as in the paper": leaks.by_image.by_class}
+    return named if leaks.by_lesion is None else named | {"by lesion": leaks.by_lesion.by_class}
+
+
+def part_table(table: pd.DataFrame) -> pd.DataFrame:
+    """How many images and lesions of each class lie in each part: for people, one row a class and one for all.
+
+    table: of `explorable`. Columns: Diagnosis, then the parts, each cell '1,341 (909 lesions)'.
+    """
+    grouped = table.groupby(["dx", "part"], observed=False)["lesion_code"].agg(["size", "nunique"])
+    totals = table.groupby("part", observed=False)["lesion_code"].agg(["size", "nunique"])
+    rows = []
+    for code in table["dx"].cat.categories:
+        rows.append((name_of(str(code)), *(_cell(grouped.loc[(code, part)]) for part in table["part"].cat.categories)))
+    rows.append(("all", *(_cell(totals.loc[part]) for part in table["part"].cat.categories)))
+    return pd.DataFrame(rows, columns=["Diagnosis", *(str(part) for part in table["part"].cat.categories)])
+
+
+def _cell(counts: pd.Series) -> str:
+    return f"{counts['size']:,} ({counts['nunique']:,} lesions)"
+
+
+def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> Tell | None:
+    """How well the source of a picture alone tells malignant from benign, learned on training, told on validation.
+
+    table: of `explorable`. None where a part lacks, or holds one source only: then it tells nothing.
+    """
+    parts = table["part"].astype(str).to_numpy()
+    columns = {name: table[name].astype(str) for name in ("dx", "sex", "localization", "dataset")}
+    plain = table[["age"]].assign(**columns)
+    train, other = plain[(parts == "train") & plain["dx"].isin(CODES)], plain[parts == "validation"]
+    if train.empty or other.empty or plain["dataset"].nunique() < 2 or train["dx"].nunique() < 2:
+        return None
+    score = trivial_baselines(train, other)[SOURCE][:, list(MALIGNANT)].sum(axis=1)
+    malignant = table["malignant"].to_numpy()[parts == "validation"]
+    lesions = table["lesion"].to_numpy(dtype=str)[parts == "validation"]
+
+    def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
+        return {"auc": or_none(auc(malignant[rows], score[rows]))}
+
+    return Tell(measure(np.arange(len(other)))["auc"], bootstrap(measure, lesions, replicates)["auc"], len(other))
+
+
+def tell_sentence(tell: Tell | None) -> str:
+    """What `source_tell` means, in words."""
+    if tell is None or tell.auc is None:
+        return "All pictures are of one source, or too few to tell: the source gives nothing away."
+    interval = "" if tell.interval is None else f" ({tell.interval[0]:.2f} – {tell.interval[1]:.2f})"
+    return (
+        f"The source of a picture alone tells malignant from benign with an AUC of {tell.auc:.2f}{interval}, "
+        f"learned on the training part and measured on {tell.images:,} validation images. 0.50 would be nothing: "
+        "a model that recognises the camera scores as much without looking at the lesion."
+    )
+
+
+def source_rates(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each source: index its name; images, malignant, int64, and share of malignant images, 0 … 1."""
+    grouped = table.groupby("dataset", observed=True)["malignant"].agg(["size", "sum"])
+    grouped.columns = pd.Index(["images", "malignant"])
+    return grouped.assign(share=grouped["malignant"] / grouped["images"]).rename(index=lambda name: name_of(str(name)))
+
+
+def alike_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The near duplicates that the table counts as two lesions, with what each is called and where it lies.
+
+    table: of `explorable`. pairs: of `near_duplicates`. Columns: first, second (row numbers), image_id, other,
+    diagnosis, other_diagnosis, part, other_part, correlation, turned.
+    """
+    lesions = table["lesion_code"].to_numpy()
+    first, second = pairs["first"].to_numpy(dtype=np.int64), pairs["second"].to_numpy(dtype=np.int64)
+    strange = lesions[first] != lesions[second]
+    first, second = first[strange], second[strange]
+    columns = {"image_id": "image_id", "dx": "diagnosis", "part": "part"}
+    one = {name: table[column].astype(str).to_numpy()[first] for column, name in columns.items()}
+    other = {
+        "other" if name == "image_id" else f"other_{name}": table[column].astype(str).to_numpy()[second]
+        for column, name in columns.items()
+    }
+    rest = pairs.loc[strange, ["correlation", "turned"]].reset_index(drop=True)
+    return pd.DataFrame({"first": first, "second": second, **one, **other}).join(rest)
+
+
+def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame) -> str:
+    """How many pairs look alike, and what is worrying about them. strange: of `alike_pairs`."""
+    if strange.empty:
+        return f"{len(pairs):,} pairs of pictures look nearly the same; all of them show a lesion known to be one."
+    labels = int((strange["diagnosis"] != strange["other_diagnosis"]).sum())
+    parts = int((strange["part"] != strange["other_part"]).sum())
+    return (
+        f"{len(pairs):,} pairs of pictures look nearly the same. {len(strange):,} of them count as two lesions; of "
+        f"these, pairs across two parts of the split: {parts:,}, with two diagnoses: {labels:,}. Look at them by eye."
+    )
+
+
+# The files
+
+
+def findings_file(catalogue: Catalogue, cache: Path) -> Path:
+    """Where the findings about exactly these files are kept, whether they are there or not."""
+    return cache / f"{table_key(catalogue.table)}-findings-{FORMAT}.json"
+
+
+def read_findings(file: Path) -> tuple[Finding, ...] | None:
+    """What was found before, or None."""
+    return tuple(Finding(**one) for one in json.loads(file.read_text())) if file.is_file() else None
+
+
+def check_files(
+    catalogue: Catalogue, file: Path, progress: Callable[[int, int], None] | None = None
+) -> tuple[Finding, ...]:
+    """Look at every file as `derm data check` does, and keep what is found in `file`. progress: told (done, total)."""
+    findings = check_data(catalogue, progress).findings
+    write_json(file, [asdict(finding) for finding in findings])
+    return findings
+
+
+def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """The findings for people: columns Fault, Where, What, Cure, in the order of the check."""
+    rows = [(finding.kind, finding.subject, finding.problem, CURES[finding.kind]) for finding in findings]
+    return pd.DataFrame(rows, columns=["Fault", "Where", "What", "Cure"])
+
+
+def findings_sentence(findings: Sequence[Finding], images: int) -> str:
+    """How many faults there are, in words."""
+    if not findings:
+        return f"Every image and mask of {images:,} can be read, and each fits the other."
+    counts = Counter(finding.kind for finding in findings)
+    kinds = ", ".join(f"{count:,} × {kind}" for kind, count in counts.items())
+    return f"{quantity(len(findings), 'finding')} in {images:,} images: {kinds}."
+
+
+def missing_sentence(counts: pd.DataFrame, images: int) -> str:
+    """What is missing, in words. counts: of `derm.explore.counts.missing`."""
+    lacking = counts[counts["missing"] > 0]
+    if lacking.empty:
+        return f"Nothing is missing in {images:,} rows."
+    parts = [f"{str(name).lower()} {count:,}" for name, count in lacking["missing"].items()]
+    return f"Of {images:,} rows these lack a value: {', '.join(parts)}."

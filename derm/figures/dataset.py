@@ -1,0 +1,394 @@
+"""A data set as plotly figures: stacked bars, crossed tables, ages, lesion sizes and places, leaks, a map of features.
+
+Needs plain counts. Diagnoses have their own colours; other values are told by steps of one colour with a pattern on
+every second one, and stand in the legend in the order in which they are stacked. Knows nothing of tables.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from derm.diagnoses import DIAGNOSES
+from derm.figures.results import (
+    DARK_GREY,
+    DARK_LINE,
+    DARK_SCALE,
+    DARK_TEXT,
+    LIGHT_GREY,
+    LIGHT_LINE,
+    LIGHT_SCALE,
+    LIGHT_TEXT,
+    blend,
+    class_label,
+    legible,
+    note,
+    text_on,
+)
+from derm.figures.text import SPACE
+
+PATTERNS = ("", "/", "", ".", "", "x", "", "-")
+SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
+"""Of the seven diagnoses on the map of features, in the order of `DIAGNOSES`."""
+
+MOST_POINTS = 6_000
+"""Points of the map of features; of more, every k-th is drawn."""
+
+STEPS = 8
+"""Steps of the one colour, before they repeat."""
+
+UNKNOWN = "unknown"
+
+Named = Callable[[str], str]
+
+
+def value_colour(value: str, place: int, count: int, *, dark: bool) -> str:
+    """The colour of a value, '#rrggbb': a diagnosis's own, grey for 'unknown', else step `place` of `count`."""
+    for diagnosis in DIAGNOSES:
+        if diagnosis.code == value:
+            return diagnosis.colour if dark else diagnosis.ink
+    if value == UNKNOWN:
+        return DARK_GREY if dark else LIGHT_GREY
+    first, last = ("#CFE9F3", "#3E7F97") if dark else ("#123E50", "#5E92A7")
+    return blend(first, last, (place % STEPS) / max(1, min(count, STEPS) - 1))
+
+
+def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = False) -> go.Figure:
+    """Counts by one dimension as horizontal bars, stacked by another.
+
+    counts: index and columns are values; with `share` each bar is brought to 100 %. named: a value as people say it.
+    Without a legend: figures that are coloured alike stand beside one that has it.
+    """
+    figure = go.Figure()
+    sums = counts.to_numpy().sum(axis=1)
+    values = counts.to_numpy(dtype=np.float64)
+    drawn = np.divide(values, sums[:, None], out=np.zeros_like(values), where=sums[:, None] > 0) if share else values
+    places = list(range(len(counts)))
+    for column, value in enumerate(counts.columns):
+        figure.add_bar(
+            x=drawn[:, column],
+            y=places,
+            orientation="h",
+            name=named(str(value)),
+            marker=_marker(str(value), column, len(counts.columns), dark),
+            customdata=counts.iloc[:, column],
+            hovertemplate="%{customdata:,} images<extra>" + named(str(value)) + "</extra>",
+        )
+    colour = DARK_TEXT if dark else LIGHT_TEXT
+    totals = enumerate(sums.tolist())
+    figure.update_layout(
+        annotations=[
+            note(1.0 if share else total, place, f" {total:,}", colour, 12, xanchor="left") for place, total in totals
+        ]
+    )
+    figure.update_layout(
+        barmode="stack",
+        height=50 + 27 * len(counts),
+        margin={"l": 0, "r": 44, "t": 4, "b": 0},
+        showlegend=False,
+        bargap=0.3,
+    )
+    figure.update_xaxes(fixedrange=True, tickformat=".0%" if share else ",d", nticks=5, rangemode="tozero")
+    figure.update_yaxes(
+        tickvals=places,
+        ticktext=[_label(str(value), named, dark) for value in counts.index],
+        range=[len(counts) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return legible(figure, dark=dark)
+
+
+def balance(counts: pd.DataFrame, *, dark: bool) -> go.Figure:
+    """Images and lesions of each diagnosis: two bars each, lesions hatched. counts: index dx; images, lesions."""
+    figure = go.Figure()
+    places = list(range(len(counts)))
+    colours = [value_colour(str(code), 0, 1, dark=dark) for code in counts.index]
+    for name, pattern in (("images", ""), ("lesions", "/")):
+        figure.add_bar(
+            x=counts[name],
+            y=places,
+            orientation="h",
+            name=name,
+            marker={"color": colours, "pattern": {"shape": pattern, "fillmode": "replace", "size": 6}},
+            text=[f"{count:,}" for count in counts[name]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x:,} " + name + "<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="group",
+        height=60 + 46 * len(counts),
+        margin={"l": 0, "r": 50, "t": 4, "b": 0},
+        legend={"orientation": "h", "y": -0.1, "x": 0, "traceorder": "normal"},
+        bargap=0.25,
+    )
+    figure.update_xaxes(fixedrange=True, tickformat=",d", nticks=5)
+    figure.update_yaxes(
+        tickvals=places,
+        ticktext=[_label(str(code), str, dark) for code in counts.index],
+        range=[len(counts) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return legible(figure, dark=dark)
+
+
+def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width: float = 1.0) -> go.Figure:
+    """Counts along a number, or along names, as upright bars stacked by a dimension; width: of a bar, on that axis."""
+    figure = go.Figure()
+    for place, value in enumerate(counts.columns):
+        figure.add_bar(
+            x=list(counts.index),
+            y=counts.iloc[:, place],
+            offset=0 if width > 1 else None,
+            width=width * 0.92,
+            name=named(str(value)),
+            marker=_marker(str(value), place, len(counts.columns), dark),
+            hovertemplate="%{y:,} from %{x}<extra>" + named(str(value)) + "</extra>",
+        )
+    figure.update_layout(
+        barmode="stack",
+        height=320,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        xaxis={"title": title, "fixedrange": True, "type": "linear" if width > 1 else "category"},
+        yaxis={"fixedrange": True, "tickformat": ",d", "nticks": 5},
+        legend={"orientation": "h", "y": -0.14, "x": 0, "traceorder": "normal"},
+        showlegend=len(counts.columns) > 1,
+    )
+    return legible(figure, dark=dark)
+
+
+def crossed(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool) -> go.Figure:
+    """Two dimensions against each other, each cell with its count or its share of the row; colour is the share."""
+    ends = DARK_SCALE if dark else LIGHT_SCALE
+    sums = counts.to_numpy().sum(axis=1, keepdims=True)
+    values = counts.to_numpy(dtype=np.float64)
+    parts = np.divide(values, sums, out=np.zeros_like(values), where=sums > 0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=parts,
+            zmin=0,
+            zmax=1,
+            colorscale=[[0, ends[0]], [1, ends[1]]],
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            customdata=counts.to_numpy(),
+            hovertemplate="%{customdata:,} images, %{z:.0%} of the row<extra></extra>",
+        )
+    )
+    notes = []
+    for row, column in np.ndindex(*counts.shape):
+        cell = f"{100 * parts[row, column]:.0f}{SPACE}%" if share else f"{int(values[row, column]):,}"
+        colour = text_on(blend(*ends, float(parts[row, column])))
+        notes.append(note(column, row, cell, colour, 13))
+    figure.update_layout(annotations=notes)
+    figure.update_layout(height=70 + 34 * len(counts), margin={"l": 0, "r": 0, "t": 0, "b": 0}, dragmode=False)
+    figure.update_xaxes(
+        tickvals=list(range(counts.shape[1])),
+        ticktext=[_short(str(value), named) for value in counts.columns],
+        side="top",
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(counts))),
+        ticktext=[_label(str(value), named, dark) for value in counts.index],
+        range=[len(counts) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return legible(figure, dark=dark)
+
+
+def areas(counts: NDArray[np.int64], *, dark: bool) -> go.Figure:
+    """Lesions by the share of the picture that they fill. counts: (k,), bins of equal width from 0 to 1."""
+    edges = np.linspace(0, 100, len(counts) + 1)
+    figure = go.Figure(
+        go.Bar(
+            x=edges[:-1],
+            y=counts,
+            offset=0,
+            width=float(edges[1]) * 0.92,
+            marker={"color": DARK_LINE if dark else LIGHT_LINE},
+            customdata=edges[1:],
+            hovertemplate="%{y:,} lesions fill %{x:.1f} to %{customdata:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=320,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        xaxis={"title": f"share of the picture, {SPACE}%", "range": [0, 100], "fixedrange": True},
+        yaxis={"title": "images", "fixedrange": True, "tickformat": ",d", "nticks": 5},
+    )
+    return legible(figure, dark=dark)
+
+
+def positions(grid: NDArray[np.int64], *, dark: bool) -> go.Figure:
+    """Where the lesions' centres lie in their pictures. grid: counts, (rows, columns), row 0 on top."""
+    ends = DARK_SCALE if dark else LIGHT_SCALE
+    height, width = grid.shape
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid,
+            x=(np.arange(width) + 0.5) / width * 100,
+            y=(np.arange(height) + 0.5) / height * 100,
+            colorscale=[[0, ends[0]], [0.25, blend(*ends, 0.55)], [1, ends[1]]],
+            colorbar={"title": "images", "thickness": 12, "nticks": 5},
+            hovertemplate="%{z:,} lesions<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=320,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        xaxis={"title": f"from the left, {SPACE}%", "range": [0, 100], "fixedrange": True, "showgrid": False},
+        yaxis={"title": f"from the top, {SPACE}%", "range": [100, 0], "fixedrange": True, "showgrid": False},
+    )
+    return legible(figure, dark=dark)
+
+
+def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) -> go.Figure:
+    """Of each diagnosis, the share of the test images whose lesion is also in training, for each way to split.
+
+    splits: name of the split → diagnosis → (images in test, those with a sister in training).
+    """
+    figure = go.Figure()
+    fill, grey = ("#F2B33D", DARK_LINE) if dark else ("#B3541E", LIGHT_LINE)
+    for place, (name, by_class) in enumerate(splits.items()):
+        shares = [leaked / test if test else 0.0 for test, leaked in by_class.values()]
+        figure.add_bar(
+            x=shares,
+            y=list(range(len(by_class))),
+            orientation="h",
+            name=name,
+            marker={"color": fill if place == 0 else grey, "pattern": {"shape": "" if place == 0 else "/"}},
+            text=[f"{leaked:,} of {test:,}" for test, leaked in by_class.values()],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{text} test images show a lesion that is in training<extra>" + name + "</extra>",
+        )
+    codes = list(next(iter(splits.values())))
+    figure.update_layout(
+        height=420,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        barmode="group",
+        bargap=0.3,
+        legend={"orientation": "h", "y": -0.16, "x": 0, "traceorder": "normal"},
+        xaxis={"title": "test images whose lesion is also in training", "range": [0, 1], "tickformat": ".0%"},
+    )
+    figure.update_xaxes(fixedrange=True)
+    figure.update_yaxes(
+        tickvals=list(range(len(codes))),
+        ticktext=[_label(code, str, dark) for code in codes],
+        range=[len(codes) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return legible(figure, dark=dark)
+
+
+def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dark: bool) -> go.Figure:
+    """A share, 0 … 1, of each row of `table` as bars, with the count of `counts` behind it: missing values, sources."""
+    figure = go.Figure(
+        go.Bar(
+            x=table[column],
+            y=list(range(len(table))),
+            orientation="h",
+            marker={"color": DARK_LINE if dark else LIGHT_LINE},
+            text=[
+                f"{100 * share:.1f}{SPACE}%, {count:,}"
+                for share, count in zip(table[column], table[counts], strict=True)
+            ],
+            textposition="outside",
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
+    figure.update_layout(
+        height=70 + 32 * len(table),
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        xaxis={"title": title, "range": [0, 1.25], "tickvals": [0, 0.5, 1], "tickformat": ".0%", "fixedrange": True},
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(table))),
+        ticktext=[str(name) for name in table.index],
+        range=[len(table) - 0.5, -0.5],
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+    return legible(figure, dark=dark)
+
+
+def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: bool) -> go.Figure:
+    """The map of the model's features, each picture a point, coloured by a group and marked by its symbol.
+
+    points: columns x, y, text (for the hover) and row (its custom data). groups: a category of each point; a point
+    without one is left out. Of more than `MOST_POINTS` points every k-th is drawn.
+    """
+    step = -(-len(points) // MOST_POINTS)
+    points, groups = points.iloc[:: max(1, step)], groups.iloc[:: max(1, step)]
+    figure = go.Figure()
+    values = list(groups.cat.categories)
+    for place, value in enumerate(values):
+        part = points[(groups == value).to_numpy()]
+        figure.add_scatter(
+            x=part["x"],
+            y=part["y"],
+            mode="markers",
+            name=named(str(value)),
+            marker={
+                "size": 7,
+                "opacity": 0.85,
+                "symbol": SYMBOLS[place % len(SYMBOLS)],
+                "color": value_colour(str(value), place, len(values), dark=dark),
+                "line": {"width": 0.5, "color": "#15181B" if dark else "#FDFCFB"},
+            },
+            unselected={"marker": {"opacity": 0.25}},
+            customdata=part["row"],
+            text=part["text"],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    figure.update_layout(
+        height=560,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        dragmode="lasso",
+        legend={"orientation": "h", "y": -0.02, "x": 0, "traceorder": "normal"},
+        xaxis={"visible": False},
+        yaxis={"visible": False, "scaleanchor": "x"},
+    )
+    return legible(figure, dark=dark)
+
+
+def _marker(value: str, place: int, count: int, dark: bool) -> dict[str, Any]:
+    known = value == UNKNOWN or any(diagnosis.code == value for diagnosis in DIAGNOSES)
+    return {
+        "color": value_colour(value, place, count, dark=dark),
+        "line": {"width": 0.5, "color": "#15181B" if dark else "#FDFCFB"},
+        "pattern": {
+            "shape": "" if known or count == 1 else PATTERNS[place % len(PATTERNS)],
+            "size": 6,
+            "solidity": 0.2,
+        },
+    }
+
+
+def _label(value: str, named: Named, dark: bool) -> str:
+    """A value as an axis names it; a diagnosis with its colour and code."""
+    found = next((diagnosis for diagnosis in DIAGNOSES if diagnosis.code == value), None)
+    return named(value) if found is None else class_label(found, dark)
+
+
+def _short(value: str, named: Named) -> str:
+    """A value for a narrow column: a diagnosis's code, else its name in two lines."""
+    return value if any(diagnosis.code == value for diagnosis in DIAGNOSES) else named(value).replace(" ", "<br>", 1)

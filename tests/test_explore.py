@@ -1,0 +1,556 @@
+"""The explorer's logic on numbers worked out by hand: filters, counts, leaks, duplicates, label errors, galleries."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import Leak, split_catalogue
+from derm.diagnoses import CODES, INDEX
+from derm.errors import DataFault
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.results import Results, read_results
+from derm.explore import (
+    counts,
+    duplicates,
+    filters,
+    gallery,
+    label_errors,
+    maps,
+    outcomes,
+    places,
+    rivals,
+    shapes,
+    tiles,
+    trust,
+)
+from derm.explore.pictures import LOOKS, look_at, page_exists, small_picture
+from derm.explore.table import ONE, SEVERAL, explorable, prepare
+from derm.explore.thumbnails import SIDE, thumbnail
+from derm.image.door import read_image
+from derm.predict.listing import data_case
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Six images of four lesions: a melanoma with three pictures, and three others."""
+    raw = pd.DataFrame(
+        {
+            "image_id": ["a", "b", "c", "d", "e", "f"],
+            "lesion_id": ["1", "1", "1", "2", "3", "4"],
+            "dx": ["mel", "mel", "mel", "nv", "nv", "bcc"],
+            "dx_type": ["histo", "histo", "histo", "follow_up", "consensus", "histo"],
+            "age": [70.0, 70.0, 70.0, 32.0, np.nan, 44.0],
+            "sex": ["male", "male", "male", "female", "unknown", "female"],
+            "localization": ["back", "back", "back", "face", "unknown", "face"],
+            "dataset": ["rosendahl", "rosendahl", "rosendahl", "vidir_molemax", "vidir_molemax", "rosendahl"],
+            "image_path": ["x"] * 6,
+            "mask_path": ["m", "m", "m", "m", "", ""],
+        }
+    )
+    parts = pd.Series(["train", "train", "train", "validation", "test", "test"])
+    return prepare(raw, parts, raw["lesion_id"])
+
+
+def everything(table: pd.DataFrame) -> np.ndarray:
+    return np.ones(len(table), dtype=bool)
+
+
+# Filters
+
+
+def test_a_filter_keeps_what_satisfies_every_dimension(table):
+    def kept(**chosen) -> str:
+        return "".join(table["image_id"][filters.keep(table, chosen)])
+
+    assert kept() == "abcdef"
+    assert kept(diagnosis=["mel", "nv"]) == "abcde"
+    assert kept(diagnosis=["mel", "nv"], sex=["female"]) == "d"
+    assert kept(several=[SEVERAL]) == "abc"
+    assert kept(several=[ONE], source=["rosendahl"]) == "f"
+    assert kept(part=["test"], sex=["unknown"], diagnosis=[]) == "e"
+    assert kept(age=["30–44"]) == "df"
+    assert kept(age=["unknown"]) == "e"
+    assert kept(diagnosis=["vasc"]) == ""
+
+
+def test_values_come_in_their_natural_order_with_unknown_last(table):
+    found = filters.options(table)
+    assert found["diagnosis"] == ["bcc", "mel", "nv"]
+    assert found["age"] == ["30–44", "60–74", "unknown"]
+    assert found["sex"] == ["female", "male", "unknown"]
+    assert found["confirmation"] == ["histo", "follow_up", "consensus"]
+    assert found["part"] == ["train", "validation", "test"]
+
+
+def test_the_filter_is_said_in_words(table):
+    chosen = {"diagnosis": ["mel", "nv"], "sex": ["male"]}
+    kept = filters.keep(table, chosen)
+    assert filters.summary(table, kept, chosen) == (
+        "3 images of 1 lesion, out of 6 images: melanoma or melanocytic nevus; male."
+    )
+    assert filters.summary(table, everything(table), {}) == "6 images of 4 lesions, all of the data set."
+    assert filters.is_open({"sex": []})
+    assert not filters.is_open(chosen)
+
+
+# Counts
+
+
+def test_images_and_lesions_of_each_diagnosis(table):
+    found = counts.class_balance(table, everything(table))
+    assert found.loc["mel"].tolist() == [3, 1]
+    assert found.loc["nv"].tolist() == [2, 2]
+    assert found.loc["bcc"].tolist() == [1, 1]
+
+
+def test_lesions_by_how_many_images_they_have(table):
+    assert counts.images_per_lesion(table, everything(table)).tolist() == [3, 0, 1, 0, 0, 0]
+    # A filter that keeps one of three pictures does not make the lesion one of one picture.
+    assert counts.images_per_lesion(table, table["image_id"].to_numpy() == "b").tolist() == [0, 0, 1, 0, 0, 0]
+    assert counts.images_per_lesion(table, ~everything(table)).sum() == 0
+
+
+def test_two_dimensions_are_crossed_as_pandas_would(table):
+    found = counts.cross(table, everything(table), "diagnosis", "source")
+    expected = pd.crosstab(table["dx"].astype(str), table["dataset"].astype(str))
+    assert found.to_numpy().tolist() == expected.loc[found.index, found.columns].to_numpy().tolist()
+    assert counts.shares(found).loc["nv"].tolist() == [0.0, 1.0]
+
+
+def test_ages_are_counted_in_steps_and_missing_ones_left_out(table):
+    found = counts.ages(table, everything(table), "diagnosis")
+    assert found.to_numpy().sum() == 5
+    assert found.loc[30, "nv"] == 1
+    assert found.loc[40, "bcc"] == 1
+    assert found.loc[70, "mel"] == 3
+
+
+def test_what_is_missing(table):
+    found = counts.missing(table, everything(table))
+    assert found["missing"].to_dict() == {
+        "Age": 1, "Sex": 1, "Site": 1, "Source": 0, "Confirmed by": 0, "Mask": 2,
+    }  # fmt: skip
+    assert found.loc["Mask", "share"] == pytest.approx(2 / 6)
+    assert trust.missing_sentence(found, 6) == "Of 6 rows these lack a value: age 1, sex 1, site 1, mask 2."
+    assert trust.missing_sentence(found * 0, 6) == "Nothing is missing in 6 rows."
+
+
+# Shapes
+
+
+def test_a_mask_is_measured_by_hand():
+    mask = np.zeros((4, 8), dtype=bool)
+    mask[1:3, 2:4] = True  # four of 32 pixels; columns 2 and 3 have their middle at 3 of 8, rows 1 and 2 at 2 of 4
+    assert shapes.shape_of(mask) == shapes.Shape(4 / 32, 3 / 8, 2 / 4, False)
+    mask[0, 2] = True
+    assert shapes.shape_of(mask).cut
+    assert np.isnan(shapes.shape_of(np.zeros((4, 8), dtype=bool)).area)
+
+
+def test_masks_are_measured_once_and_kept(drawn_catalogue, tmp_path):
+    told = []
+    file = shapes.shapes_file(drawn_catalogue, tmp_path)
+    assert shapes.read_shapes(file) is None
+    found = shapes.measure_shapes(drawn_catalogue, file, lambda done, total: told.append((done, total)))
+    assert told[-1] == (63, 63)
+    kept = shapes.read_shapes(file)
+    assert np.abs(kept[["area", "x", "y"]] - found[["area", "x", "y"]]).max().max() < 1e-6
+    grid = shapes.position_grid(kept, np.ones(63, dtype=bool))
+    assert grid.shape == shapes.GRID
+    assert grid.sum() == shapes.area_histogram(kept, np.ones(63, dtype=bool)).sum() == 63
+    assert "lesions fill" in shapes.shape_sentence(kept, np.ones(63, dtype=bool))
+    assert shapes.shape_sentence(kept, np.zeros(63, dtype=bool)) == "None of these images has a mask."
+
+
+# Galleries
+
+
+def test_a_gallery_has_whole_pages_and_a_rest():
+    rows = np.arange(50)
+    assert gallery.page_of(rows, 1).sentence == "1 – 24 of 50 images"
+    last = gallery.page_of(rows, 3)
+    assert (last.rows.tolist(), last.pages, last.sentence) == ([48, 49], 3, "49 – 50 of 50 images")
+    assert gallery.page_of(rows, 9).number == 3
+    assert gallery.page_of(rows, -1).number == 1
+    assert gallery.page_of(rows[:0], 1).sentence == "No image"
+
+
+def test_equals_keep_their_order_and_the_undefined_comes_last(table):
+    rows = np.array([4, 5, 3, 0, 2])
+    assert gallery.arrange(table, rows, gallery.Order("", "age", True)).tolist() == [3, 5, 0, 2, 4]
+    assert gallery.arrange(table, rows, gallery.Order("", "age", False)).tolist() == [0, 2, 5, 3, 4]
+    assert gallery.arrange(table, rows, gallery.TABLE_ORDERS[0]).tolist() == rows.tolist()
+
+
+def test_thumbnails_are_made_once_and_anew_when_the_file_changes(drawn_catalogue, tmp_path):
+    entry = drawn_catalogue.table.iloc[0]
+    copy = tmp_path / "a.jpg"
+    shutil.copy(entry["image_path"], copy)
+    first = thumbnail(str(copy), "", tmp_path / "cache", outlined=False)
+    image = read_image(first, "thumbnail")
+    assert max(image.shape) == SIDE
+    (kept,) = (tmp_path / "cache").rglob("*.jpg")
+    kept.write_bytes(b"kept")
+    assert thumbnail(str(copy), "", tmp_path / "cache", outlined=False) == b"kept"
+    copy.touch()
+    copy.write_bytes(copy.read_bytes() + b"\0")
+    assert thumbnail(str(copy), "", tmp_path / "cache", outlined=False) != b"kept"
+
+
+def test_an_outline_changes_the_thumbnail_and_a_broken_file_is_grey(drawn_catalogue, tmp_path):
+    entry = drawn_catalogue.table.iloc[0]
+    plain = thumbnail(entry["image_path"], entry["mask_path"], tmp_path, outlined=False)
+    assert thumbnail(entry["image_path"], entry["mask_path"], tmp_path, outlined=True) != plain
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    grey = read_image(thumbnail(str(tmp_path / "broken.jpg"), "", tmp_path, outlined=False), "grey")
+    assert np.abs(grey.astype(int) - 128).max() <= 2
+
+
+def test_every_look_draws_something_else(tiny_model, drawn_catalogue, tmp_path):
+    case = data_case(tiny_model, drawn_catalogue, drawn_catalogue.table["image_id"].iloc[0])
+    seen = [look_at(case, look, SIDE).tobytes() for look in LOOKS]
+    assert len(set(seen)) >= 3  # the tiny model's outline may be empty and its heat map flat
+    assert seen[0] != seen[1]
+    for look in LOOKS:
+        assert small_picture(tiny_model, drawn_catalogue, 0, look, tmp_path)[:2] == b"\xff\xd8"
+    assert page_exists("pages/2_Explore.py")
+    assert not page_exists("pages/none.py")
+
+
+# Trust
+
+
+def test_the_leak_is_said_in_figures():
+    by_class = dict.fromkeys(CODES, (0, 0)) | {"mel": (4, 3), "nv": (6, 0)}
+    image, lesion = Leak(10, 3, by_class), Leak(8, 0, dict.fromkeys(CODES, (1, 0)))
+    assert trust.leak_sentence(trust.Leaks(lesion, image)).replace("\xa0", " ") == (
+        "Split by image, as in the paper, 3 of 10 test images (30 %) show a lesion that is also in training; of the "
+        "melanomas 3 of 4. Split by lesion, as here, 0 of 8 do."
+    )
+    assert "does not tell which images show the same lesion" in trust.leak_sentence(trust.Leaks(None, image))
+    assert list(trust.leak_shares(trust.Leaks(None, image))) == ["by image, as in the paper"]
+
+
+def test_leaks_of_a_drawn_set_follow_from_its_split(drawn_catalogue):
+    leaks = trust.count_leaks(drawn_catalogue)
+    split = split_catalogue(drawn_catalogue, "image")
+    trained = set(split.lesions[split.parts == "train"])
+    test = split.lesions[split.parts == "test"]
+    assert leaks.by_image[:2] == (len(test), sum(lesion in trained for lesion in test))
+    assert leaks.by_lesion.with_sister == 0
+    table = explorable(drawn_catalogue)
+    rows = trust.part_table(table)
+    assert rows["Diagnosis"].tolist()[-1] == "all"
+    assert sum(int(rows.iloc[-1][part].split()[0]) for part in ("train", "validation", "test")) == 63
+
+
+def test_a_source_that_holds_all_malignant_lesions_gives_everything_away():
+    n = 40
+    bad = np.arange(n) % 2 == 0
+    table = pd.DataFrame(
+        {
+            "image_id": [str(number) for number in range(n)],
+            "dx": np.where(bad, "mel", "nv"),
+            "dx_type": "histo",
+            "age": 50.0,
+            "sex": "male",
+            "localization": "back",
+            "dataset": np.where(bad, "clinic", "practice"),
+            "mask_path": "",
+        }
+    )
+    parts = pd.Series(np.where(np.arange(n) < 20, "train", "validation"))
+    prepared = prepare(table, parts, table["image_id"])
+    told = trust.source_tell(prepared, 20)
+    assert told == (1.0, (1.0, 1.0), 20)
+    assert "AUC of 1.00 (1.00 – 1.00)" in trust.tell_sentence(told)
+    assert trust.source_rates(prepared)["share"].to_dict() == {"clinic": 1.0, "practice": 0.0}
+    one = prepare(table.assign(dataset="clinic"), parts, table["image_id"])
+    assert trust.source_tell(one) is None
+    assert "gives nothing away" in trust.tell_sentence(None)
+
+
+def test_findings_are_kept_and_come_with_their_cure(drawn_catalogue, tmp_path):
+    file = trust.findings_file(drawn_catalogue, tmp_path)
+    assert trust.read_findings(file) is None
+    assert trust.check_files(drawn_catalogue, file) == trust.read_findings(file) == ()
+    assert trust.findings_sentence((), 63).startswith("Every image and mask of 63 can be read")
+    finding = {"kind": "mask empty", "subject": "m.png", "problem": "marks nothing", "cure": "draw it"}
+    file.write_text(json.dumps([finding]))
+    found = trust.read_findings(file)
+    assert trust.findings_sentence(found, 63) == "1 finding in 63 images: 1 × mask empty."
+    assert trust.findings_table(found)["Cure"].iloc[0].startswith("copy the file again")
+
+
+# Near duplicates
+
+
+def blots(count: int) -> np.ndarray:
+    """Pictures with nothing in common, uint8 (count, 32, 32): smooth noise."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (count, 8, 8))
+    return np.repeat(np.repeat(coarse, 4, axis=1), 4, axis=2).astype(np.uint8)
+
+
+def test_a_turned_and_brightened_copy_is_found_and_strangers_are_not():
+    looks = blots(6)
+    looks[3] = np.rot90(looks[1])[:, ::-1]
+    looks[5] = (looks[0] // 2 + 60).astype(np.uint8)
+    found = duplicates.near_duplicates(looks)
+    assert sorted(map(tuple, found[["first", "second", "turned"]].to_numpy().tolist())) == [(0, 5, 0), (1, 3, 1)]
+    assert found["correlation"].min() > 0.99
+    assert duplicates.near_duplicates(np.full((3, 32, 32), 90, dtype=np.uint8)).empty
+
+
+def test_the_hash_of_a_picture_does_not_change_with_its_brightness():
+    looks = blots(2)
+    darker = (looks // 2 + 50).astype(np.uint8)
+    assert np.bitwise_count(duplicates.hashes(looks) ^ duplicates.hashes(darker)).max() <= 2  # by rounding
+    assert np.bitwise_count(duplicates.hashes(looks)[0] ^ duplicates.hashes(looks)[1]) > duplicates.NEAR
+
+
+def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, table):
+    file = duplicates.pairs_file(drawn_catalogue, tmp_path)
+    found = duplicates.find_pairs(drawn_catalogue, file)
+    assert duplicates.read_pairs(file)["first"].tolist() == found["first"].tolist()
+    pairs = pd.DataFrame({"first": [0, 2], "second": [1, 3], "correlation": [1.0, 0.99], "turned": [False, True]})
+    strange = trust.alike_pairs(table, pairs)
+    assert strange[["image_id", "other", "diagnosis", "other_diagnosis", "part", "other_part"]].to_numpy().tolist() == [
+        ["c", "d", "mel", "nv", "train", "validation"]
+    ]
+    assert trust.alike_sentence(pairs, strange) == (
+        "2 pairs of pictures look nearly the same. 1 of them count as two lesions; of these, pairs across two parts of "
+        "the split: 1, with two diagnoses: 1. Look at them by eye."
+    )
+    assert "all of them show a lesion known to be one" in trust.alike_sentence(pairs, strange.iloc[:0])
+    first, second = tiles.pair_tiles(table, strange, np.array([0, 1]))
+    assert (first.row, first.title, second.row, second.title) == (2, "1a: mel, train", 3, "1b: nv, validation")
+
+
+def test_too_many_pictures_are_refused(drawn_catalogue, tmp_path, monkeypatch):
+    monkeypatch.setattr(duplicates, "MOST", 62)
+    with pytest.raises(DataFault, match="63 images are too many to hold each against each other"):
+        duplicates.find_pairs(drawn_catalogue, tmp_path / "pairs.csv")
+
+
+# Label errors
+
+
+def test_confident_learning_by_hand():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    probabilities = np.array(
+        [
+            [0.8, 0.1, 0.1],
+            [0.6, 0.3, 0.1],
+            [0.1, 0.8, 0.1],  # labelled 0, as sure to be 1 as 1s are: 0.8 ≥ (0.7 + 0.6) / 2
+            [0.2, 0.7, 0.1],
+            [0.3, 0.6, 0.1],  # below the threshold of every class
+            [0.5, 0.1, 0.4],  # labelled 2; 0 has 0.5 ≥ (0.8 + 0.6 + 0.1) / 3 and is more probable than 2
+        ]
+    )
+    assert label_errors.class_thresholds(labels, probabilities) == pytest.approx([1.5 / 3, 1.3 / 2, 0.4])
+    assert label_errors.confident_classes(labels, probabilities).tolist() == [0, 0, 1, 1, -1, 0]
+    assert label_errors.confident_joint(labels, probabilities).tolist() == [[2, 1, 0], [0, 1, 0], [1, 0, 0]]
+    found = label_errors.label_errors(labels, probabilities)
+    assert found[["row", "given", "suggested"]].to_numpy().tolist() == [[2, 0, 1], [5, 2, 0]]
+    assert found["margin"].tolist() == pytest.approx([0.8 - 0.1, 0.5 - 0.4])
+    assert label_errors.headline(found, 6) == "2 of 6 labels to review, the likeliest errors first"
+    rows = label_errors.review_csv(found, pd.Series(list("abcdef"))).splitlines()
+    assert rows[1] == f"c,{CODES[0]},{CODES[1]},0.1000,0.8000,0.7000"
+
+
+def test_a_class_without_an_image_is_never_suggested():
+    # Thresholds are 0.1 and 0.3, and none for class 2, though it is the most probable of both.
+    probabilities = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]])
+    assert np.isnan(label_errors.class_thresholds(np.array([0, 1]), probabilities)[2])
+    assert label_errors.confident_classes(np.array([0, 1]), probabilities).tolist() == [0, 0]
+
+
+# Results
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_model, drawn_catalogue, tmp_path_factory):
+    place = tmp_path_factory.mktemp("results") / "first"
+    write_evaluation(evaluate(tiny_model, drawn_catalogue, "validation", replicates=20), place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def results(folder) -> Results:
+    return read_results(folder)
+
+
+@pytest.fixture(scope="module")
+def drawn_table(drawn_catalogue) -> pd.DataFrame:
+    return explorable(drawn_catalogue)
+
+
+@pytest.fixture(scope="module")
+def cases(results, drawn_table) -> pd.DataFrame:
+    return outcomes.outcomes(results, drawn_table)
+
+
+def test_each_measured_image_finds_its_row(cases, drawn_table, results):
+    assert drawn_table["image_id"].iloc[cases["row"]].tolist() == cases["image_id"].tolist()
+    assert (drawn_table["part"].iloc[cases["row"]] == "validation").all()
+    assert cases["loss"].to_numpy() == pytest.approx(-np.log(results.probabilities[range(len(cases)), results.true]))
+    assert cases["sex"].astype(str).tolist() == drawn_table["sex"].astype(str).iloc[cases["row"]].tolist()
+
+
+def test_cells_hold_what_the_matrix_counts(cases, results):
+    kept = np.ones(len(cases), dtype=bool)
+    matrix = outcomes.count(cases, kept)
+    assert matrix.tolist() == results.metrics["confusion_matrix"]
+    for true in range(7):
+        assert len(outcomes.cell(cases, kept, true, None)) == matrix[true].sum()
+        for predicted in range(7):
+            assert len(outcomes.cell(cases, kept, true, predicted)) == matrix[true, predicted]
+    assert outcomes.count(cases, ~kept).sum() == 0
+
+
+def test_filtered_figures_are_those_of_the_rest(cases, results):
+    everyone = np.ones(len(cases), dtype=bool)
+    assert outcomes.measures(results, everyone) is results.metrics
+    assert outcomes.curves(results, everyone) is results.curves
+    some = (cases["sex"] == "female").to_numpy()
+    found = outcomes.measures(results, some, 20)
+    right = (cases["true"] == cases["predicted"])[some]
+    assert found["accuracy"] == pytest.approx(right.mean())
+    assert np.array(found["confusion_matrix"]).tolist() == outcomes.count(cases, some).tolist()
+    low, high = found["intervals"]["per_class.nv.recall"]
+    assert low <= high
+    assert set(outcomes.precision_intervals(results, some, 20)) == {*CODES, "malignant"}
+    assert outcomes.precision_intervals(results, ~everyone) == {}
+    assert sum(outcomes.bins(results, some, "top_label")["cases"]) == some.sum()
+    assert set(outcomes.curves(results, some)) == {*CODES, "malignant"}
+
+
+def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny_model, folder, tmp_path):
+    assert outcomes.mismatches(results, cases, tiny_model.sha256) == []
+    (other,) = outcomes.mismatches(results, cases, "another")
+    assert "These are results of other weights" in other
+    strangers = outcomes.outcomes(results, drawn_table.iloc[:0])
+    (unseen,) = outcomes.mismatches(results, strangers, tiny_model.sha256)
+    assert f"{len(cases)} of the {len(cases)} images are not in this data set" in unseen
+    assert filters.keep(strangers, {"sex": ["male"]}).sum() == 0
+    assert tiles.result_tiles(strangers, np.array([0]))[0].row == outcomes.UNSEEN
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["measured_on"]["trained_on_split_by"] = "image"
+    leaking = Results(folder, metrics, *[getattr(results, name) for name in (
+        "curves", "predictions", "outlines", "subgroups", "embedding")])  # fmt: skip
+    assert "know images of this part" in outcomes.mismatches(leaking, cases, tiny_model.sha256)[0]
+
+
+def test_the_gravest_cell_is_a_missed_malignancy_where_there_is_one():
+    matrix = np.zeros((7, 7), dtype=np.int64)
+    matrix[INDEX["nv"], INDEX["bkl"]] = 9
+    assert outcomes.gravest_cell(matrix) == (INDEX["nv"], INDEX["bkl"])
+    matrix[INDEX["mel"], INDEX["bcc"]] = 8  # both malignant: referred all the same
+    matrix[INDEX["mel"], INDEX["nv"]] = 2
+    assert outcomes.gravest_cell(matrix) == (INDEX["mel"], INDEX["nv"])
+    said = outcomes.cell_sentence(matrix, INDEX["mel"], INDEX["nv"])
+    assert said == "2 of 10 images of melanoma called melanocytic nevus"
+
+
+def test_the_matrix_is_said_in_a_line(results, cases):
+    kept = np.ones(len(cases), dtype=bool)
+    matrix = outcomes.count(cases, kept)
+    assert "on the validation part, split by lesion" in outcomes.accuracy_sentence(results, matrix)
+    assert outcomes.accuracy_sentence(results, matrix * 0) == "No image of the validation part passes the filter."
+    kept[0] = False
+    assert outcomes.accuracy_sentence(results, outcomes.count(cases, kept)).endswith(
+        f"{len(cases) - 1} images, filtered."
+    )
+    assert outcomes.headline(results, "malignant.auc") == results.metrics["malignant"]["auc"]
+    assert outcomes.headline(results, "decision.sensitivity") is None  # these weights have no referral threshold
+
+
+def test_what_is_known_of_an_image_is_said(cases, drawn_table):
+    row = int(cases["row"].iloc[0])
+    said = dict(tiles.facts(drawn_table, row))
+    assert said["Image"] == cases["image_id"].iloc[0]
+    assert said["Part of the split"] == "Validation"
+    assert "The results say" in dict(tiles.answers(cases, said["Image"]))
+    assert tiles.answers(cases, "none") == []
+    assert tiles.row_of(drawn_table, "none") == outcomes.UNSEEN
+    several = int(np.flatnonzero(drawn_table["lesion_images"] == 2)[0])
+    (sister,) = tiles.sisters(drawn_table, several)
+    assert drawn_table["lesion"].iloc[sister] == drawn_table["lesion"].iloc[several]
+    assert sister != several
+    (tile,) = tiles.data_tiles(drawn_table, np.array([several]))
+    assert tile.spoken.startswith(f"Open {drawn_table['image_id'].iloc[several]}, ")
+
+
+def test_points_of_the_map_know_their_case(results, cases):
+    kept = (cases["true"] == INDEX["nv"]).to_numpy()
+    points = maps.points(results, cases, kept, "PCA")
+    assert points["row"].tolist() == np.flatnonzero(kept).tolist()
+    assert points["x"].to_numpy() == pytest.approx(results.embedding["pca_1"].to_numpy()[kept])
+    for colouring in maps.COLOURINGS:
+        groups = maps.groups(cases, kept, colouring)
+        assert len(groups) == kept.sum()
+        assert groups.notna().all()
+    assert maps.groups(cases, kept, "Diagnosis").unique().tolist() == ["nv"]
+    assert maps.chosen([{"customdata": [3]}, {"customdata": 1}, {"customdata": [3]}]).tolist() == [1, 3]
+    assert maps.chosen([]).tolist() == []
+
+
+def test_two_models_are_judged_where_they_disagree(drawn_table):
+    disagreed = pd.DataFrame(
+        {
+            "image_id": ["a", "b", "c"], "dx_true": ["mel", "mel", "nv"], "first": ["mel", "nv", "bkl"],
+            "second": ["nv", "mel", "mel"], "p_first": [0.6, 0.5, 0.4], "p_second": [0.5, 0.7, 0.9],
+        }
+    )  # fmt: skip
+    assert rivals.rivals_sentence(disagreed, 20) == (
+        "The two disagree on 3 of 20 images. The first is right on 1 of them, the second on 1, neither on 1."
+    )
+    assert [tile.note for tile in tiles.disagreement_tiles(drawn_table, disagreed)] == [
+        "truly mel: first is right",
+        "truly mel: second is right",
+        "truly nv: both are wrong",
+    ]
+    compared = pd.DataFrame(
+        [("per_class.mel.recall", 0.5, 0.6, 0.1, -0.05, 0.2), ("malignant.auc", np.nan, 0.9, np.nan, np.nan, np.nan)],
+        columns=["figure", "first", "second", "difference", "low", "high"],
+    )
+    lines = rivals.figures_table(compared).to_numpy().tolist()
+    assert lines[0] == ["Recall of mel", "0.500", "0.600", "+0.100 (-0.050 … +0.200)"]
+    assert lines[1] == ["AUC, malignant against benign", "undefined", "0.900", "undefined"]
+
+
+# Places
+
+
+def test_a_set_is_drawn_once_and_measured_in_the_cache(tmp_path, tiny_model, monkeypatch):
+    told = []
+    first = places.draw_once(tmp_path, lambda done, total: told.append(done), images=21)
+    assert told[-1] == 21
+    assert places.draw_once(tmp_path, lambda done, total: told.append(done)) == first
+    assert len(told) == 21
+    assert [path.name for path in tmp_path.iterdir()] == [first.name]
+
+
+def test_results_on_the_test_part_come_last(folder, tmp_path, tiny_model):
+    for name, part in (("new", "test"), ("old", "validation")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps({"measured_on": {"part": part}}))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "metrics.json").write_text("{")
+    found = places.results_places(tiny_model, tmp_path, tmp_path, drawn=False)
+    assert {place.name for place in found[:2]} == {"old", "broken"}
+    assert found[2].name == "new"
+    assert places.results_places(tiny_model, tmp_path, tmp_path, drawn=True) == []
+
+
+def test_a_set_that_does_not_tell_its_lesions_can_be_explored(drawn_catalogue):
+    nameless = Catalogue(drawn_catalogue.folder, drawn_catalogue.layout, drawn_catalogue.table.assign(lesion_id=""))
+    table = explorable(nameless)
+    assert set(table["part"].astype(str)) == {"unknown"}
+    assert (table["lesion_images"] == 1).all()
+    assert trust.count_leaks(nameless).by_lesion is None

@@ -1,0 +1,146 @@
+"""Explore in headless Chromium: a real click on a cell of the matrix fills the gallery, a picture becomes the case."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_browser import ARGUMENTS, CHROMIUM, PATIENCE, ROOT, leaves, wait_for
+
+from derm.diagnoses import DIAGNOSES
+from derm.evaluate.dataset import evaluate, write_evaluation
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def results(tiny_model, drawn_catalogue, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    write_evaluation(evaluate(tiny_model, drawn_catalogue, "validation", replicates=5), folder / "validation")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(tiny_weights, drawn, results, tmp_path_factory) -> Iterator[str]:
+    """Serve the app with the drawn data set and results on it, on a free port of this machine."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: install Debian's package chromium")
+    folder = tmp_path_factory.mktemp("served")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = {"DERM_WEIGHTS": str(tiny_weights), "DERM_DATA": str(drawn), "DERM_RESULTS": str(results)}
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    with (folder / "log.txt").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--server.port", str(port)], cwd=ROOT, env={**os.environ, **places}, stdout=log, stderr=log
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, folder / "log.txt")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser(address) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser, address) -> Iterator[Page]:
+    """The page, opened by its own address on a server that nobody has visited."""
+    visitor = browser.new_context(viewport={"width": 1440, "height": 1000})
+    opened = visitor.new_page()
+    opened.set_default_timeout(PATIENCE)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(f"{address}/Explore")
+    expect(opened.get_by_text(re.compile("63 images of"))).to_be_visible()
+    yield opened
+    expect(opened.get_by_test_id("stException")).to_have_count(0)
+    visitor.close()
+    assert [url for url in asked if leaves(url, address)] == []
+
+
+def click_cell(page: Page, row: int, column: int, clicks: int) -> None:
+    """Click in the middle of a cell of the matrix that is there after so many clicks."""
+    field = page.locator(f".st-key-explore_matrix_{clicks} .nsewdrag").first
+    expect(field).to_be_visible()
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 7, box["y"] + box["height"] * (row + 0.5) / 7)
+    expect(page.locator(f".st-key-explore_matrix_{clicks} .hoverlayer .hovertext")).to_have_count(1)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def test_a_click_on_a_cell_fills_the_gallery_and_a_picture_becomes_the_case(page, results):
+    metrics = json.loads((results / "validation" / "metrics.json").read_text())
+    matrix = np.array(metrics["confusion_matrix"])
+    page.get_by_role("radio", name=re.compile("^Results")).click()
+    tiles = page.locator("[class*=st-key-open-cell] button")
+    # The two fullest cells, so that each click changes something.
+    for clicks, place in enumerate(np.argsort(-matrix.ravel(), kind="stable")[[1, 0]]):
+        row, column = divmod(int(place), 7)
+        click_cell(page, row, column, clicks)
+        said = f"{matrix[row, column]} of {matrix[row].sum()} images of {DIAGNOSES[row].name}"
+        expect(page.get_by_role("heading", name=re.compile(re.escape(said)))).to_be_visible()
+        expect(tiles).to_have_count(int(min(24, matrix[row, column])))
+    spoken = tiles.first.inner_text()
+    image_id = re.search(r"DRAWN_\d+", spoken)[0]
+    tiles.first.click()
+    expect(page.get_by_role("heading", name=image_id)).to_be_visible()
+    page.get_by_role("button", name="Back").click()
+    expect(tiles.first).to_be_visible()
+    tiles.first.click()
+    page.get_by_role("button", name="Diagnose this").click()
+    expect(page.get_by_alt_text(re.compile(f"^{image_id}, with the outline"))).to_be_visible()
+    # And the way back finds the view as it was left.
+    page.get_by_role("link", name="Explore").click()
+    expect(page.get_by_role("heading", name=image_id)).to_be_visible()
+
+
+def test_a_lassoed_region_of_the_map_opens_as_a_gallery(page):
+    page.get_by_role("radio", name=re.compile("^Results")).click()
+    page.get_by_role("radio", name="Map of features").click()
+    expect(page.get_by_text("Draw around points")).to_be_visible()
+    field = page.locator(".st-key-explore_map .nsewdrag").first
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    assert box is not None
+    corners = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99), (0.01, 0.03)]
+    for place, (x, y) in enumerate(corners):
+        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=5)
+        if place == 0:
+            page.mouse.down()
+    page.mouse.up()
+    expect(page.get_by_role("heading", name=re.compile("pictures in this region"))).to_be_visible()
+    expect(page.locator("[class*=st-key-open-map] button").first).to_be_visible()
+
+
+def test_nothing_is_wider_than_the_window(page):
+    for width in (1440, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("Data", "Quality", "Results"):
+            page.get_by_role("radio", name=re.compile(f"^{view}")).click()
+            expect(page.get_by_role("radio", name=re.compile(f"^{view}"))).to_be_checked()
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_filter_bar_stays_while_the_page_scrolls(page):
+    bar = page.locator(".st-key-explore_filters")
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 900)")
+    expect(bar).to_be_in_viewport()
