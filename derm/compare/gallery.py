@@ -1,0 +1,85 @@
+"""The paper's Figure 10: for each diagnosis one picture, by rule from the test part, or drawn where there is none.
+
+Needs a loaded `Model`. Pictures of the data set stay in the visitor's session. Knows no page.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from derm.compare.held import MAP, Held
+from derm.data.catalogue import Catalogue
+from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
+from derm.errors import DataFault
+from derm.evaluate.results import Results, find_results, read_results, typical_image
+from derm.explain.agreement import BLOB
+from derm.figures.text import percent
+from derm.model.weights import Model
+from derm.predict.case import Case
+from derm.predict.listing import data_case, sample_case
+
+
+class Shown(NamedTuple):
+    """One diagnosis with its case; drawn: whether that is a drawing."""
+
+    diagnosis: Diagnosis
+    case: Case
+    drawn: bool
+
+
+def seven(model: Model, catalogue: Catalogue | None, results: Path) -> list[Shown]:
+    """A case of each diagnosis, in the order of CODES.
+
+    With the data set and results of `derm evaluate` for this model on the test part in `results`, the typical image of
+    each (`typical_image`); where one of them lacks, a drawing.
+    """
+    found = None if catalogue is None else _results_of(model, results)
+    shown = []
+    for diagnosis in DIAGNOSES:
+        image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
+        if catalogue is not None and image_id is not None:
+            shown.append(Shown(diagnosis, data_case(model, catalogue, image_id), drawn=False))
+        else:
+            shown.append(Shown(diagnosis, sample_case(model, diagnosis), drawn=True))
+    return shown
+
+
+def said(shown: Sequence[Shown]) -> str:
+    """Where the pictures come from."""
+    if all(one.drawn for one in shown):
+        return (
+            "Seven drawings, not patients. With HAM10000 in DERM_DATA and results of `derm evaluate` on its test part "
+            "in DERM_RESULTS, images of the test part stand here."
+        )
+    return (
+        "Of each diagnosis the test image with the median probability for its true diagnosis: neither best nor worst."
+    )
+
+
+def name_of(one: Shown) -> str:
+    """The diagnosis above its pictures, by its code, with the probability that the model gives it."""
+    index = INDEX[one.diagnosis.code]
+    return f"{one.diagnosis.code}: {percent(float(one.case.probabilities[index]))}"
+
+
+def words_of(one: Shown, held: Held) -> str:
+    """What a heat map of the gallery comes to."""
+    if held.evidence.flat:
+        return f"No evidence for {one.diagnosis.code}"
+    found = held.against(true=one.case.truth is not None)
+    if found is None:
+        return "No lesion to hold it against"
+    own, blob = found.inside[Held.place(MAP)], found.inside[Held.place(BLOB)]
+    return f"{percent(own)} inside; a blob {percent(blob)}"
+
+
+def _results_of(model: Model, folder: Path) -> Results | None:
+    """The newest results of `model` on the test part; None where there are none that can be read."""
+    for place in find_results(folder):
+        try:
+            results = read_results(place)
+        except DataFault:
+            continue
+        if results.belongs_to(model.sha256) and results.about["part"] == "test" and not results.leaks:
+            return results
+    return None

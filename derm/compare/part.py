@@ -1,0 +1,150 @@
+"""The second view: every image of a part, by what `derm explain` found, ready to be drawn and listed.
+
+Needs `Explained` results. Shapes tables and makes sentences; measures nothing anew. Knows no page.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from derm.diagnoses import CODES
+from derm.evaluate.explained import Explained
+from derm.explain.agreement import BLOB, CEILING, UNIFORM
+from derm.explain.methods import METHODS
+
+MEASURES = {
+    "iou_area": "Area under the IoU curve",
+    "best_iou": "Best IoU",
+    "inside": "Evidence inside",
+    "pointing": "Strongest point inside",
+    "rank": "Strongest pixels inside",
+}
+"""Measures to choose from, by their names in the tables."""
+
+OUTLINES = {"true": "the dermatologist's outline", "predicted": "the model's outline"}
+REFERENCES = {BLOB: "blob in the middle", UNIFORM: "the same everywhere"}
+INVITATION = (
+    "There are no explanations of a whole part yet. `derm explain --data DIR --out results/explained` makes them, in "
+    "some minutes, and can be stopped and taken up again."
+)
+
+SKILL = "Skill: how far a mean gets from the blob (0) to the outline itself (1); below 0 the blob does better."
+
+COLUMNS = {
+    "method": "Map",
+    "mean": "Mean",
+    "low": "95 % from",
+    "high": "to",
+    "skill": "Skill",
+    "right": "Called right",
+    "wrong": "Called wrong",
+    "flat": "Flat maps",
+}
+"""The summary's columns as the page heads them."""
+
+SUMMARY = ("method", "mean", "low", "high", "skill", "right", "wrong", "flat")
+
+
+def provenance(explained: Explained) -> str:
+    """What the figures belong to, in one line."""
+    about = explained.about
+    return (
+        f"On the {about['part']} part, split {about['split']}, {about['images']:,} images of {about['lesions']:,} "
+        f"lesions; weights {about['weights']} {about['sha256'][:8]}, {about['date']}."
+    )
+
+
+def methods_of(explained: Explained) -> dict[str, str]:
+    """The methods that were drawn for every image, name → label."""
+    present = set(explained.agreement["method"].unique())
+    return {name: method.label for name, method in METHODS.items() if name in present}
+
+
+def points(explained: Explained, method: str, outline: str, measure: str) -> pd.DataFrame:
+    """One row an image: image_id, dx_true, dx_pred, value of the likeliest class's map; NaN for a flat map."""
+    table = explained.agreement
+    chosen = table[(table["method"] == method) & table["role"].isin(["predicted", "both"])]
+    named = chosen[["image_id", "dx_true", "dx_pred"]].astype(str)
+    return named.assign(value=chosen[f"{outline}_{measure}"].to_numpy()).reset_index(drop=True)
+
+
+def references_of(explained: Explained, outline: str, measure: str) -> dict[str, float]:
+    """The mean of what knows no network over the same images, by name."""
+    table = explained.agreement
+    found = {}
+    for name, title in REFERENCES.items():
+        values = table.loc[table["method"] == name, f"{outline}_{measure}"]
+        if values.notna().any():
+            found[title] = float(values.mean())
+    return found
+
+
+def summary_table(explained: Explained, outline: str, measure: str, diagnosis: str = "all") -> pd.DataFrame:
+    """One row a method: mean with interval, skill over the blob, means of right and wrong predictions, flat maps.
+
+    diagnosis: 'all' or a code. Columns as `SUMMARY`; None where undefined.
+    """
+    own = explained.summary["agreement"]["predicted"]
+    rows = []
+    for name, label in {**methods_of(explained), **REFERENCES, CEILING: "the outline itself"}.items():
+        if name not in own or diagnosis not in own[name]:
+            continue
+        groups = own[name][diagnosis]
+        figures = {group: _figure(groups, group, f"{outline}_{measure}") for group in ("all", "right", "wrong")}
+        low, high = figures["all"].get("interval") or (None, None)
+        rows.append(
+            (
+                label,
+                figures["all"].get("mean"),
+                low,
+                high,
+                figures["all"].get("skill"),
+                figures["right"].get("mean"),
+                figures["wrong"].get("mean"),
+                groups.get("all", {}).get("flat"),
+            )
+        )
+    return pd.DataFrame(rows, columns=list(SUMMARY))
+
+
+def right_or_wrong(explained: Explained, method: str, outline: str, measure: str) -> str:
+    """Whether agreement tells right from wrong predictions, in one sentence with its AUC; '' where unknown."""
+    found = explained.summary["right_or_wrong"]
+    own = found.get(method, {}).get(f"{outline}_{measure}")
+    if not own or own.get("auc") is None:
+        return ""
+    low, high = own["interval"] or (None, None)
+    between = "" if low is None else f" ({low:.2f} – {high:.2f})"
+    said = f"Does agreement tell right from wrong predictions? AUC {own['auc']:.2f}{between}; 0.50 is a coin."
+    plain = found.get("probability", {}).get("probability", {})
+    if plain.get("auc") is not None:
+        said += f" The probability alone reaches {plain['auc']:.2f}."
+    return said
+
+
+def points_csv(images: pd.DataFrame) -> str:
+    """The points as CSV."""
+    return images.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+
+
+def clicked(event: Any) -> str | None:  # noqa: ANN401 (what plotly's selection comes as)
+    """The image whose point was clicked, or None."""
+    chosen = event.get("selection", {}).get("points", []) if event else []
+    names = [point["customdata"] for point in chosen if point.get("customdata")]
+    name = names[0] if names else None
+    return name[0] if isinstance(name, list) else name
+
+
+def no_data(image_id: str) -> str:
+    """Why a clicked image cannot be opened."""
+    return f"{image_id} can be opened where the app knows the data set: start it with DERM_DATA=DIR."
+
+
+def diagnoses() -> dict[str, str]:
+    """What the summary can be narrowed to."""
+    return {"all": "all diagnoses", **{code: code for code in CODES}}
+
+
+def _figure(groups: dict[str, Any], group: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = groups.get(group, {}).get("figures", {}).get(name, {})
+    return found

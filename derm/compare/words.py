@@ -1,0 +1,222 @@
+"""What the comparison says, in sentences and rows: agreement, faithfulness and sanity, each with what it does not say.
+
+Needs `Held` maps and, where they were made, their `Trial`s. Knows no page.
+"""
+
+import html
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.compare.held import MAP, Held, Trial
+from derm.diagnoses import DIAGNOSES
+from derm.explain.agreement import BLOB, CEILING, SWEEP
+from derm.explain.methods import METHODS, Method
+from derm.figures.text import capital, percent
+from derm.predict.case import Case
+
+COSTS = {
+    "closed": "some milliseconds",
+    "gradient": "a tenth of a second",
+    "passes": "some seconds",
+}
+"""What each kind of method costs for one picture."""
+
+AGREEMENT_LIMITS = (
+    "Agreement says where a map lies and not whether it is right: a model may look elsewhere for good reason, and "
+    "lesions lie in the middle of most pictures, so that a blob in the middle agrees with them, too."
+)
+
+TRIAL_LIMITS = (
+    "Faithfulness asks the model about pictures that nobody takes, with pixels blurred or painted over; what it "
+    "answers there need not hold for real ones. Sanity tells maps that depend on what was learned from those that do "
+    "not; passing it makes no map right."
+)
+
+DESTROYED = 0.5
+"""SSIM from which a map is said to be still alike when the network has unlearned everything: a manner of speaking."""
+
+
+class Row(NamedTuple):
+    """One figure of both methods beside the blob and the ceiling; each a text, '–' where undefined."""
+
+    measure: str
+    first: str
+    second: str
+    blob: str
+    ceiling: str
+    reading: str
+
+
+def about(method: Method) -> str:
+    """A method in one line: label, source, what it takes, and whether it knows classes."""
+    known = "" if method.by_class else " The same map for every diagnosis."
+    return f"{method.label} ({method.source}), {COSTS[method.cost]}.{known}"
+
+
+def agreement_rows(pair: Sequence[Held], threshold: float, *, true: bool) -> list[Row]:
+    """How both maps agree with the model's outline or the true one; empty where there is none to agree with."""
+    found = [held.against(true=true) for held in pair]
+    known = next((one for one in found if one is not None), None)
+    if known is None:
+        return []
+    step = round(threshold * (len(SWEEP) - 1))
+    measures = (
+        ("IoU at the threshold", lambda one, row: one.iou_curve[row, step], "moves with the slider"),
+        ("Best IoU", lambda one, row: one.best_iou[row], "at a threshold chosen with the outline in hand"),
+        ("Area under the IoU curve", lambda one, row: one.iou_area[row], "all thresholds alike, none chosen"),
+        ("Evidence inside", lambda one, row: one.inside[row], "share of the map's sum that lies in the lesion"),
+        ("Strongest point inside", lambda one, row: one.pointing[row], "1 where the maximum lies in the lesion"),
+        ("Strongest pixels inside", lambda one, row: one.rank[row], "of as many as the lesion has, those in it"),
+    )
+    rows = []
+    for name, value, reading in measures:
+        own = [_figure(None if one is None else value(one, Held.place(MAP))) for one in found]
+        beside = [_figure(value(known, Held.place(which))) for which in (BLOB, CEILING)]
+        rows.append(Row(name, own[0], own[1], beside[0], beside[1], reading))
+    return rows
+
+
+def trial_rows(trials: Sequence[Trial | None]) -> list[Row]:
+    """Faithfulness and sanity of both maps; '–' for one that has not been tried."""
+
+    def both(value: object) -> list[str]:
+        return [_figure(None if trial is None else value(trial)) for trial in trials]  # type: ignore[operator]
+
+    known = next((trial for trial in trials if trial is not None), None)
+    if known is None:
+        return []
+    rows = []
+    for name, value, beside, reading in (
+        (
+            "Deletion, area",
+            lambda trial: None if trial.deletion is None else trial.deletion.areas[0],
+            known.deletion_blob.areas[0],
+            "low is good: taking the strongest pixels away must cost the diagnosis its probability",
+        ),
+        (
+            "Insertion, area",
+            lambda trial: None if trial.insertion is None else trial.insertion.areas[0],
+            known.insertion_blob.areas[0],
+            "high is good: bringing them back into a blurred picture must restore it",
+        ),
+        ("ROAD", lambda trial: trial.road, None, "above 0 is good: what ranks high matters more than what ranks low"),
+        ("Still under noise", lambda trial: trial.stability, None, "1: the same map under noise that nobody sees"),
+        ("Follows flips and turns", lambda trial: trial.equivariance, None, "1: a turned picture gives the turned map"),
+        (
+            "Like a network that learned nothing",
+            lambda trial: trial.destroyed,
+            None,
+            "low is good: the map must depend on what was learned; – where it went flat",
+        ),
+    ):
+        own = both(value)
+        rows.append(Row(name, own[0], own[1], _figure(beside), "–", reading))
+    return rows
+
+
+def randomised(pair: Sequence[Held], trials: Sequence[Trial]) -> dict[str, list[float]]:
+    """The lines of how alike each map stays while the network unlearns, by name."""
+    return {
+        f"{letter}: {held.method.label}": list(trial.randomised.values())
+        for letter, held, trial in zip("AB", pair, trials, strict=True)
+    }
+
+
+def painted_sentence(trial: Trial, index: int, weights_see: str = "the model") -> str:
+    """What the diagnosis loses when the lesion, or all but the lesion, is painted over; '' where that cannot be "
+    "done."""
+    if trial.repainted is None:
+        return ""
+    name = DIAGNOSES[index].name
+    whole, without, alone = (
+        float(values[index])
+        for values in (trial.repainted.whole, trial.repainted.without_lesion, trial.repainted.without_surroundings)
+    )
+    return (
+        f"With the lesion painted over with skin, {weights_see} gives {name} {percent(without)} instead of "
+        f"{percent(whole)}; with all but the lesion painted over, {percent(alone)}."
+    )
+
+
+def headline(pair: Sequence[Held], *, true: bool) -> str:
+    """Both maps in one sentence: how much of their evidence lies inside, and whether that beats the blob."""
+    which = "the true outline" if true else "the outline"
+    said = []
+    for held in pair:
+        found = held.against(true=true)
+        if held.evidence.flat:
+            said.append(f"{held.method.label} finds no evidence for {DIAGNOSES[held.index].name}")
+        elif found is not None:
+            own, blob = found.inside[Held.place(MAP)], found.inside[Held.place(BLOB)]
+            word = "more" if own > blob else "no more"
+            said.append(
+                f"{held.method.label} has {percent(own)} of its evidence inside, {word} than a blob's {percent(blob)}"
+            )
+    if not said:
+        return f"There is no lesion in {which} to hold the maps against."
+    if len(said) == 2 and said[0] == said[1]:
+        said = said[:1]
+    return capital("; ".join(said)) + "."
+
+
+def captions(held: Held, threshold: float) -> str:
+    """What a method's picture shows."""
+    if held.evidence.flat:
+        return f"{held.method.label}: no evidence for {DIAGNOSES[held.index].name}."
+    return f"{held.method.label}, cut at {threshold:.2f} of its own maximum."
+
+
+def choice(case: Case, index: int) -> str:
+    """A diagnosis to choose, with its probability and whether it is the likeliest."""
+    diagnosis = DIAGNOSES[index]
+    likeliest = ", the likeliest" if diagnosis == case.predicted else ""
+    return f"{capital(diagnosis.name)}, {percent(float(case.probabilities[index]))}{likeliest}"
+
+
+def outlines_caption(case: Case) -> str:
+    """What the first picture shows."""
+    if not case.has_lesion:
+        return f"{case.name}. The model finds no lesion."
+    return f"{case.name}. Line: the model's outline." + ("" if case.truth is None else " Dashes: the true one.")
+
+
+def curves(pair: Sequence[Held], *, true: bool) -> dict[str, NDArray[np.float64] | None]:
+    """The IoU curves to draw, by name: method A, method B, the blob and the outline itself."""
+    found = [held.against(true=true) for held in pair]
+    known = next((one for one in found if one is not None), None)
+    lines: dict[str, NDArray[np.float64] | None] = {}
+    for letter, held, one in zip("AB", pair, found, strict=True):
+        lines[f"{letter}: {held.method.label}"] = None if one is None else one.iou_curve[Held.place(MAP)]
+    for which, name in ((BLOB, "blob in the middle"), (CEILING, "the outline itself")):
+        lines[name] = None if known is None else known.iou_curve[Held.place(which)]
+    return lines
+
+
+def rows_html(rows: Sequence[Row]) -> str:
+    """Rows as an HTML table; what each means stands small under its name."""
+    lines = [
+        f'<tr><th scope="row">{html.escape(row.measure)}<small>{html.escape(row.reading)}</small></th>'
+        + "".join(f"<td>{figure}</td>" for figure in (row.first, row.second, row.blob, row.ceiling))
+        + "</tr>"
+        for row in rows
+    ]
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "A", "B", "blob", "outline"))
+    return f'<table class="derm-accounts"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+
+
+def choices() -> dict[str, str]:
+    """The methods to choose from, name → label."""
+    return {name: method.label for name, method in METHODS.items()}
+
+
+def step(label: str, done: int, total: int) -> str:
+    """What is being done while a method is put to the test."""
+    return f"{label}: step {min(done + 1, total)} of {total}, a second or two each"
+
+
+def _figure(value: float | np.floating | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.2f}"

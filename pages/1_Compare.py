@@ -1,0 +1,307 @@
+"""Compare: two methods' heat maps of one case side by side, held to account; and every image of a part.
+
+The page only draws; what it says, measures and paints comes from `derm`. Results belong to the visitor's session.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from derm.compare import gallery, part, pictures, words
+from derm.compare.export import figure_html, rows_csv
+from derm.compare.held import Held, Trial, hold, try_out
+from derm.diagnoses import INDEX
+from derm.errors import DermError
+from derm.evaluate.explained import Explained, find_explained, read_explained
+from derm.explain.agreement import SWEEP
+from derm.explain.methods import METHODS
+from derm.figures import bars
+from derm.figures.compare import distributions, names_of_codes, randomisation, threshold_curves
+from derm.figures.text import plain
+from derm.image.overlay import jpeg
+from derm.model.weights import Model
+from derm.places import results_folder
+from derm.predict.export import file_name
+from derm.predict.words import NOTICE
+from pages.parts import top, visit
+
+VIEWS = ("This case", "Seven diagnoses", "The whole test part")
+
+
+def held_maps(model: Model, key: str, names: tuple[str, str], index: int) -> tuple[Held, Held]:
+    """Both methods' maps of the case, drawn once in this visit."""
+    kept: dict[tuple[str, str, int], Held] = st.session_state.setdefault("held", {})
+    for name in names:
+        if (key, name, index) not in kept:
+            if len(kept) >= 100:
+                kept.clear()
+            with st.spinner(f"{METHODS[name].label}: {words.COSTS[METHODS[name].cost]} …"):
+                kept[key, name, index] = hold(model, st.session_state.shown.case, METHODS[name], index)
+    return kept[key, names[0], index], kept[key, names[1], index]
+
+
+def case_view(model: Model) -> None:
+    """The open case: choose diagnosis and methods, then pictures, curve and accounts."""
+    listed = st.session_state.shown
+    names = list(METHODS)
+    one, two, three = st.columns([3, 2, 2])
+    order = [INDEX[diagnosis.code] for diagnosis, _ in listed.case.ranked]
+    index = one.selectbox("Diagnosis", order, format_func=partial(words.choice, listed.case), key=f"class-{listed.key}")
+    first = two.selectbox("Method A", names, 0, format_func=words.choices().__getitem__, key="method-a")
+    second = three.selectbox("Method B", names, 3, format_func=words.choices().__getitem__, key="method-b")
+    pair = held_maps(model, listed.key, (first, second), index)
+    show_pair(model, pair)
+
+
+@st.fragment
+def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
+    """Pictures, slider, curve and accounts; the slider redraws only this."""
+    case = st.session_state.shown.case
+    knows_truth = case.truth is not None
+    true = False
+    head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
+    threshold = head.slider("Threshold", 0.0, 1.0, 0.3, 0.01, key="threshold", width=420)
+    opacity = head.slider("Opacity", 0.0, 1.0, 0.6, 0.05, format="percent", key="heat-opacity", width=180)
+    if knows_truth:
+        against = head.segmented_control(
+            "Held against", ["Model's outline", "True outline"], default="True outline", required=True, key="against"
+        )
+        true = against == "True outline"
+    st.subheader(plain(words.headline(pair, true=true)), anchor=False)
+    row = st.columns(3, gap="small")
+    with row[0], st.container(key="compare-original"):
+        st.image(jpeg(pictures.draw_outlines(case)), caption=plain(words.outlines_caption(case)))
+    for place, held in enumerate(pair):
+        with row[place + 1], st.container(key=f"compare-{place}"):
+            drawn = pictures.draw_cut(case, held.evidence, threshold, opacity)
+            st.image(jpeg(drawn), caption=plain(f"{'AB'[place]}: {words.captions(held, threshold)}"))
+    st.html(bars.heat_legend("0: no evidence", "1: the map's own maximum; maps compare by place, not by strength"))
+    left, right = st.columns([1, 1], gap="medium")
+    dark = st.context.theme.type == "dark"
+    rows = words.agreement_rows(pair, threshold, true=true)
+    with left:
+        if rows:
+            curves = threshold_curves(SWEEP, words.curves(pair, true=true), threshold, dark=dark)
+            st.plotly_chart(curves, key="curves", config={"displayModeBar": False})
+            st.caption(plain(words.AGREEMENT_LIMITS))
+        for held in dict.fromkeys(pair):
+            st.caption(plain(words.about(held.method)))
+    with right:
+        if rows:
+            st.html(words.rows_html(rows))
+        trials = accounts(model, pair)
+    with left:
+        if trials:
+            stages = list(trials[0].randomised)
+            lines = words.randomised(pair, trials)
+            st.plotly_chart(randomisation(stages, lines, dark=dark), key="random", config={"displayModeBar": False})
+            st.markdown(plain(words.painted_sentence(trials[0], pair[0].index)))
+            st.caption(plain(words.TRIAL_LIMITS))
+    downloads(pair, threshold, true=true)
+    st.caption(NOTICE)
+
+
+def accounts(model: Model, pair: tuple[Held, Held]) -> list[Trial]:
+    """Faithfulness and sanity, made when they are asked for; empty before."""
+    kept: dict[tuple[str, str, int], Trial] = st.session_state.setdefault("trials", {})
+    listed = st.session_state.shown
+    keys = [(listed.key, held.method.name, held.index) for held in pair]
+    if not all(key in kept for key in keys):
+        st.button(
+            "Put both to the test on the model: some seconds",
+            icon=":material/experiment:",
+            key="try",
+            on_click=lambda: st.session_state.update(trying=True),
+        )
+        if not st.session_state.pop("trying", False):
+            st.caption("Faithfulness and sanity ask the model some hundred times.")
+            return []
+        for key, held in zip(keys, pair, strict=True):
+            if key in kept:
+                continue
+            bar = st.progress(0.0, f"{held.method.label} …")
+            kept[key] = try_out(model, listed.case, held, partial(show_step, bar, held.method.label))
+            bar.empty()
+        st.rerun(scope="fragment")
+    trials = [kept[key] for key in keys]
+    st.html(words.rows_html(words.trial_rows(trials)))
+    return trials
+
+
+def show_step(bar: DeltaGenerator, label: str, done: int, total: int) -> None:
+    """Move the bar of a test."""
+    bar.progress(done / total, words.step(label, done, total))
+
+
+def downloads(pair: tuple[Held, Held], threshold: float, *, true: bool) -> None:
+    """Pictures, curve and table to keep."""
+    case = st.session_state.shown.case
+    kept = st.session_state.get("trials", {})
+    trials = [kept.get((st.session_state.shown.key, held.method.name, held.index)) for held in pair]
+    rows = [*words.agreement_rows(pair, threshold, true=true), *words.trial_rows(trials)]
+    opacity = st.session_state["heat-opacity"]
+    curves = words.curves(pair, true=true)
+    with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
+        for label, make, name, kind in (
+            (
+                "Pictures side by side, PNG",
+                partial(pictures.row_png, case, pair, threshold, opacity),
+                "compare.png",
+                "image/png",
+            ),
+            (
+                "IoU over thresholds, HTML",
+                partial(figure_html, threshold_curves, SWEEP, curves, threshold),
+                "curves.html",
+                "text/html",
+            ),
+            ("Table, CSV", partial(rows_csv, rows), "compare.csv", "text/csv"),
+        ):
+            st.download_button(
+                label, make, file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"
+            )
+
+
+def seven(model: Model) -> None:
+    """The paper's Figure 10: an image of each diagnosis above its heat map."""
+    chosen = st.selectbox(
+        "Method", list(METHODS), format_func=words.choices().__getitem__, key="method-seven", width=320
+    )
+    cases = gallery_cases(model)
+    st.caption(plain(gallery.said(cases)))
+    columns = st.columns(len(cases), gap="small")
+    for column, shown in zip(columns, cases, strict=True):
+        held = gallery_map(model, shown, chosen)
+        with column:
+            st.image(jpeg(pictures.draw_outlines(shown.case, 300)), caption=plain(gallery.name_of(shown)))
+            st.image(
+                jpeg(pictures.draw_cut(shown.case, held.evidence, 0.0, 0.6, 300)),
+                caption=plain(gallery.words_of(shown, held)),
+            )
+            st.button(
+                "Open",
+                key=f"open-{shown.diagnosis.code}",
+                on_click=open_case,
+                args=(shown,),
+                type="tertiary",
+                icon=":material/open_in_full:",
+            )
+    st.caption(
+        plain(f"{names_of_codes()}. Under each picture the probability that the model gives its true diagnosis.")
+    )
+    st.html(bars.heat_legend("0: no evidence", "1: each map's own maximum"))
+    st.caption(plain(words.AGREEMENT_LIMITS))
+
+
+def open_case(shown: gallery.Shown) -> None:
+    """A picture of the gallery becomes the case that follows."""
+    visit.keep(shown.case, drawn=shown.drawn)
+    st.session_state.view = VIEWS[0]
+
+
+def gallery_cases(model: Model) -> list[gallery.Shown]:
+    """The seven cases, asked once in this visit."""
+    if "seven" not in st.session_state:
+        with st.spinner("Seven pictures: some seconds …"):
+            st.session_state.seven = gallery.seven(model, visit.find_catalogue(), results_folder())
+    shown: list[gallery.Shown] = st.session_state.seven
+    return shown
+
+
+def gallery_map(model: Model, shown: gallery.Shown, name: str) -> Held:
+    """The map of a gallery's case, drawn once in this visit."""
+    kept: dict[tuple[str, str], Held] = st.session_state.setdefault("seven-maps", {})
+    if (shown.diagnosis.code, name) not in kept:
+        kept[shown.diagnosis.code, name] = hold(model, shown.case, METHODS[name], INDEX[shown.diagnosis.code])
+    return kept[shown.diagnosis.code, name]
+
+
+@st.cache_resource(show_spinner="Reading the explanations …", max_entries=2)
+def shared_explained(folder: str, _changed: float) -> Explained:
+    """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
+    return read_explained(Path(folder))
+
+
+def whole_part(model: Model) -> None:
+    """Every image of a part: one point each, and what they come to."""
+    folders = find_explained(results_folder())
+    if not folders:
+        st.info(part.INVITATION, icon=":material/terminal:")
+        return
+    folder = (
+        st.selectbox("Results", folders, format_func=lambda place: place.name, width=420)
+        if len(folders) > 1
+        else folders[0]
+    )
+    try:
+        explained = shared_explained(str(folder), (folder / "about.json").stat().st_mtime)
+        explained.check_weights(model.sha256)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/rule:")
+        return
+    st.caption(plain(part.provenance(explained)))
+    row = st.columns(4)
+    method = row[0].selectbox(
+        "Method", list(part.methods_of(explained)), format_func=part.methods_of(explained).__getitem__
+    )
+    measure = row[1].selectbox("Measure", list(part.MEASURES), format_func=part.MEASURES.__getitem__)
+    outline = row[2].selectbox("Against", list(part.OUTLINES), format_func=part.OUTLINES.__getitem__)
+    diagnosis = row[3].selectbox(
+        "Diagnosis in the table", list(part.diagnoses()), format_func=part.diagnoses().__getitem__
+    )
+    dark = st.context.theme.type == "dark"
+    images = part.points(explained, method, outline, measure)
+    figure = distributions(images, part.MEASURES[measure], part.references_of(explained, outline, measure), dark=dark)
+    event = st.plotly_chart(
+        figure, key="points", on_select="rerun", selection_mode="points", config={"displayModeBar": False}
+    )
+    st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
+    st.markdown(plain(part.right_or_wrong(explained, method, outline, measure)))
+    st.dataframe(
+        part.summary_table(explained, outline, measure, diagnosis), hide_index=True, column_config=part.COLUMNS
+    )
+    st.download_button(
+        "Table, CSV", partial(part.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
+        type="tertiary", icon=":material/download:",
+    )  # fmt: skip
+    st.caption(plain(f"{words.AGREEMENT_LIMITS} {part.SKILL}"))
+    open_point(model, part.clicked(event))
+
+
+def open_point(model: Model, image_id: str | None) -> None:
+    """Open the image whose point was clicked, once."""
+    if image_id is None or image_id == st.session_state.get("opened"):
+        return
+    st.session_state.opened = image_id
+    catalogue = visit.find_catalogue()
+    if catalogue is None:
+        st.info(part.no_data(image_id), icon=":material/folder_off:")
+        return
+    visit.keep_from_data(model, catalogue, image_id)
+    st.session_state.view = VIEWS[0]
+    st.rerun()
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    model = top.open_page("Compare")
+    try:
+        catalogue = visit.find_catalogue()
+    except DermError as fault:
+        catalogue = None
+        st.warning(plain(str(fault)), icon=":material/folder_off:")
+    top.take_in(model, catalogue)
+    top.choose()
+    st.session_state.setdefault("view", VIEWS[0])
+    view = st.segmented_control("View", VIEWS, key="view", required=True, label_visibility="collapsed")
+    if view == VIEWS[1]:
+        seven(model)
+    elif view == VIEWS[2]:
+        whole_part(model)
+    else:
+        case_view(model)
+
+
+main()
