@@ -13,10 +13,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from derm.cli.main import app, main
-from derm.cli.train import change, read_setting
+from derm.cli.train import read_setting
 from derm.errors import ConfigFault
 from derm.model.weights import load_weights
-from derm.train.config import DERM, PAPER
+from derm.train.config import DERM, PAPER, change
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,7 +36,17 @@ def sentence(capsys, monkeypatch, *words: object) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("predict",), ("train",), ("evaluate",), ("data", "check"), ("bench", "predict")]
+    "words",
+    [
+        (),
+        ("predict",),
+        ("train",),
+        ("evaluate",),
+        ("explain",),
+        ("data", "check"),
+        ("bench", "predict"),
+        ("bench", "explain"),
+    ],
 )
 def test_help_is_there_for_every_command(run, words):
     shown = run(*words, "--help")

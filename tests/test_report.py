@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from derm.data.split import split_catalogue
@@ -11,13 +12,13 @@ from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.results import read_results
+from derm.evaluate.explained import Explained
+from derm.evaluate.results import read_results, typical_image
 from derm.measure.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
 from derm.report.facts import gather
 from derm.report.page import report_page
-from derm.report.pictures import typical_image
 from derm.report.sections import sections
 
 
@@ -123,7 +124,7 @@ def test_the_page_stands_alone_and_has_the_papers_figures(facts):
 def test_the_typical_image_is_the_median_of_its_class(facts):
     own = facts.results.predictions
     own = own[own["dx_true"] == "nv"].sort_values("p_nv", kind="stable")
-    assert typical_image(facts, "nv") == own["image_id"].iloc[(len(own) - 1) // 2]
+    assert typical_image(facts.results.predictions, "nv") == own["image_id"].iloc[(len(own) - 1) // 2]
 
 
 def test_without_the_papers_protocol_its_column_is_empty(model, results, drawn_catalogue):
@@ -157,3 +158,43 @@ def test_results_of_another_data_set_are_refused(model, results, drawn_catalogue
     other = replace(results, predictions=results.predictions.assign(image_id="ISIC_0024306"))
     with pytest.raises(DataFault, match="holds another test part than the results in"):
         gather(model, other, drawn_catalogue)
+
+
+def explained_of(model, folder, **about) -> Explained:
+    """Explanations of one method, by hand."""
+    figures = {
+        "true_iou_area": {"mean": 0.25, "interval": [0.2, 0.3], "skill": -0.125, "skill_interval": None},
+        "true_inside": {"mean": 0.5, "interval": [0.4, 0.6], "skill": 0.25, "skill_interval": None},
+        "deletion": {"mean": 0.125, "interval": None},
+    }
+    method = {"grad-cam": {"all": {"all": {"images": 3, "flat": 0, "figures": figures}}}}
+    summary = {
+        "agreement": {"predicted": method},
+        "sample": {"predicted": method},
+        "right_or_wrong": {
+            "grad-cam": {"true_inside": {"auc": 0.625, "interval": [0.5, 0.75]}},
+            "probability": {"probability": {"auc": 0.75, "interval": None}},
+        },
+    }
+    given = {"weights": "tiny", "sha256": model.sha256, "part": "test", "split": "by lesion", "split_by": "lesion"}
+    sample = pd.DataFrame({"image_id": ["a", "b", "b"], "random_stem_structure": [0.1, 0.2, 0.3]})
+    return Explained(folder, given | about, summary, pd.DataFrame(), sample)
+
+
+def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue, tmp_path):
+    facts = gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path))
+    card = model_card(facts)
+    assert "| Grad-CAM | 0.250 (0.200 – 0.300) | – | 0.500 (0.400 – 0.600) | – | – | -0.12 |" in card
+    assert "on a sample of 2 test images" in card
+    assert "| Grad-CAM | 0.125 | – | – | – | – | – |" in card
+    assert "| Grad-CAM | 0.625 (0.500 – 0.750) | – |" in card
+    assert "| Probability of the likeliest class | 0.750 |  |" in card
+    without = model_card(gather(model, results, drawn_catalogue))
+    assert "were not measured: `derm explain` does" in without
+
+
+def test_explanations_of_other_weights_or_another_part_are_refused(model, results, drawn_catalogue, tmp_path):
+    with pytest.raises(DataFault, match="are of other weights"):
+        gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, sha256="ffff"))
+    with pytest.raises(DataFault, match="are of the validation part, split by lesion: a report needs the test part"):
+        gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, part="validation"))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,3 +77,102 @@ def bench_train(
         milliseconds = getattr(times, name)
         out.print(f"{what:<32} {milliseconds:7.0f} ms  {times.batch / milliseconds * 1000:7.1f} images a second")
     typer.echo(json.dumps({**asdict(times), "ratio": times.ratio}))
+
+
+@app.command("explain")
+def bench_explain(
+    weights: Annotated[Path | None, typer.Option(help="Weights, .safetensors or .json; the shipped ones.")] = None,
+    calls: Annotated[int, typer.Option(min=1, help="Timed calls of each way, interleaved.")] = 40,
+) -> None:
+    """Seven heat maps beside pytorch-grad-cam's, same model and pictures; the last line is JSON.
+
+    Each time is from a normalised picture to probabilities, outline and maps.
+    """
+    from rich.table import Table
+
+    from derm.bench.explain import bench_explain as measure
+    from derm.model.weights import default_weights, load_weights
+
+    model = load_weights(weights or default_weights())
+    err.print(f"Timing heat maps of {model.name} at {model.description.model.input_size} pixels …")
+    found = measure(model.net, calls)
+    table = Table()
+    for name in ("median, milliseconds", "Derm", "pytorch-grad-cam", "the same, tuned"):
+        table.add_column(name, justify="left" if name.startswith("median") else "right")
+    table.add_row("prediction alone", f"{found.prediction:.1f}", "", "")
+    table.add_row("with the map of one class", f"{found.one:.1f}", f"{found.library_one:.1f}", f"{found.tuned_one:.1f}")
+    table.add_row(
+        "with the maps of seven classes", f"{found.seven:.1f}", f"{found.library_seven:.1f}", f"{found.tuned_seven:.1f}"
+    )
+    table.add_row("seven maps alone, after the answer", f"{found.maps:.2f}", "", "")
+    out.print(table)
+    typer.echo(
+        json.dumps(
+            {
+                "seven_class_ratio": found.seven_class_ratio,
+                "one_class_ratio": found.one_class_ratio,
+                "added_share": found.added_share,
+                "max_difference": found.max_difference,
+                "tuned_seven_class_ratio": found.tuned_seven_class_ratio,
+                "tuned_one_class_ratio": found.tuned_one_class_ratio,
+                "medians": asdict(found),
+            }
+        )
+    )
+
+
+@app.command("monitor")
+def bench_monitor(
+    runs: Annotated[int, typer.Option(min=1, help="Runs, each with a log of its own.")] = 20,
+    events: Annotated[int, typer.Option(min=1000, help="Events in each log.")] = 100_000,
+) -> None:
+    """Time for the Monitor to read and draw many long logs, generated in a temporary folder; the last line is JSON."""
+    import tempfile
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from derm.bench.monitor import bench_monitor as measure
+
+    with tempfile.TemporaryDirectory() as folder:
+        err.print(f"Generating {runs} logs of {events:,} events …")
+        timing = measure(Path(folder), runs, events)
+    table = Table()
+    table.add_column(f"{runs} runs of {events:,} events, {timing.megabytes:.0f} MB")
+    table.add_column("time", justify="right")
+    for what, milliseconds in (
+        ("first look at all runs, with their table", timing.first_look),
+        ("a look with nothing new", timing.idle_look),
+        ("a look with ten new lines in each log", timing.look_with_news),
+        ("opening one run: its steps and every figure", timing.open_run),
+        ("every figure of one run after news", timing.figures),
+    ):
+        table.add_row(what, f"{milliseconds:,.1f} ms")
+    out.print(table)
+    typer.echo(json.dumps(asdict(timing)))
+
+
+@app.command("explorer")
+def bench_explorer(
+    rows: Annotated[int | None, typer.Option(min=100, help="Rows of the table; without: 10,015 and 400,000.")] = None,
+) -> None:
+    """Median time in which each plot of the explorer answers a filter, on generated tables; the last line is JSON."""
+    from rich.table import Table
+
+    from derm.bench.explorer import SIZES
+    from derm.bench.explorer import bench_explorer as measure
+
+    sizes = SIZES if rows is None else {rows: 1.0 if rows <= min(SIZES) else 2.0}
+    answers = []
+    for count, limit in sizes.items():
+        err.print(f"Filtering and drawing {count:,} rows …")
+        answers += measure(count, limit)
+    table = Table()
+    for name in ("rows", "plot", "time", "limit"):
+        table.add_column(name, justify="left" if name == "plot" else "right")
+    for answer in answers:
+        table.add_row(f"{answer.rows:,}", answer.plot, f"{answer.milliseconds:.0f} ms", f"{answer.limit:.0f} ms")
+    out.print(table)
+    slowest = {count: max(one.milliseconds for one in answers if one.rows == count) for count in sizes}
+    within = all(one.milliseconds <= one.limit for one in answers)
+    typer.echo(json.dumps({"slowest_ms": slowest, "within": within, "plots": [asdict(answer) for answer in answers]}))

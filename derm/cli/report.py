@@ -15,12 +15,14 @@ def report(
         Path | None,
         typer.Option(help="The same for weights of the paper's protocol, trained and measured on the split by image."),
     ] = None,
+    explained: Annotated[Path | None, typer.Option(help="Folder that `derm explain` wrote for the test part.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the results; without: the shipped ones.")] = None,
     card: Annotated[Path, typer.Option(help="File for the model card, Markdown.")] = Path("docs/model-card.md"),
     page: Annotated[Path, typer.Option(help="File for the report with figures, HTML.")] = Path("results/report.html"),
 ) -> None:
     """Write the model card and the report; every number in them comes from the folders that are named."""
     from derm.data.catalogue import read_catalogue
+    from derm.evaluate.explained import read_explained
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
     from derm.model.weights import default_weights, load_weights
@@ -35,7 +37,7 @@ def report(
         read_results(results),
         read_catalogue(data),
         read_results(by_image) if by_image else None,
-        None,
+        read_explained(explained) if explained else None,
     )
     err.print("Drawing figures and pictures: some seconds …")
     write_text(card, model_card(facts))

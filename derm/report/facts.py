@@ -3,14 +3,13 @@
 Needs weights, results of `derm evaluate` on the test part, and the data set they come from. Writes nothing.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
+from derm.evaluate.explained import Explained
 from derm.evaluate.looks import LOOKS
 from derm.evaluate.results import Results
 from derm.model.weights import Model
@@ -22,7 +21,8 @@ class Facts:
 
     parts: images of each class in each part of the split by lesion. leaks: for each way to split, how many test images
     have a sister in training. by_image: the same recipe under the paper's protocol, None where it was not measured.
-    explained: the summary of `derm explain`, None where it was not run. looks: how often the test part was looked at.
+    explained: what `derm explain` found on the test part, None where it was not run. looks: how often the test part was
+    looked at.
     """
 
     model: Model
@@ -31,7 +31,7 @@ class Facts:
     parts: dict[str, dict[str, int]]
     leaks: dict[str, Leak]
     by_image: Results | None
-    explained: Mapping[str, Any] | None
+    explained: Explained | None
     looks: int
 
 
@@ -40,7 +40,7 @@ def gather(
     results: Results,
     catalogue: Catalogue,
     by_image: Results | None = None,
-    explained: Mapping[str, Any] | None = None,
+    explained: Explained | None = None,
 ) -> Facts:
     """Bring a report's facts together.
 
@@ -65,6 +65,13 @@ def gather(
             f"The results in {by_image.folder} are not the paper's protocol: train with `--split-by image` and measure "
             "those weights with `derm evaluate --split-by image`."
         )
+    if explained is not None:
+        explained.check_weights(model.sha256)
+        if explained.about["part"] != "test" or explained.about["split_by"] != "lesion":
+            raise DataFault(
+                f"The explanations in {explained.folder} are of the {explained.about['part']} part, split "
+                f"{explained.about['split']}: a report needs the test part of the split by lesion."
+            )
     dx = catalogue.table["dx"]
     splits = {by: split_catalogue(catalogue, by) for by in ("lesion", "image")}
     test = set(catalogue.table["image_id"].iloc[splits["lesion"].rows("test")])

@@ -6,9 +6,8 @@ machine, and never into the repository.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
+from derm.evaluate.results import typical_image
 from derm.figures.text import percent
 from derm.image.overlay import draw_outline, jpeg, resize_mask
 from derm.predict.case import Case
@@ -43,22 +42,10 @@ def seven_classes(facts: Facts) -> list[Row]:
     """A row for each diagnosis that the test part has, in the order of CODES."""
     rows = []
     for diagnosis in DIAGNOSES:
-        image_id = typical_image(facts, diagnosis.code)
+        image_id = typical_image(facts.results.predictions, diagnosis.code)
         if image_id is not None:
             rows.append(_row(data_case(facts.model, facts.catalogue, image_id), diagnosis))
     return rows
-
-
-def typical_image(facts: Facts, code: str) -> str | None:
-    """The test image of a class on which the model is neither good nor bad; None where the part has none.
-
-    That is the one with the median probability for its true diagnosis, the lower of two; of equals the first.
-    """
-    own = facts.results.predictions[facts.results.predictions["dx_true"] == code]
-    if own.empty:
-        return None
-    order = np.argsort(own[f"p_{code}"].to_numpy(), kind="stable")
-    return str(own["image_id"].iloc[order[(len(own) - 1) // 2]])
 
 
 def _row(case: Case, diagnosis: Diagnosis) -> Row:

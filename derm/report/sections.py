@@ -277,7 +277,16 @@ def _explanation(facts: Facts) -> Section:
             f"Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, {word} a blob in the "
             f"middle ({blob:.2f})."
         )
-    return Section("Explanations", paragraphs, [tables.agreement(facts)])
+    if facts.explained is None:
+        paragraphs.append("Other methods, faithfulness and sanity were not measured: `derm explain` does.")
+    else:
+        paragraphs.append(
+            "Deletion and insertion ask about pictures that nobody takes; a map that is the same everywhere can look "
+            "good by deletion. A map that stays alike when the network has unlearned everything shows the picture, not "
+            "the model. What each figure means and does not mean is in `docs/explanation-measures.md`."
+        )
+    more = (tables.maps(facts), tables.trials(facts), tables.right_or_wrong(facts))
+    return Section("Explanations", paragraphs, [tables.agreement(facts), *(table for table in more if table)])
 
 
 def _subgroups(facts: Facts) -> Section:
@@ -306,6 +315,7 @@ def _rerun(facts: Facts) -> Section:
             "training.config: weights like these. `--split-by image` trains those of the paper's protocol.",
             f"{tables.CALIBRATE}: temperature, referral threshold, conformal thresholds.",
             f"{tables.EVALUATE} `--out results/test`: every figure here, with intervals of 1,000 resamples.",
+            f"{tables.EXPLAIN} `--out results/explained`: what heat maps are worth.",
             "`derm compare results/one results/other`: two sets of weights, by a paired bootstrap.",
             "`derm report --data DIR --results results/test`: this card, and the HTML report with its figures.",
         ],

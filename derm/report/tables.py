@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.results import Results
+from derm.explain.agreement import BLOB, CEILING, UNIFORM
+from derm.explain.methods import METHODS
 from derm.figures.text import capital
 from derm.measure.decision import predictive_values
 from derm.measure.paper import OVERALL, PER_CLASS, specificity_from_table
@@ -16,6 +18,7 @@ from derm.report.facts import Facts
 
 EVALUATE = "`derm evaluate --data DIR --split test`"
 BY_IMAGE = "`derm evaluate --data DIR --weights BY_IMAGE --split test --split-by image`"
+EXPLAIN = "`derm explain --data DIR --split test`"
 CALIBRATE = "`derm calibrate --data DIR`"
 
 PREVALENCES = (0.02, 0.05, 0.1, 0.2)
@@ -266,6 +269,74 @@ def agreement(facts: Facts) -> Table:
     columns = ("map", "IoU with the true mask, at threshold", "IoU with the predicted mask, at threshold")
     source = f"{EVALUATE}: metrics.json, explanation"
     return Table("Heat map and outline, at the best threshold common to all images", columns, rows, source)
+
+
+def maps(facts: Facts) -> Table | None:
+    """How each method's map of the likeliest class agrees with the true mask, over all test images; None without."""
+    if facts.explained is None:
+        return None
+    own = facts.explained.summary["agreement"]["predicted"]
+    names = ("iou_area", "best_iou", "inside", "pointing", "rank")
+    rows = []
+    for method, label in _methods(own).items():
+        found = own[method]["all"]["all"]["figures"]
+        cells = [_mean(found.get(f"true_{name}")) for name in names]
+        skill = found.get("true_iou_area", {}).get("skill")
+        rows.append((label, *cells, "" if skill is None else f"{skill:+.2f}"))
+    columns = (
+        "map", "area under IoU", "best IoU", "evidence inside", "strongest point inside", "strongest pixels inside",
+        "skill of the area",
+    )  # fmt: skip
+    source = f"{EXPLAIN}: summary.json, agreement; skill is 0 for the blob in the middle and 1 for the mask itself"
+    return Table("Each method's map of the likeliest class against the true mask", columns, rows, source)
+
+
+def trials(facts: Facts) -> Table | None:
+    """Faithfulness and sanity of each method over the sample; None where `derm explain` was not run."""
+    if facts.explained is None:
+        return None
+    own = facts.explained.summary["sample"]["predicted"]
+    last = [name for name in facts.explained.sample.columns if name.startswith("random_")][-1:]
+    names = ("deletion", "insertion", "road", "stability_structure", "equivariance_structure", *last)
+    rows = []
+    for method, label in _methods(own).items():
+        found = own[method]["all"]["all"]["figures"]
+        rows.append((label, *(_mean(found.get(name)) for name in names)))
+    titles = ("deletion (low is good)", "insertion (high)", "ROAD (above 0)", "still under noise", "follows turns")
+    columns = ("map", *titles, *("like an unlearned network (low)" for _ in last))
+    images = facts.explained.sample["image_id"].nunique()
+    caption = (
+        f"Faithfulness and sanity on a sample of {images} test images, equally many of each diagnosis where there are"
+    )
+    return Table(caption, columns, rows, f"{EXPLAIN}: summary.json, sample")
+
+
+def right_or_wrong(facts: Facts) -> Table | None:
+    """Whether agreement tells right from wrong predictions, as AUC; None where `derm explain` was not run."""
+    if facts.explained is None:
+        return None
+    own = facts.explained.summary["right_or_wrong"]
+    rows = [("Probability of the likeliest class", _auc(own.get("probability", {}).get("probability")), "")]
+    for method, label in _methods(own).items():
+        rows.append((label, _auc(own[method].get("true_inside")), _auc(own[method].get("true_iou_area"))))
+    columns = ("by", "evidence inside the true mask", "area under IoU with it")
+    source = f"{EXPLAIN}: summary.json, right_or_wrong"
+    return Table("Does agreement tell right from wrong predictions? AUC, 0.5 is a coin", columns, rows, source)
+
+
+def _methods(own: Mapping[str, Any]) -> dict[str, str]:
+    """The methods and references that a part of the summary holds, name → label, in the order of the table."""
+    labels = {name: method.label for name, method in METHODS.items()}
+    labels |= {BLOB: "A blob in the middle", UNIFORM: "The same everywhere", CEILING: "The mask itself"}
+    return {name: label for name, label in labels.items() if name in own}
+
+
+def _mean(found: Mapping[str, Any] | None) -> str:
+    return "–" if not found else figure(found["mean"], found["interval"])
+
+
+def _auc(found: Mapping[str, Any] | None) -> str:
+    return "–" if not found or found["auc"] is None else figure(found["auc"], found["interval"])
 
 
 def _of_group(line: Mapping[Any, Any] | None) -> str:

@@ -20,7 +20,12 @@ from pages.parts import visit
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
 STRIP = ".st-key-strip [data-testid=stRadioGroup]"
 
-PAGES = (("streamlit_app.py", "Diagnose", ":material/dermatology:"),)
+PAGES = (
+    ("streamlit_app.py", "Diagnose", ":material/dermatology:"),
+    ("pages/1_Compare.py", "Compare", ":material/compare:"),
+    ("pages/2_Explore.py", "Explore", ":material/grid_view:"),
+    ("pages/3_Monitor.py", "Monitor", ":material/monitoring:"),
+)
 """Script, name and icon of each page, in the order of the row on top."""
 
 
