@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check fix
+.PHONY: help app test check fix screenshots
 
 help: ## say what the words do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamps are files, so that a second `make` installs nothing.
 $(VENV)/installed: pyproject.toml
@@ -36,3 +36,6 @@ check: $(VENV)/installed-dev ## linter, formatter, types, import contracts
 fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: $(VENV)/installed-dev ## pictures of every page on drawn data, into screenshots/ and docs/ (needs Chromium)
+	$(BIN)/python tests/screenshots.py
