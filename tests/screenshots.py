@@ -67,10 +67,11 @@ VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
 
 
 def main() -> None:
-    """Prepare drawn data, serve, and take every picture."""
+    """Prepare drawn data, serve, and take every picture, or those of the views that are named."""
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("No chromium on this machine: install Debian's package chromium.")
+    wanted = {name: view for name, view in VIEWS.items() if name in sys.argv[1:] or not sys.argv[1:]}
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
@@ -84,7 +85,7 @@ def main() -> None:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health")
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                for name, (address, steps) in VIEWS.items():
+                for name, (address, steps) in wanted.items():
                     for width in (1440, 800):
                         for theme in ("light", "dark"):
                             page = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=theme)
@@ -96,6 +97,8 @@ def main() -> None:
             server.terminate()
             server.wait(timeout=30)
     for name, shown in README.items():
+        if name not in wanted:
+            continue
         picture = Image.open(OUT / f"{name}-1440-light.png").convert("RGB")
         picture = picture.crop((0, 0, picture.width, min(picture.height, 1500)))
         picture.thumbnail((1200, 1250))
@@ -137,16 +140,18 @@ def take(page: Page, address: str, steps: list[Callable[[Page], None]], file: Pa
     for step in steps:
         step(page)
         settle(page)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(max(1000, height), 5000)})
-    settle(page)
+    for _ in range(2):  # a taller window may let more be drawn
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": min(max(1000, height), 5000)})
+        settle(page)
     page.screenshot(path=file)
 
 
 def settle(page: Page) -> None:
     """Wait until nothing is being computed any more."""
     page.wait_for_timeout(700)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=120_000)
+    for waiting in ("stStatusWidget", "stSkeleton"):
+        page.wait_for_function(f"!document.querySelector('[data-testid={waiting}]')", timeout=120_000)
     page.wait_for_timeout(500)
 
 
