@@ -259,9 +259,7 @@ def whole_part(model: Model) -> None:
     )
     st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
     st.markdown(plain(part.right_or_wrong(explained, method, outline, measure)))
-    st.dataframe(
-        part.summary_table(explained, outline, measure, diagnosis), hide_index=True, column_config=part.COLUMNS
-    )
+    st.dataframe(part.shown(part.summary_table(explained, outline, measure, diagnosis)), hide_index=True)
     st.download_button(
         "Table, CSV", partial(part.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
         type="tertiary", icon=":material/download:",

@@ -200,6 +200,8 @@ def test_the_parts_summary_and_its_question_in_words(explained):
         "method": "Grad-CAM", "mean": 0.4, "low": 0.2, "high": 0.6, "skill": -0.2, "right": None, "wrong": None,
         "flat": 0,
     }  # fmt: skip
+    texts = part.shown(table.assign(right=None)).to_dict("records")[0]
+    assert (texts["Map"], texts["Mean"], texts["Skill"], texts["Called right"]) == ("Grad-CAM", "0.40", "-0.20", "")
     said = part.right_or_wrong(explained, "grad-cam", "true", "inside")
     assert "AUC 0.61 (0.50 – 0.70); 0.50 is a coin. The probability alone reaches 0.84." in said
     assert part.right_or_wrong(explained, "occlusion", "true", "inside") == ""

@@ -107,6 +107,17 @@ def summary_table(explained: Explained, outline: str, measure: str, diagnosis: s
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """`summary_table` as texts, rounded to what figures are worth, '' where undefined, with the page's headings."""
+
+    def text(value: object) -> str:
+        if value is None or value != value:  # NaN alone is not itself  # noqa: PLR0124
+            return ""
+        return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+    return table.map(text).rename(columns=COLUMNS)
+
+
 def right_or_wrong(explained: Explained, method: str, outline: str, measure: str) -> str:
     """Whether agreement tells right from wrong predictions, in one sentence with its AUC; '' where unknown."""
     found = explained.summary["right_or_wrong"]
