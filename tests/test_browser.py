@@ -1,22 +1,15 @@
 """The app as a visitor meets it: in headless Chromium, with random weights and drawn pictures."""
 
 import itertools
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from served import launch, serve, visit
 
 from derm.data.synthetic import draw_lesion
 from derm.model.config import ModelConfig
@@ -25,26 +18,10 @@ from derm.model.weights import Description, save_weights
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 60_000  # milliseconds, for two busy cores
-
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     """Serve the app with small random weights on a free port of this machine."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: install Debian's package chromium")
     folder = tmp_path_factory.mktemp("served")
     torch.manual_seed(3)
     config = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
@@ -52,63 +29,22 @@ def address(tmp_path_factory) -> Iterator[str]:
     with torch.no_grad():
         net.mask_head.bias.fill_(5.0)  # all of the picture is lesion, so that there is an outline to measure
     save_weights(folder / "tiny.json", net, Description(config))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    environment = {**os.environ, "DERM_WEIGHTS": str(folder / "tiny.json")}
-    with (folder / "log.txt").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, folder / "log.txt")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+    with serve(folder / "log.txt", DERM_WEIGHTS=str(folder / "tiny.json")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser(address) -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with launch() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
 def page(browser, address) -> Iterator[Page]:
     """The app, opened by a new visitor, who sees the analysed sample."""
-    visitor = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = visitor.new_page()
-    opened.set_default_timeout(PATIENCE)
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(address)
-    expect(opened.get_by_alt_text(re.compile("^Drawn melanoma, with the outline"))).to_be_visible()
-    yield opened
-    expect(opened.get_by_test_id("stException")).to_have_count(0)
-    visitor.close()
-    # No font, icon or count of visitors is asked for outside of this machine.
-    assert [url for url in asked if leaves(url, address)] == []
-
-
-def leaves(url: str, address: str) -> bool:
-    return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+    with visit(browser, address) as opened:
+        expect(opened.get_by_alt_text(re.compile("^Drawn melanoma, with the outline"))).to_be_visible()
+        yield opened
 
 
 def drawn_png() -> bytes:

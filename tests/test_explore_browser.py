@@ -1,17 +1,13 @@
 """Explore in headless Chromium: a real click on a cell of the matrix fills the gallery, a picture becomes the case."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_browser import ARGUMENTS, CHROMIUM, PATIENCE, ROOT, leaves, wait_for
+from playwright.sync_api import Browser, Page, expect
+from served import launch, serve, visit
 
 from derm.diagnoses import DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
@@ -28,50 +24,25 @@ def results(tiny_model, drawn_catalogue, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(tiny_weights, drawn, results, tmp_path_factory) -> Iterator[str]:
-    """Serve the app with the drawn data set and results on it, on a free port of this machine."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: install Debian's package chromium")
-    folder = tmp_path_factory.mktemp("served")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Serve the app with the drawn data set and results on it."""
+    log = tmp_path_factory.mktemp("served") / "log.txt"
     places = {"DERM_WEIGHTS": str(tiny_weights), "DERM_DATA": str(drawn), "DERM_RESULTS": str(results)}
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    with (folder / "log.txt").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--server.port", str(port)], cwd=ROOT, env={**os.environ, **places}, stdout=log, stderr=log
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, folder / "log.txt")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with serve(log, **places) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser(address) -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with launch() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
 def page(browser, address) -> Iterator[Page]:
     """The page, opened by its own address on a server that nobody has visited."""
-    visitor = browser.new_context(viewport={"width": 1440, "height": 1000})
-    opened = visitor.new_page()
-    opened.set_default_timeout(PATIENCE)
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(f"{address}/Explore")
-    expect(opened.get_by_text(re.compile("63 images of"))).to_be_visible()
-    yield opened
-    expect(opened.get_by_test_id("stException")).to_have_count(0)
-    visitor.close()
-    assert [url for url in asked if leaves(url, address)] == []
+    with visit(browser, address, "Explore", 1000) as opened:
+        expect(opened.get_by_text(re.compile("63 images of"))).to_be_visible()
+        yield opened
 
 
 def click_cell(page: Page, row: int, column: int, clicks: int) -> None:

@@ -3,15 +3,12 @@
 import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_browser import ARGUMENTS, CHROMIUM, PATIENCE, ROOT, leaves, wait_for
+from playwright.sync_api import Browser, Page, expect
+from served import PATIENCE, launch, serve, visit
 
 from derm.data.synthesise import synthesise
 from derm.monitor.launch import DRAWN_IMAGES, DRAWN_SEED
@@ -34,52 +31,25 @@ def runs(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, runs, tiny_weights, cache) -> Iterator[str]:
-    """Serve the app on a free port of this machine, with the drawn data set there already."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: install Debian's package chromium")
+    """Serve the app with the drawn data set there already."""
     synthesise(cache / f"drawn-{DRAWN_IMAGES}", images=63, seed=DRAWN_SEED)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    environment = {**os.environ, "DERM_WEIGHTS": str(tiny_weights), "DERM_RUNS": str(runs)}
-    environment.pop("DERM_DATA", None)
     log = tmp_path_factory.mktemp("log") / "log.txt"
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            [*command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=stream, stderr=stream
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with serve(log, ("DERM_DATA",), DERM_WEIGHTS=str(tiny_weights), DERM_RUNS=str(runs)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser(address) -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with launch() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
 def page(browser, address) -> Iterator[Page]:
     """The Monitor, opened by its own address."""
-    visitor = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = visitor.new_page()
-    opened.set_default_timeout(PATIENCE)
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(f"{address}/Monitor")
-    expect(opened.get_by_role("heading", name="Derm")).to_be_visible()
-    yield opened
-    expect(opened.get_by_test_id("stException")).to_have_count(0)
-    visitor.close()
-    assert [url for url in asked if leaves(url, address)] == []
+    with visit(browser, address, "Monitor") as opened:
+        expect(opened.get_by_role("heading", name="Derm")).to_be_visible()
+        yield opened
 
 
 def test_a_run_is_started_watched_stopped_and_resumed(page, runs):

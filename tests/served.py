@@ -1,0 +1,96 @@
+"""The app served and visited, for the browser tests: one server a module, one visitor a test.
+
+Needs Chromium, or the tests that ask for it are skipped. Knows no page.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000  # milliseconds, for two busy cores
+
+
+@contextmanager
+def serve(log: Path, without: tuple[str, ...] = (), **environment: str) -> Iterator[str]:
+    """Serve the app on a free port of this machine; environment: variables beside this process's, but for `without`."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: install Debian's package chromium")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    given = {name: value for name, value in os.environ.items() if name not in without} | environment
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            [*command, "--server.port", str(port)], cwd=ROOT, env=given, stdout=stream, stderr=stream
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@contextmanager
+def launch() -> Iterator[Browser]:
+    """Headless Chromium, patient with two busy cores."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@contextmanager
+def visit(browser: Browser, server: str, page: str = "", height: int = 900) -> Iterator[Page]:
+    """A new visitor on a page of the app; afterwards nothing may have failed, or been asked for elsewhere."""
+    visitor = browser.new_context(viewport={"width": 1440, "height": height})
+    opened = visitor.new_page()
+    opened.set_default_timeout(PATIENCE)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(f"{server}/{page}")
+    yield opened
+    expect(opened.get_by_test_id("stException")).to_have_count(0)
+    visitor.close()
+    # No font, icon or count of visitors is asked for outside of this machine.
+    assert [url for url in asked if leaves(url, server)] == []
+
+
+def leaves(url: str, address: str) -> bool:
+    return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+
+
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
