@@ -149,7 +149,7 @@ def downloads(listed: listing.Listed, description: Description, index: int) -> N
 def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Diagnose")
-    top.take_in(model)
+    top.take_in(model, top.known_data())
     show_case(top.choose(), model.description)
 
 

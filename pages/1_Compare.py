@@ -285,12 +285,7 @@ def open_point(model: Model, image_id: str | None) -> None:
 def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Compare")
-    try:
-        catalogue = visit.find_catalogue()
-    except DermError as fault:
-        catalogue = None
-        st.warning(plain(str(fault)), icon=":material/folder_off:")
-    top.take_in(model, catalogue)
+    top.take_in(model, top.known_data())
     top.choose()
     st.session_state.setdefault("view", VIEWS[0])
     view = st.segmented_control("View", VIEWS, key="view", required=True, label_visibility="collapsed")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES
-from derm.errors import WeightsFault
+from derm.errors import DermError, WeightsFault
 from derm.figures import bars
 from derm.figures.mark import mark
 from derm.figures.text import capital, plain
@@ -44,6 +44,15 @@ def open_page(name: str) -> Model:
         st.stop()
     visit.begin(model)
     return model
+
+
+def known_data() -> Catalogue | None:
+    """The data set that the app was started with, or None; with a sentence where it cannot be read."""
+    try:
+        return visit.find_catalogue()
+    except DermError as fault:
+        st.warning(plain(str(fault)), icon=":material/folder_off:")
+        return None
 
 
 def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
