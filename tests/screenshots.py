@@ -23,12 +23,7 @@ OUT = ROOT / "screenshots"
 IMAGES = 210
 """In the drawn data set: as many as `derm monitor` draws."""
 
-README = {
-    "diagnose": "diagnose",
-    "compare-tested": "compare",
-    "explore-results": "explore",
-    "monitor-replay": "monitor",
-}
+README = {"diagnose": "diagnose", "compare-tested": "compare"}
 """Pictures that the README shows, by the name of the screenshot (1440, light)."""
 
 

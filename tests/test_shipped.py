@@ -45,6 +45,8 @@ def test_the_readme_quotes_what_was_measured(model):
 
 def test_files_that_the_readme_shows_are_there():
     assert (ROOT / "docs" / "diagnose.jpg").is_file()
+    assert (ROOT / "docs" / "compare.jpg").is_file()
+    assert (ROOT / "docs" / "model-card.md").is_file()
     assert (ROOT / "docs" / "experiments.md").is_file()
 
 
