@@ -36,9 +36,6 @@ TRIAL_LIMITS = (
     "not; passing it makes no map right."
 )
 
-DESTROYED = 0.5
-"""SSIM from which a map is said to be still alike when the network has unlearned everything: a manner of speaking."""
-
 
 class Row(NamedTuple):
     """One figure of both methods beside the blob and the ceiling; each a text, '–' where undefined."""
@@ -126,7 +123,7 @@ def randomised(pair: Sequence[Held], trials: Sequence[Trial]) -> dict[str, list[
     }
 
 
-def painted_sentence(trial: Trial, index: int, weights_see: str = "the model") -> str:
+def painted_sentence(trial: Trial, index: int) -> str:
     """What the diagnosis loses when the lesion, or all but the lesion, is painted over; '' where that cannot be "
     "done."""
     if trial.repainted is None:
@@ -137,7 +134,7 @@ def painted_sentence(trial: Trial, index: int, weights_see: str = "the model") -
         for values in (trial.repainted.whole, trial.repainted.without_lesion, trial.repainted.without_surroundings)
     )
     return (
-        f"With the lesion painted over with skin, {weights_see} gives {name} {percent(without)} instead of "
+        f"With the lesion painted over with skin, the model gives {name} {percent(without)} instead of "
         f"{percent(whole)}; with all but the lesion painted over, {percent(alone)}."
     )
 

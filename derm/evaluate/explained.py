@@ -25,6 +25,7 @@ from derm.evaluate.answered import Progress
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explained_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
 from derm.evaluate.explained_summary import summarise
+from derm.evaluate.results import knows_part, name_of
 from derm.explain.methods import METHODS
 from derm.files import make_folder, sweep, write_json, write_whole
 from derm.measure.intervals import REPLICATES
@@ -70,14 +71,12 @@ class Explained:
     @property
     def name(self) -> str:
         """The results in a few words: weights, part and split."""
-        about = self.about
-        return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
+        return name_of(self.about)
 
     @property
     def leaks(self) -> bool:
         """Whether the weights know images of this part, for they were trained on another split."""
-        trained = self.about["trained_on_split_by"]
-        return trained is not None and trained != self.about["split_by"]
+        return knows_part(self.about)
 
     def belongs_to(self, sha256: str) -> bool:
         """Whether these are results of the weights whose tensors have this SHA-256."""

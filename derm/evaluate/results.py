@@ -5,6 +5,7 @@ Knows no weights; whether results belong to some is asked with `Results.belongs_
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,12 @@ class Results:
     @property
     def name(self) -> str:
         """The results in a few words: weights, part and split."""
-        about = self.about
-        return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
+        return name_of(self.about)
 
     @property
     def leaks(self) -> bool:
         """Whether the weights know images of this part, for they were trained on another split."""
-        trained = self.about["trained_on_split_by"]
-        return trained is not None and trained != self.about["split_by"]
+        return knows_part(self.about)
 
     @property
     def true(self) -> NDArray[np.int64]:
@@ -69,6 +68,17 @@ class Results:
     def belongs_to(self, sha256: str) -> bool:
         """Whether these are results of the weights whose tensors have this SHA-256."""
         return bool(self.about["sha256"] == sha256)
+
+
+def name_of(about: Mapping[str, Any]) -> str:
+    """What `measured_on` of `derm.evaluate.dataset` says, in a few words: weights, part and split."""
+    return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
+
+
+def knows_part(about: Mapping[str, Any]) -> bool:
+    """Whether the weights that `about` names know images of its part, for they were trained on another split."""
+    trained = about["trained_on_split_by"]
+    return trained is not None and trained != about["split_by"]
 
 
 def read_results(folder: Path) -> Results:

@@ -34,6 +34,10 @@ class Facts:
     explained: Explained | None
     looks: int
 
+    def images_of(self, code: str) -> int:
+        """How many images of a class all parts hold together."""
+        return sum(counts[code] for counts in self.parts.values())
+
 
 def gather(
     model: Model,

@@ -97,7 +97,7 @@ def _use(facts: Facts) -> Section:
 
 
 def _data(facts: Facts) -> Section:
-    leak = facts.leaks["image"]
+    leak, counts = facts.leaks["image"], {code: facts.images_of(code) for code in CODES}
     return Section(
         "Data",
         [
@@ -108,7 +108,7 @@ def _data(facts: Facts) -> Section:
         ],
         [tables.data(facts), tables.leaks(facts)],
         [
-            Chart("The paper's Figure 1: images of each diagnosis.", class_distribution(_all_classes(facts))),
+            Chart("The paper's Figure 1: images of each diagnosis.", class_distribution(counts)),
             Chart("The paper's Figure 2: images of each part, by diagnosis.", split_sizes(facts.parts)),
         ],
     )
@@ -342,10 +342,6 @@ def _series(facts: Facts, name: str) -> dict[str, list[float | None]]:
     if facts.by_image is not None:
         found["ours, split by image"] = ours(facts.by_image)
     return {**found, "the paper": paper}
-
-
-def _all_classes(facts: Facts) -> dict[str, int]:
-    return {code: sum(counts[code] for counts in facts.parts.values()) for code in CODES}
 
 
 def _switch(on: bool) -> str:

@@ -122,7 +122,8 @@ def confusion(results: Results, caption: str, source: str) -> Table:
 def data(facts: Facts) -> Table:
     """Figures 1 and 2 in numbers: images of each class in each part."""
     rows = [
-        (code, *(f"{facts.parts[part][code]:,}" for part in facts.parts), f"{_sum(facts, code):,}") for code in CODES
+        (code, *(f"{facts.parts[part][code]:,}" for part in facts.parts), f"{facts.images_of(code):,}")
+        for code in CODES
     ]
     totals = [f"{sum(counts.values()):,}" for counts in facts.parts.values()]
     rows.append(("all", *totals, f"{len(facts.catalogue.table):,}"))
@@ -351,7 +352,3 @@ def _pixels(results: Results | None, name: str) -> str:
         return "–"
     value, interval = results.metrics["outlines"][name.split(".")[1]], results.metrics["intervals"].get(name)
     return f"{value:.1f}" if interval is None else f"{value:.1f} ({interval[0]:.1f} – {interval[1]:.1f})"
-
-
-def _sum(facts: Facts, code: str) -> int:
-    return sum(counts[code] for counts in facts.parts.values())
