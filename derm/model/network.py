@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
+from derm.model.depthwise import quicken
 
 
 class Answer(NamedTuple):
@@ -159,9 +160,11 @@ def _encoder(name: str) -> TimmUniversalEncoder:
         close = ", ".join(get_close_matches(name, known, n=3)) or "efficientnet_b0, resnet34"
         raise ConfigFault(f"timm knows no encoder named '{name}': use one of its names, such as {close}.")
     try:
-        return TimmUniversalEncoder(name=name, pretrained=False)
+        encoder = TimmUniversalEncoder(name=name, pretrained=False)
     except (ValueError, RuntimeError, TypeError, AttributeError, KeyError, AssertionError) as error:
         raise ConfigFault(
             f"The encoder '{name}' does not offer the five scales that a U-Net needs: use another, "
             "such as efficientnet_b0 or resnet34."
         ) from error
+    quicken(encoder)
+    return encoder
