@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from derm.model.config import ModelConfig
-from derm.model.depthwise import DepthwiseConv2d, quicken
+from derm.model.depthwise import DepthwiseConv2d, quicken, slow_down
 from derm.model.network import LesionNet
 
 SHAPES = [(side, stride, height, width) for side in (3, 5) for stride in (1, 2) for height, width in ((8, 8), (7, 10))]
@@ -76,6 +76,10 @@ def test_only_what_fits_is_replaced_and_names_stay():
     assert [type(part) is DepthwiseConv2d for part in body] == [True, False, False, False]
     assert body[0].weight is weight
     assert list(body.state_dict()) == before
+    slow_down(body)
+    assert [type(part) for part in body] == [nn.Conv2d] * 4
+    assert body[0].weight is weight
+    assert DepthwiseConv2d.fits(body[0])
 
 
 def test_every_depthwise_convolution_of_the_network_takes_the_quick_way():

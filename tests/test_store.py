@@ -125,6 +125,16 @@ def test_a_store_is_read_only(catalogue, place):
             array[0] = 0
 
 
+def test_a_data_set_that_moved_keeps_its_store(catalogue, place, tmp_path):
+    store = open_store(catalogue, 32, place)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    table = catalogue.table.copy()
+    for column in ("image_path", "mask_path"):
+        table[column] = [str(Path(path).rename(moved / Path(path).name)) if path else "" for path in table[column]]
+    assert open_store(Catalogue(moved, "by hand", table), 32, place).folder == store.folder
+
+
 def test_a_store_travels_as_a_path(catalogue, place):
     store = open_store(catalogue, 32, place)
     packed = pickle.dumps(store)

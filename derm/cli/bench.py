@@ -69,14 +69,15 @@ def bench_train(
     for name, what in (
         ("joint", "joint model, a whole step"),
         ("alone", "classifier alone, a whole step"),
+        ("plain", "the joint step, torch's gradients"),
         ("encoder", "encoder and head, forward"),
         ("decoder", "decoder, forward"),
         ("augment", "varying the batch, one process"),
         ("average", "moving the averaged weights"),
     ):
         milliseconds = getattr(times, name)
-        out.print(f"{what:<32} {milliseconds:7.0f} ms  {times.batch / milliseconds * 1000:7.1f} images a second")
-    typer.echo(json.dumps({**asdict(times), "ratio": times.ratio}))
+        out.print(f"{what:<34} {milliseconds:7.0f} ms  {times.batch / milliseconds * 1000:7.1f} images a second")
+    typer.echo(json.dumps({**asdict(times), "ratio": times.ratio, "quickened": times.quickened}))
 
 
 @app.command("explain")

@@ -82,14 +82,14 @@ def open_store(
 
 
 def table_key(table: pd.DataFrame) -> str:
-    """Name what the files hold: their ids, paths, sizes and times of change."""
+    """Name what the files hold: their ids, names, sizes and times of change, wherever the folder lies."""
     digest = hashlib.sha256(f"derm store {FORMAT}\n".encode())
     for row in table.itertuples():
         digest.update(f"{row.image_id}\n".encode())
         for path in (str(row.image_path), str(row.mask_path)):
             if path:
                 stat = Path(path).stat()
-                digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+                digest.update(f"{Path(path).name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 
