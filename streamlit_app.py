@@ -150,7 +150,7 @@ def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Diagnose")
     top.take_in(model, top.known_data())
-    show_case(top.choose(), model.description)
+    show_case(top.choose(alone=False), model.description)
 
 
 main()

@@ -72,11 +72,13 @@ def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
     st.subheader(plain(words.headline(pair, true=true)), anchor=False)
     row = st.columns(3, gap="small")
     with row[0], st.container(key="compare-original"):
-        st.image(jpeg(pictures.draw_outlines(case)), caption=plain(words.outlines_caption(case)))
+        said = words.outlines_caption(case)
+        st.image(jpeg(pictures.draw_outlines(case)), caption=plain(said), alt=f"{case.name}: {said}")
     for place, held in enumerate(pair):
         with row[place + 1], st.container(key=f"compare-{place}"):
             drawn = pictures.draw_cut(case, held.evidence, threshold, opacity)
-            st.image(jpeg(drawn), caption=plain(f"{'AB'[place]}: {words.captions(held, threshold)}"))
+            said = words.captions(held, threshold)
+            st.image(jpeg(drawn), caption=plain(f"{'AB'[place]}: {said}"), alt=f"{case.name}, heat map {said}")
     st.html(bars.heat_legend("0: no evidence", "1: the map's own maximum; maps compare by place, not by strength"))
     left, right = st.columns([1, 1], gap="medium")
     dark = st.context.theme.type == "dark"
@@ -175,10 +177,12 @@ def seven(model: Model) -> None:
     for column, shown in zip(columns, cases, strict=True):
         held = gallery_map(model, shown, chosen)
         with column:
-            st.image(jpeg(pictures.draw_outlines(shown.case, 300)), caption=plain(gallery.name_of(shown)))
+            named, said = gallery.name_of(shown), gallery.words_of(shown, held)
+            st.image(jpeg(pictures.draw_outlines(shown.case, 300)), caption=plain(named), alt=f"{named}, outlined")
             st.image(
                 jpeg(pictures.draw_cut(shown.case, held.evidence, 0.0, 0.6, 300)),
-                caption=plain(gallery.words_of(shown, held)),
+                caption=plain(said),
+                alt=f"{named}, heat map: {said}",
             )
             st.button(
                 "Open",
@@ -198,7 +202,7 @@ def seven(model: Model) -> None:
 def open_case(shown: gallery.Shown) -> None:
     """A picture of the gallery becomes the case that follows."""
     visit.keep(shown.case, drawn=shown.drawn)
-    st.session_state.view = VIEWS[0]
+    st.session_state.compare_view = VIEWS[0]
 
 
 def gallery_cases(model: Model) -> list[gallery.Shown]:
@@ -254,9 +258,12 @@ def whole_part(model: Model) -> None:
     dark = st.context.theme.type == "dark"
     images = part.points(explained, method, outline, measure)
     figure = distributions(images, part.MEASURES[measure], part.references_of(explained, outline, measure), dark=dark)
-    event = st.plotly_chart(
-        figure, key="points", on_select="rerun", selection_mode="points", config={"displayModeBar": False}
-    )
+    st.plotly_chart(
+        figure, key="points", on_select=partial(open_point, model), selection_mode="points",
+        config={"displayModeBar": False},
+    )  # fmt: skip
+    if lost := st.session_state.get("lost_point"):
+        st.info(part.no_data(lost), icon=":material/folder_off:")
     st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
     st.markdown(plain(part.right_or_wrong(explained, method, outline, measure)))
     st.dataframe(part.shown(part.summary_table(explained, outline, measure, diagnosis)), hide_index=True)
@@ -265,30 +272,29 @@ def whole_part(model: Model) -> None:
         type="tertiary", icon=":material/download:",
     )  # fmt: skip
     st.caption(plain(f"{words.AGREEMENT_LIMITS} {part.SKILL}"))
-    open_point(model, part.clicked(event))
 
 
-def open_point(model: Model, image_id: str | None) -> None:
-    """Open the image whose point was clicked, once."""
-    if image_id is None or image_id == st.session_state.get("opened"):
+def open_point(model: Model) -> None:
+    """A point was clicked: its image becomes the case that follows."""
+    image_id = part.clicked(st.session_state.points)
+    if image_id is None:
         return
-    st.session_state.opened = image_id
     catalogue = visit.find_catalogue()
-    if catalogue is None:
-        st.info(part.no_data(image_id), icon=":material/folder_off:")
-        return
-    visit.keep_from_data(model, catalogue, image_id)
-    st.session_state.view = VIEWS[0]
-    st.rerun()
+    st.session_state.lost_point = image_id if catalogue is None else None
+    if catalogue is not None:
+        visit.keep_from_data(model, catalogue, image_id)
+        st.session_state.compare_view = VIEWS[0]
 
 
 def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Compare")
     top.take_in(model, top.known_data())
-    top.choose()
-    st.session_state.setdefault("view", VIEWS[0])
-    view = st.segmented_control("View", VIEWS, key="view", required=True, label_visibility="collapsed")
+    top.choose(alone=False)
+    st.session_state.setdefault("compare_view", VIEWS[0])
+    view = st.segmented_control(
+        "View", VIEWS, key="compare_view", required=True, label_visibility="collapsed", persist_state="session"
+    )
     if view == VIEWS[1]:
         seven(model)
     elif view == VIEWS[2]:

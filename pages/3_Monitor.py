@@ -70,7 +70,7 @@ def watch() -> None:
         with left, st.container(key="runs"):
             name = st.radio(
                 "Runs", list(by_name), format_func=plain, captions=[words.in_list(run) for run in runs],
-                key="run", width="stretch",
+                key="run", width="stretch", persist_state="session",
             )  # fmt: skip
         with right:
             show_run(by_name[name])
@@ -91,8 +91,9 @@ def show_run(run: Run) -> None:
     if not run.config:
         return
     view = st.segmented_control(
-        "View", list(VIEWS), default=CURVES, required=True, key="view", label_visibility="collapsed"
-    )
+        "View", list(VIEWS), default=CURVES, required=True, key="monitor_view", label_visibility="collapsed",
+        persist_state="session",
+    )  # fmt: skip
     VIEWS[view](run)
 
 
@@ -318,8 +319,9 @@ def main() -> None:
         return
     st.session_state.setdefault("part", WATCH)
     part = st.segmented_control(
-        "Part of the page", [WATCH, COMPARE, START], required=True, key="part", label_visibility="collapsed"
-    )
+        "Part of the page", [WATCH, COMPARE, START], required=True, key="part", label_visibility="collapsed",
+        persist_state="session",
+    )  # fmt: skip
     {WATCH: watch, COMPARE: compare_runs, START: start_run}[part]()
 
 

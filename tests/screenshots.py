@@ -110,8 +110,9 @@ def prepare(place: Path) -> dict[str, str]:
     derm("data", "synthesise", str(data), "--images", str(IMAGES))
     derm("evaluate", "--data", str(data), "--out", str(place / "results" / "drawn"))
     derm("explain", "--data", str(data), "--out", str(place / "results" / "explained"), "--sample", "7")
-    recipe = ("--start", "random", "--size", "64", "--epochs", "6", "--batch", "16", "--curriculum", "--replay")
-    derm("train", "--data", str(data), "--run", str(runs / "drawn"), *recipe)
+    # One thread: more would wait for each other wherever the machine has other work.
+    recipe = ("--start", "random", "--size", "64", "--epochs", "6", "--batch", "16", "--threads", "1")
+    derm("train", "--data", str(data), "--run", str(runs / "drawn"), *recipe, "--curriculum", "--replay")
     named = {"DERM_DATA": data, "DERM_RESULTS": place / "results", "DERM_RUNS": runs}
     return {**os.environ, **{name: str(value) for name, value in named.items()}}
 

@@ -94,3 +94,41 @@ def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:
             time.sleep(0.25)
     pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+
+
+def click_cell(page: Page, row: int, column: int, clicks: int) -> None:
+    """On Explore, click in the middle of a cell of the matrix that is there after so many clicks."""
+    field = page.locator(f".st-key-explore_matrix_{clicks} .nsewdrag").first
+    expect(field).to_be_visible()
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 7, box["y"] + box["height"] * (row + 0.5) / 7)
+    expect(page.locator(f".st-key-explore_matrix_{clicks} .hoverlayer .hovertext")).to_have_count(1)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def fill_in_a_short_run(page: Page, name: str) -> None:
+    """On Monitor, ask for a run of a tiny network that goes on for minutes."""
+    for label, option in (("Encoder", "test_efficientnet"), ("Side of the picture, pixels", "32")):
+        rest(page)
+        field = page.get_by_role("combobox", name=label)
+        field.fill(option)  # typed, for a list that is open is closed where the page is drawn anew
+        page.get_by_role("option", name=option, exact=True).wait_for()
+        field.press("Enter")
+        expect(field).to_have_value(option)
+    for label, value in (
+        ("Starting weights", "random"),
+        ("Epochs", "400"),
+        ("Images a step", "4"),
+        ("Threads", "1"),
+        ("Name of the run", name),
+    ):
+        page.get_by_label(label, exact=True).fill(value)
+        page.get_by_label(label, exact=True).press("Tab")
+
+
+def rest(page: Page) -> None:
+    """Wait until the page's script has run to its end."""
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(1)

@@ -240,7 +240,7 @@ def visit(tiny_weights, tmp_path, monkeypatch):
 
 
 def choose(page: AppTest, view: str) -> None:
-    next(group for group in page.get("button_group") if group.key == "view").set_value(view).run()
+    next(group for group in page.get("button_group") if group.key == "compare_view").set_value(view).run()
     assert not page.exception
 
 
@@ -276,7 +276,7 @@ def test_the_page_shows_seven_diagnoses_and_opens_one(visit):
     page.button(key="open-bcc").click().run()
     assert not page.exception
     assert page.session_state.shown.case.name == "Drawn basal cell carcinoma"
-    assert page.session_state.view == "This case"
+    assert page.session_state.compare_view == "This case"
 
 
 def test_two_visitors_get_their_own_maps(visit):

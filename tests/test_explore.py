@@ -27,7 +27,7 @@ from derm.explore import (
     tiles,
     trust,
 )
-from derm.explore.pictures import LOOKS, look_at, page_exists, small_picture
+from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.table import ONE, SEVERAL, explorable, prepare
 from derm.explore.thumbnails import SIDE, thumbnail
 from derm.image.door import read_image
@@ -217,8 +217,6 @@ def test_every_look_draws_something_else(tiny_model, drawn_catalogue, tmp_path):
     assert seen[0] != seen[1]
     for look in LOOKS:
         assert small_picture(tiny_model, drawn_catalogue, 0, look, tmp_path)[:2] == b"\xff\xd8"
-    assert page_exists("pages/2_Explore.py")
-    assert not page_exists("pages/none.py")
 
 
 # Trust

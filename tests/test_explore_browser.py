@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from served import launch, serve, visit
+from served import click_cell, launch, serve, visit
 
 from derm.diagnoses import DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
@@ -43,19 +43,6 @@ def page(browser, address) -> Iterator[Page]:
     with visit(browser, address, "Explore", 1000) as opened:
         expect(opened.get_by_text(re.compile("63 images of"))).to_be_visible()
         yield opened
-
-
-def click_cell(page: Page, row: int, column: int, clicks: int) -> None:
-    """Click in the middle of a cell of the matrix that is there after so many clicks."""
-    field = page.locator(f".st-key-explore_matrix_{clicks} .nsewdrag").first
-    expect(field).to_be_visible()
-    field.scroll_into_view_if_needed()
-    box = field.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 7, box["y"] + box["height"] * (row + 0.5) / 7)
-    expect(page.locator(f".st-key-explore_matrix_{clicks} .hoverlayer .hovertext")).to_have_count(1)
-    page.mouse.down()
-    page.mouse.up()
 
 
 def test_a_click_on_a_cell_fills_the_gallery_and_a_picture_becomes_the_case(page, results):

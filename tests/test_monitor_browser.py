@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from served import PATIENCE, launch, serve, visit
+from served import PATIENCE, fill_in_a_short_run, launch, serve, visit
 
 from derm.data.synthesise import synthesise
 from derm.monitor.launch import DRAWN_IMAGES, DRAWN_SEED
@@ -54,12 +54,7 @@ def page(browser, address) -> Iterator[Page]:
 
 def test_a_run_is_started_watched_stopped_and_resumed(page, runs):
     expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
-    choose(page, "Encoder", "test_efficientnet")
-    choose(page, "Side of the picture, pixels", "32")
-    for label, value in (("Epochs", "400"), ("Images a step", "4"), ("Threads", "1")):
-        fill(page, label, value)
-    page.get_by_label("Name of the run").fill("seen")
-    page.get_by_label("Name of the run").press("Tab")
+    fill_in_a_short_run(page, "seen")
     for label in ("Curriculum: easy", "Replay: hard"):
         page.get_by_text(re.compile(f"^{label}")).click()
     page.get_by_role("button", name="Start this run").click()
@@ -101,13 +96,3 @@ def test_nothing_is_cut_off_in_any_width_or_theme(page):
             page.get_by_role("radio", name=view, exact=True).click()
             expect(page.get_by_role("radio", name=view, exact=True)).to_be_in_viewport(ratio=1)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (scheme, width, view)
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_label(label).click()
-    page.get_by_role("option", name=option, exact=True).click()
-
-
-def fill(page: Page, label: str, value: str) -> None:
-    page.get_by_label(label, exact=True).fill(value)
-    page.get_by_label(label, exact=True).press("Tab")

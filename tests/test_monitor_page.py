@@ -69,23 +69,23 @@ def test_a_run_is_shown_in_every_view(visit, trained, tmp_path):
     assert page.radio(key="run").options == ["tiny"]
     assert len(charts(page)) == 13  # 2 of Figure 7, 3 losses, 8 measures
     assert words.FIGURE_7_NOTE in said(page)
-    choose(page, "view", "Diagnoses")
+    choose(page, "monitor_view", "Diagnoses")
     page.selectbox(key="measure").set_value("auc").run()
     assert "AUC of each diagnosis, validation" in said(page)
-    choose(page, "view", "Confusion")
+    choose(page, "monitor_view", "Confusion")
     assert "Confusion matrix after epoch 3" in said(page)
     page.toggle(key="newest").set_value(False).run()
     page.select_slider[0].set_value(1).run()
     assert "Confusion matrix after epoch 1" in said(page)
-    choose(page, "view", "Curriculum and replay")
+    choose(page, "monitor_view", "Curriculum and replay")
     assert len(charts(page)) == 4
     assert "Stage of epoch 3: pace 100" in said(page)
     assert "of its draws in epoch 3 were hits" in said(page)
     walls = [part for part in (element.proto.body for element in page.get("html")) if "<ol" in part]
     assert walls[-1].count("<img alt=") == json.loads(last_line(trained, "replay"))["size"]
-    choose(page, "view", "Speed")
+    choose(page, "monitor_view", "Speed")
     assert len(charts(page)) == 3
-    choose(page, "view", "Settings")
+    choose(page, "monitor_view", "Settings")
     assert "curriculum.enabled" in list(page.dataframe[0].value["Setting"])
 
 
@@ -99,7 +99,7 @@ def test_a_run_whose_data_are_elsewhere_has_no_pictures(visit, trained, tmp_path
         place = tmp_path / "runs" / "tiny" / name
         content = json.loads(place.read_text().splitlines()[0] if name == "events.jsonl" else place.read_text())
         place.write_text(place.read_text().replace(content["data"]["folder"], "/elsewhere"))
-    page = choose(visit(), "view", "Curriculum and replay")
+    page = choose(visit(), "monitor_view", "Curriculum and replay")
     assert words.NO_DATA_SET in said(page)
 
 

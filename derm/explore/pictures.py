@@ -58,11 +58,6 @@ def look_jpeg(case: Case, look: Look, *, large: bool) -> bytes:
     return jpeg(look_at(case, look, SCREEN if large else SIDE))
 
 
-def page_exists(script: str) -> bool:
-    """Whether the app has a page in this script, a path from its folder."""
-    return (Path(__file__).parents[2] / script).is_file()
-
-
 def small_picture(model: Model, catalogue: Catalogue, row: int, look: Look, cache: Path) -> bytes:
     """One image of the data set as a thumbnail, a JPEG file; grey where a file cannot be read.
 

@@ -163,6 +163,8 @@ def in_strip(case: Case) -> str:
 
 def kept(count: int, most: int, megapixels: int) -> str:
     """How many cases are in the list, and what it holds."""
+    if count == 1:
+        return "The case at hand, which Diagnose and Compare show"
     return f"{count} cases, newest first; the list keeps the newest {most}, or as many as make {megapixels} megapixels"
 
 

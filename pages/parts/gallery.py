@@ -18,7 +18,7 @@ from derm.errors import DataFault
 from derm.explore import duplicates, shapes, tiles, trust
 from derm.explore.gallery import Page, page_of
 from derm.explore.outcomes import UNSEEN
-from derm.explore.pictures import LEGEND, LOOKS, Look, look_jpeg, page_exists, small_picture
+from derm.explore.pictures import LEGEND, LOOKS, Look, look_jpeg, small_picture
 from derm.explore.table import explorable
 from derm.figures.text import plain
 from derm.model.weights import Model
@@ -166,11 +166,10 @@ def opened(model: Model, shown: Shown, cases: pd.DataFrame | None) -> None:
         st.header(plain(image_id), anchor=False)
         st.markdown(plain(words.headline(case)))
         with st.container(horizontal=True, key="explore_ways"):
-            if st.button("Diagnose this", icon=":material/dermatology:", key="explore_diagnose"):
-                visit.keep_from_data(model, shown.catalogue, image_id)
+            keep = {"on_click": visit.keep_from_data, "args": (model, shown.catalogue, image_id)}
+            if st.button("Diagnose this", icon=":material/dermatology:", key="explore_diagnose", **keep):
                 st.switch_page(DIAGNOSE)
-            if page_exists(COMPARE) and st.button("Compare on this", icon=":material/compare:", key="explore_compare"):
-                visit.keep_from_data(model, shown.catalogue, image_id)
+            if st.button("Compare on this", icon=":material/compare:", key="explore_compare", **keep):
                 st.switch_page(COMPARE)
         said = [] if cases is None else tiles.answers(cases, image_id)
         with st.container(key="measures", gap=None):

@@ -93,10 +93,13 @@ def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
         st.error(words.refusals(st.session_state.refused), icon=":material/image_not_supported:")
 
 
-def choose() -> listing.Listed:
-    """The list of cases as a strip of thumbnails, where there are several; the one that is shown comes back."""
+def choose(*, alone: bool = True) -> listing.Listed:
+    """The list of cases as a strip of thumbnails; the one that is shown comes back.
+
+    alone: draw the strip for a single case, too; a page that shows that case large has no need of it.
+    """
     cases = st.session_state.cases
-    if len(cases) == 1:
+    if len(cases) == 1 and not alone:
         return cases[0]
     # Streamlit forgets what a widget held while another page is open.
     st.session_state.setdefault("chosen", st.session_state.shown.key)
@@ -111,6 +114,7 @@ def choose() -> listing.Listed:
             horizontal=True,
             width="stretch",
         )
-        st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=visit.clear)
+        if len(cases) > 1:
+            st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=visit.clear)
     st.session_state.shown = listing.find_case(cases, key)
     return st.session_state.shown
