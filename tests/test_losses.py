@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from derm.model.network import Answer
 from derm.train.config import TrainConfig
-from derm.train.losses import Truth, dice_loss, joint_loss, weigh_classes
+from derm.train.losses import Truth, dice_loss, joint_loss, shift_of, weigh_classes
 
 CONFIG = TrainConfig()
 SURE = 100.0
@@ -110,3 +110,25 @@ def test_class_weights_enter_the_diagnosis():
     losses = joint_loss(given, truth([1, 0], [True, True]), CONFIG, weights)
     second = -math.log(math.exp(2) / (math.exp(2) + 6))
     assert losses.diagnosis.item() == pytest.approx((math.log(7) + 3 * second) / 4)
+
+
+def test_logits_are_shifted_by_the_logarithm_of_each_classs_share():
+    classes = torch.tensor([0] * 5 + [2] * 2)
+    assert shift_of(classes, CONFIG, 3) is None
+    # Class 1 has no image and is taken to have one: of 8 images, 5, 1 and 2.
+    once = shift_of(classes, replace(CONFIG, logit_adjustment=1.0), 3)
+    assert once.tolist() == pytest.approx([math.log(5 / 8), math.log(1 / 8), math.log(2 / 8)])
+    twice = shift_of(classes, replace(CONFIG, logit_adjustment=2.0), 3)
+    torch.testing.assert_close(twice, 2 * once)
+
+
+def test_the_shift_enters_the_diagnosis_and_each_images_own_loss():
+    shift = torch.tensor([0.5, 0.25, 0.05, 0.05, 0.05, 0.05, 0.05]).log()
+    given, true = answer([[0.0] * 7] * 2), truth([0, 2], [True, True])
+    # Scores that say nothing leave the shares: probabilities 1 / 2 and 1 / 20.
+    losses = joint_loss(given, true, CONFIG, None, shift)
+    assert losses.plain.tolist() == pytest.approx([math.log(2), math.log(20)])
+    assert losses.diagnosis.item() == pytest.approx((math.log(2) + math.log(20)) / 2)
+    # A network that knows the shares by heart has unlearned them here: minus their logarithm makes all alike.
+    level = joint_loss(answer([(-shift).tolist()] * 2), true, CONFIG, None, shift)
+    assert level.plain.tolist() == pytest.approx([math.log(7)] * 2)

@@ -40,7 +40,7 @@ from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
-from derm.train.losses import Losses, Truth, joint_loss, weigh_classes
+from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.plan import Batch, Planner
 from derm.train.runlog import RunLog
 from derm.train.validate import validate
@@ -153,6 +153,8 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     planner = Planner(config, classes[rows])
     class_weights = weigh_classes(torch.from_numpy(classes[rows]), config.balance, len(CODES))
     class_weights = None if class_weights is None else class_weights.to(device)
+    shift = shift_of(torch.from_numpy(classes[rows]), config, len(CODES))
+    shift = None if shift is None else shift.to(device)
     has_mask = torch.from_numpy(store.has_mask[rows])
     labels = torch.from_numpy(classes[rows])
     state = State()
@@ -199,7 +201,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
-                losses, scores = take_step(net, optimiser, images.to(device), truth, config, class_weights)
+                losses, scores = take_step(net, optimiser, images.to(device), truth, config, class_weights, shift)
                 if average is not net:
                     move_average(average, net, config.average, state.step)
                 plain = losses.plain.double().cpu().numpy()
@@ -267,6 +269,7 @@ def take_step(
     truth: Truth,
     config: TrainConfig,
     class_weights: torch.Tensor | None,
+    shift: torch.Tensor | None = None,
 ) -> tuple[Losses, dict[str, float]]:
     """Learn from one batch, images uint8 (B, S, S, 3); return its losses and what it did right, to be summed.
 
@@ -277,7 +280,7 @@ def take_step(
     net.train()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
         answer = net(normalise(images, config.model))
-    losses = joint_loss(answer, truth, config, class_weights)
+    losses = joint_loss(answer, truth, config, class_weights, shift)
     optimiser.zero_grad(set_to_none=True)
     losses.joint.backward()
     norm = torch.nn.utils.get_total_norm([weight.grad for weight in net.parameters() if weight.grad is not None])

@@ -26,7 +26,7 @@ class Truth(NamedTuple):
 
 class Losses(NamedTuple):
     """joint, mask and diagnosis: float scalars, the first to be minimised. plain: float (N,), the unweighted,
-    unsmoothed cross-entropy of each image, detached."""
+    unsmoothed cross-entropy of each image, of adjusted logits where they are adjusted, detached."""
 
     joint: Tensor
     mask: Tensor
@@ -44,13 +44,19 @@ def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return 1 - (2 * (probability * truth).sum(1) + 1) / (probability.sum(1) + truth.sum(1) + 1)
 
 
-def joint_loss(answer: Answer, truth: Truth, config: TrainConfig, class_weights: Tensor | None) -> Losses:
+def joint_loss(
+    answer: Answer, truth: Truth, config: TrainConfig, class_weights: Tensor | None, shift: Tensor | None = None
+) -> Losses:
     """Dice (with binary cross-entropy where `config` says so) plus cross-entropy; section 3 of Fiaz et al. 2025.
 
-    class_weights: float (7,), mean 1 over the training images, or None. Images without a mask count for the diagnosis
-    alone. Everything is computed in float32, whatever the network ran in.
+    class_weights: float (7,), mean 1 over the training images, or None. shift: float (7,), added to the class logits,
+    see `shift_of`, or None. Images without a mask count for the diagnosis alone. Everything is computed in float32,
+    whatever the network ran in.
     """
     mask_logits, class_logits = answer.mask_logits.float(), answer.class_logits.float()
+    if shift is not None:
+        # For `plain`, too: replay compares it with a class's share, so it must be a probability under those shares.
+        class_logits = class_logits + shift
     each = dice_loss(mask_logits, truth.masks)
     if config.mask_loss == "dice+bce":
         each = each + F.binary_cross_entropy_with_logits(mask_logits, truth.masks, reduction="none").mean(dim=(1, 2, 3))
@@ -73,3 +79,15 @@ def weigh_classes(classes: Tensor, balance: float, count: int) -> Tensor | None:
     frequency = torch.bincount(classes, minlength=count).double()
     weight = torch.where(frequency > 0, frequency.clamp(min=1) ** -balance, 0.0)
     return (weight * len(classes) / (weight * frequency).sum()).float()
+
+
+def shift_of(classes: Tensor, config: TrainConfig, count: int) -> Tensor | None:
+    """What is added to the logit of each of `count` classes, float (count,): logit_adjustment · log share; None at 0.
+
+    classes: int64 (n,), of the training images. Menon et al. 2021, eq. 10. A class without an image is taken to have
+    one, since log 0 would forbid it for ever; no image of it is there to be learned from.
+    """
+    if config.logit_adjustment == 0:
+        return None
+    frequency = torch.bincount(classes, minlength=count).double().clamp(min=1)
+    return (config.logit_adjustment * (frequency / frequency.sum()).log()).float()

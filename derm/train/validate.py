@@ -23,7 +23,8 @@ def validate(
 ) -> dict[str, Any]:
     """Measure `net` on images `rows`, int64 (k,), of classes `classes`, int64 (k,): `merge_measures` and the losses.
 
-    The loss is the training loss without class weights, so that runs can be compared. Float32, whatever training uses.
+    The loss is the training loss without class weights and with logits as they are, so that runs can be compared.
+    Float32, whatever training uses.
     """
     device = next(net.parameters()).device
     probabilities, counts, known = [], [], store.has_mask[rows]
