@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from derm.model.network import Answer
 from derm.train.config import TrainConfig
-from derm.train.losses import Truth, dice_loss, joint_loss, shift_of, weigh_classes
+from derm.train.losses import Truth, dice_loss, joint_loss, shift_of, soft_loss, weigh_classes
 
 CONFIG = TrainConfig()
 SURE = 100.0
@@ -132,3 +132,38 @@ def test_the_shift_enters_the_diagnosis_and_each_images_own_loss():
     # A network that knows the shares by heart has unlearned them here: minus their logarithm makes all alike.
     level = joint_loss(answer([(-shift).tolist()] * 2), true, CONFIG, None, shift)
     assert level.plain.tolist() == pytest.approx([math.log(7)] * 2)
+
+
+def test_the_focal_loss_by_hand():
+    # Scores log 6 and six times 0: the first class has 1 / 2, each other one 1 / 12.
+    given = answer([[math.log(6), 0, 0, 0, 0, 0, 0]] * 2)
+    config = replace(CONFIG, focal=2.0)
+    losses = joint_loss(given, truth([0, 3], [True, True]), config, None)
+    first, other = (1 / 2) ** 2 * math.log(2), (11 / 12) ** 2 * math.log(12)
+    assert losses.diagnosis.item() == pytest.approx((first + other) / 2)
+    assert losses.plain.tolist() == pytest.approx([math.log(2), math.log(12)])  # what replay hears has no focus
+    weights = torch.tensor([3.0, 1, 1, 1, 1, 1, 1])
+    weighted = joint_loss(given, truth([0, 3], [True, True]), config, weights)
+    assert weighted.diagnosis.item() == pytest.approx((3 * first + other) / 4)
+    # A label of 0.3 / 7 for each class, and 0.7 more for the first.
+    smooth = joint_loss(given, truth([0, 0], [True, True]), replace(config, label_smoothing=0.3), None)
+    assert smooth.diagnosis.item() == pytest.approx((0.7 + 0.3 / 7) * first + 6 * 0.3 / 7 * other)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, torch.arange(1.0, 8)])
+def test_without_focus_the_soft_loss_is_torchs_cross_entropy(smoothing, weights):
+    logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    classes = torch.tensor([0, 1, 6, 3, 3])
+    expected = F.cross_entropy(logits, classes, weight=weights, label_smoothing=smoothing)
+    torch.testing.assert_close(soft_loss(logits, F.one_hot(classes, 7).float(), weights, smoothing, 0.0), expected)
+    assert soft_loss(logits, F.one_hot(classes, 7).float(), weights, smoothing, 1.0) < expected
+
+
+@pytest.mark.parametrize("focal", [0.5, 1.0, 5.0])
+def test_the_focal_loss_of_a_sure_answer_has_a_gradient(focal):
+    logits = torch.tensor([[SURE] + [-SURE] * 6] * 2, requires_grad=True)
+    given = Answer(torch.zeros(2, 1, 2, 2), logits, torch.zeros(2, 1, 1, 1))
+    joint_loss(given, truth([0, 1], [True, True]), replace(CONFIG, focal=focal), None).joint.backward()
+    assert logits.grad.isfinite().all()
+    assert logits.grad[1, 1] < -0.4  # half of the batch is quite wrong and pulls with full force

@@ -44,6 +44,24 @@ def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return 1 - (2 * (probability * truth).sum(1) + 1) / (probability.sum(1) + truth.sum(1) + 1)
 
 
+def soft_loss(logits: Tensor, target: Tensor, weights: Tensor | None, smoothing: float, focal: float) -> Tensor:
+    """Focal cross-entropy with shared labels, a float scalar: Σ q_c · w_c · (1 − p_c)^focal · (−log p_c) of each image,
+    added up and divided by the weights of the labels, Σ t_c · w_c.
+
+    logits, target t: float (N, C), the labels' shares, 1 in each row. weights w: float (C,) or None for 1. q is t with
+    `smoothing` of it spread over all classes. At focal 0 and whole labels it is `F.cross_entropy`; for whole labels
+    without smoothing it is Lin et al. 2017, eq. 5.
+    """
+    weights = torch.ones_like(logits[0]) if weights is None else weights
+    log_probability = logits.log_softmax(1)
+    part = -log_probability * weights
+    if focal:
+        # Not quite to 0, where a power below 1 has an infinite gradient.
+        part = part * (1 - log_probability.exp()).clamp(min=1e-6) ** focal
+    smooth = (1 - smoothing) * target + smoothing / logits.shape[1]
+    return (smooth * part).sum() / (target * weights).sum()
+
+
 def joint_loss(
     answer: Answer, truth: Truth, config: TrainConfig, class_weights: Tensor | None, shift: Tensor | None = None
 ) -> Losses:
@@ -62,9 +80,13 @@ def joint_loss(
         each = each + F.binary_cross_entropy_with_logits(mask_logits, truth.masks, reduction="none").mean(dim=(1, 2, 3))
     known = truth.has_mask.float()
     mask = (each * known).sum() / known.sum().clamp(min=1)
-    diagnosis = F.cross_entropy(
-        class_logits, truth.classes, weight=class_weights, label_smoothing=config.label_smoothing
-    )
+    if config.focal:
+        target = F.one_hot(truth.classes, class_logits.shape[1]).float()
+        diagnosis = soft_loss(class_logits, target, class_weights, config.label_smoothing, config.focal)
+    else:
+        diagnosis = F.cross_entropy(
+            class_logits, truth.classes, weight=class_weights, label_smoothing=config.label_smoothing
+        )
     plain = F.cross_entropy(class_logits.detach(), truth.classes, reduction="none")
     return Losses(config.mask_weight * mask + config.class_weight * diagnosis, mask, diagnosis, plain)
 

@@ -3,6 +3,7 @@
 Needs a network and a store. `derm evaluate` measures at each image's own size, so its Dice differs a little.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,10 @@ def validate(
 ) -> dict[str, Any]:
     """Measure `net` on images `rows`, int64 (k,), of classes `classes`, int64 (k,): `merge_measures` and the losses.
 
-    The loss is the training loss without class weights and with logits as they are, so that runs can be compared.
-    Float32, whatever training uses.
+    The loss is the training loss without class weights and focus and with logits as they are, so that runs can be
+    compared. Float32, whatever training uses.
     """
+    config = replace(config, focal=0.0)
     device = next(net.parameters()).device
     probabilities, counts, known = [], [], store.has_mask[rows]
     sums, done = np.zeros(3), 0
