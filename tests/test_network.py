@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from timm.layers import DropPath
 from torch import nn
 
 from derm.errors import ConfigFault
@@ -167,6 +168,7 @@ def test_an_encoder_without_five_scales_is_refused():
         ({"dropout": 1.0}, "The dropout 1.0 does not fit: use a share from 0 up to, not including, 1"),
         ({"decoder_channels": (8, 8)}, r"The decoder channels \[8, 8\] do not fit: use three to five numbers above 0"),
         ({"decoder_channels": (8, 8, 0)}, r"The decoder channels \[8, 8, 0\] do not fit"),
+        ({"drop_path": 0.6}, "The drop path 0.6 does not fit: use a share from 0 to 0.5"),
         ({"hidden": -1}, "Widths cannot be negative, and hidden is -1, feature_channels 32: use 0 to leave"),
         ({"deviation": (1.0, 0.0, 1.0)}, r"The deviation \[1.0, 0.0, 1.0\] does not fit: each number must be above 0"),
     ],
@@ -182,5 +184,46 @@ def test_a_configuration_survives_its_dictionary():
     assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"does not fit this version of Derm \(see: hidden\): retrain or update"):
         ModelConfig.from_dict({name: value for name, value in content.items() if name != "hidden"})
+    # Weights described before there was stochastic depth have none.
+    del content["drop_path"]
+    assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"\(see: depth\)"):
         ModelConfig.from_dict({**content, "depth": 3})
+
+
+def test_blocks_are_skipped_in_training_alone():
+    assert SMALL.drop_path == 0
+    config = replace(SMALL, encoder="test_resnet")  # its four blocks have a way round them
+    plain, deep = LesionNet(config), LesionNet(replace(config, drop_path=0.5))
+    assert not any(isinstance(part, DropPath) for part in plain.modules())
+    # The first is never skipped; the rate rises evenly.
+    rates = [part.drop_prob for part in deep.modules() if isinstance(part, DropPath)]
+    assert rates == pytest.approx([1 / 6, 2 / 6, 3 / 6])
+    assert deep.state_dict().keys() == plain.state_dict().keys()
+    for part in plain.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.ones_(part.weight)  # timm's ResNets begin with blocks that add nothing
+    deep.load_state_dict(plain.state_dict())
+    batch = images()
+    for got, expected in zip(deep.eval()(batch), plain.eval()(batch), strict=True):
+        assert torch.equal(got, expected)
+
+    def trained(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            return deep.train()(batch).features
+
+    assert torch.equal(trained(0), trained(0))  # of the generator that the loop sets anew for each step
+    assert not all(torch.equal(trained(0), trained(seed)) for seed in range(1, 6))
+
+
+def test_both_encoders_of_the_dual_design_skip_blocks():
+    net = LesionNet(replace(DESIGNS["dual"][0], drop_path=0.2))
+    for encoder in (net.encoder, net.mask_encoder):
+        assert any(isinstance(part, DropPath) for part in encoder.modules())
+
+
+@pytest.mark.parametrize("encoder", ["vgg11", "densenet121"])
+def test_an_encoder_without_blocks_to_skip_is_refused(encoder):
+    with pytest.raises(ConfigFault, match=f"The encoder '{encoder}' has no blocks to skip: use --set model.drop_path"):
+        LesionNet(replace(SMALL, encoder=encoder, drop_path=0.1))

@@ -138,7 +138,7 @@ def test_training_goes_on_from_weights_of_derm(tmp_path):
     trained = LesionNet(config)
     path = tmp_path / "a.json"
     save_weights(path, trained, Description(config))
-    net = LesionNet(replace(config, input_size=64, dropout=0.5))
+    net = LesionNet(replace(config, input_size=64, dropout=0.5, drop_path=0.2))
     start_from(net, str(path))
     for name, value in net.state_dict().items():
         assert torch.equal(value, trained.state_dict()[name])

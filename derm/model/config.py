@@ -17,6 +17,10 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's red, green and blue, 0 … 1."""
 
 
+LATER: dict[str, Any] = {"drop_path": 0.0}
+"""Fields that were added when weights had been described without them, with what those models are."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """One of the configurations that the paper leaves open; see docs/architecture.md.
@@ -50,6 +54,10 @@ class ModelConfig:
     dropout: float = 0.2
     """Share of pooled features that are dropped in training, 0 … 1."""
 
+    drop_path: float = 0.0
+    """Share of an image's passes through the deepest block of each encoder that are skipped in training, falling to 0
+    towards the first block, 0 … 0.5: stochastic depth, Huang et al. 2016; 0: none."""
+
     input_size: int = 224
     """Side of the square that images are scaled to, pixels, a multiple of 32."""
 
@@ -69,6 +77,8 @@ class ModelConfig:
             )
         if not 0 <= self.dropout < 1:
             raise ConfigFault(f"The dropout {self.dropout} does not fit: use a share from 0 up to, not including, 1.")
+        if not 0 <= self.drop_path <= 0.5:
+            raise ConfigFault(f"The drop path {self.drop_path} does not fit: use a share from 0 to 0.5.")
         if len(self.decoder_channels) not in (3, 4, 5) or min(self.decoder_channels) < 1:
             raise ConfigFault(
                 f"The decoder channels {list(self.decoder_channels)} do not fit: use three to five numbers above 0."
@@ -92,7 +102,11 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "ModelConfig":
-        """Rebuild from `as_dict`; raises ConfigFault for names that are unknown or missing."""
+        """Rebuild from `as_dict`; raises ConfigFault for names that are unknown or missing.
+
+        A name of `LATER` may be missing: descriptions from before there was one had its value.
+        """
+        content = {**LATER, **content}
         names = {field.name for field in fields(cls)}
         if content.keys() != names:
             odd = ", ".join(sorted(content.keys() ^ names))

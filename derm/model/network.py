@@ -10,6 +10,7 @@ import timm
 import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
+from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -114,7 +115,7 @@ class LesionNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = _encoder(config.encoder)
+        self.encoder = _encoder(config.encoder, config.drop_path)
         scales = list(self.encoder.out_channels)
         self.neck: nn.Module = nn.Identity()
         if config.feature_channels:
@@ -127,7 +128,7 @@ class LesionNet(nn.Module):
 
         self.mask_encoder = self.fusion = None
         if config.design == "dual":
-            self.mask_encoder = _encoder(config.mask_encoder)
+            self.mask_encoder = _encoder(config.mask_encoder, config.drop_path)
             own = list(self.mask_encoder.out_channels)
             self.fusion = Fusion(own, scales)
             scales = own
@@ -153,8 +154,11 @@ class LesionNet(nn.Module):
         return self.head.hidden is None
 
 
-def _encoder(name: str) -> TimmUniversalEncoder:
-    """Build an encoder of five scales by its timm name, with random weights; ConfigFault when it does not fit."""
+def _encoder(name: str, drop_path: float) -> TimmUniversalEncoder:
+    """Build an encoder of five scales by its timm name, with random weights; ConfigFault when it does not fit.
+
+    drop_path: highest rate of stochastic depth, 0 … 0.5; ConfigFault for an encoder that has none, unless it is 0.
+    """
     known = timm.list_models()
     if name not in known:
         close = ", ".join(get_close_matches(name, known, n=3)) or "efficientnet_b0, resnet34"
@@ -166,5 +170,21 @@ def _encoder(name: str) -> TimmUniversalEncoder:
             f"The encoder '{name}' does not offer the five scales that a U-Net needs: use another, "
             "such as efficientnet_b0 or resnet34."
         ) from error
+    if drop_path:
+        encoder = _with_drop_path(name, drop_path)
     quicken(encoder)
+    return encoder
+
+
+def _with_drop_path(name: str, drop_path: float) -> TimmUniversalEncoder:
+    """An encoder whose blocks are skipped at random in training; ConfigFault where timm has that not for `name`."""
+    try:
+        encoder = TimmUniversalEncoder(name=name, pretrained=False, drop_path_rate=drop_path)
+    except TypeError:
+        encoder = None
+    # Some families take the rate and do nothing with it.
+    if encoder is None or not any(isinstance(part, DropPath) for part in encoder.modules()):
+        raise ConfigFault(
+            f"The encoder '{name}' has no blocks to skip: use --set model.drop_path=0, or another encoder."
+        )
     return encoder

@@ -46,7 +46,9 @@ def _go_on_from(net: LesionNet, path: Path, split_by: str) -> None:
             f"The weights {path} were trained on the split by {before} and know images that the split by {split_by} "
             "tests on: start from others."
         )
-    if replace(trained.net.config, input_size=net.config.input_size, dropout=net.config.dropout) != net.config:
+    # What belongs to training or scale alone, and to no tensor, may differ.
+    free = {name: getattr(net.config, name) for name in ("input_size", "dropout", "drop_path")}
+    if replace(trained.net.config, **free) != net.config:
         raise WeightsFault(
             f"The weights {path} are of another model ({trained.net.config.design}, {trained.net.config.encoder}): "
             "train the same model, only --size may differ, or start from other weights."
