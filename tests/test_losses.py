@@ -120,6 +120,12 @@ def test_logits_are_shifted_by_the_logarithm_of_each_classs_share():
     assert once.tolist() == pytest.approx([math.log(5 / 8), math.log(1 / 8), math.log(2 / 8)])
     twice = shift_of(classes, replace(CONFIG, logit_adjustment=2.0), 3)
     torch.testing.assert_close(twice, 2 * once)
+    # Drawn with shares of 5^(1/2), 1 and 2^(1/2), that is what is adjusted for; drawn all alike, nothing is.
+    drawn = shift_of(classes, replace(CONFIG, logit_adjustment=1.0, sampling=0.5), 3)
+    total = 5**0.5 + 1 + 2**0.5
+    assert drawn.tolist() == pytest.approx([math.log(part / total) for part in (5**0.5, 1, 2**0.5)])
+    alike = shift_of(classes, replace(CONFIG, logit_adjustment=1.0, sampling=1.0), 3)
+    assert alike.tolist() == pytest.approx([math.log(1 / 3)] * 3)
 
 
 def test_the_shift_enters_the_diagnosis_and_each_images_own_loss():

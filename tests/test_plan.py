@@ -7,7 +7,7 @@ import pytest
 
 from derm.train.config import TrainConfig
 from derm.train.curriculum import CurriculumConfig
-from derm.train.plan import Batch, Planner
+from derm.train.plan import Batch, Planner, quotas_by
 from derm.train.replay import ReplayConfig
 
 CONFIG = TrainConfig(
@@ -140,3 +140,97 @@ def test_fresh_images_are_those_admitted_and_are_dealt_again_when_they_run_out()
 def test_a_last_part_of_a_batch_is_left_to_the_next_epoch():
     planner = new()
     assert (planner.steps_per_epoch, planner.steps) == (7, 28)  # 60 images are 7 batches of 8, and 4 images
+
+
+def test_quotas_by_hand():
+    counts = np.array([64, 0, 16, 4])
+    assert quotas_by(0.0, counts).tolist() == [64, 0, 16, 4]
+    assert quotas_by(1.0, counts).tolist() == [28, 0, 28, 28]
+    assert quotas_by(0.5, counts).tolist() == [48, 0, 24, 12]  # 8, 4 and 2 of 14, times 84
+    # A third of 10 for each: the first of equal remainders gets the one that is left.
+    assert quotas_by(1.0, np.array([7, 2, 1])).tolist() == [4, 3, 3]
+
+
+@pytest.mark.parametrize("sampling", [0.1, 0.35, 0.9])
+def test_quotas_fill_the_epoch_and_leave_no_class_out(sampling):
+    for seed in range(50):
+        counts = np.random.default_rng(seed).integers(0, [3000, 500, 40, 3, 2, 2, 2]) + 1
+        quotas = quotas_by(sampling, counts)
+        assert quotas.sum() == counts.sum()
+        assert quotas.min() >= 1
+        assert quotas.max() <= counts.max()
+        assert (np.diff(quotas[np.argsort(counts, kind="stable")]) >= -1).all()  # a class that is rarer stays rarer
+
+
+EVEN = replace(CONFIG, curriculum=CurriculumConfig(), replay=ReplayConfig(), batch=10, epochs=6, sampling=1.0)
+"""Six steps an epoch; 12, 8 and 40 images of three classes become 20 of each."""
+
+
+def items_by_epoch(batches: list[Batch], steps: int) -> list[np.ndarray]:
+    return [np.concatenate([b.items for b in batches[at : at + steps]]) for at in range(0, len(batches), steps)]
+
+
+def test_classes_are_drawn_alike_and_images_dealt_again_after_all_others_of_their_class():
+    epochs = items_by_epoch(run(new(EVEN)), 6)
+    assert [np.bincount(CLASSES[items], minlength=6).tolist() for items in epochs] == [[20, 20, 0, 0, 0, 20]] * 6
+    everything = np.concatenate(epochs)
+    for index, images in ((0, 12), (1, 8), (5, 40)):
+        dealt = everything[CLASSES[everything] == index]
+        rounds = [dealt[at : at + images] for at in range(0, 120, images)]
+        # Rounds go on across epochs: a common image waits two of them, and none is shown twice before.
+        assert [len(set(one.tolist())) for one in rounds] == [images] * (120 // images)
+        assert len({tuple(one.tolist()) for one in rounds}) == len(rounds)
+    assert not same(run(new(replace(EVEN, seed=6))), run(new(EVEN)))
+
+
+def test_at_half_way_shares_are_roots_of_frequencies():
+    first = items_by_epoch(run(new(replace(EVEN, sampling=0.5))), 6)[0]
+    # Roots of 12, 8 and 40 are 3.46, 2.83 and 6.32: of 60, 16.47, 13.45 and 30.08; the largest remainder is rounded up.
+    assert np.bincount(CLASSES[first], minlength=6).tolist() == [17, 13, 0, 0, 0, 30]
+
+
+def test_what_an_epoch_leaves_over_comes_first_in_the_next():
+    # 7 steps of 8: four of the 60 images dealt are not taken, and replay leaves more.
+    for config in (replace(EVEN, batch=8), replace(EVEN, batch=8, replay=CONFIG.replay)):
+        batches = run(new(config))
+        everything = np.concatenate([batch.items[~batch.replayed] for batch in batches])
+        dealt = everything[CLASSES[everything] == 5]
+        whole = len(dealt) // 40 * 40
+        assert whole >= 40
+        views = np.bincount(dealt[:whole], minlength=60)[CLASSES == 5]
+        assert set(views.tolist()) == {whole // 40}
+
+
+def test_sampling_keeps_to_what_the_curriculum_admits():
+    config = replace(CONFIG, curriculum=replace(CONFIG.curriculum, full_after=1.0), replay=ReplayConfig(), sampling=1.0)
+    planner = new(config)
+    epochs = items_by_epoch(run(planner), 7)
+    for epoch, stage in dict(planner.stages).items():
+        views = np.bincount(epochs[epoch], minlength=60)
+        assert views.sum() == 56  # as many as ever
+        assert (views[~stage.admitted] == 0).all()
+        for index in (0, 1, 5):
+            own = views[stage.admitted & (index == CLASSES)]
+            assert own.max() - own.min() <= 1
+            assert own.sum() == pytest.approx(56 / 3, abs=8)
+
+
+@pytest.mark.parametrize("step", [0, 3, 6, 9, 17])
+@pytest.mark.parametrize("curriculum", [True, False])
+def test_a_restored_plan_deals_on_where_it_was(step, curriculum):
+    config = replace(CONFIG, sampling=0.7, curriculum=CurriculumConfig(enabled=curriculum))
+    expected, planner = run(new(config)), new(config)
+    run(planner, 0, step)
+    restored = Planner(config, CLASSES)
+    restored.restore(planner.tensors())
+    assert same(run(restored, step), expected[step:])
+
+
+def test_a_checkpoint_without_decks_is_taken_up():
+    planner = new()
+    run(planner, 0, 4)
+    tensors = planner.tensors()
+    del tensors["decks"]
+    restored = Planner(CONFIG, CLASSES)
+    restored.restore(tensors)
+    assert same(run(restored, 4), run(new())[4:])

@@ -456,6 +456,7 @@ def test_the_papers_preset_is_the_papers():
         ({"best_by": "loss"}, "best_by 'loss' is unknown: use one of macro_auc, macro_f1, "),
         ({"batch": 1}, "batch 1 does not fit: use a number from 2 to 4096"),
         ({"logit_adjustment": 3.5}, "logit_adjustment 3.5 does not fit: use a number from 0 to 3"),
+        ({"sampling": 2}, "sampling 2 does not fit: use a number from 0 to 1"),
         ({"focal": -1}, "focal -1 does not fit: use a number from 0 to 5"),
         ({"learning_rate": 0}, "learning_rate 0 does not fit: use a number from 1e-08 to 10"),
         ({"mask_weight": 0, "class_weight": 0}, "mask_weight and class_weight are both 0, so nothing would be learned"),

@@ -57,6 +57,9 @@ class TrainConfig:
     logit_adjustment: float = 0.0
     """Times the logarithm of each class's share of the drawn images that is added to its score in the cross-entropy,
     0 … 3; at 1, Menon et al. 2021, eq. 10: the network's own scores are then those of classes alike frequent."""
+    sampling: float = 0.0
+    """Share of each class among the fresh images is its frequency to the power of 1 minus this, 0 … 1. 0: each image
+    once an epoch; 1: as many of each class, rare images again once all others of their class were shown."""
     focal: float = 0.0
     """Power γ of the focal loss, 0 … 5: each part of the cross-entropy times (1 − its class's probability)^γ, Lin et
     al. 2017; 0: the cross-entropy as it is."""
@@ -93,7 +96,8 @@ class TrainConfig:
         for name, low, high in (
             ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
             ("warm_up", 0, 1), ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1),
-            ("logit_adjustment", 0, 3), ("focal", 0, 5), ("label_smoothing", 0, 0.9), ("average", 0, 0.99999),
+            ("logit_adjustment", 0, 3), ("sampling", 0, 1), ("focal", 0, 5),
+            ("label_smoothing", 0, 0.9), ("average", 0, 0.99999),
             ("train_share", 0.001, 1), ("patience", 0, 10_000),
             ("workers", 0, 64), ("log_every", 1, 10_000), ("checkpoint_every", 1, 1_000_000), ("seed", 0, 2**31),
         ):  # fmt: skip

@@ -106,10 +106,11 @@ def weigh_classes(classes: Tensor, balance: float, count: int) -> Tensor | None:
 def shift_of(classes: Tensor, config: TrainConfig, count: int) -> Tensor | None:
     """What is added to the logit of each of `count` classes, float (count,): logit_adjustment · log share; None at 0.
 
-    classes: int64 (n,), of the training images. Menon et al. 2021, eq. 10. A class without an image is taken to have
-    one, since log 0 would forbid it for ever; no image of it is there to be learned from.
+    classes: int64 (n,), of the training images. Menon et al. 2021, eq. 10. The share is that with which `sampling`
+    draws the class, or rare classes would be favoured twice. A class without an image is taken to have one, since log 0
+    would forbid it for ever; no image of it is there to be learned from.
     """
     if config.logit_adjustment == 0:
         return None
-    frequency = torch.bincount(classes, minlength=count).double().clamp(min=1)
+    frequency = torch.bincount(classes, minlength=count).double().clamp(min=1) ** (1 - config.sampling)
     return (config.logit_adjustment * (frequency / frequency.sum()).log()).float()

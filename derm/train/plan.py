@@ -47,6 +47,9 @@ class Planner:
         self.admitted: NDArray[np.bool_] = np.ones(len(classes), dtype=np.bool_)
         self.queue: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # this epoch's fresh images, next one first
         self.passes = 0  # times that the admitted images were dealt in this epoch
+        self.decks: NDArray[np.int64] = np.empty(
+            0, dtype=np.int64
+        )  # of each class, what is left of its round, in order
 
     @property
     def steps(self) -> int:
@@ -88,6 +91,7 @@ class Planner:
             "entered": self.buffer.entered,
             "admitted": self.admitted,
             "queue": self.queue,
+            "decks": self.decks,
             "counters": np.array([self.planned, self.passes], dtype=np.int64),
             "pending_sizes": np.array(sizes, dtype=np.int64),
             "pending_items": np.concatenate([batch.items for batch in pending] or [np.empty(0, np.int64)]),
@@ -103,6 +107,7 @@ class Planner:
         self.buffer.members, self.buffer.drawn = arrays["members"], arrays["drawn"]
         self.buffer.drawn_in_epoch = arrays["drawn_in_epoch"]
         self.admitted, self.queue = arrays["admitted"], arrays["queue"]
+        self.decks = arrays.get("decks", self.decks)  # checkpoints from before there were any
         self.planned, self.passes = arrays["counters"].tolist()
         self.buffer.heard = self.planned - len(arrays["pending_sizes"])
         # Checkpoints from before ages were kept count them from here.
@@ -128,6 +133,9 @@ class Planner:
     def _start_epoch(self, epoch: int) -> None:
         stage = stage_of(self.config.curriculum, self.memory, self.classes, epoch, self.config.epochs, self.config.seed)
         self.stages.append((epoch, stage))
+        # What was dealt and not taken comes first in the new epoch, unless each class begins anew with other images.
+        anew = not self.config.sampling or not np.array_equal(stage.admitted, self.admitted)
+        self.decks = np.empty(0, dtype=np.int64) if anew else np.concatenate([self.queue, self.decks])
         self.admitted = stage.admitted
         self.buffer.start_epoch()
         self.queue = np.empty(0, dtype=np.int64)
@@ -137,7 +145,38 @@ class Planner:
         """The next fresh images; the admitted ones are shuffled and dealt again whenever they run out."""
         while len(self.queue) < count:
             random = np.random.default_rng([self.config.seed, 2, epoch, self.passes])
-            self.queue = np.concatenate([self.queue, random.permutation(np.flatnonzero(self.admitted))])
+            dealt = self._deal(random) if self.config.sampling else random.permutation(np.flatnonzero(self.admitted))
+            self.queue = np.concatenate([self.queue, dealt])
             self.passes += 1
         taken, self.queue = self.queue[:count], self.queue[count:]
         return taken
+
+    def _deal(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """As many images as are admitted, shuffled, with the classes' quotas; each class goes round its own images."""
+        admitted = np.flatnonzero(self.admitted)
+        quotas = quotas_by(self.config.sampling, np.bincount(self.classes[admitted]))
+        order = random.permutation(np.repeat(np.arange(len(quotas)), quotas))  # the class of each place
+        dealt, left = np.empty_like(order), []
+        for index in np.flatnonzero(quotas):
+            members = admitted[self.classes[admitted] == index]
+            deck = self.decks[self.classes[self.decks] == index]
+            while len(deck) < quotas[index]:
+                deck = np.concatenate([deck, random.permutation(members)])
+            dealt[order == index] = deck[: quotas[index]]
+            left.append(deck[quotas[index] :])
+        self.decks = np.concatenate(left)
+        return dealt
+
+
+def quotas_by(sampling: float, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of Σ `counts` images are of each class, int64 (C,): proportional to count^(1 − sampling), rounded so
+    that the sum stays (largest remainder; among equal ones the first class).
+
+    counts: int64 (C,), admitted images of each class. A class without one gets none; every other gets at least one,
+    since `sampling`, 0 … 1, never takes from the rarest.
+    """
+    wanted = np.where(counts > 0, np.maximum(counts, 1).astype(np.float64) ** (1 - sampling), 0.0)
+    wanted *= counts.sum() / wanted.sum()
+    quotas = np.floor(wanted + 1e-9).astype(np.int64)  # a whole number may have come out a little less
+    quotas[np.argsort(quotas - wanted, kind="stable")[: counts.sum() - quotas.sum()]] += 1
+    return quotas
