@@ -196,6 +196,8 @@ def test_settings_are_read_and_changed_together():
     )
     assert (changed.workers, changed.curriculum.start, changed.model.decoder_channels) == (8, 0.4, (8, 8, 8))
     assert changed.replay == PAPER.replay
+    mixed = change(PAPER, dict(read_setting(pair) for pair in ("mix.probability=0.5", "mix.cutmix_share=1")))
+    assert (mixed.mix.probability, mixed.mix.cutmix_share, mixed.mix.mixup_alpha) == (0.5, 1, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +207,8 @@ def test_settings_are_read_and_changed_together():
         ({"curriculum": 3}, "There is no setting 'curriculum'"),
         ({"model.size.side": 3}, "There is no setting 'model.size.side'"),
         ({"epochs": "many"}, "epochs=many does not fit: give a value like 20"),
+        ({"mix.share": 0.5}, "There is no setting 'mix.share'"),
+        ({"mix.probability": 2}, "The mix's probability 2 does not fit: use 0 to 1"),
         ({"epochs": 0}, "epochs 0 does not fit: use a number from 1 to 10000"),
     ],
 )

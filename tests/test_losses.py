@@ -173,3 +173,37 @@ def test_the_focal_loss_of_a_sure_answer_has_a_gradient(focal):
     joint_loss(given, truth([0, 1], [True, True]), replace(CONFIG, focal=focal), None).joint.backward()
     assert logits.grad.isfinite().all()
     assert logits.grad[1, 1] < -0.4  # half of the batch is quite wrong and pulls with full force
+
+
+def test_shared_labels_by_hand():
+    # Scores log 6 and six times 0: the first class has 1 / 2, each other one 1 / 12.
+    given = answer([[math.log(6), 0, 0, 0, 0, 0, 0]] * 2)
+    shares = torch.tensor([[0.75, 0, 0, 0.25, 0, 0, 0], [0.0, 0, 1, 0, 0, 0, 0]])
+    true = truth([0, 2], [True, True])._replace(shares=shares)
+    first, other = math.log(2), math.log(12)
+    assert joint_loss(given, true, CONFIG, None).diagnosis.item() == pytest.approx(
+        (0.75 * first + 0.25 * other + other) / 2
+    )
+    weights = torch.tensor([3.0, 1, 1, 1, 1, 1, 1])
+    # Weighted by the labels' shares: 3 · 0.75 + 0.25 and 1.
+    assert joint_loss(given, true, CONFIG, weights).diagnosis.item() == pytest.approx(
+        (3 * 0.75 * first + 0.25 * other + other) / (3 * 0.75 + 0.25 + 1)
+    )
+    focal = joint_loss(given, true, replace(CONFIG, focal=1.0), None)
+    assert focal.diagnosis.item() == pytest.approx((0.75 * first / 2 + 0.25 * 11 / 12 * other + 11 / 12 * other) / 2)
+    # Whole labels, however they are told, cost the same.
+    whole = true._replace(shares=F.one_hot(true.classes, 7).float())
+    config = replace(CONFIG, label_smoothing=0.1)
+    expected = joint_loss(given, true._replace(shares=None), config, weights)
+    torch.testing.assert_close(joint_loss(given, whole, config, weights).joint, expected.joint)
+
+
+def test_soft_dice_is_least_at_the_soft_mask():
+    masks = torch.full((1, 1, 2, 2), 0.75)
+    # 1 − (2 · 4 · 0.75 + 1) / (4 · 0.75 + 4 · 0.75 + 1) is 0; at a half 1 − (4 + 1) / (2 + 3 + 1); at 1 1 − 7 / 8.
+    for probability, expected in ((0.75, 0), (0.5, 1 / 6), (1 - 1e-9, 1 / 8)):
+        logits = torch.full((1, 1, 2, 2), math.log(probability / (1 - probability)))
+        assert dice_loss(logits, masks, soft=True).item() == pytest.approx(expected, abs=1e-6)
+    hard = (torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    logits = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(dice_loss(logits, hard, soft=True), dice_loss(logits, hard))

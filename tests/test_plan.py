@@ -234,3 +234,16 @@ def test_a_checkpoint_without_decks_is_taken_up():
     restored = Planner(CONFIG, CLASSES)
     restored.restore(tensors)
     assert same(run(restored, 4), run(new())[4:])
+
+
+def test_a_batch_that_tells_nothing_of_its_images_is_not_remembered():
+    planner = new()
+    run(planner, 0, 3)
+    before = planner.tensors()
+    batch = planner.observe(None)
+    assert same([batch], [run(new())[3]])  # planned before
+    after = planner.tensors()
+    for name in ("smoothed", "views", "members", "entered"):
+        assert before[name].numpy().tobytes() == after[name].numpy().tobytes(), name
+    assert planner.planned == 3 + 1 + 5
+    assert planner.buffer.heard == 4  # as a restored one counts, from what is planned and pending

@@ -20,8 +20,8 @@ from derm.errors import ConfigFault, DataFault, RunFault
 from derm.model.config import ModelConfig
 from derm.model.weights import load_weights
 from derm.train import loop
-from derm.train.checkpoint import load_checkpoint
-from derm.train.config import PRESETS, TrainConfig, preset
+from derm.train.checkpoint import load_checkpoint, save_checkpoint
+from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import State, choose_share, claim, learning_rate, move_average, train
 from derm.train.losses import Losses
@@ -53,6 +53,17 @@ CONFIG = TrainConfig(
     log_every=1,
     checkpoint_every=2,
 )
+
+RECIPE = replace(
+    CONFIG,
+    # Its blocks can be skipped.
+    model=replace(CONFIG.model, encoder="test_resnet", drop_path=0.3),
+    mix=MixConfig(probability=0.5, mixup_alpha=0.8),
+    logit_adjustment=0.5,
+    focal=1.0,
+    sampling=0.7,
+)
+"""Everything that is off in CONFIG."""
 
 KILLED = """
 import json, os, signal, sys
@@ -166,6 +177,38 @@ def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(tmp_path, drawn
             assert not state.finished
             assert list(read_events(run / "events.jsonl"))[-1]["event"] == "stopped"
     assert replace(state, log_bytes=0) == replace(whole.state, log_bytes=0)
+    assert_same_end(run, whole.run)
+
+
+def test_with_every_setting_a_stopped_run_ends_as_if_it_had_not_been(tmp_path, drawn_catalogue, cache):
+    one, other = tmp_path / "one", tmp_path / "other"
+    state = train(RECIPE, drawn_catalogue, one, cache=cache)
+    for resume, steps in ((False, 5), (True, 9), (True, 10_000)):
+        answers = iter([False] * (steps - 1) + [True])
+        again = train(RECIPE, drawn_catalogue, other, cache=cache, resume=resume, stop=lambda a=answers: next(a))
+    assert replace(again, log_bytes=0) == replace(state, log_bytes=0)
+    assert_same_end(other, one)
+    # Every second batch is mixed, more or less, and of those no image's loss was kept.
+    views = int(load_checkpoint(one / "last.safetensors")[0]["planner"]["views"].sum())
+    assert 0.2 * 6 * state.step < views < 0.8 * 6 * state.step
+    replays = [event for event in read_events(one / "events.jsonl") if event["event"] == "replay"]
+    assert all(event["hit_rate"] is None or 0 <= event["hit_rate"] <= 1 for event in replays)
+
+
+def test_a_run_from_before_there_were_such_settings_goes_on(tmp_path, drawn_catalogue, cache, whole):
+    run = tmp_path / "run"
+    answers = iter([False] * 4 + [True])
+    train(CONFIG, drawn_catalogue, run, cache=cache, stop=lambda: next(answers))
+    about = json.loads((run / "run.json").read_text())
+    del about["config"]["mix"], about["config"]["model"]["drop_path"]
+    for name in ("logit_adjustment", "focal", "sampling"):
+        del about["config"][name]
+    groups, content = load_checkpoint(run / "last.safetensors")
+    del groups["planner"]["decks"], content["recent"]["judged"], content["epoch"]["judged"]
+    save_checkpoint(run / "last.safetensors", groups, content)
+    config = TrainConfig.from_dict(about["config"])
+    assert config == CONFIG
+    train(config, drawn_catalogue, run, cache=cache, resume=True)
     assert_same_end(run, whole.run)
 
 

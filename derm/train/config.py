@@ -22,6 +22,30 @@ Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dic
 
 
 @dataclass(frozen=True)
+class MixConfig:
+    """How images of a batch are mixed with each other. Raises ConfigFault for a value outside its range."""
+
+    probability: float = 0.0
+    """Share of the batches that are mixed, 0 … 1. Curriculum and replay learn from the other batches alone."""
+    mixup_alpha: float = 0.2
+    """Both parameters of the beta distribution of an image's share in mixup (Zhang et al. 2018), 0.01 … 10: below 1,
+    one of the two images shows little."""
+    cutmix_alpha: float = 1.0
+    """The same of the area's share in CutMix (Yun et al. 2019); 1: all shares alike."""
+    cutmix_share: float = 0.5
+    """Share of the mixed batches in which a rectangle is cut from another image, 0 … 1; the others are blended,
+    mixup."""
+
+    def __post_init__(self) -> None:
+        """Check every field's range."""
+        for name, low, high in (
+            ("probability", 0, 1), ("mixup_alpha", 0.01, 10), ("cutmix_alpha", 0.01, 10), ("cutmix_share", 0, 1),
+        ):  # fmt: skip
+            if not low <= getattr(self, name) <= high:
+                raise ConfigFault(f"The mix's {name} {getattr(self, name)} does not fit: use {low} to {high}.")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run. Raises ConfigFault for a value outside its range."""
 
@@ -29,6 +53,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
+    mix: MixConfig = field(default_factory=MixConfig)
     split_by: By = "lesion"
     """`lesion`, or `image` to reproduce the paper's table, which leaks."""
     start: str = TIMM
@@ -122,6 +147,7 @@ class TrainConfig:
         """Rebuild from `as_dict`; raises ConfigFault for a field that this version does not know."""
         parts: dict[str, Any] = {
             "augment": AugmentConfig, "curriculum": CurriculumConfig, "replay": ReplayConfig,
+            "mix": MixConfig,
         }  # fmt: skip
         try:
             values = {name: parts[name](**value) if name in parts else value for name, value in content.items()}

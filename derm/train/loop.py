@@ -41,6 +41,7 @@ from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
+from derm.train.mix import draw_mixture, mix
 from derm.train.plan import Batch, Planner
 from derm.train.runlog import RunLog
 from derm.train.validate import validate
@@ -52,8 +53,8 @@ Tell = Callable[..., None]
 """Writes an event: its name, then its fields by name."""
 
 SCORES = {
-    "step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "hits": 0, "right": 0, "images": 0,
-    "dice": 0.0, "outlined": 0,
+    "step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "judged": 0, "hits": 0, "right": 0,
+    "images": 0, "dice": 0.0, "outlined": 0,
 }  # fmt: skip
 """What is summed between two lines of the log, and over an epoch."""
 
@@ -87,7 +88,11 @@ class State:
     def from_dict(cls, content: dict[str, Any]) -> "State":
         """Rebuild from `as_dict`."""
         best = -math.inf if content["best"] is None else content["best"]
-        sums = {name: {**SCORES, **content[name]} for name in ("recent", "epoch")}  # older ones summed less
+        # Older ones summed less, and judged all that was replayed.
+        sums = {
+            name: {**SCORES, "judged": content[name].get("replayed", 0), **content[name]}
+            for name in ("recent", "epoch")
+        }
         return cls(**{**content, **sums, "best": best})
 
 
@@ -201,17 +206,24 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
-                losses, scores = take_step(net, optimiser, images.to(device), truth, config, class_weights, shift)
+                batch_images = images.to(device)
+                random = np.random.default_rng([config.seed, 4, state.step])
+                mixture = draw_mixture(config.mix, len(items), config.model.input_size, random)
+                if mixture is not None:
+                    batch_images, truth = mix(batch_images, truth, mixture)
+                losses, scores = take_step(net, optimiser, batch_images, truth, config, class_weights, shift)
                 if average is not net:
                     move_average(average, net, config.average, state.step)
                 plain = losses.plain.double().cpu().numpy()
-                batch = planner.observe(plain)
+                # The loss of a mixture tells little of either image, so neither curriculum nor replay hears of it.
+                batch = planner.observe(plain if mixture is None else None)
+                judged = batch.replayed if mixture is None else np.zeros_like(batch.replayed)
                 epoch = state.step // planner.steps_per_epoch
                 state.step += 1
                 count(
                     state,
                     losses,
-                    {**scores, "hits": count_hits(plain, batch.replayed)},
+                    {**scores, "judged": int(judged.sum()), "hits": count_hits(plain, judged)},
                     batch,
                     classes[rows[batch.items]],
                 )
@@ -273,8 +285,9 @@ def take_step(
 ) -> tuple[Losses, dict[str, float]]:
     """Learn from one batch, images uint8 (B, S, S, 3); return its losses and what it did right, to be summed.
 
-    right: diagnoses that were right. dice: sum of the Dice of each image that has a mask, as the network saw it, varied
-    and with dropout. outlined: images that have one.
+    right: diagnoses that were right; of a mixed image, the one with the larger share. dice: sum of the Dice of each
+    image that has a mask, as the network saw it, varied and with dropout; of a mixed mask, the part above a half.
+    outlined: images that have one.
     Raises RunFault, with the weights as they were, when the loss or its gradient is not finite.
     """
     net.train()
@@ -292,7 +305,8 @@ def take_step(
     optimiser.step()
     right = int((answer.class_logits.argmax(1) == truth.classes).sum())
     known = truth.has_mask
-    drawn, true = ((part[known][:, 0] > 0).cpu().numpy() for part in (answer.mask_logits.detach(), truth.masks))
+    drawn = (answer.mask_logits.detach()[known][:, 0] > 0).cpu().numpy()
+    true = (truth.masks[known][:, 0] > 0.5).cpu().numpy()
     overlap = float(dice(count_masks(drawn, true)).sum()) if len(drawn) else 0.0
     scores = {"right": right, "dice": overlap, "outlined": len(drawn)}
     return Losses(*(loss.detach() for loss in losses)), scores
@@ -398,7 +412,7 @@ def tell_replay(
         size=int(planner.buffer.members.sum()),
         suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects())],
         replayed_share=means(state.epoch)["replayed_share"],
-        hit_rate=state.epoch["hits"] / state.epoch["replayed"] if state.epoch["replayed"] else None,
+        hit_rate=state.epoch["hits"] / state.epoch["judged"] if state.epoch["judged"] else None,
         drawn=dict(zip(CODES, state.drawn, strict=True)),
         hardest=[
             {

@@ -16,12 +16,14 @@ from derm.train.config import TrainConfig
 class Truth(NamedTuple):
     """What a batch should have been answered.
 
-    masks: float (N, 1, S, S) of 0 and 1. has_mask: bool (N,). classes: int64 (N,).
+    masks: float (N, 1, S, S) of 0 and 1. has_mask: bool (N,). classes: int64 (N,). shares: float (N, 7), where images
+    are mixed: the share of each class, 1 in each row; classes then holds the largest, and masks lie in 0 … 1. Or None.
     """
 
     masks: Tensor
     has_mask: Tensor
     classes: Tensor
+    shares: Tensor | None = None
 
 
 class Losses(NamedTuple):
@@ -34,14 +36,17 @@ class Losses(NamedTuple):
     plain: Tensor
 
 
-def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, masks: Tensor, *, soft: bool = False) -> Tensor:
     """One minus the soft Dice coefficient of each image, float (N,), for logits and masks, float (N, 1, S, S).
 
-    One is added above and below (Milletari et al. 2016 smoothed), so that two empty masks cost nothing.
+    One is added above and below (Milletari et al. 2016 smoothed), so that two empty masks cost nothing. soft: for masks
+    between 0 and 1. Their overlap is the smaller of the two values, not the product, whose loss is least for a
+    probability of 0 or 1 (Wang et al. 2023, "Dice semimetric losses"); for masks of 0 and 1 both are the same.
     """
     probability = logits.sigmoid().flatten(1)
     truth = masks.flatten(1)
-    return 1 - (2 * (probability * truth).sum(1) + 1) / (probability.sum(1) + truth.sum(1) + 1)
+    overlap = torch.minimum(probability, truth) if soft else probability * truth
+    return 1 - (2 * overlap.sum(1) + 1) / (probability.sum(1) + truth.sum(1) + 1)
 
 
 def soft_loss(logits: Tensor, target: Tensor, weights: Tensor | None, smoothing: float, focal: float) -> Tensor:
@@ -75,13 +80,15 @@ def joint_loss(
     if shift is not None:
         # For `plain`, too: replay compares it with a class's share, so it must be a probability under those shares.
         class_logits = class_logits + shift
-    each = dice_loss(mask_logits, truth.masks)
+    each = dice_loss(mask_logits, truth.masks, soft=truth.shares is not None)
     if config.mask_loss == "dice+bce":
         each = each + F.binary_cross_entropy_with_logits(mask_logits, truth.masks, reduction="none").mean(dim=(1, 2, 3))
     known = truth.has_mask.float()
     mask = (each * known).sum() / known.sum().clamp(min=1)
-    if config.focal:
-        target = F.one_hot(truth.classes, class_logits.shape[1]).float()
+    if config.focal or truth.shares is not None:
+        target = truth.shares
+        if target is None:
+            target = F.one_hot(truth.classes, class_logits.shape[1]).float()
         diagnosis = soft_loss(class_logits, target, class_weights, config.label_smoothing, config.focal)
     else:
         diagnosis = F.cross_entropy(

@@ -70,11 +70,15 @@ class Planner:
             batch = self.waiting.popleft()
             yield list(zip(batch.items.tolist(), batch.seeds.tolist(), strict=True))
 
-    def observe(self, losses: NDArray[np.float64]) -> Batch:
-        """Hear the losses, float64 (B,), of the batch just trained on, plan one more, and return that batch."""
+    def observe(self, losses: NDArray[np.float64] | None) -> Batch:
+        """Hear the losses, float64 (B,), of the batch just trained on, plan one more, and return that batch.
+
+        None: of losses that tell nothing of single images; then only the batch's end is noticed.
+        """
         batch = self.pending.popleft()
-        self.memory.observe(batch.items, losses)
-        self.buffer.take_in(batch.items)
+        heard = batch.items if losses is not None else batch.items[:0]
+        self.memory.observe(heard, np.empty(0) if losses is None else losses)
+        self.buffer.take_in(heard)
         self.top_up()
         return batch
 
