@@ -1,18 +1,20 @@
 """Random variants: a function of their seed, with the mask on the lesion."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from derm.data.augment import AugmentConfig, Augmenter
+from derm.data.augment import HIDDEN, AugmentConfig, Augmenter, darken_edge, draw_hair
 from derm.data.store import ImageStore
 from derm.errors import ConfigFault
 from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
 from derm.train.plan import Planner
 
+ARTEFACTS = ("hair", "vignette", "blur", "erase")
 STILL = AugmentConfig(rotation=0, smallest_crop=1, brightness=0, colour=0)
 
 
@@ -123,9 +125,81 @@ def test_on_means_the_variant_of_the_planned_seed(tmp_path, image, mask):
         ({"smallest_crop": 0}, "The smallest crop 0 does not fit: use a share above 0, at most 1"),
         ({"smallest_crop": 1.1}, "The smallest crop 1.1 does not fit"),
         ({"brightness": 1.5}, "Brightness 1.5 and colour 0.15 do not fit: use shares from 0 to 1"),
+        ({"hair": 1.1}, "The share of hair 1.1 does not fit: use a share from 0 to 1"),
+        ({"vignette": -0.1}, "The share of vignette -0.1 does not fit"),
+        ({"blur": 2}, "The share of blur 2 does not fit"),
+        ({"erase": -1}, "The share of erase -1 does not fit"),
         ({"colour": -0.1}, "Brightness 0.2 and colour -0.1 do not fit"),
     ],
 )
 def test_settings_outside_their_range_are_refused(change, words):
     with pytest.raises(ConfigFault, match=words):
         AugmentConfig(**change)
+
+
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_an_artefact_changes_its_share_of_the_images_and_no_mask(image, mask, name):
+    plain, some, all_ = (Augmenter(replace(AugmentConfig(), **{name: share}), 96) for share in (0.0, 0.4, 1.0))
+    changed = 0
+    for seed in range(60):
+        before, variant = plain.vary(image, mask, seed), some.vary(image, mask, seed)
+        assert (variant.image.shape, variant.image.dtype) == ((96, 96, 3), np.uint8)
+        np.testing.assert_array_equal(variant.mask, before.mask)  # nor does anything else turn out differently
+        changed += not np.array_equal(variant.image, before.image)
+        # Hairs may all lie outside; all others are seen.
+        assert name == "hair" or not np.array_equal(all_.vary(image, mask, seed).image, before.image)
+    assert 12 <= changed <= 36
+
+
+def test_artefacts_are_a_function_of_the_seed(image, mask):
+    config = AugmentConfig(**dict.fromkeys(ARTEFACTS, 0.5))
+    first, second = Augmenter(config, 96), Augmenter(config, 96)
+    expected = [first.vary(image, mask, seed).image for seed in range(8)]
+    for seed in (5, 0, 7, 5, 3):
+        np.testing.assert_array_equal(second.vary(image, mask, seed).image, expected[seed])
+    travelled = pickle.loads(pickle.dumps(second)).vary(image, mask, 6)
+    np.testing.assert_array_equal(travelled.image, expected[6])
+
+
+def test_hairs_are_thin_and_dark():
+    skin = np.full((224, 224, 3), 200, np.uint8)
+    shares = []
+    for seed in range(40):
+        painted = draw_hair(skin, np.random.default_rng(seed))
+        assert painted.max() == 200  # nothing becomes brighter
+        assert painted.min() <= 70
+        shares.append((painted[..., 0] < 190).mean())
+    assert 0.005 < np.mean(shares) < 0.06
+    assert max(shares) < 0.15
+    assert skin.min() == 200  # the picture given is left alone
+
+
+def test_the_edge_is_dark_and_the_middle_is_not():
+    skin = np.full((100, 100, 3), 200, np.uint8)
+    for seed in range(40):
+        dark = darken_edge(skin, np.random.default_rng(seed))
+        # Corners lie 0.7 of the side from the middle; the circle ends at 0.68 at most, and 0.07 of that by its place.
+        assert min(dark[corner].max() for corner in [(0, 0), (0, -1), (-1, 0), (-1, -1)]) == 0
+        assert dark[45:55, 45:55].min() >= 100
+        assert (dark <= 200).all()
+    assert skin.min() == 200
+
+
+def test_one_rectangle_is_hidden(image, mask):
+    plain, hiding = Augmenter(STILL, 96), Augmenter(replace(STILL, erase=1.0), 96)
+    for seed in range(20):
+        hidden = (hiding.vary(image, mask, seed).image == HIDDEN).all(axis=2)
+        rows, columns = np.flatnonzero(hidden.any(axis=1)), np.flatnonzero(hidden.any(axis=0))
+        assert 9 <= len(rows) <= 32  # a tenth to a third of 96
+        assert 9 <= len(columns) <= 32
+        assert hidden[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        rest = plain.vary(image, mask, seed).image[~hidden]
+        np.testing.assert_array_equal(hiding.vary(image, mask, seed).image[~hidden], rest)
+
+
+def test_blur_takes_sharpness_and_keeps_brightness(image, mask):
+    plain, blurring = Augmenter(STILL, 96), Augmenter(replace(STILL, blur=1.0), 96)
+    for seed in range(20):
+        sharp, blurred = (one.vary(image, mask, seed).image.astype(float) for one in (plain, blurring))
+        assert np.abs(np.diff(blurred, axis=0)).sum() < np.abs(np.diff(sharp, axis=0)).sum()
+        assert blurred.mean() == pytest.approx(sharp.mean(), rel=0.02)

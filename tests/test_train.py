@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from derm.data.augment import AugmentConfig
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault, RunFault
@@ -59,6 +60,7 @@ RECIPE = replace(
     # Its blocks can be skipped.
     model=replace(CONFIG.model, encoder="test_resnet", drop_path=0.3),
     mix=MixConfig(probability=0.5, mixup_alpha=0.8),
+    augment=AugmentConfig(hair=0.5, vignette=0.5, blur=0.5, erase=0.5),
     logit_adjustment=0.5,
     focal=1.0,
     sampling=0.7,
@@ -201,6 +203,8 @@ def test_a_run_from_before_there_were_such_settings_goes_on(tmp_path, drawn_cata
     train(CONFIG, drawn_catalogue, run, cache=cache, stop=lambda: next(answers))
     about = json.loads((run / "run.json").read_text())
     del about["config"]["mix"], about["config"]["model"]["drop_path"]
+    for name in ("hair", "vignette", "blur", "erase"):
+        del about["config"]["augment"][name]
     for name in ("logit_adjustment", "focal", "sampling"):
         del about["config"][name]
     groups, content = load_checkpoint(run / "last.safetensors")

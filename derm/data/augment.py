@@ -1,4 +1,5 @@
-"""Random variants of a training image, its mask following: rotation, flips, crop-and-scale, brightness and colour.
+"""Random variants of a training image, its mask following: rotation, flips, crop-and-scale, brightness and colour, and
+what a dermoscope and its picture suffer from: hair, dark corners, blur, a hidden part.
 
 Needs square uint8 images. Each variant is a function of its seed alone, so that a resumed run sees the same ones.
 """
@@ -16,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ConfigFault
+
+HIDDEN = (124, 116, 104)
+"""Colour of a hidden rectangle: ImageNet's mean, which the network takes for 0."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,25 @@ class AugmentConfig:
     colour: float = 0.15
     """Largest relative change of saturation, 0 … 1; the hue turns by at most a tenth of it."""
 
+    hair: float = 0.0
+    """Share of the images over which a few thin dark hairs are drawn, 0 … 1."""
+
+    vignette: float = 0.0
+    """Share of the images that darken towards a round edge, to black corners as of a dermoscope, 0 … 1."""
+
+    blur: float = 0.0
+    """Share of the images that are blurred, by 0.4 to 1.2 pixels, or coarsened to half to nine tenths of their side,
+    0 … 1."""
+
+    erase: float = 0.0
+    """Share of the images in which a rectangle of a tenth to a third of each side is hidden, 0 … 1 (DeVries and Taylor
+    2017); the mask stays whole."""
+
     def __post_init__(self) -> None:
         """Check every field's range."""
+        for name in ("hair", "vignette", "blur", "erase"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigFault(f"The share of {name} {getattr(self, name)} does not fit: use a share from 0 to 1.")
         if not 0 <= self.rotation <= 180:
             raise ConfigFault(f"The rotation {self.rotation} does not fit: use 0 to 180 degrees.")
         if not 0 < self.smallest_crop <= 1:
@@ -88,9 +109,73 @@ class Augmenter:
             ],
             seed=0,
         )
+        self._config = config
+        # After hair and edge, which it blurs and hides. Absent at 0: without them nothing more is drawn than before.
+        last: list[A.BasicTransform | A.BaseCompose] = []
+        if config.blur:
+            blurs = [
+                A.GaussianBlur(blur_limit=0, sigma_limit=(0.4, 1.2), p=1),
+                A.Downscale(
+                    scale_range=(0.5, 0.9),
+                    interpolation_pair={"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
+                    p=1,
+                ),
+            ]
+            last.append(A.OneOf(blurs, p=config.blur))
+        if config.erase:
+            side = (0.1, 0.33)
+            last.append(
+                A.CoarseDropout((1, 1), hole_height_range=side, hole_width_range=side, fill=HIDDEN, p=config.erase)
+            )
+        self._last = A.Compose(last, seed=0) if last else None
 
     def vary(self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int) -> Variant:
         """Draw the variant of `image`, uint8 (S, S, 3), and `mask`, uint8 (S, S), that belongs to `seed`."""
         self._steps.set_random_seed(seed)
         varied = self._steps(image=image, mask=mask)
-        return Variant(varied["image"], varied["mask"])
+        picture: NDArray[np.uint8] = varied["image"]
+        random = np.random.default_rng([seed, 1])
+        hair, edge = random.random(2)
+        if hair < self._config.hair:
+            picture = draw_hair(picture, random)
+        if edge < self._config.vignette:
+            picture = darken_edge(picture, random)
+        if self._last is not None:
+            self._last.set_random_seed(seed)
+            picture = self._last(image=picture)["image"]
+        return Variant(picture, varied["mask"])
+
+
+def draw_hair(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw three to ten thin dark curves over `image`, uint8 (S, S, 3) RGB, and return the new one.
+
+    Each is a quadratic Bézier curve that begins and ends anywhere, up to a third of the side beyond the border; one
+    picture's hairs are of one colour, between black and brown. At 224 pixels they are one or two pixels wide.
+    """
+    size = len(image)
+    painted = image.copy()
+    brightness = random.uniform(0, 70)
+    colour = tuple(brightness * np.array([1.0, 0.75, 0.6]))
+    along = np.linspace(0, 1, 24)[:, None]
+    for _ in range(random.integers(3, 11)):
+        first, last = random.uniform(-size / 3, size * 4 / 3, (2, 2))
+        bend = (first + last) / 2 + random.normal(0, size / 6, 2)
+        curve = (1 - along) ** 2 * first + 2 * along * (1 - along) * bend + along**2 * last
+        width = max(1, round(random.uniform(0.8, 2.2) * size / 224))
+        cv2.polylines(painted, [np.rint(curve * 16).astype(np.int32)], False, colour, width, cv2.LINE_AA, shift=4)
+    return painted
+
+
+def darken_edge(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Darken `image`, uint8 (S, S, 3) RGB, towards a round edge, beyond which it is black, and return the new one.
+
+    The circle's radius is 0.5 to 0.68 of the side, its centre within a twentieth of the side from the middle; the
+    darkening begins sharply at the edge or up to 0.3 of the side within it.
+    """
+    size = len(image)
+    radius, soft = size * random.uniform(0.5, 0.68), size * random.uniform(0.01, 0.3)
+    x, y = size / 2 + size * random.uniform(-0.05, 0.05, 2)
+    place = np.arange(size, dtype=np.float32) + 0.5
+    distance = np.hypot(place[:, None] - y, place[None, :] - x)
+    light = np.clip((radius - distance) / soft, 0, 1)
+    return np.rint(image * light[..., None]).astype(np.uint8)
