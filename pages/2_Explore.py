@@ -23,6 +23,7 @@ from derm.explore import (
     duplicates,
     filters,
     label_errors,
+    likeness,
     maps,
     outcomes,
     places,
@@ -277,11 +278,11 @@ def find_shapes(shown: Shown) -> pd.DataFrame | None:
     return None
 
 
-def once(shown: Shown, label: str, key: str) -> bool:
+def once(shown: Shown, label: str, key: str, takes: str = places.TAKES) -> bool:
     """Whether to do now what takes a while and is kept: at once for small sets, else when the button is pressed."""
     if len(shown.table) <= AT_ONCE:
         return True
-    st.caption(plain(places.TAKES.format(place=default_cache())))
+    st.caption(plain(takes.format(place=default_cache())))
     return bool(st.button(label, key=key, icon=":material/play_arrow:"))
 
 
@@ -392,13 +393,26 @@ def files(shown: Shown) -> None:
 
 
 def alike(model: Model, shown: Shown) -> None:
-    """Near duplicates that count as two lesions, side by side."""
+    """Pictures that count as two lesions and look like one, by their looks and by the model's features."""
     st.header("Near duplicates", anchor=False)
-    pairs = duplicates.read_pairs(shown.pairs)
-    if pairs is None and once(shown, "Look for near duplicates", "explore_alike"):
+    find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
+    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW)
+    st.header("Alike to the model", anchor=False)
+    file = likeness.likeness_file(shown.catalogue, model, default_cache())
+    find = partial(likeness.find_likeness, model, shown.catalogue, file)
+    show_pairs(model, shown, "likeness", file, find, "are alike to the model", likeness.HOW)
+
+
+def show_pairs(
+    model: Model, shown: Shown, name: str, file: Path, find: Callable[..., pd.DataFrame], how: str, explained: str
+) -> None:
+    """Pairs side by side: those kept in `file`, or what `find` finds once it is asked for."""
+    pairs = duplicates.read_pairs(file)
+    takes = places.TAKES if name == "alike" else places.TAKES_LONGER
+    if pairs is None and once(shown, "Look for pairs", f"explore_{name}", takes):
         tell, done = watch("Looking at every image, once …")
         try:
-            duplicates.find_pairs(shown.catalogue, shown.pairs, tell)
+            find(tell)
         except DataFault as fault:
             done()
             st.info(plain(str(fault)), icon=":material/info:")
@@ -408,11 +422,11 @@ def alike(model: Model, shown: Shown) -> None:
     if pairs is None:
         return
     strange = trust.alike_pairs(shown.table, pairs)
-    st.markdown(plain(trust.alike_sentence(pairs, strange)))
-    st.caption(duplicates.HOW)
+    st.markdown(plain(trust.alike_sentence(pairs, strange, how)))
+    st.caption(explained)
     if len(strange):
         rows = np.arange(2 * len(strange))
-        gallery(model, shown, "alike", rows, lambda some: tiles.pair_tiles(shown.table, strange, some), "Picture")
+        gallery(model, shown, name, rows, lambda some: tiles.pair_tiles(shown.table, strange, some), "Picture")
 
 
 # Results

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from derm.explore import (
     filters,
     gallery,
     label_errors,
+    likeness,
     maps,
     outcomes,
     places,
@@ -325,6 +327,7 @@ def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, tabl
         "the split: 1, with two diagnoses: 1. Look at them by eye."
     )
     assert "all of them show a lesion known to be one" in trust.alike_sentence(pairs, strange.iloc[:0])
+    assert trust.alike_sentence(pairs.iloc[:0], strange.iloc[:0], "are alike") == "No two pictures are alike."
     first, second = tiles.pair_tiles(table, strange, np.array([0, 1]))
     assert (first.row, first.title, second.row, second.title) == (2, "1a: mel, train", 3, "1b: nv, validation")
 
@@ -333,6 +336,51 @@ def test_too_many_pictures_are_refused(drawn_catalogue, tmp_path, monkeypatch):
     monkeypatch.setattr(duplicates, "MOST", 62)
     with pytest.raises(DataFault, match="63 images are too many to hold each against each other"):
         duplicates.find_pairs(drawn_catalogue, tmp_path / "pairs.csv")
+
+
+def test_decorrelated_features_have_unit_deviation_in_every_direction():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(400, 6)) @ random.normal(size=(6, 8)) + 5  # 8 channels, 6 of them independent
+    along = likeness.decorrelate(features)
+    assert along.shape == (400, 6)
+    np.testing.assert_allclose(np.linalg.norm(along, axis=1), 1, rtol=1e-5)
+    covariance = along.T @ along / 400
+    np.testing.assert_allclose(covariance, np.eye(6) / 6, atol=0.03)
+
+
+def test_only_pictures_that_are_each_others_nearest_are_a_pair():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(300, 20))
+    features[7] = features[250] + random.normal(size=20) * 0.05
+    features[40] = features[41] + random.normal(size=20) * 0.05
+    features[90] = features[41] + random.normal(size=20) * 0.4  # its nearest has a nearer one
+    found = likeness.mutual_nearest(features, alike=0.9)
+    assert sorted(map(tuple, found[["first", "second"]].to_numpy().tolist())) == [(7, 250), (40, 41)]
+    assert found["correlation"].is_monotonic_decreasing
+
+
+def test_the_model_finds_a_picture_again_and_what_cannot_be_read_has_no_pair(
+    tiny_model, drawn_catalogue, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(likeness, "FEWEST", 10)
+    table = drawn_catalogue.table.copy()
+    table.loc[5, "image_path"] = table.loc[30, "image_path"]  # the same picture under two names
+    for row, name in ((10, "one.jpg"), (11, "two.jpg")):
+        (tmp_path / name).write_bytes(b"no picture")
+        table.loc[row, "image_path"] = str(tmp_path / name)
+    catalogue = replace(drawn_catalogue, table=table)
+    file = likeness.likeness_file(catalogue, tiny_model, tmp_path)
+    told = []
+    found = likeness.find_likeness(tiny_model, catalogue, file, lambda done, total: told.append((done, total)))
+    assert tuple(found.loc[0, ["first", "second"]]) == (5, 30)
+    assert not set(found[["first", "second"]].to_numpy().ravel()) & {10, 11}
+    assert told[-1] == (63, 63)
+    assert duplicates.read_pairs(file)["first"].tolist() == found["first"].tolist()
+
+
+def test_few_pictures_are_not_compared_by_features(tiny_model, drawn_catalogue, tmp_path):
+    with pytest.raises(DataFault, match="Features are compared in sets of 1,000 to 40,000 images, and these are 63"):
+        likeness.find_likeness(tiny_model, drawn_catalogue, tmp_path / "pairs.csv")
 
 
 # Label errors

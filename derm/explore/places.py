@@ -104,4 +104,9 @@ MEASURE_DRAWN = (
     "photographs, and what they make of drawings says nothing of patients: this is to try the page."
 )
 
+TAKES_LONGER = (
+    "This asks the model about every image once, about five minutes for 10,000 images on one core, and keeps what it "
+    "finds in {place}."
+)
+
 TAKES = "This reads all files once, about a minute for 10,000 images, and keeps what it finds in {place}."

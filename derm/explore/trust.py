@@ -159,15 +159,17 @@ def alike_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"first": first, "second": second, **one, **other}).join(rest)
 
 
-def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame) -> str:
-    """How many pairs look alike, and what is worrying about them. strange: of `alike_pairs`."""
+def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame, how: str = "look nearly the same") -> str:
+    """How many pairs are alike, in the way `how` says, and what is worrying about them. strange: of `alike_pairs`."""
+    if pairs.empty:
+        return f"No two pictures {how}."
     if strange.empty:
-        return f"{len(pairs):,} pairs of pictures look nearly the same; all of them show a lesion known to be one."
+        return f"{len(pairs):,} pairs of pictures {how}; all of them show a lesion known to be one."
     labels = int((strange["diagnosis"] != strange["other_diagnosis"]).sum())
     parts = int((strange["part"] != strange["other_part"]).sum())
     return (
-        f"{len(pairs):,} pairs of pictures look nearly the same. {len(strange):,} of them count as two lesions; of "
-        f"these, pairs across two parts of the split: {parts:,}, with two diagnoses: {labels:,}. Look at them by eye."
+        f"{len(pairs):,} pairs of pictures {how}. {len(strange):,} of them count as two lesions; of these, pairs "
+        f"across two parts of the split: {parts:,}, with two diagnoses: {labels:,}. Look at them by eye."
     )
 
 
