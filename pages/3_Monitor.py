@@ -250,7 +250,10 @@ def compare_runs() -> None:
     measure = st.selectbox("Curve", list(compare.CURVES), format_func=compare.CURVES.get, index=5, key="curve")
     draw(plates.overlaid(chosen, measure, dark=is_dark()), 1)
     st.markdown("**Best and last figures, validation**")
-    st.dataframe(words.figure_rows(compare.best_and_last(chosen)), hide_index=True, column_config=words.FORMATS)
+    if figures := words.figure_rows(compare.best_and_last(chosen)):
+        st.dataframe(figures, hide_index=True, column_config=words.FORMATS)
+    else:
+        st.caption(words.NOTHING_MEASURED)
     st.markdown("**Settings that differ**")
     differing = compare.differences(chosen)
     if not differing:
@@ -306,9 +309,10 @@ def ask(setting: Setting, usual: object, key: str) -> object:
 
 def main() -> None:
     """The page, from top to bottom."""
-    top.open_page("Monitor")
+    top.open_frame("Monitor")
     st.html(STYLE)
-    top.choose()
+    if top.find_model():  # training needs none
+        top.choose()
     if name := st.session_state.pop("show", None):
         st.session_state.run, st.session_state.part = name, WATCH
     if not look():

@@ -61,6 +61,14 @@ def test_without_runs_the_page_says_how_to_start_one(visit):
         assert setting.cost in said(page)
 
 
+def test_training_is_watched_without_weights_too(visit, trained, tmp_path, monkeypatch):
+    shutil.copytree(trained, tmp_path / "runs" / "tiny")
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "none.json"))
+    page = visit()
+    assert "none.json" in page.error[0].value.replace("\\", "")
+    assert page.header[0].value.replace("\\", "").startswith("tiny finished ")
+
+
 def test_a_run_is_shown_in_every_view(visit, trained, tmp_path):
     shutil.copytree(trained, tmp_path / "runs" / "tiny")
     page = visit()

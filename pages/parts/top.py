@@ -29,19 +29,32 @@ PAGES = (
 """Script, name and icon of each page, in the order of the row on top."""
 
 
-def open_page(name: str) -> Model:
-    """Begin the page `name`: title, style, the way to the other pages; ends it with a sentence where weights lack."""
+def open_frame(name: str) -> None:
+    """Begin the page `name`: title, style, the way to the other pages."""
     st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
     st.html(STYLE)
     with st.container(key="top", horizontal=True, vertical_alignment="center"):
         st.title("Derm", anchor=False, width="content")
         for script, label, icon in PAGES:
             st.page_link(script, label=label, icon=icon)
+
+
+def open_page(name: str) -> Model:
+    """Begin the page `name` and a new visitor's list of cases; ends it with a sentence where weights lack."""
+    open_frame(name)
+    model = find_model()
+    if model is None:
+        st.stop()
+    return model
+
+
+def find_model() -> Model | None:
+    """The model that the app was started with, or None, with a sentence where it cannot be loaded."""
     try:
         model = visit.shared_model()
     except WeightsFault as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")
-        st.stop()
+        return None
     visit.begin(model)
     return model
 
