@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PIL import Image
@@ -23,7 +23,12 @@ OUT = ROOT / "screenshots"
 IMAGES = 210
 """In the drawn data set: as many as `derm monitor` draws."""
 
-README = {"diagnose": "diagnose", "compare-tested": "compare"}
+README = {
+    "diagnose": "diagnose",
+    "compare-tested": "compare",
+    "explore-results": "explore",
+    "monitor-replay": "monitor",
+}
 """Pictures that the README shows, by the name of the screenshot (1440, light)."""
 
 
@@ -42,6 +47,11 @@ def button(name: str, seconds: float = 1.0) -> Callable[[Page], None]:
     return press
 
 
+def tile(page: Page) -> None:
+    """Open the first picture of a gallery."""
+    page.locator("[class*=st-key-open-] button").first.click()
+
+
 VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
     "diagnose": ("", []),
     "diagnose-heat": ("", [radio("Heat map")]),
@@ -50,12 +60,23 @@ VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
     "compare-seven": ("Compare", [radio("Seven diagnoses")]),
     "compare-part": ("Compare", [radio("The whole test part")]),
     "explore-data": ("Explore", []),
+    "explore-crossed": ("Explore", [radio("Crossed")]),
     "explore-pictures": ("Explore", [radio("Pictures")]),
+    "explore-opened": ("Explore", [radio("Pictures"), tile]),
     "explore-quality": ("Explore", [radio("Quality")]),
     "explore-results": ("Explore", [radio("Results")]),
+    "explore-classes": ("Explore", [radio("Results"), radio("Classes")]),
+    "explore-curves": ("Explore", [radio("Results"), radio("Curves")]),
+    "explore-map": ("Explore", [radio("Results"), radio("Map of features")]),
+    "explore-labels": ("Explore", [radio("Results"), radio("Label errors")]),
+    "explore-two": ("Explore", [radio("Results"), radio("Two models")]),
     "monitor": ("Monitor", []),
+    "monitor-classes": ("Monitor", [radio("Diagnoses")]),
     "monitor-confusion": ("Monitor", [radio("Confusion")]),
     "monitor-replay": ("Monitor", [radio("Curriculum and replay")]),
+    "monitor-speed": ("Monitor", [radio("Speed")]),
+    "monitor-settings": ("Monitor", [radio("Settings")]),
+    "monitor-compare": ("Monitor", [radio("Compare")]),
     "monitor-start": ("Monitor", [radio("Start a run")]),
 }
 """Each screenshot: the page's address and what is done on it."""
@@ -70,7 +91,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
-        environment = prepare(place)
+        environment = prepare(place, wanted)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -100,8 +121,9 @@ def main() -> None:
         picture.save(ROOT / "docs" / f"{shown}.jpg", quality=82, optimize=True)
 
 
-def prepare(place: Path) -> dict[str, str]:
-    """Drawn data, results, explanations and a run in `place`; the environment that the app finds them by."""
+def prepare(place: Path, wanted: Iterable[str]) -> dict[str, str]:
+    """Drawn data, results, explanations and runs in `place`, as far as the wanted views need them; the environment that
+    the app finds them by."""
     data, runs = place / "drawn", place / "runs"
 
     def derm(*words: str) -> None:
@@ -109,10 +131,15 @@ def prepare(place: Path) -> dict[str, str]:
 
     derm("data", "synthesise", str(data), "--images", str(IMAGES))
     derm("evaluate", "--data", str(data), "--out", str(place / "results" / "drawn"))
-    derm("explain", "--data", str(data), "--out", str(place / "results" / "explained"), "--sample", "7")
+    if any(name.startswith("compare") for name in wanted):
+        derm("explain", "--data", str(data), "--out", str(place / "results" / "explained"), "--sample", "7")
     # One thread: more would wait for each other wherever the machine has other work.
-    recipe = ("--start", "random", "--size", "64", "--epochs", "6", "--batch", "16", "--threads", "1")
-    derm("train", "--data", str(data), "--run", str(runs / "drawn"), *recipe, "--curriculum", "--replay")
+    recipe = ("--start", "random", "--size", "64", "--batch", "16", "--learning-rate", "0.003", "--threads", "1")
+    both = ("--curriculum", "--replay", "--epochs", "16")
+    derm("train", "--data", str(data), "--run", str(runs / "with-neither"), *recipe, "--epochs", "8")
+    derm("train", "--data", str(data), "--run", str(runs / "with-both"), *recipe, *both)
+    second = ("--weights", str(runs / "with-both" / "best.json"), "--out", str(place / "results" / "with-both"))
+    derm("evaluate", "--data", str(data), *second)
     named = {"DERM_DATA": data, "DERM_RESULTS": place / "results", "DERM_RUNS": runs}
     return {**os.environ, **{name: str(value) for name, value in named.items()}}
 

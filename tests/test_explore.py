@@ -582,15 +582,22 @@ def test_a_set_is_drawn_once_and_measured_in_the_cache(tmp_path, tiny_model, mon
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
-def test_results_on_the_test_part_come_last(folder, tmp_path, tiny_model):
-    for name, part in (("new", "test"), ("old", "validation")):
+def test_results_of_the_loaded_weights_come_first_and_those_on_the_test_part_last(folder, tmp_path, tiny_model):
+    own = tiny_model.sha256
+    for name, about in (
+        ("own", {"part": "validation", "sha256": own}),
+        ("own test", {"part": "test", "sha256": own}),
+        ("other test", {"part": "test", "sha256": "0"}),
+        ("other", {"part": "validation", "sha256": "0"}),
+    ):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "metrics.json").write_text(json.dumps({"measured_on": {"part": part}}))
+        (tmp_path / name / "metrics.json").write_text(json.dumps({"measured_on": about}))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "metrics.json").write_text("{")
-    found = places.results_places(tiny_model, tmp_path, tmp_path, drawn=False)
-    assert {place.name for place in found[:2]} == {"old", "broken"}
-    assert found[2].name == "new"
+    found = [place.name for place in places.results_places(tiny_model, tmp_path, tmp_path, drawn=False)]
+    assert found[0] == "own"
+    assert set(found[1:3]) == {"other", "broken"}
+    assert found[3:] == ["own test", "other test"]
     assert places.results_places(tiny_model, tmp_path, tmp_path, drawn=True) == []
 
 

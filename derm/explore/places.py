@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from derm.data.catalogue import Catalogue
 from derm.data.synthesise import synthesise
@@ -77,19 +78,24 @@ def measure_drawn(
 def results_places(model: Model, cache: Path, named: Path, *, drawn: bool) -> list[Path]:
     """The folders of results to choose from: for the drawn data set those on it, else those in `named`.
 
-    Newest first, but those of the test part last: a page that is browsed by habit should not wear the test part out.
+    Those of the loaded weights first, newest first, but those of the test part last: a page that is browsed by habit
+    should not wear the test part out.
     """
     found = find_results(results_of_drawn(model, cache).parent if drawn else named)
-    return sorted(found, key=_is_test)
+    about = {folder: _measured_on(folder) for folder in found}
+    return sorted(
+        found,
+        key=lambda folder: (about[folder].get("part") == "test", about[folder].get("sha256") != model.sha256),
+    )
 
 
-def _is_test(folder: Path) -> bool:
-    """Whether these are results of the test part; what cannot be read is not, and is refused where it is opened."""
+def _measured_on(folder: Path) -> dict[str, Any]:
+    """Part and weights of results; nothing of what cannot be read, which is refused where it is opened."""
     try:
-        part: object = json.loads((folder / "metrics.json").read_text())["measured_on"]["part"]
+        about = json.loads((folder / "metrics.json").read_text())["measured_on"]
     except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return part == "test"
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 HOW_TO_MEASURE = (

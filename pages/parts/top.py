@@ -45,6 +45,7 @@ def open_page(name: str) -> Model:
     model = find_model()
     if model is None:
         st.stop()
+        raise AssertionError  # never reached: `stop` ends the page
     return model
 
 
