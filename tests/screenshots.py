@@ -175,6 +175,8 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(700)
     for waiting in ("stStatusWidget", "stSkeleton"):
         page.wait_for_function(f"!document.querySelector('[data-testid={waiting}]')", timeout=120_000)
+    # What is left of the view before is stale until the script, or the fragment, has run to its end.
+    page.wait_for_function("!document.querySelector('[data-stale=true]')", timeout=120_000)
     page.wait_for_timeout(500)
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium")
@@ -111,13 +111,8 @@ def click_cell(page: Page, row: int, column: int, clicks: int) -> None:
 
 def fill_in_a_short_run(page: Page, name: str) -> None:
     """On Monitor, ask for a run of a tiny network that goes on for minutes."""
-    for label, option in (("Encoder", "test_efficientnet"), ("Side of the picture, pixels", "32")):
-        rest(page)
-        field = page.get_by_role("combobox", name=label)
-        field.fill(option)  # typed, for a list that is open is closed where the page is drawn anew
-        page.get_by_role("option", name=option, exact=True).wait_for()
-        field.press("Enter")
-        expect(field).to_have_value(option)
+    choose(page, "Encoder", "test_efficientnet")
+    choose(page, "Side of the picture, pixels", "32")
     for label, value in (
         ("Starting weights", "random"),
         ("Epochs", "400"),
@@ -127,6 +122,21 @@ def fill_in_a_short_run(page: Page, name: str) -> None:
     ):
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Tab")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Take `option` in a box of choices; again where the page is drawn anew meanwhile, which closes the box."""
+    field = page.get_by_role("combobox", name=label)
+    for _ in range(10):
+        rest(page)
+        field.fill(option)
+        try:
+            page.get_by_role("option", name=option, exact=True).wait_for(timeout=PATIENCE / 10)
+        except TimeoutError:
+            continue
+        field.press("Enter")
+        break
+    expect(field).to_have_value(option)
 
 
 def rest(page: Page) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from served import PATIENCE, click_cell, fill_in_a_short_run, launch, serve, visit
+from served import PATIENCE, click_cell, fill_in_a_short_run, launch, rest, serve, visit
 
 from derm.data.synthetic import draw_lesion
 from derm.diagnoses import DIAGNOSES
@@ -81,6 +81,7 @@ def test_from_an_upload_to_a_stopped_run(page: Page, places: dict[str, Path], ti
     click_cell(page, row, column, 0)
     said = f"{counts[row, column]} of {counts[row].sum()} images of {DIAGNOSES[row].name}"
     expect(page.get_by_role("heading", name=re.compile(re.escape(said)))).to_be_visible()
+    rest(page)  # until the gallery is that of this cell
     tile = page.locator("[class*=st-key-open-cell] button").first
     image_id = re.search(r"DRAWN_\d+", tile.inner_text())[0]
     tile.click()
