@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from derm.data.drawn import draw_once, drawn_folder
 from derm.data.store import default_cache
 from derm.errors import DataFault, DermError
 from derm.evaluate.compare import compare, disagreements
@@ -115,11 +116,11 @@ def find_set() -> Shown:
     folder, drawn = data_folder(), False
     if folder is None:
         drawn, cache = True, default_cache()
-        if not places.drawn_folder(cache).is_dir():
+        if not drawn_folder(cache).is_dir():
             tell, done = watch("Drawing a data set, once …")
-            places.draw_once(cache, tell)
+            draw_once(cache, tell)
             done()
-        folder = places.drawn_folder(cache)
+        folder = drawn_folder(cache)
     try:
         return shared_set(str(folder), drawn)
     except DermError as fault:

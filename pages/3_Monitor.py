@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from derm.data.catalogue import Catalogue
+from derm.data.drawn import draw_once
 from derm.data.store import default_cache
 from derm.errors import DermError
 from derm.figures.text import plain
@@ -285,7 +286,7 @@ def start_run() -> None:
         return
     try:
         with st.spinner(words.DRAWING if drawn else words.STARTING):
-            place_of_data = launch.drawn_data(default_cache()) if drawn else folder
+            place_of_data = draw_once(default_cache()) if drawn else folder
             launch.start(runs, name, Path(place_of_data or ""), preset, changed(preset, chosen), int(threads))
     except DermError as error:
         st.error(plain(str(error)), icon=":material/block:")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from derm.data.catalogue import Catalogue
+from derm.data.drawn import draw_once
 from derm.data.split import Leak, split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
@@ -575,9 +576,9 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
 
 def test_a_set_is_drawn_once_and_measured_in_the_cache(tmp_path, tiny_model, monkeypatch):
     told = []
-    first = places.draw_once(tmp_path, lambda done, total: told.append(done), images=21)
+    first = draw_once(tmp_path, lambda done, total: told.append(done), images=21)
     assert told[-1] == 21
-    assert places.draw_once(tmp_path, lambda done, total: told.append(done)) == first
+    assert draw_once(tmp_path, lambda done, total: told.append(done)) == first
     assert len(told) == 21
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from derm.diagnoses import INDEX
 from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.data.drawn import draw_once
 from derm.explore import places
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
@@ -218,7 +219,7 @@ def test_a_folder_without_data_says_how_to_get_it(visit, tmp_path):
 
 def test_without_a_data_set_a_drawn_one_is_shown_and_can_be_measured(visit, monkeypatch, tmp_path):
     monkeypatch.setenv("DERM_CACHE", str(tmp_path))
-    places.draw_once(tmp_path, images=42)  # fewer than the page would draw, to be quick
+    draw_once(tmp_path, images=42)  # fewer than the page would draw, to be quick
     page = visit(DERM_DATA=None)
     assert not page.exception
     assert page.expander[0].label == places.DRAWN

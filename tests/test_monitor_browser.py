@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from served import PATIENCE, fill_in_a_short_run, launch, serve, visit
 
-from derm.data.synthesise import synthesise
-from derm.monitor.launch import DRAWN_IMAGES, DRAWN_SEED
+from derm.data.drawn import draw_once
 from derm.monitor.runs import Run
 from derm.monitor.state import find_holder
 from derm.train.checkpoint import load_checkpoint
@@ -32,7 +31,7 @@ def runs(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, runs, tiny_weights, cache) -> Iterator[str]:
     """Serve the app with the drawn data set there already."""
-    synthesise(cache / f"drawn-{DRAWN_IMAGES}", images=63, seed=DRAWN_SEED)
+    draw_once(cache, images=63)
     log = tmp_path_factory.mktemp("log") / "log.txt"
     with serve(log, ("DERM_DATA",), DERM_WEIGHTS=str(tiny_weights), DERM_RUNS=str(runs)) as address:
         yield address

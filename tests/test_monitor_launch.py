@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, DataFault, RunFault
 from derm.files import hold, write_json
 from derm.monitor import launch, words
@@ -196,16 +195,6 @@ def test_a_free_name_is_found(tmp_path):
         (tmp_path / name).mkdir()
     assert launch.free_name(tmp_path, "derm") == "derm-3"
     assert launch.free_name(tmp_path, "paper") == "paper"
-
-
-def test_the_drawn_data_set_is_made_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "DRAWN_IMAGES", 21)
-    place = launch.drawn_data(tmp_path / "cache")
-    assert len(read_catalogue(place).table) == 21
-    before = (place / "HAM10000_metadata.csv").stat().st_mtime_ns
-    assert launch.drawn_data(tmp_path / "cache") == place
-    assert (place / "HAM10000_metadata.csv").stat().st_mtime_ns == before
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["drawn-21"]
 
 
 def test_the_module_is_the_command():

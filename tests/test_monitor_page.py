@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from test_monitor import CONFIG
 
+from derm.data.drawn import draw_once, drawn_folder
 from derm.data.synthesise import synthesise
 from derm.files import hold
 from derm.monitor import launch, words
@@ -172,7 +173,7 @@ def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
 
 
 def test_drawn_data_come_with_what_suits_them(visit, monkeypatch, cache):
-    monkeypatch.setattr(launch, "DRAWN_IMAGES", 21)
+    draw_once(cache, images=21)  # where none has been drawn yet: fewer than the page would, to be quick
     asked: list[list[str]] = []
     monkeypatch.setattr(launch, "launch", lambda run, words: asked.append(words))
     page = visit()
@@ -180,5 +181,5 @@ def test_drawn_data_come_with_what_suits_them(visit, monkeypatch, cache):
     page.button(key="start").click().run()
     assert not page.exception
     (command,) = asked
-    assert command[3] == str(cache / "drawn-21")
+    assert command[3] == str(drawn_folder(cache))
     assert {"--set=model.input_size=64", '--set=start="random"'} <= set(command)

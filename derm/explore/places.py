@@ -3,28 +3,22 @@
 Needs a cache folder for what is drawn. Knows nothing of pages.
 """
 
-import contextlib
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from derm.data.catalogue import Catalogue
-from derm.data.synthesise import synthesise
+from derm.data.drawn import IMAGES, drawn_folder
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import find_results
 from derm.model.weights import Model
 from derm.places import DATA
 
-DRAWN_IMAGES = 210
-"""Images of the drawn data set: 42 in validation, drawn in a few seconds."""
-
-DRAWN_SEED = 7
 REPLICATES = 200
 """Resamples for the intervals of results on the drawn data set."""
 
-DRAWN = f"No data set is named, so this one is drawn: {DRAWN_IMAGES} pictures of lesions that nobody has."
+DRAWN = f"No data set is named, so this one is drawn: {IMAGES} pictures of lesions that nobody has."
 
 HOW_TO_GET = f"""
 HAM10000 (10,015 dermoscopic images, CC BY-NC 4.0) is free to download. Derm reads it in any of three layouts, as it was
@@ -40,27 +34,6 @@ Then start Derm with the folder's name: `{DATA}=/path/to/ham10000 make app`. `de
 is whole.
 """
 """Markdown: how to get the data set, in the layouts that `derm.data.catalogue` reads."""
-
-
-def drawn_folder(cache: Path) -> Path:
-    """Where the drawn data set lies, whether it has been drawn or not."""
-    return cache / f"drawn-{DRAWN_IMAGES}-{DRAWN_SEED}"
-
-
-def draw_once(cache: Path, progress: Callable[[int, int], None] | None = None, images: int = DRAWN_IMAGES) -> Path:
-    """The drawn data set's folder in `cache`, drawn now if it is not there: whole or absent.
-
-    progress: told (done, total).
-    """
-    folder = drawn_folder(cache)
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{folder.name}.") as made:
-            synthesise(Path(made) / "set", images=images, seed=DRAWN_SEED, progress=progress)
-            # Another process may have finished first: its set is the same, so ours is let go.
-            with contextlib.suppress(OSError):
-                (Path(made) / "set").rename(folder)
-    return folder
 
 
 def results_of_drawn(model: Model, cache: Path) -> Path:

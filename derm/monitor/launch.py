@@ -8,12 +8,10 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -21,7 +19,6 @@ from typing import Any
 
 import derm
 from derm.data.catalogue import read_catalogue
-from derm.data.synthesise import synthesise
 from derm.errors import ConfigFault, RunFault
 from derm.files import hold, make_folder, write_json
 from derm.monitor.state import LAUNCH, OUTPUT, STOP, Holder, find_holder, is_alive, read_record
@@ -29,11 +26,6 @@ from derm.train.config import change, preset
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a run may be called."""
-
-DRAWN_IMAGES = 210
-"""Images of the drawn data set that is made where there is no other."""
-
-DRAWN_SEED = 4
 
 
 def start(
@@ -133,21 +125,3 @@ def free_name(runs: Path, wanted: str) -> str:
     taken = {path.name for path in runs.iterdir()} if runs.is_dir() else set()
     numbered = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in numbered if name not in taken)
-
-
-def drawn_data(cache: Path) -> Path:
-    """The folder of a data set of `DRAWN_IMAGES` drawings in `cache`, drawn now if it is not there: some ten seconds.
-
-    Raises ConfigFault where nothing can be written.
-    """
-    place = cache / f"drawn-{DRAWN_IMAGES}"
-    if not (place / "HAM10000_metadata.csv").is_file():
-        make_folder(cache)
-        part = Path(tempfile.mkdtemp(dir=cache, prefix=f".{place.name}."))
-        try:
-            synthesise(part, images=DRAWN_IMAGES, seed=DRAWN_SEED)
-            with contextlib.suppress(OSError):  # somebody else drew it meanwhile
-                part.rename(place)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    return place
