@@ -7,9 +7,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from derm.data.drawn import draw_once
 from derm.diagnoses import INDEX
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.data.drawn import draw_once
 from derm.explore import places
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
