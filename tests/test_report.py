@@ -20,6 +20,7 @@ from derm.report.card import model_card
 from derm.report.facts import gather
 from derm.report.page import report_page
 from derm.report.sections import sections
+from derm.train.config import preset
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,23 @@ def test_the_card_tells_both_protocols_and_the_papers_figures(facts, results, by
     assert cells[3] == "0.843"
     assert "Research use only, not a medical device" in card
     assert "CC BY-NC" in card
+
+
+def test_the_card_says_where_the_two_protocols_are_not_of_one_recipe(facts, by_image):
+    assert "another recipe" not in model_card(facts)
+    smaller = replace(by_image, metrics={**by_image.metrics, "measured_on": {**by_image.about, "input_size": 32}})
+    card = model_card(replace(facts, by_image=smaller))
+    assert "input 32 × 32 pixels" in card
+    assert "They are of another recipe than those split by lesion" in card
+
+
+def test_the_card_names_the_weights_that_training_went_on_from(facts):
+    recipe = {**preset("derm").as_dict(), "start": "before.json"}
+    training = {"config": recipe, "data": {"train": 6006, "split": "by lesion"}}
+    model = replace(facts.model, description=replace(facts.model.description, training=training))
+    assert "Trained for 20 epochs, going on from the weights `before.json`, on 6,006 images" in model_card(
+        replace(facts, model=model)
+    )
 
 
 def test_each_table_of_the_card_is_whole_and_names_its_command(facts):

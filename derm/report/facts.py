@@ -20,7 +20,7 @@ class Facts:
     """What a report is made of.
 
     parts: images of each class in each part of the split by lesion. leaks: for each way to split, how many test images
-    have a sister in training. by_image: the same recipe under the paper's protocol, None where it was not measured.
+    have a sister in training. by_image: weights under the paper's protocol, None where none were measured.
     explained: what `derm explain` found on the test part, None where it was not run. looks: how often the test part was
     looked at.
     """
