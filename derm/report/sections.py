@@ -129,7 +129,8 @@ def _headline(facts: Facts) -> Section:
         size = facts.by_image.about["input_size"]
         theirs = (
             "“Split by image” are weights trained and measured as in the paper "
-            f"({facts.by_image.about['images']:,} test images, input {size} × {size} pixels), to see what its protocol adds; they are not shipped."
+            f"({facts.by_image.about['images']:,} test images, input {size} × {size} pixels), to see what its protocol "
+            "adds; they are not shipped."
         )
         if size != about["input_size"]:
             theirs += (
