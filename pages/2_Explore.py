@@ -397,19 +397,25 @@ def alike(model: Model, shown: Shown) -> None:
     """Pictures that count as two lesions and look like one, by their looks and by the model's features."""
     st.header("Near duplicates", anchor=False)
     find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
-    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW)
+    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW, places.TAKES)
     st.header("Alike to the model", anchor=False)
     file = likeness.likeness_file(shown.catalogue, model, default_cache())
     find = partial(likeness.find_likeness, model, shown.catalogue, file)
-    show_pairs(model, shown, "likeness", file, find, "are alike to the model", likeness.HOW)
+    show_pairs(model, shown, "likeness", file, find, "are alike to the model", likeness.HOW, places.TAKES_LONGER)
 
 
 def show_pairs(
-    model: Model, shown: Shown, name: str, file: Path, find: Callable[..., pd.DataFrame], how: str, explained: str
+    model: Model,
+    shown: Shown,
+    name: str,
+    file: Path,
+    find: Callable[..., pd.DataFrame],
+    how: str,
+    explained: str,
+    takes: str,
 ) -> None:
     """Pairs side by side: those kept in `file`, or what `find` finds once it is asked for."""
     pairs = duplicates.read_pairs(file)
-    takes = places.TAKES if name == "alike" else places.TAKES_LONGER
     if pairs is None and once(shown, "Look for pairs", f"explore_{name}", takes):
         tell, done = watch("Looking at every image, once …")
         try:

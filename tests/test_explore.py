@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from derm.data.catalogue import Catalogue
-from derm.data.drawn import draw_once
 from derm.data.split import Leak, split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
@@ -31,8 +30,10 @@ from derm.explore import (
     trust,
 )
 from derm.explore.pictures import LOOKS, look_at, small_picture
+from derm.explore.progress import Progress
 from derm.explore.table import ONE, SEVERAL, explorable, prepare
 from derm.explore.thumbnails import SIDE, thumbnail
+from derm.figures.text import SPACE
 from derm.image.door import read_image
 from derm.predict.listing import data_case
 
@@ -384,6 +385,19 @@ def test_few_pictures_are_not_compared_by_features(tiny_model, drawn_catalogue, 
         likeness.find_likeness(tiny_model, drawn_catalogue, tmp_path / "pairs.csv")
 
 
+# Progress
+
+
+def test_progress_says_each_percent_once_and_how_long_it_takes():
+    seconds = iter([0.0, 30.0, 300.0])
+    progress = Progress("Looking …", lambda: next(seconds))
+    assert progress.say(0, 1000) == "Looking … 0 of 1,000"
+    assert progress.say(100, 1000) == f"Looking … 100 of 1,000, 4{SPACE}min left"  # 30 s for a tenth: 270 s
+    assert progress.say(109, 1000) is None
+    assert progress.say(900, 1000) == f"Looking … 900 of 1,000, about a{SPACE}minute left"  # 33 s
+    assert progress.say(1000, 1000) == "Looking … 1,000 of 1,000"
+
+
 # Label errors
 
 
@@ -572,15 +586,6 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
 
 
 # Places
-
-
-def test_a_set_is_drawn_once_and_measured_in_the_cache(tmp_path, tiny_model, monkeypatch):
-    told = []
-    first = draw_once(tmp_path, lambda done, total: told.append(done), images=21)
-    assert told[-1] == 21
-    assert draw_once(tmp_path, lambda done, total: told.append(done)) == first
-    assert len(told) == 21
-    assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
 def test_results_of_the_loaded_weights_come_first_and_those_on_the_test_part_last(folder, tmp_path, tiny_model):

@@ -18,6 +18,7 @@ from derm.cli.main import app
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, RunFault
 from derm.figures import training
+from derm.figures.text import duration
 from derm.figures.training import Line, admitted_areas, class_curves, confusion_map, curves, difficulty_motion, spread
 from derm.files import hold, is_held, write_json
 from derm.model.config import ModelConfig
@@ -632,7 +633,7 @@ def test_the_best_epoch_is_told_with_its_figures(run):
     ("seconds", "said"), [(3, "under a minute"), (40, "about a_minute"), (65 * 60, "65_min"), (8517, "2_h 22_min")]
 )
 def test_spans_of_time_are_rounded(seconds, said):
-    assert words.duration(seconds) == said.replace("_", "\N{NO-BREAK SPACE}")
+    assert duration(seconds) == said.replace("_", "\N{NO-BREAK SPACE}")
 
 
 # Comparison

@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from derm.data.catalogue import read_catalogue
+from derm.data.drawn import draw_once, drawn_folder
 from derm.data.synthesise import GROUND_TRUTH_COLUMNS, SITES, images_by_diagnosis, synthesise
 from derm.data.synthetic import draw_lesion
 from derm.diagnoses import CODES
@@ -256,3 +258,15 @@ def test_too_few_or_too_many_images_are_refused(tmp_path, images):
 def test_a_negative_seed_is_refused(tmp_path):
     with pytest.raises(ConfigFault, match="Seed -1 is negative: give a whole number from 0 on"):
         synthesise(tmp_path / "set", images=21, seed=-1)
+
+
+def test_the_set_that_stands_in_is_drawn_once(tmp_path):
+    told = []
+    first = draw_once(tmp_path, lambda done, total: told.append(done), images=21)
+    assert told[-1] == 21
+    before = (first / "HAM10000_metadata.csv").stat().st_mtime_ns
+    assert draw_once(tmp_path, lambda done, total: told.append(done)) == first == drawn_folder(tmp_path)
+    assert len(told) == 21
+    assert len(read_catalogue(first).table) == 21
+    assert (first / "HAM10000_metadata.csv").stat().st_mtime_ns == before
+    assert [path.name for path in tmp_path.iterdir()] == [first.name]

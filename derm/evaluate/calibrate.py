@@ -16,7 +16,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, split_catalogue
 from derm.diagnoses import INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import AHEAD, answer_images
+from derm.evaluate.answered import answer_images
 from derm.explain.methods import METHODS
 from derm.explain.placement import disagreement, fit_shift, turned_maps
 from derm.image.door import open_image
@@ -26,8 +26,8 @@ from derm.measure.conformal import conformal_thresholds
 from derm.measure.decision import referral_threshold, worst_pictures
 from derm.measure.undefined import or_none
 from derm.model.weights import Description, Model
-from derm.predict.batch import answers
-from derm.predict.familiar import fit_familiarity, pooled
+from derm.predict.familiar import fit_familiarity
+from derm.predict.features import features_of
 
 CONFORMAL_SHARE = 0.5
 """Share of each class's validation lesions that calibrate the conformal sets: with less, the rarest classes fall below
@@ -142,19 +142,6 @@ def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float]
         apart = {"before": or_none(disagreement(pairs, 0.0)), "after": or_none(disagreement(pairs, shift))}
         record[method.grid] = {"method": name, "pictures": len(pairs), "shift": shift, **apart}
     return shifts, record
-
-
-def features_of(
-    model: Model, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
-) -> NDArray[np.float32]:
-    """The network's pooled features of pictures, float32 (n, C), in order; ImageRefused for one that cannot be read."""
-    size, found = model.description.model.input_size, []
-    for first in range(0, len(paths), AHEAD):
-        squares = np.stack([square(open_image(path), size) for path in paths[first : first + AHEAD]])
-        found += [pooled(answer) for _, answer in answers(model.net, squares, np.arange(len(squares)))]
-        if progress:
-            progress(first + len(squares), len(paths))
-    return np.concatenate(found)
 
 
 def divide(lesions: NDArray[np.str_], classes: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:

@@ -4,8 +4,7 @@ Needs a model and a catalogue's images; asks the model about each once and keeps
 whether two pictures do show one lesion: that is for eyes.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import table_key
-from derm.errors import DataFault, ImageRefused
+from derm.errors import DataFault
 from derm.explore.duplicates import COLUMNS, MOST
 from derm.files import write_text
-from derm.image.door import open_image
-from derm.image.scale import square
 from derm.model.weights import Model
-from derm.predict.batch import answers
+from derm.predict.features import features_of
 
 FORMAT = 1
 """Raised when the search changes, so that old pairs are not read."""
@@ -44,9 +41,6 @@ HOW = (
 BLOCK = 512
 """Pictures compared with all others at a time."""
 
-BATCH = 32
-"""Pictures that the network is asked about at a time."""
-
 
 def likeness_file(catalogue: Catalogue, model: Model, cache: Path) -> Path:
     """Where the pairs of exactly these files and weights are kept, whether they are there or not."""
@@ -67,38 +61,12 @@ def find_likeness(
             f"Features are compared in sets of {FEWEST:,} to {MOST:,} images, and these are {len(paths):,}: below, so "
             "many features agree by chance."
         )
-    features = np.empty((len(paths), 0), dtype=np.float32)
-    read = np.zeros(len(paths), dtype=np.bool_)
-    for rows, squares, known in _squares(paths, model.description.model.input_size):
-        for _, answer in answers(model.net, squares, np.arange(len(rows)), BATCH):
-            pooled = answer.features.mean((2, 3)).cpu().numpy()
-            if not features.shape[1]:
-                features = np.zeros((len(paths), pooled.shape[1]), dtype=np.float32)
-            features[rows], read[rows] = pooled, known
-        if progress:
-            progress(int(rows[-1]) + 1, len(paths))
-    kept = np.flatnonzero(read)
+    features = features_of(model, [Path(path) for path in paths], progress, lenient=True)
+    kept = np.flatnonzero(np.isfinite(features).all(axis=1))  # the others are named, with their cure, by the check
     pairs = mutual_nearest(features[kept])
     pairs[["first", "second"]] = kept[pairs[["first", "second"]].to_numpy()]
     write_text(file, pairs.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
     return pairs
-
-
-def _squares(paths: list[str], size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]]:
-    """Batch by batch: row numbers, squares uint8 (b, S, S, 3), and which of them could be read."""
-
-    def read(path: str) -> NDArray[np.uint8] | None:
-        try:
-            return square(open_image(Path(path)), size) if path else None
-        except ImageRefused:  # named, with its cure, by the check of the files
-            return None
-
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), BATCH):
-            found = list(pool.map(read, paths[start : start + BATCH]))
-            blank = np.zeros((size, size, 3), dtype=np.uint8)
-            squares = np.stack([blank if one is None else one for one in found])
-            yield start + np.arange(len(found)), squares, np.array([one is not None for one in found])
 
 
 def decorrelate(features: NDArray[np.floating], directions: int = DIRECTIONS) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Figures and names as text: percentages rounded to what they are worth, and foreign text made harmless.
+"""Figures and names as text: shares and spans of time rounded to what they are worth, foreign text made harmless.
 
 Needs plain values. Knows nothing of cases.
 """
@@ -18,6 +18,16 @@ def percent(share: float) -> str:
     if whole == 100:
         return f"over 99{SPACE}%"
     return f"{whole}{SPACE}%"
+
+
+def duration(seconds: float) -> str:
+    """A span of time, rounded to what it is worth."""
+    minutes = round(seconds / 60)
+    if seconds < 50:
+        return "under a minute" if seconds < 30 else f"about a{SPACE}minute"
+    if minutes < 90:
+        return f"{minutes}{SPACE}min"
+    return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"
 
 
 def plain(text: str) -> str:

@@ -7,12 +7,15 @@ kernels, above all in bfloat16. Measured at 32 × 144 × 40 × 40, 5 × 5, strid
 Here they are put together from operations that have one; `derm bench train` tells what that gains.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+Convolution = TypeVar("Convolution", bound=nn.Conv2d)
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -39,12 +42,7 @@ class DepthwiseConv2d(nn.Conv2d):
     @classmethod
     def of(cls, convolution: nn.Conv2d) -> "DepthwiseConv2d":
         """One with the weights, shared, of `convolution`, which must fit."""
-        channels, side = convolution.in_channels, convolution.kernel_size[0]
-        made = cls(
-            channels, channels, side, convolution.stride[0], side // 2, groups=channels, bias=False, device="meta"
-        )
-        made.weight = convolution.weight
-        return made
+        return _remade(convolution, cls)
 
     def forward(self, images: Tensor) -> Tensor:
         """Filter float (N, C, h, w) to float (N, C, ⌈h / stride⌉, ⌈w / stride⌉)."""
@@ -60,21 +58,28 @@ class DepthwiseConv2d(nn.Conv2d):
 
 def quicken(module: nn.Module) -> None:
     """Put a `DepthwiseConv2d` in the place of each convolution within `module` that fits; names and weights stay."""
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            if DepthwiseConv2d.fits(child):
-                setattr(parent, name, DepthwiseConv2d.of(child))  # type: ignore[arg-type]  # `fits` has looked
+    _exchange(module, DepthwiseConv2d.fits, DepthwiseConv2d)
 
 
 def slow_down(module: nn.Module) -> None:
     """Undo `quicken`, to measure what it gains."""
+    _exchange(module, lambda child: isinstance(child, DepthwiseConv2d), nn.Conv2d)
+
+
+def _exchange(module: nn.Module, chosen: Callable[[nn.Module], bool], kind: type[nn.Conv2d]) -> None:
+    """Put a convolution of `kind` in the place of each one within `module` that is chosen."""
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, DepthwiseConv2d):
-                channels, side = child.in_channels, child.kernel_size[0]
-                made = nn.Conv2d(channels, channels, side, child.stride[0], side // 2, groups=channels, bias=False)
-                made.weight = child.weight
-                setattr(parent, name, made)
+            if chosen(child):
+                setattr(parent, name, _remade(child, kind))  # type: ignore[arg-type]  # both choose convolutions
+
+
+def _remade(convolution: nn.Conv2d, kind: type[Convolution]) -> Convolution:
+    """A depthwise convolution of `kind` with the weights, shared, of `convolution`."""
+    channels, side = convolution.in_channels, convolution.kernel_size[0]
+    made = kind(channels, channels, side, convolution.stride[0], side // 2, groups=channels, bias=False, device="meta")
+    made.weight = convolution.weight
+    return made
 
 
 class _Depthwise(torch.autograd.Function):

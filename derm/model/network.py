@@ -19,6 +19,8 @@ from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
 from derm.model.depthwise import quicken
 
+NO_BLOCKS = "The encoder '{name}' has no blocks to skip: use --set model.drop_path=0, or another encoder."
+
 
 class Answer(NamedTuple):
     """What the network says of a batch of N images of S × S pixels, always all of it.
@@ -163,28 +165,19 @@ def _encoder(name: str, drop_path: float) -> TimmUniversalEncoder:
     if name not in known:
         close = ", ".join(get_close_matches(name, known, n=3)) or "efficientnet_b0, resnet34"
         raise ConfigFault(f"timm knows no encoder named '{name}': use one of its names, such as {close}.")
+    extra = {"drop_path_rate": drop_path} if drop_path else {}
     try:
-        encoder = TimmUniversalEncoder(name=name, pretrained=False)
+        encoder = TimmUniversalEncoder(name=name, pretrained=False, **extra)
     except (ValueError, RuntimeError, TypeError, AttributeError, KeyError, AssertionError) as error:
+        if drop_path:
+            _encoder(name, 0.0)  # the encoder itself may be at fault, and then that is said
+            raise ConfigFault(NO_BLOCKS.format(name=name)) from error
         raise ConfigFault(
             f"The encoder '{name}' does not offer the five scales that a U-Net needs: use another, "
             "such as efficientnet_b0 or resnet34."
         ) from error
-    if drop_path:
-        encoder = _with_drop_path(name, drop_path)
-    quicken(encoder)
-    return encoder
-
-
-def _with_drop_path(name: str, drop_path: float) -> TimmUniversalEncoder:
-    """An encoder whose blocks are skipped at random in training; ConfigFault where timm has that not for `name`."""
-    try:
-        encoder = TimmUniversalEncoder(name=name, pretrained=False, drop_path_rate=drop_path)
-    except TypeError:
-        encoder = None
     # Some families take the rate and do nothing with it.
-    if encoder is None or not any(isinstance(part, DropPath) for part in encoder.modules()):
-        raise ConfigFault(
-            f"The encoder '{name}' has no blocks to skip: use --set model.drop_path=0, or another encoder."
-        )
+    if drop_path and not any(isinstance(part, DropPath) for part in encoder.modules()):
+        raise ConfigFault(NO_BLOCKS.format(name=name))
+    quicken(encoder)
     return encoder

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.diagnoses import DIAGNOSES
-from derm.figures.text import SPACE, capital
+from derm.figures.text import SPACE, capital, duration
 from derm.monitor.buffer import Held
 from derm.monitor.compare import Difference, Figures
 from derm.monitor.runs import Best, Run
@@ -70,16 +70,6 @@ STATES = {
     "died": (":material/error:", "died"),
 }
 """Icon and word of each state."""
-
-
-def duration(seconds: float) -> str:
-    """A span of time, rounded to what it is worth."""
-    minutes = round(seconds / 60)
-    if seconds < 50:
-        return "under a minute" if seconds < 30 else f"about a{SPACE}minute"
-    if minutes < 90:
-        return f"{minutes}{SPACE}min"
-    return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"
 
 
 def moment(seconds: float) -> str:

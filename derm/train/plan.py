@@ -47,9 +47,8 @@ class Planner:
         self.admitted: NDArray[np.bool_] = np.ones(len(classes), dtype=np.bool_)
         self.queue: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # this epoch's fresh images, next one first
         self.passes = 0  # times that the admitted images were dealt in this epoch
-        self.decks: NDArray[np.int64] = np.empty(
-            0, dtype=np.int64
-        )  # of each class, what is left of its round, in order
+        # Of each class, what is left of its round, in order.
+        self.decks: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     @property
     def steps(self) -> int:

@@ -19,6 +19,7 @@ from derm.explore import duplicates, shapes, tiles, trust
 from derm.explore.gallery import Page, page_of
 from derm.explore.outcomes import UNSEEN
 from derm.explore.pictures import LEGEND, LOOKS, Look, look_jpeg, small_picture
+from derm.explore.progress import Progress
 from derm.explore.table import explorable
 from derm.figures.text import plain
 from derm.model.weights import Model
@@ -65,11 +66,11 @@ def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row
 
 def watch(text: str) -> tuple[Callable[[int, int], None], Callable[[], object]]:
     """A progress bar with `text`: what to tell (done, total), and what to call in the end."""
-    bar = st.progress(0.0, text=text)
+    bar, progress = st.progress(0.0, text=text), Progress(text)
 
     def tell(done: int, total: int) -> None:
-        if done % max(1, total // 100) == 0:
-            bar.progress(done / total, text=f"{text} {done:,} of {total:,}")
+        if said := progress.say(done, total):
+            bar.progress(done / total, text=said)
 
     return tell, bar.empty
 
