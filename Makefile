@@ -25,7 +25,7 @@ app: $(VENV)/installed ## set everything up and serve the app at http://127.0.0.
 
 test: $(VENV)/installed-dev ## set everything up and run the tests (under CI: the checks, too)
 	$(if $(CI),$(MAKE) check)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/installed-dev ## linter, formatter, types, import contracts
 	$(BIN)/ruff check .

@@ -127,15 +127,20 @@ def fill_in_a_short_run(page: Page, name: str) -> None:
 def choose(page: Page, label: str, option: str) -> None:
     """Take `option` in a box of choices; again where the page is drawn anew meanwhile, which closes the box."""
     field = page.get_by_role("combobox", name=label)
+    expect(field).to_be_visible()
     for _ in range(10):
         rest(page)
-        field.fill(option)
+        field.fill("")  # what is typed must be new, or the box stays closed
+        field.press_sequentially(option)
         try:
-            page.get_by_role("option", name=option, exact=True).wait_for(timeout=PATIENCE / 10)
+            page.get_by_role("option", name=option, exact=True).wait_for(timeout=PATIENCE / 20)
         except TimeoutError:
             continue
         field.press("Enter")
         break
+    else:
+        pytest.fail(f"the box '{label}' did not offer '{option}'")
+    rest(page)
     expect(field).to_have_value(option)
 
 

@@ -70,6 +70,8 @@ def test_a_run_is_started_watched_stopped_and_resumed(page, runs):
     config = Run(runs / "seen")
     config.look()
     assert (config.config["epochs"], config.config["batch"], config.config["replay"]["enabled"]) == (400, 4, True)
+    model = config.config["model"]
+    assert (model["encoder"], model["input_size"]) == ("test_efficientnet", 32)
 
     pid = find_holder(runs / "seen").pid
     page.get_by_role("button", name="Stop with a checkpoint").click()
