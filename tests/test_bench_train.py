@@ -15,7 +15,7 @@ from derm.train.config import preset
 
 def test_the_ratio_is_of_images_a_second():
     # 32 images in 200 ms are 160 a second; alone, in 150 ms, 213 a second: 160 / 213.33 = 3/4.
-    times = StepTimes(32, joint=200, alone=150, plain=300, encoder=1, decoder=1, augment=1, average=1)
+    times = StepTimes("float32", 32, joint=200, alone=150, plain=300, encoder=1, decoder=1, augment=1, average=1)
     assert times.ratio == 3 / 4
     assert times.quickened == 3 / 2
 
@@ -26,6 +26,7 @@ def test_the_bench_prints_its_figures_last_as_json():
     found = json.loads(result.stdout.splitlines()[-1])
     assert found["ratio"] == pytest.approx(found["alone"] / found["joint"])
     assert found["quickened"] == pytest.approx(found["plain"] / found["joint"])
+    assert found["precision"] in ("float32", "bfloat16")
     assert all(found[name] > 0 for name in ("encoder", "decoder", "augment", "average"))
 
 

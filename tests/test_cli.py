@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from derm.cli.main import app, main
-from derm.cli.train import read_setting
+from derm.cli.train import read_setting, settle
 from derm.errors import ConfigFault
 from derm.model.weights import load_weights
+from derm.train import precision
 from derm.train.config import DERM, PAPER, change
 
 ROOT = Path(__file__).parents[1]
@@ -169,6 +170,19 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     recorded = run(*words, "--record")
     assert isinstance(recorded.exception, ConfigFault)
     assert "know images of the test part" in str(recorded.exception)
+
+
+def test_train_says_what_it_computes_in_where_bfloat16_is_slow(capsys, monkeypatch):
+    monkeypatch.setattr(precision, "is_quick_in_bfloat16", lambda device: False)
+    assert settle(DERM, "cpu").precision == "float32"
+    assert capsys.readouterr().err == "Training in float32: this device is slow in bfloat16.\n"
+    asked = replace(DERM, precision="bfloat16")
+    assert settle(asked, "cpu") == asked
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("This run computes in bfloat16, in which this device is slow")
+    monkeypatch.setattr(precision, "is_quick_in_bfloat16", lambda device: True)
+    assert settle(DERM, "cpu").precision == "bfloat16"
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault, RunFault
 from derm.model.config import ModelConfig
 from derm.model.weights import load_weights
-from derm.train import loop
+from derm.train import loop, precision
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
@@ -250,6 +250,13 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
     assert about == {key: start[key] for key in ("derm", "commit", "threads", "config", "data")}
     (begun,) = whole.of("begun")
     assert (begun["step"], begun["threads"], begun["device"]) == (0, torch.get_num_threads(), "cpu")
+
+
+def test_a_run_keeps_the_precision_that_was_settled_for_its_device(tmp_path, drawn_catalogue, cache, monkeypatch):
+    monkeypatch.setattr(precision, "is_quick_in_bfloat16", lambda device: False)
+    run = tmp_path / "run"
+    train(replace(CONFIG, precision="auto"), drawn_catalogue, run, cache=cache, stop=lambda: True)
+    assert json.loads((run / "run.json").read_text())["config"] == replace(CONFIG, precision="float32").as_dict()
 
 
 def test_the_log_tells_each_step_and_epoch(whole, drawn_catalogue):

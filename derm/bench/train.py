@@ -21,6 +21,7 @@ from derm.model.preprocess import normalise
 from derm.train.config import TrainConfig
 from derm.train.loop import move_average, take_step
 from derm.train.losses import Truth
+from derm.train.precision import settle_precision
 
 STEPS = 12
 """Timed steps of each kind, taken in turn; medians are reported."""
@@ -31,9 +32,10 @@ class StepTimes:
     """Milliseconds a step, medians. joint, alone: a whole training step of the joint model, and of the classifier alone
     (encoder, head convolution and class head of the same size). plain: the joint model's step with torch's own
     gradients of depthwise convolutions. encoder, decoder: the joint model's forward pass in two parts, without
-    gradients. augment: varying the batch in one process. average: moving the averaged weights.
+    gradients. augment: varying the batch in one process. average: moving the averaged weights. precision: that of all.
     """
 
+    precision: str
     batch: int
     joint: float
     alone: float
@@ -74,6 +76,7 @@ def bench_train(config: TrainConfig, steps: int = STEPS) -> StepTimes:
     """
     if config.model.design != "shared":
         raise ConfigFault(f"The design '{config.model.design}' cannot be divided so: use the shared one.")
+    config = settle_precision(config, "cpu")
     size, batch = config.model.input_size, config.batch
     random = np.random.default_rng(0)
     pictures = random.integers(0, 255, (batch, size, size, 3), dtype=np.uint8)
@@ -124,7 +127,9 @@ def bench_train(config: TrainConfig, steps: int = STEPS) -> StepTimes:
             run()
             if round_ >= 2:  # the first two warm up
                 times[name].append(time.perf_counter() - began)
-    return StepTimes(batch, **{name: statistics.median(found) * 1000 for name, found in times.items()})
+    return StepTimes(
+        config.precision, batch, **{name: statistics.median(found) * 1000 for name, found in times.items()}
+    )
 
 
 def _network(config: TrainConfig) -> LesionNet:

@@ -4,12 +4,15 @@ import json
 import signal
 import types
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from derm.cli.terminal import bar, err, out
 from derm.errors import ConfigFault, RunFault
+
+if TYPE_CHECKING:
+    from derm.train.config import TrainConfig
 
 
 def train(
@@ -31,7 +34,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate, at its peak.")] = None,
     curriculum: Annotated[bool | None, typer.Option(help="From easy and common images to all.")] = None,
     replay: Annotated[bool | None, typer.Option(help="Bring hard images back.")] = None,
-    precision: Annotated[str | None, typer.Option(help="'bfloat16' (mixed) or 'float32'.")] = None,
+    precision: Annotated[str | None, typer.Option(help="'bfloat16' (mixed), 'float32', or 'auto'.")] = None,
     split_by: Annotated[str | None, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = None,
     share: Annotated[float | None, typer.Option(help="Share of the training part, for short experiments.")] = None,
     patience: Annotated[
@@ -95,6 +98,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     device = find_device(device)
+    config = settle(config, device)
     stopping = False
 
     def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
@@ -148,6 +152,20 @@ def find_device(name: str) -> str:
     if name not in ("cpu", "cuda") or (name == "cuda" and not here):
         raise ConfigFault(f"The device '{name}' is not here: use cpu, or auto for whatever there is.")
     return name
+
+
+def settle(config: "TrainConfig", device: str) -> "TrainConfig":
+    """Settle a precision of "auto" for `device`; where it is slow in bfloat16, say so in a sentence."""
+    from derm.train import precision
+
+    settled = precision.settle_precision(config, device)
+    if settled != config and settled.precision == "float32":
+        err.print("Training in float32: this device is slow in bfloat16.")
+    elif config.precision == "bfloat16" and not precision.is_quick_in_bfloat16(device):
+        err.print(
+            "This run computes in bfloat16, in which this device is slow: one with --precision float32 is quicker."
+        )
+    return settled
 
 
 def epoch_line(event: dict[str, Any]) -> str | None:

@@ -17,7 +17,7 @@ from derm.train.replay import ReplayConfig
 Optimiser = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 MaskLoss = Literal["dice", "dice+bce"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dice"]
 
 
@@ -95,7 +95,8 @@ class TrainConfig:
     train_share: float = 1.0
     """Share of the training part that is used, the same images every time, for short experiments."""
     precision: Precision = "float32"
-    """`bfloat16`: mixed precision by autocast, losses and weights in float32."""
+    """`bfloat16`: mixed precision by autocast, losses and weights in float32. `auto`: bfloat16, but float32 on a device
+    that is slower with it, see `derm.train.precision`; the run's folder tells which it was."""
     best_by: Measure = "macro_auc"
     """Validation measure that chooses the best epoch."""
     patience: int = 0
@@ -179,10 +180,10 @@ DERM = replace(
     mask_loss="dice+bce",
     label_smoothing=0.05,
     average=0.998,
-    precision="bfloat16",
+    precision="auto",
 )
 """Ours: AdamW with warm-up and cosine, averaged weights, Dice and binary cross-entropy, a slim decoder, mixed
-precision."""
+precision where that is quick."""
 
 PRESETS: dict[str, TrainConfig] = {"derm": DERM, "paper": PAPER}
 

@@ -43,6 +43,7 @@ from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.mix import draw_mixture, mix
 from derm.train.plan import Batch, Planner
+from derm.train.precision import settle_precision
 from derm.train.runlog import RunLog
 from derm.train.validate import validate
 
@@ -116,6 +117,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     not finite, DataFault for data that does not. On the CPU a run that was killed and resumed ends bit for bit as if it
     had not been, with the same number of threads.
     """
+    config = settle_precision(config, device)
     split = split_catalogue(catalogue, config.split_by)
     classes = catalogue.table["dx"].map(INDEX).to_numpy().astype(np.int64)
     rows = choose_share(split.rows("train"), classes, config.train_share)
