@@ -21,7 +21,7 @@ from derm.model.config import ModelConfig
 from derm.model.network import Answer, LesionNet
 
 SMALL = {"input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8)}
-VARIANTS = {"shared": {}, "dual": {"design": "dual"}, "hidden": {"hidden": 16}}
+VARIANTS = {"shared": {}, "dual": {"design": "dual"}, "hidden": {"hidden": 16}, "inside": {"pooling": "whole+lesion"}}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from torch import nn
 
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
-from derm.model.network import Answer, ClassHead, LesionNet
+from derm.model.network import Answer, ClassHead, LesionFocus, LesionNet
 from derm.model.preprocess import normalise
 
 # timm's own networks for tests, of a tenth of a million numbers; their deepest features have 64 and 96 channels.
@@ -32,6 +32,8 @@ DESIGNS = {
     "three blocks": (replace(SMALL, decoder_channels=(8, 8, 8)), 32),
     "the encoder's own features": (replace(SMALL, feature_channels=0), 64),
     "another encoder": (replace(SMALL, encoder="test_resnet", feature_channels=0), 96),
+    "looking inside the outline": (replace(SMALL, pooling="whole+lesion"), 64),
+    "dual, looking inside the outline": (replace(SMALL, design="dual", pooling="whole+lesion", hidden=16), 64),
     "ResNet34": (replace(SMALL, encoder="resnet34", feature_channels=0), 512),
 }
 
@@ -67,6 +69,39 @@ def test_the_scores_are_pooling_and_one_linear_layer():
     weight, bias = net.head.scores.weight, net.head.scores.bias
     expected = torch.einsum("nchw,kc->nk", answer.features, weight) / 4 + bias
     torch.testing.assert_close(answer.class_logits, expected)
+
+
+@pytest.mark.parametrize("name", ["shared", "dual", "looking inside the outline", "dual, looking inside the outline"])
+def test_the_features_alone_are_those_of_the_answer(name):
+    net = LesionNet(DESIGNS[name][0]).eval()
+    assert torch.equal(net.class_features(images()), net(images()).features)
+
+
+def test_features_are_weighted_with_the_outline_to_their_mean_inside_it():
+    features = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    lesion = torch.full((1, 1, 4, 4), -100.0)
+    lesion[..., :2, :2] = 100.0  # the first cell, whole
+    both = LesionFocus()(features, lesion)
+    assert torch.equal(both[:, :1], features)
+    # The cells weigh 1.01, 0.01, 0.01, 0.01, and pooling divides by their sum.
+    assert both[0, 1].mean().item() == pytest.approx((1.01 * 1 + 0.01 * (2 + 3 + 4)) / 1.04)
+    # A lesion of which the outline covers a quarter of one cell counts for a quarter there.
+    lesion[..., 1, :2] = lesion[..., :2, 1] = -100.0
+    assert LesionFocus()(features, lesion)[0, 1].mean().item() == pytest.approx((0.26 * 1 + 0.01 * 9) / 0.29)
+
+
+def test_without_a_lesion_all_places_weigh_alike():
+    features = torch.randn(2, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    both = LesionFocus()(features, torch.full((2, 1, 64, 64), -200.0))
+    torch.testing.assert_close(both[:, 3:], features)
+
+
+def test_the_diagnosis_does_not_bend_the_outline():
+    net = LesionNet(replace(SMALL, pooling="whole+lesion"))
+    net(images()).class_logits.sum().backward()
+    assert net.mask_head.weight.grad is None
+    assert all(weight.grad is None for weight in net.decoder.parameters())
+    assert net.neck[0].weight.grad is not None
 
 
 def test_only_a_linear_head_has_a_closed_form():
@@ -168,6 +203,7 @@ def test_an_encoder_without_five_scales_is_refused():
         ({"dropout": 1.0}, "The dropout 1.0 does not fit: use a share from 0 up to, not including, 1"),
         ({"decoder_channels": (8, 8)}, r"The decoder channels \[8, 8\] do not fit: use three to five numbers above 0"),
         ({"decoder_channels": (8, 8, 0)}, r"The decoder channels \[8, 8, 0\] do not fit"),
+        ({"pooling": "lesion"}, "The pooling 'lesion' is unknown: use one of whole, whole\\+lesion"),
         ({"drop_path": 0.6}, "The drop path 0.6 does not fit: use a share from 0 to 0.5"),
         ({"hidden": -1}, "Widths cannot be negative, and hidden is -1, feature_channels 32: use 0 to leave"),
         ({"deviation": (1.0, 0.0, 1.0)}, r"The deviation \[1.0, 0.0, 1.0\] does not fit: each number must be above 0"),
@@ -184,8 +220,8 @@ def test_a_configuration_survives_its_dictionary():
     assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"does not fit this version of Derm \(see: hidden\): retrain or update"):
         ModelConfig.from_dict({name: value for name, value in content.items() if name != "hidden"})
-    # Weights described before there was stochastic depth have none.
-    del content["drop_path"]
+    # Weights described before there were stochastic depth and pooling inside the outline have neither.
+    del content["drop_path"], content["pooling"]
     assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"\(see: depth\)"):
         ModelConfig.from_dict({**content, "depth": 3})

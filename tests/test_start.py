@@ -147,3 +147,20 @@ def test_training_goes_on_from_weights_of_derm(tmp_path):
         WeightsFault, match=r"a.json are of another model \(shared, test_efficientnet\): train the same"
     ):
         start_from(LesionNet(replace(config, hidden=8)), str(path))
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_weights_that_begin_to_look_inside_the_outline_answer_as_before(tmp_path, hidden):
+    config = replace(CONFIG, encoder="test_efficientnet", feature_channels=16, hidden=hidden)
+    torch.manual_seed(1)
+    trained = LesionNet(config).eval()
+    path = tmp_path / "a.json"
+    save_weights(path, trained, Description(config))
+    net = LesionNet(replace(config, pooling="whole+lesion")).eval()
+    start_from(net, str(path))
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(net(images).class_logits, trained(images).class_logits)
+    # The way back is refused: what was read inside the outline would be lost.
+    save_weights(path, net, Description(net.config))
+    with pytest.raises(WeightsFault, match=r"a.json are of another model"):
+        start_from(LesionNet(config), str(path))

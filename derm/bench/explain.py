@@ -114,7 +114,7 @@ class _Scores(nn.Module):
         if self.decoder:
             answer: Answer = self.net(images)
             return answer.class_logits
-        logits: Tensor = self.net.head(self.net.neck(self.net.encoder(images)[-1]))
+        logits: Tensor = self.net.head(self.net.class_features(images))
         return logits
 
 
@@ -126,7 +126,7 @@ class _Library:
         own = deepcopy(net).requires_grad_(requires_grad=not tuned)
         own.neck.requires_grad_()
         self.targets = [targets.ClassifierOutputTarget(index) for index in range(len(CODES))]
-        self.cam = package.GradCAM(model=_Scores(own, decoder=not tuned), target_layers=[own.neck])
+        self.cam = package.GradCAM(model=_Scores(own, decoder=not tuned), target_layers=[own.focus or own.neck])
 
     def one(self, image: Tensor, index: int) -> NDArray[np.float32]:
         """The map of one class, float32 (S, S), 0 … 1, of an image (1, 3, S, S)."""

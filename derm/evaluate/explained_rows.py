@@ -373,9 +373,9 @@ def _add_randomised(
 
 
 def _class_answer(net: LesionNet, images: Tensor) -> Answer:
-    """The network's answer as far as heat maps need it; of the outline an empty tensor, the decoder is not run."""
+    """The network's answer as far as heat maps need it; of the outline an empty tensor."""
     with torch.inference_mode():
-        features = net.neck(net.encoder(images)[-1])
+        features = net.class_features(images)
         return Answer(images[:, :0], net.head(features), features)
 
 

@@ -1,7 +1,7 @@
 """The class branch by itself: features, logits and the logits' gradients, for maps that are made of them.
 
 Needs a `LesionNet` in evaluation mode. No hook, no `.backward()`, nothing written to the network: threads may share it.
-Knows nothing of the outline; the decoder is never run.
+The decoder is run only where the diagnosis looks inside the outline.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def class_features(net: LesionNet, images: Tensor, answer: Answer | None = None)
     check_evaluation(net)
     if answer is None:
         with torch.no_grad():
-            features: Tensor = net.neck(net.encoder(images)[-1])
+            features: Tensor = net.class_features(images)
         return features.float()
     if len(answer.features) != len(images):
         raise ValueError(f"the answer is to {len(answer.features)} images, not to these {len(images)}: ask again")
@@ -86,8 +86,9 @@ def stage_slopes(net: LesionNet, images: Tensor, stage: int, classes: Sequence[i
         raise ValueError(f"the stage is {stage}, and the encoder offers {offered}: take one of these")
     # What was made in inference mode can hold no gradient; a clone, made outside of it, can.
     with torch.inference_mode(mode=False), torch.enable_grad():
-        stages = net.encoder(images.detach().clone().float().requires_grad_())
-        logits = net.head(net.neck(stages[-1]))
+        fresh = images.detach().clone().float().requires_grad_()
+        stages = net.encoder(fresh)
+        logits = net.head(net.features_after(fresh, stages))
         gradients = [
             torch.autograd.grad(logits[:, index].sum(), stages[stage], retain_graph=True)[0] for index in classes
         ]

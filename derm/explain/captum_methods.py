@@ -160,7 +160,7 @@ def _scores(net: LesionNet) -> Callable[[Tensor], Tensor]:
     """The seven logits of normalised images, with whatever gradient the caller's mode allows; without the decoder."""
 
     def scores(images: Tensor) -> Tensor:
-        logits: Tensor = net.head(net.neck(net.encoder(images)[-1]))
+        logits: Tensor = net.head(net.class_features(images))
         return logits
 
     return scores

@@ -161,7 +161,7 @@ def _normalise_anew(net: LesionNet, norms: list[_BatchNorm], images: Tensor) -> 
         norm.momentum = None  # the plain mean over what passes
         norm.train()
     with torch.no_grad():
-        net.neck(net.encoder(images)[-1])
+        net.class_features(images)
     for norm in norms:
         norm.eval()
 

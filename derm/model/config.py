@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from derm.errors import ConfigFault
 
 Design = Literal["shared", "dual"]
+Pooling = Literal["whole", "whole+lesion"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of ImageNet's red, green and blue, 0 … 1: the normalisation of timm's EfficientNet-B0 weights."""
@@ -17,7 +18,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's red, green and blue, 0 … 1."""
 
 
-LATER: dict[str, Any] = {"drop_path": 0.0}
+LATER: dict[str, Any] = {"drop_path": 0.0, "pooling": "whole"}
 """Fields that were added when weights had been described without them, with what those models are."""
 
 
@@ -48,6 +49,10 @@ class ModelConfig:
     feature_channels: int = 1280
     """Channels of the 1 × 1 head convolution before pooling, as in EfficientNet-B0; 0: pool the encoder's own."""
 
+    pooling: Pooling = "whole"
+    """What the diagnosis is read from: `whole`, the features' mean over the picture; `whole+lesion`, that beside their
+    mean inside the predicted outline."""
+
     hidden: int = 0
     """Width of a dense layer between pooling and the seven scores; 0: none, so that Grad-CAM has a closed form."""
 
@@ -71,6 +76,8 @@ class ModelConfig:
         """Check every field's range."""
         if self.design not in get_args(Design):
             raise ConfigFault(f"The design '{self.design}' is unknown: use one of {', '.join(get_args(Design))}.")
+        if self.pooling not in get_args(Pooling):
+            raise ConfigFault(f"The pooling '{self.pooling}' is unknown: use one of {', '.join(get_args(Pooling))}.")
         if not 32 <= self.input_size <= 1024 or self.input_size % 32:
             raise ConfigFault(
                 f"The input size {self.input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels."

@@ -26,8 +26,9 @@ class Answer(NamedTuple):
     """What the network says of a batch of N images of S × S pixels, always all of it.
 
     mask_logits: float (N, 1, S, S); above 0 means lesion. class_logits: float (N, 7), in the order of
-    `derm.diagnoses.CODES`. features: float (N, C, h, w), the class branch's last feature map, where
-    Grad-CAM looks; h = w = S / 32 with the default encoder.
+    `derm.diagnoses.CODES`. features: float (N, C, h, w), what the class head pools, where
+    Grad-CAM looks; h = w = S / 32 with the default encoder. With pooling "whole+lesion" each channel is there twice,
+    see `LesionFocus`.
     """
 
     mask_logits: Tensor
@@ -51,6 +52,26 @@ class ClassHead(nn.Module):
             pooled = F.relu(self.hidden(pooled))
         logits: Tensor = self.scores(self.dropout(pooled))
         return logits
+
+
+class LesionFocus(nn.Module):
+    """The features, and beside them the same weighted with the predicted outline, so that pooling both over the whole
+    picture gives each channel's mean over the picture and its mean inside the lesion.
+
+    A head that pools first stays one, and all that is known of its heat maps stays true. No gradient goes through the
+    outline: the diagnosis is to look inside it, not to bend it.
+    """
+
+    FAINT = 0.01
+    """Added to the outline's probability everywhere, 0 … 1: in a picture without a lesion all places weigh alike, and
+    inside of one they weigh a hundred times as much as outside."""
+
+    def forward(self, features: Tensor, mask_logits: Tensor) -> Tensor:
+        """Double float (N, C, h, w) to (N, 2 C, h, w); mask_logits: float (N, 1, S, S). The weights' mean is 1."""
+        height, width = features.shape[-2:]
+        inside = F.adaptive_avg_pool2d(mask_logits.detach().float().sigmoid(), (height, width)) + self.FAINT
+        weights = inside / inside.mean(dim=(2, 3), keepdim=True)
+        return torch.cat([features, features * weights.to(features.dtype)], dim=1)
 
 
 class DilatedBottleneck(nn.Module):
@@ -126,7 +147,9 @@ class LesionNet(nn.Module):
                 nn.BatchNorm2d(config.feature_channels),
                 nn.SiLU(inplace=True),
             )
-        self.head = ClassHead(config.feature_channels or scales[-1], config.hidden, config.dropout)
+        self.focus = LesionFocus() if config.pooling == "whole+lesion" else None
+        channels = (config.feature_channels or scales[-1]) * (2 if self.focus else 1)
+        self.head = ClassHead(channels, config.hidden, config.dropout)
 
         self.mask_encoder = self.fusion = None
         if config.design == "dual":
@@ -140,16 +163,32 @@ class LesionNet(nn.Module):
 
     def forward(self, images: Tensor) -> Answer:
         """Answer for normalised RGB images, float (N, 3, S, S); see `derm.model.preprocess`."""
-        class_features = self.encoder(images)
-        features = self.neck(class_features[-1])
-        mask_features = class_features
+        stages = self.encoder(images)
+        mask_logits = self._outline(images, stages)
+        features = self._pooled_by_head(stages, mask_logits)
+        return Answer(mask_logits, self.head(features), features)
+
+    def class_features(self, images: Tensor) -> Tensor:
+        """The features of `Answer` alone, float (N, C, h, w); the decoder runs only where they need the outline."""
+        return self.features_after(images, self.encoder(images))
+
+    def features_after(self, images: Tensor, stages: list[Tensor]) -> Tensor:
+        """The features of `Answer`, float (N, C, h, w), from the class encoder's stages of `images`, (N, C_i, …)."""
+        return self._pooled_by_head(stages, None if self.focus is None else self._outline(images, stages))
+
+    def _pooled_by_head(self, stages: list[Tensor], mask_logits: Tensor | None) -> Tensor:
+        features: Tensor = self.neck(stages[-1])
+        if self.focus is not None and mask_logits is not None:
+            features = self.focus(features, mask_logits)
+        return features
+
+    def _outline(self, images: Tensor, stages: list[Tensor]) -> Tensor:
         if self.mask_encoder is not None and self.fusion is not None:
-            mask_features = self.fusion(self.mask_encoder(images), class_features)
-        mask_features = [*mask_features[:-1], self.bottleneck(mask_features[-1])]
-        mask_logits = self.mask_head(self.decoder(mask_features))
+            stages = self.fusion(self.mask_encoder(images), stages)
+        mask_logits: Tensor = self.mask_head(self.decoder([*stages[:-1], self.bottleneck(stages[-1])]))
         if mask_logits.shape[-2:] != images.shape[-2:]:
             mask_logits = F.interpolate(mask_logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
-        return Answer(mask_logits, self.head(features), features)
+        return mask_logits
 
     def has_closed_form(self) -> bool:
         """Whether the class head is pooling and one linear layer, so that Grad-CAM is `relu(W_c · f) / (h · w)`."""

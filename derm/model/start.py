@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import timm
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -25,7 +26,8 @@ def start_from(net: LesionNet, start: str, mask_start: str = RANDOM, split_by: s
 
     start: "random", "timm" (ImageNet weights by the encoder's name, over the network) or the path of a safetensors
     file in timm's naming; with the head convolution (`conv_head`, `bn2`) where the network has one and the file, too.
-    A .json names trained weights of Derm, of the same model but perhaps another input size: training goes on from them.
+    A .json names trained weights of Derm, of the same model but perhaps another input size, or without pooling inside
+    the outline where this has it: training goes on from them.
     mask_start: the same for the U-Net's own encoder of the dual design. split_by: how the data are split now; weights
     of Derm must have been trained on the same split, or they know test images. Raises WeightsFault when a file is
     missing or does not fit, or when there is no network.
@@ -48,12 +50,23 @@ def _go_on_from(net: LesionNet, path: Path, split_by: str) -> None:
         )
     # What belongs to training or scale alone, and to no tensor, may differ.
     free = {name: getattr(net.config, name) for name in ("input_size", "dropout", "drop_path")}
+    tensors = trained.net.state_dict()
+    if (trained.net.config.pooling, net.config.pooling) == ("whole", "whole+lesion"):
+        free["pooling"] = net.config.pooling
+        _look_inside_too(tensors)
     if replace(trained.net.config, **free) != net.config:
         raise WeightsFault(
             f"The weights {path} are of another model ({trained.net.config.design}, {trained.net.config.encoder}): "
             "train the same model, only --size may differ, or start from other weights."
         )
-    net.load_state_dict(trained.net.state_dict())
+    net.load_state_dict(tensors)
+
+
+def _look_inside_too(tensors: dict[str, Tensor]) -> None:
+    """Widen a class head, in place, from pooled features to these beside those inside the outline, which begin at 0:
+    the answers stay."""
+    name = "head.hidden.weight" if "head.hidden.weight" in tensors else "head.scores.weight"
+    tensors[name] = torch.cat([tensors[name], torch.zeros_like(tensors[name])], dim=1)
 
 
 def _start(encoder: Module, neck: Module, name: str, start: str) -> None:
