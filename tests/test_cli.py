@@ -172,6 +172,20 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     assert "know images of the test part" in str(recorded.exception)
 
 
+def test_training_stops_in_time_and_goes_on(run, drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("DERM_CACHE", str(tmp_path / "cache"))
+    small = ("--set", "model.decoder_channels=[8,8,8]", "--set", "model.encoder=test_efficientnet")
+    words = ("train", "--run", tmp_path / "run")
+    done = run(
+        *words, "--data", drawn, "--start", "random", "--size", 32, "--epochs", 1, "--batch", 8, "--workers", 0,
+        "--minutes", 0, *small,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Stopped at step 1. To go on: derm train" in " ".join(done.stdout.split())
+    assert "Stopped at step 2." in run(*words, "--resume", "--minutes", 0).stdout
+    assert "Finished. Best epoch: 0." in run(*words, "--resume", "--minutes", 5).stdout
+
+
 def test_train_says_what_it_computes_in_where_bfloat16_is_slow(capsys, monkeypatch):
     monkeypatch.setattr(precision, "is_quick_in_bfloat16", lambda device: False)
     assert settle(DERM, "cpu").precision == "float32"

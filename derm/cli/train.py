@@ -1,7 +1,9 @@
 """`derm train`: start a training run, or go on with one."""
 
 import json
+import math
 import signal
+import time
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +45,9 @@ def train(
     workers: Annotated[int | None, typer.Option(help="Processes that augment images.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the network; 0: as many as there are cores.")] = 0,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop with a checkpoint after so many; --resume goes on.")
+    ] = None,
     device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
     setting: Annotated[
         list[str] | None,
@@ -51,7 +56,7 @@ def train(
 ) -> None:
     """Train a model, writing to a run folder that survives being killed at any moment.
 
-    Ctrl-C stops after a checkpoint; `--resume` goes on from there.
+    Ctrl-C and the end of --minutes stop it after a checkpoint; `--resume` goes on from there.
     """
     import torch
 
@@ -99,7 +104,7 @@ def train(
         torch.set_num_threads(threads)
     device = find_device(device)
     config = settle(config, device)
-    stopping = False
+    stopping, end = False, math.inf if minutes is None else time.monotonic() + 60 * minutes
 
     def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
         nonlocal stopping
@@ -132,7 +137,7 @@ def train(
             device=device,
             watch=watch,
             decoding=lambda done, total: shown.update(decoding, completed=done, total=total),
-            stop=lambda: stopping,
+            stop=lambda: stopping or time.monotonic() > end,
         )
     if state.finished and state.best_epoch < 0:
         out.print(f"Finished. {config.best_by} was never defined; weights of the last epoch: {run / 'final.json'}")
