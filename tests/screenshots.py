@@ -167,6 +167,8 @@ def take(page: Page, address: str, steps: list[Callable[[Page], None]], file: Pa
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": page.viewport_size["width"], "height": min(max(1000, height), 5000)})
         settle(page)
+    page.mouse.move(0, 0)  # a button under the pointer would show what it hides
+    settle(page)
     page.screenshot(path=file)
 
 
