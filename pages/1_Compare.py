@@ -87,7 +87,7 @@ def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
         if rows:
             curves = threshold_curves(SWEEP, words.curves(pair, true=true), threshold, dark=dark)
             st.plotly_chart(curves, key="curves", config={"displayModeBar": False})
-            st.caption(plain(words.AGREEMENT_LIMITS))
+            st.caption(plain(words.agreement_limits(model.description.model)))
         for held in dict.fromkeys(pair):
             st.caption(plain(words.about(held.method)))
     with right:
@@ -196,7 +196,7 @@ def seven(model: Model) -> None:
         plain(f"{names_of_codes()}. Under each picture the probability that the model gives its true diagnosis.")
     )
     st.html(bars.heat_legend("0: no evidence", "1: each map's own maximum"))
-    st.caption(plain(words.AGREEMENT_LIMITS))
+    st.caption(plain(words.agreement_limits(model.description.model)))
 
 
 def open_case(shown: gallery.Shown) -> None:
@@ -271,7 +271,7 @@ def whole_part(model: Model) -> None:
         "Table, CSV", partial(part.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
         type="tertiary", icon=":material/download:",
     )  # fmt: skip
-    st.caption(plain(f"{words.AGREEMENT_LIMITS} {part.SKILL}"))
+    st.caption(plain(f"{words.agreement_limits(model.description.model)} {part.SKILL}"))
 
 
 def open_point(model: Model) -> None:

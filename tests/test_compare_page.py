@@ -17,11 +17,12 @@ from derm.data.synthetic import draw_lesion
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.explained import Explained
-from derm.explain.agreement import BLOB, CEILING, SWEEP, UNIFORM, account, centred_blob
+from derm.explain.agreement import BLOB, BUILT_IN, CEILING, SWEEP, UNIFORM, account, centred_blob
 from derm.explain.gradcam import Evidence
 from derm.explain.methods import METHODS
 from derm.figures.compare import distributions, randomisation, threshold_curves
 from derm.image.overlay import png
+from derm.model.config import ModelConfig
 from derm.predict.case import diagnose
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +55,11 @@ def test_a_map_is_held_against_both_outlines_beside_what_knows_no_network(tiny_m
         share = np.asarray(found.inside[Held.place(UNIFORM)])
         assert share == pytest.approx(case.mask.mean(), abs=0.01)  # the lesion's share of the picture
     assert hold(tiny_model, replace(case, truth=None), GRAD, 4).truth is None
+
+
+def test_agreement_that_is_built_in_is_said_to_be():
+    assert BUILT_IN not in words.agreement_limits(ModelConfig())
+    assert words.agreement_limits(ModelConfig(pooling="whole+lesion")).endswith(f"too. {BUILT_IN}")
 
 
 def test_without_a_lesion_there_is_nothing_to_agree_with(tiny_model, case):

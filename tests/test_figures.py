@@ -11,6 +11,7 @@ import pytest
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import WeightsFault
+from derm.explain.agreement import BUILT_IN
 from derm.explain.gradcam import evidence_of
 from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
 from derm.figures.mark import mark
@@ -335,6 +336,12 @@ def test_agreement_is_a_sentence_with_its_figure(cells, start):
     sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, cells), INDEX["mel"])
     assert sentence.startswith(start)
     assert "a blob in the middle of the picture would have 50" in sentence or not any(cells[0])
+
+
+def test_agreement_that_is_built_in_is_said_to_be():
+    case = case_with({"mel": 1.0}, half_mask(), [[0.0, 1.0]])
+    assert not words.evidence_sentence(case, 0).endswith(BUILT_IN)
+    assert words.evidence_sentence(replace(case, looks_inside=True), 0).endswith(f". {BUILT_IN}")
 
 
 def test_captions_and_legend_say_what_is_shown():

@@ -14,6 +14,7 @@ from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.explained import Explained
 from derm.evaluate.results import read_results, typical_image
+from derm.explain.agreement import BUILT_IN
 from derm.measure.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
@@ -197,6 +198,14 @@ def explained_of(model, folder, **about) -> Explained:
     given = {"weights": "tiny", "sha256": model.sha256, "part": "test", "split": "by lesion", "split_by": "lesion"}
     sample = pd.DataFrame({"image_id": ["a", "b", "b"], "random_stem_structure": [0.1, 0.2, 0.3]})
     return Explained(folder, given | about, summary, pd.DataFrame(), sample)
+
+
+def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogue):
+    facts = gather(model, results, drawn_catalogue)
+    assert BUILT_IN not in model_card(facts)
+    config = replace(model.description.model, pooling="whole+lesion")
+    inside = replace(model, description=replace(model.description, model=config))
+    assert BUILT_IN in model_card(replace(facts, model=inside))
 
 
 def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue, tmp_path):

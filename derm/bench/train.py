@@ -78,7 +78,7 @@ def bench_train(config: TrainConfig, steps: int = STEPS) -> StepTimes:
     if config.model.design != "shared":
         raise ConfigFault(f"The design '{config.model.design}' cannot be divided so: use the shared one.")
     config = settle_precision(config, "cpu")
-    if config.model.pooling != "whole":
+    if config.model.looks_inside:
         raise ConfigFault(f"The pooling '{config.model.pooling}' needs the outline: use whole.")
     size, batch = config.model.input_size, config.batch
     random = np.random.default_rng(0)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from derm.compare.held import MAP, Held, Trial
 from derm.diagnoses import DIAGNOSES
-from derm.explain.agreement import BLOB, CEILING, SWEEP
+from derm.explain.agreement import BLOB, BUILT_IN, CEILING, SWEEP
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import capital, percent
+from derm.model.config import ModelConfig
 from derm.predict.case import Case
 
 COSTS = {
@@ -25,7 +26,7 @@ COSTS = {
 }
 """What each kind of method costs for one picture."""
 
-AGREEMENT_LIMITS = (
+_AGREEMENT_LIMITS = (
     "Agreement says where a map lies and not whether it is right: a model may look elsewhere for good reason, and "
     "lesions lie in the middle of most pictures, so that a blob in the middle agrees with them, too."
 )
@@ -46,6 +47,11 @@ class Row(NamedTuple):
     blob: str
     ceiling: str
     reading: str
+
+
+def agreement_limits(config: ModelConfig) -> str:
+    """What agreement of heat map and outline does not say, of a model made as `config` has it."""
+    return f"{_AGREEMENT_LIMITS} {BUILT_IN}" if config.looks_inside else _AGREEMENT_LIMITS
 
 
 def about(method: Method) -> str:

@@ -103,6 +103,11 @@ class ModelConfig:
         if min(self.deviation) <= 0:
             raise ConfigFault(f"The deviation {list(self.deviation)} does not fit: each number must be above 0.")
 
+    @property
+    def looks_inside(self) -> bool:
+        """Whether the diagnosis is read inside the predicted outline, too."""
+        return self.pooling == "whole+lesion"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, ready for JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -147,7 +147,7 @@ class LesionNet(nn.Module):
                 nn.BatchNorm2d(config.feature_channels),
                 nn.SiLU(inplace=True),
             )
-        self.focus = LesionFocus() if config.pooling == "whole+lesion" else None
+        self.focus = LesionFocus() if config.looks_inside else None
         channels = (config.feature_channels or scales[-1]) * (2 if self.focus else 1)
         self.head = ClassHead(channels, config.hidden, config.dropout)
 

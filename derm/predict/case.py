@@ -64,6 +64,9 @@ class Case:
     conformal_thresholds: tuple[float, ...] | None = None
     """For each of `CODES` the probability from which it cannot be excluded, 0 … 1; None where not calibrated."""
 
+    looks_inside: bool = False
+    """Whether the model reads the diagnosis inside its outline, too, so that agreement with it is in part built in."""
+
     unfamiliar: bool | None = None
     """Whether the picture is unlike those that the model learned from; None where the weights cannot tell."""
 
@@ -188,6 +191,7 @@ def diagnose(
         truth=truth,
         referral_threshold=description.referral_threshold,
         conformal_thresholds=description.conformal_thresholds,
+        looks_inside=description.model.looks_inside,
         unfamiliar=None if familiarity is None else bool(is_unfamiliar(familiarity, features)[0]),
         unfamiliar_score=None if familiarity is None else float(score(familiarity, features)[0]),
     )

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, percent, plain
 from derm.image.door import image_name
 from derm.measure.decision import predictive_values
@@ -182,13 +183,15 @@ def evidence_sentence(case: Case, index: int) -> str:
     if agreement is None:
         return f"Without an outline there is nothing to hold the evidence for {name} against."
     inside, blob = agreement.inside, agreement.baseline_inside
-    figures = f"{percent(inside)} of it; a blob in the middle of the picture would have {percent(blob)}"
+    figures = f"{percent(inside)} of it; a blob in the middle of the picture would have {percent(blob)}."
+    if case.looks_inside:
+        figures = f"{figures} {BUILT_IN}"
     if inside < blob:
-        return f"The evidence for {name} keeps to the lesion no better than chance. Inside lies {figures}."
+        return f"The evidence for {name} keeps to the lesion no better than chance. Inside lies {figures}"
     if inside < 0.5:
-        return f"The evidence for {name} lies mostly outside the lesion. Inside lies {figures}."
+        return f"The evidence for {name} lies mostly outside the lesion. Inside lies {figures}"
     place = "inside" if inside >= INSIDE else "partly inside"
-    return f"The evidence for {name} lies {place} the lesion: {figures}."
+    return f"The evidence for {name} lies {place} the lesion: {figures}"
 
 
 def lesion_measures(case: Case) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from derm.diagnoses import CODES
 from derm.evaluate.results import Results
+from derm.explain.agreement import BUILT_IN
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.measure.paper import PER_CLASS, specificity_from_table
@@ -285,6 +286,8 @@ def _explanation(facts: Facts) -> Section:
             f"Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, {word} a blob in the "
             f"middle ({blob:.2f})."
         )
+    if facts.model.description.model.looks_inside:
+        paragraphs.append(BUILT_IN)
     if facts.explained is None:
         paragraphs.append("Other methods, faithfulness and sanity were not measured: `derm explain` does.")
     else:
