@@ -33,3 +33,9 @@ def test_the_bench_prints_its_figures_last_as_json():
 def test_the_dual_design_is_refused():
     with pytest.raises(ConfigFault, match="The design 'dual' cannot be divided so: use the shared one"):
         bench_train(replace(preset("derm"), model=ModelConfig(design="dual", input_size=64)))
+
+
+def test_pooling_inside_the_outline_is_refused():
+    config = replace(preset("derm"), model=ModelConfig(pooling="whole+lesion", input_size=64))
+    with pytest.raises(ConfigFault, match=r"The pooling 'whole\+lesion' needs the outline: use whole"):
+        bench_train(config)

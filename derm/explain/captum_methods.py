@@ -157,7 +157,7 @@ def _by_superpixel(
 
 
 def _scores(net: LesionNet) -> Callable[[Tensor], Tensor]:
-    """The seven logits of normalised images, with whatever gradient the caller's mode allows; without the decoder."""
+    """The seven logits of normalised images, with whatever gradient the caller's mode allows."""
 
     def scores(images: Tensor) -> Tensor:
         logits: Tensor = net.head(net.class_features(images))
