@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from derm.cli.evaluate import print_table
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.explain.agreement import BUILT_IN
 from derm.image.door import open_image, read_mask
 from derm.predict.case import diagnose
 
@@ -72,8 +74,16 @@ def test_headline_figures_lie_in_their_intervals(evaluation):
 def test_what_was_measured_is_said(evaluation, tiny_model):
     about = evaluation.metrics["measured_on"]
     assert about["sha256"] == tiny_model.sha256
-    assert (about["part"], about["split"]) == ("test", "by lesion")
+    assert (about["part"], about["split"], about["pooling"]) == ("test", "by lesion", "whole")
     assert about["images"] == len(evaluation.predictions)
+
+
+def test_agreement_that_is_built_in_is_said_to_be(evaluation, capsys):
+    print_table(evaluation.metrics)
+    assert BUILT_IN not in " ".join(capsys.readouterr().out.split())
+    about = {**evaluation.metrics["measured_on"], "pooling": "whole+lesion"}
+    print_table({**evaluation.metrics, "measured_on": about})
+    assert BUILT_IN in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_split_by_image_is_marked_as_leaking(tiny_model, catalogue):

@@ -22,7 +22,13 @@ from derm.model.weights import default_weights, load_weights
 
 MEL, NV = INDEX["mel"], INDEX["nv"]
 SMALL = {"input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8)}
-VARIANTS = {"shared": {}, "dual": {"design": "dual"}, "hidden": {"hidden": 16}, "resnet": {"encoder": "resnet18"}}
+VARIANTS = {
+    "shared": {},
+    "dual": {"design": "dual"},
+    "hidden": {"hidden": 16},
+    "resnet": {"encoder": "resnet18"},
+    "inside": {"pooling": "whole+lesion"},
+}
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
@@ -191,16 +197,18 @@ def test_slopes_are_the_gradient_at_every_place(nets, images, variant):
         torch.testing.assert_close(found[:, index, :, None, None].expand_as(slope), slope, atol=1e-7, rtol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["shared", "resnet"])
+@pytest.mark.parametrize("variant", ["shared", "resnet", "inside"])
 def test_a_stage_s_gradient_tells_what_a_step_does(nets, images, variant):
     """From the last stage on, a small step along the gradient raises the logit by its squared length."""
     net = deepcopy(nets[variant]).double().requires_grad_(requires_grad=False)
     stages = net.encoder(images.double().requires_grad_())
-    expected = torch.autograd.grad(net.head(net.neck(stages[-1]))[:, MEL].sum(), stages[-1])[0]
+    held = net._outline(images.double(), stages).detach()  # gradients take it for given
+    score = lambda last: net.head(net._pooled_by_head([last], held))[:, MEL].sum()  # noqa: E731
+    expected = torch.autograd.grad(score(stages[-1]), stages[-1])[0]
     activations, gradients = stage_slopes(nets[variant], images, 5, [MEL])
     torch.testing.assert_close(gradients[:, 0].double(), expected, atol=1e-5, rtol=1e-3)
     step = 1e-3 / expected.norm().item()
-    before, after = (net.head(net.neck(stages[-1].detach() + by * expected))[:, MEL].sum().item() for by in (0, step))
+    before, after = (score(stages[-1].detach() + by * expected).item() for by in (0, step))
     assert after - before == pytest.approx(step * expected.square().sum().item(), rel=0.01)
     torch.testing.assert_close(activations, stages[-1].detach().float(), atol=1e-4, rtol=1e-3)
 
@@ -222,7 +230,7 @@ class Scores(nn.Module):
         self.net = net
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.net.head(self.net.neck(self.net.encoder(images)[-1]))
+        return self.net.head(self.net.class_features(images))
 
 
 @pytest.fixture(scope="module")

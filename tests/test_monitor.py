@@ -626,6 +626,8 @@ def test_the_best_epoch_is_told_with_its_figures(run):
     (row,) = words.table([run])
     assert (row["Run"], row["Best epoch"], row["Dice"]) == ("finished", best.epoch, best.validation["dice"])
     assert row["Configuration"] == ("shared test_efficientnet, 32 px, batch 6, adam 0.003 constant, curriculum, replay")
+    inside = {**run.config, "model": {**run.config["model"], "pooling": "whole+lesion"}}
+    assert words.configuration(inside).startswith("shared test_efficientnet, pooled inside the outline, too, 32 px")
     assert f"{run.data['train']} + {run.data['validation']} images, split by lesion" in row["Data"]
 
 
@@ -656,6 +658,11 @@ def test_runs_are_compared_by_what_differs(tmp_path, run, drawn_catalogue, cache
         "Setting": "epochs", "finished": "4", "other": "1",
     }  # fmt: skip
     assert compare.differences([run, run]) == []
+    # A run from before there was a setting had the value that was the only one then.
+    older = Run(folder)
+    older.look()
+    del older.about["config"]["model"]["pooling"], older.about["config"]["model"]["drop_path"]
+    assert compare.differences([other, older]) == []
     told = compare.best_and_last([run, other])
     assert [(row.run, row.which) for row in told] == [
         ("finished", "best"), ("finished", "last"), ("other", "best"), ("other", "last"),

@@ -29,7 +29,8 @@ def test_auto_becomes_what_the_device_is_quick_in_and_a_choice_stays(monkeypatch
     ],
 )
 def test_the_quickest_pass_of_each_format_decides(monkeypatch, mixed, plain, quick):
-    clock = iter(list(chain.from_iterable((0.0, seconds) for seconds in mixed + plain)))
+    taken = chain.from_iterable(zip(mixed, plain, strict=True))
+    clock = iter(list(chain.from_iterable((0.0, seconds) for seconds in taken)))
     monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
     assert is_quick_in_bfloat16("cpu") is quick
     assert next(clock, None) is None  # every pass was timed

@@ -78,9 +78,9 @@ def test_the_card_says_where_the_two_protocols_are_not_of_one_recipe(facts, by_i
 
 def test_the_card_names_the_weights_that_training_went_on_from(facts):
     recipe = {**preset("derm").as_dict(), "start": "before.json"}
-    training = {"config": recipe, "data": {"train": 6006, "split": "by lesion"}}
+    training = {"config": recipe, "epoch": 7, "data": {"train": 6006, "split": "by lesion"}}
     model = replace(facts.model, description=replace(facts.model.description, training=training))
-    assert "Trained for 20 epochs, going on from the weights `before.json`, on 6,006 images" in model_card(
+    assert "Trained for 8 of 20 epochs, going on from the weights `before.json`, on 6,006 images" in model_card(
         replace(facts, model=model)
     )
 
@@ -205,7 +205,9 @@ def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogu
     assert BUILT_IN not in model_card(facts)
     config = replace(model.description.model, pooling="whole+lesion")
     inside = replace(model, description=replace(model.description, model=config))
-    assert BUILT_IN in model_card(replace(facts, model=inside))
+    card = model_card(replace(facts, model=inside))
+    assert BUILT_IN in card
+    assert "pooled over the picture and inside the outline" in card
 
 
 def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue, tmp_path):

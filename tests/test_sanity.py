@@ -152,6 +152,11 @@ def test_stages_go_from_the_scores_to_the_first_layer(net):
     assert [name for name, _ in stages(resnet)] == [
         "scores", "hidden", "layer4", "layer3", "layer2", "layer1", "conv1",
     ]  # fmt: skip
+    for design in ("shared", "dual"):
+        inside = LesionNet(ModelConfig(**SMALL | {"design": design, "pooling": "whole+lesion"}))
+        assert [name for name, _ in stages(inside)][:3] == ["scores", "outline", "neck"]
+        walked = {id(one) for _, modules in stages(inside) for module in modules for one in module.parameters()}
+        assert walked == {id(one) for one in inside.parameters()}  # the outline, too, decides what is pooled
     for made in (net, resnet):
         walked = {id(one) for _, modules in stages(made) for module in modules for one in module.parameters()}
         way = [made.encoder, made.neck, made.head]

@@ -144,7 +144,7 @@ def test_training_goes_on_from_weights_of_derm(tmp_path):
         assert torch.equal(value, trained.state_dict()[name])
     assert all(weight.requires_grad for weight in net.parameters())
     with pytest.raises(
-        WeightsFault, match=r"a.json are of another model \(shared, test_efficientnet\): train the same"
+        WeightsFault, match=r"a.json are of another model \(hidden 0, not 8\): train the same model, at any size, or"
     ):
         start_from(LesionNet(replace(config, hidden=8)), str(path))
 
@@ -162,5 +162,5 @@ def test_weights_that_begin_to_look_inside_the_outline_answer_as_before(tmp_path
     torch.testing.assert_close(net(images).class_logits, trained(images).class_logits)
     # The way back is refused: what was read inside the outline would be lost.
     save_weights(path, net, Description(net.config))
-    with pytest.raises(WeightsFault, match=r"a.json are of another model"):
+    with pytest.raises(WeightsFault, match=r"a.json are of another model \(pooling whole\+lesion, not whole\): train"):
         start_from(LesionNet(config), str(path))

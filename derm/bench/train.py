@@ -73,13 +73,13 @@ def bench_train(config: TrainConfig, steps: int = STEPS) -> StepTimes:
     """Time training steps of `config` on random pictures, the kinds in turn so that noise meets all alike.
 
     Raises ConfigFault for the dual design, whose classifier is not part of one encoder, and for pooling inside the
-    outline, without which there is no classifier alone.
+    outline, whose classifier needs the decoder.
     """
     if config.model.design != "shared":
         raise ConfigFault(f"The design '{config.model.design}' cannot be divided so: use the shared one.")
-    config = settle_precision(config, "cpu")
     if config.model.looks_inside:
         raise ConfigFault(f"The pooling '{config.model.pooling}' needs the outline: use whole.")
+    config = settle_precision(config, "cpu")
     size, batch = config.model.input_size, config.batch
     random = np.random.default_rng(0)
     pictures = random.integers(0, 255, (batch, size, size, 3), dtype=np.uint8)

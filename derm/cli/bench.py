@@ -66,6 +66,7 @@ def bench_train(
 
     err.print(f"Timing training steps at {size} × {size} …")
     times = measure(replace(preset("derm"), model=ModelConfig(input_size=size)), steps)
+    out.print(f"In {times.precision}, {times.batch} images a step:")
     for name, what in (
         ("joint", "joint model, a whole step"),
         ("alone", "classifier alone, a whole step"),

@@ -73,6 +73,7 @@ def print_table(metrics: dict[str, Any]) -> None:
     """Print our figures, with their intervals, beside the paper's."""
     from rich.table import Table
 
+    from derm.explain.agreement import BUILT_IN
     from derm.measure.paper import NOTES, beside_paper
 
     about = metrics["measured_on"]
@@ -105,6 +106,8 @@ def print_table(metrics: dict[str, Any]) -> None:
             f"the mean over seven classes, {grad_cam['likeliest_class']['iou']:.3f} for the likeliest class, "
             f"{grad_cam['centred_blob']['iou']:.3f} for a blob in the middle."
         )
+        if metrics["measured_on"]["pooling"] == "whole+lesion":
+            out.print(BUILT_IN)
     out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")
     for name, note in NOTES.items():
         out.print(f"{name.replace('_', ' ')}: {note}.")

@@ -46,7 +46,8 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the network; 0: as many as there are cores.")] = 0,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop with a checkpoint after so many; --resume goes on.")
+        float | None,
+        typer.Option(min=0, help="Stop with a checkpoint at the first step after so many; --resume goes on."),
     ] = None,
     device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
     setting: Annotated[

@@ -313,6 +313,7 @@ def measured_on(
         "images": len(table),
         "lesions": len(np.unique(lesions)),
         "input_size": model.description.model.input_size,
+        "pooling": model.description.model.pooling,
         "interval": "95 % percentile bootstrap over lesions",
         "derm": __version__,
         "date": datetime.now(UTC).date().isoformat(),

@@ -75,7 +75,8 @@ def stage_slopes(net: LesionNet, images: Tensor, stage: int, classes: Sequence[i
     """Activations of an encoder's stage, float32 (N, C, h, w), and each logit's gradient there, (N, K, C, h, w).
 
     The encoder is run anew from the images, for the tensor that a gradient is taken for must lie on the way to the
-    logit; the gradient goes back no further than the stage. images: normalised float (N, 3, S, S). stage: 1 … 5, where
+    logit; the gradient goes back no further than the stage, and takes an outline that the diagnosis is read inside of
+    for given. images: normalised float (N, 3, S, S). stage: 1 … 5, where
     stage i has sides of S / 2^i with the default encoder. Raises ValueError for a stage that the encoder has not, and
     for a network in training mode.
     """

@@ -56,7 +56,8 @@ def gradient_shap(
     The baseline is a picture of `skin`. images: normalised float (N, 3, S, S). answer: not used. classes: K indexes of
     `CODES`; None: all seven. samples: points between baseline and picture. seed: of these. Returns float32
     (N, K, S / 8, S / 8), ≥ 0, in logits: before the cut, all cells add up to about the logit's distance from
-    the baseline's. Raises ConfigFault without captum, ValueError for a network in training mode or classes
+    the baseline's (not where the diagnosis is read inside the outline, which gradients take for given). Raises
+    ConfigFault without captum, ValueError for a network in training mode or classes
     outside 0 … 6.
     """
     attr = _captum()

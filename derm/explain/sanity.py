@@ -136,8 +136,8 @@ def randomise(net: LesionNet, images: Tensor, seed: int = 0) -> Iterator[tuple[s
     before asking for the next. Each tensor's values are put in an order drawn by lot: nothing that was learned is left,
     while their distribution stays. What a random stage normalises by is measured anew on `images`, float32
     (N, 3, S, S): with the learned figures its features grow a thousandfold in three stages and every map ends flat,
-    which would pass for one that is destroyed. Only the way to the class is walked, for no map depends on the outline.
-    `net` itself is not touched.
+    which would pass for one that is destroyed. Only the way to the class is walked; the outline belongs to it where the
+    diagnosis is read inside of it. `net` itself is not touched.
     """
     copy, lot = deepcopy(net).eval(), torch.Generator().manual_seed(seed)
     norms: list[_BatchNorm] = []
@@ -170,7 +170,8 @@ def stages(net: LesionNet) -> list[tuple[str, tuple[nn.Module, ...]]]:
     """The stages of the way to the class, from the scores down: names and modules.
 
     A stage is a top-level part of the encoder, or, where such a part is a sequence of sequences, each of these; one
-    with vectors alone (a normalisation) goes with the part before it.
+    with vectors alone (a normalisation) goes with the part before it. Where the diagnosis is read inside the outline,
+    all that makes the outline of the encoder's features is one stage above the neck.
     """
     found: list[tuple[str, tuple[nn.Module, ...]]] = []
     for name, module in _parts(net.encoder.model):
@@ -181,6 +182,11 @@ def stages(net: LesionNet) -> list[tuple[str, tuple[nn.Module, ...]]]:
             found.append((name, (module,)))
     if any(True for _ in net.neck.parameters()):
         found.append(("neck", (net.neck,)))
+    if net.focus is not None:
+        makers = (net.mask_encoder, net.fusion, net.bottleneck, net.decoder, net.mask_head)
+        found.append(
+            ("outline", tuple(one for one in makers if one is not None and any(True for _ in one.parameters())))
+        )
     if net.head.hidden is not None:
         found.append(("hidden", (net.head.hidden,)))
     found.append(("scores", (net.head.scores,)))

@@ -115,9 +115,9 @@ def _towards_weight(gradient: Tensor, images: Tensor, weight: Tensor, stride: in
     """Gradient by the weight; a 5 × 5 one at stride 1 from four 3 × 3 ones that overlap and agree where they do."""
     side = weight.shape[-1]
     if side == 3:
-        return _library(gradient, images, weight, stride, 1, [False, True])[1]
+        return _library(gradient, images, weight, stride, 1)
     if stride > 1:
-        exact = _library(gradient.float(), images.float(), weight.float(), stride, side // 2, [False, True])[1]
+        exact = _library(gradient.float(), images.float(), weight.float(), stride, side // 2)
         return exact.to(weight.dtype)
     height, width = images.shape[2:]
     padded = F.pad(images, (2, 2, 2, 2))
@@ -127,16 +127,15 @@ def _towards_weight(gradient: Tensor, images: Tensor, weight: Tensor, stride: in
         for left in (0, 2):
             part = padded[:, :, top : top + height + 2, left : left + width + 2]
             part = part.contiguous(memory_format=torch.channels_last)
-            found[:, :, top : top + 3, left : left + 3] = _library(gradient, part, corner, 1, 0, [False, True])[1]
+            found[:, :, top : top + 3, left : left + 3] = _library(gradient, part, corner, 1, 0)
     return found
 
 
-def _library(
-    gradient: Tensor, images: Tensor, weight: Tensor, stride: int, padding: int, wanted: list[bool]
-) -> tuple[Tensor, Tensor]:
-    """Torch's own gradients by (images, weight), None for one that is not wanted."""
-    by_images, by_weight, _ = torch.ops.aten.convolution_backward(
+def _library(gradient: Tensor, images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    """Torch's own gradient by the weight."""
+    _, by_weight, _ = torch.ops.aten.convolution_backward(
         gradient, images, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], len(weight),
-        [*wanted, False],
+        [False, True, False],
     )  # fmt: skip
-    return by_images, by_weight
+    found: Tensor = by_weight
+    return found

@@ -58,8 +58,8 @@ class LesionFocus(nn.Module):
     """The features, and beside them the same weighted with the predicted outline, so that pooling both over the whole
     picture gives each channel's mean over the picture and its mean inside the lesion.
 
-    A head that pools first stays one, and all that is known of its heat maps stays true. No gradient goes through the
-    outline: the diagnosis is to look inside it, not to bend it.
+    A head that pools first stays one, so that Grad-CAM and HiResCAM keep their closed form. No gradient goes through
+    the outline: the diagnosis is to look inside it, not to bend it.
     """
 
     FAINT = 0.01
@@ -173,8 +173,15 @@ class LesionNet(nn.Module):
         return self.features_after(images, self.encoder(images))
 
     def features_after(self, images: Tensor, stages: list[Tensor]) -> Tensor:
-        """The features of `Answer`, float (N, C, h, w), from the class encoder's stages of `images`, (N, C_i, …)."""
-        return self._pooled_by_head(stages, None if self.focus is None else self._outline(images, stages))
+        """The features of `Answer`, float (N, C, h, w), from the class encoder's stages of `images`, (N, C_i, …).
+
+        Gradients take the outline for given, as in training.
+        """
+        mask_logits = None
+        if self.focus is not None:
+            with torch.no_grad():
+                mask_logits = self._outline(images, stages)
+        return self._pooled_by_head(stages, mask_logits)
 
     def _pooled_by_head(self, stages: list[Tensor], mask_logits: Tensor | None) -> Tensor:
         features: Tensor = self.neck(stages[-1])

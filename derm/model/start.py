@@ -54,10 +54,12 @@ def _go_on_from(net: LesionNet, path: Path, split_by: str) -> None:
     if (trained.net.config.pooling, net.config.pooling) == ("whole", "whole+lesion"):
         free["pooling"] = net.config.pooling
         _look_inside_too(tensors)
-    if replace(trained.net.config, **free) != net.config:
+    own, theirs = net.config.as_dict(), replace(trained.net.config, **free).as_dict()
+    apart = [f"{name} {theirs[name]}, not {value}" for name, value in own.items() if theirs[name] != value]
+    if apart:
         raise WeightsFault(
-            f"The weights {path} are of another model ({trained.net.config.design}, {trained.net.config.encoder}): "
-            "train the same model, only --size may differ, or start from other weights."
+            f"The weights {path} are of another model ({'; '.join(apart)}): train the same model, at any size, or "
+            "start from other weights."
         )
     net.load_state_dict(tensors)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from derm.figures.training import Line
+from derm.model.config import LATER
 from derm.monitor.runs import Run
 from derm.monitor.series import LOSSES, MEASURES, epoch_line
 
@@ -46,7 +47,10 @@ def differences(runs: Sequence[Run]) -> list[Difference]:
     told = []
     for run in runs:
         facts = {f"data.{name}": run.data.get(name) for name in ("folder", "split", "train", "fingerprint")}
-        told.append({**flatten(run.config), **facts, "commit": (run.about or {}).get("commit")})
+        flat = flatten(run.config)
+        # What there was not yet when a run began had the value in LATER, and is no difference.
+        flat |= {name: value for name, value in flatten(LATER, "model.").items() if flat and name not in flat}
+        told.append({**flat, **facts, "commit": (run.about or {}).get("commit")})
     names = dict.fromkeys(name for one in told for name in one)
     rows = [Difference(name, [_text(one.get(name)) for one in told]) for name in names]
     return [row for row in rows if len(set(row.values)) > 1]

@@ -191,6 +191,7 @@ def configuration(config: dict[str, Any]) -> str:
     model = config["model"]
     parts = [
         f"{model['design']} {model['encoder']}",
+        *(["pooled inside the outline, too"] if model.get("pooling") == "whole+lesion" else []),
         f"{model['input_size']} px",
         f"batch {config['batch']}",
         f"{config['optimiser']} {config['learning_rate']:g} {config['schedule']}",

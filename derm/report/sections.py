@@ -61,9 +61,10 @@ def _model(facts: Facts) -> Section:
     config, training = description.model, description.training
     recipe = training.get("config", {})
     parameters = sum(parameter.numel() for parameter in facts.model.net.parameters())
+    inside = ", pooled over the picture and inside the outline" if config.looks_inside else ""
     about = [
         f"One network answers once for the outline, seven probabilities and the evidence behind each: design "
-        f"`{config.design}`, encoder {config.encoder}, {parameters / 1e6:.1f} million parameters, input "
+        f"`{config.design}`, encoder {config.encoder}{inside}, {parameters / 1e6:.1f} million parameters, input "
         f"{config.input_size} × {config.input_size} pixels. Weights `{facts.model.name}`, SHA-256 "
         f"`{facts.model.sha256[:16]}`.",
     ]
@@ -71,8 +72,9 @@ def _model(facts: Facts) -> Section:
         start = str(recipe["start"])
         begun = f", going on from the weights `{start}`," if start.endswith(".json") else ""
         about.append(
-            f"Trained for {recipe['epochs']} epochs{begun} on {training['data']['train']:,} images (split "
-            f"{training['data']['split']}) with {recipe['optimiser']}, rate {recipe['learning_rate']:g}, batches of "
+            f"Trained for {training['epoch'] + 1} of {recipe['epochs']} epochs{begun} on "
+            f"{training['data']['train']:,} images (split {training['data']['split']}) with "
+            f"{recipe['optimiser']}, rate {recipe['learning_rate']:g}, batches of "
             f"{recipe['batch']}, {recipe['mask_loss']} for the outline and cross-entropy for the diagnosis; curriculum "
             f"{_switch(recipe['curriculum']['enabled'])}, hard-example replay {_switch(recipe['replay']['enabled'])}. "
             f"Commit `{str(training.get('commit') or 'unknown')[:12]}`; the whole configuration lies beside the "
@@ -318,6 +320,8 @@ def _subgroups(facts: Facts) -> Section:
 
 def _rerun(facts: Facts) -> Section:
     size = facts.model.description.model.input_size
+    more = " --by-image results/by-image" if facts.by_image else ""
+    more += " --explained results/explained" if facts.explained else ""
     return Section(
         "How to rerun each number",
         [
@@ -328,7 +332,7 @@ def _rerun(facts: Facts) -> Section:
             f"{tables.EVALUATE} `--out results/test`: every figure here, with intervals of 1,000 resamples.",
             f"{tables.EXPLAIN} `--out results/explained`: what heat maps are worth.",
             "`derm compare results/one results/other`: two sets of weights, by a paired bootstrap.",
-            "`derm report --data DIR --results results/test`: this card, and the HTML report with its figures.",
+            f"`derm report --data DIR --results results/test{more}`: this card, and the HTML report with its figures.",
         ],
     )
 

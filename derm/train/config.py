@@ -96,7 +96,7 @@ class TrainConfig:
     """Share of the training part that is used, the same images every time, for short experiments."""
     precision: Precision = "float32"
     """`bfloat16`: mixed precision by autocast, losses and weights in float32. `auto`: bfloat16, but float32 on a device
-    that is slower with it, see `derm.train.precision`; the run's folder tells which it was."""
+    that is much slower with it, see `derm.train.precision`; the run's folder tells which it was."""
     best_by: Measure = "macro_auc"
     """Validation measure that chooses the best epoch."""
     patience: int = 0
