@@ -3,17 +3,21 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import derm.evaluate.calibrate as module
+from derm.cli.evaluate import print_decision
 from derm.cli.main import app
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
-from derm.evaluate.calibrate import CONFORMAL_SHARE, calibrate, divide
+from derm.evaluate.calibrate import CONFORMAL_LEAST, CONFORMAL_SHARE, calibrate, divide
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.decision import Cases, compare_baselines, decide
 from derm.evaluate.looks import COLUMNS, count_look, is_ham10000
@@ -37,6 +41,41 @@ def test_half_of_each_classs_lesions_calibrate_and_no_lesion_is_torn():
         assert conformal[classes == index].mean() == CONFORMAL_SHARE
     assert (divide(lesions, classes) == conformal).all()
     assert (divide(lesions, classes, seed=1) != conformal).any()
+
+
+def test_rare_classes_keep_the_lesions_that_a_cut_needs():
+    # 6, 12 and 16 lesions: all that the half gives, nine of them, nine of them; of 40, half.
+    for lesions, taken in ((6, 3), (12, CONFORMAL_LEAST), (16, CONFORMAL_LEAST), (40, 20)):
+        names = np.array([f"lesion {number}" for number in range(lesions)])
+        assert divide(names, np.zeros(lesions, dtype=np.int64)).sum() == taken
+
+
+def test_conformal_sets_are_calibrated_on_the_hardest_picture_of_each_lesion(tiny_model, drawn_catalogue, monkeypatch):
+    # Three pictures a lesion: the drawn set as it is, each row three times.
+    table = drawn_catalogue.table
+    thrice = pd.concat([table.assign(image_id=table["image_id"] + letter) for letter in "abc"], ignore_index=True)
+    thrice = replace(drawn_catalogue, table=thrice.sort_values("image_id", ignore_index=True))
+    random = np.random.default_rng(0)
+
+    def answer(model, table, progress=None):
+        logits = random.normal(size=(len(table), len(CODES)))
+        return SimpleNamespace(logits=logits, features=np.zeros((len(table), 2), dtype=np.float32))
+
+    given: dict[str, np.ndarray] = {}
+
+    def cut(probabilities, true, alpha):
+        given.update(probabilities=probabilities, true=true)
+        return np.zeros(len(CODES))
+
+    monkeypatch.setattr(module, "answer_images", answer)
+    monkeypatch.setattr(module, "conformal_thresholds", cut)
+    monkeypatch.setattr(module, "place_evidence", lambda model, paths: ({}, {}))
+    found = calibrate(tiny_model, thrice)
+    split = split_catalogue(thrice)
+    lesions = split.lesions.iloc[split.rows("validation")].to_numpy(dtype=str)
+    assert len(np.unique(lesions)) < len(lesions)
+    assert len(given["true"]) < found.record["conformal_images"]
+    assert sum(found.record["conformal_lesions"].values()) == len(given["true"])
 
 
 def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
@@ -119,6 +158,16 @@ def test_baselines_need_more_than_one_diagnosis(drawn_catalogue):
     found = compare_baselines(table, table, true)
     assert found["always the most frequent diagnosis"]["balanced_accuracy"] == pytest.approx(1 / 7)
     assert compare_baselines(table[table["dx"] == "nv"], table, true) == {}
+    assert compare_baselines(table[:0], table, true) == {}
+
+
+def test_what_is_undefined_is_printed_as_a_dash(tiny_model, drawn_catalogue, capsys):
+    # Where a part holds one diagnosis, no class has an AUC, with a picture or without.
+    metrics = evaluate(tiny_model, drawn_catalogue, "test", replicates=2).metrics
+    metrics["baselines"]["source alone"]["macro_auc"] = None
+    print_decision(metrics)
+    assert "source alone: accuracy" in (said := capsys.readouterr().out)
+    assert "macro AUC –." in said
 
 
 def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weights, drawn, tmp_path):

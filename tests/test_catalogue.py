@@ -233,6 +233,10 @@ def test_folder_that_may_not_be_listed(tmp_path, monkeypatch):
     [
         (METADATA.replace(",mel,", ",scc,"), r"1 of 3 rows .*not one of akiec, .*, ISIC_2 for one: `derm data check"),
         (METADATA + METADATA.splitlines()[2], r"1 of 4 rows .*more than one row, ISIC_1 for one: `derm data check"),
+        (
+            METADATA.replace(",mel,histo,", ",mel,histo,-5"),
+            r"1 of 3 rows .*no number of years, ISIC_2 for one: `derm data",
+        ),
         (METADATA.replace("ISIC_3", "ISIC_4"), r"1 of 3 rows .*no image file, ISIC_4 for one: `derm data check"),
     ],
 )

@@ -144,9 +144,11 @@ def test_data_check_on_a_sound_set_and_a_broken_one(run, drawn, tmp_path):
 
 def test_data_split_counts_the_leak(run, drawn, tmp_path):
     by_lesion = run("data", "split", drawn, "--out", tmp_path / "split.csv")
-    assert "0 of" in by_lesion.stdout
+    assert "0 of 12 test images (0%)" in by_lesion.stdout
     assert set(pd.read_csv(tmp_path / "split.csv")["part"]) == {"train", "validation", "test"}
-    assert "it leaks" in run("data", "split", drawn, "--by", "image").stdout
+    by_image = run("data", "split", drawn, "--by", "image").stdout
+    assert "1 of 13 test images (8%)" in by_image
+    assert "it leaks" in by_image
 
 
 def test_data_split_refuses_another_rule(capsys, monkeypatch, drawn):
@@ -166,7 +168,7 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     weights = tmp_path / "run" / "best.json"
     assert run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r").exit_code == 0
     words = ("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r", "--split-by", "image")
-    assert "THESE FIGURES LEAK: the weights were trained on the split by lesion" in run(*words).stdout
+    assert "THESE FIGURES ARE TOO GOOD: the weights were trained on the split by lesion" in run(*words).stdout
     recorded = run(*words, "--record")
     assert isinstance(recorded.exception, ConfigFault)
     assert "know images of the test part" in str(recorded.exception)

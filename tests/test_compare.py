@@ -99,5 +99,9 @@ def test_results_of_other_images_are_refused(results):
 def test_results_that_leak_are_refused(results):
     about = {**results.about, "trained_on_split_by": "image"}
     leaking = replace(results, metrics={**results.metrics, "measured_on": about})
-    with pytest.raises(DataFault, match="were trained on another split and know images of this part"):
+    with pytest.raises(DataFault, match="were trained on the split by image and know images of the test part, so they"):
         compare(results, leaking)
+    about = {**results.about, "trained_on_split_by": "lesion", "part": "train"}
+    taught = replace(results, metrics={**results.metrics, "measured_on": about})
+    with pytest.raises(DataFault, match="these weights were trained on this part, so they cannot be compared"):
+        compare(results, taught)

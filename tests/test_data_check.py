@@ -124,6 +124,10 @@ def contradict(folder: Path) -> None:
     (folder / "GroundTruth.csv").write_text(truth, encoding="utf-8")
 
 
+def age_backwards(folder: Path) -> None:
+    write_metadata(folder, METADATA.replace("ISIC_2,mel,histo,", "ISIC_2,mel,histo,-5"))
+
+
 def name_other_source(folder: Path) -> None:
     write_metadata(folder, METADATA.replace("derm_synthetic", "rosendahl", 1))
 
@@ -146,6 +150,7 @@ MASK = "masks/ISIC_2_segmentation.png"
         (name_unknown_class, "unknown class", "ISIC_2", "the diagnosis 'scc' is not one of the seven"),
         (repeat_row, "duplicate id", "ISIC_2", "2 rows in the table, with the diagnosis mel, nv"),
         (contradict, "labels disagree", "ISIC_2", "the metadata says mel, the ground truth bcc"),
+        (age_backwards, "impossible age", "ISIC_2", "an age of -5 is no number of years"),
         (name_other_source, "row count", "{folder}", "3 rows where HAM10000 has 10,015; copies with 13,354 or 18,832"),
     ],
 )

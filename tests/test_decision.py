@@ -11,6 +11,7 @@ from derm.measure.decision import (
     Rates,
     Share,
     clopper_pearson,
+    least_given_to_truth,
     lesion_rates,
     of_hundred,
     picture_weights,
@@ -190,6 +191,15 @@ def test_the_worst_picture_of_a_lesion():
     lesions = np.array(["a", "a", "b", "c", "c", "c", "b"])
     # a: malignant, 0.2 is worst. b: once malignant, once benign, so two. c: benign, the first 0.7 is worst.
     assert worst_pictures(probability, malignant, lesions).tolist() == [1, 2, 4, 6]
+
+
+def test_the_picture_whose_truth_was_given_least():
+    given = np.array([0.3, 0.2, 0.9, 0.1, 0.1])
+    truth = np.array([5, 5, 4, 4, 4])
+    lesions = np.array(["a", "a", "a", "b", "b"])
+    # a: 0.2 as a nevus, 0.9 as a melanoma, for its pictures disagree. b: of the tie the first.
+    assert least_given_to_truth(given, truth, lesions).tolist() == [1, 2, 3]
+    assert least_given_to_truth(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=str)).tolist() == []
 
 
 def test_the_bound_holds_for_lesions_with_many_pictures():

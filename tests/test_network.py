@@ -201,7 +201,14 @@ def test_an_encoder_without_five_scales_is_refused():
         ({"input_size": 100}, "The input size 100 does not fit: use a multiple of 32 from 32 to 1024"),
         ({"input_size": 1056}, "The input size 1056 does not fit"),
         ({"dropout": 1.0}, "The dropout 1.0 does not fit: use a share from 0 up to, not including, 1"),
-        ({"decoder_channels": (8, 8)}, r"The decoder channels \[8, 8\] do not fit: use three to five numbers above 0"),
+        (
+            {"decoder_channels": (8, 8)},
+            r"The decoder channels \[8, 8\] do not fit: use three to five whole numbers "
+            "above 0",
+        ),
+        ({"decoder_channels": (8, 8.5, 8)}, r"The decoder channels \[8, 8.5, 8\] do not fit"),
+        ({"mean": ("a", 0, 0)}, r"Mean \['a', 0, 0\] and deviation .* do not fit: give three numbers each"),
+        ({"deviation": (float("nan"), 1, 1)}, r"deviation \[nan, 1, 1\] do not fit: give three numbers each"),
         ({"decoder_channels": (8, 8, 0)}, r"The decoder channels \[8, 8, 0\] do not fit"),
         ({"pooling": "lesion"}, "The pooling 'lesion' is unknown: use one of whole, whole\\+lesion"),
         ({"drop_path": 0.6}, "The drop path 0.6 does not fit: use a share from 0 to 0.5"),

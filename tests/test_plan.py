@@ -137,6 +137,17 @@ def test_fresh_images_are_those_admitted_and_are_dealt_again_when_they_run_out()
     assert stages[0].admitted.sum() < 56  # so that some were dealt twice in the first epoch
 
 
+def test_a_fresh_image_always_comes():
+    config = replace(CONFIG, batch=2, replay=replace(CONFIG.replay, enabled=True, share=0.9))
+    planner = Planner(config, np.zeros(8, dtype=np.int64))
+    planner.top_up()
+    replayed = []
+    while planner.pending:
+        replayed.append(planner.observe(np.full(2, 3.0)).replayed)
+    assert any(batch.any() for batch in replayed)
+    assert not any(batch.all() for batch in replayed)
+
+
 def test_a_last_part_of_a_batch_is_left_to_the_next_epoch():
     planner = new()
     assert (planner.steps_per_epoch, planner.steps) == (7, 28)  # 60 images are 7 batches of 8, and 4 images

@@ -44,6 +44,17 @@ def test_weights_trained_on_another_split_are_known_to_leak(folder):
     assert read_results(folder).leaks
 
 
+def test_ids_of_digits_stay_text(folder):
+    for name in ("predictions", "outlines", "embedding"):
+        table = pd.read_csv(folder / f"{name}.csv", dtype=str)
+        numbered = table.assign(image_id=[f"{row:04}" for row in range(len(table))], lesion_id="007")
+        numbered[table.columns].to_csv(folder / f"{name}.csv", index=False)
+    results = read_results(folder)
+    assert results.predictions["image_id"].tolist()[:2] == ["0000", "0001"]
+    assert results.outlines["image_id"].tolist()[:2] == ["0000", "0001"]
+    assert set(results.predictions["lesion_id"]) == {"007"}
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "curves.json", "predictions.csv", "embedding.csv"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()

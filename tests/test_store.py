@@ -14,7 +14,7 @@ from PIL import Image
 from derm.data import store as store_module
 from derm.data.catalogue import Catalogue
 from derm.data.store import default_cache, load_store, open_store, read_pair
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 
 
 def save(path: Path, pixels: np.ndarray) -> str:
@@ -109,6 +109,20 @@ def test_what_a_hard_kill_left_behind_is_not_read(catalogue, place):
     assert open_store(catalogue, 32, place).folder == folder
 
 
+def test_what_is_left_of_a_deleted_store_is_replaced(catalogue, place):
+    folder = open_store(catalogue, 32, place).folder
+    (folder / "store.json").unlink()
+    store = open_store(catalogue, 32, place)
+    assert store.has_mask.tolist() == [True, True, False]
+    assert [path.name for path in place.iterdir()] == [folder.name]
+
+
+def test_a_cache_that_cannot_be_made_is_the_users_to_mend(catalogue, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigFault, match=r"The folder .*cache cannot be made \(Not a directory\): name another one"):
+        open_store(catalogue, 32, tmp_path / "file" / "cache")
+
+
 def test_two_processes_may_decode_at_once(catalogue, place):
     def other_finishes_first(done: int, total: int) -> None:
         if done == total:
@@ -187,3 +201,5 @@ def test_the_cache_can_be_moved(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/three")
     assert default_cache() == Path("/three/.cache/derm")
+    monkeypatch.setenv("DERM_CACHE", "~/four")
+    assert default_cache() == Path("/three/four")

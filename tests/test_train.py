@@ -16,18 +16,21 @@ import torch
 
 from derm.data.augment import AugmentConfig
 from derm.data.split import split_catalogue
-from derm.diagnoses import CODES
+from derm.data.store import open_store
+from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault, RunFault
 from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
 from derm.model.weights import load_weights
 from derm.train import loop, precision
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
-from derm.train.loop import State, choose_share, claim, learning_rate, move_average, train
+from derm.train.loop import State, choose_share, claim, learning_rate, make_run_folder, move_average, train
 from derm.train.losses import Losses
 from derm.train.replay import ReplayConfig
-from derm.train.runlog import CLOCK_EVENTS, read_events
+from derm.train.runlog import CLOCK_EVENTS, RunLog, read_events
+from derm.train.validate import validate
 
 CONFIG = TrainConfig(
     # timm's own network for tests: a tenth of a million numbers, five scales.
@@ -399,6 +402,67 @@ def test_a_folder_in_use_is_refused(whole, drawn_catalogue, cache):
         train(CONFIG, drawn_catalogue, whole.run, cache=cache)
 
 
+def test_a_place_that_holds_something_else_is_refused_before_anything_is_decoded(tmp_path, drawn_catalogue):
+    (tmp_path / "notes.txt").touch()
+    for place in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(
+            RunFault, match=rf"{place} exists already and holds no run: give another --run, or delete it"
+        ):
+            train(CONFIG, drawn_catalogue, place, cache=tmp_path / "notes.txt" / "cache")
+    with pytest.raises(ConfigFault, match=r"The folder .*run cannot be made \(Not a directory\): name another one"):
+        make_run_folder(tmp_path / "notes.txt" / "run", {})
+
+
+def test_an_empty_folder_will_do(tmp_path):
+    make_run_folder(tmp_path, {"config": 1})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"config": 1}
+
+
+def test_of_two_that_want_a_folder_one_gets_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "refuse_taken", lambda run: (run / "lock").touch())  # the other one was quicker
+    with pytest.raises(RunFault, match=r"Another process has begun a run in .*: give another --run"):
+        make_run_folder(tmp_path, {})
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_a_log_that_was_cut_is_not_gone_on_with(tmp_path):
+    with RunLog(tmp_path / "events.jsonl") as log:
+        log.append({"event": "start"})
+        length = log.length()
+    (tmp_path / "events.jsonl").write_text("")
+    with pytest.raises(RunFault, match=r"The log .*events.jsonl was cut or deleted: put it back, or start a new run"):
+        RunLog(tmp_path / "events.jsonl", length)
+    assert (tmp_path / "events.jsonl").read_bytes() == b""
+
+
+def test_outlines_are_averaged_over_the_images_that_have_one(drawn_catalogue, cache):
+    rows = np.arange(64) % len(drawn_catalogue.table)
+    table = drawn_catalogue.table.iloc[rows].reset_index(drop=True)
+    net, classes = LesionNet(CONFIG.model).eval(), table["dx"].map(INDEX).to_numpy().copy()
+    config = replace(CONFIG, mask_weight=2.0)
+
+    def measure(masked: np.ndarray) -> dict[str, Any]:
+        part = replace(drawn_catalogue, table=table.assign(mask_path=table["mask_path"].where(masked, "")))
+        return validate(net, open_store(part, CONFIG.model.input_size, cache), np.arange(64), classes, config)
+
+    every, late, none = measure(np.full(64, True)), measure(np.arange(64) >= 40), measure(np.full(64, False))
+    alone = validate(net, open_store(replace(drawn_catalogue, table=table), CONFIG.model.input_size, cache),
+                     np.arange(40, 64), classes[40:], config)  # fmt: skip
+    assert late["mask_loss"] == pytest.approx(alone["mask_loss"])
+    assert late["loss"] == pytest.approx(2 * late["mask_loss"] + every["class_loss"])
+    assert none["mask_loss"] is None
+    assert none["loss"] == none["class_loss"] == every["class_loss"]
+
+
+def test_the_log_says_nothing_of_outlines_where_there_is_none(tmp_path, drawn_catalogue, cache):
+    bare = replace(drawn_catalogue, table=drawn_catalogue.table.assign(mask_path=""))
+    train(replace(CONFIG, epochs=1), bare, tmp_path / "run", cache=cache)
+    (epoch,) = [event for event in read_events(tmp_path / "run" / "events.jsonl") if event["event"] == "epoch"]
+    for said in (epoch["train"], epoch["validation"]):
+        assert said["mask_loss"] is None
+        assert said["loss"] == pytest.approx(said["class_loss"])
+
+
 def test_a_second_process_in_a_folder_is_refused(whole, drawn_catalogue, cache):
     before = (whole.run / "last.safetensors").read_bytes()
     with claim(whole.run), pytest.raises(RunFault, match=r"Another process is training in .*: stop it first"):
@@ -406,7 +470,7 @@ def test_a_second_process_in_a_folder_is_refused(whole, drawn_catalogue, cache):
     assert (whole.run / "last.safetensors").read_bytes() == before
 
 
-def test_resuming_needs_a_run_and_its_checkpoint(tmp_path, drawn_catalogue, cache):
+def test_resuming_needs_a_run(tmp_path, drawn_catalogue, cache):
     with pytest.raises(RunFault, match=rf"There is no run in {tmp_path / 'none'}: start one without --resume"):
         train(CONFIG, drawn_catalogue, tmp_path / "none", cache=cache, resume=True)
     with pytest.raises(RunFault, match=rf"There is no run in {tmp_path}: start one without --resume"):
@@ -514,6 +578,7 @@ def test_the_papers_preset_is_the_papers():
         ({"focal": -1}, "focal -1 does not fit: use a number from 0 to 5"),
         ({"learning_rate": 0}, "learning_rate 0 does not fit: use a number from 1e-08 to 10"),
         ({"mask_weight": 0, "class_weight": 0}, "mask_weight and class_weight are both 0, so nothing would be learned"),
+        ({"label_smoothing": 0.95}, "label_smoothing 0.95 does not fit: use a number from 0 to 0.9"),
         ({"workers": 2}, "lookahead 4 is too short for 2 workers: use at least 5"),
     ],
 )

@@ -31,6 +31,7 @@ def evaluate(
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
     from derm.evaluate.looks import LOOKS, count_look, is_ham10000
+    from derm.evaluate.results import why_known
     from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights, record_measures
 
@@ -42,11 +43,11 @@ def evaluate(
     model = load_weights(weights or default_weights())
     catalogue = read_catalogue(data)
     trained_by = model.description.training.get("config", {}).get("split_by")
-    leaks = trained_by is not None and trained_by != split_by
-    if leaks and record:
+    reason = why_known({"trained_on_split_by": trained_by, "split_by": split_by, "part": split})
+    if reason and record:
         raise ConfigFault(
-            f"These weights were trained on the split by {trained_by} and know images of the {split} part of the split "
-            f"by {split_by}: measure them with --split-by {trained_by}, or leave out --record."
+            f"These weights {reason} of the split by {split_by}: measure the validation or test part with "
+            f"--split-by {trained_by}, or leave out --record."
         )
     with progress("Measuring") as measuring:
         result = measure(
@@ -73,11 +74,11 @@ def print_table(metrics: dict[str, Any]) -> None:
     """Print our figures, with their intervals, beside the paper's."""
     from rich.table import Table
 
+    from derm.evaluate.results import why_known
     from derm.explain.agreement import BUILT_IN
     from derm.measure.paper import NOTES, beside_paper
 
     about = metrics["measured_on"]
-    trained_by = about["trained_on_split_by"]
     table = Table(
         title=f"{about['weights']}: {about['part']} part, split {about['split']}, "
         f"{about['images']:,} images of {about['lesions']:,} lesions",
@@ -93,9 +94,9 @@ def print_table(metrics: dict[str, Any]) -> None:
         between = metrics["intervals"].get(f"per_class.{code}.{name}" if code else name)
         table.add_row(
             row.name.replace("_", " "),
-            "–" if row.ours is None else f"{row.ours:.3f}",
+            figure(row.ours),
             "" if between is None else f"{between[0]:.3f} – {between[1]:.3f}",
-            "–" if row.paper is None else f"{row.paper:.3f}",
+            figure(row.paper),
         )
     out.print(table)
     print_decision(metrics)
@@ -112,10 +113,13 @@ def print_table(metrics: dict[str, Any]) -> None:
     for name, note in NOTES.items():
         out.print(f"{name.replace('_', ' ')}: {note}.")
     out.print("Its specificities are worked out from its Table 2; most that it prints do not follow from it.")
-    if trained_by is not None and trained_by != about["split_by"]:
-        out.print(
-            f"THESE FIGURES LEAK: the weights were trained on the split by {trained_by} and know images of this part."
-        )
+    if reason := why_known(about):
+        out.print(f"THESE FIGURES ARE TOO GOOD: the weights {reason}.")
+
+
+def figure(value: float | None) -> str:
+    """A figure with three digits after the point, or a dash where it is undefined."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def share(value: float | None) -> str:
@@ -138,7 +142,8 @@ def print_decision(metrics: dict[str, Any]) -> None:
         )
     for name, figures in metrics["baselines"].items():
         out.print(
-            f"Without the picture, {name}: accuracy {figures['accuracy']:.3f}, macro AUC {figures['macro_auc']:.3f}."
+            f"Without the picture, {name}: accuracy {figure(figures['accuracy'])}, macro AUC "
+            f"{figure(figures['macro_auc'])}."
         )
     if decision is None:
         out.print("No referral threshold and no conformal sets: `derm calibrate` chooses them on validation.")

@@ -34,6 +34,7 @@ def explain(
     from derm.data.catalogue import read_catalogue
     from derm.data.split import PARTS
     from derm.evaluate.explained import explain as hold_to_account
+    from derm.evaluate.results import why_known
     from derm.explain.agreement import BUILT_IN
     from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights
@@ -62,8 +63,8 @@ def explain(
     print_summary(found.name, found.summary)
     if model.description.model.looks_inside:
         out.print(BUILT_IN)
-    if found.leaks:
-        out.print("THESE FIGURES LEAK: the weights were trained on another split and know images of this part.")
+    if reason := why_known(found.about):
+        out.print(f"THESE FIGURES ARE TOO GOOD: the weights {reason}.")
     out.print(f"\nWritten: {target / 'agreement.parquet'}, {target / 'sample.parquet'}, {target / 'summary.json'}")
 
 

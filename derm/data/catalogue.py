@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from derm.diagnoses import CODES
@@ -124,6 +125,11 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     return catalogue
 
 
+def impossible_ages(table: pd.DataFrame) -> pd.Series:
+    """Which rows of a catalogue's table have an age below 0 or without end, bool; a missing one is not."""
+    return (table["age"] < 0) | np.isinf(table["age"])
+
+
 def _refuse_faults(catalogue: Catalogue) -> None:
     table = catalogue.table
     twice = table["image_id"].duplicated()
@@ -132,6 +138,7 @@ def _refuse_faults(catalogue: Catalogue) -> None:
         "more than one row": table.loc[twice, "image_id"],
         "no image file": table.loc[table["image_path"] == "", "image_id"],
         "one diagnosis in the metadata and another in the ground truth": catalogue.conflicts["image_id"],
+        "an age that is no number of years": table.loc[impossible_ages(table), "image_id"],
     }
     for fault, ids in faults.items():
         if len(ids):

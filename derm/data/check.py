@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from derm.data.catalogue import Catalogue
+from derm.data.catalogue import Catalogue, impossible_ages
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
 from derm.image.door import open_image, read_mask
@@ -42,6 +42,7 @@ CURES = {
     "unknown class": f"write one of {', '.join(CODES)} in the table, or delete the row",
     "duplicate id": "keep one row for each image in the table",
     "labels disagree": "correct the wrong table, or remove the ground truth: then the metadata alone counts",
+    "impossible age": "correct it in the table, or leave it empty",
     "image missing": "unpack the image archives again, or delete the row",
     "image unreadable": f"copy the file again from the original download ({DOWNLOAD})",
     "image without a row": "add a row for it to the table, or remove the file: it is not used",
@@ -146,6 +147,8 @@ def _check_rows(catalogue: Catalogue) -> Iterator[Finding]:
     for row in catalogue.conflicts.itertuples():
         problem = f"the metadata says {row.metadata}, the ground truth {row.ground_truth}"
         yield _find("labels disagree", str(row.image_id), problem)
+    for row in table[impossible_ages(table)].itertuples():
+        yield _find("impossible age", str(row.image_id), f"an age of {row.age:g} is no number of years")
 
 
 def _check_files(catalogue: Catalogue) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.errors import DataFault, ImageRefused
-from derm.files import write_json
+from derm.files import make_folder, write_json
 from derm.image.door import open_image, read_mask
 from derm.image.scale import square, square_mask
 
@@ -60,7 +60,7 @@ def load_store(folder: Path) -> ImageStore:
 def default_cache() -> Path:
     """Where decoded images are kept: $DERM_CACHE, or `derm` in the user's cache folder."""
     if place := os.environ.get("DERM_CACHE"):
-        return Path(place)
+        return Path(place).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "derm"
 
 
@@ -73,7 +73,8 @@ def open_store(
     """Open the decoded images of `catalogue` at `size` × `size` pixels, decoding them first if need be.
 
     cache: folder for decoded images; one that a changed file, size or order makes stale is not used. Raises DataFault
-    when an image or a mask cannot be read, naming it, or when the disk is too small.
+    when an image or a mask cannot be read, naming it, or when the disk is too small; ConfigFault where `cache` cannot
+    be made.
     """
     folder = cache / f"{table_key(catalogue.table)}-{size}"
     if not (folder / "store.json").exists():
@@ -97,7 +98,7 @@ def _decode(table: pd.DataFrame, size: int, folder: Path, progress: Progress | N
     """Decode into a folder beside `folder`, then rename it: a store is whole or absent, whoever else decodes too."""
     count = len(table)
     needed = count * size * size * 4
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     free = shutil.disk_usage(folder.parent).free
     if free < needed * 1.05:
         raise DataFault(
@@ -130,6 +131,8 @@ def _decode(table: pd.DataFrame, size: int, folder: Path, progress: Progress | N
         images.flush()
         masks.flush()
         write_json(part / "store.json", {"format": FORMAT, "size": size, "images": count, "has_mask": has_mask})
+        if folder.exists() and not (folder / "store.json").exists():
+            shutil.rmtree(folder)  # what is left of a store that somebody deleted in part
         # Another process may have finished first: its store holds the same, so ours is let go.
         with contextlib.suppress(OSError):
             part.rename(folder)

@@ -20,6 +20,7 @@ from derm.measure.masks import MaskCount, count_masks
 from derm.measure.surface import SurfaceDistance, surface_distances
 from derm.model.weights import Model
 from derm.predict.batch import answers
+from derm.predict.case import lesion_in
 from derm.predict.familiar import pooled
 
 Progress = Callable[[int, int], None]
@@ -68,7 +69,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
                 image, mask = pairs[place]
                 outline = unsquare(scores, *image.shape[:2]) >= threshold
                 evidence = [evidence_of(one, shift=shift) for one in raw]
-                agreements["predicted_mask"].add(evidence, int(first), outline)
+                agreements["predicted_mask"].add(evidence, int(first), lesion_in(outline))
                 if mask is not None:
                     agreements["true_mask"].add(evidence, int(first), mask)
                 counts.append(nothing if mask is None else count_masks(outline, mask))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.split import By, split_catalogue
-from derm.diagnoses import INDEX, MALIGNANT
+from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.answered import answer_images
 from derm.explain.methods import METHODS
@@ -23,15 +23,18 @@ from derm.image.door import open_image
 from derm.image.scale import square
 from derm.measure.calibration import calibration_measures, fit_temperature, softmax
 from derm.measure.conformal import conformal_thresholds
-from derm.measure.decision import referral_threshold, worst_pictures
+from derm.measure.decision import least_given_to_truth, referral_threshold, worst_pictures
 from derm.measure.undefined import or_none
 from derm.model.weights import Description, Model
 from derm.predict.familiar import fit_familiarity
 from derm.predict.features import features_of
 
 CONFORMAL_SHARE = 0.5
-"""Share of each class's validation lesions that calibrate the conformal sets: with less, the rarest classes fall below
-the nine cases that a 90 % set needs, and could never be excluded."""
+"""Share of each class's validation lesions that calibrate the conformal sets, where that is not too few."""
+
+CONFORMAL_LEAST = 9
+"""So many lesions of a class calibrate its conformal sets where validation holds them: with fewer, no cut can promise
+90 %, and the class could never be excluded."""
 
 PLACED = 400
 """Pictures, at most, on which the place of heat maps is measured: more change it by less than 0.01 of a cell."""
@@ -99,11 +102,15 @@ def calibrate(
     p_malignant, is_malignant = probabilities[:, malignant].sum(axis=1), malignant[true]
     worst = worst_pictures(p_malignant[chooses], is_malignant[chooses], lesions[chooses])
     referral = referral_threshold(p_malignant[chooses][worst], is_malignant[chooses][worst])
-    sets = conformal_thresholds(probabilities[conformal], true[conformal], MISSED)
+    # One picture a lesion, the hardest: those of one lesion resemble each other, and what holds for it holds for any.
+    given = probabilities[np.arange(len(true)), true]
+    hardest = np.flatnonzero(conformal)[least_given_to_truth(given[conformal], true[conformal], lesions[conformal])]
+    sets = conformal_thresholds(probabilities[hardest], true[hardest], MISSED)
     record = {
         "split": split.name,
         "choosing_images": int(chooses.sum()),
         "conformal_images": int(conformal.sum()),
+        "conformal_lesions": dict(zip(CODES, np.bincount(true[hardest], minlength=len(CODES)).tolist(), strict=True)),
         "before": calibration_measures(true[conformal], softmax(logits[conformal])),
         "after": calibration_measures(true[conformal], probabilities[conformal]),
         "referral": {
@@ -147,12 +154,14 @@ def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float]
 def divide(lesions: NDArray[np.str_], classes: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:
     """Which images calibrate the conformal sets, bool (n,): those of `CONFORMAL_SHARE` of each class's lesions, by lot.
 
-    lesions: text (n,). classes: int64 (n,). A lesion whose images differ in class goes with the first one's.
+    Of `CONFORMAL_LEAST` lesions, where the share is fewer and the class has more. lesions: text (n,). classes: int64
+    (n,). A lesion whose images differ in class goes with the first one's.
     """
     names, first = np.unique(lesions, return_index=True)
     random = np.random.default_rng(seed)
     taken: set[str] = set()
     for index in np.unique(classes):
         order = random.permutation(names[classes[first] == index])
-        taken.update(order[: round(CONFORMAL_SHARE * len(order))])
+        share = round(CONFORMAL_SHARE * len(order))
+        taken.update(order[: share if len(order) <= CONFORMAL_LEAST else max(share, CONFORMAL_LEAST)])
     return np.array([lesion in taken for lesion in lesions], dtype=np.bool_)

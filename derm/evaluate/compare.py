@@ -13,7 +13,7 @@ from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.evaluate.dataset import headline
 from derm.evaluate.decision import Cases
-from derm.evaluate.results import Results
+from derm.evaluate.results import Results, why_known
 from derm.measure.calibration import expected_calibration_error, reliability, top_label
 from derm.measure.classification import confusion_matrix, most_likely, recall
 from derm.measure.intervals import REPLICATES, Measure, paired_bootstrap
@@ -93,10 +93,10 @@ def _measure(table: pd.DataFrame, results: Results) -> Measure:
 
 def _check_alike(first: Results, second: Results) -> None:
     for results in (first, second):
-        if results.leaks:
+        if reason := why_known(results.about):
             raise DataFault(
-                f"{results.name}: these weights were trained on another split and know images of this part, so they "
-                "cannot be compared: evaluate them on the split that they were trained on."
+                f"{results.name}: these weights {reason}, so they cannot be compared: evaluate them on the validation "
+                "or test part of the split that they were trained on."
             )
     images = [results.predictions.set_index("image_id")["dx_true"].sort_index() for results in (first, second)]
     if not images[0].equals(images[1]):

@@ -94,6 +94,8 @@ def compare_baselines(train: pd.DataFrame, other: pd.DataFrame, true: NDArray[np
 
     train, other: rows of a catalogue's table. true: int64 (len(other),).
     """
+    if train.empty:
+        return {}
     try:
         answers = trivial_baselines(train, other)
     except DataFault:

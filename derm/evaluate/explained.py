@@ -25,7 +25,7 @@ from derm.evaluate.answered import Progress
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explained_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
 from derm.evaluate.explained_summary import summarise
-from derm.evaluate.results import knows_part, name_of
+from derm.evaluate.results import name_of, why_known
 from derm.explain.methods import METHODS
 from derm.files import make_folder, sweep, write_json, write_whole
 from derm.measure.intervals import REPLICATES
@@ -75,8 +75,8 @@ class Explained:
 
     @property
     def leaks(self) -> bool:
-        """Whether the weights know images of this part, for they were trained on another split."""
-        return knows_part(self.about)
+        """Whether the weights know images of this part, see `why_known`: every figure is too good then."""
+        return why_known(self.about) is not None
 
     def belongs_to(self, sha256: str) -> bool:
         """Whether these are results of the weights whose tensors have this SHA-256."""

@@ -36,7 +36,7 @@ from derm.image.scale import place_cells, square, square_mask, unsquare
 from derm.model.network import Answer, LesionNet
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.predict.case import MIN_LESION
+from derm.predict.case import lesion_in
 
 MASKS = ("predicted", "true")
 """The outlines that maps are held against: the network's own, and the dermatologist's where there is one."""
@@ -195,7 +195,6 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
         looks = []
         for place, (row, (image, mask)) in enumerate(zip(chosen, pairs, strict=True)):
             outline = unsquare(lesion[place], *image.shape[:2]) >= description.mask_threshold
-            outline &= outline.mean() >= MIN_LESION
             predicted = int(probabilities[place].argmax())
             looks.append(
                 _Look(
@@ -210,7 +209,7 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
                     probabilities=probabilities[place],
                     predicted=predicted,
                     true=INDEX[str(row["dx"])],
-                    outline=square_mask(outline, AGREEMENT_SIDE),
+                    outline=square_mask(lesion_in(outline), AGREEMENT_SIDE),
                     truth=None if mask is None else square_mask(mask, AGREEMENT_SIDE),
                 )
             )

@@ -211,5 +211,5 @@ def _nones(values: NDArray[np.float64]) -> Iterator[float | None]:
 
 
 def _short(value: float) -> float:
-    """Five digits after the point: intervals are known to a tenth of their width."""
+    """Five digits after the point: intervals are known to a fiftieth of their width."""
     return round(float(value), 5)

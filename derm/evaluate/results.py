@@ -23,6 +23,9 @@ TABLES = ("predictions", "outlines", "subgroups", "embedding")
 JSONS = ("metrics", "curves")
 """Its other files, each NAME.json."""
 
+IDS = {"image_id": str, "lesion_id": str}
+"""Columns of its tables that are text, whatever they look like: the catalogue's 0012 is not 12."""
+
 WORST = "worst-outlines"
 """Folder of small pictures of the outlines that agree least, named by rank and image."""
 
@@ -52,8 +55,8 @@ class Results:
 
     @property
     def leaks(self) -> bool:
-        """Whether the weights know images of this part, for they were trained on another split."""
-        return knows_part(self.about)
+        """Whether the weights know images of this part, see `why_known`: every figure is too good then."""
+        return why_known(self.about) is not None
 
     @property
     def true(self) -> NDArray[np.int64]:
@@ -75,10 +78,12 @@ def name_of(about: Mapping[str, Any]) -> str:
     return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
 
 
-def knows_part(about: Mapping[str, Any]) -> bool:
-    """Whether the weights that `about` names know images of its part, for they were trained on another split."""
+def why_known(about: Mapping[str, Any]) -> str | None:
+    """How the weights that `about` names know images of its part, to follow "the weights"; None where they do not."""
     trained = about["trained_on_split_by"]
-    return trained is not None and trained != about["split_by"]
+    if trained is not None and trained != about["split_by"]:
+        return f"were trained on the split by {trained} and know images of the {about['part']} part"
+    return "were trained on this part" if trained is not None and about["part"] == "train" else None
 
 
 def read_results(folder: Path) -> Results:
@@ -86,7 +91,7 @@ def read_results(folder: Path) -> Results:
     cure = f"make them anew with `derm evaluate --data DIR --out {folder}`."
     try:
         jsons: dict[str, Any] = {name: json.loads((folder / f"{name}.json").read_text()) for name in JSONS}
-        tables: dict[str, Any] = {name: pd.read_csv(folder / f"{name}.csv", keep_default_na=True) for name in TABLES}
+        tables: dict[str, Any] = {name: pd.read_csv(folder / f"{name}.csv", dtype=IDS) for name in TABLES}
         results = Results(folder, **jsons, **tables)
         counts = {name: len(tables[name]) for name in ("predictions", "outlines", "embedding")}
         if set(counts.values()) != {results.about["images"]}:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, MALIGNANT
 from derm.evaluate.dataset import class_curves, reliability_bins
-from derm.evaluate.results import Results
+from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
 from derm.figures.text import SPACE
 from derm.measure.classification import (
@@ -98,10 +98,8 @@ def mismatches(results: Results, cases: pd.DataFrame, sha256: str) -> list[str]:
             f"{unseen:,} of the {len(cases):,} images are not in this data set, so they cannot be shown: start the app "
             "with DERM_DATA set to the folder that was measured."
         )
-    if results.leaks:
-        said.append(
-            "The weights were trained on another split and know images of this part: every figure here is too good."
-        )
+    if reason := why_known(results.about):
+        said.append(f"The weights {reason}: every figure here is too good.")
     return said
 
 

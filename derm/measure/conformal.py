@@ -24,7 +24,7 @@ def conformal_thresholds(
     Split conformal by class (Sadinle, Lei and Wasserman 2019, class-specific coverage; Vovk 2012): score 1 - p of the
     true class, cut at the ceil((n + 1)(1 - alpha))-th lowest of the class's n. The set of a new case of the class then
     holds it with a chance of at least 1 - alpha, whatever the model, if cases are exchangeable: pictures of one lesion
-    are not, so pass one a lesion for the guarantee (Dunn, Wasserman and Ramdas 2023). With fewer than 1 / alpha - 1
+    are not, so pass one a lesion (Dunn, Wasserman and Ramdas 2023). With fewer than 1 / alpha - 1
     cases (nine at 0.1) no cut can promise that: the threshold is 0, and the class is in every set.
     Raises ConfigFault for an alpha outside 0 … 1, ValueError for other arrays.
     """

@@ -104,12 +104,26 @@ def worst_pictures(
     one picture a lesion is independent, and the worst one errs on the careful side: what holds for it holds for any.
     """
     check_binary(p_malignant, malignant)
-    if len(lesions) != len(malignant):
-        raise ValueError(f"{len(lesions)} lesions for {len(malignant)} cases: pass one a case")
-    given_to_truth = np.where(malignant, p_malignant, 1 - p_malignant)
+    return least_given_to_truth(np.where(malignant, p_malignant, 1 - p_malignant), malignant, lesions)
+
+
+def least_given_to_truth(
+    given: NDArray[np.floating[Any]],
+    truth: NDArray[np.integer[Any]] | NDArray[np.bool_],
+    lesions: NDArray[np.str_] | NDArray[np.object_],
+) -> NDArray[np.int64]:
+    """The row of each lesion's picture whose true answer was given least, int64 (lesions,), ascending.
+
+    Of a tie, the first row. given: float (N,), what the model gives to the true answer. truth: integer or bool (N,),
+    that answer; a lesion whose pictures disagree in it is several. lesions: text (N,). Raises ValueError for arrays
+    that differ in length.
+    """
+    if not len(given) == len(truth) == len(lesions):
+        raise ValueError(f"{len(lesions)} lesions for {len(truth)} cases: pass one a case")
     _, lesion = np.unique(lesions, return_inverse=True)
-    group = 2 * lesion + malignant
-    worst_first = np.lexsort((given_to_truth, group))
+    _, answer = np.unique(truth, return_inverse=True)
+    group = lesion * (answer.max(initial=0) + 1) + answer
+    worst_first = np.lexsort((given, group))
     _, first = np.unique(group[worst_first], return_index=True)
     return np.sort(worst_first[first])
 

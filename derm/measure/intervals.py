@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REPLICATES = 1000
-"""Resamples; the ends of a 95 % interval are then each known to about a tenth of its width."""
+"""Resamples; the ends of a 95 % interval are then each known to about a fiftieth of its width."""
 
 
 Measure = Callable[[NDArray[np.int64]], Mapping[str, float | None]]

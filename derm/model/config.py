@@ -3,6 +3,7 @@
 Gives `ModelConfig`. Needs nothing. Knows nothing of training.
 """
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -57,7 +58,8 @@ class ModelConfig:
     """Width of a dense layer between pooling and the seven scores; 0: none, so that Grad-CAM has a closed form."""
 
     dropout: float = 0.2
-    """Share of pooled features that are dropped in training, 0 … 1."""
+    """Share of what the seven scores are made of, pooled features or the dense layer's, that is dropped in training,
+    0 … 1."""
 
     drop_path: float = 0.0
     """Share of an image's passes through the deepest block of each encoder that are skipped in training, falling to 0
@@ -86,16 +88,19 @@ class ModelConfig:
             raise ConfigFault(f"The dropout {self.dropout} does not fit: use a share from 0 up to, not including, 1.")
         if not 0 <= self.drop_path <= 0.5:
             raise ConfigFault(f"The drop path {self.drop_path} does not fit: use a share from 0 to 0.5.")
-        if len(self.decoder_channels) not in (3, 4, 5) or min(self.decoder_channels) < 1:
+        whole = all(type(width) is int for width in self.decoder_channels)
+        if len(self.decoder_channels) not in (3, 4, 5) or not whole or min(self.decoder_channels) < 1:
             raise ConfigFault(
-                f"The decoder channels {list(self.decoder_channels)} do not fit: use three to five numbers above 0."
+                f"The decoder channels {list(self.decoder_channels)} do not fit: use three to five whole numbers "
+                "above 0."
             )
         if self.hidden < 0 or self.feature_channels < 0:
             raise ConfigFault(
                 f"Widths cannot be negative, and hidden is {self.hidden}, feature_channels {self.feature_channels}: "
                 "use 0 to leave the layer out."
             )
-        if len(self.mean) != 3 or len(self.deviation) != 3:
+        finite = all(type(value) in (int, float) and math.isfinite(value) for value in (*self.mean, *self.deviation))
+        if len(self.mean) != 3 or len(self.deviation) != 3 or not finite:
             raise ConfigFault(
                 f"Mean {list(self.mean)} and deviation {list(self.deviation)} do not fit: give three numbers each, for "
                 "red, green and blue."

@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 
 class ClassHead(nn.Module):
-    """Global average pooling, dropout, optionally a dense layer with ReLU, then seven scores."""
+    """Global average pooling, optionally a dense layer with ReLU, dropout, then seven scores."""
 
     def __init__(self, channels: int, hidden: int, dropout: float) -> None:
         super().__init__()

@@ -8,6 +8,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.measure.undefined import fraction
+
 POINTS = 600
 """Points of one line, at most: about as many as a plot has pixels across."""
 
@@ -32,8 +34,13 @@ def thin(
 
 
 def smooth(y: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """The running mean of `y`, float64 (n,), over the last `width` values, fewer at the beginning."""
-    sums = np.concatenate([[0.0], np.cumsum(y)])
+    """The running mean of `y`, float64 (n,), over the last `width` values, fewer at the beginning.
+
+    NaN is left out, and is the mean where there is nothing else.
+    """
+    defined = ~np.isnan(y)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(defined, y, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(defined)])
     ends = np.arange(1, len(y) + 1)
     begins = np.maximum(ends - width, 0)
-    return (sums[ends] - sums[begins]) / (ends - begins)
+    return fraction(sums[ends] - sums[begins], counts[ends] - counts[begins])

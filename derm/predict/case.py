@@ -27,6 +27,11 @@ MIN_LESION = 0.001
 what is a quarter of that is a speck of noise, and nothing about it is measured."""
 
 
+def lesion_in(outline: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The outline, bool (h, w), or an empty one where it holds too little to be a lesion, see `MIN_LESION`."""
+    return outline & (outline.mean() >= MIN_LESION)
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A picture with the model's answer."""

@@ -89,7 +89,7 @@ class TrainConfig:
     """Power γ of the focal loss, 0 … 5: each part of the cross-entropy times (1 − its class's probability)^γ, Lin et
     al. 2017; 0: the cross-entropy as it is."""
     label_smoothing: float = 0.0
-    """Share of the label that is spread over all classes, 0 … 1."""
+    """Share of the label that is spread over all classes, 0 … 0.9."""
     average: float = 0.0
     """Decay a step of the running average of the weights, which is then what is measured and saved; 0: none."""
     train_share: float = 1.0
@@ -206,7 +206,9 @@ def change(config: TrainConfig, settings: dict[str, object]) -> TrainConfig:
         if not isinstance(place, dict) or isinstance(place.get(last, {}), dict):
             raise ConfigFault(f"There is no setting '{name}': docs/training.md lists them.")
         kind = type(place[last])
-        if not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+        # A bool is an int to Python, and no number to anybody else.
+        number = kind is float and isinstance(value, int) and not isinstance(value, bool)
+        if not (type(value) is kind or number):
             raise ConfigFault(f"{name}={value} does not fit: give a value like {place[last]}.")
         place[last] = value
     return type(config).from_dict(content)

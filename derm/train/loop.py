@@ -29,7 +29,7 @@ from derm.data.split import count_leak, split_catalogue
 from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, RunFault
-from derm.files import hold, sweep, write_json
+from derm.files import hold, make_folder, sweep, write_json
 from derm.measure.masks import count_masks, dice
 from derm.measure.undefined import or_none
 from derm.model.network import LesionNet
@@ -48,7 +48,7 @@ from derm.train.runlog import RunLog
 from derm.train.validate import validate
 
 Watch = Callable[[dict[str, Any]], None]
-"""Told every event of the log as it is written, and {"event": "tick", "step", "steps", "seconds_left"} at each step."""
+"""Told every event of the log as it is written, and {"event": "tick", "step", "steps"} at each step."""
 
 Tell = Callable[..., None]
 """Writes an event: its name, then its fields by name."""
@@ -127,6 +127,8 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
             f"{len(rows)} training and {len(validation)} validation images are too few for batches of {config.batch}: "
             "bring more images or lower --batch."
         )
+    if not resume:
+        refuse_taken(run)
     store = open_store(catalogue, config.model.input_size, cache, decoding)
     if config.best_by == "dice" and not store.has_mask[validation].any():
         raise DataFault(f"{catalogue.folder} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
@@ -315,12 +317,10 @@ def take_step(
 
 
 def count_hits(plain: NDArray[np.float64], replayed: NDArray[np.bool_]) -> int:
-    """How many replayed images are still harder than the median fresh one of their batch.
+    """How many replayed images are still harder than the median fresh one of their batch, of which there must be one.
 
     plain: float64 (B,), losses; replayed: bool (B,). Images drawn blindly would be so in half of the cases.
     """
-    if replayed.all():
-        return 0
     return int((plain[replayed] > np.median(plain[~replayed])).sum())
 
 
@@ -360,7 +360,7 @@ def count(state: State, losses: Losses, scores: dict[str, float], batch: Batch, 
     for sums in (state.recent, state.epoch):
         sums["step"] += 1
         sums["loss"] += losses.joint.item()
-        sums["mask_loss"] += losses.mask.item()
+        sums["mask_loss"] += losses.mask.item() * scores["outlined"]
         sums["class_loss"] += losses.diagnosis.item()
         sums["replayed"] += int(batch.replayed.sum())
         sums["images"] += len(batch.items)
@@ -372,11 +372,11 @@ def count(state: State, losses: Losses, scores: dict[str, float], batch: Batch, 
 
 
 def means(sums: dict[str, float]) -> dict[str, float | None]:
-    """Turn sums into means a step, or an image; the Dice is None where no image had a mask."""
+    """Turn sums into means a step, or an image; what is of outlines alone is None where no image had a mask."""
     steps, images = max(1, sums["step"]), max(1, sums["images"])
     return {
         "loss": sums["loss"] / steps,
-        "mask_loss": sums["mask_loss"] / steps,
+        "mask_loss": sums["mask_loss"] / sums["outlined"] if sums["outlined"] else None,
         "class_loss": sums["class_loss"] / steps,
         "accuracy": sums["right"] / images,
         "dice": sums["dice"] / sums["outlined"] if sums["outlined"] else None,
@@ -450,19 +450,26 @@ def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str,
     )
 
 
-def make_run_folder(run: Path, about: dict[str, Any]) -> None:
-    """Make the folder of a new run and write run.json; RunFault where there is one already.
+def refuse_taken(run: Path) -> None:
+    """Raise RunFault where the place of a new run holds something already; see `make_run_folder`."""
+    if (run / "run.json").exists():
+        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.")
+    if run.exists() and (not run.is_dir() or {path.name for path in run.iterdir()} not in (set(), LAUNCHED)):
+        raise RunFault(f"{run} exists already and holds no run: give another --run, or delete it.")
 
-    A folder that holds nothing but what was put there to launch this run (`LAUNCHED`) is taken. Of two processes that
-    want the same folder one gets it: the lock's file is made in one step.
+
+def make_run_folder(run: Path, about: dict[str, Any]) -> None:
+    """Make the folder of a new run and write run.json; RunFault where it is taken, ConfigFault where it cannot be made.
+
+    A folder that is empty, or holds nothing but what was put there to launch this run (`LAUNCHED`), will do. Of two
+    processes that want the same folder one gets it: the lock's file is made in one step.
     """
+    refuse_taken(run)
+    make_folder(run)
     try:
-        if run.exists() and {path.name for path in run.iterdir()} != LAUNCHED:
-            raise FileExistsError
-        run.mkdir(parents=True, exist_ok=True)
         (run / "lock").touch(exist_ok=False)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.") from error
+    except FileExistsError as error:
+        raise RunFault(f"Another process has begun a run in {run}: give another --run.") from error
     write_json(run / "run.json", about)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 class LossMemory:
-    """The unsmoothed-label, unweighted cross-entropy of each training image, as it was last seen and on average.
+    """The unsmoothed-label, unweighted cross-entropy of each training image, averaged over its views.
 
     smoothed: float64 (n,), exponential average, NaN before the first view. views: int64 (n,).
     """

@@ -128,7 +128,8 @@ class Planner:
         random = np.random.default_rng([config.seed, 1, step])
         replayed = np.empty(0, dtype=np.int64)
         if config.replay.enabled:
-            replayed = self.buffer.draw(round(config.replay.share * config.batch), self.admitted, random)
+            share = min(round(config.replay.share * config.batch), config.batch - 1)  # fresh images must come, too
+            replayed = self.buffer.draw(share, self.admitted, random)
         fresh = self._take(config.batch - len(replayed), epoch)
         items = np.concatenate([fresh, replayed])
         return Batch(items, np.arange(len(items)) >= len(fresh), random.integers(2**31, size=len(items)))

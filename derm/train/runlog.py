@@ -11,15 +11,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from derm.errors import RunFault
+
 CLOCK_EVENTS = frozenset({"begun", "speed", "resumed", "stopped"})
 """Events that depend on when and where a run ran, and on how often it was stopped."""
 
 
 class RunLog:
-    """An open log. `length` bytes of it are kept, the rest, written after the last checkpoint, is cut off."""
+    """An open log. `length` bytes of it are kept, the rest, written after the last checkpoint, is cut off.
+
+    Raises RunFault where it holds less.
+    """
 
     def __init__(self, path: Path, length: int = 0) -> None:
         self._file = path.open("ab")
+        if self._file.tell() < length:
+            self._file.close()
+            raise RunFault(f"The log {path} was cut or deleted: put it back, or start a new run.")
         self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 
