@@ -288,6 +288,15 @@ def test_ship_and_record(run, tiny_weights, drawn, tmp_path):
     assert recorded["split"] == "by lesion"
 
 
+def test_soup(run, capsys, monkeypatch, tiny_weights, tmp_path):
+    told = run("soup", tiny_weights, tiny_weights, "--share", 3, "--share", 1, "--out", tmp_path / "soup.json")
+    assert told.exit_code == 0, told.output
+    assert [line.split(" of ")[0] for line in told.stdout.splitlines()[:2]] == ["75%", "25%"]
+    assert len(load_weights(tmp_path / "soup.json").description.training["soup"]) == 2
+    words = ("soup", tiny_weights, tiny_weights, "--out", tmp_path / "soup.safetensors")
+    assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
+
+
 def test_ship_wants_a_description_to_write(capsys, monkeypatch, tiny_weights, tmp_path):
     said = sentence(capsys, monkeypatch, "ship", tiny_weights, "--out", tmp_path / "derm.safetensors")[1]
     assert "does not end in .json: name the description" in said

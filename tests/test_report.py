@@ -85,6 +85,22 @@ def test_the_card_names_the_weights_that_training_went_on_from(facts):
     )
 
 
+def test_the_card_names_the_trainings_whose_weights_were_averaged(facts):
+    config = replace(preset("derm"), epochs=8).as_dict()
+    one = {"weights": "first/best", "share": 0.75, "epoch": 2, "config": config}
+    other = {**one, "weights": "second/final", "share": 0.25, "epoch": 7}
+    training = {"config": config, "epoch": 2, "data": {"train": 40, "split": "by lesion"}, "soup": [one, other]}
+    history = facts.model.description.training["history"]
+    described = replace(facts.model.description, training={**training, "history": history})
+    card = model_card(replace(facts, model=replace(facts.model, description=described)))
+    assert "the mean of those of 2 trainings with a common beginning" in card
+    told = "`first/best` (75%, epoch 3 of 8 at 224 pixels, curriculum off, replay off) and `second/final` (25%, epoch 8"
+    assert told in card
+    assert "The first was trained for 3 of 8 epochs" in card
+    assert "They are of the first of the trainings whose weights were averaged." in card
+    assert "averaged" not in model_card(facts)
+
+
 def test_each_table_of_the_card_is_whole_and_names_its_command(facts):
     for section in sections(facts):
         for table in section.tables:

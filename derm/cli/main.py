@@ -8,7 +8,7 @@ import sys
 import typer
 
 from derm import __version__
-from derm.cli import bench, calibrate, compare, data, evaluate, explain, monitor, predict, report, ship, train
+from derm.cli import bench, calibrate, compare, data, evaluate, explain, monitor, predict, report, ship, soup, train
 from derm.cli.terminal import err, out
 from derm.errors import DermError
 
@@ -28,6 +28,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
+app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")
 app.add_typer(monitor.app, name="monitor")

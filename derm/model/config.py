@@ -23,6 +23,10 @@ LATER: dict[str, Any] = {"drop_path": 0.0, "pooling": "whole"}
 """Fields that were added when weights had been described without them, with what those models are."""
 
 
+IN_NO_TENSOR = ("input_size", "dropout", "drop_path")
+"""Fields that belong to training or scale alone: weights fit whatever they are."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """One of the configurations that the paper leaves open; see docs/architecture.md.
@@ -112,6 +116,15 @@ class ModelConfig:
     def looks_inside(self) -> bool:
         """Whether the diagnosis is read inside the predicted outline, too."""
         return self.pooling == "whole+lesion"
+
+    def apart_from(self, other: "ModelConfig") -> str:
+        """How `other` differs in what its weights are made of, such as "encoder resnet18, not resnet34"; '' if not."""
+        own, theirs = self.as_dict(), other.as_dict()
+        return "; ".join(
+            f"{name} {theirs[name]}, not {value}"
+            for name, value in own.items()
+            if name not in IN_NO_TENSOR and theirs[name] != value
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, ready for JSON."""

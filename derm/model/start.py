@@ -48,17 +48,13 @@ def _go_on_from(net: LesionNet, path: Path, split_by: str) -> None:
             f"The weights {path} were trained on the split by {before} and know images that the split by {split_by} "
             "tests on: start from others."
         )
-    # What belongs to training or scale alone, and to no tensor, may differ.
-    free = {name: getattr(net.config, name) for name in ("input_size", "dropout", "drop_path")}
-    tensors = trained.net.state_dict()
-    if (trained.net.config.pooling, net.config.pooling) == ("whole", "whole+lesion"):
-        free["pooling"] = net.config.pooling
+    tensors, theirs = trained.net.state_dict(), trained.net.config
+    if (theirs.pooling, net.config.pooling) == ("whole", "whole+lesion"):
+        theirs = replace(theirs, pooling=net.config.pooling)
         _look_inside_too(tensors)
-    own, theirs = net.config.as_dict(), replace(trained.net.config, **free).as_dict()
-    apart = [f"{name} {theirs[name]}, not {value}" for name, value in own.items() if theirs[name] != value]
-    if apart:
+    if apart := net.config.apart_from(theirs):
         raise WeightsFault(
-            f"The weights {path} are of another model ({'; '.join(apart)}): train the same model, at any size, or "
+            f"The weights {path} are of another model ({apart}): train the same model, at any size, or "
             "start from other weights."
         )
     net.load_state_dict(tensors)

@@ -4,7 +4,7 @@ Needs `Facts`. Every number in a sentence comes from them. Knows neither Markdow
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -68,11 +68,19 @@ def _model(facts: Facts) -> Section:
         f"{config.input_size} × {config.input_size} pixels. Weights `{facts.model.name}`, SHA-256 "
         f"`{facts.model.sha256[:16]}`.",
     ]
+    soup = training.get("soup", [])
+    if soup:
+        *others, last = [_ingredient(part) for part in soup]
+        about.append(
+            f"Its weights are the mean of those of {len(soup)} trainings with a common beginning (a model soup, "
+            f"Wortsman et al. 2022): {', '.join(others)} and {last}."
+        )
     if recipe:
         start = str(recipe["start"])
         begun = f", going on from the weights `{start}`," if start.endswith(".json") else ""
         about.append(
-            f"Trained for {training['epoch'] + 1} of {recipe['epochs']} epochs{begun} on "
+            f"{'The first was trained' if soup else 'Trained'} for {training['epoch'] + 1} of {recipe['epochs']} "
+            f"epochs{begun} on "
             f"{training['data']['train']:,} images (split {training['data']['split']}) with "
             f"{recipe['optimiser']}, rate {recipe['learning_rate']:g}, batches of "
             f"{recipe['batch']}, {recipe['mask_loss']} for the outline and cross-entropy for the diagnosis; curriculum "
@@ -81,6 +89,16 @@ def _model(facts: Facts) -> Section:
             "weights."
         )
     return Section("Model", about)
+
+
+def _ingredient(part: dict[str, Any]) -> str:
+    """One of the trainings whose weights were averaged, as `derm.model.soup` describes it."""
+    recipe = part["config"]
+    return (
+        f"`{part['weights']}` ({part['share']:.0%}, epoch {part['epoch'] + 1} of {recipe['epochs']} at "
+        f"{recipe['model']['input_size']} pixels, curriculum {_switch(recipe['curriculum']['enabled'])}, replay "
+        f"{_switch(recipe['replay']['enabled'])})"
+    )
 
 
 def _use(facts: Facts) -> Section:
@@ -208,7 +226,10 @@ def _training(facts: Facts) -> Section:
     )  # fmt: skip
     table = Table("Epoch by epoch", columns, rows, "`derm train`: the weights' .json, training.history")
     chart = Chart("The paper's Figure 7: loss and Dice of the outline, epoch by epoch.", training_curves(history))
-    return Section("Training, epoch by epoch", ["Dice, accuracy and AUC are of the validation part."], [table], [chart])
+    said = ["Dice, accuracy and AUC are of the validation part."]
+    if "soup" in facts.model.description.training:
+        said.append("They are of the first of the trainings whose weights were averaged.")
+    return Section("Training, epoch by epoch", said, [table], [chart])
 
 
 def _calibration(facts: Facts) -> Section:

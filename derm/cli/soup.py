@@ -1,0 +1,31 @@
+"""`derm soup`: the mean of several sets of weights."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import out
+from derm.errors import ConfigFault
+
+
+def soup(
+    sources: Annotated[list[Path], typer.Argument(help="Weights (.json) of trainings with a common beginning.")],
+    target: Annotated[Path, typer.Option("--out", help="Where to, such as runs/soup/best.json.")],
+    share: Annotated[
+        list[float] | None, typer.Option(help="How much of each, in their order; repeated. Without: alike.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Side of the input, pixels. Without: that of the first.")] = None,
+) -> None:
+    """Average weights that were trained from a common beginning; measure the mean with derm evaluate, then ship it.
+
+    Often better than each of them, at the cost of one (a model soup, Wortsman et al. 2022).
+    """
+    from derm.model.soup import cook_soup
+
+    if target.suffix != ".json":
+        raise ConfigFault(f"--out {target} does not end in .json: name the description, the tensors go beside it.")
+    model = cook_soup(sources, target, share, size=size or 0)
+    for part in model.description.training["soup"]:
+        out.print(f"{part['share']:.0%} of {part['weights']} {part['sha256'][:8]}, epoch {part['epoch']}")
+    out.print(f"{target}: sha256 {model.sha256[:8]}… What it is worth, `derm evaluate` tells.")

@@ -1,0 +1,80 @@
+"""One set of weights that is the mean of several: a model soup, Wortsman et al. 2022.
+
+Needs descriptions of weights of one architecture that were trained from a common beginning, on the same images. What
+the mean is worth is to be measured: of trainings that have nothing in common it is worth nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from derm.errors import ConfigFault, WeightsFault
+from derm.model.weights import Description, Model, load_weights, save_weights
+
+
+def cook_soup(sources: Sequence[Path], path: Path, shares: Sequence[float] | None = None, *, size: int = 0) -> Model:
+    """Write the mean of the weights that `sources` (.json) describe to `path` (.json), float32, and return it.
+
+    shares: how much of each, positive, in any unit; None: alike. size: side of the network's input, pixels; 0: that of
+    the first. The description is the first's, with a list of all under training.soup; what was measured or calibrated
+    belongs to other numbers and is left out. Raises ConfigFault for fewer than two or other shares, WeightsFault where
+    architectures differ, or the images that were trained on: one would know what another was measured on.
+    """
+    shares = [1.0] * len(sources) if shares is None else list(shares)
+    if len(sources) < 2:
+        raise ConfigFault(f"A mean is of two sets of weights or more, not of {len(sources)}: name another.")
+    if len(shares) != len(sources) or min(shares) <= 0:
+        raise ConfigFault(
+            f"The shares {shares} do not fit {len(sources)} sets of weights: give one above 0 for each, or none."
+        )
+    models = [load_weights(source) for source in sources]
+    for source, model in zip(sources[1:], models[1:], strict=True):
+        _check_alike(sources[0], models[0].description, source, model.description)
+    total = sum(shares)
+    net = models[0].net
+    mean = net.state_dict()
+    for key, first in mean.items():
+        if first.is_floating_point():  # the others count batches
+            parts = [model.net.state_dict()[key].double() for model in models]
+            mean[key] = sum(share / total * part for share, part in zip(shares, parts, strict=True)).to(first.dtype)
+    net.load_state_dict(mean)
+    about = models[0].description
+    soup = [_tell(source, model, share / total) for source, model, share in zip(sources, models, shares, strict=True)]
+    config = replace(about.model, input_size=size or about.model.input_size)
+    described = Description(
+        config,
+        about.classes,
+        about.mask_threshold,
+        about.class_mask_threshold,
+        training={**about.training, "soup": soup},
+        licence=about.licence,
+    )
+    save_weights(path, net, described)
+    return load_weights(path)
+
+
+def _tell(source: Path, model: Model, share: float) -> dict[str, Any]:
+    """One of those that went into the mean, for the description; share: 0 … 1."""
+    training = {name: model.description.training.get(name) for name in ("epoch", "config", "commit")}
+    name = f"{source.resolve().parent.name}/{model.name}"  # weights of runs are all called best or final
+    return {"weights": name, "sha256": model.sha256, "share": share, **training}
+
+
+def _check_alike(first: Path, one: Description, second: Path, other: Description) -> None:
+    if apart := one.model.apart_from(other.model):
+        raise WeightsFault(
+            f"{second} is of another model than {first} ({apart}): only weights of one model have a mean."
+        )
+    known = [_images(about) for about in (one, other)]
+    if known[0] != known[1]:
+        raise WeightsFault(
+            f"{first} and {second} were not trained on the same images, so that their mean would know what one of "
+            "them is measured on: name weights of one split and data set."
+        )
+
+
+def _images(about: Description) -> tuple[Any, ...]:
+    """What tells which images weights were trained on, as far as their description knows."""
+    training = about.training
+    return training.get("config", {}).get("split_by"), training.get("data", {}).get("fingerprint")

@@ -1,0 +1,80 @@
+"""The mean of several sets of weights: of each tensor by hand, described as what it is, and every guard."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from derm.errors import ConfigFault, WeightsFault
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.soup import cook_soup
+from derm.model.weights import Description, load_weights, save_weights
+
+CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
+TRAINING = {"epoch": 3, "config": {"split_by": "lesion", "epochs": 8, "start": "a.json"}, "data": {"fingerprint": "ab"}}
+
+
+def weights(path: Path, seed: int, **changes: object) -> Path:
+    torch.manual_seed(seed)
+    about = replace(Description(CONFIG, temperature=1.5, training=TRAINING, measured={"test": {}}), **changes)
+    net = LesionNet(about.model)
+    net(torch.randn(4, 3, 32, 32))  # running statistics beside 0 and 1
+    save_weights(path, net, about)
+    return path
+
+
+def test_every_tensor_is_the_mean_by_its_shares(tmp_path):
+    one, other = weights(tmp_path / "one.json", 0), weights(tmp_path / "other.json", 1)
+    made = cook_soup([one, other], tmp_path / "soup.json", [3, 1])
+    states = [load_weights(path).net.state_dict() for path in (one, other)]
+    for key, tensor in load_weights(tmp_path / "soup.json").net.state_dict().items():
+        expected = 0.75 * states[0][key] + 0.25 * states[1][key] if tensor.is_floating_point() else states[0][key]
+        torch.testing.assert_close(tensor, expected, msg=key)
+        torch.testing.assert_close(made.net.state_dict()[key], tensor, rtol=0, atol=0)
+
+
+def test_a_mean_of_the_same_is_the_same(tmp_path):
+    one = weights(tmp_path / "one.json", 0)
+    made = cook_soup([one, one, one], tmp_path / "soup.json")
+    for key, tensor in load_weights(one).net.state_dict().items():
+        torch.testing.assert_close(made.net.state_dict()[key], tensor)
+
+
+def test_it_is_described_as_what_it_is(tmp_path):
+    larger = replace(CONFIG, input_size=64, dropout=0.5)
+    one, other = weights(tmp_path / "one.json", 0), weights(tmp_path / "other.json", 1, model=larger)
+    made = cook_soup([one, other], tmp_path / "soup.json", size=64)
+    about = made.description
+    assert about.model == replace(CONFIG, input_size=64)
+    assert (about.temperature, about.measured) == (1.0, {})  # they belong to other numbers
+    assert about.training["config"] == TRAINING["config"]
+    first, second = about.training["soup"]
+    assert (first["weights"], first["share"], first["epoch"]) == (f"{tmp_path.name}/one", 0.5, 3)
+    assert first["config"] == TRAINING["config"]
+    assert second["sha256"] == load_weights(other).sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": replace(CONFIG, feature_channels=8)}, r"another model than .* \(feature_channels 8, not 16\): only"),
+        ({"training": {**TRAINING, "data": {"fingerprint": "cd"}}}, "were not trained on the same images, so that"),
+        ({"training": {**TRAINING, "config": {"split_by": "image"}}}, "were not trained on the same images, so that"),
+    ],
+)
+def test_what_has_no_mean_is_refused(tmp_path, changes, words):
+    pair = [weights(tmp_path / "one.json", 0), weights(tmp_path / "other.json", 1, **changes)]
+    with pytest.raises(WeightsFault, match=words):
+        cook_soup(pair, tmp_path / "soup.json")
+    assert not (tmp_path / "soup.json").exists()
+
+
+def test_shares_that_do_not_fit_are_refused(tmp_path):
+    one = weights(tmp_path / "one.json", 0)
+    with pytest.raises(ConfigFault, match="is of two sets of weights or more, not of 1: name another"):
+        cook_soup([one], tmp_path / "soup.json")
+    for shares in ([1.0], [1.0, 0.0], [2.0, -1.0]):
+        with pytest.raises(ConfigFault, match=r"The shares .* do not fit 2 sets of weights: give one above 0 for each"):
+            cook_soup([one, one], tmp_path / "soup.json", shares)
