@@ -120,8 +120,9 @@ def overlaps(listed: listing.Listed, index: int) -> None:
     with st.expander("Heat map against outline, threshold by threshold", icon=":material/show_chart:"):
         dark = st.context.theme.type == "dark"
         figure = overlap_curves(DIAGNOSES[index], agreement, case.true_agreement(index), dark=dark)
-        st.plotly_chart(figure, key=f"overlap-{listed.key}", config={"displayModeBar": False})
-        st.markdown(plain(words.overlap(case, index)))
+        said = words.overlap(case, index)
+        st.plotly_chart(figure, key=f"overlap-{listed.key}", alt=said, config={"displayModeBar": False})
+        st.markdown(plain(said))
 
 
 def downloads(listed: listing.Listed, description: Description, index: int) -> None:

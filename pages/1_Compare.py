@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.compare import gallery, part, pictures, words
 from derm.compare.export import figure_html, rows_csv
 from derm.compare.held import Held, Trial, hold, try_out
+from derm.data.catalogue import Catalogue
 from derm.diagnoses import INDEX
 from derm.errors import DermError
 from derm.evaluate.explained import Explained, find_explained, read_explained
@@ -86,7 +87,7 @@ def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
     with left:
         if rows:
             curves = threshold_curves(SWEEP, words.curves(pair, true=true), threshold, dark=dark)
-            st.plotly_chart(curves, key="curves", config={"displayModeBar": False})
+            st.plotly_chart(curves, key="curves", alt=words.headline(pair, true=true), config={"displayModeBar": False})
             st.caption(plain(words.agreement_limits(model.description.model)))
         for held in dict.fromkeys(pair):
             st.caption(plain(words.about(held.method)))
@@ -98,7 +99,8 @@ def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
         if trials:
             stages = list(trials[0].randomised)
             lines = words.randomised(pair, trials)
-            st.plotly_chart(randomisation(stages, lines, dark=dark), key="random", config={"displayModeBar": False})
+            figure = randomisation(stages, lines, dark=dark)
+            st.plotly_chart(figure, key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
             st.markdown(plain(words.painted_sentence(trials[0], pair[0].index)))
             st.caption(plain(words.TRIAL_LIMITS))
     downloads(pair, threshold, true=true)
@@ -166,12 +168,16 @@ def downloads(pair: tuple[Held, Held], threshold: float, *, true: bool) -> None:
             )
 
 
-def seven(model: Model) -> None:
+def seven(model: Model, catalogue: Catalogue | None) -> None:
     """The paper's Figure 10: an image of each diagnosis above its heat map."""
     chosen = st.selectbox(
         "Method", list(METHODS), format_func=words.choices().__getitem__, key="method-seven", width=320
     )
-    cases = gallery_cases(model)
+    try:
+        cases = gallery_cases(model, catalogue)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/broken_image:")
+        return
     st.caption(plain(gallery.said(cases)))
     columns = st.columns(len(cases), gap="small")
     for column, shown in zip(columns, cases, strict=True):
@@ -205,11 +211,11 @@ def open_case(shown: gallery.Shown) -> None:
     st.session_state.compare_view = VIEWS[0]
 
 
-def gallery_cases(model: Model) -> list[gallery.Shown]:
+def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.Shown]:
     """The seven cases, asked once in this visit."""
     if "seven" not in st.session_state:
         with st.spinner("Seven pictures: some seconds …"):
-            st.session_state.seven = gallery.seven(model, visit.find_catalogue(), results_folder())
+            st.session_state.seven = gallery.seven(model, catalogue, results_folder())
     shown: list[gallery.Shown] = st.session_state.seven
     return shown
 
@@ -260,13 +266,15 @@ def whole_part(model: Model) -> None:
     figure = distributions(images, part.MEASURES[measure], part.references_of(explained, outline, measure), dark=dark)
     st.plotly_chart(
         figure, key="points", on_select=partial(open_point, model), selection_mode="points",
+        alt=part.right_or_wrong(explained, method, outline, measure),
         config={"displayModeBar": False},
     )  # fmt: skip
     if lost := st.session_state.get("lost_point"):
         st.info(part.no_data(lost), icon=":material/folder_off:")
     st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
     st.markdown(plain(part.right_or_wrong(explained, method, outline, measure)))
-    st.dataframe(part.shown(part.summary_table(explained, outline, measure, diagnosis)), hide_index=True)
+    table = part.shown(part.summary_table(explained, outline, measure, diagnosis))
+    st.dataframe(table, hide_index=True, alt="Every method's agreement, with intervals")
     st.download_button(
         "Table, CSV", partial(part.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
         type="tertiary", icon=":material/download:",
@@ -279,7 +287,7 @@ def open_point(model: Model) -> None:
     image_id = part.clicked(st.session_state.points)
     if image_id is None:
         return
-    catalogue = visit.find_catalogue()
+    catalogue = top.known_data()
     st.session_state.lost_point = image_id if catalogue is None else None
     if catalogue is not None:
         visit.keep_from_data(model, catalogue, image_id)
@@ -289,14 +297,15 @@ def open_point(model: Model) -> None:
 def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Compare")
-    top.take_in(model, top.known_data())
+    catalogue = top.known_data()
+    top.take_in(model, catalogue)
     top.choose(alone=False)
     st.session_state.setdefault("compare_view", VIEWS[0])
     view = st.segmented_control(
         "View", VIEWS, key="compare_view", required=True, label_visibility="collapsed", persist_state="session"
     )
     if view == VIEWS[1]:
-        seven(model)
+        seven(model, catalogue)
     elif view == VIEWS[2]:
         whole_part(model)
     else:

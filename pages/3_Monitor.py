@@ -222,7 +222,7 @@ def show_machine(run: Run) -> None:
 
 def show_settings(run: Run) -> None:
     """Every setting of the run."""
-    st.dataframe(words.settings_rows(compare.flatten(run.config)), hide_index=True, height=480)
+    st.dataframe(words.settings_rows(compare.flatten(run.config)), hide_index=True, height=480, alt="Every setting")
 
 
 VIEWS = {
@@ -239,7 +239,7 @@ VIEWS = {
 def compare_runs() -> None:
     """All runs as a table; those that are chosen held against each other."""
     runs = look()
-    st.dataframe(words.table(runs), hide_index=True, column_config=words.FORMATS)
+    st.dataframe(words.table(runs), hide_index=True, column_config=words.FORMATS, alt="All runs, and how they stand")
     names = [run.name for run in runs]
     wanted = st.multiselect(
         "Hold against each other", names, default=names[:2], max_selections=compare.MOST, key="compared"
@@ -252,7 +252,7 @@ def compare_runs() -> None:
     draw(plates.overlaid(chosen, measure, dark=is_dark()), 1)
     st.markdown("**Best and last figures, validation**")
     if figures := words.figure_rows(compare.best_and_last(chosen)):
-        st.dataframe(figures, hide_index=True, column_config=words.FORMATS)
+        st.dataframe(figures, hide_index=True, column_config=words.FORMATS, alt="Best and last figures of each run")
     else:
         st.caption(words.NOTHING_MEASURED)
     st.markdown("**Settings that differ**")
@@ -260,7 +260,7 @@ def compare_runs() -> None:
     if not differing:
         st.caption(words.NO_DIFFERENCE)
         return
-    st.dataframe(words.difference_rows(chosen, differing), hide_index=True)
+    st.dataframe(words.difference_rows(chosen, differing), hide_index=True, alt="Settings that differ between the runs")
 
 
 def start_run() -> None:

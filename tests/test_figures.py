@@ -318,16 +318,17 @@ def test_evidence_that_lies_mostly_outside_is_said_to():
     mask = np.zeros((40, 60), dtype=bool)
     mask[:10, :15] = True  # a corner, of which the blob has little
     sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[1.0, 0.0], [0.0, 0.0]]), INDEX["mel"])
-    assert sentence.startswith("The evidence for melanoma lies mostly outside the lesion. Inside lies ")
+    assert sentence.startswith("The evidence for melanoma lies mostly outside the lesion: ")
+    assert "; of a blob in the middle of the picture it would be " in sentence
 
 
 @pytest.mark.parametrize(
     ("cells", "start"),
     [
         ([[0.0, 1.0]], "The evidence for melanoma lies inside the lesion: "),
-        ([[1.0, 0.0]], "The evidence for melanoma keeps to the lesion no better than chance. Inside lies "),
+        ([[1.0, 0.0]], "The evidence for melanoma lies mostly outside the lesion: "),
         ([[0.7, 1.0]], "The evidence for melanoma lies partly inside the lesion: "),
-        ([[0.0, 0.0]], "There is no evidence for melanoma in this picture."),
+        ([[0.0, 0.0]], "The heat map for melanoma is empty: no place in the picture raises its score. That does not"),
     ],
 )
 def test_agreement_is_a_sentence_with_its_figure(cells, start):
@@ -335,7 +336,10 @@ def test_agreement_is_a_sentence_with_its_figure(cells, start):
     mask[:, 30:] = True  # the blob has half of its sum in it
     sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, cells), INDEX["mel"])
     assert sentence.startswith(start)
-    assert "a blob in the middle of the picture would have 50" in sentence or not any(cells[0])
+    if cells[0] == [1.0, 0.0]:
+        assert ", no more than of a blob in the middle of the picture, 50" in sentence
+    elif any(cells[0]):
+        assert "; of a blob in the middle of the picture it would be 50" in sentence
 
 
 def test_agreement_that_is_built_in_is_said_to_be():
@@ -350,7 +354,11 @@ def test_captions_and_legend_say_what_is_shown():
     assert words.heat_ends(LIKELY, mel) == ("0: does not speak for melanoma", "Most: adds 1 to its score (logit)")
     assert words.caption(LIKELY, "Class mask", mel).startswith("The part of the lesion that speaks for melanoma")
     flat = case_with({"mel": 1.0}, half_mask())
-    assert words.caption(flat, "Heat map", mel) == words.caption(flat, "Class mask", mel) == "No evidence for melanoma."
+    assert (
+        words.caption(flat, "Heat map", mel)
+        == words.caption(flat, "Class mask", mel)
+        == ("An empty heat map: no place raises the score of melanoma.")
+    )
     assert words.description_of(LIKELY, "Heat map", mel) == "a.png, under a heat map of the evidence for melanoma."
     away = case_with({"mel": 1.0}, half_mask(), [[1.0] + [0.0] * 5])
     assert words.caption(away, "Class mask", mel).startswith("No part of the lesion carries enough evidence")

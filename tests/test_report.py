@@ -14,7 +14,7 @@ from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.explained import Explained
 from derm.evaluate.results import read_results, typical_image
-from derm.explain.agreement import BUILT_IN
+from derm.explain.agreement import BLOB, BUILT_IN
 from derm.measure.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
@@ -202,12 +202,19 @@ def explained_of(model, folder, **about) -> Explained:
         "true_inside": {"mean": 0.5, "interval": [0.4, 0.6], "skill": 0.25, "skill_interval": None},
         "deletion": {"mean": 0.125, "interval": None},
     }
-    method = {"grad-cam": {"all": {"all": {"images": 3, "flat": 0, "figures": figures}}}}
+    of_blob = {"true_iou_area": {"mean": 0.375, "interval": None}}
+    method = {
+        name: {"all": {"all": {"images": 3, "flat": 0, "figures": found}}}
+        for name, found in (("grad-cam", figures), (BLOB, of_blob))
+    }
     summary = {
         "agreement": {"predicted": method},
         "sample": {"predicted": method},
         "right_or_wrong": {
-            "grad-cam": {"true_inside": {"auc": 0.625, "interval": [0.5, 0.75]}},
+            "grad-cam": {
+                "true_inside": {"auc": 0.625, "interval": [0.5, 0.75]},
+                "true_iou_area": {"auc": 0.4375, "interval": None},
+            },
             "probability": {"probability": {"auc": 0.75, "interval": None}},
         },
     }
@@ -232,7 +239,9 @@ def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_ca
     assert "| Grad-CAM | 0.250 (0.200 – 0.300) | – | 0.500 (0.400 – 0.600) | – | – | -0.12 |" in card
     assert "on a sample of 2 test images" in card
     assert "| Grad-CAM | 0.125 | – | – | – | – | – |" in card
-    assert "| Grad-CAM | 0.625 (0.500 – 0.750) | – |" in card
+    assert "| Grad-CAM | 0.625 (0.500 – 0.750) | 0.438 |" in card
+    assert "it agrees less than the blob: area under IoU 0.25 against 0.38. It tells right predictions" in card
+    assert "with an AUC of 0.44, where a coin has 0.50." in card
     assert "| Probability of the likeliest class | 0.750 |  |" in card
     without = model_card(gather(model, results, drawn_catalogue))
     assert "were not measured: `derm explain` does" in without

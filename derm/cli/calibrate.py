@@ -11,7 +11,8 @@ from derm.cli.terminal import out, progress
 def calibrate(
     data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
     outsiders: Annotated[
-        Path | None, typer.Option(help="Folder of pictures that are not dermoscopic, to learn to tell them.")
+        Path | None,
+        typer.Option(help="Folder of pictures that are not dermoscopic; without it the weights forget to tell them."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights to calibrate; without: the shipped ones.")] = None,
 ) -> None:
@@ -29,6 +30,10 @@ def calibrate(
     with progress("Calibrating") as watch:
         found = fit(model, catalogue, by, find_images([outsiders]) if outsiders else (), watch)
     rewrite_description(path, found.describe(model.description))
+    if model.description.familiarity and not found.familiarity:
+        out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
+    if "test" in model.description.measured:
+        out.print("Their figures on the test part belonged to other numbers and are dropped: `derm evaluate --record`.")
     before, after, referral = found.record["before"], found.record["after"], found.record["referral"]
     out.print(f"temperature            {found.temperature:.3f}")
     out.print(

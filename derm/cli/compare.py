@@ -39,7 +39,11 @@ def compare(
             f"{row['low']:+.3f} – {row['high']:+.3f}" if known else "–",
         )
     out.print(table)
-    out.print("Where the interval holds 0, this test part cannot tell the two apart.")
+    about = one.about
+    out.print(
+        f"Where the interval holds 0, these {about['images']:,} images of the {about['part']} part cannot tell the two "
+        "apart; of other seeds and other images it says nothing."
+    )
     if target:
         write_text(target, found.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
         out.print(f"Written: {target}")

@@ -31,6 +31,8 @@ _AGREEMENT_LIMITS = (
     "lesions lie in the middle of most pictures, so that a blob in the middle agrees with them, too."
 )
 
+RANDOMISED = "How alike each map stays to itself as the network forgets what it learned, stage by stage."
+
 TRIAL_LIMITS = (
     "Faithfulness asks the model about pictures that nobody takes, with pixels blurred or painted over; what it "
     "answers there need not hold for real ones. Sanity tells maps that depend on what was learned from those that do "

@@ -1,6 +1,6 @@
 """SHAP and LIME by captum, an option: the field's comparisons include them.
 
-Gives `COMPARED`, methods as in `methods`. Needs captum and scikit-image (`pip install 'derm[compare]'`), which are
+Gives `COMPARED`, methods as in `methods`. Needs captum and scikit-image (the extra `compare`), which are
 imported when a method is called. Knows nothing of outlines.
 
 captum draws from the global random generators. A call sets them by its seed, one call at a time, and puts them back;
@@ -204,7 +204,7 @@ def _installed(name: str, package: str) -> Any:  # noqa: ANN401
         return import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigFault(
-            f"SHAP and LIME need {package}, which is not installed: run pip install 'derm[compare]'."
+            f"SHAP and LIME need {package}, which is not installed: run `pip install -e '.[compare]'` in the checkout."
         ) from error
 
 

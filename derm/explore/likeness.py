@@ -59,8 +59,8 @@ def find_likeness(
     paths = [str(path) for path in catalogue.table["image_path"]]
     if not FEWEST <= len(paths) <= MOST:
         raise DataFault(
-            f"Features are compared in sets of {FEWEST:,} to {MOST:,} images, and these are {len(paths):,}: below, so "
-            "many features agree by chance."
+            f"Features are compared in sets of {FEWEST:,} to {MOST:,} images, and these are {len(paths):,}: name a "
+            "data set of such a size with DERM_DATA; in a smaller one many features agree by chance."
         )
     features = features_of(model, [Path(path) for path in paths], progress, lenient=True)
     kept = np.flatnonzero(np.isfinite(features).all(axis=1))  # the others are named, with their cure, by the check

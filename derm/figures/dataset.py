@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from derm.diagnoses import DIAGNOSES
+from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures.results import (
     DARK_GREY,
     DARK_LINE,
@@ -28,9 +28,12 @@ from derm.figures.results import (
     note,
     text_on,
 )
+from derm.figures.strokes import PATTERNS
 from derm.figures.text import SPACE
 
-PATTERNS = ("", "/", "", ".", "", "x", "", "-")
+PLAIN_AND_PATTERNED = ("", "/", "", ".", "", "x", "", "-")
+"""Hatchings of values that are no diagnoses, in their order: neighbours differ by more than a tone."""
+
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 """Of the seven diagnoses on the map of features, in the order of `DIAGNOSES`."""
 
@@ -371,12 +374,17 @@ def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: 
 
 
 def _marker(value: str, place: int, count: int, dark: bool) -> dict[str, Any]:
-    known = value == UNKNOWN or any(diagnosis.code == value for diagnosis in DIAGNOSES)
+    if value in INDEX:
+        shape = PATTERNS[INDEX[value]]
+    elif value == UNKNOWN or count == 1:
+        shape = ""
+    else:
+        shape = PLAIN_AND_PATTERNED[place % len(PLAIN_AND_PATTERNED)]
     return {
         "color": value_colour(value, place, count, dark=dark),
         "line": {"width": 0.5, "color": "#15181B" if dark else "#FDFCFB"},
         "pattern": {
-            "shape": "" if known or count == 1 else PATTERNS[place % len(PATTERNS)],
+            "shape": shape,
             "size": 6,
             "solidity": 0.2,
         },

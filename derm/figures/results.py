@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.figures.strokes import DASHES
 from derm.figures.text import SPACE, capital
 from derm.image.overlay import rgb
 from derm.measure.decision import clopper_pearson
@@ -429,12 +430,11 @@ def _share(share: float) -> str:
 
 
 def _lines(dark: bool) -> list[tuple[str, str, dict[str, Any]]]:
-    """Key, name and line of each curve: malignant diagnoses solid, benign ones dashed, their sum thick."""
+    """Key, name and line of each curve: each diagnosis with dashes of its own, the malignant sum thick."""
     lines: list[tuple[str, str, dict[str, Any]]] = [
         (MALIGNANT, "malignant in all", {"color": DARK_LINE if dark else LIGHT_LINE, "width": 4})
     ]
-    for diagnosis in DIAGNOSES:
-        dash = "solid" if diagnosis.malignant else "dash"
+    for diagnosis, dash in zip(DIAGNOSES, DASHES, strict=True):
         colour = diagnosis.colour if dark else diagnosis.ink
         lines.append((diagnosis.code, diagnosis.name, {"color": colour, "width": 2, "dash": dash}))
     return lines

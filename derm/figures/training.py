@@ -13,12 +13,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
+from derm.figures.strokes import DASHES, MARKS, PATTERNS
 from derm.figures.text import capital
 from derm.image.overlay import rgb
-
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px 3px 2px 3px")
-MARKS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon")
-PATTERNS = ("", "/", "x", "-", "\\", "|", "+")
 
 TRAINING, VALIDATION = ("#2B5A6E", "#8FBFD1"), ("#A8480F", "#F2A65A")
 GREY, INK = ("#666C72", "#9AA1A8"), ("#22272B", "#ECEAE6")

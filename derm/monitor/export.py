@@ -20,7 +20,7 @@ from derm.monitor.reader import FIELDS
 from derm.monitor.runs import Run
 
 CURES = {
-    "tensorboard": "`pip install 'derm[tensorboard]'`, or `pip install tensorboard`",
+    "tensorboard": "`pip install tensorboard`",
     "mlflow": "`pip install mlflow`",
 }
 """How each tool's package comes here."""

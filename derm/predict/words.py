@@ -178,20 +178,18 @@ def evidence_sentence(case: Case, index: int) -> str:
     """How well the evidence for `CODES[index]` agrees with the outline, beside what a blob in the middle would have."""
     name = DIAGNOSES[index].name
     if case.evidence[index].flat:
-        return f"There is no evidence for {name} in this picture."
+        return f"The heat map for {name} is empty: no place in the picture raises its score. That does not exclude it."
     agreement = case.agreement(index)
     if agreement is None:
         return f"Without an outline there is nothing to hold the evidence for {name} against."
     inside, blob = agreement.inside, agreement.baseline_inside
-    figures = f"{percent(inside)} of it; a blob in the middle of the picture would have {percent(blob)}."
-    if case.looks_inside:
-        figures = f"{figures} {BUILT_IN}"
+    place = "mostly outside" if inside < 0.5 else "inside" if inside >= INSIDE else "partly inside"
+    said = f"The evidence for {name} lies {place} the lesion: {percent(inside)} of it inside"
     if inside < blob:
-        return f"The evidence for {name} keeps to the lesion no better than chance. Inside lies {figures}"
-    if inside < 0.5:
-        return f"The evidence for {name} lies mostly outside the lesion. Inside lies {figures}"
-    place = "inside" if inside >= INSIDE else "partly inside"
-    return f"The evidence for {name} lies {place} the lesion: {figures}"
+        said = f"{said}, no more than of a blob in the middle of the picture, {percent(blob)}."
+    else:
+        said = f"{said}; of a blob in the middle of the picture it would be {percent(blob)}."
+    return f"{said} {BUILT_IN}" if case.looks_inside else said
 
 
 def lesion_measures(case: Case) -> list[tuple[str, str]]:
@@ -217,7 +215,7 @@ def caption(case: Case, layer: Layer, index: int) -> str:
         share = percent(case.mask_fraction)
         return f"The outline encloses {share} of the picture." if case.has_lesion else "There is no lesion to outline."
     if case.evidence[index].flat:
-        return f"No evidence for {name}."
+        return f"An empty heat map: no place raises the score of {name}."
     if layer == "Heat map":
         return ""
     if not class_mask_at(case, index, *screen_size(case)).any():

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from derm.diagnoses import CODES
+from derm.evaluate.explained import Explained
 from derm.evaluate.results import Results
-from derm.explain.agreement import BUILT_IN
+from derm.explain.agreement import BLOB, BUILT_IN
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.measure.paper import PER_CLASS, specificity_from_table
@@ -114,7 +115,8 @@ def _use(facts: Facts) -> Section:
             "shows mostly fair skin, from Vienna and Queensland. It knows seven diagnoses, and a lesion of an eighth "
             "kind gets one of the seven. Images are scaled to a small square, so that fine structure is lost.",
             f"The test part of HAM10000 has been looked at {facts.looks} times, as `looks-at-the-test-part.csv` "
-            "counts; each look makes its figures a little less new.",
+            "counts; each look makes its figures a little less new. `derm explain`, which chooses nothing, is not "
+            "counted.",
         ],
     )
 
@@ -309,6 +311,8 @@ def _explanation(facts: Facts) -> Section:
             f"Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, {word} a blob in the "
             f"middle ({blob:.2f})."
         )
+    if facts.explained is not None:
+        paragraphs.append(_by_area(facts.explained))
     if facts.model.description.model.looks_inside:
         paragraphs.append(BUILT_IN)
     if facts.explained is None:
@@ -321,6 +325,17 @@ def _explanation(facts: Facts) -> Section:
         )
     more = (tables.maps(facts), tables.trials(facts), tables.right_or_wrong(facts))
     return Section("Explanations", paragraphs, [tables.agreement(facts), *(table for table in more if table)])
+
+
+def _by_area(explained: Explained) -> str:
+    """What Grad-CAM's agreement comes to where no threshold is chosen, and whether it tells right from wrong."""
+    own, telling = explained.summary["agreement"]["predicted"], explained.summary["right_or_wrong"]["grad-cam"]
+    area, blob = (own[name]["all"]["all"]["figures"]["true_iou_area"]["mean"] for name in ("grad-cam", BLOB))
+    word, auc = "less than" if area < blob else "more than", telling["true_iou_area"]["auc"]
+    said = f"With each threshold counted alike it agrees {word} the blob: area under IoU {area:.2f} against {blob:.2f}."
+    if auc is None:
+        return said
+    return f"{said} It tells right predictions from wrong ones with an AUC of {auc:.2f}, where a coin has 0.50."
 
 
 def _subgroups(facts: Facts) -> Section:
@@ -340,15 +355,16 @@ def _subgroups(facts: Facts) -> Section:
 
 
 def _rerun(facts: Facts) -> Section:
-    size = facts.model.description.model.input_size
     more = " --by-image results/by-image" if facts.by_image else ""
     more += " --explained results/explained" if facts.explained else ""
     return Section(
         "How to rerun each number",
         [
             "`derm data split DIR` and `derm data split DIR --by image`: the parts and what leaks.",
-            f"`derm train --data DIR --run RUN --size {size}` and the settings in the weights' .json under "
-            "training.config: weights like these. `--split-by image` trains those of the paper's protocol.",
+            "`derm train --data DIR --run RUN` with the settings in the weights' .json under training.config (for a "
+            "mean, each under training.soup, then `derm soup`): weights like these. For those that Derm ships, "
+            "docs/experiments.md has the commands and where they started. `--split-by image` trains those of the "
+            "paper's protocol.",
             f"{tables.CALIBRATE}: temperature, referral threshold, conformal thresholds.",
             f"{tables.EVALUATE} `--out results/test`: every figure here, with intervals of 1,000 resamples.",
             f"{tables.EXPLAIN} `--out results/explained`: what heat maps are worth.",

@@ -19,7 +19,7 @@ from derm.report.facts import Facts
 EVALUATE = "`derm evaluate --data DIR --split test`"
 BY_IMAGE = "`derm evaluate --data DIR --weights BY_IMAGE --split test --split-by image`"
 EXPLAIN = "`derm explain --data DIR --split test`"
-CALIBRATE = "`derm calibrate --data DIR`"
+CALIBRATE = "`derm calibrate --data DIR --outsiders PHOTOGRAPHS`"
 
 PREVALENCES = (0.02, 0.05, 0.1, 0.2)
 """Shares of malignant lesions for which predictive values are printed; `derm evaluate --prevalence` takes any."""
