@@ -64,6 +64,7 @@ def test_the_card_tells_both_protocols_and_the_papers_figures(facts, results, by
     assert cells[1] == f"{accuracy:.3f} ({low:.3f} – {high:.3f})"
     assert cells[2].startswith(f"{theirs:.3f} (")
     assert cells[3] == "0.843"
+    assert "were not measured under the paper's protocol" not in card
     assert "Research use only, not a medical device" in card
     assert "CC BY-NC" in card
 
@@ -164,7 +165,7 @@ def test_the_typical_image_is_the_median_of_its_class(facts):
 
 def test_without_the_papers_protocol_its_column_is_empty(model, results, drawn_catalogue):
     alone = gather(model, results, drawn_catalogue)
-    assert "has not been measured" in model_card(alone)
+    assert "were not measured under the paper's protocol" in model_card(alone)
     assert [row[2] for row in tables.beside(alone, tables.HEADLINE, "Diagnosis").rows] == ["–"] * len(tables.HEADLINE)
 
 

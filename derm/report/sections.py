@@ -147,7 +147,10 @@ def _headline(facts: Facts) -> Section:
         "bootstrap over lesions."
     )
     if facts.by_image is None:
-        theirs = "The paper's protocol has not been measured."
+        theirs = (
+            "Weights like these were not measured under the paper's protocol, so that its column is empty; an earlier "
+            "recipe of ours was, both ways, and stands in README.md."
+        )
     else:
         size = facts.by_image.about["input_size"]
         theirs = (
