@@ -149,7 +149,7 @@ def test_guards(net, image, method):
 @EVERY
 def test_without_captum_one_sentence_says_so(net, image, method, monkeypatch):
     monkeypatch.setitem(sys.modules, "captum.attr", None)
-    with pytest.raises(ConfigFault, match=r"^SHAP and LIME need captum, which is not installed: run pip install 'derm"):
+    with pytest.raises(ConfigFault, match=r"^SHAP and LIME need captum, which is not installed: run `pip install -e '"):
         method.maps(net, image)
 
 

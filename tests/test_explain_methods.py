@@ -210,7 +210,8 @@ def test_a_stage_s_gradient_tells_what_a_step_does(nets, images, variant):
     step = 1e-3 / expected.norm().item()
     before, after = (score(stages[-1].detach() + by * expected).item() for by in (0, step))
     assert after - before == pytest.approx(step * expected.square().sum().item(), rel=0.01)
-    torch.testing.assert_close(activations, stages[-1].detach().float(), atol=1e-4, rtol=1e-3)
+    # Float32 against float64 through the whole encoder: one value in thousands was 1.4e-4 off on some processors.
+    torch.testing.assert_close(activations, stages[-1].detach().float(), atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("variant", [*VARIANTS, "shipped"])
