@@ -264,15 +264,15 @@ def whole_part(model: Model) -> None:
     dark = st.context.theme.type == "dark"
     images = part.points(explained, method, outline, measure)
     figure = distributions(images, part.MEASURES[measure], part.references_of(explained, outline, measure), dark=dark)
+    told = part.right_or_wrong(explained, method, outline, measure)
     st.plotly_chart(
-        figure, key="points", on_select=partial(open_point, model), selection_mode="points",
-        alt=part.right_or_wrong(explained, method, outline, measure),
+        figure, key="points", on_select=partial(open_point, model), selection_mode="points", alt=told,
         config={"displayModeBar": False},
     )  # fmt: skip
     if lost := st.session_state.get("lost_point"):
         st.info(part.no_data(lost), icon=":material/folder_off:")
     st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
-    st.markdown(plain(part.right_or_wrong(explained, method, outline, measure)))
+    st.markdown(plain(told))
     table = part.shown(part.summary_table(explained, outline, measure, diagnosis))
     st.dataframe(table, hide_index=True, alt="Every method's agreement, with intervals")
     st.download_button(

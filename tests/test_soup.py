@@ -45,7 +45,7 @@ def test_a_mean_of_the_same_is_the_same(tmp_path):
 def test_it_is_described_as_what_it_is(tmp_path):
     larger = replace(CONFIG, input_size=64, dropout=0.5)
     one, other = weights(tmp_path / "one.json", 0), weights(tmp_path / "other.json", 1, model=larger)
-    made = cook_soup([one, other], tmp_path / "soup.json", size=64)
+    made = cook_soup([one, other], tmp_path / "soup.json", input_size=64)
     about = made.description
     assert about.model == replace(CONFIG, input_size=64)
     assert (about.temperature, about.measured) == (1.0, {})  # they belong to other numbers

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from derm.cli.terminal import out, progress
+from derm.cli.terminal import figure, out, progress
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
@@ -115,11 +115,6 @@ def print_table(metrics: dict[str, Any]) -> None:
     out.print("Its specificities are worked out from its Table 2; most that it prints do not follow from it.")
     if reason := why_known(about):
         out.print(f"THESE FIGURES ARE TOO GOOD: the weights {reason}.")
-
-
-def figure(value: float | None) -> str:
-    """A figure with three digits after the point, or a dash where it is undefined."""
-    return "–" if value is None else f"{value:.3f}"
 
 
 def share(value: float | None) -> str:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from derm.cli.terminal import out
-from derm.errors import ConfigFault
+from derm.cli.terminal import check_description, out
 
 
 def ship(
@@ -18,8 +17,7 @@ def ship(
     """Copy weights with their description; measure them afterwards with `derm evaluate --record`."""
     from derm.model.weights import load_weights, ship_weights
 
-    if target.suffix != ".json":
-        raise ConfigFault(f"--out {target} does not end in .json: name the description, the tensors go beside it.")
+    check_description(target)
     ship_weights(source, target, half=half, input_size=size)
     model = load_weights(target)
     megabytes = target.with_suffix(".safetensors").stat().st_size / 1e6

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from derm.cli.terminal import out
-from derm.errors import ConfigFault
+from derm.cli.terminal import check_description, out
 
 
 def soup(
@@ -23,9 +22,8 @@ def soup(
     """
     from derm.model.soup import cook_soup
 
-    if target.suffix != ".json":
-        raise ConfigFault(f"--out {target} does not end in .json: name the description, the tensors go beside it.")
-    model = cook_soup(sources, target, share, size=size or 0)
+    check_description(target)
+    model = cook_soup(sources, target, share, input_size=size)
     for part in model.description.training["soup"]:
         out.print(f"{part['share']:.0%} of {part['weights']} {part['sha256'][:8]}, epoch {part['epoch']}")
     out.print(f"{target}: sha256 {model.sha256[:8]}… What it is worth, `derm evaluate` tells.")

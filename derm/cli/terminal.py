@@ -5,15 +5,29 @@ Needs rich. Knows nothing of what is done.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from derm.errors import ConfigFault
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Results."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Progress, notes and errors."""
+
+
+def figure(value: float | None) -> str:
+    """A figure with three digits after the point, or a dash where it is undefined."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def check_description(target: Path) -> None:
+    """Refuse a place for weights that is not named by its description: ConfigFault."""
+    if target.suffix != ".json":
+        raise ConfigFault(f"--out {target} does not end in .json: name the description, the tensors go beside it.")
 
 
 def bar() -> Progress:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from derm.cli.terminal import bar, err, out
+from derm.cli.terminal import bar, err, figure, out
 from derm.errors import ConfigFault, RunFault
 
 if TYPE_CHECKING:
@@ -185,11 +185,8 @@ def epoch_line(event: dict[str, Any]) -> str | None:
         return None
     result = event["validation"]
 
-    def figure(name: str) -> str:
-        return "–" if result[name] is None else f"{result[name]:.3f}"
-
     names = {"accuracy": "accuracy", "balanced": "balanced_accuracy", "macro F1": "macro_f1", "macro AUC": "macro_auc"}
-    figures = "  ".join(f"{word} {figure(name)}" for word, name in {**names, "Dice": "dice"}.items())
+    figures = "  ".join(f"{word} {figure(result[name])}" for word, name in {**names, "Dice": "dice"}.items())
     return f"epoch {event['epoch']:>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  {figures}"
 
 

@@ -13,13 +13,16 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.model.weights import Description, Model, load_weights, save_weights
 
 
-def cook_soup(sources: Sequence[Path], path: Path, shares: Sequence[float] | None = None, *, size: int = 0) -> Model:
+def cook_soup(
+    sources: Sequence[Path], path: Path, shares: Sequence[float] | None = None, *, input_size: int | None = None
+) -> Model:
     """Write the mean of the weights that `sources` (.json) describe to `path` (.json), float32, and return it.
 
-    shares: how much of each, positive, in any unit; None: alike. size: side of the network's input, pixels; 0: that of
-    the first. The description is the first's, with a list of all under training.soup; what was measured or calibrated
-    belongs to other numbers and is left out. Raises ConfigFault for fewer than two or other shares, WeightsFault where
-    architectures differ, or the images that were trained on: one would know what another was measured on.
+    shares: how much of each, positive, in any unit; None: alike. input_size: side of the network's input, pixels; None:
+    that of the first. The description is the first's, with a list of all under training.soup; what was measured or
+    calibrated belongs to other numbers and is left out. Raises ConfigFault for fewer than two or other shares,
+    WeightsFault where architectures differ, or the images that were trained on: one would know what another was
+    measured on.
     """
     shares = [1.0] * len(sources) if shares is None else list(shares)
     if len(sources) < 2:
@@ -33,23 +36,16 @@ def cook_soup(sources: Sequence[Path], path: Path, shares: Sequence[float] | Non
         _check_alike(sources[0], models[0].description, source, model.description)
     total = sum(shares)
     net = models[0].net
-    mean = net.state_dict()
+    states, mean = [model.net.state_dict() for model in models], net.state_dict()
     for key, first in mean.items():
         if first.is_floating_point():  # the others count batches
-            parts = [model.net.state_dict()[key].double() for model in models]
-            mean[key] = sum(share / total * part for share, part in zip(shares, parts, strict=True)).to(first.dtype)
+            parts = [share / total * state[key].double() for share, state in zip(shares, states, strict=True)]
+            mean[key] = sum(parts[1:], parts[0]).to(first.dtype)
     net.load_state_dict(mean)
     about = models[0].description
     soup = [_tell(source, model, share / total) for source, model, share in zip(sources, models, shares, strict=True)]
-    config = replace(about.model, input_size=size or about.model.input_size)
-    described = Description(
-        config,
-        about.classes,
-        about.mask_threshold,
-        about.class_mask_threshold,
-        training={**about.training, "soup": soup},
-        licence=about.licence,
-    )
+    config = replace(about.model, input_size=input_size or about.model.input_size)
+    described = replace(about.unmeasured(config), training={**about.training, "soup": soup})
     save_weights(path, net, described)
     return load_weights(path)
 

@@ -58,6 +58,19 @@ class Description:
     licence: str = LICENCE
     """Terms that come with the data the weights were learned from."""
 
+    def unmeasured(self, model: ModelConfig) -> "Description":
+        """The same of `model`, whose numbers or size are others: nothing is calibrated or measured yet."""
+        return replace(
+            self,
+            model=model,
+            temperature=1.0,
+            referral_threshold=None,
+            conformal_thresholds=None,
+            familiarity=None,
+            evidence_shift={},
+            measured={},
+        )
+
 
 @dataclass(frozen=True)
 class Model:
@@ -100,12 +113,9 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
     any, and a somewhat larger one often measures better (Touvron et al. 2019), but that is to be measured.
     """
     model = load_weights(source)
-    size = input_size or model.description.model.input_size
-    description = replace(model.description, model=replace(model.description.model, input_size=size))
-    if size != model.description.model.input_size:
-        # What was measured and calibrated belongs to the other size.
-        description = replace(description, measured={}, temperature=1.0, referral_threshold=None)
-        description = replace(description, conformal_thresholds=None, familiarity=None, evidence_shift={})
+    description = model.description
+    if input_size not in (None, description.model.input_size):
+        description = description.unmeasured(replace(description.model, input_size=input_size))
     save_weights(path, model.net, description, half=half)
     # The pair stays whole: the description names the hashed file until the plain one is in place.
     content = json.loads(path.read_text())
