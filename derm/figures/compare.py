@@ -145,8 +145,9 @@ def randomisation(stages: Sequence[str], lines: Mapping[str, Sequence[float]], *
         )
     figure.update_layout(
         height=280,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": -0.5, "x": 0},
+        margin={"l": 0, "r": 0, "t": 28, "b": 0},
+        # Above: below, where names stand upright on a narrow page, it would lie on the axis's title.
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": "unlearned down to", "fixedrange": True},
         yaxis={"title": "likeness (SSIM)", "range": [-0.2, 1.05], "fixedrange": True},
     )
