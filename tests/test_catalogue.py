@@ -220,7 +220,7 @@ def test_folder_that_may_not_be_listed(tmp_path, monkeypatch):
     def refuse(place):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("derm.data.catalogue.os.scandir", refuse)
+    monkeypatch.setattr("derm.data.folder.os.scandir", refuse)
     with pytest.raises(DataFault, match=r"images cannot be listed \(Permission denied\): allow this user to read it"):
         read_catalogue(ours(tmp_path))
 

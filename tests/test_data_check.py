@@ -57,7 +57,9 @@ def check(folder: Path) -> DataReport:
 def rows_only(count: int) -> Catalogue:
     """A catalogue of `count` rows and no files."""
     table = pd.DataFrame({"image_id": [f"ISIC_{number:07}" for number in range(count)], "age": 40.0})
-    table = table.assign(lesion_id="", dx="nv", dx_type="histo", sex="male", localization="trunk", dataset="rosendahl")
+    table = table.assign(
+        lesion_id="", patient_id="", dx="nv", dx_type="histo", sex="male", localization="trunk", dataset="rosendahl"
+    ).assign(source="ham10000")
     return Catalogue(Path("elsewhere"), "images", table.assign(image_path="", mask_path="")[list(COLUMNS)])
 
 

@@ -208,7 +208,7 @@ def test_a_run_from_before_there_were_such_settings_goes_on(tmp_path, drawn_cata
     del about["config"]["mix"], about["config"]["model"]["drop_path"]
     for name in ("hair", "vignette", "blur", "erase"):
         del about["config"]["augment"][name]
-    for name in ("logit_adjustment", "focal", "sampling"):
+    for name in ("logit_adjustment", "focal", "sampling", "leave_out", "source_balance"):
         del about["config"][name]
     groups, content = load_checkpoint(run / "last.safetensors")
     del groups["planner"]["decks"], content["recent"]["judged"], content["epoch"]["judged"]
@@ -238,11 +238,14 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
     assert start["config"] == json.loads(json.dumps(CONFIG.as_dict()))
     assert start["data"] == {
         "folder": str(drawn),
+        "folders": [str(drawn)],
         "layout": "Derm (images, masks, metadata)",
         "images": 63,
         "split": "by lesion",
         "train": parts["train"],
         "validation": parts["validation"],
+        "sources": {"derm_synthetic": {"derm_synthetic": parts["train"]}},
+        "sources_before": [],
         "leaking_test_images": 0,
         "fingerprint": start["data"]["fingerprint"],
     }

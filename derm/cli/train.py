@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def train(
     run: Annotated[Path, typer.Option(help="Folder of the run: configuration, log, checkpoints, weights.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a data set, see docs/data.md; several may be given.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="Where to start from: 'derm', ours, or 'paper', as published.")] = "derm",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run, as it was configured.")
@@ -38,6 +40,9 @@ def train(
     replay: Annotated[bool | None, typer.Option(help="Bring hard images back.")] = None,
     precision: Annotated[str | None, typer.Option(help="'bfloat16' (mixed), 'float32', or 'auto'.")] = None,
     split_by: Annotated[str | None, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="A source, or a part of one, to train without; may be repeated.")
+    ] = None,
     share: Annotated[float | None, typer.Option(help="Share of the training part, for short experiments.")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")
@@ -61,7 +66,7 @@ def train(
     """
     import torch
 
-    from derm.data.catalogue import read_catalogue
+    from derm.data.catalogue import read_data
     from derm.data.store import default_cache
     from derm.train import loop
     from derm.train.config import TrainConfig, change
@@ -80,6 +85,7 @@ def train(
         "replay.enabled": replay,
         "precision": precision,
         "split_by": split_by,
+        "leave_out": leave_out,
         "train_share": share,
         "patience": patience,
         "workers": workers,
@@ -92,11 +98,11 @@ def train(
             raise ConfigFault(f"A resumed run keeps its settings: leave out {', '.join(settings)}, or start a new run.")
         about = read_about(run)
         config = TrainConfig.from_dict(about["config"])
-        data = data or Path(about["data"]["folder"])
+        data = data or [Path(folder) for folder in about["data"].get("folders", [about["data"]["folder"]])]
         threads = threads or about.get("threads", 0)
     else:
         config = change(find_preset(preset), settings)
-    if data is None:
+    if not data:
         raise ConfigFault(
             "No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`."
         )
@@ -113,7 +119,7 @@ def train(
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
         err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
 
-    catalogue = read_catalogue(data)
+    catalogue = read_data(data)
     with bar() as shown:
         decoding = shown.add_task("Decoding images", total=None)
         task = shown.add_task("Training", total=None, visible=False)

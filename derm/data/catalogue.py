@@ -1,29 +1,43 @@
-"""A folder of HAM10000, in any layout that users have on disk, as one table with one row an image.
+"""A folder of dermoscopic pictures, in any layout that users have on disk, as one table with one row an image.
 
-Needs the folder as it was unpacked; looks at names only and decodes no picture.
+Needs the folder as it was unpacked; looks at names only and decodes no picture. Several folders make one table.
 Does not know whether pictures can be read (derm.data.check does) nor which part an image belongs to (the split does).
 """
 
-import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from derm.data.diagnosis_words import UNKNOWN, is_readable
+from derm.data.folder import (
+    IMAGE_ENDINGS,
+    MASK_ENDINGS,
+    Reading,
+    by_id,
+    find_file,
+    read_table,
+    refuse_nameless,
+    scan,
+)
+from derm.data.isic import CONFIRMATIONS, read_archive, read_isic2019, read_task1
+from derm.data.own import TABLE, read_own
 from derm.diagnoses import CODES
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 
 COLUMNS = (
     "image_id",
     "lesion_id",
+    "patient_id",
     "dx",
     "dx_type",
     "age",
     "sex",
     "localization",
     "dataset",
+    "source",
     "image_path",
     "mask_path",
 )
@@ -45,18 +59,16 @@ MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
 METADATA_FILES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 TRUTH_FILES = ("GroundTruth.csv", "ISIC2018_Task3_Training_GroundTruth.csv")
 GROUPING_FILES = ("ISIC2018_Task3_Training_LesionGroupings.csv",)
-DUPLICATE_FILES = ("duplicate_lesions.csv",)
+DUPLICATE_FILES = ("duplicate_lesions.csv", "near_duplicates.csv")
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
-MASK_ENDINGS = ("_segmentation.png",)
+NEAR_DUPLICATES = "near_duplicates.csv"
+"""Pairs that `derm data duplicates` found, in the same two columns as duplicate_lesions.csv."""
 
-# What ISIC 2018 calls the four ways in which HAM10000's diagnoses were confirmed.
-CONFIRMATIONS = {
-    "histopathology": "histo",
-    "serial imaging showing no change": "follow_up",
-    "single image expert consensus": "consensus",
-    "confocal microscopy with consensus dermoscopy": "confocal",
-}
+HAM10000 = "ham10000"
+"""The source of HAM10000; its column `dataset` tells which of four clinics and cameras."""
+
+SYNTHETIC = "derm_synthetic"
+"""`dataset` and source of drawn images."""
 
 
 def _no_duplicates() -> pd.DataFrame:
@@ -67,21 +79,35 @@ def _no_conflicts() -> pd.DataFrame:
     return pd.DataFrame(columns=["image_id", "metadata", "ground_truth"], dtype=str)
 
 
+def _no_structures() -> pd.DataFrame:
+    return pd.DataFrame(columns=["image_id"], dtype=str)
+
+
 @dataclass(frozen=True)
 class Catalogue:
-    """What a data set folder holds.
+    """What one or several data set folders hold.
 
     table: `COLUMNS`, one row an image, sorted by image_id, index 0 … n − 1. age: years, NaN where missing; all other
-    columns: text. dx, dx_type, sex, localization and dataset are 'unknown' where missing; lesion_id is '' where the
-    layout has none; image_path and mask_path are '' where there is no file.
+    columns: text. dx is one of the seven codes, several with "|" between where the table tells less than the seven, or
+    'unknown'; dx_type, sex, localization, dataset and source are 'unknown' where missing; lesion_id and patient_id are
+    '' where the layout has none; image_path and mask_path are '' where there is no file. source: the data set; dataset:
+    its part by clinic or camera, where it names such parts, else the source again.
     """
 
-    folder: Path
+    folder: Path  # the first, where there are several
     layout: str  # the layout's name, for people
     table: pd.DataFrame
     duplicates: pd.DataFrame = field(default_factory=_no_duplicates)  # image_id, same_lesion_as: pairs of one lesion
     conflicts: pd.DataFrame = field(default_factory=_no_conflicts)  # image_id, metadata, ground_truth: two diagnoses
     unlisted: tuple[str, ...] = ()  # paths of image files that no row names, sorted
+    folders: tuple[Path, ...] = ()  # all of them, where there are several
+    structures: pd.DataFrame = field(default_factory=_no_structures)  # image_id and 0 or 1 for each structure
+    undiagnosed: bool = False  # whether images without a diagnosis belong to it
+
+    @property
+    def place(self) -> str:
+        """The folder, or the folders, for a sentence."""
+        return ", ".join(str(folder) for folder in self.folders or (self.folder,))
 
 
 def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
@@ -93,36 +119,83 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     """
     if not folder.is_dir():
         raise DataFault(f"{folder} is not a folder, but the folder of a data set is needed: {CURE}.")
-    layout, images = _find_images(folder)
-    image_of = _by_id(images, IMAGE_ENDINGS)
-    mask_of = _by_id(_scan(folder, MASK_FOLDERS, MASK_ENDINGS), MASK_ENDINGS)
-    metadata_file, truth_file = _find_file(folder, METADATA_FILES), _find_file(folder, TRUTH_FILES)
     conflicts = _no_conflicts()
-    if metadata_file:
-        table = _read_metadata(metadata_file)
-        if truth_file:
-            conflicts = _compare(table, _read_truth(truth_file))
-    elif truth_file:
-        table = _add_lesions(_read_truth(truth_file), _find_file(folder, GROUPING_FILES))
-    else:
-        raise DataFault(f"{folder} holds neither HAM10000_metadata.csv nor GroundTruth.csv: {CURE}.")
-    if layout == "images":
-        layout = "Derm (images, masks, metadata)" if metadata_file else "Kaggle (images, masks, GroundTruth.csv)"
-
-    table["image_path"] = [image_of.get(image_id.lower(), "") for image_id in table["image_id"]]
-    table["mask_path"] = [mask_of.get(image_id.lower(), "") for image_id in table["image_id"]]
+    reading = read_own(folder) or read_task1(folder) or read_isic2019(folder) or read_archive(folder)
+    if reading is None:
+        reading, conflicts = _read_ham10000(folder)
+    table, images = reading.table, reading.images
+    if not images:
+        raise DataFault(f"{folder} ({reading.layout}) holds no .jpg, .jpeg or .png image: copy the pictures there.")
+    if "image_path" not in table:
+        image_of = by_id(images, IMAGE_ENDINGS)
+        for name in [name for name in image_of if name.endswith("_downsampled")]:  # ISIC's, of large pictures
+            image_of.setdefault(name.removesuffix("_downsampled"), image_of[name])
+        mask_of = by_id(reading.masks, MASK_ENDINGS)
+        table["image_path"] = [image_of.get(image_id.lower(), "") for image_id in table["image_id"]]
+        table["mask_path"] = [mask_of.get(image_id.lower(), "") for image_id in table["image_id"]]
     table = table[list(COLUMNS)].sort_values("image_id", kind="stable", ignore_index=True)
     catalogue = Catalogue(
         folder=folder,
-        layout=layout,
+        layout=reading.layout,
         table=table,
-        duplicates=_read_duplicates(_find_file(folder, DUPLICATE_FILES)),
+        duplicates=_read_duplicates(folder),
         conflicts=conflicts,
         unlisted=tuple(sorted(set(images) - set(table["image_path"]))),
+        structures=_no_structures() if reading.structures is None else reading.structures,
+        undiagnosed=reading.undiagnosed,
     )
     if strict:
         _refuse_faults(catalogue)
     return catalogue
+
+
+def read_data(folders: Sequence[Path], strict: bool = True) -> Catalogue:
+    """Read one or several data set folders as one catalogue; errors as of `read_catalogue`, ConfigFault for none.
+
+    An image that several of them hold is one row: the first folder's, with what it lacks (diagnosis, outline, age, sex,
+    site, lesion) from the others, so that the outlines of one download join the diagnoses of another.
+    """
+    if not folders:
+        raise ConfigFault(
+            "No data: name the folder of a data set with --data, or draw one with `derm data synthesise`."
+        )
+    catalogues = [read_catalogue(Path(folder), strict) for folder in folders]
+    return catalogues[0] if len(catalogues) == 1 else join_catalogues(catalogues)
+
+
+def join_catalogues(catalogues: Sequence[Catalogue]) -> Catalogue:
+    """Several catalogues as one; see `read_data`."""
+    tables = [
+        catalogue.table.replace(dict.fromkeys(FILLABLE, UNKNOWN), "").assign(order=place)
+        for place, catalogue in enumerate(catalogues)
+    ]
+    rows = pd.concat(tables, ignore_index=True).sort_values(["image_id", "order"], kind="stable")
+    # A lesion that is named like its image has no name: one that another folder knows comes first.
+    named = rows["lesion_id"].where(rows["lesion_id"] != rows["image_id"], "")
+    texts = [name for name in COLUMNS if name not in ("image_id", "age")]
+    filled = rows.assign(lesion_id=named)[["image_id", *texts]].replace("", pd.NA)
+    first = filled.groupby("image_id", sort=True)[texts].first()  # the first that is not missing
+    first["age"] = rows.groupby("image_id", sort=True)["age"].first()
+    table = first.reset_index()
+    table["lesion_id"] = table["lesion_id"].fillna(table["image_id"])
+    table[list(FILLABLE)] = table[list(FILLABLE)].fillna(UNKNOWN)
+    table = table.fillna(dict.fromkeys(("patient_id", "image_path", "mask_path"), ""))
+    structures = [catalogue.structures for catalogue in catalogues if len(catalogue.structures)]
+    return Catalogue(
+        folder=catalogues[0].folder,
+        layout=" + ".join(dict.fromkeys(catalogue.layout for catalogue in catalogues)),
+        table=table[list(COLUMNS)].astype(dict.fromkeys(texts, str)),
+        duplicates=pd.concat([catalogue.duplicates for catalogue in catalogues], ignore_index=True),
+        conflicts=pd.concat([catalogue.conflicts for catalogue in catalogues], ignore_index=True),
+        unlisted=tuple(sorted(path for catalogue in catalogues for path in catalogue.unlisted)),
+        folders=tuple(catalogue.folder for catalogue in catalogues),
+        structures=pd.concat(structures).drop_duplicates("image_id") if structures else _no_structures(),
+        undiagnosed=any(catalogue.undiagnosed for catalogue in catalogues),
+    )
+
+
+FILLABLE = ("dx", "dx_type", "sex", "localization", "dataset", "source")
+"""Columns that say 'unknown' where they know nothing."""
 
 
 def impossible_ages(table: pd.DataFrame) -> pd.Series:
@@ -130,11 +203,18 @@ def impossible_ages(table: pd.DataFrame) -> pd.Series:
     return (table["age"] < 0) | np.isinf(table["age"])
 
 
+def unreadable_diagnoses(catalogue: Catalogue) -> pd.Series:
+    """Which rows have a diagnosis that is neither of the seven nor open, bool; none at all is one, too, where the
+    layout diagnoses every image."""
+    dx = catalogue.table["dx"]
+    return ~is_readable(dx) | ((dx == UNKNOWN) & (not catalogue.undiagnosed))
+
+
 def _refuse_faults(catalogue: Catalogue) -> None:
     table = catalogue.table
     twice = table["image_id"].duplicated()
     faults = {
-        f"a diagnosis that is not one of {', '.join(CODES)}": table.loc[~table["dx"].isin(CODES), "image_id"],
+        f"a diagnosis that is not one of {', '.join(CODES)}": table.loc[unreadable_diagnoses(catalogue), "image_id"],
         "more than one row": table.loc[twice, "image_id"],
         "no image file": table.loc[table["image_path"] == "", "image_id"],
         "one diagnosis in the metadata and another in the ground truth": catalogue.conflicts["image_id"],
@@ -148,95 +228,45 @@ def _refuse_faults(catalogue: Catalogue) -> None:
             )
 
 
-# Files
+# HAM10000
+
+
+def _read_ham10000(folder: Path) -> tuple[Reading, pd.DataFrame]:
+    """HAM10000 in one of its layouts, and the images about whose diagnosis its two tables disagree."""
+    layout, images = _find_images(folder)
+    metadata_file, truth_file = find_file(folder, METADATA_FILES), find_file(folder, TRUTH_FILES)
+    conflicts = _no_conflicts()
+    if metadata_file:
+        table = _read_metadata(metadata_file)
+        if truth_file:
+            conflicts = _compare(table, _read_truth(truth_file))
+    elif truth_file:
+        table = _add_lesions(_read_truth(truth_file), find_file(folder, GROUPING_FILES))
+    else:
+        raise DataFault(f"{folder} holds neither HAM10000_metadata.csv nor GroundTruth.csv (nor {TABLE}): {CURE}.")
+    if layout == "images":
+        layout = "Derm (images, masks, metadata)" if metadata_file else "Kaggle (images, masks, GroundTruth.csv)"
+    source = SYNTHETIC if (table["dataset"] == SYNTHETIC).all() else HAM10000
+    table = table.assign(patient_id="", source=source)
+    return Reading(layout, table, images, scan(folder, MASK_FOLDERS, MASK_ENDINGS)), conflicts
 
 
 def _find_images(folder: Path) -> tuple[str, list[str]]:
     """The first layout whose folders hold images, with the images' paths."""
     for layout, names in IMAGE_FOLDERS.items():
-        if images := _scan(folder, names, IMAGE_ENDINGS):
+        if images := scan(folder, names, IMAGE_ENDINGS):
             return layout, images
     wanted = ", ".join(name for group in IMAGE_FOLDERS.values() for name in group)
     raise DataFault(f"{folder} holds no .jpg, .jpeg or .png image in any of the folders {wanted}: {CURE}.")
 
 
-def _scan(folder: Path, names: Iterable[str], endings: tuple[str, ...]) -> list[str]:
-    """The sorted paths of files with one of the `endings` in `folder/name` and `folder/name/name`."""
-    paths: list[str] = []
-    for name in names:
-        # Some unpackers put a zip into a folder of its own name, around the folder of that name inside it.
-        for place in (folder / name, folder / name / name):
-            if place.is_dir():
-                paths += _scan_one(place, endings)
-    return sorted(paths)
-
-
-def _scan_one(place: Path, endings: tuple[str, ...]) -> list[str]:
-    try:
-        with os.scandir(place) as entries:
-            # macOS leaves twins of each file in a zip, named `._ISIC_0024306.jpg`, that are no pictures.
-            return [
-                entry.path
-                for entry in entries
-                if entry.name.lower().endswith(endings) and not entry.name.startswith(".") and entry.is_file()
-            ]
-    except OSError as error:
-        raise DataFault(
-            f"The folder {place} cannot be listed ({error.strerror}): allow this user to read it."
-        ) from None
-
-
-def _by_id(paths: list[str], endings: tuple[str, ...]) -> dict[str, str]:
-    """Lower-case image id → path; of two files with one id, the first in order."""
-    found: dict[str, str] = {}
-    for path in paths:
-        name = Path(path).name.lower()
-        ending = next(ending for ending in endings if name.endswith(ending))
-        found.setdefault(name.removesuffix(ending), path)
-    return found
-
-
-def _find_file(folder: Path, names: Iterable[str]) -> Path | None:
-    """The first of `names` that is in `folder`, or in a folder of its own name as ISIC packs its tables."""
-    for name in names:
-        for path in (folder / name, folder / Path(name).stem / name):
-            if path.is_file():
-                return path
-    return None
-
-
 # Tables
-
-
-def _read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """The table at `path`, all cells text without spaces around, '' where empty; `columns` must be among its own."""
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            separator = "\t" if "\t" in stream.readline() else ","  # Dataverse exports tabs, under three names
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for the rows' names
-            raise ValueError("its rows have more cells than its header")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, empty, or rows of unequal length
-        reason = " ".join(str(error).split())
-        raise DataFault(f"{path} is not a table in UTF-8 with commas or tabs ({reason}): {CURE}.") from None
-    table.columns = table.columns.str.strip()
-    if missing := [column for column in columns if column not in table.columns]:
-        raise DataFault(f"{path} lacks the column(s) {', '.join(missing)}: {CURE}.")
-    if table.empty:
-        raise DataFault(f"{path} has a header but no rows: {CURE}.")
-    return table.apply(lambda column: column.str.strip())
-
-
-def _refuse_nameless(path: Path, ids: pd.Series) -> None:
-    if (ids == "").any():
-        row = int((ids == "").argmax()) + 2  # the header is line 1
-        raise DataFault(f"{path} names no image in line {row}: delete that line, or {CURE}.")
 
 
 def _read_metadata(path: Path) -> pd.DataFrame:
     """HAM10000_metadata, without the paths; Kaggle's copies lack the column `dataset`."""
-    table = _read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"))
-    _refuse_nameless(path, table["image_id"])
+    table = read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"), CURE)
+    refuse_nameless(path, table["image_id"], CURE)
     if "dataset" not in table:
         table["dataset"] = ""
     table["dx"] = table["dx"].str.lower()
@@ -249,8 +279,8 @@ def _read_metadata(path: Path) -> pd.DataFrame:
 def _read_truth(path: Path) -> pd.DataFrame:
     """A one-hot ground truth as metadata; a row that marks none is 'unknown', one that marks two 'mel+nv'."""
     columns = [code.upper() for code in CODES]
-    raw = _read_table(path, ("image", *columns))
-    _refuse_nameless(path, raw["image"])
+    raw = read_table(path, ("image", *columns), CURE)
+    refuse_nameless(path, raw["image"], CURE)
     marked = raw[columns].apply(pd.to_numeric, errors="coerce") == 1
     dx = [
         "+".join(code for code, mark in zip(CODES, row, strict=True) if mark) or "unknown" for row in marked.to_numpy()
@@ -264,17 +294,19 @@ def _add_lesions(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     if path is None:
         return table
     columns = ["image", "lesion_id", "diagnosis_confirm_type"]
-    groups = _read_table(path, columns).drop_duplicates("image").set_index("image")
+    groups = read_table(path, columns, CURE).drop_duplicates("image").set_index("image")
     groups = groups.reindex(table["image_id"]).fillna("").reset_index()
     kinds = groups["diagnosis_confirm_type"].replace(CONFIRMATIONS).replace("", "unknown")
     return table.assign(lesion_id=groups["lesion_id"], dx_type=kinds)
 
 
-def _read_duplicates(path: Path | None) -> pd.DataFrame:
-    if path is None:
-        return _no_duplicates()
+def _read_duplicates(folder: Path) -> pd.DataFrame:
+    """The pairs of one lesion that the folder's tables name; those that `derm data duplicates` found among them."""
     columns = ["image_id", "same_lesion_as"]
-    return _read_table(path, columns)[columns]
+    found = [
+        read_table(path, columns, CURE)[columns] for name in DUPLICATE_FILES if (path := find_file(folder, (name,)))
+    ]
+    return pd.concat(found, ignore_index=True) if found else _no_duplicates()
 
 
 def _compare(metadata: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from derm.data.catalogue import Catalogue, impossible_ages
+from derm.data.catalogue import HAM10000, Catalogue, impossible_ages, unreadable_diagnoses
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
 from derm.image.door import open_image, read_mask
@@ -24,9 +24,6 @@ from derm.image.door import open_image, read_mask
 HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)
 """Row counts of copies that circulate with augmented images as rows of their own: a leak between parts."""
-
-SYNTHETIC = "derm_synthetic"
-"""The `dataset` of drawn images: a drawn set may have any number of rows."""
 
 TO_LOOK_AT = ("mask full",)
 """Findings that are no fault by themselves: HAM10000 as published has two lesions that fill their picture."""
@@ -132,14 +129,14 @@ def _count_classes(images: pd.DataFrame) -> pd.DataFrame:
 
 def _check_rows(catalogue: Catalogue) -> Iterator[Finding]:
     table = catalogue.table
-    if len(table) != HAM10000_ROWS and not (table["dataset"] == SYNTHETIC).all():
+    if len(table) != HAM10000_ROWS and (table["source"] == HAM10000).all():
         problem = f"{len(table):,} rows where HAM10000 has {HAM10000_ROWS:,}"
         if len(table) in AUGMENTED_ROWS:
             problem += ": a copy with augmented images, whose twins would lie on both sides of a split"
         else:
             problem += f"; copies with {' or '.join(f'{rows:,}' for rows in AUGMENTED_ROWS)} rows hold augmented images"
         yield _find("row count", str(catalogue.folder), problem)
-    for row in table[~table["dx"].isin(CODES)].itertuples():
+    for row in table[unreadable_diagnoses(catalogue)].itertuples():
         yield _find("unknown class", str(row.image_id), f"the diagnosis {row.dx!r} is not one of the seven")
     for image_id, rows in table[table["image_id"].duplicated(keep=False)].groupby("image_id"):
         diagnoses = ", ".join(sorted(set(rows["dx"])))

@@ -1,10 +1,11 @@
 """Which images train, which choose and which test: by lesion, or as in the paper by image, which leaks.
 
-Needs a catalogue. For HAM10000 the split by lesion is shipped as a list of ids; any other data set is split by the
-same rule. Knows nothing of pictures.
+Needs a catalogue. For HAM10000 and the second source, ISIC 2018 Tasks 1 and 2, the split by lesion is shipped as lists
+of ids; any other data set is split by the same rule. A source may be left out of training to be tested on. Knows
+nothing of pictures.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,9 +15,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from derm.data.catalogue import Catalogue
+from derm.data.catalogue import HAM10000, Catalogue
+from derm.data.isic import TASK1
 from derm.diagnoses import CODES
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 
 Part = Literal["train", "validation", "test"]
 By = Literal["lesion", "image"]
@@ -24,25 +26,34 @@ By = Literal["lesion", "image"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 SHARES: dict[str, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SEED = 2025
-"""Seed of the shipped split. It is part of the split's definition: another seed is another split."""
+"""Seed of the shipped splits. It is part of a split's definition: another seed is another split."""
+
+SHIPPED = {HAM10000: "ham10000_by_lesion.csv", TASK1: "isic2018_task1_by_lesion.csv"}
+"""Source → file of its shipped split, in `derm/data/splits`."""
+
+APART = "apart"
+"""What is neither trained nor measured on: images of a lesion that the source left out shows, too."""
 
 
 @dataclass(frozen=True)
 class Split:
     """The part of each image.
 
-    by: what was kept together. parts: text (n,), one of `PARTS`, in the order of the catalogue's table.
-    lesions: text (n,), a name for each image's lesion after joining duplicates.
+    by: what was kept together. parts: text (n,), one of `PARTS` or `APART`, in the order of the catalogue's table.
+    lesions: text (n,), a name for each image's lesion after joining duplicates. leave_out: sources, or parts of one by
+    their `dataset`, that are all in the test part.
     """
 
     by: By
     parts: pd.Series
     lesions: pd.Series
+    leave_out: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The split in words, with its warning where it leaks."""
-        return "by lesion" if self.by == "lesion" else "by image, as in the paper: it leaks"
+        name = "by lesion" if self.by == "lesion" else "by image, as in the paper: it leaks"
+        return f"{name}, {' and '.join(self.leave_out)} left out" if self.leave_out else name
 
     def rows(self, part: Part) -> np.ndarray:
         """Row numbers, int64 (k,), of the images in `part`, ascending."""
@@ -62,18 +73,38 @@ class Leak(NamedTuple):
         return self.with_sister / self.test if self.test else 0.0
 
 
-def split_catalogue(catalogue: Catalogue, by: By = "lesion") -> Split:
-    """Split 60/20/20, stratified by class.
+def split_catalogue(catalogue: Catalogue, by: By = "lesion", leave_out: Collection[str] = ()) -> Split:
+    """Split 60/20/20, stratified by source and class.
 
-    by: "lesion" keeps all images of a lesion in one part: that of the shipped lists for HAM10000's lesions, whatever
-    else is in the data set, and one drawn by the same rule for others; "image" is the paper's protocol, kept only to
-    reproduce its table. Raises DataFault when lesions are needed but
-    unknown, or when there are too few images to split.
+    by: "lesion" keeps all images of a lesion, and of a patient, in one part: that of the shipped lists for the images
+    that they name, whatever else is in the data set, and one drawn by the same rule for others; "image" is the paper's
+    protocol, kept only to reproduce its table. leave_out: values of the table's source or dataset; all of their images
+    are tested, whatever their part, and no image of their lesions trains (leave-one-source-out). Raises DataFault when
+    lesions are needed but unknown, or when there are too few images to split, ConfigFault for an unknown source.
     """
+    whole = _split(catalogue, by)
+    if not leave_out:
+        return whole
+    out = left_out(catalogue.table, leave_out)
+    if out.all():
+        raise ConfigFault(f"Without {', '.join(leave_out)} nothing is left to train on: name further data with --data.")
+    parts = whole.parts.mask(whole.lesions.isin(set(whole.lesions[out])) & (by == "lesion"), APART).mask(out, "test")
+    return Split(by, parts, whole.lesions, tuple(sorted(leave_out)))
+
+
+def left_out(table: pd.DataFrame, names: Collection[str]) -> pd.Series:
+    """Which rows of a catalogue's table are of the sources, or parts of one, called `names`: bool (n,)."""
+    known = sorted({*table["source"], *table["dataset"]})
+    if odd := [name for name in names if name not in known]:
+        raise ConfigFault(f"There is no source '{odd[0]}' in the data: it has {', '.join(known)}.")
+    return table["source"].isin(names) | table["dataset"].isin(names)
+
+
+def _split(catalogue: Catalogue, by: By) -> Split:
     table = catalogue.table
-    shipped = shipped_split()
+    shipped = shipped_splits()
     known = table["image_id"].isin(shipped.index)
-    if known.all():
+    if known.all() and catalogue.duplicates["image_id"].isin(shipped.index).all():
         lesions = table["image_id"].map(shipped["lesion"])
     elif (table.loc[~known, "lesion_id"] != "").all():
         lesions = _name_lesions(table, catalogue.duplicates, shipped["lesion"].to_dict())
@@ -81,7 +112,7 @@ def split_catalogue(catalogue: Catalogue, by: By = "lesion") -> Split:
         lesions = table["image_id"]
     else:
         raise DataFault(
-            f"{catalogue.folder} does not say which images show the same lesion, so it cannot be split by lesion: "
+            f"{catalogue.place} does not say which images show the same lesion, so it cannot be split by lesion: "
             "add HAM10000_metadata.csv, or split by image with `--split-by image` and expect figures that are too good."
         )
     if by == "image":
@@ -89,8 +120,11 @@ def split_catalogue(catalogue: Catalogue, by: By = "lesion") -> Split:
     part_of = dict(zip(shipped["lesion"], shipped["part"], strict=True)) if known.any() else {}
     new = ~lesions.isin(set(part_of))
     if new.any():
-        drawn = _by_lesion(table.loc[new, "dx"], lesions[new])
-        part_of |= dict(zip(lesions[new], drawn, strict=True))
+        source = table["source"] if "source" in table else pd.Series("", index=table.index)
+        for name in sorted(set(source[new])):
+            own = new & (source == name) & ~lesions.isin(set(part_of))  # a lesion of two sources goes with the first
+            drawn = _by_lesion(strata_of(catalogue, own), lesions[own])
+            part_of |= dict(zip(lesions[own], drawn, strict=True))
     return Split(by, lesions.map(part_of), lesions)
 
 
@@ -120,20 +154,48 @@ def join_lesions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.Series:
 
 
 def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, shipped: Mapping[Hashable, str]) -> pd.Series:
-    """Name each image's lesion, text (n,): by the shipped list where one of its images is in there."""
+    """Name each image's lesion, text (n,): by the shipped lists where one of its images is in there.
+
+    Lesions of one patient are one, so that no patient is on two sides.
+    """
     own = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+    if "patient_id" in table:
+        patients = table["patient_id"].where(table["patient_id"] != "", "")
+        firsts = pd.DataFrame({"image_id": table["image_id"], "patient": patients})[patients != ""]
+        pairs = firsts.assign(same_lesion_as=firsts.groupby("patient")["image_id"].transform("first"))
+        duplicates = pd.concat([duplicates, pairs[["image_id", "same_lesion_as"]]], ignore_index=True)
     joined = join_lesions(table.assign(lesion_id=own), duplicates)
-    pairs = list(zip(table["image_id"], joined, strict=True))
-    groups = {group: shipped[image] for image, group in pairs if image in shipped}
-    names = [shipped.get(image, groups.get(group, group)) for image, group in pairs]
+    pairs_ = list(zip(table["image_id"], joined, strict=True))
+    groups = {group: shipped[image] for image, group in pairs_ if image in shipped}
+    names = [shipped.get(image, groups.get(group, group)) for image, group in pairs_]
     return pd.Series(names, index=table.index, dtype=str)
 
 
+def strata_of(catalogue: Catalogue, rows: pd.Series) -> pd.Series:
+    """What is dealt evenly among `rows`, bool (n,): the diagnosis, and where dermoscopic structures are known the
+    rarest one that an image shows beside it; text, indexed as these rows."""
+    dx = catalogue.table.loc[rows, "dx"]
+    if catalogue.structures.empty:
+        return dx
+    ids = catalogue.table.loc[rows, "image_id"]
+    shown = catalogue.structures.set_index("image_id").reindex(ids).fillna(0).astype(bool)
+    rarest = pd.Series("", index=dx.index)
+    for name in shown.sum().sort_values(ascending=False, kind="stable").index:  # the rarest comes last and stays
+        rarest[shown[name].to_numpy()] = f" with {name}"
+    return dx + rarest
+
+
 @cache
-def shipped_split() -> pd.DataFrame:
-    """HAM10000's split by lesion: index image_id; columns lesion (joined) and part."""
-    with resources.files("derm.data").joinpath("splits/ham10000_by_lesion.csv").open() as stream:
+def shipped_split(source: str = HAM10000) -> pd.DataFrame:
+    """A source's split by lesion: index image_id; columns lesion (joined) and part. See `SHIPPED`."""
+    with resources.files("derm.data").joinpath(f"splits/{SHIPPED[source]}").open() as stream:
         return pd.read_csv(stream, index_col="image_id", dtype=str)
+
+
+@cache
+def shipped_splits() -> pd.DataFrame:
+    """All shipped splits, one below the other; see `shipped_split`."""
+    return pd.concat([shipped_split(source) for source in SHIPPED])
 
 
 def _by_lesion(dx: pd.Series, lesions: pd.Series) -> pd.Series:
@@ -142,11 +204,12 @@ def _by_lesion(dx: pd.Series, lesions: pd.Series) -> pd.Series:
     A lesion's class is the most frequent one of its images, the first in `CODES` on a tie.
     """
     random = np.random.default_rng(SEED)
-    frame = pd.DataFrame({"dx": pd.Categorical(dx, categories=CODES), "lesion": lesions})
-    counts = pd.crosstab(frame["lesion"], frame["dx"]).reindex(columns=list(CODES), fill_value=0)
+    kinds = [*CODES, *sorted(set(dx) - set(CODES))]  # what is open or unknown is dealt evenly, too
+    frame = pd.DataFrame({"dx": pd.Categorical(dx, categories=kinds), "lesion": lesions})
+    counts = pd.crosstab(frame["lesion"], frame["dx"]).reindex(columns=kinds, fill_value=0)
     lesion_dx, sizes = counts.idxmax(axis=1), counts.sum(axis=1)
     part_of: dict[str, str] = {}
-    for code in CODES:
+    for code in kinds:
         members = sorted(lesion_dx.index[lesion_dx == code])
         filled = dict.fromkeys(PARTS, 0)
         for member in random.permutation(np.array(members, dtype=object)):

@@ -3,6 +3,7 @@
 Needs a fresh `LesionNet`. Knows nothing of training.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,13 @@ RANDOM = "random"
 TIMM = "timm"
 
 
-def start_from(net: LesionNet, start: str, mask_start: str = RANDOM, split_by: str = "lesion") -> None:
+def start_from(
+    net: LesionNet,
+    start: str,
+    mask_start: str = RANDOM,
+    split_by: str = "lesion",
+    leave_out: Collection[str] = (),
+) -> None:
     """Load starting weights into `net`, in place: into its encoders, or all of it from weights of Derm.
 
     start: "random", "timm" (ImageNet weights by the encoder's name, over the network) or the path of a safetensors
@@ -29,19 +36,30 @@ def start_from(net: LesionNet, start: str, mask_start: str = RANDOM, split_by: s
     A .json names trained weights of Derm, of the same model but perhaps another input size, or without pooling inside
     the outline where this has it: training goes on from them.
     mask_start: the same for the U-Net's own encoder of the dual design. split_by: how the data are split now; weights
-    of Derm must have been trained on the same split, or they know test images. Raises WeightsFault when a file is
-    missing or does not fit, or when there is no network.
+    of Derm must have been trained on the same split, or they know test images. leave_out: sources that weights of Derm
+    must not have been trained on. Raises WeightsFault when a file is missing or does not fit, or when there is no
+    network.
     """
     if start.endswith(".json"):
-        _go_on_from(net, Path(start), split_by)
+        _go_on_from(net, Path(start), split_by, leave_out)
         return
     _start(net.encoder, net.neck, net.config.encoder, start)
     if net.mask_encoder is not None:
         _start(net.mask_encoder, Identity(), net.config.mask_encoder, mask_start)
 
 
-def _go_on_from(net: LesionNet, path: Path, split_by: str) -> None:
+def learned_before(start: str) -> frozenset[str]:
+    """The sources that the starting weights `start` were trained on; none unless they are Derm's own."""
+    return load_weights(Path(start)).description.learned_from if start.endswith(".json") else frozenset()
+
+
+def _go_on_from(net: LesionNet, path: Path, split_by: str, leave_out: Collection[str]) -> None:
     trained = load_weights(path)
+    if learned := sorted(set(leave_out) & trained.description.learned_from):
+        raise WeightsFault(
+            f"The weights {path} were trained on {learned[0]}, which is to be left out: start from others, such as "
+            "ImageNet's."
+        )
     before = trained.description.training.get("config", {}).get("split_by", split_by)
     if before != split_by:
         raise WeightsFault(

@@ -5,7 +5,7 @@ Needs the description to load. Loading is strict: another shape, another class o
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +23,26 @@ from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 
 FORMAT = 1
-LICENCE = (
-    "Weights learned from HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T): CC BY-NC 4.0. "
-    "Research use only, not a medical device."
-)
+_ORIGINS = {
+    "ham10000": "HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T)",
+    "isic2018_task1": "ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368)",
+}
+_TERMS = "CC BY-NC 4.0. Research use only, not a medical device."
+LICENCE = f"Weights learned from {_ORIGINS['ham10000']}: {_TERMS}"
+
+HAM10000_DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias")
+"""The clinics and cameras of HAM10000, by its column `dataset`."""
+
+
+def licence_of(sources: Collection[str]) -> str:
+    """The terms of weights learned from `sources`, as the catalogue's column of that name has them."""
+    known = [origin for name, origin in _ORIGINS.items() if name in sources]
+    other = sorted(set(sources) - _ORIGINS.keys() - set(HAM10000_DATASETS))
+    named = f"; images of {', '.join(other)} come with their own terms" if other and known else ""
+    if not known:
+        terms = "its terms hold for them. Research use only, not a medical device."
+        return f"Weights learned from {', '.join(other)}: {terms}"
+    return f"Weights learned from {' and '.join(known)}: {_TERMS.replace('4.0.', f'4.0{named}.', 1)}"
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,16 @@ class Description:
     """Results, each with what it was measured on."""
     licence: str = LICENCE
     """Terms that come with the data the weights were learned from."""
+
+    @property
+    def learned_from(self) -> frozenset[str]:
+        """The sources that the weights were trained on, and their parts by `dataset`; weights from before several
+        sources could be given were trained on HAM10000."""
+        sources = self.training.get("data", {}).get("sources")
+        if sources is None:
+            return frozenset(("ham10000", *HAM10000_DATASETS))
+        parts = {part for own in sources.values() for part in own}
+        return frozenset(sources) | parts | frozenset(self.training.get("data", {}).get("sources_before", ()))
 
     def unmeasured(self, model: ModelConfig) -> "Description":
         """The same of `model`, whose numbers or size are others: nothing is calibrated or measured yet."""

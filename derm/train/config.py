@@ -18,7 +18,7 @@ Optimiser = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 MaskLoss = Literal["dice", "dice+bce"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dice"]
+Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dice", "source_auc"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class TrainConfig:
     mix: MixConfig = field(default_factory=MixConfig)
     split_by: By = "lesion"
     """`lesion`, or `image` to reproduce the paper's table, which leaks."""
+    leave_out: tuple[str, ...] = ()
+    """Sources, or parts of one such as `rosendahl`, of which nothing is trained on: to measure on them afterwards."""
+    source_balance: float = 0.0
+    """Share of each source among the fresh images is its size to the power of 1 minus this, 0 … 1. 0: each image once
+    an epoch; 1: as many of each source, those of a small one again once all were shown."""
     start: str = TIMM
     """Starting weights of the encoder: "timm", "random" or a path; see `derm.model.start`."""
     mask_start: str = RANDOM
@@ -98,7 +103,7 @@ class TrainConfig:
     """`bfloat16`: mixed precision by autocast, losses and weights in float32. `auto`: bfloat16, but float32 on a device
     that is much slower with it, see `derm.train.precision`; the run's folder tells which it was."""
     best_by: Measure = "macro_auc"
-    """Validation measure that chooses the best epoch."""
+    """Validation measure that chooses the best epoch; `source_auc` is the mean of macro AUC over the sources."""
     patience: int = 0
     """Epochs without a better one after which the run ends; 0: runs to its end."""
     seed: int = 0
@@ -122,7 +127,7 @@ class TrainConfig:
         for name, low, high in (
             ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
             ("warm_up", 0, 1), ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1),
-            ("logit_adjustment", 0, 3), ("sampling", 0, 1), ("focal", 0, 5),
+            ("source_balance", 0, 1), ("logit_adjustment", 0, 3), ("sampling", 0, 1), ("focal", 0, 5),
             ("label_smoothing", 0, 0.9), ("average", 0, 0.99999),
             ("train_share", 0.001, 1), ("patience", 0, 10_000),
             ("workers", 0, 64), ("log_every", 1, 10_000), ("checkpoint_every", 1, 1_000_000), ("seed", 0, 2**31),
@@ -141,7 +146,7 @@ class TrainConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all fields by name, nested, ready for JSON."""
-        return {**asdict(self), "model": self.model.as_dict()}
+        return {**asdict(self), "leave_out": list(self.leave_out), "model": self.model.as_dict()}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TrainConfig":
@@ -152,6 +157,7 @@ class TrainConfig:
         }  # fmt: skip
         try:
             values = {name: parts[name](**value) if name in parts else value for name, value in content.items()}
+            values["leave_out"] = tuple(values.get("leave_out", ()))
             return cls(**{**values, "model": ModelConfig.from_dict(content["model"])})
         except (TypeError, KeyError) as error:
             raise ConfigFault(

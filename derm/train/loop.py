@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from derm import __version__
 from derm.data.catalogue import Catalogue
+from derm.data.diagnosis_words import allowed_codes
 from derm.data.split import count_leak, split_catalogue
 from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
@@ -34,15 +36,15 @@ from derm.measure.masks import count_masks, dice
 from derm.measure.undefined import or_none
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
-from derm.model.start import start_from
-from derm.model.weights import Description, save_weights
+from derm.model.start import learned_before, start_from
+from derm.model.weights import Description, licence_of, save_weights
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.mix import draw_mixture, mix
-from derm.train.plan import Batch, Planner
+from derm.train.plan import OPEN_CLASS, Batch, Planner
 from derm.train.precision import settle_precision
 from derm.train.runlog import RunLog
 from derm.train.validate import validate
@@ -118,9 +120,10 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     had not been, with the same number of threads.
     """
     config = settle_precision(config, device)
-    split = split_catalogue(catalogue, config.split_by)
-    classes = catalogue.table["dx"].map(INDEX).to_numpy().astype(np.int64)
-    rows = choose_share(split.rows("train"), classes, config.train_share)
+    split = split_catalogue(catalogue, config.split_by, config.leave_out)
+    classes = catalogue.table["dx"].map(INDEX).fillna(OPEN_CLASS).to_numpy().astype(np.int64)
+    names, sources = np.unique(catalogue.table["source"].to_numpy(dtype=str), return_inverse=True)
+    rows = choose_share(split.rows("train"), sources * (OPEN_CLASS + 1) + classes, config.train_share)
     validation = split.rows("validation")
     if len(rows) < config.batch or not len(validation):
         raise DataFault(
@@ -131,7 +134,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
         refuse_taken(run)
     store = open_store(catalogue, config.model.input_size, cache, decoding)
     if config.best_by == "dice" and not store.has_mask[validation].any():
-        raise DataFault(f"{catalogue.folder} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
+        raise DataFault(f"{catalogue.place} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
     images_known = fingerprint(catalogue, rows)
     about: dict[str, Any] = {
         "derm": __version__,
@@ -140,11 +143,14 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
         "config": config.as_dict(),
         "data": {
             "folder": str(catalogue.folder.resolve()),
+            "folders": [str(folder.resolve()) for folder in catalogue.folders or (catalogue.folder,)],
             "layout": catalogue.layout,
             "images": len(catalogue.table),
             "split": split.name,
             "train": len(rows),
             "validation": len(validation),
+            "sources": count_sources(catalogue.table.iloc[rows]),
+            "sources_before": read_sources_before(run) if resume else sorted(learned_before(config.start)),
             "leaking_test_images": count_leak(split, catalogue.table["dx"]).with_sister,
             "fingerprint": images_known,
         },
@@ -154,18 +160,21 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     # A run that was killed before its first checkpoint begins again.
     fresh = not (resume and (run / "last.safetensors").exists())
     if fresh:
-        start_from(net, config.start, config.mask_start, config.split_by)
+        start_from(net, config.start, config.mask_start, config.split_by, config.leave_out)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(net) if config.average else net
     make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
     optimiser = make(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    planner = Planner(config, classes[rows])
-    class_weights = weigh_classes(torch.from_numpy(classes[rows]), config.balance, len(CODES))
+    planner = Planner(config, classes[rows], sources[rows] if len(names) > 1 else None)
+    closed = torch.from_numpy(classes[rows][classes[rows] != OPEN_CLASS])
+    class_weights = weigh_classes(closed, config.balance, len(CODES))
     class_weights = None if class_weights is None else class_weights.to(device)
-    shift = shift_of(torch.from_numpy(classes[rows]), config, len(CODES))
+    shift = shift_of(closed, config, len(CODES))
     shift = None if shift is None else shift.to(device)
     has_mask = torch.from_numpy(store.has_mask[rows])
     labels = torch.from_numpy(classes[rows])
+    # Only where a label is open: otherwise the loss is the plain cross-entropy, to the last bit.
+    allowed = allowed_classes(catalogue.table["dx"].iloc[rows]) if (classes[rows] == OPEN_CLASS).any() else None
     state = State()
     if not resume:
         make_run_folder(run, about)
@@ -210,9 +219,13 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
+                if allowed is not None:
+                    truth = truth._replace(allowed=allowed[items].to(device))
                 batch_images = images.to(device)
                 random = np.random.default_rng([config.seed, 4, state.step])
                 mixture = draw_mixture(config.mix, len(items), config.model.input_size, random)
+                if allowed is not None and (labels[items] == OPEN_CLASS).any():
+                    mixture = None  # half of an open label says nothing
                 if mixture is not None:
                     batch_images, truth = mix(batch_images, truth, mixture)
                 losses, scores = take_step(net, optimiser, batch_images, truth, config, class_weights, shift)
@@ -239,7 +252,8 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                     state.recent = dict(SCORES)
                 if state.step % planner.steps_per_epoch == 0:
                     seconds = time.monotonic() - epoch_began
-                    result = validate(average, store, validation, classes[validation], config)
+                    own = names[sources[validation]] if len(names) > 1 else None
+                    result = validate(average, store, validation, classes[validation], config, own)
                     better = result[config.best_by] is not None and result[config.best_by] > state.best
                     tell("epoch", epoch=epoch, step=state.step, train=means(state.epoch), validation=result)
                     tell_replay(planner, catalogue, rows, state, epoch, tell)
@@ -347,11 +361,14 @@ def move_average(average: nn.Module, net: nn.Module, decay: float, step: int) ->
 
 
 def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """The first `share` of each class among `rows` in an order drawn once for all runs; all of them at 1."""
+    """The first `share` of each class among `rows` in an order drawn once for all runs; all of them at 1.
+
+    classes: int64, of all images, by row; each class of each source has a number of its own.
+    """
     if share == 1:
         return rows
     order = np.random.default_rng(0).permutation(rows)
-    kept = [order[classes[order] == index] for index in range(len(CODES))]
+    kept = [order[classes[order] == index] for index in np.unique(classes[rows])]
     return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
 
 
@@ -366,7 +383,7 @@ def count(state: State, losses: Losses, scores: dict[str, float], batch: Batch, 
         sums["images"] += len(batch.items)
         for name, score in scores.items():
             sums[name] += score
-    for index in drawn:
+    for index in drawn[drawn != OPEN_CLASS]:
         state.drawn[index] += 1
     state.replayed += batch.items[batch.replayed].tolist()
 
@@ -393,8 +410,8 @@ def tell_stages(planner: Planner, tell: Tell) -> None:
             enabled=planner.config.curriculum.enabled,
             pace=stage.pace,
             admitted=int(stage.admitted.sum()),
-            images=dict(zip(CODES, np.bincount(planner.classes, minlength=len(CODES)).tolist(), strict=True)),
-            admitted_share={code: or_none(float(share)) for code, share in zip(CODES, stage.shares, strict=True)},
+            images={code: int((planner.classes == index).sum()) for index, code in enumerate(CODES)},
+            admitted_share={code: or_none(float(stage.shares[index])) for index, code in enumerate(CODES)},
             difficulty_histogram=np.histogram(stage.difficulty, bins=20, range=(0, 1))[0].tolist(),
             admitted_histogram=np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
         )
@@ -435,11 +452,34 @@ def shorten(result: dict[str, Any]) -> dict[str, float | None]:
     return {key: result[key] for key in ("loss", "mask_loss", "class_loss", *HEADLINE)}
 
 
+def count_sources(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many images of each source, and within it of each part by `dataset`, are among the rows `table`."""
+    return {
+        str(source): {str(part): len(rows) for part, rows in own.groupby("dataset", sort=True)}
+        for source, own in table.groupby("source", sort=True)
+    }
+
+
+def read_sources_before(run: Path) -> list[str]:
+    """The sources that a run's starting weights had been trained on, as its run.json says; none where it does not."""
+    try:
+        found = json.loads((run / "run.json").read_text())["data"].get("sources_before", [])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []  # a run that cannot be resumed is refused further on, in its own words
+    return [str(name) for name in found]
+
+
+def allowed_classes(dx: pd.Series) -> torch.Tensor:
+    """Which classes each image may have, bool (n, 7), by its `dx` in the catalogue."""
+    found = {word: [code in allowed_codes(word) for code in CODES] for word in set(dx)}
+    return torch.tensor([found[word] for word in dx])
+
+
 def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str, Any]]) -> Description:
     """Describe the weights after the last epoch of `history`, with what validation measured."""
     epoch, result = history[-1]["epoch"], history[-1]["validation"]
     # Paths tell of the machine, not of the weights: the file's name is enough.
-    data = {key: value for key, value in about["data"].items() if key != "folder"}
+    data = {key: value for key, value in about["data"].items() if key not in ("folder", "folders")}
     starts = {key: Path(about["config"][key]).name for key in ("start", "mask_start")}
     training = {**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch, "history": history}
     headline = {key: result[key] for key in HEADLINE}
@@ -447,6 +487,7 @@ def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str,
         model=config.model,
         training=training,
         measured={"validation": {"split": about["data"]["split"], "images": about["data"]["validation"], **headline}},
+        licence=licence_of({*about["data"]["sources"], *about["data"]["sources_before"]}),
     )
 
 

@@ -16,14 +16,17 @@ from derm.train.config import TrainConfig
 class Truth(NamedTuple):
     """What a batch should have been answered.
 
-    masks: float (N, 1, S, S) of 0 and 1. has_mask: bool (N,). classes: int64 (N,). shares: float (N, 7), where images
-    are mixed: the share of each class, 1 in each row; classes then holds the largest, and masks lie in 0 … 1. Or None.
+    masks: float (N, 1, S, S) of 0 and 1. has_mask: bool (N,). classes: int64 (N,), the number of classes where the
+    label is open. shares: float (N, 7), where images are mixed: the share of each class, 1 in each row; classes then
+    holds the largest, and masks lie in 0 … 1. Or None. allowed: bool (N, 7), where labels may be open: the classes that
+    each image may have, one where its label is known and all where it has none. Or None.
     """
 
     masks: Tensor
     has_mask: Tensor
     classes: Tensor
     shares: Tensor | None = None
+    allowed: Tensor | None = None
 
 
 class Losses(NamedTuple):
@@ -85,17 +88,39 @@ def joint_loss(
         each = each + F.binary_cross_entropy_with_logits(mask_logits, truth.masks, reduction="none").mean(dim=(1, 2, 3))
     known = truth.has_mask.float()
     mask = (each * known).sum() / known.sum().clamp(min=1)
-    if config.focal or truth.shares is not None:
-        target = truth.shares
-        if target is None:
-            target = F.one_hot(truth.classes, class_logits.shape[1]).float()
-        diagnosis = soft_loss(class_logits, target, class_weights, config.label_smoothing, config.focal)
+    if truth.allowed is None:
+        diagnosis = _closed_loss(class_logits, truth.classes, truth.shares, config, class_weights)
+        plain = F.cross_entropy(class_logits.detach(), truth.classes, reduction="none")
     else:
-        diagnosis = F.cross_entropy(
-            class_logits, truth.classes, weight=class_weights, label_smoothing=config.label_smoothing
-        )
-    plain = F.cross_entropy(class_logits.detach(), truth.classes, reduction="none")
+        plain = open_loss(class_logits, truth.allowed)
+        count = truth.allowed.sum(1)
+        single, several = count == 1, (count > 1) & (count < class_logits.shape[1])
+        parts = [plain[several].sum()]
+        if single.any():
+            closed = _closed_loss(class_logits[single], truth.classes[single], None, config, class_weights)
+            parts.append(single.sum() * closed)
+        diagnosis = torch.stack(parts).sum() / (single | several).sum().clamp(min=1)
+        plain = plain.detach()
     return Losses(config.mask_weight * mask + config.class_weight * diagnosis, mask, diagnosis, plain)
+
+
+def _closed_loss(
+    logits: Tensor, classes: Tensor, shares: Tensor | None, config: TrainConfig, class_weights: Tensor | None
+) -> Tensor:
+    """The loss of diagnoses that are known, a float scalar; arguments as of `joint_loss`."""
+    if config.focal or shares is not None:
+        target = F.one_hot(classes, logits.shape[1]).float() if shares is None else shares
+        return soft_loss(logits, target, class_weights, config.label_smoothing, config.focal)
+    return F.cross_entropy(logits, classes, weight=class_weights, label_smoothing=config.label_smoothing)
+
+
+def open_loss(logits: Tensor, allowed: Tensor) -> Tensor:
+    """−log of the probability of all classes that an image may have together, float (N,): 0 where it may have any.
+
+    logits: float (N, C). allowed: bool (N, C), at least one in each row. With one it is the cross-entropy; with
+    several, the likelihood of a label that tells less than the classes (partial labels, Cour, Sapp and Taskar 2011).
+    """
+    return logits.logsumexp(1) - logits.masked_fill(~allowed, -torch.inf).logsumexp(1)
 
 
 def weigh_classes(classes: Tensor, balance: float, count: int) -> Tensor | None:

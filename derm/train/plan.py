@@ -13,10 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from derm.diagnoses import CODES
 from derm.train.config import TrainConfig
 from derm.train.curriculum import Stage, stage_of
 from derm.train.memory import LossMemory
 from derm.train.replay import ReplayBuffer
+
+OPEN_CLASS = len(CODES)
+"""Number of the class of an image whose label is open: none of the seven for certain, or none at all."""
 
 
 class Batch(NamedTuple):
@@ -30,13 +34,18 @@ class Batch(NamedTuple):
 class Planner:
     """Plans batches, hears of their losses, and can be saved between any two steps.
 
-    classes: int64 (n,), of the training images. stages: the curriculum's stage of each epoch that was planned since
+    classes: int64 (n,), of the training images, `OPEN_CLASS` where the label is open. sources: int64 (n,), a number for
+    the source of each, or None for one source. stages: the curriculum's stage of each epoch that was planned since
     the caller last emptied the list, as (epoch, stage).
     """
 
-    def __init__(self, config: TrainConfig, classes: NDArray[np.int64]) -> None:
+    def __init__(
+        self, config: TrainConfig, classes: NDArray[np.int64], sources: NDArray[np.int64] | None = None
+    ) -> None:
         self.config = config
         self.classes = classes
+        # Each class of each source is dealt from a deck of its own.
+        self.strata = classes if sources is None else sources * (OPEN_CLASS + 1) + classes
         self.memory = LossMemory(len(classes))
         self.buffer = ReplayBuffer(config.replay, self.memory, classes)
         self.steps_per_epoch = max(1, len(classes) // config.batch)
@@ -156,14 +165,22 @@ class Planner:
         return taken
 
     def _deal(self, random: np.random.Generator) -> NDArray[np.int64]:
-        """As many images as are admitted, shuffled, with the classes' quotas; each class goes round its own images."""
+        """As many images as are admitted, shuffled, with the quotas of sources and classes; each class of a source goes
+        round its own images."""
         admitted = np.flatnonzero(self.admitted)
-        quotas = quotas_by(self.config.sampling, np.bincount(self.classes[admitted]))
+        counts = np.bincount(self.strata[admitted])
+        if self.strata is self.classes:
+            quotas = quotas_by(self.config.sampling, counts)
+        else:
+            counts = np.pad(counts, (0, -len(counts) % (OPEN_CLASS + 1))).reshape(-1, OPEN_CLASS + 1)
+            shares = quotas_by(self.config.source_balance, counts.sum(axis=1))
+            rows = [quotas_by(self.config.sampling, row, int(share)) for row, share in zip(counts, shares, strict=True)]
+            quotas = np.concatenate(rows)
         order = random.permutation(np.repeat(np.arange(len(quotas)), quotas))  # the class of each place
         dealt, left = np.empty_like(order), []
         for index in np.flatnonzero(quotas):
-            members = admitted[self.classes[admitted] == index]
-            deck = self.decks[self.classes[self.decks] == index]
+            members = admitted[self.strata[admitted] == index]
+            deck = self.decks[self.strata[self.decks] == index]
             while len(deck) < quotas[index]:
                 deck = np.concatenate([deck, random.permutation(members)])
             dealt[order == index] = deck[: quotas[index]]
@@ -172,15 +189,20 @@ class Planner:
         return dealt
 
 
-def quotas_by(sampling: float, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many of Σ `counts` images are of each class, int64 (C,): proportional to count^(1 − sampling), rounded so
-    that the sum stays (largest remainder; among equal ones the first class).
+def quotas_by(sampling: float, counts: NDArray[np.int64], total: int | None = None) -> NDArray[np.int64]:
+    """How many of `total` images, or of Σ `counts`, are of each class, int64 (C,): proportional to
+    count^(1 − sampling), rounded so that the sum stays (largest remainder; among equal ones the first class).
 
-    counts: int64 (C,), admitted images of each class. A class without one gets none; every other gets at least one,
-    since `sampling`, 0 … 1, never takes from the rarest.
+    counts: int64 (C,), admitted images of each class. A class without one gets none; every other gets at least one
+    where `total` has room for that. Without a total it always has: `sampling`, 0 … 1, never takes from the rarest.
     """
+    total = int(counts.sum()) if total is None else total
     wanted = np.where(counts > 0, np.maximum(counts, 1).astype(np.float64) ** (1 - sampling), 0.0)
-    wanted *= counts.sum() / wanted.sum()
+    wanted *= total / max(wanted.sum(), 1e-12)
     quotas = np.floor(wanted + 1e-9).astype(np.int64)  # a whole number may have come out a little less
-    quotas[np.argsort(quotas - wanted, kind="stable")[: counts.sum() - quotas.sum()]] += 1
+    quotas[np.argsort(quotas - wanted, kind="stable")[: total - quotas.sum()]] += 1
+    for poor in np.flatnonzero((counts > 0) & (quotas == 0)):
+        if quotas.max() > 1:
+            quotas[quotas.argmax()] -= 1
+            quotas[poor] = 1
     return quotas

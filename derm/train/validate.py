@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from derm.data.store import ImageStore
+from derm.diagnoses import CODES
 from derm.measure.classification import classification_measures
 from derm.measure.masks import MaskCount, count_masks, mask_measures, merge_measures
 from derm.model.network import LesionNet
@@ -18,11 +20,23 @@ from derm.predict.batch import answers
 from derm.train.config import TrainConfig
 from derm.train.losses import Truth, joint_loss
 
+BY_SOURCE = ("accuracy", "balanced_accuracy", "macro_auc", "dice")
+"""What validation says of each source, beside its images and the AUCs of melanoma and of malignant against benign."""
+
 
 def validate(
-    net: LesionNet, store: ImageStore, rows: NDArray[np.int64], classes: NDArray[np.int64], config: TrainConfig
+    net: LesionNet,
+    store: ImageStore,
+    rows: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    config: TrainConfig,
+    sources: NDArray[np.str_] | None = None,
 ) -> dict[str, Any]:
     """Measure `net` on images `rows`, int64 (k,), of classes `classes`, int64 (k,): `merge_measures` and the losses.
+
+    classes: beyond the seven where the label is open; such an image is measured by its outline alone. sources: text
+    (k,), where there are several: then `by_source` holds each one's headline figures, and source_auc the mean of their
+    macro AUCs; without them source_auc is the macro AUC.
 
     The loss is the training loss without class weights and focus and with logits as they are, so that runs can be
     compared. Float32, whatever training uses. The outline's is None where no image has a mask, and counts nothing then.
@@ -30,23 +44,54 @@ def validate(
     config = replace(config, focal=0.0)
     device = next(net.parameters()).device
     probabilities, counts, known = [], [], store.has_mask[rows]
-    mask_sum, class_sum, done = 0.0, 0.0, 0
+    mask_sum, class_sum, done, labelled = 0.0, 0.0, 0, 0
     for part, answer in answers(net, store.images, rows):
         size = len(part)
         masks = torch.from_numpy(store.masks[part])[:, None]
         labels = torch.from_numpy(classes[done : done + size])
-        truth = Truth(masks.float().to(device), torch.from_numpy(store.has_mask[part]).to(device), labels.to(device))
+        closed = labels < len(CODES)
+        allowed = F.one_hot(labels.clamp(max=len(CODES) - 1), len(CODES)).bool() | ~closed[:, None]
+        truth = Truth(
+            masks.float().to(device), torch.from_numpy(store.has_mask[part]).to(device), labels.to(device),
+            allowed=None if closed.all() else allowed.to(device),
+        )  # fmt: skip
         losses = joint_loss(answer, truth, config, None)
         mask_sum += float(truth.has_mask.sum()) * losses.mask.item()
-        class_sum += size * losses.diagnosis.item()
+        class_sum += int(closed.sum()) * losses.diagnosis.item()
+        labelled += int(closed.sum())
         probabilities.append(answer.class_logits.double().softmax(1).cpu().numpy())
         counts.append(count_masks((answer.mask_logits[:, 0] > 0).cpu().numpy(), masks[:, 0].numpy() > 0))
         done += size
-    joined = MaskCount(*(np.concatenate(parts)[known] for parts in zip(*counts, strict=True)))
-    measures = merge_measures(
-        classification_measures(classes, np.concatenate(probabilities)),
-        mask_measures(joined, classes[known]) if known.any() else None,
+    joined, all_probabilities = (
+        MaskCount(*map(np.concatenate, zip(*counts, strict=True))),
+        np.concatenate(probabilities),
     )
-    mask_loss, class_loss = (mask_sum / int(known.sum()) if known.any() else None), class_sum / done
+
+    def measure(of: NDArray[np.bool_]) -> dict[str, Any]:
+        closed, outlined = of & (classes < len(CODES)), of & known
+        return merge_measures(
+            classification_measures(classes[closed], all_probabilities[closed]),
+            mask_measures(MaskCount(*(column[outlined] for column in joined)), classes[outlined])
+            if outlined.any()
+            else None,
+        )
+
+    measures = measure(np.ones(len(rows), dtype=np.bool_))
+    if sources is None:
+        measures["source_auc"] = measures["macro_auc"]
+    else:
+        measures["by_source"] = {str(name): headline_of(measure(sources == name)) for name in np.unique(sources)}
+        aucs = [own["macro_auc"] for own in measures["by_source"].values() if own["macro_auc"] is not None]
+        measures["source_auc"] = float(np.mean(aucs)) if aucs else None
+    mask_loss, class_loss = (mask_sum / int(known.sum()) if known.any() else None), class_sum / max(1, labelled)
     loss = config.mask_weight * (mask_loss or 0.0) + config.class_weight * class_loss
     return {"loss": loss, "mask_loss": mask_loss, "class_loss": class_loss, **measures}
+
+
+def headline_of(measures: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one source among all that were measured of it."""
+    return {
+        **{name: measures[name] for name in BY_SOURCE},
+        "melanoma_auc": measures["per_class"]["mel"]["auc"],
+        "malignant_auc": measures["malignant"]["auc"],
+    }

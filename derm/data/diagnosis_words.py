@@ -1,0 +1,120 @@
+"""The words by which tables call a diagnosis, and what they are among the seven.
+
+Needs nothing. A table may tell less than the seven ("malignant"): its images are then one of several diagnoses, written
+as their codes with "|" between, in the order of `CODES`. Does not know where a word stood.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from derm.data.folder import read_table
+from derm.diagnoses import CODES, DIAGNOSES
+from derm.errors import DataFault
+
+UNKNOWN = "unknown"
+"""No diagnosis: the image can teach its outline alone."""
+
+OPEN = "|"
+"""Stands between the codes of an image that is one of several."""
+
+MAPPING_FILE = "diagnoses.csv"
+"""A user's own mapping in the folder of the data: columns word and code."""
+
+BENIGN = OPEN.join(diagnosis.code for diagnosis in DIAGNOSES if not diagnosis.malignant)
+MALIGNANT = OPEN.join(diagnosis.code for diagnosis in DIAGNOSES if diagnosis.malignant)
+
+# In lower case, with single spaces and without punctuation. Squamous cell carcinoma, lentigo NOS of other sites and all
+# else outside of the seven is left open on purpose: a wrong class teaches worse than none.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "akiec": (
+        "ak", "actinic keratosis", "actinic keratoses", "solar or actinic keratosis", "bowen", "bowens disease",
+        "bowen s disease", "intraepithelial carcinoma", "squamous cell carcinoma in situ",
+        "squamous cell carcinoma in situ bowens disease", "squamous cell carcinoma in situ bowen s disease",
+    ),
+    "bcc": ("basal cell carcinoma", "basal cell ca"),
+    "bkl": (
+        "sk", "seborrheic keratosis", "seborrhoeic keratosis", "pigmented benign keratosis", "benign keratosis",
+        "benign keratosis like lesions", "benign keratosis like lesion", "solar lentigo", "lentigo solaris",
+        "lichen planus like keratosis", "lichenoid keratosis", "lplk", "lentigo simplex", "verruca seborrhoica",
+    ),
+    "df": ("dermatofibroma", "fibrous histiocytoma"),
+    "mel": (
+        "melanoma", "malignant melanoma", "melanoma nos", "melanoma in situ", "melanoma invasive", "mm",
+        "lentigo maligna", "lentigo maligna melanoma", "melanoma metastasis", "superficial spreading melanoma",
+        "nodular melanoma",
+    ),
+    "nv": (
+        "nevus", "naevus", "melanocytic nevus", "melanocytic naevus", "melanocytic nevi", "melanocytic naevi", "mole",
+        "dysplastic nevus", "blue nevus", "spitz nevus", "reed or spitz nevus", "common nevus", "atypical nevus",
+        "nevus nos", "nevus combined", "congenital nevus", "clark nevus",
+    ),
+    "vasc": (
+        "vascular lesion", "vascular lesions", "hemangioma", "haemangioma", "angioma", "cherry angioma",
+        "angiokeratoma", "pyogenic granuloma", "hemorrhage", "haemorrhage",
+    ),
+    BENIGN: ("benign",),
+    MALIGNANT: ("malignant",),
+    UNKNOWN: ("", "unknown", "unk", "na", "n a", "other", "none", "indeterminate", "indeterminate benign",
+              "indeterminate malignant", "scc", "squamous cell carcinoma", "squamous cell carcinoma invasive"),
+}  # fmt: skip
+
+WORDS: Mapping[str, str] = {code: code for code in CODES} | {
+    word: code for code, words in _NAMES.items() for word in words
+}
+"""Plain word → code, codes joined by `OPEN`, or `UNKNOWN`."""
+
+
+def plain_word(word: str) -> str:
+    """`word` in lower case, without punctuation and with single spaces, as `WORDS` has it."""
+    return " ".join(re.sub(r"[^0-9a-zà-ÿ]+", " ", word.lower()).split())
+
+
+def read_mapping(folder: Path) -> dict[str, str]:
+    """The user's own words of `folder`/diagnoses.csv, plain word → code; empty where there is no such file.
+
+    Raises DataFault for a code that is not one of the seven, benign, malignant or unknown.
+    """
+    path = folder / MAPPING_FILE
+    if not path.is_file():
+        return {}
+    cure = f"write two columns, word and code, with one of {', '.join(CODES)}, benign, malignant or unknown"
+    table = read_table(path, ("word", "code"), cure)
+    meant = {"benign": BENIGN, "malignant": MALIGNANT, UNKNOWN: UNKNOWN} | {code: code for code in CODES}
+    codes = table["code"].str.lower()
+    if (odd := table[~codes.isin(meant)]).size:
+        raise DataFault(f"{path} maps {odd['word'].iloc[0]!r} to {odd['code'].iloc[0]!r}: {cure}.")
+    return dict(zip(table["word"].map(plain_word), codes.map(meant), strict=True))
+
+
+def unknown_words(words: Iterable[str], own: Mapping[str, str]) -> list[str]:
+    """The words, as they stand in a table, that neither `own` nor `WORDS` knows, by alphabet."""
+    return sorted({word for word in words if plain_word(word) not in own and plain_word(word) not in WORDS})
+
+
+def codes_of(words: pd.Series, own: Mapping[str, str], path: Path) -> pd.Series:
+    """The codes of a table's `words`, text (n,): one, several with `OPEN` between, or `UNKNOWN`.
+
+    own: the user's words, which come first. path: the table, for the DataFault that names words nobody knows.
+    """
+    if odd := unknown_words(words, own):
+        more = f" and {len(odd) - 5:,} more" if len(odd) > 5 else ""
+        raise DataFault(
+            f"{path} has diagnoses that Derm does not know ({', '.join(odd[:5])}{more}): say what they are with "
+            f"`derm data words {path.parent}`, which asks for each and writes {MAPPING_FILE}."
+        )
+    meaning = {word: own.get(plain_word(word), WORDS.get(plain_word(word), UNKNOWN)) for word in set(words)}
+    return words.map(meaning).astype(str)
+
+
+def allowed_codes(dx: str) -> tuple[str, ...]:
+    """The codes that an image with this `dx` of a catalogue may have: one, several, or all seven where unknown."""
+    return CODES if dx == UNKNOWN else tuple(dx.split(OPEN))
+
+
+def is_readable(dx: pd.Series) -> pd.Series:
+    """Which cells of a catalogue's `dx` are a code, codes with `OPEN` between, or `UNKNOWN`: bool (n,)."""
+    known = {dx_: dx_ == UNKNOWN or set(dx_.split(OPEN)) <= set(CODES) for dx_ in set(dx)}
+    return dx.map(known).astype(bool)

@@ -1,0 +1,198 @@
+"""Data sets of the ISIC archive: the challenges' own layouts and the archive's metadata.
+
+Needs the folder as it was unpacked. Each reader says whether a folder is its own by its names alone, and gives a
+`Reading`. Does not know of HAM10000's layouts, which `derm.data.catalogue` reads.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from derm.data.diagnosis_words import UNKNOWN, WORDS, codes_of, plain_word, read_mapping
+from derm.data.folder import (
+    IMAGE_ENDINGS,
+    MASK_ENDINGS,
+    Reading,
+    column,
+    find_file,
+    read_table,
+    refuse_nameless,
+    scan,
+)
+from derm.errors import DataFault, ImageRefused
+from derm.image.door import read_mask
+
+STRUCTURES = ("pigment_network", "negative_network", "streaks", "milia_like_cyst", "globules")
+"""The five dermoscopic structures of ISIC 2018 Task 2, in the order of the bits of our folder's files."""
+
+TASK1 = "isic2018_task1"
+"""The source of ISIC 2018 Tasks 1 and 2."""
+
+PARTS = ("Training", "Validation", "Test")
+TASK1_IMAGES = tuple(f"ISIC2018_Task1-2_{part}_Input" for part in PARTS)
+TASK1_MASKS = tuple(f"ISIC2018_Task1_{part}_GroundTruth" for part in PARTS)
+TASK2_STRUCTURES = tuple(f"ISIC2018_Task2_{part}_GroundTruth{v}" for part in PARTS for v in ("_v3", ""))
+ISIC2019_IMAGES = tuple(f"ISIC_2019_{part}_Input" for part in PARTS)
+ISIC2019_TRUTH = tuple(f"ISIC_2019_{part}_GroundTruth.csv" for part in PARTS)
+ISIC2019_METADATA = tuple(f"ISIC_2019_{part}_Metadata.csv" for part in PARTS)
+ISIC2019_CLASSES = {
+    "MEL": "mel", "NV": "nv", "BCC": "bcc", "AK": "akiec", "BKL": "bkl", "DF": "df", "VASC": "vasc",
+    "SCC": UNKNOWN, "UNK": UNKNOWN,
+}  # fmt: skip
+"""SCC, invasive squamous cell carcinoma, is none of the seven: its images may teach an outline and no diagnosis."""
+
+ISIC2019_SOURCES = {"HAM": "ham10000", "BCN": "bcn20000", "MSK": "msk"}
+"""Beginning of a lesion's id in ISIC 2019 → the source that it came from."""
+
+DOWNLOAD = "download it again from https://challenge.isic-archive.com/data"
+
+
+def read_task1(folder: Path) -> Reading | None:
+    """ISIC 2018 Tasks 1 and 2, as the challenge packs them or as images, masks, attributes and metadata.csv."""
+    if images := scan(folder, TASK1_IMAGES, IMAGE_ENDINGS):
+        ids = [_image_id(path) for path in images]
+        table = pd.DataFrame({"image_id": ids})
+        structures = _marked(folder, ids)
+        masks = scan(folder, TASK1_MASKS, MASK_ENDINGS)
+        return Reading("ISIC 2018 Tasks 1 and 2", _complete(table, TASK1), images, masks, structures, undiagnosed=True)
+    path = folder / "metadata.csv"
+    if not (folder / "attributes").is_dir() or not path.is_file():
+        return None
+    raw = read_table(path, ("image_id", "dx", *STRUCTURES), DOWNLOAD)
+    refuse_nameless(path, raw["image_id"], DOWNLOAD)
+    table = _complete(raw[["image_id", "dx", "age", "sex"]], TASK1)
+    table["dx"] = codes_of(table["dx"], read_mapping(folder), path)
+    structures = raw[["image_id", *STRUCTURES]].astype(dict.fromkeys(STRUCTURES, int))
+    images, masks = scan(folder, ("images",), IMAGE_ENDINGS), scan(folder, ("masks",), MASK_ENDINGS)
+    return Reading("ISIC 2018 Tasks 1 and 2 (images, masks)", table, images, masks, structures, undiagnosed=True)
+
+
+def _marked(folder: Path, ids: list[str]) -> pd.DataFrame | None:
+    """Which structures the challenge's second task marks in each image, 0 or 1; None where its files are not there.
+
+    The challenge writes a file for each image and structure, all black where there is none, so these are decoded.
+    """
+    paths = scan(folder, TASK2_STRUCTURES, (".png",))
+    if not paths:
+        return None
+    found: dict[str, dict[str, int]] = {}
+    for path in paths:
+        image_id, _, name = Path(path).stem.partition("_attribute_")
+        if name in STRUCTURES:
+            found.setdefault(image_id, {})[name] = int(_holds_white(path))
+    table = pd.DataFrame.from_dict(found, orient="index", columns=list(STRUCTURES)).reindex(ids)
+    return table.fillna(0).astype(int).rename_axis("image_id").reset_index()
+
+
+def _holds_white(path: str) -> bool:
+    try:
+        return bool(read_mask(Path(path)).any())
+    except ImageRefused as error:
+        raise DataFault(f"{error} Copy the file again, or {DOWNLOAD}.") from error
+
+
+def read_isic2019(folder: Path) -> Reading | None:
+    """ISIC 2019: images, ground truth of eight classes, and metadata where they came along."""
+    images, path = scan(folder, ISIC2019_IMAGES, IMAGE_ENDINGS), find_file(folder, ISIC2019_TRUTH)
+    if not images or path is None:
+        if images:
+            raise DataFault(f"{folder} holds images of ISIC 2019 but no {ISIC2019_TRUTH[0]}: {DOWNLOAD}.")
+        return None
+    classes = [name for name in ISIC2019_CLASSES if name != "UNK"]
+    truth = read_table(path, ("image", *classes), DOWNLOAD)
+    refuse_nameless(path, truth["image"], DOWNLOAD)
+    marks = truth.reindex(columns=list(ISIC2019_CLASSES), fill_value="0").apply(pd.to_numeric, errors="coerce") == 1
+    table = pd.DataFrame({"image_id": truth["image"]})
+    dx = [
+        "+".join(ISIC2019_CLASSES[name] for name, mark in zip(ISIC2019_CLASSES, row, strict=True) if mark) or UNKNOWN
+        for row in marks.to_numpy()
+    ]
+    if metadata := find_file(folder, ISIC2019_METADATA):
+        table = table.merge(
+            read_table(metadata, ("image",), DOWNLOAD).drop_duplicates("image"),
+            left_on="image_id", right_on="image", how="left",
+        ).fillna("")  # fmt: skip
+    prefix = column(table, "lesion_id", missing="").str.extract(r"^([A-Z]+)", expand=False).fillna("")
+    sources = prefix.map(ISIC2019_SOURCES).fillna("isic2019")
+    complete = _complete(table, sources).assign(dx=dx)
+    # The same pictures as elsewhere, made smaller by the organisers: their ids in other data sets lack this ending.
+    complete["image_id"] = complete["image_id"].str.removesuffix("_downsampled")
+    return Reading("ISIC 2019", complete, images, [], undiagnosed=True)
+
+
+def read_archive(folder: Path) -> Reading | None:
+    """A download of the ISIC archive: metadata.csv with isic_id, pictures beside it or in images/.
+
+    Pictures that the archive does not call dermoscopic are left out.
+    """
+    path = folder / "metadata.csv"
+    if not path.is_file():
+        return None
+    raw = read_table(path, (), "export it from https://www.isic-archive.com again")
+    if "isic_id" not in raw:
+        return None
+    refuse_nameless(path, raw["isic_id"], "export it again")
+    if "image_type" in raw:
+        raw = raw[raw["image_type"].str.lower().str.contains("dermoscopic") | (raw["image_type"] == "")]
+    raw = raw.reset_index(drop=True)
+    words = _finest(raw)
+    table = _complete(raw.rename(columns={"isic_id": "image_id"}), "isic_archive")
+    table["dx"] = codes_of(words, read_mapping(folder), path)
+    table["dataset"] = column(raw, "attribution")
+    places = ("images", ".") if (folder / "images").is_dir() else (".",)
+    return Reading("ISIC archive", table, scan(folder, places, IMAGE_ENDINGS), [], undiagnosed=True)
+
+
+def _finest(raw: pd.DataFrame) -> pd.Series:
+    """The most exact diagnosis of each row: of the newer columns diagnosis_1 … 5 the last that Derm knows, of the older
+    ones `diagnosis`, else benign_malignant."""
+    levels = [f"diagnosis_{level}" for level in range(5, 0, -1) if f"diagnosis_{level}" in raw]
+    order = [*levels, *(name for name in ("diagnosis", "benign_malignant") if name in raw)]
+    if not order:
+        return pd.Series(UNKNOWN, index=raw.index, dtype=str)
+    words = []
+    for row in raw[order].itertuples(index=False):
+        given = [word for word in row if word]
+        known = [word for word in given if plain_word(word) in WORDS]
+        words.append(known[0] if known else given[0] if given else "")
+    return pd.Series(words, index=raw.index, dtype=str)
+
+
+def _image_id(path: str) -> str:
+    return Path(path).stem.removesuffix("_downsampled")
+
+
+def _complete(raw: pd.DataFrame, source: str | pd.Series) -> pd.DataFrame:
+    """`raw` with all columns of a catalogue but the paths; missing ones are unknown.
+
+    A lesion without a name is its own: near duplicates join what is known to be one.
+    """
+    age = pd.to_numeric(column(raw, "age", "age_approx", missing=""), errors="coerce").astype(float)
+    confirmed = column(raw, "dx_type", "diagnosis_confirm_type").str.lower()
+    lesions = column(raw, "lesion_id", missing="")
+    sources = pd.Series(source, index=raw.index) if isinstance(source, str) else source
+    return pd.DataFrame(
+        {
+            "image_id": raw["image_id"],
+            "lesion_id": lesions.where(lesions != "", raw["image_id"]),
+            "patient_id": column(raw, "patient_id", missing=""),
+            "dx": column(raw, "dx").str.lower(),
+            "dx_type": confirmed.replace(CONFIRMATIONS),
+            "age": age.where(np.isfinite(age)),
+            "sex": column(raw, "sex").str.lower(),
+            "localization": column(raw, "localization", "anatom_site_general").str.lower(),
+            "dataset": sources,
+            "source": sources,
+        }
+    )
+
+
+# What ISIC calls the ways in which diagnoses were confirmed, in HAM10000's words.
+CONFIRMATIONS = {
+    "histopathology": "histo",
+    "serial imaging showing no change": "follow_up",
+    "single image expert consensus": "consensus",
+    "single contributor clinical assessment": "clinical",
+    "confocal microscopy with consensus dermoscopy": "confocal",
+}

@@ -1,0 +1,91 @@
+"""A user's own folder: pictures and a table derm.csv with documented columns.
+
+Needs the folder. Gives a `Reading`. The columns are those of `COLUMNS_OF_OWN`, of which only image is needed.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from derm.data.diagnosis_words import codes_of, read_mapping
+from derm.data.folder import IMAGE_ENDINGS, Reading, column, read_table, refuse_nameless
+from derm.errors import DataFault
+
+TABLE = "derm.csv"
+
+COLUMNS_OF_OWN: dict[str, str] = {
+    "image": "file of the picture, as a path inside the folder; without an ending .jpg, .jpeg and .png are tried, also "
+    "in images/",
+    "diagnosis": "in your words; benign, malignant and empty cells are understood, `derm data words` asks for others",
+    "lesion": "name of the lesion: pictures of one lesion stay in one part",
+    "patient": "name of the patient: so do pictures of one patient",
+    "confirmed": "how the diagnosis was confirmed, such as histo, follow_up or consensus",
+    "age": "years",
+    "sex": "female or male",
+    "site": "place on the body",
+    "source": "clinic or camera; without it the folder's name",
+    "mask": "file of the outline, lesion white; without it masks/NAME_segmentation.png is tried",
+}
+"""Column of derm.csv → what it means."""
+
+CURE = "docs/data.md lists the columns of derm.csv"
+
+
+def read_own(folder: Path) -> Reading | None:
+    """The folder's pictures by its derm.csv; None where there is none.
+
+    Raises DataFault for a table without the column image, for columns that Derm does not know, and for words that it
+    does not know as diagnoses.
+    """
+    path = folder / TABLE
+    if not path.is_file():
+        return None
+    raw = read_table(path, ("image",), CURE)
+    refuse_nameless(path, raw["image"], CURE)
+    if odd := sorted(set(raw.columns) - set(COLUMNS_OF_OWN)):
+        raise DataFault(f"{path} has the column(s) {', '.join(odd)}, which Derm does not know: {CURE}.")
+    files = [_find(folder, name) for name in raw["image"]]
+    ids = pd.Series([Path(name).with_suffix("").as_posix().replace("/", "-") for name in raw["image"]])
+    lesions, patients = column(raw, "lesion", missing=""), column(raw, "patient", missing="")
+    table = pd.DataFrame(
+        {
+            "image_id": ids,
+            "lesion_id": lesions.where(lesions != "", ids),
+            "patient_id": patients,
+            "dx": codes_of(column(raw, "diagnosis", missing=""), read_mapping(folder), path),
+            "dx_type": column(raw, "confirmed").str.lower(),
+            "age": pd.to_numeric(column(raw, "age", missing=""), errors="coerce").astype(float),
+            "sex": column(raw, "sex").str.lower(),
+            "localization": column(raw, "site").str.lower(),
+            "dataset": column(raw, "source", missing=folder.resolve().name),
+            "source": column(raw, "source", missing=folder.resolve().name),
+            "image_path": files,
+            "mask_path": [
+                _find_mask(folder, mask, image)
+                for mask, image in zip(column(raw, "mask", missing=""), raw["image"], strict=True)
+            ],
+        }
+    )
+    return Reading("Your own folder (derm.csv)", table, [file for file in files if file], [], undiagnosed=True)
+
+
+def _find(folder: Path, name: str) -> str:
+    """The picture's file, '' where there is none; never one outside of the folder."""
+    place = Path(name)
+    endings = ("",) if place.suffix.lower() in IMAGE_ENDINGS else IMAGE_ENDINGS
+    for inside in (place, Path("images") / place):
+        for ending in endings:
+            path = folder / f"{inside}{ending}"
+            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                return str(path)
+    return ""
+
+
+def _find_mask(folder: Path, mask: str, image: str) -> str:
+    if mask:
+        found = folder / mask
+        if not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+            raise DataFault(f"{folder / TABLE} names the mask {mask}, which is not in {folder}: copy it there.")
+        return str(found)
+    found = folder / "masks" / f"{Path(image).stem}_segmentation.png"
+    return str(found) if found.is_file() else ""
