@@ -9,7 +9,7 @@ from derm.cli.terminal import out, progress
 
 
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of a data set, see docs/data.md; several may be given.")],
     outsiders: Annotated[
         Path | None,
         typer.Option(help="Folder of pictures that are not dermoscopic; without it the weights forget to tell them."),
@@ -17,7 +17,7 @@ def calibrate(
     weights: Annotated[Path | None, typer.Option(help="Weights to calibrate; without: the shipped ones.")] = None,
 ) -> None:
     """Turn scores into decisions, on the validation part alone, and write the numbers into the weights' .json."""
-    from derm.data.catalogue import read_catalogue
+    from derm.data.catalogue import read_data
     from derm.diagnoses import CODES
     from derm.evaluate.calibrate import calibrate as fit
     from derm.model.weights import default_weights, load_weights, rewrite_description
@@ -25,7 +25,7 @@ def calibrate(
 
     path = weights or default_weights()
     model = load_weights(path)
-    catalogue = read_catalogue(data)
+    catalogue = read_data(data)
     by = model.description.training.get("config", {}).get("split_by", "lesion")
     with progress("Calibrating") as watch:
         found = fit(model, catalogue, by, find_images([outsiders]) if outsiders else (), watch)

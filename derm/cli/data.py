@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from derm.cli.terminal import out, progress
+from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 
 app = typer.Typer(help="Check a data set, see its split, or draw a synthetic one.", no_args_is_help=True)
@@ -14,7 +15,7 @@ app = typer.Typer(help="Check a data set, see its split, or draw a synthetic one
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of HAM10000 in any of its layouts.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a data set, in any layout of docs/data.md.")],
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
 ) -> None:
     """Count what a data set holds and name every fault with its cure; exit status 1 if there is one."""
@@ -34,34 +35,89 @@ def check(
 
 @app.command()
 def split(
-    folder: Annotated[Path, typer.Argument(help="Folder of HAM10000 in any of its layouts.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders of data sets, in any layout of docs/data.md.")],
     by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="A source, or a part of one, that is all tested; may be repeated.")
+    ] = None,
     target: Annotated[Path | None, typer.Option("--out", help="CSV file for image_id, lesion and part.")] = None,
 ) -> None:
     """Show which part each class falls into, and how many test images have a sister in training."""
     import pandas as pd
 
-    from derm.data.catalogue import read_catalogue
-    from derm.data.split import PARTS, count_leak, split_catalogue
-    from derm.diagnoses import CODES
+    from derm.data.catalogue import read_data
+    from derm.data.split import APART, PARTS, count_leak, split_catalogue
     from derm.files import write_text
 
     if by not in ("lesion", "image"):
         raise ConfigFault(f"--by '{by}' is unknown: use lesion or image.")
-    catalogue = read_catalogue(folder)
-    parted = split_catalogue(catalogue, by)  # type: ignore[arg-type]
-    dx = catalogue.table["dx"]
+    catalogue = read_data(folders)
+    parted = split_catalogue(catalogue, by, leave_out or ())  # type: ignore[arg-type]
+    dx, source = catalogue.table["dx"], catalogue.table["source"]
     out.print(f"Split {parted.name}")
-    counts = pd.crosstab(dx, parted.parts).reindex(index=list(CODES), columns=list(PARTS), fill_value=0)
-    out.print(counts.rename_axis(index=None, columns=None).to_string())
+    columns = [*PARTS, APART] if (parted.parts == APART).any() else list(PARTS)
+    for name in sorted(set(source)):
+        own = source == name
+        kinds = [*CODES, *sorted(set(dx[own]) - set(CODES))]
+        counts = pd.crosstab(dx[own], parted.parts[own]).reindex(index=kinds, columns=columns, fill_value=0)
+        out.print(name, highlight=False, style="bold")
+        out.print(counts.rename_axis(index=None, columns=None).to_string())
     leak = count_leak(parted, dx)
     out.print(
         f"{leak.with_sister:,} of {leak.test:,} test images ({leak.share:.0%}) show a lesion that is also in the "
         f"training part; of the melanomas {leak.by_class['mel'][1]} of {leak.by_class['mel'][0]}."
     )
     if target:
-        columns = {"image_id": catalogue.table["image_id"], "lesion": parted.lesions, "part": parted.parts}
-        write_text(target, pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+        table = {"image_id": catalogue.table["image_id"], "lesion": parted.lesions, "part": parted.parts}
+        write_text(target, pd.DataFrame(table).to_csv(index=False, lineterminator="\n"))
+
+
+@app.command()
+def duplicates(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of data sets; pairs across them are found, too.")],
+    target: Annotated[Path, typer.Option("--out", help="CSV file of the pairs: near_duplicates.csv in your folder.")],
+    weights: Annotated[Path | None, typer.Option(help="Weights whose features compare; without: the shipped.")] = None,
+) -> None:
+    """Find pictures of one lesion by the network's features and by their look, so that a split keeps them together.
+
+    Written as near_duplicates.csv into the folder of a data set, `derm data split` and `derm train` read it.
+    """
+    from derm.data.catalogue import read_data
+    from derm.explore.likeness import find_same
+    from derm.files import write_text
+    from derm.model.weights import default_weights, load_weights
+
+    catalogue = read_data(folders, strict=False)
+    with progress("Comparing pictures") as watch:
+        pairs = find_same(load_weights(weights or default_weights()), catalogue, watch)
+    write_text(target, pairs.to_csv(index=False, float_format="%.3f", lineterminator="\n"))
+    across = int(pairs["across_sources"].sum())
+    out.print(f"{len(pairs):,} pairs, {across:,} of them across sources: {target}")
+
+
+@app.command()
+def words(
+    folder: Annotated[Path, typer.Argument(help="Folder with a table whose diagnoses Derm does not know.")],
+) -> None:
+    """Ask what each unknown word for a diagnosis means, and write the answers into diagnoses.csv of the folder."""
+    from derm.data.catalogue import read_words
+    from derm.data.diagnosis_words import MAPPING_FILE, read_mapping, unknown_words, write_mapping
+
+    own = read_mapping(folder)
+    unknown = unknown_words(read_words(folder), own)
+    if not unknown:
+        out.print("Every diagnosis of this table is known.")
+        return
+    choices = [*CODES, "benign", "malignant", "unknown"]
+    out.print(f"For each word, one of: {', '.join(choices)}. Unknown teaches an outline and no diagnosis.")
+    answers = {}
+    for word in unknown:
+        answer = typer.prompt(word).strip().lower()
+        while answer not in choices:
+            answer = typer.prompt(f"{word} (one of {', '.join(choices)})").strip().lower()
+        answers[word] = answer
+    write_mapping(folder, answers)
+    out.print(f"{len(answers):,} words written to {folder / MAPPING_FILE}")
 
 
 @app.command()

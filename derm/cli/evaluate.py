@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of a data set, see docs/data.md; several may be given.")],
     target: Annotated[Path, typer.Option("--out", help="Folder for metrics.json and predictions.csv.")],
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
@@ -26,7 +26,7 @@ def evaluate(
     split_by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
 ) -> None:
     """Measure weights and write every figure, with its 95 % interval, and one row an image."""
-    from derm.data.catalogue import read_catalogue
+    from derm.data.catalogue import read_data
     from derm.data.split import PARTS
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
@@ -41,7 +41,7 @@ def evaluate(
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
     make_folder(target)
     model = load_weights(weights or default_weights())
-    catalogue = read_catalogue(data)
+    catalogue = read_data(data)
     trained_by = model.description.training.get("config", {}).get("split_by")
     reason = why_known({"trained_on_split_by": trained_by, "split_by": split_by, "part": split})
     if reason and record:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    data: Annotated[Path, typer.Option(help="Folder of HAM10000, or of `derm data synthesise`.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of a data set, see docs/data.md; several may be given.")],
     target: Annotated[
         Path, typer.Option("--out", help="Folder for the tables and summary.json; one that was begun is gone on with.")
     ],
@@ -31,7 +31,7 @@ def explain(
     """Draw every method's heat maps, measure their agreement, faithfulness and sanity, and summarise with intervals."""
     import torch
 
-    from derm.data.catalogue import read_catalogue
+    from derm.data.catalogue import read_data
     from derm.data.split import PARTS
     from derm.evaluate.explained import explain as hold_to_account
     from derm.evaluate.results import why_known
@@ -44,7 +44,7 @@ def explain(
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
     make_folder(target)
-    model, catalogue = load_weights(weights or default_weights()), read_catalogue(data)
+    model, catalogue = load_weights(weights or default_weights()), read_data(data)
     # One thread a worker: the parts run side by side, and what is measured does not depend on the number of cores.
     torch.set_num_threads(1)
     with progress("Explaining") as watch:

@@ -9,7 +9,9 @@ from derm.cli.terminal import err, out
 
 
 def report(
-    data: Annotated[Path, typer.Option(help="Folder of the data set that the results were measured on.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of the data set that the results were measured on; several may be given.")
+    ],
     results: Annotated[Path, typer.Option(help="Folder that `derm evaluate` wrote for the test part.")],
     by_image: Annotated[
         Path | None,
@@ -21,7 +23,7 @@ def report(
     page: Annotated[Path, typer.Option(help="File for the report with figures, HTML.")] = Path("results/report.html"),
 ) -> None:
     """Write the model card and the report; every number in them comes from the folders that are named."""
-    from derm.data.catalogue import read_catalogue
+    from derm.data.catalogue import read_data
     from derm.evaluate.explained import read_explained
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
@@ -35,7 +37,7 @@ def report(
     facts = gather(
         load_weights(weights or default_weights()),
         read_results(results),
-        read_catalogue(data),
+        read_data(data),
         read_results(by_image) if by_image else None,
         read_explained(explained) if explained else None,
     )

@@ -22,8 +22,8 @@ from derm.data.folder import (
     refuse_nameless,
     scan,
 )
-from derm.data.isic import CONFIRMATIONS, read_archive, read_isic2019, read_task1
-from derm.data.own import TABLE, read_own
+from derm.data.isic import CONFIRMATIONS, read_archive, read_isic2019, read_task1, words_in_archive
+from derm.data.own import TABLE, read_own, words_in_own
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
@@ -147,6 +147,11 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     if strict:
         _refuse_faults(catalogue)
     return catalogue
+
+
+def read_words(folder: Path) -> list[str]:
+    """The diagnoses of a folder's table as they stand there, by alphabet, where the layout lets users choose words."""
+    return words_in_own(folder) or words_in_archive(folder)
 
 
 def read_data(folders: Sequence[Path], strict: bool = True) -> Catalogue:

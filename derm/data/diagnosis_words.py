@@ -13,6 +13,7 @@ import pandas as pd
 from derm.data.folder import read_table
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
+from derm.files import write_text
 
 UNKNOWN = "unknown"
 """No diagnosis: the image can teach its outline alone."""
@@ -87,6 +88,15 @@ def read_mapping(folder: Path) -> dict[str, str]:
     if (odd := table[~codes.isin(meant)]).size:
         raise DataFault(f"{path} maps {odd['word'].iloc[0]!r} to {odd['code'].iloc[0]!r}: {cure}.")
     return dict(zip(table["word"].map(plain_word), codes.map(meant), strict=True))
+
+
+def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
+    """Add `answers`, word → code, to the user's own mapping in `folder`; the file is whole or as it was."""
+    path = folder / MAPPING_FILE
+    before = read_table(path, ("word", "code"), "write two columns, word and code") if path.is_file() else None
+    new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
+    table = new if before is None else pd.concat([before[["word", "code"]], new], ignore_index=True)
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def unknown_words(words: Iterable[str], own: Mapping[str, str]) -> list[str]:

@@ -45,6 +45,7 @@ ISIC2019_CLASSES = {
 ISIC2019_SOURCES = {"HAM": "ham10000", "BCN": "bcn20000", "MSK": "msk"}
 """Beginning of a lesion's id in ISIC 2019 → the source that it came from."""
 
+ARCHIVE = "export it from https://www.isic-archive.com again"
 DOWNLOAD = "download it again from https://challenge.isic-archive.com/data"
 
 
@@ -129,10 +130,10 @@ def read_archive(folder: Path) -> Reading | None:
     path = folder / "metadata.csv"
     if not path.is_file():
         return None
-    raw = read_table(path, (), "export it from https://www.isic-archive.com again")
+    raw = read_table(path, (), ARCHIVE)
     if "isic_id" not in raw:
         return None
-    refuse_nameless(path, raw["isic_id"], "export it again")
+    refuse_nameless(path, raw["isic_id"], ARCHIVE)
     if "image_type" in raw:
         raw = raw[raw["image_type"].str.lower().str.contains("dermoscopic") | (raw["image_type"] == "")]
     raw = raw.reset_index(drop=True)
@@ -142,6 +143,15 @@ def read_archive(folder: Path) -> Reading | None:
     table["dataset"] = column(raw, "attribution")
     places = ("images", ".") if (folder / "images").is_dir() else (".",)
     return Reading("ISIC archive", table, scan(folder, places, IMAGE_ENDINGS), [], undiagnosed=True)
+
+
+def words_in_archive(folder: Path) -> list[str]:
+    """The diagnoses of metadata.csv as they stand there; none where there is no such table."""
+    path = folder / "metadata.csv"
+    if not path.is_file():
+        return []
+    raw = read_table(path, (), ARCHIVE)
+    return sorted(set(_finest(raw) if "isic_id" in raw else column(raw, "dx", missing="")))
 
 
 def _finest(raw: pd.DataFrame) -> pd.Series:

@@ -69,6 +69,14 @@ def read_own(folder: Path) -> Reading | None:
     return Reading("Your own folder (derm.csv)", table, [file for file in files if file], [], undiagnosed=True)
 
 
+def words_in_own(folder: Path) -> list[str]:
+    """The diagnoses of derm.csv as they stand there; none where there is no such table or column."""
+    path = folder / TABLE
+    if not path.is_file():
+        return []
+    return sorted(set(column(read_table(path, ("image",), CURE), "diagnosis", missing="")))
+
+
 def _find(folder: Path, name: str) -> str:
     """The picture's file, '' where there is none; never one outside of the folder."""
     place = Path(name)

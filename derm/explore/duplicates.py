@@ -5,7 +5,7 @@ frequencies of a discrete cosine transform (Zauner 2010, chapter 3.2.1), confirm
 two pictures do show one lesion: that is for eyes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,26 +67,31 @@ def find_pairs(catalogue: Catalogue, file: Path, progress: Callable[[int, int], 
 
     progress: told (done, total) of the images. Raises DataFault for more than `MOST` images.
     """
-    paths = [str(path) for path in catalogue.table["image_path"]]
+    paths = [Path(path) for path in catalogue.table["image_path"]]
     if len(paths) > MOST:
         raise DataFault(
             f"{len(paths):,} images are too many to hold each against each other: look for duplicates in at most "
             f"{MOST:,}."
         )
+    pairs = near_duplicates(looks_of(paths, progress))
+    write_text(file, pairs.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+    return pairs
+
+
+def looks_of(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
+    """A small grey copy of each picture, uint8 (n, 32, 32), black for one that cannot be read."""
     looks = np.zeros((len(paths), SIDE, SIDE), dtype=np.uint8)
     with ThreadPoolExecutor() as pool:
         for place, look in enumerate(pool.map(_look, paths)):
             looks[place] = look
             if progress:
                 progress(place + 1, len(paths))
-    pairs = near_duplicates(looks)
-    write_text(file, pairs.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
-    return pairs
+    return looks
 
 
-def _look(path: str) -> NDArray[np.uint8]:
+def _look(path: Path) -> NDArray[np.uint8]:
     try:
-        image = open_image(Path(path)) if path else np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
+        image = open_image(path) if path.name else np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
     except ImageRefused:  # named, with its cure, by the check of the files
         image = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from derm.data.catalogue import Catalogue
 from derm.data.store import table_key
 from derm.errors import DataFault
-from derm.explore.duplicates import COLUMNS, MOST
+from derm.explore.duplicates import COLUMNS, MOST, looks_of, near_duplicates
 from derm.files import write_text
 from derm.model.weights import Model
 from derm.predict.features import features_of
@@ -40,9 +40,14 @@ HOW = (
 )
 
 SAME = 0.40
-"""Cosine from which two pictures are kept on one side of a split. Lower than `ALIKE`: two moles that look alike and
-stay together cost a split nothing, and one mole on both sides spoils it. Of the second source's 2,065 pictures the 48
-pairs most alike were looked at, down to 0.43: some 40 show one lesion."""
+"""Cosine from which two pictures of one source are kept on one side of a split. Lower than `ALIKE`: two moles that
+look alike and stay together cost a split nothing, and one mole on both sides spoils it. Of the second source's 2,065
+pictures the 48 pairs most alike were looked at, down to 0.43: some 40 show one lesion."""
+
+ACROSS = 0.70
+"""The same for two pictures of different sources, decorrelated over all: what sources have in common among themselves
+no longer counts. Of HAM10000 and the second source no pair reaches it; the 24 pairs most alike, 0.53 to 0.65, were
+looked at, and none shows one lesion."""
 
 BLOCK = 512
 """Pictures compared with all others at a time."""
@@ -73,6 +78,53 @@ def find_likeness(
     pairs[["first", "second"]] = kept[pairs[["first", "second"]].to_numpy()]
     write_text(file, pairs.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
     return pairs
+
+
+def find_same(model: Model, catalogue: Catalogue, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+    """Pairs of pictures that may show one lesion, so that a split keeps them together, most alike first.
+
+    Columns: image_id, same_lesion_as, likeness (cosine of features, or correlation of small grey copies), found_by
+    ('features' or 'look') and across_sources. By features within sources of `FEWEST` pictures or more, at `SAME`, and
+    across sources at `ACROSS`; by their look always. Pairs that the table calls one lesion already are left out. progress: told (done, total). Raises
+    DataFault for more than `duplicates.MOST` images.
+    """
+    table = catalogue.table[catalogue.table["image_path"] != ""].reset_index(drop=True)
+    paths = [Path(path) for path in table["image_path"]]
+    if len(paths) > MOST:
+        raise DataFault(f"{len(paths):,} images are too many to compare: name data sets of at most {MOST:,}.")
+    pairs = near_duplicates(looks_of(paths)).assign(found_by="look")
+    if len(paths) >= FEWEST:
+        features = features_of(model, paths, progress, lenient=True)
+        kept = np.flatnonzero(np.isfinite(features).all(axis=1))
+        sources = table["source"].to_numpy(dtype=str)[kept]
+        found = [pairs]
+        for name in np.unique(sources):
+            own = kept[sources == name]
+            if len(own) >= FEWEST:
+                found.append(_of_rows(alike_pairs(features[own]), own))
+        if len(np.unique(sources)) > 1:
+            both = _of_rows(alike_pairs(features[kept], alike=ACROSS), kept)
+            names = table["source"].to_numpy(dtype=str)
+            found.append(both[names[both["first"]] != names[both["second"]]])
+        pairs = pd.concat(found, ignore_index=True).drop_duplicates(["first", "second"])
+    first, second = (table.iloc[pairs[name].to_numpy()].reset_index(drop=True) for name in ("first", "second"))
+    table_of_pairs = pd.DataFrame(
+        {
+            "image_id": first["image_id"],
+            "same_lesion_as": second["image_id"],
+            "likeness": pairs["correlation"].to_numpy(),
+            "found_by": pairs["found_by"].to_numpy(),
+            "across_sources": (first["source"] != second["source"]).to_numpy(),
+        }
+    )
+    known = (first["lesion_id"] == second["lesion_id"]) & (first["lesion_id"] != "")
+    return table_of_pairs[~known].sort_values("likeness", ascending=False, kind="stable", ignore_index=True)
+
+
+def _of_rows(pairs: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """Pairs found by features among `rows`, int64 (k,), with the numbers of these rows."""
+    pairs[["first", "second"]] = rows[pairs[["first", "second"]].to_numpy()]
+    return pairs.assign(found_by="features")
 
 
 def decorrelate(features: NDArray[np.floating], directions: int = DIRECTIONS) -> NDArray[np.float32]:
