@@ -3,10 +3,12 @@
 import pickle
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from derm.data.artefacts import add_noise, colour_curves, draw_ink, draw_patch, draw_ruler, light_aslant, recompress
 from derm.data.augment import HIDDEN, AugmentConfig, Augmenter, darken_edge, draw_hair
 from derm.data.store import ImageStore
 from derm.errors import ConfigFault
@@ -14,7 +16,8 @@ from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
 from derm.train.plan import Planner
 
-ARTEFACTS = ("hair", "vignette", "blur", "erase")
+ARTEFACTS = ("hair", "vignette", "blur", "erase", "noise", "jpeg", "ruler", "patch", "ink")
+LIGHT = ("temperature", "gamma", "gradient")
 STILL = AugmentConfig(rotation=0, smallest_crop=1, brightness=0, colour=0)
 
 
@@ -129,6 +132,15 @@ def test_on_means_the_variant_of_the_planned_seed(tmp_path, image, mask):
         ({"vignette": -0.1}, "The share of vignette -0.1 does not fit"),
         ({"blur": 2}, "The share of blur 2 does not fit"),
         ({"erase": -1}, "The share of erase -1 does not fit"),
+        ({"noise": 1.1}, "The share of noise 1.1 does not fit"),
+        ({"jpeg": -0.1}, "The share of jpeg -0.1 does not fit"),
+        ({"ruler": 2}, "The share of ruler 2 does not fit"),
+        ({"patch": 2}, "The share of patch 2 does not fit"),
+        ({"ink": 2}, "The share of ink 2 does not fit"),
+        ({"zoom": 0.8}, "The zoom 0.8 does not fit: use 0 to 0.75"),
+        ({"temperature": -0.1}, "The temperature -0.1 does not fit: use 0 to 1"),
+        ({"gamma": 1.1}, "The gamma 1.1 does not fit: use 0 to 1"),
+        ({"gradient": 2}, "The gradient 2 does not fit: use 0 to 1"),
         ({"colour": -0.1}, "Brightness 0.2 and colour -0.1 do not fit"),
     ],
 )
@@ -152,7 +164,7 @@ def test_an_artefact_changes_its_share_of_the_images_and_no_mask(image, mask, na
 
 
 def test_artefacts_are_a_function_of_the_seed(image, mask):
-    config = AugmentConfig(**dict.fromkeys(ARTEFACTS, 0.5))
+    config = AugmentConfig(**dict.fromkeys((*ARTEFACTS, *LIGHT, "zoom"), 0.5))
     first, second = Augmenter(config, 96), Augmenter(config, 96)
     expected = [first.vary(image, mask, seed).image for seed in range(8)]
     for seed in (5, 0, 7, 5, 3):
@@ -203,3 +215,125 @@ def test_blur_takes_sharpness_and_keeps_brightness(image, mask):
         sharp, blurred = (one.vary(image, mask, seed).image.astype(float) for one in (plain, blurring))
         assert np.abs(np.diff(blurred, axis=0)).sum() < np.abs(np.diff(sharp, axis=0)).sum()
         assert blurred.mean() == pytest.approx(sharp.mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_light_changes_nearly_every_image_a_little_and_no_mask(image, mask, name):
+    plain, lit = Augmenter(STILL, 96), Augmenter(replace(STILL, **{name: 0.3}), 96)
+    changed = 0
+    for seed in range(20):
+        before, variant = plain.vary(image, mask, seed), lit.vary(image, mask, seed)
+        np.testing.assert_array_equal(variant.mask, before.mask)
+        changed += not np.array_equal(variant.image, before.image)
+        assert variant.image.mean() == pytest.approx(before.image.mean(), rel=0.35)
+    assert changed >= 18  # some are drawn too small to be seen
+
+
+def test_zoom_shrinks_half_of_the_images_and_their_masks(image, mask):
+    plain, shrinking = Augmenter(STILL, 96), Augmenter(replace(STILL, zoom=0.4), 96)
+    shrunk = 0
+    for seed in range(60):
+        before, variant = plain.vary(image, mask, seed), shrinking.vary(image, mask, seed)
+        assert (variant.image.shape, variant.image.dtype) == ((96, 96, 3), np.uint8)
+        assert (variant.mask.shape, variant.mask.dtype) == ((96, 96), np.uint8)
+        assert iou(variant.image.max(axis=2) > 140, variant.mask == 1) > 0.95, seed
+        if not np.array_equal(variant.image, before.image):
+            shrunk += 1
+            _, pieces = cv2.connectedComponents(before.mask), cv2.connectedComponentsWithStats(variant.mask)
+            largest = pieces[2][1:, cv2.CC_STAT_AREA].max()
+            assert largest <= 1.01 * before.mask.sum()
+            assert largest >= 0.3 * before.mask.sum()  # 0.6 squared is 0.36
+    assert 20 <= shrunk <= 40
+
+
+def test_one_white_balance_turns_grey_warm_or_cold_and_keeps_its_luminance():
+    warm = 0
+    for seed in range(40):
+        red, green, blue = colour_curves(0.3, 0, np.random.default_rng(seed))[0, 128].astype(float)
+        assert 0.299 * red + 0.587 * green + 0.114 * blue == pytest.approx(128, abs=1)
+        assert np.exp(-0.6) * 0.97 < red / blue < np.exp(0.6) * 1.03
+        warm += red > blue
+    assert 12 <= warm <= 28
+    np.testing.assert_array_equal(
+        colour_curves(0, 0, np.random.default_rng(0))[0], np.arange(256)[:, None].repeat(3, 1)
+    )
+
+
+def test_gamma_keeps_black_and_white_and_moves_grey_alike_in_all_colours():
+    middles = []
+    for seed in range(40):
+        curve = colour_curves(0, 0.3, np.random.default_rng(seed))[0]
+        assert (curve == curve[:, :1]).all()
+        assert (curve[0, 0], curve[255, 0]) == (0, 255)
+        assert (np.diff(curve[:, 0].astype(int)) >= 0).all()
+        middles.append(int(curve[128, 0]))
+    # 255 · (128 / 255) ^ exp(± 0.3)
+    assert 100 <= min(middles) < 110
+    assert 145 < max(middles) <= 153
+
+
+def test_light_falls_across_the_picture_and_stays_in_the_middle():
+    skin, falls = np.full((101, 101, 3), 128, np.uint8), []
+    for seed in range(40):
+        lit = light_aslant(skin, 0.5, np.random.default_rng(seed)).astype(int)
+        assert (lit[50, 50] == 128).all()
+        falls.append(max(np.ptp(lit[50, :, 0]), np.ptp(lit[:, 50, 0])) / 128)
+    assert max(falls) <= 0.51
+    assert max(falls) > 0.35
+
+
+def test_noise_is_even_and_of_the_deviation_it_names():
+    skin = np.full((96, 96, 3), 128, np.uint8)
+    deviations = []
+    for seed in range(40):
+        noisy = add_noise(skin, np.random.default_rng(seed)).astype(float)
+        assert noisy.mean() == pytest.approx(128, abs=1)
+        deviations.append(noisy.std())
+    assert 2 <= min(deviations) < 4
+    assert 10 < max(deviations) <= 12.2
+
+
+def test_jpeg_keeps_the_colours_in_their_order_and_loses_grain(image):
+    red = np.zeros((96, 96, 3), np.uint8) + np.array([200, 60, 40], np.uint8)
+    for seed in range(10):
+        assert np.abs(recompress(red, np.random.default_rng(seed)).astype(int) - red).max() <= 6
+        again = recompress(image, np.random.default_rng(seed))
+        assert 0 < np.abs(again.astype(int) - image).mean() < 20
+
+
+def test_a_ruler_lies_along_one_border_and_leaves_the_middle_free():
+    skin = np.full((224, 224, 3), 150, np.uint8)
+    borders = set()
+    for seed in range(60):
+        changed = (draw_ruler(skin, np.random.default_rng(seed)) != 150).any(axis=2)
+        assert changed.any()
+        assert not changed[100:124, 100:124].any()
+        assert changed.mean() < 0.4
+        sides = {"top": changed[:60], "bottom": changed[-60:], "left": changed[:, :60], "right": changed[:, -60:]}
+        borders.add(max(sides, key=lambda side: sides[side].sum()))
+    assert borders == {"top", "bottom", "left", "right"}
+
+
+def test_a_sticker_is_cut_by_the_border_and_lies_beside_the_lesion(mask):
+    skin = np.full((96, 96, 3), 150, np.uint8)
+    hidden = []
+    for seed in range(60):
+        changed = (draw_patch(skin, mask, np.random.default_rng(seed)) != 150).any(axis=2)
+        assert changed[0].any() or changed[-1].any() or changed[:, 0].any() or changed[:, -1].any()
+        assert 0 < changed.mean() < 0.3
+        hidden.append(changed[mask == 1].mean())
+    assert np.mean(hidden) < 0.02
+
+
+def test_ink_only_absorbs_light_and_mostly_spares_the_lesion(mask):
+    skin = np.full((96, 96, 3), 200, np.uint8)
+    covered = []
+    for seed in range(60):
+        marked = draw_ink(skin, mask, np.random.default_rng(seed))
+        changed = (marked != 200).any(axis=2)
+        assert (marked <= 200).all()
+        assert marked[..., 2].mean() >= marked[..., 1].mean()  # blue is absorbed least
+        covered.append(changed[mask == 1].mean())
+    assert np.mean(covered) < 0.05
+    # An image without an outline is marked around its middle.
+    assert (draw_ink(skin, np.zeros_like(mask), np.random.default_rng(0)) != 200).any()

@@ -1,5 +1,6 @@
 """Random variants of a training image, its mask following: rotation, flips, crop-and-scale, brightness and colour, and
-what a dermoscope and its picture suffer from: hair, dark corners, blur, a hidden part.
+what a dermoscope and its picture suffer from: hair, dark corners, blur, a hidden part, and what other clinics' pictures
+have: other light and cameras, scales, stickers, ink.
 
 Needs square uint8 images. Each variant is a function of its seed alone, so that a resumed run sees the same ones.
 """
@@ -16,6 +17,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.data.artefacts import (
+    add_noise,
+    colour_curves,
+    draw_ink,
+    draw_patch,
+    draw_ruler,
+    light_aslant,
+    recompress,
+    shrink,
+)
 from derm.errors import ConfigFault
 
 HIDDEN = (124, 116, 104)
@@ -55,15 +66,46 @@ class AugmentConfig:
     """Share of the images in which a rectangle of a tenth to a third of each side is hidden, 0 … 1 (DeVries and Taylor
     2017); the mask stays whole."""
 
+    zoom: float = 0.0
+    """Largest share of its side by which half of the images are shrunk, 0 … 0.75; they are reflected around it."""
+
+    temperature: float = 0.0
+    """Largest change of the white balance, 0 … 1: the logarithm of the gain of red and of the loss of blue, or the
+    other way round; green against magenta by a third of it."""
+
+    gamma: float = 0.0
+    """Largest change of gamma, 0 … 1: the logarithm of the power that values are raised to."""
+
+    gradient: float = 0.0
+    """Largest relative fall of light across the image, 0 … 1."""
+
+    noise: float = 0.0
+    """Share of the images with a sensor's noise, of 2 to 12 of 255 in deviation, 0 … 1."""
+
+    jpeg: float = 0.0
+    """Share of the images that are compressed again, by JPEG at quality 30 to 90, 0 … 1."""
+
+    ruler: float = 0.0
+    """Share of the images with a scale along a border, 0 … 1."""
+
+    patch: float = 0.0
+    """Share of the images with a round coloured sticker at the border, 0 … 1."""
+
+    ink: float = 0.0
+    """Share of the images with marks of a violet or blue pen around the lesion, 0 … 1."""
+
     def __post_init__(self) -> None:
         """Check every field's range."""
-        for name in ("hair", "vignette", "blur", "erase"):
+        for name in ("hair", "vignette", "blur", "erase", "noise", "jpeg", "ruler", "patch", "ink"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigFault(f"The share of {name} {getattr(self, name)} does not fit: use a share from 0 to 1.")
         if not 0 <= self.rotation <= 180:
             raise ConfigFault(f"The rotation {self.rotation} does not fit: use 0 to 180 degrees.")
         if not 0 < self.smallest_crop <= 1:
             raise ConfigFault(f"The smallest crop {self.smallest_crop} does not fit: use a share above 0, at most 1.")
+        for name, most in (("zoom", 0.75), ("temperature", 1), ("gamma", 1), ("gradient", 1)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ConfigFault(f"The {name} {getattr(self, name)} does not fit: use 0 to {most}.")
         if not (0 <= self.brightness <= 1 and 0 <= self.colour <= 1):
             raise ConfigFault(
                 f"Brightness {self.brightness} and colour {self.colour} do not fit: use shares from 0 to 1."
@@ -131,19 +173,50 @@ class Augmenter:
 
     def vary(self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int) -> Variant:
         """Draw the variant of `image`, uint8 (S, S, 3), and `mask`, uint8 (S, S), that belongs to `seed`."""
+        config = self._config
+        # In the order of nature: where the lesion lies, what lies on the skin, light, camera, file. Shrinking comes
+        # before the crop, which takes most of what is reflected away again.
+        if config.zoom and (random := _lot(seed, 2, 0.5)):
+            image, mask = shrink(image, mask, config.zoom, random)
         self._steps.set_random_seed(seed)
         varied = self._steps(image=image, mask=mask)
-        picture: NDArray[np.uint8] = varied["image"]
+        picture, mask = varied["image"], varied["mask"]
+        if random := _lot(seed, 3, config.ink):
+            picture = draw_ink(picture, mask, random)
+        if random := _lot(seed, 4, config.patch):
+            picture = draw_patch(picture, mask, random)
+        if random := _lot(seed, 5, config.ruler):
+            picture = draw_ruler(picture, random)
         random = np.random.default_rng([seed, 1])
         hair, edge = random.random(2)
-        if hair < self._config.hair:
+        if hair < config.hair:
             picture = draw_hair(picture, random)
-        if edge < self._config.vignette:
+        if config.gradient:
+            picture = light_aslant(picture, config.gradient, np.random.default_rng([seed, 6]))
+        if edge < config.vignette:
             picture = darken_edge(picture, random)
+        if config.temperature or config.gamma:
+            curves = colour_curves(config.temperature, config.gamma, np.random.default_rng([seed, 7]))
+            picture = cv2.LUT(picture, curves)
+        if random := _lot(seed, 8, config.noise):
+            picture = add_noise(picture, random)
+        if random := _lot(seed, 9, config.jpeg):
+            picture = recompress(picture, random)
         if self._last is not None:
             self._last.set_random_seed(seed)
             picture = self._last(image=picture)["image"]
-        return Variant(picture, varied["mask"])
+        return Variant(picture, mask)
+
+
+def _lot(seed: int, number: int, share: float) -> np.random.Generator | None:
+    """What a variation draws from where it acts on the image of `seed`, as it does on a `share` of them; else None.
+
+    Each has its `number`, so that turning one on changes no other.
+    """
+    if not share:
+        return None
+    random = np.random.default_rng([seed, number])
+    return random if random.random() < share else None
 
 
 def draw_hair(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
