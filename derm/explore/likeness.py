@@ -85,8 +85,8 @@ def find_same(model: Model, catalogue: Catalogue, progress: Callable[[int, int],
 
     Columns: image_id, same_lesion_as, likeness (cosine of features, or correlation of small grey copies), found_by
     ('features' or 'look') and across_sources. By features within sources of `FEWEST` pictures or more, at `SAME`, and
-    across sources at `ACROSS`; by their look always. Pairs that the table calls one lesion already are left out. progress: told (done, total). Raises
-    DataFault for more than `duplicates.MOST` images.
+    across sources at `ACROSS`; by their look always. Pairs that the table calls one lesion already are left out.
+    progress: told (done, total). Raises DataFault for more than `duplicates.MOST` images.
     """
     table = catalogue.table[catalogue.table["image_path"] != ""].reset_index(drop=True)
     paths = [Path(path) for path in table["image_path"]]
