@@ -24,6 +24,10 @@ def evaluate(
     ] = 0.1,
     record: Annotated[bool, typer.Option("--record", help="Write the headline into the weights' .json.")] = False,
     split_by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(help="A source, or a part of one, to measure on whole, for weights trained without it."),
+    ] = None,
 ) -> None:
     """Measure weights and write every figure, with its 95 % interval, and one row an image."""
     from derm.data.catalogue import read_data
@@ -43,7 +47,8 @@ def evaluate(
     model = load_weights(weights or default_weights())
     catalogue = read_data(data)
     trained_by = model.description.training.get("config", {}).get("split_by")
-    reason = why_known({"trained_on_split_by": trained_by, "split_by": split_by, "part": split})
+    about = {"trained_on_split_by": trained_by, "split_by": split_by, "part": split, "left_out": leave_out or ()}
+    reason = why_known({**about, "trained_on_sources": model.description.learned_from})
     if reason and record:
         raise ConfigFault(
             f"These weights {reason} of the split by {split_by}: measure the validation or test part with "
@@ -55,6 +60,7 @@ def evaluate(
             catalogue,
             split,
             by=cast("By", split_by),
+            leave_out=leave_out or (),
             prevalence=prevalence,
             measuring=measuring,
             resampling=measuring,
@@ -109,12 +115,34 @@ def print_table(metrics: dict[str, Any]) -> None:
         )
         if metrics["measured_on"]["pooling"] == "whole+lesion":
             out.print(BUILT_IN)
+    print_sources(metrics["by_source"])
     out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")
     for name, note in NOTES.items():
         out.print(f"{name.replace('_', ' ')}: {note}.")
     out.print("Its specificities are worked out from its Table 2; most that it prints do not follow from it.")
     if reason := why_known(about):
         out.print(f"THESE FIGURES ARE TOO GOOD: the weights {reason}.")
+
+
+def print_sources(by_source: dict[str, Any]) -> None:
+    """Print each source's figures with their intervals, one below the other."""
+    from rich.table import Table
+
+    from derm.evaluate.by_source import FIGURES
+
+    table = Table(title="By source; each lesion counts once where it is referred", title_justify="left")
+    table.add_column("figure")
+    for name, own in by_source.items():
+        table.add_column(f"{'  ' if own['within'] else ''}{name}\n{own['images']:,} images", justify="right")
+    for name, heading in FIGURES.items():
+        cells = []
+        for own in by_source.values():
+            told = own["figures"][name]
+            between = told["interval"]
+            span = "" if between is None else f"\n{between[0]:.2f} – {between[1]:.2f}"
+            cells.append(f"{figure(told['value'])}{span}")
+        table.add_row(heading, *cells)
+    out.print(table)
 
 
 def share(value: float | None) -> str:

@@ -45,6 +45,16 @@ class Answered(NamedTuple):
     has_mask: NDArray[np.bool_]
     explanation: dict[str, Any]
 
+    def take(self, rows: NDArray[np.bool_]) -> "Answered":
+        """The answers for some of the images, bool (n,); `explanation` stays that of all."""
+        return self._replace(
+            logits=self.logits[rows],
+            features=self.features[rows],
+            counts=MaskCount(*(column[rows] for column in self.counts)),
+            surface=self.surface[rows],
+            has_mask=self.has_mask[rows],
+        )
+
 
 def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None) -> Answered:
     """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read."""

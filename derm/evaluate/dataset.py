@@ -3,6 +3,7 @@
 Needs weights and a catalogue. Outlines are measured at each image's own size. Knows no terminal.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.answered import Answered, Progress, answer_images
+from derm.evaluate.by_source import Answers, measure_sources
 from derm.evaluate.decision import Cases, compare_baselines, decide
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import TABLES, WORST
@@ -46,7 +48,8 @@ from derm.measure.masks import MaskCount, dice, iou, mask_measures, merge_measur
 from derm.measure.subgroups import measure_subgroups
 from derm.measure.surface import share_failed, thresholded_jaccard
 from derm.measure.undefined import fraction, mean_defined, or_none
-from derm.model.weights import Model
+from derm.model.weights import Description, Model
+from derm.predict.familiar import is_unfamiliar
 
 CALIBRATION = ("ece", "ece_debiased", "brier")
 """What is said of calibration with an interval. A resample repeats cases, which looks like miscalibration by chance, so
@@ -76,6 +79,7 @@ def evaluate(
     part: Part,
     *,
     by: By = "lesion",
+    leave_out: Collection[str] = (),
     replicates: int = REPLICATES,
     prevalence: float = 0.1,
     measuring: Progress | None = None,
@@ -83,19 +87,33 @@ def evaluate(
 ) -> Evaluation:
     """Measure `model` on `part` of `catalogue`, split by lesion or, to reproduce the paper, by image.
 
-    replicates: resamples for the intervals. prevalence: share of malignant lesions, 0 … 1, for which predictive values
-    are given. measuring, resampling: told of the images and of the resamples done.
+    Images whose diagnosis is open or unknown count by source, with their outline and what is known of them, and nowhere
+    else. leave_out: sources that are tested whole, see `split_catalogue`. replicates: resamples for the intervals.
+    prevalence: share of malignant lesions, 0 … 1, for which predictive values are given. measuring, resampling: told of
+    the images and of the resamples done.
     Raises DataFault when the part is empty or a file cannot be read.
     """
-    split = split_catalogue(catalogue, by)
+    split = split_catalogue(catalogue, by, leave_out)
     rows = split.rows(part)
-    if not len(rows):
-        raise DataFault(f"{catalogue.folder} has no image in the {part} part: use a larger data set.")
+    diagnosed = catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()
+    if not diagnosed.any():
+        raise DataFault(f"{catalogue.place} has no image with a diagnosis in the {part} part: use a larger data set.")
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
-    true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
     description, answered = model.description, answer_images(model, table, measuring)
-    probabilities = softmax(answered.logits, description.temperature)
+    answers = Answers(
+        table,
+        lesions,
+        softmax(answered.logits, description.temperature),
+        np.where(answered.has_mask, dice(answered.counts), np.nan),
+        turned_away(description, answered.features),
+        description.referral_threshold,
+        description.conformal_thresholds,
+    )
+    by_source = measure_sources(answers, replicates)
+    table, lesions, answered = table[diagnosed].reset_index(drop=True), lesions[diagnosed], answered.take(diagnosed)
+    true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
+    probabilities = answers.probabilities[diagnosed]
     counts, has_mask = answered.counts, answered.has_mask
 
     metrics = merge_measures(
@@ -104,6 +122,7 @@ def evaluate(
     )
     overlap, union = np.where(has_mask, dice(counts), np.nan), np.where(has_mask, iou(counts), np.nan)
     cases = Cases(true, probabilities, lesions, description.referral_threshold, description.conformal_thresholds)
+    metrics["by_source"] = by_source
     metrics["outlines"] = _outlines(union, answered.surface)
     metrics["explanation"] = answered.explanation
     metrics["calibration"] = {
@@ -155,6 +174,12 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     write_json(out / "curves.json", evaluation.curves)
     write_json(out / "metrics.json", evaluation.metrics)
+
+
+def turned_away(description: Description, features: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Which pictures the weights call no dermoscopic picture, bool (n,), by pooled features, float32 (n, C); None where
+    they cannot tell."""
+    return None if description.familiarity is None else is_unfamiliar(description.familiarity, features)
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:
@@ -309,6 +334,9 @@ def measured_on(
         "split": split.name,
         "split_by": split.by,
         "trained_on_split_by": model.description.training.get("config", {}).get("split_by"),
+        "trained_on_sources": sorted(model.description.learned_from),
+        "left_out": list(split.leave_out),
+        "sources": {str(name): int(count) for name, count in table["source"].value_counts().sort_index().items()},
         "part": part,
         "images": len(table),
         "lesions": len(np.unique(lesions)),

@@ -83,6 +83,9 @@ def why_known(about: Mapping[str, Any]) -> str | None:
     trained = about["trained_on_split_by"]
     if trained is not None and trained != about["split_by"]:
         return f"were trained on the split by {trained} and know images of the {about['part']} part"
+    known = sorted(set(about.get("left_out", ())) & set(about.get("trained_on_sources", ())))
+    if known:
+        return f"were trained on {known[0]}, which is left out here"
     return "were trained on this part" if trained is not None and about["part"] == "train" else None
 
 

@@ -1,0 +1,153 @@
+"""Every headline figure by source, and by the clinics and cameras within one: where an answer holds and where not.
+
+Needs what a model answered for images of one or several sources. A pooled figure hides the source on which the model
+fails; none is given without these. Knows no pictures.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.data.diagnosis_words import allowed_codes
+from derm.diagnoses import CODES, INDEX, MALIGNANT
+from derm.evaluate.decision import Cases
+from derm.measure.calibration import calibration_measures
+from derm.measure.classification import auc, balanced_accuracy, confusion_matrix, most_likely
+from derm.measure.conformal import conformal_measures
+from derm.measure.decision import lesion_rates, picture_weights
+from derm.measure.intervals import bootstrap
+from derm.measure.undefined import mean_defined, or_none
+
+FIGURES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "melanoma_auc": "Melanoma AUC",
+    "malignant_auc": "Malignant AUC",
+    "sensitivity": "Malignant found",
+    "specificity": "Benign left alone",
+    "ece_debiased": "Calibration error",
+    "coverage": "Sets hold the truth",
+    "dice": "Dice",
+    "turned_away": "Turned away",
+}
+"""Figure → its heading, in the order of tables. sensitivity, specificity: at the referral threshold, each lesion
+counting once. ece_debiased: of the top label, what a perfect model would show taken off. coverage: of the conformal
+sets. turned_away: share called no dermoscopic picture."""
+
+SMALL = 20
+"""Lesions below which a source gets no row of its own."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered for the n images of a catalogue's rows, of any source, diagnosed or not.
+
+    table: the rows. lesions: text (n,). probabilities: float64 (n, 7). dice: float64 (n,), NaN without a mask.
+    turned_away: bool (n,), or None where the weights cannot tell. The thresholds as in `Description`.
+    """
+
+    table: pd.DataFrame
+    lesions: NDArray[np.str_]
+    probabilities: NDArray[np.float64]
+    dice: NDArray[np.float64]
+    turned_away: NDArray[np.bool_] | None
+    referral_threshold: float | None
+    conformal_thresholds: tuple[float, ...] | None
+
+
+def measure_sources(answers: Answers, replicates: int) -> dict[str, dict[str, Any]]:
+    """The figures of each source, then of each part of a source that has several, ready for JSON.
+
+    By name: within (the source of a part, else None), images, lesions, malignant and melanomas (images), and figures:
+    for each of `FIGURES` its value, None where undefined, and interval, 95 % by bootstrap over lesions, or None. A
+    group of fewer than `SMALL` lesions has no row.
+    """
+    found = {}
+    for source, rows in _groups(answers.table["source"]):
+        if len(np.unique(answers.lesions[rows])) >= SMALL:
+            found[source] = {"within": None, **_measure(answers, rows, replicates)}
+        parts = _groups(answers.table["dataset"].iloc[rows])
+        for part, inside in parts if len(parts) > 1 else []:
+            own = rows[inside]
+            if part not in found and len(np.unique(answers.lesions[own])) >= SMALL:
+                found[part] = {"within": source, **_measure(answers, own, replicates)}
+    return found
+
+
+def _groups(values: pd.Series) -> list[tuple[str, NDArray[np.int64]]]:
+    texts = values.to_numpy(dtype=str)
+    return [(str(name), np.flatnonzero(texts == name)) for name in np.unique(texts)]
+
+
+def is_malignant(dx: pd.Series) -> NDArray[np.float64]:
+    """1 where every diagnosis that an image may have is malignant, 0 where none is, NaN where that is open; (n,)."""
+    malignant = dict(zip(CODES, MALIGNANT, strict=True))
+    kinds = {word: np.mean([malignant[code] for code in allowed_codes(word)]) for word in set(dx)}
+    share = dx.map(kinds).to_numpy(dtype=np.float64)
+    return np.where((share > 0) & (share < 1), np.nan, share)
+
+
+def _measure(answers: Answers, rows: NDArray[np.int64], replicates: int) -> dict[str, Any]:
+    dx = answers.table["dx"].iloc[rows]
+    closed = dx.isin(CODES).to_numpy()
+    true = np.where(closed, dx.map(INDEX).fillna(0), 0).astype(np.int64)
+    ill = is_malignant(dx)
+    told = ~np.isnan(ill)
+    probabilities, lesions = answers.probabilities[rows], answers.lesions[rows]
+    cases = Cases(true, probabilities, lesions, answers.referral_threshold, answers.conformal_thresholds)
+    weights = picture_weights(ill == 1, lesions)
+
+    def figures(drawn: NDArray[np.int64]) -> dict[str, float | None]:
+        diagnosed, known = drawn[closed[drawn]], drawn[told[drawn]]
+        values = {
+            "balanced_accuracy": balanced_accuracy(
+                confusion_matrix(true[diagnosed], most_likely(probabilities[diagnosed]))
+            ),
+            "melanoma_auc": auc(true[diagnosed] == INDEX["mel"], probabilities[diagnosed, INDEX["mel"]]),
+            "malignant_auc": auc(ill[known] == 1, cases.p_malignant[known]),
+            "dice": mean_defined(answers.dice[rows][drawn]),
+        }
+        if len(diagnosed):
+            values["ece_debiased"] = _number(calibration_measures(true[diagnosed], probabilities[diagnosed]))
+        if cases.referred is not None:
+            rates = lesion_rates(cases.referred[known], ill[known] == 1, weights[known])
+            values |= {"sensitivity": rates.sensitivity, "specificity": rates.specificity}
+        if cases.sets is not None and len(diagnosed):
+            held = conformal_measures(cases.sets[diagnosed], true[diagnosed])["coverage"]
+            values["coverage"] = np.nan if held is None else held
+        if answers.turned_away is not None:
+            values["turned_away"] = float(answers.turned_away[rows][drawn].mean())
+        return {name: or_none(values[name]) if name in values else None for name in FIGURES}
+
+    values = figures(np.arange(len(rows)))
+    spans = bootstrap(figures, lesions, replicates)
+    return {
+        "images": len(rows),
+        "lesions": len(np.unique(lesions)),
+        "malignant": int((ill == 1).sum()),
+        "melanomas": int((dx == "mel").sum()),
+        "figures": {name: {"value": value, "interval": spans[name] if value is not None else None}
+                    for name, value in values.items()},
+    }  # fmt: skip
+
+
+def _number(measures: dict[str, Any]) -> float:
+    value = measures["ece_debiased"]
+    return float("nan") if value is None else float(value)
+
+
+def sources_table(by_source: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """One row a source or part of one, in the order of `measure_sources`: name, within, images, lesions, malignant,
+    and for each figure its value, low and high; NaN where undefined."""
+    lines = []
+    for name, own in by_source.items():
+        line = {"name": name, **{key: own[key] for key in ("within", "images", "lesions", "malignant", "melanomas")}}
+        for figure, told in own["figures"].items():
+            low, high = told["interval"] or (None, None)
+            line |= {figure: told["value"], f"{figure}.low": low, f"{figure}.high": high}
+        lines.append(line)
+    table = pd.DataFrame(lines)
+    numbers = [column for column in table if str(column).split(".")[0] in FIGURES]
+    return table.astype(dict.fromkeys(numbers, np.float64))
