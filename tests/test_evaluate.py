@@ -102,7 +102,7 @@ def test_without_masks_the_overlaps_are_undefined(tiny_model, catalogue):
 
 def test_an_empty_part_is_refused(tiny_model, catalogue):
     nothing = replace(catalogue, table=catalogue.table.iloc[:0])
-    with pytest.raises(DataFault, match="has no image in the test part: use a larger data set"):
+    with pytest.raises(DataFault, match="has no image with a diagnosis in the test part: use a larger data set"):
         evaluate(tiny_model, nothing, "test")
 
 

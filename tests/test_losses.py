@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from derm.model.network import Answer
 from derm.train.config import TrainConfig
-from derm.train.losses import Truth, dice_loss, joint_loss, shift_of, soft_loss, weigh_classes
+from derm.train.losses import Truth, dice_loss, joint_loss, open_loss, shift_of, soft_loss, weigh_classes
 
 CONFIG = TrainConfig()
 SURE = 100.0
@@ -207,3 +207,46 @@ def test_soft_dice_is_least_at_the_soft_mask():
     hard = (torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)) > 0.5).float()
     logits = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     assert torch.equal(dice_loss(logits, hard, soft=True), dice_loss(logits, hard))
+
+
+def test_an_open_label_asks_for_any_of_its_classes():
+    logits = torch.tensor([[math.log(4.0), math.log(3.0), 0.0, 0.0, 0.0, 0.0, 0.0]] * 4)
+    allowed = torch.zeros(4, 7, dtype=torch.bool)
+    allowed[0, 0], allowed[1, :2], allowed[2, 2:], allowed[3] = True, True, True, True
+    # Of 12 parts: 4 of the first, 7 of the first two, 5 of the others, and all.
+    expected = [math.log(12 / 4), math.log(12 / 7), math.log(12 / 5), 0.0]
+    assert open_loss(logits, allowed).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_open_labels_are_averaged_over_the_images_that_tell_something():
+    given = answer([[math.log(4.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]] * 3)
+    allowed = torch.zeros(3, 7, dtype=torch.bool)
+    allowed[0, 0], allowed[1, 1:], allowed[2] = True, True, True
+    config = TrainConfig(label_smoothing=0.0)
+    losses = joint_loss(given, truth([0, 7, 7], [True] * 3)._replace(allowed=allowed), config, None)
+    # Of 10 parts: 4 of the first, 6 of the others; the third image says nothing and does not count.
+    assert losses.diagnosis.item() == pytest.approx((math.log(10 / 4) + math.log(10 / 6)) / 2, abs=1e-6)
+    assert losses.plain.tolist() == pytest.approx([math.log(10 / 4), math.log(10 / 6), 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("focal", [0.0, 2.0])
+def test_labels_that_are_all_known_give_the_same_loss_either_way(focal):
+    given = answer([[1.0, 0.5, -1.0, 0.0, 2.0, 0.3, 0.0], [0.0, 0.2, 0.4, 1.0, -2.0, 0.3, 0.1]])
+    closed = truth([4, 3], [True, False])
+    config = TrainConfig(label_smoothing=0.1, focal=focal)
+    weights = torch.tensor([1.0, 1.0, 1.0, 3.0, 0.5, 1.0, 1.0])
+    allowed = F.one_hot(closed.classes, 7).bool()
+    one, other = (joint_loss(given, way, config, weights) for way in (closed, closed._replace(allowed=allowed)))
+    assert one.joint.item() == pytest.approx(other.joint.item(), abs=1e-6)
+    assert one.plain.tolist() == pytest.approx(other.plain.tolist(), abs=1e-6)
+
+
+def test_a_batch_without_any_diagnosis_has_no_loss_and_no_gradient_of_it():
+    logits = torch.zeros(2, 7, requires_grad=True)
+    given = answer([[0.0] * 7] * 2)._replace(class_logits=logits)
+    allowed = torch.ones(2, 7, dtype=torch.bool)
+    losses = joint_loss(given, truth([7, 7], [True, True])._replace(allowed=allowed), TrainConfig(), None)
+    losses.diagnosis.backward()
+    assert losses.diagnosis.item() == 0
+    assert logits.grad is not None
+    assert logits.grad.abs().max() == 0

@@ -7,7 +7,7 @@ import pytest
 
 from derm.train.config import TrainConfig
 from derm.train.curriculum import CurriculumConfig
-from derm.train.plan import Batch, Planner, quotas_by
+from derm.train.plan import OPEN_CLASS, Batch, Planner, quotas_by
 from derm.train.replay import ReplayConfig
 
 CONFIG = TrainConfig(
@@ -258,3 +258,41 @@ def test_a_batch_that_tells_nothing_of_its_images_is_not_remembered():
         assert before[name].numpy().tobytes() == after[name].numpy().tobytes(), name
     assert planner.planned == 3 + 1 + 5
     assert planner.buffer.heard == 4  # as a restored one counts, from what is planned and pending
+
+
+def test_quotas_of_a_total_of_its_own():
+    assert quotas_by(0.0, np.array([60, 30, 10, 0]), 10).tolist() == [6, 3, 1, 0]
+    assert quotas_by(1.0, np.array([60, 30, 10, 0]), 12).tolist() == [4, 4, 4, 0]
+    # A class that rounding leaves nothing takes one from the largest.
+    assert quotas_by(0.0, np.array([1000, 1]), 10).tolist() == [9, 1]
+
+
+@pytest.mark.parametrize(("balance", "shares"), [(0.0, (48, 12)), (0.5, (40, 20)), (1.0, (30, 30))])
+def test_sources_are_drawn_in_their_shares(balance, shares):
+    """48 images of one source, 12 of another: by size, by its root and alike."""
+    classes = np.concatenate([np.repeat([0, 5], [12, 36]), np.repeat([4, 5], [6, 6])])
+    sources = np.repeat([0, 1], [48, 12])
+    config = TrainConfig(batch=10, epochs=3, workers=0, lookahead=3, source_balance=balance)
+    planner = Planner(config, classes, sources)
+    planner.top_up()
+    for epoch in items_by_epoch(run(planner), 6):
+        assert np.bincount(sources[epoch]).tolist() == list(shares)
+        # Within each source the classes keep their shares.
+        assert (classes[epoch][sources[epoch] == 0] == 0).sum() == shares[0] / 4
+        assert (classes[epoch][sources[epoch] == 1] == 4).sum() == shares[1] / 2
+
+
+def test_one_source_is_planned_as_before():
+    planner = Planner(CONFIG, CLASSES, np.zeros_like(CLASSES))
+    planner.top_up()
+    assert sorted(np.concatenate([batch.items[~batch.replayed] for batch in run(planner)]).tolist()) == sorted(
+        np.concatenate([batch.items[~batch.replayed] for batch in run(new())]).tolist()
+    )
+
+
+def test_open_labels_are_dealt_like_a_class():
+    classes = np.array([0] * 20 + [OPEN_CLASS] * 10)
+    planner = Planner(TrainConfig(batch=10, epochs=2, workers=0, lookahead=2), classes)
+    planner.top_up()
+    for epoch in items_by_epoch(run(planner), 3):
+        assert sorted(epoch.tolist()) == list(range(30))

@@ -8,9 +8,9 @@ import pytest
 
 from derm.data import split as split_module
 from derm.data.catalogue import Catalogue, read_catalogue
-from derm.data.split import Split, count_leak, join_lesions, shipped_split, split_catalogue
+from derm.data.split import APART, Split, count_leak, join_lesions, shipped_split, split_catalogue
 from derm.diagnoses import CODES
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 from derm.files import sha256
 
 SHIPPED = Path(split_module.__file__).parent / "splits" / "ham10000_by_lesion.csv"
@@ -165,3 +165,105 @@ def test_images_of_the_shipped_list_keep_their_part_whatever_else_is_there():
     assert parts["new-1"] == parts["new-2"] == part
     others = [parts[f"other-{number}"] for number in range(50)]
     assert [others.count(name) for name in ("train", "validation", "test")] == [30, 10, 10]
+
+
+# Several sources
+
+
+def sourced(rows: list[tuple[str, str, str, str, str]]) -> Catalogue:
+    """A catalogue of (image, lesion, dx, dataset, source) rows."""
+    table = pd.DataFrame(rows, columns=["image_id", "lesion_id", "dx", "dataset", "source"])
+    return Catalogue(Path("somewhere"), "by hand", table.assign(patient_id=""))
+
+
+def two_sources() -> Catalogue:
+    """Ten lesions of each diagnosis in one source of two parts, and twenty nevi and melanomas in another."""
+    first = [
+        (f"{code}-{number}", f"{code}-{number}", code, "new" if number % 2 else "old", "here")
+        for code in CODES
+        for number in range(10)
+    ]
+    second = [
+        (f"there-{code}-{n}", f"there-{code}-{n}", code, "there", "there") for code in ("mel", "nv") for n in range(20)
+    ]
+    return sourced(first + second)
+
+
+def test_each_source_is_split_in_its_shares():
+    catalogue = two_sources()
+    counts = pd.crosstab([catalogue.table["source"], catalogue.table["dx"]], split_catalogue(catalogue).parts)
+    assert (counts.loc["here", ["train", "validation", "test"]] == [6, 2, 2]).all(axis=None)
+    assert (counts.loc["there", ["train", "validation", "test"]] == [12, 4, 4]).all(axis=None)
+    # One source beside another is split as it is alone.
+    alone = sourced(
+        [tuple(row) for row in catalogue.table[["image_id", "lesion_id", "dx", "dataset", "source"]][:70].to_numpy()]
+    )
+    assert split_catalogue(alone).parts.tolist() == split_catalogue(catalogue).parts[:70].tolist()
+
+
+@pytest.mark.parametrize(("name", "images"), [("there", 40), ("old", 35)])
+def test_a_source_left_out_is_all_tested_and_trains_nothing(name, images):
+    catalogue = two_sources()
+    whole, without = split_catalogue(catalogue), split_catalogue(catalogue, leave_out=[name])
+    out = (catalogue.table["source"] == name) | (catalogue.table["dataset"] == name)
+    assert out.sum() == images
+    assert (without.parts[out] == "test").all()
+    assert without.parts[~out].tolist() == whole.parts[~out].tolist()
+    assert without.name == f"by lesion, {name} left out"
+
+
+def test_no_image_of_a_lesion_left_out_trains():
+    rows = [(f"i{n}", f"L{n}", "nv", "here", "here") for n in range(20)]
+    rows += [("far", "L3", "nv", "there", "there")]
+    split = split_catalogue(sourced(rows), leave_out=["there"])
+    parts = dict(zip([row[0] for row in rows], split.parts, strict=True))
+    assert parts["far"] == "test"
+    assert parts["i3"] == APART
+    assert list(parts.values()).count(APART) == 1
+
+
+def test_a_source_that_is_not_there_and_one_that_is_all():
+    with pytest.raises(ConfigFault, match="There is no source 'rosendahl' in the data: it has here, new, old, there"):
+        split_catalogue(two_sources(), leave_out=["rosendahl"])
+    with pytest.raises(ConfigFault, match="Without here, there nothing is left to train on"):
+        split_catalogue(two_sources(), leave_out=["here", "there"])
+
+
+def test_pictures_of_one_patient_stay_together():
+    rows = [(f"i{n}", f"L{n}", "nv", "here", "here") for n in range(40)]
+    catalogue = sourced(rows)
+    table = catalogue.table.assign(patient_id=[f"P{n // 4}" if n < 20 else "" for n in range(40)])
+    split = split_catalogue(Catalogue(catalogue.folder, "by hand", table))
+    assert (split.parts[:20].groupby(table["patient_id"][:20]).nunique() == 1).all()
+    assert split.lesions[20:].tolist() == [f"L{n}" for n in range(20, 40)]
+
+
+def test_structures_are_dealt_evenly_too():
+    rows = [(f"i{n}", f"i{n}", "nv", "here", "here") for n in range(40)]
+    structures = pd.DataFrame({"image_id": [row[0] for row in rows], "streaks": [1] * 10 + [0] * 30})
+    catalogue = sourced(rows)
+    split = split_catalogue(Catalogue(Path("x"), "by hand", catalogue.table, structures=structures))
+    assert [split.parts[:10].tolist().count(part) for part in ("train", "validation", "test")] == [6, 2, 2]
+
+
+def test_the_shipped_split_of_the_second_source():
+    path = SHIPPED.with_name("isic2018_task1_by_lesion.csv")
+    assert sha256(path) == "51ccf00cf10301384b85b9698277a67f1c176cee05e5f989b57d9f4b8c0fef6b"
+    table = shipped_split("isic2018_task1")
+    assert table.index.is_unique
+    assert table["part"].value_counts().to_dict() == {"train": 1236, "validation": 419, "test": 410}
+    assert (table.groupby("lesion")["part"].nunique() == 1).all()
+    assert table["lesion"].nunique() == 1993
+    assert not set(table.index) & set(shipped_split().index)
+
+
+@pytest.mark.real
+def test_the_second_source_is_split_evenly(ham10000):
+    catalogue = read_catalogue(ham10000.parent / "isic2018_task1")
+    parts = split_catalogue(catalogue).parts
+    shares = pd.crosstab(catalogue.table["dx"], parts, normalize="index")[["train", "validation", "test"]]
+    assert np.abs(shares.to_numpy() - [0.6, 0.2, 0.2]).max() < 0.02
+    for name in catalogue.structures.columns[1:]:
+        shown = catalogue.structures.set_index("image_id")[name].reindex(catalogue.table["image_id"]).to_numpy() == 1
+        share = parts[shown].value_counts(normalize=True)[["train", "validation", "test"]].to_numpy()
+        assert np.abs(share - [0.6, 0.2, 0.2]).max() < 0.035, name

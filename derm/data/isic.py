@@ -20,8 +20,7 @@ from derm.data.folder import (
     refuse_nameless,
     scan,
 )
-from derm.errors import DataFault, ImageRefused
-from derm.image.door import read_mask
+from derm.errors import DataFault
 
 STRUCTURES = ("pigment_network", "negative_network", "streaks", "milia_like_cyst", "globules")
 """The five dermoscopic structures of ISIC 2018 Task 2, in the order of the bits of our folder's files."""
@@ -32,7 +31,6 @@ TASK1 = "isic2018_task1"
 PARTS = ("Training", "Validation", "Test")
 TASK1_IMAGES = tuple(f"ISIC2018_Task1-2_{part}_Input" for part in PARTS)
 TASK1_MASKS = tuple(f"ISIC2018_Task1_{part}_GroundTruth" for part in PARTS)
-TASK2_STRUCTURES = tuple(f"ISIC2018_Task2_{part}_GroundTruth{v}" for part in PARTS for v in ("_v3", ""))
 ISIC2019_IMAGES = tuple(f"ISIC_2019_{part}_Input" for part in PARTS)
 ISIC2019_TRUTH = tuple(f"ISIC_2019_{part}_GroundTruth.csv" for part in PARTS)
 ISIC2019_METADATA = tuple(f"ISIC_2019_{part}_Metadata.csv" for part in PARTS)
@@ -50,13 +48,15 @@ DOWNLOAD = "download it again from https://challenge.isic-archive.com/data"
 
 
 def read_task1(folder: Path) -> Reading | None:
-    """ISIC 2018 Tasks 1 and 2, as the challenge packs them or as images, masks, attributes and metadata.csv."""
+    """ISIC 2018 Tasks 1 and 2, as the challenge packs them or as images, masks, attributes and metadata.csv.
+
+    The challenge's own layout names no diagnosis (ISIC 2019 beside it does), and its structures are not looked into:
+    that would take decoding five files an image.
+    """
     if images := scan(folder, TASK1_IMAGES, IMAGE_ENDINGS):
-        ids = [_image_id(path) for path in images]
-        table = pd.DataFrame({"image_id": ids})
-        structures = _marked(folder, ids)
+        table = _complete(pd.DataFrame({"image_id": [_image_id(path) for path in images]}), TASK1)
         masks = scan(folder, TASK1_MASKS, MASK_ENDINGS)
-        return Reading("ISIC 2018 Tasks 1 and 2", _complete(table, TASK1), images, masks, structures, undiagnosed=True)
+        return Reading("ISIC 2018 Tasks 1 and 2", table, images, masks, undiagnosed=True)
     path = folder / "metadata.csv"
     if not (folder / "attributes").is_dir() or not path.is_file():
         return None
@@ -67,30 +67,6 @@ def read_task1(folder: Path) -> Reading | None:
     structures = raw[["image_id", *STRUCTURES]].astype(dict.fromkeys(STRUCTURES, int))
     images, masks = scan(folder, ("images",), IMAGE_ENDINGS), scan(folder, ("masks",), MASK_ENDINGS)
     return Reading("ISIC 2018 Tasks 1 and 2 (images, masks)", table, images, masks, structures, undiagnosed=True)
-
-
-def _marked(folder: Path, ids: list[str]) -> pd.DataFrame | None:
-    """Which structures the challenge's second task marks in each image, 0 or 1; None where its files are not there.
-
-    The challenge writes a file for each image and structure, all black where there is none, so these are decoded.
-    """
-    paths = scan(folder, TASK2_STRUCTURES, (".png",))
-    if not paths:
-        return None
-    found: dict[str, dict[str, int]] = {}
-    for path in paths:
-        image_id, _, name = Path(path).stem.partition("_attribute_")
-        if name in STRUCTURES:
-            found.setdefault(image_id, {})[name] = int(_holds_white(path))
-    table = pd.DataFrame.from_dict(found, orient="index", columns=list(STRUCTURES)).reindex(ids)
-    return table.fillna(0).astype(int).rename_axis("image_id").reset_index()
-
-
-def _holds_white(path: str) -> bool:
-    try:
-        return bool(read_mask(Path(path)).any())
-    except ImageRefused as error:
-        raise DataFault(f"{error} Copy the file again, or {DOWNLOAD}.") from error
 
 
 def read_isic2019(folder: Path) -> Reading | None:
@@ -116,10 +92,9 @@ def read_isic2019(folder: Path) -> Reading | None:
         ).fillna("")  # fmt: skip
     prefix = column(table, "lesion_id", missing="").str.extract(r"^([A-Z]+)", expand=False).fillna("")
     sources = prefix.map(ISIC2019_SOURCES).fillna("isic2019")
-    complete = _complete(table, sources).assign(dx=dx)
     # The same pictures as elsewhere, made smaller by the organisers: their ids in other data sets lack this ending.
-    complete["image_id"] = complete["image_id"].str.removesuffix("_downsampled")
-    return Reading("ISIC 2019", complete, images, [], undiagnosed=True)
+    table["image_id"] = table["image_id"].str.removesuffix("_downsampled")
+    return Reading("ISIC 2019", _complete(table, sources).assign(dx=dx), images, [], undiagnosed=True)
 
 
 def read_archive(folder: Path) -> Reading | None:

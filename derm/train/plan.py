@@ -44,8 +44,9 @@ class Planner:
     ) -> None:
         self.config = config
         self.classes = classes
-        # Each class of each source is dealt from a deck of its own.
+        # Each class of each source is dealt from a deck of its own, unless each image comes once.
         self.strata = classes if sources is None else sources * (OPEN_CLASS + 1) + classes
+        self.has_quotas = bool(config.sampling or (config.source_balance and sources is not None))
         self.memory = LossMemory(len(classes))
         self.buffer = ReplayBuffer(config.replay, self.memory, classes)
         self.steps_per_epoch = max(1, len(classes) // config.batch)
@@ -147,7 +148,7 @@ class Planner:
         stage = stage_of(self.config.curriculum, self.memory, self.classes, epoch, self.config.epochs, self.config.seed)
         self.stages.append((epoch, stage))
         # What was dealt and not taken comes first in the new epoch, unless each class begins anew with other images.
-        anew = not self.config.sampling or not np.array_equal(stage.admitted, self.admitted)
+        anew = not self.has_quotas or not np.array_equal(stage.admitted, self.admitted)
         self.decks = np.empty(0, dtype=np.int64) if anew else np.concatenate([self.queue, self.decks])
         self.admitted = stage.admitted
         self.buffer.start_epoch()
@@ -158,7 +159,7 @@ class Planner:
         """The next fresh images; the admitted ones are shuffled and dealt again whenever they run out."""
         while len(self.queue) < count:
             random = np.random.default_rng([self.config.seed, 2, epoch, self.passes])
-            dealt = self._deal(random) if self.config.sampling else random.permutation(np.flatnonzero(self.admitted))
+            dealt = self._deal(random) if self.has_quotas else random.permutation(np.flatnonzero(self.admitted))
             self.queue = np.concatenate([self.queue, dealt])
             self.passes += 1
         taken, self.queue = self.queue[:count], self.queue[count:]

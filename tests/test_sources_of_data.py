@@ -1,0 +1,267 @@
+"""Layouts beyond HAM10000's, several folders as one catalogue, and the words by which tables call a diagnosis."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.data.catalogue import COLUMNS, read_catalogue, read_data, read_words
+from derm.data.diagnosis_words import (
+    BENIGN,
+    MALIGNANT,
+    UNKNOWN,
+    WORDS,
+    allowed_codes,
+    codes_of,
+    is_readable,
+    plain_word,
+    read_mapping,
+    unknown_words,
+)
+from derm.data.isic import STRUCTURES
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault, DataFault
+
+ISIC2018 = Path(__file__).parents[2] / "shared" / "isic2018_task1"
+
+
+def draw(path: Path, white: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((6, 8) if path.suffix == ".png" else (6, 8, 3), 255 * white, np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def write(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+# ISIC 2018 Tasks 1 and 2
+
+
+def test_tasks_1_and_2_as_images_masks_and_attributes(tmp_path):
+    for image_id in ("ISIC_1", "ISIC_2"):
+        draw(tmp_path / "images" / f"{image_id}.jpg")
+    draw(tmp_path / "masks" / "ISIC_1_segmentation.png", white=True)
+    (tmp_path / "attributes").mkdir()
+    write(
+        tmp_path / "metadata.csv",
+        f"image_id,dx,age,sex,mask_share,{','.join(STRUCTURES)}",
+        "ISIC_2,mel,,,0.5,1,0,0,0,1",
+        "ISIC_1,seborrheic keratosis,55,female,0.5,0,0,0,0,0",
+    )
+    catalogue = read_catalogue(tmp_path)
+    table = catalogue.table
+    assert catalogue.layout == "ISIC 2018 Tasks 1 and 2 (images, masks)"
+    assert list(table.columns) == list(COLUMNS)
+    assert table["dx"].tolist() == ["bkl", "mel"]
+    assert table["lesion_id"].tolist() == ["ISIC_1", "ISIC_2"]
+    assert table["source"].tolist() == table["dataset"].tolist() == ["isic2018_task1"] * 2
+    assert table["age"].tolist()[0] == 55
+    assert np.isnan(table["age"].iloc[1])
+    assert [bool(path) for path in table["mask_path"]] == [True, False]
+    structures = catalogue.structures.set_index("image_id")
+    assert structures.loc["ISIC_2", list(STRUCTURES)].tolist() == [1, 0, 0, 0, 1]
+
+
+def test_tasks_1_and_2_as_the_challenge_packs_them(tmp_path):
+    for image_id in ("ISIC_0000001", "ISIC_0000002_downsampled"):
+        draw(tmp_path / "ISIC2018_Task1-2_Training_Input" / f"{image_id}.jpg")
+    draw(tmp_path / "ISIC2018_Task1_Training_GroundTruth" / "ISIC_0000001_segmentation.png", white=True)
+    catalogue = read_catalogue(tmp_path)
+    table = catalogue.table
+    assert table["image_id"].tolist() == ["ISIC_0000001", "ISIC_0000002"]
+    assert table["dx"].tolist() == [UNKNOWN, UNKNOWN]
+    assert (table["image_path"] != "").all()
+
+
+# ISIC 2019
+
+TRUTH_2019 = "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK"
+
+
+def isic2019(folder: Path) -> Path:
+    for image_id in ("ISIC_1", "ISIC_2_downsampled", "ISIC_3"):
+        draw(folder / "ISIC_2019_Training_Input" / f"{image_id}.jpg")
+    write(
+        folder / "ISIC_2019_Training_GroundTruth.csv",
+        TRUTH_2019,
+        "ISIC_1,0,0,0,1,0,0,0,0,0",
+        "ISIC_2_downsampled,1,0,0,0,0,0,0,0,0",
+        "ISIC_3,0,0,0,0,0,0,0,1,0",
+    )
+    write(
+        folder / "ISIC_2019_Training_Metadata.csv",
+        "image,age_approx,anatom_site_general,lesion_id,sex",
+        "ISIC_1,55,head/neck,HAM_0000001,female",
+        "ISIC_2_downsampled,,,,",
+        "ISIC_3,60,torso,BCN_0000007,male",
+    )
+    return folder
+
+
+def test_isic_2019(tmp_path):
+    table = read_catalogue(isic2019(tmp_path)).table
+    assert table["image_id"].tolist() == ["ISIC_1", "ISIC_2", "ISIC_3"]
+    assert table["dx"].tolist() == ["akiec", "mel", UNKNOWN]  # SCC is none of the seven
+    assert table["lesion_id"].tolist() == ["HAM_0000001", "ISIC_2", "BCN_0000007"]
+    assert table["source"].tolist() == ["ham10000", "isic2019", "bcn20000"]
+    assert table["localization"].tolist() == ["head/neck", "unknown", "torso"]
+
+
+def test_isic_2019_without_its_table_is_told_so(tmp_path):
+    draw(tmp_path / "ISIC_2019_Training_Input" / "ISIC_1.jpg")
+    with pytest.raises(DataFault, match=r"images of ISIC 2019 but no ISIC_2019_Training_GroundTruth\.csv: download"):
+        read_catalogue(tmp_path)
+
+
+# The archive
+
+
+def test_the_archive_takes_the_finest_word_that_is_known(tmp_path):
+    for image_id in ("ISIC_1", "ISIC_2", "ISIC_3"):
+        draw(tmp_path / f"{image_id}.jpg")
+    write(
+        tmp_path / "metadata.csv",
+        "isic_id,attribution,age_approx,anatom_site_general,diagnosis_1,diagnosis_2,diagnosis_3,image_type,lesion_id,"
+        "patient_id,sex",
+        'ISIC_1,Hospital A,50,torso,Malignant,Melanocytic proliferations,"Melanoma, NOS",dermoscopic,IL_1,IP_1,male',
+        "ISIC_2,Hospital B,,,Benign,,,dermoscopic,IL_2,IP_1,",
+        "ISIC_3,Hospital B,,,Benign,,Nevus,clinical: overview,IL_3,,",
+    )
+    catalogue = read_catalogue(tmp_path)
+    assert catalogue.table["image_id"].tolist() == ["ISIC_1", "ISIC_2"]
+    assert catalogue.table["dx"].tolist() == ["mel", BENIGN]
+    assert catalogue.table["dataset"].tolist() == ["Hospital A", "Hospital B"]
+    assert catalogue.table["source"].tolist() == ["isic_archive"] * 2
+    assert catalogue.table["patient_id"].tolist() == ["IP_1", "IP_1"]
+    assert [Path(path).name for path in catalogue.unlisted] == ["ISIC_3.jpg"]
+    assert "Melanoma, NOS" in read_words(tmp_path)
+
+
+# A user's own folder
+
+
+def own(folder: Path, *lines: str) -> Path:
+    draw(folder / "a.jpg")
+    draw(folder / "images" / "b.png")
+    draw(folder / "masks" / "a_segmentation.png", white=True)
+    write(folder / "derm.csv", *lines)
+    return folder
+
+
+def test_an_own_folder(tmp_path):
+    folder = own(
+        tmp_path / "praxis", "image,diagnosis,patient,age,source", "a.jpg,Naevus,P1,40,camera 1", "b,malignant,P1,,"
+    )
+    table = read_catalogue(folder).table.set_index("image_id")
+    assert table["dx"].to_dict() == {"a": "nv", "b": MALIGNANT}
+    assert table["source"].to_dict() == {"a": "camera 1", "b": "praxis"}
+    assert table.loc["a", "mask_path"].endswith("masks/a_segmentation.png")
+    assert table.loc["b", "image_path"].endswith("images/b.png")
+    assert table["patient_id"].tolist() == ["P1", "P1"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (("image,shade", "a.jpg,1"), r"derm\.csv has the column\(s\) shade, which Derm does not know: docs/data\.md"),
+        (("diagnosis", "nv"), r"derm\.csv lacks the column\(s\) image"),
+        (("image,diagnosis", "a.jpg,wart"), r"that Derm does not know \(wart\).*`derm data words .*` *, *which asks"),
+        (("image,mask", "a.jpg,gone.png"), r"names the mask gone\.png, which is not in"),
+        (("image", "../outside.jpg", "a"), r"1 of 2 rows .* have no image file, \.\.-outside for one"),
+    ],
+)
+def test_an_own_folder_that_is_refused(tmp_path, lines, words):
+    draw(tmp_path / "outside.jpg")
+    with pytest.raises(DataFault, match=words.replace(" *, *", ", ")):
+        read_catalogue(own(tmp_path / "praxis", *lines))
+
+
+def test_words_are_asked_for_and_kept(tmp_path):
+    folder = own(tmp_path, "image,diagnosis", "a.jpg,wart", "b,Spindle thing")
+    assert read_words(folder) == ["Spindle thing", "wart"]
+    told = CliRunner().invoke(app, ["data", "words", str(folder)], input="nv\nfrog\nbenign\n")
+    assert told.exit_code == 0, told.output
+    assert read_mapping(folder) == {"spindle thing": "nv", "wart": BENIGN}
+    assert read_catalogue(folder).table["dx"].tolist() == [BENIGN, "nv"]
+    again = CliRunner().invoke(app, ["data", "words", str(folder)])
+    assert "Every diagnosis of this table is known." in again.output
+
+
+def test_a_mapping_to_no_diagnosis_is_refused(tmp_path):
+    write(tmp_path / "diagnoses.csv", "word,code", "wart,frog")
+    with pytest.raises(DataFault, match="maps 'wart' to 'frog': write two columns, word and code, with one of akiec"):
+        read_mapping(tmp_path)
+
+
+# Words
+
+
+def test_words_are_the_seven_or_open():
+    assert set(WORDS.values()) == {*CODES, BENIGN, MALIGNANT, UNKNOWN}
+    assert all(plain_word(word) == word for word in WORDS)
+    assert BENIGN == "bkl|df|nv|vasc"
+    assert MALIGNANT == "akiec|bcc|mel"
+    assert plain_word(" Bowen's  Disease ") == "bowen s disease"
+
+
+def test_own_words_come_first():
+    words = pd.Series(["Nevus", "wart", ""])
+    assert codes_of(words, {"wart": "bkl", "nevus": "mel"}, Path("t.csv")).tolist() == ["mel", "bkl", UNKNOWN]
+    assert unknown_words(["wart", "nevus", "frog"], {"wart": "bkl"}) == ["frog"]
+
+
+def test_what_an_image_may_have():
+    assert allowed_codes("nv") == ("nv",)
+    assert allowed_codes("akiec|bcc|mel") == ("akiec", "bcc", "mel")
+    assert allowed_codes(UNKNOWN) == CODES
+    assert is_readable(pd.Series(["nv", "nv|mel", UNKNOWN, "scc", "mel+nv", ""])).tolist() == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip
+
+
+# Several folders
+
+
+def test_an_image_of_two_folders_is_one_row_with_what_both_know(tmp_path):
+    for image_id in ("ISIC_1", "ISIC_2"):
+        draw(tmp_path / "task1" / "ISIC2018_Task1-2_Training_Input" / f"{image_id}.jpg")
+        draw(tmp_path / "task1" / "ISIC2018_Task1_Training_GroundTruth" / f"{image_id}_segmentation.png", white=True)
+    both = read_data([tmp_path / "task1", isic2019(tmp_path / "2019")])
+    table = both.table.set_index("image_id")
+    assert table["dx"].to_dict() == {"ISIC_1": "akiec", "ISIC_2": "mel", "ISIC_3": UNKNOWN}
+    assert [bool(path) for path in table["mask_path"]] == [True, True, False]
+    assert "task1" in table.loc["ISIC_1", "image_path"]
+    assert table["source"].to_dict() == {"ISIC_1": "isic2018_task1", "ISIC_2": "isic2018_task1", "ISIC_3": "bcn20000"}
+    assert table["lesion_id"].to_dict() == {"ISIC_1": "HAM_0000001", "ISIC_2": "ISIC_2", "ISIC_3": "BCN_0000007"}
+    assert table.loc["ISIC_1", "age"] == 55
+    assert both.folders == (tmp_path / "task1", tmp_path / "2019")
+    assert both.place == f"{tmp_path / 'task1'}, {tmp_path / '2019'}"
+    assert both.undiagnosed
+
+
+def test_one_folder_is_itself(drawn):
+    assert read_data([drawn]).table.equals(read_catalogue(drawn).table)
+
+
+def test_no_folder_is_refused():
+    with pytest.raises(ConfigFault, match="No data: name the folder of a data set with --data"):
+        read_data([])
+
+
+@pytest.mark.real
+def test_the_real_second_source(ham10000):
+    if not ISIC2018.is_dir():
+        pytest.skip(f"the second source is not at {ISIC2018}")
+    both = read_data([ham10000, ISIC2018])
+    counts = both.table.groupby("source").size().to_dict()
+    assert counts == {"ham10000": 10_015, "isic2018_task1": 2_065}
+    second = both.table[both.table["source"] == "isic2018_task1"]
+    assert second["dx"].value_counts().to_dict() == {"nv": 1494, "mel": 411, "bkl": 160}
+    assert (both.table[["image_path", "mask_path"]] != "").all(axis=None)
+    assert both.structures[list(STRUCTURES)].sum().tolist() == [1211, 151, 91, 560, 483]
