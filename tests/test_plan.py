@@ -267,8 +267,10 @@ def test_quotas_of_a_total_of_its_own():
     assert quotas_by(0.0, np.array([1000, 1]), 10).tolist() == [9, 1]
 
 
-@pytest.mark.parametrize(("balance", "shares"), [(0.0, (48, 12)), (0.5, (40, 20)), (1.0, (30, 30))])
-def test_sources_are_drawn_in_their_shares(balance, shares):
+@pytest.mark.parametrize(
+    ("balance", "shares", "of_class"), [(0.0, (48, 12), (12, 6)), (0.5, (40, 20), (10, 10)), (1.0, (30, 30), (8, 15))]
+)
+def test_sources_are_drawn_in_their_shares(balance, shares, of_class):
     """48 images of one source, 12 of another: by size, by its root and alike."""
     classes = np.concatenate([np.repeat([0, 5], [12, 36]), np.repeat([4, 5], [6, 6])])
     sources = np.repeat([0, 1], [48, 12])
@@ -278,8 +280,8 @@ def test_sources_are_drawn_in_their_shares(balance, shares):
     for epoch in items_by_epoch(run(planner), 6):
         assert np.bincount(sources[epoch]).tolist() == list(shares)
         # Within each source the classes keep their shares.
-        assert (classes[epoch][sources[epoch] == 0] == 0).sum() == shares[0] / 4
-        assert (classes[epoch][sources[epoch] == 1] == 4).sum() == shares[1] / 2
+        assert (classes[epoch][sources[epoch] == 0] == 0).sum() == of_class[0]
+        assert (classes[epoch][sources[epoch] == 1] == 4).sum() == of_class[1]
 
 
 def test_one_source_is_planned_as_before():
