@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from derm.data.drawn import draw_once, drawn_folder
 from derm.data.store import default_cache
 from derm.errors import DataFault, DermError
+from derm.evaluate import by_source
 from derm.evaluate.compare import compare, disagreements
 from derm.evaluate.results import Results, read_results
 from derm.explore import (
@@ -49,7 +50,7 @@ VIEWS = {
     "Results": "Results: what the model makes of it",
 }
 DATA_PARTS = ("Figures", "Crossed", "Pictures")
-RESULT_PARTS = ("Matrix", "Classes", "Curves", "Map of features", "Label errors", "Two models")
+RESULT_PARTS = ("Matrix", "Sources", "Classes", "Curves", "Map of features", "Label errors", "Two models")
 COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
 AT_ONCE = 500  # images up to which everything is measured without being asked for
 
@@ -455,6 +456,7 @@ def results(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> N
         return
     shows: dict[str, Callable[..., None]] = {
         "Matrix": matrix,
+        "Sources": result_sources,
         "Classes": classes,
         "Curves": curves,
         "Map of features": features,
@@ -567,6 +569,24 @@ def cases_gallery(model: Model, shown: Shown, cases: pd.DataFrame, rows: NDArray
         order = sort_by(RESULT_ORDERS, f"explore_sort_{name}")
         look = choose_look(name)
     gallery(model, shown, name, arrange(cases, rows, order), lambda some: tiles.result_tiles(cases, some), look)
+
+
+def result_sources(_model: Model, _shown: Shown, found: Results, _cases: pd.DataFrame, _kept: Kept, dark: bool) -> None:
+    """Every headline figure by source: where the answer holds."""
+    st.markdown(plain(outcomes.sources_sentence(found)))
+    if not found.by_source:
+        return
+    table = by_source.sources_table(found.by_source)
+    names = [name for name in by_source.FIGURES if table.loc[table["figure"] == name, "value"].notna().any()]
+    figure = st.selectbox(
+        "Figure", names, key="explore_source_figure", format_func=by_source.FIGURES.__getitem__, width=320,
+        persist_state="session",
+    )  # fmt: skip
+    label = by_source.FIGURES[figure]
+    drawn = draw_results.subgroups(table, dark=dark, name=figure, title=label)
+    chart(drawn, "sources", outcomes.sources_spoken(found, figure))
+    st.dataframe(outcomes.sources_frame(found), hide_index=True, alt="Every figure of each source, with its interval")
+    st.caption(outcomes.SOURCES)
 
 
 def classes(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:

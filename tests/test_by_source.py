@@ -11,6 +11,7 @@ from derm.errors import DataFault
 from derm.evaluate.by_source import FIGURES, Answers, is_malignant, measure_sources, sources_table
 from derm.evaluate.dataset import evaluate
 from derm.evaluate.results import why_known
+from derm.measure.subgroups import COLUMNS
 
 
 def certain(codes: list[str]) -> np.ndarray:
@@ -95,9 +96,12 @@ def test_open_labels_count_for_what_they_tell():
 
 
 def test_the_table_of_sources():
-    table = sources_table(measure_sources(answers(), replicates=20)).set_index("name")
-    assert table.loc["there", "sensitivity"] == pytest.approx(0.5)
-    assert {f"{name}.low" for name in FIGURES} <= set(table.columns)
+    table = sources_table(measure_sources(answers(), replicates=20))
+    assert list(table.columns) == list(COLUMNS)
+    row = table[(table["group"] == "there") & (table["figure"] == "sensitivity")].iloc[0]
+    assert (row["dimension"], row["images"], row["value"]) == ("source", 40, pytest.approx(0.5))
+    assert row["low"] < 0.5 < row["high"]
+    assert len(table) == 2 * len(FIGURES)
 
 
 def as_two(catalogue):

@@ -18,6 +18,12 @@ def report(
         typer.Option(help="The same for weights of the paper's protocol, trained and measured on the split by image."),
     ] = None,
     explained: Annotated[Path | None, typer.Option(help="Folder that `derm explain` wrote for the test part.")] = None,
+    sources: Annotated[
+        Path | None, typer.Option(help="Folder that `derm evaluate` wrote for the test parts of several sources.")
+    ] = None,
+    left_out: Annotated[
+        list[Path] | None, typer.Option(help="The same with a source left out; may be repeated.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the results; without: the shipped ones.")] = None,
     card: Annotated[Path, typer.Option(help="File for the model card, Markdown.")] = Path("docs/model-card.md"),
     page: Annotated[Path, typer.Option(help="File for the report with figures, HTML.")] = Path("results/report.html"),
@@ -40,6 +46,8 @@ def report(
         read_data(data),
         read_results(by_image) if by_image else None,
         read_explained(explained) if explained else None,
+        read_results(sources) if sources else None,
+        [read_results(folder) for folder in left_out or ()],
     )
     err.print("Drawing figures and pictures: some seconds …")
     write_text(card, model_card(facts))

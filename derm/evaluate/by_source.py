@@ -19,6 +19,7 @@ from derm.measure.classification import auc, balanced_accuracy, confusion_matrix
 from derm.measure.conformal import conformal_measures
 from derm.measure.decision import lesion_rates, picture_weights
 from derm.measure.intervals import bootstrap
+from derm.measure.subgroups import COLUMNS
 from derm.measure.undefined import mean_defined, or_none
 
 FIGURES = {
@@ -139,15 +140,12 @@ def _number(measures: dict[str, Any]) -> float:
 
 
 def sources_table(by_source: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """One row a source or part of one, in the order of `measure_sources`: name, within, images, lesions, malignant,
-    and for each figure its value, low and high; NaN where undefined."""
-    lines = []
-    for name, own in by_source.items():
-        line = {"name": name, **{key: own[key] for key in ("within", "images", "lesions", "malignant", "melanomas")}}
-        for figure, told in own["figures"].items():
-            low, high = told["interval"] or (None, None)
-            line |= {figure: told["value"], f"{figure}.low": low, f"{figure}.high": high}
-        lines.append(line)
-    table = pd.DataFrame(lines)
-    numbers = [column for column in table if str(column).split(".")[0] in FIGURES]
-    return table.astype(dict.fromkeys(numbers, np.float64))
+    """One row a figure of a source or of a part of one, with the columns of `derm.measure.subgroups.COLUMNS`, so that
+    it is drawn like any subgroup: dimension is 'source', or the source that the part is within."""
+    lines = [
+        (own["within"] or "source", name, own["images"], own["lesions"], own["malignant"], figure, told["value"],
+         *(told["interval"] or (None, None)), "")
+        for name, own in by_source.items()
+        for figure, told in own["figures"].items()
+    ]  # fmt: skip
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype(dict.fromkeys(("value", "low", "high"), np.float64))

@@ -54,6 +54,12 @@ class Results:
         return name_of(self.about)
 
     @property
+    def by_source(self) -> dict[str, dict[str, Any]]:
+        """The figures of each source, see `derm.evaluate.by_source`; empty in results from before there were any."""
+        found: dict[str, dict[str, Any]] = self.metrics.get("by_source", {})
+        return found
+
+    @property
     def leaks(self) -> bool:
         """Whether the weights know images of this part, see `why_known`: every figure is too good then."""
         return why_known(self.about) is not None

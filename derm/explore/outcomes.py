@@ -11,9 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, MALIGNANT
+from derm.evaluate.by_source import FIGURES
 from derm.evaluate.dataset import class_curves, reliability_bins
 from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
+from derm.figures.results import figure_text
 from derm.figures.text import SPACE
 from derm.measure.classification import (
     class_aucs,
@@ -44,6 +46,11 @@ EXACT = (
     "intervals are exact ones that take each image as a case of its own, and so somewhat too narrow."
 )
 SUBGROUPS = "Over the whole part: the filter plays no part here. Open marks: too few lesions for an interval."
+
+SOURCES = (
+    "Over the whole part: the filter plays no part here. Found and left alone are at the referral threshold, each "
+    "lesion counting once; the calibration error is that of the likeliest diagnosis, less what a perfect model would show."
+)
 
 LEAST = 1e-6
 """Probability below which a loss grows no further: predictions.csv has six digits."""
@@ -101,6 +108,50 @@ def mismatches(results: Results, cases: pd.DataFrame, sha256: str) -> list[str]:
     if reason := why_known(results.about):
         said.append(f"The weights {reason}: every figure here is too good.")
     return said
+
+
+def sources_sentence(results: Results) -> str:
+    """How many sources the figures are of, and on which one most melanomas are missed; or that none were kept."""
+    found = {name: own for name, own in results.by_source.items() if own["within"] is None}
+    if not found:
+        return "These results tell no sources apart: measure again with `derm evaluate`, which does."
+    if len(found) == 1:
+        (name,) = found
+        parts = [other for other, own in results.by_source.items() if own["within"]]
+        within = f", of {', '.join(parts)} within it" if parts else ""
+        return f"All figures are of one source, {name}{within}. How the model does elsewhere they do not say."
+    aucs = {name: own["figures"]["melanoma_auc"]["value"] for name, own in found.items()}
+    known = {name: value for name, value in aucs.items() if value is not None}
+    worst = min(known, key=lambda name: known[name]) if known else None
+    said = f"Figures of {len(found)} sources: {', '.join(found)}."
+    return said if worst is None else f"{said} Melanoma is told worst on {worst}, AUC {known[worst]:.2f}."
+
+
+def sources_spoken(results: Results, figure: str) -> str:
+    """One figure of every source in words, for those who do not see the chart."""
+    told = [
+        f"{name} {figure_text(own['figures'][figure]['value'], own['figures'][figure]['interval'])}"
+        for name, own in results.by_source.items()
+    ]
+    return f"{FIGURES[figure]} by source: {'; '.join(told)}."
+
+
+def sources_frame(results: Results) -> pd.DataFrame:
+    """Every figure of every source as text, one row a source or part of one."""
+    return pd.DataFrame(
+        [
+            {
+                "Source": name if own["within"] is None else f"{own['within']}: {name}",
+                "Images": f"{own['images']:,}",
+                "Malignant": f"{own['malignant']:,}",
+                **{
+                    label: figure_text(own["figures"][key]["value"], own["figures"][key]["interval"])
+                    for key, label in FIGURES.items()
+                },
+            }
+            for name, own in results.by_source.items()
+        ]
+    )
 
 
 def count(cases: pd.DataFrame, kept: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -316,10 +316,18 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
     return legible(figure, dark=dark)
 
 
-def subgroups(table: pd.DataFrame, *, dark: bool, name: str = "accuracy", overall: float | None = None) -> go.Figure:
+def subgroups(
+    table: pd.DataFrame,
+    *,
+    dark: bool,
+    name: str = "accuracy",
+    overall: float | None = None,
+    title: str | None = None,
+) -> go.Figure:
     """One figure in each subgroup with its 95 % interval, and the figure over all as a line.
 
-    table: as in subgroups.csv, see `derm.measure.subgroups.COLUMNS`. name: a key of `FIGURES`. An open marker has no
+    table: as in subgroups.csv, see `derm.measure.subgroups.COLUMNS`. name: one of its figures. title: of the axis,
+    where `FIGURES` has none. An open marker has no
     interval, for want of lesions; a figure that is undefined has no marker.
     """
     colour, grey = (DARK_LINE, DARK_GREY) if dark else (LIGHT_LINE, LIGHT_GREY)
@@ -356,7 +364,7 @@ def subgroups(table: pd.DataFrame, *, dark: bool, name: str = "accuracy", overal
         height=60 + 26 * len(chosen),
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        xaxis={"title": FIGURES.get(name, name), "range": [0, 1.02], "fixedrange": True},
+        xaxis={"title": title or FIGURES.get(name, name), "range": [0, 1.02], "fixedrange": True},
     )
     figure.update_yaxes(
         tickvals=list(chosen.index),

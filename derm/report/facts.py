@@ -3,6 +3,7 @@
 Needs weights, results of `derm evaluate` on the test part, and the data set they come from. Writes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from derm.data.catalogue import Catalogue
@@ -22,7 +23,8 @@ class Facts:
     parts: images of each class in each part of the split by lesion. leaks: for each way to split, how many test images
     have a sister in training. by_image: weights under the paper's protocol, None where none were measured.
     explained: what `derm explain` found on the test part, None where it was not run. looks: how often the test part was
-    looked at.
+    looked at. sources: of the same weights on the test parts of several sources. left_out: of other weights, each
+    trained without the source that it is measured on.
     """
 
     model: Model
@@ -33,6 +35,8 @@ class Facts:
     by_image: Results | None
     explained: Explained | None
     looks: int
+    sources: Results | None = None
+    left_out: tuple[Results, ...] = ()
 
     def images_of(self, code: str) -> int:
         """How many images of a class all parts hold together."""
@@ -45,11 +49,15 @@ def gather(
     catalogue: Catalogue,
     by_image: Results | None = None,
     explained: Explained | None = None,
+    sources: Results | None = None,
+    left_out: Sequence[Results] = (),
 ) -> Facts:
     """Bring a report's facts together.
 
     results: of `model` on the test part, split by lesion. by_image: of weights that were trained and measured on the
-    split by image. Raises DataFault where results belong to other weights, another part or other images.
+    split by image. sources: of `model` on the test parts of several sources. left_out: of weights that were trained
+    without a source, measured on it. Raises DataFault where results belong to other weights, another part or other
+    images.
     """
     if not results.belongs_to(model.sha256):
         raise DataFault(
@@ -76,12 +84,23 @@ def gather(
                 f"The explanations in {explained.folder} are of the {explained.about['part']} part, split "
                 f"{explained.about['split']}: a report needs the test part of the split by lesion."
             )
+    if sources is not None and (not sources.belongs_to(model.sha256) or sources.about["part"] != "test"):
+        raise DataFault(
+            f"The results in {sources.folder} are not of these weights on the test part: measure them with "
+            "`derm evaluate --data FIRST --data SECOND`."
+        )
+    for one in left_out:
+        if one.leaks or not one.about.get("left_out"):
+            raise DataFault(
+                f"The results in {one.folder} are not of a source that their weights were trained without: train with "
+                "`derm train --leave-out SOURCE` and measure with `derm evaluate --leave-out SOURCE`."
+            )
     dx = catalogue.table["dx"]
     splits = {by: split_catalogue(catalogue, by) for by in ("lesion", "image")}
     test = set(catalogue.table["image_id"].iloc[splits["lesion"].rows("test")])
     if test != set(results.predictions["image_id"]):
         raise DataFault(
-            f"{catalogue.folder} holds another test part than the results in {results.folder}: name the data set that "
+            f"{catalogue.place} holds another test part than the results in {results.folder}: name the data set that "
             "they were measured on."
         )
     counted = {
@@ -96,4 +115,6 @@ def gather(
         by_image,
         explained,
         max(0, len(LOOKS.read_text().splitlines()) - 1) if LOOKS.is_file() else 0,
+        sources,
+        tuple(left_out),
     )

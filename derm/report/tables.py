@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from derm.diagnoses import CODES, DIAGNOSES
+from derm.evaluate.by_source import FIGURES
 from derm.evaluate.results import Results
 from derm.explain.agreement import BLOB, CEILING, UNIFORM
 from derm.explain.methods import METHODS
@@ -20,6 +21,9 @@ EVALUATE = "`derm evaluate --data DIR --split test`"
 BY_IMAGE = "`derm evaluate --data DIR --weights BY_IMAGE --split test --split-by image`"
 EXPLAIN = "`derm explain --data DIR --split test`"
 CALIBRATE = "`derm calibrate --data DIR --outsiders PHOTOGRAPHS`"
+
+SOURCES = "`derm evaluate --data FIRST --data SECOND --split test`"
+LEFT_OUT = "`derm evaluate --data FIRST --data SECOND --weights LEFT --leave-out SOURCE`"
 
 PREVALENCES = (0.02, 0.05, 0.1, 0.2)
 """Shares of malignant lesions for which predictive values are printed; `derm evaluate --prevalence` takes any."""
@@ -82,6 +86,30 @@ def beside(facts: Facts, names: Mapping[str, str], caption: str) -> Table:
     columns = ("measure", "ours, split by lesion", "ours, split by image (leaks)", "the paper, split by image (leaks)")
     source = f"{EVALUATE} and {BY_IMAGE}: metrics.json; the paper's Tables 2 to 4"
     return Table(caption, columns, rows, source)
+
+
+def sources(results: Results, caption: str, source: str) -> Table:
+    """Every figure of each source; of results with a source left out, of that one alone."""
+    out = results.about.get("left_out", [])
+    rows = [
+        (
+            name if own["within"] is None else f"{own['within']}: {name}",
+            f"{own['images']:,}",
+            f"{own['melanomas']:,}",
+            *(short(told["value"], told["interval"]) for told in own["figures"].values()),
+        )
+        for name, own in results.by_source.items()
+        if not out or name in out
+    ]
+    columns = ("source", "images", "melanomas", *(label.lower() for label in FIGURES.values()))
+    return Table(caption, columns, rows, f"{source}: metrics.json, by_source")
+
+
+def short(value: float | None, interval: Sequence[float] | None = None) -> str:
+    """A figure of 0 … 1 with two digits and its 95 % interval, '–' where it is undefined."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if interval is None else f"{value:.2f} ({interval[0]:.2f} – {interval[1]:.2f})"
 
 
 def classes(results: Results, caption: str, source: str) -> Table:
