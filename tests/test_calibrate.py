@@ -63,12 +63,12 @@ def test_conformal_sets_are_calibrated_on_the_hardest_picture_of_each_lesion(tin
 
     given: dict[str, np.ndarray] = {}
 
-    def cut(probabilities, true, alpha):
+    def cut(probabilities, true, sources, alpha):
         given.update(probabilities=probabilities, true=true)
         return np.zeros(len(CODES))
 
     monkeypatch.setattr(module, "answer_images", answer)
-    monkeypatch.setattr(module, "conformal_thresholds", cut)
+    monkeypatch.setattr(module, "conformal_over_sources", cut)
     monkeypatch.setattr(module, "place_evidence", lambda model, paths: ({}, {}))
     found = calibrate(tiny_model, thrice)
     split = split_catalogue(thrice)

@@ -1,15 +1,17 @@
 """Temperature, referral threshold and conformal thresholds, from the validation part alone.
 
-Needs weights and a catalogue. The validation part is divided by lesion: one share chooses temperature and referral
-threshold, the other calibrates the conformal sets and chooses nothing else. Knows nothing of the test part.
+Needs weights and a catalogue. The validation part is divided by lesion: one share chooses the temperature, the other
+calibrates the conformal sets and chooses nothing else; both choose the referral threshold. Several sources weigh alike,
+and thresholds hold in each. Knows nothing of the test part.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
@@ -22,8 +24,16 @@ from derm.explain.placement import disagreement, fit_shift, turned_maps
 from derm.image.door import open_image
 from derm.image.scale import square
 from derm.measure.calibration import calibration_measures, fit_temperature, softmax
-from derm.measure.conformal import conformal_thresholds
-from derm.measure.decision import least_given_to_truth, referral_threshold, worst_pictures
+from derm.measure.decision import least_given_to_truth, worst_pictures
+from derm.measure.prior import class_mix
+from derm.measure.sources import (
+    calibration_by_source,
+    conformal_over_sources,
+    referral_by_source,
+    threshold_over_sources,
+    weigh_alike,
+    worst_source,
+)
 from derm.measure.undefined import or_none
 from derm.model.weights import Description, Model
 from derm.predict.familiar import fit_familiarity
@@ -48,11 +58,12 @@ MISSED = 0.1
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature, thresholds, familiarity and evidence_shift as `Description` has them; record: how they came."""
+    """temperature, thresholds, mix, familiarity and evidence_shift as `Description` has them; record: how they came."""
 
     temperature: float
     referral_threshold: float
     conformal_thresholds: tuple[float, ...]
+    mix: tuple[float, ...]
     familiarity: dict[str, Any] | None
     evidence_shift: dict[str, float]
     record: dict[str, Any]
@@ -64,10 +75,21 @@ class Calibration:
             temperature=self.temperature,
             referral_threshold=self.referral_threshold,
             conformal_thresholds=self.conformal_thresholds,
+            mix=self.mix,
             familiarity=self.familiarity,
             evidence_shift=self.evidence_shift,
             measured={"calibration": self.record},
         )
+
+
+class Decisions(NamedTuple):
+    """temperature, thresholds and mix as `Description` has them; record: how they came, ready for JSON."""
+
+    temperature: float
+    referral_threshold: float
+    conformal_thresholds: tuple[float, ...]
+    mix: tuple[float, ...]
+    record: dict[str, Any]
 
 
 def calibrate(
@@ -76,38 +98,81 @@ def calibrate(
     by: By = "lesion",
     outsiders: Sequence[Path] = (),
     progress: Callable[[int, int], None] | None = None,
+    *,
+    alike: bool = True,
 ) -> Calibration:
     """Fit everything that turns scores into decisions; DataFault when validation is too small for it.
 
-    The referral threshold is the highest whose lower one-sided 95 % bound of sensitivity for malignant lesions is at
-    least 0.95, each lesion judged by the picture on which the model does worst. outsiders: pictures that are not
-    dermoscopic, those of one patient side by side; with them, what is far from the training pictures can be told.
+    outsiders: pictures that are not dermoscopic, those of one patient side by side; with them, what is far from the
+    training pictures can be told. alike: as for `choose_decisions`. Images without one of the seven diagnoses are left
+    out.
     """
     split = split_catalogue(catalogue, by)
     rows = split.rows("validation")
+    rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
     conformal = divide(lesions, true)
-    chooses = ~conformal
-    if not chooses.any() or not conformal.any():
+    if conformal.all() or not conformal.any():
         raise DataFault(f"{catalogue.folder} has {len(rows)} validation images, too few to calibrate on: use more.")
-    malignant = np.array(MALIGNANT)
-    if not malignant[true[chooses]].any():
+    if not np.array(MALIGNANT)[true].any():
         raise DataFault(f"{catalogue.folder} has no malignant lesion to choose a threshold on: use a larger data set.")
     answered = answer_images(model, table, progress)
-    logits = answered.logits
-    temperature = fit_temperature(logits[chooses], true[chooses])
+    found = choose_decisions(answered.logits, true, lesions, sources_of(table), conformal, alike=alike)
+    record = {"split": split.name, **found.record}
+    familiarity = None
+    if outsiders:
+        training = [Path(path) for path in catalogue.table["image_path"].iloc[split.rows("train")]]
+        known, unknown = features_of(model, training, progress), features_of(model, outsiders, progress)
+        familiarity = fit_familiarity(known, answered.features, unknown)
+        record["familiarity"] = {key: familiarity[key] for key in ("method", "tuned_on", "caught", "false_alarms")}
+    shift, record["evidence_shift"] = place_evidence(model, table["image_path"][~conformal].tolist())
+    return Calibration(*found[:-1], familiarity, shift, record)
+
+
+def sources_of(table: pd.DataFrame) -> NDArray[np.str_]:
+    """The source of each row of a catalogue's table, text (n,); of a table that names none, its data set."""
+    return table["source" if "source" in table else "dataset"].to_numpy(dtype=str)
+
+
+def choose_decisions(
+    logits: NDArray[np.float64],
+    true: NDArray[np.int64],
+    lesions: NDArray[np.str_],
+    sources: NDArray[np.str_],
+    conformal: NDArray[np.bool_],
+    *,
+    alike: bool = True,
+) -> Decisions:
+    """Temperature, referral threshold and conformal sets of the cases that may choose them.
+
+    logits: float64 (n, 7). true: int64 (n,). lesions, sources: text (n,), each image's. conformal: bool (n,), those
+    that calibrate the sets; the others fit the temperature, and all choose the referral threshold, for which sets need
+    no cases of their own. alike: each source weighs alike in the temperature, and thresholds hold in each of them (see
+    `derm.measure.sources`); otherwise images count alike, wherever they come from.
+
+    One temperature serves all. A bias for each class beside it (Alexandari et al. 2020) gained nothing at home
+    and over two sources learned what the second one's table lacks: `docs/local-calibration.md` has the figures.
+    """
+    named = sources
+    sources = named if alike else np.full(len(named), "all")
+    chooses, malignant = ~conformal, np.array(MALIGNANT)
+    temperature = fit_temperature(logits[chooses], true[chooses], weigh_alike(sources[chooses]))
     probabilities = softmax(logits, temperature)
     p_malignant, is_malignant = probabilities[:, malignant].sum(axis=1), malignant[true]
-    worst = worst_pictures(p_malignant[chooses], is_malignant[chooses], lesions[chooses])
-    referral = referral_threshold(p_malignant[chooses][worst], is_malignant[chooses][worst])
+    own = np.char.add(np.char.add(sources, "\n"), lesions)
+    worst = worst_pictures(p_malignant, is_malignant, own)
+    learned, able = threshold_over_sources(p_malignant[worst], is_malignant[worst], sources[worst])
+    referral = learned.threshold
     # One picture a lesion, the hardest: those of one lesion resemble each other, and what holds for it holds for any.
     given = probabilities[np.arange(len(true)), true]
-    hardest = np.flatnonzero(conformal)[least_given_to_truth(given[conformal], true[conformal], lesions[conformal])]
-    sets = conformal_thresholds(probabilities[hardest], true[hardest], MISSED)
+    hardest = np.flatnonzero(conformal)[least_given_to_truth(given[conformal], true[conformal], own[conformal])]
+    sets = conformal_over_sources(probabilities[hardest], true[hardest], sources[hardest], MISSED)
+    told = referral_by_source(referral.value, p_malignant, is_malignant, lesions, named)
+    errors = calibration_by_source(probabilities[conformal], true[conformal], named[conformal])
     record = {
-        "split": split.name,
+        "sources": "alike" if alike else "pooled",
         "choosing_images": int(chooses.sum()),
         "conformal_images": int(conformal.sum()),
         "conformal_lesions": dict(zip(CODES, np.bincount(true[hardest], minlength=len(CODES)).tolist(), strict=True)),
@@ -116,19 +181,21 @@ def calibrate(
         "referral": {
             "malignant_lesions": referral.malignant,
             "found": referral.found,
-            "sensitivity": referral.sensitivity,
-            "lower_bound": referral.lower,
+            "sensitivity": or_none(referral.sensitivity),
+            "lower_bound": or_none(referral.lower),
+            "promise": learned.promise,
+            "chosen_by": list(able) if alike else [],
+        },
+        "by_source": {
+            name: {"referral": told[name], "calibration": errors.get(name)} for name in sorted({*told, *errors})
+        },
+        "worst": {
+            "sensitivity": worst_source(told, "sensitivity", highest=False),
+            "ece_debiased": worst_source(errors, "ece_debiased", highest=True),
         },
     }
-    familiarity = None
-    if outsiders:
-        training = [Path(path) for path in catalogue.table["image_path"].iloc[split.rows("train")]]
-        known, unknown = features_of(model, training, progress), features_of(model, outsiders, progress)
-        familiarity = fit_familiarity(known, answered.features, unknown)
-        record["familiarity"] = {key: familiarity[key] for key in ("method", "tuned_on", "caught", "false_alarms")}
-    shift, record["evidence_shift"] = place_evidence(model, table["image_path"][chooses].tolist())
-    thresholds = tuple(float(one) for one in sets)
-    return Calibration(temperature, float(referral.value), thresholds, familiarity, shift, record)
+    mix = class_mix(true, weigh_alike(sources))
+    return Decisions(temperature, referral.value, tuple(sets.tolist()), tuple(mix.tolist()), record)
 
 
 def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:

@@ -45,6 +45,10 @@ def licence_of(sources: Collection[str]) -> str:
     return f"Weights learned from {' and '.join(known)}: {_TERMS.replace('4.0.', f'4.0{named}.', 1)}"
 
 
+HAM10000_IMAGES = {"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142}
+"""Images of each diagnosis in HAM10000: the mix of weights that learned from it and do not name theirs."""
+
+
 @dataclass(frozen=True)
 class Description:
     """What a reader must know to use weights, and to know what they are worth."""
@@ -67,6 +71,9 @@ class Description:
     evidence_shift: Mapping[str, float] = field(default_factory=dict)
     """How far above and left of the middle of its rectangle a cell of heat maps is centred, in cells, by what the cells
     are ('features', 'stage'), as measured by `derm.explain.placement`; empty until measured."""
+    mix: tuple[float, ...] | None = None
+    """Share of each class among the cases that the probabilities hold for, those of the calibration, each 0 … 1, sum 1;
+    None where none was recorded, see `known_mix`."""
     training: dict[str, Any] = field(default_factory=dict)
     """Configuration of the training run, its data and split, epoch and commit."""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -84,6 +91,17 @@ class Description:
         parts = {part for own in sources.values() for part in own}
         return frozenset(sources) | parts | frozenset(self.training.get("data", {}).get("sources_before", ()))
 
+    @property
+    def known_mix(self) -> tuple[float, ...] | None:
+        """`mix`, or, where none was recorded, that of HAM10000 for weights learned from all of it; else None.
+
+        Its parts are stratified by class, so that the mix of any is that of the whole.
+        """
+        total = sum(HAM10000_IMAGES.values())
+        if self.mix is None and self.training.get("data", {}).get("images") == total:
+            return tuple(HAM10000_IMAGES[code] / total for code in CODES)
+        return self.mix
+
     def unmeasured(self, model: ModelConfig) -> "Description":
         """The same of `model`, whose numbers or size are others: nothing is calibrated or measured yet."""
         return replace(
@@ -94,6 +112,7 @@ class Description:
             conformal_thresholds=None,
             familiarity=None,
             evidence_shift={},
+            mix=None,
             measured={},
         )
 
@@ -213,6 +232,23 @@ def _describing(path: Path) -> Path:
     return named[0] if named else path.with_suffix(".json")
 
 
+def copy_weights(source: Path, path: Path, description: Description) -> None:
+    """Write the tensors of the weights `source`, byte by byte, beside `description` as the new pair `path` (.json).
+
+    The description comes last. Raises ConfigFault where `path` is no .json or names the weights that are copied: a
+    description that others use is never replaced here.
+    """
+    if path.suffix != ".json":
+        raise ConfigFault(f"{path} is no name for a description: give one that ends in .json, such as clinic.json.")
+    place, plain = _describing(source), path.with_suffix(".safetensors")
+    content = json.loads(place.read_text())
+    tensors = place.with_name(content["file"])
+    if path.resolve() == place.resolve() or plain.resolve() == tensors.resolve():
+        raise ConfigFault(f"{path} would replace the weights that are calibrated: give the new ones another name.")
+    write_bytes(plain, tensors.read_bytes())
+    _write_description(path, plain, content["sha256"], description)
+
+
 def rewrite_description(path: Path, description: Description) -> None:
     """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
     place = _describing(path)
@@ -286,6 +322,7 @@ def _write_description(path: Path, tensors: Path, digest: str, description: Desc
             "conformal_thresholds": description.conformal_thresholds,
             "familiarity": description.familiarity,
             "evidence_shift": dict(description.evidence_shift),
+            "mix": description.mix,
             "licence": description.licence,
             "training": description.training,
             "measured": description.measured,
@@ -301,6 +338,9 @@ def _read_description(content: dict[str, Any]) -> Description:
     conformal = content.get("conformal_thresholds")
     if conformal is not None and len(conformal) != len(CODES):
         raise ValueError(f"{len(conformal)} conformal thresholds, expected {len(CODES)}")
+    mix = content.get("mix")
+    if mix is not None and (len(mix) != len(CODES) or abs(sum(mix) - 1) > 1e-3):
+        raise ValueError(f"a mix of {mix}, expected {len(CODES)} shares that sum to 1")
     return Description(
         model=ModelConfig.from_dict(dict(content["model"])),
         mask_threshold=float(content["mask_threshold"]),
@@ -310,6 +350,7 @@ def _read_description(content: dict[str, Any]) -> Description:
         conformal_thresholds=None if conformal is None else tuple(conformal),
         familiarity=content.get("familiarity"),
         evidence_shift=dict(content.get("evidence_shift", {})),
+        mix=None if mix is None else tuple(mix),
         training=content["training"],
         measured=content["measured"],
         licence=content["licence"],
