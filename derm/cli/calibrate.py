@@ -1,49 +1,130 @@
 """`derm calibrate`: fit temperature, referral threshold and conformal sets, and write them beside the weights."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from derm.cli.terminal import out, progress
+from derm.errors import ConfigFault
+
+if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
+    from derm.evaluate.calibrate import Calibration
+    from derm.evaluate.local import CurvePoint, LocalCalibration
+    from derm.model.weights import Description, Model
+
+SIZES = (50, 100, 200, 400)
+"""Confirmed cases for which `--curve` says what they buy."""
+
+PROMISES = {
+    "bound": "sensitivity at least {lower:.3f} (95 % confidence)",
+    "average": "sensitivity {expected:.3f} on average over draws of so many; at least {lower:.3f} (95 % confidence)",
+    "lowest": "too few for 95 %: sensitivity {expected:.3f} on average; at least {lower:.3f} (95 % confidence)",
+}
+"""What a threshold is worth, by `derm.measure.sources.Promise`."""
 
 
 def calibrate(
-    data: Annotated[list[Path], typer.Option(help="Folder of a data set, see docs/data.md; several may be given.")],
+    data: Annotated[Path, typer.Option(help="Folder of a data set, or of a clinic's own cases.")],
     outsiders: Annotated[
         Path | None,
         typer.Option(help="Folder of pictures that are not dermoscopic; without it the weights forget to tell them."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights to calibrate; without: the shipped ones.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="New description (.json); the tensors are copied beside it.")
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Rewrite the description of the shipped weights themselves.")
+    ] = False,
+    sources: Annotated[
+        str, typer.Option(help="'alike': each source weighs alike, thresholds hold in each. 'pooled': images do.")
+    ] = "alike",
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Learn from all cases of the folder: your own, confirmed ones.")
+    ] = False,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Write nothing; show what 50 to 400 cases of the folder would buy.")
+    ] = False,
 ) -> None:
-    """Turn scores into decisions, on the validation part alone, and write the numbers into the weights' .json."""
-    from derm.data.catalogue import read_data
-    from derm.diagnoses import CODES
+    """Turn scores into decisions: on the validation part alone, or with --keep-weights on a clinic's own cases."""
+    from derm.model.weights import default_weights, load_weights
+
+    if sources not in ("alike", "pooled"):
+        raise ConfigFault(f"--sources '{sources}' is unknown: use alike or pooled.")
+    path = weights or default_weights()
+    if not curve:
+        _check_target(path, target, in_place=in_place, keep_weights=keep_weights)
+    model = load_weights(path)
+    catalogue = _read(data)
+    if curve:
+        _show_curve(model, catalogue)
+    elif keep_weights:
+        _calibrate_locally(path, target or path, model, catalogue)
+    else:
+        _calibrate(path, target, model, catalogue, outsiders, alike=sources == "alike")
+
+
+def _read(data: Path) -> "Catalogue":
+    from derm.data.catalogue import read_catalogue
+
+    return read_catalogue(data)
+
+
+def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weights: bool) -> None:
+    """Refuse to write over the shipped description unasked, or over the one that is calibrated locally."""
+    from derm.model.weights import default_weights
+
+    if keep_weights and target is None:
+        raise ConfigFault("Where shall the new description go? Name it with --out, such as --out clinic.json.")
+    shipped = default_weights().with_suffix("")
+    if target is None and not in_place and path.with_suffix("").resolve() == shipped.resolve():
+        raise ConfigFault(
+            f"This would rewrite the shipped {shipped.name}.json: name a new description with --out, or say --in-place."
+        )
+
+
+def _write(path: Path, target: Path | None, description: "Description") -> Path:
+    from derm.model.weights import copy_weights, rewrite_description
+
+    if target is None:
+        rewrite_description(path, description)
+        return path
+    copy_weights(path, target, description)
+    return target
+
+
+def _calibrate(
+    path: Path, target: Path | None, model: "Model", catalogue: "Catalogue", outsiders: Path | None, *, alike: bool
+) -> None:
     from derm.evaluate.calibrate import calibrate as fit
-    from derm.model.weights import default_weights, load_weights, rewrite_description
     from derm.predict.folder import find_images
 
-    path = weights or default_weights()
-    model = load_weights(path)
-    catalogue = read_data(data)
     by = model.description.training.get("config", {}).get("split_by", "lesion")
     with progress("Calibrating") as watch:
-        found = fit(model, catalogue, by, find_images([outsiders]) if outsiders else (), watch)
-    rewrite_description(path, found.describe(model.description))
+        found = fit(model, catalogue, by, find_images([outsiders]) if outsiders else (), watch, alike=alike)
+    written = _write(path, target, found.describe(model.description))
     if model.description.familiarity and not found.familiarity:
         out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
     if "test" in model.description.measured:
         out.print("Their figures on the test part belonged to other numbers and are dropped: `derm evaluate --record`.")
-    before, after, referral = found.record["before"], found.record["after"], found.record["referral"]
+    print_calibration(found)
+    out.print(f"Written: {written}. What these numbers are worth on the test part, `derm evaluate` tells.")
+
+
+def print_calibration(found: "Calibration") -> None:
+    """Print what was chosen, and for each source what it is worth there."""
+    from derm.diagnoses import CODES
+
+    before, after = found.record["before"], found.record["after"]
     out.print(f"temperature            {found.temperature:.3f}")
     out.print(
         f"calibration error      {before['ece']:.3f} before, {after['ece']:.3f} after; "
         f"a perfect model of this size shows {after['ece_by_chance']:.3f}"
     )
-    out.print(
-        f"referral threshold     {found.referral_threshold:.4f}: finds {referral['found']} of "
-        f"{referral['malignant_lesions']} malignant lesions, sensitivity at least {referral['lower_bound']:.3f} (95 %)"
-    )
+    print_threshold(found.referral_threshold, found.record["referral"])
+    print_sources(found.record)
     for code, threshold in zip(CODES, found.conformal_thresholds, strict=True):
         out.print(f"cannot exclude {code:<6}  from {threshold:.4f}")
     for grid, placed in found.record["evidence_shift"].items():
@@ -55,4 +136,135 @@ def calibrate(
     if found.familiarity:
         caught, alarms = found.familiarity["caught"]["share"], found.familiarity["false_alarms"]["share"]
         out.print(f"pictures that are not dermoscopic: {caught:.0%} caught, {alarms:.1%} false alarms on validation")
-    out.print(f"Written: {path}. What these numbers are worth on the test part, `derm evaluate` tells.")
+
+
+def print_threshold(value: float, referral: dict[str, Any]) -> None:
+    """Print the referral threshold, what it found where it was chosen, and what it is worth."""
+    lower, expected = referral["lower_bound"] or 0.0, referral.get("expected") or referral["sensitivity"] or 0.0
+    said = PROMISES[referral["promise"]].format(lower=lower, expected=expected)
+    out.print(
+        f"referral threshold     {value:.4f}: finds {referral['found']} of {referral['malignant_lesions']} malignant "
+        f"lesions, {said}"
+    )
+
+
+def print_sources(record: dict[str, Any]) -> None:
+    """Print what the chosen numbers are worth in each source of the validation part, and the worst one."""
+    from rich.table import Table
+
+    table = Table(title="By source, on validation; each lesion by its worst picture", title_justify="left")
+    table.add_column("source")
+    for name in ("images", "ECE", "debiased", "malignant found", "sensitivity, ≥", "specificity"):
+        table.add_column(name, justify="right")
+    for name, figures in record["by_source"].items():
+        error, referral = figures["calibration"], figures["referral"]
+        table.add_row(
+            name,
+            f"{referral['images']:,}",
+            "–" if error is None else _three(error["ece"]),
+            "–" if error is None else _three(error["ece_debiased"]),
+            f"{referral['found']} of {referral['malignant_lesions']}",
+            f"{_three(referral['sensitivity'])}, {_three(referral['lower_bound'])}",
+            _three(referral["specificity"]),
+        )
+    out.print(table)
+    worst, error = record["worst"]["sensitivity"], record["worst"]["ece_debiased"]
+    if worst and error:
+        out.print(
+            f"Worst source: sensitivity {worst['sensitivity']:.3f} in {worst['source']}; debiased calibration error "
+            f"{error['ece_debiased']:.3f} in {error['source']}."
+        )
+
+
+def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Catalogue") -> None:
+    from derm.evaluate.local import ask_own_cases, calibrate_locally
+    from derm.model.weights import copy_weights
+
+    with progress("Asking the model") as watch:
+        cases = ask_own_cases(model, catalogue, watch)
+    found = calibrate_locally(model, cases, catalogue.folder.name)
+    copy_weights(path, target, found.describe(model.description))
+    print_local(found)
+    out.print(f"Written: {target}. Use it with --weights {target}, or DERM_WEIGHTS={target} for the app.")
+
+
+def print_local(found: "LocalCalibration") -> None:
+    """Print what was learned from a clinic's own cases, and by cross-validation what it is worth."""
+    from derm.diagnoses import CODES
+
+    record = found.record
+    local, crossed, untouched = record["local"], record["cross_validated"], record["untouched"]
+    out.print(
+        f"Local calibration on all {local['images']:,} images of {local['lesions']:,} lesions in {local['folder']}, "
+        f"{local['malignant_share']:.1%} malignant:"
+    )
+    out.print(f"temperature            {found.temperature:.3f}, before {local['temperature_before']:.3f}")
+    out.print(
+        f"calibration error      {record['before']['ece']:.3f} before, {record['after']['ece']:.3f} after, "
+        f"cross-validated; a perfect model of this size shows {record['after']['ece_by_chance']:.3f}"
+    )
+    print_threshold(found.referral_threshold, record["referral"])
+    for name, rates in (("with the threshold before", untouched), ("now, cross-validated", crossed)):
+        if rates:
+            said = []
+            for key in ("sensitivity", "specificity"):
+                low, high = rates[key]["interval"]
+                said.append(f"{key} {_three(rates[key]['value'])} ({low:.3f} – {high:.3f})")
+            out.print(f"{name}: {', '.join(said)}")
+    for code, threshold in zip(CODES, found.conformal_thresholds or (), strict=bool(found.conformal_thresholds)):
+        own = "by these cases" if record["conformal_own"][code] else "as before: too few cases"
+        out.print(f"cannot exclude {code:<6}  from {threshold:.4f}, {own}")
+
+
+def _show_curve(model: "Model", catalogue: "Catalogue") -> None:
+    from derm.evaluate.local import DRAWS, ask_own_cases, best_specificity, learning_curve
+
+    with progress("Asking the model") as watch:
+        cases = ask_own_cases(model, catalogue, watch)
+    with progress("Drawing cases") as watch:
+        points = learning_curve(cases, model.description, SIZES, DRAWS, watch)
+    print_curve(points)
+    out.print(
+        f"{DRAWS} draws of each size, whole lesions, measured on all others; each lesion by its worst picture. In "
+        "brackets what a single clinic may find itself with: 95 % of the draws (of the untouched weights: the 95 % "
+        "interval over all cases)."
+    )
+    best = best_specificity(cases, model.description.temperature)
+    out.print(f"With every case known, these scores reach a specificity of {best:.3f} at a sensitivity of 0.95.")
+
+
+def print_curve(points: "list[CurvePoint]") -> None:
+    """Print what so many cases buy, one line a size, as Markdown prints a table."""
+
+    def spread(values: tuple[float, float, float]) -> str:
+        return f"{values[0]:.3f} ({values[1]:.3f} – {values[2]:.3f})"
+
+    head = (
+        "cases",
+        "malignant",
+        "refused",
+        "sensitivity",
+        "specificity",
+        "draws ≥ .95",
+        "ECE malignant",
+        "temperature",
+    )
+    lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
+    for one in points:
+        cells = (
+            f"{one.images}" if one.images else "untouched",
+            f"{one.malignant:.0f}" if one.images else "–",
+            f"{one.refused:.0%}" if one.images else "–",
+            spread(one.sensitivity),
+            spread(one.specificity),
+            f"{one.reached:.0%}" if one.images else "–",
+            f"{one.ece:.3f}",
+            f"{one.temperature:.2f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    for line in lines:
+        typer.echo(line)
+
+
+def _three(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,208 @@
+"""Local calibration: what so many cases can justify, honesty by cross-validation, and files that nobody loses."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.diagnoses import CODES, INDEX, MALIGNANT
+from derm.errors import ConfigFault, DataFault
+from derm.evaluate.local import (
+    FEWEST_MALIGNANT,
+    OwnCases,
+    ask_own_cases,
+    best_specificity,
+    calibrate_locally,
+    cross_validate,
+    learning_curve,
+)
+from derm.measure.calibration import fit_temperature, softmax
+from derm.measure.prior import malignant_share, practice_mix
+from derm.model.config import ModelConfig
+from derm.model.weights import HAM10000_IMAGES, Description, Model, copy_weights, load_weights, ship_weights
+
+HOME = tuple(HAM10000_IMAGES[code] / 10_015 for code in CODES)
+
+
+def own_cases(count: int, malignant: float = 0.2, seed: int = 0, images: int = 1) -> OwnCases:
+    """Melanomas and nevi with honest scores: log odds normal around ± 1 with variance 2, so calibrated at equal shares.
+
+    images: of each lesion, all alike.
+    """
+    random = np.random.default_rng(seed)
+    ill = np.arange(count) < round(malignant * count)
+    odds = np.where(ill, 1.0, -1.0) + np.sqrt(2) * random.normal(size=count)
+    logits = np.full((count, len(CODES)), -12.0)
+    logits[:, INDEX["mel"]], logits[:, INDEX["nv"]] = odds, 0.0
+    true = np.where(ill, INDEX["mel"], INDEX["nv"]).astype(np.int64)
+    names = np.array([f"lesion {number}" for number in range(count)])
+    return OwnCases(np.repeat(logits, images, axis=0), np.repeat(true, images), np.repeat(names, images))
+
+
+def named(model: Model, **described) -> Model:
+    described = {"referral_threshold": 0.5, "conformal_thresholds": (0.1,) * 7, "mix": HOME} | described
+    return replace(model, description=replace(model.description, **described))
+
+
+def test_all_cases_are_used_and_the_description_says_so(tiny_model):
+    cases = own_cases(200)
+    found = calibrate_locally(named(tiny_model), cases, "clinic")
+    assert found.temperature == fit_temperature(cases.logits, cases.true)
+    sums = np.sort(softmax(cases.logits, found.temperature)[cases.malignant][:, np.array(MALIGNANT)].sum(axis=1))
+    # 40 malignant lesions: of 41 places 5 % are 2.05, so that two may lie below: the second lowest is the threshold.
+    assert found.referral_threshold == pytest.approx(sums[1])
+    record = found.record
+    assert record["referral"]["promise"] == "average"
+    assert record["referral"]["expected"] == pytest.approx(1 - 2 / 41)
+    assert (record["local"]["images"], record["local"]["lesions_of"]["mel"]) == (200, 40)
+    assert (record["local"]["temperature_before"], record["local"]["referral_threshold_before"]) == (1.0, 0.5)
+    described = found.describe(named(tiny_model, measured={"test": {}}).description)
+    assert described.measured == {"calibration": record}
+    json.dumps(record, allow_nan=False)
+
+
+def test_the_mix_takes_the_share_and_keeps_what_these_cases_lack(tiny_model):
+    found = calibrate_locally(named(tiny_model), own_cases(100, malignant=0.3), "clinic")
+    assert found.mix == pytest.approx(tuple(practice_mix(HOME, 0.3)))
+    assert malignant_share(found.mix) == pytest.approx(0.3)
+    assert found.mix[INDEX["bcc"]] > HOME[INDEX["bcc"]]
+    unknown = calibrate_locally(named(tiny_model, mix=None), own_cases(100, malignant=0.3), "clinic")
+    assert unknown.mix[INDEX["mel"]] == pytest.approx(0.3)
+
+
+def test_classes_with_too_few_lesions_keep_their_conformal_threshold_or_a_lower_one(tiny_model):
+    cases = own_cases(100)
+    model = named(tiny_model, temperature=2.0)
+    found = calibrate_locally(model, cases, "clinic")
+    own = [code for code, flag in found.record["conformal_own"].items() if flag]
+    assert own == ["mel", "nv"]
+    # 0.1 at T 2 is odds of 1 : 9; sharpened to T' they become (1 / 9)^(2 / T').
+    odds = (1 / 9) ** (2 / found.temperature)
+    assert found.conformal_thresholds[INDEX["bcc"]] == pytest.approx(min(0.1, odds / (1 + odds)))
+    softer = calibrate_locally(named(tiny_model, temperature=0.2), cases, "clinic")
+    assert softer.conformal_thresholds[INDEX["bcc"]] == pytest.approx(0.1)
+    assert calibrate_locally(named(tiny_model, conformal_thresholds=None), cases, "clinic").conformal_thresholds[0] == 0
+
+
+def test_cross_validation_judges_no_case_by_itself():
+    # Two pictures of each lesion, alike: were they torn, a lesion would judge itself.
+    cases = own_cases(150, images=2)
+    crossed = cross_validate(cases)
+    assert crossed.rates.sensitivity.cases == 30
+    assert crossed.rates.specificity.cases == 120
+    np.testing.assert_allclose(crossed.probabilities[::2], crossed.probabilities[1::2])
+    # It is no more than what the cases themselves tell, and its interval holds the expected sensitivity.
+    assert crossed.rates.sensitivity.low < 1 - 1 / 31 < crossed.rates.sensitivity.high
+
+
+def test_the_cross_validated_sensitivity_is_true_of_new_cases(tiny_model):
+    told, true = [], []
+    new = own_cases(20_000, seed=99)
+    for seed in range(40):
+        found = calibrate_locally(named(tiny_model), own_cases(200, seed=seed), "clinic")
+        told.append(found.record["cross_validated"]["sensitivity"]["value"])
+        true.append(new.rates(new.sums(found.temperature), found.referral_threshold).sensitivity.value)
+    assert np.mean(told) == pytest.approx(np.mean(true), abs=0.015)
+    assert np.mean(true) == pytest.approx(1 - 2 / 41, abs=0.01)
+
+
+def test_too_few_malignant_lesions_are_refused(tiny_model):
+    few = own_cases(40, malignant=(FEWEST_MALIGNANT - 1) / 40)
+    with pytest.raises(DataFault, match="clinic has 8 malignant and 32 benign lesions with a diagnosis, and a thresh"):
+        calibrate_locally(named(tiny_model), few, "clinic")
+    # Nine pictures of one lesion are one lesion.
+    one = OwnCases(few.logits, few.true, np.where(few.malignant, "one", few.lesions))
+    with pytest.raises(DataFault, match="clinic has 1 malignant"):
+        calibrate_locally(named(tiny_model), one, "clinic")
+
+
+def test_more_cases_buy_more():
+    cases = own_cases(3000)
+    # Honest scores spoilt as in another clinic: half as strong, and a threshold of elsewhere.
+    spoilt = OwnCases(cases.logits / 2, cases.true, cases.lesions)
+    description = Description(ModelConfig(), referral_threshold=0.5, mix=HOME)
+    points = learning_curve(spoilt, description, (40, 100, 400), draws=40)
+    assert [one.images for one in points] == [0, 40, 100, 400]
+    untouched, least, some, most = points
+    assert untouched.sensitivity[0] == pytest.approx(spoilt.rates(spoilt.sums(1.0), 0.5).sensitivity.value)
+    assert 0 < least.refused < 1
+    assert some.refused == most.refused == 0
+    assert untouched.sensitivity[0] < least.sensitivity[0] < some.sensitivity[0]
+    assert some.sensitivity[0] == pytest.approx(0.95, abs=0.02)
+    assert most.sensitivity[0] > 0.95
+    assert most.reached > some.reached
+    # No size is measured on fewer than a fifth of the cases.
+    assert len(learning_curve(spoilt, description, (40, 2900), draws=2)) == 2
+    with pytest.raises(DataFault, match="no referral threshold to compare with"):
+        learning_curve(spoilt, replace(description, referral_threshold=None), (40,))
+
+
+def test_what_no_calibration_can_pass():
+    cases = own_cases(1000)
+    best = best_specificity(cases, 1.0)
+    sums = cases.sums(1.0)
+    cut = np.sort(sums[cases.malignant])[10]  # of 200, ten may be missed
+    assert best == pytest.approx((sums[~cases.malignant] < cut).mean())
+
+
+def test_every_part_is_asked_and_lesions_are_kept_together(tiny_model, drawn_catalogue):
+    cases = ask_own_cases(tiny_model, drawn_catalogue)
+    assert len(cases.true) == len(drawn_catalogue.table)
+    nameless = replace(drawn_catalogue, table=drawn_catalogue.table.assign(lesion_id=""))
+    assert len(np.unique(ask_own_cases(tiny_model, nameless).lesions)) == len(nameless.table)
+    with pytest.raises(DataFault, match="has no image with one of the diagnoses"):
+        ask_own_cases(tiny_model, replace(drawn_catalogue, table=drawn_catalogue.table.assign(dx="unknown")))
+
+
+@pytest.fixture
+def copied(tiny_weights, tmp_path):
+    """A pair of weights of its own."""
+    ship_weights(tiny_weights, tmp_path / "here.json", half=False)
+    return tmp_path / "here.json"
+
+
+def test_a_new_description_of_the_same_tensors(copied, tmp_path, drawn):
+    before = copied.read_bytes()
+    target = tmp_path / "new" / "clinic.json"
+    words = ["calibrate", "--data", str(drawn), "--weights", str(copied), "--keep-weights", "--out", str(target)]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    for part in ("Local calibration on all 63 images", "cross-validated", "as before: too few cases", "DERM_WEIGHTS"):
+        assert part in " ".join(told.stdout.split())
+    assert copied.read_bytes() == before
+    model = load_weights(target)
+    assert model.sha256 == load_weights(copied).sha256
+    assert model.description.measured["calibration"]["local"]["images"] == 63
+    assert model.description.mix is not None
+
+
+def test_nothing_is_written_over_in_silence(copied, drawn, tmp_path, monkeypatch):
+    def refused(*more: str) -> str:
+        told = CliRunner().invoke(app, ["calibrate", "--data", str(drawn), *more])
+        assert isinstance(told.exception, ConfigFault)
+        return str(told.exception)
+
+    assert "Where shall the new description go?" in refused("--weights", str(copied), "--keep-weights")
+    monkeypatch.setattr("derm.model.weights.default_weights", lambda: copied)
+    for named_so in ((), ("--weights", str(copied)), ("--weights", str(copied.with_suffix(".safetensors")))):
+        assert refused(*named_so).startswith("This would rewrite the shipped here.json: name a new description with")
+    assert "would replace the weights that are calibrated" in refused("--keep-weights", "--out", str(copied))
+    assert "--sources 'other' is unknown" in refused("--sources", "other")
+    with pytest.raises(ConfigFault, match=r"give one that ends in .json"):
+        copy_weights(copied, tmp_path / "clinic", load_weights(copied).description)
+
+
+def test_the_curve_writes_nothing(copied, drawn, monkeypatch):
+    monkeypatch.setattr("derm.evaluate.local.DRAWS", 3)
+    words = ["--data", str(drawn), "--weights", str(copied)]
+    told = CliRunner().invoke(app, ["calibrate", *words])
+    assert told.exit_code == 0, told.output
+    before = copied.read_bytes()
+    told = CliRunner().invoke(app, ["calibrate", *words, "--curve"])
+    assert told.exit_code == 0, told.output
+    lines = told.stdout.splitlines()
+    assert [line.split("|")[1].strip() for line in lines[:4]] == ["cases", "---", "untouched", "50"]
+    assert copied.read_bytes() == before
