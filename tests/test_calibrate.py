@@ -19,7 +19,7 @@ from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.calibrate import CONFORMAL_LEAST, CONFORMAL_SHARE, calibrate, divide
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.decision import Cases, compare_baselines, decide
+from derm.evaluate.decision import RULES, Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.looks import COLUMNS, count_look, is_ham10000
 from derm.image.door import open_image
 from derm.model.config import ModelConfig
@@ -132,6 +132,26 @@ def test_decisions_by_hand():
     assert decide(replace(cases, referral_threshold=None), 0.5) is None
 
 
+def test_two_rules_for_most_likely_by_hand():
+    # Nevi are nine times as frequent as melanomas: a melanoma at 0.2 against 0.8 counts 2 against 0.89.
+    mix = [0.0] * 7
+    mix[INDEX["mel"]], mix[INDEX["nv"]] = 0.1, 0.9
+    probabilities = np.zeros((4, 7))
+    probabilities[:, INDEX["mel"]] = [0.9, 0.2, 0.2, 0.05]
+    probabilities[:, INDEX["nv"]] = [0.1, 0.8, 0.8, 0.95]
+    true = np.array([INDEX["mel"], INDEX["mel"], INDEX["nv"], INDEX["nv"]])
+    cases = Cases(true, probabilities, np.array(list("abcd")), mix=tuple(mix))
+    assert rule_figures(cases) == {
+        "data_mix": {"accuracy": 3 / 4, "balanced_accuracy": 3 / 4, "melanoma_recall": 1 / 2,
+                     "macro_f1": pytest.approx((2 / 3 + 4 / 5) / 2)},
+        "equal_mix": {"accuracy": 3 / 4, "balanced_accuracy": 3 / 4, "melanoma_recall": 1,
+                      "macro_f1": pytest.approx((4 / 5 + 2 / 3) / 2)},
+    }  # fmt: skip
+    assert rule_figures(cases, np.array([1, 1]))["equal_mix"]["melanoma_recall"] == 1
+    assert list(rule_figures(replace(cases, mix=None))) == ["data_mix"]
+    assert rule_figures(cases, np.array([2]))["data_mix"]["melanoma_recall"] is None
+
+
 def test_what_was_calibrated_is_measured(tiny_model, calibration, drawn_catalogue, tmp_path):
     model = replace(tiny_model, description=calibration.describe(tiny_model.description))
     result = evaluate(model, drawn_catalogue, "test", replicates=20)
@@ -142,6 +162,11 @@ def test_what_was_calibrated_is_measured(tiny_model, calibration, drawn_catalogu
     assert decision["sensitivity"] == pytest.approx((referred & malignant).sum() / malignant.sum())
     assert result.metrics["calibration"]["temperature"] == calibration.temperature
     assert set(result.metrics["intervals"]) >= {"decision.sensitivity", "decision.conformal.coverage", "dice"}
+    rules = result.metrics["rules"]
+    assert rules["mix"] == list(calibration.mix)
+    assert rules["data_mix"]["accuracy"] == result.metrics["accuracy"]
+    assert rules["data_mix"]["melanoma_recall"] == result.metrics["per_class"]["mel"]["recall"]
+    assert set(result.metrics["intervals"]) >= {f"rules.{rule}.{name}" for rule in RULES for name in rules[rule]}
     assert result.metrics["outlines"]["share_failed"] == pytest.approx((rows["iou"] < 0.65).mean())
     assert result.metrics["outlines"]["hausdorff95_mean"] == pytest.approx(result.outlines["hausdorff95"].mean())
     assert set(result.subgroups["dimension"]) == {"age", "sex", "site", "source"}
@@ -176,13 +201,21 @@ def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weig
     run = CliRunner()
     told = run.invoke(app, ["calibrate", "--data", str(drawn), "--weights", str(target)])
     assert told.exit_code == 0, told.output
-    assert "cannot exclude mel" in told.stdout
+    for part in ("cannot exclude mel", "By source, on validation", "Worst source: sensitivity"):
+        assert part in told.stdout
     description = load_weights(target).description
     assert description.referral_threshold is not None
     words = ["evaluate", "--data", str(drawn), "--weights", str(target), "--out", str(tmp_path / "r"), "--record"]
     told = run.invoke(app, words)
     assert told.exit_code == 0, told.output
-    for part in ("Referral at", "Conformal sets (90 %)", "source alone", "Calibration error"):
+    for part in (
+        "Referral at",
+        "all diagnoses equally",
+        "melanoma recall",
+        "Conformal sets (90 %)",
+        "source alone",
+        "Calibration error",
+    ):
         assert part in told.stdout
     referral = load_weights(target).description.measured["test"]["referral"]
     assert (

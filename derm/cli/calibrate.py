@@ -26,7 +26,9 @@ PROMISES = {
 
 
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Folder of a data set, or of a clinic's own cases.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of a data set, or of a clinic's own cases; may be given several times.")
+    ],
     outsiders: Annotated[
         Path | None,
         typer.Option(help="Folder of pictures that are not dermoscopic; without it the weights forget to tell them."),
@@ -49,6 +51,7 @@ def calibrate(
     ] = False,
 ) -> None:
     """Turn scores into decisions: on the validation part alone, or with --keep-weights on a clinic's own cases."""
+    from derm.data.catalogue import read_data
     from derm.model.weights import default_weights, load_weights
 
     if sources not in ("alike", "pooled"):
@@ -57,19 +60,13 @@ def calibrate(
     if not curve:
         _check_target(path, target, in_place=in_place, keep_weights=keep_weights)
     model = load_weights(path)
-    catalogue = _read(data)
+    catalogue = read_data(data)
     if curve:
         _show_curve(model, catalogue)
     elif keep_weights:
         _calibrate_locally(path, target or path, model, catalogue)
     else:
         _calibrate(path, target, model, catalogue, outsiders, alike=sources == "alike")
-
-
-def _read(data: Path) -> "Catalogue":
-    from derm.data.catalogue import read_catalogue
-
-    return read_catalogue(data)
 
 
 def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weights: bool) -> None:
@@ -101,9 +98,11 @@ def _calibrate(
     from derm.evaluate.calibrate import calibrate as fit
     from derm.predict.folder import find_images
 
-    by = model.description.training.get("config", {}).get("split_by", "lesion")
+    trained = model.description.training.get("config", {})
+    by, leave_out = trained.get("split_by", "lesion"), trained.get("leave_out", ())
+    strangers = find_images([outsiders]) if outsiders else ()
     with progress("Calibrating") as watch:
-        found = fit(model, catalogue, by, find_images([outsiders]) if outsiders else (), watch, alike=alike)
+        found = fit(model, catalogue, by, strangers, watch, alike=alike, leave_out=leave_out)
     written = _write(path, target, found.describe(model.description))
     if model.description.familiarity and not found.familiarity:
         out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
@@ -182,7 +181,7 @@ def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Cat
 
     with progress("Asking the model") as watch:
         cases = ask_own_cases(model, catalogue, watch)
-    found = calibrate_locally(model, cases, catalogue.folder.name)
+    found = calibrate_locally(model, cases, ", ".join(one.name for one in catalogue.folders or (catalogue.folder,)))
     copy_weights(path, target, found.describe(model.description))
     print_local(found)
     out.print(f"Written: {target}. Use it with --weights {target}, or DERM_WEIGHTS={target} for the app.")

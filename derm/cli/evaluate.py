@@ -105,6 +105,7 @@ def print_table(metrics: dict[str, Any]) -> None:
             figure(row.paper),
         )
     out.print(table)
+    print_rules(metrics)
     print_decision(metrics)
     grad_cam = metrics["explanation"]["true_mask"]
     if grad_cam:
@@ -143,6 +144,31 @@ def print_sources(by_source: dict[str, Any]) -> None:
             cells.append(f"{figure(told['value'])}{span}")
         table.add_row(heading, *cells)
     out.print(table)
+
+
+def print_rules(metrics: dict[str, Any]) -> None:
+    """Print what "most likely" is worth at the data's own mix and at equal classes, with 95 % intervals."""
+    from rich.table import Table
+
+    from derm.evaluate.decision import RULES
+
+    table = Table(title='Two rules for "most likely"', title_justify="left")
+    table.add_column("")
+    rules = {rule: name for rule, name in RULES.items() if rule in metrics["rules"]}
+    for name in rules.values():
+        table.add_column(name, justify="right")
+    for measure in metrics["rules"]["data_mix"]:
+        cells = []
+        for rule in rules:
+            between = metrics["intervals"].get(f"rules.{rule}.{measure}")
+            span = "" if between is None else f" ({between[0]:.3f} – {between[1]:.3f})"
+            cells.append(f"{figure(metrics['rules'][rule][measure])}{span}")
+        table.add_row(measure.replace("_", " "), *cells)
+    out.print(table)
+    if "equal_mix" not in rules:
+        out.print(
+            "At equal classes: unknown, these weights do not say for which mix of diagnoses they were calibrated."
+        )
 
 
 def share(value: float | None) -> str:

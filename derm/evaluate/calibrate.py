@@ -5,7 +5,7 @@ calibrates the conformal sets and chooses nothing else; both choose the referral
 and thresholds hold in each. Knows nothing of the test part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,14 +100,15 @@ def calibrate(
     progress: Callable[[int, int], None] | None = None,
     *,
     alike: bool = True,
+    leave_out: Collection[str] = (),
 ) -> Calibration:
     """Fit everything that turns scores into decisions; DataFault when validation is too small for it.
 
     outsiders: pictures that are not dermoscopic, those of one patient side by side; with them, what is far from the
-    training pictures can be told. alike: as for `choose_decisions`. Images without one of the seven diagnoses are left
-    out.
+    training pictures can be told. alike: as for `choose_decisions`. leave_out: sources that the weights were not to
+    know. Images without one of the seven diagnoses have no say.
     """
-    split = split_catalogue(catalogue, by)
+    split = split_catalogue(catalogue, by, leave_out)
     rows = split.rows("validation")
     rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
     table = catalogue.table.iloc[rows].reset_index(drop=True)
@@ -115,9 +116,9 @@ def calibrate(
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
     conformal = divide(lesions, true)
     if conformal.all() or not conformal.any():
-        raise DataFault(f"{catalogue.folder} has {len(rows)} validation images, too few to calibrate on: use more.")
+        raise DataFault(f"{catalogue.place} has {len(rows)} validation images, too few to calibrate on: use more.")
     if not np.array(MALIGNANT)[true].any():
-        raise DataFault(f"{catalogue.folder} has no malignant lesion to choose a threshold on: use a larger data set.")
+        raise DataFault(f"{catalogue.place} has no malignant lesion to choose a threshold on: use a larger data set.")
     answered = answer_images(model, table, progress)
     found = choose_decisions(answered.logits, true, lesions, sources_of(table), conformal, alike=alike)
     record = {"split": split.name, **found.record}
@@ -132,8 +133,8 @@ def calibrate(
 
 
 def sources_of(table: pd.DataFrame) -> NDArray[np.str_]:
-    """The source of each row of a catalogue's table, text (n,); of a table that names none, its data set."""
-    return table["source" if "source" in table else "dataset"].to_numpy(dtype=str)
+    """The source of each row of a catalogue's table, text (n,)."""
+    return table["source"].to_numpy(dtype=str)
 
 
 def choose_decisions(

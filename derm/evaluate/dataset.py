@@ -21,7 +21,7 @@ from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.answered import Answered, Progress, answer_images
 from derm.evaluate.by_source import Answers, measure_sources
-from derm.evaluate.decision import Cases, compare_baselines, decide
+from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import TABLES, WORST
 from derm.evaluate.worst import worst_outlines
@@ -121,7 +121,8 @@ def evaluate(
         mask_measures(_take(counts, has_mask), true[has_mask]) if has_mask.any() else None,
     )
     overlap, union = np.where(has_mask, dice(counts), np.nan), np.where(has_mask, iou(counts), np.nan)
-    cases = Cases(true, probabilities, lesions, description.referral_threshold, description.conformal_thresholds)
+    mix = description.known_mix
+    cases = Cases(true, probabilities, lesions, description.referral_threshold, description.conformal_thresholds, mix)
     metrics["by_source"] = by_source
     metrics["outlines"] = _outlines(union, answered.surface)
     metrics["explanation"] = answered.explanation
@@ -135,6 +136,7 @@ def evaluate(
         },
     }
     metrics["decision"] = decide(cases, prevalence)
+    metrics["rules"] = {"mix": None if mix is None else list(mix), **rule_figures(cases)}
     metrics["baselines"] = compare_baselines(catalogue.table.iloc[split.rows("train")], table, true)
     per_image = {"dice": overlap, "iou": union, "pixel_accuracy": np.where(has_mask, pixel_accuracy(counts), np.nan)}
     metrics["intervals"] = _intervals(cases, per_image, answered, replicates, resampling)
@@ -259,6 +261,8 @@ def _intervals(
             errors = calibration_measures(true, shares)
             figures |= {f"calibration.{name}.{key}": errors[key] for key in CALIBRATION}
             figures |= {f"calibration.{name}.malignant.{key}": errors["malignant"][key] for key in CALIBRATION}
+        for rule, measured in rule_figures(cases, rows).items():
+            figures |= {f"rules.{rule}.{name}": value for name, value in measured.items()}
         outlines = _outlines(per_image["iou"][rows], answered.surface[rows])
         figures |= {f"outlines.{name}": value for name, value in outlines.items()}
         if cases.sets is not None:

@@ -11,13 +11,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.diagnoses import MALIGNANT
+from derm.diagnoses import INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.measure.baselines import trivial_baselines
-from derm.measure.classification import classification_measures
+from derm.measure.classification import (
+    accuracy,
+    balanced_accuracy,
+    classification_measures,
+    confusion_matrix,
+    f1,
+    most_likely,
+    recall,
+)
 from derm.measure.conformal import conformal_measures, conformal_sets
 from derm.measure.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
-from derm.measure.undefined import or_none
+from derm.measure.prior import change_mix, equal_mix
+from derm.measure.undefined import mean_defined, or_none
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ class Cases:
     """Cases with their answers, and the thresholds that decide on them.
 
     true: int64 (n,). probabilities: float64 (n, 7). lesions: text (n,). referral_threshold, conformal_thresholds: as in
-    `Description`, None where they have not been chosen.
+    `Description`, None where they have not been chosen. mix: the share of each class that the probabilities hold for,
+    None where it is not known.
     """
 
     true: NDArray[np.int64]
@@ -33,6 +43,7 @@ class Cases:
     lesions: NDArray[np.str_]
     referral_threshold: float | None = None
     conformal_thresholds: tuple[float, ...] | None = None
+    mix: tuple[float, ...] | None = None
 
     @cached_property
     def is_malignant(self) -> NDArray[np.bool_]:
@@ -56,10 +67,41 @@ class Cases:
         return picture_weights(self.is_malignant, self.lesions)
 
     @cached_property
+    def calls(self) -> dict[str, NDArray[np.int64]]:
+        """The diagnosis that each rule calls most likely, int64 (n,), by the rule's name, see `RULES`."""
+        calls = {"data_mix": most_likely(self.probabilities)}
+        if self.mix is not None:
+            calls["equal_mix"] = most_likely(change_mix(self.probabilities, self.mix, equal_mix(self.mix)))
+        return calls
+
+    @cached_property
     def sets(self) -> NDArray[np.bool_] | None:
         """The classes that cannot be excluded, bool (n, 7); None where conformal sets have not been calibrated."""
         thresholds = self.conformal_thresholds
         return None if thresholds is None else conformal_sets(self.probabilities, np.array(thresholds))
+
+
+RULES = {"data_mix": "the data's own mix", "equal_mix": "all diagnoses equally frequent"}
+"""Two rules for "most likely": at the mix that the probabilities hold for, and with each divided by the share of its
+diagnosis in that mix (Saerens et al. 2002), which finds the rare ones more often and errs more often in all."""
+
+
+def rule_figures(cases: Cases, rows: NDArray[np.int64] | None = None) -> dict[str, dict[str, float | None]]:
+    """What each rule of `RULES` is worth on images `rows`, int64 (k,), or on all; without a mix the first alone.
+
+    Returns by rule: accuracy, balanced_accuracy, melanoma_recall and macro_f1, None where undefined.
+    """
+    chosen = slice(None) if rows is None else rows
+    found = {}
+    for rule, called in cases.calls.items():
+        matrix = confusion_matrix(cases.true[chosen], called[chosen])
+        found[rule] = {
+            "accuracy": or_none(accuracy(matrix)),
+            "balanced_accuracy": or_none(balanced_accuracy(matrix)),
+            "melanoma_recall": or_none(float(recall(matrix)[INDEX["mel"]])),
+            "macro_f1": or_none(mean_defined(f1(matrix))),
+        }
+    return found
 
 
 def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
