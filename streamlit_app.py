@@ -13,8 +13,9 @@ from derm.figures.overlap import overlap_curves
 from derm.figures.text import plain
 from derm.model.weights import Description
 from derm.predict import export, listing, words
+from derm.predict.case import Case
 from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
-from pages.parts import top
+from pages.parts import top, visit
 
 BARS = ".st-key-bars [data-testid=stRadioGroup]"
 
@@ -61,7 +62,7 @@ def answer(listed: listing.Listed, description: Description) -> int:
             label_visibility="collapsed",
             width="stretch",
         )
-        st.caption(plain(words.calibration_note(description)))
+        st.caption(plain(f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip()))
     return int(index)
 
 
@@ -92,23 +93,19 @@ def reasons(listed: listing.Listed, description: Description, index: int) -> Non
             st.markdown(f"{plain(name)} **{plain(value)}**")
     overlaps(listed, index)
     downloads(listed, description, index)
-    prevalence(description)
+    referral(listed.case, description)
     with st.expander("How this was made", icon=":material/info:"):
         for paragraph in words.method(case, description):
             st.markdown(plain(paragraph))
     st.caption(words.NOTICE)
 
 
-def prevalence(description: Description) -> None:
-    """What a referral means among this doctor's patients."""
-    if not words.predictive_sentence(description, 0.5):
-        return
-    with st.expander("What referral means among your patients", icon=":material/groups:"):
-        share = st.slider(
-            "Malignant among the lesions you see", 0.01, 0.5, 0.1, 0.01, format="percent", key="prevalence"
-        )
-        st.markdown(plain(words.predictive_sentence(description, share)))
-        st.caption(plain(words.PREDICTIVE_NOTE))
+def referral(case: Case, description: Description) -> None:
+    """What a referral means among the patients that are set on top of the page."""
+    if said := words.predictive_at(case, description):
+        with st.expander("What referral means among these patients", icon=":material/groups:"):
+            st.markdown(plain(said))
+            st.caption(plain(words.predictive_note(description)))
 
 
 def overlaps(listed: listing.Listed, index: int) -> None:
@@ -129,7 +126,7 @@ def downloads(listed: listing.Listed, description: Description, index: int) -> N
     """Files to keep; each is made only when it is asked for."""
     case = listed.case
     layer, opacity = st.session_state.layer, st.session_state.opacity
-    cases = [one.case for one in st.session_state.cases]
+    cases = [visit.seen(one).case for one in st.session_state.cases]
     with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
         for label, make, name, kind in (
             ("Outline, PNG", partial(export.outline_png, case), "segmentation.png", "image/png"),

@@ -25,6 +25,7 @@ from derm.image.overlay import jpeg
 from derm.model.weights import Model
 from derm.places import results_folder
 from derm.predict.export import file_name
+from derm.predict.practice import at_practice
 from derm.predict.words import NOTICE
 from pages.parts import top, visit
 
@@ -217,7 +218,7 @@ def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.Sho
         with st.spinner("Seven pictures: some seconds …"):
             st.session_state.seven = gallery.seven(model, catalogue, results_folder())
     shown: list[gallery.Shown] = st.session_state.seven
-    return shown
+    return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]
 
 
 def gallery_map(model: Model, shown: gallery.Shown, name: str) -> Held:

@@ -310,9 +310,10 @@ def ask(setting: Setting, usual: object, key: str) -> object:
 
 def main() -> None:
     """The page, from top to bottom."""
-    top.open_frame("Monitor")
+    row = top.open_frame("Monitor")
     st.html(STYLE)
-    if top.find_model():  # training needs none
+    if model := top.find_model():  # training needs none
+        top.set_patients(row, model)
         top.choose()
     if name := st.session_state.pop("show", None):
         st.session_state.run, st.session_state.part = name, WATCH

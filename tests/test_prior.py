@@ -8,6 +8,7 @@ from derm.errors import ConfigFault
 from derm.measure.prior import (
     change_mix,
     change_share,
+    change_shares,
     class_mix,
     equal_mix,
     estimate_share,
@@ -76,6 +77,15 @@ def test_the_sum_of_changed_probabilities_is_the_changed_sum(share):
     assert rows[:, KIND] / rows[:, KIND].sum(axis=1, keepdims=True) == pytest.approx(
         some()[:, KIND] / before[:, None], abs=1e-9
     )
+
+
+def test_groups_are_carried_as_the_whole_mix_is():
+    own = np.full(7, 1 / 7)
+    carried = change_shares(some(), 3 / 7, 0.05)
+    assert carried == pytest.approx(change_mix(some(), own, practice_mix(own, 0.05)))
+    # A class that a mix lacks keeps its ratio to the others of its kind.
+    (row,) = change_shares(mix(mel=0.2, akiec=0.2, nv=0.6)[None], 0.2, 0.05)
+    assert row == pytest.approx(mix(mel=8 / 130, akiec=8 / 130, nv=114 / 130))
 
 
 def test_a_threshold_that_moves_along_decides_alike():

@@ -18,6 +18,10 @@ def predict(
         Path | None, typer.Option(help="Folder for the outlines and class masks, PNG at the picture's size.")
     ] = None,
     maps: Annotated[Path | None, typer.Option(help="Folder for the seven heat maps of each picture, PNG.")] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Share of malignant lesions among your patients, such as 0.05; without: as in the data."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the rows to standard output as JSON.")] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
@@ -30,14 +34,20 @@ def predict(
     from derm.files import check_file
     from derm.model.weights import default_weights, load_weights
     from derm.predict.folder import predict_files, write_predictions
+    from derm.predict.practice import data_share
 
     if target is None and not as_json:
         raise ConfigFault("Nowhere to write to: name a CSV file with --out, or ask for --json.")
     if target:
         check_file(target)
     model = load_weights(weights or default_weights())
+    if prevalence is not None and data_share(model.description) is None:
+        raise ConfigFault(
+            "These weights do not say for which mix of diagnoses their probabilities hold, so that --prevalence cannot "
+            "carry them elsewhere: `derm calibrate` records it."
+        )
     with progress("Diagnosing") as watch:
-        rows = predict_files(model, paths, masks=masks, maps=maps, watch=watch)
+        rows = predict_files(model, paths, masks=masks, maps=maps, prevalence=prevalence, watch=watch)
     if target:
         write_predictions(rows, target)
     records = rows.to_dict("records")

@@ -83,6 +83,21 @@ def change_share(p_malignant: NDArray[np.floating[Any]] | float, old: float, new
     return ill / (ill + well)
 
 
+def change_shares(probabilities: NDArray[np.floating[Any]], old: float, new: float) -> NDArray[np.float64]:
+    """What probabilities that hold where a share `old` is malignant are at a share `new`: float64 (N, 7).
+
+    probabilities: float (N, 7), rows summing to 1. As `change_mix` to `practice_mix`, and the same for a class that the
+    mix lacks: classes within malignant and within benign keep their ratios. Raises ConfigFault for shares outside
+    0 … 1.
+    """
+    check_probabilities(probabilities, len(probabilities))
+    kind, values = np.array(MALIGNANT), probabilities.astype(np.float64)
+    check_share("the share of malignant lesions", new)
+    check_share("the share of malignant lesions that the model learned from", old)
+    weighed = values * np.where(kind, new / old, (1 - new) / (1 - old))
+    return weighed / weighed.sum(axis=1, keepdims=True)
+
+
 def estimate_share(p_malignant: NDArray[np.floating[Any]], old: float, rounds: int = 1000) -> float:
     """The share of malignant cases among cases without a diagnosis, 0 … 1, from sums that hold at the share `old`.
 

@@ -18,6 +18,7 @@ from derm.explain.gradcam import Evidence, class_maps, evidence_of
 from derm.image.door import image_name, read_image
 from derm.image.scale import square, square_mask, unsquare
 from derm.measure.conformal import conformal_sets
+from derm.measure.prior import malignant_share
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.familiar import is_unfamiliar, pooled, score
@@ -78,6 +79,12 @@ class Case:
     unfamiliar_score: float | None = None
     """How unlike them, higher is further away; None where the weights cannot tell."""
 
+    mix: tuple[float, ...] | None = None
+    """Share of each of `CODES` among the cases that the probabilities hold for, sum 1; None where it is not known."""
+
+    at_data: "Case | None" = None
+    """The case at the data's own mix, where this is it at a practice's, see `derm.predict.practice`; else None."""
+
     @property
     def predicted(self) -> Diagnosis:
         """The most probable diagnosis; of equals the first in the order of `CODES`."""
@@ -95,8 +102,18 @@ class Case:
         return float(self.probabilities[np.array(MALIGNANT)].sum())
 
     @property
+    def mix_share(self) -> float | None:
+        """The share of malignant lesions for which the probabilities hold, 0 … 1; None where it is not known."""
+        return None if self.mix is None else malignant_share(self.mix)
+
+    @property
     def above_referral(self) -> bool | None:
-        """Whether the malignant sum reaches the threshold for referral; None without a threshold."""
+        """Whether the malignant sum reaches the threshold for referral; None without a threshold.
+
+        At a practice's mix both have moved, and the data's own decides, lest rounding does.
+        """
+        if self.at_data is not None:
+            return self.at_data.above_referral
         return None if self.referral_threshold is None else self.p_malignant >= self.referral_threshold
 
     @cached_property
@@ -104,18 +121,21 @@ class Case:
         """Indexes in `CODES` of the diagnoses in the conformal set, most probable first; None without thresholds.
 
         The most probable is always in, see `falls_short`. Another may be in while a more probable one is not: each
-        diagnosis has its own threshold.
+        diagnosis has its own threshold. Sets belong to the data's own mix; at a practice's the most probable joins it.
         """
         if self.conformal_thresholds is None:
             return None
-        held = conformal_sets(self.probabilities[None], np.array(self.conformal_thresholds))[0]
+        decides = self if self.at_data is None else self.at_data
+        held = conformal_sets(decides.probabilities[None], np.array(self.conformal_thresholds))[0]
+        held[self.probabilities.argmax()] = True
         order = np.argsort(-self.probabilities, kind="stable")
         return tuple(int(index) for index in order if held[index])
 
     @property
     def falls_short(self) -> bool:
         """Whether no diagnosis reaches its conformal threshold: the most probable is in the set for want of another."""
-        return self.conformal_thresholds is not None and bool((self.probabilities < self.conformal_thresholds).all())
+        decides = (self if self.at_data is None else self.at_data).probabilities
+        return self.conformal_thresholds is not None and bool((decides < self.conformal_thresholds).all())
 
     @cached_property
     def mask_fraction(self) -> float:
@@ -196,6 +216,7 @@ def diagnose(
         truth=truth,
         referral_threshold=description.referral_threshold,
         conformal_thresholds=description.conformal_thresholds,
+        mix=description.known_mix,
         looks_inside=description.model.looks_inside,
         unfamiliar=None if familiarity is None else bool(is_unfamiliar(familiarity, features)[0]),
         unfamiliar_score=None if familiarity is None else float(score(familiarity, features)[0]),

@@ -34,7 +34,8 @@ def view_png(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
 def case_json(case: Case, licence: str) -> str:
     """The case as JSON: name, probabilities, what is decided by them, the lesion's share, weights and terms.
 
-    What the weights bring no number for is null.
+    prevalence: the share of malignant lesions for which the probabilities and the threshold hold, whose it is, and the
+    data's own. What the weights bring no number for is null.
     """
     held = case.cannot_exclude
     height, width = case.mask.shape
@@ -45,6 +46,11 @@ def case_json(case: Case, licence: str) -> str:
         "dx_pred": case.predicted.code,
         "probabilities": {code: round(float(p), DIGITS) for code, p in zip(CODES, case.probabilities, strict=True)},
         "p_malignant": round(case.p_malignant, DIGITS),
+        "prevalence": {
+            "malignant_share": case.mix_share,
+            "of": "data" if case.at_data is None else "practice",
+            "data_malignant_share": (case.at_data or case).mix_share,
+        },
         "referral_threshold": case.referral_threshold,
         "above_referral": case.above_referral,
         "cannot_exclude": None if held is None else [CODES[index] for index in held],

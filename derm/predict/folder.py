@@ -4,6 +4,7 @@ Needs a loaded `Model`. One picture is held in memory at a time, and one that ca
 Every file is written whole or not at all. Knows nothing of the command line.
 """
 
+import math
 import os
 import re
 from collections import Counter
@@ -22,11 +23,20 @@ from derm.files import make_folder, write_bytes, write_text
 from derm.image.door import open_image
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
+from derm.predict.practice import at_practice
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 """Of the files that are taken from a folder, in any case of letters. A file that is named itself may have any."""
 
-COLUMNS = ("image_id", "dx_pred", *(f"p_{code}" for code in CODES), "p_malignant", "mask_fraction", "error")
+COLUMNS = (
+    "image_id",
+    "dx_pred",
+    *(f"p_{code}" for code in CODES),
+    "p_malignant",
+    "mask_fraction",
+    "malignant_share",
+    "error",
+)
 """Of the table of predictions."""
 
 RESULT = re.compile(rf".*_(segmentation|({'|'.join(CODES)})(_soft|_heat)?)\.png")
@@ -39,16 +49,19 @@ def predict_files(
     *,
     masks: Path | None = None,
     maps: Path | None = None,
+    prevalence: float | None = None,
     watch: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Ask the model about every picture; one row of `COLUMNS` each, in the order of `find_images`.
 
     image_id: the file's name without ending, see `name_images`. dx_pred: the most probable code. p_<code>, p_malignant
-    and mask_fraction: 0 … 1. error: '' or why the picture was refused, and then the other columns are '' or NaN.
+    and mask_fraction: 0 … 1. malignant_share: of lesions, 0 … 1, where the probabilities hold. error: '' or why the
+    picture was refused, and then the other columns are '' or NaN.
     masks: folder for `<image_id>_segmentation.png` (the outline, 0 or 255) and, for each class, the class-specific mask
     `<image_id>_<code>.png` (0 or 255) and `<image_id>_<code>_soft.png` (0 … 1 as 0–255). maps: folder for the evidence
     `<image_id>_<code>_heat.png` (each class's own maximum as 255, black where it has none). All are 8-bit grey PNGs of
-    the picture's size. watch: told (done, total) after each picture.
+    the picture's size. prevalence: the share of malignant lesions among one's own patients, above 0, below 1, to which
+    probabilities are carried (`derm.predict.practice`). watch: told (done, total) after each picture.
     Raises ImageRefused when a path is not there or no picture is found, ConfigFault when a folder cannot be written.
     """
     outputs = [folder for folder in (masks, maps) if folder is not None]
@@ -58,7 +71,7 @@ def predict_files(
     rows = []
     for done, (name, file) in enumerate(zip(name_images(files), files, strict=True), 1):
         try:
-            case = diagnose(model, open_image(file), name)
+            case = at_practice(diagnose(model, open_image(file), name), prevalence)
         except ImageRefused as error:
             rows.append({"image_id": name, "dx_pred": "", "error": str(error)})
         else:
@@ -146,6 +159,7 @@ def row_of(case: Case) -> dict[str, Any]:
         **probabilities,
         "p_malignant": case.p_malignant,
         "mask_fraction": case.mask_fraction,
+        "malignant_share": math.nan if case.mix_share is None else case.mix_share,
         "error": "",
     }
 

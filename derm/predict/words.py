@@ -5,6 +5,7 @@ made here. A number that the weights do not bring is not spoken of, and none is 
 """
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, percent, plain
 from derm.image.door import image_name
-from derm.measure.decision import predictive_values
+from derm.measure.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import Description
 from derm.predict.case import Case
 from derm.predict.view import Layer, class_mask_at, screen_size
@@ -76,10 +77,10 @@ def second_line(case: Case) -> str:
             "The model outlines nothing here. Take a picture with the lesion in the middle and some skin around it; "
             "the probabilities below are not to be relied on."
         )
-    total = percent(case.p_malignant)
+    total = _sum(case, case.p_malignant)
     if case.referral_threshold is None:
         return f"Malignant in all: {total}."
-    threshold = percent(case.referral_threshold)
+    threshold = _sum(case, case.referral_threshold)
     # Two figures that round to the same would contradict the word between them.
     near = "just " if threshold == total else ""
     if case.above_referral:
@@ -89,6 +90,8 @@ def second_line(case: Case) -> str:
 
 def referral_meaning(description: Description) -> str:
     """What lies above the referral threshold, as measured on the test part; '' where it was not."""
+    if local := _local_meaning(description):
+        return local
     test = description.measured.get("test", {})
     referral = test.get("referral")
     if description.referral_threshold is None or not referral:
@@ -105,19 +108,33 @@ def referral_meaning(description: Description) -> str:
 def predictive_sentence(description: Description, prevalence: float) -> str:
     """What a referral means where a share `prevalence`, 0 … 1, of lesions is malignant; '' where it was not "
     "measured."""
-    measured = description.measured.get("test", {}).get("referral", {}).get("by_lesion")
+    measured = _rates_of(description)
     if description.referral_threshold is None or not measured:
         return ""
     sensitivity, specificity = (measured[key]["value"] for key in ("sensitivity", "specificity"))
     if sensitivity is None or specificity is None:
         return ""
     values = predictive_values(sensitivity, specificity, prevalence)
-    sentences = [f"Where {percent(prevalence)} of lesions are malignant:"]
+    sentences = [f"Where {share_set(prevalence)} of lesions are malignant:"]
     if not math.isnan(values.ppv):
         sentences.append(f"of those above the threshold, {percent(values.ppv)} are;")
     if not math.isnan(values.npv):
         sentences.append(f"of those below, {_fine_percent(1 - values.npv)} are.")
     return " ".join(sentences)
+
+
+def predictive_at(case: Case, description: Description) -> str:
+    """What a referral means at the share of malignant lesions that the case's probabilities hold for, or ''."""
+    return "" if case.mix_share is None else predictive_sentence(description, case.mix_share)
+
+
+def predictive_note(description: Description) -> str:
+    """Where predictive values come from, and what they cannot know."""
+    if local := _local(description):
+        return PREDICTIVE_NOTE.replace("on the test part", f"cross-validated on {local['folder']}").replace(
+            "the data set", local["folder"]
+        )
+    return PREDICTIVE_NOTE
 
 
 def cannot_exclude(case: Case) -> str:
@@ -138,7 +155,49 @@ def cannot_exclude(case: Case) -> str:
 
 def calibration_note(description: Description) -> str:
     """What the probabilities are worth, in one line."""
+    if local := _local(description):
+        return f"Probabilities calibrated on {local['images']:,} confirmed images of {local['folder']}."
     return NOT_CALIBRATED if description.temperature == 1.0 else CALIBRATED
+
+
+def share_set(share: float) -> str:
+    """A share of malignant lesions as it was set, 0 … 1, in percent: '5 %', '0.5 %'."""
+    return f"{share * 100:.3g}{SPACE}%"
+
+
+def patients(data: float, practice: float | None) -> str:
+    """The setting in a few words. data: the data's own share of malignant lesions. practice: the visitor's, or None."""
+    if practice is None:
+        return f"Patients as in the data: {percent(data)} malignant"
+    return f"Your patients: {share_set(practice)} malignant"
+
+
+def patients_note(data: float, practice: float | None) -> str:
+    """What the setting does, and what it leaves alone."""
+    if practice is None:
+        return (
+            f"Probabilities hold for a mix of patients like that of the data: {percent(data)} of lesions malignant. "
+            "Among your patients the share may be another, and then so are they."
+        )
+    return (
+        f"By Bayes' rule from {percent(data)} malignant in the data to {share_set(practice)} among your patients: "
+        "probabilities, malignant sum, referral threshold and predictive values move together. Who is referred stays, "
+        "and so does what cannot be excluded: sensitivity and coverage do not depend on the share. It holds where "
+        "lesions of one diagnosis look as they do in the data. Figures of data sets stay as measured."
+    )
+
+
+def mix_sentence(case: Case) -> str:
+    """For which mix the probabilities of the case hold, and what they would be at the data's; '' where not known."""
+    if case.mix_share is None:
+        return ""
+    if case.at_data is None:
+        return f"At the data's own mix of diagnoses, {percent(case.mix_share)} malignant."
+    before = percent(case.at_data.p_malignant)
+    return (
+        f"Carried to your patients, {share_set(case.mix_share)} malignant; at the data's own mix the malignant sum is "
+        f"{before}. Who is referred does not change with it."
+    )
 
 
 def short_answer(case: Case) -> str:
@@ -260,6 +319,7 @@ def method(case: Case, description: Description) -> list[str]:
         "diagnosis's own maximum, so two heat maps compare by place and not by strength. The class mask is the part of "
         f"the lesion where probability of lesion times evidence reaches {description.class_mask_threshold:g}.",
         *_decision(case, description),
+        *_mix(case, description),
         f"Weights: {case.weights}. {description.licence}",
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
@@ -293,6 +353,41 @@ def overlap(case: Case, index: int) -> str:
     return " ".join(sentences)
 
 
+def _sum(case: Case, share: float) -> str:
+    """A malignant sum in percent; at a practice's mix, where all are small, with a digit more."""
+    if case.at_data is None or share >= 0.095:
+        return percent(share)
+    return f"under 0.1{SPACE}%" if share < 0.0005 else _fine_percent(share)
+
+
+def _local(description: Description) -> dict[str, Any]:
+    """What is recorded of a local calibration, see `derm.evaluate.local`; empty where there was none."""
+    local: dict[str, Any] = description.measured.get("calibration", {}).get("local", {})
+    return local
+
+
+def _rates_of(description: Description) -> dict[str, Any] | None:
+    """Sensitivity and specificity of referral by lesion: on the test part, or cross-validated on one's own cases."""
+    rates: dict[str, Any] | None = description.measured.get("test", {}).get("referral", {}).get("by_lesion")
+    if rates is None and _local(description):
+        rates = description.measured["calibration"].get("cross_validated")
+    return rates
+
+
+def _local_meaning(description: Description) -> str:
+    """What lies above a threshold that was learned from one's own cases; '' where it was not."""
+    local, rates = _local(description), _rates_of(description)
+    if not local or not rates or description.referral_threshold is None:
+        return ""
+    above = of_hundred(LesionRates(rates["sensitivity"]["value"], rates["specificity"]["value"]))
+    low = rates["sensitivity"]["interval"][0]
+    return (
+        f"Of 100 malignant lesions like those of {local['folder']}, about {above.malignant} are above it, at least "
+        f"{percent(low)} with 97.5{SPACE}% confidence; of 100 benign, {above.benign} (cross-validated on its "
+        f"{local['lesions']:,} lesions)."
+    )
+
+
 def _fine_percent(share: float) -> str:
     """A small share in percent with one digit after the point, for what whole percent would call nothing."""
     return percent(share) if share >= 0.1 else f"{share * 100:.1f}{SPACE}%"
@@ -310,6 +405,20 @@ def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:
     if len(case.cannot_exclude) == 1 or case.probabilities.max() >= 0.5:
         return []
     return [(DIAGNOSES[index], float(case.probabilities[index])) for index in case.cannot_exclude]
+
+
+def _mix(case: Case, description: Description) -> list[str]:
+    """For which mix probabilities hold, in a paragraph of its own; none where it is not known."""
+    sentence = mix_sentence(case)
+    if case.at_data is None or case.referral_threshold is None or description.referral_threshold is None:
+        return [sentence] if sentence else []
+    moved = (
+        f"The referral threshold moved along, from {percent(description.referral_threshold)} to "
+        f"{_sum(case, case.referral_threshold)}: it stands for a sensitivity, which the share of malignant lesions "
+        "does not change (Saerens, Latinne and Decaestecker 2002). Limits of what cannot be excluded are compared at "
+        "the data's own mix."
+    )
+    return [f"{sentence} {moved}"]
 
 
 def _decision(case: Case, description: Description) -> list[str]:

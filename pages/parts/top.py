@@ -6,6 +6,7 @@ Needs `visit`. Draws, and hands each page the model and the case that is shown.
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES
@@ -15,9 +16,13 @@ from derm.figures.mark import mark
 from derm.figures.text import capital, plain
 from derm.model.weights import Model
 from derm.predict import listing, words
+from derm.predict.practice import LEAST, MOST, data_share
 from pages.parts import visit
 
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
+PRACTICE = 0.05
+"""Share of malignant lesions that the setting begins with."""
+
 STRIP = ".st-key-strip [data-testid=stRadioGroup]"
 
 PAGES = (
@@ -29,24 +34,49 @@ PAGES = (
 """Script, name and icon of each page, in the order of the row on top."""
 
 
-def open_frame(name: str) -> None:
-    """Begin the page `name`: title, style, the way to the other pages."""
+def open_frame(name: str) -> DeltaGenerator:
+    """Begin the page `name`: title, style, the way to the other pages; the row that holds it comes back."""
     st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
     st.html(STYLE)
-    with st.container(key="top", horizontal=True, vertical_alignment="center"):
+    row = st.container(key="top", horizontal=True, vertical_alignment="center")
+    with row:
         st.title("Derm", anchor=False, width="content")
         for script, label, icon in PAGES:
             st.page_link(script, label=label, icon=icon)
+    return row
 
 
 def open_page(name: str) -> Model:
     """Begin the page `name` and a new visitor's list of cases; ends it with a sentence where weights lack."""
-    open_frame(name)
+    row = open_frame(name)
     model = find_model()
     if model is None:
         st.stop()
         raise AssertionError  # never reached: `stop` ends the page
+    set_patients(row, model)
     return model
+
+
+def set_patients(row: DeltaGenerator, model: Model) -> None:
+    """The one setting of the visitor's patients, in the top row of every page; none where the weights cannot use it."""
+    data, share = data_share(model.description), visit.practice()
+    if data is None:
+        return
+    # Given anew each time: what a widget held on one page is not what it holds on the next.
+    st.session_state["practice-on"] = share is not None
+    st.session_state["practice-share"] = st.session_state.get("practice_last", PRACTICE)
+    with row.popover(words.patients(data, share), icon=":material/groups:", width="content"):
+        st.toggle("My patients have another share", key="practice-on", on_change=visit.set_practice)
+        st.slider(
+            "Malignant among the lesions you see",
+            *(LEAST, MOST),
+            step=LEAST,
+            format="percent",
+            key="practice-share",
+            disabled=share is None,
+            on_change=visit.set_practice,
+        )
+        st.caption(plain(words.patients_note(data, share)))
 
 
 def find_model() -> Model | None:
@@ -112,8 +142,9 @@ def choose(*, alone: bool = True) -> listing.Listed:
 
     alone: draw the strip for a single case, too; a page that shows that case large has no need of it.
     """
-    cases = st.session_state.cases
+    cases = [visit.seen(listed) for listed in st.session_state.cases]
     if len(cases) == 1 and not alone:
+        st.session_state.shown = cases[0]
         return cases[0]
     # Streamlit forgets what a widget held while another page is open.
     st.session_state.setdefault("chosen", st.session_state.shown.key)

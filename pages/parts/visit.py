@@ -15,6 +15,7 @@ from derm.places import data_folder
 from derm.predict import listing
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.open import open_model
+from derm.predict.practice import at_practice
 
 
 @st.cache_resource(show_spinner="Loading the model …")
@@ -43,6 +44,23 @@ def begin(model: Model) -> None:
     st.session_state.refused = []
     st.session_state.round = 0
     keep_sample(model, listing.first_sample())
+
+
+def practice() -> float | None:
+    """The share of malignant lesions among this visitor's patients, as set; None for that of the data."""
+    share: float | None = st.session_state.get("practice")
+    return share
+
+
+def set_practice() -> None:
+    """The setting of this visitor's patients was changed: keep it, for a widget forgets while another page is open."""
+    st.session_state.practice_last = st.session_state["practice-share"]
+    st.session_state.practice = st.session_state["practice-share"] if st.session_state["practice-on"] else None
+
+
+def seen(listed: listing.Listed) -> listing.Listed:
+    """A case of the list as it is among this visitor's patients."""
+    return listed._replace(case=at_practice(listed.case, practice()))
 
 
 def keep(case: Case, *, drawn: bool = False) -> None:

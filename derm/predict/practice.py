@@ -1,0 +1,50 @@
+"""A case as it is among a practice's own patients: another share of malignant lesions, by Bayes' rule.
+
+Needs a `Case` whose weights say for which mix of diagnoses their probabilities hold. Probabilities, malignant sum and
+referral threshold move together, so that who is referred stays: the threshold stands for a sensitivity, and that does
+not change with the share of malignant lesions. Nothing is asked of the model again.
+"""
+
+from dataclasses import replace
+
+from derm.measure.prior import change_share, change_shares, malignant_share, practice_mix
+from derm.model.weights import Description
+from derm.predict.case import Case
+
+LEAST, MOST = 0.005, 0.6
+"""Shares of malignant lesions that a visitor may set: a screening of everybody, and a tumour clinic."""
+
+
+def data_share(description: Description) -> float | None:
+    """The share of malignant lesions, 0 … 1, for which the probabilities of these weights hold; None where unknown.
+
+    Also None where the mix knows malignant or benign lesions alone: nothing can then be carried elsewhere.
+    """
+    mix = description.known_mix
+    share = None if mix is None else malignant_share(mix)
+    return share if share is not None and 0 < share < 1 else None
+
+
+def at_practice(case: Case, share: float | None) -> Case:
+    """`case` where a share of malignant lesions, above 0, below 1, is seen; itself with None, or where it is unknown
+    for which mix its probabilities hold.
+
+    Diagnoses within malignant and within benign keep their ratios. Whether it is above the referral threshold and what
+    cannot be excluded stay as decided at the data's own mix: sensitivity, specificity and the coverage of sets that
+    were calibrated class by class do not depend on how frequent the classes are. Raises ConfigFault for another share.
+    """
+    origin = case.at_data or case
+    if share is None or origin.mix is None or not 0 < malignant_share(origin.mix) < 1:
+        return origin
+    own = malignant_share(origin.mix)
+    (probabilities,) = change_shares(origin.probabilities[None], own, share)
+    threshold = origin.referral_threshold
+    moved = None if threshold is None else float(change_share(threshold, own, share))
+    mix = practice_mix(origin.mix, share)
+    return replace(
+        origin,
+        probabilities=probabilities,
+        referral_threshold=moved,
+        mix=tuple(mix.tolist()),
+        at_data=origin,
+    )
