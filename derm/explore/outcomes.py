@@ -49,8 +49,8 @@ SUBGROUPS = "Over the whole part: the filter plays no part here. Open marks: too
 
 SOURCES = (
     "Over the whole part: the filter plays no part here. Malignant found and benign left alone are at the referral "
-    "threshold, each lesion counting once; the calibration error is that of the likeliest diagnosis, less what a perfect "
-    "model would show."
+    "threshold, each lesion counting once; the calibration error is that of the likeliest diagnosis, less what a "
+    "perfect model would show."
 )
 
 LEAST = 1e-6
