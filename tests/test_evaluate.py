@@ -13,9 +13,11 @@ from derm.cli.evaluate import print_table
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
+from derm.evaluate.answered import answer_images
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.explain.agreement import BUILT_IN
 from derm.image.door import open_image, read_mask
+from derm.measure.calibration import softmax
 from derm.predict.case import diagnose
 
 
@@ -45,6 +47,19 @@ def test_the_rows_are_what_one_picture_alone_is_told(tiny_model, catalogue, eval
     assert [row[f"p_{code}"] for code in CODES] == pytest.approx(case.probabilities.tolist(), abs=1e-5)
     true = read_mask(Path(entry["mask_path"]))
     assert row["iou"] == pytest.approx((case.mask & true).sum() / (case.mask | true).sum(), abs=1e-3)
+
+
+def test_padded_pictures_are_measured_as_one_picture_alone_is_answered(tiny_model, catalogue):
+    description = replace(tiny_model.description, model=replace(tiny_model.description.model, fit="pad"))
+    padded, table = replace(tiny_model, description=description), catalogue.table.iloc[:3]
+    answered = answer_images(padded, table)
+    for place, row in enumerate(table.to_dict("records")):
+        case = diagnose(padded, open_image(Path(row["image_path"])), "x")
+        true = read_mask(Path(row["mask_path"]))
+        probabilities = softmax(answered.logits[place : place + 1])[0]
+        assert probabilities == pytest.approx(case.probabilities, abs=1e-5)
+        counted = (answered.counts.tp + answered.counts.fp)[place]
+        assert counted == pytest.approx(case.mask.sum(), abs=0.002 * true.size)
 
 
 def test_the_figures_follow_from_the_rows(evaluation):

@@ -26,6 +26,7 @@ from derm.evaluate.explained_rows import (
     REFERENCES,
     STILL,
     agreement_rows,
+    sample_rows,
     scorer,
 )
 from derm.evaluate.explained_summary import of_role, summarise
@@ -33,7 +34,7 @@ from derm.explain.agreement import AGREEMENT_SIDE, BLOB, CEILING, MEASURES, UNIF
 from derm.explain.faithfulness import deletion, insertion, road
 from derm.explain.methods import METHODS
 from derm.image.door import open_image, read_mask
-from derm.image.scale import square, square_mask
+from derm.image.scale import square, square_mask, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
@@ -145,6 +146,25 @@ def test_the_samples_faithfulness_is_what_one_map_alone_measures(found, model, d
     assert row["insertion"] == pytest.approx(insertion(score, image[0], scaled).areas[index], abs=1e-4)
     assert row["road"] == pytest.approx(road(score, image[0], scaled).gaps[index], abs=1e-4)
     assert row["probability"] == pytest.approx(float(score(image)[0, index]), abs=1e-5)
+
+
+def test_padded_pictures_are_explained_on_their_own_pixels_and_walked_over_on_the_square(model, drawn_catalogue):
+    padded = replace(model, description=replace(model.description, model=replace(model.description.model, fit="pad")))
+    table = drawn_catalogue.table.iloc[:1].assign(lesion_id="x")
+    rows = sample_rows(padded, table)
+    row = rows[(rows["method"] == "grad-cam") & ~rows["flat"]].iloc[0]
+    image, mask = open_image(Path(table["image_path"].iloc[0])), read_mask(Path(table["mask_path"].iloc[0]))
+    (height, width), index = mask.shape, INDEX[row["class"]]
+    assert height != width
+    shown = normalise(torch.from_numpy(square(image, 64, "pad"))[None], ModelConfig())
+    raw = METHODS["grad-cam"].maps(model.net, shown, None, [index])[0, 0].numpy()
+    evidence = METHODS["grad-cam"].evidence(raw, window=window_of(height, width, 64, "pad"))
+    alone = beside_references(
+        evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE).clip(0, 1), square_mask(mask, AGREEMENT_SIDE)
+    )
+    assert row["true_iou_area"] == pytest.approx(alone["iou_area"].value, abs=2e-3)
+    fall = deletion(scorer(padded), shown[0], evidence.on_square(64))
+    assert row["deletion"] == pytest.approx(fall.areas[index], abs=1e-4)
 
 
 def test_sanity_is_measured_where_maps_are_quick_and_painting_at_the_mask(found):

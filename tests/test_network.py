@@ -9,9 +9,10 @@ from timm.layers import DropPath
 from torch import nn
 
 from derm.errors import ConfigFault
+from derm.image.scale import PADDING
 from derm.model.config import ModelConfig
 from derm.model.network import Answer, ClassHead, LesionFocus, LesionNet
-from derm.model.preprocess import normalise
+from derm.model.preprocess import LARGEST_RATIO, normalise, shades_of_grey
 
 # timm's own networks for tests, of a tenth of a million numbers; their deepest features have 64 and 96 channels.
 SMALL = ModelConfig(
@@ -179,6 +180,59 @@ def test_images_are_normalised_by_the_models_own_mean():
     np.testing.assert_allclose(normal[0, :, 0, 0].numpy(), [1, -1, 0.2], rtol=1e-6)
 
 
+def test_the_colour_of_the_light_is_taken_away_and_brightness_stays():
+    """Dark and bright grey in light of (1, 0.5, 0.25), in which norms and means stand, too."""
+    grey = np.array([52.0, 208.0])[:, None] * [1.0, 0.5, 0.25]
+    squares = torch.from_numpy(np.rint(grey).astype(np.uint8)).repeat_interleave(512, dim=0).reshape(1, 32, 32, 3)
+    found = shades_of_grey(squares)
+    assert found.dtype == torch.float32
+    # Grey again, at the mean over pixels and channels that it had: 130 · (1 + 0.5 + 0.25) / 3 = 75.8.
+    np.testing.assert_allclose(found[0, 0, 0].numpy(), 52 * 1.75 / 3, rtol=0.01)
+    np.testing.assert_allclose(found[0, -1, -1].numpy(), 208 * 1.75 / 3, rtol=0.01)
+    assert found.mean().item() == pytest.approx(squares.float().mean().item(), rel=1e-5)
+    # Another light over the same skin is the same picture, up to brightness and rounding.
+    config = replace(SMALL, colour_constancy="shades-of-grey")
+    skin = np.random.default_rng(0).integers(60, 120, (1, 32, 32, 1)) * np.array([1.0, 0.8, 0.7])
+    one, other = (
+        shades_of_grey(torch.from_numpy(np.rint(skin * light).astype(np.uint8))).numpy()
+        for light in ([1.0, 1.0, 1.0], [1.3, 1.0, 0.8])
+    )
+    np.testing.assert_allclose(one / one.mean(), other / other.mean(), atol=0.03)
+    assert not torch.equal(normalise(squares, config), normalise(squares, SMALL))
+
+
+def test_the_light_is_each_pictures_own():
+    squares = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8))
+    together = shades_of_grey(squares)
+    for place in range(3):
+        torch.testing.assert_close(together[place : place + 1], shades_of_grey(squares[place : place + 1]))
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (80, 80, 80), PADDING, (200, 0, 0), (0, 0, 1)])
+def test_pictures_that_tell_nothing_of_the_light_stay_finite(colour):
+    squares = torch.zeros(1, 32, 32, 3, dtype=torch.uint8) + torch.tensor(colour, dtype=torch.uint8)
+    found = shades_of_grey(squares)
+    assert found.isfinite().all()
+    assert found.mean().item() == pytest.approx(squares.float().mean().item(), rel=1e-4, abs=1e-4)
+    if len(set(colour)) == 1 or colour == PADDING:
+        torch.testing.assert_close(found, squares.float())
+
+
+def test_no_channel_gains_more_than_any_light_takes():
+    squares = torch.zeros(1, 32, 32, 3, dtype=torch.uint8) + torch.tensor([200, 200, 2], dtype=torch.uint8)
+    gains = shades_of_grey(squares)[0, 0, 0] / squares[0, 0, 0]
+    assert (gains.max() / gains.min()).item() == pytest.approx(LARGEST_RATIO)
+
+
+def test_padding_tells_nothing_of_the_light_and_stays():
+    picture = torch.from_numpy(np.random.default_rng(0).integers(0, 99, (1, 32, 32, 3), dtype=np.uint8))
+    padded = torch.zeros(1, 64, 32, 3, dtype=torch.uint8) + torch.tensor(PADDING, dtype=torch.uint8)
+    padded[:, 16:48] = picture
+    found = shades_of_grey(padded)
+    torch.testing.assert_close(found[:, 16:48], shades_of_grey(picture))
+    assert torch.equal(found[:, :16], padded[:, :16].float())
+
+
 def test_an_unknown_encoder_is_refused():
     with pytest.raises(
         ConfigFault,
@@ -211,6 +265,8 @@ def test_an_encoder_without_five_scales_is_refused():
         ({"deviation": (float("nan"), 1, 1)}, r"deviation \[nan, 1, 1\] do not fit: give three numbers each"),
         ({"decoder_channels": (8, 8, 0)}, r"The decoder channels \[8, 8, 0\] do not fit"),
         ({"pooling": "lesion"}, "The pooling 'lesion' is unknown: use one of whole, whole\\+lesion"),
+        ({"fit": "crop"}, "The fit 'crop' is unknown: use one of squeeze, pad"),
+        ({"colour_constancy": "grey"}, "The colour constancy 'grey' is unknown: use one of none, shades-of-grey"),
         ({"drop_path": 0.6}, "The drop path 0.6 does not fit: use a share from 0 to 0.5"),
         ({"hidden": -1}, "Widths cannot be negative, and hidden is -1, feature_channels 32: use 0 to leave"),
         ({"deviation": (1.0, 0.0, 1.0)}, r"The deviation \[1.0, 0.0, 1.0\] does not fit: each number must be above 0"),
@@ -227,8 +283,8 @@ def test_a_configuration_survives_its_dictionary():
     assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"does not fit this version of Derm \(see: hidden\): retrain or update"):
         ModelConfig.from_dict({name: value for name, value in content.items() if name != "hidden"})
-    # Weights described before there were stochastic depth and pooling inside the outline have neither.
-    del content["drop_path"], content["pooling"]
+    # Weights described before there were these have none of them.
+    del content["drop_path"], content["pooling"], content["fit"], content["colour_constancy"]
     assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"\(see: depth\)"):
         ModelConfig.from_dict({**content, "depth": 3})

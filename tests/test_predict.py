@@ -16,7 +16,7 @@ from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, ImageRefused
 from derm.explain.gradcam import evidence_of
 from derm.files import check_file
-from derm.image.scale import square, unsquare
+from derm.image.scale import square, unsquare, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
@@ -112,6 +112,20 @@ def test_a_case_is_the_networks_answer_at_the_pictures_size(model):
     assert not all(one.flat for one in case.evidence)
     assert case.probabilities.dtype == np.float64
     assert case.mask_probability.dtype == np.float32
+
+
+def test_a_padded_case_lies_on_its_picture(model):
+    """The network sees 38 of 64 rows; outline and maps are those rows, at the picture's own size."""
+    config = replace(CONFIG, fit="pad")
+    image = picture(1)
+    case = diagnose(replace(model, description=replace(model.description, model=config)), image, "one")
+    with torch.no_grad():
+        answer = model.net(normalise(torch.from_numpy(square(image, 64, "pad"))[None], config))
+    small = 1 / (1 + np.exp(-answer.mask_logits[0, 0].numpy()))
+    np.testing.assert_allclose(case.mask_probability, unsquare(small[13:51], 48, 80), atol=1e-6)
+    assert all(one.window == window_of(48, 80, 64, "pad") == (13 / 64, 0, 51 / 64, 1) for one in case.evidence)
+    assert [one.map.shape for one in case.evidence] == [(48, 80)] * 7
+    assert [one.on_square(64).shape for one in case.evidence] == [(64, 64)] * 7
 
 
 def test_what_follows_from_the_probabilities():

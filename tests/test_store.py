@@ -15,6 +15,7 @@ from derm.data import store as store_module
 from derm.data.catalogue import Catalogue
 from derm.data.store import default_cache, load_store, open_store, read_pair
 from derm.errors import ConfigFault, DataFault
+from derm.image.scale import square, square_mask
 
 
 def save(path: Path, pixels: np.ndarray) -> str:
@@ -81,6 +82,16 @@ def test_another_order_is_another_store(catalogue, place):
     first = open_store(catalogue, 32, place)
     turned = Catalogue(catalogue.folder, "by hand", catalogue.table.iloc[::-1].reset_index(drop=True))
     np.testing.assert_array_equal(open_store(turned, 32, place).images, first.images[::-1])
+
+
+def test_a_padded_store_is_another_store(catalogue, place):
+    squeezed, padded = open_store(catalogue, 32, place), open_store(catalogue, 32, place, fit="pad")
+    assert padded.folder.name == f"{squeezed.folder.name}-pad"
+    for row, paths in enumerate(zip(catalogue.table["image_path"], catalogue.table["mask_path"], strict=True)):
+        image, mask = read_pair(*paths)
+        np.testing.assert_array_equal(padded.images[row], square(image, 32, "pad"))
+        if mask is not None:
+            np.testing.assert_array_equal(padded.masks[row], square_mask(mask, 32, "pad"))
 
 
 def test_a_kill_while_decoding_leaves_no_store(catalogue, place, monkeypatch):

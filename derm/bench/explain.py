@@ -222,7 +222,7 @@ def largest_difference(net: LesionNet, images: Tensor, library: _Library) -> flo
 def drawn_images(net: LesionNet) -> Tensor:
     """A drawn lesion of each diagnosis, normalised as the network takes it: float32 (7, 3, S, S)."""
     squares = [
-        square(draw_lesion(code, seed, height=450, width=600).image, net.config.input_size)
+        square(draw_lesion(code, seed, height=450, width=600).image, net.config.input_size, net.config.fit)
         for seed, code in enumerate(CODES)
     ]
     return normalise(torch.from_numpy(np.stack(squares)), net.config)

@@ -28,7 +28,7 @@ from derm.explain.faithfulness import Curve, Repainted, deletion, insertion, rep
 from derm.explain.gradcam import Evidence
 from derm.explain.methods import Method
 from derm.explain.sanity import equivariance, randomise, similarity, stability
-from derm.image.scale import place_cells, square, square_mask
+from derm.image.scale import place_cells, square, square_mask, window_of
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.case import Case
@@ -72,7 +72,8 @@ def hold(model: Model, case: Case, method: Method, index: int) -> Held:
     images = _images(model, case)
     raw = method.maps(model.net, images, None, [index])[0, 0].numpy(force=True)
     height, width = case.mask.shape
-    evidence = method.evidence(raw, height, width, method.shift_of(model.description))
+    window = window_of(height, width, images.shape[-1], model.description.model.fit)
+    evidence = method.evidence(raw, height, width, method.shift_of(model.description), window)
     own = np.clip(evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE), 0, 1)
     outline = square_mask(case.mask, AGREEMENT_SIDE) if case.has_lesion else None
     truth = None if case.truth is None else square_mask(case.truth, AGREEMENT_SIDE)
@@ -112,7 +113,7 @@ def try_out(model: Model, case: Case, held: Held, progress: Progress | None = No
     image = _images(model, case)
     score = scorer(model)
     ask = partial(_of_class, score, index)
-    own = held.evidence.scaled(size, size)
+    own = held.evidence.on_square(size)
     blob = centred_blob(size, size)
     tell(0, 5)
     deleted, deleted_blob = deletion(ask, image[0], own), deletion(ask, image[0], blob)
@@ -120,7 +121,8 @@ def try_out(model: Model, case: Case, held: Held, progress: Progress | None = No
     inserted, inserted_blob = insertion(ask, image[0], own), insertion(ask, image[0], blob)
     tell(2, 5)
     removed = road(ask, image[0], own)
-    lesion = square_mask(case.mask, size) if case.has_lesion else np.zeros((size, size), dtype=np.bool_)
+    fit = model.description.model.fit
+    lesion = square_mask(case.mask, size, fit) if case.has_lesion else np.zeros((size, size), dtype=np.bool_)
     painted = repaint(score, image[0], lesion)
     tell(3, 5)
 
@@ -158,7 +160,7 @@ def try_out(model: Model, case: Case, held: Held, progress: Progress | None = No
 
 def _images(model: Model, case: Case) -> Tensor:
     """The case as the network sees it, float (1, 3, S, S)."""
-    pixels = torch.from_numpy(square(case.image, model.description.model.input_size))[None]
+    pixels = torch.from_numpy(square(case.image, model.description.model.input_size, model.description.model.fit))[None]
     return normalise(pixels.to(next(model.net.parameters()).device), model.description.model)
 
 

@@ -28,8 +28,9 @@ from derm.data.artefacts import (
     shrink,
 )
 from derm.errors import ConfigFault
+from derm.image.scale import PADDING
 
-HIDDEN = (124, 116, 104)
+HIDDEN = PADDING
 """Colour of a hidden rectangle: ImageNet's mean, which the network takes for 0."""
 
 

@@ -22,7 +22,7 @@ from derm.data.catalogue import Catalogue
 from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, write_json
 from derm.image.door import open_image, read_mask
-from derm.image.scale import square, square_mask
+from derm.image.scale import Fit, square, square_mask
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
@@ -69,16 +69,20 @@ def open_store(
     size: int,
     cache: Path,
     progress: Progress | None = None,
+    fit: Fit = "squeeze",
 ) -> ImageStore:
     """Open the decoded images of `catalogue` at `size` × `size` pixels, decoding them first if need be.
+
+    fit: how they fill the square, see `derm.image.scale`.
 
     cache: folder for decoded images; one that a changed file, size or order makes stale is not used. Raises DataFault
     when an image or a mask cannot be read, naming it, or when the disk is too small; ConfigFault where `cache` cannot
     be made.
     """
-    folder = cache / f"{table_key(catalogue.table)}-{size}"
+    # The name is older than the choice.
+    folder = cache / (f"{table_key(catalogue.table)}-{size}" + ("" if fit == "squeeze" else f"-{fit}"))
     if not (folder / "store.json").exists():
-        _decode(catalogue.table, size, folder, progress)
+        _decode(catalogue.table, size, fit, folder, progress)
     return load_store(folder)
 
 
@@ -94,7 +98,7 @@ def table_key(table: pd.DataFrame) -> str:
     return digest.hexdigest()[:16]
 
 
-def _decode(table: pd.DataFrame, size: int, folder: Path, progress: Progress | None) -> None:
+def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Progress | None) -> None:
     """Decode into a folder beside `folder`, then rename it: a store is whole or absent, whoever else decodes too."""
     count = len(table)
     needed = count * size * size * 4
@@ -113,9 +117,9 @@ def _decode(table: pd.DataFrame, size: int, folder: Path, progress: Progress | N
 
         def decode(row: int) -> bool:
             image, mask = read_pair(str(table["image_path"].iloc[row]), str(table["mask_path"].iloc[row]))
-            images[row] = square(image, size)
+            images[row] = square(image, size, fit)
             if mask is not None:
-                masks[row] = square_mask(mask, size)
+                masks[row] = square_mask(mask, size, fit)
             return mask is not None
 
         has_mask = []

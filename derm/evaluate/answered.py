@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from derm.data.store import read_pair
 from derm.evaluate.explanation import AgreementSums
 from derm.explain.gradcam import class_maps, evidence_of
-from derm.image.scale import square, unsquare
+from derm.image.scale import square, unsquare, window_of
 from derm.measure.masks import MaskCount, count_masks
 from derm.measure.surface import SurfaceDistance, surface_distances
 from derm.model.weights import Model
@@ -59,7 +59,7 @@ class Answered(NamedTuple):
 def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None) -> Answered:
     """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read."""
     size, threshold = model.description.model.input_size, model.description.mask_threshold
-    shift = model.description.evidence_shift.get("features", 0.0)
+    fit, shift = model.description.model.fit, model.description.evidence_shift.get("features", 0.0)
     logits: list[NDArray[np.float64]] = []
     features: list[NDArray[np.float32]] = []
     counts: list[MaskCount] = []
@@ -68,7 +68,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     nothing = MaskCount(*(np.zeros(1, dtype=np.int64) for _ in MaskCount._fields))
     agreements = {"predicted_mask": AgreementSums(), "true_mask": AgreementSums()}
     for pairs in _decode_ahead(table):
-        squares = np.stack([square(image, size) for image, _ in pairs])
+        squares = np.stack([square(image, size, fit) for image, _ in pairs])
         for part, answer in answers(model.net, squares, np.arange(len(squares))):
             logits.append(answer.class_logits.double().cpu().numpy())
             features.append(pooled(answer))
@@ -77,8 +77,10 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
             likeliest = logits[-1].argmax(axis=1)
             for place, scores, raw, first in zip(part, lesion, maps, likeliest, strict=True):
                 image, mask = pairs[place]
-                outline = unsquare(scores, *image.shape[:2]) >= threshold
-                evidence = [evidence_of(one, shift=shift) for one in raw]
+                height, width = image.shape[:2]
+                outline = unsquare(scores, height, width, fit) >= threshold
+                window = window_of(height, width, size, fit)
+                evidence = [evidence_of(one, shift=shift, window=window) for one in raw]
                 agreements["predicted_mask"].add(evidence, int(first), lesion_in(outline))
                 if mask is not None:
                     agreements["true_mask"].add(evidence, int(first), mask)

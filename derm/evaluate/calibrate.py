@@ -206,8 +206,8 @@ def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float]
     without the shift and with it, 0 … 1.
     """
     some = np.random.default_rng(0).permutation(np.array(paths, dtype=object))[:PLACED]
-    size = model.description.model.input_size
-    squares = np.stack([square(open_image(Path(path)), size) for path in some])
+    size, fit = model.description.model.input_size, model.description.model.fit
+    squares = np.stack([square(open_image(Path(path)), size, fit) for path in some])
     shifts: dict[str, float] = {}
     record: dict[str, Any] = {}
     for name in PLACING:

@@ -32,7 +32,7 @@ from derm.explain.faithfulness import BATCH, Scorer, deletion, insertion, repain
 from derm.explain.gradcam import Evidence
 from derm.explain.methods import METHODS, Method
 from derm.explain.sanity import DRAWS, SSIM_SIDE, SYMMETRIES, noisy_copies, randomise, similarity, stages
-from derm.image.scale import place_cells, square, square_mask, unsquare
+from derm.image.scale import Fit, Window, mask_in_square, place_cells, square, square_mask, unsquare, window_of
 from derm.model.network import Answer, LesionNet
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
@@ -105,6 +105,13 @@ class _Look:
     true: int
     outline: NDArray[np.bool_]
     truth: NDArray[np.bool_] | None
+    height: int  # of the picture, pixels
+    width: int
+    fit: Fit
+
+    @property
+    def window(self) -> Window:
+        return window_of(self.height, self.width, self.image.shape[-1], self.fit)
 
     def role(self, index: int) -> Role:
         if index == self.predicted:
@@ -131,7 +138,9 @@ def agreement_rows(model: Model, table: pd.DataFrame) -> pd.DataFrame:
         }
         for place, look in enumerate(looks):
             maps = {
-                (name, index): QUICK[name].evidence(one, shift=QUICK[name].shift_of(model.description))
+                (name, index): QUICK[name].evidence(
+                    one, shift=QUICK[name].shift_of(model.description), window=look.window
+                )
                 for name, found in raw.items()
                 for index, one in enumerate(found[place])
             }
@@ -154,7 +163,9 @@ def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0) -> pd.DataFram
         classes = sorted({look.predicted, look.true})
         raw = {name: _raw(method, net, look.image, look.answer, classes)[0] for name, method in METHODS.items()}
         maps = {
-            (name, index): METHODS[name].evidence(one, shift=METHODS[name].shift_of(model.description))
+            (name, index): METHODS[name].evidence(
+                one, shift=METHODS[name].shift_of(model.description), window=look.window
+            )
             for name, found in raw.items()
             for index, one in zip(classes, found, strict=True)
         }
@@ -180,13 +191,14 @@ class _Batch:
 
 def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Look]]]:
     """The images of `table`, `BATCH` at a time, with the network's answers."""
-    size, description = model.description.model.input_size, model.description
+    description = model.description
+    size, fit = description.model.input_size, description.model.fit
     records = table.to_dict("records")
     device = next(model.net.parameters()).device
     for first in range(0, len(records), BATCH):
         chosen = records[first : first + BATCH]
         pairs = [read_pair(str(row["image_path"]), str(row["mask_path"])) for row in chosen]
-        squares = torch.from_numpy(np.stack([square(image, size) for image, _ in pairs]))
+        squares = torch.from_numpy(np.stack([square(image, size, fit) for image, _ in pairs]))
         with torch.inference_mode():
             images = normalise(squares.to(device), model.net.config)
             answer = model.net(images)
@@ -194,7 +206,8 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
             lesion = answer.mask_logits[:, 0].float().sigmoid().numpy(force=True)
         looks = []
         for place, (row, (image, mask)) in enumerate(zip(chosen, pairs, strict=True)):
-            outline = unsquare(lesion[place], *image.shape[:2]) >= description.mask_threshold
+            height, width = image.shape[:2]
+            outline = unsquare(lesion[place], height, width, fit) >= description.mask_threshold
             predicted = int(probabilities[place].argmax())
             looks.append(
                 _Look(
@@ -211,6 +224,9 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
                     true=INDEX[str(row["dx"])],
                     outline=square_mask(lesion_in(outline), AGREEMENT_SIDE),
                     truth=None if mask is None else square_mask(mask, AGREEMENT_SIDE),
+                    height=height,
+                    width=width,
+                    fit=fit,
                 )
             )
         yield _Batch(images, answer), looks
@@ -296,9 +312,9 @@ def _add_faithfulness(
     """Fill `FAITHFULNESS` into one image's rows and `PAINTED` into those of its mask."""
     size, image = look.image.shape[-1], look.image[0]
     lesion = look.outline if look.truth is None else look.truth
-    small = square_mask(lesion, size)
+    small = mask_in_square(lesion, look.height, look.width, size, look.fit)
     distinct, place = _distinct(maps)
-    measured = [_walks(score, image, one.scaled(size, size), seed) for one in distinct]
+    measured = [_walks(score, image, one.on_square(size), seed) for one in distinct]
     references = {name: _walks(score, image, map_, seed) for name, map_ in reference_maps(small).items()}
     painted = repaint(score, image, small)
     for row in rows:

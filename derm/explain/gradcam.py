@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from derm.image.scale import place_cells
+from derm.image.scale import WHOLE, Window, place_cells
 from derm.model.network import LesionNet
 
 FLAT_LOGIT = 0.005
@@ -84,6 +84,9 @@ class Evidence:
     shift: float = 0.0
     """How far above and left of the middle of its rectangle a cell's centre lies, in cells; see `placement`."""
 
+    window: Window = WHOLE
+    """Where the picture lies in the network's square, over which `cells` reach; see `derm.image.scale`."""
+
     @property
     def map(self) -> NDArray[np.float32]:
         """The evidence as float32 (height, width), 0 … 1, scaled anew at each call.
@@ -93,8 +96,12 @@ class Evidence:
         return self.scaled(self.height, self.width)
 
     def scaled(self, height: int, width: int) -> NDArray[np.float32]:
-        """The evidence as float32 (height, width), 0 … 1, bilinear between the cells."""
-        return place_cells(self.cells, height, width, self.shift)
+        """The evidence on the picture as float32 (height, width), 0 … 1, bilinear between the cells."""
+        return place_cells(self.cells, height, width, self.shift, self.window)
+
+    def on_square(self, size: int) -> NDArray[np.float32]:
+        """The evidence on the network's square as float32 (size, size), 0 … 1, with what lies on its padding."""
+        return place_cells(self.cells, size, size, self.shift)
 
 
 def evidence_of(
@@ -102,22 +109,23 @@ def evidence_of(
     height: int | None = None,
     width: int | None = None,
     shift: float = 0.0,
+    window: Window = WHOLE,
     *,
     flat_below: float | None = None,
 ) -> Evidence:
     """Name what a raw map holds; a flat one becomes 0 everywhere, for stretching it would show noise as evidence.
 
     raw: float32 (h, w), ≥ 0, of `class_maps` or of another method. height, width: of the evidence's `map`; None keeps
-    the raw map's. shift: where its cells lie, see `Evidence`. flat_below: the maximum below which a map is flat, in the
-    map's own unit, as `Method.flat_below` of `derm.explain.methods` has it; None: `FLAT_LOGIT` spread over the map's
-    cells, which is right for Grad-CAM. Raises ValueError for a map that is not finite.
+    the raw map's. shift, window: where its cells lie, see `Evidence`. flat_below: the maximum below which a map is
+    flat, in the map's own unit, as `Method.flat_below` of `derm.explain.methods` has it; None: `FLAT_LOGIT` spread over
+    the map's cells, which is right for Grad-CAM. Raises ValueError for a map that is not finite.
     """
     maximum = float(raw.max())
     if not np.isfinite(raw).all():
         raise ValueError(f"the raw map is not finite (maximum {maximum}): the weights or the features are damaged")
     flat = maximum < (FLAT_LOGIT / raw.size if flat_below is None else flat_below)
     cells = np.zeros_like(raw, dtype=np.float32) if flat else (raw / maximum).astype(np.float32)
-    return Evidence(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift)
+    return Evidence(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift, window)
 
 
 def check_evaluation(net: LesionNet) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from derm.explain.cams import contrast_maps, eigen_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam
 from derm.explain.gradcam import FLAT_LOGIT, Evidence, evidence_of
 from derm.explain.perturb import occlusion, score_cam
+from derm.image.scale import WHOLE, Window
 from derm.model.network import Answer, LesionNet
 from derm.model.weights import Description
 
@@ -98,13 +99,18 @@ class Method(NamedTuple):
         return description.evidence_shift.get(self.grid, 0.0)
 
     def evidence(
-        self, raw: NDArray[np.float32], height: int | None = None, width: int | None = None, shift: float = 0.0
+        self,
+        raw: NDArray[np.float32],
+        height: int | None = None,
+        width: int | None = None,
+        shift: float = 0.0,
+        window: Window = WHOLE,
     ) -> Evidence:
         """Name what one raw map of this method holds, (h, w); see `derm.explain.gradcam.evidence_of`.
 
-        shift: of `shift_of`.
+        shift: of `shift_of`. window: where the picture lies in the network's square.
         """
-        return evidence_of(raw, height, width, shift, flat_below=self.flat_below(raw.size))
+        return evidence_of(raw, height, width, shift, window, flat_below=self.flat_below(raw.size))
 
 
 METHODS: dict[str, Method] = {

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from derm.errors import ConfigFault
+from derm.image.scale import Fit
 
 Design = Literal["shared", "dual"]
 Pooling = Literal["whole", "whole+lesion"]
+ColourConstancy = Literal["none", "shades-of-grey"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of ImageNet's red, green and blue, 0 … 1: the normalisation of timm's EfficientNet-B0 weights."""
@@ -19,11 +21,16 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's red, green and blue, 0 … 1."""
 
 
-LATER: dict[str, Any] = {"drop_path": 0.0, "pooling": "whole"}
+LATER: dict[str, Any] = {
+    "drop_path": 0.0,
+    "pooling": "whole",
+    "fit": "squeeze",
+    "colour_constancy": "none",
+}
 """Fields that were added when weights had been described without them, with what those models are."""
 
 
-IN_NO_TENSOR = ("input_size", "dropout", "drop_path")
+IN_NO_TENSOR = ("input_size", "dropout", "drop_path", "fit", "colour_constancy")
 """Fields that belong to training or scale alone: weights fit whatever they are."""
 
 
@@ -72,6 +79,14 @@ class ModelConfig:
     input_size: int = 224
     """Side of the square that images are scaled to, pixels, a multiple of 32."""
 
+    fit: Fit = "squeeze"
+    """How a picture fills that square: `squeeze`, both sides scaled to it; `pad`, proportions kept, the short side
+    filled up evenly with ImageNet's mean colour."""
+
+    colour_constancy: ColourConstancy = "none"
+    """What is done to a picture's colours first: `none`, or `shades-of-grey`, which takes the colour of its light away
+    (Finlayson and Trezzi 2004)."""
+
     mean: tuple[float, float, float] = IMAGENET_MEAN
     """Mean that is taken from red, green and blue, 0 … 1."""
 
@@ -84,6 +99,13 @@ class ModelConfig:
             raise ConfigFault(f"The design '{self.design}' is unknown: use one of {', '.join(get_args(Design))}.")
         if self.pooling not in get_args(Pooling):
             raise ConfigFault(f"The pooling '{self.pooling}' is unknown: use one of {', '.join(get_args(Pooling))}.")
+        if self.fit not in get_args(Fit):
+            raise ConfigFault(f"The fit '{self.fit}' is unknown: use one of {', '.join(get_args(Fit))}.")
+        if self.colour_constancy not in get_args(ColourConstancy):
+            raise ConfigFault(
+                f"The colour constancy '{self.colour_constancy}' is unknown: use one of "
+                f"{', '.join(get_args(ColourConstancy))}."
+            )
         if not 32 <= self.input_size <= 1024 or self.input_size % 32:
             raise ConfigFault(
                 f"The input size {self.input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels."

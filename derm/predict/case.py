@@ -16,7 +16,7 @@ from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_ag
 from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import Evidence, class_maps, evidence_of
 from derm.image.door import image_name, read_image
-from derm.image.scale import square, square_mask, unsquare
+from derm.image.scale import square, square_mask, unsquare, window_of
 from derm.measure.conformal import conformal_sets
 from derm.measure.prior import malignant_share
 from derm.model.preprocess import normalise
@@ -194,23 +194,24 @@ def diagnose(
     """
     net, description = model.net, model.description
     height, width = image.shape[:2]
+    size, fit = description.model.input_size, description.model.fit
     with torch.inference_mode():
-        pixels = torch.from_numpy(square(image, description.model.input_size))[None]
+        pixels = torch.from_numpy(square(image, size, fit))[None]
         answer = net(normalise(pixels.to(next(net.parameters()).device), description.model))
         maps = class_maps(net, answer.features)[0].cpu().numpy()
         probabilities = (answer.class_logits[0].double() / description.temperature).softmax(dim=0).cpu().numpy()
         lesion = answer.mask_logits[0, 0].float().sigmoid().cpu().numpy()
         features = pooled(answer)
     familiarity = None if drawn else description.familiarity
-    mask_probability = unsquare(lesion, height, width)
-    shift = description.evidence_shift.get("features", 0.0)
+    mask_probability = unsquare(lesion, height, width, fit)
+    shift, window = description.evidence_shift.get("features", 0.0), window_of(height, width, size, fit)
     return Case(
         name=name,
         image=image,
         probabilities=probabilities,
         mask_probability=mask_probability,
         mask=mask_probability >= description.mask_threshold,
-        evidence=tuple(evidence_of(raw, height, width, shift) for raw in maps),
+        evidence=tuple(evidence_of(raw, height, width, shift, window) for raw in maps),
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,

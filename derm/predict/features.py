@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from derm.errors import ImageRefused
 from derm.image.door import open_image
-from derm.image.scale import square
+from derm.image.scale import Fit, square
 from derm.model.weights import Model
 from derm.predict.batch import answers
 from derm.predict.familiar import pooled
@@ -27,9 +27,9 @@ def features_of(
 
     progress: told (done, total). A picture that cannot be read raises ImageRefused; lenient: its row is NaN instead.
     """
-    size, found = model.description.model.input_size, []
+    size, fit, found = model.description.model.input_size, model.description.model.fit, []
     for first in range(0, len(paths), AT_ONCE):
-        squares = [_square(path, size, lenient=lenient) for path in paths[first : first + AT_ONCE]]
+        squares = [_square(path, size, fit, lenient=lenient) for path in paths[first : first + AT_ONCE]]
         blank = np.zeros((size, size, 3), dtype=np.uint8)
         shown = np.stack([blank if one is None else one for one in squares])
         features = np.concatenate([pooled(answer) for _, answer in answers(model.net, shown, np.arange(len(shown)))])
@@ -40,9 +40,9 @@ def features_of(
     return np.concatenate(found)
 
 
-def _square(path: Path, size: int, *, lenient: bool) -> NDArray[np.uint8] | None:
+def _square(path: Path, size: int, fit: Fit, *, lenient: bool) -> NDArray[np.uint8] | None:
     try:
-        return square(open_image(path), size)
+        return square(open_image(path), size, fit)
     except ImageRefused:
         if lenient:
             return None

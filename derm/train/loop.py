@@ -132,7 +132,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
         )
     if not resume:
         refuse_taken(run)
-    store = open_store(catalogue, config.model.input_size, cache, decoding)
+    store = open_store(catalogue, config.model.input_size, cache, decoding, config.model.fit)
     if config.best_by == "dice" and not store.has_mask[validation].any():
         raise DataFault(f"{catalogue.place} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
     images_known = fingerprint(catalogue, rows)
