@@ -7,7 +7,14 @@ import pytest
 
 from derm.train import precision
 from derm.train.config import DERM, PAPER
-from derm.train.precision import ROUNDS, SLOWER, is_quick_in_bfloat16, settle_precision
+from derm.train.precision import (
+    ROUNDS,
+    SLOWER,
+    is_quick_in_bfloat16,
+    pays_to_compile,
+    settle_precision,
+    settle_workers,
+)
 
 
 @pytest.mark.parametrize(("quick", "expected"), [(True, "bfloat16"), (False, "float32")])
@@ -34,3 +41,29 @@ def test_the_quickest_pass_of_each_format_decides(monkeypatch, mixed, plain, qui
     monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
     assert is_quick_in_bfloat16("cpu") is quick
     assert next(clock, None) is None  # every pass was timed
+
+
+def test_workers_grow_with_an_accelerators_cores(monkeypatch):
+    monkeypatch.setattr(precision.os, "cpu_count", lambda: 16)
+    assert settle_workers(DERM, "cpu") == DERM
+    assert settle_workers(DERM, "cuda") == replace(DERM, workers=15, lookahead=31)
+    chosen = replace(DERM, workers=4)
+    assert settle_workers(chosen, "cuda") == chosen
+    monkeypatch.setattr(precision.os, "cpu_count", lambda: 64)
+    assert settle_workers(DERM, "cuda").workers == 16
+    monkeypatch.setattr(precision.os, "cpu_count", lambda: None)
+    assert settle_workers(DERM, "cuda") == DERM
+
+
+@pytest.mark.parametrize(
+    ("chosen", "device", "steps", "expected"),
+    [
+        ("auto", "cpu", 10_000, False),
+        ("auto", "cuda", 2999, False),
+        ("auto", "cuda", 3000, True),
+        ("on", "cpu", 1, True),
+        ("off", "cuda", 10_000, False),
+    ],
+)
+def test_compiling_pays_in_long_runs_on_an_accelerator(chosen, device, steps, expected):
+    assert pays_to_compile(replace(DERM, compile=chosen), device, steps) is expected

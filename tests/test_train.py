@@ -208,7 +208,7 @@ def test_a_run_from_before_there_were_such_settings_goes_on(tmp_path, drawn_cata
     del about["config"]["mix"], about["config"]["model"]["drop_path"]
     for name in ("hair", "vignette", "blur", "erase"):
         del about["config"]["augment"][name]
-    for name in ("logit_adjustment", "focal", "sampling", "leave_out", "source_balance"):
+    for name in ("logit_adjustment", "focal", "sampling", "leave_out", "source_balance", "compile"):
         del about["config"][name]
     groups, content = load_checkpoint(run / "last.safetensors")
     del groups["planner"]["decks"], content["recent"]["judged"], content["epoch"]["judged"]

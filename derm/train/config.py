@@ -18,6 +18,7 @@ Optimiser = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 MaskLoss = Literal["dice", "dice+bce"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Compile = Literal["auto", "on", "off"]
 Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dice", "source_auc"]
 
 
@@ -102,6 +103,9 @@ class TrainConfig:
     precision: Precision = "float32"
     """`bfloat16`: mixed precision by autocast, losses and weights in float32. `auto`: bfloat16, but float32 on a device
     that is much slower with it, see `derm.train.precision`; the run's folder tells which it was."""
+    compile: Compile = "auto"
+    """Whether the network is compiled for training (`torch.compile`): `on`, `off`, or `auto`, in long runs on an
+    accelerator."""
     best_by: Measure = "macro_auc"
     """Validation measure that chooses the best epoch; `source_auc` is the mean of macro AUC over the sources."""
     patience: int = 0
@@ -120,7 +124,7 @@ class TrainConfig:
         """Check every field's range."""
         for name, kind in (
             ("optimiser", Optimiser), ("schedule", Schedule), ("mask_loss", MaskLoss), ("precision", Precision),
-            ("best_by", Measure), ("split_by", By),
+            ("compile", Compile), ("best_by", Measure), ("split_by", By),
         ):  # fmt: skip
             if getattr(self, name) not in get_args(kind):
                 raise ConfigFault(f"{name} '{getattr(self, name)}' is unknown: use one of {', '.join(get_args(kind))}.")

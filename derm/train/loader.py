@@ -70,9 +70,16 @@ def _start_worker(_: int) -> None:
 
 
 def open_loader(
-    planner: Planner, store: ImageStore, rows: NDArray[np.int64], augment: AugmentConfig, workers: int
+    planner: Planner,
+    store: ImageStore,
+    rows: NDArray[np.int64],
+    augment: AugmentConfig,
+    workers: int,
+    device: str = "cpu",
 ) -> DataLoader[Prepared]:
     """Loader of the planned batches, in order; item i of the plan is image `rows[i]` of the store.
+
+    device: where batches are going: for an accelerator they come in pinned memory, from which they are copied quickest.
 
     It asks for at most 2 · `workers` batches ahead, which the planner's lookahead covers.
     """
@@ -86,4 +93,5 @@ def open_loader(
         multiprocessing_context="spawn" if workers else None,
         # A generator of its own: the loader draws from it, and the run's randomness must not depend on the loader.
         generator=torch.Generator(),
+        pin_memory=device != "cpu",
     )

@@ -34,7 +34,7 @@ from derm.errors import DataFault, RunFault
 from derm.files import hold, make_folder, sweep, write_json
 from derm.measure.masks import count_masks, dice
 from derm.measure.undefined import or_none
-from derm.model.network import LesionNet
+from derm.model.network import Answer, LesionNet
 from derm.model.preprocess import normalise
 from derm.model.start import learned_before, start_from
 from derm.model.weights import Description, licence_of, save_weights
@@ -45,12 +45,15 @@ from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.mix import draw_mixture, mix
 from derm.train.plan import OPEN_CLASS, Batch, Planner
-from derm.train.precision import settle_precision
+from derm.train.precision import pays_to_compile, settle_precision, settle_workers
 from derm.train.runlog import RunLog
 from derm.train.validate import validate
 
 Watch = Callable[[dict[str, Any]], None]
 """Told every event of the log as it is written, and {"event": "tick", "step", "steps"} at each step."""
+
+Forward = Callable[[torch.Tensor], Answer]
+"""The network, or what was compiled of it: normalised images, float32 (N, 3, S, S), to what it says of them."""
 
 Tell = Callable[..., None]
 """Writes an event: its name, then its fields by name."""
@@ -119,7 +122,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     not finite, DataFault for data that does not. On the CPU a run that was killed and resumed ends bit for bit as if it
     had not been, with the same number of threads.
     """
-    config = settle_precision(config, device)
+    config = settle_workers(settle_precision(config, device), device)
     split = split_catalogue(catalogue, config.split_by, config.leave_out)
     classes = catalogue.table["dx"].map(INDEX).fillna(OPEN_CLASS).to_numpy().astype(np.int64)
     names, sources = np.unique(catalogue.table["source"].to_numpy(dtype=str), return_inverse=True)
@@ -176,6 +179,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     # Only where a label is open: otherwise the loss is the plain cross-entropy, to the last bit.
     allowed = allowed_classes(catalogue.table["dx"].iloc[rows]) if (classes[rows] == OPEN_CLASS).any() else None
     state = State()
+    forward: Forward = torch.compile(net) if pays_to_compile(config, device, planner.steps) else net
     if not resume:
         make_run_folder(run, about)
 
@@ -212,23 +216,29 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
             tell("resumed" if resume else "begun", step=state.step, **how)
             began, first_step, epoch_began, epoch_first = time.monotonic(), state.step, time.monotonic(), state.step
 
-            for images, masks, items in open_loader(planner, store, rows, config.augment, config.workers):
+            for images, masks, items in open_loader(planner, store, rows, config.augment, config.workers, device):
                 # Dropout draws from a generator that is set anew for each step, so that nothing of it need be saved.
                 torch.manual_seed(config.seed * 1_000_003 + state.step)
                 rate = learning_rate(config, state.step, planner.steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-                truth = Truth(masks[:, None].float().to(device), has_mask[items].to(device), labels[items].to(device))
+                truth = Truth(
+                    masks.to(device, non_blocking=True)[:, None].float(),
+                    has_mask[items].to(device),
+                    labels[items].to(device),
+                )
                 if allowed is not None:
                     truth = truth._replace(allowed=allowed[items].to(device))
-                batch_images = images.to(device)
+                batch_images = images.to(device, non_blocking=True)
                 random = np.random.default_rng([config.seed, 4, state.step])
                 mixture = draw_mixture(config.mix, len(items), config.model.input_size, random)
                 if allowed is not None and (labels[items] == OPEN_CLASS).any():
                     mixture = None  # half of an open label says nothing
                 if mixture is not None:
                     batch_images, truth = mix(batch_images, truth, mixture)
-                losses, scores = take_step(net, optimiser, batch_images, truth, config, class_weights, shift)
+                losses, scores = take_step(
+                    net, optimiser, batch_images, truth, config, class_weights, shift, forward=forward
+                )
                 if average is not net:
                     move_average(average, net, config.average, state.step)
                 plain = losses.plain.double().cpu().numpy()
@@ -300,8 +310,12 @@ def take_step(
     config: TrainConfig,
     class_weights: torch.Tensor | None,
     shift: torch.Tensor | None = None,
+    *,
+    forward: Forward | None = None,
 ) -> tuple[Losses, dict[str, float]]:
     """Learn from one batch, images uint8 (B, S, S, 3); return its losses and what it did right, to be summed.
+
+    forward: what answers for `net`, where that is compiled; its weights are those of `net`.
 
     right: diagnoses that were right; of a mixed image, the one with the larger share. dice: sum of the Dice of each
     image that has a mask, as the network saw it, varied and with dropout; of a mixed mask, the part above a half.
@@ -310,7 +324,7 @@ def take_step(
     """
     net.train()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        answer = net(normalise(images, config.model))
+        answer = (forward or net)(normalise(images, config.model))
     losses = joint_loss(answer, truth, config, class_weights, shift)
     optimiser.zero_grad(set_to_none=True)
     losses.joint.backward()
@@ -353,10 +367,12 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
 def move_average(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
     """Move the averaged weights towards the present ones, in place; faster at first, with little to average yet."""
     keep = min(decay, (1 + step) / (10 + step))
-    for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - keep)
-        else:
+    pairs = list(zip(average.state_dict().values(), net.state_dict().values(), strict=True))
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    # All at once: on an accelerator each of some 400 tensors would cost a launch of its own.
+    torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], 1 - keep)
+    for old, new in pairs:
+        if not old.is_floating_point():
             old.copy_(new)
 
 

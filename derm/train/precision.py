@@ -1,8 +1,9 @@
-"""Which number format a device trains quickest in, measured on it.
+"""How a device trains quickest: its number format, measured on it, and how many processes feed it.
 
 Needs torch. Knows nothing of the network; a small convolution there and back stands for it.
 """
 
+import os
 import time
 from dataclasses import replace
 
@@ -14,6 +15,13 @@ from derm.train.config import TrainConfig
 SLOWER = 2.0
 """Times as long as in float32 that bfloat16 may take here before it is avoided: in a small convolution its conversions
 weigh more than in a network."""
+
+MOST_WORKERS = 16
+"""Processes that augment images for an accelerator, at most."""
+
+COMPILED_FROM = 3000
+"""Steps of a run from which compiling is taken to pay: at some 20 ms saved a step it has cost no more than it brought.
+Not measured on an accelerator yet."""
 
 ROUNDS = 10
 """Timed passes in each format; the quickest one of each counts, so that other work on the machine does not."""
@@ -28,6 +36,29 @@ def settle_precision(config: TrainConfig, device: str) -> TrainConfig:
     if config.precision != "auto":
         return config
     return replace(config, precision="bfloat16" if is_quick_in_bfloat16(device) else "float32")
+
+
+def settle_workers(config: TrainConfig, device: str) -> TrainConfig:
+    """`config` with as many workers as feed an accelerator: one for each core but one, at most `MOST_WORKERS`.
+
+    Only where workers and lookahead are those of the presets, and not on the processor, whose cores train. The
+    lookahead grows with them, so that replay, where it is on, hears of losses later; nothing else depends on it.
+    """
+    usual = TrainConfig()
+    if device == "cpu" or (config.workers, config.lookahead) != (usual.workers, usual.lookahead):
+        return config
+    workers = max(usual.workers, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))
+    return replace(config, workers=workers, lookahead=max(usual.lookahead, 2 * workers + 1))
+
+
+def pays_to_compile(config: TrainConfig, device: str, steps: int) -> bool:
+    """Whether `torch.compile` is worth its minute or two: on an accelerator, in runs of `COMPILED_FROM` steps or more.
+
+    On a processor it gained nothing (docs/experiments.md), so that `config.compile` "auto" leaves it out there.
+    """
+    if config.compile == "auto":
+        return device != "cpu" and steps >= COMPILED_FROM
+    return config.compile == "on"
 
 
 def is_quick_in_bfloat16(device: str) -> bool:

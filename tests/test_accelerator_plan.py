@@ -1,0 +1,72 @@
+"""The plan for an accelerator, rehearsed on the processor with drawn pictures."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from derm.model.weights import load_weights
+from derm.train.config import DERM, change
+
+SCRIPT = Path(__file__).parents[1] / "tools" / "accelerator_plan.py"
+
+
+@pytest.fixture(scope="module")
+def plan():
+    spec = importlib.util.spec_from_file_location("accelerator_plan", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_training_is_a_configuration_of_derm(plan):
+    import json
+
+    for training in plan.PLAN:
+        settings = {**plan.RECIPE, **training.settings}
+        read = {name: json.loads(value) if isinstance(value, str) else value for name, value in settings.items()}
+        config = change(DERM, read)
+        assert config.source_balance == 0.5
+        assert config.epochs == 30
+    assert [one.settings.get("seed") for one in plan.PLAN[:3]] == [0, 1, 2]
+    assert plan.PLAN[-1].settings["model.design"] == '"dual"'
+
+
+def test_weights_come_back_in_pieces(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "PIECE", 10)
+    (tmp_path / "x.safetensors").write_bytes(b"0123456789abcdefghijXYZ")
+    (tmp_path / "out").mkdir()
+    pieces = plan.in_pieces(tmp_path / "x.safetensors", tmp_path / "out")
+    assert [piece.name for piece in pieces] == ["x.safetensors.0", "x.safetensors.1", "x.safetensors.2"]
+    assert b"".join(piece.read_bytes() for piece in pieces) == b"0123456789abcdefghijXYZ"
+
+
+def test_the_plan_is_rehearsed(drawn, tmp_path):
+    words = ["--data", drawn, "--out", tmp_path / "out", "--runs", tmp_path / "runs", "--only", "both-224-1"]
+    words += [
+        "--device",
+        "cpu",
+        "--epochs",
+        1,
+        "--size",
+        64,
+        "--batch",
+        8,
+        "--start",
+        "random",
+        "--minutes",
+        5,
+        "--workers",
+        0,
+    ]
+    done = subprocess.run([sys.executable, SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"training": "both-224-1"' in done.stdout
+    out = tmp_path / "out"
+    (out / "both-224-1.safetensors").write_bytes((out / "both-224-1.safetensors.0").read_bytes())
+    description = load_weights(out / "both-224-1.json").description
+    assert description.training["config"]["seed"] == 1
+    assert description.training["config"]["augment"]["temperature"] == 0.2
+    assert (out / "both-224-1.events.jsonl").is_file()
