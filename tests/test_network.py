@@ -9,9 +9,10 @@ from timm.layers import DropPath
 from torch import nn
 
 from derm.errors import ConfigFault
+from derm.explain.gradcam import score_parts
 from derm.image.scale import PADDING
 from derm.model.config import ModelConfig
-from derm.model.network import Answer, ClassHead, LesionFocus, LesionNet
+from derm.model.network import Answer, CellFeatures, CellWeights, ClassHead, LesionFocus, LesionNet
 from derm.model.preprocess import LARGEST_RATIO, normalise, shades_of_grey
 
 # timm's own networks for tests, of a tenth of a million numbers; their deepest features have 64 and 96 channels.
@@ -35,6 +36,10 @@ DESIGNS = {
     "another encoder": (replace(SMALL, encoder="test_resnet", feature_channels=0), 96),
     "looking inside the outline": (replace(SMALL, pooling="whole+lesion"), 64),
     "dual, looking inside the outline": (replace(SMALL, design="dual", pooling="whole+lesion", hidden=16), 64),
+    "by cells": (replace(SMALL, head="pixel"), 256),
+    "dual, by cells": (replace(SMALL, design="dual", head="pixel"), 256),
+    "by cells, the encoder's own features": (replace(SMALL, head="pixel", feature_channels=0), 256),
+    "by cells, without the outline": (replace(SMALL, head="pixel", whole_share=1.0), 256),
     "ResNet34": (replace(SMALL, encoder="resnet34", feature_channels=0), 512),
 }
 
@@ -51,7 +56,8 @@ def test_every_design_answers_in_the_same_shapes(name):
     assert isinstance(answer, Answer)
     assert answer.mask_logits.shape == (2, 1, 64, 64)
     assert answer.class_logits.shape == (2, 7)
-    assert answer.features.shape == (2, channels, 2, 2)
+    side = 8 if config.head == "pixel" else 2
+    assert answer.features.shape == (2, channels, side, side)
     # Each part learns from the joint loss: none is built and then left out.
     (answer.mask_logits.square().mean() + answer.class_logits.square().mean()).backward()
     unused = [name for name, weight in net.named_parameters() if weight.grad is None]
@@ -62,6 +68,8 @@ def test_the_answer_follows_the_images_size():
     answer = LesionNet(SMALL).eval()(images(1, 96))
     assert answer.mask_logits.shape == (1, 1, 96, 96)
     assert answer.features.shape == (1, 32, 3, 3)
+    answer = LesionNet(DESIGNS["by cells"][0]).eval()(images(1, 96))
+    assert answer.features.shape == (1, 256, 12, 12)
 
 
 def test_the_scores_are_pooling_and_one_linear_layer():
@@ -72,7 +80,18 @@ def test_the_scores_are_pooling_and_one_linear_layer():
     torch.testing.assert_close(answer.class_logits, expected)
 
 
-@pytest.mark.parametrize("name", ["shared", "dual", "looking inside the outline", "dual, looking inside the outline"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shared",
+        "dual",
+        "looking inside the outline",
+        "dual, looking inside the outline",
+        "by cells",
+        "dual, by cells",
+        "by cells, without the outline",
+    ],
+)
 def test_the_features_alone_are_those_of_the_answer(name):
     net = LesionNet(DESIGNS[name][0]).eval()
     assert torch.equal(net.class_features(images()), net(images()).features)
@@ -97,16 +116,91 @@ def test_without_a_lesion_all_places_weigh_alike():
     torch.testing.assert_close(both[:, 3:], features)
 
 
-def test_the_diagnosis_does_not_bend_the_outline():
-    net = LesionNet(replace(SMALL, pooling="whole+lesion"))
+@pytest.mark.parametrize("name", ["looking inside the outline", "by cells", "dual, by cells"])
+def test_the_diagnosis_does_not_bend_the_outline(name):
+    net = LesionNet(DESIGNS[name][0])
     net(images()).class_logits.sum().backward()
     assert net.mask_head.weight.grad is None
     assert all(weight.grad is None for weight in net.decoder.parameters())
     assert net.neck[0].weight.grad is not None
 
 
+@pytest.mark.parametrize("whole_share", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("design", ["shared", "dual"])
+def test_what_the_cells_say_adds_up_to_the_score(design, whole_share):
+    torch.manual_seed(2)
+    net = LesionNet(replace(SMALL, design=design, head="pixel", whole_share=whole_share))
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = None
+    with torch.no_grad():
+        net(images(8))  # running statistics that let the signal through
+        net.head.scores.weight *= 30
+    with torch.inference_mode():
+        answer = net.eval()(images())
+        parts = score_parts(net, answer.features)
+    assert parts.shape == (2, 7, 8, 8)  # 28 × 28 at 224 pixels
+    assert answer.class_logits.std() > 0.5
+    assert ((parts > 0).any(), (parts < 0).any()) == (True, True)
+    torch.testing.assert_close(parts.sum(dim=(2, 3)) + net.head.scores.bias, answer.class_logits, atol=1e-5, rtol=1e-5)
+
+
+def test_cells_are_weighted_with_the_outline_and_a_share_of_the_whole():
+    features = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    lesion = torch.full((1, 1, 4, 4), -100.0)
+    lesion[..., :2, :2] = 100.0  # the first cell, whole
+    # By the outline the cells weigh 1.01 and three times 0.01, times 4 / 1.04 for a mean of 1; a quarter weighs evenly.
+    inside, outside = 0.25 + 0.75 * 4.04 / 1.04, 0.25 + 0.75 * 0.04 / 1.04
+    weighted = CellWeights(0.25)(features, lesion)
+    torch.testing.assert_close(weighted, torch.tensor([[[[inside, 2 * outside], [3 * outside, 4 * outside]]]]))
+    torch.testing.assert_close(CellWeights(1.0)(features, lesion), features)
+    # A score is the mean of it, so that for W = 2 and no bias these are its four parts.
+    head = ClassHead(channels=1, hidden=0, dropout=0).eval()
+    with torch.no_grad():
+        head.scores.weight.fill_(2.0)
+        head.scores.bias.zero_()
+    assert head(weighted)[0, 0].item() == pytest.approx(2 * (inside + 9 * outside) / 4)
+
+
+def test_a_cell_joins_what_lies_there_with_what_the_deeper_stages_see():
+    """One channel each, of ones but for the normalisation, which is left at its beginning: the sum, through a SiLU."""
+    cells = CellFeatures(1, [3, 1, 1, 1, 1, 1]).eval()
+    for join in cells.join:
+        nn.init.ones_(join.weight)
+    stages = [torch.zeros(1, 1, 64 // 2**stage, 64 // 2**stage) for stage in range(6)]
+    stages[3][..., 5, 2] = 1.0  # one cell of eight pixels
+    stages[4][:] = 10.0
+    found = cells(torch.full((1, 1, 2, 2), 100.0), stages)
+    expected = torch.full((8, 8), 110.0)
+    expected[5, 2] = 111.0
+    scale = (1 + cells.finish[0].eps) ** -0.5
+    torch.testing.assert_close(found[0, 0], nn.functional.silu(expected * scale))
+    assert (found == found[:, :1]).all()
+
+
+@pytest.mark.parametrize("design", ["shared", "dual"])
+def test_learning_by_cells_lowers_the_loss(design):
+    torch.manual_seed(0)
+    net = LesionNet(replace(SMALL, design=design, head="pixel", dropout=0.0)).train()
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    batch, classes = images(8), torch.arange(8) % 7
+    masks = torch.zeros(8, 1, 64, 64)
+    masks[..., 16:48, 16:48] = 1
+    losses = []
+    for _ in range(8):
+        answer = net(batch)
+        loss = nn.functional.cross_entropy(answer.class_logits, classes)
+        loss = loss + nn.functional.binary_cross_entropy_with_logits(answer.mask_logits, masks)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
 def test_only_a_linear_head_has_a_closed_form():
     assert LesionNet(SMALL).has_closed_form()
+    assert LesionNet(replace(SMALL, head="pixel")).has_closed_form()
     assert not LesionNet(replace(SMALL, hidden=16)).has_closed_form()
 
 
@@ -267,6 +361,13 @@ def test_an_encoder_without_five_scales_is_refused():
         ({"pooling": "lesion"}, "The pooling 'lesion' is unknown: use one of whole, whole\\+lesion"),
         ({"fit": "crop"}, "The fit 'crop' is unknown: use one of squeeze, pad"),
         ({"colour_constancy": "grey"}, "The colour constancy 'grey' is unknown: use one of none, shades-of-grey"),
+        ({"head": "voxel"}, "The head 'voxel' is unknown: use one of pooled, pixel"),
+        ({"whole_share": 1.5}, "The whole share 1.5 does not fit: use a share from 0 to 1"),
+        (
+            {"head": "pixel", "pooling": "whole+lesion"},
+            r"'pixel' weighs its cells by model.whole_share, not by the pooling 'whole\+lesion': leave model.po",
+        ),
+        ({"head": "pixel", "hidden": 16}, r"A dense layer of 16 would keep the cells .*: use model.hidden=0, or the"),
         ({"drop_path": 0.6}, "The drop path 0.6 does not fit: use a share from 0 to 0.5"),
         ({"hidden": -1}, "Widths cannot be negative, and hidden is -1, feature_channels 32: use 0 to leave"),
         ({"deviation": (1.0, 0.0, 1.0)}, r"The deviation \[1.0, 0.0, 1.0\] does not fit: each number must be above 0"),
@@ -284,7 +385,8 @@ def test_a_configuration_survives_its_dictionary():
     with pytest.raises(ConfigFault, match=r"does not fit this version of Derm \(see: hidden\): retrain or update"):
         ModelConfig.from_dict({name: value for name, value in content.items() if name != "hidden"})
     # Weights described before there were these have none of them.
-    del content["drop_path"], content["pooling"], content["fit"], content["colour_constancy"]
+    for name in ("drop_path", "pooling", "fit", "colour_constancy", "head", "whole_share"):
+        del content[name]
     assert ModelConfig.from_dict(content) == SMALL
     with pytest.raises(ConfigFault, match=r"\(see: depth\)"):
         ModelConfig.from_dict({**content, "depth": 3})

@@ -164,3 +164,43 @@ def test_weights_that_begin_to_look_inside_the_outline_answer_as_before(tmp_path
     save_weights(path, net, Description(net.config))
     with pytest.raises(WeightsFault, match=r"a.json are of another model \(pooling whole\+lesion, not whole\): train"):
         start_from(LesionNet(config), str(path))
+
+
+@pytest.mark.parametrize("before", [{}, {"hidden": 8}, {"pooling": "whole+lesion"}])
+@pytest.mark.parametrize("design", ["shared", "dual"])
+def test_a_head_by_cells_begins_anew_on_an_encoder_and_outline_that_are_taken_over(tmp_path, design, before):
+    small = {"design": design, "encoder": "test_efficientnet", "mask_encoder": "test_resnet", "feature_channels": 16}
+    config = replace(CONFIG, **small)
+    torch.manual_seed(1)
+    trained = LesionNet(replace(config, **before)).eval()
+    path = tmp_path / "a.json"
+    save_weights(path, trained, Description(trained.config))
+    net = LesionNet(replace(config, head="pixel", whole_share=0.5)).eval()
+    fresh = {name: value.clone() for name, value in net.state_dict().items()}
+    said = start_from(net, str(path))
+    assert said.startswith(
+        "Encoder and outline go on from a.json. Its class head is pooled, so the head 'pixel' begins"
+    )
+    for name, value in net.state_dict().items():
+        taken = not name.startswith(("cells.", "head."))
+        assert torch.equal(value, trained.state_dict()[name] if taken else fresh[name]), name
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(net(images).mask_logits, trained(images).mask_logits)
+    # From weights of the same head all goes on, and nothing is to be said.
+    save_weights(path, net, Description(net.config))
+    again = LesionNet(net.config).eval()
+    assert start_from(again, str(path)) == ""
+    assert torch.equal(again(images).class_logits, net(images).class_logits)
+    # The way back is refused, as is another share of the whole, of which tensors do not tell.
+    with pytest.raises(WeightsFault, match=r"of another model \(head pixel, not pooled; whole_share 0.5, not 0.25\)"):
+        start_from(LesionNet(config), str(path))
+    with pytest.raises(WeightsFault, match=r"of another model \(whole_share 0.5, not 0.25\)"):
+        start_from(LesionNet(replace(config, head="pixel")), str(path))
+
+
+def test_a_head_by_cells_goes_on_from_no_other_encoder(tmp_path):
+    config = replace(CONFIG, encoder="test_efficientnet", feature_channels=16)
+    save_weights(tmp_path / "a.json", LesionNet(config), Description(config))
+    net = LesionNet(replace(config, head="pixel", feature_channels=8))
+    with pytest.raises(WeightsFault, match=r"of another model \(feature_channels 16, not 8\)"):
+        start_from(net, str(tmp_path / "a.json"))

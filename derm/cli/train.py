@@ -182,6 +182,8 @@ def settle(config: "TrainConfig", device: str) -> "TrainConfig":
 
 def epoch_line(event: dict[str, Any]) -> str | None:
     """What to print of an event of the log, if anything."""
+    if event["event"] == "start":
+        return event.get("begins_anew")
     if event["event"] == "speed":
         speed, memory, left = event["images_per_second"], event["memory_mb"], event["seconds_left"]
         return (

@@ -38,12 +38,22 @@ def closed_form_maps(net: LesionNet, features: Tensor) -> Tensor:
     The logit is `W_c · mean(f) + b_c`, so its gradient is `W_c / (h · w)` at every place. Shapes and errors as for
     `class_maps`; ValueError also for a head with a hidden layer.
     """
+    return F.relu(score_parts(net, features))
+
+
+def score_parts(net: LesionNet, features: Tensor) -> Tensor:
+    """What each cell adds to each class's logit, or takes from it: `W_c · f / (h · w)`, float32 (N, 7, h, w).
+
+    All cells of a class and its bias, `net.head.scores.bias`, add up to its logit. Cut at 0 they are Grad-CAM. With the
+    head "pixel" a cell is one of S / 8 × S / 8 and its part the evidence computed there. Shapes and errors as for
+    `closed_form_maps`.
+    """
     check_evaluation(net)
     if not net.has_closed_form():
         raise ValueError("the class head has a hidden layer, so Grad-CAM has no closed form: use gradient_maps")
     height, width = features.shape[-2:]
     weights = net.head.scores.weight.detach().float()
-    return F.relu(torch.einsum("kc,nchw->nkhw", weights, features.detach().float())) / (height * width)
+    return torch.einsum("kc,nchw->nkhw", weights, features.detach().float()) / (height * width)
 
 
 def gradient_maps(net: LesionNet, features: Tensor) -> Tensor:

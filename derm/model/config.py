@@ -13,6 +13,7 @@ from derm.image.scale import Fit
 Design = Literal["shared", "dual"]
 Pooling = Literal["whole", "whole+lesion"]
 ColourConstancy = Literal["none", "shades-of-grey"]
+Head = Literal["pooled", "pixel"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of ImageNet's red, green and blue, 0 … 1: the normalisation of timm's EfficientNet-B0 weights."""
@@ -26,6 +27,8 @@ LATER: dict[str, Any] = {
     "pooling": "whole",
     "fit": "squeeze",
     "colour_constancy": "none",
+    "head": "pooled",
+    "whole_share": 0.25,
 }
 """Fields that were added when weights had been described without them, with what those models are."""
 
@@ -63,7 +66,15 @@ class ModelConfig:
 
     pooling: Pooling = "whole"
     """What the diagnosis is read from: `whole`, the features' mean over the picture; `whole+lesion`, that beside their
-    mean inside the predicted outline."""
+    mean inside the predicted outline. `whole` with the head `pixel`, which has a share of its own."""
+
+    head: Head = "pooled"
+    """Where the scores arise: `pooled`, from the mean of the deepest features; `pixel`, at each cell of S / 8 × S / 8,
+    added up with the predicted outline's probability as weights, so that evidence maps are exact parts of a score."""
+
+    whole_share: float = 0.25
+    """Share of the cells' weights that is spread evenly over the picture, 0 … 1; the rest follows the outline. At 1 no
+    outline is needed. Used by the head `pixel` only."""
 
     hidden: int = 0
     """Width of a dense layer between pooling and the seven scores; 0: none, so that Grad-CAM has a closed form."""
@@ -106,6 +117,7 @@ class ModelConfig:
                 f"The colour constancy '{self.colour_constancy}' is unknown: use one of "
                 f"{', '.join(get_args(ColourConstancy))}."
             )
+        self._check_head()
         if not 32 <= self.input_size <= 1024 or self.input_size % 32:
             raise ConfigFault(
                 f"The input size {self.input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels."
@@ -134,10 +146,32 @@ class ModelConfig:
         if min(self.deviation) <= 0:
             raise ConfigFault(f"The deviation {list(self.deviation)} does not fit: each number must be above 0.")
 
+    def _check_head(self) -> None:
+        """Check what belongs to the class head; ConfigFault for what does not fit."""
+        if self.head not in get_args(Head):
+            raise ConfigFault(f"The head '{self.head}' is unknown: use one of {', '.join(get_args(Head))}.")
+        if not 0 <= self.whole_share <= 1:
+            raise ConfigFault(f"The whole share {self.whole_share} does not fit: use a share from 0 to 1.")
+        if self.head == "pixel" and self.pooling != "whole":
+            raise ConfigFault(
+                f"The head 'pixel' weighs its cells by model.whole_share, not by the pooling '{self.pooling}': leave "
+                "model.pooling at whole, or use the head pooled."
+            )
+        if self.head == "pixel" and self.hidden:
+            raise ConfigFault(
+                f"A dense layer of {self.hidden} would keep the cells of the head 'pixel' from adding up to the score: "
+                "use model.hidden=0, or the head pooled."
+            )
+
     @property
     def looks_inside(self) -> bool:
         """Whether the diagnosis is read inside the predicted outline, too."""
-        return self.pooling == "whole+lesion"
+        return self.pooling == "whole+lesion" or self.weighs_cells
+
+    @property
+    def weighs_cells(self) -> bool:
+        """Whether evidence maps are weighted with the predicted outline, so that they are class masks by themselves."""
+        return self.head == "pixel" and self.whole_share < 1
 
     def apart_from(self, other: "ModelConfig") -> str:
         """How `other` differs in what its weights are made of, such as "encoder resnet18, not resnet34"; '' if not."""

@@ -28,7 +28,8 @@ class Answer(NamedTuple):
     mask_logits: float (N, 1, S, S); above 0 means lesion. class_logits: float (N, 7), in the order of
     `derm.diagnoses.CODES`. features: float (N, C, h, w), what the class head pools, where
     Grad-CAM looks; h = w = S / 32 with the default encoder. With pooling "whole+lesion" each channel is there twice,
-    see `LesionFocus`.
+    see `LesionFocus`. With the head "pixel" they are finer, h = w = S / 8, see `CellFeatures`, and weighted with the
+    outline, see `CellWeights`.
     """
 
     mask_logits: Tensor
@@ -54,24 +55,82 @@ class ClassHead(nn.Module):
         return logits
 
 
+FAINT = 0.01
+"""Added to the outline's probability everywhere, 0 … 1, where it weighs places: in a picture without a lesion all weigh
+alike, and inside of one they weigh a hundred times as much as outside."""
+
+
+def outline_weights(mask_logits: Tensor, height: int, width: int) -> Tensor:
+    """What the predicted outline makes each of height × width cells weigh: float32 (N, 1, height, width), mean 1.
+
+    mask_logits: float (N, 1, S, S). A cell weighs as its mean probability and `FAINT`. Holds no gradient: the diagnosis
+    is to look inside the outline, not to bend it.
+    """
+    inside = F.adaptive_avg_pool2d(mask_logits.detach().float().sigmoid(), (height, width)) + FAINT
+    return inside / inside.mean(dim=(2, 3), keepdim=True)
+
+
 class LesionFocus(nn.Module):
     """The features, and beside them the same weighted with the predicted outline, so that pooling both over the whole
     picture gives each channel's mean over the picture and its mean inside the lesion.
 
     A head that pools first stays one, so that Grad-CAM and HiResCAM keep their closed form. No gradient goes through
-    the outline: the diagnosis is to look inside it, not to bend it.
+    the outline, see `outline_weights`.
     """
-
-    FAINT = 0.01
-    """Added to the outline's probability everywhere, 0 … 1: in a picture without a lesion all places weigh alike, and
-    inside of one they weigh a hundred times as much as outside."""
 
     def forward(self, features: Tensor, mask_logits: Tensor) -> Tensor:
         """Double float (N, C, h, w) to (N, 2 C, h, w); mask_logits: float (N, 1, S, S). The weights' mean is 1."""
-        height, width = features.shape[-2:]
-        inside = F.adaptive_avg_pool2d(mask_logits.detach().float().sigmoid(), (height, width)) + self.FAINT
-        weights = inside / inside.mean(dim=(2, 3), keepdim=True)
+        weights = outline_weights(mask_logits, *features.shape[-2:])
         return torch.cat([features, features * weights.to(features.dtype)], dim=1)
+
+
+class CellFeatures(nn.Module):
+    """What the head "pixel" reads at each cell of S / 8 × S / 8: the deepest features and the encoder's stages of 16
+    and 8 pixels, joined by 1 × 1 convolutions (a hypercolumn, Hariharan et al. 2015), normalised, through a SiLU.
+
+    By its kernels a cell of stage 3 of EfficientNet-B0 sees 67 pixels, a patch of network or a few globules; one of
+    the finer stage 2 sees 19, little more than colour, and there are four times as many. What such a patch is worth
+    depends on the lesion, which the deeper features see whole. All are the class encoder's, in both designs, so that
+    the decoder goes on learning outlines alone. A convolution of 1 × 1 and a bilinear enlargement may change places, so
+    each is taken at its own size: 30 million multiplications at 224 pixels, under a tenth of the encoder's.
+    """
+
+    CHANNELS = 256
+    STAGES = (3, 4)
+    """Of the encoder, finest first; stage i has sides of S / 2^i. Their largest decides the cells."""
+
+    def __init__(self, deepest: int, stages: list[int]) -> None:
+        """deepest: channels of the deepest features. stages: channels of each stage of the encoder, the image first."""
+        super().__init__()
+        sources = [*(stages[stage] for stage in self.STAGES), deepest]
+        self.join = nn.ModuleList(nn.Conv2d(channels, self.CHANNELS, 1, bias=False) for channels in sources)
+        self.finish = nn.Sequential(nn.BatchNorm2d(self.CHANNELS), nn.SiLU(inplace=True))
+
+    def forward(self, deepest: Tensor, stages: list[Tensor]) -> Tensor:
+        """From the deepest features, float (N, C, S / 32, S / 32), and the stages: float (N, 256, S / 8, S / 8)."""
+        sources = [*(stages[stage] for stage in self.STAGES), deepest]
+        finest, *coarser = [join(source) for join, source in zip(self.join, sources, strict=True)]
+        for part in coarser:
+            finest = finest + F.interpolate(part, size=finest.shape[-2:], mode="bilinear", align_corners=False)
+        features: Tensor = self.finish(finest)
+        return features
+
+
+class CellWeights(nn.Module):
+    """Each cell's features times its weight: `whole_share` everywhere, and the rest by the predicted outline.
+
+    Pooling over the picture, which follows, then adds up what each cell says, and a linear layer makes seven scores of
+    it: `W_c · f · weight / (h · w)` is exactly what a cell adds to the score of class c.
+    """
+
+    def __init__(self, whole_share: float) -> None:
+        super().__init__()
+        self.whole_share = whole_share
+
+    def forward(self, features: Tensor, mask_logits: Tensor) -> Tensor:
+        """Weigh float (N, C, h, w); mask_logits: float (N, 1, S, S). The weights' mean is 1."""
+        weights = self.whole_share + (1 - self.whole_share) * outline_weights(mask_logits, *features.shape[-2:])
+        return features * weights.to(features.dtype)
 
 
 class DilatedBottleneck(nn.Module):
@@ -147,8 +206,16 @@ class LesionNet(nn.Module):
                 nn.BatchNorm2d(config.feature_channels),
                 nn.SiLU(inplace=True),
             )
-        self.focus = LesionFocus() if config.looks_inside else None
-        channels = (config.feature_channels or scales[-1]) * (2 if self.focus else 1)
+        channels = config.feature_channels or scales[-1]
+        self.cells: CellFeatures | None = None
+        if config.head == "pixel":
+            self.cells = CellFeatures(channels, scales)
+            channels = CellFeatures.CHANNELS
+        self.focus: LesionFocus | CellWeights | None = None
+        if config.weighs_cells:
+            self.focus = CellWeights(config.whole_share)
+        elif config.looks_inside:
+            self.focus, channels = LesionFocus(), 2 * channels
         self.head = ClassHead(channels, config.hidden, config.dropout)
 
         self.mask_encoder = self.fusion = None
@@ -185,6 +252,8 @@ class LesionNet(nn.Module):
 
     def _pooled_by_head(self, stages: list[Tensor], mask_logits: Tensor | None) -> Tensor:
         features: Tensor = self.neck(stages[-1])
+        if self.cells is not None:
+            features = self.cells(features, stages)
         if self.focus is not None and mask_logits is not None:
             features = self.focus(features, mask_logits)
         return features

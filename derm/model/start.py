@@ -21,6 +21,14 @@ from derm.model.weights import load_weights
 RANDOM = "random"
 TIMM = "timm"
 
+PIXEL_HEAD = ("cells.", "head.")
+"""Beginnings of the names of tensors that are the class head's alone where that is "pixel"."""
+
+PIXEL_ANEW = (
+    "Encoder and outline go on from {name}. Its class head is pooled, so the head 'pixel' begins anew and learns the "
+    "diagnosis from nothing."
+)
+
 
 def start_from(
     net: LesionNet,
@@ -28,24 +36,25 @@ def start_from(
     mask_start: str = RANDOM,
     split_by: str = "lesion",
     leave_out: Collection[str] = (),
-) -> None:
+) -> str:
     """Load starting weights into `net`, in place: into its encoders, or all of it from weights of Derm.
 
     start: "random", "timm" (ImageNet weights by the encoder's name, over the network) or the path of a safetensors
     file in timm's naming; with the head convolution (`conv_head`, `bn2`) where the network has one and the file, too.
     A .json names trained weights of Derm, of the same model but perhaps another input size, or without pooling inside
-    the outline where this has it: training goes on from them.
+    the outline where this has it: training goes on from them. Where this has the head "pixel" and they have not, all
+    but the head is taken over.
     mask_start: the same for the U-Net's own encoder of the dual design. split_by: how the data are split now; weights
     of Derm must have been trained on the same split, or they know test images. leave_out: sources that weights of Derm
-    must not have been trained on. Raises WeightsFault when a file is missing or does not fit, or when there is no
-    network.
+    must not have been trained on. Returns a sentence that tells what begins anew beside trained weights, else "".
+    Raises WeightsFault when a file is missing or does not fit, or when there is no network.
     """
     if start.endswith(".json"):
-        _go_on_from(net, Path(start), split_by, leave_out)
-        return
+        return _go_on_from(net, Path(start), split_by, leave_out)
     _start(net.encoder, net.neck, net.config.encoder, start)
     if net.mask_encoder is not None:
         _start(net.mask_encoder, Identity(), net.config.mask_encoder, mask_start)
+    return ""
 
 
 def learned_before(start: str) -> frozenset[str]:
@@ -53,7 +62,7 @@ def learned_before(start: str) -> frozenset[str]:
     return load_weights(Path(start)).description.learned_from if start.endswith(".json") else frozenset()
 
 
-def _go_on_from(net: LesionNet, path: Path, split_by: str, leave_out: Collection[str]) -> None:
+def _go_on_from(net: LesionNet, path: Path, split_by: str, leave_out: Collection[str]) -> str:
     trained = load_weights(path)
     if learned := sorted(set(leave_out) & trained.description.learned_from):
         raise WeightsFault(
@@ -70,12 +79,20 @@ def _go_on_from(net: LesionNet, path: Path, split_by: str, leave_out: Collection
     if (theirs.pooling, net.config.pooling) == ("whole", "whole+lesion"):
         theirs = replace(theirs, pooling=net.config.pooling)
         _look_inside_too(tensors)
+    anew = net.config.head == "pixel" and theirs.head == "pooled"
+    if anew:
+        # What was the head's alone differs for good; all else must be the same.
+        ours = net.config
+        theirs = replace(theirs, head=ours.head, whole_share=ours.whole_share, pooling=ours.pooling, hidden=ours.hidden)
+        fresh = {name: value for name, value in net.state_dict().items() if name.startswith(PIXEL_HEAD)}
+        tensors = {name: value for name, value in tensors.items() if not name.startswith(PIXEL_HEAD)} | fresh
     if apart := net.config.apart_from(theirs):
         raise WeightsFault(
             f"The weights {path} are of another model ({apart}): train the same model, at any size, or "
             "start from other weights."
         )
     net.load_state_dict(tensors)
+    return PIXEL_ANEW.format(name=path.name) if anew else ""
 
 
 def _look_inside_too(tensors: dict[str, Tensor]) -> None:

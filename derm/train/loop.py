@@ -162,8 +162,9 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     net = LesionNet(config.model)
     # A run that was killed before its first checkpoint begins again.
     fresh = not (resume and (run / "last.safetensors").exists())
+    anew = ""
     if fresh:
-        start_from(net, config.start, config.mask_start, config.split_by, config.leave_out)
+        anew = start_from(net, config.start, config.mask_start, config.split_by, config.leave_out)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(net) if config.average else net
     make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
@@ -209,7 +210,8 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 save_checkpoint(run / "last.safetensors", groups, {**state.as_dict(), **rest})
 
             if fresh:
-                tell("start", steps=planner.steps, steps_per_epoch=planner.steps_per_epoch, **about)
+                said = {"begins_anew": anew} if anew else {}
+                tell("start", steps=planner.steps, steps_per_epoch=planner.steps_per_epoch, **said, **about)
                 tell_stages(planner, tell)
                 save()
             how = {"time": time.time(), "threads": torch.get_num_threads(), "device": device}
