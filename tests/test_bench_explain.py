@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,6 +33,16 @@ def test_bench_explain_ends_with_json(tiny_weights):
     assert last["added_share"] == medians["maps"] / medians["prediction"] > 0
     assert last["max_difference"] == medians["max_difference"] <= 1e-4
     assert (medians["input_size"], medians["calls"]) == (64, 1)
+
+
+@pytest.mark.usefixtures("_library")
+@pytest.mark.parametrize("whole_share", [0.25, 1.0])
+def test_evidence_by_cells_is_what_the_library_finds_at_the_last_layer(whole_share):
+    torch.manual_seed(0)
+    small = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+    net = LesionNet(replace(small, head="pixel", whole_share=whole_share)).eval()
+    net.requires_grad_(requires_grad=False)
+    assert bench_explain(net, 1).max_difference <= 1e-4
 
 
 @pytest.mark.usefixtures("_library")

@@ -35,6 +35,13 @@ def test_the_dual_design_is_refused():
         bench_train(replace(preset("derm"), model=ModelConfig(design="dual", input_size=64)))
 
 
+def test_scores_by_cells_are_refused():
+    for share in (0.25, 1.0):
+        model = ModelConfig(head="pixel", whole_share=share, input_size=64)
+        with pytest.raises(ConfigFault, match="The head 'pixel' reads more than the deepest features: use pooled"):
+            bench_train(replace(preset("derm"), model=model))
+
+
 def test_pooling_inside_the_outline_is_refused():
     config = replace(preset("derm"), model=ModelConfig(pooling="whole+lesion", input_size=64))
     with pytest.raises(ConfigFault, match=r"The pooling 'whole\+lesion' needs the outline: use whole"):

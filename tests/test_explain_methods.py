@@ -28,6 +28,8 @@ VARIANTS = {
     "hidden": {"hidden": 16},
     "resnet": {"encoder": "resnet18"},
     "inside": {"pooling": "whole+lesion"},
+    "pixel": {"head": "pixel"},
+    "dual pixel": {"design": "dual", "head": "pixel"},
 }
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
@@ -175,7 +177,7 @@ def test_one_class_against_another_by_hand():
     assert contrast_maps(net, image, NV, MEL, answer).tolist() == [[[0.0, 0.0]]]
 
 
-@pytest.mark.parametrize("variant", ["shared", "hidden"])
+@pytest.mark.parametrize("variant", ["shared", "hidden", "pixel"])
 def test_one_class_against_another_is_the_gradient_of_the_difference(nets, images, variant):
     net = nets[variant]
     answer = net(images)
@@ -187,7 +189,7 @@ def test_one_class_against_another_is_the_gradient_of_the_difference(nets, image
     assert not both.any()
 
 
-@pytest.mark.parametrize("variant", ["shared", "hidden", "dual"])
+@pytest.mark.parametrize("variant", ["shared", "hidden", "dual", "pixel"])
 def test_slopes_are_the_gradient_at_every_place(nets, images, variant):
     net = nets[variant]
     answer = net(images)
@@ -197,13 +199,13 @@ def test_slopes_are_the_gradient_at_every_place(nets, images, variant):
         torch.testing.assert_close(found[:, index, :, None, None].expand_as(slope), slope, atol=1e-7, rtol=1e-5)
 
 
-@pytest.mark.parametrize("variant", ["shared", "resnet", "inside"])
+@pytest.mark.parametrize("variant", ["shared", "resnet", "inside", "pixel", "dual pixel"])
 def test_a_stage_s_gradient_tells_what_a_step_does(nets, images, variant):
     """From the last stage on, a small step along the gradient raises the logit by its squared length."""
     net = deepcopy(nets[variant]).double().requires_grad_(requires_grad=False)
     stages = net.encoder(images.double().requires_grad_())
     held = net._outline(images.double(), stages).detach()  # gradients take it for given
-    score = lambda last: net.head(net._pooled_by_head([last], held))[:, MEL].sum()  # noqa: E731
+    score = lambda last: net.head(net._pooled_by_head([*stages[:-1], last], held))[:, MEL].sum()  # noqa: E731
     expected = torch.autograd.grad(score(stages[-1]), stages[-1])[0]
     activations, gradients = stage_slopes(nets[variant], images, 5, [MEL])
     torch.testing.assert_close(gradients[:, 0].double(), expected, atol=1e-5, rtol=1e-3)
@@ -255,7 +257,7 @@ def scaled(maps: Tensor, size: int) -> np.ndarray:
 
 
 def neck(net: LesionNet) -> nn.Module:
-    return net.neck
+    return net.focus or net.neck
 
 
 def finer(net: LesionNet) -> nn.Module:
@@ -263,7 +265,7 @@ def finer(net: LesionNet) -> nn.Module:
     return encoder.get_submodule(encoder.feature_info.module_name()[FINER_STAGE - 1])
 
 
-@pytest.mark.parametrize("variant", ["shared", "dual", "hidden", "shipped"])
+@pytest.mark.parametrize("variant", ["shared", "dual", "hidden", "shipped", "pixel"])
 @pytest.mark.parametrize(
     ("name", "ours", "layer"),
     [
@@ -322,9 +324,10 @@ def test_the_library_s_epsilon_bends_grad_cam_plus_plus(nets):
 # ---- what holds for every method
 
 
+@pytest.mark.parametrize("variant", ["shared", "pixel", "dual pixel"])
 @EVERY
-def test_maps_are_raw_and_in_the_order_of_classes(nets, images, method):
-    net = nets["shared"]
+def test_maps_are_raw_and_in_the_order_of_classes(nets, images, method, variant):
+    net = nets[variant]
     with torch.inference_mode():
         answer = net(images)
     maps = method.maps(net, images, answer)
@@ -344,10 +347,11 @@ def traces(net: LesionNet) -> Iterator[object]:
         yield name, tensor.requires_grad, tensor.grad is None, tensor._version, tensor.sum().item()
 
 
+@pytest.mark.parametrize("variant", ["hidden", "pixel"])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 @EVERY
-def test_methods_leave_no_trace_in_any_mode(nets, images, method, mode):
-    net = nets["hidden"]
+def test_methods_leave_no_trace_in_any_mode(nets, images, method, mode, variant):
+    net = nets[variant]
     before = list(traces(net))
     assert all(sum(trace[2]) == 0 for trace in before if len(trace) == 4)
     with mode():
@@ -358,9 +362,10 @@ def test_methods_leave_no_trace_in_any_mode(nets, images, method, mode):
     assert list(traces(net)) == before
 
 
+@pytest.mark.parametrize("variant", ["shared", "pixel"])
 @EVERY
-def test_two_threads_get_their_own_maps(nets, images, method):
-    net = nets["shared"]
+def test_two_threads_get_their_own_maps(nets, images, method, variant):
+    net = nets[variant]
     expected = [method.maps(net, image[None], classes=[MEL]) for image in images]
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda turn: method.maps(net, images[turn % 2][None], classes=[MEL]), range(4)))
@@ -439,6 +444,12 @@ def test_a_head_that_knows_nothing_has_no_evidence(nets, images, method):
     net.head.scores.weight.zero_()
     flat = [method.evidence(raw.numpy()).flat for raw in method.maps(net, images).flatten(end_dim=1)]
     assert flat == [method.unit != "feature"] * 2 * len(CODES)
+
+
+def test_cells_of_a_head_by_cells_are_a_fourth_as_wide(nets, images):
+    sides = {name: method.maps(nets["pixel"], images[:1], classes=[MEL]).shape[-1] for name, method in METHODS.items()}
+    assert {name: side for name, side in sides.items() if side != 8} == {"layercam": 4}  # of 64 pixels
+    assert METHODS["grad-cam"].maps(nets["shared"], images).shape[-1] == 2
 
 
 def test_grad_cam_is_what_the_case_shows(nets, images):

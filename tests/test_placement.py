@@ -57,6 +57,20 @@ def test_the_shift_is_found_from_turned_pictures_alone(shift):
     assert disagreement(pairs, shift) < disagreement(pairs, shift - 0.1) / 1.5
 
 
+def test_fine_cells_may_lie_more_than_one_of_them_away():
+    """As those of the head "pixel" do, which share what deeper stages see: each is a fourth of such a stage's cell."""
+    random, pairs = np.random.default_rng(1), []
+    for _ in range(20):
+        x, y = random.uniform(8, 20, size=2)
+
+        def seen(x, y):
+            row, column = (np.exp(-((np.arange(28) + 0.5 - 1.6 - at) ** 2) / 32) for at in (y, x))
+            return np.outer(row, column).astype(np.float32)
+
+        pairs.append((seen(x, y), seen(28 - x, 28 - y)))
+    assert fit_shift(pairs) == pytest.approx(1.6, abs=0.05)
+
+
 def test_nothing_to_place_is_no_shift():
     assert fit_shift([]) == 0.0
     assert np.isnan(disagreement([], 0.1))

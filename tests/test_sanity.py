@@ -157,6 +157,12 @@ def test_stages_go_from_the_scores_to_the_first_layer(net):
         assert [name for name, _ in stages(inside)][:3] == ["scores", "outline", "neck"]
         walked = {id(one) for _, modules in stages(inside) for module in modules for one in module.parameters()}
         assert walked == {id(one) for one in inside.parameters()}  # the outline, too, decides what is pooled
+        cells = LesionNet(ModelConfig(**SMALL | {"design": design, "head": "pixel"}))
+        assert [name for name, _ in stages(cells)][:4] == ["scores", "outline", "cells", "neck"]
+        walked = {id(one) for _, modules in stages(cells) for module in modules for one in module.parameters()}
+        assert walked == {id(one) for one in cells.parameters()}
+    whole = LesionNet(ModelConfig(**SMALL | {"head": "pixel", "whole_share": 1.0}))
+    assert [name for name, _ in stages(whole)][:3] == ["scores", "cells", "neck"]  # the outline decides nothing
     for made in (net, resnet):
         walked = {id(one) for _, modules in stages(made) for module in modules for one in module.parameters()}
         way = [made.encoder, made.neck, made.head]

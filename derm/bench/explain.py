@@ -125,8 +125,11 @@ class _Library:
         package, targets = _grad_cam(), import_module("pytorch_grad_cam.utils.model_targets")
         own = deepcopy(net).requires_grad_(requires_grad=not tuned)
         own.neck.requires_grad_()
+        if own.cells is not None:
+            own.cells.requires_grad_()
         self.targets = [targets.ClassifierOutputTarget(index) for index in range(len(CODES))]
-        self.cam = package.GradCAM(model=_Scores(own, decoder=not tuned), target_layers=[own.focus or own.neck])
+        last = own.focus or own.cells or own.neck
+        self.cam = package.GradCAM(model=_Scores(own, decoder=not tuned), target_layers=[last])
 
     def one(self, image: Tensor, index: int) -> NDArray[np.float32]:
         """The map of one class, float32 (S, S), 0 … 1, of an image (1, 3, S, S)."""

@@ -73,10 +73,12 @@ def bench_train(config: TrainConfig, steps: int = STEPS) -> StepTimes:
     """Time training steps of `config` on random pictures, the kinds in turn so that noise meets all alike.
 
     Raises ConfigFault for the dual design, whose classifier is not part of one encoder, and for pooling inside the
-    outline, whose classifier needs the decoder.
+    outline or the head "pixel", whose classifier needs more than the deepest features.
     """
     if config.model.design != "shared":
         raise ConfigFault(f"The design '{config.model.design}' cannot be divided so: use the shared one.")
+    if config.model.head != "pooled":
+        raise ConfigFault(f"The head '{config.model.head}' reads more than the deepest features: use pooled.")
     if config.model.looks_inside:
         raise ConfigFault(f"The pooling '{config.model.pooling}' needs the outline: use whole.")
     config = settle_precision(config, "cpu")

@@ -26,7 +26,8 @@ SWEEP: NDArray[np.float64] = np.arange(101) / 100
 """The whole sweep, 0, 0.01, … 1, whose curves have an area. At 0 every pixel is marked, at 1 the maximum alone."""
 
 BUILT_IN = "This model reads the diagnosis inside its own outline, too, so that part of the agreement is built in."
-"""Must stand beside figures of agreement where the model pools inside the outline, `ModelConfig.looks_inside`."""
+"""Must stand beside figures of agreement where the model pools inside the outline, or weighs its cells with
+it, `ModelConfig.looks_inside`."""
 
 MEASURES = ("iou_area", "best_iou", "dice_area", "best_dice", "pointing", "inside", "rank")
 """The measures of agreement that are held beside baselines and ceiling, by their names in `Account`; 0 … 1 each."""

@@ -1,6 +1,7 @@
 """Class-specific masks: the lesion's outline weighted with one diagnosis's own evidence, so type and place are one.
 
-Needs the lesion's probability and an evidence map of one size. The paper names such masks (section 3) and gives no
+Needs the lesion's probability and an evidence map of one size, unless the evidence was weighted with the outline as it
+arose (the head "pixel"): such a map is the mask. The paper names such masks (section 3) and gives no
 definition; this one is ours. Knows nothing of networks.
 """
 

@@ -26,8 +26,9 @@ hidden layer in the head, a gradient through the head); `gradient`, the encoder 
 `passes`, dozens to hundreds of passes."""
 
 Grid = Literal["features", "stage", "patches"]
-"""What the cells of a raw map are: the deepest features, those of an earlier stage of the encoder, or patches of the
-picture itself. Cells of a network lie a little above and left of where an enlargement puts them, see `placement`."""
+"""What the cells of a raw map are: the features that the class head pools (the deepest, or with the head "pixel" finer
+ones), those of an earlier stage of the encoder, or patches of the picture itself. Cells of a network lie a little above
+and left of where an enlargement puts them, see `placement`."""
 
 Unit = Literal["logit share", "logit", "feature"]
 """What a raw map's values are. `logit share`: all cells together make up (a part of) the class's logit, each adds its

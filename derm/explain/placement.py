@@ -17,8 +17,11 @@ from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 
 LARGEST = 1.0
-"""A whole cell: twice what the arithmetic of strides gives for many layers of stride 2, 0.5 · (1 − 2^−n). Cells of an
-earlier stage are smaller, while what later layers add to the shift stays as long in pixels."""
+"""A whole cell: twice what the arithmetic of strides gives for many layers of stride 2, 0.5 · (1 − 2^−n)."""
+
+LARGEST_SHARE = 1 / 8
+"""The same as a share of the picture's side, where cells are finer than those of the deepest features: what deeper
+layers add to the shift stays as long in pixels. Of 224 pixels it is 28, where a cell of the deepest features has 32."""
 
 SIDE = 64
 """Maps are compared on a square of so many pixels."""
@@ -66,10 +69,14 @@ def disagreement(pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]], s
 
 
 def fit_shift(pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> float:
-    """The shift, in cells from −1 to 1, at which turned pictures give turned maps most nearly; 0 without a pair."""
+    """The shift in cells at which turned pictures give turned maps most nearly; 0 without a pair.
+
+    It is sought from −1 to 1, or as far as `LARGEST_SHARE` goes where that is more cells.
+    """
     if not pairs:
         return 0.0
+    largest = max(LARGEST, LARGEST_SHARE * pairs[0][0].shape[0])
     found = minimize_scalar(
-        lambda shift: disagreement(pairs, shift), bounds=(-LARGEST, LARGEST), method="bounded", options={"xatol": 1e-3}
+        lambda shift: disagreement(pairs, shift), bounds=(-largest, largest), method="bounded", options={"xatol": 1e-3}
     )
     return round(float(found.x), 3)

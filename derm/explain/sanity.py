@@ -171,7 +171,8 @@ def stages(net: LesionNet) -> list[tuple[str, tuple[nn.Module, ...]]]:
 
     A stage is a top-level part of the encoder, or, where such a part is a sequence of sequences, each of these; one
     with vectors alone (a normalisation) goes with the part before it. Where the diagnosis is read inside the outline,
-    all that makes the outline of the encoder's features is one stage above the neck.
+    all that makes the outline of the encoder's features is one stage above the neck. The head "pixel" has one more, of
+    what joins the encoder's features at each cell.
     """
     found: list[tuple[str, tuple[nn.Module, ...]]] = []
     for name, module in _parts(net.encoder.model):
@@ -182,6 +183,8 @@ def stages(net: LesionNet) -> list[tuple[str, tuple[nn.Module, ...]]]:
             found.append((name, (module,)))
     if any(True for _ in net.neck.parameters()):
         found.append(("neck", (net.neck,)))
+    if net.cells is not None:
+        found.append(("cells", (net.cells,)))
     if net.focus is not None:
         makers = (net.mask_encoder, net.fusion, net.bottleneck, net.decoder, net.mask_head)
         found.append(
