@@ -60,6 +60,8 @@ def test_a_map_is_held_against_both_outlines_beside_what_knows_no_network(tiny_m
 def test_agreement_that_is_built_in_is_said_to_be():
     assert BUILT_IN not in words.agreement_limits(ModelConfig())
     assert words.agreement_limits(ModelConfig(pooling="whole+lesion")).endswith(f"too. {BUILT_IN}")
+    assert words.agreement_limits(ModelConfig(head="pixel")).endswith(f"too. {BUILT_IN}")
+    assert BUILT_IN not in words.agreement_limits(ModelConfig(head="pixel", whole_share=1.0))
 
 
 def test_without_a_lesion_there_is_nothing_to_agree_with(tiny_model, case):

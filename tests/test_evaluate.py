@@ -96,7 +96,7 @@ def test_what_was_measured_is_said(evaluation, tiny_model):
 def test_agreement_that_is_built_in_is_said_to_be(evaluation, capsys):
     print_table(evaluation.metrics)
     assert BUILT_IN not in " ".join(capsys.readouterr().out.split())
-    about = {**evaluation.metrics["measured_on"], "pooling": "whole+lesion"}
+    about = {**evaluation.metrics["measured_on"], "looks_inside": True}
     print_table({**evaluation.metrics, "measured_on": about})
     assert BUILT_IN in " ".join(capsys.readouterr().out.split())
 

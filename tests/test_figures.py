@@ -348,6 +348,15 @@ def test_agreement_that_is_built_in_is_said_to_be():
     assert words.evidence_sentence(replace(case, looks_inside=True), 0).endswith(f". {BUILT_IN}")
 
 
+def test_the_method_says_what_heat_map_and_class_mask_are():
+    pooled = " ".join(words.method(LIKELY, Description(SMALL)))
+    assert "is Grad-CAM: for each place" in pooled
+    assert "where probability of lesion times evidence reaches 0.5." in pooled
+    cells = " ".join(words.method(LIKELY, Description(replace(SMALL, head="pixel"))))
+    assert "is a part of the score itself" in cells
+    assert "The class mask is where that reaches 0.5." in cells
+
+
 def test_captions_and_legend_say_what_is_shown():
     mel = INDEX["mel"]
     assert words.caption(LIKELY, "Heat map", mel) == ""

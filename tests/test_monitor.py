@@ -630,6 +630,8 @@ def test_the_best_epoch_is_told_with_its_figures(run):
     assert row["Configuration"] == ("shared test_efficientnet, 32 px, batch 6, adam 0.003 constant, curriculum, replay")
     inside = {**run.config, "model": {**run.config["model"], "pooling": "whole+lesion"}}
     assert words.configuration(inside).startswith("shared test_efficientnet, pooled inside the outline, too, 32 px")
+    cells = {**run.config, "model": {**run.config["model"], "head": "pixel"}}
+    assert words.configuration(cells).startswith("shared test_efficientnet, head pixel, whole share 0.25, 32 px")
     assert f"{run.data['train']} + {run.data['validation']} images, split by lesion" in row["Data"]
 
 
@@ -663,7 +665,8 @@ def test_runs_are_compared_by_what_differs(tmp_path, run, drawn_catalogue, cache
     # A run from before there was a setting had the value that was the only one then.
     older = Run(folder)
     older.look()
-    del older.about["config"]["model"]["pooling"], older.about["config"]["model"]["drop_path"]
+    for name in ("pooling", "drop_path", "head", "whole_share"):
+        del older.about["config"]["model"][name]
     assert compare.differences([other, older]) == []
     told = compare.best_and_last([run, other])
     assert [(row.run, row.which) for row in told] == [

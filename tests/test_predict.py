@@ -24,6 +24,7 @@ from derm.model.weights import Description, Model
 from derm.predict.batch import answers
 from derm.predict.case import Case, diagnose, diagnose_bytes
 from derm.predict.folder import COLUMNS, find_images, name_images, predict_files, write_predictions
+from derm.predict.view import class_mask_at
 
 CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
@@ -178,15 +179,35 @@ def test_bytes_pass_the_door_first(model):
         diagnose_bytes(model, b"no picture", "broken.png")
 
 
-@pytest.mark.parametrize("hidden", [0, 8])
-def test_threads_get_what_one_alone_gets(model, hidden):
+def changed(model: Model, **change: object) -> Model:
+    """A model of another class head on the same encoder."""
+    torch.manual_seed(1)
+    config = replace(CONFIG, **change)
+    net = LesionNet(config).eval()
+    net.load_state_dict({k: v for k, v in model.net.state_dict().items() if "head.scores" not in k}, strict=False)
+    return Model(net, Description(config), "changed", model.sha256)
+
+
+def test_evidence_by_cells_is_the_class_mask(model):
+    case = diagnose(changed(model, head="pixel"), picture(1), "one")
+    assert (case.looks_inside, case.weighs_cells) == (True, True)
+    index = next(place for place, evidence in enumerate(case.evidence) if not evidence.flat)
+    assert case.evidence[index].cells.shape == (8, 8)  # of 64 pixels
+    soft, binary = case.class_mask(index)
+    np.testing.assert_array_equal(soft, case.evidence[index].map)
+    np.testing.assert_array_equal(binary, soft >= 0.5)
+    np.testing.assert_array_equal(class_mask_at(case, index, 48, 80), binary)
+    # Without weights by the outline it is not, and takes the lesion's probability.
+    case = diagnose(changed(model, head="pixel", whole_share=1.0), picture(1), "one")
+    assert (case.looks_inside, case.weighs_cells) == (False, False)
+    np.testing.assert_allclose(case.class_mask(index)[0], case.mask_probability * case.evidence[index].map, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [{}, {"hidden": 8}, {"head": "pixel"}])
+def test_threads_get_what_one_alone_gets(model, change):
     """Eight threads share one model; with hooks or `.backward()` they would get each other's maps."""
-    if hidden:
-        torch.manual_seed(1)
-        config = ModelConfig(**CONFIG.as_dict() | {"hidden": hidden, "decoder_channels": (8, 8, 8, 8)})
-        net = LesionNet(config).eval()
-        net.load_state_dict({k: v for k, v in model.net.state_dict().items() if "head.scores" not in k}, strict=False)
-        model = Model(net, Description(config), "hidden", model.sha256)
+    if change:
+        model = changed(model, **change)
     images = [picture(seed) for seed in range(20)]
     alone = [diagnose(model, image, "alone") for image in images]
     with ThreadPoolExecutor(8) as pool:

@@ -232,6 +232,13 @@ def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogu
     card = model_card(replace(facts, model=inside))
     assert BUILT_IN in card
     assert "pooled over the picture and inside the outline" in card
+    config = replace(model.description.model, head="pixel", whole_share=0.4)
+    cells = replace(model, description=replace(model.description, model=config))
+    card = model_card(replace(facts, model=cells))
+    assert BUILT_IN in card
+    assert (
+        "evidence at each cell of 8 pixels, 40% of the weight spread over the picture and the rest by the outl" in card
+    )
 
 
 def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue, tmp_path):

@@ -114,7 +114,7 @@ def print_table(metrics: dict[str, Any]) -> None:
             f"the mean over seven classes, {grad_cam['likeliest_class']['iou']:.3f} for the likeliest class, "
             f"{grad_cam['centred_blob']['iou']:.3f} for a blob in the middle."
         )
-        if metrics["measured_on"]["pooling"] == "whole+lesion":
+        if metrics["measured_on"]["looks_inside"]:
             out.print(BUILT_IN)
     print_sources(metrics["by_source"])
     out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")

@@ -346,6 +346,8 @@ def measured_on(
         "lesions": len(np.unique(lesions)),
         "input_size": model.description.model.input_size,
         "pooling": model.description.model.pooling,
+        "head": model.description.model.head,
+        "looks_inside": model.description.model.looks_inside,
         "interval": "95 % percentile bootstrap over lesions",
         "derm": __version__,
         "date": datetime.now(UTC).date().isoformat(),

@@ -192,6 +192,7 @@ def configuration(config: dict[str, Any]) -> str:
     parts = [
         f"{model['design']} {model['encoder']}",
         *(["pooled inside the outline, too"] if model.get("pooling") == "whole+lesion" else []),
+        *([f"head pixel, whole share {model['whole_share']:g}"] if model.get("head") == "pixel" else []),
         f"{model['input_size']} px",
         f"batch {config['batch']}",
         f"{config['optimiser']} {config['learning_rate']:g} {config['schedule']}",

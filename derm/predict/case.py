@@ -73,6 +73,9 @@ class Case:
     looks_inside: bool = False
     """Whether the model reads the diagnosis inside its outline, too, so that agreement with it is in part built in."""
 
+    weighs_cells: bool = False
+    """Whether `evidence` is weighted with the outline already, so that it is the class mask by itself."""
+
     unfamiliar: bool | None = None
     """Whether the picture is unlike those that the model learned from; None where the weights cannot tell."""
 
@@ -157,8 +160,18 @@ class Case:
 
         Both are empty where the class has no evidence.
         """
-        soft = class_mask(self.mask_probability, self.evidence[index].map)
+        soft = self.soft_class_mask(index, *self.mask.shape)
         return soft, binary_class_mask(soft, self.class_mask_threshold)
+
+    def soft_class_mask(self, index: int, height: int, width: int) -> NDArray[np.float32]:
+        """The soft mask of `CODES[index]`, float32 (height, width), 0 … 1, made at that size.
+
+        Lesion probability times evidence; the evidence alone where it was weighted with the outline as it arose.
+        """
+        evidence = self.evidence[index].scaled(height, width)
+        if self.weighs_cells:
+            return evidence
+        return class_mask(unsquare(self.mask_probability, height, width), evidence)
 
     def agreement(self, index: int) -> Agreement | None:
         """How the evidence for `CODES[index]` agrees with the predicted mask, on a square of `AGREEMENT_SIDE` pixels.
@@ -219,6 +232,7 @@ def diagnose(
         conformal_thresholds=description.conformal_thresholds,
         mix=description.known_mix,
         looks_inside=description.model.looks_inside,
+        weighs_cells=description.model.weighs_cells,
         unfamiliar=None if familiarity is None else bool(is_unfamiliar(familiarity, features)[0]),
         unfamiliar_score=None if familiarity is None else float(score(familiarity, features)[0]),
     )

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES
-from derm.explain.class_mask import binary_class_mask, class_mask
+from derm.explain.class_mask import binary_class_mask
 from derm.image.overlay import draw_outline, jpeg, lay_heat, lay_mask, resize_mask, resize_picture
-from derm.image.scale import unsquare
 from derm.predict.case import Case
 
 Layer = Literal["Original", "Outline", "Heat map", "Class mask"]
@@ -53,8 +52,7 @@ def screen_jpeg(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
 
 def class_mask_at(case: Case, index: int, height: int, width: int) -> NDArray[np.bool_]:
     """The binary class mask of `CODES[index]`, bool (height, width), made at that size and not at the picture's own."""
-    soft = class_mask(unsquare(case.mask_probability, height, width), case.evidence[index].scaled(height, width))
-    return binary_class_mask(soft, case.class_mask_threshold)
+    return binary_class_mask(case.soft_class_mask(index, height, width), case.class_mask_threshold)
 
 
 def screen_size(case: Case, longest: int = SCREEN) -> tuple[int, int]:

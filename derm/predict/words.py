@@ -315,14 +315,28 @@ def method(case: Case, description: Description) -> list[str]:
         f"One network reads the picture, scaled to {size} × {size} pixels, and answers once: the outline, where the "
         f"probability of lesion is at least {percent(description.mask_threshold)}, and seven probabilities that sum "
         "to one. “Malignant in all” adds up melanoma, basal cell carcinoma and actinic keratosis or Bowen's disease.",
-        "The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is scaled to that "
-        "diagnosis's own maximum, so two heat maps compare by place and not by strength. The class mask is the part of "
-        f"the lesion where probability of lesion times evidence reaches {description.class_mask_threshold:g}.",
+        _heat_map(description),
         *_decision(case, description),
         *_mix(case, description),
         f"Weights: {case.weights}. {description.licence}",
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _heat_map(description: Description) -> str:
+    """What heat map and class mask are."""
+    threshold = f"reaches {description.class_mask_threshold:g}"
+    scaled = "scaled to that diagnosis's own maximum, so two heat maps compare by place and not by strength"
+    if description.model.weighs_cells:
+        return (
+            "The heat map is a part of the score itself: the network judges each place, weighs it with the outline, "
+            "and adds up what all places say for and against a diagnosis. What speaks for it is shown, "
+            f"{scaled}. The class mask is where that {threshold}."
+        )
+    return (
+        f"The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is {scaled}. The "
+        f"class mask is the part of the lesion where probability of lesion times evidence {threshold}."
+    )
 
 
 def refusals(sentences: list[str]) -> str:

@@ -64,7 +64,12 @@ def _model(facts: Facts) -> Section:
     config, training = description.model, description.training
     recipe = training.get("config", {})
     parameters = sum(parameter.numel() for parameter in facts.model.net.parameters())
-    inside = ", pooled over the picture and inside the outline" if config.looks_inside else ""
+    inside = ", pooled over the picture and inside the outline" if config.pooling == "whole+lesion" else ""
+    if config.head == "pixel":
+        inside = (
+            f", scores added up of evidence at each cell of 8 pixels, {config.whole_share:.0%} of the weight spread "
+            "over the picture and the rest by the outline"
+        )
     about = [
         f"One network answers once for the outline, seven probabilities and the evidence behind each: design "
         f"`{config.design}`, encoder {config.encoder}{inside}, {parameters / 1e6:.1f} million parameters, input "
