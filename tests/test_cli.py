@@ -1,6 +1,7 @@
 """The command line as its user meets it: help, results, one sentence and an exit status for each mistake."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
@@ -294,6 +295,27 @@ def test_soup(run, capsys, monkeypatch, tiny_weights, tmp_path):
     assert [line.split(" of ")[0] for line in told.stdout.splitlines()[:2]] == ["75%", "25%"]
     assert len(load_weights(tmp_path / "soup.json").description.training["soup"]) == 2
     words = ("soup", tiny_weights, tiny_weights, "--out", tmp_path / "soup.safetensors")
+    assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
+
+
+def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
+    monkeypatch.setattr("derm.model.adapt.LEAST", 4)
+    told = run("adapt", "--data", drawn, "--weights", tiny_weights, "--out", tmp_path / "own.json")
+    assert told.exit_code == 0, told.output
+    assert "the training part of a data set" in told.stdout
+    trained = load_weights(tmp_path / "own.json").description.training["adapted"]["pictures"]
+    # A plain folder, without a table and with masks among the pictures.
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for place in [*(drawn / "images").iterdir(), *(drawn / "masks").iterdir()]:
+        shutil.copy(place, plain / place.name)
+    words = ("adapt", "--data", plain, "--weights", tiny_weights, "--share", 1, "--out", tmp_path / "all.json")
+    told = run(*words)
+    assert told.exit_code == 0, told.output
+    adapted = load_weights(tmp_path / "all.json").description.training["adapted"]
+    assert (adapted["pictures"], adapted["share"]) == (len(list((drawn / "images").iterdir())), 1.0)
+    assert 4 <= trained < adapted["pictures"]
+    words = ("adapt", "--data", drawn, "--weights", tiny_weights, "--out", tmp_path / "own.safetensors")
     assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
 
 

@@ -8,7 +8,21 @@ import sys
 import typer
 
 from derm import __version__
-from derm.cli import bench, calibrate, compare, data, evaluate, explain, monitor, predict, report, ship, soup, train
+from derm.cli import (
+    adapt,
+    bench,
+    calibrate,
+    compare,
+    data,
+    evaluate,
+    explain,
+    monitor,
+    predict,
+    report,
+    ship,
+    soup,
+    train,
+)
 from derm.cli.terminal import err, out
 from derm.errors import DermError
 
@@ -25,6 +39,7 @@ app.command("predict")(predict.predict)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("adapt")(adapt.adapt)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)

@@ -1,0 +1,59 @@
+"""`derm adapt`: fit weights to pictures of another clinic without a diagnosis."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from derm.cli.terminal import check_description, out, progress
+from derm.errors import DataFault
+
+if TYPE_CHECKING:
+    from derm.data.split import By
+
+
+def adapt(
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Folder of pictures, or of a data set, whose training part is taken; several may be given."),
+    ],
+    target: Annotated[Path, typer.Option("--out", help="Where to, such as weights/adapted.json.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option(help="Weight of the new pictures' statistics, above 0, at most 1; without: 0.5.")
+    ] = None,
+) -> None:
+    """Give the network's normalisation the statistics of your pictures; no diagnosis is needed (Schneider et al. 2020).
+
+    Whether that helps depends on the pictures: measure it with confirmed cases before you use it.
+    """
+    from derm.model.adapt import SHARE
+    from derm.model.adapt import adapt as fit
+    from derm.model.weights import default_weights, load_weights
+
+    check_description(target)
+    source = weights or default_weights()
+    by = load_weights(source).description.training.get("config", {}).get("split_by", "lesion")
+    pictures, told = _pictures(data, by)
+    with progress("Adapting") as watch:
+        model = fit(source, target, pictures, share=SHARE if share is None else share, progress=watch)
+    out.print(f"{target}: sha256 {model.sha256[:8]}…, adapted to {len(pictures):,} pictures, {told}.")
+    out.print("Temperature, thresholds and figures belonged to other numbers and are dropped: `derm calibrate` and")
+    out.print("`derm evaluate` give them anew, and tell with confirmed cases whether the adapted weights are better.")
+
+
+def _pictures(folders: list[Path], by: "By") -> tuple[list[Path], str]:
+    """The pictures to adapt to, and what they are, in words."""
+    from derm.data.catalogue import read_data
+    from derm.data.split import split_catalogue
+    from derm.predict.folder import find_images
+
+    try:
+        catalogue = read_data(folders)
+    except DataFault:  # no data set, or one without diagnoses: its pictures are all that is needed
+        found = [path for path in find_images(folders) if not path.stem.endswith("_segmentation")]
+        return found, "all that was found"
+    rows = split_catalogue(catalogue, by).rows("train")
+    return [Path(path) for path in catalogue.table["image_path"].iloc[rows]], "the training part of a data set"
