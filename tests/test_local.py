@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from derm.cli.calibrate import _warn_of_known
 from derm.cli.main import app
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
@@ -155,6 +156,14 @@ def test_every_part_is_asked_and_lesions_are_kept_together(tiny_model, drawn_cat
     assert len(np.unique(ask_own_cases(tiny_model, nameless).lesions)) == len(nameless.table)
     with pytest.raises(DataFault, match="has no image with one of the diagnoses"):
         ask_own_cases(tiny_model, replace(drawn_catalogue, table=drawn_catalogue.table.assign(dx="unknown")))
+
+
+def test_cases_that_the_weights_learned_from_are_told(tiny_model, drawn_catalogue, capsys):
+    _warn_of_known(tiny_model, drawn_catalogue)
+    assert capsys.readouterr().out == ""
+    known = replace(drawn_catalogue, table=drawn_catalogue.table.assign(source="ham10000"))
+    _warn_of_known(tiny_model, known)
+    assert "THESE NUMBERS ARE TOO GOOD: the weights learned from images of ham10000" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ PROMISES = {
 
 def calibrate(
     data: Annotated[
-        list[Path], typer.Option(help="Folder of a data set, or of a clinic's own cases; may be given several times.")
+        list[Path],
+        typer.Option(help="Folder of a data set or of your own cases, see docs/data.md; several may be given."),
     ],
     outsiders: Annotated[
         Path | None,
@@ -61,12 +62,21 @@ def calibrate(
         _check_target(path, target, in_place=in_place, keep_weights=keep_weights)
     model = load_weights(path)
     catalogue = read_data(data)
+    if keep_weights or curve:
+        _warn_of_known(model, catalogue)
     if curve:
         _show_curve(model, catalogue)
     elif keep_weights:
         _calibrate_locally(path, target or path, model, catalogue)
     else:
         _calibrate(path, target, model, catalogue, outsiders, alike=sources == "alike")
+
+
+def _warn_of_known(model: "Model", catalogue: "Catalogue") -> None:
+    """Say where a source is one that the weights learned from: on such cases they look better than they are."""
+    known = sorted(set(catalogue.table["source"]) & model.description.learned_from)
+    if known:
+        out.print(f"THESE NUMBERS ARE TOO GOOD: the weights learned from images of {', '.join(known)}, too.")
 
 
 def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weights: bool) -> None:
