@@ -223,7 +223,7 @@ def page(weights, monkeypatch):
     """The page Diagnose as a new visitor finds it."""
     monkeypatch.setenv("DERM_WEIGHTS", str(weights))
     st.cache_resource.clear()
-    yield AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
+    yield AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=180).run()
     st.cache_resource.clear()
 
 
@@ -279,7 +279,7 @@ def test_one_setting_moves_everything_and_is_kept_from_page_to_page(page):
 
 @pytest.mark.parametrize("script", ["pages/1_Compare.py", "pages/3_Monitor.py"])
 def test_it_can_be_set_on_a_page_opened_by_its_own_address(page, script):
-    other = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).switch_page(script).run()
+    other = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=180).switch_page(script).run()
     assert not other.exception
     other.toggle(key="practice-on").set_value(True).run()
     assert shown(other).mix_share == pytest.approx(0.05)
@@ -289,7 +289,7 @@ def test_it_can_be_set_on_a_page_opened_by_its_own_address(page, script):
 def test_weights_that_do_not_know_their_mix_offer_no_setting(tiny_weights, monkeypatch):
     monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
     st.cache_resource.clear()
-    page = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
+    page = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=180).run()
     assert not page.exception
     assert not page.toggle
     st.cache_resource.clear()

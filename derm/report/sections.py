@@ -296,9 +296,13 @@ def _decision(facts: Facts) -> Section:
     if decision is None:
         return Section("Decision", ["These weights have no referral threshold yet: `derm calibrate` chooses one."])
     record = facts.model.description.measured.get("calibration", {}).get("referral")
+    aim = "at which the lower one-sided 95 % bound of sensitivity is at least 0.95"
+    if record and record.get("promise", "bound") != "bound":
+        aim = "that so few malignant lesions allow"
+    each = " in each source" if record and len(record.get("chosen_by", ())) > 1 else ""
     chosen = (
-        f"The referral threshold was chosen on validation: the highest at which the lower one-sided 95 % bound of "
-        f"sensitivity is at least 0.95, each lesion judged by its worst picture ({record['found']} of "
+        f"The referral threshold was chosen on validation: the highest {aim}{each}, "
+        f"each lesion judged by its worst picture ({record['found']} of "
         f"{record['malignant_lesions']} malignant lesions found, bound {record['lower_bound']:.3f}; "
         f"{tables.CALIBRATE})."
         if record
