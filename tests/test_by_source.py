@@ -1,5 +1,7 @@
 """Figures by source, counted by hand, and what `derm evaluate` makes of several sources."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from derm.evaluate.by_source import FIGURES, Answers, is_malignant, measure_sour
 from derm.evaluate.dataset import evaluate
 from derm.evaluate.results import why_known
 from derm.measure.subgroups import COLUMNS
+from derm.model.weights import record_measures
 
 
 def certain(codes: list[str]) -> np.ndarray:
@@ -134,3 +137,19 @@ def test_a_source_that_trained_is_not_left_out():
     assert why_known({**about, "trained_on_sources": ["ham10000", "vidir_modern"]}) is None
     known = why_known({**about, "trained_on_sources": ["ham10000", "rosendahl"]})
     assert known == "were trained on rosendahl, which is left out here"
+
+
+def test_what_is_recorded_of_several_sources_is_no_pooled_headline(tiny_model, tiny_weights, drawn_catalogue, tmp_path):
+    path = tmp_path / "tiny.json"
+    for file in tiny_weights.parent.iterdir():
+        shutil.copy(file, tmp_path / file.name.replace(tiny_weights.stem, "tiny"))
+    one = evaluate(tiny_model, drawn_catalogue, "test", replicates=20)
+    record_measures(path, one.metrics)
+    table = drawn_catalogue.table.copy()
+    table.loc[np.arange(len(table)) % 3 == 0, ["source", "dataset"]] = "elsewhere"
+    several = evaluate(tiny_model, replace(drawn_catalogue, table=table), "test", replicates=20)
+    record_measures(path, several.metrics)
+    measured = json.loads(path.read_text())["measured"]
+    assert measured["test"]["source"] == "derm_synthetic"
+    assert measured["test"]["accuracy"] == one.metrics["accuracy"]
+    assert measured["test_by_source"]["sources"] == json.loads(json.dumps(several.metrics["by_source"]))

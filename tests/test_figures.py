@@ -252,6 +252,21 @@ def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
         "Of 100 malignant lesions like those in the test set, about 96 are above it; of 100 benign, 28 "
         "(on the test part, split by lesion, 2,004 images)."
     )
+    known = replace(description, measured={"test": {**test, "source": "ham10000"}})
+    assert words.referral_meaning(known) == (
+        "On pictures like those of HAM10000, of 100 malignant lesions about 96 are above it; of 100 benign, 28 (on the "
+        "test part, split by lesion, 2,004 images). On pictures of other clinics it has not been measured."
+    )
+
+    def own(sensitivity: float | None, within: str | None = None) -> dict[str, object]:
+        figures = {"sensitivity": {"value": sensitivity}, "specificity": {"value": 0.6}}
+        return {"within": within, "images": 410, "figures": figures}
+
+    sources = {"ham10000": own(0.96), "isic2018_task1": own(0.9), "rosendahl": own(0.8, "ham10000"), "x": own(None)}
+    several = replace(known, measured={**known.measured, "test_by_source": {"sources": sources}})
+    assert words.referral_meaning(several).endswith(
+        "2,004 images). On those of ISIC 2018 Task 1, about 90 and 40 (410 images)."
+    )
     undefined = {**test, "referral": {"of_100_malignant": None, "of_100_benign": 28}}
     for silent in (
         replace(description, referral_threshold=None),

@@ -260,13 +260,24 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
 
     It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
+    Of several sources the pooled headline is left out, for it holds for none of them: each one's figures stand under
+    measured.<part>_by_source.
     """
     description_path = _describing(path)
     content = json.loads(description_path.read_text())
     about = metrics["measured_on"]
+    if len(about["sources"]) > 1:
+        content["measured"][f"{about['part']}_by_source"] = {
+            "split": about["split"],
+            "date": about["date"],
+            "sources": metrics["by_source"],
+        }
+        write_json(description_path, content)
+        return
     names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou", "pixel_accuracy")
     content["measured"][about["part"]] = {
         "split": about["split"],
+        "source": next(iter(about["sources"])),
         "images": about["images"],
         "lesions": about["lesions"],
         "date": about["date"],

@@ -40,6 +40,9 @@ CALIBRATED = "Probabilities calibrated on validation."
 
 COVERAGE = "By validation, such a list holds the true diagnosis in nine of ten lesions."
 
+SOURCE_NAMES = {"ham10000": "HAM10000", "isic2018_task1": "ISIC 2018 Task 1", "derm_synthetic": "drawn lesions"}
+"""Sources as people say them; others by their own name."""
+
 PREDICTIVE_NOTE = (
     "By Bayes' rule from sensitivity and specificity on the test part, each lesion counting once; your patients may "
     "differ from those of the data set in more than this share."
@@ -99,10 +102,43 @@ def referral_meaning(description: Description) -> str:
     malignant, benign = referral["of_100_malignant"], referral["of_100_benign"]
     if malignant is None or benign is None:
         return ""
-    return (
-        f"Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, {benign} "
-        f"(on the test part, split {test['split']}, {test['images']:,} images)."
+    measured = f"(on the test part, split {test['split']}, {test['images']:,} images)"
+    if "source" not in test:  # weights that were measured before sources were told apart
+        return (
+            f"Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, "
+            f"{benign} {measured}."
+        )
+    return " ".join(
+        [
+            f"On pictures like those of {source_name(test['source'])}, of 100 malignant lesions about {malignant} are "
+            f"above it; of 100 benign, {benign} {measured}.",
+            *_elsewhere(description, test["source"]),
+        ]
     )
+
+
+def source_name(source: str) -> str:
+    """A source as people say it, such as 'ISIC 2018 Task 1'."""
+    return SOURCE_NAMES.get(source, source)
+
+
+def _elsewhere(description: Description, home: str) -> list[str]:
+    """What referral is worth on each source but `home`, a sentence each; or that it was not measured."""
+    told = description.measured.get("test_by_source", {}).get("sources", {})
+    others = {name: own["figures"] for name, own in told.items() if name != home and own["within"] is None}
+    sentences = []
+    for name, figures in others.items():
+        hundred = of_hundred(LesionRates(*(_number(figures[key]["value"]) for key in ("sensitivity", "specificity"))))
+        if hundred.malignant is not None and hundred.benign is not None:
+            sentences.append(
+                f"On those of {source_name(name)}, about {hundred.malignant} and {hundred.benign} "
+                f"({told[name]['images']:,} images)."
+            )
+    return sentences or ["On pictures of other clinics it has not been measured."]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def predictive_sentence(description: Description, prevalence: float) -> str:
@@ -134,7 +170,8 @@ def predictive_note(description: Description) -> str:
         return PREDICTIVE_NOTE.replace("on the test part", f"cross-validated on {local['folder']}").replace(
             "the data set", local["folder"]
         )
-    return PREDICTIVE_NOTE
+    source = description.measured.get("test", {}).get("source")
+    return PREDICTIVE_NOTE.replace("test part", f"test part of {source_name(source)}") if source else PREDICTIVE_NOTE
 
 
 def cannot_exclude(case: Case) -> str:
