@@ -11,7 +11,7 @@ from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures import bars
 from derm.figures.overlap import overlap_curves
 from derm.figures.text import plain
-from derm.model.weights import Description
+from derm.model.weights import Description, Model
 from derm.predict import export, listing, words
 from derm.predict.case import Case
 from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
@@ -27,8 +27,9 @@ def show_class() -> None:
 
 
 @st.fragment
-def show_case(listed: listing.Listed, description: Description) -> None:
+def show_case(listed: listing.Listed, model: Model) -> None:
     """One case: the picture on the left, the answer and its reasons on the right. A click redraws only this."""
+    listed, description = visit.as_asked(model, listed), model.description
     left, right = st.columns([3, 2], gap="medium")
     with right:
         index = answer(listed, description)
@@ -63,6 +64,16 @@ def answer(listed: listing.Listed, description: Description) -> int:
             width="stretch",
         )
         st.caption(plain(f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip()))
+        # The choice is kept beside the widget: Streamlit forgets what it held while another page is open.
+        st.toggle(
+            words.VIEWS,
+            value=st.session_state.views > 1,
+            key="wide",
+            help=words.VIEWS_HELP,
+            on_change=visit.choose_views,
+        )
+        if apart := words.views_note(case):
+            st.caption(plain(apart))
     return int(index)
 
 
@@ -148,7 +159,7 @@ def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Diagnose")
     top.take_in(model, top.known_data())
-    show_case(top.choose(alone=False), model.description)
+    show_case(top.choose(alone=False), model)
 
 
 main()

@@ -14,11 +14,13 @@ from streamlit.testing.v1 import AppTest
 from derm.data.synthetic import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import DataFault
+from derm.figures.text import plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, save_weights
-from derm.predict import listing
+from derm.predict import listing, words
 from derm.predict.case import Case, diagnose
+from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOTICE, UNFAMILIAR
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
@@ -88,6 +90,25 @@ def test_a_first_visit_shows_a_drawn_sample_already_analysed(visit):
     assert len(diagnoses.options) == 7
     assert "Outline" in page.get("button_group")[0].value
     assert "CC BY\\-NC" in " ".join(markdown.value for markdown in page.expander[0].markdown)
+
+
+def test_eight_views_are_asked_for_by_a_switch_and_stay(visit):
+    page = visit()
+    switch = page.toggle(key="wide")
+    assert (switch.label, switch.value) == (words.VIEWS, False)
+    before = page.session_state.shown.case
+    page = switch.set_value(True).run()
+    case = page.session_state.shown.case
+    assert (before.views, case.views) == (1, EIGHT)
+    assert plain(words.views_note(case)) in [one.value for one in page.caption]
+    assert not page.exception
+    # What comes later is asked so, too, and back again.
+    page = upload(page, ("a.png", encoded(photograph())))
+    assert page.session_state.shown.case.views == EIGHT
+    page = page.toggle(key="wide").set_value(False).run()
+    assert page.session_state.shown.case.views == 1
+    assert page.session_state.shown.case.name == "a.png"
+    assert not page.exception
 
 
 def test_calibrated_weights_need_no_warning(visit):

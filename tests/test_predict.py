@@ -23,7 +23,7 @@ from derm.model.preprocess import normalise
 from derm.model.weights import Description, Model
 from derm.predict.batch import answers
 from derm.predict.case import Case, diagnose, diagnose_bytes
-from derm.predict.folder import COLUMNS, find_images, name_images, predict_files, write_predictions
+from derm.predict.folder import COLUMNS, columns_of, find_images, name_images, predict_files, write_predictions
 from derm.predict.view import class_mask_at
 
 CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
@@ -300,6 +300,20 @@ def test_a_folder_with_good_and_broken_files(model, tmp_path):
 
     # A second run does not take the masks in its own folder for pictures.
     assert [file.name for file in find_images([photos], [masks])] == ["b.PNG", "broken.jpg", "a.png"]
+
+
+def test_a_folder_over_eight_views_has_their_spread(model, tmp_path):
+    path = save(tmp_path / "a.png", 1)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    table = predict_files(model, [path, broken], views=8)
+    assert list(table.columns) == columns_of(spread=True)
+    case = diagnose(model, picture(1), "a", views=8)
+    assert table.loc[0, "spread"] == case.spread > 0
+    assert table.loc[0, "p_malignant"] == case.p_malignant
+    assert np.isnan(table.loc[1, "spread"])
+    with pytest.raises(ConfigFault, match="3 views do not fit"):
+        predict_files(model, [path], views=3)
 
 
 def test_equal_names_are_told_apart(model, tmp_path):

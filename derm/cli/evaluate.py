@@ -24,6 +24,7 @@ def evaluate(
     ] = 0.1,
     record: Annotated[bool, typer.Option("--record", help="Write the headline into the weights' .json.")] = False,
     split_by: Annotated[str, typer.Option(help="'lesion', or 'image' as in the paper, which leaks.")] = "lesion",
+    views: Annotated[int, typer.Option(help="8: the mean over eight turned and mirrored views, and its worth.")] = 1,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(help="A source, or a part of one, to measure on whole, for weights trained without it."),
@@ -43,6 +44,8 @@ def evaluate(
         raise ConfigFault(f"There is no part '{split}': use one of {', '.join(PARTS)}.")
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
+    if views != 1 and record:
+        raise ConfigFault("The weights' .json holds figures of one view: leave out --views, or --record.")
     make_folder(target)
     model = load_weights(weights or default_weights())
     catalogue = read_data(data)
@@ -62,6 +65,7 @@ def evaluate(
             by=cast("By", split_by),
             leave_out=leave_out or (),
             prevalence=prevalence,
+            views=views,
             measuring=measuring,
             resampling=measuring,
         )
@@ -107,6 +111,7 @@ def print_table(metrics: dict[str, Any]) -> None:
     out.print(table)
     print_rules(metrics)
     print_decision(metrics)
+    print_views(metrics)
     grad_cam = metrics["explanation"]["true_mask"]
     if grad_cam:
         out.print(
@@ -169,6 +174,27 @@ def print_rules(metrics: dict[str, Any]) -> None:
         out.print(
             "At equal classes: unknown, these weights do not say for which mix of diagnoses they were calibrated."
         )
+
+
+def print_views(metrics: dict[str, Any]) -> None:
+    """Print what several views bring, and what their spread tells of errors, where that has been measured."""
+    views = metrics.get("views")
+    if not views:
+        return
+
+    def told(name: str) -> str:
+        value, interval = views[name]["value"], views[name]["interval"]
+        return f"{figure(value)}" + ("" if interval is None else f" ({interval[0]:.3f} – {interval[1]:.3f})")
+
+    out.print(
+        f"The mean over {views['count']} views, beside the upright one: accuracy {told('gain.accuracy')}, macro AUC "
+        f"{told('gain.macro_auc')}."
+    )
+    out.print(
+        f"Right from wrong ({views['errors']} errors), AUC: by the probability {told('probability')}, by the views' "
+        f"spread {told('spread')}, by their disagreement {told('disagreement')}; spread less probability "
+        f"{told('spread less probability')}."
+    )
 
 
 def share(value: float | None) -> str:

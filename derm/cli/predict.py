@@ -23,6 +23,7 @@ def predict(
         typer.Option(help="Share of malignant lesions among your patients, such as 0.05; without: as in the data."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the rows to standard output as JSON.")] = False,
+    views: Annotated[int, typer.Option(help="8: the mean over eight turned and mirrored views, and their spread.")] = 1,
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
     ] = None,
@@ -47,7 +48,7 @@ def predict(
             "carry them elsewhere: `derm calibrate` records it."
         )
     with progress("Diagnosing") as watch:
-        rows = predict_files(model, paths, masks=masks, maps=maps, prevalence=prevalence, watch=watch)
+        rows = predict_files(model, paths, masks=masks, maps=maps, prevalence=prevalence, views=views, watch=watch)
     if target:
         write_predictions(rows, target)
     records = rows.to_dict("records")

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from derm.data.store import read_pair
 from derm.evaluate.explanation import AgreementSums
-from derm.explain.gradcam import class_maps, evidence_of
+from derm.explain.gradcam import evidence_of
 from derm.image.scale import square, unsquare, window_of
 from derm.measure.masks import MaskCount, count_masks
 from derm.measure.surface import SurfaceDistance, surface_distances
+from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.batch import answers
 from derm.predict.case import lesion_in
 from derm.predict.familiar import pooled
+from derm.predict.views import check_views, view
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
@@ -35,7 +37,8 @@ class Answered(NamedTuple):
 
     logits: float64 (n, 7), before the temperature. features: float32 (n, C), pooled. counts: pixels of each image, 0
     without a mask. surface: float64 (n, 2), the 95th percentile Hausdorff and the mean surface distance in pixels, NaN
-    without a mask. has_mask: bool (n,). explanation: how Grad-CAM agrees with predicted and true masks, for JSON.
+    without a mask. has_mask: bool (n,). explanation: how Grad-CAM agrees with predicted and true masks, for JSON. each:
+    float64 (n, V, 7), the logits of each of V views; `logits` are their mean.
     """
 
     logits: NDArray[np.float64]
@@ -44,6 +47,7 @@ class Answered(NamedTuple):
     surface: NDArray[np.float64]
     has_mask: NDArray[np.bool_]
     explanation: dict[str, Any]
+    each: NDArray[np.float64]
 
     def take(self, rows: NDArray[np.bool_]) -> "Answered":
         """The answers for some of the images, bool (n,); `explanation` stays that of all."""
@@ -53,14 +57,21 @@ class Answered(NamedTuple):
             counts=MaskCount(*(column[rows] for column in self.counts)),
             surface=self.surface[rows],
             has_mask=self.has_mask[rows],
+            each=self.each[rows],
         )
 
 
-def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None) -> Answered:
-    """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read."""
+def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None, *, views: int = 1) -> Answered:
+    """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read.
+
+    views: 1, or 8 for the mean over eight views; features are the upright one's. ConfigFault for another number.
+    """
+    check_views(views)
     size, threshold = model.description.model.input_size, model.description.mask_threshold
-    fit, shift = model.description.model.fit, model.description.evidence_shift.get("features", 0.0)
+    fit = model.description.model.fit
+    shift = 0.0 if views > 1 else model.description.evidence_shift.get("features", 0.0)
     logits: list[NDArray[np.float64]] = []
+    each: list[NDArray[np.float64]] = []
     features: list[NDArray[np.float32]] = []
     counts: list[MaskCount] = []
     surface: list[SurfaceDistance] = []
@@ -70,12 +81,14 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     for pairs in _decode_ahead(table):
         squares = np.stack([square(image, size, fit) for image, _ in pairs])
         for part, answer in answers(model.net, squares, np.arange(len(squares))):
-            logits.append(answer.class_logits.double().cpu().numpy())
+            images = normalise(torch.from_numpy(squares[part]).to(answer.features.device), model.net.config)
+            with torch.inference_mode():
+                viewed = view(model.net, images, answer, views)
+            logits.append(viewed.logits)
+            each.append(viewed.each)
             features.append(pooled(answer))
-            lesion = torch.sigmoid(answer.mask_logits[:, 0].float()).cpu().numpy()
-            maps = class_maps(model.net, answer.features).cpu().numpy()
-            likeliest = logits[-1].argmax(axis=1)
-            for place, scores, raw, first in zip(part, lesion, maps, likeliest, strict=True):
+            likeliest = viewed.logits.argmax(axis=1)
+            for place, scores, raw, first in zip(part, viewed.lesion, viewed.maps, likeliest, strict=True):
                 image, mask = pairs[place]
                 height, width = image.shape[:2]
                 outline = unsquare(scores, height, width, fit) >= threshold
@@ -96,6 +109,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
         np.array(surface, dtype=np.float64),
         np.array(known),
         {name: sums.measures() for name, sums in agreements.items()},
+        np.concatenate(each),
     )
 
 

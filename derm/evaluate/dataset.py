@@ -22,6 +22,7 @@ from derm.errors import DataFault
 from derm.evaluate.answered import Answered, Progress, answer_images
 from derm.evaluate.by_source import Answers, measure_sources
 from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figures
+from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import TABLES, WORST
 from derm.evaluate.worst import worst_outlines
@@ -50,6 +51,7 @@ from derm.measure.surface import share_failed, thresholded_jaccard
 from derm.measure.undefined import fraction, mean_defined, or_none
 from derm.model.weights import Description, Model
 from derm.predict.familiar import is_unfamiliar
+from derm.predict.views import spread
 
 CALIBRATION = ("ece", "ece_debiased", "brier")
 """What is said of calibration with an interval. A resample repeats cases, which looks like miscalibration by chance, so
@@ -82,6 +84,7 @@ def evaluate(
     leave_out: Collection[str] = (),
     replicates: int = REPLICATES,
     prevalence: float = 0.1,
+    views: int = 1,
     measuring: Progress | None = None,
     resampling: Progress | None = None,
 ) -> Evaluation:
@@ -89,8 +92,9 @@ def evaluate(
 
     Images whose diagnosis is open or unknown count by source, with their outline and what is known of them, and nowhere
     else. leave_out: sources that are tested whole, see `split_catalogue`. replicates: resamples for the intervals.
-    prevalence: share of malignant lesions, 0 … 1, for which predictive values are given. measuring, resampling: told of
-    the images and of the resamples done.
+    prevalence: share of malignant lesions, 0 … 1, for which predictive values are given. views: 1, or 8 for the
+    mean over eight views, whose worth is then measured, too, under metrics.views (None for one). measuring, resampling:
+    told of the images and of the resamples done.
     Raises DataFault when the part is empty or a file cannot be read.
     """
     split = split_catalogue(catalogue, by, leave_out)
@@ -100,7 +104,7 @@ def evaluate(
         raise DataFault(f"{catalogue.place} has no image with a diagnosis in the {part} part: use a larger data set.")
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
-    description, answered = model.description, answer_images(model, table, measuring)
+    description, answered = model.description, answer_images(model, table, measuring, views=views)
     answers = Answers(
         table,
         lesions,
@@ -137,10 +141,16 @@ def evaluate(
     }
     metrics["decision"] = decide(cases, prevalence)
     metrics["rules"] = {"mix": None if mix is None else list(mix), **rule_figures(cases)}
+    apart = spread(answered.each, description.temperature)
+    metrics["views"] = (
+        None
+        if apart is None
+        else measure_views(true, answered.each, apart, description.temperature, lesions, replicates)
+    )
     metrics["baselines"] = compare_baselines(catalogue.table.iloc[split.rows("train")], table, true)
     per_image = {"dice": overlap, "iou": union, "pixel_accuracy": np.where(has_mask, pixel_accuracy(counts), np.nan)}
     metrics["intervals"] = _intervals(cases, per_image, answered, replicates, resampling)
-    metrics["measured_on"] = measured_on(model, catalogue, split, part, table, lesions)
+    metrics["measured_on"] = measured_on(model, catalogue, split, part, table, lesions) | {"views": views}
     groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates, resampling)
     predictions = pd.DataFrame(
         {
@@ -152,12 +162,13 @@ def evaluate(
             "p_malignant": probabilities[:, list(MALIGNANT)].sum(axis=1),
             "dice": overlap,
             "iou": union,
+            **({} if apart is None else {"spread": apart}),
         }
     )
     distances = {"hausdorff95": answered.surface[:, 0], "surface_distance": answered.surface[:, 1]}
     outlines = predictions[["image_id", "lesion_id", "dice", "iou"]].assign(**distances)
     embedding = pd.concat([predictions[["image_id"]], embed(answered.features)], axis=1)
-    worst = worst_outlines(model, table, union)
+    worst = worst_outlines(model, table, union, views)
     return Evaluation(metrics, predictions, outlines, groups, class_curves(true, probabilities), embedding, worst)
 
 

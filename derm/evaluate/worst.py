@@ -21,12 +21,12 @@ SIDE = 320
 
 
 def worst_outlines(
-    model: Model, table: pd.DataFrame, union: NDArray[np.float64], count: int = WORST
+    model: Model, table: pd.DataFrame, union: NDArray[np.float64], views: int = 1, count: int = WORST
 ) -> dict[str, bytes]:
     """The `count` images with the lowest IoU, worst first, as JPEG files by name: '01-<image_id>-iou-0.12.jpg'.
 
-    table: rows of a catalogue. union: float64 (n,), each image's IoU, NaN without a mask, which is left out. The
-    model's outline is a line, the true one is dashed.
+    table: rows of a catalogue. union: float64 (n,), each image's IoU, NaN without a mask, which is left out.
+    views: over which the outline is the mean. The model's outline is a line, the true one is dashed.
     """
     order = [int(row) for row in np.argsort(union, kind="stable") if not np.isnan(union[row])][:count]
     drawn = {}
@@ -35,7 +35,7 @@ def worst_outlines(
         image, truth = read_pair(str(entry["image_path"]), str(entry["mask_path"]))
         if truth is None:
             continue
-        case = diagnose(model, image, str(entry["image_id"]))
+        case = diagnose(model, image, str(entry["image_id"]), views=views)
         small = resize_mask(truth, *screen_size(case, SIDE))
         name = f"{rank:02d}-{entry['image_id']}-iou-{union[row]:.2f}.jpg"
         drawn[name] = jpeg(draw_outline(draw_view(case, "Outline", 0, 1.0, SIDE), small, dashed=True))

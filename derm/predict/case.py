@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
 from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_agreement
 from derm.explain.class_mask import binary_class_mask, class_mask
-from derm.explain.gradcam import Evidence, class_maps, evidence_of
+from derm.explain.gradcam import Evidence, evidence_of
 from derm.image.door import image_name, read_image
 from derm.image.scale import square, square_mask, unsquare, window_of
 from derm.measure.conformal import conformal_sets
@@ -22,6 +22,7 @@ from derm.measure.prior import malignant_share
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.familiar import is_unfamiliar, pooled, score
+from derm.predict.views import check_views, spread, view
 
 MIN_LESION = 0.001
 """Smallest share of the picture that counts as a lesion. The smallest of HAM10000's 10,015 true masks fills 0.0039;
@@ -87,6 +88,12 @@ class Case:
 
     at_data: "Case | None" = None
     """The case at the data's own mix, where this is it at a practice's, see `derm.predict.practice`; else None."""
+
+    views: int = 1
+    """Over how many views, turned and mirrored, the answer is the mean: 1 or 8, see `derm.predict.views`."""
+
+    spread: float | None = None
+    """The views' standard deviation of the most probable diagnosis's probability, 0 … 0.5; None for one view."""
 
     @property
     def predicted(self) -> Diagnosis:
@@ -198,33 +205,44 @@ class Case:
 
 
 def diagnose(
-    model: Model, image: NDArray[np.uint8], name: str, *, truth: NDArray[np.bool_] | None = None, drawn: bool = False
+    model: Model,
+    image: NDArray[np.uint8],
+    name: str,
+    *,
+    truth: NDArray[np.bool_] | None = None,
+    drawn: bool = False,
+    views: int = 1,
 ) -> Case:
     """Ask the model about one checked picture, uint8 (H, W, 3) RGB; name: what the user calls it.
 
     truth: the true lesion mask, bool (H, W), where it is known; it is kept with the case and changes no answer. drawn:
-    a drawing is no dermoscopic picture and need not be told so.
+    a drawing is no dermoscopic picture and need not be told so. views: 1, or 8 for the mean over eight, which takes
+    eight times as long; whether the picture is unfamiliar is told by the upright one, for which that was tuned. Raises
+    ConfigFault for another number of views.
     """
+    check_views(views)
     net, description = model.net, model.description
     height, width = image.shape[:2]
     size, fit = description.model.input_size, description.model.fit
     with torch.inference_mode():
         pixels = torch.from_numpy(square(image, size, fit))[None]
-        answer = net(normalise(pixels.to(next(net.parameters()).device), description.model))
-        maps = class_maps(net, answer.features)[0].cpu().numpy()
-        probabilities = (answer.class_logits[0].double() / description.temperature).softmax(dim=0).cpu().numpy()
-        lesion = answer.mask_logits[0, 0].float().sigmoid().cpu().numpy()
+        images = normalise(pixels.to(next(net.parameters()).device), description.model)
+        answer = net(images)
+        viewed = view(net, images, answer, views)
+        probabilities = torch.from_numpy(viewed.logits[0] / description.temperature).softmax(dim=0).numpy()
         features = pooled(answer)
+    apart = spread(viewed.each, description.temperature)
     familiarity = None if drawn else description.familiarity
-    mask_probability = unsquare(lesion, height, width, fit)
-    shift, window = description.evidence_shift.get("features", 0.0), window_of(height, width, size, fit)
+    mask_probability = unsquare(viewed.lesion[0], height, width, fit)
+    shift = 0.0 if views > 1 else description.evidence_shift.get("features", 0.0)
+    window = window_of(height, width, size, fit)
     return Case(
         name=name,
         image=image,
         probabilities=probabilities,
         mask_probability=mask_probability,
         mask=mask_probability >= description.mask_threshold,
-        evidence=tuple(evidence_of(raw, height, width, shift, window) for raw in maps),
+        evidence=tuple(evidence_of(raw, height, width, shift, window) for raw in viewed.maps[0]),
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,
@@ -235,9 +253,11 @@ def diagnose(
         weighs_cells=description.model.weighs_cells,
         unfamiliar=None if familiarity is None else bool(is_unfamiliar(familiarity, features)[0]),
         unfamiliar_score=None if familiarity is None else float(score(familiarity, features)[0]),
+        views=views,
+        spread=None if apart is None else float(apart[0]),
     )
 
 
-def diagnose_bytes(model: Model, content: bytes, name: str) -> Case:
+def diagnose_bytes(model: Model, content: bytes, name: str, *, views: int = 1) -> Case:
     """Ask the model about the picture in the bytes of an uploaded file; raises ImageRefused."""
-    return diagnose(model, read_image(content, name), image_name(name))
+    return diagnose(model, read_image(content, name), image_name(name), views=views)

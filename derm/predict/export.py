@@ -13,7 +13,7 @@ import pandas as pd
 from derm.diagnoses import CODES
 from derm.image.overlay import mask_png, png
 from derm.predict.case import Case
-from derm.predict.folder import COLUMNS, row_of
+from derm.predict.folder import columns_of, row_of
 from derm.predict.view import Layer, draw_view
 from derm.predict.words import NOTICE
 
@@ -56,6 +56,8 @@ def case_json(case: Case, licence: str) -> str:
         "cannot_exclude": None if held is None else [CODES[index] for index in held],
         "unfamiliar": case.unfamiliar,
         "unfamiliar_score": case.unfamiliar_score,
+        "views": case.views,
+        "spread": None if case.spread is None else round(case.spread, DIGITS),
         "lesion_found": case.has_lesion,
         "mask_fraction": round(case.mask_fraction, DIGITS),
         "weights": case.weights,
@@ -68,7 +70,7 @@ def case_json(case: Case, licence: str) -> str:
 def cases_csv(cases: Iterable[Case]) -> str:
     """The cases as a table in CSV, one line each, as `derm predict` writes it; image_id is the name without ending."""
     rows = [row_of(case) | {"image_id": Path(case.name).stem} for case in cases]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=columns_of(spread=any(row["spread"] is not None for row in rows)))
     return table.to_csv(index=False, float_format=f"%.{DIGITS}f", lineterminator="\n")
 
 

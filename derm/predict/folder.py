@@ -24,6 +24,7 @@ from derm.image.door import open_image
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
 from derm.predict.practice import at_practice
+from derm.predict.views import check_views
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 """Of the files that are taken from a folder, in any case of letters. A file that is named itself may have any."""
@@ -37,10 +38,15 @@ COLUMNS = (
     "malignant_share",
     "error",
 )
-"""Of the table of predictions."""
+"""Of the table of predictions; with several views `spread` stands before the error, see `columns_of`."""
 
 RESULT = re.compile(rf".*_(segmentation|({'|'.join(CODES)})(_soft|_heat)?)\.png")
 """Names of the masks and maps that Derm writes."""
+
+
+def columns_of(*, spread: bool) -> list[str]:
+    """`COLUMNS`, with the views' spread where it is known of any case."""
+    return [*COLUMNS[:-1], "spread", "error"] if spread else list(COLUMNS)
 
 
 def predict_files(
@@ -50,9 +56,10 @@ def predict_files(
     masks: Path | None = None,
     maps: Path | None = None,
     prevalence: float | None = None,
+    views: int = 1,
     watch: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Ask the model about every picture; one row of `COLUMNS` each, in the order of `find_images`.
+    """Ask the model about every picture; one row of `columns_of` each, in the order of `find_images`.
 
     image_id: the file's name without ending, see `name_images`. dx_pred: the most probable code. p_<code>, p_malignant
     and mask_fraction: 0 … 1. malignant_share: of lesions, 0 … 1, where the probabilities hold. error: '' or why the
@@ -61,9 +68,12 @@ def predict_files(
     `<image_id>_<code>.png` (0 or 255) and `<image_id>_<code>_soft.png` (0 … 1 as 0–255). maps: folder for the evidence
     `<image_id>_<code>_heat.png` (each class's own maximum as 255, black where it has none). All are 8-bit grey PNGs of
     the picture's size. prevalence: the share of malignant lesions among one's own patients, above 0, below 1, to which
-    probabilities are carried (`derm.predict.practice`). watch: told (done, total) after each picture.
-    Raises ImageRefused when a path is not there or no picture is found, ConfigFault when a folder cannot be written.
+    probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over eight and their spread, see
+    `Case.spread`. watch: told (done, total) after each picture.
+    Raises ImageRefused when a path is not there or no picture is found, ConfigFault when a folder cannot be written, or
+    for another number of views.
     """
+    check_views(views)
     outputs = [folder for folder in (masks, maps) if folder is not None]
     files = find_images(paths, outputs)
     for folder in outputs:
@@ -71,7 +81,7 @@ def predict_files(
     rows = []
     for done, (name, file) in enumerate(zip(name_images(files), files, strict=True), 1):
         try:
-            case = at_practice(diagnose(model, open_image(file), name), prevalence)
+            case = at_practice(diagnose(model, open_image(file), name, views=views), prevalence)
         except ImageRefused as error:
             rows.append({"image_id": name, "dx_pred": "", "error": str(error)})
         else:
@@ -79,7 +89,7 @@ def predict_files(
             _write_pictures(case, masks, maps)
         if watch:
             watch(done, len(files))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=columns_of(spread=views > 1))
 
 
 def find_images(paths: Iterable[Path], outputs: Iterable[Path] = ()) -> list[Path]:
@@ -160,6 +170,7 @@ def row_of(case: Case) -> dict[str, Any]:
         "p_malignant": case.p_malignant,
         "mask_fraction": case.mask_fraction,
         "malignant_share": math.nan if case.mix_share is None else case.mix_share,
+        "spread": case.spread,
         "error": "",
     }
 

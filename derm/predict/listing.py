@@ -61,6 +61,17 @@ def find_case(cases: list[Listed], key: str) -> Listed:
     return next((listed for listed in cases if listed.key == key), cases[0])
 
 
+def ask_again(model: Model, cases: list[Listed], listed: Listed, views: int) -> tuple[list[Listed], Listed]:
+    """The list and the case in it, asked over `views` views; both as they are where it was asked over as many."""
+    case = listed.case
+    if case.views == views:
+        return cases, listed
+    anew = listed._replace(
+        case=diagnose(model, case.image, case.name, truth=case.truth, drawn=listed.drawn, views=views)
+    )
+    return [anew if one.key == listed.key else one for one in cases], anew
+
+
 def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     """Draw a lesion as this diagnosis would look and ask the model about it; always the same one."""
     height, width = SAMPLE_SIZE

@@ -43,6 +43,13 @@ COVERAGE = "By validation, such a list holds the true diagnosis in nine of ten l
 SOURCE_NAMES = {"ham10000": "HAM10000", "isic2018_task1": "ISIC 2018 Task 1", "derm_synthetic": "drawn lesions"}
 """Sources as people say them; others by their own name."""
 
+VIEWS = "Mean of eight views"
+VIEWS_HELP = (
+    "Asks about the picture in eight views, turned and mirrored, and shows their mean and how far they are apart. It "
+    "takes eight times as long; thresholds were chosen on single views."
+)
+ASKING_AGAIN = "Asking about this picture again …"
+
 PREDICTIVE_NOTE = (
     "By Bayes' rule from sensitivity and specificity on the test part, each lesion counting once; your patients may "
     "differ from those of the data set in more than this share."
@@ -237,6 +244,17 @@ def mix_sentence(case: Case) -> str:
     )
 
 
+def views_note(case: Case) -> str:
+    """How far the views are apart, in one line; '' for a single view."""
+    if case.spread is None:
+        return ""
+    points = round(100 * case.spread)
+    return (
+        f"Mean over {case.views} views, turned and mirrored: the probability of {case.predicted.name} varies among "
+        f"them by {points} {'point' if points == 1 else 'points'} (standard deviation)."
+    )
+
+
 def short_answer(case: Case) -> str:
     """The headline in a list of cases: 'melanoma 61 %'."""
     if case.unfamiliar:
@@ -353,6 +371,9 @@ def method(case: Case, description: Description) -> list[str]:
         f"probability of lesion is at least {percent(description.mask_threshold)}, and seven probabilities that sum "
         "to one. “Malignant in all” adds up melanoma, basal cell carcinoma and actinic keratosis or Bowen's disease.",
         _heat_map(description),
+        f"This case was asked over {case.views} views, turned and mirrored; scores, outline and heat maps are means."
+        if case.views > 1
+        else "",
         *_decision(case, description),
         *_mix(case, description),
         f"Weights: {case.weights}. {description.licence}",

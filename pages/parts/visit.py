@@ -12,10 +12,14 @@ from derm.diagnoses import Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.model.weights import Model
 from derm.places import data_folder
-from derm.predict import listing
+from derm.predict import listing, words
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.open import open_model
 from derm.predict.practice import at_practice
+from derm.predict.views import EIGHT
+
+HELD = ("held", "trials")
+"""What Compare keeps of the visitor's cases, by their keys."""
 
 
 @st.cache_resource(show_spinner="Loading the model …")
@@ -43,6 +47,7 @@ def begin(model: Model) -> None:
     st.session_state.cases = []
     st.session_state.refused = []
     st.session_state.round = 0
+    st.session_state.setdefault("views", 1)
     keep_sample(model, listing.first_sample())
 
 
@@ -91,6 +96,25 @@ def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
         keep(listing.data_case(model, catalogue, image_id))
     except DermError as error:
         st.session_state.refused.append(str(error))
+
+
+def as_asked(model: Model, listed: listing.Listed) -> listing.Listed:
+    """The case over as many views as the visitor wants, asked anew where it was over another number, among his patients."""
+    current = listing.find_case(st.session_state.cases, listed.key)
+    if current.case.views != st.session_state.views:
+        with st.spinner(words.ASKING_AGAIN):
+            st.session_state.cases, current = listing.ask_again(
+                model, st.session_state.cases, current, st.session_state.views
+            )
+        st.session_state.shown = seen(current)
+        for name in HELD:  # what Compare made of the case as it was
+            st.session_state.pop(name, None)
+    return seen(current)
+
+
+def choose_views() -> None:
+    """Take over what the switch says."""
+    st.session_state.views = EIGHT if st.session_state.wide else 1
 
 
 def clear() -> None:
