@@ -99,7 +99,7 @@ def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
 
 
 def as_asked(model: Model, listed: listing.Listed) -> listing.Listed:
-    """The case over as many views as the visitor wants, among his patients; asked anew where it was over another number."""
+    """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
     current = listing.find_case(st.session_state.cases, listed.key)
     if current.case.views != st.session_state.views:
         with st.spinner(words.ASKING_AGAIN):
