@@ -230,10 +230,15 @@ class LesionNet(nn.Module):
 
     def forward(self, images: Tensor) -> Answer:
         """Answer for normalised RGB images, float (N, 3, S, S); see `derm.model.preprocess`."""
+        return self.answer_and_stages(images)[0]
+
+    def answer_and_stages(self, images: Tensor) -> tuple[Answer, list[Tensor]]:
+        """The answer, and the class encoder's stages that it comes from, float (N, C_i, S / 2^i, S / 2^i), the images
+        first, for who judges what kind of picture it is; one pass gives both."""
         stages = self.encoder(images)
         mask_logits = self._outline(images, stages)
         features = self._pooled_by_head(stages, mask_logits)
-        return Answer(mask_logits, self.head(features), features)
+        return Answer(mask_logits, self.head(features), features), stages
 
     def class_features(self, images: Tensor) -> Tensor:
         """The features of `Answer` alone, float (N, C, h, w); the decoder runs only where they need the outline."""
