@@ -42,6 +42,8 @@ def show_case(listed: listing.Listed, model: Model) -> None:
 def answer(listed: listing.Listed, description: Description) -> int:
     """Headline, malignant sum, what cannot be excluded and the seven bars; the index of the one chosen comes back."""
     case = listed.case
+    if doubt := words.seen_little(case, description):
+        st.caption(plain(doubt))
     st.header(plain(words.headline(case)), anchor=False)
     st.markdown(plain(words.second_line(case)))
     if case.answerable:

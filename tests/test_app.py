@@ -21,7 +21,7 @@ from derm.model.weights import Description, save_weights
 from derm.predict import listing, words
 from derm.predict.case import Case, diagnose
 from derm.predict.views import EIGHT
-from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOTICE, UNFAMILIAR
+from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
@@ -151,19 +151,32 @@ def test_weights_without_decisions_stay_silent_about_them(visit):
         assert silent not in texts(page)
 
 
-def unfamiliar_case(*asked, **known) -> Case:
-    return replace(diagnose(*asked, **known), unfamiliar=True)
+def photographed_case(*asked, **known) -> Case:
+    return replace(diagnose(*asked, **known), not_dermoscopic=True)
 
 
-def test_an_unfamiliar_picture_takes_the_headline_and_probabilities_step_back(visit, monkeypatch):
-    monkeypatch.setattr("derm.predict.listing.diagnose", unfamiliar_case)
+def test_what_is_not_dermoscopic_takes_the_headline_and_probabilities_step_back(visit, monkeypatch):
+    monkeypatch.setattr("derm.predict.listing.diagnose", photographed_case)
     page = visit(referral_threshold=0.001, conformal_thresholds=(0.0,) * 7)
-    assert shown(page).unfamiliar
-    assert page.header[0].value.replace("\\", "") == UNFAMILIAR
+    assert shown(page).not_dermoscopic
+    assert page.header[0].value.replace("\\", "") == NOT_DERMOSCOPIC
     assert page.expander[0].label == "Probabilities, not to be relied on"
     assert "Malignant in all:" not in texts(page)
     assert "No diagnosis can be excluded" not in texts(page)
     assert 'class="derm-sum"' not in html_of(page)
+
+
+def doubted_case(*asked, **known) -> Case:
+    case = diagnose(*asked, **known)
+    return replace(case, not_dermoscopic=False, seen_little=True, mask=np.ones_like(case.mask))
+
+
+def test_an_answer_of_which_the_model_has_seen_little_is_shown_and_marked(visit, monkeypatch):
+    monkeypatch.setattr("derm.predict.listing.diagnose", doubted_case)
+    page = visit(referral_threshold=0.001, conformal_thresholds=(0.0,) * 7)
+    assert page.caption[0].value.startswith(words.SEEN_LITTLE)
+    assert "Malignant in all:" in texts(page)
+    assert "Probabilities, not to be relied on" not in [expander.label for expander in page.expander]
 
 
 def test_a_click_on_a_diagnosis_shows_its_heat_map(visit):

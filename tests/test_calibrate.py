@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import derm.evaluate.calibrate as module
+from derm.cli.calibrate import print_gate
 from derm.cli.evaluate import print_decision
 from derm.cli.main import app
 from derm.data.split import split_catalogue
@@ -91,19 +92,26 @@ def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
     assert described.measured.keys() == {"calibration"}  # what was measured before belongs to other numbers
 
 
-def test_outsiders_teach_what_is_unfamiliar(tiny_model, drawn_catalogue, tmp_path):
+def test_outsiders_teach_what_is_not_dermoscopic(tiny_model, drawn_catalogue, tmp_path):
     random, outsiders = np.random.default_rng(0), []
     for number in range(12):
-        outsiders.append(tmp_path / f"{number}.png")
+        outsiders.append(tmp_path / f"PAT_{number}_0_1.png")
         Image.fromarray(random.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(outsiders[-1])
     found = calibrate(tiny_model, drawn_catalogue, outsiders=outsiders)
-    assert found.familiarity is not None
-    assert found.record["familiarity"]["tuned_on"]["outsiders"] == 12
-    model = replace(tiny_model, description=found.describe(tiny_model.description))
+    assert found.gate is not None
+    assert found.gate.not_dermoscopic.measured["tuned_on"]["patients"] == 12
+    assert found.record["seen_little"]["inside"]["images"] <= found.record["seen_little"]["outside"]["images"]
+    described = found.describe(replace(tiny_model.description, familiarity={"method": "old"}))
+    assert described.familiarity is None
+    model = replace(tiny_model, description=described)
     noise, known = open_image(outsiders[0]), open_image(Path(drawn_catalogue.table["image_path"].iloc[0]))
     assert diagnose(model, noise, "noise").unfamiliar is True
     assert diagnose(model, known, "known").unfamiliar is False
     assert diagnose(model, noise, "a drawing", drawn=True).unfamiliar is None
+    metrics = evaluate(model, drawn_catalogue, "test", replicates=2).metrics
+    (alone,) = metrics["seen_little"]["by_source"].values()
+    assert alone["inside"] == metrics["seen_little"]["inside"]
+    print_gate(found.gate, found.record["seen_little"])
 
 
 def test_calibrating_needs_malignant_lesions_and_images(tiny_model, drawn_catalogue):

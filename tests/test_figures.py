@@ -292,16 +292,17 @@ def test_predictive_values_follow_from_the_share_that_the_doctor_sets():
 
 
 @pytest.mark.parametrize("mask", [half_mask(), np.zeros((40, 60), dtype=bool)], ids=["lesion", "no lesion"])
-def test_an_unfamiliar_picture_takes_the_headline(mask):
-    case = replace(case_with({"nv": 1.0}, mask), unfamiliar=True, unfamiliar_score=12.345, referral_threshold=0.1)
+def test_what_is_not_dermoscopic_takes_the_headline(mask):
+    blocked = {"not_dermoscopic": True, "not_dermoscopic_score": 12.345}
+    case = replace(case_with({"nv": 1.0}, mask), referral_threshold=0.1, **blocked)
     assert words.headline(case) == (
-        "This picture is unlike the dermoscopic pictures the model learned from; its answer is not to be relied on."
+        "This does not look like a dermoscopic picture; the model's answer is not to be relied on."
     )
     assert words.second_line(case).startswith("Take it through a dermatoscope")
-    assert words.in_strip(case) == r"**a\.png** unlike what the model knows"
-    assert "Distance from what the model knows: 12.3; higher is" in " ".join(words.method(case, Description(SMALL)))
+    assert words.in_strip(case) == r"**a\.png** not a dermoscopic picture"
+    assert "Distance from dermoscopic pictures: 12.3; higher is" in " ".join(words.method(case, Description(SMALL)))
     assert not case.answerable
-    familiar = replace(case_with({"nv": 1.0}, half_mask()), unfamiliar=False)
+    familiar = replace(case_with({"nv": 1.0}, half_mask()), not_dermoscopic=False)
     assert words.headline(familiar).startswith("Most likely melanocytic nevus")
     assert familiar.answerable
 
@@ -465,7 +466,7 @@ def test_a_case_is_kept_as_json_csv_and_pictures():
     assert content["notice"] == words.NOTICE
     names = ("referral_threshold", "above_referral", "cannot_exclude", "unfamiliar", "unfamiliar_score")
     assert [content[name] for name in names] == [None] * 5
-    decided = replace(with_sets({"nv": 0.88, "mel": 0.12}), referral_threshold=0.12, unfamiliar=False)
+    decided = replace(with_sets({"nv": 0.88, "mel": 0.12}), referral_threshold=0.12, not_dermoscopic=False)
     content = json.loads(case_json(decided, "terms"))
     assert [content[name] for name in names] == [0.12, True, ["nv", "mel"], False, None]
     lines = cases_csv([LIKELY, LIKELY]).splitlines()

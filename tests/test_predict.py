@@ -90,9 +90,9 @@ def test_a_case_decides_by_the_thresholds_of_the_weights(model):
 def test_without_thresholds_a_case_decides_nothing(model):
     case = diagnose(model, picture(1), "one")
     assert (case.above_referral, case.cannot_exclude, case.falls_short) == (None, None, False)
-    # Only a picture that is known as unfamiliar takes the answer away.
+    # Only a picture that is known not to be dermoscopic takes the answer away.
     whole = replace(case, mask=np.ones_like(case.mask))
-    assert [replace(whole, unfamiliar=known).answerable for known in (None, False, True)] == [True, True, False]
+    assert [replace(whole, not_dermoscopic=known).answerable for known in (None, False, True)] == [True, True, False]
     assert not replace(case, mask=np.zeros_like(case.mask)).answerable
 
 

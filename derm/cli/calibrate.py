@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
     from derm.evaluate.calibrate import Calibration
     from derm.evaluate.local import CurvePoint, LocalCalibration
+    from derm.model.gate import Gate
     from derm.model.weights import Description, Model
 
 SIZES = (50, 100, 200, 400)
@@ -114,7 +115,7 @@ def _calibrate(
     with progress("Calibrating") as watch:
         found = fit(model, catalogue, by, strangers, watch, alike=alike, leave_out=leave_out)
     written = _write(path, target, found.describe(model.description))
-    if model.description.familiarity and not found.familiarity:
+    if (model.description.familiarity or model.description.gate) and not found.gate:
         out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
     if "test" in model.description.measured:
         out.print("Their figures on the test part belonged to other numbers and are dropped: `derm evaluate --record`.")
@@ -142,9 +143,47 @@ def print_calibration(found: "Calibration") -> None:
                 f"cells of {grid:<14}{placed['shift']:+.3f} of a cell above and left of where they are enlarged; heat "
                 f"maps of turned pictures differ by {placed['before']:.3f} without that, {placed['after']:.3f} with it"
             )
-    if found.familiarity:
-        caught, alarms = found.familiarity["caught"]["share"], found.familiarity["false_alarms"]["share"]
-        out.print(f"pictures that are not dermoscopic: {caught:.0%} caught, {alarms:.1%} false alarms on validation")
+    if found.gate:
+        print_gate(found.gate, found.record["seen_little"])
+
+
+def print_gate(gate: "Gate", seen: dict[str, Any]) -> None:
+    """Print both statements about the kind of picture: what they catch and block, by source and class, on validation,
+    and what answers are worth inside and outside of what the model has seen little of."""
+    from rich.table import Table
+
+    first = gate.not_dermoscopic.measured
+    caught, tuned = first["caught"], first["tuned_on"]
+    out.print(
+        f"not dermoscopic        {caught['share']:.0%} ({caught['low']:.0%} – {caught['high']:.0%}) of "
+        f"{caught['pictures']} outsiders of {tuned['patients']} patients caught, cross-validated by patient"
+    )
+    table = Table(title="On validation, by source and class", title_justify="left")
+    for name in ("", "images", "blocked", "95 % interval", "seen little of"):
+        table.add_column(name, justify="right" if name else "left")
+    beyond = gate.seen_little.measured["beyond"]
+    for name, own in sorted(first["blocked"].items()):
+        little = f"{beyond[name]['share']:.1%}" if name in beyond else ""
+        span = f"{own['low']:.1%} – {own['high']:.1%}"
+        table.add_row(name, f"{own['pictures']:,}", f"{own['share']:.1%}", span, little)
+    out.print(table)
+    print_seen(seen)
+
+
+def print_seen(seen: dict[str, Any]) -> None:
+    """Print what answers are worth where the model has seen little, and elsewhere, over all sources and in each."""
+    for name, own in {"all": seen, **seen["by_source"]}.items():
+        for side, heading in (("inside", "seen little of"), ("outside", "others")):
+            told = own[side]
+            figures = []
+            for figure in ("sensitivity", "specificity", "coverage"):
+                value, span = told[figure]["value"], told[figure]["interval"]
+                between = f" ({span[0]:.2f} – {span[1]:.2f})" if span else ""
+                figures.append(f"{figure} {'–' if value is None else f'{value:.2f}'}{between}")
+            out.print(
+                f"{name}, {heading}: {told['images']:,} images, {told['malignant']} malignant lesions; "
+                f"{', '.join(figures)}"
+            )
 
 
 def print_threshold(value: float, referral: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from derm.cli.calibrate import print_seen
 from derm.cli.terminal import figure, out, progress
 from derm.errors import ConfigFault
 
@@ -122,6 +123,8 @@ def print_table(metrics: dict[str, Any]) -> None:
         if metrics["measured_on"]["looks_inside"]:
             out.print(BUILT_IN)
     print_sources(metrics["by_source"])
+    if metrics.get("seen_little"):
+        print_seen(metrics["seen_little"])
     out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")
     for name, note in NOTES.items():
         out.print(f"{name.replace('_', ' ')}: {note}.")

@@ -18,9 +18,10 @@ from derm.explain.gradcam import evidence_of
 from derm.image.scale import square, unsquare, window_of
 from derm.measure.masks import MaskCount, count_masks
 from derm.measure.surface import SurfaceDistance, surface_distances
+from derm.model.gate import stage_statistics
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.predict.batch import answers
+from derm.predict.batch import answers_and_stages
 from derm.predict.case import lesion_in
 from derm.predict.familiar import pooled
 from derm.predict.views import check_views, view
@@ -35,7 +36,8 @@ AHEAD = 128
 class Answered(NamedTuple):
     """The answers for n images.
 
-    logits: float64 (n, 7), before the temperature. features: float32 (n, C), pooled. counts: pixels of each image, 0
+    logits: float64 (n, 7), before the temperature. features: float32 (n, C), pooled. statistics: float32 (n, D),
+    of the encoder's stages, see `derm.model.gate`. counts: pixels of each image, 0
     without a mask. surface: float64 (n, 2), the 95th percentile Hausdorff and the mean surface distance in pixels, NaN
     without a mask. has_mask: bool (n,). explanation: how Grad-CAM agrees with predicted and true masks, for JSON. each:
     float64 (n, V, 7), the logits of each of V views; `logits` are their mean.
@@ -43,6 +45,7 @@ class Answered(NamedTuple):
 
     logits: NDArray[np.float64]
     features: NDArray[np.float32]
+    statistics: NDArray[np.float32]
     counts: MaskCount
     surface: NDArray[np.float64]
     has_mask: NDArray[np.bool_]
@@ -54,6 +57,7 @@ class Answered(NamedTuple):
         return self._replace(
             logits=self.logits[rows],
             features=self.features[rows],
+            statistics=self.statistics[rows],
             counts=MaskCount(*(column[rows] for column in self.counts)),
             surface=self.surface[rows],
             has_mask=self.has_mask[rows],
@@ -73,6 +77,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     logits: list[NDArray[np.float64]] = []
     each: list[NDArray[np.float64]] = []
     features: list[NDArray[np.float32]] = []
+    statistics: list[NDArray[np.float32]] = []
     counts: list[MaskCount] = []
     surface: list[SurfaceDistance] = []
     known: list[bool] = []
@@ -80,13 +85,14 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     agreements = {"predicted_mask": AgreementSums(), "true_mask": AgreementSums()}
     for pairs in _decode_ahead(table):
         squares = np.stack([square(image, size, fit) for image, _ in pairs])
-        for part, answer in answers(model.net, squares, np.arange(len(squares))):
+        for part, (answer, stages) in answers_and_stages(model.net, squares, np.arange(len(squares))):
             images = normalise(torch.from_numpy(squares[part]).to(answer.features.device), model.net.config)
             with torch.inference_mode():
                 viewed = view(model.net, images, answer, views)
             logits.append(viewed.logits)
             each.append(viewed.each)
             features.append(pooled(answer))
+            statistics.append(stage_statistics(stages))
             likeliest = viewed.logits.argmax(axis=1)
             for place, scores, raw, first in zip(part, viewed.lesion, viewed.maps, likeliest, strict=True):
                 image, mask = pairs[place]
@@ -105,6 +111,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     return Answered(
         np.concatenate(logits),
         np.concatenate(features),
+        np.concatenate(statistics),
         MaskCount(*(np.concatenate(column) for column in zip(*counts, strict=True))),
         np.array(surface, dtype=np.float64),
         np.array(known),

@@ -25,6 +25,7 @@ from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figure
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import TABLES, WORST
+from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst import worst_outlines
 from derm.files import write_bytes, write_json, write_text
 from derm.measure.calibration import calibration_measures, reliability, softmax, top_label
@@ -49,8 +50,8 @@ from derm.measure.masks import MaskCount, dice, iou, mask_measures, merge_measur
 from derm.measure.subgroups import measure_subgroups
 from derm.measure.surface import share_failed, thresholded_jaccard
 from derm.measure.undefined import fraction, mean_defined, or_none
-from derm.model.weights import Description, Model
-from derm.predict.familiar import is_unfamiliar
+from derm.model.weights import Model
+from derm.predict.judged import judge
 from derm.predict.views import spread
 
 CALIBRATION = ("ece", "ece_debiased", "brier")
@@ -105,12 +106,13 @@ def evaluate(
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     description, answered = model.description, answer_images(model, table, measuring, views=views)
+    judged = judge(description, answered.statistics, answered.features)
     answers = Answers(
         table,
         lesions,
         softmax(answered.logits, description.temperature),
         np.where(answered.has_mask, dice(answered.counts), np.nan),
-        turned_away(description, answered.features),
+        judged.not_dermoscopic,
         description.referral_threshold,
         description.conformal_thresholds,
     )
@@ -140,6 +142,10 @@ def evaluate(
         },
     }
     metrics["decision"] = decide(cases, prevalence)
+    metrics["seen_little"] = None
+    if judged.seen_little is not None:
+        little = judged.seen_little[diagnosed]
+        metrics["seen_little"] = measure_seen(cases, little, table["source"].to_numpy(dtype=str), replicates)
     metrics["rules"] = {"mix": None if mix is None else list(mix), **rule_figures(cases)}
     apart = spread(answered.each, description.temperature)
     metrics["views"] = (
@@ -187,12 +193,6 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     write_json(out / "curves.json", evaluation.curves)
     write_json(out / "metrics.json", evaluation.metrics)
-
-
-def turned_away(description: Description, features: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Which pictures the weights call no dermoscopic picture, bool (n,), by pooled features, float32 (n, C); None where
-    they cannot tell."""
-    return None if description.familiarity is None else is_unfamiliar(description.familiarity, features)
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:

@@ -100,7 +100,7 @@ def fit_gate(
         hits += int((direction.score(outsiders[out, 0]) > threshold).sum())
     direction, threshold = _statement(middle, validation, outsiders, who)
     blocked = direction.score(validation.statistics) > threshold
-    little = _cloud(middle, training, columns)
+    little = _cloud(middle, columns)
     distances = little.score(validation.statistics)
     limit = max(_quantile(distances[rows], LITTLE) for rows in _by(validation.sources).values())
     beyond = distances > limit
@@ -138,7 +138,7 @@ def limited_groups(sources: NDArray[np.str_], classes: NDArray[np.str_]) -> list
     groups = list(_by(sources).values())
     rare: list[NDArray[np.int64]] = []
     for own in _by(classes).values():
-        few = []
+        few: list[NDArray[np.int64]] = []
         for rows in _by(sources[own]).values():
             (groups if len(rows) >= SMALLEST else few).append(own[rows])
         joined = np.concatenate(few) if few else np.array([], dtype=np.int64)
@@ -199,7 +199,7 @@ def _statement(
     return direction, round(float(max(catching, sparing)), 4)
 
 
-def _cloud(middle: _Middle, training: Pictures, columns: NDArray[np.int64]) -> SeenLittle:
+def _cloud(middle: _Middle, columns: NDArray[np.int64]) -> SeenLittle:
     """The training pictures' cloud in `columns`; its threshold is left open."""
     if columns.max() >= len(middle.mean):
         raise ValueError(f"there is no column {columns.max()} among {len(middle.mean)} statistics")

@@ -1,4 +1,4 @@
-"""Two statements about what kind of picture the model is shown: no dermoscopic one at all, or one it has seen little of.
+"""Two statements about the kind of a picture: that it is not dermoscopic, or of a kind the model has seen little of.
 
 Needs statistics of the encoder's stages. Own code is a dot product and a distance; what is in it, calibration finds
 (`derm.evaluate.gate`). Knows no files.
@@ -152,7 +152,7 @@ class Gate:
         }
 
 
-def read_gate(content: Any) -> Gate | None:
+def read_gate(content: dict[str, Any] | None) -> Gate | None:
     """The gate that `Gate.as_dict` wrote, None for None; WeightsFault for another version or what is damaged."""
     if content is None:
         return None
@@ -182,7 +182,7 @@ def read_gate(content: Any) -> Gate | None:
     little = gate.seen_little
     d, r = len(little.mean), len(little.variances)
     fits = (len(little.columns), len(little.deviation), little.axes.shape) == (d, d, (r, d))
-    inside = 0 <= little.columns.min() and little.columns.max() < len(gate.not_dermoscopic.weights)
+    inside = little.columns.min() >= 0 and little.columns.max() < len(gate.not_dermoscopic.weights)
     if not (fits and inside and little.rest > 0 and (little.variances > 0).all() and (little.deviation > 0).all()):
         raise WeightsFault(f"The numbers of the weights' gate do not fit each other: {CURE}.")
     return gate

@@ -20,6 +20,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.model.config import ModelConfig
+from derm.model.gate import Gate, read_gate
 from derm.model.network import LesionNet
 
 FORMAT = 1
@@ -67,7 +68,11 @@ class Description:
     conformal_thresholds: tuple[float, ...] | None = None
     """For each class the probability from which it cannot be excluded (90 % sets), 0 … 1; None until calibrated."""
     familiarity: dict[str, Any] | None = None
-    """What `derm.predict.familiar` needs to tell pictures that are far from what the model knows; None until tuned."""
+    """Of weights calibrated before there was a `gate`: what `derm.predict.familiar` needs to tell pictures that are not
+    dermoscopic. None where there is a gate, or nothing was calibrated on such pictures."""
+    gate: Gate | None = None
+    """What tells pictures that are not dermoscopic, and dermoscopy that the model has seen little of; None until
+    calibrated."""
     evidence_shift: Mapping[str, float] = field(default_factory=dict)
     """How far above and left of the middle of its rectangle a cell of heat maps is centred, in cells, by what the cells
     are ('features', 'stage'), as measured by `derm.explain.placement`; empty until measured."""
@@ -111,6 +116,7 @@ class Description:
             referral_threshold=None,
             conformal_thresholds=None,
             familiarity=None,
+            gate=None,
             evidence_shift={},
             mix=None,
             measured={},
@@ -301,6 +307,8 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
             **rates(decision, "decision"),
             "by_lesion": rates(decision["by_lesion"], "decision.by_lesion"),
         }
+    if metrics.get("seen_little") is not None:
+        content["measured"][about["part"]]["seen_little"] = metrics["seen_little"]
     write_json(description_path, content)
 
 
@@ -332,6 +340,7 @@ def _write_description(path: Path, tensors: Path, digest: str, description: Desc
             "referral_threshold": description.referral_threshold,
             "conformal_thresholds": description.conformal_thresholds,
             "familiarity": description.familiarity,
+            "gate": None if description.gate is None else description.gate.as_dict(),
             "evidence_shift": dict(description.evidence_shift),
             "mix": description.mix,
             "licence": description.licence,
@@ -360,6 +369,7 @@ def _read_description(content: dict[str, Any]) -> Description:
         referral_threshold=content.get("referral_threshold"),
         conformal_thresholds=None if conformal is None else tuple(conformal),
         familiarity=content.get("familiarity"),
+        gate=read_gate(content.get("gate")),
         evidence_shift=dict(content.get("evidence_shift", {})),
         mix=None if mix is None else tuple(mix),
         training=content["training"],

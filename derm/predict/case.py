@@ -19,9 +19,11 @@ from derm.image.door import image_name, read_image
 from derm.image.scale import square, square_mask, unsquare, window_of
 from derm.measure.conformal import conformal_sets
 from derm.measure.prior import malignant_share
+from derm.model.gate import stage_statistics
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.predict.familiar import is_unfamiliar, pooled, score
+from derm.predict.familiar import pooled
+from derm.predict.judged import Judged, judge
 from derm.predict.views import check_views, spread, view
 
 MIN_LESION = 0.001
@@ -77,11 +79,18 @@ class Case:
     weighs_cells: bool = False
     """Whether `evidence` is weighted with the outline already, so that it is the class mask by itself."""
 
-    unfamiliar: bool | None = None
-    """Whether the picture is unlike those that the model learned from; None where the weights cannot tell."""
+    not_dermoscopic: bool | None = None
+    """Whether this is no dermoscopic picture at all, so that there is no answer; None where the weights cannot tell."""
 
-    unfamiliar_score: float | None = None
-    """How unlike them, higher is further away; None where the weights cannot tell."""
+    not_dermoscopic_score: float | None = None
+    """How unlike dermoscopy, higher is further away; None where the weights cannot tell."""
+
+    seen_little: bool | None = None
+    """Whether this is dermoscopy of a kind that the model has seen little of, so that its answer is less certain; None
+    where the weights cannot tell."""
+
+    seen_little_score: float | None = None
+    """How far from the pictures that were trained on, about 1 for one of them; None where the weights cannot tell."""
 
     mix: tuple[float, ...] | None = None
     """Share of each of `CODES` among the cases that the probabilities hold for, sum 1; None where it is not known."""
@@ -159,8 +168,18 @@ class Case:
 
     @property
     def answerable(self) -> bool:
-        """Whether the answer may be relied on at all: there is a lesion, and the picture is not known as unfamiliar."""
-        return self.has_lesion and not self.unfamiliar
+        """Whether there is an answer at all: there is a lesion, and the picture is not known not to be dermoscopic."""
+        return self.has_lesion and not self.not_dermoscopic
+
+    @property
+    def unfamiliar(self) -> bool | None:
+        """The name of `not_dermoscopic` in files that Derm wrote before it said how much a model has seen, too."""
+        return self.not_dermoscopic
+
+    @property
+    def unfamiliar_score(self) -> float | None:
+        """`not_dermoscopic_score` by its former name."""
+        return self.not_dermoscopic_score
 
     def class_mask(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The class-specific mask of `CODES[index]`: soft, float32 (H, W), 0 … 1, and binary, bool (H, W).
@@ -227,12 +246,11 @@ def diagnose(
     with torch.inference_mode():
         pixels = torch.from_numpy(square(image, size, fit))[None]
         images = normalise(pixels.to(next(net.parameters()).device), description.model)
-        answer = net(images)
+        answer, stages = net.answer_and_stages(images)
         viewed = view(net, images, answer, views)
         probabilities = torch.from_numpy(viewed.logits[0] / description.temperature).softmax(dim=0).numpy()
-        features = pooled(answer)
+        judged = Judged() if drawn else judge(description, stage_statistics(stages), pooled(answer))
     apart = spread(viewed.each, description.temperature)
-    familiarity = None if drawn else description.familiarity
     mask_probability = unsquare(viewed.lesion[0], height, width, fit)
     shift = 0.0 if views > 1 else description.evidence_shift.get("features", 0.0)
     window = window_of(height, width, size, fit)
@@ -251,8 +269,7 @@ def diagnose(
         mix=description.known_mix,
         looks_inside=description.model.looks_inside,
         weighs_cells=description.model.weighs_cells,
-        unfamiliar=None if familiarity is None else bool(is_unfamiliar(familiarity, features)[0]),
-        unfamiliar_score=None if familiarity is None else float(score(familiarity, features)[0]),
+        **{name: None if values is None else values[0].item() for name, values in judged._asdict().items()},
         views=views,
         spread=None if apart is None else float(apart[0]),
     )

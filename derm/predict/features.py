@@ -1,4 +1,4 @@
-"""The network's pooled features of many picture files, for what compares pictures by them.
+"""What the network makes of many picture files: pooled features, and statistics of its stages, to compare them by.
 
 Needs a model. Knows nothing of what is compared.
 """
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from derm.errors import ImageRefused
 from derm.image.door import open_image
 from derm.image.scale import Fit, square
+from derm.model.gate import stage_statistics
 from derm.model.weights import Model
-from derm.predict.batch import answers
+from derm.predict.batch import answers, answers_and_stages
 from derm.predict.familiar import pooled
+from derm.predict.variations import views_of
 
 AT_ONCE = 128
 """Pictures held in memory at a time: 128 of 224 × 224 pixels are 19 MB."""
@@ -37,6 +39,33 @@ def features_of(
         found.append(features)
         if progress:
             progress(first + len(squares), len(paths))
+    return np.concatenate(found)
+
+
+def statistics_of(
+    model: Model, paths: Sequence[Path], progress: Callable[[int, int], None] | None = None, *, views: int = 1
+) -> NDArray[np.float32]:
+    """The statistics of the encoder's stages, float32 (n, views, D), of pictures in order, see `stage_statistics`.
+
+    views: of each picture, the first as it is, see `views_of`. progress: told (done, total). Raises ImageRefused.
+    """
+    size, fit, found = model.description.model.input_size, model.description.model.fit, []
+    at_once = max(1, AT_ONCE // views)
+    for first in range(0, len(paths), at_once):
+        images = [open_image(path) for path in paths[first : first + at_once]]
+        seeds = range(first, first + len(images))
+        shown = np.stack(
+            [
+                square(view, size, fit)
+                for image, seed in zip(images, seeds, strict=True)
+                for view in views_of(image, views, np.random.default_rng(seed))
+            ]
+        )
+        parts = answers_and_stages(model.net, shown, np.arange(len(shown)))
+        statistics = np.concatenate([stage_statistics(stages) for _, (_, stages) in parts])
+        found.append(statistics.reshape(len(images), views, -1))
+        if progress:
+            progress(first + len(images), len(paths))
     return np.concatenate(found)
 
 

@@ -35,6 +35,8 @@ COLUMNS = (
     *(f"p_{code}" for code in CODES),
     "p_malignant",
     "mask_fraction",
+    "not_dermoscopic",
+    "seen_little",
     "malignant_share",
     "error",
 )
@@ -62,8 +64,9 @@ def predict_files(
     """Ask the model about every picture; one row of `columns_of` each, in the order of `find_images`.
 
     image_id: the file's name without ending, see `name_images`. dx_pred: the most probable code. p_<code>, p_malignant
-    and mask_fraction: 0 … 1. malignant_share: of lesions, 0 … 1, where the probabilities hold. error: '' or why the
-    picture was refused, and then the other columns are '' or NaN.
+    and mask_fraction: 0 … 1. malignant_share: of lesions, 0 … 1, where the probabilities hold. not_dermoscopic,
+    seen_little: 'yes', 'no' or, where the weights cannot tell, ''; the first takes the answer away, the second makes it
+    less certain. error: '' or why the picture was refused, and then the other columns are '' or NaN.
     masks: folder for `<image_id>_segmentation.png` (the outline, 0 or 255) and, for each class, the class-specific mask
     `<image_id>_<code>.png` (0 or 255) and `<image_id>_<code>_soft.png` (0 … 1 as 0–255). maps: folder for the evidence
     `<image_id>_<code>_heat.png` (each class's own maximum as 255, black where it has none). All are 8-bit grey PNGs of
@@ -171,8 +174,15 @@ def row_of(case: Case) -> dict[str, Any]:
         "mask_fraction": case.mask_fraction,
         "malignant_share": math.nan if case.mix_share is None else case.mix_share,
         "spread": case.spread,
+        "not_dermoscopic": _said(case.not_dermoscopic),
+        "seen_little": _said(case.seen_little),
         "error": "",
     }
+
+
+def _said(said: bool | None) -> str:
+    """A statement in the table: 'yes', 'no', or '' where the weights cannot make it."""
+    return "" if said is None else "yes" if said else "no"
 
 
 def _write_pictures(case: Case, masks: Path | None, maps: Path | None) -> None:

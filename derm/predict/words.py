@@ -55,15 +55,18 @@ PREDICTIVE_NOTE = (
     "differ from those of the data set in more than this share."
 )
 
-UNFAMILIAR = (
-    "This picture is unlike the dermoscopic pictures the model learned from; its answer is not to be relied on."
-)
+NOT_DERMOSCOPIC = "This does not look like a dermoscopic picture; the model's answer is not to be relied on."
+
+SEEN_LITTLE = "Less certain: dermoscopy of a kind the model has seen little of, by camera, light or skin."
+
+FEW = 10
+"""Malignant lesions, or pictures for what is said of lists, from which a figure is spoken of."""
 
 
 def headline(case: Case) -> str:
     """The answer in one sentence: the likeliest diagnosis, those that are not told apart, or why there is none."""
-    if case.unfamiliar:
-        return UNFAMILIAR
+    if case.not_dermoscopic:
+        return NOT_DERMOSCOPIC
     if not case.has_lesion:
         return "No lesion found in this picture."
     (first, p_first), *_ = case.ranked
@@ -80,7 +83,7 @@ def headline(case: Case) -> str:
 
 def second_line(case: Case) -> str:
     """What stands under the headline: the malignant sum beside the threshold for referral, or what to do instead."""
-    if case.unfamiliar:
+    if case.not_dermoscopic:
         return "Take it through a dermatoscope, with the lesion in the middle and some skin around it."
     if not case.has_lesion:
         return (
@@ -96,6 +99,39 @@ def second_line(case: Case) -> str:
     if case.above_referral:
         return f"Malignant in all: {total}, {near}above the referral threshold."
     return f"Malignant in all: {total}, {near}below the referral threshold{'' if near else f' of {threshold}'}."
+
+
+def seen_little(case: Case, description: Description) -> str:
+    """What stands above an answer of which the model has seen little, with what that means as measured; else ''."""
+    if not case.answerable or not case.seen_little:
+        return ""
+    measured = description.measured
+    for part, name in (("test", "the test part"), ("validation", "validation"), ("calibration", "validation")):
+        if seen := measured.get(part, {}).get("seen_little"):
+            return f"{SEEN_LITTLE} {_worth(seen, name)}"
+    return f"{SEEN_LITTLE} What that costs has not been measured."
+
+
+def _worth(seen: dict[str, Any], part: str) -> str:
+    """What answers were worth inside of what the model has seen little of, and outside, on `part`."""
+    inside, outside = seen["inside"], seen["outside"]
+    said = []
+    if min(inside["malignant"], outside["malignant"]) >= FEW and (rates := _pair(seen, "sensitivity")):
+        said.append(
+            f"of 100 malignant lesions in such pictures {rates[0]} lay above the referral threshold, "
+            f"{rates[1]} in others"
+        )
+    if min(inside["images"], outside["images"]) >= FEW and (rates := _pair(seen, "coverage")):
+        said.append(f"what cannot be excluded held the true diagnosis in {rates[0]} of 100, {rates[1]} in others")
+    if not said:
+        return f"There were too few such pictures on {part} to say what that costs."
+    return f"{capital('; '.join(said))} (on {part}, {inside['images']:,} such pictures)."
+
+
+def _pair(seen: dict[str, Any], figure: str) -> tuple[int, int] | None:
+    """A figure inside and outside, of 100; None where one is undefined."""
+    inside, outside = seen["inside"][figure]["value"], seen["outside"][figure]["value"]
+    return None if inside is None or outside is None else (round(100 * inside), round(100 * outside))
 
 
 def referral_meaning(description: Description) -> str:
@@ -256,13 +292,13 @@ def views_note(case: Case) -> str:
 
 
 def short_answer(case: Case) -> str:
-    """The headline in a list of cases: 'melanoma 61 %'."""
-    if case.unfamiliar:
-        return "unlike what the model knows"
+    """The headline in a list of cases: 'melanoma 61 %', with what makes it less certain before it."""
+    if case.not_dermoscopic:
+        return "not a dermoscopic picture"
     if not case.has_lesion:
         return "no lesion found"
     (first, share), *_ = case.ranked
-    return f"{first.name} {percent(share)}"
+    return f"{'less certain: ' if case.seen_little else ''}{first.name} {percent(share)}"
 
 
 def row(diagnosis: Diagnosis, share: float) -> str:
@@ -493,8 +529,23 @@ def _mix(case: Case, description: Description) -> list[str]:
     return [f"{sentence} {moved}"]
 
 
+def _kind(case: Case, description: Description) -> str:
+    """How far the picture is from dermoscopy, and from what the model has seen; with the limits where there is a
+    gate."""
+    score, gate = case.not_dermoscopic_score, description.gate
+    if gate is None or case.seen_little_score is None:
+        return (
+            f"Distance from dermoscopic pictures: {score:.3g}; higher is less like the pictures the model learned from."
+        )
+    return (
+        f"Distance from dermoscopic pictures: {score:.3g}, none above {gate.not_dermoscopic.threshold:.3g}. Distance "
+        f"from pictures the model learned from: {case.seen_little_score:.3g}, about 1 for one of them, seen little of "
+        f"above {gate.seen_little.threshold:.3g}. Both by colour and texture, at the encoder's stages."
+    )
+
+
 def _decision(case: Case, description: Description) -> list[str]:
-    """How probabilities, referral threshold, sets and familiarity come about, a paragraph each."""
+    """How probabilities, referral threshold, sets and the kind of picture come about, a paragraph each."""
     temperature, threshold = description.temperature, description.referral_threshold
     calibrated = f"The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation."
     referral = (
@@ -513,9 +564,6 @@ def _decision(case: Case, description: Description) -> list[str]:
             f"What cannot be excluded (conformal set): {limits}. Nine of ten lesions of a diagnosis reach its limit "
             "on validation; where there were too few, it is always in the set."
         )
-    if case.unfamiliar_score is not None:
-        paragraphs.append(
-            f"Distance from what the model knows: {case.unfamiliar_score:.3g}; higher is less like the pictures it "
-            "learned from."
-        )
+    if case.not_dermoscopic_score is not None:
+        paragraphs.append(_kind(case, description))
     return paragraphs
