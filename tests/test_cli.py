@@ -319,6 +319,20 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
 
 
+def test_eight_views_on_the_command_line(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
+    picture = next((drawn / "images").iterdir())
+    told = run("predict", picture, "--weights", tiny_weights, "--views", 8, "--json")
+    assert told.exit_code == 0, told.output
+    assert 0 <= json.loads(told.stdout)[0]["spread"] <= 0.5
+    words = ("evaluate", "--data", drawn, "--weights", tiny_weights, "--out", tmp_path, "--views", 8)
+    told = run(*words)
+    assert told.exit_code == 0, told.output
+    assert "The mean over 8 views, beside the upright one" in told.stdout
+    assert "by the views' spread" in told.stdout
+    said = sentence(capsys, monkeypatch, *words, "--record")[1]
+    assert "figures of one view: leave out --views, or --record" in said
+
+
 def test_ship_wants_a_description_to_write(capsys, monkeypatch, tiny_weights, tmp_path):
     said = sentence(capsys, monkeypatch, "ship", tiny_weights, "--out", tmp_path / "derm.safetensors")[1]
     assert "does not end in .json: name the description" in said
