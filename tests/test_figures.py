@@ -267,6 +267,9 @@ def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
     assert words.referral_meaning(several).endswith(
         "2,004 images). On those of ISIC 2018 Task 1, about 90 and 40 (410 images)."
     )
+    # Weights from before sources were told apart, measured on others since.
+    older = replace(known, measured={"test": test, "test_by_source": {"sources": sources}})
+    assert words.referral_meaning(older) == words.referral_meaning(several)
     undefined = {**test, "referral": {"of_100_malignant": None, "of_100_benign": 28}}
     for silent in (
         replace(description, referral_threshold=None),

@@ -147,18 +147,30 @@ def referral_meaning(description: Description) -> str:
     if malignant is None or benign is None:
         return ""
     measured = f"(on the test part, split {test['split']}, {test['images']:,} images)"
-    if "source" not in test:  # weights that were measured before sources were told apart
+    home = home_source(description)
+    if home is None:
         return (
             f"Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, "
             f"{benign} {measured}."
         )
     return " ".join(
         [
-            f"On pictures like those of {source_name(test['source'])}, of 100 malignant lesions about {malignant} are "
+            f"On pictures like those of {source_name(home)}, of 100 malignant lesions about {malignant} are "
             f"above it; of 100 benign, {benign} {measured}.",
-            *_elsewhere(description, test["source"]),
+            *_elsewhere(description, home),
         ]
     )
+
+
+def home_source(description: Description) -> str | None:
+    """The source that the figures on the test part hold for; None where the weights do not say.
+
+    Weights that were measured before sources were told apart were measured on HAM10000; it is said once other sources
+    have been measured, too.
+    """
+    told = description.measured.get("test", {}).get("source")
+    before = "ham10000" if "ham10000" in description.measured.get("test_by_source", {}).get("sources", {}) else None
+    return told or before
 
 
 def source_name(source: str) -> str:
@@ -214,7 +226,7 @@ def predictive_note(description: Description) -> str:
         return PREDICTIVE_NOTE.replace("on the test part", f"cross-validated on {local['folder']}").replace(
             "the data set", local["folder"]
         )
-    source = description.measured.get("test", {}).get("source")
+    source = home_source(description)
     return PREDICTIVE_NOTE.replace("test part", f"test part of {source_name(source)}") if source else PREDICTIVE_NOTE
 
 
