@@ -30,7 +30,9 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
     about = metrics["measured_on"]
     figures = [f"{metrics[name]:.4f}" if metrics[name] is not None else "" for name in COLUMNS[4:]]
     line = io.StringIO()
-    row = [about["date"], about["weights"], about["sha256"][:16], f"by {about['split_by']}", *figures]
+    sources = len(about.get("sources", {}))  # pooled figures must not look like HAM10000's own
+    split = f"by {about['split_by']}" + (f", {sources} sources pooled" if sources > 1 else "")
+    row = [about["date"], about["weights"], about["sha256"][:16], split, *figures]
     csv.writer(line, lineterminator="\n").writerow(row)
     text = looks.read_text() + line.getvalue()
     write_text(looks, text)
