@@ -59,10 +59,11 @@ MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
 METADATA_FILES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 TRUTH_FILES = ("GroundTruth.csv", "ISIC2018_Task3_Training_GroundTruth.csv")
 GROUPING_FILES = ("ISIC2018_Task3_Training_LesionGroupings.csv",)
-DUPLICATE_FILES = ("duplicate_lesions.csv", "near_duplicates.csv")
 
 NEAR_DUPLICATES = "near_duplicates.csv"
 """Pairs that `derm data duplicates` found, in the same two columns as duplicate_lesions.csv."""
+
+DUPLICATE_FILES = ("duplicate_lesions.csv", NEAR_DUPLICATES)
 
 HAM10000 = "ham10000"
 """The source of HAM10000; its column `dataset` tells which of four clinics and cameras."""

@@ -160,14 +160,14 @@ def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, shipped: Mappin
     """
     own = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
     if "patient_id" in table:
-        patients = table["patient_id"].where(table["patient_id"] != "", "")
-        firsts = pd.DataFrame({"image_id": table["image_id"], "patient": patients})[patients != ""]
-        pairs = firsts.assign(same_lesion_as=firsts.groupby("patient")["image_id"].transform("first"))
-        duplicates = pd.concat([duplicates, pairs[["image_id", "same_lesion_as"]]], ignore_index=True)
+        named = table.loc[table["patient_id"] != "", ["image_id", "patient_id"]]
+        firsts = named.groupby("patient_id")["image_id"].transform("first")
+        same = pd.DataFrame({"image_id": named["image_id"], "same_lesion_as": firsts})
+        duplicates = pd.concat([duplicates, same], ignore_index=True)
     joined = join_lesions(table.assign(lesion_id=own), duplicates)
-    pairs_ = list(zip(table["image_id"], joined, strict=True))
-    groups = {group: shipped[image] for image, group in pairs_ if image in shipped}
-    names = [shipped.get(image, groups.get(group, group)) for image, group in pairs_]
+    pairs = list(zip(table["image_id"], joined, strict=True))
+    groups = {group: shipped[image] for image, group in pairs if image in shipped}
+    names = [shipped.get(image, groups.get(group, group)) for image, group in pairs]
     return pd.Series(names, index=table.index, dtype=str)
 
 
