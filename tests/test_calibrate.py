@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import derm.evaluate.calibrate as module
 from derm.cli.calibrate import print_gate
 from derm.cli.evaluate import print_decision
-from derm.cli.main import app
+from derm.cli.main import app, main
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
@@ -24,7 +24,7 @@ from derm.evaluate.decision import RULES, Cases, compare_baselines, decide, rule
 from derm.evaluate.looks import COLUMNS, count_look, is_ham10000
 from derm.image.door import open_image
 from derm.model.config import ModelConfig
-from derm.model.weights import Description, load_weights, ship_weights
+from derm.model.weights import Description, load_weights, rewrite_description, ship_weights
 from derm.predict.case import diagnose
 
 
@@ -112,6 +112,42 @@ def test_outsiders_teach_what_is_not_dermoscopic(tiny_model, drawn_catalogue, tm
     (alone,) = metrics["seen_little"]["by_source"].values()
     assert alone["inside"] == metrics["seen_little"]["inside"]
     print_gate(found.gate, found.record["seen_little"])
+
+
+def test_a_gate_alone_leaves_decisions_and_figures(tiny_weights, drawn, tmp_path):
+    random, strangers = np.random.default_rng(0), tmp_path / "strangers"
+    strangers.mkdir()
+    for number in range(12):
+        Image.fromarray(random.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(strangers / f"PAT_{number}_0_1.png")
+    target, run = tmp_path / "derm.json", CliRunner()
+    ship_weights(tiny_weights, target, half=False)
+    figures = {"dice": {"value": 0.9, "interval": [0.8, 1.0]}, "turned_away": {"value": 0.3, "interval": [0.2, 0.4]}}
+    before = replace(
+        load_weights(target).description,
+        temperature=1.7,
+        referral_threshold=0.1,
+        familiarity={"method": "old"},
+        measured={"test": {"accuracy": 0.5}, "test_by_source": {"sources": {"a": {"images": 3, "figures": figures}}}},
+    )
+    rewrite_description(target, before)
+    words = ["calibrate", "--data", str(drawn), "--weights", str(target), "--outsiders", str(strangers), "--gate-only"]
+    told = run.invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert "12 outsiders of 12 patients" in " ".join(told.stdout.split())
+    after = load_weights(target).description
+    assert after.gate is not None
+    assert (after.temperature, after.referral_threshold, after.familiarity) == (1.7, 0.1, None)
+    assert after.measured["test"] == {"accuracy": 0.5}
+    assert after.measured["test_by_source"]["sources"]["a"] == {"images": 3, "figures": {"dice": figures["dice"]}}
+    assert after.measured["calibration"]["seen_little"]["inside"].keys() >= {"images", "sensitivity"}
+
+
+@pytest.mark.parametrize("words", [["--gate-only"], ["--gate-only", "--outsiders", ".", "--curve"]])
+def test_a_gate_alone_needs_outsiders(capsys, monkeypatch, drawn, words):
+    monkeypatch.setattr("sys.argv", ["derm", "calibrate", "--data", str(drawn), *words])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--gate-only needs --outsiders DIR" in " ".join(capsys.readouterr().err.split())
 
 
 def test_calibrating_needs_malignant_lesions_and_images(tiny_model, drawn_catalogue):

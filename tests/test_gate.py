@@ -11,7 +11,7 @@ import torch
 from derm.diagnoses import INDEX
 from derm.errors import DataFault, WeightsFault
 from derm.evaluate.decision import Cases
-from derm.evaluate.gate import BLOCKED, FOLDS, SMALLEST, Pictures, fit_gate, limited_groups, patient_of
+from derm.evaluate.gate import BLOCKED, FOLDS, LITTLE, SMALLEST, Pictures, fit_gate, limited_groups, patient_of
 from derm.evaluate.seen import measure_seen
 from derm.model.gate import FAINT, Gate, NotDermoscopic, SeenLittle, read_gate, stage_statistics, style_columns
 from derm.model.weights import Description, load_weights, rewrite_description, ship_weights
@@ -97,6 +97,23 @@ def test_weights_of_before_make_the_first_statement_alone():
     assert judged.not_dermoscopic.tolist() == [False, True]
     assert judged.not_dermoscopic_score.tolist() == [1, 3]
     assert judged.seen_little is judged.seen_little_score is None
+
+
+def test_what_was_seen_is_told_by_the_sources_that_were_learned_from():
+    training, validation, outsiders, patients = drawn()
+    shifted = validation.statistics.copy()
+    shifted[validation.sources == "b", 1:4] += 6
+    training.statistics[training.sources == "b", 1:4] += 6
+    validation = Pictures(shifted, validation.sources, validation.classes)
+    columns = np.array([1, 2, 3])
+    both = fit_gate(training, validation, outsiders, patients, columns)
+    first = fit_gate(training, validation, outsiders, patients, columns, {"a", "elsewhere"})
+    assert both.seen_little.measured["beyond"]["b"]["share"] <= LITTLE
+    assert first.seen_little.measured["beyond"]["a"]["share"] <= LITTLE
+    assert first.seen_little.measured["beyond"]["b"]["share"] > 0.99
+    assert first.not_dermoscopic.threshold == both.not_dermoscopic.threshold
+    with pytest.raises(DataFault, match="too few training images of elsewhere, from which the weights learned"):
+        fit_gate(training, validation, outsiders, patients, columns, {"elsewhere"})
 
 
 def test_each_group_keeps_its_limit_and_outsiders_are_caught(gate):

@@ -48,6 +48,9 @@ def calibrate(
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Learn from all cases of the folder: your own, confirmed ones.")
     ] = False,
+    gate_only: Annotated[
+        bool, typer.Option("--gate-only", help="Learn from --outsiders alone; temperature and thresholds stay.")
+    ] = False,
     curve: Annotated[
         bool, typer.Option("--curve", help="Write nothing; show what 50 to 400 cases of the folder would buy.")
     ] = False,
@@ -58,6 +61,8 @@ def calibrate(
 
     if sources not in ("alike", "pooled"):
         raise ConfigFault(f"--sources '{sources}' is unknown: use alike or pooled.")
+    if gate_only and (outsiders is None or keep_weights or curve):
+        raise ConfigFault("--gate-only needs --outsiders DIR, and goes with neither --keep-weights nor --curve.")
     path = weights or default_weights()
     if not curve:
         _check_target(path, target, in_place=in_place, keep_weights=keep_weights)
@@ -69,6 +74,8 @@ def calibrate(
         _show_curve(model, catalogue)
     elif keep_weights:
         _calibrate_locally(path, target or path, model, catalogue)
+    elif gate_only and outsiders:
+        _calibrate_gate(path, target, model, catalogue, outsiders)
     else:
         _calibrate(path, target, model, catalogue, outsiders, alike=sources == "alike")
 
@@ -121,6 +128,19 @@ def _calibrate(
         out.print("Their figures on the test part belonged to other numbers and are dropped: `derm evaluate --record`.")
     print_calibration(found)
     out.print(f"Written: {written}. What these numbers are worth on the test part, `derm evaluate` tells.")
+
+
+def _calibrate_gate(path: Path, target: Path | None, model: "Model", catalogue: "Catalogue", outsiders: Path) -> None:
+    from derm.evaluate.calibrate import calibrate_gate
+    from derm.predict.folder import find_images
+
+    trained = model.description.training.get("config", {})
+    by, leave_out = trained.get("split_by", "lesion"), trained.get("leave_out", ())
+    with progress("Calibrating") as watch:
+        found = calibrate_gate(model, catalogue, by, find_images([outsiders]), watch, leave_out=leave_out)
+    written = _write(path, target, found.describe(model.description))
+    print_gate(found.gate, found.seen_little)
+    out.print(f"Written: {written}. What it turns away on the test part, `derm evaluate` tells.")
 
 
 def print_calibration(found: "Calibration") -> None:

@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import By, split_catalogue
+from derm.data.split import By, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import answer_images
+from derm.evaluate.answered import Answered, answer_images
 from derm.evaluate.decision import Cases
 from derm.evaluate.gate import Pictures, fit_gate, patient_of
 from derm.evaluate.seen import measure_seen
@@ -95,6 +95,33 @@ class Calibration:
         )
 
 
+@dataclass(frozen=True)
+class GateFit:
+    """gate: as `Description` has it; seen_little: what answers are worth inside and outside, see `measure_seen`."""
+
+    gate: Gate
+    seen_little: dict[str, Any]
+
+    def describe(self, description: Description) -> Description:
+        """Return `description` with this gate; decisions and figures stay, but for those of an older gate."""
+        measured = {
+            name: _without_gate(figures) if name.endswith("_by_source") else figures
+            for name, figures in description.measured.items()
+        }
+        told = {**measured.get("calibration", {}), "seen_little": self.seen_little}
+        told.pop("familiarity", None)
+        return replace(description, familiarity=None, gate=self.gate, measured={**measured, "calibration": told})
+
+
+def _without_gate(measured: dict[str, Any]) -> dict[str, Any]:
+    """The figures by source without the share that a gate turned away."""
+    sources = {
+        name: {**own, "figures": {key: value for key, value in own["figures"].items() if key != "turned_away"}}
+        for name, own in measured["sources"].items()
+    }
+    return {**measured, "sources": sources}
+
+
 class Decisions(NamedTuple):
     """temperature, thresholds and mix as `Description` has them; record: how they came, ready for JSON."""
 
@@ -122,14 +149,10 @@ def calibrate(
     weights were not to know. Images without one of the seven diagnoses have no say.
     """
     split = split_catalogue(catalogue, by, leave_out)
-    rows = split.rows("validation")
-    rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
-    table = catalogue.table.iloc[rows].reset_index(drop=True)
-    lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
-    true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
+    table, lesions, true = _validation(catalogue, split)
     conformal = divide(lesions, true)
     if conformal.all() or not conformal.any():
-        raise DataFault(f"{catalogue.place} has {len(rows)} validation images, too few to calibrate on: use more.")
+        raise DataFault(f"{catalogue.place} has {len(true)} validation images, too few to calibrate on: use more.")
     if not np.array(MALIGNANT)[true].any():
         raise DataFault(f"{catalogue.place} has no malignant lesion to choose a threshold on: use a larger data set.")
     answered = answer_images(model, table, progress)
@@ -137,36 +160,86 @@ def calibrate(
     record = {"split": split.name, **found.record}
     gate = None
     if outsiders:
+        decided = replace(
+            model.description,
+            temperature=found.temperature,
+            referral_threshold=found.referral_threshold,
+            conformal_thresholds=found.conformal_thresholds,
+            mix=found.mix,
+        )
         train = catalogue.table.iloc[split.rows("train")]
-        validation = Pictures(answered.statistics, sources_of(table), table["dx"].to_numpy(dtype=str))
-        gate = find_gate(model, train, validation, outsiders, progress)
-        probabilities = softmax(answered.logits, found.temperature)
-        cases = Cases(true, probabilities, lesions, found.referral_threshold, found.conformal_thresholds, found.mix)
-        little = judge(Description(model.description.model, gate=gate), answered.statistics, answered.features)
-        if little.seen_little is not None:
-            record["seen_little"] = measure_seen(cases, little.seen_little, sources_of(table), REPLICATES)
+        fitted = _fit_gate(model, decided, train, (table, lesions, true), answered, outsiders, progress)
+        gate, record["seen_little"] = fitted.gate, fitted.seen_little
     shift, record["evidence_shift"] = place_evidence(model, table["image_path"][~conformal].tolist())
     return Calibration(*found[:-1], gate, shift, record)
 
 
-def find_gate(
+def calibrate_gate(
     model: Model,
-    training: pd.DataFrame,
-    validation: Pictures,
+    catalogue: Catalogue,
+    by: By,
     outsiders: Sequence[Path],
     progress: Callable[[int, int], None] | None = None,
-) -> Gate:
-    """Both statements about the kind of picture, see `fit_gate`.
+    *,
+    leave_out: Collection[str] = (),
+) -> GateFit:
+    """Fit what tells the kind of a picture alone, for weights whose temperature and thresholds are to stay.
 
-    training: rows of a catalogue's table, of which at most `KNOWN` of each source are looked at, by lot. outsiders:
+    Parameters as for `calibrate`. Raises DataFault for too few pictures, or none of a source that was learned from.
+    """
+    split = split_catalogue(catalogue, by, leave_out)
+    validation = _validation(catalogue, split)
+    answered = answer_images(model, validation[0], progress)
+    train = catalogue.table.iloc[split.rows("train")]
+    return _fit_gate(model, model.description, train, validation, answered, outsiders, progress)
+
+
+def _validation(catalogue: Catalogue, split: Split) -> tuple[pd.DataFrame, NDArray[np.str_], NDArray[np.int64]]:
+    """Rows of the validation part with one of the seven diagnoses: table, lesions, text (n,), and class, int64 (n,)."""
+    rows = split.rows("validation")
+    rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
+    table = catalogue.table.iloc[rows].reset_index(drop=True)
+    return table, split.lesions.iloc[rows].to_numpy(dtype=str), table["dx"].map(INDEX).to_numpy().astype(np.int64)
+
+
+def _fit_gate(
+    model: Model,
+    decided: Description,
+    training: pd.DataFrame,
+    validation: tuple[pd.DataFrame, NDArray[np.str_], NDArray[np.int64]],
+    answered: Answered,
+    outsiders: Sequence[Path],
+    progress: Callable[[int, int], None] | None,
+) -> GateFit:
+    """Both statements about the kind of picture, see `fit_gate`, and what answers are worth by the second.
+
+    decided: with the temperature and thresholds of the answers. training: rows of a catalogue's table, of which at most
+    `KNOWN` of each source are looked at, by lot. validation: as `_validation` gives it, with its answers. outsiders:
     picture files; each is shown in `VIEWS` views. Raises ImageRefused for an outsider that cannot be read.
     """
+    table, lesions, true = validation
+    sources = sources_of(table)
     known = training.sample(frac=1, random_state=0).groupby("source", sort=True).head(KNOWN)
     statistics = statistics_of(model, [Path(path) for path in known["image_path"]], progress)
-    seen = Pictures(statistics[:, 0], sources_of(known), known["dx"].to_numpy(dtype=str))
-    strangers = statistics_of(model, outsiders, progress, views=VIEWS)
-    columns = style_columns(model.net.encoder.out_channels)
-    return fit_gate(seen, validation, strangers, [patient_of(path) for path in outsiders], columns)
+    gate = fit_gate(
+        Pictures(statistics[:, 0], sources_of(known), known["dx"].to_numpy(dtype=str)),
+        Pictures(answered.statistics, sources, table["dx"].to_numpy(dtype=str)),
+        statistics_of(model, outsiders, progress, views=VIEWS),
+        [patient_of(path) for path in outsiders],
+        style_columns(model.net.encoder.out_channels),
+        model.description.learned_from if "data" in model.description.training else None,
+    )
+    cases = Cases(
+        true,
+        softmax(answered.logits, decided.temperature),
+        lesions,
+        decided.referral_threshold,
+        decided.conformal_thresholds,
+        decided.mix,
+    )
+    little = judge(replace(decided, familiarity=None, gate=gate), answered.statistics, answered.features).seen_little
+    assert little is not None  # a gate says it of every picture
+    return GateFit(gate, measure_seen(cases, little, sources, REPLICATES))
 
 
 def sources_of(table: pd.DataFrame) -> NDArray[np.str_]:

@@ -4,7 +4,7 @@ Needs statistics of training, validation and outsiders, with sources, classes an
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -57,6 +57,13 @@ class Pictures:
     sources: NDArray[np.str_]
     classes: NDArray[np.str_]
 
+    def of(self, sources: Collection[str] | None) -> "Pictures":
+        """Those of `sources`; all for None."""
+        if sources is None:
+            return self
+        own = np.isin(self.sources, sorted(sources))
+        return Pictures(self.statistics[own], self.sources[own], self.classes[own])
+
 
 def patient_of(path: PurePath) -> str:
     """The patient that a picture's name tells, as 'PAT_1061' of PAT_1061_254_813.jpg; else the name: one for each."""
@@ -70,12 +77,16 @@ def fit_gate(
     outsiders: NDArray[np.floating[Any]],
     patients: Sequence[str],
     columns: NDArray[np.int64],
+    learned_from: Collection[str] | None = None,
 ) -> Gate:
     """Find both statements; ready for the weights' description.
 
-    training: finds direction and cloud, each source counting alike. validation: chooses thresholds only. outsiders:
-    float (k, views, D), the first view of each is the picture as it is, others, which help to find the direction only,
-    are variations of it. patients: text (k,), at least `FOLDS` different ones. columns: see `style_columns`.
+    training: finds direction and cloud, each source counting alike. learned_from: the sources that the weights were
+    trained on, whose pictures alone make the cloud and its limit; None for all, as where they are trained anew. The
+    direction may know others: what is dermoscopy does not depend on what was learned. validation: chooses thresholds
+    only. outsiders: float (k, views, D), the first view of each is the picture as it is, others, which help to find the
+    direction only, are variations of it. patients: text (k,), at least `FOLDS` different ones. columns: see
+    `style_columns`.
 
     The direction is Fisher's linear discriminant (1936), the covariance shrunk. The threshold is the highest that
     catches `CAUGHT` of the outsiders, each judged by a direction found without its patient, but never so low that more
@@ -89,6 +100,13 @@ def fit_gate(
     pictures or patients, ValueError for arrays that do not fit.
     """
     _check(training, validation, outsiders, patients)
+    for name, pictures in (("training", training), ("validation", validation)):
+        if learned_from is not None and len(pictures.of(learned_from).sources) < 2:
+            which = ", ".join(sorted(learned_from))
+            raise DataFault(
+                f"There are too few {name} images of {which}, from which the weights learned, "
+                "to tell what they have seen little of: name that data with a further --data."
+            )
     middle = _Middle.of(training)
     random = np.random.default_rng(0)
     names = random.permutation(np.unique(np.array(patients)))
@@ -100,9 +118,13 @@ def fit_gate(
         hits += int((direction.score(outsiders[out, 0]) > threshold).sum())
     direction, threshold = _statement(middle, validation, outsiders, who)
     blocked = direction.score(validation.statistics) > threshold
-    little = _cloud(middle, columns)
+    seen = training.of(learned_from)
+    little = _cloud(middle if len(seen.sources) == len(training.sources) else _Middle.of(seen), columns)
     distances = little.score(validation.statistics)
-    limit = max(_quantile(distances[rows], LITTLE) for rows in _by(validation.sources).values())
+    own = _by(validation.sources)
+    limit = max(
+        _quantile(distances[rows], LITTLE) for name, rows in own.items() if learned_from is None or name in learned_from
+    )
     beyond = distances > limit
     keys = np.char.add(np.char.add(validation.sources, " "), validation.classes)
     return Gate(
