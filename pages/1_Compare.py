@@ -9,13 +9,13 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from derm.compare import gallery, part, pictures, words
+from derm.compare import dataset_view, gallery, pictures, words
+from derm.compare.explained_case import Held, Trial, hold, try_out
 from derm.compare.export import figure_html, rows_csv
-from derm.compare.held import Held, Trial, hold, try_out
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import INDEX
 from derm.errors import DermError
-from derm.evaluate.explained import Explained, find_explained, read_explained
+from derm.evaluate.explain_dataset import Explained, find_explained, read_explained
 from derm.explain.agreement import SWEEP
 from derm.explain.methods import METHODS
 from derm.figures import bars
@@ -23,7 +23,7 @@ from derm.figures.compare import distributions, names_of_codes, randomisation, t
 from derm.figures.text import plain
 from derm.image.overlay import jpeg
 from derm.model.weights import Model
-from derm.places import results_folder
+from derm.paths import results_folder
 from derm.predict.export import file_name
 from derm.predict.practice import at_practice
 from derm.predict.words import NOTICE
@@ -239,7 +239,7 @@ def whole_part(model: Model) -> None:
     """Every image of a part: one point each, and what they come to."""
     folders = find_explained(results_folder())
     if not folders:
-        st.info(part.INVITATION, icon=":material/terminal:")
+        st.info(dataset_view.INVITATION, icon=":material/terminal:")
         return
     folder = (
         st.selectbox("Results", folders, format_func=lambda place: place.name, width=420)
@@ -252,40 +252,42 @@ def whole_part(model: Model) -> None:
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/rule:")
         return
-    st.caption(plain(part.provenance(explained)))
+    st.caption(plain(dataset_view.provenance(explained)))
     row = st.columns(4)
     method = row[0].selectbox(
-        "Method", list(part.methods_of(explained)), format_func=part.methods_of(explained).__getitem__
+        "Method", list(dataset_view.methods_of(explained)), format_func=dataset_view.methods_of(explained).__getitem__
     )
-    measure = row[1].selectbox("Measure", list(part.MEASURES), format_func=part.MEASURES.__getitem__)
-    outline = row[2].selectbox("Against", list(part.OUTLINES), format_func=part.OUTLINES.__getitem__)
+    measure = row[1].selectbox("Measure", list(dataset_view.MEASURES), format_func=dataset_view.MEASURES.__getitem__)
+    outline = row[2].selectbox("Against", list(dataset_view.OUTLINES), format_func=dataset_view.OUTLINES.__getitem__)
     diagnosis = row[3].selectbox(
-        "Diagnosis in the table", list(part.diagnoses()), format_func=part.diagnoses().__getitem__
+        "Diagnosis in the table", list(dataset_view.diagnoses()), format_func=dataset_view.diagnoses().__getitem__
     )
     dark = st.context.theme.type == "dark"
-    images = part.points(explained, method, outline, measure)
-    figure = distributions(images, part.MEASURES[measure], part.references_of(explained, outline, measure), dark=dark)
-    told = part.right_or_wrong(explained, method, outline, measure)
+    images = dataset_view.points(explained, method, outline, measure)
+    figure = distributions(
+        images, dataset_view.MEASURES[measure], dataset_view.references_of(explained, outline, measure), dark=dark
+    )
+    told = dataset_view.right_or_wrong(explained, method, outline, measure)
     st.plotly_chart(
         figure, key="points", on_select=partial(open_point, model), selection_mode="points", alt=told,
         config={"displayModeBar": False},
     )  # fmt: skip
     if lost := st.session_state.get("lost_point"):
-        st.info(part.no_data(lost), icon=":material/folder_off:")
+        st.info(dataset_view.no_data(lost), icon=":material/folder_off:")
     st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
     st.markdown(plain(told))
-    table = part.shown(part.summary_table(explained, outline, measure, diagnosis))
+    table = dataset_view.shown(dataset_view.summary_table(explained, outline, measure, diagnosis))
     st.dataframe(table, hide_index=True, alt="Every method's agreement, with intervals")
     st.download_button(
-        "Table, CSV", partial(part.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
+        "Table, CSV", partial(dataset_view.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
         type="tertiary", icon=":material/download:",
     )  # fmt: skip
-    st.caption(plain(f"{words.agreement_limits(model.description.model)} {part.SKILL}"))
+    st.caption(plain(f"{words.agreement_limits(model.description.model)} {dataset_view.SKILL}"))
 
 
 def open_point(model: Model) -> None:
     """A point was clicked: its image becomes the case that follows."""
-    image_id = part.clicked(st.session_state.points)
+    image_id = dataset_view.clicked(st.session_state.points)
     if image_id is None:
         return
     catalogue = top.known_data()

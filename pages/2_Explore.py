@@ -14,25 +14,25 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from derm.data.drawn import draw_once, drawn_folder
 from derm.data.store import default_cache
+from derm.data.synthetic.standin import draw_once, drawn_folder
 from derm.errors import DataFault, DermError
 from derm.evaluate import by_source
 from derm.evaluate.compare import compare, disagreements
 from derm.evaluate.results import Results, read_results
 from derm.explore import (
     counts,
+    data_places,
+    data_quality,
     duplicates,
+    embedding,
+    embedding_duplicates,
     filters,
     label_errors,
-    likeness,
-    maps,
-    outcomes,
-    places,
-    rivals,
+    model_comparison,
+    predictions,
     shapes,
     tiles,
-    trust,
 )
 from derm.explore.gallery import RESULT_ORDERS, SHAPE_ORDERS, TABLE_ORDERS, Order, arrange
 from derm.explore.table import DIMENSION, DIMENSIONS, name_of
@@ -40,7 +40,7 @@ from derm.figures import dataset as draw
 from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.model.weights import Model
-from derm.places import data_folder, results_folder
+from derm.paths import data_folder, results_folder
 from pages.parts import top
 from pages.parts.gallery import Shown, choose_look, gallery, opened, shared_set, turn, watch
 
@@ -69,19 +69,19 @@ def shared_results(folder: str, changed: int) -> Results:
 @st.cache_resource(show_spinner=False, max_entries=6)
 def shared_cases(folder: str, changed: int, data: str, _results: Results, _table: pd.DataFrame) -> pd.DataFrame:
     """The results, one row an image, joined with the data set's table."""
-    return outcomes.outcomes(_results, _table)
+    return predictions.outcomes(_results, _table)
 
 
 @st.cache_data(show_spinner="Resampling for the intervals …", max_entries=32)
 def shared_measures(folder: str, changed: int, kept: Kept, _results: Results) -> dict[str, Any]:
     """Figures of the kept images with intervals."""
-    return outcomes.measures(_results, kept)
+    return predictions.measures(_results, kept)
 
 
 @st.cache_data(show_spinner="Resampling for the intervals …", max_entries=32)
 def shared_curves(folder: str, changed: int, kept: Kept, _results: Results) -> tuple[dict[str, Any], dict[str, Any]]:
     """Curves of the kept images, and intervals of their average precision."""
-    return outcomes.curves(_results, kept), outcomes.precision_intervals(_results, kept)
+    return predictions.curves(_results, kept), predictions.precision_intervals(_results, kept)
 
 
 @st.cache_data(show_spinner="Comparing by a paired bootstrap …", max_entries=8)
@@ -89,7 +89,7 @@ def shared_comparison(
     folders: tuple[str, str], changed: tuple[int, int], _first: Results, _second: Results
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two results: their figures with the difference, and the images on which they disagree."""
-    return compare(_first, _second, rivals.REPLICATES), disagreements(_first, _second)
+    return compare(_first, _second, model_comparison.REPLICATES), disagreements(_first, _second)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
@@ -99,9 +99,9 @@ def shared_shapes(file: str, changed: int) -> pd.DataFrame | None:
 
 
 @st.cache_data(show_spinner="Counting what the splits leak …", max_entries=2)
-def shared_trust(folder: str, _shown: Shown) -> tuple[trust.Leaks, trust.Tell | None]:
+def shared_trust(folder: str, _shown: Shown) -> tuple[data_quality.Leaks, data_quality.Tell | None]:
     """What the splits leak, and what the sources give away."""
-    return trust.count_leaks(_shown.catalogue), trust.source_tell(_shown.table)
+    return data_quality.count_leaks(_shown.catalogue), data_quality.source_tell(_shown.table)
 
 
 def changed(file: Path) -> int:
@@ -127,7 +127,7 @@ def find_set() -> Shown:
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")
         with st.expander("How to get HAM10000", expanded=True):
-            st.markdown(places.HOW_TO_GET)
+            st.markdown(data_places.HOW_TO_GET)
         st.stop()
         raise  # never reached: `stop` ends the page
 
@@ -145,8 +145,8 @@ def choose_view(shown: Shown) -> str:
         persist_state="session",
     )
     if shown.drawn:
-        with st.expander(places.DRAWN, icon=":material/draw:"):
-            st.markdown(places.HOW_TO_GET)
+        with st.expander(data_places.DRAWN, icon=":material/draw:"):
+            st.markdown(data_places.HOW_TO_GET)
     return view
 
 
@@ -280,7 +280,7 @@ def find_shapes(shown: Shown) -> pd.DataFrame | None:
     return None
 
 
-def once(shown: Shown, label: str, key: str, takes: str = places.TAKES) -> bool:
+def once(shown: Shown, label: str, key: str, takes: str = data_places.TAKES) -> bool:
     """Whether to do now what takes a while and is kept: at once for small sets, else when the button is pressed."""
     if len(shown.table) <= AT_ONCE:
         return True
@@ -338,7 +338,7 @@ def quality(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> N
     with right:
         st.subheader("Missing values", anchor=False)
         missing = counts.missing(shown.table, kept)
-        st.markdown(plain(trust.missing_sentence(missing, int(kept.sum()))))
+        st.markdown(plain(data_quality.missing_sentence(missing, int(kept.sum()))))
         figure = draw.share_bars(missing, "share", "missing", "share of the images", dark=dark)
         chart(figure, "missing", "Missing values")
     files(shown)
@@ -353,16 +353,16 @@ def splits(shown: Shown, dark: bool) -> None:
     except DataFault as fault:
         st.info(plain(str(fault)), icon=":material/info:")
         return
-    st.markdown(plain(trust.leak_sentence(leaks)))
+    st.markdown(plain(data_quality.leak_sentence(leaks)))
     left, right = st.columns([3, 2], gap="large")
     with left:
         chart(
-            draw.leaks(trust.leak_shares(leaks), dark=dark),
+            draw.leaks(data_quality.leak_shares(leaks), dark=dark),
             "leaks",
             "Test images that leak, by class and split",
         )
     with right:
-        st.dataframe(trust.part_table(shown.table), hide_index=True, alt="Images of each class in each part")
+        st.dataframe(data_quality.part_table(shown.table), hide_index=True, alt="Images of each class in each part")
         st.caption("Images and lesions in each part, split by lesion: the default, and what all figures here use.")
 
 
@@ -373,36 +373,47 @@ def sources(shown: Shown, dark: bool) -> None:
         _, tell = shared_trust(str(shown.catalogue.folder), shown)
     except DataFault:
         return
-    st.markdown(plain(trust.tell_sentence(tell)))
-    figure = draw.share_bars(trust.source_rates(shown.table), "share", "malignant", "malignant images", dark=dark)
+    st.markdown(plain(data_quality.tell_sentence(tell)))
+    figure = draw.share_bars(
+        data_quality.source_rates(shown.table), "share", "malignant", "malignant images", dark=dark
+    )
     chart(figure, "sources", "Share of malignant images by source")
 
 
 def files(shown: Shown) -> None:
     """Images and masks at fault, with the cure."""
     st.header("Files at fault", anchor=False)
-    found = trust.read_findings(shown.findings)
+    found = data_quality.read_findings(shown.findings)
     if found is None and once(shown, "Check every file", "explore_check"):
         tell, done = watch("Reading every image and mask, once …")
-        trust.check_files(shown.catalogue, shown.findings, tell)
+        data_quality.check_files(shown.catalogue, shown.findings, tell)
         done()
         st.rerun()
     if found is None:
         return
-    st.markdown(plain(trust.findings_sentence(found, len(shown.table))))
+    st.markdown(plain(data_quality.findings_sentence(found, len(shown.table))))
     if found:
-        st.dataframe(trust.findings_table(found), hide_index=True, alt="Findings, each with its cure")
+        st.dataframe(data_quality.findings_table(found), hide_index=True, alt="Findings, each with its cure")
 
 
 def alike(model: Model, shown: Shown) -> None:
     """Pictures that count as two lesions and look like one, by their looks and by the model's features."""
     st.header("Near duplicates", anchor=False)
     find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
-    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW, places.TAKES)
+    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW, data_places.TAKES)
     st.header("Alike to the model", anchor=False)
-    file = likeness.likeness_file(shown.catalogue, model, default_cache())
-    find = partial(likeness.find_likeness, model, shown.catalogue, file)
-    show_pairs(model, shown, "likeness", file, find, "are alike to the model", likeness.HOW, places.TAKES_LONGER)
+    file = embedding_duplicates.likeness_file(shown.catalogue, model, default_cache())
+    find = partial(embedding_duplicates.find_likeness, model, shown.catalogue, file)
+    show_pairs(
+        model,
+        shown,
+        "likeness",
+        file,
+        find,
+        "are alike to the model",
+        embedding_duplicates.HOW,
+        data_places.TAKES_LONGER,
+    )
 
 
 def show_pairs(
@@ -429,8 +440,8 @@ def show_pairs(
         st.rerun()
     if pairs is None:
         return
-    strange = trust.alike_pairs(shown.table, pairs)
-    st.markdown(plain(trust.alike_sentence(pairs, strange, how)))
+    strange = data_quality.alike_pairs(shown.table, pairs)
+    st.markdown(plain(data_quality.alike_sentence(pairs, strange, how)))
     st.caption(explained)
     if len(strange):
         rows = np.arange(2 * len(strange))
@@ -449,7 +460,7 @@ def results(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> N
         part = pick("Results as", RESULT_PARTS, "explore_results")
     cases = found[1]
     kept = filters.keep(cases, chosen)
-    for sentence in outcomes.mismatches(found[0], cases, model.sha256):
+    for sentence in predictions.mismatches(found[0], cases, model.sha256):
         st.warning(plain(sentence), icon=":material/link_off:")
     if not kept.any():
         st.info("No measured image passes the filter: take something out of it.", icon=":material/filter_alt_off:")
@@ -468,22 +479,22 @@ def results(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> N
 
 def find_results(model: Model, shown: Shown) -> tuple[Results, pd.DataFrame] | None:
     """The chosen results joined with the table, or None with what to do."""
-    folders = places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
+    folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
     if not folders and shown.drawn:
         measure_drawn(model, shown)
         return None
     if not folders:
-        st.info(places.HOW_TO_MEASURE, icon=":material/analytics:")
+        st.info(data_places.HOW_TO_MEASURE, icon=":material/analytics:")
         return None
     return choose_results(shown, folders, "Results", "explore_first", 0)
 
 
 def measure_drawn(model: Model, shown: Shown) -> None:
     """Offer to measure the loaded weights on the drawn data set."""
-    st.info(places.MEASURE_DRAWN, icon=":material/analytics:")
+    st.info(data_places.MEASURE_DRAWN, icon=":material/analytics:")
     if st.button("Measure now", key="explore_evaluate", icon=":material/play_arrow:"):
         tell, done = watch("Measuring …")
-        places.measure_drawn(model, shown.catalogue, places.results_of_drawn(model, default_cache()), tell)
+        data_places.measure_drawn(model, shown.catalogue, data_places.results_of_drawn(model, default_cache()), tell)
         done()
         st.rerun()
 
@@ -525,13 +536,13 @@ def choose_cell(key: str) -> None:
 
 def matrix(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """The confusion matrix, and the pictures behind the chosen cell."""
-    counted = outcomes.count(cases, kept)
-    start = outcomes.gravest_cell(counted)
+    counted = predictions.count(cases, kept)
+    start = predictions.gravest_cell(counted)
     st.session_state.setdefault("explore_true", start[0])
     st.session_state.setdefault("explore_predicted", start[1])
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        st.markdown(plain(outcomes.accuracy_sentence(found, counted)))
+        st.markdown(plain(predictions.accuracy_sentence(found, counted)))
         mode = pick("Cells hold", ("Counts", "Rates"), "explore_cells")
         cell = (st.session_state.explore_true, st.session_state.explore_predicted)
         key = f"explore_matrix_{st.session_state.get('explore_clicks', 0)}"
@@ -556,8 +567,8 @@ def matrix(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept
                     args=("cell", 1),
                 )
     with right:
-        st.header(plain(outcomes.cell_sentence(counted, *cell)), anchor=False)
-        cases_gallery(model, shown, cases, outcomes.cell(cases, kept, *cell), "cell")
+        st.header(plain(predictions.cell_sentence(counted, *cell)), anchor=False)
+        cases_gallery(model, shown, cases, predictions.cell(cases, kept, *cell), "cell")
 
 
 def cases_gallery(model: Model, shown: Shown, cases: pd.DataFrame, rows: NDArray[np.int64], name: str) -> None:
@@ -573,7 +584,7 @@ def cases_gallery(model: Model, shown: Shown, cases: pd.DataFrame, rows: NDArray
 
 def result_sources(_model: Model, _shown: Shown, found: Results, _cases: pd.DataFrame, _kept: Kept, dark: bool) -> None:
     """Every headline figure by source: where the answer holds."""
-    st.markdown(plain(outcomes.sources_sentence(found)))
+    st.markdown(plain(predictions.sources_sentence(found)))
     if not found.by_source:
         return
     table = by_source.sources_table(found.by_source)
@@ -584,29 +595,31 @@ def result_sources(_model: Model, _shown: Shown, found: Results, _cases: pd.Data
     )  # fmt: skip
     label = by_source.FIGURES[figure]
     drawn = draw_results.subgroups(table, dark=dark, name=figure, title=label)
-    chart(drawn, "sources", outcomes.sources_spoken(found, figure))
-    st.dataframe(outcomes.sources_frame(found), hide_index=True, alt="Every figure of each source, with its interval")
-    st.caption(outcomes.SOURCES)
+    chart(drawn, "sources", predictions.sources_spoken(found, figure))
+    st.dataframe(
+        predictions.sources_frame(found), hide_index=True, alt="Every figure of each source, with its interval"
+    )
+    st.caption(predictions.SOURCES)
 
 
 def classes(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Figures of each class and each subgroup, with intervals."""
-    st.markdown(plain(outcomes.accuracy_sentence(found, outcomes.count(cases, kept))))
+    st.markdown(plain(predictions.accuracy_sentence(found, predictions.count(cases, kept))))
     measured = shared_measures(str(found.folder), changed(found.folder / "metrics.json"), kept, found)
     columns = st.columns(2, gap="large")
     for place, (name, label) in enumerate(draw_results.MEASURES.items()):
         with columns[place % 2]:
             chart(draw_results.per_class_bars(measured, name, dark=dark), f"class-{name}", f"{label} of each class")
-    st.caption(outcomes.INTERVALS)
+    st.caption(predictions.INTERVALS)
     st.header("Subgroups", anchor=False)
     names = [name for name in draw_results.FIGURES if (found.subgroups["figure"] == name).any()]
     figure = st.selectbox(
         "Figure", names, key="explore_figure", format_func=draw_results.FIGURES.__getitem__, width=320,
         persist_state="session",
     )  # fmt: skip
-    drawn = draw_results.subgroups(found.subgroups, dark=dark, name=figure, overall=outcomes.headline(found, figure))
+    drawn = draw_results.subgroups(found.subgroups, dark=dark, name=figure, overall=predictions.headline(found, figure))
     chart(drawn, "subgroups", f"{figure} of each subgroup")
-    st.caption(outcomes.SUBGROUPS)
+    st.caption(predictions.SUBGROUPS)
 
 
 def curves(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
@@ -614,7 +627,7 @@ def curves(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, ke
     when = changed(found.folder / "metrics.json")
     measured = shared_measures(str(found.folder), when, kept, found)
     lines, intervals = shared_curves(str(found.folder), when, kept, found)
-    st.markdown(plain(outcomes.accuracy_sentence(found, outcomes.count(cases, kept))))
+    st.markdown(plain(predictions.accuracy_sentence(found, predictions.count(cases, kept))))
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("ROC", anchor=False)
@@ -623,30 +636,30 @@ def curves(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, ke
         st.subheader("Precision and recall", anchor=False)
         figure = draw_results.precision_recall(lines, dark=dark, intervals=intervals)
         chart(figure, "precision-recall", "Precision–recall curve of each class")
-    st.caption(f"{outcomes.INTERVALS} {outcomes.EXACT}")
-    for place, (of, title) in zip(st.columns(2, gap="large"), outcomes.RELIABILITY.items(), strict=True):
+    st.caption(f"{predictions.INTERVALS} {predictions.EXACT}")
+    for place, (of, title) in zip(st.columns(2, gap="large"), predictions.RELIABILITY.items(), strict=True):
         with place:
             st.subheader(title, anchor=False)
-            chart(draw_results.reliability(outcomes.bins(found, kept, of), dark=dark), f"reliability-{of}", title)
+            chart(draw_results.reliability(predictions.bins(found, kept, of), dark=dark), f"reliability-{of}", title)
 
 
 def features(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """The map of features; a lassoed region opens as a gallery."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = pick("Map by", list(maps.METHODS), "explore_method")
+        method = pick("Map by", list(embedding.METHODS), "explore_method")
         colouring = st.selectbox(
-            "Coloured by", maps.COLOURINGS, key="explore_map_colour", width=220, persist_state="session"
+            "Coloured by", embedding.COLOURINGS, key="explore_map_colour", width=220, persist_state="session"
         )
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        points = maps.points(found, cases, kept, method)
-        figure = draw.feature_map(points, maps.groups(cases, kept, colouring), name_of, dark=dark)
+        points = embedding.points(found, cases, kept, method)
+        figure = draw.feature_map(points, embedding.groups(cases, kept, colouring), name_of, dark=dark)
         event = chart(
             figure, "explore_map", "Map of the model's features", on_select="rerun", selection_mode=("lasso", "box")
         )
-        st.caption(maps.MEANING[method])
+        st.caption(embedding.MEANING[method])
     with right:
-        rows = maps.chosen(event["selection"]["points"])
+        rows = embedding.chosen(event["selection"]["points"])
         if not len(rows):
             st.info("Draw around points on the map to see their pictures.", icon=":material/gesture:")
             return
@@ -681,10 +694,10 @@ def labels(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept
 
 def two_models(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Two results side by side, and the images on which they disagree."""
-    folders = places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
+    folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
     others = [folder for folder in folders if folder != found.folder]
     if not others:
-        st.info(rivals.NO_OTHER, icon=":material/analytics:")
+        st.info(model_comparison.NO_OTHER, icon=":material/analytics:")
         return
     chosen = choose_results(shown, others, "Second results", "explore_second", 0)
     if chosen is None:
@@ -697,7 +710,7 @@ def two_models(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, 
         st.info(plain(str(fault)), icon=":material/difference:")
         return
     disagreed = disagreed[disagreed["image_id"].isin(cases["image_id"][kept])]
-    st.markdown(plain(rivals.rivals_sentence(disagreed, int(kept.sum()))))
+    st.markdown(plain(model_comparison.rivals_sentence(disagreed, int(kept.sum()))))
     of_other = other_cases["image_id"].isin(cases["image_id"][kept]).to_numpy()
     for place, name, results, some in zip(
         st.columns(2, gap="medium"), ("First", "Second"), (found, other), ((cases, kept), (other_cases, of_other)),
@@ -705,9 +718,9 @@ def two_models(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, 
     ):  # fmt: skip
         with place:
             st.subheader(plain(f"{name}: {results.name}"), anchor=False)
-            figure = draw_results.confusion_matrix(outcomes.count(*some), rates=False, dark=dark, side=520)
+            figure = draw_results.confusion_matrix(predictions.count(*some), rates=False, dark=dark, side=520)
             chart(figure, f"matrix-{name}", f"Confusion matrix of the {name.lower()}")
-    st.dataframe(rivals.figures_table(table), hide_index=True, alt="Figures of both, with their difference")
+    st.dataframe(model_comparison.figures_table(table), hide_index=True, alt="Figures of both, with their difference")
     look = choose_look("rivals")
     rows = np.arange(len(disagreed))
     gallery(
@@ -732,7 +745,7 @@ def main() -> None:
 
 def opened_cases(model: Model, shown: Shown) -> pd.DataFrame | None:
     """The results that were looked at last, for what they say of the opened image; None where there are none."""
-    folders = places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
+    folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
     folder = Path(st.session_state.get("explore_first") or (folders[0] if folders else "."))
     when = changed(folder / "metrics.json")
     if not when:

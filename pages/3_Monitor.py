@@ -10,15 +10,15 @@ from pathlib import Path
 import streamlit as st
 
 from derm.data.catalogue import Catalogue
-from derm.data.drawn import draw_once
 from derm.data.store import default_cache
+from derm.data.synthetic.standin import draw_once
 from derm.errors import DermError
 from derm.figures.text import plain
-from derm.monitor import buffer, compare, export, launch, plates, series, words
+from derm.monitor import charts, compare, export, launch, replay_images, series, words
 from derm.monitor.gallery import wall
 from derm.monitor.runs import Run, Runs
 from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, changed, defaults
-from derm.places import data_folder, runs_folder
+from derm.paths import data_folder, runs_folder
 from derm.train.config import PRESETS
 from pages.parts import top, visit
 
@@ -46,9 +46,9 @@ def is_dark() -> bool:
     return bool(st.context.theme.type == "dark")
 
 
-def draw(shown: list[plates.Plate], columns: int = 2) -> None:
+def draw(shown: list[charts.Plate], columns: int = 2) -> None:
     """Figures beside one another, each under its title."""
-    for row in plates.in_rows(shown, columns):
+    for row in charts.in_rows(shown, columns):
         for place, plate in zip(st.columns(columns, gap="medium"), row, strict=False):
             with place:
                 st.markdown(f"**{plain(plate.title)}**")
@@ -144,18 +144,18 @@ def download(run: Run) -> None:
 def show_curves(run: Run) -> None:
     """Losses and measures, training against validation."""
     dark = is_dark()
-    if first := plates.figure_7(run, dark=dark):
+    if first := charts.figure_7(run, dark=dark):
         draw([plate._replace(title=f"{plate.title}, epoch by epoch") for plate in first])
         st.caption(words.FIGURE_7_NOTE)
-    draw(plates.losses(run, dark=dark))
-    draw(plates.measures(run, dark=dark))
+    draw(charts.losses(run, dark=dark))
+    draw(charts.measures(run, dark=dark))
     st.caption(" ".join([words.STEP_NOTE, words.EPOCHS_NOTE, words.thinned_line(run)]))
 
 
 def show_classes(run: Run) -> None:
     """One measure of each diagnosis."""
     measure = st.selectbox("Measure", list(series.CLASS_MEASURES), format_func=series.CLASS_MEASURES.get, key="measure")
-    shown = plates.classes(run, measure, dark=is_dark())
+    shown = charts.classes(run, measure, dark=is_dark())
     if not shown:
         st.info(words.NOTHING_MEASURED, icon=":material/hourglass_top:")
         return
@@ -175,7 +175,7 @@ def show_confusion(run: Run) -> None:
     if len(epochs) > 1:
         key = f"newest-of-{run.name}-{epoch}" if newest else f"epoch-of-{run.name}"
         epoch = st.select_slider("After epoch", epochs, value=epoch, disabled=newest, key=key)
-    draw(plates.confusion(run, epoch, rates=shares, dark=is_dark()), 1)
+    draw(charts.confusion(run, epoch, rates=shares, dark=is_dark()), 1)
     st.caption(f"{words.MATRIX_NOTE} {words.diagnoses_named()}")
 
 
@@ -185,23 +185,23 @@ def show_replay(run: Run) -> None:
     stages, replays = series.stages(run), series.replays(run)
     st.subheader("Curriculum", anchor=False)
     st.markdown(plain(words.stage_line(stages, series.planned_pace(run), run.standing.epoch)))
-    if areas := plates.admitted(run, dark=dark):
+    if areas := charts.admitted(run, dark=dark):
         draw(areas, 1)
         st.caption(words.AREA_NOTE)
     if stages:
-        draw(plates.difficulty(run, dark=dark), 1)
+        draw(charts.difficulty(run, dark=dark), 1)
         st.caption(words.DIFFICULTY_NOTE)
     st.subheader("Replay", anchor=False)
     st.markdown(plain(words.replay_line(replays, run.config["replay"]["share"])))
     if not replays:
         return
-    draw(plates.replay(run, dark=dark))
+    draw(charts.replay(run, dark=dark))
     st.caption(f"{words.HIT_NOTE} {words.DRAWN_NOTE}")
     st.markdown(f"**{plain(words.buffer_title(replays))}**")
     catalogue = catalogue_of(run)
     if catalogue is None:
         st.caption(words.NO_DATA_SET)
-    st.html(run.once(("wall", catalogue is None), lambda: wall(buffer.held_images(run, catalogue))))
+    st.html(run.once(("wall", catalogue is None), lambda: wall(replay_images.held_images(run, catalogue))))
     if suspects := words.suspects_line(replays):
         st.caption(plain(suspects))
 
@@ -216,7 +216,7 @@ def catalogue_of(run: Run) -> Catalogue | None:
 
 def show_machine(run: Run) -> None:
     """Learning rate, images a second, memory."""
-    draw(plates.machine(run, dark=is_dark()))
+    draw(charts.machine(run, dark=is_dark()))
     st.caption(words.MEMORY_NOTE)
 
 
@@ -249,7 +249,7 @@ def compare_runs() -> None:
         st.info(words.CHOOSE_RUNS, icon=":material/compare_arrows:")
         return
     measure = st.selectbox("Curve", list(compare.CURVES), format_func=compare.CURVES.get, index=5, key="curve")
-    draw(plates.overlaid(chosen, measure, dark=is_dark()), 1)
+    draw(charts.overlaid(chosen, measure, dark=is_dark()), 1)
     st.markdown("**Best and last figures, validation**")
     if figures := words.figure_rows(compare.best_and_last(chosen)):
         st.dataframe(figures, hide_index=True, column_config=words.FORMATS, alt="Best and last figures of each run")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from derm.data.catalogue import Catalogue, read_catalogue
-from derm.data.synthesise import synthesise
+from derm.data.synthetic.dataset import synthesise
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, Model, load_weights, save_weights

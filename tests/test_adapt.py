@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from derm.errors import ConfigFault, DataFault
-from derm.image.scale import square
+from derm.image.resize import square
 from derm.model.adapt import BATCH, LEAST, adapt, adapt_statistics
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet

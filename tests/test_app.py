@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.figures.text import plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, save_weights
-from derm.predict import listing, words
+from derm.predict import case_list, words
 from derm.predict.case import Case, diagnose
 from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
@@ -156,7 +156,7 @@ def photographed_case(*asked, **known) -> Case:
 
 
 def test_what_is_not_dermoscopic_takes_the_headline_and_probabilities_step_back(visit, monkeypatch):
-    monkeypatch.setattr("derm.predict.listing.diagnose", photographed_case)
+    monkeypatch.setattr("derm.predict.case_list.diagnose", photographed_case)
     page = visit(referral_threshold=0.001, conformal_thresholds=(0.0,) * 7)
     assert shown(page).not_dermoscopic
     assert page.header[0].value.replace("\\", "") == NOT_DERMOSCOPIC
@@ -172,7 +172,7 @@ def doubted_case(*asked, **known) -> Case:
 
 
 def test_an_answer_of_which_the_model_has_seen_little_is_shown_and_marked(visit, monkeypatch):
-    monkeypatch.setattr("derm.predict.listing.diagnose", doubted_case)
+    monkeypatch.setattr("derm.predict.case_list.diagnose", doubted_case)
     page = visit(referral_threshold=0.001, conformal_thresholds=(0.0,) * 7)
     assert any(one.value.replace("\\", "").startswith(words.SEEN_LITTLE) for one in page.caption)
     assert "Malignant in all:" in texts(page)
@@ -287,8 +287,8 @@ def test_missing_weights_are_one_sentence(tmp_path, monkeypatch):
 
 
 def test_an_image_of_the_data_set_brings_its_true_outline(tiny_model, drawn_catalogue):
-    first = listing.first_id(drawn_catalogue)
-    case = listing.data_case(tiny_model, drawn_catalogue, first)
+    first = case_list.first_id(drawn_catalogue)
+    case = case_list.data_case(tiny_model, drawn_catalogue, first)
     assert (case.name, case.truth.shape) == (first, case.image.shape[:2])
     with pytest.raises(DataFault, match="no image 'ISIC_0': give a name of its table, such as"):
-        listing.data_case(tiny_model, drawn_catalogue, "ISIC_0")
+        case_list.data_case(tiny_model, drawn_catalogue, "ISIC_0")

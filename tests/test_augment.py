@@ -14,7 +14,7 @@ from derm.data.store import ImageStore
 from derm.errors import ConfigFault
 from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
-from derm.train.plan import Planner
+from derm.train.sampler import Planner
 
 ARTEFACTS = ("hair", "vignette", "blur", "erase", "noise", "jpeg", "ruler", "patch", "ink")
 LIGHT = ("temperature", "gamma", "gradient")

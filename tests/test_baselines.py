@@ -10,8 +10,8 @@ from derm.data.catalogue import read_catalogue
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.measure.baselines import MOST_FREQUENT, PATIENT, SOURCE, trivial_baselines
-from derm.measure.classification import auc, check_probabilities, classification_measures
+from derm.metrics.baselines import MOST_FREQUENT, PATIENT, SOURCE, trivial_baselines
+from derm.metrics.classification import auc, check_probabilities, classification_measures
 
 NV, MEL = INDEX["nv"], INDEX["mel"]
 

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from served import launch, serve, visit
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, save_weights

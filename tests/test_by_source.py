@@ -13,7 +13,7 @@ from derm.errors import DataFault
 from derm.evaluate.by_source import FIGURES, Answers, is_malignant, measure_sources, sources_table
 from derm.evaluate.dataset import evaluate
 from derm.evaluate.results import why_known
-from derm.measure.subgroups import COLUMNS
+from derm.metrics.subgroups import COLUMNS
 from derm.model.weights import record_measures
 
 

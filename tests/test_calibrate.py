@@ -21,8 +21,8 @@ from derm.errors import DataFault
 from derm.evaluate.calibrate import CONFORMAL_LEAST, CONFORMAL_SHARE, calibrate, divide
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.decision import RULES, Cases, compare_baselines, decide, rule_figures
-from derm.evaluate.looks import COLUMNS, count_look, is_ham10000
-from derm.image.door import open_image
+from derm.evaluate.test_set_log import COLUMNS, count_look, is_ham10000
+from derm.image.decode import open_image
 from derm.model.config import ModelConfig
 from derm.model.weights import Description, load_weights, rewrite_description, ship_weights
 from derm.predict.case import diagnose

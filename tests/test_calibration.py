@@ -9,7 +9,7 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from derm.diagnoses import CODES, INDEX
-from derm.measure.calibration import (
+from derm.metrics.calibration import (
     Reliability,
     binary_brier,
     brier,

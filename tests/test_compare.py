@@ -10,7 +10,7 @@ from derm.errors import DataFault
 from derm.evaluate.compare import compare, disagreements
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_results
-from derm.measure.intervals import paired_bootstrap
+from derm.metrics.bootstrap import paired_bootstrap
 
 
 @pytest.fixture(scope="module")

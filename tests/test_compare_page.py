@@ -10,13 +10,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from derm.compare import gallery, part, pictures, words
+from derm.compare import dataset_view, gallery, pictures, words
+from derm.compare.explained_case import Held, hold, try_out
 from derm.compare.export import figure_html, rows_csv
-from derm.compare.held import Held, hold, try_out
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.explained import Explained
+from derm.evaluate.explain_dataset import Explained
 from derm.explain.agreement import BLOB, BUILT_IN, CEILING, SWEEP, UNIFORM, account, centred_blob
 from derm.explain.gradcam import Evidence
 from derm.explain.methods import METHODS
@@ -195,32 +195,32 @@ def explained(tmp_path):
 
 
 def test_a_part_is_one_point_an_image_of_its_likeliest_class(explained):
-    found = part.points(explained, "grad-cam", "true", "inside")
+    found = dataset_view.points(explained, "grad-cam", "true", "inside")
     assert found["image_id"].tolist() == ["a", "b"]
     assert found["value"].tolist() == [0.6, 0.2]
-    assert part.references_of(explained, "true", "inside") == {"blob in the middle": 0.5}
-    assert pd.read_csv(io.StringIO(part.points_csv(found)))["value"].tolist() == [0.6, 0.2]
+    assert dataset_view.references_of(explained, "true", "inside") == {"blob in the middle": 0.5}
+    assert pd.read_csv(io.StringIO(dataset_view.points_csv(found)))["value"].tolist() == [0.6, 0.2]
 
 
 def test_the_parts_summary_and_its_question_in_words(explained):
-    table = part.summary_table(explained, "true", "inside")
+    table = dataset_view.summary_table(explained, "true", "inside")
     assert table.to_dict("records")[0] == {
         "method": "Grad-CAM", "mean": 0.4, "low": 0.2, "high": 0.6, "skill": -0.2, "right": None, "wrong": None,
         "flat": 0,
     }  # fmt: skip
-    texts = part.shown(table.assign(right=None)).to_dict("records")[0]
+    texts = dataset_view.shown(table.assign(right=None)).to_dict("records")[0]
     assert (texts["Map"], texts["Mean"], texts["Skill"], texts["Called right"]) == ("Grad-CAM", "0.40", "-0.20", "")
-    said = part.right_or_wrong(explained, "grad-cam", "true", "inside")
+    said = dataset_view.right_or_wrong(explained, "grad-cam", "true", "inside")
     assert "AUC 0.61 (0.50 – 0.70); 0.50 is a coin. The probability alone reaches 0.84." in said
-    assert part.right_or_wrong(explained, "occlusion", "true", "inside") == ""
-    assert "2 images of 2 lesions; weights tiny abababab" in part.provenance(explained)
+    assert dataset_view.right_or_wrong(explained, "occlusion", "true", "inside") == ""
+    assert "2 images of 2 lesions; weights tiny abababab" in dataset_view.provenance(explained)
 
 
 def test_a_click_names_its_image():
-    assert part.clicked({"selection": {"points": [{"customdata": "ISIC_1"}]}}) == "ISIC_1"
-    assert part.clicked({"selection": {"points": [{"customdata": ["ISIC_1"]}]}}) == "ISIC_1"
-    assert part.clicked({"selection": {"points": [{}]}}) is None
-    assert part.clicked(None) is None
+    assert dataset_view.clicked({"selection": {"points": [{"customdata": "ISIC_1"}]}}) == "ISIC_1"
+    assert dataset_view.clicked({"selection": {"points": [{"customdata": ["ISIC_1"]}]}}) == "ISIC_1"
+    assert dataset_view.clicked({"selection": {"points": [{}]}}) is None
+    assert dataset_view.clicked(None) is None
 
 
 def test_the_gallery_shows_typical_images_or_drawings(tiny_model, drawn_catalogue, tmp_path):
@@ -271,8 +271,8 @@ def test_the_page_tells_how_to_explain_a_whole_part(visit):
 def test_explanations_of_other_weights_are_refused(visit, explained, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "about.json").write_text("{}")
-    monkeypatch.setattr("derm.evaluate.explained.find_explained", lambda _: [tmp_path / "other"])
-    monkeypatch.setattr("derm.evaluate.explained.read_explained", lambda _: explained)
+    monkeypatch.setattr("derm.evaluate.explain_dataset.find_explained", lambda _: [tmp_path / "other"])
+    monkeypatch.setattr("derm.evaluate.explain_dataset.read_explained", lambda _: explained)
     page = visit()
     choose(page, "The whole test part")
     assert "are of other weights (tiny abababab" in page.error[0].value.replace("\\", "")

@@ -7,7 +7,7 @@ import pytest
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
-from derm.measure.conformal import conformal_measures, conformal_sets, conformal_thresholds
+from derm.metrics.conformal import conformal_measures, conformal_sets, conformal_thresholds
 
 NV, MEL = INDEX["nv"], INDEX["mel"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from derm.errors import ConfigFault
 from derm.train.curriculum import CurriculumConfig, difficulty_of, pace_of, stage_of
-from derm.train.memory import LossMemory
+from derm.train.loss_history import LossMemory
 
 CONFIG = CurriculumConfig(enabled=True, start=0.5, full_after=0.5, pace="root", rarity=0.3, least=0.1)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from derm.measure.classification import auc
-from derm.measure.curves import average_precision, precision_recall_curve, roc_curve
+from derm.metrics.classification import auc
+from derm.metrics.curves import average_precision, precision_recall_curve, roc_curve
 
 POSITIVE = np.array([False, False, True, True])
 SCORE = np.array([0.1, 0.4, 0.35, 0.8])

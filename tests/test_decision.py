@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from derm.errors import ConfigFault
-from derm.measure.decision import (
+from derm.metrics.decision import (
     LesionRates,
     OfHundred,
     Rates,

@@ -13,11 +13,11 @@ from derm.cli.evaluate import print_table
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import answer_images
 from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.inference import answer_images
 from derm.explain.agreement import BUILT_IN
-from derm.image.door import open_image, read_mask
-from derm.measure.calibration import softmax
+from derm.image.decode import open_image, read_mask
+from derm.metrics.calibration import softmax
 from derm.predict.case import diagnose
 
 

@@ -16,7 +16,7 @@ from derm.explain.agreement import (
 )
 from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import FLAT_LOGIT, class_maps, closed_form_maps, evidence_of, gradient_maps
-from derm.measure.masks import count_masks, iou
+from derm.metrics.masks import count_masks, iou
 from derm.model.config import ModelConfig
 from derm.model.network import Answer, LesionNet
 

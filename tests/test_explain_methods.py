@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from derm.diagnoses import CODES, INDEX
-from derm.explain.branch import class_logits, slopes, stage_slopes
 from derm.explain.cams import FINER_STAGE, eigen_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam
+from derm.explain.class_head import class_logits, slopes, stage_slopes
 from derm.explain.gradcam import FLAT_LOGIT, class_maps
 from derm.explain.methods import FLAT_FEATURE, METHODS, contrast_maps
 from derm.explain.perturb import occlusion, score_cam, skin

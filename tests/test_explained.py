@@ -17,9 +17,9 @@ from derm.cli.main import app, main
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
-from derm.evaluate import explained
-from derm.evaluate.explained import draw_sample, explain, find_explained, read_explained
-from derm.evaluate.explained_rows import (
+from derm.evaluate import explain_dataset
+from derm.evaluate.explain_dataset import draw_sample, explain, find_explained, read_explained
+from derm.evaluate.explain_rows import (
     AGREEMENT,
     FAITHFULNESS,
     QUICK,
@@ -29,12 +29,12 @@ from derm.evaluate.explained_rows import (
     sample_rows,
     scorer,
 )
-from derm.evaluate.explained_summary import of_role, summarise
+from derm.evaluate.explain_summary import of_role, summarise
 from derm.explain.agreement import AGREEMENT_SIDE, BLOB, CEILING, MEASURES, UNIFORM, beside_references
 from derm.explain.faithfulness import deletion, insertion, road
 from derm.explain.methods import METHODS
-from derm.image.door import open_image, read_mask
-from derm.image.scale import square, square_mask, window_of
+from derm.image.decode import open_image, read_mask
+from derm.image.resize import square, square_mask, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
@@ -70,8 +70,8 @@ def model(weights):
 def small_parts():
     """Parts so small that a dozen images make several."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explained, "AGREEMENT_IMAGES", 5)
-        patch.setattr(explained, "SAMPLE_IMAGES", 1)
+        patch.setattr(explain_dataset, "AGREEMENT_IMAGES", 5)
+        patch.setattr(explain_dataset, "SAMPLE_IMAGES", 1)
         yield
 
 
@@ -285,7 +285,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
     out, asked = tmp_path / "killed", []
 
     def killed(name: str, after: int):
-        measure = getattr(explained, name)
+        measure = getattr(explain_dataset, name)
 
         def until(*arguments, **named):
             asked.append(name)
@@ -297,7 +297,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
 
     for name, after in (("agreement_rows", 1), ("sample_rows", 1)):
         with monkeypatch.context() as patch:
-            patch.setattr(explained, name, killed(name, after))
+            patch.setattr(explain_dataset, name, killed(name, after))
             with pytest.raises(KeyboardInterrupt):
                 explain(model, drawn_catalogue, "test", out, **SETTINGS)
         with pytest.raises(DataFault, match="are incomplete: go on with the same `derm explain"):
@@ -314,7 +314,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
 
 
 def test_what_is_whole_is_read_and_not_measured_again(model, drawn_catalogue, folder, monkeypatch):
-    monkeypatch.setattr(explained, "agreement_rows", None)
+    monkeypatch.setattr(explain_dataset, "agreement_rows", None)
     assert explain(model, drawn_catalogue, "test", folder, **SETTINGS).about["part"] == "test"
 
 

@@ -16,26 +16,26 @@ from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import Results, read_results
 from derm.explore import (
     counts,
+    data_places,
+    data_quality,
     duplicates,
+    embedding,
+    embedding_duplicates,
     filters,
     gallery,
     label_errors,
-    likeness,
-    maps,
-    outcomes,
-    places,
-    rivals,
+    model_comparison,
+    predictions,
     shapes,
     tiles,
-    trust,
 )
 from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.progress import Progress
 from derm.explore.table import ONE, SEVERAL, explorable, prepare
 from derm.explore.thumbnails import SIDE, thumbnail
 from derm.figures.text import SPACE
-from derm.image.door import read_image
-from derm.predict.listing import data_case
+from derm.image.decode import read_image
+from derm.predict.case_list import data_case
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def test_what_is_missing(table):
         "Age": 1, "Sex": 1, "Site": 1, "Source": 0, "Confirmed by": 0, "Mask": 2,
     }  # fmt: skip
     assert found.loc["Mask", "share"] == pytest.approx(2 / 6)
-    assert trust.missing_sentence(found, 6) == "Of 6 rows these lack a value: age 1, sex 1, site 1, mask 2."
-    assert trust.missing_sentence(found * 0, 6) == "Nothing is missing in 6 rows."
+    assert data_quality.missing_sentence(found, 6) == "Of 6 rows these lack a value: age 1, sex 1, site 1, mask 2."
+    assert data_quality.missing_sentence(found * 0, 6) == "Nothing is missing in 6 rows."
 
 
 # Shapes
@@ -229,23 +229,25 @@ def test_every_look_draws_something_else(tiny_model, drawn_catalogue, tmp_path):
 def test_the_leak_is_said_in_figures():
     by_class = dict.fromkeys(CODES, (0, 0)) | {"mel": (4, 3), "nv": (6, 0)}
     image, lesion = Leak(10, 3, by_class), Leak(8, 0, dict.fromkeys(CODES, (1, 0)))
-    assert trust.leak_sentence(trust.Leaks(lesion, image)).replace("\xa0", " ") == (
+    assert data_quality.leak_sentence(data_quality.Leaks(lesion, image)).replace("\xa0", " ") == (
         "Split by image, as in the paper, 3 of 10 test images (30 %) show a lesion that is also in training; of the "
         "melanomas 3 of 4. Split by lesion, as here, 0 of 8 do."
     )
-    assert "does not tell which images show the same lesion" in trust.leak_sentence(trust.Leaks(None, image))
-    assert list(trust.leak_shares(trust.Leaks(None, image))) == ["by image, as in the paper"]
+    assert "does not tell which images show the same lesion" in data_quality.leak_sentence(
+        data_quality.Leaks(None, image)
+    )
+    assert list(data_quality.leak_shares(data_quality.Leaks(None, image))) == ["by image, as in the paper"]
 
 
 def test_leaks_of_a_drawn_set_follow_from_its_split(drawn_catalogue):
-    leaks = trust.count_leaks(drawn_catalogue)
+    leaks = data_quality.count_leaks(drawn_catalogue)
     split = split_catalogue(drawn_catalogue, "image")
     trained = set(split.lesions[split.parts == "train"])
     test = split.lesions[split.parts == "test"]
     assert leaks.by_image[:2] == (len(test), sum(lesion in trained for lesion in test))
     assert leaks.by_lesion.with_sister == 0
     table = explorable(drawn_catalogue)
-    rows = trust.part_table(table)
+    rows = data_quality.part_table(table)
     assert rows["Diagnosis"].tolist()[-1] == "all"
     assert sum(int(rows.iloc[-1][part].split()[0]) for part in ("train", "validation", "test")) == 63
 
@@ -267,25 +269,25 @@ def test_a_source_that_holds_all_malignant_lesions_gives_everything_away():
     )
     parts = pd.Series(np.where(np.arange(n) < 20, "train", "validation"))
     prepared = prepare(table, parts, table["image_id"])
-    told = trust.source_tell(prepared, 20)
+    told = data_quality.source_tell(prepared, 20)
     assert told == (1.0, (1.0, 1.0), 20)
-    assert "AUC of 1.00 (1.00 – 1.00)" in trust.tell_sentence(told)
-    assert trust.source_rates(prepared)["share"].to_dict() == {"clinic": 1.0, "practice": 0.0}
+    assert "AUC of 1.00 (1.00 – 1.00)" in data_quality.tell_sentence(told)
+    assert data_quality.source_rates(prepared)["share"].to_dict() == {"clinic": 1.0, "practice": 0.0}
     one = prepare(table.assign(dataset="clinic"), parts, table["image_id"])
-    assert trust.source_tell(one) is None
-    assert "gives nothing away" in trust.tell_sentence(None)
+    assert data_quality.source_tell(one) is None
+    assert "gives nothing away" in data_quality.tell_sentence(None)
 
 
 def test_findings_are_kept_and_come_with_their_cure(drawn_catalogue, tmp_path):
-    file = trust.findings_file(drawn_catalogue, tmp_path)
-    assert trust.read_findings(file) is None
-    assert trust.check_files(drawn_catalogue, file) == trust.read_findings(file) == ()
-    assert trust.findings_sentence((), 63).startswith("Every image and mask of 63 can be read")
+    file = data_quality.findings_file(drawn_catalogue, tmp_path)
+    assert data_quality.read_findings(file) is None
+    assert data_quality.check_files(drawn_catalogue, file) == data_quality.read_findings(file) == ()
+    assert data_quality.findings_sentence((), 63).startswith("Every image and mask of 63 can be read")
     finding = {"kind": "mask empty", "subject": "m.png", "problem": "marks nothing", "cure": "draw it"}
     file.write_text(json.dumps([finding]))
-    found = trust.read_findings(file)
-    assert trust.findings_sentence(found, 63) == "1 finding in 63 images: 1 × mask empty."
-    assert trust.findings_table(found)["Cure"].iloc[0].startswith("copy the file again")
+    found = data_quality.read_findings(file)
+    assert data_quality.findings_sentence(found, 63) == "1 finding in 63 images: 1 × mask empty."
+    assert data_quality.findings_table(found)["Cure"].iloc[0].startswith("copy the file again")
 
 
 # Near duplicates
@@ -320,16 +322,16 @@ def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, tabl
     found = duplicates.find_pairs(drawn_catalogue, file)
     assert duplicates.read_pairs(file)["first"].tolist() == found["first"].tolist()
     pairs = pd.DataFrame({"first": [0, 2], "second": [1, 3], "correlation": [1.0, 0.99], "turned": [False, True]})
-    strange = trust.alike_pairs(table, pairs)
+    strange = data_quality.alike_pairs(table, pairs)
     assert strange[["image_id", "other", "diagnosis", "other_diagnosis", "part", "other_part"]].to_numpy().tolist() == [
         ["c", "d", "mel", "nv", "train", "validation"]
     ]
-    assert trust.alike_sentence(pairs, strange) == (
+    assert data_quality.alike_sentence(pairs, strange) == (
         "2 pairs of pictures look nearly the same. 1 of them count as two lesions; of these, pairs across two parts of "
         "the split: 1, with two diagnoses: 1. Look at them by eye."
     )
-    assert "all of them show a lesion known to be one" in trust.alike_sentence(pairs, strange.iloc[:0])
-    assert trust.alike_sentence(pairs.iloc[:0], strange.iloc[:0], "are alike") == "No two pictures are alike."
+    assert "all of them show a lesion known to be one" in data_quality.alike_sentence(pairs, strange.iloc[:0])
+    assert data_quality.alike_sentence(pairs.iloc[:0], strange.iloc[:0], "are alike") == "No two pictures are alike."
     first, second = tiles.pair_tiles(table, strange, np.array([0, 1]))
     assert (first.row, first.title, second.row, second.title) == (2, "1a: mel, train", 3, "1b: nv, validation")
 
@@ -343,7 +345,7 @@ def test_too_many_pictures_are_refused(drawn_catalogue, tmp_path, monkeypatch):
 def test_decorrelated_features_have_unit_deviation_in_every_direction():
     random = np.random.default_rng(0)
     features = random.normal(size=(400, 6)) @ random.normal(size=(6, 8)) + 5  # 8 channels, 6 of them independent
-    along = likeness.decorrelate(features)
+    along = embedding_duplicates.decorrelate(features)
     assert along.shape == (400, 6)
     np.testing.assert_allclose(np.linalg.norm(along, axis=1), 1, rtol=1e-5)
     covariance = along.T @ along / 400
@@ -356,7 +358,7 @@ def test_only_pictures_that_are_each_others_nearest_are_a_pair():
     features[7] = features[250] + random.normal(size=20) * 0.05
     features[40] = features[41] + random.normal(size=20) * 0.05
     features[90] = features[41] + random.normal(size=20) * 0.4  # its nearest has a nearer one
-    found = likeness.mutual_nearest(features, alike=0.9)
+    found = embedding_duplicates.mutual_nearest(features, alike=0.9)
     assert sorted(map(tuple, found[["first", "second"]].to_numpy().tolist())) == [(7, 250), (40, 41)]
     assert found["correlation"].is_monotonic_decreasing
 
@@ -364,16 +366,18 @@ def test_only_pictures_that_are_each_others_nearest_are_a_pair():
 def test_the_model_finds_a_picture_again_and_what_cannot_be_read_has_no_pair(
     tiny_model, drawn_catalogue, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(likeness, "FEWEST", 10)
+    monkeypatch.setattr(embedding_duplicates, "FEWEST", 10)
     table = drawn_catalogue.table.copy()
     table.loc[5, "image_path"] = table.loc[30, "image_path"]  # the same picture under two names
     for row, name in ((10, "one.jpg"), (11, "two.jpg")):
         (tmp_path / name).write_bytes(b"no picture")
         table.loc[row, "image_path"] = str(tmp_path / name)
     catalogue = replace(drawn_catalogue, table=table)
-    file = likeness.likeness_file(catalogue, tiny_model, tmp_path)
+    file = embedding_duplicates.likeness_file(catalogue, tiny_model, tmp_path)
     told = []
-    found = likeness.find_likeness(tiny_model, catalogue, file, lambda done, total: told.append((done, total)))
+    found = embedding_duplicates.find_likeness(
+        tiny_model, catalogue, file, lambda done, total: told.append((done, total))
+    )
     assert tuple(found.loc[0, ["first", "second"]]) == (5, 30)
     assert not set(found[["first", "second"]].to_numpy().ravel()) & {10, 11}
     assert told[-1] == (63, 63)
@@ -382,7 +386,7 @@ def test_the_model_finds_a_picture_again_and_what_cannot_be_read_has_no_pair(
 
 def test_few_pictures_are_not_compared_by_features(tiny_model, drawn_catalogue, tmp_path):
     with pytest.raises(DataFault, match="Features are compared in sets of 1,000 to 40,000 images, and these are 63"):
-        likeness.find_likeness(tiny_model, drawn_catalogue, tmp_path / "pairs.csv")
+        embedding_duplicates.find_likeness(tiny_model, drawn_catalogue, tmp_path / "pairs.csv")
 
 
 # Progress
@@ -453,7 +457,7 @@ def drawn_table(drawn_catalogue) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def cases(results, drawn_table) -> pd.DataFrame:
-    return outcomes.outcomes(results, drawn_table)
+    return predictions.outcomes(results, drawn_table)
 
 
 def test_each_measured_image_finds_its_row(cases, drawn_table, results):
@@ -465,71 +469,71 @@ def test_each_measured_image_finds_its_row(cases, drawn_table, results):
 
 def test_cells_hold_what_the_matrix_counts(cases, results):
     kept = np.ones(len(cases), dtype=bool)
-    matrix = outcomes.count(cases, kept)
+    matrix = predictions.count(cases, kept)
     assert matrix.tolist() == results.metrics["confusion_matrix"]
     for true in range(7):
-        assert len(outcomes.cell(cases, kept, true, None)) == matrix[true].sum()
+        assert len(predictions.cell(cases, kept, true, None)) == matrix[true].sum()
         for predicted in range(7):
-            assert len(outcomes.cell(cases, kept, true, predicted)) == matrix[true, predicted]
-    assert outcomes.count(cases, ~kept).sum() == 0
+            assert len(predictions.cell(cases, kept, true, predicted)) == matrix[true, predicted]
+    assert predictions.count(cases, ~kept).sum() == 0
 
 
 def test_filtered_figures_are_those_of_the_rest(cases, results):
     everyone = np.ones(len(cases), dtype=bool)
-    assert outcomes.measures(results, everyone) is results.metrics
-    assert outcomes.curves(results, everyone) is results.curves
+    assert predictions.measures(results, everyone) is results.metrics
+    assert predictions.curves(results, everyone) is results.curves
     some = (cases["sex"] == "female").to_numpy()
-    found = outcomes.measures(results, some, 20)
+    found = predictions.measures(results, some, 20)
     right = (cases["true"] == cases["predicted"])[some]
     assert found["accuracy"] == pytest.approx(right.mean())
-    assert np.array(found["confusion_matrix"]).tolist() == outcomes.count(cases, some).tolist()
+    assert np.array(found["confusion_matrix"]).tolist() == predictions.count(cases, some).tolist()
     low, high = found["intervals"]["per_class.nv.recall"]
     assert low <= high
-    assert set(outcomes.precision_intervals(results, some, 20)) == {*CODES, "malignant"}
-    assert outcomes.precision_intervals(results, ~everyone) == {}
-    assert sum(outcomes.bins(results, some, "top_label")["cases"]) == some.sum()
-    assert set(outcomes.curves(results, some)) == {*CODES, "malignant"}
+    assert set(predictions.precision_intervals(results, some, 20)) == {*CODES, "malignant"}
+    assert predictions.precision_intervals(results, ~everyone) == {}
+    assert sum(predictions.bins(results, some, "top_label")["cases"]) == some.sum()
+    assert set(predictions.curves(results, some)) == {*CODES, "malignant"}
 
 
 def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny_model, folder, tmp_path):
-    assert outcomes.mismatches(results, cases, tiny_model.sha256) == []
-    (other,) = outcomes.mismatches(results, cases, "another")
+    assert predictions.mismatches(results, cases, tiny_model.sha256) == []
+    (other,) = predictions.mismatches(results, cases, "another")
     assert "These are results of other weights" in other
-    strangers = outcomes.outcomes(results, drawn_table.iloc[:0])
-    (unseen,) = outcomes.mismatches(results, strangers, tiny_model.sha256)
+    strangers = predictions.outcomes(results, drawn_table.iloc[:0])
+    (unseen,) = predictions.mismatches(results, strangers, tiny_model.sha256)
     assert f"{len(cases)} of the {len(cases)} images are not in this data set" in unseen
     assert filters.keep(strangers, {"sex": ["male"]}).sum() == 0
-    assert tiles.result_tiles(strangers, np.array([0]))[0].row == outcomes.UNSEEN
+    assert tiles.result_tiles(strangers, np.array([0]))[0].row == predictions.UNSEEN
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["measured_on"]["trained_on_split_by"] = "image"
     leaking = Results(folder, metrics, *[getattr(results, name) for name in (
         "curves", "predictions", "outlines", "subgroups", "embedding")])  # fmt: skip
-    (told,) = outcomes.mismatches(leaking, cases, tiny_model.sha256)
+    (told,) = predictions.mismatches(leaking, cases, tiny_model.sha256)
     assert told.endswith("by image and know images of the validation part: every figure here is too good.")
 
 
 def test_the_gravest_cell_is_a_missed_malignancy_where_there_is_one():
     matrix = np.zeros((7, 7), dtype=np.int64)
     matrix[INDEX["nv"], INDEX["bkl"]] = 9
-    assert outcomes.gravest_cell(matrix) == (INDEX["nv"], INDEX["bkl"])
+    assert predictions.gravest_cell(matrix) == (INDEX["nv"], INDEX["bkl"])
     matrix[INDEX["mel"], INDEX["bcc"]] = 8  # both malignant: referred all the same
     matrix[INDEX["mel"], INDEX["nv"]] = 2
-    assert outcomes.gravest_cell(matrix) == (INDEX["mel"], INDEX["nv"])
-    said = outcomes.cell_sentence(matrix, INDEX["mel"], INDEX["nv"])
+    assert predictions.gravest_cell(matrix) == (INDEX["mel"], INDEX["nv"])
+    said = predictions.cell_sentence(matrix, INDEX["mel"], INDEX["nv"])
     assert said == "2 of 10 images of melanoma called melanocytic nevus"
 
 
 def test_the_matrix_is_said_in_a_line(results, cases):
     kept = np.ones(len(cases), dtype=bool)
-    matrix = outcomes.count(cases, kept)
-    assert "on the validation part, split by lesion" in outcomes.accuracy_sentence(results, matrix)
-    assert outcomes.accuracy_sentence(results, matrix * 0) == "No image of the validation part passes the filter."
+    matrix = predictions.count(cases, kept)
+    assert "on the validation part, split by lesion" in predictions.accuracy_sentence(results, matrix)
+    assert predictions.accuracy_sentence(results, matrix * 0) == "No image of the validation part passes the filter."
     kept[0] = False
-    assert outcomes.accuracy_sentence(results, outcomes.count(cases, kept)).endswith(
+    assert predictions.accuracy_sentence(results, predictions.count(cases, kept)).endswith(
         f"{len(cases) - 1} images, filtered."
     )
-    assert outcomes.headline(results, "malignant.auc") == results.metrics["malignant"]["auc"]
-    assert outcomes.headline(results, "decision.sensitivity") is None  # these weights have no referral threshold
+    assert predictions.headline(results, "malignant.auc") == results.metrics["malignant"]["auc"]
+    assert predictions.headline(results, "decision.sensitivity") is None  # these weights have no referral threshold
 
 
 def test_what_is_known_of_an_image_is_said(cases, drawn_table):
@@ -539,7 +543,7 @@ def test_what_is_known_of_an_image_is_said(cases, drawn_table):
     assert said["Part of the split"] == "Validation"
     assert "The results say" in dict(tiles.answers(cases, said["Image"]))
     assert tiles.answers(cases, "none") == []
-    assert tiles.row_of(drawn_table, "none") == outcomes.UNSEEN
+    assert tiles.row_of(drawn_table, "none") == predictions.UNSEEN
     several = int(np.flatnonzero(drawn_table["lesion_images"] == 2)[0])
     (sister,) = tiles.sisters(drawn_table, several)
     assert drawn_table["lesion"].iloc[sister] == drawn_table["lesion"].iloc[several]
@@ -550,16 +554,16 @@ def test_what_is_known_of_an_image_is_said(cases, drawn_table):
 
 def test_points_of_the_map_know_their_case(results, cases):
     kept = (cases["true"] == INDEX["nv"]).to_numpy()
-    points = maps.points(results, cases, kept, "PCA")
+    points = embedding.points(results, cases, kept, "PCA")
     assert points["row"].tolist() == np.flatnonzero(kept).tolist()
     assert points["x"].to_numpy() == pytest.approx(results.embedding["pca_1"].to_numpy()[kept])
-    for colouring in maps.COLOURINGS:
-        groups = maps.groups(cases, kept, colouring)
+    for colouring in embedding.COLOURINGS:
+        groups = embedding.groups(cases, kept, colouring)
         assert len(groups) == kept.sum()
         assert groups.notna().all()
-    assert maps.groups(cases, kept, "Diagnosis").unique().tolist() == ["nv"]
-    assert maps.chosen([{"customdata": [3]}, {"customdata": 1}, {"customdata": [3]}]).tolist() == [1, 3]
-    assert maps.chosen([]).tolist() == []
+    assert embedding.groups(cases, kept, "Diagnosis").unique().tolist() == ["nv"]
+    assert embedding.chosen([{"customdata": [3]}, {"customdata": 1}, {"customdata": [3]}]).tolist() == [1, 3]
+    assert embedding.chosen([]).tolist() == []
 
 
 def test_two_models_are_judged_where_they_disagree(drawn_table):
@@ -569,7 +573,7 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
             "second": ["nv", "mel", "mel"], "p_first": [0.6, 0.5, 0.4], "p_second": [0.5, 0.7, 0.9],
         }
     )  # fmt: skip
-    assert rivals.rivals_sentence(disagreed, 20) == (
+    assert model_comparison.rivals_sentence(disagreed, 20) == (
         "The two disagree on 3 of 20 images. The first is right on 1 of them, the second on 1, neither on 1."
     )
     assert [tile.note for tile in tiles.disagreement_tiles(drawn_table, disagreed)] == [
@@ -581,7 +585,7 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
         [("per_class.mel.recall", 0.5, 0.6, 0.1, -0.05, 0.2), ("malignant.auc", np.nan, 0.9, np.nan, np.nan, np.nan)],
         columns=["figure", "first", "second", "difference", "low", "high"],
     )
-    lines = rivals.figures_table(compared).to_numpy().tolist()
+    lines = model_comparison.figures_table(compared).to_numpy().tolist()
     assert lines[0] == ["Recall of mel", "0.500", "0.600", "+0.100 (-0.050 … +0.200)"]
     assert lines[1] == ["AUC, malignant against benign", "undefined", "0.900", "undefined"]
 
@@ -601,11 +605,11 @@ def test_results_of_the_loaded_weights_come_first_and_those_on_the_test_part_las
         (tmp_path / name / "metrics.json").write_text(json.dumps({"measured_on": about}))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "metrics.json").write_text("{")
-    found = [place.name for place in places.results_places(tiny_model, tmp_path, tmp_path, drawn=False)]
+    found = [place.name for place in data_places.results_places(tiny_model, tmp_path, tmp_path, drawn=False)]
     assert found[0] == "own"
     assert set(found[1:3]) == {"other", "broken"}
     assert found[3:] == ["own test", "other test"]
-    assert places.results_places(tiny_model, tmp_path, tmp_path, drawn=True) == []
+    assert data_places.results_places(tiny_model, tmp_path, tmp_path, drawn=True) == []
 
 
 def test_a_set_that_does_not_tell_its_lesions_can_be_explored(drawn_catalogue):
@@ -613,4 +617,4 @@ def test_a_set_that_does_not_tell_its_lesions_can_be_explored(drawn_catalogue):
     table = explorable(nameless)
     assert set(table["part"].astype(str)) == {"unknown"}
     assert (table["lesion_images"] == 1).all()
-    assert trust.count_leaks(nameless).by_lesion is None
+    assert data_quality.count_leaks(nameless).by_lesion is None

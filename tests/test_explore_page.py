@@ -7,10 +7,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from derm.data.drawn import draw_once
+from derm.data.synthetic.standin import draw_once
 from derm.diagnoses import INDEX
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.explore import places
+from derm.explore import data_places
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 PAGE = "pages/2_Explore.py"
@@ -222,7 +222,7 @@ def test_without_a_data_set_a_drawn_one_is_shown_and_can_be_measured(visit, monk
     draw_once(tmp_path, images=42)  # fewer than the page would draw, to be quick
     page = visit(DERM_DATA=None)
     assert not page.exception
-    assert page.expander[0].label == places.DRAWN
+    assert page.expander[0].label == data_places.DRAWN
     assert "42 images of" in texts(page)
     choose(page, "explore_view", "Results")
     page.button(key="explore_evaluate").click().run()

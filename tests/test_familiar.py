@@ -6,7 +6,7 @@ import torch
 
 from derm.errors import WeightsFault
 from derm.model.network import Answer
-from derm.predict.familiar import METHOD, is_unfamiliar, pooled, score
+from derm.predict.ood import METHOD, is_unfamiliar, pooled, score
 
 BY_HAND = {"method": METHOD, "weights": [2, -1.0], "offset": 0.5, "threshold": 3}
 

@@ -22,9 +22,9 @@ from derm.model.network import LesionNet
 from derm.model.weights import Description, Model, save_weights
 from derm.predict import words
 from derm.predict.case import Case
+from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
 from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
 from derm.predict.folder import COLUMNS
-from derm.predict.listing import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
 from derm.predict.open import open_model
 from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
 

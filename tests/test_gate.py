@@ -18,9 +18,9 @@ from derm.model.weights import Description, load_weights, rewrite_description, s
 from derm.predict import words
 from derm.predict.case import diagnose
 from derm.predict.export import case_json
-from derm.predict.familiar import METHOD
 from derm.predict.folder import row_of
-from derm.predict.judged import judge
+from derm.predict.ood import METHOD
+from derm.predict.picture_kind import judge
 from derm.predict.variations import views_of
 
 DIRECTION = NotDermoscopic(np.array([2.0, -1.0]), 0.5, 3.0)

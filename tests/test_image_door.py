@@ -15,8 +15,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from derm.errors import ImageRefused
-from derm.image import door
-from derm.image.door import image_name, open_image, read_image, read_mask
+from derm.image import decode
+from derm.image.decode import image_name, open_image, read_image, read_mask
 
 WIDTH, HEIGHT = 48, 40
 TEAL = (0, 128, 128)
@@ -476,7 +476,7 @@ def test_decompression_bombs_are_refused(side):
 
 
 def test_too_many_bytes_are_refused(monkeypatch):
-    monkeypatch.setattr(door, "MAX_BYTES", 99)
+    monkeypatch.setattr(decode, "MAX_BYTES", 99)
     assert refusal(b"x" * 100) == ("mole.jpg has 100 bytes, more than the 99 that Derm reads: save it as JPEG.")
 
 

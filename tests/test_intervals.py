@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from derm.measure.intervals import bootstrap
+from derm.metrics.bootstrap import bootstrap
 
 
 def test_a_figure_that_never_varies_has_an_interval_without_width():

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 
 from derm.diagnoses import CODES
-from derm.measure.classification import (
+from derm.metrics.classification import (
     balanced_accuracy,
     class_aucs,
     confusion_matrix,
     most_likely,
     recall,
 )
-from derm.measure.curves import average_precision
-from derm.measure.masks import count_masks, dice, iou, pixel_accuracy
-from derm.measure.surface import thresholded_jaccard
+from derm.metrics.curves import average_precision
+from derm.metrics.masks import count_masks, dice, iou, pixel_accuracy
+from derm.metrics.surface import thresholded_jaccard
 
 metrics = pytest.importorskip("isic_challenge_scoring.metrics", reason="the extra `oracle` is not installed")
 confusion = pytest.importorskip("isic_challenge_scoring.confusion")

@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from served import PATIENCE, click_cell, fill_in_a_short_run, launch, rest, serve, visit
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.model.weights import Model

@@ -20,8 +20,8 @@ from derm.evaluate.local import (
     cross_validate,
     learning_curve,
 )
-from derm.measure.calibration import fit_temperature, softmax
-from derm.measure.prior import malignant_share, practice_mix
+from derm.metrics.calibration import fit_temperature, softmax
+from derm.metrics.prior import malignant_share, practice_mix
 from derm.model.config import ModelConfig
 from derm.model.weights import HAM10000_IMAGES, Description, Model, copy_weights, load_weights, ship_weights
 

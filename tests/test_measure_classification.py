@@ -7,8 +7,8 @@ import pytest
 from sklearn import metrics as oracle
 
 from derm.diagnoses import CODES, INDEX
-from derm.measure.classification import auc, classification_measures, confusion_matrix, most_likely
-from derm.measure.undefined import fraction, mean_defined, or_none
+from derm.metrics.classification import auc, classification_measures, confusion_matrix, most_likely
+from derm.metrics.missing import fraction, mean_defined, or_none
 
 # Ten cases: bkl is present and never called, vasc called and never present, akiec and df neither.
 TRUE = "nv nv nv nv mel mel mel bcc bkl bkl"

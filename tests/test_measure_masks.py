@@ -7,8 +7,8 @@ import pytest
 from sklearn import metrics as oracle
 
 from derm.diagnoses import CODES, INDEX
-from derm.measure.classification import classification_measures
-from derm.measure.masks import (
+from derm.metrics.classification import classification_measures
+from derm.metrics.masks import (
     MaskCount,
     count_masks,
     dice,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from derm.diagnoses import CODES
-from derm.measure.classification import classification_measures
-from derm.measure.masks import merge_measures
-from derm.measure.paper import (
+from derm.metrics.classification import classification_measures
+from derm.metrics.masks import merge_measures
+from derm.metrics.paper import (
     CASES,
     LEAKS,
     MILLISECONDS,

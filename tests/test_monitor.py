@@ -22,18 +22,18 @@ from derm.figures.text import duration
 from derm.figures.training import Line, admitted_areas, class_curves, confusion_map, curves, difficulty_motion, spread
 from derm.files import hold, is_held, write_json
 from derm.model.config import ModelConfig
-from derm.monitor import compare, export, plates, series, words
-from derm.monitor.buffer import held_images, thumbnail
+from derm.monitor import charts, compare, export, series, words
+from derm.monitor.downsample import smooth, thin
 from derm.monitor.gallery import wall
 from derm.monitor.reader import LogReader
+from derm.monitor.replay_images import held_images, thumbnail
 from derm.monitor.runs import Run, Runs
 from derm.monitor.settings import SETTINGS, changed, defaults, value_in
 from derm.monitor.state import last_words
-from derm.monitor.thin import smooth, thin
 from derm.train.config import PRESETS, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import count_hits, make_run_folder, train
-from derm.train.memory import LossMemory
+from derm.train.loss_history import LossMemory
 from derm.train.replay import ReplayBuffer, ReplayConfig
 from derm.train.runlog import RunLog, read_events
 
@@ -522,35 +522,35 @@ def test_a_picture_that_cannot_be_read_has_no_thumbnail(tmp_path):
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_plate_has_a_figure_and_words(run, dark):
     made = [
-        *plates.figure_7(run, dark=dark),
-        *plates.losses(run, dark=dark),
-        *plates.measures(run, dark=dark),
-        *plates.classes(run, "recall", dark=dark),
-        *plates.confusion(run, 3, rates=True, dark=dark),
-        *plates.machine(run, dark=dark),
-        *plates.admitted(run, dark=dark),
-        *plates.difficulty(run, dark=dark),
-        *plates.replay(run, dark=dark),
-        *plates.overlaid([run], "macro_auc", dark=dark),
+        *charts.figure_7(run, dark=dark),
+        *charts.losses(run, dark=dark),
+        *charts.measures(run, dark=dark),
+        *charts.classes(run, "recall", dark=dark),
+        *charts.confusion(run, 3, rates=True, dark=dark),
+        *charts.machine(run, dark=dark),
+        *charts.admitted(run, dark=dark),
+        *charts.difficulty(run, dark=dark),
+        *charts.replay(run, dark=dark),
+        *charts.overlaid([run], "macro_auc", dark=dark),
     ]
     # 2 of Figure 7, 3 losses, 8 measures, 1, 1, 3, 1, 1, 2, 1.
     assert len(made) == 23
     assert len({plate.title for plate in made}) == 23
     assert all(plate.figure.data and plate.alt.endswith(".") for plate in made)
-    assert plates.losses(run, dark=dark)[0].figure is plates.losses(run, dark=dark)[0].figure
+    assert charts.losses(run, dark=dark)[0].figure is charts.losses(run, dark=dark)[0].figure
 
 
 def test_plates_of_a_run_that_has_just_begun_are_none(tmp_path):
     known = write_log(tmp_path, begin())
-    for make in (plates.figure_7, plates.losses, plates.measures, plates.machine, plates.admitted, plates.difficulty):
+    for make in (charts.figure_7, charts.losses, charts.measures, charts.machine, charts.admitted, charts.difficulty):
         assert make(known, dark=False) == []
-    assert plates.replay(known, dark=False) == plates.classes(known, "recall", dark=False) == []
-    assert plates.confusion(known, 0, rates=True, dark=False) == []
-    assert plates.overlaid([known], "dice", dark=False) == []
+    assert charts.replay(known, dark=False) == charts.classes(known, "recall", dark=False) == []
+    assert charts.confusion(known, 0, rates=True, dark=False) == []
+    assert charts.overlaid([known], "dice", dark=False) == []
 
 
 def test_plates_lie_in_rows():
-    assert [list(row) for row in plates.in_rows("abcde", 2)] == [["a", "b"], ["c", "d"], ["e"]]
+    assert [list(row) for row in charts.in_rows("abcde", 2)] == [["a", "b"], ["c", "d"], ["e"]]
 
 
 def test_curves_differ_by_more_than_colour():
@@ -676,7 +676,7 @@ def test_runs_are_compared_by_what_differs(tmp_path, run, drawn_catalogue, cache
     assert words.figure_rows(told)[1]["Epoch"] == 3
     laid = compare.overlay([run, other], "macro_auc")
     assert {name: len(line.x) for name, line in laid.items()} == {"finished": 4, "other": 1}
-    assert len({trace.line.dash for trace in plates.overlaid([run, other], "dice", dark=False)[0].figure.data}) == 2
+    assert len({trace.line.dash for trace in charts.overlaid([run, other], "dice", dark=False)[0].figure.data}) == 2
 
 
 def test_runs_that_have_measured_nothing_have_no_figures(tmp_path):

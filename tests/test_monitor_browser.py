@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from served import PATIENCE, fill_in_a_short_run, launch, serve, visit
 
-from derm.data.drawn import draw_once
+from derm.data.synthetic.standin import draw_once
 from derm.monitor.runs import Run
 from derm.monitor.state import find_holder
 from derm.train.checkpoint import load_checkpoint

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from test_monitor import CONFIG
 
-from derm.data.drawn import draw_once, drawn_folder
-from derm.data.synthesise import synthesise
+from derm.data.synthetic.dataset import synthesise
+from derm.data.synthetic.standin import draw_once, drawn_folder
 from derm.files import hold
 from derm.monitor import launch, words
 from derm.monitor.settings import SETTINGS

@@ -10,7 +10,7 @@ from torch import nn
 
 from derm.errors import ConfigFault
 from derm.explain.gradcam import score_parts
-from derm.image.scale import PADDING
+from derm.image.resize import PADDING
 from derm.model.config import ModelConfig
 from derm.model.network import Answer, CellFeatures, CellWeights, ClassHead, LesionFocus, LesionNet
 from derm.model.preprocess import LARGEST_RATIO, normalise, shades_of_grey

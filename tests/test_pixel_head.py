@@ -14,11 +14,11 @@ from derm.diagnoses import CODES
 from derm.errors import WeightsFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import Evaluation, evaluate
-from derm.evaluate.explained import explain, read_explained
+from derm.evaluate.explain_dataset import explain, read_explained
 from derm.explain.agreement import BUILT_IN
 from derm.explain.gradcam import score_parts
-from derm.image.door import open_image
-from derm.image.scale import square
+from derm.image.decode import open_image
+from derm.image.resize import square
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from derm.explain.cell_offset import disagreement, fit_shift, turned_maps
 from derm.explain.gradcam import evidence_of
-from derm.explain.placement import disagreement, fit_shift, turned_maps
-from derm.image.scale import place_cells, unsquare
+from derm.image.resize import place_cells, unsquare
 
 
 def test_without_a_shift_cells_are_enlarged_as_masks_are():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from derm.places import DATA, RESULTS, RUNS, data_folder, results_folder, runs_folder
+from derm.paths import DATA, RESULTS, RUNS, data_folder, results_folder, runs_folder
 
 
 @pytest.fixture(autouse=True)

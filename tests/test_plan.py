@@ -7,8 +7,8 @@ import pytest
 
 from derm.train.config import TrainConfig
 from derm.train.curriculum import CurriculumConfig
-from derm.train.plan import OPEN_CLASS, Batch, Planner, quotas_by
 from derm.train.replay import ReplayConfig
+from derm.train.sampler import OPEN_CLASS, Batch, Planner, quotas_by
 
 CONFIG = TrainConfig(
     curriculum=CurriculumConfig(enabled=True),

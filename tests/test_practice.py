@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from derm.cli.main import app
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig

@@ -16,7 +16,7 @@ from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, ImageRefused
 from derm.explain.gradcam import evidence_of
 from derm.files import check_file
-from derm.image.scale import square, unsquare, window_of
+from derm.image.resize import square, unsquare, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise

@@ -5,7 +5,7 @@ import pytest
 
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import ConfigFault
-from derm.measure.prior import (
+from derm.metrics.prior import (
     change_mix,
     change_share,
     change_shares,

@@ -8,9 +8,9 @@ import pytest
 
 from derm.errors import ConfigFault
 from derm.train.config import TrainConfig
-from derm.train.memory import LossMemory
-from derm.train.plan import Planner
+from derm.train.loss_history import LossMemory
 from derm.train.replay import BufferRow, ReplayBuffer, ReplayConfig
+from derm.train.sampler import Planner
 
 CONFIG = ReplayConfig(enabled=True)
 

@@ -12,10 +12,10 @@ from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.explained import Explained
+from derm.evaluate.explain_dataset import Explained
 from derm.evaluate.results import read_results, typical_image
 from derm.explain.agreement import BLOB, BUILT_IN
-from derm.measure.decision import predictive_values
+from derm.metrics.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
 from derm.report.facts import gather

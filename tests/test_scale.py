@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from derm.image.scale import (
+from derm.image.resize import (
     PADDING,
     WHOLE,
     mask_in_square,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.model.weights import default_weights, load_weights
 from derm.predict.case import diagnose
 
@@ -52,7 +52,7 @@ def test_files_that_the_readme_shows_are_there():
 
 @pytest.mark.real
 def test_a_real_lesion_is_outlined_and_named(model, ham10000):
-    from derm.image.door import open_image, read_mask
+    from derm.image.decode import open_image, read_mask
 
     image = open_image(ham10000 / "images" / "ISIC_0024306.jpg")
     true = read_mask(ham10000 / "masks" / "ISIC_0024306_segmentation.png")

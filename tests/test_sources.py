@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from derm.diagnoses import INDEX
-from derm.measure.calibration import fit_temperature, softmax
-from derm.measure.conformal import conformal_thresholds
-from derm.measure.decision import referral_threshold
-from derm.measure.sources import (
+from derm.metrics.calibration import fit_temperature, softmax
+from derm.metrics.conformal import conformal_thresholds
+from derm.metrics.decision import referral_threshold
+from derm.metrics.sources import (
     calibration_by_source,
     conformal_over_sources,
     learn_threshold,

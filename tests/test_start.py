@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from derm.errors import WeightsFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.start import start_from
+from derm.model.pretrained import start_from
 from derm.model.weights import Description, save_weights
 
 CONFIG = ModelConfig(input_size=32, decoder_channels=(8, 8, 8))

@@ -15,7 +15,7 @@ from derm.data import store as store_module
 from derm.data.catalogue import Catalogue
 from derm.data.store import default_cache, load_store, open_store, read_pair
 from derm.errors import ConfigFault, DataFault
-from derm.image.scale import square, square_mask
+from derm.image.resize import square, square_mask
 
 
 def save(path: Path, pixels: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from derm.data.catalogue import read_catalogue
 from derm.errors import DataFault
-from derm.measure.subgroups import (
+from derm.metrics.subgroups import (
     AGE_BANDS,
     COLUMN_OF,
     COLUMNS,

@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from derm.measure.masks import MaskCount, iou
-from derm.measure.surface import (
+from derm.metrics.masks import MaskCount, iou
+from derm.metrics.surface import (
     AGREED_NO_SURFACE,
     LEAST_JACCARD,
     share_failed,
@@ -156,5 +156,5 @@ def test_wrong_masks_are_refused(predicted, true, message):
 @pytest.mark.parametrize("measure", [thresholded_jaccard, share_failed])
 @pytest.mark.parametrize("wrong", [65.0, -0.1])
 def test_what_is_no_share_is_refused(measure, wrong):
-    with pytest.raises(ValueError, match=f"iou holds {wrong:.4g}, not a share within 0 … 1: use derm.measure.masks"):
+    with pytest.raises(ValueError, match=f"iou holds {wrong:.4g}, not a share within 0 … 1: use derm.metrics.masks"):
         measure(np.array([0.5, wrong]))

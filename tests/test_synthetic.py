@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from derm.data.catalogue import read_catalogue
-from derm.data.drawn import draw_once, drawn_folder
-from derm.data.synthesise import GROUND_TRUTH_COLUMNS, SITES, images_by_diagnosis, synthesise
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.dataset import GROUND_TRUTH_COLUMNS, SITES, images_by_diagnosis, synthesise
+from derm.data.synthetic.lesion import draw_lesion
+from derm.data.synthetic.standin import draw_once, drawn_folder
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 

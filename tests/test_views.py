@@ -8,17 +8,17 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.evaluate.dataset import evaluate
 from derm.evaluate.doubt import DOUBTS, measure_views
-from derm.image.scale import square, window_of
+from derm.image.resize import square, window_of
 from derm.model.preprocess import normalise
 from derm.predict.case import diagnose
+from derm.predict.case_list import add_case, ask_again
 from derm.predict.export import case_json, cases_csv
 from derm.predict.folder import columns_of
-from derm.predict.listing import add_case, ask_again
 from derm.predict.views import EIGHT, spread, turn, turn_back, view
 from derm.predict.words import views_note
 

@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.explain.gradcam import class_maps
-from derm.image.scale import square
+from derm.image.resize import square
 from derm.model.network import Answer, LesionNet
 from derm.model.preprocess import normalise
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from derm.diagnoses import CODES
 from derm.files import write_json
-from derm.monitor import plates
+from derm.monitor import charts
 from derm.monitor.runs import Run, Runs
 from derm.monitor.words import table
 from derm.train.config import preset
@@ -74,10 +74,10 @@ def with_table(desk: Runs) -> list[Run]:
 
 def draw(run: Run) -> None:
     """Make every figure of the run that the page has."""
-    for make in (plates.figure_7, plates.losses, plates.measures, plates.machine, plates.admitted, plates.difficulty):
+    for make in (charts.figure_7, charts.losses, charts.measures, charts.machine, charts.admitted, charts.difficulty):
         make(run, dark=False)
-    plates.replay(run, dark=False)
-    plates.classes(run, "recall", dark=False)
+    charts.replay(run, dark=False)
+    charts.classes(run, "recall", dark=False)
 
 
 def timed(call: Any) -> tuple[float, Any]:  # noqa: ANN401 (whatever the call gives)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Description, Model

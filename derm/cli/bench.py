@@ -26,7 +26,7 @@ def bench_predict(
     from rich.table import Table
 
     from derm.bench.predict import bench_predict as measure
-    from derm.measure.paper import MILLISECONDS
+    from derm.metrics.paper import MILLISECONDS
     from derm.model.config import ModelConfig
 
     timings = []

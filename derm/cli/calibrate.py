@@ -23,7 +23,7 @@ PROMISES = {
     "average": "sensitivity {expected:.3f} on average over draws of so many; at least {lower:.3f} (95 % confidence)",
     "lowest": "too few for 95 %: sensitivity {expected:.3f} on average; at least {lower:.3f} (95 % confidence)",
 }
-"""What a threshold is worth, by `derm.measure.sources.Promise`."""
+"""What a threshold is worth, by `derm.metrics.sources.Promise`."""
 
 
 def calibrate(

@@ -83,7 +83,7 @@ def duplicates(
     Written as near_duplicates.csv into the folder of a data set, `derm data split` and `derm train` read it.
     """
     from derm.data.catalogue import read_data
-    from derm.explore.likeness import find_same
+    from derm.explore.embedding_duplicates import find_same
     from derm.files import write_text
     from derm.model.weights import default_weights, load_weights
 
@@ -127,7 +127,7 @@ def synthesise(
     seed: Annotated[int, typer.Option(help="The same seed draws the same images.")] = 0,
 ) -> None:
     """Draw a data set of synthetic lesions: no patients, exact masks, seven different looks."""
-    from derm.data.synthesise import synthesise as draw
+    from derm.data.synthetic.dataset import synthesise as draw
 
     with progress("Drawing") as watch:
         draw(folder, images=images, seed=seed, progress=watch)

@@ -36,8 +36,8 @@ def evaluate(
     from derm.data.split import PARTS
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
-    from derm.evaluate.looks import LOOKS, count_look, is_ham10000
     from derm.evaluate.results import why_known
+    from derm.evaluate.test_set_log import LOOKS, count_look, is_ham10000
     from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights, record_measures
 
@@ -87,7 +87,7 @@ def print_table(metrics: dict[str, Any]) -> None:
 
     from derm.evaluate.results import why_known
     from derm.explain.agreement import BUILT_IN
-    from derm.measure.paper import NOTES, beside_paper
+    from derm.metrics.paper import NOTES, beside_paper
 
     about = metrics["measured_on"]
     table = Table(

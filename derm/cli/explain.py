@@ -33,7 +33,7 @@ def explain(
 
     from derm.data.catalogue import read_data
     from derm.data.split import PARTS
-    from derm.evaluate.explained import explain as hold_to_account
+    from derm.evaluate.explain_dataset import explain as hold_to_account
     from derm.evaluate.results import why_known
     from derm.explain.agreement import BUILT_IN
     from derm.files import make_folder

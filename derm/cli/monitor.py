@@ -30,7 +30,7 @@ def list_runs(
 
     from derm.monitor import words
     from derm.monitor.runs import Runs
-    from derm.places import runs_folder
+    from derm.paths import runs_folder
 
     known = Runs(runs or runs_folder()).look()
     table = Table()

@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write the model card and the report; every number in them comes from the folders that are named."""
     from derm.data.catalogue import read_data
-    from derm.evaluate.explained import read_explained
+    from derm.evaluate.explain_dataset import read_explained
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
     from derm.model.weights import default_weights, load_weights

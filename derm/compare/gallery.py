@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from derm.compare.held import MAP, Held
+from derm.compare.explained_case import MAP, Held
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import DataFault
@@ -16,7 +16,7 @@ from derm.explain.agreement import BLOB
 from derm.figures.text import percent
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.listing import data_case, sample_case
+from derm.predict.case_list import data_case, sample_case
 
 
 class Shown(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.compare.held import Held
+from derm.compare.explained_case import Held
 from derm.explain.gradcam import Evidence
 from derm.image.overlay import draw_outline, lay_heat, png, resize_mask, resize_picture
 from derm.predict.case import Case

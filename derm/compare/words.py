@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.compare.held import MAP, Held, Trial
+from derm.compare.explained_case import MAP, Held, Trial
 from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BLOB, BUILT_IN, CEILING, SWEEP
 from derm.explain.methods import METHODS, Method

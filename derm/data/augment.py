@@ -28,7 +28,7 @@ from derm.data.artefacts import (
     shrink,
 )
 from derm.errors import ConfigFault
-from derm.image.scale import PADDING
+from derm.image.resize import PADDING
 
 HIDDEN = PADDING
 """Colour of a hidden rectangle: ImageNet's mean, which the network takes for 0."""

@@ -19,7 +19,7 @@ import pandas as pd
 from derm.data.catalogue import HAM10000, Catalogue, impossible_ages, unreadable_diagnoses
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
-from derm.image.door import open_image, read_mask
+from derm.image.decode import open_image, read_mask
 
 HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)

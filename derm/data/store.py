@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from derm.data.catalogue import Catalogue
 from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, write_json
-from derm.image.door import open_image, read_mask
-from derm.image.scale import Fit, square, square_mask
+from derm.image.decode import open_image, read_mask
+from derm.image.resize import Fit, square, square_mask
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
@@ -73,7 +73,7 @@ def open_store(
 ) -> ImageStore:
     """Open the decoded images of `catalogue` at `size` × `size` pixels, decoding them first if need be.
 
-    fit: how they fill the square, see `derm.image.scale`.
+    fit: how they fill the square, see `derm.image.resize`.
 
     cache: folder for decoded images; one that a changed file, size or order makes stale is not used. Raises DataFault
     when an image or a mask cannot be read, naming it, or when the disk is too small; ConfigFault where `cache` cannot

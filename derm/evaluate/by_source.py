@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from derm.data.diagnosis_words import allowed_codes
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.evaluate.decision import Cases
-from derm.measure.calibration import calibration_measures
-from derm.measure.classification import auc, balanced_accuracy, confusion_matrix, most_likely
-from derm.measure.conformal import conformal_measures
-from derm.measure.decision import lesion_rates, picture_weights
-from derm.measure.intervals import bootstrap
-from derm.measure.subgroups import COLUMNS
-from derm.measure.undefined import mean_defined, or_none
+from derm.metrics.bootstrap import bootstrap
+from derm.metrics.calibration import calibration_measures
+from derm.metrics.classification import auc, balanced_accuracy, confusion_matrix, most_likely
+from derm.metrics.conformal import conformal_measures
+from derm.metrics.decision import lesion_rates, picture_weights
+from derm.metrics.missing import mean_defined, or_none
+from derm.metrics.subgroups import COLUMNS
 
 FIGURES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -140,7 +140,7 @@ def _number(measures: dict[str, Any]) -> float:
 
 
 def sources_table(by_source: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """One row a figure of a source or of a part of one, with the columns of `derm.measure.subgroups.COLUMNS`, so that
+    """One row a figure of a source or of a part of one, with the columns of `derm.metrics.subgroups.COLUMNS`, so that
     it is drawn like any subgroup: dimension is 'source', or the source that the part is within."""
     lines = [
         (own["within"] or "source", name, own["images"], own["lesions"], own["malignant"], figure, told["value"],

@@ -18,19 +18,20 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import Answered, answer_images
 from derm.evaluate.decision import Cases
 from derm.evaluate.gate import Pictures, fit_gate, patient_of
+from derm.evaluate.inference import Answered, answer_images
 from derm.evaluate.seen import measure_seen
+from derm.explain.cell_offset import disagreement, fit_shift, turned_maps
 from derm.explain.methods import METHODS
-from derm.explain.placement import disagreement, fit_shift, turned_maps
-from derm.image.door import open_image
-from derm.image.scale import square
-from derm.measure.calibration import calibration_measures, fit_temperature, softmax
-from derm.measure.decision import least_given_to_truth, worst_pictures
-from derm.measure.intervals import REPLICATES
-from derm.measure.prior import class_mix
-from derm.measure.sources import (
+from derm.image.decode import open_image
+from derm.image.resize import square
+from derm.metrics.bootstrap import REPLICATES
+from derm.metrics.calibration import calibration_measures, fit_temperature, softmax
+from derm.metrics.decision import least_given_to_truth, worst_pictures
+from derm.metrics.missing import or_none
+from derm.metrics.prior import class_mix
+from derm.metrics.sources import (
     calibration_by_source,
     conformal_over_sources,
     referral_by_source,
@@ -38,11 +39,10 @@ from derm.measure.sources import (
     weigh_alike,
     worst_source,
 )
-from derm.measure.undefined import or_none
 from derm.model.gate import Gate, style_columns
 from derm.model.weights import Description, Model
 from derm.predict.features import statistics_of
-from derm.predict.judged import judge
+from derm.predict.picture_kind import judge
 
 KNOWN = 2000
 """Training pictures of each source, at most, that say what dermoscopy is: more change no direction that is shrunk."""
@@ -261,7 +261,7 @@ def choose_decisions(
     logits: float64 (n, 7). true: int64 (n,). lesions, sources: text (n,), each image's. conformal: bool (n,), those
     that calibrate the sets; the others fit the temperature, and all choose the referral threshold, for which sets need
     no cases of their own. alike: each source weighs alike in the temperature, and thresholds hold in each of them (see
-    `derm.measure.sources`); otherwise images count alike, wherever they come from.
+    `derm.metrics.sources`); otherwise images count alike, wherever they come from.
 
     One temperature serves all. A bias for each class beside it (Alexandari et al. 2020) gained nothing at home
     and over two sources learned what the second one's table lacks: `docs/local-calibration.md` has the figures.
@@ -310,7 +310,7 @@ def choose_decisions(
 
 
 def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Where the cells of heat maps lie (`derm.explain.placement`), measured on at most `PLACED` pictures by lot.
+    """Where the cells of heat maps lie (`derm.explain.cell_offset`), measured on at most `PLACED` pictures by lot.
 
     Returns the shifts as `Description` has them, and for each kind of cells how far maps of turned pictures are apart
     without the shift and with it, 0 … 1.

@@ -14,10 +14,10 @@ from derm.errors import DataFault
 from derm.evaluate.dataset import headline
 from derm.evaluate.decision import Cases
 from derm.evaluate.results import Results, why_known
-from derm.measure.calibration import expected_calibration_error, reliability, top_label
-from derm.measure.classification import confusion_matrix, most_likely, recall
-from derm.measure.intervals import REPLICATES, Measure, paired_bootstrap
-from derm.measure.undefined import or_none
+from derm.metrics.bootstrap import REPLICATES, Measure, paired_bootstrap
+from derm.metrics.calibration import expected_calibration_error, reliability, top_label
+from derm.metrics.classification import confusion_matrix, most_likely, recall
+from derm.metrics.missing import or_none
 
 COLUMNS = ("figure", "first", "second", "difference", "low", "high")
 """Of a comparison; difference is second less first, low and high are the ends of its 95 % interval."""

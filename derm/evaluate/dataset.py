@@ -19,17 +19,18 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import Answered, Progress, answer_images
 from derm.evaluate.by_source import Answers, measure_sources
 from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
+from derm.evaluate.inference import Answered, Progress, answer_images
 from derm.evaluate.results import TABLES, WORST
 from derm.evaluate.seen import measure_seen
-from derm.evaluate.worst import worst_outlines
+from derm.evaluate.worst_masks import worst_outlines
 from derm.files import write_bytes, write_json, write_text
-from derm.measure.calibration import calibration_measures, reliability, softmax, top_label
-from derm.measure.classification import (
+from derm.metrics.bootstrap import REPLICATES, bootstrap
+from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
+from derm.metrics.classification import (
     accuracy,
     auc,
     balanced_accuracy,
@@ -42,16 +43,15 @@ from derm.measure.classification import (
     recall,
     specificity,
 )
-from derm.measure.conformal import conformal_measures
-from derm.measure.curves import average_precision, precision_recall_curve, roc_curve
-from derm.measure.decision import lesion_rates
-from derm.measure.intervals import REPLICATES, bootstrap
-from derm.measure.masks import MaskCount, dice, iou, mask_measures, merge_measures, pixel_accuracy
-from derm.measure.subgroups import measure_subgroups
-from derm.measure.surface import share_failed, thresholded_jaccard
-from derm.measure.undefined import fraction, mean_defined, or_none
+from derm.metrics.conformal import conformal_measures
+from derm.metrics.curves import average_precision, precision_recall_curve, roc_curve
+from derm.metrics.decision import lesion_rates
+from derm.metrics.masks import MaskCount, dice, iou, mask_measures, merge_measures, pixel_accuracy
+from derm.metrics.missing import fraction, mean_defined, or_none
+from derm.metrics.subgroups import measure_subgroups
+from derm.metrics.surface import share_failed, thresholded_jaccard
 from derm.model.weights import Model
-from derm.predict.judged import judge
+from derm.predict.picture_kind import judge
 from derm.predict.views import spread
 
 CALIBRATION = ("ece", "ece_debiased", "brier")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.measure.baselines import trivial_baselines
-from derm.measure.classification import (
+from derm.metrics.baselines import trivial_baselines
+from derm.metrics.classification import (
     accuracy,
     balanced_accuracy,
     classification_measures,
@@ -23,10 +23,10 @@ from derm.measure.classification import (
     most_likely,
     recall,
 )
-from derm.measure.conformal import conformal_measures, conformal_sets
-from derm.measure.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
-from derm.measure.prior import change_mix, equal_mix
-from derm.measure.undefined import mean_defined, or_none
+from derm.metrics.conformal import conformal_measures, conformal_sets
+from derm.metrics.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
+from derm.metrics.missing import mean_defined, or_none
+from derm.metrics.prior import change_mix, equal_mix
 
 
 @dataclass(frozen=True)

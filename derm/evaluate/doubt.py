@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.measure.calibration import softmax
-from derm.measure.classification import accuracy, auc, class_aucs, confusion_matrix, most_likely
-from derm.measure.intervals import bootstrap
-from derm.measure.undefined import mean_defined, or_none
+from derm.metrics.bootstrap import bootstrap
+from derm.metrics.calibration import softmax
+from derm.metrics.classification import accuracy, auc, class_aucs, confusion_matrix, most_likely
+from derm.metrics.missing import mean_defined, or_none
 
 DOUBTS = ("probability", "spread", "disagreement")
 """1 − the likeliest diagnosis's probability; the views' standard deviation of it; the views' mutual information, the

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from derm.explain.agreement import AGREEMENT_SIDE, THRESHOLDS, centred_blob, iou_curve
 from derm.explain.gradcam import Evidence
-from derm.image.scale import square_mask
+from derm.image.resize import square_mask
 
 
 class AgreementSums:

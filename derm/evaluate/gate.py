@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DataFault
-from derm.measure.decision import clopper_pearson
+from derm.metrics.decision import clopper_pearson
 from derm.model.gate import Gate, NotDermoscopic, SeenLittle
 
 BLOCKED = 0.03

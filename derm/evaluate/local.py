@@ -18,14 +18,14 @@ from derm.data.split import split_catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
-from derm.evaluate.answered import Progress
-from derm.image.scale import square
-from derm.measure.calibration import calibration_measures, fit_temperature, softmax
-from derm.measure.conformal import conformal_thresholds
-from derm.measure.decision import Rates, least_given_to_truth, rates_at, worst_pictures
-from derm.measure.prior import class_mix, malignant_share, practice_mix
-from derm.measure.sources import FOR_SETS, Learned, learn_threshold
-from derm.measure.undefined import or_none
+from derm.evaluate.inference import Progress
+from derm.image.resize import square
+from derm.metrics.calibration import calibration_measures, fit_temperature, softmax
+from derm.metrics.conformal import conformal_thresholds
+from derm.metrics.decision import Rates, least_given_to_truth, rates_at, worst_pictures
+from derm.metrics.missing import or_none
+from derm.metrics.prior import class_mix, malignant_share, practice_mix
+from derm.metrics.sources import FOR_SETS, Learned, learn_threshold
 from derm.model.weights import Description, Model
 from derm.predict.batch import answers
 
@@ -141,7 +141,7 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
     """Learn temperature, referral threshold and, of classes with enough lesions, conformal sets from all of `cases`.
 
     folder: its name, for the record. The referral threshold is as good as the number of malignant lesions allows, see
-    `derm.measure.sources.learn_threshold`. The mix keeps the model's ratios of diagnoses within malignant and within
+    `derm.metrics.sources.learn_threshold`. The mix keeps the model's ratios of diagnoses within malignant and within
     benign, with the malignant share of `cases`: a diagnosis that they happen to lack must not become impossible.
     Conformal sets are calibrated on probabilities with the temperature of the other folds; a class with fewer than
     `FOR_SETS` lesions keeps the weights' own threshold, or a lower one where the new temperature sharpens.

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.evaluate.decision import Cases
-from derm.measure.conformal import conformal_measures
-from derm.measure.decision import lesion_rates, picture_weights
-from derm.measure.intervals import bootstrap
-from derm.measure.undefined import or_none
+from derm.metrics.bootstrap import bootstrap
+from derm.metrics.conformal import conformal_measures
+from derm.metrics.decision import lesion_rates, picture_weights
+from derm.metrics.missing import or_none
 
 FIGURES = ("sensitivity", "specificity", "coverage")
 """sensitivity, specificity: at the referral threshold, each lesion counting once. coverage: of the conformal sets."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.measure.masks import MaskCount, dice, iou
-from derm.measure.undefined import fraction, mean_defined, or_none
+from derm.metrics.masks import MaskCount, dice, iou
+from derm.metrics.missing import fraction, mean_defined, or_none
 
 THRESHOLDS: NDArray[np.float64] = np.arange(1, 20) / 20
 """The sweep, 0.05 … 0.95: a pixel belongs to the thresholded map where the map reaches the threshold."""

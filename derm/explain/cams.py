@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from derm.explain.branch import class_features, slopes, stage_slopes, wanted_classes
+from derm.explain.class_head import class_features, slopes, stage_slopes, wanted_classes
 from derm.explain.gradcam import class_maps
 from derm.model.network import Answer, LesionNet
 

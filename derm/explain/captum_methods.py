@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from derm.errors import ConfigFault
-from derm.explain.branch import wanted_classes
+from derm.explain.class_head import wanted_classes
 from derm.explain.gradcam import check_evaluation
 from derm.explain.methods import Method
 from derm.explain.perturb import BATCH, skin

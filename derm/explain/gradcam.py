@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from derm.image.scale import WHOLE, Window, place_cells
+from derm.image.resize import WHOLE, Window, place_cells
 from derm.model.network import LesionNet
 
 FLAT_LOGIT = 0.005
@@ -95,7 +95,7 @@ class Evidence:
     """How far above and left of the middle of its rectangle a cell's centre lies, in cells; see `placement`."""
 
     window: Window = WHOLE
-    """Where the picture lies in the network's square, over which `cells` reach; see `derm.image.scale`."""
+    """Where the picture lies in the network's square, over which `cells` reach; see `derm.image.resize`."""
 
     @property
     def map(self) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from derm.explain.cams import contrast_maps, eigen_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam
 from derm.explain.gradcam import FLAT_LOGIT, Evidence, evidence_of
 from derm.explain.perturb import occlusion, score_cam
-from derm.image.scale import WHOLE, Window
+from derm.image.resize import WHOLE, Window
 from derm.model.network import Answer, LesionNet
 from derm.model.weights import Description
 

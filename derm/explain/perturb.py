@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from derm.explain.branch import class_features, class_logits, wanted_classes
+from derm.explain.class_head import class_features, class_logits, wanted_classes
 from derm.model.network import Answer, LesionNet
 
 CHANNELS = 128

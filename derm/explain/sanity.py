@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from derm.image.scale import unsquare
+from derm.image.resize import unsquare
 from derm.model.network import LesionNet
 
 Mapper = Callable[[Tensor], Tensor]
@@ -119,7 +119,7 @@ def equivariance(mapper: Mapper, images: Tensor) -> Similarity:
     """Whether the map of a flipped or turned image is the flipped or turned map: the mean over `SYMMETRIES`.
 
     images: float32 (N, 3, S, S), normalised. The mapper should give maps as they are placed on the picture
-    (`derm.image.scale.place_cells`), for the cells of a turned picture are shifted the other way.
+    (`derm.image.resize.place_cells`), for the cells of a turned picture are shifted the other way.
     """
     still = torch.from_numpy(_maps(mapper, images))
     found = []

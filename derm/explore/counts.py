@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.explore.table import DIMENSION
-from derm.measure.subgroups import UNKNOWN
-from derm.measure.undefined import fraction
+from derm.metrics.missing import fraction
+from derm.metrics.subgroups import UNKNOWN
 
 AGE_STEP = 5
 """Years in a bar of the ages: HAM10000 gives ages in steps of five."""

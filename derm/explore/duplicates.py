@@ -19,7 +19,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.store import table_key
 from derm.errors import DataFault, ImageRefused
 from derm.files import write_text
-from derm.image.door import open_image
+from derm.image.decode import open_image
 
 FORMAT = 2
 """Raised when the search changes, so that old pairs are not read."""

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
-from derm.measure.undefined import fraction
+from derm.metrics.missing import fraction
 
 COLUMNS = ("row", "given", "suggested", "p_given", "p_suggested", "margin")
 

@@ -15,7 +15,7 @@ from derm.explore.thumbnails import SIDE, SMALL_LINE, thumbnail
 from derm.image.overlay import draw_outline, jpeg, lay_heat, resize_mask, resize_picture
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.listing import data_case
+from derm.predict.case_list import data_case
 from derm.predict.view import SCREEN, screen_size
 
 Look = Literal["Picture", "True outline", "Both outlines", "Heat map"]

@@ -16,7 +16,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.store import table_key
 from derm.errors import ImageRefused
 from derm.files import write_text
-from derm.image.door import read_mask
+from derm.image.decode import read_mask
 
 FORMAT = 1
 """Raised when the meaning of the file changes, so that old ones are not read."""

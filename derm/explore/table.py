@@ -14,7 +14,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, split_catalogue
 from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from derm.errors import DataFault
-from derm.measure.subgroups import AGE_BANDS, UNKNOWN, age_band
+from derm.metrics.subgroups import AGE_BANDS, UNKNOWN, age_band
 
 
 class Dimension(NamedTuple):

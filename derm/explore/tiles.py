@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES
-from derm.explore.outcomes import UNSEEN
+from derm.explore.predictions import UNSEEN
 from derm.explore.table import DIMENSIONS, NAMES, name_of
 from derm.figures.text import capital, percent
 
@@ -154,7 +154,7 @@ def code_labels() -> dict[int, str]:
 def pair_tiles(table: pd.DataFrame, pairs: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
     """Tiles of near duplicates, the two of a pair side by side: tile 2 k and 2 k + 1 are pair k.
 
-    pairs: of `derm.explore.trust.alike_pairs`.
+    pairs: of `derm.explore.data_quality.alike_pairs`.
     """
     tiles = []
     for number in rows.tolist():

@@ -16,8 +16,8 @@ from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.figures.strokes import DASHES
 from derm.figures.text import SPACE, capital
 from derm.image.overlay import rgb
-from derm.measure.decision import clopper_pearson
-from derm.measure.undefined import fraction
+from derm.metrics.decision import clopper_pearson
+from derm.metrics.missing import fraction
 
 LIGHT_SCALE, DARK_SCALE = ("#F3F1ED", "#0F4358"), ("#20262B", "#A6D8EA")
 """Ends of the matrix's scale, from nothing to all of a row, on light and on dark pages."""
@@ -326,7 +326,7 @@ def subgroups(
 ) -> go.Figure:
     """One figure in each subgroup with its 95 % interval, and the figure over all as a line.
 
-    table: as in subgroups.csv, see `derm.measure.subgroups.COLUMNS`. name: one of its figures. title: of the axis,
+    table: as in subgroups.csv, see `derm.metrics.subgroups.COLUMNS`. name: one of its figures. title: of the axis,
     where `FIGURES` has none. An open marker has no
     interval, for want of lesions; a figure that is undefined has no marker.
     """

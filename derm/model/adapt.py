@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from derm.errors import ConfigFault, DataFault, ImageRefused
-from derm.image.door import open_image
-from derm.image.scale import Fit, square
+from derm.image.decode import open_image
+from derm.image.resize import Fit, square
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 from derm.model.weights import Model, load_weights, save_weights

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from derm.errors import ConfigFault
-from derm.image.scale import Fit
+from derm.image.resize import Fit
 
 Design = Literal["shared", "dual"]
 Pooling = Literal["whole", "whole+lesion"]

@@ -1,12 +1,12 @@
 """From square images to what the network takes: the one normalisation of training, measurement and prediction.
 
-Needs RGB uint8 from `derm.image.scale`. Knows nothing of files.
+Needs RGB uint8 from `derm.image.resize`. Knows nothing of files.
 """
 
 import torch
 from torch import Tensor
 
-from derm.image.scale import PADDING
+from derm.image.resize import PADDING
 from derm.model.config import ModelConfig
 
 NORM = 6

@@ -68,14 +68,14 @@ class Description:
     conformal_thresholds: tuple[float, ...] | None = None
     """For each class the probability from which it cannot be excluded (90 % sets), 0 … 1; None until calibrated."""
     familiarity: dict[str, Any] | None = None
-    """Of weights calibrated before there was a `gate`: what `derm.predict.familiar` needs to tell pictures that are not
+    """Of weights calibrated before there was a `gate`: what `derm.predict.ood` needs to tell pictures that are not
     dermoscopic. None where there is a gate, or nothing was calibrated on such pictures."""
     gate: Gate | None = None
     """What tells pictures that are not dermoscopic, and dermoscopy that the model has seen little of; None until
     calibrated."""
     evidence_shift: Mapping[str, float] = field(default_factory=dict)
     """How far above and left of the middle of its rectangle a cell of heat maps is centred, in cells, by what the cells
-    are ('features', 'stage'), as measured by `derm.explain.placement`; empty until measured."""
+    are ('features', 'stage'), as measured by `derm.explain.cell_offset`; empty until measured."""
     mix: tuple[float, ...] | None = None
     """Share of each class among the cases that the probabilities hold for, those of the calibration, each 0 … 1, sum 1;
     None where none was recorded, see `known_mix`."""

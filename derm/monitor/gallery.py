@@ -1,6 +1,6 @@
 """The replay buffer as a wall of pictures in HTML, each with its loss, age and draws.
 
-Needs the images of `derm.monitor.buffer`. Colours follow the page's theme; each diagnosis stands there by name.
+Needs the images of `derm.monitor.replay_images`. Colours follow the page's theme; each diagnosis stands there by name.
 """
 
 import base64
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from derm.diagnoses import Diagnosis
 from derm.figures.bars import themed
 from derm.figures.text import capital
-from derm.monitor.buffer import Held
+from derm.monitor.replay_images import Held
 from derm.monitor.words import held_words
 
 UNKNOWN = "color-mix(in srgb, currentColor 40%, transparent)"

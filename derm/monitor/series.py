@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.figures.training import Line
-from derm.measure.undefined import fraction
+from derm.metrics.missing import fraction
+from derm.monitor.downsample import POINTS, smooth, thin
 from derm.monitor.runs import Run
-from derm.monitor.thin import POINTS, smooth, thin
 from derm.train.curriculum import CurriculumConfig, pace_of, quotas_of
 
 

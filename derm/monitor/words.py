@@ -11,12 +11,12 @@ from typing import Any
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures.text import SPACE, capital, duration
-from derm.monitor.buffer import Held
 from derm.monitor.compare import Difference, Figures
+from derm.monitor.downsample import POINTS
+from derm.monitor.replay_images import Held
 from derm.monitor.runs import Best, Run
 from derm.monitor.series import LOSSES, MEASURES, Replay, Stage
 from derm.monitor.state import last_words
-from derm.monitor.thin import POINTS
 
 NO_RUN = "No run yet"
 HOW_TO_BEGIN = (

@@ -15,15 +15,15 @@ from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
 from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_agreement
 from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import Evidence, evidence_of
-from derm.image.door import image_name, read_image
-from derm.image.scale import square, square_mask, unsquare, window_of
-from derm.measure.conformal import conformal_sets
-from derm.measure.prior import malignant_share
+from derm.image.decode import image_name, read_image
+from derm.image.resize import square, square_mask, unsquare, window_of
+from derm.metrics.conformal import conformal_sets
+from derm.metrics.prior import malignant_share
 from derm.model.gate import stage_statistics
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.predict.familiar import pooled
-from derm.predict.judged import Judged, judge
+from derm.predict.ood import pooled
+from derm.predict.picture_kind import Judged, judge
 from derm.predict.views import check_views, spread, view
 
 MIN_LESION = 0.001

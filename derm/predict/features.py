@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ImageRefused
-from derm.image.door import open_image
-from derm.image.scale import Fit, square
+from derm.image.decode import open_image
+from derm.image.resize import Fit, square
 from derm.model.gate import stage_statistics
 from derm.model.weights import Model
 from derm.predict.batch import answers, answers_and_stages
-from derm.predict.familiar import pooled
+from derm.predict.ood import pooled
 from derm.predict.variations import views_of
 
 AT_ONCE = 128

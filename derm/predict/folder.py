@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
 from derm.files import make_folder, write_bytes, write_text
-from derm.image.door import open_image
+from derm.image.decode import open_image
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
 from derm.predict.practice import at_practice

@@ -7,7 +7,7 @@ not change with the share of malignant lesions. Nothing is asked of the model ag
 
 from dataclasses import replace
 
-from derm.measure.prior import change_share, change_shares, malignant_share, practice_mix
+from derm.metrics.prior import change_share, change_shares, malignant_share, practice_mix
 from derm.model.weights import Description
 from derm.predict.case import Case
 

@@ -13,8 +13,8 @@ import numpy as np
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, percent, plain
-from derm.image.door import image_name
-from derm.measure.decision import LesionRates, of_hundred, predictive_values
+from derm.image.decode import image_name
+from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import Description
 from derm.predict.case import Case
 from derm.predict.view import Layer, class_mask_at, screen_size

@@ -10,9 +10,9 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
-from derm.evaluate.explained import Explained
-from derm.evaluate.looks import LOOKS
+from derm.evaluate.explain_dataset import Explained
 from derm.evaluate.results import Results
+from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
 
 

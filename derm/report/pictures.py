@@ -11,7 +11,7 @@ from derm.evaluate.results import typical_image
 from derm.figures.text import percent
 from derm.image.overlay import draw_outline, jpeg, resize_mask
 from derm.predict.case import Case
-from derm.predict.listing import data_case
+from derm.predict.case_list import data_case
 from derm.predict.view import draw_view, screen_size
 from derm.report.facts import Facts
 

@@ -10,12 +10,12 @@ import plotly.graph_objects as go
 
 from derm.diagnoses import CODES
 from derm.evaluate.by_source import FIGURES, sources_table
-from derm.evaluate.explained import Explained
+from derm.evaluate.explain_dataset import Explained
 from derm.evaluate.results import Results
 from derm.explain.agreement import BLOB, BUILT_IN
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
-from derm.measure.paper import PER_CLASS, specificity_from_table
+from derm.metrics.paper import PER_CLASS, specificity_from_table
 from derm.report import tables
 from derm.report.facts import Facts
 from derm.report.tables import Table

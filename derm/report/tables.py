@@ -13,8 +13,8 @@ from derm.evaluate.results import Results
 from derm.explain.agreement import BLOB, CEILING, UNIFORM
 from derm.explain.methods import METHODS
 from derm.figures.text import capital
-from derm.measure.decision import predictive_values
-from derm.measure.paper import OVERALL, PER_CLASS, specificity_from_table
+from derm.metrics.decision import predictive_values
+from derm.metrics.paper import OVERALL, PER_CLASS, specificity_from_table
 from derm.report.facts import Facts
 
 EVALUATE = "`derm evaluate --data DIR --split test`"

@@ -10,7 +10,7 @@ from derm.data.augment import AugmentConfig
 from derm.data.split import By
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
-from derm.model.start import RANDOM, TIMM
+from derm.model.pretrained import RANDOM, TIMM
 from derm.train.curriculum import CurriculumConfig
 from derm.train.replay import ReplayConfig
 
@@ -63,7 +63,7 @@ class TrainConfig:
     """Share of each source among the fresh images is its size to the power of 1 minus this, 0 … 1. 0: each image once
     an epoch; 1: as many of each source, those of a small one again once all were shown."""
     start: str = TIMM
-    """Starting weights of the encoder: "timm", "random" or a path; see `derm.model.start`."""
+    """Starting weights of the encoder: "timm", "random" or a path; see `derm.model.pretrained`."""
     mask_start: str = RANDOM
     """Starting weights of the U-Net's own encoder in the dual design."""
     epochs: int = 20

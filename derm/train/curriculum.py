@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
-from derm.train.memory import LossMemory
+from derm.train.loss_history import LossMemory
 
 Pace = Literal["root", "linear"]
 

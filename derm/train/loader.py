@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from derm.data.augment import AugmentConfig, Augmenter
 from derm.data.store import ImageStore
-from derm.train.plan import Planner
+from derm.train.sampler import Planner
 
 Prepared = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """images, uint8 (B, S, S, 3) RGB; masks, uint8 (B, S, S); items, int64 (B,)."""

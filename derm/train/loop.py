@@ -32,11 +32,11 @@ from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, RunFault
 from derm.files import hold, make_folder, sweep, write_json
-from derm.measure.masks import count_masks, dice
-from derm.measure.undefined import or_none
+from derm.metrics.masks import count_masks, dice
+from derm.metrics.missing import or_none
 from derm.model.network import Answer, LesionNet
 from derm.model.preprocess import normalise
-from derm.model.start import learned_before, start_from
+from derm.model.pretrained import learned_before, start_from
 from derm.model.weights import Description, licence_of, save_weights
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.commit import current_commit
@@ -44,9 +44,9 @@ from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.mix import draw_mixture, mix
-from derm.train.plan import OPEN_CLASS, Batch, Planner
 from derm.train.precision import pays_to_compile, settle_precision, settle_workers
 from derm.train.runlog import RunLog
+from derm.train.sampler import OPEN_CLASS, Batch, Planner
 from derm.train.validate import validate
 
 Watch = Callable[[dict[str, Any]], None]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ConfigFault
-from derm.train.memory import LossMemory
+from derm.train.loss_history import LossMemory
 
 
 @dataclass(frozen=True)

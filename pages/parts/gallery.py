@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from derm.data.catalogue import Catalogue, read_catalogue
 from derm.data.store import default_cache
 from derm.errors import DataFault
-from derm.explore import duplicates, shapes, tiles, trust
+from derm.explore import data_quality, duplicates, shapes, tiles
 from derm.explore.gallery import Page, page_of
-from derm.explore.outcomes import UNSEEN
 from derm.explore.pictures import LEGEND, LOOKS, Look, look_jpeg, small_picture
+from derm.explore.predictions import UNSEEN
 from derm.explore.progress import Progress
 from derm.explore.table import explorable
 from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.predict import words
-from derm.predict.listing import data_case
+from derm.predict.case_list import data_case
 from pages.parts import visit
 
 Rows = NDArray[np.int64]
@@ -54,7 +54,7 @@ def shared_set(folder: str, drawn: bool) -> Shown:
         drawn,
         shapes.shapes_file(catalogue, cache),
         duplicates.pairs_file(catalogue, cache),
-        trust.findings_file(catalogue, cache),
+        data_quality.findings_file(catalogue, cache),
     )
 
 

@@ -15,7 +15,7 @@ from derm.figures import bars
 from derm.figures.mark import mark
 from derm.figures.text import capital, plain
 from derm.model.weights import Model
-from derm.predict import listing, words
+from derm.predict import case_list, words
 from derm.predict.practice import LEAST, MOST, data_share
 from pages.parts import visit
 
@@ -118,13 +118,13 @@ def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
                 )
         if catalogue is not None:
             with st.popover("From the data set", icon=":material/photo_library:", width="content"):
-                image_id = st.text_input("Image", placeholder=listing.first_id(catalogue), key="image-id")
+                image_id = st.text_input("Image", placeholder=case_list.first_id(catalogue), key="image-id")
                 st.caption("Its name in the table, such as the one above; empty: the first.")
                 st.button(
                     "Open",
                     key="open-image",
                     on_click=visit.keep_from_data,
-                    args=(model, catalogue, image_id or listing.first_id(catalogue)),
+                    args=(model, catalogue, image_id or case_list.first_id(catalogue)),
                 )
     if files:
         st.session_state.refused = []
@@ -137,7 +137,7 @@ def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
         st.error(words.refusals(st.session_state.refused), icon=":material/image_not_supported:")
 
 
-def choose(*, alone: bool = True) -> listing.Listed:
+def choose(*, alone: bool = True) -> case_list.Listed:
     """The list of cases as a strip of thumbnails; the one that is shown comes back.
 
     alone: draw the strip for a single case, too; a page that shows that case large has no need of it.
@@ -152,7 +152,7 @@ def choose(*, alone: bool = True) -> listing.Listed:
     names = {listed.key: words.in_strip(listed.case) for listed in cases}
     with st.container(key="strip", horizontal=True, wrap=False, vertical_alignment="center"):
         key = st.radio(
-            words.kept(len(cases), listing.MAX_CASES, listing.MAX_MEGAPIXELS),
+            words.kept(len(cases), case_list.MAX_CASES, case_list.MAX_MEGAPIXELS),
             list(names),
             key="chosen",
             format_func=names.__getitem__,
@@ -161,5 +161,5 @@ def choose(*, alone: bool = True) -> listing.Listed:
         )
         if len(cases) > 1:
             st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=visit.clear)
-    st.session_state.shown = listing.find_case(cases, key)
+    st.session_state.shown = case_list.find_case(cases, key)
     return st.session_state.shown

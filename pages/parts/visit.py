@@ -11,8 +11,8 @@ from derm.data.catalogue import Catalogue, read_catalogue
 from derm.diagnoses import Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.model.weights import Model
-from derm.places import data_folder
-from derm.predict import listing, words
+from derm.paths import data_folder
+from derm.predict import case_list, words
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.open import open_model
 from derm.predict.practice import at_practice
@@ -48,7 +48,7 @@ def begin(model: Model) -> None:
     st.session_state.refused = []
     st.session_state.round = 0
     st.session_state.setdefault("views", 1)
-    keep_sample(model, listing.first_sample())
+    keep_sample(model, case_list.first_sample())
 
 
 def practice() -> float | None:
@@ -63,14 +63,14 @@ def set_practice() -> None:
     st.session_state.practice = st.session_state["practice-share"] if st.session_state["practice-on"] else None
 
 
-def seen(listed: listing.Listed) -> listing.Listed:
+def seen(listed: case_list.Listed) -> case_list.Listed:
     """A case of the list as it is among this visitor's patients."""
     return listed._replace(case=at_practice(listed.case, practice()))
 
 
 def keep(case: Case, *, drawn: bool = False) -> None:
     """Put a case on top of the list and show it."""
-    st.session_state.cases = listing.add_case(st.session_state.cases, case, drawn=drawn)
+    st.session_state.cases = case_list.add_case(st.session_state.cases, case, drawn=drawn)
     st.session_state.shown = st.session_state.cases[0]
     st.session_state.chosen = st.session_state.shown.key
 
@@ -78,7 +78,7 @@ def keep(case: Case, *, drawn: bool = False) -> None:
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     """Draw a lesion and keep it."""
     st.session_state.refused = []
-    keep(listing.sample_case(model, diagnosis), drawn=True)
+    keep(case_list.sample_case(model, diagnosis), drawn=True)
 
 
 def keep_file(model: Model, content: bytes, name: str) -> None:
@@ -93,17 +93,17 @@ def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
     """Keep an image of the data set, with its true outline, or the sentence that says why it cannot be read."""
     st.session_state.refused = []
     try:
-        keep(listing.data_case(model, catalogue, image_id))
+        keep(case_list.data_case(model, catalogue, image_id))
     except DermError as error:
         st.session_state.refused.append(str(error))
 
 
-def as_asked(model: Model, listed: listing.Listed) -> listing.Listed:
+def as_asked(model: Model, listed: case_list.Listed) -> case_list.Listed:
     """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
-    current = listing.find_case(st.session_state.cases, listed.key)
+    current = case_list.find_case(st.session_state.cases, listed.key)
     if current.case.views != st.session_state.views:
         with st.spinner(words.ASKING_AGAIN):
-            st.session_state.cases, current = listing.ask_again(
+            st.session_state.cases, current = case_list.ask_again(
                 model, st.session_state.cases, current, st.session_state.views
             )
         st.session_state.shown = seen(current)

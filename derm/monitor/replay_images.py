@@ -10,7 +10,7 @@ from typing import NamedTuple
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import ImageRefused
-from derm.image.door import open_image
+from derm.image.decode import open_image
 from derm.image.overlay import jpeg, resize_picture
 from derm.monitor.runs import Run
 

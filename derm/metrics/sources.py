@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
-from derm.measure.calibration import calibration_measures
-from derm.measure.conformal import conformal_thresholds
-from derm.measure.decision import Rates, Threshold, clopper_pearson, rates_at, referral_threshold, worst_pictures
-from derm.measure.undefined import or_none
+from derm.metrics.calibration import calibration_measures
+from derm.metrics.conformal import conformal_thresholds
+from derm.metrics.decision import Rates, Threshold, clopper_pearson, rates_at, referral_threshold, worst_pictures
+from derm.metrics.missing import or_none
 
 FOR_BOUND = 59
 """Malignant cases from which a threshold can hold 95 % sensitivity with 95 % confidence: with all of them found the
@@ -102,7 +102,7 @@ def conformal_over_sources(
 
     That is the lowest of the sources' own thresholds, of those with at least `FOR_SETS` cases of the class;
     where none has so many, that of all together. probabilities: float (N, 7). true: integer (N,). sources: text (N,).
-    Independent cases, one a lesion, as for `derm.measure.conformal.conformal_thresholds`.
+    Independent cases, one a lesion, as for `derm.metrics.conformal.conformal_thresholds`.
     """
     thresholds = conformal_thresholds(probabilities, true, alpha)
     names = np.unique(sources)

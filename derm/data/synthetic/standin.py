@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from derm.data.synthesise import synthesise
+from derm.data.synthetic.dataset import synthesise
 from derm.files import make_folder
 
 IMAGES = 210

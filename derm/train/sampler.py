@@ -16,7 +16,7 @@ from torch import Tensor
 from derm.diagnoses import CODES
 from derm.train.config import TrainConfig
 from derm.train.curriculum import Stage, stage_of
-from derm.train.memory import LossMemory
+from derm.train.loss_history import LossMemory
 from derm.train.replay import ReplayBuffer
 
 OPEN_CLASS = len(CODES)

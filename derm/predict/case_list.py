@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import read_pair
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
 from derm.image.overlay import jpeg

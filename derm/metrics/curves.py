@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.measure.calibration import check_binary
-from derm.measure.undefined import fraction
+from derm.metrics.calibration import check_binary
+from derm.metrics.missing import fraction
 
 POINTS = 200
 """Points of a thinned curve: at 400 pixels, one for every second."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, MALIGNANT
-from derm.measure.calibration import check_binary
-from derm.measure.classification import check_indexes, check_probabilities
-from derm.measure.decision import check_share
-from derm.measure.undefined import fraction
+from derm.metrics.calibration import check_binary
+from derm.metrics.classification import check_indexes, check_probabilities
+from derm.metrics.decision import check_share
+from derm.metrics.missing import fraction
 
 Mix = Sequence[float] | NDArray[np.floating[Any]]
 """Share of each class, 0 … 1, seven in the order of `CODES`, sum 1."""

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from derm.data.store import read_pair
 from derm.evaluate.explanation import AgreementSums
 from derm.explain.gradcam import evidence_of
-from derm.image.scale import square, unsquare, window_of
-from derm.measure.masks import MaskCount, count_masks
-from derm.measure.surface import SurfaceDistance, surface_distances
+from derm.image.resize import square, unsquare, window_of
+from derm.metrics.masks import MaskCount, count_masks
+from derm.metrics.surface import SurfaceDistance, surface_distances
 from derm.model.gate import stage_statistics
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.batch import answers_and_stages
 from derm.predict.case import lesion_in
-from derm.predict.familiar import pooled
+from derm.predict.ood import pooled
 from derm.predict.views import check_views, view
 
 Progress = Callable[[int, int], None]

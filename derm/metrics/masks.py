@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
-from derm.measure.classification import check_indexes
-from derm.measure.undefined import AGREED_NO_LESION, fraction, mean_defined, or_none
+from derm.metrics.classification import check_indexes
+from derm.metrics.missing import AGREED_NO_LESION, fraction, mean_defined, or_none
 
 MASK_MEASURES = ("dice", "iou", "pixel_accuracy")
 

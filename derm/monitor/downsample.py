@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.measure.undefined import fraction
+from derm.metrics.missing import fraction
 
 POINTS = 600
 """Points of one line, at most: about as many as a plot has pixels across."""

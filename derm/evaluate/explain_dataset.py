@@ -21,14 +21,14 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.evaluate.answered import Progress
 from derm.evaluate.dataset import measured_on
-from derm.evaluate.explained_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
-from derm.evaluate.explained_summary import summarise
+from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
+from derm.evaluate.explain_summary import summarise
+from derm.evaluate.inference import Progress
 from derm.evaluate.results import name_of, why_known
 from derm.explain.methods import METHODS
 from derm.files import make_folder, sweep, write_json, write_whole
-from derm.measure.intervals import REPLICATES
+from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model
 
 FORMAT = 1
@@ -58,8 +58,8 @@ class Explained:
     """What `derm explain` found.
 
     about: what it belongs to, as `derm.evaluate.dataset.measured_on` says it, with the sample's size and the methods.
-    summary: means and intervals, see `derm.evaluate.explained_summary`. agreement, sample: one row an image, class and
-    method, columns as in `derm.evaluate.explained_rows`.
+    summary: means and intervals, see `derm.evaluate.explain_summary`. agreement, sample: one row an image, class and
+    method, columns as in `derm.evaluate.explain_rows`.
     """
 
     folder: Path

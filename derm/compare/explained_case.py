@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from derm.evaluate.explained_rows import scorer
+from derm.evaluate.explain_rows import scorer
 from derm.explain.agreement import (
     AGREEMENT_SIDE,
     BLOB,
@@ -28,7 +28,7 @@ from derm.explain.faithfulness import Curve, Repainted, deletion, insertion, rep
 from derm.explain.gradcam import Evidence
 from derm.explain.methods import Method
 from derm.explain.sanity import equivariance, randomise, similarity, stability
-from derm.image.scale import place_cells, square, square_mask, window_of
+from derm.image.resize import place_cells, square, square_mask, window_of
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.case import Case

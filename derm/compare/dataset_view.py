@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from derm.diagnoses import CODES
-from derm.evaluate.explained import Explained
+from derm.evaluate.explain_dataset import Explained
 from derm.explain.agreement import BLOB, CEILING, UNIFORM
 from derm.explain.methods import METHODS
 

@@ -23,10 +23,10 @@ from derm.errors import DataFault
 from derm.explore.table import name_of, quantity
 from derm.figures.text import SPACE
 from derm.files import write_json
-from derm.measure.baselines import SOURCE, trivial_baselines
-from derm.measure.classification import auc
-from derm.measure.intervals import bootstrap
-from derm.measure.undefined import or_none
+from derm.metrics.baselines import SOURCE, trivial_baselines
+from derm.metrics.bootstrap import bootstrap
+from derm.metrics.classification import auc
+from derm.metrics.missing import or_none
 
 FORMAT = 1
 """Raised when the findings are written otherwise, so that old ones are not read."""

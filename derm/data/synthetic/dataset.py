@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from derm.data.synthetic import draw_lesion
+from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.files import write_bytes, write_text

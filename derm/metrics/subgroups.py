@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES
 from derm.errors import DataFault
-from derm.measure.intervals import REPLICATES, bootstrap
+from derm.metrics.bootstrap import REPLICATES, bootstrap
 
 UNKNOWN = "unknown"
 """What the catalogue writes where sex, site or source is missing; also the band of a missing age."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
-from derm.measure.classification import check_indexes, check_probabilities, most_likely
-from derm.measure.undefined import fraction, mean_defined, or_none
+from derm.metrics.classification import check_indexes, check_probabilities, most_likely
+from derm.metrics.missing import fraction, mean_defined, or_none
 
 
 def conformal_thresholds(

@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
-from derm.evaluate.explained_rows import AGREEMENT, IDENTITY, MASKS, REFERENCES
+from derm.evaluate.explain_rows import AGREEMENT, IDENTITY, MASKS, REFERENCES
 from derm.explain.agreement import BLOB, CEILING, MEASURES, skill
-from derm.measure.classification import auc
-from derm.measure.intervals import REPLICATES, Measure, bootstrap
-from derm.measure.undefined import or_none
+from derm.metrics.bootstrap import REPLICATES, Measure, bootstrap
+from derm.metrics.classification import auc
+from derm.metrics.missing import or_none
 
 GROUPS = ("all", "right", "wrong")
 """All images, those whose most likely diagnosis is the true one, and the others."""

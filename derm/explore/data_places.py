@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from derm.data.catalogue import Catalogue
-from derm.data.drawn import IMAGES, drawn_folder
+from derm.data.synthetic.standin import IMAGES, drawn_folder
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import find_results
 from derm.model.weights import Model
-from derm.places import DATA
+from derm.paths import DATA
 
 REPLICATES = 200
 """Resamples for the intervals of results on the drawn data set."""

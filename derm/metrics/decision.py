@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
 from derm.errors import ConfigFault
-from derm.measure.calibration import check_binary
-from derm.measure.undefined import fraction, mean_defined
+from derm.metrics.calibration import check_binary
+from derm.metrics.missing import fraction, mean_defined
 
 
 class Threshold(NamedTuple):

@@ -27,12 +27,12 @@ from derm.explain.agreement import (
     accounts,
     reference_maps,
 )
-from derm.explain.branch import class_logits
+from derm.explain.class_head import class_logits
 from derm.explain.faithfulness import BATCH, Scorer, deletion, insertion, repaint, road
 from derm.explain.gradcam import Evidence
 from derm.explain.methods import METHODS, Method
 from derm.explain.sanity import DRAWS, SSIM_SIDE, SYMMETRIES, noisy_copies, randomise, similarity, stages
-from derm.image.scale import Fit, Window, mask_in_square, place_cells, square, square_mask, unsquare, window_of
+from derm.image.resize import Fit, Window, mask_in_square, place_cells, square, square_mask, unsquare, window_of
 from derm.model.network import Answer, LesionNet
 from derm.model.preprocess import normalise
 from derm.model.weights import Model

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.model.weights import Description
-from derm.predict.familiar import is_unfamiliar, score
+from derm.predict.ood import is_unfamiliar, score
 
 
 class Judged(NamedTuple):

@@ -14,8 +14,8 @@ from scipy.special import log_softmax
 from scipy.stats import binom
 
 from derm.diagnoses import CODES, MALIGNANT
-from derm.measure.classification import ROW_SUM_TOLERANCE, check_indexes, check_probabilities, most_likely
-from derm.measure.undefined import fraction, mean_defined, or_none
+from derm.metrics.classification import ROW_SUM_TOLERANCE, check_indexes, check_probabilities, most_likely
+from derm.metrics.missing import fraction, mean_defined, or_none
 
 BINS = 15
 """Equal bins over 0 … 1, as in Guo et al. 2017, On Calibration of Modern Neural Networks."""

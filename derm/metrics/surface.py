@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from derm.measure.undefined import mean_defined
+from derm.metrics.missing import mean_defined
 
 LEAST_JACCARD = 0.65
 """The least IoU that counts: below it, ISIC 2018 (Codella et al., arXiv:1902.03368) takes an outline as failed."""
@@ -105,4 +105,4 @@ def _check_masks(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> None:
 def _check_iou(iou: NDArray[np.float64]) -> None:
     outside = iou[(iou < 0) | (iou > 1)]
     if outside.size:
-        raise ValueError(f"iou holds {outside[0]:.4g}, not a share within 0 … 1: use derm.measure.masks.iou")
+        raise ValueError(f"iou holds {outside[0]:.4g}, not a share within 0 … 1: use derm.metrics.masks.iou")

@@ -17,7 +17,8 @@ from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
 from derm.figures.results import figure_text
 from derm.figures.text import SPACE
-from derm.measure.classification import (
+from derm.metrics.bootstrap import bootstrap
+from derm.metrics.classification import (
     class_aucs,
     classification_measures,
     confusion_matrix,
@@ -27,9 +28,8 @@ from derm.measure.classification import (
     recall,
     specificity,
 )
-from derm.measure.curves import average_precision
-from derm.measure.intervals import bootstrap
-from derm.measure.undefined import or_none
+from derm.metrics.curves import average_precision
+from derm.metrics.missing import or_none
 
 REPLICATES = 200
 """Resamples for an interval on a page: its ends are known to a fifth of its width."""

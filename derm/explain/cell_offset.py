@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from derm.explain.methods import METHODS, Method
-from derm.image.scale import place_cells
+from derm.image.resize import place_cells
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from derm.diagnoses import CODES, MALIGNANT
-from derm.measure.undefined import fraction, mean_defined, or_none
+from derm.metrics.missing import fraction, mean_defined, or_none
 
 # Wide enough for half precision and for probabilities rounded to four digits, too narrow for logits.
 ROW_SUM_TOLERANCE = 1e-3
