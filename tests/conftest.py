@@ -14,7 +14,7 @@ from derm.data.catalogue import Catalogue, read_catalogue
 from derm.data.synthetic.dataset import synthesise
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import Description, Model, load_weights, save_weights
+from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
 
 HAM10000 = Path(__file__).parents[2] / "shared" / "ham10000"
 """Where the real data set lies: beside the checkout."""
@@ -78,7 +78,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
     path = tmp_path_factory.mktemp("weights") / "tiny.json"
-    save_weights(path, net, Description(model=net.config))
+    save_weights(path, net, WeightsInfo(model=net.config))
     return path
 
 

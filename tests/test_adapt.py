@@ -14,7 +14,7 @@ from derm.model.adapt import BATCH, LEAST, adapt, adapt_statistics
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
-from derm.model.weights import Description, load_weights, save_weights
+from derm.model.weights import WeightsInfo, load_weights, save_weights
 
 CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
 TRAINING = {"epoch": 3, "config": {"split_by": "lesion"}, "data": {"fingerprint": "ab"}}
@@ -26,7 +26,7 @@ def weights(tmp_path_factory) -> Path:
     net = LesionNet(CONFIG)
     net(torch.randn(8, 3, 32, 32))  # running statistics beside 0 and 1
     path = tmp_path_factory.mktemp("adapt") / "one.json"
-    about = Description(CONFIG, temperature=1.5, referral_threshold=0.1, training=TRAINING, measured={"test": {}})
+    about = WeightsInfo(CONFIG, temperature=1.5, referral_threshold=0.1, training=TRAINING, measured={"test": {}})
     save_weights(path, net.eval(), about)
     return path
 

@@ -5,16 +5,16 @@ import pytest
 from sklearn.metrics import auc, f1_score, jaccard_score
 
 from derm.explain.agreement import (
-    BLOB,
-    CEILING,
+    CENTRE_PRIOR,
     MEASURES,
+    ORACLE,
     SWEEP,
     UNIFORM,
-    account,
-    accounts,
-    beside_references,
-    centred_blob,
+    against_references,
+    centre_prior,
     inside_share,
+    localisation,
+    localisations,
     reference_maps,
     skill,
 )
@@ -26,12 +26,12 @@ FLAT = np.zeros((2, 2), dtype=np.float32)
 
 
 def one(map_: np.ndarray, mask: np.ndarray = MASK) -> dict[str, float]:
-    found = account(np.asarray(map_, dtype=np.float32)[None], mask)
+    found = localisation(np.asarray(map_, dtype=np.float32)[None], mask)
     return {name: float(getattr(found, name)[0]) for name in (*MEASURES, "best_iou_threshold")}
 
 
 def test_all_measures_by_hand():
-    found = account(MAP[None], MASK)
+    found = localisation(MAP[None], MASK)
     # Up to 0.25 all four pixels are marked (IoU 2/4, Dice 4/6), up to 0.5 the upper two, above it one (1/2, 2/3).
     assert found.iou_curve[0].tolist() == [1 / 2] * 26 + [1.0] * 25 + [1 / 2] * 50
     assert found.dice_curve[0].tolist() == [2 / 3] * 26 + [1.0] * 25 + [2 / 3] * 50
@@ -73,15 +73,15 @@ def test_the_references_by_hand():
     assert ceiling["iou_area"] == pytest.approx(0.99 + 0.01 * 3 / 4)
     assert {ceiling[name] for name in ("best_iou", "best_dice", "pointing", "inside", "rank")} == {1.0}
     maps = reference_maps(MASK)
-    assert list(maps) == [BLOB, UNIFORM, CEILING]
-    np.testing.assert_array_equal(maps[BLOB], centred_blob(2, 2))
+    assert list(maps) == [CENTRE_PRIOR, UNIFORM, ORACLE]
+    np.testing.assert_array_equal(maps[CENTRE_PRIOR], centre_prior(2, 2))
 
 
 def test_each_measure_stands_beside_its_references():
-    found = beside_references(MAP, MASK)
+    found = against_references(MAP, MASK)
     assert tuple(found) == MEASURES
     inside = found["inside"]
-    assert (inside.value, inside.blob, inside.uniform, inside.ceiling) == pytest.approx((3 / 4, 1 / 2, 1 / 2, 1))
+    assert (inside.value, inside.prior, inside.uniform, inside.oracle) == pytest.approx((3 / 4, 1 / 2, 1 / 2, 1))
     assert inside.skill == pytest.approx((3 / 4 - 1 / 2) / (1 - 1 / 2))
     assert inside.skill_over_uniform == pytest.approx(1 / 2)
 
@@ -91,20 +91,20 @@ def test_skill_by_hand_and_where_there_is_nothing_to_be_better_at():
     assert np.isnan(skill(0.5, 1.0, 1.0))
     assert np.isnan(skill(0.5, 1.0, 0.9))
     assert np.isnan(skill(np.nan, 0.0, 1.0))
-    whole = beside_references(MAP, np.ones_like(MASK))  # all of the picture is lesion: everybody is right
+    whole = against_references(MAP, np.ones_like(MASK))  # all of the picture is lesion: everybody is right
     assert whole["inside"].skill is None
     assert whole["inside"].skill_over_uniform is None
 
 
 def test_without_evidence_or_lesion_nothing_is_measured():
-    assert beside_references(FLAT, MASK) is None
-    assert beside_references(MAP, np.zeros_like(MASK)) is None
-    found = account(np.stack([FLAT, MAP]), MASK)
+    assert against_references(FLAT, MASK) is None
+    assert against_references(MAP, np.zeros_like(MASK)) is None
+    found = localisation(np.stack([FLAT, MAP]), MASK)
     assert np.isnan(found.iou_curve[0]).all()
     assert not np.isnan(found.iou_curve[1]).any()
     for name in MEASURES:
         assert np.isnan(getattr(found, name)).tolist() == [True, False]
-    empty = account(MAP[None], np.zeros_like(MASK))
+    empty = localisation(MAP[None], np.zeros_like(MASK))
     assert all(np.isnan(getattr(empty, name)[0]) for name in MEASURES)
 
 
@@ -119,7 +119,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
 
 def test_against_scikit_learn(drawn):
     maps, mask = drawn
-    found = account(maps, mask)
+    found = localisation(maps, mask)
     for row, map_ in enumerate(maps):
         for place in (0, 1, 25, 50, 77, 100):
             marked = (map_ >= SWEEP[place]).ravel()
@@ -134,7 +134,7 @@ def test_against_scikit_learn(drawn):
 
 def test_dice_and_iou_are_one_count(drawn):
     maps, mask = drawn
-    found = account(maps, mask)
+    found = localisation(maps, mask)
     np.testing.assert_allclose(found.dice_curve, 2 * found.iou_curve / (1 + found.iou_curve))
     # One threshold is the best of both.
     np.testing.assert_allclose(found.best_dice, 2 * found.best_iou / (1 + found.best_iou))
@@ -150,15 +150,17 @@ def test_a_uniform_map_has_the_lesions_share_of_the_picture(drawn):
 
 def test_several_masks_at_once_are_each_alone(drawn):
     maps, mask = drawn
-    for found, alone in zip(accounts(maps, (mask, ~mask)), (account(maps, mask), account(maps, ~mask)), strict=True):
+    for found, alone in zip(
+        localisations(maps, (mask, ~mask)), (localisation(maps, mask), localisation(maps, ~mask)), strict=True
+    ):
         for name in MEASURES:
             np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
 
 
 def test_guards():
     with pytest.raises(ValueError, match=r"the maps are \(2, 2\), the mask \(1, 2\): bring them to one size first"):
-        account(MAP[None], MASK[:1])
+        localisation(MAP[None], MASK[:1])
     with pytest.raises(ValueError, match=r"reach from 0.25 to 2, not within 0 … 1: use evidence_of"):
-        account(np.maximum(MAP, 2 * MASK, dtype=np.float32)[None], MASK)
+        localisation(np.maximum(MAP, 2 * MASK, dtype=np.float32)[None], MASK)
     with pytest.raises(ValueError, match="not within 0 … 1"):
-        account(np.full((1, 2, 2), np.nan, dtype=np.float32), MASK)
+        localisation(np.full((1, 2, 2), np.nan, dtype=np.float32), MASK)

@@ -17,7 +17,7 @@ from derm.errors import DataFault
 from derm.figures.text import plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import Description, save_weights
+from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, words
 from derm.predict.case import Case, diagnose
 from derm.predict.views import EIGHT
@@ -27,7 +27,7 @@ APP = Path(__file__).parents[1] / "streamlit_app.py"
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 
-def write_weights(folder: Path, mask_bias: float, description: Description) -> Path:
+def write_weights(folder: Path, mask_bias: float, description: WeightsInfo) -> Path:
     """Random weights whose outline is everything (bias above 0) or nothing (below)."""
     torch.manual_seed(3)
     net = LesionNet(SMALL)
@@ -43,7 +43,7 @@ def visit(tmp_path, monkeypatch):
     """A function that opens the page as a new visitor."""
 
     def opened(mask_bias: float = 5.0, **described) -> AppTest:
-        weights = write_weights(tmp_path, mask_bias, Description(SMALL, **described))
+        weights = write_weights(tmp_path, mask_bias, WeightsInfo(SMALL, **described))
         monkeypatch.setenv("DERM_WEIGHTS", str(weights))
         st.cache_resource.clear()
         return AppTest.from_file(APP, default_timeout=60).run()

@@ -14,7 +14,7 @@ from derm.data.store import ImageStore
 from derm.errors import ConfigFault
 from derm.train.config import TrainConfig
 from derm.train.loader import open_loader
-from derm.train.sampler import Planner
+from derm.train.sampler import Sampler
 
 ARTEFACTS = ("hair", "vignette", "blur", "erase", "noise", "jpeg", "ruler", "patch", "ink")
 LIGHT = ("temperature", "gamma", "gradient")
@@ -96,7 +96,7 @@ def test_each_strength_acts_alone(image, mask):
 
 def test_off_means_unchanged(tmp_path, image, mask):
     store = ImageStore(tmp_path, np.stack([image, image // 2]), np.stack([mask, 1 - mask]), np.array([True, True]))
-    planner = Planner(TrainConfig(batch=2, epochs=1, workers=0), np.array([0, 1]))
+    planner = Sampler(TrainConfig(batch=2, epochs=1, workers=0), np.array([0, 1]))
     planner.top_up()
     (loaded,) = open_loader(planner, store, np.array([1, 0]), AugmentConfig(enabled=False), workers=0)
     images, masks, items = loaded
@@ -109,7 +109,7 @@ def test_off_means_unchanged(tmp_path, image, mask):
 
 def test_on_means_the_variant_of_the_planned_seed(tmp_path, image, mask):
     store = ImageStore(tmp_path, np.stack([image, image // 2]), np.stack([mask, 1 - mask]), np.array([True, True]))
-    planner = Planner(TrainConfig(batch=2, epochs=1, workers=0), np.array([0, 1]))
+    planner = Sampler(TrainConfig(batch=2, epochs=1, workers=0), np.array([0, 1]))
     planner.top_up()
     batch = planner.pending[0]
     ((images, masks, items),) = open_loader(planner, store, np.array([0, 1]), AugmentConfig(), workers=0)

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from derm.bench import explain
-from derm.bench.explain import Explained, bench_explain, drawn_images, interleaved_medians
+from derm.bench.explain import ExplainTiming, bench_explain, drawn_images, interleaved_medians
 from derm.cli.main import app
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
@@ -53,7 +53,7 @@ def test_the_network_stays_as_it_was(tiny_model):
 
 
 def test_ratios_by_hand():
-    found = Explained(160, 3, 8.0, 0.2, 10.0, 8.0, 70.0, 12.0, 35.0, 4.0, 0.0)
+    found = ExplainTiming(160, 3, 8.0, 0.2, 10.0, 8.0, 70.0, 12.0, 35.0, 4.0, 0.0)
     assert (found.seven_class_ratio, found.one_class_ratio, found.added_share) == (7, 1.5, 0.025)
     assert (found.tuned_seven_class_ratio, found.tuned_one_class_ratio) == (3.5, 0.5)
 

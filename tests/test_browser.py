@@ -14,7 +14,7 @@ from served import launch, serve, visit
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import Description, save_weights
+from derm.model.weights import WeightsInfo, save_weights
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def address(tmp_path_factory) -> Iterator[str]:
     net = LesionNet(config)
     with torch.no_grad():
         net.mask_head.bias.fill_(5.0)  # all of the picture is lesion, so that there is an outline to measure
-    save_weights(folder / "tiny.json", net, Description(config))
+    save_weights(folder / "tiny.json", net, WeightsInfo(config))
     with serve(folder / "log.txt", DERM_WEIGHTS=str(folder / "tiny.json")) as address:
         yield address
 

@@ -24,7 +24,7 @@ from derm.evaluate.decision import RULES, Cases, compare_baselines, decide, rule
 from derm.evaluate.test_set_log import COLUMNS, count_look, is_ham10000
 from derm.image.decode import open_image
 from derm.model.config import ModelConfig
-from derm.model.weights import Description, load_weights, rewrite_description, ship_weights
+from derm.model.weights import WeightsInfo, load_weights, rewrite_description, ship_weights
 from derm.predict.case import diagnose
 
 
@@ -87,7 +87,7 @@ def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
     validation = split_catalogue(drawn_catalogue).rows("validation")
     assert record["choosing_images"] + record["conformal_images"] == len(validation)
     assert record["referral"]["found"] <= record["referral"]["malignant_lesions"]
-    described = calibration.describe(Description(ModelConfig(), measured={"test": {}}))
+    described = calibration.describe(WeightsInfo(ModelConfig(), measured={"test": {}}))
     assert described.temperature == calibration.temperature
     assert described.measured.keys() == {"calibration"}  # what was measured before belongs to other numbers
 

@@ -11,14 +11,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from derm.compare import dataset_view, gallery, pictures, words
-from derm.compare.explained_case import Held, hold, try_out
+from derm.compare.explained_case import ExplainedCase, explain_case, measure_faithfulness
 from derm.compare.export import figure_html, rows_csv
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.explain_dataset import Explained
-from derm.explain.agreement import BLOB, BUILT_IN, CEILING, SWEEP, UNIFORM, account, centred_blob
-from derm.explain.gradcam import Evidence
+from derm.evaluate.explain_dataset import ExplainResults
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, SWEEP, UNIFORM, centre_prior, localisation
+from derm.explain.gradcam import HeatMap
 from derm.explain.methods import METHODS
 from derm.figures.compare import distributions, randomisation, threshold_curves
 from derm.image.overlay import png
@@ -37,24 +37,24 @@ def case(tiny_model):
     return replace(found, mask=drawn.mask)  # a network of random weights outlines nothing worth a name
 
 
-def with_cells(cells: list[list[float]], case, *, flat: bool = False) -> Held:
+def with_cells(cells: list[list[float]], case, *, flat: bool = False) -> ExplainedCase:
     """Grad-CAM with these cells, held against the lower half of the picture."""
-    evidence = Evidence(np.array(cells, dtype=np.float32), 1.0, flat, 60, 80)
+    evidence = HeatMap(np.array(cells, dtype=np.float32), 1.0, flat, 60, 80)
     mask = np.zeros((224, 224), dtype=bool)
     mask[112:] = True
-    maps = np.stack([evidence.scaled(224, 224), centred_blob(224, 224), np.ones((224, 224), np.float32), mask])
-    found = account(maps.astype(np.float32), mask)
-    return Held(GRAD, 0, evidence, found, None)
+    maps = np.stack([evidence.scaled(224, 224), centre_prior(224, 224), np.ones((224, 224), np.float32), mask])
+    found = localisation(maps.astype(np.float32), mask)
+    return ExplainedCase(GRAD, 0, evidence, found, None)
 
 
 def test_a_map_is_held_against_both_outlines_beside_what_knows_no_network(tiny_model, case):
-    held = hold(tiny_model, case, GRAD, 4)
+    held = explain_case(tiny_model, case, GRAD, 4)
     np.testing.assert_allclose(held.evidence.cells, case.evidence[4].cells, atol=1e-5)
     for found in (held.outline, held.truth):
-        assert found.best_iou[Held.place(CEILING)] == 1
-        share = np.asarray(found.inside[Held.place(UNIFORM)])
+        assert found.best_iou[ExplainedCase.place(ORACLE)] == 1
+        share = np.asarray(found.inside[ExplainedCase.place(UNIFORM)])
         assert share == pytest.approx(case.mask.mean(), abs=0.01)  # the lesion's share of the picture
-    assert hold(tiny_model, replace(case, truth=None), GRAD, 4).truth is None
+    assert explain_case(tiny_model, replace(case, truth=None), GRAD, 4).truth is None
 
 
 def test_agreement_that_is_built_in_is_said_to_be():
@@ -65,7 +65,7 @@ def test_agreement_that_is_built_in_is_said_to_be():
 
 
 def test_without_a_lesion_there_is_nothing_to_agree_with(tiny_model, case):
-    held = hold(tiny_model, replace(case, mask=np.zeros_like(case.mask), truth=None), GRAD, 0)
+    held = explain_case(tiny_model, replace(case, mask=np.zeros_like(case.mask), truth=None), GRAD, 0)
     assert held.against(true=False) is None
     assert words.agreement_rows([held, held], 0.3, true=False) == []
     shown = replace(held, evidence=replace(held.evidence, flat=False))
@@ -78,7 +78,7 @@ def test_the_rows_follow_the_slider_by_hand(case):
     even = with_cells([[1.0], [1.0]], case)  # half of the picture: IoU 1/2 at any threshold
     rows = {row.measure: row for row in words.agreement_rows([half, even], 0.5, true=False)}
     assert (rows["IoU at the threshold"].first, rows["IoU at the threshold"].second) == ("1.00", "0.50")
-    assert rows["Best IoU"].ceiling == "1.00"
+    assert rows["Best IoU"].oracle == "1.00"
     assert rows["Evidence inside"].second == "0.50"
     assert rows["Strongest point inside"].first == "1.00"
     later = {row.measure: row for row in words.agreement_rows([half, even], 1.0, true=False)}
@@ -100,9 +100,9 @@ def test_a_trial_is_the_same_each_time_and_leaves_the_model_as_it_was(tiny_model
     before = {name: value.clone() for name, value in tiny_model.net.state_dict().items()}
     # The maps of a network of random weights are flat: these cells are given to it.
     index, cells = 4, np.array([[0.0, 0.2], [1.0, 0.4]], dtype=np.float32)
-    held = replace(hold(tiny_model, case, GRAD, index), evidence=Evidence(cells, 1.0, False, 66, 88))
+    held = replace(explain_case(tiny_model, case, GRAD, index), evidence=HeatMap(cells, 1.0, False, 66, 88))
     told: list[tuple[int, int]] = []
-    first, second = (try_out(tiny_model, case, held, lambda *step: told.append(step)) for _ in range(2))
+    first, second = (measure_faithfulness(tiny_model, case, held, lambda *step: told.append(step)) for _ in range(2))
     assert told[:6] == [(step, 5) for step in range(6)]
     assert first.randomised == pytest.approx(second.randomised, nan_ok=True)
     assert first.road == pytest.approx(second.road)
@@ -116,13 +116,13 @@ def test_a_trial_is_the_same_each_time_and_leaves_the_model_as_it_was(tiny_model
 
 
 def test_the_picture_is_left_alone_where_the_map_is_below_the_threshold(case):
-    evidence = Evidence(np.array([[0.0], [1.0]], dtype=np.float32), 1.0, False, 60, 80)
+    evidence = HeatMap(np.array([[0.0], [1.0]], dtype=np.float32), 1.0, False, 60, 80)
     alone = replace(case, mask=np.zeros_like(case.mask), truth=None)
     plain_picture = pictures.draw_outlines(alone, 80)
     cut = pictures.draw_cut(alone, evidence, 0.9, 1.0, 80)
     np.testing.assert_array_equal(cut[:30], plain_picture[:30])  # the upper half is below
     assert (cut[-5:] != plain_picture[-5:]).any()
-    flat = Evidence(np.zeros((2, 1), dtype=np.float32), 0.0, True, 60, 80)
+    flat = HeatMap(np.zeros((2, 1), dtype=np.float32), 0.0, True, 60, 80)
     np.testing.assert_array_equal(pictures.draw_cut(alone, flat, 0.0, 1.0, 80), plain_picture)
 
 
@@ -180,7 +180,7 @@ def explained(tmp_path):
              "true_inside": value + extra}
             for role, extra in (("both" if dx == guess else "predicted", 0.0), ("other", 0.1))
         ]  # fmt: skip
-        rows.append({**rows[-1], "method": BLOB, "role": "", "true_inside": 0.5})
+        rows.append({**rows[-1], "method": CENTRE_PRIOR, "role": "", "true_inside": 0.5})
     figures = {"true_inside": {"mean": 0.4, "interval": [0.2, 0.6], "skill": -0.2, "skill_interval": None}}
     summary = {
         "agreement": {"predicted": {"grad-cam": {"all": {"all": {"images": 2, "flat": 0, "figures": figures}}}}},
@@ -191,14 +191,14 @@ def explained(tmp_path):
     }
     about = {"weights": "tiny", "sha256": "ab" * 32, "part": "test", "split": "by lesion", "images": 2, "lesions": 2,
              "date": "2026-01-02"}  # fmt: skip
-    return Explained(tmp_path, about, summary, pd.DataFrame(rows), pd.DataFrame())
+    return ExplainResults(tmp_path, about, summary, pd.DataFrame(rows), pd.DataFrame())
 
 
 def test_a_part_is_one_point_an_image_of_its_likeliest_class(explained):
     found = dataset_view.points(explained, "grad-cam", "true", "inside")
     assert found["image_id"].tolist() == ["a", "b"]
     assert found["value"].tolist() == [0.6, 0.2]
-    assert dataset_view.references_of(explained, "true", "inside") == {"blob in the middle": 0.5}
+    assert dataset_view.references_of(explained, "true", "inside") == {"centre prior": 0.5}
     assert pd.read_csv(io.StringIO(dataset_view.points_csv(found)))["value"].tolist() == [0.6, 0.2]
 
 

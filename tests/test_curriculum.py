@@ -7,13 +7,13 @@ import pytest
 
 from derm.errors import ConfigFault
 from derm.train.curriculum import CurriculumConfig, difficulty_of, pace_of, stage_of
-from derm.train.loss_history import LossMemory
+from derm.train.loss_history import LossHistory
 
 CONFIG = CurriculumConfig(enabled=True, start=0.5, full_after=0.5, pace="root", rarity=0.3, least=0.1)
 
 
-def memory_of(losses: list[float]) -> LossMemory:
-    memory = LossMemory(len(losses))
+def memory_of(losses: list[float]) -> LossHistory:
+    memory = LossHistory(len(losses))
     memory.smoothed[:] = losses
     return memory
 
@@ -50,10 +50,10 @@ def test_a_stage_by_hand():
 
 def test_least_is_admitted_of_each_class():
     classes = np.array([0] * 100 + [1] * 10)
-    stage = stage_of(replace(CONFIG, start=0.0, least=0.2), LossMemory(110), classes, 0, 4)
+    stage = stage_of(replace(CONFIG, start=0.0, least=0.2), LossHistory(110), classes, 0, 4)
     assert stage.admitted[:100].sum() == 20
     assert stage.admitted[100:].sum() == 2
-    stage = stage_of(replace(CONFIG, start=0.0, least=0.01), LossMemory(110), classes, 0, 4)
+    stage = stage_of(replace(CONFIG, start=0.0, least=0.01), LossHistory(110), classes, 0, 4)
     assert stage.admitted[100:].sum() == 1  # never none
 
 
@@ -64,7 +64,7 @@ def test_training_widens_from_easy_and_common_to_all(pace):
     classes = np.repeat(np.arange(7), counts)
     random = np.random.default_rng(0)
     losses = random.lognormal(size=len(classes))
-    memory, stages = LossMemory(len(classes)), []
+    memory, stages = LossHistory(len(classes)), []
     for epoch in range(20):
         stages.append(stage_of(config, memory, classes, epoch, 20))
         # Every image is seen, with a loss that wanders and falls as training goes on.
@@ -89,7 +89,7 @@ def test_training_widens_from_easy_and_common_to_all(pace):
 
 
 def test_off_admits_all():
-    stage = stage_of(replace(CONFIG, enabled=False), LossMemory(3), np.array([0, 0, 1]), 0, 4)
+    stage = stage_of(replace(CONFIG, enabled=False), LossHistory(3), np.array([0, 0, 1]), 0, 4)
     assert (stage.pace, stage.admitted.all()) == (1, True)
     np.testing.assert_array_equal(stage.shares, [1, 1, *[np.nan] * 5])
 

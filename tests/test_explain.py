@@ -9,16 +9,16 @@ from derm.diagnoses import CODES, INDEX
 from derm.explain.agreement import (
     THRESHOLDS,
     agreement,
-    centred_blob,
+    centre_prior,
     inside_share,
     iou_curve,
     mean_agreement,
 )
 from derm.explain.class_mask import binary_class_mask, class_mask
-from derm.explain.gradcam import FLAT_LOGIT, class_maps, closed_form_maps, evidence_of, gradient_maps
+from derm.explain.gradcam import FLAT_LOGIT, class_maps, closed_form_maps, gradient_maps, heat_map_of
 from derm.metrics.masks import count_masks, iou
 from derm.model.config import ModelConfig
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 
 SMALL = {"input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8)}
 VARIANTS = {
@@ -52,7 +52,7 @@ def images() -> torch.Tensor:
     return torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(3))
 
 
-def definition(answer: Answer) -> np.ndarray:
+def definition(answer: ModelOutput) -> np.ndarray:
     """Equations 1 and 2 of the Grad-CAM paper, one image, class and channel at a time, from a whole forward pass."""
     maps = np.zeros((len(answer.features), len(CODES), *answer.features.shape[2:]))
     for row, scores in enumerate(answer.class_logits):
@@ -121,7 +121,7 @@ def test_a_hidden_layer_has_no_closed_form(nets):
 
 
 def test_evidence_keeps_its_maximum():
-    evidence = evidence_of(np.array([[0, 1], [2, 4]], dtype=np.float32), height=4, width=6)
+    evidence = heat_map_of(np.array([[0, 1], [2, 4]], dtype=np.float32), height=4, width=6)
     assert evidence.cells.tolist() == [[0, 0.25], [0.5, 1]]
     assert (evidence.maximum, evidence.flat) == (4, False)
     assert (evidence.map.shape, evidence.map.dtype) == ((4, 6), np.float32)
@@ -133,7 +133,7 @@ def test_evidence_keeps_its_maximum():
 @pytest.mark.parametrize("side", [2, 7, 32])
 def test_a_flat_map_is_never_stretched(side):
     limit = FLAT_LOGIT / side**2
-    flat, strong = (evidence_of(np.full((side, side), limit * share, dtype=np.float32)) for share in (0.99, 1.01))
+    flat, strong = (heat_map_of(np.full((side, side), limit * share, dtype=np.float32)) for share in (0.99, 1.01))
     assert flat.flat
     assert not flat.map.any()
     assert flat.maximum == pytest.approx(0.99 * limit)
@@ -144,7 +144,7 @@ def test_a_flat_map_is_never_stretched(side):
 def test_a_map_that_is_not_finite_is_refused():
     for value in (np.nan, np.inf):
         with pytest.raises(ValueError, match="not finite"):
-            evidence_of(np.array([[0, value]], dtype=np.float32))
+            heat_map_of(np.array([[0, value]], dtype=np.float32))
 
 
 def test_class_masks_by_hand():
@@ -185,7 +185,7 @@ def test_agreement_by_hand():
     assert found.thresholds is THRESHOLDS
     assert (found.best_iou, found.best_threshold) == (1, 0.3)
     assert found.inside == 1.5 / 2
-    # Of a centred blob half lies above the middle; its four pixels are equal, so it marks all of them or none.
+    # Of a centre prior half lies above the middle; its four pixels are equal, so it marks all of them or none.
     assert found.baseline_inside == pytest.approx(1 / 2)
     assert found.baseline_iou == 0.5
     assert set(found.baseline_curve.tolist()) == {0.5, 0.0}
@@ -227,11 +227,11 @@ def test_the_curve_is_the_count_at_each_threshold():
 
 
 def test_the_centred_blob():
-    blob = centred_blob(101, 51)
+    blob = centre_prior(101, 51)
     assert blob[50, 25] == blob.max() == 1
     np.testing.assert_allclose(blob, blob[::-1, ::-1], rtol=1e-6)
     # At one standard deviation, a quarter of the side, it has fallen to exp(−1/2).
-    assert centred_blob(100, 101)[25, 50] == pytest.approx(np.exp(-0.5 * (24.5 / 25) ** 2))
+    assert centre_prior(100, 101)[25, 50] == pytest.approx(np.exp(-0.5 * (24.5 / 25) ** 2))
 
 
 def test_the_share_inside():

@@ -17,7 +17,7 @@ from derm.explain.gradcam import FLAT_LOGIT, class_maps
 from derm.explain.methods import FLAT_FEATURE, METHODS, contrast_maps
 from derm.explain.perturb import occlusion, score_cam, skin
 from derm.model.config import ModelConfig
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 from derm.model.weights import default_weights, load_weights
 
 MEL, NV = INDEX["mel"], INDEX["nv"]
@@ -84,10 +84,10 @@ def on_paper(weights: dict[int, list[float]], encoder: nn.Module | None = None) 
     return net
 
 
-def answered(features: list[list[list[float]]]) -> tuple[Tensor, Answer]:
+def answered(features: list[list[list[float]]]) -> tuple[Tensor, ModelOutput]:
     """One image and an answer to it that holds these features, (C, h, w)."""
     image = torch.zeros(1, 3, 64, 64)
-    return image, Answer(torch.zeros(1, 1, 64, 64), torch.zeros(1, 7), torch.tensor(features)[None])
+    return image, ModelOutput(torch.zeros(1, 1, 64, 64), torch.zeros(1, 7), torch.tensor(features)[None])
 
 
 FEATURES = [[[1.0, 3.0]], [[0.0, 2.0]]]  # two channels of 1 × 2 places

@@ -18,7 +18,7 @@ from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate import explain_dataset
-from derm.evaluate.explain_dataset import draw_sample, explain, find_explained, read_explained
+from derm.evaluate.explain_dataset import draw_sample, explain, find_explained, read_explain_results
 from derm.evaluate.explain_rows import (
     AGREEMENT,
     FAITHFULNESS,
@@ -30,7 +30,7 @@ from derm.evaluate.explain_rows import (
     scorer,
 )
 from derm.evaluate.explain_summary import of_role, summarise
-from derm.explain.agreement import AGREEMENT_SIDE, BLOB, CEILING, MEASURES, UNIFORM, beside_references
+from derm.explain.agreement import AGREEMENT_SIDE, CENTRE_PRIOR, MEASURES, ORACLE, UNIFORM, against_references
 from derm.explain.faithfulness import deletion, insertion, road
 from derm.explain.methods import METHODS
 from derm.image.decode import open_image, read_mask
@@ -38,7 +38,7 @@ from derm.image.resize import square, square_mask, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
-from derm.model.weights import Description, load_weights, save_weights
+from derm.model.weights import WeightsInfo, load_weights, save_weights
 
 SAMPLE = 2
 SETTINGS = {"sample": SAMPLE, "replicates": 20}
@@ -57,7 +57,7 @@ def weights(tmp_path_factory) -> Path:
         net(torch.randn(8, 3, 64, 64))
         net.head.scores.weight *= 10
     path = tmp_path_factory.mktemp("weights") / "lively.json"
-    save_weights(path, net, Description(model=net.config, temperature=2.0))
+    save_weights(path, net, WeightsInfo(model=net.config, temperature=2.0))
     return path
 
 
@@ -84,7 +84,7 @@ def folder(model, drawn_catalogue, small_parts, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return read_explained(folder)
+    return read_explain_results(folder)
 
 
 def picture(catalogue, image_id: str, size: int) -> tuple[torch.Tensor, np.ndarray]:
@@ -115,16 +115,16 @@ def test_a_row_is_what_one_map_alone_measures(found, model, drawn_catalogue):
     image, mask = picture(drawn_catalogue, row["image_id"], 64)
     raw = METHODS["layercam"].maps(model.net, image, None, [INDEX[row["class"]]])[0, 0].numpy()
     evidence = METHODS["layercam"].evidence(raw)
-    alone = beside_references(
+    alone = against_references(
         evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE).clip(0, 1), square_mask(mask, AGREEMENT_SIDE)
     )
     assert row["peak"] == pytest.approx(evidence.maximum, rel=1e-3)
     own = found.agreement[found.agreement["image_id"] == row["image_id"]].set_index("method")
     for name in MEASURES:
         assert row[f"true_{name}"] == pytest.approx(alone[name].value, abs=2e-3)
-        assert own.loc[BLOB, f"true_{name}"] == pytest.approx(alone[name].blob, abs=1e-6)
+        assert own.loc[CENTRE_PRIOR, f"true_{name}"] == pytest.approx(alone[name].prior, abs=1e-6)
         assert own.loc[UNIFORM, f"true_{name}"] == pytest.approx(alone[name].uniform, abs=1e-6)
-        assert own.loc[CEILING, f"true_{name}"] == pytest.approx(alone[name].ceiling, abs=1e-6)
+        assert own.loc[ORACLE, f"true_{name}"] == pytest.approx(alone[name].oracle, abs=1e-6)
 
 
 def test_each_methods_cells_are_placed_by_what_they_are(tiny_model):
@@ -159,7 +159,7 @@ def test_padded_pictures_are_explained_on_their_own_pixels_and_walked_over_on_th
     shown = normalise(torch.from_numpy(square(image, 64, "pad"))[None], ModelConfig())
     raw = METHODS["grad-cam"].maps(model.net, shown, None, [index])[0, 0].numpy()
     evidence = METHODS["grad-cam"].evidence(raw, window=window_of(height, width, 64, "pad"))
-    alone = beside_references(
+    alone = against_references(
         evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE).clip(0, 1), square_mask(mask, AGREEMENT_SIDE)
     )
     assert row["true_iou_area"] == pytest.approx(alone["iou_area"].value, abs=2e-3)
@@ -180,7 +180,7 @@ def test_sanity_is_measured_where_maps_are_quick_and_painting_at_the_mask(found)
     assert sample.loc[~quick, [*STILL, *random]].isna().all(axis=None)
     painted = sample["lesion_drop"].notna()
     assert painted.any()
-    assert (sample.loc[painted, "method"] == CEILING).all()
+    assert (sample.loc[painted, "method"] == ORACLE).all()
     # Eigen-CAM knows no class, so random scores leave it as it is.
     eigen = sample[(sample["method"] == "eigen-cam") & ~sample["flat"]]
     assert eigen["random_scores_rank"].dropna().to_numpy() == pytest.approx(1)
@@ -206,7 +206,7 @@ def test_flat_maps_are_named_and_measure_nothing(model, drawn_catalogue, tmp_pat
 
 def test_the_summary_follows_from_the_rows(found):
     rows = of_role(found.agreement, ("predicted", "both"))
-    for method in ("grad-cam++", BLOB):
+    for method in ("grad-cam++", CENTRE_PRIOR):
         own = rows[rows["method"] == method]
         told = found.summary["agreement"]["predicted"][method]
         right = own["dx_true"] == own["dx_pred"]
@@ -218,11 +218,11 @@ def test_the_summary_follows_from_the_rows(found):
         assert low < told["all"]["all"]["figures"]["true_inside"]["mean"] < high
     figures = {
         method: found.summary["agreement"]["predicted"][method]["all"]["all"]["figures"]["predicted_rank"]
-        for method in ("eigen-cam", BLOB, CEILING)
+        for method in ("eigen-cam", CENTRE_PRIOR, ORACLE)
     }
     value, blob, ceiling = (figures[method]["mean"] for method in figures)
     assert figures["eigen-cam"]["skill"] == pytest.approx((value - blob) / (ceiling - blob), abs=1e-3)
-    assert "skill" not in figures[BLOB]
+    assert "skill" not in figures[CENTRE_PRIOR]
     sampled = of_role(found.sample, ("predicted", "both"))
     expected = sampled.loc[sampled["method"] == "occlusion", "deletion"].astype(float).mean()
     told = found.summary["sample"]["predicted"]["occlusion"]["all"]["all"]
@@ -268,8 +268,8 @@ def test_the_question_is_answered_as_scikit_learn_would():
     every = table[table["method"] == "grad-cam"]
     expected = roc_auc_score(every["dx_true"] == every["dx_pred"], every["probability"])
     assert answer["probability"]["probability"]["auc"] == pytest.approx(expected, abs=1e-5)
-    assert CEILING not in answer
-    assert BLOB in answer
+    assert ORACLE not in answer
+    assert CENTRE_PRIOR in answer
 
 
 def test_where_all_predictions_are_right_there_is_no_question():
@@ -301,7 +301,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
             with pytest.raises(KeyboardInterrupt):
                 explain(model, drawn_catalogue, "test", out, **SETTINGS)
         with pytest.raises(DataFault, match="are incomplete: go on with the same `derm explain"):
-            read_explained(out)
+            read_explain_results(out)
         assert find_explained(out) == []
     assert sorted(place.name for place in (out / "parts").glob("sample-*")) == ["sample-00000.parquet"]
     again: list[int] = []
@@ -356,7 +356,7 @@ def test_results_say_what_they_belong_to(found, model, tiny_model):
 
 def test_folders_that_are_not_whole_results_are_one_sentence(folder, tmp_path):
     with pytest.raises(DataFault, match=r"holds no explanations, about\.json is missing: make them anew with `derm ex"):
-        read_explained(tmp_path)
+        read_explain_results(tmp_path)
     for name, content, said in (
         ("sample.parquet", None, r"holds no explanations, sample\.parquet is missing"),
         ("sample.parquet", b"no table", "cannot be read"),
@@ -369,20 +369,20 @@ def test_folders_that_are_not_whole_results_are_one_sentence(folder, tmp_path):
         if content is not None:
             (place / name).write_bytes(content)
         with pytest.raises(DataFault, match=said):
-            read_explained(place)
+            read_explain_results(place)
     mixed, agreement = tmp_path / "mixed", pd.read_parquet(folder / "agreement.parquet")
     shutil.copytree(folder, mixed)
     agreement.iloc[: len(agreement) // 2].to_parquet(mixed / "agreement.parquet")
     with pytest.raises(DataFault, match="are of several runs, their tables differ in length"):
-        read_explained(mixed)
+        read_explain_results(mixed)
     agreement.drop(columns="true_rank").to_parquet(mixed / "agreement.parquet")
     with pytest.raises(DataFault, match="cannot be read"):
-        read_explained(mixed)
+        read_explain_results(mixed)
     shutil.copy(folder / "agreement.parquet", mixed)
     about = json.loads((folder / "about.json").read_text())
     (mixed / "about.json").write_text(json.dumps(about | {"format": 0}))
     with pytest.raises(DataFault, match="are of another version of Derm"):
-        read_explained(mixed)
+        read_explain_results(mixed)
 
 
 def test_the_sample_is_fixed_even_over_classes_and_takes_new_lesions_first():
@@ -429,7 +429,7 @@ def test_without_masks_the_maps_are_held_against_the_networks_outline_alone(mode
     table = drawn_catalogue.table.iloc[:2].assign(mask_path="")
     rows = agreement_rows(model, table)
     assert rows[[name for name in AGREEMENT if name.startswith("true_")]].isna().all(axis=None)
-    ceiling = rows[rows["method"] == CEILING]
+    ceiling = rows[rows["method"] == ORACLE]
     assert ceiling["predicted_inside"].dropna().tolist() == [1] * ceiling["predicted_inside"].notna().sum()
     drawn_mask = drawn_catalogue.table.iloc[:2]
     assert agreement_rows(model, drawn_mask)["true_inside"].notna().any()

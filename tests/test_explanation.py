@@ -5,13 +5,13 @@ import pytest
 
 from derm.evaluate.explanation import AgreementSums
 from derm.explain.agreement import AGREEMENT_SIDE as SIDE
-from derm.explain.gradcam import evidence_of
+from derm.explain.gradcam import heat_map_of
 
 
 def test_iou_is_averaged_over_images_before_the_best_threshold_is_chosen():
     left = np.zeros((SIDE, SIDE), dtype=bool)
     left[:, : SIDE // 2] = True
-    everywhere, flat = evidence_of(np.ones((2, 2), np.float32)), evidence_of(np.zeros((2, 2), np.float32))
+    everywhere, flat = heat_map_of(np.ones((2, 2), np.float32)), heat_map_of(np.zeros((2, 2), np.float32))
     sums = AgreementSums()
     # The likeliest class marks the whole picture: 1/2 with half of it, 1 with all of it. The other six mark nothing.
     sums.add([everywhere, *[flat] * 6], 0, left)
@@ -26,5 +26,5 @@ def test_iou_is_averaged_over_images_before_the_best_threshold_is_chosen():
 
 def test_without_a_lesion_nothing_is_measured():
     sums = AgreementSums()
-    sums.add([evidence_of(np.ones((2, 2), np.float32))] * 7, 0, np.zeros((4, 4), dtype=bool))
+    sums.add([heat_map_of(np.ones((2, 2), np.float32))] * 7, 0, np.zeros((4, 4), dtype=bool))
     assert sums.measures() is None

@@ -12,14 +12,14 @@ import pytest
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import WeightsFault
 from derm.explain.agreement import BUILT_IN
-from derm.explain.gradcam import evidence_of
+from derm.explain.gradcam import heat_map_of
 from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
 from derm.figures.mark import mark
 from derm.figures.overlap import overlap_curves
 from derm.figures.text import capital, percent, plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import Description, Model, save_weights
+from derm.model.weights import Model, WeightsInfo, save_weights
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
@@ -60,7 +60,7 @@ def case_with(
     probabilities: dict[str, float], mask: np.ndarray, cells: list[list[float]] | None = None, name: str = "a.png"
 ) -> Case:
     """A case whose classes all have the same evidence, none unless `cells` are given."""
-    evidence = evidence_of(np.array(cells or [[0.0]], dtype=np.float32), *mask.shape)
+    evidence = heat_map_of(np.array(cells or [[0.0]], dtype=np.float32), *mask.shape)
     values = np.array([probabilities.get(code, 0.0) for code in CODES])
     image = np.full((*mask.shape, 3), 150, dtype=np.uint8)
     return Case(name, image, values, mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
@@ -247,7 +247,7 @@ def test_the_malignant_sum_stands_against_the_threshold(threshold, sentence):
 
 def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
     test = {"split": "by lesion", "images": 2004, "referral": {"of_100_malignant": 96, "of_100_benign": 28}}
-    description = Description(SMALL, referral_threshold=0.12, measured={"test": test})
+    description = WeightsInfo(SMALL, referral_threshold=0.12, measured={"test": test})
     assert words.referral_meaning(description) == (
         "Of 100 malignant lesions like those in the test set, about 96 are above it; of 100 benign, 28 "
         "(on the test part, split by lesion, 2,004 images)."
@@ -283,7 +283,7 @@ def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
 def test_predictive_values_follow_from_the_share_that_the_doctor_sets():
     # Of 1,000 lesions at 10 %: 100 malignant, 90 above; 900 benign, 180 above: 90 / 270 = 1/3. Below: 10 of 730.
     rates = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.8}}
-    description = Description(SMALL, referral_threshold=0.12, measured={"test": {"referral": {"by_lesion": rates}}})
+    description = WeightsInfo(SMALL, referral_threshold=0.12, measured={"test": {"referral": {"by_lesion": rates}}})
     assert said(words.predictive_sentence(description, 0.1)) == (
         "Where 10 % of lesions are malignant: of those above the threshold, 33 % are; of those below, 1.4 % are."
     )
@@ -303,7 +303,7 @@ def test_what_is_not_dermoscopic_takes_the_headline(mask):
     )
     assert words.second_line(case).startswith("Take it through a dermatoscope")
     assert words.in_strip(case) == r"**a\.png** not a dermoscopic picture"
-    assert "Distance from dermoscopic pictures: 12.3; higher is" in " ".join(words.method(case, Description(SMALL)))
+    assert "Distance from dermoscopic pictures: 12.3; higher is" in " ".join(words.method(case, WeightsInfo(SMALL)))
     assert not case.answerable
     familiar = replace(case_with({"nv": 1.0}, half_mask()), not_dermoscopic=False)
     assert words.headline(familiar).startswith("Most likely melanocytic nevus")
@@ -335,10 +335,10 @@ def test_what_stands_beside_the_headline():
 
 def test_evidence_that_lies_mostly_outside_is_said_to():
     mask = np.zeros((40, 60), dtype=bool)
-    mask[:10, :15] = True  # a corner, of which the blob has little
+    mask[:10, :15] = True  # a corner, of which the centre prior has little
     sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[1.0, 0.0], [0.0, 0.0]]), INDEX["mel"])
     assert sentence.startswith("The evidence for melanoma lies mostly outside the lesion: ")
-    assert "; of a blob in the middle of the picture it would be " in sentence
+    assert "; of a centre prior it would be " in sentence
 
 
 @pytest.mark.parametrize(
@@ -352,13 +352,13 @@ def test_evidence_that_lies_mostly_outside_is_said_to():
 )
 def test_agreement_is_a_sentence_with_its_figure(cells, start):
     mask = np.zeros((40, 60), dtype=bool)
-    mask[:, 30:] = True  # the blob has half of its sum in it
+    mask[:, 30:] = True  # the centre prior has half of its sum in it
     sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, cells), INDEX["mel"])
     assert sentence.startswith(start)
     if cells[0] == [1.0, 0.0]:
-        assert ", no more than of a blob in the middle of the picture, 50" in sentence
+        assert ", no more than of a centre prior, 50" in sentence
     elif any(cells[0]):
-        assert "; of a blob in the middle of the picture it would be 50" in sentence
+        assert "; of a centre prior it would be 50" in sentence
 
 
 def test_agreement_that_is_built_in_is_said_to_be():
@@ -368,10 +368,10 @@ def test_agreement_that_is_built_in_is_said_to_be():
 
 
 def test_the_method_says_what_heat_map_and_class_mask_are():
-    pooled = " ".join(words.method(LIKELY, Description(SMALL)))
+    pooled = " ".join(words.method(LIKELY, WeightsInfo(SMALL)))
     assert "is Grad-CAM: for each place" in pooled
     assert "where probability of lesion times evidence reaches 0.5." in pooled
-    cells = " ".join(words.method(LIKELY, Description(replace(SMALL, head="pixel"))))
+    cells = " ".join(words.method(LIKELY, WeightsInfo(replace(SMALL, head="pixel"))))
     assert "is a part of the score itself" in cells
     assert "The class mask is where that reaches 0.5." in cells
 
@@ -394,19 +394,19 @@ def test_captions_and_legend_say_what_is_shown():
 
 
 def test_the_method_names_weights_licence_and_calibration():
-    text = " ".join(words.method(LIKELY, Description(SMALL)))
+    text = " ".join(words.method(LIKELY, WeightsInfo(SMALL)))
     for part in ("64 × 64", "Grad-CAM", "not yet calibrated", "small 01234567", "CC BY-NC 4.0"):
         assert part in text
-    calibrated = " ".join(words.method(LIKELY, Description(SMALL, temperature=1.5)))
+    calibrated = " ".join(words.method(LIKELY, WeightsInfo(SMALL, temperature=1.5)))
     assert "calibrated with a temperature of 1.50" in calibrated
     assert "No threshold for referral" in calibrated
     assert "not yet" not in calibrated
-    decided = Description(SMALL, temperature=1.5, referral_threshold=0.12, conformal_thresholds=(0.0, *LIMITS[1:]))
+    decided = WeightsInfo(SMALL, temperature=1.5, referral_threshold=0.12, conformal_thresholds=(0.0, *LIMITS[1:]))
     text = said(" ".join(words.method(LIKELY, decided)))
     assert "The referral threshold, a malignant sum of 12 %, was chosen on validation" in text
     assert "actinic keratosis or Bowen's disease always, basal cell carcinoma from 20 %" in text
     assert words.calibration_note(decided) == "Probabilities calibrated on validation."
-    assert words.calibration_note(Description(SMALL)) == words.NOT_CALIBRATED
+    assert words.calibration_note(WeightsInfo(SMALL)) == words.NOT_CALIBRATED
 
 
 def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_where_known():
@@ -427,7 +427,7 @@ def test_overlap_curves_show_evidence_blob_and_truth_by_dash_and_name():
     figure = overlap_curves(DIAGNOSES[mel], known.agreement(mel), known.true_agreement(mel), dark=False)
     lines = {trace.name: trace for trace in figure.data}
     assert list(lines) == [
-        "heat map and outline", "heat map and true outline", "blob in the middle and outline", "best threshold",
+        "heat map and outline", "heat map and true outline", "centre prior and outline", "best threshold",
     ]  # fmt: skip
     assert lines["heat map and outline"].y == pytest.approx([0.25] * 19, abs=1e-3)
     assert lines["heat map and true outline"].y == pytest.approx([1.0] * 19)
@@ -509,14 +509,14 @@ def test_the_list_is_limited_by_number_and_by_size():
 
 def test_the_sample_is_a_drawing_and_always_the_same():
     net = LesionNet(SMALL).eval()
-    model = Model(net, Description(SMALL), "small", "0" * 64)
+    model = Model(net, WeightsInfo(SMALL), "small", "0" * 64)
     first, second = (sample_case(model, first_sample()) for _ in range(2))
     np.testing.assert_array_equal(first.image, second.image)
     assert first.name == "Drawn melanoma"
 
 
 def test_the_environment_names_other_weights(tmp_path, monkeypatch):
-    save_weights(tmp_path / "tiny.json", LesionNet(SMALL), Description(SMALL))
+    save_weights(tmp_path / "tiny.json", LesionNet(SMALL), WeightsInfo(SMALL))
     monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "tiny.json"))
     assert open_model().name == "tiny"
     monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "none.json"))

@@ -14,7 +14,7 @@ from derm.evaluate.decision import Cases
 from derm.evaluate.gate import BLOCKED, FOLDS, LITTLE, SMALLEST, Pictures, fit_gate, limited_groups, patient_of
 from derm.evaluate.seen import measure_seen
 from derm.model.gate import FAINT, Gate, NotDermoscopic, SeenLittle, read_gate, stage_statistics, style_columns
-from derm.model.weights import Description, load_weights, rewrite_description, ship_weights
+from derm.model.weights import WeightsInfo, load_weights, rewrite_description, ship_weights
 from derm.predict import words
 from derm.predict.case import diagnose
 from derm.predict.export import case_json
@@ -83,17 +83,17 @@ def test_scores_by_hand():
 
 
 def test_what_is_not_dermoscopic_is_not_said_to_be_seen_little():
-    about = Description(model=None, gate=Gate(DIRECTION, replace(CLOUD, threshold=0.9)))
+    about = WeightsInfo(model=None, gate=Gate(DIRECTION, replace(CLOUD, threshold=0.9)))
     statistics = np.array([[1.0, 2.0], [3.0, 2.0], [1.0, 6.0]])
     judged = judge(about, statistics, np.zeros((3, 1)))
     assert judged.not_dermoscopic.tolist() == [False, True, False]
     assert judged.seen_little.tolist() == [False, False, True]
-    assert judge(Description(model=None), statistics, np.zeros((3, 1))) == (None,) * 4
+    assert judge(WeightsInfo(model=None), statistics, np.zeros((3, 1))) == (None,) * 4
 
 
 def test_weights_of_before_make_the_first_statement_alone():
     old = {"method": METHOD, "weights": [1.0], "offset": 0.0, "threshold": 2.0}
-    judged = judge(Description(model=None, familiarity=old), np.zeros((2, 5)), np.array([[1.0], [3.0]]))
+    judged = judge(WeightsInfo(model=None, familiarity=old), np.zeros((2, 5)), np.array([[1.0], [3.0]]))
     assert judged.not_dermoscopic.tolist() == [False, True]
     assert judged.not_dermoscopic_score.tolist() == [1, 3]
     assert judged.seen_little is judged.seen_little_score is None

@@ -23,7 +23,7 @@ from derm.evaluate.local import (
 from derm.metrics.calibration import fit_temperature, softmax
 from derm.metrics.prior import malignant_share, practice_mix
 from derm.model.config import ModelConfig
-from derm.model.weights import HAM10000_IMAGES, Description, Model, copy_weights, load_weights, ship_weights
+from derm.model.weights import HAM10000_IMAGES, Model, WeightsInfo, copy_weights, load_weights, ship_weights
 
 HOME = tuple(HAM10000_IMAGES[code] / 10_015 for code in CODES)
 
@@ -124,7 +124,7 @@ def test_more_cases_buy_more():
     cases = own_cases(3000)
     # Honest scores spoilt as in another clinic: half as strong, and a threshold of elsewhere.
     spoilt = OwnCases(cases.logits / 2, cases.true, cases.lesions)
-    description = Description(ModelConfig(), referral_threshold=0.5, mix=HOME)
+    description = WeightsInfo(ModelConfig(), referral_threshold=0.5, mix=HOME)
     points = learning_curve(spoilt, description, (40, 100, 400), draws=40)
     assert [one.images for one in points] == [0, 40, 100, 400]
     untouched, least, some, most = points

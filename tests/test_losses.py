@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from derm.model.network import Answer
+from derm.model.network import ModelOutput
 from derm.train.config import TrainConfig
 from derm.train.losses import Truth, dice_loss, joint_loss, open_loss, shift_of, soft_loss, weigh_classes
 
@@ -17,10 +17,10 @@ SURE = 100.0
 """A logit whose sigmoid is 1 in float32."""
 
 
-def answer(class_logits: list[list[float]], mask_logits: torch.Tensor | None = None) -> Answer:
+def answer(class_logits: list[list[float]], mask_logits: torch.Tensor | None = None) -> ModelOutput:
     """Class logits as given; without mask logits, ones that say a half everywhere on 2 × 2 pixels."""
     masks = torch.zeros(len(class_logits), 1, 2, 2) if mask_logits is None else mask_logits
-    return Answer(masks, torch.tensor(class_logits), torch.zeros(len(class_logits), 1, 1, 1))
+    return ModelOutput(masks, torch.tensor(class_logits), torch.zeros(len(class_logits), 1, 1, 1))
 
 
 def truth(classes: list[int], has_mask: list[bool]) -> Truth:
@@ -70,7 +70,7 @@ def test_images_without_a_mask_count_for_the_diagnosis_alone():
 
 def test_plain_is_each_images_own_cross_entropy():
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    given = Answer(torch.zeros(5, 1, 2, 2), logits, torch.zeros(5, 1, 1, 1))
+    given = ModelOutput(torch.zeros(5, 1, 2, 2), logits, torch.zeros(5, 1, 1, 1))
     weights = torch.arange(7.0)
     config = replace(CONFIG, label_smoothing=0.1)
     losses = joint_loss(given, truth([0, 1, 2, 3, 4], [True] * 5), config, weights)
@@ -81,7 +81,7 @@ def test_plain_is_each_images_own_cross_entropy():
 
 
 def test_losses_are_float32_whatever_the_network_ran_in():
-    given = Answer(*(part.bfloat16() for part in answer([[0.0] * 7] * 2)))
+    given = ModelOutput(*(part.bfloat16() for part in answer([[0.0] * 7] * 2)))
     losses = joint_loss(given, truth([0, 3], [True, True]), replace(CONFIG, mask_loss="dice+bce"), None)
     assert {loss.dtype for loss in losses} == {torch.float32}
 
@@ -169,7 +169,7 @@ def test_without_focus_the_soft_loss_is_torchs_cross_entropy(smoothing, weights)
 @pytest.mark.parametrize("focal", [0.5, 1.0, 5.0])
 def test_the_focal_loss_of_a_sure_answer_has_a_gradient(focal):
     logits = torch.tensor([[SURE] + [-SURE] * 6] * 2, requires_grad=True)
-    given = Answer(torch.zeros(2, 1, 2, 2), logits, torch.zeros(2, 1, 1, 1))
+    given = ModelOutput(torch.zeros(2, 1, 2, 2), logits, torch.zeros(2, 1, 1, 1))
     joint_loss(given, truth([0, 1], [True, True]), replace(CONFIG, focal=focal), None).joint.backward()
     assert logits.grad.isfinite().all()
     assert logits.grad[1, 1] < -0.4  # half of the batch is quite wrong and pulls with full force

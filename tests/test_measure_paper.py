@@ -12,7 +12,7 @@ from derm.metrics.paper import (
     MILLISECONDS,
     OVERALL,
     PER_CLASS,
-    beside_paper,
+    compare_with_paper,
     count_calls,
     specificity_from_table,
 )
@@ -82,7 +82,7 @@ def test_only_the_vascular_specificity_follows_from_the_table():
 
 
 def test_ours_stand_beside_the_papers(ours):
-    rows = {row.name: row for row in beside_paper(ours)}
+    rows = {row.name: row for row in compare_with_paper(ours)}
     assert len(rows) == len(OVERALL) + 4 * 7 + 1
     assert rows["accuracy"] == ("accuracy", 1, 0.843235, f"{LEAKS}; 0.8557 in its text")
     assert rows["macro_auc"].note == f"{LEAKS}; 0.9739 in its Table 4; how it averages is not said"
@@ -93,7 +93,7 @@ def test_ours_stand_beside_the_papers(ours):
 
 
 def test_every_share_carries_the_note_that_the_paper_leaks(ours):
-    *shares, time = beside_paper(ours, milliseconds=27.5)
+    *shares, time = compare_with_paper(ours, milliseconds=27.5)
     assert all(row.note.startswith(LEAKS) for row in shares)
     assert (time.name, time.ours, time.paper) == ("milliseconds", 27.5, MILLISECONDS)
     assert LEAKS not in time.note

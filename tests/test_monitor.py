@@ -33,7 +33,7 @@ from derm.monitor.state import last_words
 from derm.train.config import PRESETS, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import count_hits, make_run_folder, train
-from derm.train.loss_history import LossMemory
+from derm.train.loss_history import LossHistory
 from derm.train.replay import ReplayBuffer, ReplayConfig
 from derm.train.runlog import RunLog, read_events
 
@@ -395,7 +395,7 @@ def test_a_hit_is_harder_than_the_median_fresh_image():
 
 
 def test_ages_count_batches_since_an_image_came_in():
-    memory = LossMemory(3)
+    memory = LossHistory(3)
     buffer = ReplayBuffer(ReplayConfig(enabled=True, capacity=2), memory, np.zeros(3, dtype=np.int64))
 
     def hear(item: int, loss: float) -> list[int]:

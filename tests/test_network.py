@@ -12,7 +12,7 @@ from derm.errors import ConfigFault
 from derm.explain.gradcam import score_parts
 from derm.image.resize import PADDING
 from derm.model.config import ModelConfig
-from derm.model.network import Answer, CellFeatures, CellWeights, ClassHead, LesionFocus, LesionNet
+from derm.model.network import CellFeatures, CellWeights, ClassHead, LesionFocus, LesionNet, ModelOutput
 from derm.model.preprocess import LARGEST_RATIO, normalise, shades_of_grey
 
 # timm's own networks for tests, of a tenth of a million numbers; their deepest features have 64 and 96 channels.
@@ -53,7 +53,7 @@ def test_every_design_answers_in_the_same_shapes(name):
     config, channels = DESIGNS[name]
     net = LesionNet(config)
     answer = net(images())
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ModelOutput)
     assert answer.mask_logits.shape == (2, 1, 64, 64)
     assert answer.class_logits.shape == (2, 7)
     side = 8 if config.head == "pixel" else 2

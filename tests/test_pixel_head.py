@@ -14,7 +14,7 @@ from derm.diagnoses import CODES
 from derm.errors import WeightsFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import Evaluation, evaluate
-from derm.evaluate.explain_dataset import explain, read_explained
+from derm.evaluate.explain_dataset import explain, read_explain_results
 from derm.explain.agreement import BUILT_IN
 from derm.explain.gradcam import score_parts
 from derm.image.decode import open_image
@@ -23,7 +23,7 @@ from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 from derm.model.soup import cook_soup
-from derm.model.weights import Description, Model, load_weights, save_weights, ship_weights
+from derm.model.weights import Model, WeightsInfo, load_weights, save_weights, ship_weights
 from derm.predict.case import diagnose
 from derm.train.config import PRESETS
 from derm.train.loop import train
@@ -48,7 +48,7 @@ def run(request, drawn_catalogue, tmp_path_factory) -> Path:
     """A short training that goes on from weights of a pooled head."""
     folder, config = tmp_path_factory.mktemp("pixel"), pixel(request.param)
     torch.manual_seed(4)
-    save_weights(folder / "pooled.json", LesionNet(replace(config, head="pooled")), Description(config))
+    save_weights(folder / "pooled.json", LesionNet(replace(config, head="pooled")), WeightsInfo(config))
     pooled = json.loads((folder / "pooled.json").read_text())
     # Older descriptions name neither the head nor its share; what such weights have is a pooled head.
     del pooled["model"]["head"], pooled["model"]["whole_share"]
@@ -133,7 +133,7 @@ def test_it_is_calibrated_with_the_place_of_its_cells(model, drawn_catalogue):
 
 def test_every_method_is_measured(model, drawn_catalogue, tmp_path):
     explain(model, drawn_catalogue, "test", tmp_path, sample=2, replicates=5)
-    found = read_explained(tmp_path)
+    found = read_explain_results(tmp_path)
     own = found.agreement[found.agreement["method"].isin(["grad-cam", "hirescam"])]
     assert own["class"].nunique() == len(CODES)
     both = own.pivot_table(index=["image_id", "class"], columns="method", values="peak")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from derm.explain.cell_offset import disagreement, fit_shift, turned_maps
-from derm.explain.gradcam import evidence_of
+from derm.explain.gradcam import heat_map_of
 from derm.image.resize import place_cells, unsquare
 
 
@@ -29,7 +29,7 @@ def test_a_shift_of_a_quarter_moves_a_ramp_by_a_quarter_of_its_step():
 def test_evidence_is_drawn_where_its_cells_lie():
     raw = np.zeros((4, 4), dtype=np.float32)
     raw[2, 2] = 1
-    plain, moved = evidence_of(raw, 64, 64), evidence_of(raw, 64, 64, shift=0.25)
+    plain, moved = heat_map_of(raw, 64, 64), heat_map_of(raw, 64, 64, shift=0.25)
     centre = [np.average(np.arange(64), weights=one.map.sum(axis=0)) for one in (plain, moved)]
     assert centre[0] - centre[1] == pytest.approx(0.25 * 16, abs=0.2)  # a cell is 16 pixels wide
 

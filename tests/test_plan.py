@@ -8,7 +8,7 @@ import pytest
 from derm.train.config import TrainConfig
 from derm.train.curriculum import CurriculumConfig
 from derm.train.replay import ReplayConfig
-from derm.train.sampler import OPEN_CLASS, Batch, Planner, quotas_by
+from derm.train.sampler import OPEN_CLASS, Batch, Sampler, quotas_by
 
 CONFIG = TrainConfig(
     curriculum=CurriculumConfig(enabled=True),
@@ -23,8 +23,8 @@ CLASSES = np.repeat([0, 1, 5], [12, 8, 40])
 """60 images, so 7 steps an epoch and 28 in all."""
 
 
-def new(config: TrainConfig = CONFIG) -> Planner:
-    planner = Planner(config, CLASSES)
+def new(config: TrainConfig = CONFIG) -> Sampler:
+    planner = Sampler(config, CLASSES)
     planner.top_up()
     return planner
 
@@ -34,7 +34,7 @@ def losses_of(batch: Batch, step: int) -> np.ndarray:
     return 0.2 + np.abs(np.sin(batch.items * 12.9898 + step)) * 3
 
 
-def run(planner: Planner, first: int = 0, last: int = 10_000) -> list[Batch]:
+def run(planner: Sampler, first: int = 0, last: int = 10_000) -> list[Batch]:
     """Train on paper from step `first` until `last` or the end; the batches trained on."""
     batches = []
     for step in range(first, last):
@@ -100,7 +100,7 @@ def test_a_restored_plan_goes_on_with_the_same_batches(step):
         planner.observe(losses_of(planner.pending[0], number))
     saved = planner.tensors()
     run(planner, step)  # what is saved does not change when the plan goes on
-    restored = Planner(CONFIG, CLASSES)
+    restored = Sampler(CONFIG, CLASSES)
     restored.restore(saved)
     # What had been handed out and was lost with its worker is handed out again.
     again = list(restored.hand_out())
@@ -139,7 +139,7 @@ def test_fresh_images_are_those_admitted_and_are_dealt_again_when_they_run_out()
 
 def test_a_fresh_image_always_comes():
     config = replace(CONFIG, batch=2, replay=replace(CONFIG.replay, enabled=True, share=0.9))
-    planner = Planner(config, np.zeros(8, dtype=np.int64))
+    planner = Sampler(config, np.zeros(8, dtype=np.int64))
     planner.top_up()
     replayed = []
     while planner.pending:
@@ -232,7 +232,7 @@ def test_a_restored_plan_deals_on_where_it_was(step, curriculum):
     config = replace(CONFIG, sampling=0.7, curriculum=CurriculumConfig(enabled=curriculum))
     expected, planner = run(new(config)), new(config)
     run(planner, 0, step)
-    restored = Planner(config, CLASSES)
+    restored = Sampler(config, CLASSES)
     restored.restore(planner.tensors())
     assert same(run(restored, step), expected[step:])
 
@@ -242,7 +242,7 @@ def test_a_checkpoint_without_decks_is_taken_up():
     run(planner, 0, 4)
     tensors = planner.tensors()
     del tensors["decks"]
-    restored = Planner(CONFIG, CLASSES)
+    restored = Sampler(CONFIG, CLASSES)
     restored.restore(tensors)
     assert same(run(restored, 4), run(new())[4:])
 
@@ -275,7 +275,7 @@ def test_sources_are_drawn_in_their_shares(balance, shares, of_class):
     classes = np.concatenate([np.repeat([0, 5], [12, 36]), np.repeat([4, 5], [6, 6])])
     sources = np.repeat([0, 1], [48, 12])
     config = TrainConfig(batch=10, epochs=3, workers=0, lookahead=3, source_balance=balance)
-    planner = Planner(config, classes, sources)
+    planner = Sampler(config, classes, sources)
     planner.top_up()
     for epoch in items_by_epoch(run(planner), 6):
         assert np.bincount(sources[epoch]).tolist() == list(shares)
@@ -285,7 +285,7 @@ def test_sources_are_drawn_in_their_shares(balance, shares, of_class):
 
 
 def test_one_source_is_planned_as_before():
-    planner = Planner(CONFIG, CLASSES, np.zeros_like(CLASSES))
+    planner = Sampler(CONFIG, CLASSES, np.zeros_like(CLASSES))
     planner.top_up()
     assert sorted(np.concatenate([batch.items[~batch.replayed] for batch in run(planner)]).tolist()) == sorted(
         np.concatenate([batch.items[~batch.replayed] for batch in run(new())]).tolist()
@@ -294,7 +294,7 @@ def test_one_source_is_planned_as_before():
 
 def test_open_labels_are_dealt_like_a_class():
     classes = np.array([0] * 20 + [OPEN_CLASS] * 10)
-    planner = Planner(TrainConfig(batch=10, epochs=2, workers=0, lookahead=2), classes)
+    planner = Sampler(TrainConfig(batch=10, epochs=2, workers=0, lookahead=2), classes)
     planner.top_up()
     for epoch in items_by_epoch(run(planner), 3):
         assert sorted(epoch.tolist()) == list(range(30))

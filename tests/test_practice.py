@@ -19,7 +19,7 @@ from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import HAM10000_IMAGES, Description, default_weights, load_weights, save_weights
+from derm.model.weights import HAM10000_IMAGES, WeightsInfo, default_weights, load_weights, save_weights
 from derm.predict import words
 from derm.predict.case import Case, diagnose
 from derm.predict.export import case_json, cases_csv
@@ -99,8 +99,8 @@ def test_without_a_known_mix_nothing_moves(case):
     for unknown in (None, mix(nv=1.0)):
         blind = replace(case, mix=unknown)
         assert at_practice(blind, 0.05) is blind
-        assert data_share(Description(SMALL, mix=unknown)) is None
-    assert data_share(Description(SMALL, mix=HOME)) == pytest.approx(0.2)
+        assert data_share(WeightsInfo(SMALL, mix=unknown)) is None
+    assert data_share(WeightsInfo(SMALL, mix=HOME)) == pytest.approx(0.2)
     with pytest.raises(ConfigFault, match="the share of malignant lesions is 1, which is not between 0 and 1"):
         at_practice(case, 1.0)
 
@@ -108,10 +108,10 @@ def test_without_a_known_mix_nothing_moves(case):
 def test_the_mix_of_the_shipped_weights_is_known():
     share = data_share(load_weights(default_weights()).description)
     assert share is not None
-    own = Description(SMALL, training={"data": {"images": sum(HAM10000_IMAGES.values())}})
+    own = WeightsInfo(SMALL, training={"data": {"images": sum(HAM10000_IMAGES.values())}})
     assert own.known_mix[INDEX["nv"]] == 6705 / 10_015
     assert data_share(own) == pytest.approx((327 + 514 + 1113) / 10_015)
-    assert Description(SMALL, training={"data": {"images": 5}}).known_mix is None
+    assert WeightsInfo(SMALL, training={"data": {"images": 5}}).known_mix is None
 
 
 def said(text: str) -> str:
@@ -134,14 +134,14 @@ def test_the_words_move_along(case):
     assert said(words.patients(0.195, None)) == "Patients as in the data: 20 % malignant"
     assert said(words.patients(0.195, 0.005)) == "Your patients: 0.5 % malignant"
     assert "from 20 % malignant in the data to 5 % among your patients" in said(words.patients_note(0.195, 0.05))
-    description = Description(SMALL, referral_threshold=0.3)
+    description = WeightsInfo(SMALL, referral_threshold=0.3)
     assert "moved along, from 30 % to 8.3 %: it stands for a sensitivity" in said(
         " ".join(words.method(moved, description))
     )
 
 
 def test_predictive_values_are_of_the_patients_that_are_set(case):
-    description = Description(SMALL, referral_threshold=0.3, measured={"test": {"referral": {"by_lesion": RATES}}})
+    description = WeightsInfo(SMALL, referral_threshold=0.3, measured={"test": {"referral": {"by_lesion": RATES}}})
     # 200 of 1,000 malignant: 180 above and 160 benign ones; below 20 of 660. 50 of 1,000: 45 and 190; below 5 of 765.
     assert said(words.predictive_at(case, description)) == (
         "Where 20 % of lesions are malignant: of those above the threshold, 53 % are; of those below, 3.0 % are."
@@ -158,7 +158,7 @@ def test_a_local_calibration_is_spoken_of_as_such(case):
         "specificity": {"value": 0.3, "interval": [0.25, 0.35], "lesions": 240},
     }
     record = {"local": {"folder": "clinic", "images": 310, "lesions": 300}, "cross_validated": rates}
-    description = Description(SMALL, temperature=1.2, referral_threshold=0.1, measured={"calibration": record})
+    description = WeightsInfo(SMALL, temperature=1.2, referral_threshold=0.1, measured={"calibration": record})
     assert words.calibration_note(description) == "Probabilities calibrated on 310 confirmed images of clinic."
     assert said(words.referral_meaning(description)) == (
         "Of 100 malignant lesions like those of clinic, about 96 are above it, at least 90 % with 97.5 % confidence; "
@@ -168,7 +168,7 @@ def test_a_local_calibration_is_spoken_of_as_such(case):
         "Where 20 % of lesions are malignant: of those above"
     )
     assert "cross-validated on clinic" in words.predictive_note(description)
-    assert words.predictive_note(Description(SMALL)) == words.PREDICTIVE_NOTE
+    assert words.predictive_note(WeightsInfo(SMALL)) == words.PREDICTIVE_NOTE
 
 
 def test_files_say_for_whom_they_hold(case):
@@ -196,7 +196,7 @@ def weights(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("practice") / "tiny.json"
     measured = {"test": {"referral": {"of_100_malignant": 90, "of_100_benign": 20, "by_lesion": RATES},
                          "split": "by lesion", "images": 1000}}  # fmt: skip
-    save_weights(path, net, Description(SMALL, mix=HOME, referral_threshold=0.3, measured=measured))
+    save_weights(path, net, WeightsInfo(SMALL, mix=HOME, referral_threshold=0.3, measured=measured))
     return path
 
 

@@ -14,13 +14,13 @@ from torch import nn
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, ImageRefused
-from derm.explain.gradcam import evidence_of
+from derm.explain.gradcam import heat_map_of
 from derm.files import check_file
 from derm.image.resize import square, unsquare, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
-from derm.model.weights import Description, Model
+from derm.model.weights import Model, WeightsInfo
 from derm.predict.batch import answers
 from derm.predict.case import Case, diagnose, diagnose_bytes
 from derm.predict.folder import COLUMNS, columns_of, find_images, name_images, predict_files, write_predictions
@@ -41,7 +41,7 @@ def model() -> Model:
         squares = [square(picture(seed, side), 64) for seed in range(4) for side in (48, 64)]
         net(normalise(torch.from_numpy(np.stack(squares)), CONFIG))
     net.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
-    return Model(net, Description(CONFIG, temperature=2.0), "small", "0123456789" * 6 + "0123")
+    return Model(net, WeightsInfo(CONFIG, temperature=2.0), "small", "0123456789" * 6 + "0123")
 
 
 def picture(seed: int, height: int = 48, width: int = 80) -> np.ndarray:
@@ -69,7 +69,7 @@ def read(path: Path) -> np.ndarray:
 def case_with(probabilities: list[float], mask: np.ndarray, cells: list[list[float]] | None = None) -> Case:
     """A case whose classes all have the same evidence, none unless `cells` are given."""
     height, width = mask.shape
-    evidence = evidence_of(np.array(cells or [[0.0]], dtype=np.float32), height, width)
+    evidence = heat_map_of(np.array(cells or [[0.0]], dtype=np.float32), height, width)
     image = np.zeros((height, width, 3), dtype=np.uint8)
     return Case("a", image, np.array(probabilities), mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
 
@@ -185,7 +185,7 @@ def changed(model: Model, **change: object) -> Model:
     config = replace(CONFIG, **change)
     net = LesionNet(config).eval()
     net.load_state_dict({k: v for k, v in model.net.state_dict().items() if "head.scores" not in k}, strict=False)
-    return Model(net, Description(config), "changed", model.sha256)
+    return Model(net, WeightsInfo(config), "changed", model.sha256)
 
 
 def test_evidence_by_cells_is_the_class_mask(model):

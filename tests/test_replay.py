@@ -8,16 +8,16 @@ import pytest
 
 from derm.errors import ConfigFault
 from derm.train.config import TrainConfig
-from derm.train.loss_history import LossMemory
+from derm.train.loss_history import LossHistory
 from derm.train.replay import BufferRow, ReplayBuffer, ReplayConfig
-from derm.train.sampler import Planner
+from derm.train.sampler import Sampler
 
 CONFIG = ReplayConfig(enabled=True)
 
 
 def buffer_of(losses: list[float], **settings: float) -> ReplayBuffer:
     """A buffer that has heard these losses, each once."""
-    memory = LossMemory(len(losses))
+    memory = LossHistory(len(losses))
     buffer = ReplayBuffer(replace(CONFIG, **settings), memory, np.zeros(len(losses), dtype=np.int64))
     items = np.arange(len(losses))
     memory.observe(items, np.array(losses))
@@ -26,7 +26,7 @@ def buffer_of(losses: list[float], **settings: float) -> ReplayBuffer:
 
 
 def test_losses_are_smoothed():
-    memory = LossMemory(3)
+    memory = LossHistory(3)
     assert np.isnan(memory.smoothed).all()
     memory.observe(np.array([0, 2, 0]), np.array([2.0, 5.0, 4.0]))  # an image twice in a batch counts twice
     memory.observe(np.array([0]), np.array([1.0]))
@@ -93,7 +93,7 @@ def test_suspected_labels_are_left_out():
 
 def test_a_rare_class_is_not_suspected_for_being_rare():
     # 1 of 100 images is of class 1; a model that knows frequencies gives it exp(−4.6) = 0.01, less than 0.02.
-    memory = LossMemory(100)
+    memory = LossHistory(100)
     losses, everything = np.full(100, 0.01), np.arange(100)
     losses[99] = 4.6
     memory.observe(everything, losses)
@@ -120,10 +120,10 @@ def test_the_buffer_keeps_the_hardest():
     assert buffer.hardest(5) == [BufferRow(2, 4.0, 1, 0), BufferRow(4, 3.0, 1, 0), BufferRow(3, 2.0, 1, 0)]
 
 
-def simulate(config: ReplayConfig, epochs: int = 12) -> tuple[Planner, np.ndarray, list[np.ndarray]]:
+def simulate(config: ReplayConfig, epochs: int = 12) -> tuple[Sampler, np.ndarray, list[np.ndarray]]:
     """Train on paper: 120 images with known losses, batches of 8; also the share replayed and the items, by step."""
     losses = np.random.default_rng(1).lognormal(sigma=0.7, size=120)
-    planner = Planner(TrainConfig(replay=config, batch=8, epochs=epochs, workers=0, lookahead=4), np.arange(120) % 7)
+    planner = Sampler(TrainConfig(replay=config, batch=8, epochs=epochs, workers=0, lookahead=4), np.arange(120) % 7)
     planner.top_up()
     shares, replayed = [], []
     while planner.pending:

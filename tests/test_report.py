@@ -12,9 +12,9 @@ from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.explain_dataset import Explained
+from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import read_results, typical_image
-from derm.explain.agreement import BLOB, BUILT_IN
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.metrics.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
@@ -196,7 +196,7 @@ def test_results_of_another_data_set_are_refused(model, results, drawn_catalogue
         gather(model, other, drawn_catalogue)
 
 
-def explained_of(model, folder, **about) -> Explained:
+def explained_of(model, folder, **about) -> ExplainResults:
     """Explanations of one method, by hand."""
     figures = {
         "true_iou_area": {"mean": 0.25, "interval": [0.2, 0.3], "skill": -0.125, "skill_interval": None},
@@ -206,7 +206,7 @@ def explained_of(model, folder, **about) -> Explained:
     of_blob = {"true_iou_area": {"mean": 0.375, "interval": None}}
     method = {
         name: {"all": {"all": {"images": 3, "flat": 0, "figures": found}}}
-        for name, found in (("grad-cam", figures), (BLOB, of_blob))
+        for name, found in (("grad-cam", figures), (CENTRE_PRIOR, of_blob))
     }
     summary = {
         "agreement": {"predicted": method},
@@ -221,7 +221,7 @@ def explained_of(model, folder, **about) -> Explained:
     }
     given = {"weights": "tiny", "sha256": model.sha256, "part": "test", "split": "by lesion", "split_by": "lesion"}
     sample = pd.DataFrame({"image_id": ["a", "b", "b"], "random_stem_structure": [0.1, 0.2, 0.3]})
-    return Explained(folder, given | about, summary, pd.DataFrame(), sample)
+    return ExplainResults(folder, given | about, summary, pd.DataFrame(), sample)
 
 
 def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogue):
@@ -248,7 +248,7 @@ def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_ca
     assert "on a sample of 2 test images" in card
     assert "| Grad-CAM | 0.125 | – | – | – | – | – |" in card
     assert "| Grad-CAM | 0.625 (0.500 – 0.750) | 0.438 |" in card
-    assert "it agrees less than the blob: area under IoU 0.25 against 0.38. It tells right predictions" in card
+    assert "it agrees less than the centre prior: area under IoU 0.25 against 0.38. It tells right predictions" in card
     assert "with an AUC of 0.44, where a coin has 0.50." in card
     assert "| Probability of the likeliest class | 0.750 |  |" in card
     without = model_card(gather(model, results, drawn_catalogue))

@@ -10,7 +10,7 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.soup import cook_soup
-from derm.model.weights import Description, load_weights, save_weights
+from derm.model.weights import WeightsInfo, load_weights, save_weights
 
 CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
 TRAINING = {"epoch": 3, "config": {"split_by": "lesion", "epochs": 8, "start": "a.json"}, "data": {"fingerprint": "ab"}}
@@ -18,7 +18,7 @@ TRAINING = {"epoch": 3, "config": {"split_by": "lesion", "epochs": 8, "start": "
 
 def weights(path: Path, seed: int, **changes: object) -> Path:
     torch.manual_seed(seed)
-    about = replace(Description(CONFIG, temperature=1.5, training=TRAINING, measured={"test": {}}), **changes)
+    about = replace(WeightsInfo(CONFIG, temperature=1.5, training=TRAINING, measured={"test": {}}), **changes)
     net = LesionNet(about.model)
     net(torch.randn(4, 3, 32, 32))  # running statistics beside 0 and 1
     save_weights(path, net, about)

@@ -11,7 +11,7 @@ from derm.errors import WeightsFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.pretrained import start_from
-from derm.model.weights import Description, save_weights
+from derm.model.weights import WeightsInfo, save_weights
 
 CONFIG = ModelConfig(input_size=32, decoder_channels=(8, 8, 8))
 """EfficientNet-B0 with its head convolution of 1280 channels."""
@@ -137,7 +137,7 @@ def test_training_goes_on_from_weights_of_derm(tmp_path):
     torch.manual_seed(1)
     trained = LesionNet(config)
     path = tmp_path / "a.json"
-    save_weights(path, trained, Description(config))
+    save_weights(path, trained, WeightsInfo(config))
     net = LesionNet(replace(config, input_size=64, dropout=0.5, drop_path=0.2))
     start_from(net, str(path))
     for name, value in net.state_dict().items():
@@ -155,13 +155,13 @@ def test_weights_that_begin_to_look_inside_the_outline_answer_as_before(tmp_path
     torch.manual_seed(1)
     trained = LesionNet(config).eval()
     path = tmp_path / "a.json"
-    save_weights(path, trained, Description(config))
+    save_weights(path, trained, WeightsInfo(config))
     net = LesionNet(replace(config, pooling="whole+lesion")).eval()
     start_from(net, str(path))
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(net(images).class_logits, trained(images).class_logits)
     # The way back is refused: what was read inside the outline would be lost.
-    save_weights(path, net, Description(net.config))
+    save_weights(path, net, WeightsInfo(net.config))
     with pytest.raises(WeightsFault, match=r"a.json are of another model \(pooling whole\+lesion, not whole\): train"):
         start_from(LesionNet(config), str(path))
 
@@ -174,7 +174,7 @@ def test_a_head_by_cells_begins_anew_on_an_encoder_and_outline_that_are_taken_ov
     torch.manual_seed(1)
     trained = LesionNet(replace(config, **before)).eval()
     path = tmp_path / "a.json"
-    save_weights(path, trained, Description(trained.config))
+    save_weights(path, trained, WeightsInfo(trained.config))
     net = LesionNet(replace(config, head="pixel", whole_share=0.5)).eval()
     fresh = {name: value.clone() for name, value in net.state_dict().items()}
     said = start_from(net, str(path))
@@ -187,7 +187,7 @@ def test_a_head_by_cells_begins_anew_on_an_encoder_and_outline_that_are_taken_ov
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     assert torch.equal(net(images).mask_logits, trained(images).mask_logits)
     # From weights of the same head all goes on, and nothing is to be said.
-    save_weights(path, net, Description(net.config))
+    save_weights(path, net, WeightsInfo(net.config))
     again = LesionNet(net.config).eval()
     assert start_from(again, str(path)) == ""
     assert torch.equal(again(images).class_logits, net(images).class_logits)
@@ -200,7 +200,7 @@ def test_a_head_by_cells_begins_anew_on_an_encoder_and_outline_that_are_taken_ov
 
 def test_a_head_by_cells_goes_on_from_no_other_encoder(tmp_path):
     config = replace(CONFIG, encoder="test_efficientnet", feature_channels=16)
-    save_weights(tmp_path / "a.json", LesionNet(config), Description(config))
+    save_weights(tmp_path / "a.json", LesionNet(config), WeightsInfo(config))
     net = LesionNet(replace(config, head="pixel", feature_channels=8))
     with pytest.raises(WeightsFault, match=r"of another model \(feature_channels 16, not 8\)"):
         start_from(net, str(tmp_path / "a.json"))

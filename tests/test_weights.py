@@ -16,7 +16,7 @@ from derm.files import sha256
 from derm.model import weights
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import Description, default_weights, load_weights, save_weights, ship_weights
+from derm.model.weights import WeightsInfo, default_weights, load_weights, save_weights, ship_weights
 
 CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
 
@@ -28,7 +28,7 @@ def network(seed: int = 0) -> LesionNet:
     return net
 
 
-DESCRIPTION = Description(
+DESCRIPTION = WeightsInfo(
     CONFIG,
     mask_threshold=0.4,
     class_mask_threshold=0.6,

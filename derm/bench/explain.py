@@ -22,7 +22,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.explain.gradcam import class_maps
 from derm.image.resize import square
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 
 CALLS = 40
@@ -33,7 +33,7 @@ WARM_UP = 3
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainTiming:
     """Medians, milliseconds, each from a normalised picture on; and how far the maps of the two lie apart.
 
     `library` follows pytorch-grad-cam's manual: a module that answers with the class logits alone is given to `GradCAM`
@@ -112,7 +112,7 @@ class _Scores(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         if self.decoder:
-            answer: Answer = self.net(images)
+            answer: ModelOutput = self.net(images)
             return answer.class_logits
         logits: Tensor = self.net.head(self.net.class_features(images))
         return logits
@@ -146,7 +146,7 @@ class _Library:
         return maps
 
 
-def bench_explain(net: LesionNet, calls: int = CALLS) -> Explained:
+def bench_explain(net: LesionNet, calls: int = CALLS) -> ExplainTiming:
     """Time ways to the maps of drawn pictures, call by call in turn, so that what else the machine does hits all alike.
 
     net: in evaluation mode, with features to hook (`feature_channels` above 0). calls: timed ones, at least 1. Raises
@@ -187,7 +187,7 @@ def bench_explain(net: LesionNet, calls: int = CALLS) -> Explained:
     }
     medians = interleaved_medians(ways, images.split(1), calls)
     medians["tuned_seven"] = min(medians.pop("tuned_each"), medians.pop("tuned_together"))
-    return Explained(
+    return ExplainTiming(
         input_size=net.config.input_size, calls=calls, max_difference=largest_difference(net, images, tuned), **medians
     )
 

@@ -32,7 +32,7 @@ REPEATS = 5
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExplorerTiming:
     """One plot: rows of the table; plot, its name; milliseconds, median from the filter to the figure as JSON; limit,
     milliseconds."""
 
@@ -98,7 +98,7 @@ def plots(table: pd.DataFrame, measured: pd.DataFrame) -> dict[str, Callable[[ND
     return drawn
 
 
-def bench_explorer(rows: int, limit: float, repeats: int = REPEATS) -> list[Answer]:
+def bench_explorer(rows: int, limit: float, repeats: int = REPEATS) -> list[ExplorerTiming]:
     """Time every plot on a generated table, from the filter to the figure as JSON. limit: seconds."""
     table, measured = generate(rows)
     answers = []
@@ -108,7 +108,7 @@ def bench_explorer(rows: int, limit: float, repeats: int = REPEATS) -> list[Answ
             began = time.perf_counter()
             plot(filters.keep(table, CHOSEN))
             times.append(time.perf_counter() - began)
-        answers.append(Answer(rows, name, statistics.median(times) * 1000, limit * 1000))
+        answers.append(ExplorerTiming(rows, name, statistics.median(times) * 1000, limit * 1000))
     return answers
 
 

@@ -27,7 +27,7 @@ EVENTS_OF_EPOCH = 5
 
 
 @dataclass(frozen=True)
-class Timing:
+class MonitorTiming:
     """Milliseconds: first_look, at all runs, table included; idle_look, with nothing new; look_with_news, with ten new
     lines in each log; open_run, parsing a run's steps and making the curves' figures; figures, the median time of all
     figures of one run after news. news_bytes: read from the disk for the news of one run. megabytes: of all logs."""
@@ -43,7 +43,7 @@ class Timing:
     figures: float
 
 
-def bench_monitor(folder: Path, runs: int = RUNS, events: int = EVENTS) -> Timing:
+def bench_monitor(folder: Path, runs: int = RUNS, events: int = EVENTS) -> MonitorTiming:
     """Write `runs` logs of `events` lines into `folder`, look at them as the page does, and time it."""
     for number in range(runs):
         write_run(folder / f"run-{number:02}", events, seed=number)
@@ -60,7 +60,7 @@ def bench_monitor(folder: Path, runs: int = RUNS, events: int = EVENTS) -> Timin
         news.append(timed(lambda: with_table(desk))[0])
         taken = known[0].reader.bytes_read - before
         figures.append(timed(lambda: draw(known[0]))[0])
-    return Timing(
+    return MonitorTiming(
         runs, events, size / 1e6, first, idle, statistics.median(news), taken, opened, statistics.median(figures)
     )
 

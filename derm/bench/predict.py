@@ -16,7 +16,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import Description, Model
+from derm.model.weights import Model, WeightsInfo
 from derm.predict.case import diagnose_bytes
 
 CALLS = 40
@@ -24,7 +24,7 @@ CALLS = 40
 
 
 @dataclass(frozen=True)
-class Timing:
+class PredictTiming:
     """One design: parameters, in all; milliseconds, median from bytes to outline, probabilities and seven heat maps;
     network_milliseconds, median of the network alone."""
 
@@ -35,7 +35,7 @@ class Timing:
     network_milliseconds: float
 
 
-def bench_predict(config: ModelConfig, calls: int = CALLS) -> Timing:
+def bench_predict(config: ModelConfig, calls: int = CALLS) -> PredictTiming:
     """Time the answer for a drawn picture of 600 × 450 pixels, HAM10000's original size, as JPEG."""
     stream = io.BytesIO()
     Image.fromarray(draw_lesion("mel", 0, height=450, width=600).image).save(stream, "JPEG", quality=90)
@@ -43,7 +43,7 @@ def bench_predict(config: ModelConfig, calls: int = CALLS) -> Timing:
     torch.manual_seed(0)
     net = LesionNet(config).eval().requires_grad_(requires_grad=False)
     net = net.to(memory_format=torch.channels_last)
-    model = Model(net, Description(model=config), "random", "")
+    model = Model(net, WeightsInfo(model=config), "random", "")
     image = torch.zeros(1, 3, config.input_size, config.input_size).contiguous(memory_format=torch.channels_last)
 
     def answer() -> None:
@@ -54,7 +54,7 @@ def bench_predict(config: ModelConfig, calls: int = CALLS) -> Timing:
         with torch.inference_mode():
             net(image)
 
-    return Timing(
+    return PredictTiming(
         config.design,
         config.input_size,
         sum(parameter.numel() for parameter in net.parameters()),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from derm.evaluate.calibrate import Calibration
     from derm.evaluate.local import CurvePoint, LocalCalibration
     from derm.model.gate import Gate
-    from derm.model.weights import Description, Model
+    from derm.model.weights import Model, WeightsInfo
 
 SIZES = (50, 100, 200, 400)
 """Confirmed cases for which `--curve` says what they buy."""
@@ -100,7 +100,7 @@ def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weigh
         )
 
 
-def _write(path: Path, target: Path | None, description: "Description") -> Path:
+def _write(path: Path, target: Path | None, description: "WeightsInfo") -> Path:
     from derm.model.weights import copy_weights, rewrite_description
 
     if target is None:

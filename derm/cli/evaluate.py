@@ -87,7 +87,7 @@ def print_table(metrics: dict[str, Any]) -> None:
 
     from derm.evaluate.results import why_known
     from derm.explain.agreement import BUILT_IN
-    from derm.metrics.paper import NOTES, beside_paper
+    from derm.metrics.paper import NOTES, compare_with_paper
 
     about = metrics["measured_on"]
     table = Table(
@@ -98,7 +98,7 @@ def print_table(metrics: dict[str, Any]) -> None:
     table.add_column("measure")
     for name in ("ours", "95 % interval", "paper"):
         table.add_column(name, justify="right")
-    for row in beside_paper(metrics):
+    for row in compare_with_paper(metrics):
         if row.name == "milliseconds":
             continue
         code, _, name = row.name.rpartition(" ")
@@ -118,7 +118,7 @@ def print_table(metrics: dict[str, Any]) -> None:
         out.print(
             f"Grad-CAM with the true mask, IoU at the best common threshold: {grad_cam['all_classes']['iou']:.3f} as "
             f"the mean over seven classes, {grad_cam['likeliest_class']['iou']:.3f} for the likeliest class, "
-            f"{grad_cam['centred_blob']['iou']:.3f} for a blob in the middle."
+            f"{grad_cam['centred_blob']['iou']:.3f} for the centre prior."
         )
         if metrics["measured_on"]["looks_inside"]:
             out.print(BUILT_IN)

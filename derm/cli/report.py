@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write the model card and the report; every number in them comes from the folders that are named."""
     from derm.data.catalogue import read_data
-    from derm.evaluate.explain_dataset import read_explained
+    from derm.evaluate.explain_dataset import read_explain_results
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
     from derm.model.weights import default_weights, load_weights
@@ -45,7 +45,7 @@ def report(
         read_results(results),
         read_data(data),
         read_results(by_image) if by_image else None,
-        read_explained(explained) if explained else None,
+        read_explain_results(explained) if explained else None,
         read_results(sources) if sources else None,
         [read_results(folder) for folder in left_out or ()],
     )

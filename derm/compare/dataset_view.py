@@ -1,6 +1,6 @@
 """The second view: every image of a part, by what `derm explain` found, ready to be drawn and listed.
 
-Needs `Explained` results. Shapes tables and makes sentences; measures nothing anew. Knows no page.
+Needs `ExplainResults` results. Shapes tables and makes sentences; measures nothing anew. Knows no page.
 """
 
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from derm.diagnoses import CODES
-from derm.evaluate.explain_dataset import Explained
-from derm.explain.agreement import BLOB, CEILING, UNIFORM
+from derm.evaluate.explain_dataset import ExplainResults
+from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
 from derm.explain.methods import METHODS
 
 MEASURES = {
@@ -22,13 +22,16 @@ MEASURES = {
 """Measures to choose from, by their names in the tables."""
 
 OUTLINES = {"true": "the dermatologist's outline", "predicted": "the model's outline"}
-REFERENCES = {BLOB: "blob in the middle", UNIFORM: "the same everywhere"}
+REFERENCES = {CENTRE_PRIOR: "centre prior", UNIFORM: "the same everywhere"}
 INVITATION = (
     "There are no explanations of a whole part yet. `derm explain --data DIR --out results/explained` makes them, in "
     "some minutes, and can be stopped and taken up again."
 )
 
-SKILL = "Skill: how far a mean gets from the blob (0) to the outline itself (1); below 0 the blob does better."
+SKILL = (
+    "Skill: how far a mean gets from the centre prior, a Gaussian in the middle of the picture (0), to the outline "
+    "itself (1); below 0 the centre prior does better."
+)
 
 COLUMNS = {
     "method": "Map",
@@ -45,7 +48,7 @@ COLUMNS = {
 SUMMARY = ("method", "mean", "low", "high", "skill", "right", "wrong", "flat")
 
 
-def provenance(explained: Explained) -> str:
+def provenance(explained: ExplainResults) -> str:
     """What the figures belong to, in one line."""
     about = explained.about
     return (
@@ -54,13 +57,13 @@ def provenance(explained: Explained) -> str:
     )
 
 
-def methods_of(explained: Explained) -> dict[str, str]:
+def methods_of(explained: ExplainResults) -> dict[str, str]:
     """The methods that were drawn for every image, name → label."""
     present = set(explained.agreement["method"].unique())
     return {name: method.label for name, method in METHODS.items() if name in present}
 
 
-def points(explained: Explained, method: str, outline: str, measure: str) -> pd.DataFrame:
+def points(explained: ExplainResults, method: str, outline: str, measure: str) -> pd.DataFrame:
     """One row an image: image_id, dx_true, dx_pred, value of the likeliest class's map; NaN for a flat map."""
     table = explained.agreement
     chosen = table[(table["method"] == method) & table["role"].isin(["predicted", "both"])]
@@ -68,7 +71,7 @@ def points(explained: Explained, method: str, outline: str, measure: str) -> pd.
     return named.assign(value=chosen[f"{outline}_{measure}"].to_numpy()).reset_index(drop=True)
 
 
-def references_of(explained: Explained, outline: str, measure: str) -> dict[str, float]:
+def references_of(explained: ExplainResults, outline: str, measure: str) -> dict[str, float]:
     """The mean of what knows no network over the same images, by name."""
     table = explained.agreement
     found = {}
@@ -79,14 +82,15 @@ def references_of(explained: Explained, outline: str, measure: str) -> dict[str,
     return found
 
 
-def summary_table(explained: Explained, outline: str, measure: str, diagnosis: str = "all") -> pd.DataFrame:
-    """One row a method: mean with interval, skill over the blob, means of right and wrong predictions, flat maps.
+def summary_table(explained: ExplainResults, outline: str, measure: str, diagnosis: str = "all") -> pd.DataFrame:
+    """One row a method: mean with interval, skill over the centre prior, means of right and wrong
+    predictions, flat maps.
 
     diagnosis: 'all' or a code. Columns as `SUMMARY`; None where undefined.
     """
     own = explained.summary["agreement"]["predicted"]
     rows = []
-    for name, label in {**methods_of(explained), **REFERENCES, CEILING: "the outline itself"}.items():
+    for name, label in {**methods_of(explained), **REFERENCES, ORACLE: "the outline itself"}.items():
         if name not in own or diagnosis not in own[name]:
             continue
         groups = own[name][diagnosis]
@@ -118,7 +122,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     return table.map(text).rename(columns=COLUMNS)
 
 
-def right_or_wrong(explained: Explained, method: str, outline: str, measure: str) -> str:
+def right_or_wrong(explained: ExplainResults, method: str, outline: str, measure: str) -> str:
     """Whether agreement tells right from wrong predictions, in one sentence with its AUC; '' where unknown."""
     found = explained.summary["right_or_wrong"]
     own = found.get(method, {}).get(f"{outline}_{measure}")

@@ -16,16 +16,16 @@ from torch import Tensor
 from derm.evaluate.explain_rows import scorer
 from derm.explain.agreement import (
     AGREEMENT_SIDE,
-    BLOB,
-    CEILING,
+    CENTRE_PRIOR,
+    ORACLE,
     UNIFORM,
-    Account,
-    account,
-    centred_blob,
+    Localisation,
+    centre_prior,
+    localisation,
     reference_maps,
 )
 from derm.explain.faithfulness import Curve, Repainted, deletion, insertion, repaint, road
-from derm.explain.gradcam import Evidence
+from derm.explain.gradcam import HeatMap
 from derm.explain.methods import Method
 from derm.explain.sanity import equivariance, randomise, similarity, stability
 from derm.image.resize import place_cells, square, square_mask, window_of
@@ -39,35 +39,36 @@ Progress = Callable[[int, int], None]
 SIDE = 64
 """Maps of turned pictures are placed on a square of so many pixels and compared there."""
 
-MAP, REFERENCES = "map", (BLOB, UNIFORM, CEILING)
+MAP, REFERENCES = "map", (CENTRE_PRIOR, UNIFORM, ORACLE)
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class ExplainedCase:
     """A method's map for one diagnosis of a case, with what it agrees with.
 
-    index: of the diagnosis in `CODES`. outline, truth: how the map, the blob, the uniform map and the mask itself (in
-    this order, `place`) agree with the model's outline and with the true one; None without a lesion or a truth.
+    index: of the diagnosis in `CODES`. outline, truth: how the map, the centre prior, the uniform map and the mask
+    itself (in this order, `place`) agree with the model's outline and with the true one; None without a lesion or a
+    truth.
     """
 
     method: Method
     index: int
-    evidence: Evidence
-    outline: Account | None
-    truth: Account | None
+    evidence: HeatMap
+    outline: Localisation | None
+    truth: Localisation | None
 
     @staticmethod
     def place(name: str) -> int:
-        """The row of `MAP`, `BLOB`, `UNIFORM` or `CEILING` in an account's arrays."""
+        """The row of `MAP`, `CENTRE_PRIOR`, `UNIFORM` or `ORACLE` in an account's arrays."""
         return (MAP, *REFERENCES).index(name)
 
-    def against(self, *, true: bool) -> Account | None:
-        """The account with the true outline or with the model's; None where there is none or the map is flat."""
+    def against(self, *, true: bool) -> Localisation | None:
+        """The measures with the true outline or with the model's; None where there is none or the map is flat."""
         found = self.truth if true else self.outline
         return None if found is None or self.evidence.flat else found
 
 
-def hold(model: Model, case: Case, method: Method, index: int) -> Held:
+def explain_case(model: Model, case: Case, method: Method, index: int) -> ExplainedCase:
     """Draw `method`'s map of the diagnosis `CODES[index]` and hold it against the outlines of the case."""
     images = _images(model, case)
     raw = method.maps(model.net, images, None, [index])[0, 0].numpy(force=True)
@@ -77,23 +78,23 @@ def hold(model: Model, case: Case, method: Method, index: int) -> Held:
     own = np.clip(evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE), 0, 1)
     outline = square_mask(case.mask, AGREEMENT_SIDE) if case.has_lesion else None
     truth = None if case.truth is None else square_mask(case.truth, AGREEMENT_SIDE)
-    return Held(method, index, evidence, _account(own, outline), _account(own, truth))
+    return ExplainedCase(method, index, evidence, _localisation(own, outline), _localisation(own, truth))
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Faithfulness:
     """What a map is worth by the network's own answers; curves hold one class each, None for a flat map.
 
-    deletion, insertion: beside the same for a blob in the middle. road: ROAD's mean gap, above 0 is good. repainted:
+    deletion, insertion: beside the same for the centre prior. road: ROAD's mean gap, above 0 is good. repainted:
     the case's probabilities without its lesion, and without all else. stability, equivariance: SSIM, 1 for equal maps.
     randomised: for each stage of the network, from the scores down, how alike (SSIM) the map of a network is that has
     unlearned it and all above; NaN for a map that went flat.
     """
 
     deletion: Curve | None
-    deletion_blob: Curve
+    deletion_prior: Curve
     insertion: Curve | None
-    insertion_blob: Curve
+    insertion_prior: Curve
     road: float | None
     repainted: Repainted | None
     stability: float
@@ -106,7 +107,9 @@ class Trial:
         return list(self.randomised.values())[-1]
 
 
-def try_out(model: Model, case: Case, held: Held, progress: Progress | None = None) -> Trial:
+def measure_faithfulness(
+    model: Model, case: Case, held: ExplainedCase, progress: Progress | None = None
+) -> Faithfulness:
     """Put a map to the test on the network itself; some seconds. progress: told of five steps."""
     tell: Progress = progress or (lambda _done, _total: None)
     size, index, method = model.description.model.input_size, held.index, held.method
@@ -114,11 +117,11 @@ def try_out(model: Model, case: Case, held: Held, progress: Progress | None = No
     score = scorer(model)
     ask = partial(_of_class, score, index)
     own = held.evidence.on_square(size)
-    blob = centred_blob(size, size)
+    prior = centre_prior(size, size)
     tell(0, 5)
-    deleted, deleted_blob = deletion(ask, image[0], own), deletion(ask, image[0], blob)
+    deleted, deleted_prior = deletion(ask, image[0], own), deletion(ask, image[0], prior)
     tell(1, 5)
-    inserted, inserted_blob = insertion(ask, image[0], own), insertion(ask, image[0], blob)
+    inserted, inserted_prior = insertion(ask, image[0], own), insertion(ask, image[0], prior)
     tell(2, 5)
     removed = road(ask, image[0], own)
     fit = model.description.model.fit
@@ -143,13 +146,13 @@ def try_out(model: Model, case: Case, held: Held, progress: Progress | None = No
         other = method.maps(unlearned, image, None, [index])[:, 0].float().numpy(force=True)
         randomised[name] = float(similarity(raw, other).structure[0])
     tell(5, 5)
-    if deleted_blob is None or inserted_blob is None:
-        raise ValueError("the blob in the middle orders no pixel: it is never flat, so its making is damaged")
-    return Trial(
+    if deleted_prior is None or inserted_prior is None:
+        raise ValueError("the centre prior orders no pixel: it is never flat, so its making is damaged")
+    return Faithfulness(
         deletion=deleted,
-        deletion_blob=deleted_blob,
+        deletion_prior=deleted_prior,
         insertion=inserted,
-        insertion_blob=inserted_blob,
+        insertion_prior=inserted_prior,
         road=None if removed is None else float(removed.gaps[0]),
         repainted=painted,
         stability=float(still.structure[0]),
@@ -164,11 +167,11 @@ def _images(model: Model, case: Case) -> Tensor:
     return normalise(pixels.to(next(model.net.parameters()).device), model.description.model)
 
 
-def _account(own: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> Account | None:
+def _localisation(own: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> Localisation | None:
     if mask is None or not mask.any():
         return None
     references = reference_maps(mask)
-    return account(np.stack([own, *(references[name] for name in REFERENCES)]), mask)
+    return localisation(np.stack([own, *(references[name] for name in REFERENCES)]), mask)
 
 
 def _of_class(score: Callable[[Tensor], Tensor], index: int, images: Tensor) -> Tensor:

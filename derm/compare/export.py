@@ -10,12 +10,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from derm.compare.words import Row
+from derm.compare.words import MeasureRow
 
 
-def rows_csv(rows: Sequence[Row]) -> str:
+def rows_csv(rows: Sequence[MeasureRow]) -> str:
     """The rows of a comparison as CSV, with the names of the two methods' columns as on the page."""
-    table = pd.DataFrame(rows, columns=["measure", "A", "B", "blob in the middle", "outline itself", "reading"])
+    table = pd.DataFrame(rows, columns=["measure", "A", "B", "centre prior", "outline itself", "reading"])
     return table.to_csv(index=False, lineterminator="\n")
 
 

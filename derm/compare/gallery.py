@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from derm.compare.explained_case import MAP, Held
+from derm.compare.explained_case import MAP, ExplainedCase
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import DataFault
 from derm.evaluate.results import Results, find_results, read_results, typical_image
-from derm.explain.agreement import BLOB
+from derm.explain.agreement import CENTRE_PRIOR
 from derm.figures.text import percent
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import data_case, sample_case
 
 
-class Shown(NamedTuple):
+class GalleryCase(NamedTuple):
     """One diagnosis with its case; drawn: whether that is a drawing."""
 
     diagnosis: Diagnosis
@@ -27,7 +27,7 @@ class Shown(NamedTuple):
     drawn: bool
 
 
-def seven(model: Model, catalogue: Catalogue | None, results: Path) -> list[Shown]:
+def seven(model: Model, catalogue: Catalogue | None, results: Path) -> list[GalleryCase]:
     """A case of each diagnosis, in the order of CODES.
 
     With the data set and results of `derm evaluate` for this model on the test part in `results`, the typical image of
@@ -38,13 +38,13 @@ def seven(model: Model, catalogue: Catalogue | None, results: Path) -> list[Show
     for diagnosis in DIAGNOSES:
         image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
         if catalogue is not None and image_id is not None:
-            shown.append(Shown(diagnosis, data_case(model, catalogue, image_id), drawn=False))
+            shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id), drawn=False))
         else:
-            shown.append(Shown(diagnosis, sample_case(model, diagnosis), drawn=True))
+            shown.append(GalleryCase(diagnosis, sample_case(model, diagnosis), drawn=True))
     return shown
 
 
-def said(shown: Sequence[Shown]) -> str:
+def said(shown: Sequence[GalleryCase]) -> str:
     """Where the pictures come from."""
     if all(one.drawn for one in shown):
         return (
@@ -56,21 +56,21 @@ def said(shown: Sequence[Shown]) -> str:
     )
 
 
-def name_of(one: Shown) -> str:
+def name_of(one: GalleryCase) -> str:
     """The diagnosis above its pictures, by its code, with the probability that the model gives it."""
     index = INDEX[one.diagnosis.code]
     return f"{one.diagnosis.code}: {percent(float(one.case.probabilities[index]))}"
 
 
-def words_of(one: Shown, held: Held) -> str:
+def words_of(one: GalleryCase, held: ExplainedCase) -> str:
     """What a heat map of the gallery comes to."""
     if held.evidence.flat:
         return f"No evidence for {one.diagnosis.code}"
     found = held.against(true=one.case.truth is not None)
     if found is None:
         return "No lesion to hold it against"
-    own, blob = found.inside[Held.place(MAP)], found.inside[Held.place(BLOB)]
-    return f"{percent(own)} inside; a blob {percent(blob)}"
+    own, prior = found.inside[ExplainedCase.place(MAP)], found.inside[ExplainedCase.place(CENTRE_PRIOR)]
+    return f"{percent(own)} inside; centre prior {percent(prior)}"
 
 
 def _results_of(model: Model, folder: Path) -> Results | None:

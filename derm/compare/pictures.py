@@ -1,6 +1,6 @@
 """The pictures of a comparison: the case with its outlines, a heat map cut at a threshold, and the seven in a row.
 
-Needs a `Case` and `Held` maps. Draws at the size that is asked for. Knows no page.
+Needs a `Case` and `ExplainedCase` maps. Draws at the size that is asked for. Knows no page.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.compare.explained_case import Held
-from derm.explain.gradcam import Evidence
+from derm.compare.explained_case import ExplainedCase
+from derm.explain.gradcam import HeatMap
 from derm.image.overlay import draw_outline, lay_heat, png, resize_mask, resize_picture
 from derm.predict.case import Case
 from derm.predict.view import screen_size
@@ -28,7 +28,7 @@ def draw_outlines(case: Case, longest: int = LONGEST) -> NDArray[np.uint8]:
 
 
 def draw_cut(
-    case: Case, evidence: Evidence, threshold: float, opacity: float, longest: int = LONGEST
+    case: Case, evidence: HeatMap, threshold: float, opacity: float, longest: int = LONGEST
 ) -> NDArray[np.uint8]:
     """The case under a heat map where that reaches `threshold`, 0 … 1, and as it is elsewhere; with the outline.
 
@@ -45,7 +45,9 @@ def draw_cut(
     return draw_outline(draw_outline(heated, reached, scale=0.4), outline)
 
 
-def row_png(case: Case, pair: Sequence[Held], threshold: float, opacity: float, longest: int = LONGEST) -> bytes:
+def row_png(
+    case: Case, pair: Sequence[ExplainedCase], threshold: float, opacity: float, longest: int = LONGEST
+) -> bytes:
     """The three pictures of a comparison side by side, as a PNG file."""
     cuts = [draw_cut(case, held.evidence, threshold, opacity, longest) for held in pair]
     return png(np.hstack([draw_outlines(case, longest), *cuts]))

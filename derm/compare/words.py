@@ -1,6 +1,6 @@
 """What the comparison says, in sentences and rows: agreement, faithfulness and sanity, each with what it does not say.
 
-Needs `Held` maps and, where they were made, their `Trial`s. Knows no page.
+Needs `ExplainedCase` maps and, where they were made, their `Faithfulness`s. Knows no page.
 """
 
 import html
@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.compare.explained_case import MAP, Held, Trial
+from derm.compare.explained_case import MAP, ExplainedCase, Faithfulness
 from derm.diagnoses import DIAGNOSES
-from derm.explain.agreement import BLOB, BUILT_IN, CEILING, SWEEP
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, SWEEP
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import capital, percent
 from derm.model.config import ModelConfig
@@ -28,7 +28,7 @@ COSTS = {
 
 _AGREEMENT_LIMITS = (
     "Agreement says where a map lies and not whether it is right: a model may look elsewhere for good reason, and "
-    "lesions lie in the middle of most pictures, so that a blob in the middle agrees with them, too."
+    "lesions lie in the middle of most pictures, so that a centre prior, a Gaussian there, agrees, too."
 )
 
 RANDOMISED = "How alike each map stays to itself as the network forgets what it learned, stage by stage."
@@ -40,14 +40,14 @@ TRIAL_LIMITS = (
 )
 
 
-class Row(NamedTuple):
-    """One figure of both methods beside the blob and the ceiling; each a text, '–' where undefined."""
+class MeasureRow(NamedTuple):
+    """One figure of both methods beside the centre prior and the oracle; each a text, '–' where undefined."""
 
     measure: str
     first: str
     second: str
-    blob: str
-    ceiling: str
+    prior: str
+    oracle: str
     reading: str
 
 
@@ -62,7 +62,7 @@ def about(method: Method) -> str:
     return f"{method.label} ({method.source}), {COSTS[method.cost]}.{known}"
 
 
-def agreement_rows(pair: Sequence[Held], threshold: float, *, true: bool) -> list[Row]:
+def agreement_rows(pair: Sequence[ExplainedCase], threshold: float, *, true: bool) -> list[MeasureRow]:
     """How both maps agree with the model's outline or the true one; empty where there is none to agree with."""
     found = [held.against(true=true) for held in pair]
     known = next((one for one in found if one is not None), None)
@@ -79,13 +79,13 @@ def agreement_rows(pair: Sequence[Held], threshold: float, *, true: bool) -> lis
     )
     rows = []
     for name, value, reading in measures:
-        own = [_figure(None if one is None else value(one, Held.place(MAP))) for one in found]
-        beside = [_figure(value(known, Held.place(which))) for which in (BLOB, CEILING)]
-        rows.append(Row(name, own[0], own[1], beside[0], beside[1], reading))
+        own = [_figure(None if one is None else value(one, ExplainedCase.place(MAP))) for one in found]
+        beside = [_figure(value(known, ExplainedCase.place(which))) for which in (CENTRE_PRIOR, ORACLE)]
+        rows.append(MeasureRow(name, own[0], own[1], beside[0], beside[1], reading))
     return rows
 
 
-def trial_rows(trials: Sequence[Trial | None]) -> list[Row]:
+def trial_rows(trials: Sequence[Faithfulness | None]) -> list[MeasureRow]:
     """Faithfulness and sanity of both maps; '–' for one that has not been tried."""
 
     def both(value: object) -> list[str]:
@@ -99,13 +99,13 @@ def trial_rows(trials: Sequence[Trial | None]) -> list[Row]:
         (
             "Deletion, area",
             lambda trial: None if trial.deletion is None else trial.deletion.areas[0],
-            known.deletion_blob.areas[0],
+            known.deletion_prior.areas[0],
             "low is good: taking the strongest pixels away must cost the diagnosis its probability",
         ),
         (
             "Insertion, area",
             lambda trial: None if trial.insertion is None else trial.insertion.areas[0],
-            known.insertion_blob.areas[0],
+            known.insertion_prior.areas[0],
             "high is good: bringing them back into a blurred picture must restore it",
         ),
         ("ROAD", lambda trial: trial.road, None, "above 0 is good: what ranks high matters more than what ranks low"),
@@ -119,11 +119,11 @@ def trial_rows(trials: Sequence[Trial | None]) -> list[Row]:
         ),
     ):
         own = both(value)
-        rows.append(Row(name, own[0], own[1], _figure(beside), "–", reading))
+        rows.append(MeasureRow(name, own[0], own[1], _figure(beside), "–", reading))
     return rows
 
 
-def randomised(pair: Sequence[Held], trials: Sequence[Trial]) -> dict[str, list[float]]:
+def randomised(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> dict[str, list[float]]:
     """The lines of how alike each map stays while the network unlearns, by name."""
     return {
         f"{letter}: {held.method.label}": list(trial.randomised.values())
@@ -131,7 +131,7 @@ def randomised(pair: Sequence[Held], trials: Sequence[Trial]) -> dict[str, list[
     }
 
 
-def painted_sentence(trial: Trial, index: int) -> str:
+def painted_sentence(trial: Faithfulness, index: int) -> str:
     """What the diagnosis loses when the lesion, or all but the lesion, is painted over; '' where that cannot be "
     "done."""
     if trial.repainted is None:
@@ -147,8 +147,8 @@ def painted_sentence(trial: Trial, index: int) -> str:
     )
 
 
-def headline(pair: Sequence[Held], *, true: bool) -> str:
-    """Both maps in one sentence: how much of their evidence lies inside, and whether that beats the blob."""
+def headline(pair: Sequence[ExplainedCase], *, true: bool) -> str:
+    """Both maps in one sentence: how much of their evidence lies inside, and whether that beats the centre prior."""
     which = "the true outline" if true else "the outline"
     said = []
     for held in pair:
@@ -156,10 +156,11 @@ def headline(pair: Sequence[Held], *, true: bool) -> str:
         if held.evidence.flat:
             said.append(f"{held.method.label} finds no evidence for {DIAGNOSES[held.index].name}")
         elif found is not None:
-            own, blob = found.inside[Held.place(MAP)], found.inside[Held.place(BLOB)]
-            word = "more" if own > blob else "no more"
+            own, prior = found.inside[ExplainedCase.place(MAP)], found.inside[ExplainedCase.place(CENTRE_PRIOR)]
+            word = "more" if own > prior else "no more"
             said.append(
-                f"{held.method.label} has {percent(own)} of its evidence inside, {word} than a blob's {percent(blob)}"
+                f"{held.method.label} has {percent(own)} of its evidence inside, {word} than the centre prior's "
+                f"{percent(prior)}"
             )
     if not said:
         return f"There is no lesion in {which} to hold the maps against."
@@ -168,7 +169,7 @@ def headline(pair: Sequence[Held], *, true: bool) -> str:
     return capital("; ".join(said)) + "."
 
 
-def captions(held: Held, threshold: float) -> str:
+def captions(held: ExplainedCase, threshold: float) -> str:
     """What a method's picture shows."""
     if held.evidence.flat:
         return f"{held.method.label}: no evidence for {DIAGNOSES[held.index].name}."
@@ -189,27 +190,27 @@ def outlines_caption(case: Case) -> str:
     return f"{case.name}. Line: the model's outline." + ("" if case.truth is None else " Dashes: the true one.")
 
 
-def curves(pair: Sequence[Held], *, true: bool) -> dict[str, NDArray[np.float64] | None]:
-    """The IoU curves to draw, by name: method A, method B, the blob and the outline itself."""
+def curves(pair: Sequence[ExplainedCase], *, true: bool) -> dict[str, NDArray[np.float64] | None]:
+    """The IoU curves to draw, by name: method A, method B, the centre prior and the outline itself."""
     found = [held.against(true=true) for held in pair]
     known = next((one for one in found if one is not None), None)
     lines: dict[str, NDArray[np.float64] | None] = {}
     for letter, held, one in zip("AB", pair, found, strict=True):
-        lines[f"{letter}: {held.method.label}"] = None if one is None else one.iou_curve[Held.place(MAP)]
-    for which, name in ((BLOB, "blob in the middle"), (CEILING, "the outline itself")):
-        lines[name] = None if known is None else known.iou_curve[Held.place(which)]
+        lines[f"{letter}: {held.method.label}"] = None if one is None else one.iou_curve[ExplainedCase.place(MAP)]
+    for which, name in ((CENTRE_PRIOR, "centre prior"), (ORACLE, "the outline itself")):
+        lines[name] = None if known is None else known.iou_curve[ExplainedCase.place(which)]
     return lines
 
 
-def rows_html(rows: Sequence[Row]) -> str:
+def rows_html(rows: Sequence[MeasureRow]) -> str:
     """Rows as an HTML table; what each means stands small under its name."""
     lines = [
         f'<tr><th scope="row">{html.escape(row.measure)}<small>{html.escape(row.reading)}</small></th>'
-        + "".join(f"<td>{figure}</td>" for figure in (row.first, row.second, row.blob, row.ceiling))
+        + "".join(f"<td>{figure}</td>" for figure in (row.first, row.second, row.prior, row.oracle))
         + "</tr>"
         for row in rows
     ]
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "A", "B", "blob", "outline"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "A", "B", "centre prior", "outline"))
     return f'<table class="derm-accounts"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 

@@ -46,7 +46,7 @@ class Answers:
     """What was answered for the n images of a catalogue's rows, of any source, diagnosed or not.
 
     table: the rows. lesions: text (n,). probabilities: float64 (n, 7). dice: float64 (n,), NaN without a mask.
-    turned_away: bool (n,), or None where the weights cannot tell. The thresholds as in `Description`.
+    turned_away: bool (n,), or None where the weights cannot tell. The thresholds as in `WeightsInfo`.
     """
 
     table: pd.DataFrame

@@ -20,7 +20,7 @@ from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.decision import Cases
 from derm.evaluate.gate import Pictures, fit_gate, patient_of
-from derm.evaluate.inference import Answered, answer_images
+from derm.evaluate.inference import Inference, answer_images
 from derm.evaluate.seen import measure_seen
 from derm.explain.cell_offset import disagreement, fit_shift, turned_maps
 from derm.explain.methods import METHODS
@@ -40,7 +40,7 @@ from derm.metrics.sources import (
     worst_source,
 )
 from derm.model.gate import Gate, style_columns
-from derm.model.weights import Description, Model
+from derm.model.weights import Model, WeightsInfo
 from derm.predict.features import statistics_of
 from derm.predict.picture_kind import judge
 
@@ -70,7 +70,7 @@ MISSED = 0.1
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature, thresholds, mix, gate and evidence_shift as `Description` has them; record: how they came."""
+    """temperature, thresholds, mix, gate and evidence_shift as `WeightsInfo` has them; record: how they came."""
 
     temperature: float
     referral_threshold: float
@@ -80,7 +80,7 @@ class Calibration:
     evidence_shift: dict[str, float]
     record: dict[str, Any]
 
-    def describe(self, description: Description) -> Description:
+    def describe(self, description: WeightsInfo) -> WeightsInfo:
         """Return `description` with these numbers in it; what was measured with others before is dropped."""
         return replace(
             description,
@@ -97,12 +97,12 @@ class Calibration:
 
 @dataclass(frozen=True)
 class GateFit:
-    """gate: as `Description` has it; seen_little: what answers are worth inside and outside, see `measure_seen`."""
+    """gate: as `WeightsInfo` has it; seen_little: what answers are worth inside and outside, see `measure_seen`."""
 
     gate: Gate
     seen_little: dict[str, Any]
 
-    def describe(self, description: Description) -> Description:
+    def describe(self, description: WeightsInfo) -> WeightsInfo:
         """Return `description` with this gate; decisions and figures stay, but for those of an older gate."""
         measured = {
             name: _without_gate(figures) if name.endswith("_by_source") else figures
@@ -123,7 +123,7 @@ def _without_gate(measured: dict[str, Any]) -> dict[str, Any]:
 
 
 class Decisions(NamedTuple):
-    """temperature, thresholds and mix as `Description` has them; record: how they came, ready for JSON."""
+    """temperature, thresholds and mix as `WeightsInfo` has them; record: how they came, ready for JSON."""
 
     temperature: float
     referral_threshold: float
@@ -204,10 +204,10 @@ def _validation(catalogue: Catalogue, split: Split) -> tuple[pd.DataFrame, NDArr
 
 def _fit_gate(
     model: Model,
-    decided: Description,
+    decided: WeightsInfo,
     training: pd.DataFrame,
     validation: tuple[pd.DataFrame, NDArray[np.str_], NDArray[np.int64]],
-    answered: Answered,
+    answered: Inference,
     outsiders: Sequence[Path],
     progress: Callable[[int, int], None] | None,
 ) -> GateFit:
@@ -312,7 +312,7 @@ def choose_decisions(
 def place_evidence(model: Model, paths: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:
     """Where the cells of heat maps lie (`derm.explain.cell_offset`), measured on at most `PLACED` pictures by lot.
 
-    Returns the shifts as `Description` has them, and for each kind of cells how far maps of turned pictures are apart
+    Returns the shifts as `WeightsInfo` has them, and for each kind of cells how far maps of turned pictures are apart
     without the shift and with it, 0 … 1.
     """
     some = np.random.default_rng(0).permutation(np.array(paths, dtype=object))[:PLACED]

@@ -23,7 +23,7 @@ from derm.evaluate.by_source import Answers, measure_sources
 from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
-from derm.evaluate.inference import Answered, Progress, answer_images
+from derm.evaluate.inference import Inference, Progress, answer_images
 from derm.evaluate.results import TABLES, WORST
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
@@ -241,7 +241,7 @@ def _headline(
 def _intervals(
     cases: Cases,
     per_image: dict[str, NDArray[np.float64]],
-    answered: Answered,
+    answered: Inference,
     replicates: int,
     progress: Progress | None,
 ) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Cases:
     """Cases with their answers, and the thresholds that decide on them.
 
     true: int64 (n,). probabilities: float64 (n, 7). lesions: text (n,). referral_threshold, conformal_thresholds: as in
-    `Description`, None where they have not been chosen. mix: the share of each class that the probabilities hold for,
+    `WeightsInfo`, None where they have not been chosen. mix: the share of each class that the probabilities hold for,
     None where it is not known.
     """
 

@@ -54,7 +54,7 @@ Rows = Callable[[Model, pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
-class Explained:
+class ExplainResults:
     """What `derm explain` found.
 
     about: what it belongs to, as `derm.evaluate.dataset.measured_on` says it, with the sample's size and the methods.
@@ -105,7 +105,7 @@ def explain(
     mapping: Progress | None = None,
     sampling: Progress | None = None,
     resampling: Progress | None = None,
-) -> Explained:
+) -> ExplainResults:
     """Hold every method's maps of `part` of `catalogue` to account, and write it into the folder `out`.
 
     Called again after a kill it goes on where it was, to the same bytes; called again when all is there it reads it
@@ -140,7 +140,7 @@ def explain(
     make_folder(out)
     _claim(out, about)
     if (out / "summary.json").is_file():
-        return read_explained(out)
+        return read_explain_results(out)
     parts = out / PARTS
     make_folder(parts)
     sweep(parts)
@@ -163,7 +163,7 @@ def explain(
     tables = {name: pd.read_parquet(out / f"{name}.parquet") for name in TABLES}
     write_json(out / "summary.json", summarise(**tables, replicates=replicates, progress=resampling))
     shutil.rmtree(parts, ignore_errors=True)
-    return read_explained(out)
+    return read_explain_results(out)
 
 
 def draw_sample(table: pd.DataFrame, size: int, seed: int = 0) -> list[int]:
@@ -181,7 +181,7 @@ def draw_sample(table: pd.DataFrame, size: int, seed: int = 0) -> list[int]:
     return sorted(order.sort_values(["turn", "class"])["row"].iloc[:size].tolist())
 
 
-def read_explained(folder: Path) -> Explained:
+def read_explain_results(folder: Path) -> ExplainResults:
     """Read what `derm explain --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
     cure = f"make them anew with `derm explain --data DIR --out {folder}`."
     there = [name for name in FILES if (folder / name).is_file()]
@@ -195,7 +195,7 @@ def read_explained(folder: Path) -> Explained:
     try:
         jsons: dict[str, Any] = {name: json.loads((folder / f"{name}.json").read_text()) for name in JSONS}
         tables: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-        found = Explained(folder, **jsons, **tables)
+        found = ExplainResults(folder, **jsons, **tables)
         about = found.about
         if about["format"] != FORMAT:
             raise DataFault(f"The explanations in {folder} are of another version of Derm: {cure}")

@@ -19,21 +19,21 @@ from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX
 from derm.explain.agreement import (
     AGREEMENT_SIDE,
-    BLOB,
-    CEILING,
+    CENTRE_PRIOR,
     MEASURES,
+    ORACLE,
     UNIFORM,
-    Account,
-    accounts,
+    Localisation,
+    localisations,
     reference_maps,
 )
 from derm.explain.class_head import class_logits
 from derm.explain.faithfulness import BATCH, Scorer, deletion, insertion, repaint, road
-from derm.explain.gradcam import Evidence
+from derm.explain.gradcam import HeatMap
 from derm.explain.methods import METHODS, Method
 from derm.explain.sanity import DRAWS, SSIM_SIDE, SYMMETRIES, noisy_copies, randomise, similarity, stages
 from derm.image.resize import Fit, Window, mask_in_square, place_cells, square, square_mask, unsquare, window_of
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.case import lesion_in
@@ -41,7 +41,7 @@ from derm.predict.case import lesion_in
 MASKS = ("predicted", "true")
 """The outlines that maps are held against: the network's own, and the dermatologist's where there is one."""
 
-REFERENCES = (BLOB, UNIFORM, CEILING)
+REFERENCES = (CENTRE_PRIOR, UNIFORM, ORACLE)
 """Names, in the column `method`, of the maps that know no network; their class is ''."""
 
 QUICK: dict[str, Method] = {name: method for name, method in METHODS.items() if method.cost != "passes"}
@@ -99,7 +99,7 @@ class _Look:
 
     identity: dict[str, str]
     image: Tensor  # (1, 3, S, S)
-    answer: Answer  # of one image
+    answer: ModelOutput  # of one image
     probabilities: NDArray[np.float64]
     predicted: int
     true: int
@@ -186,7 +186,7 @@ def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0) -> pd.DataFram
 @dataclass(frozen=True, eq=False)
 class _Batch:
     images: Tensor
-    answer: Answer
+    answer: ModelOutput
 
 
 def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Look]]]:
@@ -218,7 +218,7 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
                         "dx_pred": CODES[predicted],
                     },
                     image=images[place : place + 1],
-                    answer=Answer(*(field[place : place + 1] for field in answer)),
+                    answer=ModelOutput(*(field[place : place + 1] for field in answer)),
                     probabilities=probabilities[place],
                     predicted=predicted,
                     true=INDEX[str(row["dx"])],
@@ -233,20 +233,20 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
 
 
 def _agreement(
-    look: _Look, maps: Mapping[tuple[str, int], Evidence], reference_classes: list[int] | None = None
+    look: _Look, maps: Mapping[tuple[str, int], HeatMap], reference_classes: list[int] | None = None
 ) -> list[dict[str, Any]]:
     """One image's rows: of each method and class in `maps`, then of the references, once or for each class asked."""
     distinct, place = _distinct(maps)
     side = AGREEMENT_SIDE
     stack = [np.clip(one.scaled(side, side), 0, 1) for one in distinct]
-    known = {name: len(stack) + offset for offset, name in enumerate((BLOB, UNIFORM))}
+    known = {name: len(stack) + offset for offset, name in enumerate((CENTRE_PRIOR, UNIFORM))}
     references = reference_maps(look.outline)
-    stack += [references[BLOB], references[UNIFORM]]
+    stack += [references[CENTRE_PRIOR], references[UNIFORM]]
     ceilings = {}
     for name, mask in look.masks.items():
         ceilings[name] = len(stack)
         stack.append(mask.astype(np.float32))
-    found = dict(zip(look.masks, accounts(np.stack(stack), tuple(look.masks.values())), strict=True))
+    found = dict(zip(look.masks, localisations(np.stack(stack), tuple(look.masks.values())), strict=True))
     rows = [
         {
             **look.identity,
@@ -279,7 +279,7 @@ def _agreement(
     return rows
 
 
-def _columns(found: Mapping[str, Account], where: Mapping[str, int]) -> dict[str, float]:
+def _columns(found: Mapping[str, Localisation], where: Mapping[str, int]) -> dict[str, float]:
     """The columns `AGREEMENT` of the map at each mask's place; those of a mask that is not known are left out."""
     columns = {
         f"{mask}_{name}": float(getattr(one, name)[where[mask]]) for mask, one in found.items() for name in MEASURES
@@ -288,14 +288,14 @@ def _columns(found: Mapping[str, Account], where: Mapping[str, int]) -> dict[str
     return columns | thresholds
 
 
-def _distinct(maps: Mapping[tuple[str, int], Evidence]) -> tuple[list[Evidence], dict[tuple[str, int], int]]:
+def _distinct(maps: Mapping[tuple[str, int], HeatMap]) -> tuple[list[HeatMap], dict[tuple[str, int], int]]:
     """The maps that differ by more than rounding, and where each is among them.
 
     With a linear head Grad-CAM is HiResCAM, Eigen-CAM knows no class, flat maps are all alike: each kind is measured
     once, which saves a third of the time.
     """
     seen: dict[tuple[tuple[int, ...], bytes], int] = {}
-    distinct: list[Evidence] = []
+    distinct: list[HeatMap] = []
     place = {}
     for key, evidence in maps.items():
         mark = (evidence.cells.shape, np.rint(evidence.cells * 1e4).astype(np.int32).tobytes())
@@ -307,7 +307,7 @@ def _distinct(maps: Mapping[tuple[str, int], Evidence]) -> tuple[list[Evidence],
 
 
 def _add_faithfulness(
-    score: Scorer, look: _Look, maps: Mapping[tuple[str, int], Evidence], rows: list[dict[str, Any]], seed: int
+    score: Scorer, look: _Look, maps: Mapping[tuple[str, int], HeatMap], rows: list[dict[str, Any]], seed: int
 ) -> None:
     """Fill `FAITHFULNESS` into one image's rows and `PAINTED` into those of its mask."""
     size, image = look.image.shape[-1], look.image[0]
@@ -321,7 +321,7 @@ def _add_faithfulness(
         index, name = INDEX[row["class"]], row["method"]
         found = references[name] if name in references else measured[place[name, index]]
         row |= {key: values[index] for key, values in found.items()}
-        if name == CEILING and painted is not None:
+        if name == ORACLE and painted is not None:
             row["lesion_drop"] = painted.lesion_drop[index]
             row["surroundings_drop"] = painted.surroundings_drop[index]
 
@@ -377,7 +377,7 @@ def _add_randomised(
         answer = _class_answer(copy, images)
         for place, (look, raw, columns) in enumerate(zip(looks, raws, sane, strict=True)):
             classes = sorted({look.predicted, look.true})
-            own = Answer(*(field[place : place + 1] for field in answer))
+            own = ModelOutput(*(field[place : place + 1] for field in answer))
             for name, method in QUICK.items():
                 random = _raw(method, copy, look.image, own, classes)[0]
                 learned = np.stack([_cells(method, one) for one in raw[name]])
@@ -387,14 +387,16 @@ def _add_randomised(
                     columns[name, index][f"random_{stage}_structure"] = found.structure[channel]
 
 
-def _class_answer(net: LesionNet, images: Tensor) -> Answer:
+def _class_answer(net: LesionNet, images: Tensor) -> ModelOutput:
     """The network's answer as far as heat maps need it; of the outline an empty tensor."""
     with torch.inference_mode():
         features = net.class_features(images)
-        return Answer(images[:, :0], net.head(features), features)
+        return ModelOutput(images[:, :0], net.head(features), features)
 
 
-def _raw(method: Method, net: LesionNet, images: Tensor, answer: Answer, classes: list[int]) -> NDArray[np.float32]:
+def _raw(
+    method: Method, net: LesionNet, images: Tensor, answer: ModelOutput, classes: list[int]
+) -> NDArray[np.float32]:
     return np.asarray(method.maps(net, images, answer, classes).numpy(force=True), dtype=np.float32)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.evaluate.explain_rows import AGREEMENT, IDENTITY, MASKS, REFERENCES
-from derm.explain.agreement import BLOB, CEILING, MEASURES, skill
+from derm.explain.agreement import CENTRE_PRIOR, MEASURES, ORACLE, skill
 from derm.metrics.bootstrap import REPLICATES, Measure, bootstrap
 from derm.metrics.classification import auc
 from derm.metrics.missing import or_none
@@ -35,7 +35,7 @@ def summarise(
     """The content of summary.json.
 
     agreement.<role>.<method>.<diagnosis>.<group>: images, flat (how many maps are flat), and figures.<mask>_<measure>
-    with mean, interval and, of methods, skill and skill_interval over the centred blob: of means, not the mean of
+    with mean, interval and, of methods, skill and skill_interval over the centre prior: of means, not the mean of
     ratios. role: `predicted`, whose map is of the most likely class, and `true`, of the true class, over wrong
     predictions alone, for over right ones it is the same. sample: the same of the sample, with faithfulness and sanity.
     right_or_wrong.<method>.<mask>_<measure>: the AUC with which agreement of the predicted class's map tells right from
@@ -91,12 +91,12 @@ def _means(
     block = np.stack([values[method][name].to_numpy(dtype=np.float64) for method, name in columns], axis=1)
     place = {column: index for index, column in enumerate(columns)}
     skilled = [
-        (place[method, name], place[BLOB, name], place[CEILING, name])
+        (place[method, name], place[CENTRE_PRIOR, name], place[ORACLE, name])
         for method, name in columns
         if name in AGREEMENT and name.split("_", 1)[1] in MEASURES and method not in REFERENCES
     ]
     over = {column: len(columns) + index for index, (column, _, _) in enumerate(skilled)}
-    own, blob, ceiling = np.array(skilled, dtype=np.int64).reshape(-1, 3).T
+    own, prior, oracle = np.array(skilled, dtype=np.int64).reshape(-1, 3).T
     members = {key: chosen for key, chosen in _members(images, groups).items() if chosen.any()}
     inside = np.stack(list(members.values())).astype(np.float64)
     known, filled = (~np.isnan(block)).astype(np.float64), np.nan_to_num(block)
@@ -106,7 +106,7 @@ def _means(
         weighted = inside * np.bincount(drawn, minlength=len(block))
         count = weighted @ known
         means = np.divide(weighted @ filled, count, out=np.full(count.shape, np.nan), where=count > 0)
-        return np.concatenate([means, skill(means[:, own], means[:, blob], means[:, ceiling])], axis=1)
+        return np.concatenate([means, skill(means[:, own], means[:, prior], means[:, oracle])], axis=1)
 
     everything = measure(np.arange(len(block)))
     spans = _intervals(measure, images["lesion_id"].to_numpy(dtype=str), replicates, progress)
@@ -155,7 +155,7 @@ def _right_or_wrong(table: pd.DataFrame, replicates: int, progress: Progress | N
     scores: dict[tuple[str, str], NDArray[np.float64]] = {}
     for method, found in rows.groupby("method", sort=False):
         own = found.set_index("image_id").reindex(images.index)
-        if method == CEILING:
+        if method == ORACLE:
             continue
         if not scores:
             scores["probability", "probability"] = own["probability"].to_numpy(dtype=np.float64)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.explain.agreement import AGREEMENT_SIDE, THRESHOLDS, centred_blob, iou_curve
-from derm.explain.gradcam import Evidence
+from derm.explain.agreement import AGREEMENT_SIDE, THRESHOLDS, centre_prior, iou_curve
+from derm.explain.gradcam import HeatMap
 from derm.image.resize import square_mask
 
 
 class AgreementSums:
-    """IoU curves summed over images: of all seven classes, of the likeliest class, and of a centred blob.
+    """IoU curves summed over images: of all seven classes, of the likeliest class, and of a centre prior.
 
     An image whose mask is empty is left out: there is no lesion to agree with. A flat map shares no pixel: IoU 0.
     """
@@ -22,9 +22,9 @@ class AgreementSums:
     def __init__(self) -> None:
         self.images = 0
         self.curves = {name: np.zeros(len(THRESHOLDS)) for name in ("all_classes", "likeliest_class", "centred_blob")}
-        self.blob = centred_blob(AGREEMENT_SIDE, AGREEMENT_SIDE)
+        self.prior = centre_prior(AGREEMENT_SIDE, AGREEMENT_SIDE)
 
-    def add(self, evidence: list[Evidence], likeliest: int, mask: NDArray[np.bool_]) -> None:
+    def add(self, evidence: list[HeatMap], likeliest: int, mask: NDArray[np.bool_]) -> None:
         """Take in one image: its seven maps, the index of its likeliest class, and a mask, bool (H, W)."""
         small = square_mask(mask, AGREEMENT_SIDE)
         if not small.any():
@@ -33,7 +33,7 @@ class AgreementSums:
         self.images += 1
         self.curves["all_classes"] += np.mean(each, axis=0)
         self.curves["likeliest_class"] += each[likeliest]
-        self.curves["centred_blob"] += iou_curve(self.blob, small)
+        self.curves["centred_blob"] += iou_curve(self.prior, small)
 
     def measures(self) -> dict[str, Any] | None:
         """Mean IoU at the best threshold common to all images, with that threshold; None without images."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from derm.data.store import read_pair
 from derm.evaluate.explanation import AgreementSums
-from derm.explain.gradcam import evidence_of
+from derm.explain.gradcam import heat_map_of
 from derm.image.resize import square, unsquare, window_of
 from derm.metrics.masks import MaskCount, count_masks
 from derm.metrics.surface import SurfaceDistance, surface_distances
@@ -33,7 +33,7 @@ AHEAD = 128
 """Images that are decoded while the network works on earlier ones."""
 
 
-class Answered(NamedTuple):
+class Inference(NamedTuple):
     """The answers for n images.
 
     logits: float64 (n, 7), before the temperature. features: float32 (n, C), pooled. statistics: float32 (n, D),
@@ -52,7 +52,7 @@ class Answered(NamedTuple):
     explanation: dict[str, Any]
     each: NDArray[np.float64]
 
-    def take(self, rows: NDArray[np.bool_]) -> "Answered":
+    def take(self, rows: NDArray[np.bool_]) -> "Inference":
         """The answers for some of the images, bool (n,); `explanation` stays that of all."""
         return self._replace(
             logits=self.logits[rows],
@@ -65,7 +65,7 @@ class Answered(NamedTuple):
         )
 
 
-def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None, *, views: int = 1) -> Answered:
+def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None = None, *, views: int = 1) -> Inference:
     """Ask `model` about every image of `table`, rows of a catalogue's; DataFault when a file cannot be read.
 
     views: 1, or 8 for the mean over eight views; features are the upright one's. ConfigFault for another number.
@@ -99,7 +99,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
                 height, width = image.shape[:2]
                 outline = unsquare(scores, height, width, fit) >= threshold
                 window = window_of(height, width, size, fit)
-                evidence = [evidence_of(one, shift=shift, window=window) for one in raw]
+                evidence = [heat_map_of(one, shift=shift, window=window) for one in raw]
                 agreements["predicted_mask"].add(evidence, int(first), lesion_in(outline))
                 if mask is not None:
                     agreements["true_mask"].add(evidence, int(first), mask)
@@ -108,7 +108,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
                 known.append(mask is not None)
         if progress:
             progress(len(known), len(table))
-    return Answered(
+    return Inference(
         np.concatenate(logits),
         np.concatenate(features),
         np.concatenate(statistics),

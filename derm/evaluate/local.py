@@ -26,7 +26,7 @@ from derm.metrics.decision import Rates, least_given_to_truth, rates_at, worst_p
 from derm.metrics.missing import or_none
 from derm.metrics.prior import class_mix, malignant_share, practice_mix
 from derm.metrics.sources import FOR_SETS, Learned, learn_threshold
-from derm.model.weights import Description, Model
+from derm.model.weights import Model, WeightsInfo
 from derm.predict.batch import answers
 
 FEWEST_MALIGNANT = 9
@@ -80,7 +80,7 @@ class OwnCases:
 
 @dataclass(frozen=True)
 class LocalCalibration:
-    """temperature, thresholds and mix as `Description` has them; record: how they came, ready for JSON."""
+    """temperature, thresholds and mix as `WeightsInfo` has them; record: how they came, ready for JSON."""
 
     temperature: float
     referral_threshold: float
@@ -88,7 +88,7 @@ class LocalCalibration:
     mix: tuple[float, ...]
     record: dict[str, Any]
 
-    def describe(self, description: Description) -> Description:
+    def describe(self, description: WeightsInfo) -> WeightsInfo:
         """Return `description` with these numbers; what was measured with others before is dropped."""
         return replace(
             description,
@@ -229,7 +229,7 @@ def cross_validate(cases: OwnCases) -> Crossed:
 
 def learning_curve(
     cases: OwnCases,
-    description: Description,
+    description: WeightsInfo,
     sizes: tuple[int, ...],
     draws: int = DRAWS,
     progress: Callable[[int, int], None] | None = None,
@@ -298,7 +298,7 @@ def _learn(cases: OwnCases) -> tuple[float, Learned]:
     return temperature, learn_threshold(sums[rows], cases.malignant[rows], TARGET)
 
 
-def _try(drawn: OwnCases, rest: OwnCases, description: Description) -> dict[str, float]:
+def _try(drawn: OwnCases, rest: OwnCases, description: WeightsInfo) -> dict[str, float]:
     """One draw of the curve: learned on `drawn`, measured on `rest`."""
     malignant = len(np.unique(drawn.lesions[drawn.malignant]))
     temperature, threshold = description.temperature, description.referral_threshold or 0.0
@@ -335,7 +335,7 @@ def _folds(cases: OwnCases) -> NDArray[np.int64]:
 
 
 def _conformal(
-    cases: OwnCases, probabilities: NDArray[np.float64], temperature: float, description: Description
+    cases: OwnCases, probabilities: NDArray[np.float64], temperature: float, description: WeightsInfo
 ) -> tuple[tuple[float, ...] | None, NDArray[np.bool_]]:
     """Thresholds of the sets, and which classes have one of their own, bool (7,); None where no class has any.
 
@@ -363,7 +363,7 @@ def _shares(rates: Rates) -> dict[str, Any]:
     }
 
 
-def _told(cases: OwnCases, description: Description) -> dict[str, Any] | None:
+def _told(cases: OwnCases, description: WeightsInfo) -> dict[str, Any] | None:
     """What the weights' own threshold is worth on `cases`, ready for JSON; None where they have none."""
     if description.referral_threshold is None:
         return None

@@ -1,10 +1,10 @@
-"""How well a class's evidence and a lesion mask agree, always beside what a blob in the middle of the picture scores.
+"""How well a class's evidence and a lesion mask agree, always beside what a centre prior scores.
 
 Needs an evidence map, 0 … 1, and a binary mask of one size, predicted or true. Pixels are counted once for all
 thresholds. Knows nothing of networks. Where there is nothing to measure the answer is None (NaN in arrays):
 - no lesion in the mask: there is no place for the evidence to agree with;
 - a flat map, or seven of them: there is no evidence to place;
-- skill where the ceiling is no higher than the baseline: there is nothing to be better at.
+- skill where the oracle is no higher than the baseline: there is nothing to be better at.
 In the mean over classes a flat map beside others counts as it is: it marks no pixel, shares none, its IoU is 0.
 Where several pixels tie, for the maximum or for the last place in a rank, each counts with the chance that a lot would
 draw it: no order of reading decides. docs/explanation-measures.md has each formula and what it does not say.
@@ -30,20 +30,21 @@ BUILT_IN = "This model reads the diagnosis inside its own outline, too, so that 
 it, `ModelConfig.looks_inside`."""
 
 MEASURES = ("iou_area", "best_iou", "dice_area", "best_dice", "pointing", "inside", "rank")
-"""The measures of agreement that are held beside baselines and ceiling, by their names in `Account`; 0 … 1 each."""
+"""The measures that are held beside baselines and oracle, by their names in `Localisation`; 0 … 1 each."""
 
-BLOB, UNIFORM, CEILING = "centred blob", "uniform", "mask"
+CENTRE_PRIOR, UNIFORM, ORACLE = "centred blob", "uniform", "mask"
 """Names of the three maps that know no network: the two baselines, and the mask itself."""
 
 AGREEMENT_SIDE = 224
 """Evidence and outline are held against each other on a square of so many pixels, the paper's. The same grid for every
 picture makes figures comparable, and bounds their cost; scaling both alike leaves their overlap as it is."""
 
-BLOB_SIGMA = 0.25
-"""Standard deviation of the centred blob, as a share of the picture's height and of its width.
+CENTRE_PRIOR_SIGMA = 0.25
+"""Standard deviation of the centre prior, as a share of the picture's height and of its width.
 
-Chosen on 1,500 true masks of HAM10000 so that the blob is as strong a rival as it can be: its best common threshold is
-then 0.5, with a mean IoU of 0.49 (0.65 where each picture has its own); from 0.15 to 0.40 the IoU is the same.
+Chosen on 1,500 true masks of HAM10000 so that the centre prior is as strong a rival as it can be: its best common
+threshold is then 0.5, with a mean IoU of 0.49 (0.65 where each picture has its own); from 0.15 to 0.40 the IoU is the
+same.
 """
 
 
@@ -64,16 +65,16 @@ class Agreement:
     """The curve's maximum, 0 … 1; chosen with the mask in hand, as is `baseline_iou`, so read the two together."""
 
     baseline_iou: float
-    """The maximum of the centred blob's curve, 0 … 1."""
+    """The maximum of the centre prior's curve, 0 … 1."""
 
     inside: float
     """The share of the map's sum that lies in the mask, 0 … 1; of several the mean over those that are not flat."""
 
     baseline_inside: float
-    """The share of the centred blob's sum that lies in the mask, 0 … 1."""
+    """The share of the centre prior's sum that lies in the mask, 0 … 1."""
 
     baseline_curve: NDArray[np.float64]
-    """IoU of the thresholded centred blob and the mask, float64 (T,), 0 … 1."""
+    """IoU of the thresholded centre prior and the mask, float64 (T,), 0 … 1."""
 
 
 def agreement(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> Agreement | None:
@@ -93,8 +94,8 @@ def mean_agreement(maps: Sequence[NDArray[np.float32]], mask: NDArray[np.bool_])
     if not mask.any() or not any(map_.any() for map_ in maps):
         return None
     curve = np.mean([iou_curve(map_, mask) for map_ in maps], axis=0)
-    blob = centred_blob(*mask.shape)
-    baseline = iou_curve(blob, mask)
+    prior = centre_prior(*mask.shape)
+    baseline = iou_curve(prior, mask)
     best = int(curve.argmax())
     return Agreement(
         iou_curve=curve,
@@ -103,7 +104,7 @@ def mean_agreement(maps: Sequence[NDArray[np.float32]], mask: NDArray[np.bool_])
         best_iou=float(curve[best]),
         baseline_iou=float(baseline.max()),
         inside=mean_defined(np.array([inside_share(map_, mask) for map_ in maps])),
-        baseline_inside=inside_share(blob, mask),
+        baseline_inside=inside_share(prior, mask),
         baseline_curve=baseline,
     )
 
@@ -127,17 +128,17 @@ def inside_share(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     return float(fraction(map_.sum(where=mask, dtype=np.float64), map_.sum(dtype=np.float64)))
 
 
-def centred_blob(height: int, width: int) -> NDArray[np.float32]:
-    """The baseline: a Gaussian in the middle, float32 (height, width), above 0 and at most 1; see `BLOB_SIGMA`."""
+def centre_prior(height: int, width: int) -> NDArray[np.float32]:
+    """The baseline: a Gaussian in the middle, float32 (height, width), above 0, at most 1; see `CENTRE_PRIOR_SIGMA`."""
     rows, columns = (
-        np.exp(-0.5 * (((np.arange(side) + 0.5) / side - 0.5) / BLOB_SIGMA) ** 2) for side in (height, width)
+        np.exp(-0.5 * (((np.arange(side) + 0.5) / side - 0.5) / CENTRE_PRIOR_SIGMA) ** 2) for side in (height, width)
     )
     return np.outer(rows, columns).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Account:
-    """Of M maps with one mask, every measure at once, made by `account`. NaN for a flat map, or without a lesion."""
+class Localisation:
+    """Of M maps with one mask, every measure at once, by `localisation`. NaN for a flat map, or without a lesion."""
 
     iou_curve: NDArray[np.float64]
     """IoU at each threshold of `SWEEP`, float64 (M, T), 0 … 1."""
@@ -172,13 +173,13 @@ class Account:
     the lesion; of pixels that tie for the last places, as many as fit, drawn by lot, on average. float64 (M,)."""
 
 
-def account(maps: NDArray[np.float32], mask: NDArray[np.bool_]) -> Account:
-    """Hold M maps, float32 (M, H, W), 0 … 1, against one mask, bool (H, W), in all measures; see `accounts`."""
-    return accounts(maps, (mask,))[0]
+def localisation(maps: NDArray[np.float32], mask: NDArray[np.bool_]) -> Localisation:
+    """Hold M maps, float32 (M, H, W), 0 … 1, against one mask, bool (H, W), in all measures; see `localisations`."""
+    return localisations(maps, (mask,))[0]
 
 
-def accounts(maps: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> list[Account]:
-    """Hold M maps, float32 (M, H, W), 0 … 1, against each of several masks, bool (H, W): one `Account` a mask.
+def localisations(maps: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> list[Localisation]:
+    """Hold M maps, float32 (M, H, W), 0 … 1, against each of several masks, bool (H, W): one `Localisation` a mask.
 
     The maps are sorted into the thresholds once for all masks. Raises ValueError for two sizes, or a map outside 0 … 1.
     """
@@ -192,13 +193,13 @@ def accounts(maps: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> l
     # quarters), and else further from it than the product's rounding: the same as comparing, and ten times as fast.
     steps = (flat.astype(np.float64) * (len(SWEEP) - 1)).astype(np.int64)
     marked = _marked(steps)
-    return [_account(flat, steps, marked, mask.ravel()) for mask in masks]
+    return [_localisation(flat, steps, marked, mask.ravel()) for mask in masks]
 
 
-def _account(
+def _localisation(
     maps: NDArray[np.float32], steps: NDArray[np.int64], marked: NDArray[np.int64], mask: NDArray[np.bool_]
-) -> Account:
-    """`account` of flattened maps, float32 (M, P), whose thresholds are known: marked, int64 (M, T)."""
+) -> Localisation:
+    """`localisation` of flattened maps, float32 (M, P), whose thresholds are known: marked, int64 (M, T)."""
     lesion = int(np.count_nonzero(mask))
     within = maps[:, mask]
     tp = _marked(steps[:, mask])
@@ -211,7 +212,7 @@ def _account(
         return np.where(hidden, np.nan, values)
 
     union, overlap = iou(count), dice(count)
-    return Account(
+    return Localisation(
         iou_curve=known(union),
         dice_curve=known(overlap),
         iou_area=known(_area(union)),
@@ -250,57 +251,57 @@ def _marked(steps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def reference_maps(mask: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
-    """The three maps that know no network, float32 (H, W), 0 … 1, by name: `BLOB`, `UNIFORM`, the mask as `CEILING`."""
+    """The maps that know no network, float32 (H, W), 0 … 1: `CENTRE_PRIOR`, `UNIFORM`, and the mask as `ORACLE`."""
     ones = np.ones(mask.shape, dtype=np.float32)
-    return {BLOB: centred_blob(*mask.shape), UNIFORM: ones, CEILING: mask.astype(np.float32)}
+    return {CENTRE_PRIOR: centre_prior(*mask.shape), UNIFORM: ones, ORACLE: mask.astype(np.float32)}
 
 
 @dataclass(frozen=True)
-class Beside:
+class AgainstReferences:
     """One measure of one map beside what knows no network scores on the same mask."""
 
     value: float
     """Of the map."""
 
-    blob: float
-    """Of a Gaussian in the middle of the picture, see `BLOB_SIGMA`."""
+    prior: float
+    """Of a Gaussian in the middle of the picture, see `CENTRE_PRIOR_SIGMA`."""
 
     uniform: float
     """Of a map that is the same everywhere."""
 
-    ceiling: float
+    oracle: float
     """Of the mask itself, taken for a map."""
 
     @property
     def skill(self) -> float | None:
-        """How far the map gets from the centred blob (0) to the ceiling (1); below 0 it is worse than the blob."""
-        return or_none(float(skill(self.value, self.blob, self.ceiling)))
+        """How far the map gets from the centre prior (0) to the oracle (1); below 0 it is worse than the prior."""
+        return or_none(float(skill(self.value, self.prior, self.oracle)))
 
     @property
     def skill_over_uniform(self) -> float | None:
-        """How far the map gets from the uniform map (0) to the ceiling (1)."""
-        return or_none(float(skill(self.value, self.uniform, self.ceiling)))
+        """How far the map gets from the uniform map (0) to the oracle (1)."""
+        return or_none(float(skill(self.value, self.uniform, self.oracle)))
 
 
-def beside_references(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> Mapping[str, Beside] | None:
-    """Each of `MEASURES` of one map, float32 (H, W), 0 … 1, beside the same of blob, uniform map and mask.
+def against_references(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> Mapping[str, AgainstReferences] | None:
+    """Each of `MEASURES` of one map, float32 (H, W), 0 … 1, beside the same of centre prior, uniform map and mask.
 
     mask: bool (H, W). Returns None for a flat map or a mask without lesion. Raises ValueError for two sizes.
     """
-    found = account(np.stack([map_, *reference_maps(mask).values()]), mask)
+    found = localisation(np.stack([map_, *reference_maps(mask).values()]), mask)
     if np.isnan(found.inside[0]):
         return None
-    return {name: Beside(*(float(value) for value in getattr(found, name))) for name in MEASURES}
+    return {name: AgainstReferences(*(float(value) for value in getattr(found, name))) for name in MEASURES}
 
 
 def skill(
-    value: NDArray[np.float64] | float, baseline: NDArray[np.float64] | float, ceiling: NDArray[np.float64] | float
+    value: NDArray[np.float64] | float, baseline: NDArray[np.float64] | float, oracle: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
-    """(value − baseline) / (ceiling − baseline), element by element, float64: 0 is the baseline, 1 the ceiling.
+    """(value − baseline) / (oracle − baseline), element by element, float64: 0 is the baseline, 1 the oracle.
 
-    NaN where the ceiling is no higher than the baseline, or one of them is undefined. It has no lower bound.
+    NaN where the oracle is no higher than the baseline, or one of them is undefined. It has no lower bound.
     """
-    gained, room = np.asarray(value, dtype=np.float64) - baseline, np.asarray(ceiling, dtype=np.float64) - baseline
+    gained, room = np.asarray(value, dtype=np.float64) - baseline, np.asarray(oracle, dtype=np.float64) - baseline
     return np.divide(gained, room, out=np.full(np.broadcast(gained, room).shape, np.nan), where=room > 0)
 
 

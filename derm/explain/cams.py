@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from derm.explain.class_head import class_features, slopes, stage_slopes, wanted_classes
 from derm.explain.gradcam import class_maps
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 
 FINER_STAGE = 4
 """LayerCAM's stage of the encoder: its cells are S / 16 pixels, half of the last feature map's."""
 
 
 def grad_cam(
-    net: LesionNet, images: Tensor, answer: Answer | None = None, classes: Sequence[int] | None = None
+    net: LesionNet, images: Tensor, answer: ModelOutput | None = None, classes: Sequence[int] | None = None
 ) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017, equations 1 and 2): float32 (N, K, h, w), ≥ 0, in logits, never rescaled.
 
@@ -34,7 +34,7 @@ def grad_cam(
 def grad_cam_plus_plus(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,
+    answer: ModelOutput | None = None,
     classes: Sequence[int] | None = None,
     *,
     epsilon: float = 0.0,
@@ -63,7 +63,7 @@ def grad_cam_plus_plus(
 def hires_cam(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,
+    answer: ModelOutput | None = None,
     classes: Sequence[int] | None = None,
     *,
     stage: int | None = None,
@@ -85,7 +85,7 @@ def hires_cam(
 def layer_cam(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,  # noqa: ARG001 - every method takes the same
+    answer: ModelOutput | None = None,  # noqa: ARG001 - every method takes the same
     classes: Sequence[int] | None = None,
     *,
     stage: int = FINER_STAGE,
@@ -100,7 +100,7 @@ def layer_cam(
 
 
 def eigen_cam(
-    net: LesionNet, images: Tensor, answer: Answer | None = None, classes: Sequence[int] | None = None
+    net: LesionNet, images: Tensor, answer: ModelOutput | None = None, classes: Sequence[int] | None = None
 ) -> Tensor:
     """Eigen-CAM (Muhammad and Yeasin 2020): the features along their first principal component, cut at 0.
 
@@ -123,7 +123,7 @@ def eigen_cam(
 
 
 def contrast_maps(
-    net: LesionNet, images: Tensor, for_class: int, against_class: int, answer: Answer | None = None
+    net: LesionNet, images: Tensor, for_class: int, against_class: int, answer: ModelOutput | None = None
 ) -> Tensor:
     """What speaks for one class rather than another: Grad-CAM of the difference of their logits, (N, h, w), ≥ 0.
 

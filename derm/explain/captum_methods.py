@@ -25,7 +25,7 @@ from derm.explain.gradcam import check_evaluation
 from derm.explain.methods import Method
 from derm.explain.perturb import BATCH, skin
 from derm.model.config import ModelConfig
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 
 SUPERPIXELS = 48
 """About as many superpixels in a picture (SLIC decides): six or seven on each side."""
@@ -45,7 +45,7 @@ _ONE_AT_A_TIME = Lock()
 def gradient_shap(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,  # noqa: ARG001 - every method takes the same
+    answer: ModelOutput | None = None,  # noqa: ARG001 - every method takes the same
     classes: Sequence[int] | None = None,
     *,
     samples: int = GRADIENT_SAMPLES,
@@ -80,7 +80,7 @@ def gradient_shap(
 def kernel_shap(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,  # noqa: ARG001 - every method takes the same
+    answer: ModelOutput | None = None,  # noqa: ARG001 - every method takes the same
     classes: Sequence[int] | None = None,
     *,
     samples: int = SAMPLES,
@@ -97,7 +97,7 @@ def kernel_shap(
 def lime(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,  # noqa: ARG001 - every method takes the same
+    answer: ModelOutput | None = None,  # noqa: ARG001 - every method takes the same
     classes: Sequence[int] | None = None,
     *,
     samples: int = SAMPLES,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from derm.diagnoses import CODES
 from derm.explain.gradcam import check_evaluation
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 
 
 def wanted_classes(classes: Sequence[int] | None) -> list[int]:
@@ -25,7 +25,7 @@ def wanted_classes(classes: Sequence[int] | None) -> list[int]:
     return wanted
 
 
-def class_features(net: LesionNet, images: Tensor, answer: Answer | None = None) -> Tensor:
+def class_features(net: LesionNet, images: Tensor, answer: ModelOutput | None = None) -> Tensor:
     """The features that the class head reads, float32 (N, C, h, w), holding no gradient.
 
     images: normalised float (N, 3, S, S). answer: the network's answer to them; its features save the pass through the

@@ -25,7 +25,7 @@ def class_mask(mask_probability: NDArray[np.float32], evidence_map: NDArray[np.f
 def binary_class_mask(soft: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
     """The binary mask of one class, bool (H, W): True where the soft mask reaches the threshold.
 
-    soft: float32 (H, W), 0 … 1. threshold: above 0, so that no evidence stays an empty mask, up to 1; `Description`
+    soft: float32 (H, W), 0 … 1. threshold: above 0, so that no evidence stays an empty mask, up to 1; `WeightsInfo`
     carries the stated one. Raises ValueError outside.
     """
     if not 0 < threshold <= 1:

@@ -26,8 +26,8 @@ its class by less than half a percent: no evidence, whatever its pattern. At 7 �
 def class_maps(net: LesionNet, features: Tensor) -> Tensor:
     """Grad-CAM of each class, from one forward pass: float32 (N, 7, h, w), ≥ 0, in logits, never rescaled.
 
-    features: float (N, C, h, w) of `Answer`. Takes the closed form where the head has one, else the gradient. May be
-    called under no_grad and inference_mode. Raises ValueError for a network in training mode.
+    features: float (N, C, h, w) of `ModelOutput`. Takes the closed form where the head has one, else the gradient. May
+    be called under no_grad and inference_mode. Raises ValueError for a network in training mode.
     """
     return closed_form_maps(net, features) if net.has_closed_form() else gradient_maps(net, features)
 
@@ -73,8 +73,8 @@ def gradient_maps(net: LesionNet, features: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """Where one class's evidence lies in one image, and how strong it is. Make it with `evidence_of`."""
+class HeatMap:
+    """Where one class's evidence lies in one image, and how strong it is. Make it with `heat_map_of`."""
 
     cells: NDArray[np.float32]
     """Float32 (h, w), 0 … 1: the raw map divided by its own maximum, at the size of the features; 0 if flat."""
@@ -83,7 +83,7 @@ class Evidence:
     """The raw map's maximum, in logits or the method's own unit: what `cells` were divided by."""
 
     flat: bool
-    """Whether there is no evidence to speak of, see `FLAT_LOGIT` and `evidence_of`."""
+    """Whether there is no evidence to speak of, see `FLAT_LOGIT` and `heat_map_of`."""
 
     height: int
     """Of `map`, in pixels."""
@@ -114,7 +114,7 @@ class Evidence:
         return place_cells(self.cells, size, size, self.shift)
 
 
-def evidence_of(
+def heat_map_of(
     raw: NDArray[np.float32],
     height: int | None = None,
     width: int | None = None,
@@ -122,11 +122,11 @@ def evidence_of(
     window: Window = WHOLE,
     *,
     flat_below: float | None = None,
-) -> Evidence:
+) -> HeatMap:
     """Name what a raw map holds; a flat one becomes 0 everywhere, for stretching it would show noise as evidence.
 
     raw: float32 (h, w), ≥ 0, of `class_maps` or of another method. height, width: of the evidence's `map`; None keeps
-    the raw map's. shift, window: where its cells lie, see `Evidence`. flat_below: the maximum below which a map is
+    the raw map's. shift, window: where its cells lie, see `HeatMap`. flat_below: the maximum below which a map is
     flat, in the map's own unit, as `Method.flat_below` of `derm.explain.methods` has it; None: `FLAT_LOGIT` spread over
     the map's cells, which is right for Grad-CAM. Raises ValueError for a map that is not finite.
     """
@@ -135,7 +135,7 @@ def evidence_of(
         raise ValueError(f"the raw map is not finite (maximum {maximum}): the weights or the features are damaged")
     flat = maximum < (FLAT_LOGIT / raw.size if flat_below is None else flat_below)
     cells = np.zeros_like(raw, dtype=np.float32) if flat else (raw / maximum).astype(np.float32)
-    return Evidence(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift, window)
+    return HeatMap(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift, window)
 
 
 def check_evaluation(net: LesionNet) -> None:

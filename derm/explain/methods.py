@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from derm.explain.cams import contrast_maps, eigen_cam, grad_cam, grad_cam_plus_plus, hires_cam, layer_cam
-from derm.explain.gradcam import FLAT_LOGIT, Evidence, evidence_of
+from derm.explain.gradcam import FLAT_LOGIT, HeatMap, heat_map_of
 from derm.explain.perturb import occlusion, score_cam
 from derm.image.resize import WHOLE, Window
-from derm.model.network import Answer, LesionNet
-from derm.model.weights import Description
+from derm.model.network import LesionNet, ModelOutput
+from derm.model.weights import WeightsInfo
 
 __all__ = ["FLAT_FEATURE", "METHODS", "Cost", "Grid", "Maps", "Method", "Unit", "contrast_maps"]
 
@@ -47,7 +47,7 @@ class Maps(Protocol):
     """Raw maps of each class asked for: see `Method.maps`."""
 
     def __call__(
-        self, net: LesionNet, images: Tensor, answer: Answer | None = None, classes: Sequence[int] | None = None
+        self, net: LesionNet, images: Tensor, answer: ModelOutput | None = None, classes: Sequence[int] | None = None
     ) -> Tensor:
         """Give float32 (N, K, h, w), ≥ 0."""
         ...
@@ -92,7 +92,7 @@ class Method(NamedTuple):
         """
         return {"logit share": FLAT_LOGIT / cells, "logit": FLAT_LOGIT, "feature": FLAT_FEATURE}[self.unit]
 
-    def shift_of(self, description: Description) -> float:
+    def shift_of(self, description: WeightsInfo) -> float:
         """How far above and left of the middle of its rectangle a cell of this method lies, in cells; 0 if unmeasured.
 
         Patches lie where they were laid.
@@ -106,12 +106,12 @@ class Method(NamedTuple):
         width: int | None = None,
         shift: float = 0.0,
         window: Window = WHOLE,
-    ) -> Evidence:
-        """Name what one raw map of this method holds, (h, w); see `derm.explain.gradcam.evidence_of`.
+    ) -> HeatMap:
+        """Name what one raw map of this method holds, (h, w); see `derm.explain.gradcam.heat_map_of`.
 
         shift: of `shift_of`. window: where the picture lies in the network's square.
         """
-        return evidence_of(raw, height, width, shift, window, flat_below=self.flat_below(raw.size))
+        return heat_map_of(raw, height, width, shift, window, flat_below=self.flat_below(raw.size))
 
 
 METHODS: dict[str, Method] = {

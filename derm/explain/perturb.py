@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from derm.explain.class_head import class_features, class_logits, wanted_classes
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 
 CHANNELS = 128
 """Score-CAM's masks: the channels that vary most over the picture, of 1,280. On real pictures and the shipped weights
@@ -28,7 +28,7 @@ longer fit the cache) and single ones 17."""
 def score_cam(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,
+    answer: ModelOutput | None = None,
     classes: Sequence[int] | None = None,
     *,
     channels: int | None = CHANNELS,
@@ -61,7 +61,7 @@ def score_cam(
 def occlusion(
     net: LesionNet,
     images: Tensor,
-    answer: Answer | None = None,
+    answer: ModelOutput | None = None,
     classes: Sequence[int] | None = None,
     *,
     cells: int = CELLS,

@@ -42,7 +42,7 @@ class Leaks(NamedTuple):
     by_image: Leak
 
 
-class Tell(NamedTuple):
+class SourceCue(NamedTuple):
     """How well the source alone tells malignant from benign: the AUC, its interval, and of how many images."""
 
     auc: float | None
@@ -99,7 +99,7 @@ def _cell(counts: pd.Series) -> str:
     return f"{counts['size']:,} ({counts['nunique']:,} lesions)"
 
 
-def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> Tell | None:
+def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> SourceCue | None:
     """How well the source of a picture alone tells malignant from benign, learned on training, told on validation.
 
     table: of `explorable`. None where a part lacks, or holds one source only: then it tells nothing.
@@ -117,10 +117,10 @@ def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> Tell | Non
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
         return {"auc": or_none(auc(malignant[rows], score[rows]))}
 
-    return Tell(measure(np.arange(len(other)))["auc"], bootstrap(measure, lesions, replicates)["auc"], len(other))
+    return SourceCue(measure(np.arange(len(other)))["auc"], bootstrap(measure, lesions, replicates)["auc"], len(other))
 
 
-def tell_sentence(tell: Tell | None) -> str:
+def tell_sentence(tell: SourceCue | None) -> str:
     """What `source_tell` means, in words."""
     if tell is None or tell.auc is None:
         return "All pictures are of one source, or too few to tell: the source gives nothing away."

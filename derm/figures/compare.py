@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES, DIAGNOSES
 
 LOOKS = (("solid", 3.0), ("dash", 3.0), ("dot", 2.0), ("dashdot", 1.5))
-"""Dash and width of the first map, the second, the blob and the ceiling."""
+"""Dash and width of the first map, the second, the centre prior and the oracle."""
 
 LIGHT = ("#2B5A6E", "#9C2A00", "#666C72", "#22272B")
 DARK = ("#8FBFD1", "#E8602F", "#9AA1A8", "#ECEAE6")
@@ -30,7 +30,7 @@ def threshold_curves(
     """IoU against threshold of at most four maps, with a mark on each where `threshold` cuts it.
 
     thresholds: float64 (T,), rising. lines: IoU by name, float64 (T,), 0 … 1; None for a map that has none. The first
-    and second are the methods, then come the blob and the ceiling.
+    and second are the methods, then come the centre prior and the oracle.
     """
     colours = DARK if dark else LIGHT
     step = int(np.abs(thresholds - threshold).argmin())

@@ -10,10 +10,10 @@ from derm.explain.agreement import Agreement
 
 
 def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | None, *, dark: bool) -> go.Figure:
-    """IoU against threshold: the evidence for `diagnosis` with the outline, a centred blob, and the best threshold.
+    """IoU against threshold: the evidence for `diagnosis` with the outline, a centre prior, and the best threshold.
 
     truth: the same evidence with the true outline, where that is known. dark: for a dark page. Lines differ by dash as
-    well as by colour; both greys of the blob have 4.5 : 1 on their page.
+    well as by colour; both greys of the centre prior have 4.5 : 1 on their page.
     """
     figure = go.Figure()
     colour, grey = (diagnosis.colour, "#9AA1A8") if dark else (diagnosis.ink, "#666C72")
@@ -31,7 +31,7 @@ def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | 
     line(outline.iou_curve, "heat map and outline", "solid", colour)
     if truth is not None:
         line(truth.iou_curve, "heat map and true outline", "dash", colour)
-    line(outline.baseline_curve, "blob in the middle and outline", "dot", grey)
+    line(outline.baseline_curve, "centre prior and outline", "dot", grey)
     figure.add_scatter(
         x=[outline.best_threshold],
         y=[outline.best_iou],

@@ -19,7 +19,7 @@ class PaperClass(NamedTuple):
     printed_specificity: float
 
 
-class Beside(NamedTuple):
+class PaperFigure(NamedTuple):
     """One line of the comparison: our value and the paper's, None where there is none, and what to know of them."""
 
     name: str
@@ -89,26 +89,29 @@ def specificity_from_table(code: str) -> float:
     return 1 - fp / (CASES - row.support)
 
 
-def beside_paper(metrics: dict[str, Any], milliseconds: float | None = None) -> list[Beside]:
+def compare_with_paper(metrics: dict[str, Any], milliseconds: float | None = None) -> list[PaperFigure]:
     """Our measurements beside the paper's, line by line: overall, then class by class in the order of CODES, then time.
 
     metrics: as `merge_measures` gives it. milliseconds: our time for one image, None if it was not measured.
     """
     rows = [
-        Beside(name, metrics[name], paper, "; ".join(filter(None, (LEAKS, NOTES.get(name)))))
+        PaperFigure(name, metrics[name], paper, "; ".join(filter(None, (LEAKS, NOTES.get(name)))))
         for name, paper in OVERALL.items()
     ]
     for code in CODES:
         ours, paper = metrics["per_class"][code], PER_CLASS[code]
         rows += [
-            Beside(f"{code} precision", ours["precision"], paper.precision, LEAKS),
-            Beside(f"{code} recall", ours["recall"], paper.recall, LEAKS),
-            Beside(f"{code} f1", ours["f1"], paper.f1, LEAKS),
-            Beside(
+            PaperFigure(f"{code} precision", ours["precision"], paper.precision, LEAKS),
+            PaperFigure(f"{code} recall", ours["recall"], paper.recall, LEAKS),
+            PaperFigure(f"{code} f1", ours["f1"], paper.f1, LEAKS),
+            PaperFigure(
                 f"{code} specificity",
                 ours["specificity"],
                 specificity_from_table(code),
                 f"{LEAKS}; from its Table 2, it prints {paper.printed_specificity:.4f}",
             ),
         ]
-    return [*rows, Beside("milliseconds", milliseconds, MILLISECONDS, 'the paper says "more than 40 milliseconds"')]
+    return [
+        *rows,
+        PaperFigure("milliseconds", milliseconds, MILLISECONDS, 'the paper says "more than 40 milliseconds"'),
+    ]

@@ -22,7 +22,7 @@ from derm.model.depthwise import quicken
 NO_BLOCKS = "The encoder '{name}' has no blocks to skip: use --set model.drop_path=0, or another encoder."
 
 
-class Answer(NamedTuple):
+class ModelOutput(NamedTuple):
     """What the network says of a batch of N images of S × S pixels, always all of it.
 
     mask_logits: float (N, 1, S, S); above 0 means lesion. class_logits: float (N, 7), in the order of
@@ -228,24 +228,24 @@ class LesionNet(nn.Module):
         self.decoder = UnetDecoder(scales, config.decoder_channels, n_blocks=len(config.decoder_channels))
         self.mask_head = nn.Conv2d(config.decoder_channels[-1], 1, kernel_size=3, padding=1)
 
-    def forward(self, images: Tensor) -> Answer:
+    def forward(self, images: Tensor) -> ModelOutput:
         """Answer for normalised RGB images, float (N, 3, S, S); see `derm.model.preprocess`."""
         return self.answer_and_stages(images)[0]
 
-    def answer_and_stages(self, images: Tensor) -> tuple[Answer, list[Tensor]]:
+    def answer_and_stages(self, images: Tensor) -> tuple[ModelOutput, list[Tensor]]:
         """The answer, and the class encoder's stages that it comes from, float (N, C_i, S / 2^i, S / 2^i), the images
         first, for who judges what kind of picture it is; one pass gives both."""
         stages = self.encoder(images)
         mask_logits = self._outline(images, stages)
         features = self._pooled_by_head(stages, mask_logits)
-        return Answer(mask_logits, self.head(features), features), stages
+        return ModelOutput(mask_logits, self.head(features), features), stages
 
     def class_features(self, images: Tensor) -> Tensor:
-        """The features of `Answer` alone, float (N, C, h, w); the decoder runs only where they need the outline."""
+        """The features of `ModelOutput` alone, float (N, C, h, w); the decoder runs where they need the outline."""
         return self.features_after(images, self.encoder(images))
 
     def features_after(self, images: Tensor, stages: list[Tensor]) -> Tensor:
-        """The features of `Answer`, float (N, C, h, w), from the class encoder's stages of `images`, (N, C_i, …).
+        """The features of `ModelOutput`, float (N, C, h, w), from the class encoder's stages of `images`, (N, C_i, …).
 
         Gradients take the outline for given, as in training.
         """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.errors import ConfigFault, WeightsFault
-from derm.model.weights import Description, Model, load_weights, save_weights
+from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
 
 
 def cook_soup(
@@ -57,7 +57,7 @@ def _tell(source: Path, model: Model, share: float) -> dict[str, Any]:
     return {"weights": name, "sha256": model.sha256, "share": share, **training}
 
 
-def _check_alike(first: Path, one: Description, second: Path, other: Description) -> None:
+def _check_alike(first: Path, one: WeightsInfo, second: Path, other: WeightsInfo) -> None:
     if apart := one.model.apart_from(other.model):
         raise WeightsFault(
             f"{second} is of another model than {first} ({apart}): only weights of one model have a mean."
@@ -70,7 +70,7 @@ def _check_alike(first: Path, one: Description, second: Path, other: Description
         )
 
 
-def _images(about: Description) -> tuple[Any, ...]:
+def _images(about: WeightsInfo) -> tuple[Any, ...]:
     """What tells which images weights were trained on, as far as their description knows."""
     training = about.training
     return training.get("config", {}).get("split_by"), training.get("data", {}).get("fingerprint")

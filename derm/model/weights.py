@@ -51,7 +51,7 @@ HAM10000_IMAGES = {"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113
 
 
 @dataclass(frozen=True)
-class Description:
+class WeightsInfo:
     """What a reader must know to use weights, and to know what they are worth."""
 
     model: ModelConfig
@@ -107,7 +107,7 @@ class Description:
             return tuple(HAM10000_IMAGES[code] / total for code in CODES)
         return self.mix
 
-    def unmeasured(self, model: ModelConfig) -> "Description":
+    def unmeasured(self, model: ModelConfig) -> "WeightsInfo":
         """The same of `model`, whose numbers or size are others: nothing is calibrated or measured yet."""
         return replace(
             self,
@@ -128,14 +128,14 @@ class Model:
     """A network ready to answer, with its description; safe to share between threads, for nothing in it changes."""
 
     net: LesionNet
-    description: Description
+    description: WeightsInfo
     name: str
     """File name without ending."""
     sha256: str
     """Of the safetensors file."""
 
 
-def save_weights(path: Path, net: LesionNet, description: Description, *, half: bool = False) -> None:
+def save_weights(path: Path, net: LesionNet, description: WeightsInfo, *, half: bool = False) -> None:
     """Write `path` (.json) and, before it, the safetensors file that it names; a kill leaves the old pair or the new.
 
     half: store convolutions and linear layers in float16, normalisation in float32, half the size. The tensors' file
@@ -238,7 +238,7 @@ def _describing(path: Path) -> Path:
     return named[0] if named else path.with_suffix(".json")
 
 
-def copy_weights(source: Path, path: Path, description: Description) -> None:
+def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
     """Write the tensors of the weights `source`, byte by byte, beside `description` as the new pair `path` (.json).
 
     The description comes last. Raises ConfigFault where `path` is no .json or names the weights that are copied: a
@@ -255,7 +255,7 @@ def copy_weights(source: Path, path: Path, description: Description) -> None:
     _write_description(path, plain, content["sha256"], description)
 
 
-def rewrite_description(path: Path, description: Description) -> None:
+def rewrite_description(path: Path, description: WeightsInfo) -> None:
     """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
     place = _describing(path)
     content = json.loads(place.read_text())
@@ -323,7 +323,7 @@ def default_weights() -> Path:
     return path
 
 
-def _write_description(path: Path, tensors: Path, digest: str, description: Description) -> None:
+def _write_description(path: Path, tensors: Path, digest: str, description: WeightsInfo) -> None:
     write_json(
         path,
         {
@@ -350,7 +350,7 @@ def _write_description(path: Path, tensors: Path, digest: str, description: Desc
     )
 
 
-def _read_description(content: dict[str, Any]) -> Description:
+def _read_description(content: dict[str, Any]) -> WeightsInfo:
     if content["format"] != FORMAT:
         raise ValueError(f"format {content['format']}, this version of Derm reads {FORMAT}")
     if tuple(content["classes"]) != CODES:
@@ -361,7 +361,7 @@ def _read_description(content: dict[str, Any]) -> Description:
     mix = content.get("mix")
     if mix is not None and (len(mix) != len(CODES) or abs(sum(mix) - 1) > 1e-3):
         raise ValueError(f"a mix of {mix}, expected {len(CODES)} shares that sum to 1")
-    return Description(
+    return WeightsInfo(
         model=ModelConfig.from_dict(dict(content["model"])),
         mask_threshold=float(content["mask_threshold"]),
         class_mask_threshold=float(content["class_mask_threshold"]),

@@ -15,7 +15,7 @@ MOST = 8
 """Runs that are laid over one another, at most: more lines cannot be told apart."""
 
 
-class Difference(NamedTuple):
+class SettingDifference(NamedTuple):
     """A setting that differs: its dotted name and each run's value as text, '–' where a run does not have it."""
 
     name: str
@@ -42,7 +42,7 @@ def flatten(config: dict[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
-def differences(runs: Sequence[Run]) -> list[Difference]:
+def differences(runs: Sequence[Run]) -> list[SettingDifference]:
     """The settings, and facts of data and code, in which `runs` differ, in the order of the first run's."""
     told = []
     for run in runs:
@@ -52,7 +52,7 @@ def differences(runs: Sequence[Run]) -> list[Difference]:
         flat |= {name: value for name, value in flatten(LATER, "model.").items() if flat and name not in flat}
         told.append({**flat, **facts, "commit": (run.about or {}).get("commit")})
     names = dict.fromkeys(name for one in told for name in one)
-    rows = [Difference(name, [_text(one.get(name)) for one in told]) for name in names]
+    rows = [SettingDifference(name, [_text(one.get(name)) for one in told]) for name in names]
     return [row for row in rows if len(set(row.values)) > 1]
 
 

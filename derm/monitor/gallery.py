@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from derm.diagnoses import Diagnosis
 from derm.figures.bars import themed
 from derm.figures.text import capital
-from derm.monitor.replay_images import Held
+from derm.monitor.replay_images import ReplayImage
 from derm.monitor.words import held_words
 
 UNKNOWN = "color-mix(in srgb, currentColor 40%, transparent)"
 
 
-def wall(images: Sequence[Held]) -> str:
+def wall(images: Sequence[ReplayImage]) -> str:
     """The images as a list of figures, hardest first, that wraps to any width."""
     return f'<ol class="derm-wall">{"".join(_card(image) for image in images)}</ol>'
 
 
-def _card(image: Held) -> str:
+def _card(image: ReplayImage) -> str:
     lines = "".join(f"<span>{html.escape(line)}</span>" for line in held_words(image))
     colour = UNKNOWN if image.diagnosis is None else themed(image.diagnosis)
     return (
@@ -31,7 +31,7 @@ def _card(image: Held) -> str:
     )
 
 
-def _picture(image: Held) -> str:
+def _picture(image: ReplayImage) -> str:
     if image.thumbnail is None:
         return '<div class="derm-no-picture" role="img" aria-label="no picture here"></div>'
     alt = html.escape(f"{image.image_id}, {_title(image.diagnosis)}, loss {image.loss:.2f}")

@@ -18,7 +18,7 @@ SIDE = 160
 """Longer side of a thumbnail, pixels."""
 
 
-class Held(NamedTuple):
+class ReplayImage(NamedTuple):
     """One image of the buffer.
 
     diagnosis, thumbnail (a JPEG file): None where the data set is not here. loss: smoothed cross-entropy. views: times
@@ -36,7 +36,7 @@ class Held(NamedTuple):
     age: float | None
 
 
-def held_images(run: Run, catalogue: Catalogue | None) -> list[Held]:
+def held_images(run: Run, catalogue: Catalogue | None) -> list[ReplayImage]:
     """The hardest images of the run's buffer, hardest first. catalogue: of its data set, where that can be read."""
     told, start = run.reader.newest("replay"), run.reader.newest("start")
     if told is None or start is None:
@@ -51,7 +51,7 @@ def held_images(run: Run, catalogue: Catalogue | None) -> list[Held]:
     for row in rows:
         dx, path = known.get(row["image_id"], (None, ""))
         held.append(
-            Held(
+            ReplayImage(
                 row["image_id"],
                 DIAGNOSES[INDEX[dx]] if dx is not None else None,
                 thumbnail(path) if path else None,

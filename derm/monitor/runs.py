@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from derm.monitor.reader import LogReader
-from derm.monitor.state import LAUNCH, Standing, read_record, stand
+from derm.monitor.state import LAUNCH, RunStatus, read_record, stand
 
 Made = TypeVar("Made")
 
@@ -41,7 +41,7 @@ class Run:
         self.name = folder.name
         self.reader = LogReader(folder / "events.jsonl")
         self.about: dict[str, Any] | None = None
-        self.standing = Standing("starting", 0.0)
+        self.standing = RunStatus("starting", 0.0)
         self._lock = threading.RLock()
         self._kept: dict[Hashable, tuple[int, Any]] = {}
 

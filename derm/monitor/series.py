@@ -142,7 +142,7 @@ def speeds(run: Run, name: str) -> Line | None:
 # Curriculum
 
 
-class Stage(NamedTuple):
+class CurriculumPoint(NamedTuple):
     """The curriculum in one epoch.
 
     shares: admitted share of each diagnosis, by code, 0 … 1, NaN where it has no image. images: of the training part.
@@ -159,10 +159,10 @@ class Stage(NamedTuple):
     admitted_difficulty: list[int]
 
 
-def stages(run: Run) -> list[Stage]:
+def stages(run: Run) -> list[CurriculumPoint]:
     """The curriculum's stage of each epoch that has begun or is planned, in order."""
     return [
-        Stage(
+        CurriculumPoint(
             event["epoch"],
             event["enabled"],
             event["pace"],

@@ -26,17 +26,17 @@ WORDS_KEPT = 4000
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What a terminal would have made colour of."""
 
-State = Literal["starting", "running", "stopping", "finished", "stopped", "died"]
+RunState = Literal["starting", "running", "stopping", "finished", "stopped", "died"]
 
 
-class Standing(NamedTuple):
+class RunStatus(NamedTuple):
     """Where a run stands.
 
     when: of the last sign of life, seconds since 1970. step, steps: done, and of the whole run; steps is 0 before the
     run has begun. epoch, epochs: the one that it is in, from 0, and how many. seconds_left: None where nobody can know.
     """
 
-    state: State
+    state: RunState
     when: float
     step: int = 0
     steps: int = 0
@@ -57,7 +57,7 @@ class Holder(NamedTuple):
     host: str
 
 
-def stand(folder: Path, reader: LogReader) -> Standing:
+def stand(folder: Path, reader: LogReader) -> RunStatus:
     """Where the run in `folder` stands, by its locks and by what `reader` has read."""
     alive = is_alive(folder)
     start = reader.newest("start")
@@ -75,14 +75,14 @@ def stand(folder: Path, reader: LogReader) -> Standing:
     if alive:
         holder, asked = find_holder(folder), read_record(folder / STOP)
         if asked is not None and holder is not None and asked.get("pid") == holder.pid:
-            return Standing("stopping", when, **where)
+            return RunStatus("stopping", when, **where)
         if start is None or not has_begun(folder, reader):
-            return Standing("starting", when, **where)
-        return Standing("running", when, **where, seconds_left=time_left(reader, where["step"], where["steps"], when))
+            return RunStatus("starting", when, **where)
+        return RunStatus("running", when, **where, seconds_left=time_left(reader, where["step"], where["steps"], when))
     if reader.newest("end") is not None:
-        return Standing("finished", when, **where)
+        return RunStatus("finished", when, **where)
     stopped = (reader.last or {}).get("event") == "stopped" or was_asked(folder, reader)
-    return Standing("stopped" if stopped else "died", when, **where)
+    return RunStatus("stopped" if stopped else "died", when, **where)
 
 
 def is_alive(folder: Path) -> bool:

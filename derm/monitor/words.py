@@ -11,11 +11,11 @@ from typing import Any
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures.text import SPACE, capital, duration
-from derm.monitor.compare import Difference, Figures
+from derm.monitor.compare import Figures, SettingDifference
 from derm.monitor.downsample import POINTS
-from derm.monitor.replay_images import Held
+from derm.monitor.replay_images import ReplayImage
 from derm.monitor.runs import Best, Run
-from derm.monitor.series import LOSSES, MEASURES, Replay, Stage
+from derm.monitor.series import LOSSES, MEASURES, CurriculumPoint, Replay
 from derm.monitor.state import last_words
 
 NO_RUN = "No run yet"
@@ -223,7 +223,7 @@ def table(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
-def difference_rows(runs: Sequence[Run], rows: Sequence[Difference]) -> list[dict[str, str]]:
+def difference_rows(runs: Sequence[Run], rows: Sequence[SettingDifference]) -> list[dict[str, str]]:
     """The settings that differ, one row each, one column a run."""
     return [{"Setting": row.name, **dict(zip([run.name for run in runs], row.values, strict=True))} for row in rows]
 
@@ -247,7 +247,7 @@ def settings_rows(flat: dict[str, Any]) -> list[dict[str, str]]:
     return [{"Setting": name, "Value": str(value)} for name, value in flat.items()]
 
 
-def stage_line(stages: Sequence[Stage], planned: Sequence[float], epoch: int) -> str:
+def stage_line(stages: Sequence[CurriculumPoint], planned: Sequence[float], epoch: int) -> str:
     """Where the curriculum stands in `epoch`."""
     if not stages:
         return "The curriculum's first stage is not decided yet."
@@ -286,7 +286,7 @@ def suspects_line(replays: Sequence[Replay]) -> str:
     return f"Taken for label errors and left out, {len(suspects):,}: {shown}"
 
 
-def held_words(held: Held) -> list[str]:
+def held_words(held: ReplayImage) -> list[str]:
     """What stands under a picture of the buffer, line by line."""
     age = [] if held.age is None else [f"in for {held.age:.1f} epochs"]
     return [

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 
 Said = TypeVar("Said")
@@ -23,7 +23,7 @@ def answers(
     squares: NDArray[np.uint8],
     rows: NDArray[np.integer[Any]],
     batch: int = 32,
-) -> Iterator[tuple[NDArray[np.integer[Any]], Answer]]:
+) -> Iterator[tuple[NDArray[np.integer[Any]], ModelOutput]]:
     """Yield the rows of each batch with their answer, in the order of `rows`.
 
     squares: uint8 (n, S, S, 3) RGB, S = `net.config.input_size`; may be a memory map. rows: integer (k,), which of them
@@ -40,7 +40,7 @@ def answers_and_stages(
     squares: NDArray[np.uint8],
     rows: NDArray[np.integer[Any]],
     batch: int = 32,
-) -> Iterator[tuple[NDArray[np.integer[Any]], tuple[Answer, list[Tensor]]]]:
+) -> Iterator[tuple[NDArray[np.integer[Any]], tuple[ModelOutput, list[Tensor]]]]:
     """The same with the encoder's stages beside each answer, see `LesionNet.answer_and_stages`."""
     yield from _batches(net, net.answer_and_stages, squares, rows, batch)
 

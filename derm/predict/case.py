@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
 from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_agreement
 from derm.explain.class_mask import binary_class_mask, class_mask
-from derm.explain.gradcam import Evidence, evidence_of
+from derm.explain.gradcam import HeatMap, heat_map_of
 from derm.image.decode import image_name, read_image
 from derm.image.resize import square, square_mask, unsquare, window_of
 from derm.metrics.conformal import conformal_sets
@@ -23,7 +23,7 @@ from derm.model.gate import stage_statistics
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.ood import pooled
-from derm.predict.picture_kind import Judged, judge
+from derm.predict.picture_kind import PictureKind, judge
 from derm.predict.views import check_views, spread, view
 
 MIN_LESION = 0.001
@@ -55,7 +55,7 @@ class Case:
     mask: NDArray[np.bool_]
     """Bool (H, W): lesion, at the threshold that the weights were described with."""
 
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[HeatMap, ...]
     """Grad-CAM of the seven classes in the order of `CODES`; each `map` is float32 (H, W), scaled when asked for."""
 
     weights: str
@@ -249,7 +249,7 @@ def diagnose(
         answer, stages = net.answer_and_stages(images)
         viewed = view(net, images, answer, views)
         probabilities = torch.from_numpy(viewed.logits[0] / description.temperature).softmax(dim=0).numpy()
-        judged = Judged() if drawn else judge(description, stage_statistics(stages), pooled(answer))
+        judged = PictureKind() if drawn else judge(description, stage_statistics(stages), pooled(answer))
     apart = spread(viewed.each, description.temperature)
     mask_probability = unsquare(viewed.lesion[0], height, width, fit)
     shift = 0.0 if views > 1 else description.evidence_shift.get("features", 0.0)
@@ -260,7 +260,7 @@ def diagnose(
         probabilities=probabilities,
         mask_probability=mask_probability,
         mask=mask_probability >= description.mask_threshold,
-        evidence=tuple(evidence_of(raw, height, width, shift, window) for raw in viewed.maps[0]),
+        evidence=tuple(heat_map_of(raw, height, width, shift, window) for raw in viewed.maps[0]),
         weights=f"{model.name} {model.sha256[:8]}",
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,

@@ -31,7 +31,7 @@ SAMPLE_SIZE = (450, 600)
 """Height and width of a drawn sample, pixels: those of HAM10000."""
 
 
-class Listed(NamedTuple):
+class ListedCase(NamedTuple):
     """One case of a list."""
 
     key: str
@@ -47,21 +47,23 @@ class Listed(NamedTuple):
     """Whether the picture is a drawing and no photograph of a patient."""
 
 
-def add_case(cases: list[Listed], case: Case, *, drawn: bool = False) -> list[Listed]:
+def add_case(cases: list[ListedCase], case: Case, *, drawn: bool = False) -> list[ListedCase]:
     """The list with one case more, newest first, and without what then is too much (see `MAX_CASES`).
 
     The first picture of the user's own sends the drawings away, lest one is taken for a patient's.
     """
-    newest = Listed(uuid4().hex, case, jpeg(draw_view(case, "Original", 0, 1.0, THUMBNAIL)), drawn)
+    newest = ListedCase(uuid4().hex, case, jpeg(draw_view(case, "Original", 0, 1.0, THUMBNAIL)), drawn)
     return _within_limits([newest, *(old for old in cases if drawn or not old.drawn)])
 
 
-def find_case(cases: list[Listed], key: str) -> Listed:
+def find_case(cases: list[ListedCase], key: str) -> ListedCase:
     """The case with this key, or the newest where it is gone; the list holds at least one."""
     return next((listed for listed in cases if listed.key == key), cases[0])
 
 
-def ask_again(model: Model, cases: list[Listed], listed: Listed, views: int) -> tuple[list[Listed], Listed]:
+def ask_again(
+    model: Model, cases: list[ListedCase], listed: ListedCase, views: int
+) -> tuple[list[ListedCase], ListedCase]:
     """The list and the case in it, asked over `views` views; both as they are where it was asked over as many."""
     case = listed.case
     if case.views == views:
@@ -104,9 +106,9 @@ def first_sample() -> Diagnosis:
     return next(diagnosis for diagnosis in DIAGNOSES if diagnosis.code == "mel")
 
 
-def _within_limits(cases: list[Listed]) -> list[Listed]:
+def _within_limits(cases: list[ListedCase]) -> list[ListedCase]:
     """The first of the list, up to `MAX_CASES` and `MAX_MEGAPIXELS`; always at least one."""
-    kept: list[Listed] = []
+    kept: list[ListedCase] = []
     pixels = 0
     for listed in cases[:MAX_CASES]:
         pixels += listed.case.mask.size

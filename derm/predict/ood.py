@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import WeightsFault
-from derm.model.network import Answer
+from derm.model.network import ModelOutput
 
 METHOD = "linear discriminant of pooled features"
 """How the direction was found. Cross-validated on HAM10000's validation part and 100 photographs of PAD-UFES-20 it
@@ -22,7 +22,7 @@ NUMBERS = {"weights": 1, "offset": 0, "threshold": 0}
 CURE = "calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew"
 
 
-def pooled(answer: Answer) -> NDArray[np.float32]:
+def pooled(answer: ModelOutput) -> NDArray[np.float32]:
     """What is judged of an answer: its features averaged over the picture, float32 (N, C)."""
     return answer.features.detach().float().mean(dim=(2, 3)).cpu().numpy()
 

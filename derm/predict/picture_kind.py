@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.model.weights import Description
+from derm.model.weights import WeightsInfo
 from derm.predict.ood import is_unfamiliar, score
 
 
-class Judged(NamedTuple):
+class PictureKind(NamedTuple):
     """Of n pictures, each None where the weights cannot tell.
 
     not_dermoscopic, seen_little: bool (n,). not_dermoscopic_score, seen_little_score: float64 (n,), higher is further
@@ -27,8 +27,8 @@ class Judged(NamedTuple):
 
 
 def judge(
-    description: Description, statistics: NDArray[np.floating[Any]], features: NDArray[np.floating[Any]]
-) -> Judged:
+    description: WeightsInfo, statistics: NDArray[np.floating[Any]], features: NDArray[np.floating[Any]]
+) -> PictureKind:
     """Judge pictures by `stage_statistics`, float (n, D), and `pooled` features, float (n, C).
 
     Raises WeightsFault where the description is of another network.
@@ -37,7 +37,7 @@ def judge(
     if gate is not None:
         away, distance = gate.not_dermoscopic.score(statistics), gate.seen_little.score(statistics)
         blocked = away > gate.not_dermoscopic.threshold
-        return Judged(blocked, away, ~blocked & (distance > gate.seen_little.threshold), distance)
+        return PictureKind(blocked, away, ~blocked & (distance > gate.seen_little.threshold), distance)
     if familiarity is not None:
-        return Judged(is_unfamiliar(familiarity, features), score(familiarity, features))
-    return Judged()
+        return PictureKind(is_unfamiliar(familiarity, features), score(familiarity, features))
+    return PictureKind()

@@ -8,14 +8,14 @@ not change with the share of malignant lesions. Nothing is asked of the model ag
 from dataclasses import replace
 
 from derm.metrics.prior import change_share, change_shares, malignant_share, practice_mix
-from derm.model.weights import Description
+from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
 
 LEAST, MOST = 0.005, 0.6
 """Shares of malignant lesions that a visitor may set: a screening of everybody, and a tumour clinic."""
 
 
-def data_share(description: Description) -> float | None:
+def data_share(description: WeightsInfo) -> float | None:
     """The share of malignant lesions, 0 … 1, for which the probabilities of these weights hold; None where unknown.
 
     Also None where the mix knows malignant or benign lesions alone: nothing can then be carried elsewhere.

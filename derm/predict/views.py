@@ -14,7 +14,7 @@ from torch import Tensor
 
 from derm.errors import ConfigFault
 from derm.explain.gradcam import class_maps
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 
 EIGHT = 8
 """Four quarter turns, mirrored or not: the upright view first."""
@@ -40,7 +40,7 @@ def check_views(views: int) -> None:
         raise ConfigFault(f"{views} views do not fit: ask for 1, the upright one, or {EIGHT}, turned and mirrored.")
 
 
-def view(net: LesionNet, images: Tensor, answer: Answer, views: int) -> Viewed:
+def view(net: LesionNet, images: Tensor, answer: ModelOutput, views: int) -> Viewed:
     """Complete `answer`, the network's to `images`, float (N, 3, S, S) normalised, to that over `views`, 1 or 8.
 
     Logits are averaged, not probabilities: with a linear head the mean map is then made of what adds up to the mean

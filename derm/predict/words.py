@@ -15,7 +15,7 @@ from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, percent, plain
 from derm.image.decode import image_name
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
-from derm.model.weights import Description
+from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
 from derm.predict.view import Layer, class_mask_at, screen_size
 
@@ -102,7 +102,7 @@ def second_line(case: Case) -> str:
     return f"Malignant in all: {total}, {near}below the referral threshold{'' if near else f' of {threshold}'}."
 
 
-def seen_little(case: Case, description: Description) -> str:
+def seen_little(case: Case, description: WeightsInfo) -> str:
     """What stands above an answer of which the model has seen little, with what that means as measured; else ''."""
     if not case.answerable or not case.seen_little:
         return ""
@@ -135,7 +135,7 @@ def _pair(seen: dict[str, Any], figure: str) -> tuple[int, int] | None:
     return None if inside is None or outside is None else (round(100 * inside), round(100 * outside))
 
 
-def referral_meaning(description: Description) -> str:
+def referral_meaning(description: WeightsInfo) -> str:
     """What lies above the referral threshold, as measured on the test part; '' where it was not."""
     if local := _local_meaning(description):
         return local
@@ -162,7 +162,7 @@ def referral_meaning(description: Description) -> str:
     )
 
 
-def home_source(description: Description) -> str | None:
+def home_source(description: WeightsInfo) -> str | None:
     """The source that the figures on the test part hold for; None where the weights do not say.
 
     Weights that were measured before sources were told apart were measured on HAM10000; it is said once other sources
@@ -178,7 +178,7 @@ def source_name(source: str) -> str:
     return SOURCE_NAMES.get(source, source)
 
 
-def _elsewhere(description: Description, home: str) -> list[str]:
+def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
     """What referral is worth on each source but `home`, a sentence each; or that it was not measured."""
     told = description.measured.get("test_by_source", {}).get("sources", {})
     others = {name: own["figures"] for name, own in told.items() if name != home and own["within"] is None}
@@ -197,7 +197,7 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def predictive_sentence(description: Description, prevalence: float) -> str:
+def predictive_sentence(description: WeightsInfo, prevalence: float) -> str:
     """What a referral means where a share `prevalence`, 0 … 1, of lesions is malignant; '' where it was not "
     "measured."""
     measured = _rates_of(description)
@@ -215,12 +215,12 @@ def predictive_sentence(description: Description, prevalence: float) -> str:
     return " ".join(sentences)
 
 
-def predictive_at(case: Case, description: Description) -> str:
+def predictive_at(case: Case, description: WeightsInfo) -> str:
     """What a referral means at the share of malignant lesions that the case's probabilities hold for, or ''."""
     return "" if case.mix_share is None else predictive_sentence(description, case.mix_share)
 
 
-def predictive_note(description: Description) -> str:
+def predictive_note(description: WeightsInfo) -> str:
     """Where predictive values come from, and what they cannot know."""
     if local := _local(description):
         return PREDICTIVE_NOTE.replace("on the test part", f"cross-validated on {local['folder']}").replace(
@@ -246,7 +246,7 @@ def cannot_exclude(case: Case) -> str:
     return f"{plain(sentence)} :small[{plain(COVERAGE)}]"
 
 
-def calibration_note(description: Description) -> str:
+def calibration_note(description: WeightsInfo) -> str:
     """What the probabilities are worth, in one line."""
     if local := _local(description):
         return f"Probabilities calibrated on {local['images']:,} confirmed images of {local['folder']}."
@@ -338,20 +338,20 @@ def malignant_parts(case: Case) -> list[tuple[Diagnosis, float]]:
 
 
 def evidence_sentence(case: Case, index: int) -> str:
-    """How well the evidence for `CODES[index]` agrees with the outline, beside what a blob in the middle would have."""
+    """How well the evidence for `CODES[index]` agrees with the outline, beside what the centre prior would have."""
     name = DIAGNOSES[index].name
     if case.evidence[index].flat:
         return f"The heat map for {name} is empty: no place in the picture raises its score. That does not exclude it."
     agreement = case.agreement(index)
     if agreement is None:
         return f"Without an outline there is nothing to hold the evidence for {name} against."
-    inside, blob = agreement.inside, agreement.baseline_inside
+    inside, prior = agreement.inside, agreement.baseline_inside
     place = "mostly outside" if inside < 0.5 else "inside" if inside >= INSIDE else "partly inside"
     said = f"The evidence for {name} lies {place} the lesion: {percent(inside)} of it inside"
-    if inside < blob:
-        said = f"{said}, no more than of a blob in the middle of the picture, {percent(blob)}."
+    if inside < prior:
+        said = f"{said}, no more than of a centre prior, {percent(prior)}."
     else:
-        said = f"{said}; of a blob in the middle of the picture it would be {percent(blob)}."
+        said = f"{said}; of a centre prior it would be {percent(prior)}."
     return f"{said} {BUILT_IN}" if case.looks_inside else said
 
 
@@ -412,7 +412,7 @@ def provenance(case: Case, *, drawn: bool) -> str:
     return f"{case.name}, {size}. A drawing, not a patient." if drawn else f"{case.name}, {size}"
 
 
-def method(case: Case, description: Description) -> list[str]:
+def method(case: Case, description: WeightsInfo) -> list[str]:
     """How the answer is made, and the terms, paragraph by paragraph."""
     size = description.model.input_size
     paragraphs = [
@@ -430,7 +430,7 @@ def method(case: Case, description: Description) -> list[str]:
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def _heat_map(description: Description) -> str:
+def _heat_map(description: WeightsInfo) -> str:
     """What heat map and class mask are."""
     threshold = f"reaches {description.class_mask_threshold:g}"
     scaled = "scaled to that diagnosis's own maximum, so two heat maps compare by place and not by strength"
@@ -465,7 +465,7 @@ def overlap(case: Case, index: int) -> str:
         return ""
     sentences = [
         f"Heat map for {DIAGNOSES[index].name} and outline overlap by {own.best_iou:.2f} (IoU) where the map is cut at "
-        f"{own.best_threshold:.2f}, its best threshold; a blob in the middle of the picture reaches "
+        f"{own.best_threshold:.2f}, its best threshold; a centre prior reaches "
         f"{own.baseline_iou:.2f}.",
         f"As the mean over the seven diagnoses it is {mean.best_iou:.2f}, at {mean.best_threshold:.2f}.",
     ]
@@ -481,13 +481,13 @@ def _sum(case: Case, share: float) -> str:
     return f"under 0.1{SPACE}%" if share < 0.0005 else _fine_percent(share)
 
 
-def _local(description: Description) -> dict[str, Any]:
+def _local(description: WeightsInfo) -> dict[str, Any]:
     """What is recorded of a local calibration, see `derm.evaluate.local`; empty where there was none."""
     local: dict[str, Any] = description.measured.get("calibration", {}).get("local", {})
     return local
 
 
-def _rates_of(description: Description) -> dict[str, Any] | None:
+def _rates_of(description: WeightsInfo) -> dict[str, Any] | None:
     """Sensitivity and specificity of referral by lesion: on the test part, or cross-validated on one's own cases."""
     rates: dict[str, Any] | None = description.measured.get("test", {}).get("referral", {}).get("by_lesion")
     if rates is None and _local(description):
@@ -495,7 +495,7 @@ def _rates_of(description: Description) -> dict[str, Any] | None:
     return rates
 
 
-def _local_meaning(description: Description) -> str:
+def _local_meaning(description: WeightsInfo) -> str:
     """What lies above a threshold that was learned from one's own cases; '' where it was not."""
     local, rates = _local(description), _rates_of(description)
     if not local or not rates or description.referral_threshold is None:
@@ -528,7 +528,7 @@ def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:
     return [(DIAGNOSES[index], float(case.probabilities[index])) for index in case.cannot_exclude]
 
 
-def _mix(case: Case, description: Description) -> list[str]:
+def _mix(case: Case, description: WeightsInfo) -> list[str]:
     """For which mix probabilities hold, in a paragraph of its own; none where it is not known."""
     sentence = mix_sentence(case)
     if case.at_data is None or case.referral_threshold is None or description.referral_threshold is None:
@@ -542,7 +542,7 @@ def _mix(case: Case, description: Description) -> list[str]:
     return [f"{sentence} {moved}"]
 
 
-def _kind(case: Case, description: Description) -> str:
+def _kind(case: Case, description: WeightsInfo) -> str:
     """How far the picture is from dermoscopy, and from what the model has seen; with the limits where there is a
     gate."""
     score, gate = case.not_dermoscopic_score, description.gate
@@ -557,7 +557,7 @@ def _kind(case: Case, description: Description) -> str:
     )
 
 
-def _decision(case: Case, description: Description) -> list[str]:
+def _decision(case: Case, description: WeightsInfo) -> list[str]:
     """How probabilities, referral threshold, sets and the kind of picture come about, a paragraph each."""
     temperature, threshold = description.temperature, description.referral_threshold
     calibrated = f"The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation."

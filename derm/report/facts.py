@@ -10,7 +10,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
-from derm.evaluate.explain_dataset import Explained
+from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results
 from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
@@ -33,7 +33,7 @@ class Facts:
     parts: dict[str, dict[str, int]]
     leaks: dict[str, Leak]
     by_image: Results | None
-    explained: Explained | None
+    explained: ExplainResults | None
     looks: int
     sources: Results | None = None
     left_out: tuple[Results, ...] = ()
@@ -48,7 +48,7 @@ def gather(
     results: Results,
     catalogue: Catalogue,
     by_image: Results | None = None,
-    explained: Explained | None = None,
+    explained: ExplainResults | None = None,
     sources: Results | None = None,
     left_out: Sequence[Results] = (),
 ) -> Facts:

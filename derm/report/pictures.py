@@ -28,7 +28,7 @@ class Picture(NamedTuple):
     alt: str
 
 
-class Row(NamedTuple):
+class PictureRow(NamedTuple):
     """One diagnosis: its test image as it is, with both outlines, and under the heat map of that diagnosis."""
 
     diagnosis: Diagnosis
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     words: str
 
 
-def seven_classes(facts: Facts) -> list[Row]:
+def seven_classes(facts: Facts) -> list[PictureRow]:
     """A row for each diagnosis that the test part has, in the order of CODES."""
     rows = []
     for diagnosis in DIAGNOSES:
@@ -48,7 +48,7 @@ def seven_classes(facts: Facts) -> list[Row]:
     return rows
 
 
-def _row(case: Case, diagnosis: Diagnosis) -> Row:
+def _row(case: Case, diagnosis: Diagnosis) -> PictureRow:
     index = INDEX[diagnosis.code]
     outlined = draw_view(case, "Outline", index, OPACITY, SIDE)
     if case.truth is not None:
@@ -60,9 +60,9 @@ def _row(case: Case, diagnosis: Diagnosis) -> Row:
         f"no evidence for {diagnosis.code}"
         if agreement is None
         else f"heat map and true mask overlap by {agreement.best_iou:.2f} at {agreement.best_threshold:.2f}, "
-        f"a blob in the middle by {agreement.baseline_iou:.2f}"
+        f"the centre prior by {agreement.baseline_iou:.2f}"
     )
-    return Row(
+    return PictureRow(
         diagnosis,
         Picture(jpeg(draw_view(case, "Original", index, OPACITY, SIDE)), f"{case.name}, {diagnosis.name}"),
         Picture(jpeg(outlined), f"{case.name} with the model's outline as a line and the true one dashed"),

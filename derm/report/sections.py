@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 
 from derm.diagnoses import CODES
 from derm.evaluate.by_source import FIGURES, sources_table
-from derm.evaluate.explain_dataset import Explained
+from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results
-from derm.explain.agreement import BLOB, BUILT_IN
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.metrics.paper import PER_CLASS, specificity_from_table
@@ -343,15 +343,16 @@ def _explanation(facts: Facts) -> Section:
     found = facts.results.metrics["explanation"]["true_mask"]
     paragraphs = [
         "Grad-CAM shows where a score comes from, not why. Lesions of HAM10000 lie in the middle of the picture, so "
-        "that a fixed blob agrees with them, too: read each figure against the blob's. The paper prints 0.7736 for the "
-        "agreement, which is its segmentation IoU to the fourth digit, so we take it as not reported.",
+        "that a centre prior, a fixed Gaussian there, agrees with them, too: read each figure against the centre "
+        "prior's. The paper prints 0.7736 for the agreement, which is its segmentation IoU to the fourth digit, so we "
+        "take it as not reported.",
     ]
     if found:
-        best, blob = found["likeliest_class"]["iou"], found["centred_blob"]["iou"]
-        word = "less than" if best < blob else "more than"
+        best, prior = found["likeliest_class"]["iou"], found["centred_blob"]["iou"]
+        word = "less than" if best < prior else "more than"
         paragraphs.append(
-            f"Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, {word} a blob in the "
-            f"middle ({blob:.2f})."
+            f"Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, {word} the centre "
+            f"prior ({prior:.2f})."
         )
     if facts.explained is not None:
         paragraphs.append(_by_area(facts.explained))
@@ -369,12 +370,15 @@ def _explanation(facts: Facts) -> Section:
     return Section("Explanations", paragraphs, [tables.agreement(facts), *(table for table in more if table)])
 
 
-def _by_area(explained: Explained) -> str:
+def _by_area(explained: ExplainResults) -> str:
     """What Grad-CAM's agreement comes to where no threshold is chosen, and whether it tells right from wrong."""
     own, telling = explained.summary["agreement"]["predicted"], explained.summary["right_or_wrong"]["grad-cam"]
-    area, blob = (own[name]["all"]["all"]["figures"]["true_iou_area"]["mean"] for name in ("grad-cam", BLOB))
-    word, auc = "less than" if area < blob else "more than", telling["true_iou_area"]["auc"]
-    said = f"With each threshold counted alike it agrees {word} the blob: area under IoU {area:.2f} against {blob:.2f}."
+    area, prior = (own[name]["all"]["all"]["figures"]["true_iou_area"]["mean"] for name in ("grad-cam", CENTRE_PRIOR))
+    word, auc = "less than" if area < prior else "more than", telling["true_iou_area"]["auc"]
+    said = (
+        f"With each threshold counted alike it agrees {word} the centre prior: area under IoU {area:.2f} against "
+        f"{prior:.2f}."
+    )
     if auc is None:
         return said
     return f"{said} It tells right predictions from wrong ones with an AUC of {auc:.2f}, where a coin has 0.50."

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.by_source import FIGURES
 from derm.evaluate.results import Results
-from derm.explain.agreement import BLOB, CEILING, UNIFORM
+from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
 from derm.explain.methods import METHODS
 from derm.figures.text import capital
 from derm.metrics.decision import predictive_values
@@ -282,11 +282,11 @@ def baselines(facts: Facts) -> Table:
 
 
 def agreement(facts: Facts) -> Table:
-    """Grad-CAM against the masks: the paper's IoU at the best common threshold, beside the centred blob's."""
+    """Grad-CAM against the masks: the paper's IoU at the best common threshold, beside the centre prior's."""
     titles = {
         "all_classes": "Grad-CAM, mean over seven classes (the paper's measure)",
         "likeliest_class": "Grad-CAM of the likeliest class",
-        "centred_blob": "A blob in the middle of the picture",
+        "centred_blob": "A centre prior",
     }
     found = facts.results.metrics["explanation"]
     rows = []
@@ -316,7 +316,7 @@ def maps(facts: Facts) -> Table | None:
         "map", "area under IoU", "best IoU", "evidence inside", "strongest point inside", "strongest pixels inside",
         "skill of the area",
     )  # fmt: skip
-    source = f"{EXPLAIN}: summary.json, agreement; skill is 0 for the blob in the middle and 1 for the mask itself"
+    source = f"{EXPLAIN}: summary.json, agreement; skill is 0 for the centre prior and 1 for the mask itself"
     return Table("Each method's map of the likeliest class against the true mask", columns, rows, source)
 
 
@@ -356,7 +356,7 @@ def right_or_wrong(facts: Facts) -> Table | None:
 def _methods(own: Mapping[str, Any]) -> dict[str, str]:
     """The methods and references that a part of the summary holds, name → label, in the order of the table."""
     labels = {name: method.label for name, method in METHODS.items()}
-    labels |= {BLOB: "A blob in the middle", UNIFORM: "The same everywhere", CEILING: "The mask itself"}
+    labels |= {CENTRE_PRIOR: "The centre prior", UNIFORM: "The same everywhere", ORACLE: "The mask itself"}
     return {name: label for name, label in labels.items() if name in own}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
-from derm.train.loss_history import LossMemory
+from derm.train.loss_history import LossHistory
 
 Pace = Literal["root", "linear"]
 
@@ -70,7 +70,7 @@ def pace_of(config: CurriculumConfig, epoch: int, epochs: int) -> float:
     return float(np.sqrt(config.start**2 + (1 - config.start**2) * done))
 
 
-def difficulty_of(memory: LossMemory, classes: NDArray[np.int64], rarity: float) -> NDArray[np.float64]:
+def difficulty_of(memory: LossHistory, classes: NDArray[np.int64], rarity: float) -> NDArray[np.float64]:
     """Difficulty of each image, float64 (n,) in 0 … 1: (1 − rarity) · its loss rank in its class + rarity · its class.
 
     classes: int64 (n,). The loss rank runs from 0 for the easiest to 1 for the hardest of a class; an image not seen
@@ -101,7 +101,7 @@ def quotas_of(config: CurriculumConfig, pace: float, counts: NDArray[np.int64]) 
 
 
 def stage_of(
-    config: CurriculumConfig, memory: LossMemory, classes: NDArray[np.int64], epoch: int, epochs: int, seed: int = 0
+    config: CurriculumConfig, memory: LossHistory, classes: NDArray[np.int64], epoch: int, epochs: int, seed: int = 0
 ) -> Stage:
     """Decide which images epoch `epoch` of `epochs` may draw; all of them where the curriculum is off.
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from derm.data.augment import AugmentConfig, Augmenter
 from derm.data.store import ImageStore
-from derm.train.sampler import Planner
+from derm.train.sampler import Sampler
 
 Prepared = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """images, uint8 (B, S, S, 3) RGB; masks, uint8 (B, S, S); items, int64 (B,)."""
@@ -50,7 +50,7 @@ class _Variants(Dataset[Prepared]):
 class _Plans:
     """What DataLoader calls a batch sampler: the plan, read as the loader asks for it."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Sampler) -> None:
         self.planner = planner
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
@@ -70,7 +70,7 @@ def _start_worker(_: int) -> None:
 
 
 def open_loader(
-    planner: Planner,
+    planner: Sampler,
     store: ImageStore,
     rows: NDArray[np.int64],
     augment: AugmentConfig,

@@ -34,10 +34,10 @@ from derm.errors import DataFault, RunFault
 from derm.files import hold, make_folder, sweep, write_json
 from derm.metrics.masks import count_masks, dice
 from derm.metrics.missing import or_none
-from derm.model.network import Answer, LesionNet
+from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 from derm.model.pretrained import learned_before, start_from
-from derm.model.weights import Description, licence_of, save_weights
+from derm.model.weights import WeightsInfo, licence_of, save_weights
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
@@ -46,13 +46,13 @@ from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.mix import draw_mixture, mix
 from derm.train.precision import pays_to_compile, settle_precision, settle_workers
 from derm.train.runlog import RunLog
-from derm.train.sampler import OPEN_CLASS, Batch, Planner
+from derm.train.sampler import OPEN_CLASS, Batch, Sampler
 from derm.train.validate import validate
 
 Watch = Callable[[dict[str, Any]], None]
 """Told every event of the log as it is written, and {"event": "tick", "step", "steps"} at each step."""
 
-Forward = Callable[[torch.Tensor], Answer]
+Forward = Callable[[torch.Tensor], ModelOutput]
 """The network, or what was compiled of it: normalised images, float32 (N, 3, S, S), to what it says of them."""
 
 Tell = Callable[..., None]
@@ -169,7 +169,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     average = copy.deepcopy(net) if config.average else net
     make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
     optimiser = make(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    planner = Planner(config, classes[rows], sources[rows] if len(names) > 1 else None)
+    planner = Sampler(config, classes[rows], sources[rows] if len(names) > 1 else None)
     closed = torch.from_numpy(classes[rows][classes[rows] != OPEN_CLASS])
     class_weights = weigh_classes(closed, config.balance, len(CODES))
     class_weights = None if class_weights is None else class_weights.to(device)
@@ -419,7 +419,7 @@ def means(sums: dict[str, float]) -> dict[str, float | None]:
     }
 
 
-def tell_stages(planner: Planner, tell: Tell) -> None:
+def tell_stages(planner: Sampler, tell: Tell) -> None:
     """Log the curriculum's stage of each epoch that was planned since the last call."""
     for epoch, stage in planner.stages:
         tell(
@@ -437,7 +437,7 @@ def tell_stages(planner: Planner, tell: Tell) -> None:
 
 
 def tell_replay(
-    planner: Planner, catalogue: Catalogue, rows: NDArray[np.int64], state: State, epoch: int, tell: Tell
+    planner: Sampler, catalogue: Catalogue, rows: NDArray[np.int64], state: State, epoch: int, tell: Tell
 ) -> None:
     """Log what was drawn in the epoch and what the replay buffer holds at its end."""
     ids = catalogue.table["image_id"].iloc[rows].tolist()
@@ -493,7 +493,7 @@ def allowed_classes(dx: pd.Series) -> torch.Tensor:
     return torch.tensor([found[word] for word in dx])
 
 
-def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str, Any]]) -> Description:
+def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str, Any]]) -> WeightsInfo:
     """Describe the weights after the last epoch of `history`, with what validation measured."""
     epoch, result = history[-1]["epoch"], history[-1]["validation"]
     # Paths tell of the machine, not of the weights: the file's name is enough.
@@ -501,7 +501,7 @@ def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str,
     starts = {key: Path(about["config"][key]).name for key in ("start", "mask_start")}
     training = {**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch, "history": history}
     headline = {key: result[key] for key in HEADLINE}
-    return Description(
+    return WeightsInfo(
         model=config.model,
         training=training,
         measured={"validation": {"split": about["data"]["split"], "images": about["data"]["validation"], **headline}},
@@ -554,7 +554,7 @@ def claim(run: Path) -> Iterator[None]:
 
 
 def restore(
-    run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Planner, images: str
+    run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Sampler, images: str
 ) -> State:
     """Take up the last checkpoint of `run`, in place; RunFault where it knows other images than those of `images`."""
     groups, content = load_checkpoint(run / "last.safetensors")

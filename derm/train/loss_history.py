@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class LossMemory:
+class LossHistory:
     """The unsmoothed-label, unweighted cross-entropy of each training image, averaged over its views.
 
     smoothed: float64 (n,), exponential average, NaN before the first view. views: int64 (n,).

@@ -1,6 +1,6 @@
 """The joint loss: outline and diagnosis, weighted.
 
-Needs an `Answer` and its truth. Gives each image's own cross-entropy beside it, for curriculum and replay.
+Needs an `ModelOutput` and its truth. Gives each image's own cross-entropy beside it, for curriculum and replay.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from derm.model.network import Answer
+from derm.model.network import ModelOutput
 from derm.train.config import TrainConfig
 
 
@@ -71,7 +71,7 @@ def soft_loss(logits: Tensor, target: Tensor, weights: Tensor | None, smoothing:
 
 
 def joint_loss(
-    answer: Answer, truth: Truth, config: TrainConfig, class_weights: Tensor | None, shift: Tensor | None = None
+    answer: ModelOutput, truth: Truth, config: TrainConfig, class_weights: Tensor | None, shift: Tensor | None = None
 ) -> Losses:
     """Dice (with binary cross-entropy where `config` says so) plus cross-entropy; section 3 of Fiaz et al. 2025.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ConfigFault
-from derm.train.loss_history import LossMemory
+from derm.train.loss_history import LossHistory
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ReplayBuffer:
     classes: int64 (n,), of the training images.
     """
 
-    def __init__(self, config: ReplayConfig, memory: LossMemory, classes: NDArray[np.int64]) -> None:
+    def __init__(self, config: ReplayConfig, memory: LossHistory, classes: NDArray[np.int64]) -> None:
         self.config = config
         self.limit = np.minimum(config.suspect_probability, np.bincount(classes)[classes] / len(classes) / 2)
         self.memory = memory

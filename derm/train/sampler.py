@@ -16,7 +16,7 @@ from torch import Tensor
 from derm.diagnoses import CODES
 from derm.train.config import TrainConfig
 from derm.train.curriculum import Stage, stage_of
-from derm.train.loss_history import LossMemory
+from derm.train.loss_history import LossHistory
 from derm.train.replay import ReplayBuffer
 
 OPEN_CLASS = len(CODES)
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     seeds: NDArray[np.int64]
 
 
-class Planner:
+class Sampler:
     """Plans batches, hears of their losses, and can be saved between any two steps.
 
     classes: int64 (n,), of the training images, `OPEN_CLASS` where the label is open. sources: int64 (n,), a number for
@@ -47,7 +47,7 @@ class Planner:
         # Each class of each source is dealt from a deck of its own, unless each image comes once.
         self.strata = classes if sources is None else sources * (OPEN_CLASS + 1) + classes
         self.has_quotas = bool(config.sampling or (config.source_balance and sources is not None))
-        self.memory = LossMemory(len(classes))
+        self.memory = LossHistory(len(classes))
         self.buffer = ReplayBuffer(config.replay, self.memory, classes)
         self.steps_per_epoch = max(1, len(classes) // config.batch)
         self.waiting: deque[Batch] = deque()  # planned, not yet handed to the loader
