@@ -11,7 +11,7 @@ from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures import bars
 from derm.figures.overlap import overlap_curves
 from derm.figures.text import plain
-from derm.model.weights import Description, Model
+from derm.model.weights import Model, WeightsInfo
 from derm.predict import case_list, export, words
 from derm.predict.case import Case
 from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
@@ -27,7 +27,7 @@ def show_class() -> None:
 
 
 @st.fragment
-def show_case(listed: case_list.Listed, model: Model) -> None:
+def show_case(listed: case_list.ListedCase, model: Model) -> None:
     """One case: the picture on the left, the answer and its reasons on the right. A click redraws only this."""
     listed, description = visit.as_asked(model, listed), model.description
     left, right = st.columns([3, 2], gap="medium")
@@ -39,7 +39,7 @@ def show_case(listed: case_list.Listed, model: Model) -> None:
         reasons(listed, description, index)
 
 
-def answer(listed: case_list.Listed, description: Description) -> int:
+def answer(listed: case_list.ListedCase, description: WeightsInfo) -> int:
     """Headline, malignant sum, what cannot be excluded and the seven bars; the index of the one chosen comes back."""
     case = listed.case
     if doubt := words.seen_little(case, description):
@@ -79,7 +79,7 @@ def answer(listed: case_list.Listed, description: Description) -> int:
     return int(index)
 
 
-def picture(listed: case_list.Listed, index: int) -> None:
+def picture(listed: case_list.ListedCase, index: int) -> None:
     """The picture with the layer that the switch asks for, and what that layer means."""
     case = listed.case
     st.caption(plain(words.provenance(case, drawn=listed.drawn)))
@@ -97,7 +97,7 @@ def picture(listed: case_list.Listed, index: int) -> None:
         st.html(bars.heat_legend(*words.heat_ends(case, index)))
 
 
-def reasons(listed: case_list.Listed, description: Description, index: int) -> None:
+def reasons(listed: case_list.ListedCase, description: WeightsInfo, index: int) -> None:
     """How evidence and outline agree, the lesion's measures, what can be taken away, and how it was made."""
     case = listed.case
     st.markdown(plain(words.evidence_sentence(case, index)))
@@ -113,7 +113,7 @@ def reasons(listed: case_list.Listed, description: Description, index: int) -> N
     st.caption(words.NOTICE)
 
 
-def referral(case: Case, description: Description) -> None:
+def referral(case: Case, description: WeightsInfo) -> None:
     """What a referral means among the patients that are set on top of the page."""
     if said := words.predictive_at(case, description):
         with st.expander("What referral means among these patients", icon=":material/groups:"):
@@ -121,7 +121,7 @@ def referral(case: Case, description: Description) -> None:
             st.caption(plain(words.predictive_note(description)))
 
 
-def overlaps(listed: case_list.Listed, index: int) -> None:
+def overlaps(listed: case_list.ListedCase, index: int) -> None:
     """Heat map against outline over all thresholds, where there is evidence and a lesion."""
     case = listed.case
     agreement = case.agreement(index)
@@ -135,7 +135,7 @@ def overlaps(listed: case_list.Listed, index: int) -> None:
         st.markdown(plain(said))
 
 
-def downloads(listed: case_list.Listed, description: Description, index: int) -> None:
+def downloads(listed: case_list.ListedCase, description: WeightsInfo, index: int) -> None:
     """Files to keep; each is made only when it is asked for."""
     case = listed.case
     layer, opacity = st.session_state.layer, st.session_state.opacity

@@ -10,12 +10,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from derm.compare import dataset_view, gallery, pictures, words
-from derm.compare.explained_case import Held, Trial, hold, try_out
+from derm.compare.explained_case import ExplainedCase, Faithfulness, explain_case, measure_faithfulness
 from derm.compare.export import figure_html, rows_csv
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import INDEX
 from derm.errors import DermError
-from derm.evaluate.explain_dataset import Explained, find_explained, read_explained
+from derm.evaluate.explain_dataset import ExplainResults, find_explained, read_explain_results
 from derm.explain.agreement import SWEEP
 from derm.explain.methods import METHODS
 from derm.figures import bars
@@ -32,15 +32,15 @@ from pages.parts import top, visit
 VIEWS = ("This case", "Seven diagnoses", "The whole test part")
 
 
-def held_maps(model: Model, key: str, names: tuple[str, str], index: int) -> tuple[Held, Held]:
+def held_maps(model: Model, key: str, names: tuple[str, str], index: int) -> tuple[ExplainedCase, ExplainedCase]:
     """Both methods' maps of the case, drawn once in this visit."""
-    kept: dict[tuple[str, str, int], Held] = st.session_state.setdefault("held", {})
+    kept: dict[tuple[str, str, int], ExplainedCase] = st.session_state.setdefault("held", {})
     for name in names:
         if (key, name, index) not in kept:
             if len(kept) >= 100:
                 kept.clear()
             with st.spinner(f"{METHODS[name].label}: {words.COSTS[METHODS[name].cost]} …"):
-                kept[key, name, index] = hold(model, st.session_state.shown.case, METHODS[name], index)
+                kept[key, name, index] = explain_case(model, st.session_state.shown.case, METHODS[name], index)
     return kept[key, names[0], index], kept[key, names[1], index]
 
 
@@ -58,7 +58,7 @@ def case_view(model: Model) -> None:
 
 
 @st.fragment
-def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
+def show_pair(model: Model, pair: tuple[ExplainedCase, ExplainedCase]) -> None:
     """Pictures, slider, curve and accounts; the slider redraws only this."""
     case = st.session_state.shown.case
     knows_truth = case.truth is not None
@@ -108,9 +108,9 @@ def show_pair(model: Model, pair: tuple[Held, Held]) -> None:
     st.caption(NOTICE)
 
 
-def accounts(model: Model, pair: tuple[Held, Held]) -> list[Trial]:
+def accounts(model: Model, pair: tuple[ExplainedCase, ExplainedCase]) -> list[Faithfulness]:
     """Faithfulness and sanity, made when they are asked for; empty before."""
-    kept: dict[tuple[str, str, int], Trial] = st.session_state.setdefault("trials", {})
+    kept: dict[tuple[str, str, int], Faithfulness] = st.session_state.setdefault("trials", {})
     listed = st.session_state.shown
     keys = [(listed.key, held.method.name, held.index) for held in pair]
     if not all(key in kept for key in keys):
@@ -127,7 +127,7 @@ def accounts(model: Model, pair: tuple[Held, Held]) -> list[Trial]:
             if key in kept:
                 continue
             bar = st.progress(0.0, f"{held.method.label} …")
-            kept[key] = try_out(model, listed.case, held, partial(show_step, bar, held.method.label))
+            kept[key] = measure_faithfulness(model, listed.case, held, partial(show_step, bar, held.method.label))
             bar.empty()
         st.rerun(scope="fragment")
     trials = [kept[key] for key in keys]
@@ -140,7 +140,7 @@ def show_step(bar: DeltaGenerator, label: str, done: int, total: int) -> None:
     bar.progress(done / total, words.step(label, done, total))
 
 
-def downloads(pair: tuple[Held, Held], threshold: float, *, true: bool) -> None:
+def downloads(pair: tuple[ExplainedCase, ExplainedCase], threshold: float, *, true: bool) -> None:
     """Pictures, curve and table to keep."""
     case = st.session_state.shown.case
     kept = st.session_state.get("trials", {})
@@ -206,33 +206,33 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
     st.caption(plain(words.agreement_limits(model.description.model)))
 
 
-def open_case(shown: gallery.Shown) -> None:
+def open_case(shown: gallery.GalleryCase) -> None:
     """A picture of the gallery becomes the case that follows."""
     visit.keep(shown.case, drawn=shown.drawn)
     st.session_state.compare_view = VIEWS[0]
 
 
-def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.Shown]:
+def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.GalleryCase]:
     """The seven cases, asked once in this visit."""
     if "seven" not in st.session_state:
         with st.spinner("Seven pictures: some seconds …"):
             st.session_state.seven = gallery.seven(model, catalogue, results_folder())
-    shown: list[gallery.Shown] = st.session_state.seven
+    shown: list[gallery.GalleryCase] = st.session_state.seven
     return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]
 
 
-def gallery_map(model: Model, shown: gallery.Shown, name: str) -> Held:
+def gallery_map(model: Model, shown: gallery.GalleryCase, name: str) -> ExplainedCase:
     """The map of a gallery's case, drawn once in this visit."""
-    kept: dict[tuple[str, str], Held] = st.session_state.setdefault("seven-maps", {})
+    kept: dict[tuple[str, str], ExplainedCase] = st.session_state.setdefault("seven-maps", {})
     if (shown.diagnosis.code, name) not in kept:
-        kept[shown.diagnosis.code, name] = hold(model, shown.case, METHODS[name], INDEX[shown.diagnosis.code])
+        kept[shown.diagnosis.code, name] = explain_case(model, shown.case, METHODS[name], INDEX[shown.diagnosis.code])
     return kept[shown.diagnosis.code, name]
 
 
 @st.cache_resource(show_spinner="Reading the explanations …", max_entries=2)
-def shared_explained(folder: str, _changed: float) -> Explained:
+def shared_explained(folder: str, _changed: float) -> ExplainResults:
     """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
-    return read_explained(Path(folder))
+    return read_explain_results(Path(folder))
 
 
 def whole_part(model: Model) -> None:
@@ -278,8 +278,9 @@ def whole_part(model: Model) -> None:
     st.markdown(plain(told))
     table = dataset_view.shown(dataset_view.summary_table(explained, outline, measure, diagnosis))
     st.dataframe(table, hide_index=True, alt="Every method's agreement, with intervals")
+    content = partial(dataset_view.points_csv, images)
     st.download_button(
-        "Table, CSV", partial(dataset_view.points_csv, images), f"{method}-{measure}.csv", "text/csv", on_click="ignore",
+        "Table, CSV", content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
         type="tertiary", icon=":material/download:",
     )  # fmt: skip
     st.caption(plain(f"{words.agreement_limits(model.description.model)} {dataset_view.SKILL}"))

@@ -42,7 +42,7 @@ from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.paths import data_folder, results_folder
 from pages.parts import top
-from pages.parts.gallery import Shown, choose_look, gallery, opened, shared_set, turn, watch
+from pages.parts.gallery import ShownData, choose_look, gallery, opened, shared_set, turn, watch
 
 VIEWS = {
     "Data": "Data: what is in it",
@@ -99,7 +99,7 @@ def shared_shapes(file: str, changed: int) -> pd.DataFrame | None:
 
 
 @st.cache_data(show_spinner="Counting what the splits leak …", max_entries=2)
-def shared_trust(folder: str, _shown: Shown) -> tuple[data_quality.Leaks, data_quality.Tell | None]:
+def shared_trust(folder: str, _shown: ShownData) -> tuple[data_quality.Leaks, data_quality.SourceCue | None]:
     """What the splits leak, and what the sources give away."""
     return data_quality.count_leaks(_shown.catalogue), data_quality.source_tell(_shown.table)
 
@@ -112,7 +112,7 @@ def changed(file: Path) -> int:
 # The frame
 
 
-def find_set() -> Shown:
+def find_set() -> ShownData:
     """The data set: the user's, or a drawn one; ends the page with a sentence where it cannot be read."""
     folder, drawn = data_folder(), False
     if folder is None:
@@ -132,7 +132,7 @@ def find_set() -> Shown:
         raise  # never reached: `stop` ends the page
 
 
-def choose_view(shown: Shown) -> str:
+def choose_view(shown: ShownData) -> str:
     """The three views; where the data set is drawn, that is said."""
     view: str = st.segmented_control(
         "View",
@@ -150,7 +150,7 @@ def choose_view(shown: Shown) -> str:
     return view
 
 
-def filter_bar(shown: Shown) -> dict[str, list[str]]:
+def filter_bar(shown: ShownData) -> dict[str, list[str]]:
     """The filter bar, which stays on every view."""
     with st.container(key="explore_filters", horizontal=True, gap="small"):
         return {
@@ -198,7 +198,7 @@ def sort_by(orders: Sequence[Order], key: str) -> Order:
 # Data
 
 
-def data(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> None:
+def data(model: Model, shown: ShownData, chosen: filters.Chosen, dark: bool) -> None:
     """What is in the data set."""
     kept = filters.keep(shown.table, chosen)
     part = pick("Data as", DATA_PARTS, "explore_data")
@@ -209,7 +209,7 @@ def data(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> None
     {"Figures": data_figures, "Crossed": data_crossed, "Pictures": data_pictures}[part](model, shown, kept, dark)
 
 
-def data_figures(_model: Model, shown: Shown, kept: Kept, dark: bool) -> None:
+def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
     """Each dimension of the data set, counted and coloured."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         colour = st.selectbox(
@@ -247,7 +247,7 @@ def data_figures(_model: Model, shown: Shown, kept: Kept, dark: bool) -> None:
     mask_figures(shown, kept, dark)
 
 
-def mask_figures(shown: Shown, kept: Kept, dark: bool) -> None:
+def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
     """Size and place of the lesions, after one pass over the masks."""
     st.header("The lesion in its picture", anchor=False)
     found = find_shapes(shown)
@@ -267,7 +267,7 @@ def mask_figures(shown: Shown, kept: Kept, dark: bool) -> None:
         )
 
 
-def find_shapes(shown: Shown) -> pd.DataFrame | None:
+def find_shapes(shown: ShownData) -> pd.DataFrame | None:
     """The shapes of the masks, measured now where the set is small or the user asks."""
     found = shared_shapes(str(shown.shapes), changed(shown.shapes))
     if found is not None:
@@ -280,7 +280,7 @@ def find_shapes(shown: Shown) -> pd.DataFrame | None:
     return None
 
 
-def once(shown: Shown, label: str, key: str, takes: str = data_places.TAKES) -> bool:
+def once(shown: ShownData, label: str, key: str, takes: str = data_places.TAKES) -> bool:
     """Whether to do now what takes a while and is kept: at once for small sets, else when the button is pressed."""
     if len(shown.table) <= AT_ONCE:
         return True
@@ -288,7 +288,7 @@ def once(shown: Shown, label: str, key: str, takes: str = data_places.TAKES) -> 
     return bool(st.button(label, key=key, icon=":material/play_arrow:"))
 
 
-def data_crossed(_model: Model, shown: Shown, kept: Kept, dark: bool) -> None:
+def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
     """Two dimensions against each other."""
     keys = [dimension.key for dimension in DIMENSIONS]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -312,7 +312,7 @@ def data_crossed(_model: Model, shown: Shown, kept: Kept, dark: bool) -> None:
     )
 
 
-def data_pictures(model: Model, shown: Shown, kept: Kept, _dark: bool) -> None:
+def data_pictures(model: Model, shown: ShownData, kept: Kept, _dark: bool) -> None:
     """The gallery of what passes the filter."""
     found = shared_shapes(str(shown.shapes), changed(shown.shapes))
     table = shown.table if found is None else shown.table.join(found)
@@ -326,7 +326,7 @@ def data_pictures(model: Model, shown: Shown, kept: Kept, _dark: bool) -> None:
 # Quality
 
 
-def quality(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> None:
+def quality(model: Model, shown: ShownData, chosen: filters.Chosen, dark: bool) -> None:
     """Whether the data set can be trusted, all of it: the filter plays no part but in what is missing."""
     if not filters.is_open(chosen):
         st.caption("About the whole data set; the filter acts on missing values alone.")
@@ -345,7 +345,7 @@ def quality(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> N
     alike(model, shown)
 
 
-def splits(shown: Shown, dark: bool) -> None:
+def splits(shown: ShownData, dark: bool) -> None:
     """What the two ways to split leak."""
     st.header("The split", anchor=False)
     try:
@@ -366,7 +366,7 @@ def splits(shown: Shown, dark: bool) -> None:
         st.caption("Images and lesions in each part, split by lesion: the default, and what all figures here use.")
 
 
-def sources(shown: Shown, dark: bool) -> None:
+def sources(shown: ShownData, dark: bool) -> None:
     """What the source of a picture gives away."""
     st.subheader("Sources", anchor=False)
     try:
@@ -380,7 +380,7 @@ def sources(shown: Shown, dark: bool) -> None:
     chart(figure, "sources", "Share of malignant images by source")
 
 
-def files(shown: Shown) -> None:
+def files(shown: ShownData) -> None:
     """Images and masks at fault, with the cure."""
     st.header("Files at fault", anchor=False)
     found = data_quality.read_findings(shown.findings)
@@ -396,7 +396,7 @@ def files(shown: Shown) -> None:
         st.dataframe(data_quality.findings_table(found), hide_index=True, alt="Findings, each with its cure")
 
 
-def alike(model: Model, shown: Shown) -> None:
+def alike(model: Model, shown: ShownData) -> None:
     """Pictures that count as two lesions and look like one, by their looks and by the model's features."""
     st.header("Near duplicates", anchor=False)
     find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
@@ -418,7 +418,7 @@ def alike(model: Model, shown: Shown) -> None:
 
 def show_pairs(
     model: Model,
-    shown: Shown,
+    shown: ShownData,
     name: str,
     file: Path,
     find: Callable[..., pd.DataFrame],
@@ -451,7 +451,7 @@ def show_pairs(
 # Results
 
 
-def results(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> None:
+def results(model: Model, shown: ShownData, chosen: filters.Chosen, dark: bool) -> None:
     """What stands behind a model's figures."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         found = find_results(model, shown)
@@ -477,7 +477,7 @@ def results(model: Model, shown: Shown, chosen: filters.Chosen, dark: bool) -> N
     shows[part](model, shown, found[0], cases, kept, dark)
 
 
-def find_results(model: Model, shown: Shown) -> tuple[Results, pd.DataFrame] | None:
+def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame] | None:
     """The chosen results joined with the table, or None with what to do."""
     folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
     if not folders and shown.drawn:
@@ -489,7 +489,7 @@ def find_results(model: Model, shown: Shown) -> tuple[Results, pd.DataFrame] | N
     return choose_results(shown, folders, "Results", "explore_first", 0)
 
 
-def measure_drawn(model: Model, shown: Shown) -> None:
+def measure_drawn(model: Model, shown: ShownData) -> None:
     """Offer to measure the loaded weights on the drawn data set."""
     st.info(data_places.MEASURE_DRAWN, icon=":material/analytics:")
     if st.button("Measure now", key="explore_evaluate", icon=":material/play_arrow:"):
@@ -500,7 +500,7 @@ def measure_drawn(model: Model, shown: Shown) -> None:
 
 
 def choose_results(
-    shown: Shown, folders: Sequence[Path], label: str, key: str, index: int
+    shown: ShownData, folders: Sequence[Path], label: str, key: str, index: int
 ) -> tuple[Results, pd.DataFrame] | None:
     """One of the folders of results, read; None with a sentence where it cannot be read."""
     names = [str(folder) for folder in folders]
@@ -534,7 +534,7 @@ def choose_cell(key: str) -> None:
         turn("cell", 1)
 
 
-def matrix(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+def matrix(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """The confusion matrix, and the pictures behind the chosen cell."""
     counted = predictions.count(cases, kept)
     start = predictions.gravest_cell(counted)
@@ -571,7 +571,7 @@ def matrix(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept
         cases_gallery(model, shown, cases, predictions.cell(cases, kept, *cell), "cell")
 
 
-def cases_gallery(model: Model, shown: Shown, cases: pd.DataFrame, rows: NDArray[np.int64], name: str) -> None:
+def cases_gallery(model: Model, shown: ShownData, cases: pd.DataFrame, rows: NDArray[np.int64], name: str) -> None:
     """A gallery of results, sorted as asked."""
     if not len(rows):
         st.markdown("No image is here.")
@@ -582,7 +582,9 @@ def cases_gallery(model: Model, shown: Shown, cases: pd.DataFrame, rows: NDArray
     gallery(model, shown, name, arrange(cases, rows, order), lambda some: tiles.result_tiles(cases, some), look)
 
 
-def result_sources(_model: Model, _shown: Shown, found: Results, _cases: pd.DataFrame, _kept: Kept, dark: bool) -> None:
+def result_sources(
+    _model: Model, _shown: ShownData, found: Results, _cases: pd.DataFrame, _kept: Kept, dark: bool
+) -> None:
     """Every headline figure by source: where the answer holds."""
     st.markdown(plain(predictions.sources_sentence(found)))
     if not found.by_source:
@@ -602,7 +604,7 @@ def result_sources(_model: Model, _shown: Shown, found: Results, _cases: pd.Data
     st.caption(predictions.SOURCES)
 
 
-def classes(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+def classes(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Figures of each class and each subgroup, with intervals."""
     st.markdown(plain(predictions.accuracy_sentence(found, predictions.count(cases, kept))))
     measured = shared_measures(str(found.folder), changed(found.folder / "metrics.json"), kept, found)
@@ -622,7 +624,7 @@ def classes(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, k
     st.caption(predictions.SUBGROUPS)
 
 
-def curves(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+def curves(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """ROC and precision–recall curves, and how far probabilities can be believed."""
     when = changed(found.folder / "metrics.json")
     measured = shared_measures(str(found.folder), when, kept, found)
@@ -643,7 +645,7 @@ def curves(_model: Model, _shown: Shown, found: Results, cases: pd.DataFrame, ke
             chart(draw_results.reliability(predictions.bins(found, kept, of), dark=dark), f"reliability-{of}", title)
 
 
-def features(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """The map of features; a lassoed region opens as a gallery."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = pick("Map by", list(embedding.METHODS), "explore_method")
@@ -667,7 +669,7 @@ def features(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, ke
         cases_gallery(model, shown, cases, rows, "map")
 
 
-def labels(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, _dark: bool) -> None:
+def labels(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, _dark: bool) -> None:
     """Probable label errors, to be reviewed."""
     if found.about["part"] == "train":
         st.info(label_errors.TRAINED_ON, icon=":material/info:")
@@ -692,7 +694,7 @@ def labels(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept
     gallery(model, shown, "labels", rows, lambda some: tiles.label_tiles(cases, errors.iloc[some]), look)
 
 
-def two_models(model: Model, shown: Shown, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Two results side by side, and the images on which they disagree."""
     folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
     others = [folder for folder in folders if folder != found.folder]
@@ -743,7 +745,7 @@ def main() -> None:
         {"Data": data, "Quality": quality, "Results": results}[view](model, shown, chosen, dark)
 
 
-def opened_cases(model: Model, shown: Shown) -> pd.DataFrame | None:
+def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
     """The results that were looked at last, for what they say of the opened image; None where there are none."""
     folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
     folder = Path(st.session_state.get("explore_first") or (folders[0] if folders else "."))

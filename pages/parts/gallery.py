@@ -33,7 +33,7 @@ COMPARE = "pages/1_Compare.py"
 DIAGNOSE = "streamlit_app.py"
 
 
-class Shown(NamedTuple):
+class ShownData(NamedTuple):
     """The data set on the page: its catalogue, the explorable table, and where what was measured once is kept."""
 
     catalogue: Catalogue
@@ -45,10 +45,10 @@ class Shown(NamedTuple):
 
 
 @st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
-def shared_set(folder: str, drawn: bool) -> Shown:
+def shared_set(folder: str, drawn: bool) -> ShownData:
     """The data set in `folder`, read once for all sessions; raises DermError for one that cannot be explored."""
     catalogue, cache = read_catalogue(Path(folder)), default_cache()
-    return Shown(
+    return ShownData(
         catalogue,
         explorable(catalogue),
         drawn,
@@ -105,7 +105,7 @@ def choose_look(name: str, looks: Sequence[Look] = LOOKS) -> Look:
 
 
 def gallery(
-    model: Model, shown: Shown, name: str, rows: Rows, make: Callable[[Rows], list[tiles.Tile]], look: Look
+    model: Model, shown: ShownData, name: str, rows: Rows, make: Callable[[Rows], list[tiles.Tile]], look: Look
 ) -> None:
     """A page of the gallery `name`. rows: all of its row numbers, in order; make: their tiles."""
     page = page_of(rows, st.session_state.get(f"explore_page_{name}", 1))
@@ -130,7 +130,7 @@ def pager(name: str, page: Page) -> None:
         st.markdown(f"Page {page.number:,} of {page.pages:,}")
 
 
-def one_tile(model: Model, shown: Shown, tile: tiles.Tile, key: str, look: Look) -> None:
+def one_tile(model: Model, shown: ShownData, tile: tiles.Tile, key: str, look: Look) -> None:
     """One picture with its two lines; all of it is a button that opens it."""
     with st.container(key=f"tile-{key}", gap=None):
         if tile.row == UNSEEN:
@@ -144,7 +144,7 @@ def one_tile(model: Model, shown: Shown, tile: tiles.Tile, key: str, look: Look)
             st.button(plain(tile.spoken), key=f"open-{key}", on_click=open_image, args=(tile.image_id,))
 
 
-def opened(model: Model, shown: Shown, cases: pd.DataFrame | None) -> None:
+def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
     """The opened image: large with its layers on the left; what is known, its sisters and the ways on, on the right."""
     image_id = st.session_state.explore_opened
     st.button("Back", key="explore_back", icon=":material/arrow_back:", on_click=close_image)

@@ -137,7 +137,7 @@ def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
         st.error(words.refusals(st.session_state.refused), icon=":material/image_not_supported:")
 
 
-def choose(*, alone: bool = True) -> case_list.Listed:
+def choose(*, alone: bool = True) -> case_list.ListedCase:
     """The list of cases as a strip of thumbnails; the one that is shown comes back.
 
     alone: draw the strip for a single case, too; a page that shows that case large has no need of it.

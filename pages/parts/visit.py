@@ -63,7 +63,7 @@ def set_practice() -> None:
     st.session_state.practice = st.session_state["practice-share"] if st.session_state["practice-on"] else None
 
 
-def seen(listed: case_list.Listed) -> case_list.Listed:
+def seen(listed: case_list.ListedCase) -> case_list.ListedCase:
     """A case of the list as it is among this visitor's patients."""
     return listed._replace(case=at_practice(listed.case, practice()))
 
@@ -98,7 +98,7 @@ def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
         st.session_state.refused.append(str(error))
 
 
-def as_asked(model: Model, listed: case_list.Listed) -> case_list.Listed:
+def as_asked(model: Model, listed: case_list.ListedCase) -> case_list.ListedCase:
     """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
     current = case_list.find_case(st.session_state.cases, listed.key)
     if current.case.views != st.session_state.views:
