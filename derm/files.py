@@ -3,7 +3,6 @@
 A place that cannot be written is the user's to mend: ConfigFault. Knows nothing about what the files hold.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -90,8 +89,15 @@ def write_json(path: Path, content: object) -> None:
 def hold(stream: IO[Any], patience: float = 1.0) -> bool:
     """Hold the open file for this process, and those that inherit it, until it is closed; False where another has it.
 
-    Tried for `patience` seconds, because `is_held` has the file for a moment, too.
+    Tried for `patience` seconds, because `is_held` has the file for a moment, too. Raises ConfigFault where the system
+    has no such locks, as Windows.
     """
+    try:
+        import fcntl
+    except ImportError as error:
+        raise ConfigFault(
+            "Training needs a file lock that processes inherit, which Windows does not have: train in WSL or on Linux."
+        ) from error
     until = time.monotonic() + patience
     while True:
         try:
@@ -105,7 +111,11 @@ def hold(stream: IO[Any], patience: float = 1.0) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the file at `path`, see `hold`; False where there is none."""
+    """Whether a living process holds the file at `path`, see `hold`; False where there is none, or nothing can."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where no run is trained
+        return False
     try:
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,10 +1,12 @@
-"""Where the user keeps things that the app shows: a data set, results, training runs.
+"""Where things lie: the app and weights that come with Derm, and what the user keeps: data, results, runs, a cache.
 
 Needs environment variables, each with a place that is taken without it. Knows nothing of what lies there.
 """
 
 import os
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 DATA = "DERM_DATA"
 """Folder of HAM10000, or of one drawn by `derm data synthesise`; without it there is none."""
@@ -14,6 +16,21 @@ RESULTS = "DERM_RESULTS"
 
 RUNS = "DERM_RUNS"
 """Folder that holds training runs, each in a folder of its own; without it: runs."""
+
+CACHE = "DERM_CACHE"
+"""Folder for decoded images; without it `derm` in the user's cache folder."""
+
+
+def app_folder() -> Path:
+    """The folder of `streamlit_app.py`, `pages`, `.streamlit` and `weights`: in the package, or the checkout's top."""
+    inside = Path(__file__).parent / "app"
+    return inside if inside.is_dir() else Path(__file__).parents[1]
+
+
+def cache_folder() -> Path:
+    """The folder that `CACHE` names, or the user's own for what can be made anew."""
+    named = os.environ.get(CACHE)
+    return Path(named).expanduser() if named else user_cache_path("derm", appauthor=False)
 
 
 def data_folder() -> Path | None:

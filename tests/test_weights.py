@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from derm import paths
 from derm.diagnoses import CODES
 from derm.errors import WeightsFault
 from derm.files import sha256
@@ -254,10 +255,14 @@ def test_tensors_that_do_not_fit_are_refused(pair, fault):
         load_weights(pair)
 
 
-def test_shipped_weights_are_beside_the_checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "__file__", str(tmp_path / "derm" / "model" / "weights.py"))
-    with pytest.raises(WeightsFault, match=r"The shipped weights are not beside this installation .* with --weights"):
+def test_shipped_weights_are_in_the_checkout_or_in_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "derm" / "paths.py"))
+    with pytest.raises(WeightsFault, match=r"The weights that come with Derm are not at .* with --weights"):
         default_weights()
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "derm.json").write_text("{}")
     assert default_weights() == tmp_path / "weights" / "derm.json"
+    installed = tmp_path / "derm" / "app" / "weights"
+    installed.mkdir(parents=True)
+    (installed / "derm.json").write_text("{}")
+    assert default_weights() == installed / "derm.json"

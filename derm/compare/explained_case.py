@@ -29,9 +29,9 @@ from derm.explain.gradcam import HeatMap
 from derm.explain.methods import Method
 from derm.explain.sanity import equivariance, randomise, similarity, stability
 from derm.image.resize import place_cells, square, square_mask, window_of
-from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.case import Case
+from derm.predict.interpret import Prediction, interpret
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
@@ -70,8 +70,9 @@ class ExplainedCase:
 
 def explain_case(model: Model, case: Case, method: Method, index: int) -> ExplainedCase:
     """Draw `method`'s map of the diagnosis `CODES[index]` and hold it against the outlines of the case."""
-    images = _images(model, case)
-    raw = method.maps(model.net, images, None, [index])[0, 0].numpy(force=True)
+    asked = _prediction(model, case)
+    images = asked.images
+    raw = method.maps(model.net, images, asked.output, [index])[0, 0].numpy(force=True)
     height, width = case.mask.shape
     window = window_of(height, width, images.shape[-1], model.description.model.fit)
     evidence = method.evidence(raw, height, width, method.shift_of(model.description), window)
@@ -113,7 +114,7 @@ def measure_faithfulness(
     """Put a map to the test on the network itself; some seconds. progress: told of five steps."""
     tell: Progress = progress or (lambda _done, _total: None)
     size, index, method = model.description.model.input_size, held.index, held.method
-    image = _images(model, case)
+    image = _prediction(model, case).images
     score = scorer(model)
     ask = partial(_of_class, score, index)
     own = held.evidence.on_square(size)
@@ -161,10 +162,11 @@ def measure_faithfulness(
     )
 
 
-def _images(model: Model, case: Case) -> Tensor:
-    """The case as the network sees it, float (1, 3, S, S)."""
-    pixels = torch.from_numpy(square(case.image, model.description.model.input_size, model.description.model.fit))[None]
-    return normalise(pixels.to(next(model.net.parameters()).device), model.description.model)
+def _prediction(model: Model, case: Case) -> Prediction:
+    """What the model answered to the case; asked anew where the case does not have it, or of another model."""
+    if case.prediction is not None and case.prediction.model.sha256 == model.sha256:
+        return case.prediction
+    return interpret(model, square(case.image, model.description.model.input_size, model.description.model.fit)[None])
 
 
 def _localisation(own: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> Localisation | None:

@@ -6,7 +6,6 @@ Needs a catalogue whose files can be read, and room on the disk. Knows nothing o
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, write_json
 from derm.image.decode import open_image, read_mask
 from derm.image.resize import Fit, square, square_mask
+from derm.paths import cache_folder
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
@@ -58,10 +58,8 @@ def load_store(folder: Path) -> ImageStore:
 
 
 def default_cache() -> Path:
-    """Where decoded images are kept: $DERM_CACHE, or `derm` in the user's cache folder."""
-    if place := os.environ.get("DERM_CACHE"):
-        return Path(place).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "derm"
+    """Where decoded images are kept, see `derm.paths.cache_folder`."""
+    return cache_folder()
 
 
 def open_store(

@@ -32,11 +32,11 @@ from derm.explain.faithfulness import BATCH, Scorer, deletion, insertion, repain
 from derm.explain.gradcam import HeatMap
 from derm.explain.methods import METHODS, Method
 from derm.explain.sanity import DRAWS, SSIM_SIDE, SYMMETRIES, noisy_copies, randomise, similarity, stages
-from derm.image.resize import Fit, Window, mask_in_square, place_cells, square, square_mask, unsquare, window_of
+from derm.image.resize import Fit, Window, mask_in_square, place_cells, square, square_mask, window_of
 from derm.model.network import LesionNet, ModelOutput
-from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.predict.case import lesion_in
+from derm.predict.interpret import Prediction, interpret
 
 MASKS = ("predicted", "true")
 """The outlines that maps are held against: the network's own, and the dermatologist's where there is one."""
@@ -132,17 +132,17 @@ def agreement_rows(model: Model, table: pd.DataFrame) -> pd.DataFrame:
     undefined. Raises DataFault when a file cannot be read.
     """
     rows: list[dict[str, Any]] = []
-    for batch, looks in _looks(model, table):
+    for found, looks in _looks(model, table):
         raw = {
-            name: method.maps(model.net, batch.images, batch.answer).numpy(force=True) for name, method in QUICK.items()
+            name: method.maps(model.net, found.images, found.output).numpy(force=True) for name, method in QUICK.items()
         }
         for place, look in enumerate(looks):
             maps = {
                 (name, index): QUICK[name].evidence(
                     one, shift=QUICK[name].shift_of(model.description), window=look.window
                 )
-                for name, found in raw.items()
-                for index, one in enumerate(found[place])
+                for name, own in raw.items()
+                for index, one in enumerate(own[place])
             }
             rows += _agreement(look, maps)
     return _frame(rows, AGREEMENT)
@@ -183,31 +183,19 @@ def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0) -> pd.DataFram
     return _frame(joined, (*AGREEMENT, *FAITHFULNESS, *PAINTED, *STILL, *randomised_columns(net)))
 
 
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    images: Tensor
-    answer: ModelOutput
-
-
-def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Look]]]:
+def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[Prediction, list[_Look]]]:
     """The images of `table`, `BATCH` at a time, with the network's answers."""
-    description = model.description
-    size, fit = description.model.input_size, description.model.fit
+    size, fit = model.description.model.input_size, model.description.model.fit
     records = table.to_dict("records")
-    device = next(model.net.parameters()).device
     for first in range(0, len(records), BATCH):
         chosen = records[first : first + BATCH]
         pairs = [read_pair(str(row["image_path"]), str(row["mask_path"])) for row in chosen]
-        squares = torch.from_numpy(np.stack([square(image, size, fit) for image, _ in pairs]))
-        with torch.inference_mode():
-            images = normalise(squares.to(device), model.net.config)
-            answer = model.net(images)
-            probabilities = (answer.class_logits.double() / description.temperature).softmax(dim=1).numpy(force=True)
-            lesion = answer.mask_logits[:, 0].float().sigmoid().numpy(force=True)
+        found = interpret(model, np.stack([square(image, size, fit) for image, _ in pairs]))
+        probabilities = found.probabilities
         looks = []
         for place, (row, (image, mask)) in enumerate(zip(chosen, pairs, strict=True)):
             height, width = image.shape[:2]
-            outline = unsquare(lesion[place], height, width, fit) >= description.mask_threshold
+            outline = found.outline_at(place, height, width)
             predicted = int(probabilities[place].argmax())
             looks.append(
                 _Look(
@@ -217,8 +205,8 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
                         "dx_true": str(row["dx"]),
                         "dx_pred": CODES[predicted],
                     },
-                    image=images[place : place + 1],
-                    answer=ModelOutput(*(field[place : place + 1] for field in answer)),
+                    image=found.images[place : place + 1],
+                    answer=ModelOutput(*(field[place : place + 1] for field in found.output)),
                     probabilities=probabilities[place],
                     predicted=predicted,
                     true=INDEX[str(row["dx"])],
@@ -229,7 +217,7 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[_Batch, list[_Lo
                     fit=fit,
                 )
             )
-        yield _Batch(images, answer), looks
+        yield found, looks
 
 
 def _agreement(

@@ -9,22 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from derm.data.store import read_pair
 from derm.evaluate.explanation import AgreementSums
 from derm.explain.gradcam import heat_map_of
-from derm.image.resize import square, unsquare, window_of
+from derm.image.resize import square, window_of
 from derm.metrics.masks import MaskCount, count_masks
 from derm.metrics.surface import SurfaceDistance, surface_distances
-from derm.model.gate import stage_statistics
-from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.predict.batch import answers_and_stages
 from derm.predict.case import lesion_in
-from derm.predict.ood import pooled
-from derm.predict.views import check_views, view
+from derm.predict.interpret import interpret_in_batches
+from derm.predict.views import check_views
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
@@ -71,8 +67,7 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     views: 1, or 8 for the mean over eight views; features are the upright one's. ConfigFault for another number.
     """
     check_views(views)
-    size, threshold = model.description.model.input_size, model.description.mask_threshold
-    fit = model.description.model.fit
+    size, fit = model.description.model.input_size, model.description.model.fit
     shift = 0.0 if views > 1 else model.description.evidence_shift.get("features", 0.0)
     logits: list[NDArray[np.float64]] = []
     each: list[NDArray[np.float64]] = []
@@ -85,19 +80,15 @@ def answer_images(model: Model, table: pd.DataFrame, progress: Progress | None =
     agreements = {"predicted_mask": AgreementSums(), "true_mask": AgreementSums()}
     for pairs in _decode_ahead(table):
         squares = np.stack([square(image, size, fit) for image, _ in pairs])
-        for part, (answer, stages) in answers_and_stages(model.net, squares, np.arange(len(squares))):
-            images = normalise(torch.from_numpy(squares[part]).to(answer.features.device), model.net.config)
-            with torch.inference_mode():
-                viewed = view(model.net, images, answer, views)
-            logits.append(viewed.logits)
-            each.append(viewed.each)
-            features.append(pooled(answer))
-            statistics.append(stage_statistics(stages))
-            likeliest = viewed.logits.argmax(axis=1)
-            for place, scores, raw, first in zip(part, viewed.lesion, viewed.maps, likeliest, strict=True):
-                image, mask = pairs[place]
+        for rows, found in interpret_in_batches(model, squares, views=views):
+            logits.append(found.logits)
+            each.append(found.each)
+            features.append(found.features)
+            statistics.append(found.statistics)
+            likeliest = found.logits.argmax(axis=1)
+            for place, ((image, mask), raw, first) in enumerate(zip(pairs[rows], found.maps, likeliest, strict=True)):
                 height, width = image.shape[:2]
-                outline = unsquare(scores, height, width, fit) >= threshold
+                outline = found.outline_at(place, height, width)
                 window = window_of(height, width, size, fit)
                 evidence = [heat_map_of(one, shift=shift, window=window) for one in raw]
                 agreements["predicted_mask"].add(evidence, int(first), lesion_in(outline))

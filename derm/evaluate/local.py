@@ -27,7 +27,7 @@ from derm.metrics.missing import or_none
 from derm.metrics.prior import class_mix, malignant_share, practice_mix
 from derm.metrics.sources import FOR_SETS, Learned, learn_threshold
 from derm.model.weights import Model, WeightsInfo
-from derm.predict.batch import answers
+from derm.predict.interpret import interpret_in_batches
 
 FEWEST_MALIGNANT = 9
 """Malignant lesions without which nothing is learned: the lowest of nine finds 90 % of new ones on average."""
@@ -170,7 +170,7 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
             "lesions": len(np.unique(cases.lesions)),
             "lesions_of": lesions_of,
             "malignant_share": share,
-            "weights": f"{model.name} {model.sha256[:8]}",
+            "weights": model.label,
             "temperature_before": description.temperature,
             "referral_threshold_before": description.referral_threshold,
         },
@@ -371,13 +371,12 @@ def _told(cases: OwnCases, description: WeightsInfo) -> dict[str, Any] | None:
 
 
 def _logits(model: Model, table: pd.DataFrame, progress: Progress | None) -> NDArray[np.float64]:
-    """Scores of every image of `table`, float64 (n, 7); no outline is measured and no heat map drawn."""
-    size, found = model.description.model.input_size, []
+    """Scores of every image of `table`, float64 (n, 7); no outline is measured."""
+    size, fit, found = model.description.model.input_size, model.description.model.fit, []
     paths = table["image_path"].tolist()
     for first in range(0, len(paths), AT_ONCE):
-        squares = np.stack([square(read_pair(path, "")[0], size) for path in paths[first : first + AT_ONCE]])
-        parts = answers(model.net, squares, np.arange(len(squares)))
-        found.append(np.concatenate([answer.class_logits.double().cpu().numpy() for _, answer in parts]))
+        squares = np.stack([square(read_pair(path, "")[0], size, fit) for path in paths[first : first + AT_ONCE]])
+        found += [one.logits for _, one in interpret_in_batches(model, squares)]
         if progress:
             progress(first + len(squares), len(paths))
     return np.concatenate(found)

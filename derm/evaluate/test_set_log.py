@@ -1,6 +1,7 @@
 """The log of looks at HAM10000's test part: each one makes its figures a little less new, so they are counted.
 
-Needs what `derm evaluate` measured. The file is part of the repository, `docs/looks-at-the-test-part.csv`.
+Needs what `derm evaluate` measured, and to be run in a checkout: the file is part of the repository,
+`docs/looks-at-the-test-part.csv`. Elsewhere nothing is counted, and nothing is ever written beside the installed code.
 """
 
 import csv
@@ -12,8 +13,8 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import shipped_split
 from derm.files import write_text
 
-LOOKS = Path(__file__).parents[2] / "docs" / "looks-at-the-test-part.csv"
-"""In a checkout; elsewhere there is no such file and nothing is counted."""
+LOOKS = Path("docs", "looks-at-the-test-part.csv")
+"""Below the folder that the command is run in."""
 
 COLUMNS = ("date", "weights", "sha256", "split", "accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice")
 

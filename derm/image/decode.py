@@ -33,6 +33,9 @@ MAX_ASPECT = 10
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 """The decoders that bytes from outside may reach; Pillow has forty more, seldom used and seldom tested."""
 
+KNOWN_FORMATS = "JPEG, PNG, TIFF, BMP or WebP"
+"""`FORMATS` in a sentence."""
+
 MASK_FORMATS = ("PNG", "TIFF", "BMP")
 """Formats of masks. JPEG and WebP may blur an outline, and every blurred zero would count as lesion."""
 
@@ -92,16 +95,18 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
     scanners put the full picture there, and previews after it. Raises ImageRefused.
     """
     name = image_name(name)
-    with _faults_refused(name, "JPEG, PNG, TIFF, BMP or WebP"):
-        picture = _load(content, name, FORMATS)
-        if picture.mode in _DEEP_MODES:
-            picture = _eight_bit_grey(picture, name)
-        if picture.mode not in _COLOUR_MODES:
-            raise ImageRefused(
-                f"{name} stores its values as '{picture.mode}', whose range Derm cannot tell: "
-                "save it as an RGB or grey picture of 8 or 16 bits."
-            )
-        return np.array(_on_white(picture, name))
+    with _faults_refused(name, KNOWN_FORMATS):
+        return _pixels(_load(content, name, FORMATS), name)
+
+
+def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    """The same from a picture that Pillow has opened already, which is left as it is; raises ImageRefused."""
+    name = image_name(name)
+    with _faults_refused(name, KNOWN_FORMATS):
+        _check_size(picture.width, picture.height, name)
+        _check_planes(picture, name)
+        picture.load()
+        return _pixels(_upright(picture.copy()), name)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -164,9 +169,26 @@ def _load(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     _check_size(picture.width, picture.height, name)
     _check_planes(picture, name)
     picture.load()
+    return _upright(picture)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """`picture`, turned as its EXIF orientation says."""
     with suppress(*_DECODER_FAULTS):  # a picture with a broken orientation is shown as it is stored
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
+
+
+def _pixels(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    """`picture` in sRGB on white, uint8 (height, width, 3)."""
+    if picture.mode in _DEEP_MODES:
+        picture = _eight_bit_grey(picture, name)
+    if picture.mode not in _COLOUR_MODES:
+        raise ImageRefused(
+            f"{name} stores its values as '{picture.mode}', whose range Derm cannot tell: "
+            "save it as an RGB or grey picture of 8 or 16 bits."
+        )
+    return np.array(_on_white(picture, name))
 
 
 def _check_bytes(count: int, name: str) -> None:

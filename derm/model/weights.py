@@ -22,6 +22,7 @@ from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.model.config import ModelConfig
 from derm.model.gate import Gate, read_gate
 from derm.model.network import LesionNet
+from derm.paths import app_folder
 
 FORMAT = 1
 _ORIGINS = {
@@ -133,6 +134,11 @@ class Model:
     """File name without ending."""
     sha256: str
     """Of the safetensors file."""
+
+    @property
+    def label(self) -> str:
+        """The name and the first 8 digits of the SHA-256, by which people tell weights apart."""
+        return f"{self.name} {self.sha256[:8]}"
 
 
 def save_weights(path: Path, net: LesionNet, description: WeightsInfo, *, half: bool = False) -> None:
@@ -313,12 +319,11 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
 
 
 def default_weights() -> Path:
-    """The description of the shipped weights, `weights/derm.json` of the checkout; WeightsFault where there is none."""
-    path = Path(__file__).parents[2] / "weights" / "derm.json"
+    """The description of the weights that come with Derm, `weights/derm.json`; WeightsFault where there is none."""
+    path = app_folder() / "weights" / "derm.json"
     if not path.is_file():
         raise WeightsFault(
-            "The shipped weights are not beside this installation of Derm: work in a checkout of the repository, "
-            "or name a weights file with --weights."
+            f"The weights that come with Derm are not at {path}: install Derm anew, or name others with --weights."
         )
     return path
 

@@ -4,18 +4,15 @@ Needs uint8 squares from an image store. Keeps nothing: 2,000 masks of 224 × 22
 of what the answers are measured against.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
-
-Said = TypeVar("Said")
 
 
 def answers(
@@ -32,26 +29,6 @@ def answers(
     then every part is back in its former mode, also when the caller stops early or fails and closes the generator.
     Raises ValueError for another size of squares or a batch below 1.
     """
-    yield from _batches(net, net, squares, rows, batch)
-
-
-def answers_and_stages(
-    net: LesionNet,
-    squares: NDArray[np.uint8],
-    rows: NDArray[np.integer[Any]],
-    batch: int = 32,
-) -> Iterator[tuple[NDArray[np.integer[Any]], tuple[ModelOutput, list[Tensor]]]]:
-    """The same with the encoder's stages beside each answer, see `LesionNet.answer_and_stages`."""
-    yield from _batches(net, net.answer_and_stages, squares, rows, batch)
-
-
-def _batches(
-    net: LesionNet,
-    ask: Callable[[Tensor], Said],
-    squares: NDArray[np.uint8],
-    rows: NDArray[np.integer[Any]],
-    batch: int,
-) -> Iterator[tuple[NDArray[np.integer[Any]], Said]]:
     size = net.config.input_size
     if squares.shape[1:] != (size, size, 3):
         raise ValueError(f"the squares are {squares.shape}, not (n, {size}, {size}, 3): scale them to the input size")
@@ -65,8 +42,8 @@ def _batches(
             chosen = rows[start : start + batch]
             # Not around the yield: the mode belongs to the thread, and would leak into the caller's own work.
             with torch.inference_mode():
-                said = ask(normalise(torch.from_numpy(squares[chosen]).to(device), net.config))
-            yield chosen, said
+                answer = net(normalise(torch.from_numpy(squares[chosen]).to(device), net.config))
+            yield chosen, answer
     finally:
         for module in in_training:
             module.training = True

@@ -4,11 +4,10 @@ Needs a loaded `Model` and a checked picture. One forward pass answers everythin
 threads may share the model. Knows nothing of folders and pages.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
@@ -19,12 +18,9 @@ from derm.image.decode import image_name, read_image
 from derm.image.resize import square, square_mask, unsquare, window_of
 from derm.metrics.conformal import conformal_sets
 from derm.metrics.prior import malignant_share
-from derm.model.gate import stage_statistics
-from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.predict.ood import pooled
-from derm.predict.picture_kind import PictureKind, judge
-from derm.predict.views import check_views, spread, view
+from derm.predict.interpret import Prediction, interpret
+from derm.predict.picture_kind import PictureKind
 
 MIN_LESION = 0.001
 """Smallest share of the picture that counts as a lesion. The smallest of HAM10000's 10,015 true masks fills 0.0039;
@@ -103,6 +99,10 @@ class Case:
 
     spread: float | None = None
     """The views' standard deviation of the most probable diagnosis's probability, 0 … 0.5; None for one view."""
+
+    prediction: Prediction | None = field(default=None, repr=False)
+    """What the network answered, N = 1, so that whoever explains the case need not ask it again; None where a case was
+    put together by hand."""
 
     @property
     def predicted(self) -> Diagnosis:
@@ -239,29 +239,22 @@ def diagnose(
     eight times as long; whether the picture is unfamiliar is told by the upright one, for which that was tuned. Raises
     ConfigFault for another number of views.
     """
-    check_views(views)
-    net, description = model.net, model.description
+    description = model.description
     height, width = image.shape[:2]
     size, fit = description.model.input_size, description.model.fit
-    with torch.inference_mode():
-        pixels = torch.from_numpy(square(image, size, fit))[None]
-        images = normalise(pixels.to(next(net.parameters()).device), description.model)
-        answer, stages = net.answer_and_stages(images)
-        viewed = view(net, images, answer, views)
-        probabilities = torch.from_numpy(viewed.logits[0] / description.temperature).softmax(dim=0).numpy()
-        judged = PictureKind() if drawn else judge(description, stage_statistics(stages), pooled(answer))
-    apart = spread(viewed.each, description.temperature)
-    mask_probability = unsquare(viewed.lesion[0], height, width, fit)
+    found = interpret(model, square(image, size, fit)[None], views=views)
+    kind = PictureKind() if drawn else found.kind
+    mask_probability = found.lesion_at(0, height, width)
     shift = 0.0 if views > 1 else description.evidence_shift.get("features", 0.0)
     window = window_of(height, width, size, fit)
     return Case(
         name=name,
         image=image,
-        probabilities=probabilities,
+        probabilities=found.probabilities[0],
         mask_probability=mask_probability,
         mask=mask_probability >= description.mask_threshold,
-        evidence=tuple(heat_map_of(raw, height, width, shift, window) for raw in viewed.maps[0]),
-        weights=f"{model.name} {model.sha256[:8]}",
+        evidence=tuple(heat_map_of(raw, height, width, shift, window) for raw in found.maps[0]),
+        weights=model.label,
         class_mask_threshold=description.class_mask_threshold,
         truth=truth,
         referral_threshold=description.referral_threshold,
@@ -269,9 +262,10 @@ def diagnose(
         mix=description.known_mix,
         looks_inside=description.model.looks_inside,
         weighs_cells=description.model.weighs_cells,
-        **{name: None if values is None else values[0].item() for name, values in judged._asdict().items()},
+        **{name: None if values is None else values[0].item() for name, values in kind._asdict().items()},
         views=views,
-        spread=None if apart is None else float(apart[0]),
+        spread=None if found.spread is None else float(found.spread[0]),
+        prediction=found,
     )
 
 

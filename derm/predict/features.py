@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from derm.errors import ImageRefused
 from derm.image.decode import open_image
 from derm.image.resize import Fit, square
-from derm.model.gate import stage_statistics
 from derm.model.weights import Model
-from derm.predict.batch import answers, answers_and_stages
-from derm.predict.ood import pooled
+from derm.predict.interpret import interpret_in_batches
 from derm.predict.variations import views_of
 
 AT_ONCE = 128
@@ -34,7 +32,7 @@ def features_of(
         squares = [_square(path, size, fit, lenient=lenient) for path in paths[first : first + AT_ONCE]]
         blank = np.zeros((size, size, 3), dtype=np.uint8)
         shown = np.stack([blank if one is None else one for one in squares])
-        features = np.concatenate([pooled(answer) for _, answer in answers(model.net, shown, np.arange(len(shown)))])
+        features = np.concatenate([one.features for _, one in interpret_in_batches(model, shown)])
         features[[one is None for one in squares]] = np.nan
         found.append(features)
         if progress:
@@ -61,8 +59,7 @@ def statistics_of(
                 for view in views_of(image, views, np.random.default_rng(seed))
             ]
         )
-        parts = answers_and_stages(model.net, shown, np.arange(len(shown)))
-        statistics = np.concatenate([stage_statistics(stages) for _, (_, stages) in parts])
+        statistics = np.concatenate([one.statistics for _, one in interpret_in_batches(model, shown)])
         found.append(statistics.reshape(len(images), views, -1))
         if progress:
             progress(first + len(images), len(paths))

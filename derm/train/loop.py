@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import os
-import resource
 import socket
 import sys
 import time
@@ -72,7 +71,7 @@ HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "i
 
 
 @dataclass
-class State:
+class TrainState:
     """Where a run is; together with the tensors, all of a checkpoint."""
 
     step: int = 0
@@ -91,7 +90,7 @@ class State:
         return {**self.__dict__, "best": None if self.best == -math.inf else self.best}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "State":
+    def from_dict(cls, content: dict[str, Any]) -> "TrainState":
         """Rebuild from `as_dict`."""
         best = -math.inf if content["best"] is None else content["best"]
         # Older ones summed less, and judged all that was replayed.
@@ -113,7 +112,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     watch: Watch = lambda _: None,
     decoding: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> State:
+) -> TrainState:
     """Train, or go on training, and return where it ended.
 
     run: the run's folder, made anew; with `resume` the one to go on in, whose checkpoint and log are taken up. cache:
@@ -179,7 +178,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
     labels = torch.from_numpy(classes[rows])
     # Only where a label is open: otherwise the loss is the plain cross-entropy, to the last bit.
     allowed = allowed_classes(catalogue.table["dx"].iloc[rows]) if (classes[rows] == OPEN_CLASS).any() else None
-    state = State()
+    state = TrainState()
     forward: Forward = torch.compile(net) if pays_to_compile(config, device, planner.steps) else net
     if not resume:
         make_run_folder(run, about)
@@ -390,7 +389,7 @@ def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: flo
     return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
 
 
-def count(state: State, losses: Losses, scores: dict[str, float], batch: Batch, drawn: NDArray[np.int64]) -> None:
+def count(state: TrainState, losses: Losses, scores: dict[str, float], batch: Batch, drawn: NDArray[np.int64]) -> None:
     """Add one step to the sums of `state`; scores: of the step, by name; drawn: int64 (B,), its images' classes."""
     for sums in (state.recent, state.epoch):
         sums["step"] += 1
@@ -437,7 +436,7 @@ def tell_stages(planner: Sampler, tell: Tell) -> None:
 
 
 def tell_replay(
-    planner: Sampler, catalogue: Catalogue, rows: NDArray[np.int64], state: State, epoch: int, tell: Tell
+    planner: Sampler, catalogue: Catalogue, rows: NDArray[np.int64], state: TrainState, epoch: int, tell: Tell
 ) -> None:
     """Log what was drawn in the epoch and what the replay buffer holds at its end."""
     ids = catalogue.table["image_id"].iloc[rows].tolist()
@@ -555,7 +554,7 @@ def claim(run: Path) -> Iterator[None]:
 
 def restore(
     run: Path, net: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, planner: Sampler, images: str
-) -> State:
+) -> TrainState:
     """Take up the last checkpoint of `run`, in place; RunFault where it knows other images than those of `images`."""
     groups, content = load_checkpoint(run / "last.safetensors")
     if content.pop("fingerprint", images) != images or len(groups["planner"]["views"]) != len(planner.classes):
@@ -578,7 +577,7 @@ def restore(
                 # In the weight's memory layout, as before: two layouts at once take the optimiser three times as long.
                 taken_up[name] = torch.empty_like(weight).copy_(tensor)
     planner.restore(groups["planner"])
-    return State.from_dict(content)
+    return TrainState.from_dict(content)
 
 
 def flatten_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -588,8 +587,12 @@ def flatten_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 
 def peak_memory_mb(device: str) -> int:
-    """Most memory that this process, or the accelerator, has held so far, megabytes."""
+    """Most memory that this process, or the accelerator, has held so far, megabytes; 0 where nobody tells."""
     if device != "cpu":
         return int(torch.cuda.max_memory_allocated() / 2**20)
+    try:
+        import resource
+    except ImportError:  # Windows does not tell
+        return 0
     scale = 2**20 if sys.platform == "darwin" else 2**10
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale)
