@@ -1,0 +1,31 @@
+# The app, on the processor alone, for people on this machine. docs/container.md has the commands.
+FROM python:3.12-slim
+
+# torch and torchvision must come from one place: the CPU build of one does not import beside the usual build of the
+# other. PyPI's pair brings 6 GB of CUDA libraries, which a container without a GPU cannot use; PyTorch's own index has
+# the pair without them. It serves no other package here: the rest comes from PyPI, in the next step.
+RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "torch>=2.6,<3" "torchvision>=0.21"
+
+WORKDIR /app
+COPY pyproject.toml README.md LICENSE ./
+COPY derm derm
+COPY pages pages
+COPY .streamlit .streamlit
+COPY weights weights
+COPY streamlit_app.py ./
+# In place: the app, its pages and the weights are found beside the package.
+RUN pip install --no-cache-dir --editable . && python -m compileall -q derm pages
+
+# Runs, results and decoded images are this user's; the program itself is not, so that the app cannot change it.
+RUN useradd --create-home --uid 1000 derm && install -d -o derm -g derm /home/derm/runs /home/derm/results /home/derm/cache
+USER derm
+ENV DERM_RUNS=/home/derm/runs \
+    DERM_RESULTS=/home/derm/results \
+    DERM_CACHE=/home/derm/cache
+
+# Inside, the server must listen on every address, or no port can be passed on to it; who may reach it is decided
+# outside, by `docker run --publish`. The app asks nobody who they are.
+EXPOSE 8501
+HEALTHCHECK --start-period=60s --interval=30s --timeout=5s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+CMD ["streamlit", "run", "streamlit_app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]
