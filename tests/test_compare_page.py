@@ -272,7 +272,7 @@ def test_explanations_of_other_weights_are_refused(visit, explained, tmp_path, m
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "about.json").write_text("{}")
     monkeypatch.setattr("derm.evaluate.explain_dataset.find_explained", lambda _: [tmp_path / "other"])
-    monkeypatch.setattr("derm.evaluate.explain_dataset.read_explained", lambda _: explained)
+    monkeypatch.setattr("derm.evaluate.explain_dataset.read_explain_results", lambda _: explained)
     page = visit()
     choose(page, "The whole test part")
     assert "are of other weights (tiny abababab" in page.error[0].value.replace("\\", "")

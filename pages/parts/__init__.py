@@ -1,0 +1,1 @@
+"""What all pages share: the top of each, and the visitor's session."""

@@ -1,0 +1,41 @@
+"""What can be taken away of two maps: pictures, curve and table."""
+
+from functools import partial
+
+import streamlit as st
+
+from derm.compare import pictures, words
+from derm.compare.explained_case import ExplainedCase
+from derm.compare.export import figure_html, rows_csv
+from derm.explain.agreement import SWEEP
+from derm.figures.compare import threshold_curves
+from derm.predict.export import file_name
+
+
+def downloads(pair: tuple[ExplainedCase, ExplainedCase], threshold: float, *, true: bool) -> None:
+    """Pictures, curve and table to keep."""
+    case = st.session_state.shown.case
+    kept = st.session_state.get("trials", {})
+    trials = [kept.get((st.session_state.shown.key, held.method.name, held.index)) for held in pair]
+    rows = [*words.agreement_rows(pair, threshold, true=true), *words.trial_rows(trials)]
+    opacity = st.session_state["heat-opacity"]
+    curves = words.curves(pair, true=true)
+    with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
+        for label, make, name, kind in (
+            (
+                "Pictures side by side, PNG",
+                partial(pictures.row_png, case, pair, threshold, opacity),
+                "compare.png",
+                "image/png",
+            ),
+            (
+                "IoU over thresholds, HTML",
+                partial(figure_html, threshold_curves, SWEEP, curves, threshold),
+                "curves.html",
+                "text/html",
+            ),
+            ("Table, CSV", partial(rows_csv, rows), "compare.csv", "text/csv"),
+        ):
+            st.download_button(
+                label, make, file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"
+            )

@@ -1,0 +1,79 @@
+"""The paper's Figure 10: an image of each diagnosis above its heat map."""
+
+import streamlit as st
+
+from derm.compare import gallery, pictures, words
+from derm.compare.explained_case import ExplainedCase, explain_case
+from derm.data.catalogue import Catalogue
+from derm.diagnoses import INDEX
+from derm.errors import DermError
+from derm.explain.methods import METHODS
+from derm.figures import bars
+from derm.figures.compare import names_of_codes
+from derm.figures.text import plain
+from derm.image.overlay import jpeg
+from derm.model.weights import Model
+from derm.paths import results_folder
+from derm.predict.practice import at_practice
+from pages.compare.views import VIEWS
+from pages.parts import visit
+
+
+def seven(model: Model, catalogue: Catalogue | None) -> None:
+    """The paper's Figure 10: an image of each diagnosis above its heat map."""
+    chosen = st.selectbox(
+        "Method", list(METHODS), format_func=words.choices().__getitem__, key="method-seven", width=320
+    )
+    try:
+        cases = gallery_cases(model, catalogue)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/broken_image:")
+        return
+    st.caption(plain(gallery.said(cases)))
+    columns = st.columns(len(cases), gap="small")
+    for column, shown in zip(columns, cases, strict=True):
+        held = gallery_map(model, shown, chosen)
+        with column:
+            named, said = gallery.name_of(shown), gallery.words_of(shown, held)
+            st.image(jpeg(pictures.draw_outlines(shown.case, 300)), caption=plain(named), alt=f"{named}, outlined")
+            st.image(
+                jpeg(pictures.draw_cut(shown.case, held.evidence, 0.0, 0.6, 300)),
+                caption=plain(said),
+                alt=f"{named}, heat map: {said}",
+            )
+            st.button(
+                "Open",
+                key=f"open-{shown.diagnosis.code}",
+                on_click=open_case,
+                args=(shown,),
+                type="tertiary",
+                icon=":material/open_in_full:",
+            )
+    st.caption(
+        plain(f"{names_of_codes()}. Under each picture the probability that the model gives its true diagnosis.")
+    )
+    st.html(bars.heat_legend("0: no evidence", "1: each map's own maximum"))
+    st.caption(plain(words.agreement_limits(model.description.model)))
+
+
+def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.GalleryCase]:
+    """The seven cases, asked once in this visit."""
+    if "seven" not in st.session_state:
+        with st.spinner("Seven pictures: some seconds …"):
+            st.session_state.seven = gallery.seven(model, catalogue, results_folder())
+    shown: list[gallery.GalleryCase] = st.session_state.seven
+    return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]
+
+
+def gallery_map(model: Model, shown: gallery.GalleryCase, name: str) -> ExplainedCase:
+    """The map of a gallery's case, drawn once in this visit."""
+    kept: dict[tuple[str, str], ExplainedCase] = st.session_state.setdefault("seven-maps", {})
+    if (shown.diagnosis.code, name) not in kept:
+        kept[shown.diagnosis.code, name] = explain_case(model, shown.case, METHODS[name], INDEX[shown.diagnosis.code])
+    return kept[shown.diagnosis.code, name]
+
+
+def open_case(shown: gallery.GalleryCase) -> None:
+    """A picture of the gallery becomes the case that follows."""
+    visit.keep(shown.case, drawn=shown.drawn)
+    st.session_state.compare_view = VIEWS[0]

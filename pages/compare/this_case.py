@@ -1,0 +1,117 @@
+"""The open case explained by two methods: pictures side by side, agreement over thresholds, accounts."""
+
+from functools import partial
+
+import streamlit as st
+
+from derm.compare import pictures, words
+from derm.compare.explained_case import ExplainedCase, Faithfulness, explain_case
+from derm.diagnoses import INDEX
+from derm.explain.agreement import SWEEP
+from derm.explain.methods import METHODS
+from derm.figures import bars
+from derm.figures.compare import randomisation, threshold_curves
+from derm.figures.text import plain
+from derm.image.overlay import jpeg
+from derm.model.weights import Model
+from derm.predict.case import Case
+from derm.predict.words import NOTICE
+from pages.compare.downloads import downloads
+from pages.compare.faithfulness import accounts
+
+Pair = tuple[ExplainedCase, ExplainedCase]
+"""Both methods' maps of one case."""
+
+
+def case_view(model: Model) -> None:
+    """The open case: choose diagnosis and methods, then pictures, curve and accounts."""
+    listed = st.session_state.shown
+    names = list(METHODS)
+    one, two, three = st.columns([3, 2, 2])
+    order = [INDEX[diagnosis.code] for diagnosis, _ in listed.case.ranked]
+    index = one.selectbox("Diagnosis", order, format_func=partial(words.choice, listed.case), key=f"class-{listed.key}")
+    first = two.selectbox("Method A", names, 0, format_func=words.choices().__getitem__, key="method-a")
+    second = three.selectbox("Method B", names, 3, format_func=words.choices().__getitem__, key="method-b")
+    pair = held_maps(model, listed.key, (first, second), index)
+    show_pair(model, pair)
+
+
+def held_maps(model: Model, key: str, names: tuple[str, str], index: int) -> Pair:
+    """Both methods' maps of the case, drawn once in this visit."""
+    kept: dict[tuple[str, str, int], ExplainedCase] = st.session_state.setdefault("held", {})
+    for name in names:
+        if (key, name, index) not in kept:
+            if len(kept) >= 100:
+                kept.clear()
+            with st.spinner(f"{METHODS[name].label}: {words.COSTS[METHODS[name].cost]} …"):
+                kept[key, name, index] = explain_case(model, st.session_state.shown.case, METHODS[name], index)
+    return kept[key, names[0], index], kept[key, names[1], index]
+
+
+@st.fragment
+def show_pair(model: Model, pair: Pair) -> None:
+    """Pictures, slider, curve and accounts; the slider redraws only this."""
+    case = st.session_state.shown.case
+    threshold, opacity, true = choose_cut(case)
+    st.subheader(plain(words.headline(pair, true=true)), anchor=False)
+    show_pictures(case, pair, threshold, opacity)
+    left, right = st.columns([1, 1], gap="medium")
+    rows = words.agreement_rows(pair, threshold, true=true)
+    with left:
+        if rows:
+            show_agreement(model, pair, threshold, true=true)
+        for held in dict.fromkeys(pair):
+            st.caption(plain(words.about(held.method)))
+    with right:
+        if rows:
+            st.html(words.rows_html(rows))
+        trials = accounts(model, pair)
+    with left:
+        if trials:
+            show_randomised(pair, trials)
+    downloads(pair, threshold, true=true)
+    st.caption(NOTICE)
+
+
+def choose_cut(case: Case) -> tuple[float, float, bool]:
+    """Where the maps are cut, how opaque they lie, and whether the true outline is what they are held against."""
+    head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
+    threshold = head.slider("Threshold", 0.0, 1.0, 0.3, 0.01, key="threshold", width=420)
+    opacity = head.slider("Opacity", 0.0, 1.0, 0.6, 0.05, format="percent", key="heat-opacity", width=180)
+    if case.truth is None:
+        return threshold, opacity, False
+    against = head.segmented_control(
+        "Held against", ["Model's outline", "True outline"], default="True outline", required=True, key="against"
+    )
+    return threshold, opacity, against == "True outline"
+
+
+def show_pictures(case: Case, pair: Pair, threshold: float, opacity: float) -> None:
+    """The case with its outlines, then both maps, and what the colours mean."""
+    row = st.columns(3, gap="small")
+    with row[0], st.container(key="compare-original"):
+        said = words.outlines_caption(case)
+        st.image(jpeg(pictures.draw_outlines(case)), caption=plain(said), alt=f"{case.name}: {said}")
+    for place, held in enumerate(pair):
+        with row[place + 1], st.container(key=f"compare-{place}"):
+            drawn = pictures.draw_cut(case, held.evidence, threshold, opacity)
+            said = words.captions(held, threshold)
+            st.image(jpeg(drawn), caption=plain(f"{'AB'[place]}: {said}"), alt=f"{case.name}, heat map {said}")
+    st.html(bars.heat_legend("0: no evidence", "1: the map's own maximum; maps compare by place, not by strength"))
+
+
+def show_agreement(model: Model, pair: Pair, threshold: float, *, true: bool) -> None:
+    """IoU of both maps against the threshold, and what agreement is worth."""
+    dark = st.context.theme.type == "dark"
+    curves = threshold_curves(SWEEP, words.curves(pair, true=true), threshold, dark=dark)
+    st.plotly_chart(curves, key="curves", alt=words.headline(pair, true=true), config={"displayModeBar": False})
+    st.caption(plain(words.agreement_limits(model.description.model)))
+
+
+def show_randomised(pair: Pair, trials: list[Faithfulness]) -> None:
+    """How both maps change while the model's weights are made random, stage by stage."""
+    dark = st.context.theme.type == "dark"
+    figure = randomisation(list(trials[0].randomised), words.randomised(pair, trials), dark=dark)
+    st.plotly_chart(figure, key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
+    st.markdown(plain(words.painted_sentence(trials[0], pair[0].index)))
+    st.caption(plain(words.TRIAL_LIMITS))

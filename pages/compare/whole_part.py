@@ -1,0 +1,85 @@
+"""Every image of a part as a point, and what they come to; a click on a point opens its image."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from derm.compare import dataset_view, words
+from derm.errors import DermError
+from derm.evaluate import explain_dataset
+from derm.figures.compare import distributions, names_of_codes
+from derm.figures.text import plain
+from derm.model.weights import Model
+from derm.paths import results_folder
+from pages.compare.views import VIEWS
+from pages.parts import top, visit
+
+
+def whole_part(model: Model) -> None:
+    """Every image of a part: one point each, and what they come to."""
+    folders = explain_dataset.find_explained(results_folder())
+    if not folders:
+        st.info(dataset_view.INVITATION, icon=":material/terminal:")
+        return
+    folder = (
+        st.selectbox("Results", folders, format_func=lambda place: place.name, width=420)
+        if len(folders) > 1
+        else folders[0]
+    )
+    try:
+        explained = shared_explained(str(folder), (folder / "about.json").stat().st_mtime)
+        explained.check_weights(model.sha256)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/rule:")
+        return
+    st.caption(plain(dataset_view.provenance(explained)))
+    row = st.columns(4)
+    method = row[0].selectbox(
+        "Method", list(dataset_view.methods_of(explained)), format_func=dataset_view.methods_of(explained).__getitem__
+    )
+    measure = row[1].selectbox("Measure", list(dataset_view.MEASURES), format_func=dataset_view.MEASURES.__getitem__)
+    outline = row[2].selectbox("Against", list(dataset_view.OUTLINES), format_func=dataset_view.OUTLINES.__getitem__)
+    diagnosis = row[3].selectbox(
+        "Diagnosis in the table", list(dataset_view.diagnoses()), format_func=dataset_view.diagnoses().__getitem__
+    )
+    dark = st.context.theme.type == "dark"
+    images = dataset_view.points(explained, method, outline, measure)
+    figure = distributions(
+        images, dataset_view.MEASURES[measure], dataset_view.references_of(explained, outline, measure), dark=dark
+    )
+    told = dataset_view.right_or_wrong(explained, method, outline, measure)
+    st.plotly_chart(
+        figure, key="points", on_select=partial(open_point, model), selection_mode="points", alt=told,
+        config={"displayModeBar": False},
+    )  # fmt: skip
+    if lost := st.session_state.get("lost_point"):
+        st.info(dataset_view.no_data(lost), icon=":material/folder_off:")
+    st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
+    st.markdown(plain(told))
+    table = dataset_view.shown(dataset_view.summary_table(explained, outline, measure, diagnosis))
+    st.dataframe(table, hide_index=True, alt="Every method's agreement, with intervals")
+    content = partial(dataset_view.points_csv, images)
+    st.download_button(
+        "Table, CSV", content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
+        type="tertiary", icon=":material/download:",
+    )  # fmt: skip
+    st.caption(plain(f"{words.agreement_limits(model.description.model)} {dataset_view.SKILL}"))
+
+
+@st.cache_resource(show_spinner="Reading the explanations …", max_entries=2)
+def shared_explained(folder: str, _changed: float) -> explain_dataset.ExplainResults:
+    """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
+    return explain_dataset.read_explain_results(Path(folder))
+
+
+def open_point(model: Model) -> None:
+    """A point was clicked: its image becomes the case that follows."""
+    image_id = dataset_view.clicked(st.session_state.points)
+    if image_id is None:
+        return
+    catalogue = top.known_data()
+    st.session_state.lost_point = image_id if catalogue is None else None
+    if catalogue is not None:
+        visit.keep_from_data(model, catalogue, image_id)
+        st.session_state.compare_view = VIEWS[0]

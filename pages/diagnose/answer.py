@@ -1,0 +1,59 @@
+"""The answer: headline, malignant sum, what cannot be excluded, and the seven bars to choose from."""
+
+import streamlit as st
+
+from derm.diagnoses import INDEX
+from derm.figures import bars
+from derm.figures.text import plain
+from derm.model.weights import WeightsInfo
+from derm.predict import case_list, words
+from derm.predict.view import CLASS_LAYERS
+from pages.parts import visit
+
+BARS = ".st-key-bars [data-testid=stRadioGroup]"
+
+
+def answer(listed: case_list.ListedCase, description: WeightsInfo) -> int:
+    """Headline, malignant sum, what cannot be excluded and the seven bars; the index of the one chosen comes back."""
+    case = listed.case
+    if doubt := words.seen_little(case, description):
+        st.caption(plain(doubt))
+    st.header(plain(words.headline(case)), anchor=False)
+    st.markdown(plain(words.second_line(case)))
+    if case.answerable:
+        st.html(bars.malignant_bar(words.malignant_parts(case), case.referral_threshold))
+        if meaning := words.referral_meaning(description):
+            st.caption(plain(meaning))
+        if excluded := words.cannot_exclude(case):
+            st.markdown(excluded)
+    st.html(bars.bars_style(case.ranked, BARS))
+    rows = {INDEX[diagnosis.code]: words.row(diagnosis, share) for diagnosis, share in case.ranked}
+    place = st.container() if case.answerable else st.expander("Probabilities, not to be relied on")
+    with place, st.container(key="bars"):
+        index = st.radio(
+            "Diagnosis shown in the picture",
+            list(rows),
+            key=f"diagnosis-{listed.key}",
+            format_func=rows.__getitem__,
+            on_change=show_class,
+            label_visibility="collapsed",
+            width="stretch",
+        )
+        st.caption(plain(f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip()))
+        # The choice is kept beside the widget: Streamlit forgets what it held while another page is open.
+        st.toggle(
+            words.VIEWS,
+            value=st.session_state.views > 1,
+            key="wide",
+            help=words.VIEWS_HELP,
+            on_change=visit.choose_views,
+        )
+        if apart := words.views_note(case):
+            st.caption(plain(apart))
+    return int(index)
+
+
+def show_class() -> None:
+    """A diagnosis was clicked: show something of it."""
+    if st.session_state.layer not in CLASS_LAYERS:
+        st.session_state.layer = CLASS_LAYERS[0]

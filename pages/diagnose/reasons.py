@@ -1,0 +1,49 @@
+"""The reasons beside the answer: where the evidence lies, the lesion's measures, and how it was made."""
+
+import streamlit as st
+
+from derm.diagnoses import DIAGNOSES
+from derm.figures.overlap import overlap_curves
+from derm.figures.text import plain
+from derm.model.weights import WeightsInfo
+from derm.predict import case_list, words
+from derm.predict.case import Case
+from pages.diagnose.downloads import downloads
+
+
+def reasons(listed: case_list.ListedCase, description: WeightsInfo, index: int) -> None:
+    """How evidence and outline agree, the lesion's measures, what can be taken away, and how it was made."""
+    case = listed.case
+    st.markdown(plain(words.evidence_sentence(case, index)))
+    with st.container(key="measures", gap=None):
+        for name, value in words.lesion_measures(case):
+            st.markdown(f"{plain(name)} **{plain(value)}**")
+    overlaps(listed, index)
+    downloads(listed, description, index)
+    referral(listed.case, description)
+    with st.expander("How this was made", icon=":material/info:"):
+        for paragraph in words.method(case, description):
+            st.markdown(plain(paragraph))
+    st.caption(words.NOTICE)
+
+
+def overlaps(listed: case_list.ListedCase, index: int) -> None:
+    """Heat map against outline over all thresholds, where there is evidence and a lesion."""
+    case = listed.case
+    agreement = case.agreement(index)
+    if agreement is None:
+        return
+    with st.expander("Heat map against outline, threshold by threshold", icon=":material/show_chart:"):
+        dark = st.context.theme.type == "dark"
+        figure = overlap_curves(DIAGNOSES[index], agreement, case.true_agreement(index), dark=dark)
+        said = words.overlap(case, index)
+        st.plotly_chart(figure, key=f"overlap-{listed.key}", alt=said, config={"displayModeBar": False})
+        st.markdown(plain(said))
+
+
+def referral(case: Case, description: WeightsInfo) -> None:
+    """What a referral means among the patients that are set on top of the page."""
+    if said := words.predictive_at(case, description):
+        with st.expander("What referral means among these patients", icon=":material/groups:"):
+            st.markdown(plain(said))
+            st.caption(plain(words.predictive_note(description)))

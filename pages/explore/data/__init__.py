@@ -1,0 +1,1 @@
+"""The view Data: what is in the data set."""

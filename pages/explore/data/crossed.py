@@ -1,0 +1,35 @@
+"""Data as a table: two dimensions against each other."""
+
+import streamlit as st
+
+from derm.explore import counts
+from derm.explore.filtered import Kept
+from derm.explore.shown_data import ShownData
+from derm.explore.table import DIMENSION, DIMENSIONS, name_of
+from derm.figures import dataset as draw
+from derm.model.weights import Model
+from pages.explore.widgets import chart
+
+
+def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
+    """Two dimensions against each other."""
+    keys = [dimension.key for dimension in DIMENSIONS]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        rows, columns = (
+            st.selectbox(
+                label,
+                keys,
+                index=index,
+                key=f"explore_cross_{label}",
+                format_func=lambda key: DIMENSION[key].label,
+                width=220,
+                persist_state="session",
+            )
+            for label, index in (("Rows", 0), ("Columns", 5))
+        )
+        share = st.toggle("As shares of each row", key="explore_cross_share", persist_state="session")
+    table = counts.cross(shown.table, kept, rows, columns)
+    chart(draw.crossed(table, name_of, dark=dark, share=share), "crossed", f"Images by {rows} and {columns}")
+    st.download_button(
+        "Table, CSV", table.to_csv(), f"{rows}-by-{columns}.csv", "text/csv", on_click="ignore", key="explore_csv"
+    )

@@ -1,0 +1,52 @@
+"""Data as figures: each dimension counted and coloured, then the lesion in its picture."""
+
+import streamlit as st
+
+from derm.explore import counts
+from derm.explore.filtered import Kept
+from derm.explore.shown_data import ShownData
+from derm.explore.table import DIMENSION, name_of
+from derm.figures import dataset as draw
+from derm.model.weights import Model
+from pages.explore.data.masks import mask_figures
+from pages.explore.widgets import chart
+
+COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
+
+
+def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
+    """Each dimension of the data set, counted and coloured."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        colour = st.selectbox(
+            "Coloured by",
+            COLOURINGS,
+            key="explore_colour",
+            format_func=lambda key: DIMENSION[key].label,
+            width=220,
+            persist_state="session",
+        )
+        share = st.toggle("As shares of each bar", key="explore_share", persist_state="session")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Diagnosis", anchor=False)
+        figure = draw.balance(counts.class_balance(shown.table, kept), dark=dark)
+        chart(figure, "balance", "Images and lesions of each diagnosis")
+    with right:
+        st.subheader("Age, years", anchor=False)
+        figure = draw.columns(counts.ages(shown.table, kept, colour), name_of, "", dark=dark, width=counts.AGE_STEP)
+        chart(figure, "ages", f"Images by age, coloured by {colour}")
+    for place, key in enumerate(("sex", "site", "source", "confirmation", "part")):
+        with (left, right)[place % 2]:
+            st.subheader(DIMENSION[key].label, anchor=False)
+            table = counts.cross(shown.table, kept, key, colour)
+            chart(draw.stacked(table, name_of, dark=dark, share=share), f"stack-{key}", f"Images by {key} and {colour}")
+    with left:
+        st.subheader("Images of one lesion", anchor=False)
+        lesions = counts.images_per_lesion(shown.table, kept).to_frame()
+        chart(draw.columns(lesions, name_of, "", dark=dark), "lesions", "Lesions by how many images they have")
+    with right:
+        st.subheader("Missing values", anchor=False)
+        missing = counts.missing(shown.table, kept)
+        figure = draw.share_bars(missing, "share", "missing", "share of the images", dark=dark)
+        chart(figure, "missing", "Missing values")
+    mask_figures(shown, kept, dark)

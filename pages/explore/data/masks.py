@@ -1,0 +1,53 @@
+"""Size and place of the lesions, after one pass over the masks."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from derm.explore import shapes
+from derm.explore.filtered import Kept
+from derm.explore.shown_data import ShownData
+from derm.figures import dataset as draw
+from derm.figures.text import plain
+from pages.explore.measured_once import changed, once, watch
+from pages.explore.widgets import chart
+
+
+def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
+    """Size and place of the lesions, after one pass over the masks."""
+    st.header("The lesion in its picture", anchor=False)
+    found = find_shapes(shown)
+    if found is None:
+        return
+    st.markdown(plain(shapes.shape_sentence(found, kept)))
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("How much of it the lesion fills", anchor=False)
+        chart(
+            draw.areas(shapes.area_histogram(found, kept), dark=dark), "areas", "Lesions by their share of the picture"
+        )
+    with right:
+        st.subheader("Where its centre lies", anchor=False)
+        chart(
+            draw.positions(shapes.position_grid(found, kept), dark=dark), "positions", "Where the lesions' centres lie"
+        )
+
+
+def find_shapes(shown: ShownData) -> pd.DataFrame | None:
+    """The shapes of the masks, measured now where the set is small or the user asks."""
+    found = shared_shapes(str(shown.shapes), changed(shown.shapes))
+    if found is not None:
+        return found
+    if once(shown, "Measure the masks", "explore_measure"):
+        tell, done = watch("Measuring masks, once …")
+        shapes.measure_shapes(shown.catalogue, shown.shapes, tell)
+        done()
+        st.rerun()
+    return None
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def shared_shapes(file: str, changed: int) -> pd.DataFrame | None:
+    """The shapes of the masks."""
+    return shapes.read_shapes(Path(file))

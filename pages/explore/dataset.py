@@ -1,0 +1,40 @@
+"""The data set on the page: the user's own, or one that is drawn on the first visit; read once for all sessions."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from derm.data.store import default_cache
+from derm.data.synthetic.standin import draw_once, drawn_folder
+from derm.errors import DermError
+from derm.explore import data_places
+from derm.explore.shown_data import ShownData, read_shown_data
+from derm.figures.text import plain
+from derm.paths import data_folder
+from pages.explore.measured_once import watch
+
+
+@st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
+def shared_set(folder: str, drawn: bool) -> ShownData:
+    """The data set in `folder`, read once for all sessions; raises DermError for one that cannot be explored."""
+    return read_shown_data(Path(folder), default_cache(), drawn=drawn)
+
+
+def find_set() -> ShownData:
+    """The data set: the user's, or a drawn one; ends the page with a sentence where it cannot be read."""
+    folder, drawn = data_folder(), False
+    if folder is None:
+        drawn, cache = True, default_cache()
+        if not drawn_folder(cache).is_dir():
+            tell, done = watch("Drawing a data set, once …")
+            draw_once(cache, tell)
+            done()
+        folder = drawn_folder(cache)
+    try:
+        return shared_set(str(folder), drawn)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+        with st.expander("How to get HAM10000", expanded=True):
+            st.markdown(data_places.HOW_TO_GET)
+        st.stop()
+        raise  # never reached: `stop` ends the page

@@ -1,0 +1,75 @@
+"""A gallery of the data set's pictures, page by page; a click on one opens it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from derm.data.catalogue import Catalogue
+from derm.data.store import default_cache
+from derm.explore import tiles
+from derm.explore.gallery import Page, page_of
+from derm.explore.pictures import LEGEND, Look, small_picture
+from derm.explore.predictions import UNSEEN
+from derm.explore.shown_data import ShownData
+from derm.figures.text import plain
+from derm.model.weights import Model
+
+Rows = NDArray[np.int64]
+
+
+@st.cache_data(show_spinner=False, max_entries=3000)
+def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row: int, look: Look) -> bytes:
+    """A thumbnail of the data set, the same for all sessions; no upload of anybody comes here."""
+    return small_picture(_model, _catalogue, row, look, default_cache())
+
+
+def gallery(
+    model: Model, shown: ShownData, name: str, rows: Rows, make: Callable[[Rows], list[tiles.Tile]], look: Look
+) -> None:
+    """A page of the gallery `name`. rows: all of its row numbers, in order; make: their tiles."""
+    page = page_of(rows, st.session_state.get(f"explore_page_{name}", 1))
+    pager(name, page)
+    with st.container(key=f"gallery-{name}", horizontal=True, gap="small"):
+        for place, tile in enumerate(make(page.rows)):
+            one_tile(model, shown, tile, f"{name}-{place}", look)
+    st.caption(LEGEND[look])
+
+
+def pager(name: str, page: Page) -> None:
+    """Which pictures these are, and the way to the others."""
+    with st.container(key=f"pager-{name}", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(page.sentence)
+        if page.pages == 1:
+            return
+        for label, icon, number, off in (
+            ("Previous", ":material/chevron_left:", page.number - 1, page.number == 1),
+            ("Next", ":material/chevron_right:", page.number + 1, page.number == page.pages),
+        ):
+            st.button(label, key=f"{label}-{name}", icon=icon, on_click=turn, args=(name, number), disabled=off)
+        st.markdown(f"Page {page.number:,} of {page.pages:,}")
+
+
+def turn(name: str, number: int) -> None:
+    """Go to a page of the gallery `name`."""
+    st.session_state[f"explore_page_{name}"] = number
+
+
+def one_tile(model: Model, shown: ShownData, tile: tiles.Tile, key: str, look: Look) -> None:
+    """One picture with its two lines; all of it is a button that opens it."""
+    with st.container(key=f"tile-{key}", gap=None):
+        if tile.row == UNSEEN:
+            st.caption(f"{plain(tile.image_id)} is not in this data set.")
+        else:
+            folder, weights = str(shown.catalogue.folder), model.sha256
+            st.image(picture(model, shown.catalogue, folder, weights, tile.row, look), alt=tile.spoken)
+        st.markdown(f"**{plain(tile.title)}**")
+        st.caption(plain(tile.note))
+        if tile.row != UNSEEN:
+            st.button(plain(tile.spoken), key=f"open-{key}", on_click=open_image, args=(tile.image_id,))
+
+
+def open_image(image_id: str) -> None:
+    """Show an image large, in place of what the view shows."""
+    st.session_state.explore_opened = image_id

@@ -1,0 +1,65 @@
+"""One picture opened large, with all that is known of it, its lesion's other pictures and the ways on."""
+
+import pandas as pd
+import streamlit as st
+
+from derm.errors import DataFault
+from derm.explore import tiles
+from derm.explore.pictures import LEGEND, LOOKS, look_jpeg
+from derm.explore.predictions import UNSEEN
+from derm.explore.shown_data import ShownData
+from derm.figures.text import plain
+from derm.model.weights import Model
+from derm.predict import words
+from derm.predict.case_list import data_case
+from pages.explore.gallery import one_tile
+from pages.explore.widgets import choose_look
+from pages.parts import visit
+
+COMPARE = "pages/1_Compare.py"
+DIAGNOSE = "streamlit_app.py"
+
+
+def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
+    """The opened image: large with its layers on the left; what is known, its sisters and the ways on, on the right."""
+    image_id = st.session_state.explore_opened
+    st.button("Back", key="explore_back", icon=":material/arrow_back:", on_click=close_image)
+    row = tiles.row_of(shown.table, image_id)
+    if row == UNSEEN:
+        st.error(f"This data set has no image {plain(image_id)}.", icon=":material/image_not_supported:")
+        return
+    try:
+        case = data_case(model, shown.catalogue, image_id)
+    except DataFault as fault:
+        st.error(plain(str(fault)), icon=":material/image_not_supported:")
+        return
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        look = choose_look("opened", LOOKS)
+        with st.container(key="picture"):
+            st.image(look_jpeg(case, look, large=True), alt=f"{image_id}. {LEGEND[look]}")
+        st.caption(LEGEND[look])
+    with right:
+        st.header(plain(image_id), anchor=False)
+        st.markdown(plain(words.headline(case)))
+        with st.container(horizontal=True, key="explore_ways"):
+            keep = {"on_click": visit.keep_from_data, "args": (model, shown.catalogue, image_id)}
+            if st.button("Diagnose this", icon=":material/dermatology:", key="explore_diagnose", **keep):
+                st.switch_page(DIAGNOSE)
+            if st.button("Compare on this", icon=":material/compare:", key="explore_compare", **keep):
+                st.switch_page(COMPARE)
+        said = [] if cases is None else tiles.answers(cases, image_id)
+        with st.container(key="measures", gap=None):
+            for name, value in [*tiles.facts(shown.table, row), *said]:
+                st.markdown(f"{plain(name)} **{plain(value)}**")
+        others = tiles.sisters(shown.table, row)
+        st.subheader("Other images of this lesion" if len(others) else "The only image of this lesion", anchor=False)
+        with st.container(key="gallery-sisters", horizontal=True, gap="small"):
+            for place, tile in enumerate(tiles.data_tiles(shown.table, others)):
+                one_tile(model, shown, tile, f"sisters-{place}", "True outline")
+    st.caption(words.NOTICE)
+
+
+def close_image() -> None:
+    """Back to what the view showed."""
+    st.session_state.explore_opened = None

@@ -1,0 +1,1 @@
+"""The view Quality: whether the data set can be trusted."""

@@ -1,0 +1,24 @@
+"""Images and masks at fault, each with its cure."""
+
+import streamlit as st
+
+from derm.explore import data_quality
+from derm.explore.shown_data import ShownData
+from derm.figures.text import plain
+from pages.explore.measured_once import once, watch
+
+
+def files(shown: ShownData) -> None:
+    """Images and masks at fault, with the cure."""
+    st.header("Files at fault", anchor=False)
+    found = data_quality.read_findings(shown.findings)
+    if found is None and once(shown, "Check every file", "explore_check"):
+        tell, done = watch("Reading every image and mask, once …")
+        data_quality.check_files(shown.catalogue, shown.findings, tell)
+        done()
+        st.rerun()
+    if found is None:
+        return
+    st.markdown(plain(data_quality.findings_sentence(found, len(shown.table))))
+    if found:
+        st.dataframe(data_quality.findings_table(found), hide_index=True, alt="Findings, each with its cure")

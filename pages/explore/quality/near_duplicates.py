@@ -1,0 +1,70 @@
+"""Pictures that count as two lesions and look like one, pair by pair."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from derm.data.store import default_cache
+from derm.errors import DataFault
+from derm.explore import data_places, data_quality, duplicates, embedding_duplicates, tiles
+from derm.explore.shown_data import ShownData
+from derm.figures.text import plain
+from derm.model.weights import Model
+from pages.explore.gallery import gallery
+from pages.explore.measured_once import once, watch
+
+
+def alike(model: Model, shown: ShownData) -> None:
+    """Pictures that count as two lesions and look like one, by their looks and by the model's features."""
+    st.header("Near duplicates", anchor=False)
+    find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
+    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW, data_places.TAKES)
+    st.header("Alike to the model", anchor=False)
+    file = embedding_duplicates.likeness_file(shown.catalogue, model, default_cache())
+    find = partial(embedding_duplicates.find_likeness, model, shown.catalogue, file)
+    show_pairs(
+        model,
+        shown,
+        "likeness",
+        file,
+        find,
+        "are alike to the model",
+        embedding_duplicates.HOW,
+        data_places.TAKES_LONGER,
+    )
+
+
+def show_pairs(
+    model: Model,
+    shown: ShownData,
+    name: str,
+    file: Path,
+    find: Callable[..., pd.DataFrame],
+    how: str,
+    explained: str,
+    takes: str,
+) -> None:
+    """Pairs side by side: those kept in `file`, or what `find` finds once it is asked for."""
+    pairs = duplicates.read_pairs(file)
+    if pairs is None and once(shown, "Look for pairs", f"explore_{name}", takes):
+        tell, done = watch("Looking at every image, once …")
+        try:
+            find(tell)
+        except DataFault as fault:
+            done()
+            st.info(plain(str(fault)), icon=":material/info:")
+            return
+        done()
+        st.rerun()
+    if pairs is None:
+        return
+    strange = data_quality.alike_pairs(shown.table, pairs)
+    st.markdown(plain(data_quality.alike_sentence(pairs, strange, how)))
+    st.caption(explained)
+    if len(strange):
+        rows = np.arange(2 * len(strange))
+        gallery(model, shown, name, rows, lambda some: tiles.pair_tiles(shown.table, strange, some), "Picture")

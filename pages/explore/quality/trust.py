@@ -1,0 +1,51 @@
+"""What the splits leak from one part into another, and what the source of a picture gives away."""
+
+import streamlit as st
+
+from derm.errors import DataFault
+from derm.explore import data_quality
+from derm.explore.shown_data import ShownData
+from derm.figures import dataset as draw
+from derm.figures.text import plain
+from pages.explore.widgets import chart
+
+
+def splits(shown: ShownData, dark: bool) -> None:
+    """What the two ways to split leak."""
+    st.header("The split", anchor=False)
+    try:
+        leaks, _ = shared_trust(str(shown.catalogue.folder), shown)
+    except DataFault as fault:
+        st.info(plain(str(fault)), icon=":material/info:")
+        return
+    st.markdown(plain(data_quality.leak_sentence(leaks)))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        chart(
+            draw.leaks(data_quality.leak_shares(leaks), dark=dark),
+            "leaks",
+            "Test images that leak, by class and split",
+        )
+    with right:
+        st.dataframe(data_quality.part_table(shown.table), hide_index=True, alt="Images of each class in each part")
+        st.caption("Images and lesions in each part, split by lesion: the default, and what all figures here use.")
+
+
+def sources(shown: ShownData, dark: bool) -> None:
+    """What the source of a picture gives away."""
+    st.subheader("Sources", anchor=False)
+    try:
+        _, tell = shared_trust(str(shown.catalogue.folder), shown)
+    except DataFault:
+        return
+    st.markdown(plain(data_quality.tell_sentence(tell)))
+    figure = draw.share_bars(
+        data_quality.source_rates(shown.table), "share", "malignant", "malignant images", dark=dark
+    )
+    chart(figure, "sources", "Share of malignant images by source")
+
+
+@st.cache_data(show_spinner="Counting what the splits leak …", max_entries=2)
+def shared_trust(folder: str, _shown: ShownData) -> tuple[data_quality.Leaks, data_quality.SourceCue | None]:
+    """What the splits leak, and what the sources give away."""
+    return data_quality.count_leaks(_shown.catalogue), data_quality.source_tell(_shown.table)

@@ -1,0 +1,32 @@
+"""The view Quality: whether the data set can be trusted."""
+
+import streamlit as st
+
+from derm.explore import counts, data_quality, filters
+from derm.explore.shown_data import ShownData
+from derm.figures import dataset as draw
+from derm.figures.text import plain
+from derm.model.weights import Model
+from pages.explore.quality.files import files
+from pages.explore.quality.near_duplicates import alike
+from pages.explore.quality.trust import sources, splits
+from pages.explore.widgets import chart
+
+
+def show_quality(model: Model, shown: ShownData, chosen: filters.Chosen, dark: bool) -> None:
+    """Whether the data set can be trusted, all of it: the filter plays no part but in what is missing."""
+    if not filters.is_open(chosen):
+        st.caption("About the whole data set; the filter acts on missing values alone.")
+    kept = filters.keep(shown.table, chosen)
+    splits(shown, dark)
+    left, right = st.columns(2, gap="large")
+    with left:
+        sources(shown, dark)
+    with right:
+        st.subheader("Missing values", anchor=False)
+        missing = counts.missing(shown.table, kept)
+        st.markdown(plain(data_quality.missing_sentence(missing, int(kept.sum()))))
+        figure = draw.share_bars(missing, "share", "missing", "share of the images", dark=dark)
+        chart(figure, "missing", "Missing values")
+    files(shown)
+    alike(model, shown)

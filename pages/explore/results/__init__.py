@@ -1,0 +1,1 @@
+"""The view Results: what the model makes of it."""

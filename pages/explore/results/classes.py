@@ -1,0 +1,35 @@
+"""Figures of each class and each subgroup, with intervals."""
+
+import pandas as pd
+import streamlit as st
+
+from derm.evaluate.results import Results
+from derm.explore import predictions
+from derm.explore.filtered import Kept, figures_in
+from derm.explore.shown_data import ShownData
+from derm.figures import results as draw_results
+from derm.figures.text import plain
+from derm.model.weights import Model
+from pages.explore.measured_once import changed
+from pages.explore.results.measures import shared_measures
+from pages.explore.widgets import chart
+
+
+def classes(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+    """Figures of each class and each subgroup, with intervals."""
+    st.markdown(plain(predictions.accuracy_sentence(found, predictions.count(cases, kept))))
+    measured = shared_measures(str(found.folder), changed(found.folder / "metrics.json"), kept, found)
+    columns = st.columns(2, gap="large")
+    for place, (name, label) in enumerate(draw_results.MEASURES.items()):
+        with columns[place % 2]:
+            chart(draw_results.per_class_bars(measured, name, dark=dark), f"class-{name}", f"{label} of each class")
+    st.caption(predictions.INTERVALS)
+    st.header("Subgroups", anchor=False)
+    names = figures_in(found.subgroups, draw_results.FIGURES)
+    figure = st.selectbox(
+        "Figure", names, key="explore_figure", format_func=draw_results.FIGURES.__getitem__, width=320,
+        persist_state="session",
+    )  # fmt: skip
+    drawn = draw_results.subgroups(found.subgroups, dark=dark, name=figure, overall=predictions.headline(found, figure))
+    chart(drawn, "subgroups", f"{figure} of each subgroup")
+    st.caption(predictions.SUBGROUPS)

@@ -1,0 +1,38 @@
+"""The map of the model's features; a region drawn on it opens as a gallery."""
+
+import pandas as pd
+import streamlit as st
+
+from derm.evaluate.results import Results
+from derm.explore import embedding
+from derm.explore.filtered import Kept
+from derm.explore.shown_data import ShownData
+from derm.explore.table import name_of
+from derm.figures import dataset as draw
+from derm.model.weights import Model
+from pages.explore.results.pictures import cases_gallery
+from pages.explore.widgets import chart, pick
+
+
+def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
+    """The map of features; a lassoed region opens as a gallery."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = pick("Map by", list(embedding.METHODS), "explore_method")
+        colouring = st.selectbox(
+            "Coloured by", embedding.COLOURINGS, key="explore_map_colour", width=220, persist_state="session"
+        )
+    left, right = st.columns([1, 1], gap="medium")
+    with left:
+        points = embedding.points(found, cases, kept, method)
+        figure = draw.feature_map(points, embedding.groups(cases, kept, colouring), name_of, dark=dark)
+        event = chart(
+            figure, "explore_map", "Map of the model's features", on_select="rerun", selection_mode=("lasso", "box")
+        )
+        st.caption(embedding.MEANING[method])
+    with right:
+        rows = embedding.chosen(event["selection"]["points"])
+        if not len(rows):
+            st.info("Draw around points on the map to see their pictures.", icon=":material/gesture:")
+            return
+        st.header(f"{len(rows):,} pictures in this region", anchor=False)
+        cases_gallery(model, shown, cases, rows, "map")

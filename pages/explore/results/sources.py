@@ -1,0 +1,36 @@
+"""Every headline figure by source: where the answer holds."""
+
+import pandas as pd
+import streamlit as st
+
+from derm.evaluate import by_source
+from derm.evaluate.results import Results
+from derm.explore import predictions
+from derm.explore.filtered import Kept, figures_in
+from derm.explore.shown_data import ShownData
+from derm.figures import results as draw_results
+from derm.figures.text import plain
+from derm.model.weights import Model
+from pages.explore.widgets import chart
+
+
+def result_sources(
+    _model: Model, _shown: ShownData, found: Results, _cases: pd.DataFrame, _kept: Kept, dark: bool
+) -> None:
+    """Every headline figure by source: where the answer holds."""
+    st.markdown(plain(predictions.sources_sentence(found)))
+    if not found.by_source:
+        return
+    table = by_source.sources_table(found.by_source)
+    names = figures_in(table.dropna(subset="value"), by_source.FIGURES)
+    figure = st.selectbox(
+        "Figure", names, key="explore_source_figure", format_func=by_source.FIGURES.__getitem__, width=320,
+        persist_state="session",
+    )  # fmt: skip
+    label = by_source.FIGURES[figure]
+    drawn = draw_results.subgroups(table, dark=dark, name=figure, title=label)
+    chart(drawn, "sources", predictions.sources_spoken(found, figure))
+    st.dataframe(
+        predictions.sources_frame(found), hide_index=True, alt="Every figure of each source, with its interval"
+    )
+    st.caption(predictions.SOURCES)

@@ -1,0 +1,35 @@
+"""The part Compare: all runs as a table, and those that are chosen held against each other."""
+
+import streamlit as st
+
+from derm.monitor import charts, compare, words
+from pages.monitor.figures import draw, is_dark
+from pages.monitor.runs import EVERY, look
+
+
+@st.fragment(run_every=EVERY)
+def compare_runs() -> None:
+    """All runs as a table; those that are chosen held against each other."""
+    runs = look()
+    st.dataframe(words.table(runs), hide_index=True, column_config=words.FORMATS, alt="All runs, and how they stand")
+    names = [run.name for run in runs]
+    wanted = st.multiselect(
+        "Hold against each other", names, default=names[:2], max_selections=compare.MOST, key="compared"
+    )
+    chosen = [run for run in runs if run.name in wanted]
+    if not chosen:
+        st.info(words.CHOOSE_RUNS, icon=":material/compare_arrows:")
+        return
+    measure = st.selectbox("Curve", list(compare.CURVES), format_func=compare.CURVES.get, index=5, key="curve")
+    draw(charts.overlaid(chosen, measure, dark=is_dark()), 1)
+    st.markdown("**Best and last figures, validation**")
+    if figures := words.figure_rows(compare.best_and_last(chosen)):
+        st.dataframe(figures, hide_index=True, column_config=words.FORMATS, alt="Best and last figures of each run")
+    else:
+        st.caption(words.NOTHING_MEASURED)
+    st.markdown("**Settings that differ**")
+    differing = compare.differences(chosen)
+    if not differing:
+        st.caption(words.NO_DIFFERENCE)
+        return
+    st.dataframe(words.difference_rows(chosen, differing), hide_index=True, alt="Settings that differ between the runs")
