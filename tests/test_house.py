@@ -1,0 +1,76 @@
+"""How the house is built, where import-linter does not look: the sheets, by what their text imports and how long it is.
+
+The contracts in pyproject.toml see all of `derm` and `pages`, but no script beside them.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHEETS = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").glob("[0-9]*.py"))]
+PAGES = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").rglob("*.py"))]
+LONGEST = 200
+"""Lines of a sheet, at most: it reads from top to bottom, and its parts lie in folders."""
+
+
+def imported(text: str) -> set[str]:
+    """Every module, and every name of a module, that the Python `text` imports, dotted."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def internals(text: str) -> list[str]:
+    """What `text` imports of training, and of the model beside its weights."""
+    return sorted(
+        name
+        for name in imported(text)
+        if name.split(".")[:2] == ["derm", "train"]
+        or (name.split(".")[:2] == ["derm", "model"] and name != "derm.model" and name.split(".")[2] != "weights")
+    )
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_imports_are_found_however_they_are_written():
+    text = (
+        "import streamlit as st\ndef f():\n    from derm.model import network\n    from derm.train.loop import train\n"
+    )
+    assert {"streamlit", "derm.model.network", "derm.train.loop.train"} <= imported(text)
+    assert internals(text) == ["derm.model.network", "derm.train.loop", "derm.train.loop.train"]
+    assert internals("from derm.model.weights import Model\nfrom derm.predict import words\n") == []
+
+
+def test_there_are_four_sheets():
+    assert [name_of(sheet) for sheet in SHEETS] == [
+        "streamlit_app.py", "pages/1_Compare.py", "pages/2_Explore.py", "pages/3_Monitor.py",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=name_of)
+def test_a_sheet_is_short_and_says_first_what_it_is_for(sheet):
+    text = sheet.read_text()
+    assert len(text.splitlines()) < LONGEST
+    purpose = ast.get_docstring(ast.parse(text))
+    assert purpose is not None
+    assert purpose.startswith(f"{sheet.stem.split('_')[-1]}: " if sheet.parent.name == "pages" else "Diagnose: ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_know_nothing_inside_training_and_model(page):
+    assert internals(page.read_text()) == []
+
+
+def test_only_pages_know_streamlit():
+    others = [path for folder in ("derm", "tools") for path in (ROOT / folder).rglob("*.py")]
+    assert others
+    for path in others:
+        assert not {name for name in imported(path.read_text()) if name.split(".")[0] in ("streamlit", "pages")}, path
