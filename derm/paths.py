@@ -17,6 +17,9 @@ RESULTS = "DERM_RESULTS"
 RUNS = "DERM_RUNS"
 """Folder that holds training runs, each in a folder of its own; without it: runs."""
 
+WEIGHTS = "DERM_WEIGHTS"
+"""Description (.json) of the weights that the app answers with; without it the shipped ones."""
+
 CACHE = "DERM_CACHE"
 """Folder for decoded images; without it `derm` in the user's cache folder."""
 

@@ -97,10 +97,24 @@ def test_predict_as_json_and_success(run, tiny_weights, drawn):
     assert sum(row[f"p_{code}"] for code in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")) == pytest.approx(1)
 
 
-def test_predict_needs_somewhere_to_write(capsys, monkeypatch, drawn):
-    status, said = sentence(capsys, monkeypatch, "predict", drawn)
-    assert status == 1
-    assert said == "derm: Nowhere to write to: name a CSV file with --out, or ask for --json."
+def test_predict_alone_says_the_answer(run, tiny_weights, drawn):
+    file = sorted((drawn / "images").iterdir())[0]
+    done = run("predict", file, "--weights", tiny_weights)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(f"{file.stem}\n  ")
+    assert "Malignant in all: " in done.stdout or "No lesion found" in done.stdout
+    assert done.stdout.endswith("Research use only, not a medical device.\n")
+
+
+def test_predicting_imports_neither_app_nor_figures(tiny_weights, drawn):
+    file = sorted((drawn / "images").iterdir())[0]
+    code = (
+        "import sys\nfrom derm.cli.main import app\n"
+        f"try:\n    app(['predict', {str(file)!r}, '--weights', {str(tiny_weights)!r}])\n"
+        "except SystemExit:\n    print(sorted({'plotly', 'streamlit'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_weights_that_are_missing_are_one_sentence(capsys, monkeypatch, drawn, tmp_path):

@@ -26,7 +26,7 @@ from derm.train import loop, precision
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
-from derm.train.loop import State, choose_share, claim, learning_rate, make_run_folder, move_average, train
+from derm.train.loop import TrainState, choose_share, claim, learning_rate, make_run_folder, move_average, train
 from derm.train.losses import Losses
 from derm.train.replay import ReplayConfig
 from derm.train.runlog import CLOCK_EVENTS, RunLog, read_events
@@ -97,7 +97,7 @@ class Whole:
     """A run that nothing interrupted."""
 
     run: Path
-    state: State
+    state: TrainState
     events: list[dict[str, Any]]
     steps_per_epoch: int
 

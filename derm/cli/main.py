@@ -23,6 +23,9 @@ from derm.cli import (
     soup,
     train,
 )
+from derm.cli import (
+    app as served,
+)
 from derm.cli.terminal import err, out
 from derm.errors import DermError
 
@@ -36,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("predict")(predict.predict)
+app.command("app")(served.serve)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)

@@ -3,17 +3,23 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
 
+if TYPE_CHECKING:
+    from derm.predict.case import Case
+
 
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
-    target: Annotated[Path | None, typer.Option("--out", help="CSV file, one row a picture.")] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--out", help="CSV file, one row a picture; without it the answers are printed."),
+    ] = None,
     masks: Annotated[
         Path | None, typer.Option(help="Folder for the outlines and class masks, PNG at the picture's size.")
     ] = None,
@@ -28,7 +34,9 @@ def predict(
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
     ] = None,
 ) -> None:
-    """Diagnose pictures. Exit status 1 if one could not be read; the others are written all the same.
+    """Diagnose pictures, and say the answers unless --out or --json takes them.
+
+    Exit status 1 if one could not be read; the others are written all the same.
 
     Research use only, not a medical device.
     """
@@ -36,9 +44,8 @@ def predict(
     from derm.model.weights import default_weights, load_weights
     from derm.predict.folder import predict_files, write_predictions
     from derm.predict.practice import data_share
+    from derm.predict.words import NOTICE, in_terminal
 
-    if target is None and not as_json:
-        raise ConfigFault("Nowhere to write to: name a CSV file with --out, or ask for --json.")
     if target:
         check_file(target)
     model = load_weights(weights or default_weights())
@@ -47,8 +54,15 @@ def predict(
             "These weights do not say for which mix of diagnoses their probabilities hold, so that --prevalence cannot "
             "carry them elsewhere: `derm calibrate` records it."
         )
+
+    def tell(case: "Case") -> None:
+        if target is None and not as_json:
+            out.print("\n".join(in_terminal(case, model.description)))
+
     with progress("Diagnosing") as watch:
-        rows = predict_files(model, paths, masks=masks, maps=maps, prevalence=prevalence, views=views, watch=watch)
+        rows = predict_files(
+            model, paths, masks=masks, maps=maps, prevalence=prevalence, views=views, watch=watch, tell=tell
+        )
     if target:
         write_predictions(rows, target)
     records = rows.to_dict("records")
@@ -61,6 +75,8 @@ def predict(
     failed = [row for row in records if row["error"]]
     for row in failed:
         err.print(f"derm: {row['error']}")
-    if not as_json:
+    if target and not as_json:
         out.print(f"{len(rows) - len(failed)} of {len(rows)} pictures diagnosed: {target}")
+    elif not as_json:
+        out.print(NOTICE)
     raise typer.Exit(1 if failed else 0)

@@ -60,6 +60,7 @@ def predict_files(
     prevalence: float | None = None,
     views: int = 1,
     watch: Callable[[int, int], None] | None = None,
+    tell: Callable[[Case], None] | None = None,
 ) -> pd.DataFrame:
     """Ask the model about every picture; one row of `columns_of` each, in the order of `find_images`.
 
@@ -72,7 +73,7 @@ def predict_files(
     `<image_id>_<code>_heat.png` (each class's own maximum as 255, black where it has none). All are 8-bit grey PNGs of
     the picture's size. prevalence: the share of malignant lesions among one's own patients, above 0, below 1, to which
     probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over eight and their spread, see
-    `Case.spread`. watch: told (done, total) after each picture.
+    `Case.spread`. watch: told (done, total) after each picture. tell: told each case as it is answered.
     Raises ImageRefused when a path is not there or no picture is found, ConfigFault when a folder cannot be written, or
     for another number of views.
     """
@@ -89,6 +90,8 @@ def predict_files(
             rows.append({"image_id": name, "dx_pred": "", "error": str(error)})
         else:
             rows.append(row_of(case))
+            if tell:
+                tell(case)
             _write_pictures(case, masks, maps)
         if watch:
             watch(done, len(files))

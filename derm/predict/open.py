@@ -7,12 +7,10 @@ import os
 from pathlib import Path
 
 from derm.model.weights import Model, default_weights, load_weights
-
-VARIABLE = "DERM_WEIGHTS"
-"""Environment variable with the path of other weights' description (.json)."""
+from derm.paths import WEIGHTS
 
 
 def open_model() -> Model:
-    """Load the weights that `VARIABLE` names, else the shipped ones; raises WeightsFault where there are none."""
-    named = os.environ.get(VARIABLE)
+    """Load the weights that `WEIGHTS` names, else the shipped ones; raises WeightsFault where there are none."""
+    named = os.environ.get(WEIGHTS)
     return load_weights(Path(named).expanduser() if named else default_weights())

@@ -102,6 +102,15 @@ def second_line(case: Case) -> str:
     return f"Malignant in all: {total}, {near}below the referral threshold{'' if near else f' of {threshold}'}."
 
 
+def in_terminal(case: Case, description: WeightsInfo) -> list[str]:
+    """The answer in plain lines, for whoever has no page to look at; the picture's name comes first."""
+    lines = [seen_little(case, description), headline(case), second_line(case)]
+    if case.answerable and case.cannot_exclude:
+        names = ", ".join(DIAGNOSES[index].name for index in case.cannot_exclude)
+        lines.append(f"Cannot be excluded: {names}. {calibration_note(description)}")
+    return [case.name, *(f"  {line}" for line in lines if line)]
+
+
 def seen_little(case: Case, description: WeightsInfo) -> str:
     """What stands above an answer of which the model has seen little, with what that means as measured; else ''."""
     if not case.answerable or not case.seen_little:
