@@ -129,7 +129,7 @@ def test_the_container_gets_what_it_copies_and_runs_without_rights():
     assert copied
     assert [name for name in copied if not (ROOT / name).exists()] == []
     assert {line[1:] for line in text_of(".dockerignore").splitlines() if line.startswith("!")} == set(copied)
-    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["derm"]
+    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["1000"]
 
 
 # The site
