@@ -1,6 +1,8 @@
 """The page Explore without a browser: its three views on drawn data, a cell, an opened image, what may be missing."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from derm.data.synthetic.standin import draw_once
 from derm.diagnoses import INDEX
+from derm.evaluate import by_source
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.explore import data_places
 
@@ -170,7 +173,7 @@ def test_the_matrix_fills_the_gallery(visit):
 
 @pytest.mark.parametrize(
     ("part", "drawn_charts"),
-    [("Classes", 6), ("Curves", 4), ("Map of features", 1), ("Label errors", 0), ("Two models", 0)],
+    [("Sources", 0), ("Classes", 6), ("Curves", 4), ("Map of features", 1), ("Label errors", 0), ("Two models", 0)],
 )
 def test_every_way_to_see_results_is_drawn(visit, part, drawn_charts):
     page = choose(choose(visit(), "explore_view", "Results"), "explore_results", part)
@@ -179,6 +182,22 @@ def test_every_way_to_see_results_is_drawn(visit, part, drawn_charts):
         assert "are not of the same images, so they cannot be compared" in texts(page)
     if part == "Label errors":
         assert "labels to review" in texts(page)
+    if part == "Sources":  # drawn pictures are of none
+        assert "These results tell no sources apart" in texts(page)
+
+
+def test_figures_by_source_are_offered_where_a_source_has_them(visit, measured, tmp_path):
+    shutil.copytree(measured / "validation", tmp_path / "sources")
+    figures = {name: {"value": None, "interval": None} for name in by_source.FIGURES}
+    figures["dice"] = {"value": 0.5, "interval": [0.4, 0.6]}
+    figures["sensitivity"] = {"value": 0.75, "interval": None}
+    metrics = tmp_path / "sources" / "metrics.json"
+    own = {"within": None, "images": 8, "lesions": 8, "malignant": 4, "figures": figures}
+    metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"by_source": {"here": own, "there": own}}))
+    page = choose(choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results"), "explore_results", "Sources")
+    assert page.selectbox(key="explore_source_figure").options == ["Malignant found", "Dice"]
+    assert charts(page) == 1
+    assert "Figures of 2 sources: here, there." in texts(page)
 
 
 def test_two_sets_of_weights_side_by_side(visit, tiny_model, drawn_catalogue, measured, tmp_path):
