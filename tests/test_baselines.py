@@ -11,7 +11,8 @@ from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.metrics.baselines import MOST_FREQUENT, PATIENT, SOURCE, trivial_baselines
-from derm.metrics.classification import auc, check_probabilities, classification_measures
+from derm.metrics.classification import auc, check_probabilities
+from derm.metrics.registry import classification_measures
 
 NV, MEL = INDEX["nv"], INDEX["mel"]
 

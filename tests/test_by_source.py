@@ -12,9 +12,9 @@ from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.by_source import FIGURES, Answers, is_malignant, measure_sources, sources_table
 from derm.evaluate.dataset import evaluate
+from derm.evaluate.record import record_measures
 from derm.evaluate.results import why_known
 from derm.metrics.subgroups import COLUMNS
-from derm.model.weights import record_measures
 
 
 def certain(codes: list[str]) -> np.ndarray:

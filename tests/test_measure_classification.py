@@ -7,8 +7,9 @@ import pytest
 from sklearn import metrics as oracle
 
 from derm.diagnoses import CODES, INDEX
-from derm.metrics.classification import auc, classification_measures, confusion_matrix, most_likely
+from derm.metrics.classification import auc, confusion_matrix, most_likely
 from derm.metrics.missing import fraction, mean_defined, or_none
+from derm.metrics.registry import classification_measures
 
 # Ten cases: bkl is present and never called, vasc called and never present, akiec and df neither.
 TRUE = "nv nv nv nv mel mel mel bcc bkl bkl"

@@ -7,7 +7,6 @@ import pytest
 from sklearn import metrics as oracle
 
 from derm.diagnoses import CODES, INDEX
-from derm.metrics.classification import classification_measures
 from derm.metrics.masks import (
     MaskCount,
     count_masks,
@@ -17,6 +16,7 @@ from derm.metrics.masks import (
     merge_measures,
     pixel_accuracy,
 )
+from derm.metrics.registry import classification_measures
 
 # 3 × 4 pixels: drawn 4, true 6, shared 3.
 PREDICTED = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=bool)

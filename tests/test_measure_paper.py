@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from derm.diagnoses import CODES
-from derm.metrics.classification import classification_measures
 from derm.metrics.masks import merge_measures
 from derm.metrics.paper import (
     CASES,
@@ -16,6 +15,7 @@ from derm.metrics.paper import (
     count_calls,
     specificity_from_table,
 )
+from derm.metrics.registry import classification_measures
 
 TP_AND_FP = {
     "akiec": (30, 7),

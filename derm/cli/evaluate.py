@@ -36,10 +36,11 @@ def evaluate(
     from derm.data.split import PARTS
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
+    from derm.evaluate.record import record_measures
     from derm.evaluate.results import why_known
     from derm.evaluate.test_set_log import LOOKS, count_look, is_ham10000
     from derm.files import make_folder
-    from derm.model.weights import default_weights, load_weights, record_measures
+    from derm.model.weights import default_weights, load_weights
 
     if split not in PARTS:
         raise ConfigFault(f"There is no part '{split}': use one of {', '.join(PARTS)}.")

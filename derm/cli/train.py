@@ -193,8 +193,10 @@ def epoch_line(event: dict[str, Any]) -> str | None:
         return None
     result = event["validation"]
 
-    names = {"accuracy": "accuracy", "balanced": "balanced_accuracy", "macro F1": "macro_f1", "macro AUC": "macro_auc"}
-    figures = "  ".join(f"{word} {figure(result[name])}" for word, name in {**names, "Dice": "dice"}.items())
+    from derm.metrics.registry import OUTLINE, OVERALL
+
+    shown = [metric for metric in (*OVERALL, *OUTLINE) if metric.headline and metric.key != "iou"]  # as Dice goes
+    figures = "  ".join(f"{metric.brief} {figure(result[metric.key])}" for metric in shown)
     return f"epoch {event['epoch']:>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  {figures}"
 
 

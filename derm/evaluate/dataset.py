@@ -31,23 +31,15 @@ from derm.files import write_bytes, write_json, write_text
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
 from derm.metrics.classification import (
-    accuracy,
     auc,
-    balanced_accuracy,
-    class_aucs,
-    classification_measures,
-    confusion_matrix,
-    f1,
     most_likely,
-    precision,
-    recall,
-    specificity,
 )
 from derm.metrics.conformal import conformal_measures
 from derm.metrics.curves import average_precision, precision_recall_curve, roc_curve
 from derm.metrics.decision import lesion_rates
 from derm.metrics.masks import MaskCount, dice, iou, mask_measures, merge_measures, pixel_accuracy
 from derm.metrics.missing import fraction, mean_defined, or_none
+from derm.metrics.registry import HEADLINE, PER_CLASS, Scored, classification_measures, overall
 from derm.metrics.subgroups import measure_subgroups
 from derm.metrics.surface import share_failed, thresholded_jaccard
 from derm.model.weights import Model
@@ -206,25 +198,19 @@ def headline(
 
     per_image: each image's figures of its outline, float64 (n,), NaN without a mask.
     """
-    true, probabilities = cases.true[rows], cases.probabilities[rows]
-    matrix = confusion_matrix(true, most_likely(probabilities))
-    return _headline(cases, per_image, rows, matrix, class_aucs(true, probabilities))
+    return _headline(cases, per_image, rows, Scored(cases.true[rows], cases.probabilities[rows]))
 
 
 def _headline(
     cases: Cases,
     per_image: dict[str, NDArray[np.float64]],
     rows: NDArray[np.int64],
-    matrix: NDArray[np.int64],
-    aucs: NDArray[np.float64],
+    scored: Scored,
 ) -> dict[str, float | None]:
-    """`headline` of rows whose confusion matrix and AUCs are known: a resample must not count them twice."""
+    """`headline` of rows that are counted already: a resample must not count them twice."""
     p_malignant, is_malignant = cases.p_malignant[rows], cases.is_malignant[rows]
     figures = {
-        "accuracy": accuracy(matrix),
-        "balanced_accuracy": balanced_accuracy(matrix),
-        "macro_f1": mean_defined(f1(matrix)),
-        "macro_auc": mean_defined(aucs),
+        **overall(scored, HEADLINE),
         "malignant.auc": auc(is_malignant, p_malignant),
         **{name: mean_defined(values[rows]) for name, values in per_image.items()},
     }
@@ -251,23 +237,16 @@ def _intervals(
 
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
         true, probabilities = cases.true[rows], cases.probabilities[rows]
-        matrix, aucs = confusion_matrix(true, most_likely(probabilities)), class_aucs(true, probabilities)
+        scored = Scored(true, probabilities)
         each = {
-            "precision": precision(matrix),
-            "recall": recall(matrix),
-            "f1": f1(matrix),
-            "specificity": specificity(matrix),
-            "auc": aucs,
+            **{name: getattr(scored, name) for name in PER_CLASS},
             **{
                 name: np.array([mean_defined(values[rows][true == index]) for index in range(len(CODES))])
                 for name, values in per_image.items()
             },
         }
-        figures = _headline(cases, per_image, rows, matrix, aucs)
-        support = matrix.sum(axis=1)
-        for name in ("precision", "recall", "f1"):
-            figures[f"macro_{name}"] = or_none(mean_defined(each[name]))
-            figures[f"weighted_{name}"] = or_none(mean_defined(each[name], support))
+        figures = _headline(cases, per_image, rows, scored)
+        figures |= {name: or_none(value) for name, value in overall(scored).items()}
         for name, shares in (("before", before[rows]), ("after", probabilities)):
             errors = calibration_measures(true, shares)
             figures |= {f"calibration.{name}.{key}": errors[key] for key in CALIBRATION}

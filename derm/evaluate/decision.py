@@ -14,19 +14,12 @@ from numpy.typing import NDArray
 from derm.diagnoses import INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.metrics.baselines import trivial_baselines
-from derm.metrics.classification import (
-    accuracy,
-    balanced_accuracy,
-    classification_measures,
-    confusion_matrix,
-    f1,
-    most_likely,
-    recall,
-)
+from derm.metrics.classification import accuracy, balanced_accuracy, confusion_matrix, f1, most_likely, recall
 from derm.metrics.conformal import conformal_measures, conformal_sets
 from derm.metrics.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.prior import change_mix, equal_mix
+from derm.metrics.registry import HEADLINE, classification_measures
 
 
 @dataclass(frozen=True)
@@ -142,9 +135,8 @@ def compare_baselines(train: pd.DataFrame, other: pd.DataFrame, true: NDArray[np
         answers = trivial_baselines(train, other)
     except DataFault:
         return {}
-    names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc")
     found = {}
     for name, probabilities in answers.items():
         measures = classification_measures(true, probabilities)
-        found[name] = {key: measures[key] for key in names} | {"malignant_auc": measures["malignant"]["auc"]}
+        found[name] = {key: measures[key] for key in HEADLINE} | {"malignant_auc": measures["malignant"]["auc"]}
     return found

@@ -18,18 +18,10 @@ from derm.explore.table import DIMENSIONS
 from derm.figures.results import figure_text
 from derm.figures.text import SPACE
 from derm.metrics.bootstrap import bootstrap
-from derm.metrics.classification import (
-    class_aucs,
-    classification_measures,
-    confusion_matrix,
-    f1,
-    most_likely,
-    precision,
-    recall,
-    specificity,
-)
+from derm.metrics.classification import class_aucs, confusion_matrix, f1, most_likely, precision, recall, specificity
 from derm.metrics.curves import average_precision
 from derm.metrics.missing import or_none
+from derm.metrics.registry import classification_measures
 
 REPLICATES = 200
 """Resamples for an interval on a page: its ends are known to a fifth of its width."""

@@ -18,6 +18,7 @@ from derm.figures.text import SPACE, capital
 from derm.image.overlay import rgb
 from derm.metrics.decision import clopper_pearson
 from derm.metrics.missing import fraction
+from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
 
 LIGHT_SCALE, DARK_SCALE = ("#F3F1ED", "#0F4358"), ("#20262B", "#A6D8EA")
 """Ends of the matrix's scale, from nothing to all of a row, on light and on dark pages."""
@@ -37,26 +38,10 @@ LIGHT_GREY, DARK_GREY = "#666C72", "#9AA1A8"
 MALIGNANT = "malignant"
 """Key of the curve of malignant against benign."""
 
-MEASURES = {
-    "precision": "Precision",
-    "recall": "Recall (sensitivity)",
-    "f1": "F1",
-    "specificity": "Specificity",
-    "auc": "AUC",
-}
+MEASURES = PER_CLASS
 """Figures of one class, by their names in metrics.json."""
 
-FIGURES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "macro_auc": "Macro AUC",
-    "malignant.auc": "AUC, malignant against benign",
-    "decision.sensitivity": "Sensitivity of referral",
-    "decision.specificity": "Specificity of referral",
-    "dice": "Dice",
-    "iou": "IoU",
-}
+FIGURES = {metric.key: metric.label for metric in (*OVERALL, *DECISION, *OUTLINE) if metric.headline}
 """Figures of a subgroup, by their names in subgroups.csv."""
 
 

@@ -134,39 +134,3 @@ def malignant_measures(true: NDArray[np.integer[Any]], probabilities: NDArray[np
         **at(malignant[most_likely(probabilities)]),
         "at_half": at(p_malignant >= 0.5),
     }
-
-
-def classification_measures(true: NDArray[np.integer[Any]], probabilities: NDArray[np.floating[Any]]) -> dict[str, Any]:
-    """Everything measured on the diagnoses of N cases, ready for JSON: plain numbers, None where undefined.
-
-    true: integer (N,), indexes into CODES. probabilities: float (N, 7), rows summing to 1.
-    Returns accuracy, balanced_accuracy; macro_ and weighted_ (by support) precision, recall and f1; macro_auc (one
-    against the rest); per_class.<code>.{precision, recall, f1, specificity, auc, support}; undefined.<measure>, the
-    codes left out of its averages; malignant (see `malignant_measures`); confusion_matrix; classes, its order.
-    Raises ValueError for arrays that do not hold this: the caller's mistake, as files are checked where they are read.
-    """
-    check_indexes("true", true)
-    check_probabilities(probabilities, len(true))
-    matrix = confusion_matrix(true, most_likely(probabilities))
-    support = matrix.sum(axis=1)
-    averaged = {"precision": precision(matrix), "recall": recall(matrix), "f1": f1(matrix)}
-    aucs = class_aucs(true, probabilities)
-    columns = {**averaged, "specificity": specificity(matrix), "auc": aucs}
-    return {
-        "accuracy": or_none(accuracy(matrix)),
-        "balanced_accuracy": or_none(balanced_accuracy(matrix)),
-        **{f"macro_{name}": or_none(mean_defined(values)) for name, values in averaged.items()},
-        **{f"weighted_{name}": or_none(mean_defined(values, support)) for name, values in averaged.items()},
-        "macro_auc": or_none(mean_defined(aucs)),
-        "per_class": {
-            code: {name: or_none(values[index]) for name, values in columns.items()} | {"support": int(support[index])}
-            for index, code in enumerate(CODES)
-        },
-        "undefined": {
-            name: [code for code, value in zip(CODES, values, strict=True) if np.isnan(value)]
-            for name, values in columns.items()
-        },
-        "malignant": malignant_measures(true, probabilities),
-        "confusion_matrix": matrix.tolist(),
-        "classes": list(CODES),
-    }

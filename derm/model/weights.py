@@ -188,22 +188,8 @@ def load_weights(path: Path) -> Model:
     The network comes back in evaluation mode, float32, channels-last, needing no gradients. Raises WeightsFault when a
     file is missing or damaged, or the two do not belong together.
     """
+    description, tensors_path, expected = _read_pair(path)
     description_path = _describing(path)
-    if description_path.suffix != ".json":
-        raise WeightsFault(f"{path} is not a weights file: give the path of a .safetensors file or of its .json.")
-    try:
-        content = json.loads(description_path.read_text())
-        tensors_path, expected = description_path.with_name(content["file"]), str(content["sha256"])
-        description = _read_description(content)
-    except FileNotFoundError as error:
-        raise WeightsFault(
-            f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them "
-            "together."
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsFault(f"The description {description_path} is damaged ({error}): copy it anew.") from error
-    except ConfigFault as error:
-        raise WeightsFault(f"{description_path}: {error}") from error
     if not tensors_path.is_file():
         raise WeightsFault(f"{description_path} names {tensors_path.name}, which is not beside it: copy it there.")
     digest = sha256(tensors_path)
@@ -226,6 +212,32 @@ def load_weights(path: Path) -> Model:
         ) from error
     net.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
     return Model(net, description, description_path.stem, digest)
+
+
+def load_info(path: Path) -> WeightsInfo:
+    """What the weights at `path`, see `load_weights`, say of themselves, without their tensors; raises WeightsFault."""
+    return _read_pair(path)[0]
+
+
+def _read_pair(path: Path) -> tuple[WeightsInfo, Path, str]:
+    """The description of weights, their tensors' file and the SHA-256 that it is to have; raises WeightsFault."""
+    description_path = _describing(path)
+    if description_path.suffix != ".json":
+        raise WeightsFault(f"{path} is not a weights file: give the path of a .safetensors file or of its .json.")
+    try:
+        content = json.loads(description_path.read_text())
+        tensors_path, expected = description_path.with_name(content["file"]), str(content["sha256"])
+        description = _read_description(content)
+    except FileNotFoundError as error:
+        raise WeightsFault(
+            f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them "
+            "together."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsFault(f"The description {description_path} is damaged ({error}): copy it anew.") from error
+    except ConfigFault as error:
+        raise WeightsFault(f"{description_path}: {error}") from error
+    return description, tensors_path, expected
 
 
 def _named_file(description: Path) -> Path | None:
@@ -266,56 +278,6 @@ def rewrite_description(path: Path, description: WeightsInfo) -> None:
     place = _describing(path)
     content = json.loads(place.read_text())
     _write_description(place, place.with_name(content["file"]), content["sha256"], description)
-
-
-def record_measures(path: Path, metrics: dict[str, Any]) -> None:
-    """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
-
-    It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
-    Of several sources the pooled headline is left out, for it holds for none of them: each one's figures stand under
-    measured.<part>_by_source.
-    """
-    description_path = _describing(path)
-    content = json.loads(description_path.read_text())
-    about = metrics["measured_on"]
-    if len(about["sources"]) > 1:
-        content["measured"][f"{about['part']}_by_source"] = {
-            "split": about["split"],
-            "date": about["date"],
-            "sources": metrics["by_source"],
-        }
-        write_json(description_path, content)
-        return
-    names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou", "pixel_accuracy")
-    content["measured"][about["part"]] = {
-        "split": about["split"],
-        "source": next(iter(about["sources"])),
-        "images": about["images"],
-        "lesions": about["lesions"],
-        "date": about["date"],
-        "trained_on_split_by": about["trained_on_split_by"],
-        **{name: metrics[name] for name in names},
-        "intervals": {name: metrics["intervals"][name] for name in names},
-    }
-    decision = metrics["decision"]
-    if decision is not None:
-        intervals = metrics["intervals"]
-
-        def rates(of: dict[str, Any], prefix: str) -> dict[str, Any]:
-            return {
-                key: {"value": of[key], "interval": intervals[f"{prefix}.{key}"]}
-                for key in ("sensitivity", "specificity")
-            }
-
-        content["measured"][about["part"]]["referral"] = {
-            "of_100_malignant": decision["of_100_malignant"],
-            "of_100_benign": decision["of_100_benign"],
-            **rates(decision, "decision"),
-            "by_lesion": rates(decision["by_lesion"], "decision.by_lesion"),
-        }
-    if metrics.get("seen_little") is not None:
-        content["measured"][about["part"]]["seen_little"] = metrics["seen_little"]
-    write_json(description_path, content)
 
 
 def default_weights() -> Path:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES
 from derm.figures.training import Line
 from derm.metrics.missing import fraction
+from derm.metrics.registry import OUTLINE, OVERALL, PER_CLASS
 from derm.monitor.downsample import POINTS, smooth, thin
 from derm.monitor.runs import Run
 from derm.train.curriculum import CurriculumConfig, pace_of, quotas_of
@@ -30,26 +31,15 @@ LOSSES = {"loss": "Joint loss", "mask_loss": "Loss of the outline", "class_loss"
 """The loss and its parts, by their names in the log."""
 
 MEASURES = {
-    "dice": "Dice",
-    "iou": "IoU",
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "macro_auc": "Macro AUC",
-    "weighted_f1": "Weighted F1",
-    "macro_precision": "Macro precision",
-    "pixel_accuracy": "Pixel accuracy",
+    metric.key: metric.label
+    for metric in sorted((*OUTLINE, *OVERALL), key=lambda metric: not metric.headline)
+    if metric.charted
 }
 """Measures of a whole part, by their names in the log."""
 
 CLASS_MEASURES = {
-    "recall": "Recall",
-    "precision": "Precision",
-    "f1": "F1",
-    "specificity": "Specificity",
-    "auc": "AUC",
-    "dice": "Dice",
-    "iou": "IoU",
+    **dict(sorted(PER_CLASS.items(), key=lambda entry: entry[0] != "recall")),
+    **{metric.key: metric.label for metric in OUTLINE if metric.headline},
 }
 """Measures of one diagnosis, by their names in the log."""
 

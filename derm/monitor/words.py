@@ -11,6 +11,7 @@ from typing import Any
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures.text import SPACE, capital, duration
+from derm.metrics.registry import HEADLINE, lower_first
 from derm.monitor.compare import Figures, SettingDifference
 from derm.monitor.downsample import POINTS
 from derm.monitor.replay_images import ReplayImage
@@ -70,6 +71,10 @@ STATES = {
     "died": (":material/error:", "died"),
 }
 """Icon and word of each state."""
+
+
+SUMMED_UP = (*HEADLINE, "dice")
+"""Figures that sum a run up; IoU goes as Dice does."""
 
 
 def moment(seconds: float) -> str:
@@ -155,16 +160,10 @@ def what_to_do(run: Run) -> str:
     return "It had not begun, so there is nothing to resume: mend what its last words name, and start a new run."
 
 
-def in_sentence(label: str) -> str:
-    """A measure's name inside a sentence: small, but for names of people and abbreviations."""
-    return label if label in ("Dice", "IoU", "F1", "AUC") else label[0].lower() + label[1:]
-
-
 def best_line(best: Best) -> str:
     """The best epoch so far with its figures."""
-    others = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice")
     said = ", ".join(
-        f"{in_sentence(MEASURES[name])} {three(best.validation.get(name))}" for name in others if name != best.by
+        f"{lower_first(MEASURES[name])} {three(best.validation.get(name))}" for name in SUMMED_UP if name != best.by
     )
     line = f"Best so far: {name_of(best.by)} {three(best.value)} in epoch {best.epoch}"
     return f"{line} ({said})." if best.validation else f"{line}."
@@ -212,10 +211,7 @@ def table(runs: Sequence[Run]) -> list[dict[str, Any]]:
                 "Run": run.name,
                 "State": state_word(run),
                 "Best epoch": best.epoch if best else None,
-                **{
-                    MEASURES[name]: figures.get(name)
-                    for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice")
-                },
+                **{MEASURES[name]: figures.get(name) for name in SUMMED_UP},
                 "Data": data_words(run),
                 "Configuration": configuration(run.config),
             }

@@ -13,8 +13,10 @@ from derm.evaluate.results import Results
 from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
 from derm.explain.methods import METHODS
 from derm.figures.text import capital
+from derm.metrics import registry
 from derm.metrics.decision import predictive_values
 from derm.metrics.paper import OVERALL, PER_CLASS, specificity_from_table
+from derm.metrics.registry import LABELS, lower_first
 from derm.report.facts import Facts
 
 EVALUATE = "`derm evaluate --data DIR --split test`"
@@ -28,18 +30,8 @@ LEFT_OUT = "`derm evaluate --data FIRST --data SECOND --weights LEFT --leave-out
 PREVALENCES = (0.02, 0.05, 0.1, 0.2)
 """Shares of malignant lesions for which predictive values are printed; `derm evaluate --prevalence` takes any."""
 
-HEADLINE = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_precision": "Macro precision",
-    "macro_recall": "Macro recall",
-    "macro_f1": "Macro F1",
-    "weighted_precision": "Weighted precision",
-    "weighted_recall": "Weighted recall",
-    "weighted_f1": "Weighted F1",
-    "macro_auc": "Macro AUC",
-}
-OUTLINE = {"dice": "Dice", "iou": "IoU", "pixel_accuracy": "Pixel accuracy"}
+HEADLINE = {metric.key: metric.label for metric in registry.OVERALL}
+OUTLINE = {metric.key: metric.label for metric in registry.OUTLINE}
 SUBGROUP_FIGURES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -270,14 +262,14 @@ def subgroups(facts: Facts, dimension: str) -> Table:
 
 def baselines(facts: Facts) -> Table:
     """What can be had without looking at the picture, beside what the model reaches."""
-    names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc")
+    names = registry.HEADLINE
     rows = [
         (capital(title), *(figure(own[name]) for name in names), figure(own["malignant_auc"]))
         for title, own in facts.results.metrics["baselines"].items()
     ]
     ours = facts.results.metrics
     rows.append(("The model", *(figure(ours[name]) for name in names), figure(ours["malignant"]["auc"])))
-    columns = ("read", "accuracy", "balanced accuracy", "macro F1", "macro AUC", "malignant AUC")
+    columns = ("read", *(lower_first(LABELS[name]) for name in names), "malignant AUC")
     return Table("Without the picture", columns, rows, f"{EVALUATE}: metrics.json, baselines")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from derm.data.augment import AugmentConfig
 from derm.data.split import By
 from derm.errors import ConfigFault
+from derm.metrics.registry import HEADLINE
 from derm.model.config import ModelConfig
 from derm.model.pretrained import RANDOM, TIMM
 from derm.train.curriculum import CurriculumConfig
@@ -19,7 +20,8 @@ Schedule = Literal["constant", "cosine"]
 MaskLoss = Literal["dice", "dice+bce"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "on", "off"]
-Measure = Literal["macro_auc", "macro_f1", "balanced_accuracy", "accuracy", "dice", "source_auc"]
+CHOOSING = (*HEADLINE, "dice", "source_auc")
+"""Validation measures that may choose the best epoch."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class TrainConfig:
     compile: Compile = "auto"
     """Whether the network is compiled for training (`torch.compile`): `on`, `off`, or `auto`, in long runs on an
     accelerator."""
-    best_by: Measure = "macro_auc"
+    best_by: str = "macro_auc"
     """Validation measure that chooses the best epoch; `source_auc` is the mean of macro AUC over the sources."""
     patience: int = 0
     """Epochs without a better one after which the run ends; 0: runs to its end."""
@@ -124,10 +126,12 @@ class TrainConfig:
         """Check every field's range."""
         for name, kind in (
             ("optimiser", Optimiser), ("schedule", Schedule), ("mask_loss", MaskLoss), ("precision", Precision),
-            ("compile", Compile), ("best_by", Measure), ("split_by", By),
+            ("compile", Compile), ("split_by", By),
         ):  # fmt: skip
             if getattr(self, name) not in get_args(kind):
                 raise ConfigFault(f"{name} '{getattr(self, name)}' is unknown: use one of {', '.join(get_args(kind))}.")
+        if self.best_by not in CHOOSING:
+            raise ConfigFault(f"best_by '{self.best_by}' is unknown: use one of {', '.join(CHOOSING)}.")
         for name, low, high in (
             ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
             ("warm_up", 0, 1), ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1),

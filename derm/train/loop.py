@@ -31,8 +31,10 @@ from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, RunFault
 from derm.files import hold, make_folder, sweep, write_json
+from derm.metrics import registry
 from derm.metrics.masks import count_masks, dice
 from derm.metrics.missing import or_none
+from derm.metrics.registry import OUTLINE_HEADLINE
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 from derm.model.pretrained import learned_before, start_from
@@ -66,7 +68,7 @@ SCORES = {
 LAUNCHED = frozenset({"launch.json", "output.log"})
 """What the folder of a run holds that was started from elsewhere, before the run itself has begun in it."""
 
-HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou")
+HEADLINE = (*registry.HEADLINE, *OUTLINE_HEADLINE)
 """What the weights' description tells of each epoch."""
 
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from derm.data.store import ImageStore
 from derm.diagnoses import CODES
-from derm.metrics.classification import classification_measures
 from derm.metrics.masks import MaskCount, count_masks, mask_measures, merge_measures
+from derm.metrics.registry import classification_measures
 from derm.model.network import LesionNet
 from derm.predict.batch import answers
 from derm.train.config import TrainConfig

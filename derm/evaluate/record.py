@@ -1,0 +1,57 @@
+"""What was measured, written into the description of the weights that it was measured with.
+
+Needs the metrics of `derm.evaluate.dataset` and a pair of weights on disk.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from derm.metrics.registry import HEADLINE, OUTLINE
+from derm.model.weights import load_info, rewrite_description
+
+
+def record_measures(path: Path, metrics: dict[str, Any]) -> None:
+    """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
+
+    It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
+    Of several sources the pooled headline is left out, for it holds for none of them: each one's figures stand under
+    measured.<part>_by_source.
+    """
+    info = load_info(path)
+    about = metrics["measured_on"]
+    if len(about["sources"]) > 1:
+        found = {"split": about["split"], "date": about["date"], "sources": metrics["by_source"]}
+        key = f"{about['part']}_by_source"
+        rewrite_description(path, replace(info, measured={**info.measured, key: found}))
+        return
+    names = (*HEADLINE, *(metric.key for metric in OUTLINE))
+    found = {
+        "split": about["split"],
+        "source": next(iter(about["sources"])),
+        "images": about["images"],
+        "lesions": about["lesions"],
+        "date": about["date"],
+        "trained_on_split_by": about["trained_on_split_by"],
+        **{name: metrics[name] for name in names},
+        "intervals": {name: metrics["intervals"][name] for name in names},
+    }
+    decision = metrics["decision"]
+    if decision is not None:
+        intervals = metrics["intervals"]
+
+        def rates(of: dict[str, Any], prefix: str) -> dict[str, Any]:
+            return {
+                key: {"value": of[key], "interval": intervals[f"{prefix}.{key}"]}
+                for key in ("sensitivity", "specificity")
+            }
+
+        found["referral"] = {
+            "of_100_malignant": decision["of_100_malignant"],
+            "of_100_benign": decision["of_100_benign"],
+            **rates(decision, "decision"),
+            "by_lesion": rates(decision["by_lesion"], "decision.by_lesion"),
+        }
+    if metrics.get("seen_little") is not None:
+        found["seen_little"] = metrics["seen_little"]
+    rewrite_description(path, replace(info, measured={**info.measured, about["part"]: found}))
