@@ -11,7 +11,6 @@ from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.predict import words
-from derm.predict.case_list import data_case
 from pages.explore.gallery import one_tile
 from pages.explore.widgets import choose_look
 from pages.parts import visit
@@ -29,7 +28,7 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         st.error(f"This data set has no image {plain(image_id)}.", icon=":material/image_not_supported:")
         return
     try:
-        case = data_case(model, shown.catalogue, image_id)
+        case = visit.data_case(model, shown.catalogue, image_id)
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/image_not_supported:")
         return

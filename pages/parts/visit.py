@@ -14,6 +14,7 @@ from derm.model.weights import Model
 from derm.paths import data_folder
 from derm.predict import case_list, words
 from derm.predict.case import Case, diagnose_bytes
+from derm.predict.memory import CaseMemory
 from derm.predict.open import open_model
 from derm.predict.practice import at_practice
 from derm.predict.views import EIGHT
@@ -89,11 +90,17 @@ def keep_file(model: Model, content: bytes, name: str) -> None:
         st.session_state.refused.append(str(error))
 
 
+def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
+    """An image of the data set, asked about once in this visit; raises DataFault."""
+    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory())
+    return memory.case(model, catalogue, image_id)
+
+
 def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
     """Keep an image of the data set, with its true outline, or the sentence that says why it cannot be read."""
     st.session_state.refused = []
     try:
-        keep(case_list.data_case(model, catalogue, image_id))
+        keep(data_case(model, catalogue, image_id))
     except DermError as error:
         st.session_state.refused.append(str(error))
 

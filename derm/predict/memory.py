@@ -1,0 +1,36 @@
+"""The newest few pictures of a data set that one visitor asked about: decoded and diagnosed once, whoever asks next.
+
+Needs a loaded `Model` and a catalogue. Keeps cases by picture, weights and views; knows no page.
+"""
+
+from collections import OrderedDict
+
+from derm.data.catalogue import Catalogue
+from derm.model.weights import Model
+from derm.predict.case import Case
+from derm.predict.case_list import data_case
+
+MOST = 16
+"""Most cases that are remembered."""
+
+MEGAPIXELS = 40
+"""Most megapixels that are remembered, beside the newest case: 8 bytes each make 320 MB."""
+
+
+class CaseMemory:
+    """Cases by what was asked, the newest last."""
+
+    def __init__(self) -> None:
+        self._cases: OrderedDict[tuple[str, str, str, str], Case] = OrderedDict()
+
+    def case(self, model: Model, catalogue: Catalogue, image_id: str) -> Case:
+        """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
+        key = (str(catalogue.folder), catalogue.layout, image_id, model.sha256)
+        if key not in self._cases:
+            self._cases[key] = data_case(model, catalogue, image_id)
+        self._cases.move_to_end(key)
+        while len(self._cases) > 1 and (
+            len(self._cases) > MOST or sum(case.mask.size for case in self._cases.values()) > MEGAPIXELS * 1_000_000
+        ):
+            self._cases.popitem(last=False)
+        return self._cases[key]
