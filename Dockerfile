@@ -1,10 +1,11 @@
 # The app, on the processor alone, for people on this machine. docs/container.md has the commands.
 FROM python:3.12-slim
 
-# torch and torchvision must come from one place: the CPU build of one does not import beside the usual build of the
-# other. PyPI's pair brings 6 GB of CUDA libraries, which a container without a GPU cannot use; PyTorch's own index has
-# the pair without them. It serves no other package here: the rest comes from PyPI, in the next step.
-RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "torch>=2.6,<3" "torchvision>=0.21"
+# torch and torchvision must come as a matching pair: a build of one for the processor alone does not import beside the
+# usual build of the other. One call of pip resolves such a pair. It brings about 6 GB of CUDA libraries, so that the image
+# is large; whoever has a matching pair without them can install it in this step instead. A step of its own, so that a
+# change of Derm's code does not install them again.
+RUN pip install --no-cache-dir "torch>=2.6,<3" "torchvision>=0.21"
 
 WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./
