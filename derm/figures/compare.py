@@ -12,12 +12,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES
+from derm.figures.palette import GREY, PRIMARY, TEXT, WARM
 
 LOOKS = (("solid", 3.0), ("dash", 3.0), ("dot", 2.0), ("dashdot", 1.5))
 """Dash and width of the first map, the second, the centre prior and the oracle."""
 
-LIGHT = ("#2B5A6E", "#9C2A00", "#666C72", "#22272B")
-DARK = ("#8FBFD1", "#E8602F", "#9AA1A8", "#ECEAE6")
+COLOURS = (PRIMARY, WARM, GREY, TEXT)
 """Their colours on a light and on a dark page, each with at least 4.5 : 1."""
 
 APART = 0.2
@@ -32,7 +32,7 @@ def threshold_curves(
     thresholds: float64 (T,), rising. lines: IoU by name, float64 (T,), 0 … 1; None for a map that has none. The first
     and second are the methods, then come the centre prior and the oracle.
     """
-    colours = DARK if dark else LIGHT
+    colours = [tone.on(dark=dark) for tone in COLOURS]
     step = int(np.abs(thresholds - threshold).argmin())
     figure = go.Figure()
     for (name, values), (dash, width), colour in zip(lines.items(), LOOKS, colours, strict=False):
@@ -73,7 +73,7 @@ def distributions(
     images: columns image_id, dx_true, dx_pred, value (0 … 1, NaN left out). title: of the values. references: means of
     what knows no network, by name, drawn as lines across. Points bear the image_id as customdata, for clicks.
     """
-    colours = DARK if dark else LIGHT
+    colours = [tone.on(dark=dark) for tone in COLOURS]
     scatter = np.random.default_rng(seed).uniform(-0.13, 0.13, size=len(images))
     known = images["value"].notna().to_numpy()
     right = (images["dx_true"] == images["dx_pred"]).to_numpy()
@@ -132,7 +132,7 @@ def randomisation(stages: Sequence[str], lines: Mapping[str, Sequence[float]], *
 
     stages: names. lines: SSIM by method, one a stage, NaN where the map went flat.
     """
-    colours = DARK if dark else LIGHT
+    colours = [tone.on(dark=dark) for tone in COLOURS]
     figure = go.Figure()
     for (name, values), (dash, width), colour in zip(lines.items(), LOOKS, colours, strict=False):
         figure.add_scatter(

@@ -13,15 +13,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES, INDEX
+from derm.figures.palette import CHOSEN, GREY, PAGE, PRIMARY, SHADES, SOFT_TEXT, scale_on
 from derm.figures.results import (
-    DARK_GREY,
-    DARK_LINE,
-    DARK_SCALE,
-    DARK_TEXT,
-    LIGHT_GREY,
-    LIGHT_LINE,
-    LIGHT_SCALE,
-    LIGHT_TEXT,
     blend,
     class_label,
     legible,
@@ -54,8 +47,8 @@ def value_colour(value: str, place: int, count: int, *, dark: bool) -> str:
         if diagnosis.code == value:
             return diagnosis.colour if dark else diagnosis.ink
     if value == UNKNOWN:
-        return DARK_GREY if dark else LIGHT_GREY
-    first, last = ("#CFE9F3", "#3E7F97") if dark else ("#123E50", "#5E92A7")
+        return GREY.on(dark=dark)
+    first, last = (tone.on(dark=dark) for tone in SHADES)
     return blend(first, last, (place % STEPS) / max(1, min(count, STEPS) - 1))
 
 
@@ -80,7 +73,7 @@ def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = Fal
             customdata=counts.iloc[:, column],
             hovertemplate="%{customdata:,} images<extra>" + named(str(value)) + "</extra>",
         )
-    colour = DARK_TEXT if dark else LIGHT_TEXT
+    colour = SOFT_TEXT.on(dark=dark)
     totals = enumerate(sums.tolist())
     figure.update_layout(
         annotations=[
@@ -169,7 +162,7 @@ def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width
 
 def crossed(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool) -> go.Figure:
     """Two dimensions against each other, each cell with its count or its share of the row; colour is the share."""
-    ends = DARK_SCALE if dark else LIGHT_SCALE
+    ends = scale_on(dark=dark)
     sums = counts.to_numpy().sum(axis=1, keepdims=True)
     values = counts.to_numpy(dtype=np.float64)
     parts = np.divide(values, sums, out=np.zeros_like(values), where=sums > 0)
@@ -222,7 +215,7 @@ def areas(counts: NDArray[np.int64], *, dark: bool) -> go.Figure:
             y=counts,
             offset=0,
             width=float(edges[1]) * 0.92,
-            marker={"color": DARK_LINE if dark else LIGHT_LINE},
+            marker={"color": PRIMARY.on(dark=dark)},
             customdata=edges[1:],
             hovertemplate="%{y:,} lesions fill %{x:.1f} to %{customdata:.1f} %<extra></extra>",
         )
@@ -238,7 +231,7 @@ def areas(counts: NDArray[np.int64], *, dark: bool) -> go.Figure:
 
 def positions(grid: NDArray[np.int64], *, dark: bool) -> go.Figure:
     """Where the lesions' centres lie in their pictures. grid: counts, (rows, columns), row 0 on top."""
-    ends = DARK_SCALE if dark else LIGHT_SCALE
+    ends = scale_on(dark=dark)
     height, width = grid.shape
     figure = go.Figure(
         go.Heatmap(
@@ -265,7 +258,7 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
     splits: name of the split → diagnosis → (images in test, those with a sister in training).
     """
     figure = go.Figure()
-    fill, grey = ("#F2B33D", DARK_LINE) if dark else ("#B3541E", LIGHT_LINE)
+    fill, grey = CHOSEN.on(dark=dark), PRIMARY.on(dark=dark)
     for place, (name, by_class) in enumerate(splits.items()):
         shares = [leaked / test if test else 0.0 for test, leaked in by_class.values()]
         figure.add_bar(
@@ -307,7 +300,7 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
             x=table[column],
             y=list(range(len(table))),
             orientation="h",
-            marker={"color": DARK_LINE if dark else LIGHT_LINE},
+            marker={"color": PRIMARY.on(dark=dark)},
             text=[
                 f"{100 * share:.1f}{SPACE}%, {count:,}"
                 for share, count in zip(table[column], table[counts], strict=True)
@@ -355,7 +348,7 @@ def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: 
                 "opacity": 0.85,
                 "symbol": SYMBOLS[place % len(SYMBOLS)],
                 "color": value_colour(str(value), place, len(values), dark=dark),
-                "line": {"width": 0.5, "color": "#15181B" if dark else "#FDFCFB"},
+                "line": {"width": 0.5, "color": PAGE.on(dark=dark)},
             },
             unselected={"marker": {"opacity": 0.25}},
             customdata=part["row"],
@@ -382,7 +375,7 @@ def _marker(value: str, place: int, count: int, dark: bool) -> dict[str, Any]:
         shape = PLAIN_AND_PATTERNED[place % len(PLAIN_AND_PATTERNED)]
     return {
         "color": value_colour(value, place, count, dark=dark),
-        "line": {"width": 0.5, "color": "#15181B" if dark else "#FDFCFB"},
+        "line": {"width": 0.5, "color": PAGE.on(dark=dark)},
         "pattern": {
             "shape": shape,
             "size": 6,

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from derm.diagnoses import Diagnosis
 from derm.explain.agreement import Agreement
+from derm.figures.palette import GREY
 
 
 def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | None, *, dark: bool) -> go.Figure:
@@ -16,7 +17,7 @@ def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | 
     well as by colour; both greys of the centre prior have 4.5 : 1 on their page.
     """
     figure = go.Figure()
-    colour, grey = (diagnosis.colour, "#9AA1A8") if dark else (diagnosis.ink, "#666C72")
+    colour, grey = diagnosis.colour if dark else diagnosis.ink, GREY.on(dark=dark)
 
     def line(values: object, name: str, dash: str, colour: str) -> None:
         figure.add_scatter(

@@ -10,10 +10,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from derm.diagnoses import DIAGNOSES
+from derm.figures import palette
+from derm.figures.palette import PRIMARY, TEXT, WARM
 
-INK = "#22272B"
-GREY = "#666C72"
-PETROL = "#2B5A6E"
+INK, GREY, PETROL = TEXT.light, palette.GREY.light, PRIMARY.light
 """Text, the quiet line and the strong one; each has at least 4.5 : 1 on white."""
 
 PATTERNS = ("", "/", ".")
@@ -99,7 +99,7 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> go.Figure:
         name="Dice, validation (right axis)",
         mode="lines+markers",
         marker_symbol="diamond",
-        line={"color": "#9C2A00", "dash": "dot"},
+        line={"color": WARM.light, "dash": "dot"},
         yaxis="y2",
     )
     figure.update_layout(

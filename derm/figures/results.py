@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
 from derm.figures.text import SPACE, capital
 from derm.image.overlay import rgb
@@ -20,20 +21,8 @@ from derm.metrics.decision import clopper_pearson
 from derm.metrics.missing import fraction
 from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
 
-LIGHT_SCALE, DARK_SCALE = ("#F3F1ED", "#0F4358"), ("#20262B", "#A6D8EA")
-"""Ends of the matrix's scale, from nothing to all of a row, on light and on dark pages."""
-
 TEXTS = ("#000000", "#FFFFFF")
 """Of a cell: the one of the two that stands out more. On any colour that is at least 4.5 : 1."""
-
-LIGHT_LINE, DARK_LINE = "#2B5A6E", "#8FBFD1"
-"""What belongs to no diagnosis: the page's primary colour, at least 4.5 : 1."""
-
-LIGHT_TEXT, DARK_TEXT = "#3A4046", "#D3D2CF"
-"""Of axes, legends and notes, at least 7 : 1 on their pages."""
-
-LIGHT_GREY, DARK_GREY = "#666C72", "#9AA1A8"
-"""What is only there to compare with, at least 4.5 : 1."""
 
 MALIGNANT = "malignant"
 """Key of the curve of malignant against benign."""
@@ -69,7 +58,7 @@ def confusion_matrix(
     """
     counts = np.asarray(matrix, dtype=np.int64)
     shares = fraction(counts, np.repeat(counts.sum(axis=1, keepdims=True), len(CODES), axis=1))
-    ends = DARK_SCALE if dark else LIGHT_SCALE
+    ends = scale_on(dark=dark)
     figure = go.Figure(
         go.Heatmap(
             z=np.nan_to_num(shares),
@@ -104,7 +93,7 @@ def confusion_matrix(
     figure.update_layout(annotations=notes)
     if chosen is not None:
         row, column = chosen
-        line = {"color": "#F2B33D" if dark else "#B3541E", "width": 4}
+        line = {"color": CHOSEN.on(dark=dark), "width": 4}
         figure.add_shape(
             type="rect", x0=column - 0.49, x1=column + 0.49, y0=row - 0.49, y1=row + 0.49, line=line, layer="above"
         )
@@ -160,7 +149,7 @@ def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.F
     figure has no bar and says so.
     """
     figure = go.Figure()
-    notes, text_colour = [], DARK_TEXT if dark else LIGHT_TEXT
+    notes, text_colour = [], SOFT_TEXT.on(dark=dark)
     for place, diagnosis in enumerate(DIAGNOSES):
         entry = metrics["per_class"][diagnosis.code]
         value, interval = entry[name], interval_of(metrics, f"per_class.{diagnosis.code}.{name}")
@@ -196,7 +185,7 @@ def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | N
     curves: as in curves.json. metrics: as in metrics.json, for the areas and their intervals in the legend.
     """
     figure = go.Figure()
-    grey = DARK_GREY if dark else LIGHT_GREY
+    grey = GREY.on(dark=dark)
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": grey}, name="chance", hoverinfo="skip"
     )
@@ -248,7 +237,7 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
     bins: cases, confidence and accuracy, one entry a bin, None in a bin without a case, as in metrics.json's
     `calibration.reliability`. Intervals are Clopper and Pearson's: cases of one lesion count as if each stood alone.
     """
-    colour, grey = (DARK_LINE, DARK_GREY) if dark else (LIGHT_LINE, LIGHT_GREY)
+    colour, grey = PRIMARY.on(dark=dark), GREY.on(dark=dark)
     cases = np.array(bins["cases"], dtype=np.int64)
     filled = np.flatnonzero(cases)
     promised = np.array([bins["confidence"][int(place)] for place in filled], dtype=np.float64)
@@ -315,7 +304,7 @@ def subgroups(
     where `FIGURES` has none. An open marker has no
     interval, for want of lesions; a figure that is undefined has no marker.
     """
-    colour, grey = (DARK_LINE, DARK_GREY) if dark else (LIGHT_LINE, LIGHT_GREY)
+    colour, grey = PRIMARY.on(dark=dark), GREY.on(dark=dark)
     chosen = table[table["figure"] == name].reset_index(drop=True)
     known = chosen["low"].notna()
     figure = go.Figure()
@@ -369,7 +358,7 @@ def subgroups(
 
 def legible(figure: go.Figure, *, dark: bool) -> go.Figure:
     """The figure with all its words in a colour of at least 7 : 1; a page's theme would make some of them fainter."""
-    colour = DARK_TEXT if dark else LIGHT_TEXT
+    colour = SOFT_TEXT.on(dark=dark)
     font = {"color": colour}
     figure.update_layout(font=font, legend={"font": font}, title={"font": font})
     figure.update_xaxes(tickfont=font, title={"font": font})
@@ -425,7 +414,7 @@ def _share(share: float) -> str:
 def _lines(dark: bool) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, name and line of each curve: each diagnosis with dashes of its own, the malignant sum thick."""
     lines: list[tuple[str, str, dict[str, Any]]] = [
-        (MALIGNANT, "malignant in all", {"color": DARK_LINE if dark else LIGHT_LINE, "width": 4})
+        (MALIGNANT, "malignant in all", {"color": PRIMARY.on(dark=dark), "width": 4})
     ]
     for diagnosis, dash in zip(DIAGNOSES, DASHES, strict=True):
         colour = diagnosis.colour if dark else diagnosis.ink

@@ -13,19 +13,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
+from derm.figures.palette import COURSE, GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEXT
 from derm.figures.strokes import DASHES, MARKS, PATTERNS
 from derm.figures.text import capital
 from derm.image.overlay import rgb
-
-TRAINING, VALIDATION = ("#2B5A6E", "#8FBFD1"), ("#A8480F", "#F2A65A")
-GREY, INK = ("#666C72", "#9AA1A8"), ("#22272B", "#ECEAE6")
-"""On light and on dark pages, each at least 4.5 : 1 on its page."""
-
-RUNS = (
-    ("#2B5A6E", "#8FBFD1"), ("#A8480F", "#F2A65A"), ("#7D1A52", "#FFAAC4"), ("#2E7D4F", "#5FD39A"),
-    ("#5B4B9A", "#B9AEF0"), ("#8A6A00", "#F0CF57"), ("#0B6E8A", "#55C7E8"), ("#4A4F55", "#C9CDD2"),
-)  # fmt: skip
-"""Of runs that are laid over one another, on light and on dark pages."""
 
 MOST_FRAMES = 60
 """Pictures of a moving figure, at most."""
@@ -52,15 +43,15 @@ def curves(
     """
     figure = go.Figure()
     if training is not None:
-        _add(figure, training, "training", _tone(TRAINING, dark), mark="circle" if training.epochs else None)
+        _add(figure, training, "training", PRIMARY.on(dark=dark), mark="circle" if training.epochs else None)
     if validation is not None:
-        _add(figure, validation, "validation", _tone(VALIDATION, dark), dash="dash", mark="square")
+        _add(figure, validation, "validation", SECOND.on(dark=dark), dash="dash", mark="square")
     if best is not None:
-        figure.add_vline(best + 1, line={"dash": "dot", "width": 1.5, "color": _tone(GREY, dark)})
+        figure.add_vline(best + 1, line={"dash": "dot", "width": 1.5, "color": GREY.on(dark=dark)})
         ends = [line.x[-1] for line in (training, validation) if line is not None]
         figure.add_annotation(
             x=best + 1, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"best, epoch {best}",
-            xanchor="right" if 2 * (best + 1) > max(ends, default=0) else "left", font={"color": _tone(GREY, dark)},
+            xanchor="right" if 2 * (best + 1) > max(ends, default=0) else "left", font={"color": GREY.on(dark=dark)},
         )  # fmt: skip
     _lay_out(figure, 265, legend=True, dark=dark)
     figure.update_layout(margin_t=24)
@@ -72,7 +63,7 @@ def curves(
 def single(line: Line, name: str, *, dark: bool, form: str = "") -> go.Figure:
     """One series by itself. name: for whoever points at it. form: of its values, as d3 has them."""
     figure = go.Figure()
-    _add(figure, line, name, _tone(TRAINING, dark), mark="circle" if 0 < len(line.epochs) < 100 else None)
+    _add(figure, line, name, PRIMARY.on(dark=dark), mark="circle" if 0 < len(line.epochs) < 100 else None)
     _lay_out(figure, 230, legend=False, dark=dark)
     figure.update_yaxes(rangemode="tozero", tickformat=form)
     return figure
@@ -121,7 +112,7 @@ def overlaid(lines: Mapping[str, Line], *, dark: bool) -> go.Figure:
     figure = go.Figure()
     for place, (name, line) in enumerate(lines.items()):
         mark = MARKS[place % len(MARKS)] if len(line.x) < 100 else None
-        _add(figure, line, name, _tone(RUNS[place % len(RUNS)], dark), dash=DASHES[place % len(DASHES)], mark=mark)
+        _add(figure, line, name, SERIES[place % len(SERIES)].on(dark=dark), dash=DASHES[place % len(DASHES)], mark=mark)
     _lay_out(figure, 400, legend=True, dark=dark)
     return figure
 
@@ -138,7 +129,7 @@ def confusion_map(matrix: NDArray[np.int64], *, rates: bool, dark: bool) -> go.F
         ]
         for row, true in enumerate(DIAGNOSES)
     ]
-    low, high = ("#1B2023", "#8FBFD1") if dark else ("#F4F3F0", "#1F4656")
+    low, high = (tone.on(dark=dark) for tone in COURSE)
     figure = go.Figure(
         go.Heatmap(
             z=share,
@@ -180,7 +171,7 @@ def admitted_areas(
     """
     figure = go.Figure()
     end = max(len(planned_paces), len(shares))
-    rows = [("Pace", _tone(GREY, dark), list(paces), list(planned_paces))] + [
+    rows = [("Pace", GREY.on(dark=dark), list(paces), list(planned_paces))] + [
         (
             capital(diagnosis.name),
             _of(diagnosis, dark),
@@ -219,7 +210,7 @@ def _area(
     quiet = {"hoverinfo": "skip", "showlegend": False, "mode": "lines"}
     x = [float(edge) for edge in range(len(values) + 1)]
     held = [*values, values[-1]]
-    full = {"color": _tone(GREY, dark), "width": 0.75, "dash": "dot"}
+    full = {"color": GREY.on(dark=dark), "width": 0.75, "dash": "dot"}
     figure.add_scatter(x=[0, end], y=[floor + BAND] * 2, line=full, **quiet)
     figure.add_scatter(x=x, y=[floor] * len(x), line={"width": 0}, **quiet)
     figure.add_scatter(
@@ -247,7 +238,7 @@ def _area(
     if not math.isnan(values[-1]):
         figure.add_annotation(
             x=1.0, xref="paper", y=floor + BAND / 2, text=f"<b>{values[-1]:.0%}</b>",
-            showarrow=False, xanchor="left", xshift=8, font={"size": 13, "color": _tone(INK, dark)},
+            showarrow=False, xanchor="left", xshift=8, font={"size": 13, "color": TEXT.on(dark=dark)},
         )  # fmt: skip
 
 
@@ -262,7 +253,7 @@ def difficulty_motion(
     kept = sorted(set(np.linspace(0, len(epochs) - 1, min(len(epochs), MOST_FRAMES)).round().astype(int).tolist()))
     bins = len(everything[0])
     x = [(place + 0.5) / bins for place in range(bins)]
-    colour, grey = _tone(TRAINING, dark), _tone(GREY, dark)
+    colour, grey = PRIMARY.on(dark=dark), GREY.on(dark=dark)
 
     def bars(place: int) -> list[go.Bar]:
         waiting = [total - inside for total, inside in zip(everything[place], admitted[place], strict=True)]
@@ -287,7 +278,7 @@ def difficulty_motion(
     steps = [
         {"label": str(epochs[place]), "method": "animate", "args": [[str(epochs[place])], still]} for place in kept
     ]
-    ink, ground = ("#ECEAE6", "#22272B") if dark else ("#22272B", "#F0EFEC")
+    ink, ground = TEXT.on(dark=dark), PANEL.on(dark=dark)
     play = {"label": "Play", "method": "animate", "args": [None, {**moving, "fromcurrent": False}]}
     pause = {"label": "Pause", "method": "animate", "args": [[None], still]}
     figure.update_layout(
@@ -326,12 +317,12 @@ def difficulty_motion(
 def hit_curve(hits: Line, shares: Line, *, dark: bool) -> go.Figure:
     """Replay's hit rate over the epochs, beside the half that blind draws would reach, and the replayed share."""
     figure = go.Figure()
-    _add(figure, hits, "hit rate", _tone(TRAINING, dark), mark="circle")
-    _add(figure, shares, "share of images that are replayed", _tone(VALIDATION, dark), dash="dash", mark="square")
+    _add(figure, hits, "hit rate", PRIMARY.on(dark=dark), mark="circle")
+    _add(figure, shares, "share of images that are replayed", SECOND.on(dark=dark), dash="dash", mark="square")
     figure.add_hline(
         0.5,
-        line={"dash": "dot", "width": 1.5, "color": _tone(GREY, dark)},
-        annotation={"text": "blind draws", "font": {"color": _tone(GREY, dark), "size": 12}},
+        line={"dash": "dot", "width": 1.5, "color": GREY.on(dark=dark)},
+        annotation={"text": "blind draws", "font": {"color": GREY.on(dark=dark), "size": 12}},
         annotation_position="bottom left",
     )
     _lay_out(figure, 360, legend=True, dark=dark)
@@ -354,7 +345,7 @@ def drawn_bars(epochs: Sequence[int], drawn: Sequence[Mapping[str, int]], *, dar
                 "line": {"width": 0},
                 "pattern": {
                     "shape": PATTERNS[place], "size": 6, "solidity": 0.25, "fillmode": "overlay",
-                    "fgcolor": "#15181B" if dark else "#FDFCFB", "fgopacity": 0.6,
+                    "fgcolor": PAGE.on(dark=dark), "fgopacity": 0.6,
                 },
             },
             hovertemplate=f"{capital(diagnosis.name)} %{{y:.1%}}<extra></extra>",
@@ -395,13 +386,9 @@ def _lay_out(figure: go.Figure, height: int, *, legend: bool, dark: bool) -> Non
 
 def _colour_text(figure: go.Figure, dark: bool) -> None:
     """Ticks and titles in a grey that has 4.5 : 1; the page's theme would take a fainter one."""
-    grey = _tone(GREY, dark)
+    grey = GREY.on(dark=dark)
     for axes in (figure.update_xaxes, figure.update_yaxes):
         axes(tickfont={"color": grey}, title_font={"color": grey})
-
-
-def _tone(pair: tuple[str, str], dark: bool) -> str:
-    return pair[1] if dark else pair[0]
 
 
 def _of(diagnosis: Diagnosis, dark: bool) -> str:

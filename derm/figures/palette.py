@@ -1,0 +1,72 @@
+"""Derm's colours, each for the light page and the dark one; those of the seven diagnoses stand in `derm.diagnoses`.
+
+`.streamlit/config.toml` has the page's own, and a test holds it to this table. All have the contrast that
+`tests/figures` asks for. Needs nothing.
+"""
+
+from typing import NamedTuple
+
+
+class Tone(NamedTuple):
+    """A colour on the light page and on the dark one, as #RRGGBB."""
+
+    light: str
+    dark: str
+
+    def on(self, *, dark: bool) -> str:
+        """The colour on the dark page, or on the light one."""
+        return self.dark if dark else self.light
+
+
+PAGE = Tone("#FDFCFB", "#15181B")
+"""What everything lies on."""
+
+PANEL = Tone("#F0EFEC", "#22272B")
+"""A field or a label on it."""
+
+TEXT = Tone("#22272B", "#ECEAE6")
+"""Words and axes."""
+
+SOFT_TEXT = Tone("#3A4046", "#D3D2CF")
+"""Words beside a drawing."""
+
+GREY = Tone("#666C72", "#9AA1A8")
+"""What others are compared with."""
+
+PRIMARY = Tone("#2B5A6E", "#8FBFD1")
+"""Derm's own: buttons, the first line."""
+
+SECOND = Tone("#A8480F", "#F2A65A")
+"""The second line beside it."""
+
+CHOSEN = Tone("#B3541E", "#F2B33D")
+"""What was chosen, or what a sentence speaks of."""
+
+WARM = Tone("#9C2A00", "#E8602F")
+"""The second of two methods; a limit in a figure."""
+
+SCALE = (Tone("#F3F1ED", "#20262B"), Tone("#0F4358", "#A6D8EA"))
+"""From none to all, in a matrix."""
+
+COURSE = (Tone("#F4F3F0", "#1B2023"), Tone("#1F4656", "#8FBFD1"))
+"""From none to all, over epochs."""
+
+SHADES = (Tone("#123E50", "#CFE9F3"), Tone("#5E92A7", "#3E7F97"))
+"""From the first to the last of several bars."""
+
+SERIES = (
+    PRIMARY,
+    SECOND,
+    Tone("#7D1A52", "#FFAAC4"),
+    Tone("#2E7D4F", "#5FD39A"),
+    Tone("#5B4B9A", "#B9AEF0"),
+    Tone("#8A6A00", "#F0CF57"),
+    Tone("#0B6E8A", "#55C7E8"),
+    Tone("#4A4F55", "#C9CDD2"),
+)
+"""Lines that are told apart, such as runs."""
+
+
+def scale_on(*, dark: bool) -> tuple[str, str]:
+    """The ends of `SCALE` on the dark page, or on the light one."""
+    return SCALE[0].on(dark=dark), SCALE[1].on(dark=dark)

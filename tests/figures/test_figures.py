@@ -1,0 +1,537 @@
+"""Colours that can be told apart, figures and names as text, bars, sentences and the list of cases."""
+
+import itertools
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import WeightsFault
+from derm.explain.agreement import BUILT_IN
+from derm.explain.gradcam import heat_map_of
+from derm.figures import palette
+from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
+from derm.figures.mark import mark
+from derm.figures.overlap import overlap_curves
+from derm.figures.text import capital, percent, plain
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Model, WeightsInfo, save_weights
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
+from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
+from derm.predict.folder import COLUMNS
+from derm.predict.open import open_model
+from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
+
+THEME = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
+SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+"""On linear RGB: Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15:1291 (2009), severity 1."""
+
+
+def linear(colour: str) -> np.ndarray:
+    value = np.array(list(bytes.fromhex(colour[1:]))) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2: 1 … 21."""
+    dark, light = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB (D65) of linear sRGB; two colours 2.3 apart are just told apart."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ rgb.clip(0, 1) / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def case_with(
+    probabilities: dict[str, float], mask: np.ndarray, cells: list[list[float]] | None = None, name: str = "a.png"
+) -> Case:
+    """A case whose classes all have the same evidence, none unless `cells` are given."""
+    evidence = heat_map_of(np.array(cells or [[0.0]], dtype=np.float32), *mask.shape)
+    values = np.array([probabilities.get(code, 0.0) for code in CODES])
+    image = np.full((*mask.shape, 3), 150, dtype=np.uint8)
+    return Case(name, image, values, mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
+
+
+def half_mask() -> np.ndarray:
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[10:30, 30:60] = True
+    return mask
+
+
+def said(text: str) -> str:
+    """A sentence with plain spaces and without the strokes that guard it from Markdown."""
+    return text.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")
+
+
+LIKELY = case_with({"mel": 0.61, "nv": 0.21, "bcc": 0.17, "df": 0.01}, half_mask(), [[1.0]])
+
+
+@pytest.mark.parametrize(("theme", "kind"), [("light", "ink"), ("dark", "colour")])
+def test_colours_stand_out_and_apart(theme, kind):
+    backgrounds = [THEME[theme]["backgroundColor"], THEME[theme]["secondaryBackgroundColor"]]
+    colours = [getattr(diagnosis, kind) for diagnosis in DIAGNOSES]
+    assert min(contrast(*pair) for pair in itertools.product(colours, backgrounds)) >= 3
+    for seen_by in (np.eye(3), DEUTERANOPIA):
+        places = [lab(seen_by @ linear(colour)) for colour in colours]
+        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2)) > 20
+    texts = [THEME[theme]["textColor"], THEME[theme]["primaryColor"]]
+    assert min(contrast(*pair) for pair in itertools.product(texts, backgrounds)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_has_the_palettes_colours(theme):
+    dark = theme == "dark"
+    named = {"primaryColor": palette.PRIMARY, "backgroundColor": palette.PAGE, "textColor": palette.TEXT}
+    named["secondaryBackgroundColor"] = palette.PANEL
+    for name, tone in named.items():
+        assert THEME[theme][name] == tone.on(dark=dark)
+
+
+def test_inks_stand_out_on_white():
+    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
+    assert min(contrast(diagnosis.ink, "#FFFFFF") for diagnosis in DIAGNOSES) >= 3
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "under 1 %"),
+        (0.005, "under 1 %"),
+        (0.006, "1 %"),
+        (0.6127, "61 %"),
+        (0.994, "99 %"),
+        (0.995, "over 99 %"),
+        (1.0, "over 99 %"),
+    ],
+)
+def test_percentages_are_rounded_and_never_certain(share, text):
+    assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_names_cannot_format_a_page():
+    assert plain("a_b*[x](http://y) :red[z] ø×") == r"a\_b\*\[x\]\(http\:\/\/y\) \:red\[z\] ø×"
+    assert capital("basal cell") == "Basal cell"
+
+
+def test_bars_are_as_long_as_the_probabilities():
+    style = bars_style(LIKELY.ranked, ".group")
+    assert style.startswith("<style>.group > div:nth-child(1) label{")
+    assert "linear-gradient(light-dark(#9C2A00, #E8602F)" in style
+    assert "background-size:61.00% 6px,100% 6px" in style
+    assert style.count("nth-child") == 7
+
+
+def test_the_malignant_bar_says_what_it_shows():
+    bar = malignant_bar(words.malignant_parts(LIKELY))
+    assert bar.count("<span") == 3
+    assert "width:61.00%" in bar
+    parts = "melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s"
+    assert f"Malignant in all 78 %: {parts}" in said(bar)
+
+
+def test_the_malignant_bar_has_a_mark_at_the_referral_threshold():
+    parts = words.malignant_parts(LIKELY)
+    bar = malignant_bar(parts, 0.12).replace("\N{NO-BREAK SPACE}", " ")
+    assert '<div class="derm-mark" style="left:12.00%"></div>' in bar
+    assert 'style="margin-left:12.00%">referral threshold 12 %</div>' in bar
+    assert 'Bowen&#x27;s disease under 1 %; referral threshold 12 %"' in bar
+    # Past the middle its words end at the mark, so that they never leave the page.
+    assert 'style="margin-right:30.00%;text-align:right">referral' in malignant_bar(parts, 0.7)
+    assert "referral" not in malignant_bar(parts)
+    assert "derm-mark" not in malignant_bar(parts)
+
+
+def test_thumbnails_and_legend():
+    assert thumbnails_style([b"abc"], ".strip") == (
+        "<style>.strip > div:nth-child(1) label{background-image:url(data:image/jpeg;base64,YWJj)}</style>"
+    )
+    legend = heat_legend("0: <none>", "most")
+    assert "linear-gradient(to right,#000004," in legend
+    assert "0: &lt;none&gt;" in legend
+    assert mark(32).size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "sentence"),
+    [
+        ({"mel": 0.61, "nv": 0.39}, "Most likely melanoma, 61 %."),
+        ({"mel": 0.41, "bkl": 0.36, "nv": 0.23}, "Undecided between melanoma, 41 %, and benign keratosis, 36 %."),
+        ({"nv": 0.4, "bkl": 0.25, "mel": 0.2, "df": 0.15}, "No clear diagnosis; most likely melanocytic nevus, 40 %."),
+    ],
+)
+def test_the_headline_is_as_sure_as_the_probabilities(probabilities, sentence):
+    assert words.headline(case_with(probabilities, half_mask())).replace("\N{NO-BREAK SPACE}", " ") == sentence
+
+
+def test_no_lesion_is_an_answer():
+    case = case_with({"nv": 1.0}, np.zeros((40, 60), dtype=bool), [[1.0]])
+    assert words.headline(case) == "No lesion found in this picture."
+    assert "not to be relied on" in words.second_line(case)
+    assert words.in_strip(case) == r"**a\.png** no lesion found"
+    assert words.evidence_sentence(case, 0).startswith("Without an outline there is nothing")
+    assert words.lesion_measures(case) == []
+    assert words.caption(case, "Outline", 0) == "There is no lesion to outline."
+
+
+LIMITS = (0.1, 0.2, 0.15, 0.05, 0.08, 0.3, 0.25)
+"""Conformal thresholds of akiec, bcc, bkl, df, mel, nv and vasc."""
+
+
+def with_sets(probabilities: dict[str, float], limits: tuple[float, ...] = LIMITS) -> Case:
+    return replace(case_with(probabilities, half_mask()), conformal_thresholds=limits)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "sentence"),
+    [
+        # Not ten points apart, but benign keratosis alone reaches its limit of 15 %; the nevus's is 30 %.
+        (
+            {"bkl": 0.3, "nv": 0.29, "bcc": 0.19, "vasc": 0.22},
+            "No clear diagnosis; most likely benign keratosis, 30 %.",
+        ),
+        ({"nv": 0.52, "mel": 0.48}, "Most likely melanocytic nevus, 52 %."),
+        ({"nv": 0.95, "df": 0.05}, "Most likely melanocytic nevus, 95 %."),
+        ({"mel": 0.45, "nv": 0.31, "vasc": 0.24}, "Undecided between melanoma, 45 %, and melanocytic nevus, 31 %."),
+        (
+            {"mel": 0.4, "nv": 0.3, "bkl": 0.3},
+            "Undecided between melanoma, 40 %, benign keratosis, 30 %, and melanocytic nevus, 30 %.",
+        ),
+        (
+            {"mel": 0.3, "bcc": 0.25, "bkl": 0.25, "df": 0.2},
+            "Undecided between 4 diagnoses; most likely melanoma, 30 %.",
+        ),
+    ],
+)
+def test_the_conformal_set_decides_what_is_undecided(probabilities, sentence):
+    assert said(words.headline(with_sets(probabilities))) == sentence
+
+
+def test_what_cannot_be_excluded_is_said_with_what_that_is_worth():
+    promise = " :small[By validation, such a list holds the true diagnosis in nine of ten lesions.]"
+    # 8 % is melanoma's limit and reaches it; 4 % is below dermatofibroma's.
+    two = with_sets({"nv": 0.88, "mel": 0.08, "df": 0.04})
+    assert said(words.cannot_exclude(two)) == f"Cannot be excluded: melanocytic nevus, melanoma.{promise}"
+    one = with_sets({"nv": 0.96, "df": 0.04})
+    assert said(words.cannot_exclude(one)) == f"At 90 % coverage no diagnosis but melanocytic nevus remains.{promise}"
+    every = with_sets({"nv": 0.5, "mel": 0.5}, (0.0,) * 7)
+    assert said(words.cannot_exclude(every)) == f"No diagnosis can be excluded.{promise}"
+    assert words.cannot_exclude(LIKELY) == ""
+
+
+def test_a_diagnosis_that_is_likeliest_but_unusually_weak_is_no_clear_one():
+    short = with_sets({"nv": 0.7, "mel": 0.3}, (0.9,) * 7)
+    assert said(words.headline(short)) == "No clear diagnosis; most likely melanocytic nevus, 70 %."
+    assert said(words.cannot_exclude(short)) == (
+        "No diagnosis is as probable here as in nine of ten lesions that have it; nearest is melanocytic nevus."
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "sentence"),
+    [
+        (None, "Malignant in all: 78 %."),
+        (0.12, "Malignant in all: 78 %, above the referral threshold."),
+        (0.85, "Malignant in all: 78 %, below the referral threshold of 85 %."),
+        (0.777, "Malignant in all: 78 %, just above the referral threshold."),
+        (0.783, "Malignant in all: 78 %, just below the referral threshold."),
+    ],
+)
+def test_the_malignant_sum_stands_against_the_threshold(threshold, sentence):
+    assert said(words.second_line(replace(LIKELY, referral_threshold=threshold))) == sentence
+
+
+def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
+    test = {"split": "by lesion", "images": 2004, "referral": {"of_100_malignant": 96, "of_100_benign": 28}}
+    description = WeightsInfo(SMALL, referral_threshold=0.12, measured={"test": test})
+    assert words.referral_meaning(description) == (
+        "Of 100 malignant lesions like those in the test set, about 96 are above it; of 100 benign, 28 "
+        "(on the test part, split by lesion, 2,004 images)."
+    )
+    known = replace(description, measured={"test": {**test, "source": "ham10000"}})
+    assert words.referral_meaning(known) == (
+        "On pictures like those of HAM10000, of 100 malignant lesions about 96 are above it; of 100 benign, 28 (on the "
+        "test part, split by lesion, 2,004 images). On pictures of other clinics it has not been measured."
+    )
+
+    def own(sensitivity: float | None, within: str | None = None) -> dict[str, object]:
+        figures = {"sensitivity": {"value": sensitivity}, "specificity": {"value": 0.6}}
+        return {"within": within, "images": 410, "figures": figures}
+
+    sources = {"ham10000": own(0.96), "isic2018_task1": own(0.9), "rosendahl": own(0.8, "ham10000"), "x": own(None)}
+    several = replace(known, measured={**known.measured, "test_by_source": {"sources": sources}})
+    assert words.referral_meaning(several).endswith(
+        "2,004 images). On those of ISIC 2018 Task 1, about 90 and 40 (410 images)."
+    )
+    # Weights from before sources were told apart, measured on others since.
+    older = replace(known, measured={"test": test, "test_by_source": {"sources": sources}})
+    assert words.referral_meaning(older) == words.referral_meaning(several)
+    undefined = {**test, "referral": {"of_100_malignant": None, "of_100_benign": 28}}
+    for silent in (
+        replace(description, referral_threshold=None),
+        replace(description, measured={}),
+        replace(description, measured={"test": {"split": "by lesion", "images": 2004}}),
+        replace(description, measured={"test": undefined}),
+    ):
+        assert words.referral_meaning(silent) == ""
+
+
+def test_predictive_values_follow_from_the_share_that_the_doctor_sets():
+    # Of 1,000 lesions at 10 %: 100 malignant, 90 above; 900 benign, 180 above: 90 / 270 = 1/3. Below: 10 of 730.
+    rates = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.8}}
+    description = WeightsInfo(SMALL, referral_threshold=0.12, measured={"test": {"referral": {"by_lesion": rates}}})
+    assert said(words.predictive_sentence(description, 0.1)) == (
+        "Where 10 % of lesions are malignant: of those above the threshold, 33 % are; of those below, 1.4 % are."
+    )
+    for silent in (replace(description, referral_threshold=None), replace(description, measured={})):
+        assert words.predictive_sentence(silent, 0.1) == ""
+    undefined = {"sensitivity": {"value": None}, "specificity": {"value": 0.8}}
+    measured = {"test": {"referral": {"by_lesion": undefined}}}
+    assert words.predictive_sentence(replace(description, measured=measured), 0.1) == ""
+
+
+@pytest.mark.parametrize("mask", [half_mask(), np.zeros((40, 60), dtype=bool)], ids=["lesion", "no lesion"])
+def test_what_is_not_dermoscopic_takes_the_headline(mask):
+    blocked = {"not_dermoscopic": True, "not_dermoscopic_score": 12.345}
+    case = replace(case_with({"nv": 1.0}, mask), referral_threshold=0.1, **blocked)
+    assert words.headline(case) == (
+        "This does not look like a dermoscopic picture; the model's answer is not to be relied on."
+    )
+    assert words.second_line(case).startswith("Take it through a dermatoscope")
+    assert words.in_strip(case) == r"**a\.png** not a dermoscopic picture"
+    assert "Distance from dermoscopic pictures: 12.3; higher is" in " ".join(words.method(case, WeightsInfo(SMALL)))
+    assert not case.answerable
+    familiar = replace(case_with({"nv": 1.0}, half_mask()), not_dermoscopic=False)
+    assert words.headline(familiar).startswith("Most likely melanocytic nevus")
+    assert familiar.answerable
+
+
+def test_what_stands_beside_the_headline():
+    texts = {
+        "second": words.second_line(LIKELY),
+        "row": words.row(*LIKELY.ranked[0]),
+        "strip": words.in_strip(LIKELY),
+        "where": words.provenance(LIKELY, drawn=True),
+    }
+    assert {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in texts.items()} == {
+        "second": "Malignant in all: 78 %.",
+        "row": "Melanoma :small[· malignant] **61 %**",
+        "strip": r"**a\.png** melanoma 61 \%",
+        "where": "a.png, 60 × 40 pixels. A drawing, not a patient.",
+    }
+    assert "malignant" not in words.row(*LIKELY.ranked[1])
+    # 600 of 2,400 pixels; the mask reaches the right edge.
+    measures = {name: value.replace("\N{NO-BREAK SPACE}", " ") for name, value in words.lesion_measures(LIKELY)}
+    assert measures == {
+        "Share of the picture": "25 %",
+        "Extent": "30 × 20 of 60 × 40 pixels",
+        "At the picture's edge": "yes, it may be cut",
+    }
+
+
+def test_evidence_that_lies_mostly_outside_is_said_to():
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[:10, :15] = True  # a corner, of which the centre prior has little
+    sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[1.0, 0.0], [0.0, 0.0]]), INDEX["mel"])
+    assert sentence.startswith("The evidence for melanoma lies mostly outside the lesion: ")
+    assert "; of a centre prior it would be " in sentence
+
+
+@pytest.mark.parametrize(
+    ("cells", "start"),
+    [
+        ([[0.0, 1.0]], "The evidence for melanoma lies inside the lesion: "),
+        ([[1.0, 0.0]], "The evidence for melanoma lies mostly outside the lesion: "),
+        ([[0.7, 1.0]], "The evidence for melanoma lies partly inside the lesion: "),
+        ([[0.0, 0.0]], "The heat map for melanoma is empty: no place in the picture raises its score. That does not"),
+    ],
+)
+def test_agreement_is_a_sentence_with_its_figure(cells, start):
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[:, 30:] = True  # the centre prior has half of its sum in it
+    sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, cells), INDEX["mel"])
+    assert sentence.startswith(start)
+    if cells[0] == [1.0, 0.0]:
+        assert ", no more than of a centre prior, 50" in sentence
+    elif any(cells[0]):
+        assert "; of a centre prior it would be 50" in sentence
+
+
+def test_agreement_that_is_built_in_is_said_to_be():
+    case = case_with({"mel": 1.0}, half_mask(), [[0.0, 1.0]])
+    assert not words.evidence_sentence(case, 0).endswith(BUILT_IN)
+    assert words.evidence_sentence(replace(case, looks_inside=True), 0).endswith(f". {BUILT_IN}")
+
+
+def test_the_method_says_what_heat_map_and_class_mask_are():
+    pooled = " ".join(words.method(LIKELY, WeightsInfo(SMALL)))
+    assert "is Grad-CAM: for each place" in pooled
+    assert "where probability of lesion times evidence reaches 0.5." in pooled
+    cells = " ".join(words.method(LIKELY, WeightsInfo(replace(SMALL, head="pixel"))))
+    assert "is a part of the score itself" in cells
+    assert "The class mask is where that reaches 0.5." in cells
+
+
+def test_captions_and_legend_say_what_is_shown():
+    mel = INDEX["mel"]
+    assert words.caption(LIKELY, "Heat map", mel) == ""
+    assert words.heat_ends(LIKELY, mel) == ("0: does not speak for melanoma", "Most: adds 1 to its score (logit)")
+    assert words.caption(LIKELY, "Class mask", mel).startswith("The part of the lesion that speaks for melanoma")
+    flat = case_with({"mel": 1.0}, half_mask())
+    assert (
+        words.caption(flat, "Heat map", mel)
+        == words.caption(flat, "Class mask", mel)
+        == ("An empty heat map: no place raises the score of melanoma.")
+    )
+    assert words.description_of(LIKELY, "Heat map", mel) == "a.png, under a heat map of the evidence for melanoma."
+    away = case_with({"mel": 1.0}, half_mask(), [[1.0] + [0.0] * 5])
+    assert words.caption(away, "Class mask", mel).startswith("No part of the lesion carries enough evidence")
+    assert words.caption(LIKELY, "Original", mel) == "The picture as it came."
+
+
+def test_the_method_names_weights_licence_and_calibration():
+    text = " ".join(words.method(LIKELY, WeightsInfo(SMALL)))
+    for part in ("64 × 64", "Grad-CAM", "not yet calibrated", "small 01234567", "CC BY-NC 4.0"):
+        assert part in text
+    calibrated = " ".join(words.method(LIKELY, WeightsInfo(SMALL, temperature=1.5)))
+    assert "calibrated with a temperature of 1.50" in calibrated
+    assert "No threshold for referral" in calibrated
+    assert "not yet" not in calibrated
+    decided = WeightsInfo(SMALL, temperature=1.5, referral_threshold=0.12, conformal_thresholds=(0.0, *LIMITS[1:]))
+    text = said(" ".join(words.method(LIKELY, decided)))
+    assert "The referral threshold, a malignant sum of 12 %, was chosen on validation" in text
+    assert "actinic keratosis or Bowen's disease always, basal cell carcinoma from 20 %" in text
+    assert words.calibration_note(decided) == "Probabilities calibrated on validation."
+    assert words.calibration_note(WeightsInfo(SMALL)) == words.NOT_CALIBRATED
+
+
+def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_where_known():
+    # The mask is a quarter of the picture and the map 1 everywhere: 1/4 at every threshold, for every class.
+    mel = INDEX["mel"]
+    overlap = words.overlap(LIKELY, mel)
+    assert "overlap by 0.25 (IoU) where the map is cut at 0.05" in overlap
+    assert "mean over the seven diagnoses it is 0.25" in overlap
+    assert "true outline" not in overlap
+    known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
+    assert words.overlap(known, mel).endswith("With the true outline, known for this picture, it is 1.00.")
+    assert words.overlap(case_with({"mel": 1.0}, half_mask()), mel) == ""
+
+
+def test_overlap_curves_show_evidence_blob_and_truth_by_dash_and_name():
+    known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
+    mel = INDEX["mel"]
+    figure = overlap_curves(DIAGNOSES[mel], known.agreement(mel), known.true_agreement(mel), dark=False)
+    lines = {trace.name: trace for trace in figure.data}
+    assert list(lines) == [
+        "heat map and outline", "heat map and true outline", "centre prior and outline", "best threshold",
+    ]  # fmt: skip
+    assert lines["heat map and outline"].y == pytest.approx([0.25] * 19, abs=1e-3)
+    assert lines["heat map and true outline"].y == pytest.approx([1.0] * 19)
+    assert len({trace.line.dash for trace in figure.data[:3]}) == 3
+    assert (lines["best threshold"].x[0], lines["best threshold"].y[0]) == pytest.approx((0.05, 0.25), abs=1e-3)
+    without = overlap_curves(DIAGNOSES[mel], LIKELY.agreement(mel), None, dark=True)
+    assert len(without.data) == 3
+    assert without.data[0].line.color == DIAGNOSES[mel].colour
+
+
+def test_refusals_are_one_sentence_or_a_list():
+    assert words.refusals(["a.jpg is empty."]) == r"a\.jpg is empty\."
+    assert words.refusals(["One.", "Two."]) == "- One\\.\n- Two\\."
+    assert words.reading(1, 2, "/x/y.jpg") == "Reading y.jpg, 1 of 2: a second or two for each"
+
+
+def test_every_layer_is_drawn_at_the_size_asked_for():
+    assert screen_size(LIKELY) == (800, 1200)
+    pictures = {layer: draw_view(LIKELY, layer, INDEX["mel"], 0.5, longest=None) for layer in LAYERS}
+    assert {picture.shape for picture in pictures.values()} == {(40, 60, 3)}
+    np.testing.assert_array_equal(pictures["Original"], LIKELY.image)
+    for one, other in itertools.combinations(pictures.values(), 2):
+        assert (one != other).any()
+    assert draw_view(LIKELY, "Heat map", 0, 0.5).shape == (800, 1200, 3)
+    assert screen_jpeg(LIKELY, "Outline", 0, 0.5).startswith(b"\xff\xd8")
+    np.testing.assert_array_equal(class_mask_at(LIKELY, 0, 40, 60), LIKELY.class_mask(0)[1])
+
+
+@pytest.mark.parametrize("layer", CLASS_LAYERS)
+def test_without_evidence_only_the_outline_is_drawn(layer):
+    flat = case_with({"mel": 1.0}, half_mask())
+    np.testing.assert_array_equal(draw_view(flat, layer, 0, 0.5), draw_view(flat, "Outline", 0, 0.5))
+
+
+def test_a_case_is_kept_as_json_csv_and_pictures():
+    content = json.loads(case_json(LIKELY, "terms"))
+    assert list(content["probabilities"]) == list(CODES)
+    assert (content["p_malignant"], content["mask_fraction"], content["licence"]) == (0.78, 0.25, "terms")
+    assert content["notice"] == words.NOTICE
+    names = ("referral_threshold", "above_referral", "cannot_exclude", "unfamiliar", "unfamiliar_score")
+    assert [content[name] for name in names] == [None] * 5
+    decided = replace(with_sets({"nv": 0.88, "mel": 0.12}), referral_threshold=0.12, not_dermoscopic=False)
+    content = json.loads(case_json(decided, "terms"))
+    assert [content[name] for name in names] == [0.12, True, ["nv", "mel"], False, None]
+    lines = cases_csv([LIKELY, LIKELY]).splitlines()
+    assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
+    assert lines[1].startswith("a,mel,0.000000,0.170000,")
+    assert file_name(LIKELY, "view.png") == "a_view.png"
+    assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"
+    assert outline_png(LIKELY).startswith(b"\x89PNG")
+    assert view_png(LIKELY, "Heat map", 0, 0.5).startswith(b"\x89PNG")
+
+
+def test_the_list_is_newest_first_and_drawings_leave():
+    cases = add_case([], LIKELY, drawn=True)
+    cases = add_case(cases, LIKELY, drawn=True)
+    assert [listed.drawn for listed in cases] == [True, True]
+    own = add_case(cases, case_with({"nv": 1.0}, half_mask(), name="own"))
+    assert [listed.case.name for listed in own] == ["own"]
+    assert len(cases) == 2  # the old list is left alone
+    both = add_case(own, LIKELY, drawn=True)
+    assert [listed.case.name for listed in both] == ["a.png", "own"]
+    assert find_case(both, own[0].key).case.name == "own"
+    assert find_case(both, "gone") is both[0]
+    assert both[0].thumbnail.startswith(b"\xff\xd8")
+
+
+def test_the_list_is_limited_by_number_and_by_size():
+    cases = []
+    for _ in range(MAX_CASES + 2):
+        cases = add_case(cases, LIKELY)
+    assert len(cases) == MAX_CASES
+    side = 7000  # 49 megapixels, without the memory for them
+    large = case_with({"nv": 1.0}, half_mask(), name="large")
+    object.__setattr__(large, "mask", np.broadcast_to(np.zeros((1, 1), dtype=bool), (side, side)))
+    cases = add_case(add_case(add_case([], large), large), large)
+    assert len(cases) == MAX_MEGAPIXELS // 49 == 2
+
+
+def test_the_sample_is_a_drawing_and_always_the_same():
+    net = LesionNet(SMALL).eval()
+    model = Model(net, WeightsInfo(SMALL), "small", "0" * 64)
+    first, second = (sample_case(model, first_sample()) for _ in range(2))
+    np.testing.assert_array_equal(first.image, second.image)
+    assert first.name == "Drawn melanoma"
+
+
+def test_the_environment_names_other_weights(tmp_path, monkeypatch):
+    save_weights(tmp_path / "tiny.json", LesionNet(SMALL), WeightsInfo(SMALL))
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "tiny.json"))
+    assert open_model().name == "tiny"
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "none.json"))
+    with pytest.raises(WeightsFault, match="There is no description"):
+        open_model()
+    monkeypatch.delenv("DERM_WEIGHTS")
+    monkeypatch.setattr("derm.predict.open.default_weights", lambda: tmp_path / "tiny.json")
+    assert open_model().name == "tiny"
