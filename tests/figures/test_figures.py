@@ -2,12 +2,11 @@
 
 import itertools
 import json
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from theme import THEME, contrast, linear
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import WeightsFault
@@ -29,24 +28,12 @@ from derm.predict.folder import COLUMNS
 from derm.predict.open import open_model
 from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
 
-THEME = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 DEUTERANOPIA = np.array(
     [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
 )
 """On linear RGB: Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15:1291 (2009), severity 1."""
-
-
-def linear(colour: str) -> np.ndarray:
-    value = np.array(list(bytes.fromhex(colour[1:]))) / 255
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(one: str, other: str) -> float:
-    """WCAG 2: 1 … 21."""
-    dark, light = sorted(float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (one, other))
-    return (light + 0.05) / (dark + 0.05)
 
 
 def lab(rgb: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from derm.data.isic import STRUCTURES
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
-ISIC2018 = Path(__file__).parents[2] / "shared" / "isic2018_task1"
+ISIC2018 = Path(__file__).parents[3] / "shared" / "isic2018_task1"
 
 
 def draw(path: Path, white: bool = False) -> None:

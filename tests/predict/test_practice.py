@@ -25,7 +25,7 @@ from derm.predict.case import Case, diagnose
 from derm.predict.export import case_json, cases_csv
 from derm.predict.practice import LEAST, MOST, at_practice, data_share
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 RATES = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.8}}
 

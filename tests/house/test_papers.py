@@ -13,7 +13,7 @@ from derm.explain import cams
 from derm.explain.gradcam import score_parts
 from derm.metrics import classification
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 API_PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 

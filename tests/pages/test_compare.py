@@ -25,7 +25,7 @@ from derm.image.overlay import png
 from derm.model.config import ModelConfig
 from derm.predict.case import diagnose
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = "pages/1_Compare.py"
 GRAD, LAYER = METHODS["grad-cam"], METHODS["layercam"]
 

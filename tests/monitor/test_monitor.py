@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_figures import THEME, contrast
+from short_run import CONFIG
+from theme import THEME, contrast
 from typer.testing import CliRunner
 
 from derm.cli.main import app
@@ -21,7 +22,6 @@ from derm.figures import training
 from derm.figures.text import duration
 from derm.figures.training import Line, admitted_areas, class_curves, confusion_map, curves, difficulty_motion, spread
 from derm.files import hold, is_held, write_json
-from derm.model.config import ModelConfig
 from derm.monitor import charts, compare, export, series, words
 from derm.monitor.downsample import smooth, thin
 from derm.monitor.gallery import wall
@@ -30,25 +30,11 @@ from derm.monitor.replay_images import held_images, thumbnail
 from derm.monitor.runs import Run, Runs
 from derm.monitor.settings import SETTINGS, changed, defaults, value_in
 from derm.monitor.state import last_words
-from derm.train.config import PRESETS, TrainConfig, preset
-from derm.train.curriculum import CurriculumConfig
+from derm.train.config import PRESETS, preset
 from derm.train.loop import count_hits, make_run_folder, train
 from derm.train.loss_history import LossHistory
 from derm.train.replay import ReplayBuffer, ReplayConfig
 from derm.train.runlog import RunLog, read_events
-
-CONFIG = TrainConfig(
-    model=ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=32, decoder_channels=(8, 8, 8)),
-    curriculum=CurriculumConfig(enabled=True),
-    replay=ReplayConfig(enabled=True, capacity=16),
-    start="random",
-    epochs=4,
-    batch=6,
-    learning_rate=3e-3,
-    workers=0,
-    lookahead=2,
-    log_every=1,
-)
 
 
 @pytest.fixture(scope="module")

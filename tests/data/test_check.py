@@ -268,7 +268,7 @@ def test_long_lists_are_cut_for_people_and_whole_for_programs(folder):
 
 @pytest.mark.real
 def test_real_data_set():
-    folder = Path(__file__).parents[2] / "shared" / "ham10000"
+    folder = Path(__file__).parents[3] / "shared" / "ham10000"
     if not folder.is_dir():
         pytest.skip(f"the real data set is not at {folder}")
     report = check(folder)

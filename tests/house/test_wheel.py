@@ -15,7 +15,7 @@ import pytest
 
 import derm
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -257,7 +257,7 @@ def test_strict_reading_refuses_tables_that_disagree(tmp_path):
 
 @pytest.mark.real
 def test_real_data_set():
-    folder = Path(__file__).parents[2] / "shared" / "ham10000"
+    folder = Path(__file__).parents[3] / "shared" / "ham10000"
     if not folder.is_dir():
         pytest.skip(f"the real data set is not at {folder}")
     catalogue = read_catalogue(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHEETS = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").glob("[0-9]*.py"))]
 PAGES = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 LONGEST = 200

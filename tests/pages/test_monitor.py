@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from short_run import CONFIG
 from streamlit.testing.v1 import AppTest
-from test_monitor import CONFIG
 
 from derm.data.synthetic.dataset import synthesise
 from derm.data.synthetic.standin import draw_once, drawn_folder
@@ -17,7 +17,7 @@ from derm.monitor import launch, words
 from derm.monitor.settings import SETTINGS
 from derm.train.loop import train
 
-APP = Path(__file__).parents[1] / "streamlit_app.py"
+APP = Path(__file__).parents[2] / "streamlit_app.py"
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_runs_are_held_against_each_other(visit, trained, tmp_path):
 
 
 def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
-    """With the process itself left out: tests/test_monitor_launch.py starts real ones."""
+    """With the process itself left out: tests/monitor/test_launch.py starts real ones."""
     asked: list[tuple[Path, list[str]]] = []
     monkeypatch.setattr(launch, "launch", lambda run, words: asked.append((run, words)))
     data = tmp_path / "data"

@@ -20,7 +20,7 @@ from derm.model.weights import load_weights
 from derm.train import precision
 from derm.train.config import DERM, PAPER, change
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

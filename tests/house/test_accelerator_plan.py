@@ -10,7 +10,7 @@ import pytest
 from derm.model.weights import load_weights
 from derm.train.config import DERM, change
 
-SCRIPT = Path(__file__).parents[1] / "tools" / "accelerator_plan.py"
+SCRIPT = Path(__file__).parents[2] / "tools" / "accelerator_plan.py"
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def tests(pytester: pytest.Pytester) -> pytest.Pytester:
     """A checkout with our conftest.py and five tests, four of which skip."""
     folder = pytester.mkdir("checkout") / "tests"
     folder.mkdir()
-    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    shutil.copy(Path(__file__).parents[1] / "conftest.py", folder)
     (folder / "test_skipping.py").write_text(SKIPPING)
     pytester.makeini("[pytest]\nmarkers =\n  browser: b\n  real: r\n")
     return pytester

@@ -8,7 +8,7 @@ from derm.data.synthetic.lesion import draw_lesion
 from derm.model.weights import default_weights, load_weights
 from derm.predict.case import diagnose
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

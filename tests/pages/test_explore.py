@@ -15,7 +15,7 @@ from derm.evaluate import by_source
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.explore import data_places
 
-APP = Path(__file__).parents[1] / "streamlit_app.py"
+APP = Path(__file__).parents[2] / "streamlit_app.py"
 PAGE = "pages/2_Explore.py"
 
 
