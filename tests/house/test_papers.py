@@ -1,20 +1,28 @@
 """What stands beside the code: it names what is there, in the version that is there, and its examples work."""
 
+import math
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import typer
 import yaml  # of albumentations
+from PIL import Image
 
 import derm
+from derm.cli.main import app
+from derm.data.synthetic.lesion import draw_lesion
 from derm.explain import cams
 from derm.explain.gradcam import score_parts
-from derm.metrics import classification
+from derm.metrics import classification, registry
 
 ROOT = Path(__file__).parents[2]
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+READ_FIRST = ("README.md", "CONTRIBUTING.md")
 API_PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 
 
@@ -49,14 +57,22 @@ def test_names_that_contributing_uses_are_in_the_code():
     assert [name for name in names if not re.search(rf"\b{name}\b", code)] == []
 
 
-def test_the_metric_of_contributing_works():
-    (block,) = (block for block in PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")) if "def jaccard" in block)
+def test_the_metric_of_contributing_works(monkeypatch):
+    function, entry = (block for block in PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")) if "jaccard" in block)
     names = dict(vars(classification))
-    exec(block, names)
-    matrix = classification.confusion_matrix(np.array([0, 1, 2, 2, 4]), np.array([0, 1, 1, 2, 5]))
+    exec(function, names)
+    true, called = np.array([0, 1, 2, 2, 4]), np.array([0, 1, 1, 2, 5])
+    matrix = classification.confusion_matrix(true, called)
     jaccard = names["jaccard"](matrix)
     np.testing.assert_array_equal(jaccard, [1, 1 / 2, 1 / 2, np.nan, 0, 0, np.nan])
     np.testing.assert_allclose(classification.f1(matrix), 2 * jaccard / (1 + jaccard))
+
+    monkeypatch.setattr(classification, "jaccard", names["jaccard"], raising=False)
+    (metric,) = eval(entry, dict(vars(registry)))  # with its comma, as in the tuple
+    monkeypatch.setattr(registry, "OVERALL", (*registry.OVERALL, metric))
+    measures = registry.classification_measures(true, np.eye(7)[called])
+    assert measures["macro_jaccard"] == pytest.approx(2 / 5)  # the mean of 1, 1/2, 1/2, 0, 0
+    assert metric.headline
 
 
 def test_the_heat_map_of_contributing_works(tiny_model):
@@ -72,6 +88,103 @@ def test_the_heat_map_of_contributing_works(tiny_model):
 @pytest.mark.parametrize("block", PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")))
 def test_the_examples_of_contributing_are_python(block):
     compile(block, "CONTRIBUTING.md", "exec")
+
+
+# README and CONTRIBUTING: links and commands
+
+
+def words_of(heading: str) -> str:
+    """The anchor of a heading, as GitHub and MkDocs make it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", READ_FIRST)
+def test_links_lead_to_what_is_there(name):
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text_of(name)) if "://" not in link]
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        assert (ROOT / path).exists(), link
+        if anchor:
+            assert anchor in map(words_of, re.findall(r"^#+ (.+)$", text_of(path or name), re.MULTILINE)), link
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The words of each `derm …` that `text` shows, in blocks of code and in backticks, without comments."""
+    blocks = [
+        line for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.split("\n")
+    ]
+    lines = [line for line in (*blocks, *inline_code(text)) if line.startswith("derm ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def commands() -> dict[str, Any]:
+    """Every command of `derm` by its words, such as "data check"."""
+    found, left = {}, [("", typer.main.get_command(app))]
+    while left:
+        name, command = left.pop()
+        if hasattr(command, "commands"):
+            left += [(f"{name} {word}".strip(), inner) for word, inner in command.commands.items()]
+        else:
+            found[name] = command
+    return found
+
+
+def faults_of(words: list[str]) -> list[str]:
+    """What of `words`, those after `derm`, does not stand in the command line: command, options, arguments."""
+    known = commands()
+    if words in [[name.split()[0]] for name in known if " " in name]:
+        return []  # a group of commands, by its name
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
+    if name is None:
+        return words[:2]
+    parameters = known[name].params
+    options = {option: one for one in parameters for option in (*one.opts, *one.secondary_opts) if option[0] == "-"}
+    arguments = [one for one in parameters if one.param_type_name == "argument"]
+    room = math.inf if any(one.nargs == -1 for one in arguments) else len(arguments)
+    rest, faults = words[len(name.split()) :], []
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-"):
+            if word not in options:
+                faults.append(word)
+            elif not options[word].is_flag and not (rest and rest.pop(0)):
+                faults.append(f"{word} without a value")
+        elif word != "…":
+            room -= 1
+            faults += [word] if room < 0 else []
+    return faults
+
+
+@pytest.mark.parametrize("name", READ_FIRST)
+def test_commands_are_those_of_the_command_line(name):
+    shown = commands_in(text_of(name))
+    assert len(shown) > 4
+    assert {" ".join(words): faults for words in shown if (faults := faults_of(words))} == {}
+
+
+def test_a_wrong_command_is_found():
+    assert faults_of(["predict", "a.jpg", "--outt", "x"]) == ["--outt"]
+    assert faults_of(["data", "chek", "DIR"]) == ["data", "chek"]
+    assert faults_of(["compare", "a", "b", "c"]) == ["c"]
+    assert faults_of(["train", "--data"]) == ["--data without a value"]
+
+
+def test_the_readme_has_every_command():
+    shown = {" ".join(words[:count]) for words in commands_in(text_of("README.md")) for count in (1, 2)}
+    assert set(commands()) - shown == set()
+
+
+def test_the_readme_says_research_use_only_once():
+    assert len(re.findall("research use only", text_of("README.md"), re.IGNORECASE)) == 1
+
+
+def test_the_five_lines_of_the_readme_work(tmp_path, monkeypatch, capsys):
+    (block,) = PYTHON_BLOCK.findall(text_of("README.md"))
+    Image.fromarray(draw_lesion("mel", 13, height=90, width=120).image).save(tmp_path / "lesion.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})
+    assert "(90, 120) (90, 120)" in capsys.readouterr().out
 
 
 # Version and citation
@@ -130,6 +243,9 @@ def test_the_container_gets_what_it_copies_and_runs_without_rights():
     assert [name for name in copied if not (ROOT / name).exists()] == []
     assert {line[1:] for line in text_of(".dockerignore").splitlines() if line.startswith("!")} == set(copied)
     assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["1000"]
+    assert set(re.findall(r"://[\w.]+", dockerfile)) == {
+        "://127.0.0.1"
+    }  # where packages come from is the builder's matter
 
 
 # The site

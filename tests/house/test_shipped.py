@@ -1,5 +1,8 @@
 """The shipped weights, and what the README says of them."""
 
+import json
+import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -35,19 +38,28 @@ def test_their_description_says_what_they_are_worth_and_tells_no_path(model):
     assert '"folder"' not in text
 
 
-def test_the_readme_quotes_what_was_measured(model):
-    measured = model.description.measured["test"]
-    readme = (ROOT / "README.md").read_text()
-    for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice", "iou", "pixel_accuracy"):
-        low, high = measured["intervals"][name]
-        assert f"| {measured[name]:.3f} ({low:.3f} – {high:.3f}) |" in readme
+def test_the_readme_quotes_what_was_measured():
+    """Where it does not: `python tools/readme_results.py` writes the table anew."""
+    tool = runpy.run_path(str(ROOT / "tools" / "readme_results.py"))
+    table = tool["results"](json.loads(default_weights().read_text(encoding="utf-8")))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert tool["with_results"](readme, table) == readme
+    assert len([line for line in table.splitlines() if " – " in line]) == len(tool["ROWS"]) == 8
+
+
+def test_the_table_of_the_readme_asks_for_figures_that_are_missing():
+    tool = runpy.run_path(str(ROOT / "tools" / "readme_results.py"))
+    with pytest.raises(SystemExit, match=r"no figures of ham10000, isic2018_task1: run derm evaluate .* --record"):
+        tool["results"]({"measured": {}})
 
 
 def test_files_that_the_readme_shows_are_there():
-    assert (ROOT / "docs" / "diagnose.jpg").is_file()
-    assert (ROOT / "docs" / "compare.jpg").is_file()
-    assert (ROOT / "docs" / "model-card.md").is_file()
-    assert (ROOT / "docs" / "experiments.md").is_file()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = {name for name in re.findall(r"\]\((docs/[^)#]+)", readme) if name.endswith(".jpg")}
+    assert shown == {f"docs/{page}.jpg" for page in ("diagnose", "compare", "explore", "monitor")}
+    for name in (*shown, "docs/model-card.md", "docs/results.md", "docs/experiments.md"):
+        assert name in readme
+        assert (ROOT / name).is_file()
 
 
 @pytest.mark.real
