@@ -14,6 +14,7 @@ from derm.cli.terminal import bar, err, figure, out
 from derm.errors import ConfigFault, RunFault
 
 if TYPE_CHECKING:
+    from derm.runlog.events import Logged, TickEvent
     from derm.train.config import TrainConfig
 
 
@@ -124,7 +125,7 @@ def train(
         decoding = shown.add_task("Decoding images", total=None)
         task = shown.add_task("Training", total=None, visible=False)
 
-        def watch(event: dict[str, Any]) -> None:
+        def watch(event: "Logged | TickEvent") -> None:
             if event["event"] in ("begun", "resumed"):
                 # Only now: before there is a run, Ctrl-C has nothing to save.
                 for name in (signal.SIGINT, signal.SIGTERM):
@@ -180,7 +181,7 @@ def settle(config: "TrainConfig", device: str) -> "TrainConfig":
     return settled
 
 
-def epoch_line(event: dict[str, Any]) -> str | None:
+def epoch_line(event: "Logged | TickEvent") -> str | None:
     """What to print of an event of the log, if anything."""
     if event["event"] == "start":
         return event.get("begins_anew")

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from derm.data.split import SHIPPED
 from derm.errors import ConfigFault, WeightsFault
-from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
+from derm.model.weights import HAM10000_DATASETS, Model, WeightsInfo, load_weights, save_weights
 
 
 def cook_soup(
@@ -20,7 +21,8 @@ def cook_soup(
 
     shares: how much of each, positive, in any unit; None: alike. input_size: side of the network's input, pixels; None:
     that of the first. The description is the first's, with a list of all under training.soup; what was measured or
-    calibrated belongs to other numbers and is left out. Raises ConfigFault for fewer than two or other shares,
+    calibrated belongs to other numbers and is left out. Of weights trained on the shipped lists of HAM10000 and ISIC 2018
+    Task 1, one may have learned from fewer sources than the first, such as those that the first went on from. Raises ConfigFault for fewer than two or other shares,
     WeightsFault where architectures differ, or the images that were trained on: one would know what another was
     measured on.
     """
@@ -62,12 +64,23 @@ def _check_alike(first: Path, one: WeightsInfo, second: Path, other: WeightsInfo
         raise WeightsFault(
             f"{second} is of another model than {first} ({apart}): only weights of one model have a mean."
         )
+    if _by_fixed_lists(one) and _by_fixed_lists(other):
+        if not other.learned_from <= one.learned_from:
+            raise WeightsFault(f"{second} learned from sources that {first} did not: name it first.")
+        return
     known = [_images(about) for about in (one, other)]
     if known[0] != known[1]:
         raise WeightsFault(
             f"{first} and {second} were not trained on the same images, so that their mean would know what one of "
             "them is measured on: name weights of one split and data set."
         )
+
+
+def _by_fixed_lists(about: WeightsInfo) -> bool:
+    """Whether what weights learned from lies in the training parts of the shipped lists, which never change."""
+    config = about.training.get("config", {})
+    parts = {*SHIPPED, *HAM10000_DATASETS}
+    return config.get("split_by") == "lesion" and not config.get("leave_out") and about.learned_from <= parts
 
 
 def _images(about: WeightsInfo) -> tuple[Any, ...]:

@@ -16,8 +16,8 @@ import numpy as np
 from derm.errors import ConfigFault, RunFault
 from derm.files import make_folder
 from derm.monitor.compare import flatten
-from derm.monitor.reader import FIELDS
 from derm.monitor.runs import Run
+from derm.runlog.reader import FIELDS
 
 CURES = {
     "tensorboard": "`pip install tensorboard`",

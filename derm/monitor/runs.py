@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from derm.monitor.reader import LogReader
 from derm.monitor.state import LAUNCH, RunStatus, read_record, stand
+from derm.runlog.reader import LogReader
 
 Made = TypeVar("Made")
 
@@ -52,7 +52,7 @@ class Run:
             if self.about is None:
                 self.about = read_record(self.folder / "run.json")
             if self.about is None and (start := self.reader.newest("start")) is not None:
-                self.about = start
+                self.about = dict(start)
             self.standing = stand(self.folder, self.reader)
 
     @property

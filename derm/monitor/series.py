@@ -5,7 +5,8 @@ e + 1, and a stage of the curriculum from e to e + 1. Knows nothing of figures.
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from derm.metrics.missing import fraction
 from derm.metrics.registry import OUTLINE, OVERALL, PER_CLASS
 from derm.monitor.downsample import POINTS, smooth, thin
 from derm.monitor.runs import Run
+from derm.runlog.events import HardImage
 from derm.train.curriculum import CurriculumConfig, pace_of, quotas_of
 
 
@@ -120,7 +122,7 @@ def confusion(run: Run, epoch: int) -> NDArray[np.int64] | None:
     return None
 
 
-def speeds(run: Run, name: str) -> Line | None:
+def speeds(run: Run, name: Literal["images_per_second", "memory_mb"]) -> Line | None:
     """`images_per_second` or `memory_mb` of each epoch; None before the first."""
     events = run.reader.events("speed")
     if not events:
@@ -206,7 +208,7 @@ class Replay(NamedTuple):
     hit_rate: float | None
     drawn: dict[str, int]
     suspects: list[str]
-    hardest: list[dict[str, Any]]
+    hardest: list[HardImage]
 
 
 def replays(run: Run) -> list[Replay]:
@@ -237,7 +239,7 @@ def replayed_shares(told: list[Replay]) -> Line:
     return shorten([one.epoch + 1.0 for one in told], [one.share for one in told], [one.epoch for one in told])
 
 
-def _dig(event: dict[str, Any], path: tuple[str, ...]) -> float | None:
+def _dig(event: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
     found: Any = event
     for part in path:
         found = found.get(part) if isinstance(found, dict) else None

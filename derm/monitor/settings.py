@@ -6,7 +6,7 @@ Needs `derm.train.config`. All other settings are in docs/training.md. Knows not
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from derm.train.config import preset
+from derm.train.config import RANGES, preset
 
 Kind = Literal["choice", "whole", "number", "switch", "text"]
 
@@ -16,7 +16,7 @@ class Setting:
     """One setting.
 
     name: dotted, as in docs/training.md. label: for people. cost: what it costs or brings, one sentence or two.
-    options: of a choice. low, high, step: of a number; form: how it is written.
+    options: of a choice. step: of a number; form: how it is written.
     """
 
     name: str
@@ -24,10 +24,24 @@ class Setting:
     kind: Kind
     cost: str
     options: tuple[Any, ...] = ()
-    low: float | None = None
-    high: float | None = None
     step: float | None = None
     form: str | None = None
+
+    @property
+    def low(self) -> float | None:
+        """The smallest value of a number, as training checks it."""
+        return self._bound(0)
+
+    @property
+    def high(self) -> float | None:
+        """The largest value of a number, as training checks it."""
+        return self._bound(1)
+
+    def _bound(self, end: int) -> float | None:
+        if self.name not in RANGES:
+            return None
+        bound = RANGES[self.name][end]
+        return float(bound) if self.kind == "number" else bound
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -40,23 +54,23 @@ SETTINGS: tuple[Setting, ...] = (
         "epochs", "Epochs", "whole",
         "Time grows with them. On HAM10000, outlines are as good as finished after four; rare diagnoses gain until "
         "the end.",
-        low=1, high=500, step=1,
+        step=1,
     ),
     Setting(
         "batch", "Images a step", "whole",
         "Memory grows with it, time hardly changes. With half as many, take half the learning rate.",
-        low=2, high=256, step=1,
+        step=1,
     ),
     Setting(
         "learning_rate", "Learning rate", "number",
         "Costs nothing. Too high, and the loss leaps or the run ends with a loss that is no number; too low, and "
         "epochs are wasted.",
-        low=1e-6, high=0.1, step=1e-4, form="%.6f",
+        step=1e-4, form="%.6f",
     ),
     Setting(
         "train_share", "Share of the training images", "number",
         "Time shrinks with it, and so does what is learned: for trying things out.",
-        low=0.01, high=1.0, step=0.05, form="%.2f",
+        step=0.05, form="%.2f",
     ),
     Setting(
         "start", "Starting weights", "text",
@@ -93,7 +107,7 @@ SETTINGS: tuple[Setting, ...] = (
         "workers", "Processes that vary the pictures", "whole",
         "Each needs seconds to start, a core and memory. With none the network waits for its pictures. The result is "
         "the same.",
-        low=0, high=8, step=1,
+        step=1,
     ),
 )  # fmt: skip
 """In the order in which a page shows them."""

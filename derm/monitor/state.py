@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from derm.files import is_held
-from derm.monitor.reader import LogReader
+from derm.runlog.events import BegunEvent
+from derm.runlog.reader import LogReader
 
 LOCK, OUTPUT, LAUNCH, STOP = "lock", "output.log", "launch.json", "stop.json"
 """In a run's folder: held by the process that trains; what the launched process says, held by it; how it was launched;
@@ -63,7 +64,7 @@ def stand(folder: Path, reader: LogReader) -> RunStatus:
     start = reader.newest("start")
     where: dict[str, Any] = {}
     if start is not None:
-        told = [event for event in map(reader.newest, ("step", "epoch", "stopped")) if event]
+        told = [event for event in (reader.newest("step"), reader.newest("epoch"), reader.newest("stopped")) if event]
         done = max((event["step"] for event in told), default=0)
         where = {
             "step": done,
@@ -90,7 +91,7 @@ def is_alive(folder: Path) -> bool:
     return is_held(folder / LOCK) or is_held(folder / OUTPUT)
 
 
-def newest_beginning(reader: LogReader) -> dict[str, Any] | None:
+def newest_beginning(reader: LogReader) -> BegunEvent | None:
     """The event that tells when a process last began to train here, `begun` or `resumed`; None where none did."""
     known = [event for event in (reader.newest("begun"), reader.newest("resumed")) if event]
     return max(known, key=lambda event: float(event["time"]), default=None)

@@ -133,7 +133,8 @@ def headline(run: Run) -> str:
     if standing.state == "stopping":
         return f"{run.name} stops after this step or validation, with a checkpoint."
     if standing.state == "finished":
-        early = (run.reader.newest("end") or {}).get("early")
+        end = run.reader.newest("end")
+        early = end is not None and end["early"]
         reason = ", early, because it got no better" if early else ""
         return f"{run.name} finished {moment(standing.when)}{reason}, after {standing.step:,} steps."
     if standing.state == "stopped":

@@ -24,6 +24,31 @@ CHOOSING = (*HEADLINE, "dice", "source_auc")
 """Validation measures that may choose the best epoch."""
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 10_000),
+    "batch": (2, 4096),
+    "learning_rate": (1e-8, 10),
+    "weight_decay": (0, 1),
+    "warm_up": (0, 1),
+    "mask_weight": (0, 100),
+    "class_weight": (0, 100),
+    "balance": (0, 1),
+    "source_balance": (0, 1),
+    "logit_adjustment": (0, 3),
+    "sampling": (0, 1),
+    "focal": (0, 5),
+    "label_smoothing": (0, 0.9),
+    "average": (0, 0.99999),
+    "train_share": (0.001, 1),
+    "patience": (0, 10_000),
+    "workers": (0, 64),
+    "log_every": (1, 10_000),
+    "checkpoint_every": (1, 1_000_000),
+    "seed": (0, 2**31),
+}
+"""Smallest and largest value of each numeric setting of `TrainConfig`: checked there, and offered by the app's form."""
+
+
 @dataclass(frozen=True)
 class MixConfig:
     """How images of a batch are mixed with each other. Raises ConfigFault for a value outside its range."""
@@ -132,14 +157,7 @@ class TrainConfig:
                 raise ConfigFault(f"{name} '{getattr(self, name)}' is unknown: use one of {', '.join(get_args(kind))}.")
         if self.best_by not in CHOOSING:
             raise ConfigFault(f"best_by '{self.best_by}' is unknown: use one of {', '.join(CHOOSING)}.")
-        for name, low, high in (
-            ("epochs", 1, 10_000), ("batch", 2, 4096), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
-            ("warm_up", 0, 1), ("mask_weight", 0, 100), ("class_weight", 0, 100), ("balance", 0, 1),
-            ("source_balance", 0, 1), ("logit_adjustment", 0, 3), ("sampling", 0, 1), ("focal", 0, 5),
-            ("label_smoothing", 0, 0.9), ("average", 0, 0.99999),
-            ("train_share", 0.001, 1), ("patience", 0, 10_000),
-            ("workers", 0, 64), ("log_every", 1, 10_000), ("checkpoint_every", 1, 1_000_000), ("seed", 0, 2**31),
-        ):  # fmt: skip
+        for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise ConfigFault(f"{name} {getattr(self, name)} does not fit: use a number from {low} to {high}.")
         if self.mask_weight == self.class_weight == 0:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,22 @@ from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 from derm.model.pretrained import learned_before, start_from
 from derm.model.weights import WeightsInfo, licence_of, save_weights
+from derm.runlog.events import (
+    BegunEvent,
+    BestEvent,
+    CurriculumEvent,
+    EndEvent,
+    EpochEvent,
+    Logged,
+    Means,
+    ReplayEvent,
+    SpeedEvent,
+    StartEvent,
+    StepEvent,
+    StoppedEvent,
+    TickEvent,
+)
+from derm.runlog.writer import RunLog
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
@@ -46,18 +62,17 @@ from derm.train.loader import open_loader
 from derm.train.losses import Losses, Truth, joint_loss, shift_of, weigh_classes
 from derm.train.mix import draw_mixture, mix
 from derm.train.precision import pays_to_compile, settle_precision, settle_workers
-from derm.train.runlog import RunLog
 from derm.train.sampler import OPEN_CLASS, Batch, Sampler
 from derm.train.validate import validate
 
-Watch = Callable[[dict[str, Any]], None]
-"""Told every event of the log as it is written, and {"event": "tick", "step", "steps"} at each step."""
+Watch = Callable[[Logged | TickEvent], None]
+"""Told every event of the log as it is written, and a tick at each step."""
 
 Forward = Callable[[torch.Tensor], ModelOutput]
 """The network, or what was compiled of it: normalised images, float32 (N, 3, S, S), to what it says of them."""
 
-Tell = Callable[..., None]
-"""Writes an event: its name, then its fields by name."""
+Tell = Callable[[Logged], None]
+"""Writes an event."""
 
 SCORES = {
     "step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "judged": 0, "hits": 0, "right": 0,
@@ -194,8 +209,7 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
             return state
         with RunLog(run / "events.jsonl", state.log_bytes) as log:
 
-            def tell(name: str, /, **fields: Any) -> None:  # noqa: ANN401 (whatever JSON can hold)
-                event = {"event": name, **fields}
+            def tell(event: Logged) -> None:
                 log.append(event)
                 watch(event)
 
@@ -211,12 +225,19 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 save_checkpoint(run / "last.safetensors", groups, {**state.as_dict(), **rest})
 
             if fresh:
-                said = {"begins_anew": anew} if anew else {}
-                tell("start", steps=planner.steps, steps_per_epoch=planner.steps_per_epoch, **said, **about)
+                begun = {"event": "start", "steps": planner.steps, "steps_per_epoch": planner.steps_per_epoch}
+                tell(cast("StartEvent", {**begun, **({"begins_anew": anew} if anew else {}), **about}))
                 tell_stages(planner, tell)
                 save()
-            how = {"time": time.time(), "threads": torch.get_num_threads(), "device": device}
-            tell("resumed" if resume else "begun", step=state.step, **how)
+            tell(
+                BegunEvent(
+                    event="resumed" if resume else "begun",
+                    step=state.step,
+                    time=time.time(),
+                    threads=torch.get_num_threads(),
+                    device=device,
+                )
+            )
             began, first_step, epoch_began, epoch_first = time.monotonic(), state.step, time.monotonic(), state.step
 
             for images, masks, items in open_loader(planner, store, rows, config.augment, config.workers, device):
@@ -261,46 +282,62 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
                 # At once, before a checkpoint: a stage is planned some steps before its epoch begins.
                 tell_stages(planner, tell)
                 if state.step % config.log_every == 0:
-                    tell("step", step=state.step, epoch=epoch, learning_rate=rate, **means(state.recent))
+                    tell(
+                        StepEvent(event="step", step=state.step, epoch=epoch, learning_rate=rate, **means(state.recent))
+                    )
                     state.recent = dict(SCORES)
                 if state.step % planner.steps_per_epoch == 0:
                     seconds = time.monotonic() - epoch_began
                     own = names[sources[validation]] if len(names) > 1 else None
                     result = validate(average, store, validation, classes[validation], config, own)
                     better = result[config.best_by] is not None and result[config.best_by] > state.best
-                    tell("epoch", epoch=epoch, step=state.step, train=means(state.epoch), validation=result)
+                    tell(
+                        EpochEvent(
+                            event="epoch", epoch=epoch, step=state.step, train=means(state.epoch), validation=result
+                        )
+                    )
                     tell_replay(planner, catalogue, rows, state, epoch, tell)
                     state.history.append({"epoch": epoch, "train": means(state.epoch), "validation": shorten(result)})
                     if better:
                         state.best, state.best_epoch = result[config.best_by], epoch
-                        tell("best", epoch=epoch, by=config.best_by, value=state.best)
+                        tell(BestEvent(event="best", epoch=epoch, by=config.best_by, value=state.best))
                         save_weights(run / "best.json", average, describe(config, about, state.history))
                     state.epoch, state.drawn, state.replayed = dict(SCORES), [0] * len(CODES), []
-                    pace = {
-                        "images_per_second": (state.step - epoch_first) * config.batch / seconds,
-                        "seconds": time.monotonic() - epoch_began,
-                        "seconds_left": (time.monotonic() - began)
-                        / (state.step - first_step)
-                        * (planner.steps - state.step),
-                        "memory_mb": peak_memory_mb(device),
-                    }
-                    tell("speed", epoch=epoch, time=time.time(), **pace)
+                    a_step = (time.monotonic() - began) / (state.step - first_step)
+                    tell(
+                        SpeedEvent(
+                            event="speed",
+                            epoch=epoch,
+                            time=time.time(),
+                            images_per_second=(state.step - epoch_first) * config.batch / seconds,
+                            seconds=time.monotonic() - epoch_began,
+                            seconds_left=a_step * (planner.steps - state.step),
+                            memory_mb=peak_memory_mb(device),
+                        )
+                    )
                     waited = 0 < config.patience <= epoch - state.best_epoch
                     if state.step == planner.steps or waited:
                         state.finished = True
-                        best = {"best_epoch": state.best_epoch, "best": or_none(state.best)}
-                        tell("end", step=state.step, **best, early=waited)
+                        tell(
+                            EndEvent(
+                                event="end",
+                                step=state.step,
+                                best_epoch=state.best_epoch,
+                                best=or_none(state.best),
+                                early=waited,
+                            )
+                        )
                         save_weights(run / "final.json", average, describe(config, about, state.history))
                     save()
                     epoch_began, epoch_first = time.monotonic(), state.step
                 elif state.step % config.checkpoint_every == 0:
                     save()
-                watch({"event": "tick", "step": state.step, "steps": planner.steps})
+                watch(TickEvent(event="tick", step=state.step, steps=planner.steps))
                 if state.finished:
                     break
                 if stop():
                     save()
-                    tell("stopped", step=state.step, time=time.time())
+                    tell(StoppedEvent(event="stopped", step=state.step, time=time.time()))
                     break
     return state
 
@@ -407,7 +444,7 @@ def count(state: TrainState, losses: Losses, scores: dict[str, float], batch: Ba
     state.replayed += batch.items[batch.replayed].tolist()
 
 
-def means(sums: dict[str, float]) -> dict[str, float | None]:
+def means(sums: dict[str, float]) -> Means:
     """Turn sums into means a step, or an image; what is of outlines alone is None where no image had a mask."""
     steps, images = max(1, sums["step"]), max(1, sums["images"])
     return {
@@ -424,15 +461,17 @@ def tell_stages(planner: Sampler, tell: Tell) -> None:
     """Log the curriculum's stage of each epoch that was planned since the last call."""
     for epoch, stage in planner.stages:
         tell(
-            "curriculum",
-            epoch=epoch,
-            enabled=planner.config.curriculum.enabled,
-            pace=stage.pace,
-            admitted=int(stage.admitted.sum()),
-            images={code: int((planner.classes == index).sum()) for index, code in enumerate(CODES)},
-            admitted_share={code: or_none(float(stage.shares[index])) for index, code in enumerate(CODES)},
-            difficulty_histogram=np.histogram(stage.difficulty, bins=20, range=(0, 1))[0].tolist(),
-            admitted_histogram=np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
+            CurriculumEvent(
+                event="curriculum",
+                epoch=epoch,
+                enabled=planner.config.curriculum.enabled,
+                pace=stage.pace,
+                admitted=int(stage.admitted.sum()),
+                images={code: int((planner.classes == index).sum()) for index, code in enumerate(CODES)},
+                admitted_share={code: or_none(float(stage.shares[index])) for index, code in enumerate(CODES)},
+                difficulty_histogram=np.histogram(stage.difficulty, bins=20, range=(0, 1))[0].tolist(),
+                admitted_histogram=np.histogram(stage.difficulty[stage.admitted], bins=20, range=(0, 1))[0].tolist(),
+            )
         )
     planner.stages.clear()
 
@@ -444,25 +483,27 @@ def tell_replay(
     ids = catalogue.table["image_id"].iloc[rows].tolist()
     ages = planner.buffer.ages()
     tell(
-        "replay",
-        epoch=epoch,
-        enabled=planner.config.replay.enabled,
-        size=int(planner.buffer.members.sum()),
-        suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects())],
-        replayed_share=means(state.epoch)["replayed_share"],
-        hit_rate=state.epoch["hits"] / state.epoch["judged"] if state.epoch["judged"] else None,
-        drawn=dict(zip(CODES, state.drawn, strict=True)),
-        hardest=[
-            {
-                "image_id": ids[row.item],
-                "loss": row.loss,
-                "views": row.views,
-                "drawn_in_epoch": state.replayed.count(row.item),
-                "drawn": row.drawn,
-                "age": int(ages[row.item]),
-            }
-            for row in planner.buffer.hardest(24)
-        ],
+        ReplayEvent(
+            event="replay",
+            epoch=epoch,
+            enabled=planner.config.replay.enabled,
+            size=int(planner.buffer.members.sum()),
+            suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects())],
+            replayed_share=means(state.epoch)["replayed_share"],
+            hit_rate=state.epoch["hits"] / state.epoch["judged"] if state.epoch["judged"] else None,
+            drawn=dict(zip(CODES, state.drawn, strict=True)),
+            hardest=[
+                {
+                    "image_id": ids[row.item],
+                    "loss": row.loss,
+                    "views": row.views,
+                    "drawn_in_epoch": state.replayed.count(row.item),
+                    "drawn": row.drawn,
+                    "age": int(ages[row.item]),
+                }
+                for row in planner.buffer.hardest(24)
+            ],
+        )
     )
 
 

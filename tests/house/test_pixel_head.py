@@ -25,9 +25,9 @@ from derm.model.preprocess import normalise
 from derm.model.soup import cook_soup
 from derm.model.weights import Model, WeightsInfo, load_weights, save_weights, ship_weights
 from derm.predict.case import diagnose
+from derm.runlog.writer import read_events
 from derm.train.config import PRESETS
 from derm.train.loop import train
-from derm.train.runlog import read_events
 
 POOLED = ModelConfig(
     encoder="test_efficientnet",

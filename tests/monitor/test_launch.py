@@ -17,8 +17,8 @@ from derm.files import hold, write_json
 from derm.monitor import launch, words
 from derm.monitor.runs import Run
 from derm.monitor.state import find_holder
+from derm.runlog.writer import read_events
 from derm.train.checkpoint import load_checkpoint
-from derm.train.runlog import read_events
 
 PATIENCE = 120  # seconds, for two busy cores
 

@@ -18,23 +18,23 @@ from typer.testing import CliRunner
 from derm.cli.main import app
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, RunFault
-from derm.figures import training
+from derm.figures import palette
 from derm.figures.text import duration
 from derm.figures.training import Line, admitted_areas, class_curves, confusion_map, curves, difficulty_motion, spread
 from derm.files import hold, is_held, write_json
 from derm.monitor import charts, compare, export, series, words
 from derm.monitor.downsample import smooth, thin
 from derm.monitor.gallery import wall
-from derm.monitor.reader import LogReader
 from derm.monitor.replay_images import held_images, thumbnail
 from derm.monitor.runs import Run, Runs
 from derm.monitor.settings import SETTINGS, changed, defaults, value_in
 from derm.monitor.state import last_words
+from derm.runlog.reader import LogReader
+from derm.runlog.writer import RunLog, read_events
 from derm.train.config import PRESETS, preset
 from derm.train.loop import count_hits, make_run_folder, train
 from derm.train.loss_history import LossHistory
 from derm.train.replay import ReplayBuffer, ReplayConfig
-from derm.train.runlog import RunLog, read_events
 
 
 @pytest.fixture(scope="module")
@@ -553,9 +553,9 @@ def test_curves_differ_by_more_than_colour():
 @pytest.mark.parametrize(("theme", "place"), [("light", 0), ("dark", 1)])
 def test_lines_and_small_print_stand_out_on_their_page(theme, place):
     page = THEME[theme]["backgroundColor"]
-    for pair in (training.TRAINING, training.VALIDATION, training.GREY, training.INK, *training.RUNS):
+    for pair in (palette.GREY, palette.TEXT, *palette.SERIES):
         assert contrast(pair[place], page) >= 4.5, pair
-    assert len(training.RUNS) == compare.MOST
+    assert len(palette.SERIES) == compare.MOST
 
 
 def test_labels_are_moved_apart_in_order():

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from derm.errors import RunFault
+from derm.runlog.writer import RunLog, read_events
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
-from derm.train.runlog import RunLog, read_events
 
 GROUPS = {
     "net": {"a.weight": torch.arange(6.0).reshape(2, 3), "a/b": torch.tensor(7)},

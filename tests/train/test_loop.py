@@ -22,6 +22,8 @@ from derm.errors import ConfigFault, DataFault, RunFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import load_weights
+from derm.runlog.events import CLOCK_EVENTS
+from derm.runlog.writer import RunLog, read_events
 from derm.train import loop, precision
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
@@ -29,7 +31,6 @@ from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import TrainState, choose_share, claim, learning_rate, make_run_folder, move_average, train
 from derm.train.losses import Losses
 from derm.train.replay import ReplayConfig
-from derm.train.runlog import CLOCK_EVENTS, RunLog, read_events
 from derm.train.validate import validate
 
 CONFIG = TrainConfig(
@@ -574,7 +575,7 @@ def test_the_papers_preset_is_the_papers():
     ("change", "words"),
     [
         ({"optimiser": "sgd"}, "optimiser 'sgd' is unknown: use one of adam, adamw"),
-        ({"best_by": "loss"}, "best_by 'loss' is unknown: use one of macro_auc, macro_f1, "),
+        ({"best_by": "loss"}, "best_by 'loss' is unknown: use one of accuracy, balanced_accuracy, "),
         ({"batch": 1}, "batch 1 does not fit: use a number from 2 to 4096"),
         ({"logit_adjustment": 3.5}, "logit_adjustment 3.5 does not fit: use a number from 0 to 3"),
         ({"sampling": 2}, "sampling 2 does not fit: use a number from 0 to 1"),

@@ -9,16 +9,26 @@ import json
 import threading
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.runlog.events import (
+    BegunEvent,
+    BestEvent,
+    CurriculumEvent,
+    EndEvent,
+    EpochEvent,
+    ReplayEvent,
+    SpeedEvent,
+    StartEvent,
+    StepEvent,
+    StoppedEvent,
+)
+
 STEP = b'{"event": "step", '
 """How a line of the most frequent event begins, as `RunLog` writes it: so it is known without being parsed."""
-
-FIELDS = ("step", "epoch", "learning_rate", "loss", "mask_loss", "class_loss", "accuracy", "replayed_share")
-"""What is kept of each line of the event `step`."""
 
 TAIL = 128
 """Bytes before the place where reading went on that are compared, to see that the log was not cut back."""
@@ -35,6 +45,10 @@ class Steps(NamedTuple):
     class_loss: NDArray[np.float64]
     accuracy: NDArray[np.float64]
     replayed_share: NDArray[np.float64]
+
+
+FIELDS = Steps._fields
+"""What is kept of each line of the event `step`, see `derm.runlog.events.StepEvent`."""
 
 
 class LogReader:
@@ -75,12 +89,40 @@ class LogReader:
             self.version += changed
             return changed
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
+    @overload
+    def events(self, kind: Literal["epoch"]) -> list[EpochEvent]: ...
+    @overload
+    def events(self, kind: Literal["curriculum"]) -> list[CurriculumEvent]: ...
+    @overload
+    def events(self, kind: Literal["replay"]) -> list[ReplayEvent]: ...
+    @overload
+    def events(self, kind: Literal["speed"]) -> list[SpeedEvent]: ...
+    @overload
+    def events(self, kind: str) -> list[Any]: ...
+    def events(self, kind: str) -> list[Any]:
         """The events called `kind`, oldest first, but for `step`."""
         with self._lock:
             return list(self._events.get(kind, ()))
 
-    def newest(self, kind: str) -> dict[str, Any] | None:
+    @overload
+    def newest(self, kind: Literal["step"]) -> StepEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["stopped"]) -> StoppedEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["start"]) -> StartEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["epoch"]) -> EpochEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["best"]) -> BestEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["curriculum"]) -> CurriculumEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["replay"]) -> ReplayEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["begun", "resumed"]) -> BegunEvent | None: ...
+    @overload
+    def newest(self, kind: Literal["end"]) -> EndEvent | None: ...
+    def newest(self, kind: str) -> Any:
         """The last event called `kind`, but for `step`, or None."""
         with self._lock:
             found = self._events.get(kind)

@@ -1,7 +1,6 @@
-"""The run log: one JSON object a line, appended as training goes; whatever shows training reads only this file.
+"""Writing the run log: one JSON object a line, appended as training goes; whatever shows training reads only this.
 
-Needs a run folder. Events and their fields are listed in docs/architecture.md. Those in `CLOCK_EVENTS` tell of time and
-machine; all others are equal, bit for bit, in a run that was killed and resumed.
+Needs a run folder and events of `derm.runlog.events`.
 """
 
 import json
@@ -12,9 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from derm.errors import RunFault
-
-CLOCK_EVENTS = frozenset({"begun", "speed", "resumed", "stopped"})
-"""Events that depend on when and where a run ran, and on how often it was stopped."""
+from derm.runlog.events import Logged
 
 
 class RunLog:
@@ -31,7 +28,7 @@ class RunLog:
         self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 
-    def append(self, event: dict[str, Any]) -> None:
+    def append(self, event: Logged) -> None:
         """Write one event as one line and hand it to the system, so that readers see it at once; NaN is an error."""
         self._file.write(json.dumps(event, allow_nan=False, ensure_ascii=False).encode() + b"\n")
         self._file.flush()
