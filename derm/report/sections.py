@@ -156,7 +156,7 @@ def _headline(facts: Facts) -> Section:
     if facts.by_image is None:
         theirs = (
             "Weights like these were not measured under the paper's protocol, so that its column is empty; an earlier "
-            "recipe of ours was, both ways, and stands in README.md."
+            "recipe of ours was, both ways, and stands in docs/results.md."
         )
     else:
         size = facts.by_image.about["input_size"]
