@@ -11,7 +11,7 @@ from typing import Any
 
 from derm.data.split import SHIPPED
 from derm.errors import ConfigFault, WeightsFault
-from derm.model.weights import HAM10000_DATASETS, Model, WeightsInfo, load_weights, save_weights
+from derm.model.weights import HAM10000_DATASETS, HAM10000_IMAGES, Model, WeightsInfo, load_weights, save_weights
 
 
 def cook_soup(
@@ -21,10 +21,10 @@ def cook_soup(
 
     shares: how much of each, positive, in any unit; None: alike. input_size: side of the network's input, pixels; None:
     that of the first. The description is the first's, with a list of all under training.soup; what was measured or
-    calibrated belongs to other numbers and is left out. Of weights trained on the shipped lists of HAM10000 and ISIC 2018
-    Task 1, one may have learned from fewer sources than the first, such as those that the first went on from. Raises ConfigFault for fewer than two or other shares,
-    WeightsFault where architectures differ, or the images that were trained on: one would know what another was
-    measured on.
+    calibrated belongs to other numbers and is left out. Of weights trained on the shipped lists of HAM10000 and ISIC
+    2018 Task 1, one may have learned from fewer sources than the first, such as those that the first went on from.
+    Raises ConfigFault for fewer than two or other shares, WeightsFault where architectures differ, or the images that
+    were trained on: one would know what another was measured on.
     """
     shares = [1.0] * len(sources) if shares is None else list(shares)
     if len(sources) < 2:
@@ -78,9 +78,10 @@ def _check_alike(first: Path, one: WeightsInfo, second: Path, other: WeightsInfo
 
 def _by_fixed_lists(about: WeightsInfo) -> bool:
     """Whether what weights learned from lies in the training parts of the shipped lists, which never change."""
-    config = about.training.get("config", {})
+    config, data = about.training.get("config", {}), about.training.get("data", {})
+    told = "sources" in data or data.get("images") == sum(HAM10000_IMAGES.values())
     parts = {*SHIPPED, *HAM10000_DATASETS}
-    return config.get("split_by") == "lesion" and not config.get("leave_out") and about.learned_from <= parts
+    return told and config.get("split_by") == "lesion" and not config.get("leave_out") and about.learned_from <= parts
 
 
 def _images(about: WeightsInfo) -> tuple[Any, ...]:

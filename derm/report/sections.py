@@ -111,6 +111,11 @@ def _ingredient(part: dict[str, Any]) -> str:
 
 def _use(facts: Facts) -> Section:
     test = facts.results.about
+    elsewhere = (
+        "“By source” has the same of others; beyond those, how it does on other skin, cameras and clinics"
+        if facts.sources is not None
+        else "How it does on other skin, cameras and clinics"
+    )
     return Section(
         "Intended use and limits",
         [
@@ -118,8 +123,8 @@ def _use(facts: Facts) -> Section:
             "study how such a model behaves, where it errs, and what its explanations are worth. Not for decisions "
             "about patients.",
             f"The model was measured on {test['images']:,} images of {test['lesions']:,} lesions from the data set "
-            "that it was trained on. How it does on other skin, cameras and clinics has not been measured; HAM10000 "
-            "shows mostly fair skin, from Vienna and Queensland. It knows seven diagnoses, and a lesion of an eighth "
+            f"that it was trained on. {elsewhere} has not been measured; HAM10000 shows mostly fair skin, from Vienna "
+            "and Queensland. It knows seven diagnoses, and a lesion of an eighth "
             "kind gets one of the seven. Images are scaled to a small square, so that fine structure is lost.",
             f"The test part of HAM10000 has been looked at {facts.looks} times, as `looks-at-the-test-part.csv` "
             "counts; each look makes its figures a little less new. `derm explain`, which chooses nothing, is not "

@@ -56,6 +56,21 @@ def test_it_is_described_as_what_it_is(tmp_path):
     assert second["sha256"] == load_weights(other).sha256
 
 
+def test_weights_of_the_shipped_lists_have_a_mean_though_one_learned_from_fewer_sources(tmp_path):
+    both = {**TRAINING, "data": {"fingerprint": "cd", "sources": {"ham10000": {}, "isic2018_task1": {}}}}
+    home = {**TRAINING, "data": {"fingerprint": "ab", "images": 10_015}}
+    one = weights(tmp_path / "one.json", 0, training=both)
+    other = weights(tmp_path / "other.json", 1, training=home)
+    made = cook_soup([one, other], tmp_path / "soup.json", [4, 1])
+    assert made.description.learned_from == {"ham10000", "isic2018_task1"}
+    with pytest.raises(WeightsFault, match="learned from sources that .* did not: name it first"):
+        cook_soup([other, one], tmp_path / "wrong.json")
+    left_out = {**home, "config": {**TRAINING["config"], "leave_out": ["rosendahl"]}}
+    apart = weights(tmp_path / "apart.json", 2, training=left_out)
+    with pytest.raises(WeightsFault, match="were not trained on the same images"):
+        cook_soup([one, apart], tmp_path / "wrong.json")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

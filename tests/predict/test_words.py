@@ -1,13 +1,12 @@
-"""Colours that can be told apart, figures and names as text, bars, sentences and the list of cases."""
+"""What is said of a case: headline, conformal set, thresholds, evidence, agreement and refusals."""
 
 import itertools
 import json
 from dataclasses import replace
-
 import numpy as np
 import pytest
+from cases import LIKELY, LIMITS, case_with, half_mask, said, with_sets
 from theme import THEME, contrast, linear
-
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import WeightsFault
 from derm.explain.agreement import BUILT_IN
@@ -30,128 +29,6 @@ from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, sc
 
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
-DEUTERANOPIA = np.array(
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-)
-"""On linear RGB: Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15:1291 (2009), severity 1."""
-
-
-def lab(rgb: np.ndarray) -> np.ndarray:
-    """CIELAB (D65) of linear sRGB; two colours 2.3 apart are just told apart."""
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = to_xyz @ rgb.clip(0, 1) / [0.9505, 1.0, 1.089]
-    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-def case_with(
-    probabilities: dict[str, float], mask: np.ndarray, cells: list[list[float]] | None = None, name: str = "a.png"
-) -> Case:
-    """A case whose classes all have the same evidence, none unless `cells` are given."""
-    evidence = heat_map_of(np.array(cells or [[0.0]], dtype=np.float32), *mask.shape)
-    values = np.array([probabilities.get(code, 0.0) for code in CODES])
-    image = np.full((*mask.shape, 3), 150, dtype=np.uint8)
-    return Case(name, image, values, mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
-
-
-def half_mask() -> np.ndarray:
-    mask = np.zeros((40, 60), dtype=bool)
-    mask[10:30, 30:60] = True
-    return mask
-
-
-def said(text: str) -> str:
-    """A sentence with plain spaces and without the strokes that guard it from Markdown."""
-    return text.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")
-
-
-LIKELY = case_with({"mel": 0.61, "nv": 0.21, "bcc": 0.17, "df": 0.01}, half_mask(), [[1.0]])
-
-
-@pytest.mark.parametrize(("theme", "kind"), [("light", "ink"), ("dark", "colour")])
-def test_colours_stand_out_and_apart(theme, kind):
-    backgrounds = [THEME[theme]["backgroundColor"], THEME[theme]["secondaryBackgroundColor"]]
-    colours = [getattr(diagnosis, kind) for diagnosis in DIAGNOSES]
-    assert min(contrast(*pair) for pair in itertools.product(colours, backgrounds)) >= 3
-    for seen_by in (np.eye(3), DEUTERANOPIA):
-        places = [lab(seen_by @ linear(colour)) for colour in colours]
-        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2)) > 20
-    texts = [THEME[theme]["textColor"], THEME[theme]["primaryColor"]]
-    assert min(contrast(*pair) for pair in itertools.product(texts, backgrounds)) >= 4.5
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_theme_has_the_palettes_colours(theme):
-    dark = theme == "dark"
-    named = {"primaryColor": palette.PRIMARY, "backgroundColor": palette.PAGE, "textColor": palette.TEXT}
-    named["secondaryBackgroundColor"] = palette.PANEL
-    for name, tone in named.items():
-        assert THEME[theme][name] == tone.on(dark=dark)
-
-
-def test_inks_stand_out_on_white():
-    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
-    assert min(contrast(diagnosis.ink, "#FFFFFF") for diagnosis in DIAGNOSES) >= 3
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0.0, "under 1 %"),
-        (0.005, "under 1 %"),
-        (0.006, "1 %"),
-        (0.6127, "61 %"),
-        (0.994, "99 %"),
-        (0.995, "over 99 %"),
-        (1.0, "over 99 %"),
-    ],
-)
-def test_percentages_are_rounded_and_never_certain(share, text):
-    assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == text
-
-
-def test_names_cannot_format_a_page():
-    assert plain("a_b*[x](http://y) :red[z] ø×") == r"a\_b\*\[x\]\(http\:\/\/y\) \:red\[z\] ø×"
-    assert capital("basal cell") == "Basal cell"
-
-
-def test_bars_are_as_long_as_the_probabilities():
-    style = bars_style(LIKELY.ranked, ".group")
-    assert style.startswith("<style>.group > div:nth-child(1) label{")
-    assert "linear-gradient(light-dark(#9C2A00, #E8602F)" in style
-    assert "background-size:61.00% 6px,100% 6px" in style
-    assert style.count("nth-child") == 7
-
-
-def test_the_malignant_bar_says_what_it_shows():
-    bar = malignant_bar(words.malignant_parts(LIKELY))
-    assert bar.count("<span") == 3
-    assert "width:61.00%" in bar
-    parts = "melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s"
-    assert f"Malignant in all 78 %: {parts}" in said(bar)
-
-
-def test_the_malignant_bar_has_a_mark_at_the_referral_threshold():
-    parts = words.malignant_parts(LIKELY)
-    bar = malignant_bar(parts, 0.12).replace("\N{NO-BREAK SPACE}", " ")
-    assert '<div class="derm-mark" style="left:12.00%"></div>' in bar
-    assert 'style="margin-left:12.00%">referral threshold 12 %</div>' in bar
-    assert 'Bowen&#x27;s disease under 1 %; referral threshold 12 %"' in bar
-    # Past the middle its words end at the mark, so that they never leave the page.
-    assert 'style="margin-right:30.00%;text-align:right">referral' in malignant_bar(parts, 0.7)
-    assert "referral" not in malignant_bar(parts)
-    assert "derm-mark" not in malignant_bar(parts)
-
-
-def test_thumbnails_and_legend():
-    assert thumbnails_style([b"abc"], ".strip") == (
-        "<style>.strip > div:nth-child(1) label{background-image:url(data:image/jpeg;base64,YWJj)}</style>"
-    )
-    legend = heat_legend("0: <none>", "most")
-    assert "linear-gradient(to right,#000004," in legend
-    assert "0: &lt;none&gt;" in legend
-    assert mark(32).size == (32, 32)
-
 
 @pytest.mark.parametrize(
     ("probabilities", "sentence"),
@@ -173,14 +50,6 @@ def test_no_lesion_is_an_answer():
     assert words.evidence_sentence(case, 0).startswith("Without an outline there is nothing")
     assert words.lesion_measures(case) == []
     assert words.caption(case, "Outline", 0) == "There is no lesion to outline."
-
-
-LIMITS = (0.1, 0.2, 0.15, 0.05, 0.08, 0.3, 0.25)
-"""Conformal thresholds of akiec, bcc, bkl, df, mel, nv and vasc."""
-
-
-def with_sets(probabilities: dict[str, float], limits: tuple[float, ...] = LIMITS) -> Case:
-    return replace(case_with(probabilities, half_mask()), conformal_thresholds=limits)
 
 
 @pytest.mark.parametrize(
@@ -418,107 +287,7 @@ def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_
     assert words.overlap(case_with({"mel": 1.0}, half_mask()), mel) == ""
 
 
-def test_overlap_curves_show_evidence_blob_and_truth_by_dash_and_name():
-    known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
-    mel = INDEX["mel"]
-    figure = overlap_curves(DIAGNOSES[mel], known.agreement(mel), known.true_agreement(mel), dark=False)
-    lines = {trace.name: trace for trace in figure.data}
-    assert list(lines) == [
-        "heat map and outline", "heat map and true outline", "centre prior and outline", "best threshold",
-    ]  # fmt: skip
-    assert lines["heat map and outline"].y == pytest.approx([0.25] * 19, abs=1e-3)
-    assert lines["heat map and true outline"].y == pytest.approx([1.0] * 19)
-    assert len({trace.line.dash for trace in figure.data[:3]}) == 3
-    assert (lines["best threshold"].x[0], lines["best threshold"].y[0]) == pytest.approx((0.05, 0.25), abs=1e-3)
-    without = overlap_curves(DIAGNOSES[mel], LIKELY.agreement(mel), None, dark=True)
-    assert len(without.data) == 3
-    assert without.data[0].line.color == DIAGNOSES[mel].colour
-
-
 def test_refusals_are_one_sentence_or_a_list():
     assert words.refusals(["a.jpg is empty."]) == r"a\.jpg is empty\."
     assert words.refusals(["One.", "Two."]) == "- One\\.\n- Two\\."
     assert words.reading(1, 2, "/x/y.jpg") == "Reading y.jpg, 1 of 2: a second or two for each"
-
-
-def test_every_layer_is_drawn_at_the_size_asked_for():
-    assert screen_size(LIKELY) == (800, 1200)
-    pictures = {layer: draw_view(LIKELY, layer, INDEX["mel"], 0.5, longest=None) for layer in LAYERS}
-    assert {picture.shape for picture in pictures.values()} == {(40, 60, 3)}
-    np.testing.assert_array_equal(pictures["Original"], LIKELY.image)
-    for one, other in itertools.combinations(pictures.values(), 2):
-        assert (one != other).any()
-    assert draw_view(LIKELY, "Heat map", 0, 0.5).shape == (800, 1200, 3)
-    assert screen_jpeg(LIKELY, "Outline", 0, 0.5).startswith(b"\xff\xd8")
-    np.testing.assert_array_equal(class_mask_at(LIKELY, 0, 40, 60), LIKELY.class_mask(0)[1])
-
-
-@pytest.mark.parametrize("layer", CLASS_LAYERS)
-def test_without_evidence_only_the_outline_is_drawn(layer):
-    flat = case_with({"mel": 1.0}, half_mask())
-    np.testing.assert_array_equal(draw_view(flat, layer, 0, 0.5), draw_view(flat, "Outline", 0, 0.5))
-
-
-def test_a_case_is_kept_as_json_csv_and_pictures():
-    content = json.loads(case_json(LIKELY, "terms"))
-    assert list(content["probabilities"]) == list(CODES)
-    assert (content["p_malignant"], content["mask_fraction"], content["licence"]) == (0.78, 0.25, "terms")
-    assert content["notice"] == words.NOTICE
-    names = ("referral_threshold", "above_referral", "cannot_exclude", "unfamiliar", "unfamiliar_score")
-    assert [content[name] for name in names] == [None] * 5
-    decided = replace(with_sets({"nv": 0.88, "mel": 0.12}), referral_threshold=0.12, not_dermoscopic=False)
-    content = json.loads(case_json(decided, "terms"))
-    assert [content[name] for name in names] == [0.12, True, ["nv", "mel"], False, None]
-    lines = cases_csv([LIKELY, LIKELY]).splitlines()
-    assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
-    assert lines[1].startswith("a,mel,0.000000,0.170000,")
-    assert file_name(LIKELY, "view.png") == "a_view.png"
-    assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"
-    assert outline_png(LIKELY).startswith(b"\x89PNG")
-    assert view_png(LIKELY, "Heat map", 0, 0.5).startswith(b"\x89PNG")
-
-
-def test_the_list_is_newest_first_and_drawings_leave():
-    cases = add_case([], LIKELY, drawn=True)
-    cases = add_case(cases, LIKELY, drawn=True)
-    assert [listed.drawn for listed in cases] == [True, True]
-    own = add_case(cases, case_with({"nv": 1.0}, half_mask(), name="own"))
-    assert [listed.case.name for listed in own] == ["own"]
-    assert len(cases) == 2  # the old list is left alone
-    both = add_case(own, LIKELY, drawn=True)
-    assert [listed.case.name for listed in both] == ["a.png", "own"]
-    assert find_case(both, own[0].key).case.name == "own"
-    assert find_case(both, "gone") is both[0]
-    assert both[0].thumbnail.startswith(b"\xff\xd8")
-
-
-def test_the_list_is_limited_by_number_and_by_size():
-    cases = []
-    for _ in range(MAX_CASES + 2):
-        cases = add_case(cases, LIKELY)
-    assert len(cases) == MAX_CASES
-    side = 7000  # 49 megapixels, without the memory for them
-    large = case_with({"nv": 1.0}, half_mask(), name="large")
-    object.__setattr__(large, "mask", np.broadcast_to(np.zeros((1, 1), dtype=bool), (side, side)))
-    cases = add_case(add_case(add_case([], large), large), large)
-    assert len(cases) == MAX_MEGAPIXELS // 49 == 2
-
-
-def test_the_sample_is_a_drawing_and_always_the_same():
-    net = LesionNet(SMALL).eval()
-    model = Model(net, WeightsInfo(SMALL), "small", "0" * 64)
-    first, second = (sample_case(model, first_sample()) for _ in range(2))
-    np.testing.assert_array_equal(first.image, second.image)
-    assert first.name == "Drawn melanoma"
-
-
-def test_the_environment_names_other_weights(tmp_path, monkeypatch):
-    save_weights(tmp_path / "tiny.json", LesionNet(SMALL), WeightsInfo(SMALL))
-    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "tiny.json"))
-    assert open_model().name == "tiny"
-    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "none.json"))
-    with pytest.raises(WeightsFault, match="There is no description"):
-        open_model()
-    monkeypatch.delenv("DERM_WEIGHTS")
-    monkeypatch.setattr("derm.predict.open.default_weights", lambda: tmp_path / "tiny.json")
-    assert open_model().name == "tiny"

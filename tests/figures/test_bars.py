@@ -1,0 +1,66 @@
+"""Bars of probabilities, the malignant bar with its mark, thumbnails and the legend of heat."""
+
+import itertools
+import json
+from dataclasses import replace
+import numpy as np
+import pytest
+from cases import LIKELY, LIMITS, case_with, half_mask, said, with_sets
+from theme import THEME, contrast, linear
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import WeightsFault
+from derm.explain.agreement import BUILT_IN
+from derm.explain.gradcam import heat_map_of
+from derm.figures import palette
+from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
+from derm.figures.mark import mark
+from derm.figures.overlap import overlap_curves
+from derm.figures.text import capital, percent, plain
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Model, WeightsInfo, save_weights
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
+from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
+from derm.predict.folder import COLUMNS
+from derm.predict.open import open_model
+from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
+
+
+def test_bars_are_as_long_as_the_probabilities():
+    style = bars_style(LIKELY.ranked, ".group")
+    assert style.startswith("<style>.group > div:nth-child(1) label{")
+    assert "linear-gradient(light-dark(#9C2A00, #E8602F)" in style
+    assert "background-size:61.00% 6px,100% 6px" in style
+    assert style.count("nth-child") == 7
+
+
+def test_the_malignant_bar_says_what_it_shows():
+    bar = malignant_bar(words.malignant_parts(LIKELY))
+    assert bar.count("<span") == 3
+    assert "width:61.00%" in bar
+    parts = "melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s"
+    assert f"Malignant in all 78 %: {parts}" in said(bar)
+
+
+def test_the_malignant_bar_has_a_mark_at_the_referral_threshold():
+    parts = words.malignant_parts(LIKELY)
+    bar = malignant_bar(parts, 0.12).replace("\N{NO-BREAK SPACE}", " ")
+    assert '<div class="derm-mark" style="left:12.00%"></div>' in bar
+    assert 'style="margin-left:12.00%">referral threshold 12 %</div>' in bar
+    assert 'Bowen&#x27;s disease under 1 %; referral threshold 12 %"' in bar
+    # Past the middle its words end at the mark, so that they never leave the page.
+    assert 'style="margin-right:30.00%;text-align:right">referral' in malignant_bar(parts, 0.7)
+    assert "referral" not in malignant_bar(parts)
+    assert "derm-mark" not in malignant_bar(parts)
+
+
+def test_thumbnails_and_legend():
+    assert thumbnails_style([b"abc"], ".strip") == (
+        "<style>.strip > div:nth-child(1) label{background-image:url(data:image/jpeg;base64,YWJj)}</style>"
+    )
+    legend = heat_legend("0: <none>", "most")
+    assert "linear-gradient(to right,#000004," in legend
+    assert "0: &lt;none&gt;" in legend
+    assert mark(32).size == (32, 32)

@@ -1,0 +1,67 @@
+"""Colours that can be told apart, on every page and by every reader."""
+
+import itertools
+import json
+from dataclasses import replace
+import numpy as np
+import pytest
+from cases import LIKELY, LIMITS, case_with, half_mask, said, with_sets
+from theme import THEME, contrast, linear
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import WeightsFault
+from derm.explain.agreement import BUILT_IN
+from derm.explain.gradcam import heat_map_of
+from derm.figures import palette
+from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
+from derm.figures.mark import mark
+from derm.figures.overlap import overlap_curves
+from derm.figures.text import capital, percent, plain
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Model, WeightsInfo, save_weights
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
+from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
+from derm.predict.folder import COLUMNS
+from derm.predict.open import open_model
+from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
+
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+"""On linear RGB: Machado, Oliveira and Fernandes, IEEE Trans. Vis. Comput. Graph. 15:1291 (2009), severity 1."""
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB (D65) of linear sRGB; two colours 2.3 apart are just told apart."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ rgb.clip(0, 1) / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize(("theme", "kind"), [("light", "ink"), ("dark", "colour")])
+def test_colours_stand_out_and_apart(theme, kind):
+    backgrounds = [THEME[theme]["backgroundColor"], THEME[theme]["secondaryBackgroundColor"]]
+    colours = [getattr(diagnosis, kind) for diagnosis in DIAGNOSES]
+    assert min(contrast(*pair) for pair in itertools.product(colours, backgrounds)) >= 3
+    for seen_by in (np.eye(3), DEUTERANOPIA):
+        places = [lab(seen_by @ linear(colour)) for colour in colours]
+        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2)) > 20
+    texts = [THEME[theme]["textColor"], THEME[theme]["primaryColor"]]
+    assert min(contrast(*pair) for pair in itertools.product(texts, backgrounds)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_has_the_palettes_colours(theme):
+    dark = theme == "dark"
+    named = {"primaryColor": palette.PRIMARY, "backgroundColor": palette.PAGE, "textColor": palette.TEXT}
+    named["secondaryBackgroundColor"] = palette.PANEL
+    for name, tone in named.items():
+        assert THEME[theme][name] == tone.on(dark=dark)
+
+
+def test_inks_stand_out_on_white():
+    assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
+    assert min(contrast(diagnosis.ink, "#FFFFFF") for diagnosis in DIAGNOSES) >= 3

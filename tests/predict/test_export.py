@@ -1,0 +1,47 @@
+"""A case as JSON, CSV and pictures."""
+
+import itertools
+import json
+from dataclasses import replace
+import numpy as np
+import pytest
+from cases import LIKELY, LIMITS, case_with, half_mask, said, with_sets
+from theme import THEME, contrast, linear
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import WeightsFault
+from derm.explain.agreement import BUILT_IN
+from derm.explain.gradcam import heat_map_of
+from derm.figures import palette
+from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
+from derm.figures.mark import mark
+from derm.figures.overlap import overlap_curves
+from derm.figures.text import capital, percent, plain
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Model, WeightsInfo, save_weights
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
+from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
+from derm.predict.folder import COLUMNS
+from derm.predict.open import open_model
+from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
+
+
+def test_a_case_is_kept_as_json_csv_and_pictures():
+    content = json.loads(case_json(LIKELY, "terms"))
+    assert list(content["probabilities"]) == list(CODES)
+    assert (content["p_malignant"], content["mask_fraction"], content["licence"]) == (0.78, 0.25, "terms")
+    assert content["notice"] == words.NOTICE
+    names = ("referral_threshold", "above_referral", "cannot_exclude", "unfamiliar", "unfamiliar_score")
+    assert [content[name] for name in names] == [None] * 5
+    decided = replace(with_sets({"nv": 0.88, "mel": 0.12}), referral_threshold=0.12, not_dermoscopic=False)
+    content = json.loads(case_json(decided, "terms"))
+    assert [content[name] for name in names] == [0.12, True, ["nv", "mel"], False, None]
+    lines = cases_csv([LIKELY, LIKELY]).splitlines()
+    assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
+    assert lines[1].startswith("a,mel,0.000000,0.170000,")
+    assert file_name(LIKELY, "view.png") == "a_view.png"
+    assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"
+    assert outline_png(LIKELY).startswith(b"\x89PNG")
+    assert view_png(LIKELY, "Heat map", 0, 0.5).startswith(b"\x89PNG")
