@@ -1,13 +1,13 @@
-# Four words for everybody: make app, make test, make check, make fix.
+# Four words for everybody: make app, make test, make check, make fix; make test-quick while you write.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check fix screenshots
+.PHONY: help app test test-quick check fix screenshots
 
 help: ## say what the words do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamps are files, so that a second `make` installs nothing.
 $(VENV)/installed: pyproject.toml
@@ -26,6 +26,9 @@ app: $(VENV)/installed ## set everything up and serve the app at http://127.0.0.
 test: $(VENV)/installed-dev ## set everything up and run the tests (under CI: the checks, too)
 	$(if $(CI),$(MAKE) check)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test-quick: $(VENV)/installed-dev ## the tests that need neither a browser nor training nor the real data, within a minute
+	$(BIN)/python -m pytest -m "not (browser or real or slow or training)" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/installed-dev ## linter, formatter, types, import contracts
 	$(BIN)/ruff check .

@@ -7,11 +7,14 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from derm.data.catalogue import Catalogue, read_catalogue
 from derm.data.synthetic.dataset import synthesise
+from derm.evaluate.explain_dataset import ExplainResults
+from derm.explain.agreement import CENTRE_PRIOR
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
@@ -86,3 +89,27 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model(tiny_weights: Path) -> Model:
     """`tiny_weights`, loaded."""
     return load_weights(tiny_weights)
+
+
+@pytest.fixture
+def explained(tmp_path: Path) -> ExplainResults:
+    """Results of `derm explain` on two images, by hand: Grad-CAM of one called right, one called wrong."""
+    rows = []
+    for name, dx, guess, value in (("a", "mel", "mel", 0.6), ("b", "nv", "mel", 0.2)):
+        rows += [
+            {"image_id": name, "lesion_id": name, "dx_true": dx, "dx_pred": guess, "method": "grad-cam", "role": role,
+             "true_inside": value + extra}
+            for role, extra in (("both" if dx == guess else "predicted", 0.0), ("other", 0.1))
+        ]  # fmt: skip
+        rows.append({**rows[-1], "method": CENTRE_PRIOR, "role": "", "true_inside": 0.5})
+    figures = {"true_inside": {"mean": 0.4, "interval": [0.2, 0.6], "skill": -0.2, "skill_interval": None}}
+    summary = {
+        "agreement": {"predicted": {"grad-cam": {"all": {"all": {"images": 2, "flat": 0, "figures": figures}}}}},
+        "right_or_wrong": {
+            "grad-cam": {"true_inside": {"auc": 0.61, "interval": [0.5, 0.7]}},
+            "probability": {"probability": {"auc": 0.84, "interval": [0.8, 0.9]}},
+        },
+    }
+    about = {"weights": "tiny", "sha256": "ab" * 32, "part": "test", "split": "by lesion", "images": 2, "lesions": 2,
+             "date": "2026-01-02"}  # fmt: skip
+    return ExplainResults(tmp_path, about, summary, pd.DataFrame(rows), pd.DataFrame())

@@ -5,13 +5,14 @@ Needs Chromium, or the tests that ask for it are skipped. Knows no page.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE = 60_000  # milliseconds, for two busy cores
+START = 120  # seconds that a loaded machine may need to import everything
+GRACE = 10  # seconds to end in before the server is killed
 
 
 @contextmanager
@@ -43,15 +46,20 @@ def serve(log: Path, without: tuple[str, ...] = (), **environment: str) -> Itera
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     given = {name: value for name, value in os.environ.items() if name not in without} | environment
     with log.open("wb") as stream:
+        # In a group of its own, so that what it starts ends with it. Runs of the Monitor are sessions of their own.
         server = subprocess.Popen(
-            [*command, "--server.port", str(port)], cwd=ROOT, env=given, stdout=stream, stderr=stream
+            [*command, "--server.port", str(port)],
+            cwd=ROOT,
+            env=given,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(timeout=20)
+        end(server)
 
 
 @contextmanager
@@ -60,8 +68,10 @@ def launch() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+        try:
+            yield started
+        finally:
+            started.close()
 
 
 @contextmanager
@@ -84,16 +94,28 @@ def leaves(url: str, address: str) -> bool:
     return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
 
 
-def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
-        if server.poll() is not None:
-            break
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path, patience: float = START) -> None:
+    """Return when `address` answers; fail, with the end of the log, once the server has ended or `patience` is over."""
+    until = time.monotonic() + patience
+    while (status := server.poll()) is None and time.monotonic() < until:
         try:
             with urllib.request.urlopen(address, timeout=5):
                 return
         except OSError:
             time.sleep(0.25)
-    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+    what = f"did not answer within {patience} s" if status is None else f"ended with status {status}"
+    pytest.fail(f"the server {what}:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def end(server: subprocess.Popen[bytes], grace: float = GRACE) -> None:
+    """End the server and what it started: first asked to, and after `grace` seconds killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(grace)
+    with suppress(ProcessLookupError):  # whatever of the group is left
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def click_cell(page: Page, row: int, column: int, clicks: int) -> None:

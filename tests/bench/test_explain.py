@@ -22,6 +22,7 @@ def _library(monkeypatch):
     monkeypatch.setattr(explain, "WARM_UP", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_library")
 def test_bench_explain_ends_with_json(tiny_weights):
     done = CliRunner().invoke(app, ["bench", "explain", "--weights", str(tiny_weights), "--calls", "1"])
@@ -35,6 +36,7 @@ def test_bench_explain_ends_with_json(tiny_weights):
     assert (medians["input_size"], medians["calls"]) == (64, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_library")
 @pytest.mark.parametrize("whole_share", [0.25, 1.0])
 def test_evidence_by_cells_is_what_the_library_finds_at_the_last_layer(whole_share):
@@ -45,6 +47,7 @@ def test_evidence_by_cells_is_what_the_library_finds_at_the_last_layer(whole_sha
     assert bench_explain(net, 1).max_difference <= 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_library")
 def test_the_network_stays_as_it_was(tiny_model):
     bench_explain(tiny_model.net, 1)

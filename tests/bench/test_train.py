@@ -20,6 +20,7 @@ def test_the_ratio_is_of_images_a_second():
     assert times.quickened == 3 / 2
 
 
+@pytest.mark.training
 def test_the_bench_prints_its_figures_last_as_json():
     result = CliRunner().invoke(app, ["bench", "train", "--size", "64", "--steps", "1"])
     assert result.exit_code == 0, result.output

@@ -106,6 +106,7 @@ def test_predict_alone_says_the_answer(run, tiny_weights, drawn):
     assert done.stdout.endswith("Research use only, not a medical device.\n")
 
 
+@pytest.mark.slow
 def test_predicting_imports_neither_app_nor_figures(tiny_weights, drawn):
     file = sorted((drawn / "images").iterdir())[0]
     code = (
@@ -124,6 +125,7 @@ def test_weights_that_are_missing_are_one_sentence(capsys, monkeypatch, drawn, t
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_evaluate_writes_and_prints_the_table(run, tiny_weights, drawn, tmp_path):
     done = run("evaluate", "--data", drawn, "--weights", tiny_weights, "--split", "test", "--out", tmp_path / "r")
     assert done.exit_code == 0
@@ -145,6 +147,7 @@ def test_evaluate_refuses_unknown_parts(capsys, monkeypatch, drawn, tmp_path, wo
     assert said == f"derm: {expected}"
 
 
+@pytest.mark.slow
 def test_data_check_on_a_sound_set_and_a_broken_one(run, drawn, tmp_path):
     sound = run("data", "check", drawn)
     assert sound.exit_code == 0
@@ -170,6 +173,7 @@ def test_data_split_refuses_another_rule(capsys, monkeypatch, drawn):
     assert "--by 'patient' is unknown" in sentence(capsys, monkeypatch, "data", "split", drawn, "--by", "patient")[1]
 
 
+@pytest.mark.training
 def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_path, monkeypatch):
     monkeypatch.setenv("DERM_CACHE", str(tmp_path / "cache"))
     small = ("--set", "model.decoder_channels=[8,8,8]", "--set", "model.feature_channels=16")
@@ -189,6 +193,7 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     assert "know images of the test part" in str(recorded.exception)
 
 
+@pytest.mark.training
 def test_training_stops_in_time_and_goes_on(run, drawn, tmp_path, monkeypatch):
     monkeypatch.setenv("DERM_CACHE", str(tmp_path / "cache"))
     small = ("--set", "model.decoder_channels=[8,8,8]", "--set", "model.encoder=test_efficientnet")
@@ -281,6 +286,7 @@ def test_every_setting_stands_in_the_documentation():
     assert missing == []
 
 
+@pytest.mark.slow
 def test_bench_predict_ends_with_json(run):
     done = run("bench", "predict", "--size", 64, "--calls", 2)
     assert done.exit_code == 0
@@ -292,6 +298,7 @@ def test_bench_predict_ends_with_json(run):
     assert last["paper_milliseconds"] == 40
 
 
+@pytest.mark.slow
 def test_ship_and_record(run, tiny_weights, drawn, tmp_path):
     target = tmp_path / "weights" / "derm.json"
     assert run("ship", tiny_weights, "--out", target, "--size", 96).exit_code == 0
@@ -303,6 +310,7 @@ def test_ship_and_record(run, tiny_weights, drawn, tmp_path):
     assert recorded["split"] == "by lesion"
 
 
+@pytest.mark.slow
 def test_soup(run, capsys, monkeypatch, tiny_weights, tmp_path):
     told = run("soup", tiny_weights, tiny_weights, "--share", 3, "--share", 1, "--out", tmp_path / "soup.json")
     assert told.exit_code == 0, told.output
@@ -312,6 +320,7 @@ def test_soup(run, capsys, monkeypatch, tiny_weights, tmp_path):
     assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
 
 
+@pytest.mark.slow
 def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     monkeypatch.setattr("derm.model.adapt.LEAST", 4)
     told = run("adapt", "--data", drawn, "--weights", tiny_weights, "--out", tmp_path / "own.json")
@@ -333,6 +342,7 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
 
 
+@pytest.mark.slow
 def test_eight_views_on_the_command_line(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     picture = next((drawn / "images").iterdir())
     told = run("predict", picture, "--weights", tiny_weights, "--views", 8, "--json")

@@ -41,6 +41,7 @@ def test_one_lesion_is_an_rgb_picture_with_one_connected_mask(dx):
         assert pieces == 2  # the background and the lesion
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dx", CODES)
 def test_the_lesion_differs_from_the_skin_around_it(dx):
     for seed in range(6):
@@ -105,6 +106,7 @@ def test_any_size_can_be_drawn(height, width):
         assert drawn.mask.any()
 
 
+@pytest.mark.slow
 def test_simple_features_tell_the_seven_apart():
     def features(dx, seed):
         image, mask, _ = draw_lesion(dx, seed, **SMALL)
@@ -210,6 +212,7 @@ def test_people_are_plausible_and_a_few_facts_are_missing(folder):
         assert sum(shares.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_set_is_the_same_for_the_same_seed_and_reports_progress(tmp_path):
     seen = []
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
@@ -239,6 +242,7 @@ def test_an_interrupted_set_has_no_metadata(tmp_path):
         synthesise(tmp_path / "set", images=21, seed=0)
 
 
+@pytest.mark.slow
 def test_an_empty_folder_is_filled_and_a_file_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     synthesise(tmp_path / "empty", images=21, seed=0)
@@ -260,6 +264,7 @@ def test_a_negative_seed_is_refused(tmp_path):
         synthesise(tmp_path / "set", images=21, seed=-1)
 
 
+@pytest.mark.slow
 def test_the_set_that_stands_in_is_drawn_once(tmp_path):
     told = []
     first = draw_once(tmp_path, lambda done, total: told.append(done), images=21)

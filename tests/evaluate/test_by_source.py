@@ -119,6 +119,7 @@ def as_two(catalogue):
     return replace(catalogue, table=table, undiagnosed=True)
 
 
+@pytest.mark.slow
 def test_what_is_open_counts_by_source_alone(tiny_model, drawn_catalogue):
     catalogue = as_two(drawn_catalogue)
     found = evaluate(tiny_model, catalogue, "test", leave_out=["elsewhere"], replicates=20)
@@ -139,6 +140,7 @@ def test_a_source_that_trained_is_not_left_out():
     assert known == "were trained on rosendahl, which is left out here"
 
 
+@pytest.mark.slow
 def test_what_is_recorded_of_several_sources_is_no_pooled_headline(tiny_model, tiny_weights, drawn_catalogue, tmp_path):
     path = tmp_path / "tiny.json"
     for file in tiny_weights.parent.iterdir():

@@ -92,6 +92,7 @@ def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
     assert described.measured.keys() == {"calibration"}  # what was measured before belongs to other numbers
 
 
+@pytest.mark.slow
 def test_outsiders_teach_what_is_not_dermoscopic(tiny_model, drawn_catalogue, tmp_path):
     random, outsiders = np.random.default_rng(0), []
     for number in range(12):
@@ -114,6 +115,7 @@ def test_outsiders_teach_what_is_not_dermoscopic(tiny_model, drawn_catalogue, tm
     print_gate(found.gate, found.record["seen_little"])
 
 
+@pytest.mark.slow
 def test_a_gate_alone_leaves_decisions_and_figures(tiny_weights, drawn, tmp_path):
     random, strangers = np.random.default_rng(0), tmp_path / "strangers"
     strangers.mkdir()
@@ -196,6 +198,7 @@ def test_two_rules_for_most_likely_by_hand():
     assert rule_figures(cases, np.array([2]))["data_mix"]["melanoma_recall"] is None
 
 
+@pytest.mark.slow
 def test_what_was_calibrated_is_measured(tiny_model, calibration, drawn_catalogue, tmp_path):
     model = replace(tiny_model, description=calibration.describe(tiny_model.description))
     result = evaluate(model, drawn_catalogue, "test", replicates=20)
@@ -230,6 +233,7 @@ def test_baselines_need_more_than_one_diagnosis(drawn_catalogue):
     assert compare_baselines(table[:0], table, true) == {}
 
 
+@pytest.mark.slow
 def test_what_is_undefined_is_printed_as_a_dash(tiny_model, drawn_catalogue, capsys):
     # Where a part holds one diagnosis, no class has an AUC, with a picture or without.
     metrics = evaluate(tiny_model, drawn_catalogue, "test", replicates=2).metrics
@@ -239,6 +243,7 @@ def test_what_is_undefined_is_printed_as_a_dash(tiny_model, drawn_catalogue, cap
     assert "macro AUC –." in said
 
 
+@pytest.mark.slow
 def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weights, drawn, tmp_path):
     target = tmp_path / "derm.json"
     ship_weights(tiny_weights, target, half=False)

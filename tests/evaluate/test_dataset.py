@@ -101,11 +101,13 @@ def test_agreement_that_is_built_in_is_said_to_be(evaluation, capsys):
     assert BUILT_IN in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_the_split_by_image_is_marked_as_leaking(tiny_model, catalogue):
     metrics = evaluate(tiny_model, catalogue, "validation", by="image", replicates=2).metrics
     assert metrics["measured_on"]["split"] == "by image, as in the paper: it leaks"
 
 
+@pytest.mark.slow
 def test_without_masks_the_overlaps_are_undefined(tiny_model, catalogue):
     table = catalogue.table.assign(mask_path="")
     result = evaluate(tiny_model, replace(catalogue, table=table), "test", replicates=2)

@@ -94,6 +94,7 @@ def picture(catalogue, image_id: str, size: int) -> tuple[torch.Tensor, np.ndarr
     return normalise(pixels, ModelConfig()), read_mask(Path(row["mask_path"]))
 
 
+@pytest.mark.slow
 def test_one_row_an_image_class_and_method(found, drawn_catalogue):
     rows = split_catalogue(drawn_catalogue).rows("test")
     ids = drawn_catalogue.table["image_id"].iloc[rows].tolist()
@@ -109,6 +110,7 @@ def test_one_row_an_image_class_and_method(found, drawn_catalogue):
     assert set(found.sample["role"]) <= {"predicted", "true", "both"}
 
 
+@pytest.mark.slow
 def test_a_row_is_what_one_map_alone_measures(found, model, drawn_catalogue):
     rows = found.agreement[(found.agreement["method"] == "layercam") & ~found.agreement["flat"]]
     row = rows.iloc[len(rows) // 2]
@@ -136,6 +138,7 @@ def test_each_methods_cells_are_placed_by_what_they_are(tiny_model):
     assert METHODS["layercam"].evidence(np.eye(4, dtype=np.float32), shift=0.75).shift == 0.75
 
 
+@pytest.mark.slow
 def test_the_samples_faithfulness_is_what_one_map_alone_measures(found, model, drawn_catalogue):
     row = found.sample[(found.sample["method"] == "occlusion") & ~found.sample["flat"]].iloc[0]
     image, _ = picture(drawn_catalogue, row["image_id"], 64)
@@ -148,6 +151,7 @@ def test_the_samples_faithfulness_is_what_one_map_alone_measures(found, model, d
     assert row["probability"] == pytest.approx(float(score(image)[0, index]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_padded_pictures_are_explained_on_their_own_pixels_and_walked_over_on_the_square(model, drawn_catalogue):
     padded = replace(model, description=replace(model.description, model=replace(model.description.model, fit="pad")))
     table = drawn_catalogue.table.iloc[:1].assign(lesion_id="x")
@@ -167,6 +171,7 @@ def test_padded_pictures_are_explained_on_their_own_pixels_and_walked_over_on_th
     assert row["deletion"] == pytest.approx(fall.areas[index], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_sanity_is_measured_where_maps_are_quick_and_painting_at_the_mask(found):
     sample = found.sample
     random = [name for name in sample.columns if name.startswith("random_")]
@@ -186,6 +191,7 @@ def test_sanity_is_measured_where_maps_are_quick_and_painting_at_the_mask(found)
     assert eigen["random_scores_rank"].dropna().to_numpy() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_flat_maps_are_named_and_measure_nothing(model, drawn_catalogue, tmp_path):
     net = LesionNet(model.net.config)
     net.load_state_dict(model.net.state_dict())
@@ -204,6 +210,7 @@ def test_flat_maps_are_named_and_measure_nothing(model, drawn_catalogue, tmp_pat
     assert whole["figures"] == {}
 
 
+@pytest.mark.slow
 def test_the_summary_follows_from_the_rows(found):
     rows = of_role(found.agreement, ("predicted", "both"))
     for method in ("grad-cam++", CENTRE_PRIOR):
@@ -281,6 +288,7 @@ def test_where_all_predictions_are_right_there_is_no_question():
     assert summary["agreement"]["true"] == {}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, tmp_path, monkeypatch):
     out, asked = tmp_path / "killed", []
 
@@ -313,11 +321,13 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
     assert find_explained(out.parent) == [out]
 
 
+@pytest.mark.slow
 def test_what_is_whole_is_read_and_not_measured_again(model, drawn_catalogue, folder, monkeypatch):
     monkeypatch.setattr(explain_dataset, "agreement_rows", None)
     assert explain(model, drawn_catalogue, "test", folder, **SETTINGS).about["part"] == "test"
 
 
+@pytest.mark.slow
 def test_other_weights_data_and_settings_are_refused(model, tiny_model, drawn_catalogue, folder):
     with pytest.raises(ConfigFault, match=r"was begun with sha256 '\w+', not '\w+': name another folder with --out\."):
         explain(tiny_model, drawn_catalogue, "test", folder, **SETTINGS)
@@ -345,6 +355,7 @@ def test_guards(model, drawn_catalogue, tmp_path):
         explain(model, drawn_catalogue, "test", tmp_path)
 
 
+@pytest.mark.slow
 def test_results_say_what_they_belong_to(found, model, tiny_model):
     assert found.name == f"lively {model.sha256[:8]}, test part, split by lesion"
     assert not found.leaks
@@ -354,6 +365,7 @@ def test_results_say_what_they_belong_to(found, model, tiny_model):
         found.check_weights(tiny_model.sha256)
 
 
+@pytest.mark.slow
 def test_folders_that_are_not_whole_results_are_one_sentence(folder, tmp_path):
     with pytest.raises(DataFault, match=r"holds no explanations, about\.json is missing: make them anew with `derm ex"):
         read_explain_results(tmp_path)
@@ -404,6 +416,7 @@ def test_the_sample_is_fixed_even_over_classes_and_takes_new_lesions_first():
     assert draw_sample(table, 99) == list(range(40))
 
 
+@pytest.mark.slow
 def test_the_command_line(drawn, weights, tiny_weights, folder, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     shutil.copytree(folder, out)
@@ -425,6 +438,7 @@ def test_the_command_line(drawn, weights, tiny_weights, folder, tmp_path, monkey
         assert said in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_without_masks_the_maps_are_held_against_the_networks_outline_alone(model, drawn_catalogue):
     table = drawn_catalogue.table.iloc[:2].assign(mask_path="")
     rows = agreement_rows(model, table)

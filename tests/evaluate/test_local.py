@@ -99,6 +99,7 @@ def test_cross_validation_judges_no_case_by_itself():
     assert crossed.rates.sensitivity.low < 1 - 1 / 31 < crossed.rates.sensitivity.high
 
 
+@pytest.mark.slow
 def test_the_cross_validated_sensitivity_is_true_of_new_cases(tiny_model):
     told, true = [], []
     new = own_cases(20_000, seed=99)
@@ -120,6 +121,7 @@ def test_too_few_malignant_lesions_are_refused(tiny_model):
         calibrate_locally(named(tiny_model), one, "clinic")
 
 
+@pytest.mark.slow
 def test_more_cases_buy_more():
     cases = own_cases(3000)
     # Honest scores spoilt as in another clinic: half as strong, and a threshold of elsewhere.
@@ -149,6 +151,7 @@ def test_what_no_calibration_can_pass():
     assert best == pytest.approx((sums[~cases.malignant] < cut).mean())
 
 
+@pytest.mark.slow
 def test_every_part_is_asked_and_lesions_are_kept_together(tiny_model, drawn_catalogue):
     cases = ask_own_cases(tiny_model, drawn_catalogue)
     assert len(cases.true) == len(drawn_catalogue.table)
@@ -173,6 +176,7 @@ def copied(tiny_weights, tmp_path):
     return tmp_path / "here.json"
 
 
+@pytest.mark.slow
 def test_a_new_description_of_the_same_tensors(copied, tmp_path, drawn):
     before = copied.read_bytes()
     target = tmp_path / "new" / "clinic.json"
@@ -188,6 +192,7 @@ def test_a_new_description_of_the_same_tensors(copied, tmp_path, drawn):
     assert model.description.mix is not None
 
 
+@pytest.mark.slow
 def test_nothing_is_written_over_in_silence(copied, drawn, tmp_path, monkeypatch):
     def refused(*more: str) -> str:
         told = CliRunner().invoke(app, ["calibrate", "--data", str(drawn), *more])
@@ -204,6 +209,7 @@ def test_nothing_is_written_over_in_silence(copied, drawn, tmp_path, monkeypatch
         copy_weights(copied, tmp_path / "clinic", load_weights(copied).description)
 
 
+@pytest.mark.slow
 def test_the_curve_writes_nothing(copied, drawn, monkeypatch):
     monkeypatch.setattr("derm.evaluate.local.DRAWS", 3)
     words = ["--data", str(drawn), "--weights", str(copied)]

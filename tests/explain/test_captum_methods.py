@@ -100,6 +100,7 @@ def test_noise_has_squares_for_superpixels(net):
     assert set(np.bincount(labels.ravel())) <= {9 * 9, 9 * 10, 10 * 10}
 
 
+@pytest.mark.slow
 @EVERY
 def test_maps_are_raw_and_in_the_order_of_classes(tiny_model, method):
     images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
@@ -124,6 +125,7 @@ def test_a_seed_decides_and_the_global_generators_stay(net, image, method):
     assert method.maps(net, image, classes=[MEL, NV]).equal(first)
 
 
+@pytest.mark.slow
 @EVERY
 def test_two_threads_get_their_own_maps(net, image, method):
     images = [image, image.flip(3)]

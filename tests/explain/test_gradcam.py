@@ -1,4 +1,4 @@
-"""Grad-CAM against its definition through the whole network, class masks and agreement by hand, and every guard."""
+"""Grad-CAM against its definition through the whole network, agreement by hand, and every guard."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from derm.explain.agreement import (
     iou_curve,
     mean_agreement,
 )
-from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import FLAT_LOGIT, class_maps, closed_form_maps, gradient_maps, heat_map_of
 from derm.metrics.masks import count_masks, iou
 from derm.model.config import ModelConfig
@@ -145,31 +144,6 @@ def test_a_map_that_is_not_finite_is_refused():
     for value in (np.nan, np.inf):
         with pytest.raises(ValueError, match="not finite"):
             heat_map_of(np.array([[0, value]], dtype=np.float32))
-
-
-def test_class_masks_by_hand():
-    lesion = np.array([[1, 0.8], [0.5, 0]], dtype=np.float32)
-    evidence = np.array([[0.5, 1], [0.5, 1]], dtype=np.float32)
-    soft = class_mask(lesion, evidence)
-    assert soft.dtype == np.float32
-    np.testing.assert_allclose(soft, [[0.5, 0.8], [0.25, 0]])
-    assert binary_class_mask(soft, 0.5).tolist() == [[True, True], [False, False]]
-
-
-def test_without_evidence_or_lesion_a_class_mask_is_empty():
-    full, none = np.ones((4, 4), dtype=np.float32), np.zeros((4, 4), dtype=np.float32)
-    for soft in (class_mask(full, none), class_mask(none, full)):
-        assert not soft.any()
-        assert not binary_class_mask(soft, 1e-6).any()
-
-
-def test_class_mask_guards():
-    soft = np.zeros((4, 4), dtype=np.float32)
-    with pytest.raises(ValueError, match=r"mask is \(4, 4\), the evidence \(2, 4\)"):
-        class_mask(soft, soft[:2])
-    for threshold in (0, 1.1):
-        with pytest.raises(ValueError, match="not above 0 and at most 1"):
-            binary_class_mask(soft, threshold)
 
 
 # The lesion is the upper row; the map is strong at one of its two pixels, weak at the other and below.

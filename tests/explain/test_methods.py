@@ -199,6 +199,7 @@ def test_slopes_are_the_gradient_at_every_place(nets, images, variant):
         torch.testing.assert_close(found[:, index, :, None, None].expand_as(slope), slope, atol=1e-7, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "resnet", "inside", "pixel", "dual pixel"])
 def test_a_stage_s_gradient_tells_what_a_step_does(nets, images, variant):
     """From the last stage on, a small step along the gradient raises the logit by its squared length."""
@@ -265,6 +266,7 @@ def finer(net: LesionNet) -> nn.Module:
     return encoder.get_submodule(encoder.feature_info.module_name()[FINER_STAGE - 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "dual", "hidden", "shipped", "pixel"])
 @pytest.mark.parametrize(
     ("name", "ours", "layer"),
@@ -285,6 +287,7 @@ def test_maps_agree_with_the_library(library, nets, images, variant, name, ours,
     np.testing.assert_allclose(scaled(raw, 64), theirs(library, name, net, images, layer), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_score_cam_of_all_channels_agrees_with_the_library(library, nets, images, monkeypatch):
     """The library aligns corner cells with corner pixels; the authors' code, and ours, each cell with its area."""
 
@@ -324,6 +327,7 @@ def test_the_library_s_epsilon_bends_grad_cam_plus_plus(nets):
 # ---- what holds for every method
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "pixel", "dual pixel"])
 @EVERY
 def test_maps_are_raw_and_in_the_order_of_classes(nets, images, method, variant):
@@ -347,6 +351,7 @@ def traces(net: LesionNet) -> Iterator[object]:
         yield name, tensor.requires_grad, tensor.grad is None, tensor._version, tensor.sum().item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["hidden", "pixel"])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 @EVERY
@@ -362,6 +367,7 @@ def test_methods_leave_no_trace_in_any_mode(nets, images, method, mode, variant)
     assert list(traces(net)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "pixel"])
 @EVERY
 def test_two_threads_get_their_own_maps(nets, images, method, variant):

@@ -145,6 +145,7 @@ def test_noise_has_its_size_and_its_seed(images):
     assert not torch.equal(copies[0], copies[1])
 
 
+@pytest.mark.slow
 def test_stages_go_from_the_scores_to_the_first_layer(net):
     names = [name for name, _ in stages(net)]
     assert names == ["scores", "neck", *(f"blocks.{index}" for index in range(6, -1, -1)), "conv_stem"]
@@ -169,6 +170,7 @@ def test_stages_go_from_the_scores_to_the_first_layer(net):
         assert walked == {id(one) for module in way for one in module.parameters()}
 
 
+@pytest.mark.slow
 def test_randomising_unlearns_a_copy_from_the_top(net, images):
     before = copy.deepcopy(net.state_dict())
     features = net(images).features

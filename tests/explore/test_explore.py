@@ -214,6 +214,7 @@ def test_an_outline_changes_the_thumbnail_and_a_broken_file_is_grey(drawn_catalo
     assert np.abs(grey.astype(int) - 128).max() <= 2
 
 
+@pytest.mark.slow
 def test_every_look_draws_something_else(tiny_model, drawn_catalogue, tmp_path):
     case = data_case(tiny_model, drawn_catalogue, drawn_catalogue.table["image_id"].iloc[0])
     seen = [look_at(case, look, SIDE).tobytes() for look in LOOKS]

@@ -43,6 +43,7 @@ def test_weights_come_back_in_pieces(plan, tmp_path, monkeypatch):
     assert b"".join(piece.read_bytes() for piece in pieces) == b"0123456789abcdefghijXYZ"
 
 
+@pytest.mark.training
 def test_the_plan_is_rehearsed(drawn, tmp_path):
     words = ["--data", drawn, "--out", tmp_path / "out", "--runs", tmp_path / "runs", "--only", "both-224-1"]
     words += [

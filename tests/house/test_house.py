@@ -74,3 +74,11 @@ def test_only_pages_know_streamlit():
     assert others
     for path in others:
         assert not {name for name in imported(path.read_text()) if name.split(".")[0] in ("streamlit", "pages")}, path
+
+
+def test_the_tests_mirror_the_rooms():
+    """`house` holds what concerns several rooms or none, `pages` the tests of the pages."""
+    rooms = {path.parent.name for path in (ROOT / "derm").glob("*/__init__.py")}
+    tests = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert tests - rooms == {"house", "pages"}
+    assert rooms - tests == set()

@@ -29,6 +29,8 @@ from derm.runlog.writer import read_events
 from derm.train.config import PRESETS
 from derm.train.loop import train
 
+pytestmark = pytest.mark.training
+
 POOLED = ModelConfig(
     encoder="test_efficientnet",
     mask_encoder="test_resnet",

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from served import end
 
 import derm
 
@@ -42,6 +43,7 @@ def run(installed, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_app_weights_splits_and_licences(installed):
     inside = installed / "derm"
     for name in (
@@ -61,6 +63,7 @@ def test_the_wheel_holds_app_weights_splits_and_licences(installed):
     assert "License-Expression: MIT AND CC-BY-NC-4.0" in metadata
 
 
+@pytest.mark.slow
 def test_it_draws_data_and_answers_from_another_folder(run, tmp_path):
     done = run("data", "synthesise", "drawn", "--images", 40, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -71,6 +74,7 @@ def test_it_draws_data_and_answers_from_another_folder(run, tmp_path):
     assert done.stdout.endswith("Research use only, not a medical device.\n")
 
 
+@pytest.mark.slow
 def test_it_serves_the_app(run, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -78,7 +82,14 @@ def test_it_serves_the_app(run, tmp_path):
     log = tmp_path / "server.log"
     with log.open("w") as stream:
         server = run(
-            "app", "--port", port, "--no-browser", start=subprocess.Popen, stdout=stream, stderr=subprocess.STDOUT
+            "app",
+            "--port",
+            port,
+            "--no-browser",
+            start=subprocess.Popen,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         until = time.monotonic() + 120
@@ -92,8 +103,7 @@ def test_it_serves_the_app(run, tmp_path):
                 assert time.monotonic() < until, "the app did not start"
                 time.sleep(0.3)
     finally:
-        server.terminate()
-        server.wait(30)
+        end(server)
 
 
 def test_there_is_one_version():

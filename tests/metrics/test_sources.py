@@ -73,6 +73,7 @@ def test_without_a_malignant_case_everybody_is_referred():
     assert np.isnan(learned.expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cases", [12, 25, 45, 80])
 def test_the_expected_sensitivity_comes_true_on_average(cases):
     # Sums are uniform: the true sensitivity of a threshold t is 1 - t.

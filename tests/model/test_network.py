@@ -178,6 +178,7 @@ def test_a_cell_joins_what_lies_there_with_what_the_deeper_stages_see():
     assert (found == found[:, :1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["shared", "dual"])
 def test_learning_by_cells_lowers_the_loss(design):
     torch.manual_seed(0)
@@ -424,6 +425,7 @@ def test_both_encoders_of_the_dual_design_skip_blocks():
         assert any(isinstance(part, DropPath) for part in encoder.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["vgg11", "densenet121"])
 def test_an_encoder_without_blocks_to_skip_is_refused(encoder):
     with pytest.raises(ConfigFault, match=f"The encoder '{encoder}' has no blocks to skip: use --set model.drop_path"):

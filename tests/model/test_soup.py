@@ -10,10 +10,12 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.soup import cook_soup
-from derm.model.weights import WeightsInfo, load_weights, save_weights
+from derm.model.weights import HAM10000_DATASETS, WeightsInfo, load_weights, save_weights
 
 CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
 TRAINING = {"epoch": 3, "config": {"split_by": "lesion", "epochs": 8, "start": "a.json"}, "data": {"fingerprint": "ab"}}
+
+PARTS = dict.fromkeys(HAM10000_DATASETS, 1)
 
 
 def weights(path: Path, seed: int, **changes: object) -> Path:
@@ -57,13 +59,13 @@ def test_it_is_described_as_what_it_is(tmp_path):
 
 
 def test_weights_of_the_shipped_lists_have_a_mean_though_one_learned_from_fewer_sources(tmp_path):
-    both = {**TRAINING, "data": {"fingerprint": "cd", "sources": {"ham10000": {}, "isic2018_task1": {}}}}
+    both = {**TRAINING, "data": {"fingerprint": "cd", "sources": {"ham10000": PARTS, "isic2018_task1": {}}}}
     home = {**TRAINING, "data": {"fingerprint": "ab", "images": 10_015}}
     one = weights(tmp_path / "one.json", 0, training=both)
     other = weights(tmp_path / "other.json", 1, training=home)
     made = cook_soup([one, other], tmp_path / "soup.json", [4, 1])
-    assert made.description.learned_from == {"ham10000", "isic2018_task1"}
-    with pytest.raises(WeightsFault, match="learned from sources that .* did not: name it first"):
+    assert made.description.learned_from == {"ham10000", "isic2018_task1", *HAM10000_DATASETS}
+    with pytest.raises(WeightsFault, match=r"learned from sources that .* did not: name it first"):
         cook_soup([other, one], tmp_path / "wrong.json")
     left_out = {**home, "config": {**TRAINING["config"], "leave_out": ["rosendahl"]}}
     apart = weights(tmp_path / "apart.json", 2, training=left_out)

@@ -63,6 +63,7 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.training
 def test_a_run_is_started_stopped_resumed_and_killed(runs, drawn):
     folder = launch.start(runs, "first", drawn, "derm", TINY, threads=1)
     run = Run(folder)
@@ -111,6 +112,7 @@ def test_a_run_is_started_stopped_resumed_and_killed(runs, drawn):
     assert "Resume goes on from its last checkpoint" in words.what_to_do(run)
 
 
+@pytest.mark.training
 def test_a_run_outlives_the_process_that_started_it_and_dies_with_its_reason(runs, drawn):
     code = (
         "import json, sys; from pathlib import Path; from derm.monitor import launch\n"

@@ -228,6 +228,7 @@ def test_lines_that_are_no_json_are_counted_and_left_out(tmp_path):
     assert known.reader.steps().step.tolist() == [1]
 
 
+@pytest.mark.training
 def test_the_reader_finds_what_the_loop_wrote(run):
     events = list(read_events(run.folder / "events.jsonl"))
     steps = run.reader.steps()
@@ -266,6 +267,7 @@ def test_smoothing_is_a_running_mean():
 # States
 
 
+@pytest.mark.training
 def test_a_finished_run_says_so(run):
     assert run.standing.state == "finished"
     assert run.standing.step == run.standing.steps
@@ -396,6 +398,7 @@ def test_ages_count_batches_since_an_image_came_in():
     assert hear(2, 3.0) == [0, 3, 1]
 
 
+@pytest.mark.training
 def test_the_log_tells_hit_rate_age_and_training_dice(run):
     for event in run.reader.events("epoch"):
         assert 0 <= event["train"]["dice"] <= 1
@@ -424,6 +427,7 @@ def test_only_a_folder_that_was_launched_for_it_becomes_a_run(tmp_path):
 # Series, figures, words
 
 
+@pytest.mark.training
 def test_series_lie_where_they_belong_in_time(run):
     each = run.reader.newest("start")["steps_per_epoch"]
     loss, validation = series.losses(run)[0].training, series.losses(run)[0].validation
@@ -443,6 +447,7 @@ def test_series_lie_where_they_belong_in_time(run):
     assert series.confusion(run, 9) is None
 
 
+@pytest.mark.training
 def test_the_curriculum_is_told_as_it_was_and_as_it_is_planned(run):
     stages = series.stages(run)
     assert run.reader.newest("curriculum")["images"]["mel"] > 0
@@ -461,6 +466,7 @@ def test_the_curriculum_is_told_as_it_was_and_as_it_is_planned(run):
     assert "is off" in words.stage_line([stages[0]._replace(enabled=False)], [], 0)
 
 
+@pytest.mark.training
 def test_replay_is_told_in_words_and_pictures(run, drawn_catalogue):
     replays = series.replays(run)
     said = words.replay_line(replays, 0.25)
@@ -505,6 +511,7 @@ def test_a_picture_that_cannot_be_read_has_no_thumbnail(tmp_path):
     assert thumbnail(str(tmp_path / "none.jpg")) is None
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_plate_has_a_figure_and_words(run, dark):
     made = [
@@ -604,6 +611,7 @@ def test_the_histogram_moves_and_opens_on_the_last_epoch():
     assert many.frames[-1].name == "499"
 
 
+@pytest.mark.training
 def test_the_best_epoch_is_told_with_its_figures(run):
     best = run.best()
     event = run.reader.newest("best")
@@ -631,6 +639,7 @@ def test_spans_of_time_are_rounded(seconds, said):
 # Comparison
 
 
+@pytest.mark.training
 def test_runs_are_compared_by_what_differs(tmp_path, run, drawn_catalogue, cache):
     folder = tmp_path / "other"
     config = replace(CONFIG, epochs=1, learning_rate=1e-3, replay=ReplayConfig())
@@ -693,6 +702,7 @@ def test_settings_exist_in_every_preset_and_say_what_they_cost():
 # Export
 
 
+@pytest.mark.training
 def test_tensorboard_reads_what_was_exported(run, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -716,6 +726,7 @@ def test_tensorboard_reads_what_was_exported(run, tmp_path):
     assert export.tensorboard_zip(run).startswith(b"PK")
 
 
+@pytest.mark.training
 def test_a_missing_package_is_one_sentence(run, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigFault, match=r"package tensorboard is not installed, .*: `pip install tensorboard"):
@@ -729,6 +740,7 @@ def test_a_run_that_has_not_begun_is_not_exported(tmp_path):
         list(export.scalars(Run(tmp_path)))
 
 
+@pytest.mark.training
 def test_mlflow_is_given_settings_and_figures(run, monkeypatch):
     """A stand-in for MLflow's client, which the tests do not install, with the calls of its documentation."""
     batches: list[dict[str, Any]] = []
@@ -757,6 +769,7 @@ def test_mlflow_is_given_settings_and_figures(run, monkeypatch):
     assert ended == [("7-finished", "FINISHED")]
 
 
+@pytest.mark.training
 def test_the_command_lists_runs(run):
     told = CliRunner().invoke(app, ["monitor", "list", str(run.folder.parent)])
     assert told.exit_code == 0
@@ -764,6 +777,7 @@ def test_the_command_lists_runs(run):
     assert f"{run.best().value:.3f}" in told.output
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_json_last():
     told = CliRunner().invoke(app, ["bench", "monitor", "--runs", "2", "--events", "2000"])
     assert told.exit_code == 0, told.output

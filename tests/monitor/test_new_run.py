@@ -39,6 +39,7 @@ def test_a_run_starts_on_the_named_data_with_what_differs_from_the_preset(asked,
     ]
 
 
+@pytest.mark.slow
 def test_a_run_on_drawn_lesions_draws_them_first(asked, cache, tmp_path):
     draw_once(cache, images=21)  # where none has been drawn yet: fewer than would be, to be quick
     new_run.start_run(tmp_path, "toy", None, "derm", defaults("derm", drawn=True), 0, drawn=True)

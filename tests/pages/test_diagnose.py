@@ -23,6 +23,8 @@ from derm.predict.case import Case, diagnose
 from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
 
+pytestmark = pytest.mark.slow
+
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 

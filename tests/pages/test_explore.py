@@ -15,6 +15,8 @@ from derm.evaluate import by_source
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.explore import data_places
 
+pytestmark = pytest.mark.slow
+
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 PAGE = "pages/2_Explore.py"
 

@@ -17,6 +17,8 @@ from derm.monitor import launch, words
 from derm.monitor.settings import SETTINGS
 from derm.train.loop import train
 
+pytestmark = pytest.mark.slow
+
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 
 

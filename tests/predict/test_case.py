@@ -203,6 +203,7 @@ def test_evidence_by_cells_is_the_class_mask(model):
     np.testing.assert_allclose(case.class_mask(index)[0], case.mask_probability * case.evidence[index].map, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{}, {"hidden": 8}, {"head": "pixel"}])
 def test_threads_get_what_one_alone_gets(model, change):
     """Eight threads share one model; with hooks or `.backward()` they would get each other's maps."""

@@ -1,31 +1,14 @@
 """A case as JSON, CSV and pictures."""
 
-import itertools
 import json
 from dataclasses import replace
-import numpy as np
-import pytest
-from cases import LIKELY, LIMITS, case_with, half_mask, said, with_sets
-from theme import THEME, contrast, linear
-from derm.diagnoses import CODES, DIAGNOSES, INDEX
-from derm.errors import WeightsFault
-from derm.explain.agreement import BUILT_IN
-from derm.explain.gradcam import heat_map_of
-from derm.figures import palette
-from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
-from derm.figures.mark import mark
-from derm.figures.overlap import overlap_curves
-from derm.figures.text import capital, percent, plain
-from derm.model.config import ModelConfig
-from derm.model.network import LesionNet
-from derm.model.weights import Model, WeightsInfo, save_weights
+
+from cases import LIKELY, case_with, half_mask, with_sets
+
+from derm.diagnoses import CODES
 from derm.predict import words
-from derm.predict.case import Case
-from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, add_case, find_case, first_sample, sample_case
 from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
 from derm.predict.folder import COLUMNS
-from derm.predict.open import open_model
-from derm.predict.view import CLASS_LAYERS, LAYERS, class_mask_at, draw_view, screen_jpeg, screen_size
 
 
 def test_a_case_is_kept_as_json_csv_and_pictures():

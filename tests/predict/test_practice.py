@@ -200,6 +200,7 @@ def weights(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_derm_predict_takes_the_share(weights, tiny_weights, tmp_path):
     Image.fromarray(draw_lesion("nv", 2, height=64, width=80).image).save(tmp_path / "a.png")
 
@@ -241,6 +242,7 @@ def label(page: AppTest) -> str:
     return next(one for one in labels if "atients" in one)
 
 
+@pytest.mark.slow
 def test_the_setting_is_off_and_says_which_mix_that_is(page):
     assert page.toggle(key="practice-on").value is False
     assert page.slider(key="practice-share").disabled
@@ -250,6 +252,7 @@ def test_the_setting_is_off_and_says_which_mix_that_is(page):
     assert shown(page).at_data is None
 
 
+@pytest.mark.slow
 def test_one_setting_moves_everything_and_is_kept_from_page_to_page(page):
     before = shown(page)
     page.toggle(key="practice-on").set_value(True).run()
@@ -277,6 +280,7 @@ def test_one_setting_moves_everything_and_is_kept_from_page_to_page(page):
     assert page.slider(key="practice-share").value == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["pages/1_Compare.py", "pages/3_Monitor.py"])
 def test_it_can_be_set_on_a_page_opened_by_its_own_address(page, script):
     other = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=180).switch_page(script).run()
@@ -286,6 +290,7 @@ def test_it_can_be_set_on_a_page_opened_by_its_own_address(page, script):
     assert label(other) == "Your patients: 5 % malignant"
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_know_their_mix_offer_no_setting(tiny_weights, monkeypatch):
     monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
     st.cache_resource.clear()

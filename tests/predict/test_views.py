@@ -134,6 +134,7 @@ def test_views_that_agree_tell_nothing():
     assert found["probabilities"] == pytest.approx(found["logits"])
 
 
+@pytest.mark.slow
 def test_evaluating_over_views_measures_them(tiny_model, drawn_catalogue):
     one = evaluate(tiny_model, drawn_catalogue, "test", replicates=5)
     result = evaluate(tiny_model, drawn_catalogue, "test", replicates=5, views=EIGHT)

@@ -155,6 +155,7 @@ def assert_same_end(run: Path, other: Path) -> None:
     assert {**state, "log_bytes": 0} == {**other_state, "log_bytes": 0}
 
 
+@pytest.mark.training
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(whole, resumed):
     assert_same_end(resumed, whole.run)
     first, other = (next(read_events(run / "events.jsonl")) for run in (whole.run, resumed))
@@ -165,6 +166,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(whole, resumed):
     assert [event["step"] for event in again] == [2 * whole.steps_per_epoch - 2]
 
 
+@pytest.mark.training
 def test_weights_tell_each_epoch_that_led_to_them(whole, resumed):
     epochs = whole.of("epoch")
     history = load_weights(whole.run / "final.json").description.training["history"]
@@ -174,6 +176,7 @@ def test_weights_tell_each_epoch_that_led_to_them(whole, resumed):
     assert load_weights(resumed / "final.json").description.training["history"] == history
 
 
+@pytest.mark.training
 def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(tmp_path, drawn_catalogue, cache, whole):
     run = tmp_path / "run"
     for resume, steps in ((False, 5), (True, 9), (True, 10_000)):
@@ -186,6 +189,7 @@ def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(tmp_path, drawn
     assert_same_end(run, whole.run)
 
 
+@pytest.mark.training
 def test_with_every_setting_a_stopped_run_ends_as_if_it_had_not_been(tmp_path, drawn_catalogue, cache):
     one, other = tmp_path / "one", tmp_path / "other"
     state = train(RECIPE, drawn_catalogue, one, cache=cache)
@@ -201,6 +205,7 @@ def test_with_every_setting_a_stopped_run_ends_as_if_it_had_not_been(tmp_path, d
     assert all(event["hit_rate"] is None or 0 <= event["hit_rate"] <= 1 for event in replays)
 
 
+@pytest.mark.training
 def test_a_run_from_before_there_were_such_settings_goes_on(tmp_path, drawn_catalogue, cache, whole):
     run = tmp_path / "run"
     answers = iter([False] * 4 + [True])
@@ -220,6 +225,7 @@ def test_a_run_from_before_there_were_such_settings_goes_on(tmp_path, drawn_cata
     assert_same_end(run, whole.run)
 
 
+@pytest.mark.training
 def test_it_learns(tmp_path, drawn_catalogue, cache):
     config = replace(CONFIG, curriculum=CurriculumConfig(), replay=ReplayConfig(), epochs=8, learning_rate=1e-2)
     train(config, drawn_catalogue, tmp_path / "run", cache=cache)
@@ -231,6 +237,7 @@ def test_it_learns(tmp_path, drawn_catalogue, cache):
     assert last["validation"]["dice"] > 0.7
 
 
+@pytest.mark.training
 def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
     split = split_catalogue(drawn_catalogue)
     parts = split.parts.value_counts()
@@ -259,6 +266,7 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
     assert (begun["step"], begun["threads"], begun["device"]) == (0, torch.get_num_threads(), "cpu")
 
 
+@pytest.mark.training
 def test_a_run_keeps_the_precision_that_was_settled_for_its_device(tmp_path, drawn_catalogue, cache, monkeypatch):
     monkeypatch.setattr(precision, "is_quick_in_bfloat16", lambda device: False)
     run = tmp_path / "run"
@@ -266,6 +274,7 @@ def test_a_run_keeps_the_precision_that_was_settled_for_its_device(tmp_path, dra
     assert json.loads((run / "run.json").read_text())["config"] == replace(CONFIG, precision="float32").as_dict()
 
 
+@pytest.mark.training
 def test_the_log_tells_each_step_and_epoch(whole, drawn_catalogue):
     steps, epochs = whole.of("step"), whole.of("epoch")
     assert [event["step"] for event in steps] == list(range(1, whole.state.step + 1))
@@ -295,6 +304,7 @@ def test_the_log_tells_each_step_and_epoch(whole, drawn_catalogue):
     assert all(event["images_per_second"] > 0 and event["memory_mb"] > 0 for event in speeds)
 
 
+@pytest.mark.training
 def test_the_log_tells_of_curriculum_and_replay(whole, drawn_catalogue):
     stages, replays = whole.of("curriculum"), whole.of("replay")
     assert [event["epoch"] for event in stages] == [0, 1, 2]
@@ -321,6 +331,7 @@ def test_the_log_tells_of_curriculum_and_replay(whole, drawn_catalogue):
     assert sum(row["drawn_in_epoch"] for row in replays[-1]["hardest"]) > whole.steps_per_epoch
 
 
+@pytest.mark.training
 def test_the_best_epoch_is_kept(whole):
     epochs, best = whole.of("epoch"), whole.of("best")
     values = [event["validation"]["macro_auc"] for event in epochs]
@@ -347,24 +358,28 @@ def test_the_best_epoch_is_kept(whole):
             assert measured[figure] == validation[figure]
 
 
+@pytest.mark.training
 def test_the_averaged_weights_are_what_is_saved(whole):
     average = load_checkpoint(whole.run / "last.safetensors")[0]["average"]
     for name, tensor in load_weights(whole.run / "final.json").net.state_dict().items():
         assert torch.equal(tensor, average[name])
 
 
+@pytest.mark.training
 def test_nothing_is_left_beside_the_files_of_a_run(whole):
     names = {path.name.split("-")[0] for path in whole.run.iterdir()}
     assert names == {"run.json", "events.jsonl", "last.safetensors", "lock", "best.json", "best", "final.json", "final"}
     assert len(list(whole.run.glob("best-*.safetensors"))) == 1
 
 
+@pytest.mark.training
 def test_a_finished_run_is_not_trained_again(whole, drawn_catalogue, cache):
     before = (whole.run / "events.jsonl").read_bytes()
     assert train(CONFIG, drawn_catalogue, whole.run, cache=cache, resume=True) == whole.state
     assert (whole.run / "events.jsonl").read_bytes() == before
 
 
+@pytest.mark.training
 def test_patience_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
     # Better, worse, better, as good (which is not better), undefined: with a patience of 2 that is the end.
     values = iter([0.6, 0.5, 0.7, 0.7, None])
@@ -382,6 +397,7 @@ def test_patience_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
     assert load_weights(tmp_path / "run" / "final.json").description.training["epoch"] == 4
 
 
+@pytest.mark.training
 def test_a_loss_that_is_not_a_number_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
     loss = loop.joint_loss
     calls = iter(range(100))
@@ -401,6 +417,7 @@ def test_a_loss_that_is_not_a_number_ends_a_run(tmp_path, drawn_catalogue, cache
     assert torch.isfinite(load_checkpoint(run / "last.safetensors")[0]["net"]["mask_head.weight"]).all()
 
 
+@pytest.mark.training
 def test_a_folder_in_use_is_refused(whole, drawn_catalogue, cache):
     with pytest.raises(RunFault, match=rf"{whole.run} exists already: give another --run, or go on in it with"):
         train(CONFIG, drawn_catalogue, whole.run, cache=cache)
@@ -458,6 +475,7 @@ def test_outlines_are_averaged_over_the_images_that_have_one(drawn_catalogue, ca
     assert none["loss"] == none["class_loss"] == every["class_loss"]
 
 
+@pytest.mark.training
 def test_the_log_says_nothing_of_outlines_where_there_is_none(tmp_path, drawn_catalogue, cache):
     bare = replace(drawn_catalogue, table=drawn_catalogue.table.assign(mask_path=""))
     train(replace(CONFIG, epochs=1), bare, tmp_path / "run", cache=cache)
@@ -467,6 +485,7 @@ def test_the_log_says_nothing_of_outlines_where_there_is_none(tmp_path, drawn_ca
         assert said["loss"] == pytest.approx(said["class_loss"])
 
 
+@pytest.mark.training
 def test_a_second_process_in_a_folder_is_refused(whole, drawn_catalogue, cache):
     before = (whole.run / "last.safetensors").read_bytes()
     with claim(whole.run), pytest.raises(RunFault, match=r"Another process is training in .*: stop it first"):
@@ -481,6 +500,7 @@ def test_resuming_needs_a_run(tmp_path, drawn_catalogue, cache):
         train(CONFIG, drawn_catalogue, tmp_path, cache=cache, resume=True)
 
 
+@pytest.mark.training
 def test_a_run_killed_before_its_first_checkpoint_begins_again(whole, tmp_path, drawn_catalogue, cache):
     run = tmp_path / "run"
     run.mkdir()
@@ -493,6 +513,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(whole, tmp_path, 
     assert not list(run.glob(".*.part"))
 
 
+@pytest.mark.training
 def test_resuming_with_other_images_is_refused(whole, drawn_catalogue, cache):
     unfinished = replace(CONFIG, train_share=0.5)
     with pytest.raises(
@@ -591,6 +612,7 @@ def test_settings_outside_their_range_are_refused(change, words):
         replace(CONFIG, **change)
 
 
+@pytest.mark.training
 def test_ctrl_c_stops_the_whole_group_with_a_checkpoint(tmp_path, drawn):
     """As a terminal sends it: to the training process and its workers alike."""
     run = tmp_path / "run"
