@@ -70,6 +70,7 @@ def test_ways_are_called_in_turn_on_the_same_image(monkeypatch):
     assert medians.keys() == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_the_pictures_are_seven_drawings(tiny_model):
     images = drawn_images(tiny_model.net)
     assert (images.shape, images.dtype) == ((7, 3, 64, 64), torch.float32)

@@ -98,6 +98,7 @@ def test_two_views_show_one_lesion():
     assert elongation(first) == pytest.approx(elongation(second), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 900), (400, 100), (600, 450)])
 def test_any_size_can_be_drawn(height, width):
     for dx in CODES:
@@ -160,6 +161,7 @@ def test_the_counts_are_softened_and_exact():
         assert min(counts.values()) >= 3
 
 
+@pytest.mark.slow
 def test_the_folder_has_the_layout_of_ham10000(folder):
     metadata = pd.read_csv(folder / "HAM10000_metadata.csv")
     assert list(metadata.columns) == ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization", "dataset"]
@@ -185,6 +187,7 @@ def test_the_folder_has_the_layout_of_ham10000(folder):
     assert "no patients" in (folder / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_third_of_the_lesions_have_two_images_and_one_story(folder):
     metadata = pd.read_csv(folder / "HAM10000_metadata.csv")
     # 40 images: nv 10, mel and bkl 6, bcc 5, the others 5, 4, 4; each class has a quarter (rounded down) second views.
@@ -195,6 +198,7 @@ def test_a_third_of_the_lesions_have_two_images_and_one_story(folder):
     assert facts.eq(1).all(axis=None)
 
 
+@pytest.mark.slow
 def test_people_are_plausible_and_a_few_facts_are_missing(folder):
     metadata = pd.read_csv(folder / "HAM10000_metadata.csv")
     lesions = metadata.drop_duplicates("lesion_id")

@@ -79,6 +79,7 @@ def test_conformal_sets_are_calibrated_on_the_hardest_picture_of_each_lesion(tin
     assert sum(found.record["conformal_lesions"].values()) == len(given["true"])
 
 
+@pytest.mark.slow
 def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
     assert calibration.temperature > 0
     assert 0 <= calibration.referral_threshold <= 1

@@ -177,6 +177,7 @@ def test_one_class_against_another_by_hand():
     assert contrast_maps(net, image, NV, MEL, answer).tolist() == [[[0.0, 0.0]]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "hidden", "pixel"])
 def test_one_class_against_another_is_the_gradient_of_the_difference(nets, images, variant):
     net = nets[variant]
@@ -189,6 +190,7 @@ def test_one_class_against_another_is_the_gradient_of_the_difference(nets, image
     assert not both.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "hidden", "dual", "pixel"])
 def test_slopes_are_the_gradient_at_every_place(nets, images, variant):
     net = nets[variant]
@@ -217,6 +219,7 @@ def test_a_stage_s_gradient_tells_what_a_step_does(nets, images, variant):
     torch.testing.assert_close(activations, stages[-1].detach().float(), atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [*VARIANTS, "shipped"])
 def test_before_pooling_hires_cam_is_grad_cam(nets, images, variant):
     net = nets[variant]
@@ -302,6 +305,7 @@ def test_score_cam_of_all_channels_agrees_with_the_library(library, nets, images
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["shared", "shipped"])
 def test_eigen_cam_agrees_with_the_library_but_for_the_sign(library, nets, images, variant):
     projection = pytest.importorskip("pytorch_grad_cam.utils.svd_on_activations").get_2d_projection
@@ -316,6 +320,7 @@ def test_eigen_cam_agrees_with_the_library_but_for_the_sign(library, nets, image
         np.testing.assert_allclose(maps, np.stack([np.maximum(turned, 0)] * 7), atol=1e-5 * turned.max())
 
 
+@pytest.mark.slow
 def test_the_library_s_epsilon_bends_grad_cam_plus_plus(nets):
     """Why ours has none by default: with 1,280 channels and 25 places g² is below 1e-6, and the map falls with it."""
     net, image = nets["shipped"], torch.randn(1, 3, 160, 160, generator=torch.Generator().manual_seed(3))
@@ -380,6 +385,7 @@ def test_two_threads_get_their_own_maps(nets, images, method, variant):
         torch.testing.assert_close(maps, expected[turn % 2], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_network_in_training_mode_is_refused(nets, images, method):
     net = deepcopy(nets["shared"]).train()
@@ -387,6 +393,7 @@ def test_a_network_in_training_mode_is_refused(nets, images, method):
         method.maps(net, images)
 
 
+@pytest.mark.slow
 @EVERY
 def test_classes_that_are_not_are_refused(nets, images, method):
     for classes in ([], [7], [-1, 0]):
@@ -394,6 +401,7 @@ def test_classes_that_are_not_are_refused(nets, images, method):
             method.maps(nets["shared"], images, classes=classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "layercam"])
 def test_an_answer_to_other_images_is_refused(nets, images, name):
     with torch.no_grad():
@@ -402,6 +410,7 @@ def test_an_answer_to_other_images_is_refused(nets, images, name):
         METHODS[name].maps(nets["shared"], images, answer)
 
 
+@pytest.mark.slow
 def test_other_guards(nets, images):
     net = nets["shared"]
     for stage in (0, 6):
@@ -443,6 +452,7 @@ def test_flat_is_one_rule_in_each_unit():
         assert (strong.map.shape, strong.map.min()) == ((4, 6), 1)
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_head_that_knows_nothing_has_no_evidence(nets, images, method):
     """All weights 0: no class has evidence. A map of features cannot tell, for it shows where the network is awake."""
@@ -452,12 +462,14 @@ def test_a_head_that_knows_nothing_has_no_evidence(nets, images, method):
     assert flat == [method.unit != "feature"] * 2 * len(CODES)
 
 
+@pytest.mark.slow
 def test_cells_of_a_head_by_cells_are_a_fourth_as_wide(nets, images):
     sides = {name: method.maps(nets["pixel"], images[:1], classes=[MEL]).shape[-1] for name, method in METHODS.items()}
     assert {name: side for name, side in sides.items() if side != 8} == {"layercam": 4}  # of 64 pixels
     assert METHODS["grad-cam"].maps(nets["shared"], images).shape[-1] == 2
 
 
+@pytest.mark.slow
 def test_grad_cam_is_what_the_case_shows(nets, images):
     net = nets["shared"]
     with torch.inference_mode():

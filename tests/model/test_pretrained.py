@@ -13,6 +13,8 @@ from derm.model.network import LesionNet
 from derm.model.pretrained import start_from
 from derm.model.weights import WeightsInfo, save_weights
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ModelConfig(input_size=32, decoder_channels=(8, 8, 8))
 """EfficientNet-B0 with its head convolution of 1280 channels."""
 
@@ -166,7 +168,6 @@ def test_weights_that_begin_to_look_inside_the_outline_answer_as_before(tmp_path
         start_from(LesionNet(config), str(path))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("before", [{}, {"hidden": 8}, {"pooling": "whole+lesion"}])
 @pytest.mark.parametrize("design", ["shared", "dual"])
 def test_a_head_by_cells_begins_anew_on_an_encoder_and_outline_that_are_taken_over(tmp_path, design, before):

@@ -23,6 +23,8 @@ from derm.report.page import report_page
 from derm.report.sections import sections
 from derm.train.config import preset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tiny_model, drawn_catalogue):
@@ -86,7 +88,6 @@ def test_the_card_names_the_weights_that_training_went_on_from(facts):
     )
 
 
-@pytest.mark.slow
 def test_the_card_names_the_trainings_whose_weights_were_averaged(facts):
     config = replace(preset("derm"), epochs=8).as_dict()
     one = {"weights": "first/best", "share": 0.75, "epoch": 2, "config": config}
@@ -145,7 +146,6 @@ def test_undefined_figures_of_a_group_are_a_dash(facts):
         assert sum(int(row[1]) for row in table.rows) == len(facts.results.predictions)
 
 
-@pytest.mark.slow
 def test_the_page_stands_alone_and_has_the_papers_figures(facts):
     page = report_page(facts)
     assert page.count("<h1") == 1
@@ -171,7 +171,6 @@ def test_without_the_papers_protocol_its_column_is_empty(model, results, drawn_c
     assert [row[2] for row in tables.beside(alone, tables.HEADLINE, "Diagnosis").rows] == ["–"] * len(tables.HEADLINE)
 
 
-@pytest.mark.slow
 def test_weights_without_epochs_and_thresholds_say_so(tiny_model, drawn_catalogue, tmp_path):
     write_evaluation(evaluate(tiny_model, drawn_catalogue, "test", replicates=2), tmp_path)
     card = model_card(gather(tiny_model, read_results(tmp_path), drawn_catalogue))
@@ -227,7 +226,6 @@ def explained_of(model, folder, **about) -> ExplainResults:
     return ExplainResults(folder, given | about, summary, pd.DataFrame(), sample)
 
 
-@pytest.mark.slow
 def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogue):
     facts = gather(model, results, drawn_catalogue)
     assert BUILT_IN not in model_card(facts)
@@ -245,7 +243,6 @@ def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogu
     )
 
 
-@pytest.mark.slow
 def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue, tmp_path):
     facts = gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path))
     card = model_card(facts)

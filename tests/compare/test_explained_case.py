@@ -1,0 +1,130 @@
+"""One case explained: maps held to account, the trial of painting over, what is drawn and downloaded."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from derm.compare import pictures, words
+from derm.compare.explained_case import ExplainedCase, explain_case, measure_faithfulness
+from derm.compare.export import figure_html, rows_csv
+from derm.data.synthetic.lesion import draw_lesion
+from derm.explain.agreement import BUILT_IN, ORACLE, SWEEP, UNIFORM, centre_prior, localisation
+from derm.explain.gradcam import HeatMap
+from derm.explain.methods import METHODS
+from derm.figures.compare import threshold_curves
+from derm.image.overlay import png
+from derm.model.config import ModelConfig
+from derm.predict.case import diagnose
+
+GRAD, LAYER = METHODS["grad-cam"], METHODS["layercam"]
+
+
+@pytest.fixture(scope="module")
+def case(tiny_model):
+    drawn = draw_lesion("mel", 3, height=66, width=88)
+    found = diagnose(tiny_model, drawn.image, "drawn", truth=drawn.mask)
+    return replace(found, mask=drawn.mask)  # a network of random weights outlines nothing worth a name
+
+
+def with_cells(cells: list[list[float]], case, *, flat: bool = False) -> ExplainedCase:
+    """Grad-CAM with these cells, held against the lower half of the picture."""
+    evidence = HeatMap(np.array(cells, dtype=np.float32), 1.0, flat, 60, 80)
+    mask = np.zeros((224, 224), dtype=bool)
+    mask[112:] = True
+    maps = np.stack([evidence.scaled(224, 224), centre_prior(224, 224), np.ones((224, 224), np.float32), mask])
+    found = localisation(maps.astype(np.float32), mask)
+    return ExplainedCase(GRAD, 0, evidence, found, None)
+
+
+def test_a_map_is_held_against_both_outlines_beside_what_knows_no_network(tiny_model, case):
+    held = explain_case(tiny_model, case, GRAD, 4)
+    np.testing.assert_allclose(held.evidence.cells, case.evidence[4].cells, atol=1e-5)
+    for found in (held.outline, held.truth):
+        assert found.best_iou[ExplainedCase.place(ORACLE)] == 1
+        share = np.asarray(found.inside[ExplainedCase.place(UNIFORM)])
+        assert share == pytest.approx(case.mask.mean(), abs=0.01)  # the lesion's share of the picture
+    assert explain_case(tiny_model, replace(case, truth=None), GRAD, 4).truth is None
+
+
+def test_agreement_that_is_built_in_is_said_to_be():
+    assert BUILT_IN not in words.agreement_limits(ModelConfig())
+    assert words.agreement_limits(ModelConfig(pooling="whole+lesion")).endswith(f"too. {BUILT_IN}")
+    assert words.agreement_limits(ModelConfig(head="pixel")).endswith(f"too. {BUILT_IN}")
+    assert BUILT_IN not in words.agreement_limits(ModelConfig(head="pixel", whole_share=1.0))
+
+
+def test_without_a_lesion_there_is_nothing_to_agree_with(tiny_model, case):
+    held = explain_case(tiny_model, replace(case, mask=np.zeros_like(case.mask), truth=None), GRAD, 0)
+    assert held.against(true=False) is None
+    assert words.agreement_rows([held, held], 0.3, true=False) == []
+    shown = replace(held, evidence=replace(held.evidence, flat=False))
+    assert words.headline([shown, shown], true=False).startswith("There is no lesion in the outline")
+
+
+def test_the_rows_follow_the_slider_by_hand(case):
+    # The lower half of the map is 1, the upper 0, with a bilinear step between: cut at 1/2 it is the mask.
+    half = with_cells([[0.0], [1.0]], case)
+    even = with_cells([[1.0], [1.0]], case)  # half of the picture: IoU 1/2 at any threshold
+    rows = {row.measure: row for row in words.agreement_rows([half, even], 0.5, true=False)}
+    assert (rows["IoU at the threshold"].first, rows["IoU at the threshold"].second) == ("1.00", "0.50")
+    assert rows["Best IoU"].oracle == "1.00"
+    assert rows["Evidence inside"].second == "0.50"
+    assert rows["Strongest point inside"].first == "1.00"
+    later = {row.measure: row for row in words.agreement_rows([half, even], 1.0, true=False)}
+    assert float(later["IoU at the threshold"].first) < 1
+
+
+def test_a_flat_map_is_named_and_scores_nothing(case):
+    flat = with_cells([[0.0]], case, flat=True)
+    other = with_cells([[0.0], [1.0]], case)
+    assert flat.against(true=False) is None
+    rows = words.agreement_rows([flat, other], 0.3, true=False)
+    assert {row.first for row in rows} == {"–"}
+    assert "finds no evidence for actinic keratosis" in words.headline([flat, other], true=False)
+    assert "no evidence" in words.captions(flat, 0.3)
+    assert words.curves([flat, other], true=False)["A: Grad-CAM"] is None
+
+
+@pytest.mark.slow
+def test_a_trial_is_the_same_each_time_and_leaves_the_model_as_it_was(tiny_model, case):
+    before = {name: value.clone() for name, value in tiny_model.net.state_dict().items()}
+    # The maps of a network of random weights are flat: these cells are given to it.
+    index, cells = 4, np.array([[0.0, 0.2], [1.0, 0.4]], dtype=np.float32)
+    held = replace(explain_case(tiny_model, case, GRAD, index), evidence=HeatMap(cells, 1.0, False, 66, 88))
+    told: list[tuple[int, int]] = []
+    first, second = (measure_faithfulness(tiny_model, case, held, lambda *step: told.append(step)) for _ in range(2))
+    assert told[:6] == [(step, 5) for step in range(6)]
+    assert first.randomised == pytest.approx(second.randomised, nan_ok=True)
+    assert first.road == pytest.approx(second.road)
+    assert first.stability == pytest.approx(second.stability, nan_ok=True)
+    assert all((value == tiny_model.net.state_dict()[name]).all() for name, value in before.items())
+    rows = {row.measure: row for row in words.trial_rows([first, None])}
+    assert rows["Deletion, area"].second == "–"
+    assert float(rows["Deletion, area"].first) == pytest.approx(first.deletion.areas[0], abs=0.005)
+    assert words.trial_rows([None, None]) == []
+    assert "painted over" in words.painted_sentence(first, index)
+
+
+def test_the_picture_is_left_alone_where_the_map_is_below_the_threshold(case):
+    evidence = HeatMap(np.array([[0.0], [1.0]], dtype=np.float32), 1.0, False, 60, 80)
+    alone = replace(case, mask=np.zeros_like(case.mask), truth=None)
+    plain_picture = pictures.draw_outlines(alone, 80)
+    cut = pictures.draw_cut(alone, evidence, 0.9, 1.0, 80)
+    np.testing.assert_array_equal(cut[:30], plain_picture[:30])  # the upper half is below
+    assert (cut[-5:] != plain_picture[-5:]).any()
+    flat = HeatMap(np.zeros((2, 1), dtype=np.float32), 0.0, True, 60, 80)
+    np.testing.assert_array_equal(pictures.draw_cut(alone, flat, 0.0, 1.0, 80), plain_picture)
+
+
+def test_downloads_hold_what_is_shown(case):
+    pair = [with_cells([[0.0], [1.0]], case)] * 2
+    rows = words.agreement_rows(pair, 0.5, true=False)
+    table = pd.read_csv(io.StringIO(rows_csv(rows)))
+    assert table["measure"].tolist() == [row.measure for row in rows]
+    assert pictures.row_png(case, pair, 0.5, 0.6, 80)[:8] == png(np.zeros((1, 1), dtype=np.uint8))[:8]
+    page = figure_html(threshold_curves, SWEEP, words.curves(pair, true=False), 0.5)
+    assert "Plotly.newPlot(" in page
+    assert '<script src="http' not in page
