@@ -24,13 +24,13 @@ from PIL import Image
 
 from derm.compare.explained_case import ExplainedCase, explain_case
 from derm.data.catalogue import read_data
-from derm.data.split import PARTS, By
-from derm.data.store import default_cache
+from derm.data.split import By, known_part
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
 from derm.explain.methods import METHODS
 from derm.image.decode import image_name, open_image, read_image, read_picture
 from derm.model.weights import Model, default_weights, load_weights
+from derm.paths import cache_folder
 from derm.predict.case import Case, diagnose
 from derm.predict.practice import at_practice
 
@@ -123,8 +123,7 @@ def evaluate(
     """
     from derm.evaluate.dataset import evaluate as measure
 
-    if part not in PARTS:
-        raise ConfigFault(f"There is no part '{part}': use one of {', '.join(PARTS)}.")
+    part = known_part(part)
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"split_by='{split_by}' is unknown: use 'lesion' or 'image'.")
     catalogue = read_data(_folders(data))
@@ -148,7 +147,7 @@ def train(
     """
     from derm.train.loop import train as fit
 
-    place = default_cache() if cache is None else Path(cache).expanduser()
+    place = cache_folder() if cache is None else Path(cache).expanduser()
     return fit(config, read_data(_folders(data)), Path(run).expanduser(), cache=place, resume=resume, device=device)
 
 

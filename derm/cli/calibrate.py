@@ -10,6 +10,7 @@ from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
+    from derm.data.split import By
     from derm.evaluate.calibrate import Calibration
     from derm.evaluate.local import CurvePoint, LocalCalibration
     from derm.model.gate import Gate
@@ -110,14 +111,19 @@ def _write(path: Path, target: Path | None, description: "WeightsInfo") -> Path:
     return target
 
 
+def _split_of(model: "Model") -> "tuple[By, tuple[str, ...]]":
+    """By what the weights' training data were split, and the sources that it left out."""
+    trained = model.description.training.get("config", {})
+    return trained.get("split_by", "lesion"), tuple(trained.get("leave_out", ()))
+
+
 def _calibrate(
     path: Path, target: Path | None, model: "Model", catalogue: "Catalogue", outsiders: Path | None, *, alike: bool
 ) -> None:
     from derm.evaluate.calibrate import calibrate as fit
     from derm.predict.folder import find_images
 
-    trained = model.description.training.get("config", {})
-    by, leave_out = trained.get("split_by", "lesion"), trained.get("leave_out", ())
+    by, leave_out = _split_of(model)
     strangers = find_images([outsiders]) if outsiders else ()
     with progress("Calibrating") as watch:
         found = fit(model, catalogue, by, strangers, watch, alike=alike, leave_out=leave_out)
@@ -134,8 +140,7 @@ def _calibrate_gate(path: Path, target: Path | None, model: "Model", catalogue: 
     from derm.evaluate.calibrate import calibrate_gate
     from derm.predict.folder import find_images
 
-    trained = model.description.training.get("config", {})
-    by, leave_out = trained.get("split_by", "lesion"), trained.get("leave_out", ())
+    by, leave_out = _split_of(model)
     with progress("Calibrating") as watch:
         found = calibrate_gate(model, catalogue, by, find_images([outsiders]), watch, leave_out=leave_out)
     written = _write(path, target, found.describe(model.description))

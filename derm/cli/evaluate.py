@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Measure weights and write every figure, with its 95 % interval, and one row an image."""
     from derm.data.catalogue import read_data
-    from derm.data.split import PARTS
+    from derm.data.split import known_part
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
     from derm.evaluate.record import record_measures
@@ -42,8 +42,7 @@ def evaluate(
     from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights
 
-    if split not in PARTS:
-        raise ConfigFault(f"There is no part '{split}': use one of {', '.join(PARTS)}.")
+    split = known_part(split)
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
     if views != 1 and record:

@@ -68,7 +68,7 @@ def train(
     import torch
 
     from derm.data.catalogue import read_data
-    from derm.data.store import default_cache
+    from derm.paths import cache_folder
     from derm.train import loop
     from derm.train.config import TrainConfig, change
     from derm.train.config import preset as find_preset
@@ -140,7 +140,7 @@ def train(
             config,
             catalogue,
             run,
-            cache=default_cache(),
+            cache=cache_folder(),
             resume=resume,
             device=device,
             watch=watch,

@@ -60,6 +60,13 @@ class Split:
         return np.flatnonzero((self.parts == part).to_numpy())
 
 
+def known_part(name: str) -> Part:
+    """`name` as one of `PARTS`; ConfigFault for another."""
+    if name not in PARTS:
+        raise ConfigFault(f"There is no part '{name}': use one of {', '.join(PARTS)}.")
+    return name
+
+
 class Leak(NamedTuple):
     """How many test images have a sister, another image of the same lesion, in the training part."""
 

@@ -22,7 +22,6 @@ from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, write_json
 from derm.image.decode import open_image, read_mask
 from derm.image.resize import Fit, square, square_mask
-from derm.paths import cache_folder
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
@@ -55,11 +54,6 @@ def load_store(folder: Path) -> ImageStore:
     return ImageStore(
         folder, np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy", mmap_mode="r"), has_mask
     )
-
-
-def default_cache() -> Path:
-    """Where decoded images are kept, see `derm.paths.cache_folder`."""
-    return cache_folder()
 
 
 def open_store(

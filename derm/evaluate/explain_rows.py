@@ -206,7 +206,7 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[Prediction, list
                         "dx_pred": CODES[predicted],
                     },
                     image=found.images[place : place + 1],
-                    answer=ModelOutput(*(field[place : place + 1] for field in found.output)),
+                    answer=found.output.one(place),
                     probabilities=probabilities[place],
                     predicted=predicted,
                     true=INDEX[str(row["dx"])],
@@ -365,7 +365,7 @@ def _add_randomised(
         answer = _class_answer(copy, images)
         for place, (look, raw, columns) in enumerate(zip(looks, raws, sane, strict=True)):
             classes = sorted({look.predicted, look.true})
-            own = ModelOutput(*(field[place : place + 1] for field in answer))
+            own = answer.one(place)
             for name, method in QUICK.items():
                 random = _raw(method, copy, look.image, own, classes)[0]
                 learned = np.stack([_cells(method, one) for one in raw[name]])

@@ -86,11 +86,11 @@ class Metric:
         return self.short or lower_first(self.label)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassMetric(Metric):
     """One that is computed from diagnoses and probabilities."""
 
-    compute: Callable[[Scored], float] = lambda _: float("nan")
+    compute: Callable[[Scored], float]
     """From the cases to the figure; NaN where undefined."""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from derm.errors import WeightsFault
+from derm.model.stored import stored_numbers
 
 VERSION = 1
 """Of what `Gate.as_dict` writes."""
@@ -189,15 +190,7 @@ def read_gate(content: dict[str, Any] | None) -> Gate | None:
 
 
 def _numbers(content: dict[str, Any], name: str, ndim: int) -> NDArray[np.float64]:
-    """What stands under `name`, float64 with `ndim` axes; WeightsFault unless it is there, finite and numeric."""
-    try:
-        numbers = np.asarray(content.get(name))
-    except ValueError:  # lists of unequal length
-        numbers = np.array("")
-    if numbers.dtype.kind not in "if" or numbers.ndim != ndim or not numbers.size or not np.isfinite(numbers).all():
-        kind = ("a finite number", "a list of finite numbers", "a table of finite numbers")[ndim]
-        raise WeightsFault(f"The {name} of the weights' gate is not {kind}: {CURE}.")
-    return numbers.astype(np.float64)
+    return stored_numbers(content, name, ndim, "gate", CURE)
 
 
 def _check(statistics: NDArray[np.floating[Any]], width: int) -> None:

@@ -36,6 +36,10 @@ class ModelOutput(NamedTuple):
     class_logits: Tensor
     features: Tensor
 
+    def one(self, place: int) -> "ModelOutput":
+        """What is said of image `place` alone, N = 1."""
+        return ModelOutput(*(field[place : place + 1] for field in self))
+
 
 class ClassHead(nn.Module):
     """Global average pooling, optionally a dense layer with ReLU, dropout, then seven scores."""

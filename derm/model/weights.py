@@ -188,8 +188,8 @@ def load_weights(path: Path) -> Model:
     The network comes back in evaluation mode, float32, channels-last, needing no gradients. Raises WeightsFault when a
     file is missing or damaged, or the two do not belong together.
     """
-    description, tensors_path, expected = _read_pair(path)
     description_path = _describing(path)
+    description, tensors_path, expected = _read_pair(description_path)
     if not tensors_path.is_file():
         raise WeightsFault(f"{description_path} names {tensors_path.name}, which is not beside it: copy it there.")
     digest = sha256(tensors_path)
@@ -216,14 +216,15 @@ def load_weights(path: Path) -> Model:
 
 def load_info(path: Path) -> WeightsInfo:
     """What the weights at `path`, see `load_weights`, say of themselves, without their tensors; raises WeightsFault."""
-    return _read_pair(path)[0]
+    return _read_pair(_describing(path))[0]
 
 
-def _read_pair(path: Path) -> tuple[WeightsInfo, Path, str]:
+def _read_pair(description_path: Path) -> tuple[WeightsInfo, Path, str]:
     """The description of weights, their tensors' file and the SHA-256 that it is to have; raises WeightsFault."""
-    description_path = _describing(path)
     if description_path.suffix != ".json":
-        raise WeightsFault(f"{path} is not a weights file: give the path of a .safetensors file or of its .json.")
+        raise WeightsFault(
+            f"{description_path} is not a weights file: give the path of a .safetensors file or of its .json."
+        )
     try:
         content = json.loads(description_path.read_text())
         tensors_path, expected = description_path.with_name(content["file"]), str(content["sha256"])

@@ -6,10 +6,10 @@ Needs `derm.train.config` for the presets' names and a folder for runs. Knows no
 from pathlib import Path
 from typing import Any
 
-from derm.data.store import default_cache
 from derm.data.synthetic.standin import draw_once
 from derm.monitor import launch, words
 from derm.monitor.settings import changed
+from derm.paths import cache_folder
 from derm.train.config import PRESETS
 
 
@@ -37,5 +37,5 @@ def start_run(
     form's settings by dotted name; those that the preset has already go without saying. Raises DermError as
     `derm.monitor.launch.start` does, and ConfigFault where nothing can be drawn.
     """
-    data = draw_once(default_cache()) if drawn else folder
+    data = draw_once(cache_folder()) if drawn else folder
     return launch.start(runs, name, Path(data or ""), preset, changed(preset, chosen), threads)

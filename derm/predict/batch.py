@@ -15,6 +15,12 @@ from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
 
 
+def check_squares(squares: NDArray[np.uint8], size: int) -> None:
+    """Raise ValueError unless `squares` are (n, size, size, 3)."""
+    if squares.shape[1:] != (size, size, 3):
+        raise ValueError(f"the squares are {squares.shape}, not (n, {size}, {size}, 3): scale them to the input size")
+
+
 def answers(
     net: LesionNet,
     squares: NDArray[np.uint8],
@@ -29,9 +35,7 @@ def answers(
     then every part is back in its former mode, also when the caller stops early or fails and closes the generator.
     Raises ValueError for another size of squares or a batch below 1.
     """
-    size = net.config.input_size
-    if squares.shape[1:] != (size, size, 3):
-        raise ValueError(f"the squares are {squares.shape}, not (n, {size}, {size}, 3): scale them to the input size")
+    check_squares(squares, net.config.input_size)
     if batch < 1:
         raise ValueError(f"the batch is {batch}: ask for at least 1 square at a time")
     device = next(net.parameters()).device

@@ -5,7 +5,7 @@ begin here. Knows no picture's own size and no truth.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from derm.model.gate import stage_statistics
 from derm.model.network import ModelOutput
 from derm.model.preprocess import normalise
 from derm.model.weights import Model, WeightsInfo
+from derm.predict.batch import check_squares
 from derm.predict.ood import pooled
 from derm.predict.picture_kind import PictureKind, judge
 from derm.predict.views import check_views, spread, view
@@ -81,21 +82,6 @@ class Prediction:
         """Lesion of picture `place` at its own size, bool (height, width), at the threshold of the weights."""
         return self.lesion_at(place, height, width) >= self.info.mask_threshold
 
-    def one(self, place: int) -> "Prediction":
-        """The same of picture `place` alone, N = 1."""
-        row = slice(place, place + 1)
-        return replace(
-            self,
-            images=self.images[row],
-            output=ModelOutput(*(field[row] for field in self.output)),
-            logits=self.logits[row],
-            each=self.each[row],
-            lesion=self.lesion[row],
-            maps=self.maps[row],
-            statistics=self.statistics[row],
-            features=self.features[row],
-        )
-
 
 def interpret(model: Model, squares: NDArray[np.uint8], *, views: int = 1) -> Prediction:
     """Ask `model` about squares, uint8 (N, S, S, 3) RGB, see `derm.image.resize.square`.
@@ -105,9 +91,7 @@ def interpret(model: Model, squares: NDArray[np.uint8], *, views: int = 1) -> Pr
     """
     check_views(views)
     net, info = model.net, model.description
-    size = info.model.input_size
-    if squares.ndim != 4 or squares.shape[1:] != (size, size, 3):
-        raise ValueError(f"the squares are {squares.shape}, not (n, {size}, {size}, 3): scale them to the input size")
+    check_squares(squares, info.model.input_size)
     with torch.inference_mode():
         images = normalise(torch.from_numpy(squares).to(next(net.parameters()).device), info.model)
         output, stages = net.answer_and_stages(images)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from derm.errors import WeightsFault
 from derm.model.network import ModelOutput
+from derm.model.stored import stored_numbers
 
 METHOD = "linear discriminant of pooled features"
 """How the direction was found. Cross-validated on HAM10000's validation part and 100 photographs of PAD-UFES-20 it
@@ -62,15 +63,7 @@ def _read(familiarity: dict[str, Any]) -> tuple[NDArray[np.float64], float, floa
 
 
 def _numbers(familiarity: dict[str, Any], name: str, ndim: int) -> NDArray[np.float64]:
-    """What stands under `name`, float64 with `ndim` axes; WeightsFault unless it is there, finite and numeric."""
-    try:
-        numbers = np.asarray(familiarity.get(name))
-    except ValueError:  # lists of unequal length
-        numbers = np.array("")
-    if numbers.dtype.kind not in "if" or numbers.ndim != ndim or not numbers.size or not np.isfinite(numbers).all():
-        kind = "a list of finite numbers" if ndim else "a finite number"
-        raise WeightsFault(f"The {name} of the weights' familiarity is not {kind}: {CURE}.")
-    return numbers.astype(np.float64)
+    return stored_numbers(familiarity, name, ndim, "familiarity", CURE)
 
 
 def _check_features(name: str, features: NDArray[np.floating[Any]], channels: int) -> None:

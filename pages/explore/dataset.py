@@ -4,27 +4,26 @@ from pathlib import Path
 
 import streamlit as st
 
-from derm.data.store import default_cache
 from derm.data.synthetic.standin import draw_once, drawn_folder
 from derm.errors import DermError
 from derm.explore import data_places
 from derm.explore.shown_data import ShownData, read_shown_data
 from derm.figures.text import plain
-from derm.paths import data_folder
+from derm.paths import cache_folder, data_folder
 from pages.explore.measured_once import watch
 
 
 @st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
 def shared_set(folder: str, drawn: bool) -> ShownData:
     """The data set in `folder`, read once for all sessions; raises DermError for one that cannot be explored."""
-    return read_shown_data(Path(folder), default_cache(), drawn=drawn)
+    return read_shown_data(Path(folder), cache_folder(), drawn=drawn)
 
 
 def find_set() -> ShownData:
     """The data set: the user's, or a drawn one; ends the page with a sentence where it cannot be read."""
     folder, drawn = data_folder(), False
     if folder is None:
-        drawn, cache = True, default_cache()
+        drawn, cache = True, cache_folder()
         if not drawn_folder(cache).is_dir():
             tell, done = watch("Drawing a data set, once …")
             draw_once(cache, tell)

@@ -7,7 +7,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
-from derm.data.store import default_cache
 from derm.explore import tiles
 from derm.explore.gallery import Page, page_of
 from derm.explore.pictures import LEGEND, Look, small_picture
@@ -15,6 +14,7 @@ from derm.explore.predictions import UNSEEN
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
 from derm.model.weights import Model
+from derm.paths import cache_folder
 
 Rows = NDArray[np.int64]
 
@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 @st.cache_data(show_spinner=False, max_entries=3000)
 def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row: int, look: Look) -> bytes:
     """A thumbnail of the data set, the same for all sessions; no upload of anybody comes here."""
-    return small_picture(_model, _catalogue, row, look, default_cache())
+    return small_picture(_model, _catalogue, row, look, cache_folder())
 
 
 def gallery(

@@ -13,9 +13,10 @@ from PIL import Image
 
 from derm.data import store as store_module
 from derm.data.catalogue import Catalogue
-from derm.data.store import default_cache, load_store, open_store, read_pair
+from derm.data.store import load_store, open_store, read_pair
 from derm.errors import ConfigFault, DataFault
 from derm.image.resize import square, square_mask
+from derm.paths import cache_folder
 
 
 def save(path: Path, pixels: np.ndarray) -> str:
@@ -205,12 +206,12 @@ def test_a_full_disk_is_told_before_decoding(catalogue, place, monkeypatch):
 
 def test_the_cache_can_be_moved(monkeypatch):
     monkeypatch.setenv("DERM_CACHE", "/one")
-    assert default_cache() == Path("/one")
+    assert cache_folder() == Path("/one")
     monkeypatch.delenv("DERM_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/two")
-    assert default_cache() == Path("/two/derm")
+    assert cache_folder() == Path("/two/derm")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/three")
-    assert default_cache() == Path("/three/.cache/derm")
+    assert cache_folder() == Path("/three/.cache/derm")
     monkeypatch.setenv("DERM_CACHE", "~/four")
-    assert default_cache() == Path("/three/four")
+    assert cache_folder() == Path("/three/four")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
-from torch import nn
+from small_nets import let_through
 from typer.testing import CliRunner
 
 from derm.cli.main import app, main
@@ -50,11 +50,8 @@ def weights(tmp_path_factory) -> Path:
     """A tiny network whose normalisation fits its features and whose scores differ, so that few maps are flat."""
     torch.manual_seed(5)
     net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
+    let_through(net, torch.randn(8, 3, 64, 64))
     with torch.no_grad():
-        net(torch.randn(8, 3, 64, 64))
         net.head.scores.weight *= 10
     path = tmp_path_factory.mktemp("weights") / "lively.json"
     save_weights(path, net, WeightsInfo(model=net.config, temperature=2.0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from small_nets import make_nets
 
 from derm.diagnoses import CODES, INDEX
 from derm.explain.agreement import (
@@ -32,18 +32,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def nets() -> dict[str, LesionNet]:
-    made = {}
-    for name, variant in VARIANTS.items():
-        torch.manual_seed(7)
-        net = LesionNet(ModelConfig(**SMALL, **variant))
-        # Fresh running statistics let the signal die out on its way down; one pass in training mode sets them.
-        for module in net.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None
-        with torch.no_grad():
-            net(torch.randn(8, 3, 64, 64))
-        made[name] = net.eval()
-    return made
+    return make_nets(VARIANTS, **SMALL)
 
 
 @pytest.fixture(scope="module")

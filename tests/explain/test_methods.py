@@ -8,6 +8,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 import torch
+from small_nets import make_nets
 from torch import Tensor, nn
 
 from derm.data.synthetic.lesion import draw_lesion
@@ -39,17 +40,7 @@ EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 @pytest.fixture(scope="module")
 def nets() -> dict[str, LesionNet]:
-    made = {}
-    for name, variant in VARIANTS.items():
-        torch.manual_seed(7)
-        net = LesionNet(ModelConfig(**SMALL, **variant))
-        # Fresh running statistics let the signal die out on its way down; one pass in training mode sets them.
-        for module in net.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None
-        with torch.no_grad():
-            net(torch.randn(8, 3, 64, 64))
-        made[name] = net.eval()
+    made = make_nets(VARIANTS, **SMALL)
     made["shipped"] = load_weights(default_weights()).net
     return made
 

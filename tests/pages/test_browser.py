@@ -8,8 +8,8 @@ from io import BytesIO
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
-from served import launch, serve, visit
+from playwright.sync_api import Page, expect
+from served import serve, visit
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
@@ -31,12 +31,6 @@ def address(tmp_path_factory) -> Iterator[str]:
     save_weights(folder / "tiny.json", net, WeightsInfo(config))
     with serve(folder / "log.txt", DERM_WEIGHTS=str(folder / "tiny.json")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(address) -> Iterator[Browser]:
-    with launch() as started:
-        yield started
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from served import click_cell, launch, serve, visit
+from playwright.sync_api import Page, expect
+from served import click_cell, serve, visit
 
 from derm.diagnoses import DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
@@ -29,12 +29,6 @@ def address(tiny_weights, drawn, results, tmp_path_factory) -> Iterator[str]:
     places = {"DERM_WEIGHTS": str(tiny_weights), "DERM_DATA": str(drawn), "DERM_RESULTS": str(results)}
     with serve(log, **places) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(address) -> Iterator[Browser]:
-    with launch() as started:
-        yield started
 
 
 @pytest.fixture

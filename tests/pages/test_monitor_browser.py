@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from served import PATIENCE, fill_in_a_short_run, launch, serve, visit
+from playwright.sync_api import Page, expect
+from served import PATIENCE, fill_in_a_short_run, serve, visit
 
 from derm.data.synthetic.standin import draw_once
 from derm.monitor.runs import Run
@@ -35,12 +35,6 @@ def address(tmp_path_factory, runs, tiny_weights, cache) -> Iterator[str]:
     log = tmp_path_factory.mktemp("log") / "log.txt"
     with serve(log, ("DERM_DATA",), DERM_WEIGHTS=str(tiny_weights), DERM_RUNS=str(runs)) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(address) -> Iterator[Browser]:
-    with launch() as started:
-        yield started
 
 
 @pytest.fixture

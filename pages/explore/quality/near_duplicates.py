@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from derm.data.store import default_cache
 from derm.errors import DataFault
 from derm.explore import data_places, data_quality, duplicates, embedding_duplicates, tiles
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
 from derm.model.weights import Model
+from derm.paths import cache_folder
 from pages.explore.gallery import gallery
 from pages.explore.measured_once import once, watch
 
@@ -24,7 +24,7 @@ def alike(model: Model, shown: ShownData) -> None:
     find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
     show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW, data_places.TAKES)
     st.header("Alike to the model", anchor=False)
-    file = embedding_duplicates.likeness_file(shown.catalogue, model, default_cache())
+    file = embedding_duplicates.likeness_file(shown.catalogue, model, cache_folder())
     find = partial(embedding_duplicates.find_likeness, model, shown.catalogue, file)
     show_pairs(
         model,

@@ -6,20 +6,19 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from derm.data.store import default_cache
 from derm.errors import DataFault
 from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
 from derm.model.weights import Model
-from derm.paths import results_folder
+from derm.paths import cache_folder, results_folder
 from pages.explore.measured_once import changed, watch
 
 
 def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame] | None:
     """The chosen results joined with the table, or None with what to do."""
-    folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
+    folders = data_places.results_places(model, cache_folder(), results_folder(), drawn=shown.drawn)
     if not folders and shown.drawn:
         measure_drawn(model, shown)
         return None
@@ -34,7 +33,7 @@ def measure_drawn(model: Model, shown: ShownData) -> None:
     st.info(data_places.MEASURE_DRAWN, icon=":material/analytics:")
     if st.button("Measure now", key="explore_evaluate", icon=":material/play_arrow:"):
         tell, done = watch("Measuring …")
-        data_places.measure_drawn(model, shown.catalogue, data_places.results_of_drawn(model, default_cache()), tell)
+        data_places.measure_drawn(model, shown.catalogue, data_places.results_of_drawn(model, cache_folder()), tell)
         done()
         st.rerun()
 
@@ -64,7 +63,7 @@ def choose_results(
 
 def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
     """The results that were looked at last, for what they say of the opened image; None where there are none."""
-    folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
+    folders = data_places.results_places(model, cache_folder(), results_folder(), drawn=shown.drawn)
     folder = Path(st.session_state.get("explore_first") or (folders[0] if folders else "."))
     when = changed(folder / "metrics.json")
     if not when:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from derm.data.store import default_cache
 from derm.errors import DataFault
 from derm.evaluate.compare import compare, disagreements
 from derm.evaluate.results import Results
@@ -14,7 +13,7 @@ from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.model.weights import Model
-from derm.paths import results_folder
+from derm.paths import cache_folder, results_folder
 from pages.explore.gallery import gallery
 from pages.explore.measured_once import changed
 from pages.explore.results.folders import choose_results
@@ -23,7 +22,7 @@ from pages.explore.widgets import chart, choose_look
 
 def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Two results side by side, and the images on which they disagree."""
-    folders = data_places.results_places(model, default_cache(), results_folder(), drawn=shown.drawn)
+    folders = data_places.results_places(model, cache_folder(), results_folder(), drawn=shown.drawn)
     others = [folder for folder in folders if folder != found.folder]
     if not others:
         st.info(model_comparison.NO_OTHER, icon=":material/analytics:")
