@@ -17,6 +17,7 @@ from derm.image.decode import image_name
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
+from derm.predict.doubts import meets_edge
 from derm.predict.view import Layer, class_mask_at, screen_size
 
 NOTICE = "Research use only, not a medical device."
@@ -370,11 +371,10 @@ def lesion_measures(case: Case) -> list[tuple[str, str]]:
         return []
     height, width = case.mask.shape
     _, _, across, down = cv2.boundingRect(case.mask.view(np.uint8))
-    border = case.mask[0].any() or case.mask[-1].any() or case.mask[:, 0].any() or case.mask[:, -1].any()
     return [
         ("Share of the picture", percent(case.mask_fraction)),
         ("Extent", f"{across} × {down} of {width} × {height} pixels"),
-        ("At the picture's edge", "yes, it may be cut" if border else "no"),
+        ("At the picture's edge", "yes, it may be cut" if meets_edge(case) else "no"),
     ]
 
 
