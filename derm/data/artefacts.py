@@ -44,7 +44,8 @@ def colour_curves(temperature: float, gamma: float, random: np.random.Generator)
     gains = np.exp([warm, tint, -warm])
     gains /= gains @ (0.299, 0.587, 0.114)
     values = (np.arange(256) / 255.0)[:, None] ** np.exp(bend) * gains
-    return np.rint(np.minimum(values, 1) * 255).astype(np.uint8)[None]
+    table: NDArray[np.uint8] = np.rint(np.minimum(values, 1) * 255).astype(np.uint8)[None]
+    return table
 
 
 def light_aslant(image: Picture, gradient: float, random: np.random.Generator) -> Picture:

@@ -252,4 +252,5 @@ def darken_edge(image: NDArray[np.uint8], random: np.random.Generator) -> NDArra
     place = np.arange(size, dtype=np.float32) + 0.5
     distance = np.hypot(place[:, None] - y, place[None, :] - x)
     light = np.clip((radius - distance) / soft, 0, 1)
-    return np.rint(image * light[..., None]).astype(np.uint8)
+    darkened: NDArray[np.uint8] = np.rint(image * light[..., None]).astype(np.uint8)
+    return darkened

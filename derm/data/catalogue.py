@@ -206,7 +206,8 @@ FILLABLE = ("dx", "dx_type", "sex", "localization", "dataset", "source")
 
 def impossible_ages(table: pd.DataFrame) -> pd.Series:
     """Which rows of a catalogue's table have an age below 0 or without end, bool; a missing one is not."""
-    return (table["age"] < 0) | np.isinf(table["age"])
+    impossible: pd.Series = (table["age"] < 0) | np.isinf(table["age"])
+    return impossible
 
 
 def unreadable_diagnoses(catalogue: Catalogue) -> pd.Series:

@@ -96,7 +96,8 @@ def read_table(path: Path, columns: Iterable[str], cure: str) -> pd.DataFrame:
         raise DataFault(f"{path} lacks the column(s) {', '.join(missing)}: {cure}.")
     if table.empty:
         raise DataFault(f"{path} has a header but no rows: {cure}.")
-    return table.apply(lambda column: column.str.strip())
+    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
+    return stripped
 
 
 def refuse_nameless(path: Path, ids: pd.Series, cure: str) -> None:

@@ -46,7 +46,8 @@ class Cases:
     @cached_property
     def p_malignant(self) -> NDArray[np.float64]:
         """The malignant sum of each case, float64 (n,)."""
-        return self.probabilities[:, list(MALIGNANT)].sum(axis=1)
+        total: NDArray[np.float64] = self.probabilities[:, list(MALIGNANT)].sum(axis=1)
+        return total
 
     @cached_property
     def referred(self) -> NDArray[np.bool_] | None:

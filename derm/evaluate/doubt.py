@@ -78,4 +78,5 @@ def _log_loss(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> fl
 
 def _entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of the last axis, nats."""
-    return -(probabilities * np.log(probabilities.clip(1e-300))).sum(axis=-1)
+    entropy: NDArray[np.float64] = -(probabilities * np.log(probabilities.clip(1e-300))).sum(axis=-1)
+    return entropy

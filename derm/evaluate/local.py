@@ -70,7 +70,8 @@ class OwnCases:
 
     def sums(self, temperature: float) -> NDArray[np.float64]:
         """The malignant sum of each image, float64 (n,)."""
-        return softmax(self.logits, temperature)[:, np.array(MALIGNANT)].sum(axis=1)
+        total: NDArray[np.float64] = softmax(self.logits, temperature)[:, np.array(MALIGNANT)].sum(axis=1)
+        return total
 
     def rates(self, sums: NDArray[np.float64], threshold: float) -> Rates:
         """Sensitivity and specificity of referring from `threshold` on, each lesion judged by its worst picture."""

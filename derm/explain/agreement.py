@@ -240,7 +240,8 @@ def _rank_accuracy(maps: NDArray[np.float32], within: NDArray[np.float32]) -> ND
     last = np.partition(maps, place, axis=1)[:, place, None]
     sure, tied = (within > last).sum(axis=1), (within == last).sum(axis=1)
     free = lesion - (maps > last).sum(axis=1)
-    return (sure + free * fraction(tied, (maps == last).sum(axis=1))) / lesion
+    inside: NDArray[np.float64] = (sure + free * fraction(tied, (maps == last).sum(axis=1))) / lesion
+    return inside
 
 
 def _marked(steps: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -302,7 +303,10 @@ def skill(
     NaN where the oracle is no higher than the baseline, or one of them is undefined. It has no lower bound.
     """
     gained, room = np.asarray(value, dtype=np.float64) - baseline, np.asarray(oracle, dtype=np.float64) - baseline
-    return np.divide(gained, room, out=np.full(np.broadcast(gained, room).shape, np.nan), where=room > 0)
+    part: NDArray[np.float64] = np.divide(
+        gained, room, out=np.full(np.broadcast(gained, room).shape, np.nan), where=room > 0
+    )
+    return part
 
 
 def _reaching(reached: NDArray[np.intp]) -> NDArray[np.int64]:

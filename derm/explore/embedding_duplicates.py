@@ -138,7 +138,8 @@ def decorrelate(features: NDArray[np.floating], directions: int = DIRECTIONS) ->
     order = order[values[order] > values.max() * 1e-9]
     along = centred @ vectors[:, order] / np.sqrt(values[order])
     length = np.linalg.norm(along, axis=1, keepdims=True)
-    return (along / np.maximum(length, 1e-12)).astype(np.float32)
+    unit: NDArray[np.float32] = (along / np.maximum(length, 1e-12)).astype(np.float32)
+    return unit
 
 
 def mutual_nearest(features: NDArray[np.floating], directions: int = DIRECTIONS, alike: float = ALIKE) -> pd.DataFrame:

@@ -100,7 +100,8 @@ def position_grid(shapes: pd.DataFrame, kept: NDArray[np.bool_]) -> NDArray[np.i
     x, y = shapes["x"].to_numpy()[kept], shapes["y"].to_numpy()[kept]
     known = ~np.isnan(x)
     counts, _, _ = np.histogram2d(y[known], x[known], bins=GRID, range=((0, 1), (0, 1)))
-    return counts.astype(np.int64)
+    cells: NDArray[np.int64] = counts.astype(np.int64)
+    return cells
 
 
 def shape_sentence(shapes: pd.DataFrame, kept: NDArray[np.bool_]) -> str:

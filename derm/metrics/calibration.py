@@ -62,7 +62,8 @@ def check_binary(probability: NDArray[Any], happened: NDArray[Any]) -> None:
 
 def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities, float64 (N, 7), of logits, float (N, 7), divided by `temperature`, > 0."""
-    return np.exp(log_softmax(logits.astype(np.float64) / temperature, axis=1))
+    probabilities: NDArray[np.float64] = np.exp(log_softmax(logits.astype(np.float64) / temperature, axis=1))
+    return probabilities
 
 
 def fit_temperature(

@@ -42,7 +42,8 @@ def check_probabilities(probabilities: NDArray[Any], cases: int) -> None:
 
 def most_likely(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """The index of each row's highest probability: int64 (N,). Of a tie, the first in the order of CODES."""
-    return probabilities.argmax(axis=1).astype(np.int64)
+    likeliest: NDArray[np.int64] = probabilities.argmax(axis=1).astype(np.int64)
+    return likeliest
 
 
 def confusion_matrix(

@@ -29,7 +29,8 @@ def fraction(part: ArrayLike, whole: ArrayLike, when_empty: float = math.nan) ->
     part, whole: counts or sums of one shape, 0 ≤ part ≤ whole. Returns float64 of that shape, 0 … 1.
     """
     part, whole = np.asarray(part), np.asarray(whole)
-    return np.divide(part, whole, out=np.full(whole.shape, when_empty), where=whole != 0)
+    shares: NDArray[np.float64] = np.divide(part, whole, out=np.full(whole.shape, when_empty), where=whole != 0)
+    return shares
 
 
 def mean_defined(values: NDArray[np.float64], weights: NDArray[np.int64] | NDArray[np.float64] | None = None) -> float:

@@ -53,7 +53,8 @@ def change_mix(probabilities: NDArray[np.floating[Any]], old: Mix, new: Mix) -> 
 def equal_mix(mix: Mix) -> NDArray[np.float64]:
     """The mix in which all classes that `mix` holds are equally frequent, float64 (7,)."""
     known = _shares("old", mix) > 0
-    return known / known.sum()
+    shares: NDArray[np.float64] = known / known.sum()
+    return shares
 
 
 def practice_mix(mix: Mix, malignant: float) -> NDArray[np.float64]:
@@ -95,7 +96,8 @@ def change_shares(probabilities: NDArray[np.floating[Any]], old: float, new: flo
     check_share("the share of malignant lesions", new)
     check_share("the share of malignant lesions that the model learned from", old)
     weighed = values * np.where(kind, new / old, (1 - new) / (1 - old))
-    return weighed / weighed.sum(axis=1, keepdims=True)
+    carried: NDArray[np.float64] = weighed / weighed.sum(axis=1, keepdims=True)
+    return carried
 
 
 def estimate_share(p_malignant: NDArray[np.floating[Any]], old: float, rounds: int = 1000) -> float:

@@ -118,7 +118,10 @@ class SeenLittle:
         away = (statistics[:, self.columns].astype(np.float64) - self.mean) / self.deviation
         along = away @ self.axes.T
         beside = np.maximum((away**2).sum(axis=1) - (along**2).sum(axis=1), 0)
-        return np.sqrt(((along**2 / self.variances).sum(axis=1) + beside / self.rest) / len(self.mean))
+        away_by: NDArray[np.float64] = np.sqrt(
+            ((along**2 / self.variances).sum(axis=1) + beside / self.rest) / len(self.mean)
+        )
+        return away_by
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,12 +58,14 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration, nested as in run.json; empty before the run has begun."""
-        return (self.about or {}).get("config", {})
+        config: dict[str, Any] = (self.about or {}).get("config", {})
+        return config
 
     @property
     def data(self) -> dict[str, Any]:
         """What run.json says of the data; empty before the run has begun."""
-        return (self.about or {}).get("data", {})
+        data: dict[str, Any] = (self.about or {}).get("data", {})
+        return data
 
     @property
     def launched(self) -> dict[str, Any] | None:

@@ -84,7 +84,8 @@ def difficulty_of(memory: LossHistory, classes: NDArray[np.int64], rarity: float
         if len(seen) > 1:
             order = np.argsort(memory.smoothed[seen], kind="stable")
             rank[seen[order]] = np.arange(len(seen)) / (len(seen) - 1)
-    return (1 - rarity) * rank + rarity * rare[classes]
+    difficulty: NDArray[np.float64] = (1 - rarity) * rank + rarity * rare[classes]
+    return difficulty
 
 
 def quotas_of(config: CurriculumConfig, pace: float, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -97,7 +98,8 @@ def quotas_of(config: CurriculumConfig, pace: float, counts: NDArray[np.int64]) 
     rare = 1 - counts / counts.max()
     hardest = (1 - config.rarity) + config.rarity * rare[counts > 0].max()
     share = (pace * hardest - config.rarity * rare) / (1 - config.rarity)
-    return np.ceil(counts * np.clip(share, config.least, 1)).astype(np.int64)
+    admitted: NDArray[np.int64] = np.ceil(counts * np.clip(share, config.least, 1)).astype(np.int64)
+    return admitted
 
 
 def stage_of(
