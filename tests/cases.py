@@ -28,6 +28,12 @@ def half_mask() -> np.ndarray:
     return mask
 
 
+def middle_mask() -> np.ndarray:
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[10:30, 15:45] = True
+    return mask
+
+
 def said(text: str) -> str:
     """A sentence with plain spaces and without the strokes that guard it from Markdown."""
     return text.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")

@@ -60,7 +60,7 @@ def malignant_bar(parts: Sequence[tuple[Diagnosis, float]], threshold: float | N
     pieces = "".join(
         f'<span style="width:{share:.2%};background:{themed(diagnosis)}"></span>' for diagnosis, share in parts
     )
-    label = f"Malignant in all {total}: {said}"
+    label = f"Malignant probability {total}: {said}"
     mark = ""
     if threshold is not None:
         figure = f"referral threshold {percent(threshold)}"

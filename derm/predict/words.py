@@ -10,21 +10,25 @@ from typing import Any
 import cv2
 import numpy as np
 
-from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, percent, plain
 from derm.image.decode import image_name
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
-from derm.predict.doubts import meets_edge
+from derm.predict.doubts import Doubt, doubts_of, meets_edge
 from derm.predict.view import Layer, class_mask_at, screen_size
 
 NOTICE = "Research use only, not a medical device."
 
 UNDECIDED = 0.10
 """Two diagnoses whose probabilities lie closer than this are not told apart. It is a manner of speaking, not a
-measured limit; where the weights bring a conformal set, that decides instead."""
+measured limit; where the weights bring a conformal set, both must be in it, too."""
+
+RIVAL = 2 / 3
+"""Where none has half of all probability, a diagnosis with at least this share of the likeliest one's is not told apart
+from it: 34 % beside 40 % is not, 2 % is. A manner of speaking, too."""
 
 NAMED = 3
 """As many diagnoses, at most, are named in a headline that cannot decide between them."""
@@ -39,7 +43,10 @@ NOT_CALIBRATED = "These probabilities are not yet calibrated: read them as an or
 
 CALIBRATED = "Probabilities calibrated on validation."
 
-COVERAGE = "By validation, such a list holds the true diagnosis in nine of ten lesions."
+COVERAGE = (
+    "Limits were set on validation so that such a list holds the true diagnosis in nine of ten lesions; for other "
+    "kinds of pictures that is not promised."
+)
 
 SOURCE_NAMES = {"ham10000": "HAM10000", "isic2018_task1": "ISIC 2018 Task 1", "derm_synthetic": "drawn lesions"}
 """Sources as people say them; others by their own name."""
@@ -61,16 +68,69 @@ NOT_DERMOSCOPIC = "This does not look like a dermoscopic picture; the model's an
 
 SEEN_LITTLE = "Less certain: dermoscopy of a kind the model has seen little of, by camera, light or skin."
 
+FLAGS = {
+    Doubt.NOT_DERMOSCOPIC: "Not dermoscopic",
+    Doubt.NO_LESION: "No lesion",
+    Doubt.CUT_BY_EDGE: "Cut by the edge",
+    Doubt.SEEN_LITTLE: "Seen little",
+}
+"""Each doubt in a word or two."""
+
+WHAT_IS_WRONG = {
+    Doubt.NOT_DERMOSCOPIC: NOT_DERMOSCOPIC,
+    Doubt.NO_LESION: "No lesion found in this picture.",
+    Doubt.CUT_BY_EDGE: "The picture's edge cuts the lesion, so that a part of it is not judged.",
+    Doubt.SEEN_LITTLE: SEEN_LITTLE,
+}
+"""Each doubt in a sentence."""
+
+RETAKE = "Take a picture with the whole lesion in the middle and some skin around it."
+
+CURES = {
+    Doubt.NOT_DERMOSCOPIC: "Take it through a dermatoscope, with the lesion in the middle and some skin around it.",
+    Doubt.NO_LESION: RETAKE,
+    Doubt.CUT_BY_EDGE: RETAKE,
+    Doubt.SEEN_LITTLE: "",
+}
+"""What to do about each; '' where nothing can be done."""
+
 FEW = 10
 """Malignant lesions, or pictures for what is said of lists, from which a figure is spoken of."""
 
 
+def what_to_do(case: Case) -> str:
+    """What follows from the answer, in two words: 'Refer', 'Not referred', 'No answer', or that no threshold is set."""
+    if not case.answerable:
+        return "No answer"
+    if case.above_referral is None:
+        return "No threshold"
+    return "Refer" if case.above_referral else "Not referred"
+
+
 def headline(case: Case) -> str:
-    """The answer in one sentence: the likeliest diagnosis, those that are not told apart, or why there is none."""
-    if case.not_dermoscopic:
-        return NOT_DERMOSCOPIC
-    if not case.has_lesion:
-        return "No lesion found in this picture."
+    """What to do, in one sentence, with the malignant probability; or why there is no answer.
+
+    What makes the answer less certain stands before it, but for `SEEN_LITTLE`, which is no fault of the picture.
+    """
+    found = doubts_of(case)
+    if blocking := [doubt for doubt in found if doubt.blocks]:
+        return WHAT_IS_WRONG[blocking[0]]
+    labels = [FLAGS[doubt] for doubt in found if doubt != Doubt.SEEN_LITTLE]
+    return f"{capital(', '.join(labels).lower())}. {_advice(case)}" if labels else _advice(case)
+
+
+def _advice(case: Case) -> str:
+    total = _sum(case, case.p_malignant)
+    if case.referral_threshold is None:
+        return f"Malignant probability {total}."
+    # Two figures that round to the same would contradict the advice.
+    near = total == _sum(case, case.referral_threshold)
+    side = f", just {'above' if case.above_referral else 'below'} the threshold" if near else ""
+    return f"{what_to_do(case)}: malignant {total}{side}."
+
+
+def likeliest(case: Case) -> str:
+    """The likeliest diagnosis in one sentence, or those that are not told apart."""
     (first, p_first), *_ = case.ranked
     open_between = _undecided(case)
     if len(open_between) > NAMED:
@@ -84,31 +144,45 @@ def headline(case: Case) -> str:
 
 
 def second_line(case: Case) -> str:
-    """What stands under the headline: the malignant sum beside the threshold for referral, or what to do instead."""
-    if case.not_dermoscopic:
-        return "Take it through a dermatoscope, with the lesion in the middle and some skin around it."
-    if not case.has_lesion:
-        return (
-            "The model outlines nothing here. Take a picture with the lesion in the middle and some skin around it; "
-            "the probabilities below are not to be relied on."
-        )
-    total = _sum(case, case.p_malignant)
+    """What stands under the headline: the likeliest diagnosis and from where referral is advised, or what to do
+    instead."""
+    if blocking := [doubt for doubt in doubts_of(case) if doubt.blocks]:
+        return f"{CURES[blocking[0]]} The probabilities below are not to be relied on."
     if case.referral_threshold is None:
-        return f"Malignant in all: {total}."
+        return f"{likeliest(case)} No threshold for referral has been set."
     threshold = _sum(case, case.referral_threshold)
-    # Two figures that round to the same would contradict the word between them.
-    near = "just " if threshold == total else ""
-    if case.above_referral:
-        return f"Malignant in all: {total}, {near}above the referral threshold."
-    return f"Malignant in all: {total}, {near}below the referral threshold{'' if near else f' of {threshold}'}."
+    return f"{likeliest(case)} Referral is advised from a malignant probability of {threshold}."
+
+
+def flags(case: Case) -> tuple[str, ...]:
+    """Labels of what makes the answer doubtful, a word or two each, for a cell of a table; none where nothing does."""
+    return tuple(FLAGS[doubt] for doubt in doubts_of(case))
+
+
+def doubt_sentence(doubt: Doubt) -> str:
+    """What is wrong, and what to do about it."""
+    return f"{WHAT_IS_WRONG[doubt]} {CURES[doubt]}".strip()
+
+
+def doubt_sentences(case: Case, description: WeightsInfo) -> list[str]:
+    """What stands above the headline: each doubt that the headline does not name in full, with what it costs if
+    measured."""
+    found = doubts_of(case)
+    leading = next((doubt for doubt in found if doubt.blocks), None)
+    said = [
+        seen_little(case, description) if doubt == Doubt.SEEN_LITTLE else doubt_sentence(doubt)
+        for doubt in found
+        if doubt != leading
+    ]
+    return [sentence for sentence in said if sentence]
 
 
 def in_terminal(case: Case, description: WeightsInfo) -> list[str]:
     """The answer in plain lines, for whoever has no page to look at; the picture's name comes first."""
-    lines = [seen_little(case, description), headline(case), second_line(case)]
+    lines = [*doubt_sentences(case, description), headline(case), second_line(case)]
     if case.answerable and case.cannot_exclude:
         names = ", ".join(DIAGNOSES[index].name for index in case.cannot_exclude)
-        lines.append(f"Cannot be excluded: {names}. {calibration_note(description)}")
+        lines.append(f"Cannot be excluded: {names}. {COVERAGE} {calibration_note(description)}")
     return [case.name, *(f"  {line}" for line in lines if line)]
 
 
@@ -315,13 +389,14 @@ def views_note(case: Case) -> str:
 
 
 def short_answer(case: Case) -> str:
-    """The headline in a list of cases: 'melanoma 61 %', with what makes it less certain before it."""
-    if case.not_dermoscopic:
-        return "not a dermoscopic picture"
-    if not case.has_lesion:
-        return "no lesion found"
+    """The answer in a list of cases: 'refer, malignant 78 %; melanoma 61 %', with what makes it doubtful before it."""
+    if not case.answerable:
+        return f"no answer: {flags(case)[0].lower()}"
+    doubtful = ", ".join(flags(case)).lower()
     (first, share), *_ = case.ranked
-    return f"{'less certain: ' if case.seen_little else ''}{first.name} {percent(share)}"
+    advice = "" if case.above_referral is None else f"{what_to_do(case).lower()}, "
+    said = f"{advice}malignant {_sum(case, case.p_malignant)}; {first.name} {percent(share)}"
+    return f"{doubtful}: {said}" if doubtful else said
 
 
 def row(diagnosis: Diagnosis, share: float) -> str:
@@ -427,7 +502,8 @@ def method(case: Case, description: WeightsInfo) -> list[str]:
     paragraphs = [
         f"One network reads the picture, scaled to {size} × {size} pixels, and answers once: the outline, where the "
         f"probability of lesion is at least {percent(description.mask_threshold)}, and seven probabilities that sum "
-        "to one. “Malignant in all” adds up melanoma, basal cell carcinoma and actinic keratosis or Bowen's disease.",
+        "to one. The malignant probability is the sum of melanoma, basal cell carcinoma and actinic keratosis or "
+        "Bowen's disease.",
         _heat_map(description),
         f"This case was asked over {case.views} views, turned and mirrored; scores, outline and heat maps are means."
         if case.views > 1
@@ -526,15 +602,18 @@ def _fine_percent(share: float) -> str:
 def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:
     """The diagnoses that the case is not decided between, most probable first; none where it is decided.
 
-    With a conformal set these are its diagnoses, where it holds several and none of the seven has half of the
-    probability: a set often keeps a rare disease of a few percent beside one of 90 %, which is no indecision.
+    They lie within `UNDECIDED` of the likeliest or, where none has half of the probability, have `RIVAL` of its share.
+    With a conformal set they are in it, too: a set often keeps a rare disease of a few percent, which is no indecision.
     """
-    if case.cannot_exclude is None:
-        first, second, *_ = case.ranked
-        return [first, second] if first[1] - second[1] < UNDECIDED else []
-    if len(case.cannot_exclude) == 1 or case.probabilities.max() >= 0.5:
-        return []
-    return [(DIAGNOSES[index], float(case.probabilities[index])) for index in case.cannot_exclude]
+    (_, most), *_ = case.ranked
+    close = [
+        (diagnosis, share)
+        for diagnosis, share in case.ranked
+        if most - share < UNDECIDED or (most < 0.5 and share >= RIVAL * most)
+    ]
+    if case.cannot_exclude is not None:
+        close = [one for one in close if INDEX[one[0].code] in case.cannot_exclude]
+    return close if len(close) > 1 else []
 
 
 def _mix(case: Case, description: WeightsInfo) -> list[str]:

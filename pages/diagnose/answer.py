@@ -16,7 +16,7 @@ BARS = ".st-key-bars [data-testid=stRadioGroup]"
 def answer(listed: case_list.ListedCase, description: WeightsInfo) -> int:
     """Headline, malignant sum, what cannot be excluded and the seven bars; the index of the one chosen comes back."""
     case = listed.case
-    if doubt := words.seen_little(case, description):
+    for doubt in words.doubt_sentences(case, description):
         st.caption(plain(doubt))
     st.header(plain(words.headline(case)), anchor=False)
     st.markdown(plain(words.second_line(case)))

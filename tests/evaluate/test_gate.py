@@ -276,7 +276,7 @@ def test_what_seen_little_means_is_spoken_as_measured(tiny_model):
     said = words.seen_little(case, replace(about, measured={"calibration": {"seen_little": few}}))
     assert said == f"{words.SEEN_LITTLE} There were too few such pictures on validation to say what that costs."
     assert case.answerable
-    assert words.short_answer(case).startswith("less certain: ")
+    assert words.short_answer(case).startswith("cut by the edge, seen little: ")
     for silent in ({"seen_little": False}, {"seen_little": None}, {"not_dermoscopic": True}):
         assert words.seen_little(replace(case, **silent), about) == ""
     assert (row_of(case)["not_dermoscopic"], row_of(case)["seen_little"]) == ("no", "yes")

@@ -20,7 +20,7 @@ def test_the_malignant_bar_says_what_it_shows():
     assert bar.count("<span") == 3
     assert "width:61.00%" in bar
     parts = "melanoma 61 %, basal cell carcinoma 17 %, actinic keratosis or Bowen&#x27;s"
-    assert f"Malignant in all 78 %: {parts}" in said(bar)
+    assert f"Malignant probability 78 %: {parts}" in said(bar)
 
 
 def test_the_malignant_bar_has_a_mark_at_the_referral_threshold():

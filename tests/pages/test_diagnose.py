@@ -137,7 +137,7 @@ def test_decisions_are_spoken_where_the_weights_bring_them(visit):
     case = shown(page)
     assert (case.above_referral, len(case.cannot_exclude)) == (True, 7)
     for sentence in (
-        ", above the referral threshold.",
+        "Referral is advised from a malignant probability of under 1",
         "about 96 are above it; of 100 benign, 28 (on the test part, split by lesion, 2,004 images)",
         "No diagnosis can be excluded.",
     ):
@@ -149,7 +149,7 @@ def test_weights_without_decisions_stay_silent_about_them(visit):
     page = visit()
     case = shown(page)
     assert (case.above_referral, case.cannot_exclude, case.unfamiliar) == (None, None, None)
-    for silent in ("the referral threshold", "of 100 benign", "excluded", "coverage"):
+    for silent in ("Referral is advised", "of 100 benign", "excluded", "coverage"):
         assert silent not in texts(page)
 
 
@@ -163,7 +163,7 @@ def test_what_is_not_dermoscopic_takes_the_headline_and_probabilities_step_back(
     assert shown(page).not_dermoscopic
     assert page.header[0].value.replace("\\", "") == NOT_DERMOSCOPIC
     assert page.expander[0].label == "Probabilities, not to be relied on"
-    assert "Malignant in all:" not in texts(page)
+    assert "Referral is advised" not in texts(page)
     assert "No diagnosis can be excluded" not in texts(page)
     assert 'class="derm-sum"' not in html_of(page)
 
@@ -177,7 +177,7 @@ def test_an_answer_of_which_the_model_has_seen_little_is_shown_and_marked(visit,
     monkeypatch.setattr("derm.predict.case_list.diagnose", doubted_case)
     page = visit(referral_threshold=0.001, conformal_thresholds=(0.0,) * 7)
     assert any(one.value.replace("\\", "").startswith(words.SEEN_LITTLE) for one in page.caption)
-    assert "Malignant in all:" in texts(page)
+    assert "Referral is advised" in texts(page)
     assert "Probabilities, not to be relied on" not in [expander.label for expander in page.expander]
 
 

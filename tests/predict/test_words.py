@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import LIKELY, LIMITS, case_with, half_mask, said, with_sets
+from cases import LIKELY, LIMITS, case_with, half_mask, middle_mask, said, with_sets
 
 from derm.diagnoses import INDEX
 from derm.explain.agreement import BUILT_IN
 from derm.model.config import ModelConfig
 from derm.model.weights import WeightsInfo
 from derm.predict import words
+from derm.predict.doubts import Doubt
+
+PLAIN = replace(LIKELY, mask=middle_mask())
 
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
@@ -23,15 +26,15 @@ SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 
         ({"nv": 0.4, "bkl": 0.25, "mel": 0.2, "df": 0.15}, "No clear diagnosis; most likely melanocytic nevus, 40 %."),
     ],
 )
-def test_the_headline_is_as_sure_as_the_probabilities(probabilities, sentence):
-    assert words.headline(case_with(probabilities, half_mask())).replace("\N{NO-BREAK SPACE}", " ") == sentence
+def test_the_likeliest_is_named_as_sure_as_the_probabilities(probabilities, sentence):
+    assert said(words.likeliest(case_with(probabilities, half_mask()))) == sentence
 
 
 def test_no_lesion_is_an_answer():
     case = case_with({"nv": 1.0}, np.zeros((40, 60), dtype=bool), [[1.0]])
     assert words.headline(case) == "No lesion found in this picture."
     assert "not to be relied on" in words.second_line(case)
-    assert words.in_strip(case) == r"**a\.png** no lesion found"
+    assert words.in_strip(case) == r"**a\.png** no answer\: no lesion"
     assert words.evidence_sentence(case, 0).startswith("Without an outline there is nothing")
     assert words.lesion_measures(case) == []
     assert words.caption(case, "Outline", 0) == "There is no lesion to outline."
@@ -45,7 +48,14 @@ def test_no_lesion_is_an_answer():
             {"bkl": 0.3, "nv": 0.29, "bcc": 0.19, "vasc": 0.22},
             "No clear diagnosis; most likely benign keratosis, 30 %.",
         ),
-        ({"nv": 0.52, "mel": 0.48}, "Most likely melanocytic nevus, 52 %."),
+        ({"nv": 0.52, "mel": 0.48}, "Undecided between melanocytic nevus, 52 %, and melanoma, 48 %."),
+        ({"nv": 0.552, "mel": 0.448}, "Most likely melanocytic nevus, 55 %."),
+        # 34 % has two thirds of 40 %; 26 % has not, and 2 % is no rival, though both may not be excluded.
+        (
+            {"bkl": 0.4, "nv": 0.34, "mel": 0.24, "df": 0.02},
+            "Undecided between benign keratosis, 40 %, and melanocytic nevus, 34 %.",
+        ),
+        ({"bkl": 0.44, "mel": 0.28, "bcc": 0.28}, "No clear diagnosis; most likely benign keratosis, 44 %."),
         ({"nv": 0.95, "df": 0.05}, "Most likely melanocytic nevus, 95 %."),
         ({"mel": 0.45, "nv": 0.31, "vasc": 0.24}, "Undecided between melanoma, 45 %, and melanocytic nevus, 31 %."),
         (
@@ -59,11 +69,11 @@ def test_no_lesion_is_an_answer():
     ],
 )
 def test_the_conformal_set_decides_what_is_undecided(probabilities, sentence):
-    assert said(words.headline(with_sets(probabilities))) == sentence
+    assert said(words.likeliest(with_sets(probabilities))) == sentence
 
 
 def test_what_cannot_be_excluded_is_said_with_what_that_is_worth():
-    promise = " :small[By validation, such a list holds the true diagnosis in nine of ten lesions.]"
+    promise = f" :small[{words.COVERAGE}]"
     # 8 % is melanoma's limit and reaches it; 4 % is below dermatofibroma's.
     two = with_sets({"nv": 0.88, "mel": 0.08, "df": 0.04})
     assert said(words.cannot_exclude(two)) == f"Cannot be excluded: melanocytic nevus, melanoma.{promise}"
@@ -76,24 +86,57 @@ def test_what_cannot_be_excluded_is_said_with_what_that_is_worth():
 
 def test_a_diagnosis_that_is_likeliest_but_unusually_weak_is_no_clear_one():
     short = with_sets({"nv": 0.7, "mel": 0.3}, (0.9,) * 7)
-    assert said(words.headline(short)) == "No clear diagnosis; most likely melanocytic nevus, 70 %."
+    assert said(words.likeliest(short)) == "No clear diagnosis; most likely melanocytic nevus, 70 %."
     assert said(words.cannot_exclude(short)) == (
         "No diagnosis is as probable here as in nine of ten lesions that have it; nearest is melanocytic nevus."
     )
 
 
 @pytest.mark.parametrize(
-    ("threshold", "sentence"),
+    ("threshold", "advice", "sentence"),
     [
-        (None, "Malignant in all: 78 %."),
-        (0.12, "Malignant in all: 78 %, above the referral threshold."),
-        (0.85, "Malignant in all: 78 %, below the referral threshold of 85 %."),
-        (0.777, "Malignant in all: 78 %, just above the referral threshold."),
-        (0.783, "Malignant in all: 78 %, just below the referral threshold."),
+        (None, "No threshold", "Malignant probability 78 %."),
+        (0.12, "Refer", "Refer: malignant 78 %."),
+        (0.85, "Not referred", "Not referred: malignant 78 %."),
+        (0.777, "Refer", "Refer: malignant 78 %, just above the threshold."),
+        (0.783, "Not referred", "Not referred: malignant 78 %, just below the threshold."),
     ],
 )
-def test_the_malignant_sum_stands_against_the_threshold(threshold, sentence):
-    assert said(words.second_line(replace(LIKELY, referral_threshold=threshold))) == sentence
+def test_what_to_do_leads(threshold, advice, sentence):
+    case = replace(PLAIN, referral_threshold=threshold)
+    assert words.what_to_do(case) == advice
+    assert said(words.headline(case)) == sentence
+    assert words.second_line(case).startswith("Most likely melanoma, 61")
+
+
+def test_no_benign_name_leads_where_referral_is_advised():
+    benign = replace(PLAIN, probabilities=with_sets({"bkl": 0.4, "mel": 0.39, "nv": 0.21}).probabilities)
+    referred = replace(benign, referral_threshold=0.39)
+    assert said(words.headline(referred)) == "Refer: malignant 39 %, just above the threshold."
+    assert said(words.short_answer(referred)) == "refer, malignant 39 %; benign keratosis 40 %"
+    lines = [said(line) for line in words.in_terminal(referred, WeightsInfo(SMALL))]
+    assert lines[1].startswith("  Refer: malignant 39 %")
+    assert lines[2].startswith("  Undecided between benign keratosis, 40 %, and melanoma, 39 %.")
+    assert said(words.short_answer(replace(benign, referral_threshold=0.4))).startswith("not referred, malignant 39 %;")
+
+
+def test_doubts_stand_before_any_diagnosis():
+    cut = replace(LIKELY, referral_threshold=0.1, seen_little=True)
+    assert words.flags(cut) == ("Cut by the edge", "Seen little")
+    assert said(words.headline(cut)) == "Cut by the edge. Refer: malignant 78 %."
+    assert said(words.short_answer(cut)) == "cut by the edge, seen little: refer, malignant 78 %; melanoma 61 %"
+    lines = words.in_terminal(cut, WeightsInfo(SMALL))
+    assert lines[1] == f"  {words.doubt_sentence(Doubt.CUT_BY_EDGE)}"
+    assert lines[2].startswith(f"  {words.SEEN_LITTLE}")
+    assert words.flags(PLAIN) == ()
+
+
+@pytest.mark.parametrize("doubt", list(Doubt))
+def test_each_doubt_has_its_words(doubt):
+    assert words.FLAGS[doubt]
+    assert words.doubt_sentence(doubt).endswith(".")
+    if doubt.blocks:
+        assert words.CURES[doubt].endswith(".")
 
 
 def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
@@ -153,25 +196,25 @@ def test_what_is_not_dermoscopic_takes_the_headline(mask):
         "This does not look like a dermoscopic picture; the model's answer is not to be relied on."
     )
     assert words.second_line(case).startswith("Take it through a dermatoscope")
-    assert words.in_strip(case) == r"**a\.png** not a dermoscopic picture"
+    assert words.in_strip(case) == r"**a\.png** no answer\: not dermoscopic"
     assert "Distance from dermoscopic pictures: 12.3; higher is" in " ".join(words.method(case, WeightsInfo(SMALL)))
     assert not case.answerable
     familiar = replace(case_with({"nv": 1.0}, half_mask()), not_dermoscopic=False)
-    assert words.headline(familiar).startswith("Most likely melanocytic nevus")
+    assert words.likeliest(familiar).startswith("Most likely melanocytic nevus")
     assert familiar.answerable
 
 
 def test_what_stands_beside_the_headline():
     texts = {
-        "second": words.second_line(LIKELY),
+        "second": words.second_line(PLAIN),
         "row": words.row(*LIKELY.ranked[0]),
-        "strip": words.in_strip(LIKELY),
+        "strip": words.in_strip(PLAIN),
         "where": words.provenance(LIKELY, drawn=True),
     }
     assert {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in texts.items()} == {
-        "second": "Malignant in all: 78 %.",
+        "second": "Most likely melanoma, 61 %. No threshold for referral has been set.",
         "row": "Melanoma :small[· malignant] **61 %**",
-        "strip": r"**a\.png** melanoma 61 \%",
+        "strip": r"**a\.png** malignant 78 \%\; melanoma 61 \%",
         "where": "a.png, 60 × 40 pixels. A drawing, not a patient.",
     }
     assert "malignant" not in words.row(*LIKELY.ranked[1])
