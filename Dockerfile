@@ -24,11 +24,9 @@ ENV DERM_RUNS=/home/derm/runs \
     DERM_RESULTS=/home/derm/results \
     DERM_CACHE=/home/derm/cache
 
-# Inside, the server must listen on every address, or no port can be passed on to it; who may reach it is decided
-# outside, by `docker run --publish`. The app asks nobody who they are. With the browser's address given, Streamlit does
-# not ask the network for its own.
+# Inside, the server must listen on every address, or no port can be passed on to it; so that it asks for a token, which
+# the printed address ends in. The health is told without one.
 EXPOSE 8501
 HEALTHCHECK --start-period=60s --interval=30s --timeout=5s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
-CMD ["streamlit", "run", "streamlit_app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true", \
-     "--browser.serverAddress=127.0.0.1"]
+CMD ["derm", "app", "--address=0.0.0.0", "--port=8501", "--token", "--no-browser"]

@@ -1,17 +1,18 @@
 """Diagnose: a picture's outline, seven probabilities and the evidence behind them, in one look.
 
 The page only draws; what it says, measures and paints comes from `derm`. Results belong to the visitor's session.
-The parts of the page lie in `pages/diagnose`.
+The parts of the page lie in `pages/diagnose`. For the server, which imports this file, it gives `app`, behind its gate.
 """
 
 import streamlit as st
 
 from derm.model.weights import Model
 from derm.predict import case_list
+from derm.serve.gate import Gate
 from pages.diagnose.answer import answer
 from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
-from pages.parts import top, visit
+from pages.parts import opening, top, visit
 
 
 def main() -> None:
@@ -34,4 +35,8 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
         reasons(listed, description, index)
 
 
-main()
+if __name__ == "__main__":  # a visit
+    main()
+else:  # the server: Streamlit finds a file's `st.App` by its text, and serves what `app` is in the end
+    app = st.App(__file__)
+    app = Gate(app, opening.checked(), opening.browser())

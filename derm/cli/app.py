@@ -1,6 +1,8 @@
 """`derm app`: serve the pages that come with Derm."""
 
 import os
+import secrets
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,10 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.terminal import out
 from derm.errors import ConfigFault
+from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
+from derm.serve.words import unencrypted
 
 
 def serve(
@@ -20,11 +25,21 @@ def serve(
     weights: Annotated[Path | None, typer.Option(help="Weights (.json); without: the shipped ones.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address to listen on. The app has no login: leave it at this machine's own.")
+        str, typer.Option(help="Address to listen on; another than this machine's own needs --token or --insecure.")
     ] = "127.0.0.1",
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask visitors for a token, which the printed address ends in.")
+    ] = False,
+    behind: Annotated[
+        list[str] | None,
+        typer.Option(help="Host name under which a server in front, which asks who visitors are, passes them on."),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on any address and ask nobody; every page says so.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
-    """Serve the app in a browser on this machine, until Ctrl-C.
+    """Serve the app in a browser on this machine, until Ctrl-C. SECURITY.md says what is let in.
 
     Research use only, not a medical device.
     """
@@ -35,9 +50,19 @@ def serve(
         if path is not None and not path.expanduser().exists():
             raise ConfigFault(f"There is no file or folder {path}: check the path.")
     places = {name: str(path.expanduser().absolute()) for name, path in named.items() if path is not None}
+    opened = _opened(token=token, behind=behind or [], insecure=insecure)
+    opening = opening_of({**os.environ, **opened})
+    opening.check_address(address)
+    _check_own(address)
     words = [sys.executable, "-m", "streamlit", "run", str(app_folder() / "streamlit_app.py")]
-    words += ["--server.port", str(port), "--server.address", address, "--server.headless", str(not browser).lower()]
-    environment = {**os.environ, **places}
+    # With a token the browser needs it in the address, which stands in no process's arguments.
+    shown = browser and opening.token is None
+    words += ["--server.port", str(port), "--server.address", address, "--server.headless", str(not shown).lower()]
+    if opening != Opening():
+        words += ["--server.allowedHosts", "*"]  # the gate knows the names that are allowed
+    if opening.token:
+        _tell_token(opening.token, address, port)
+    environment = {**os.environ, **places, **opened}
     if os.name == "posix":
         os.execve(sys.executable, words, environment)  # the server takes this process's place, and its signals
     try:
@@ -45,3 +70,29 @@ def serve(
     except KeyboardInterrupt:  # the server has had it, too
         raise typer.Exit(0) from None
     raise typer.Exit(done.returncode)
+
+
+def _opened(*, token: bool, behind: list[str], insecure: bool) -> dict[str, str]:
+    """The variables that open the app further, as asked for; a token that is set already stays."""
+    made = {TOKEN: os.environ.get(TOKEN) or secrets.token_urlsafe(24)} if token else {}
+    names = {HOSTS: ",".join(behind)} if behind else {}
+    return {**made, **names, **({INSECURE: "1"} if insecure else {})}
+
+
+def _check_own(address: str) -> None:
+    """Refuse an address that this machine does not have: ConfigFault."""
+    try:
+        family, kind, *_, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.bind(place)
+    except OSError as error:
+        raise ConfigFault(f"{address} is no address of this machine: leave --address at 127.0.0.1.") from error
+
+
+def _tell_token(token: str, address: str, port: int) -> None:
+    """Print the address that lets in, and what it does not do."""
+    near = is_loopback(address)
+    name = "127.0.0.1" if address in ("0.0.0.0", "::", "") else address
+    out.print(f"Open http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}", soft_wrap=True)
+    if not near:
+        out.print(unencrypted(address), soft_wrap=True)

@@ -17,7 +17,7 @@ from derm.figures.text import capital, plain
 from derm.model.weights import Model
 from derm.predict import case_list, words
 from derm.predict.practice import LEAST, MOST, data_share
-from pages.parts import visit
+from pages.parts import opening, visit
 
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
 PRACTICE = 0.05
@@ -38,6 +38,7 @@ def open_frame(name: str) -> DeltaGenerator:
     """Begin the page `name`: title, style, the way to the other pages; the row that holds it comes back."""
     st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
     st.html(STYLE)
+    opening.warn()
     row = st.container(key="top", horizontal=True, vertical_alignment="center")
     with row:
         st.title("Derm", anchor=False, width="content")

@@ -1,0 +1,156 @@
+"""The gate before the app: who is let in, and which headers every answer has. An ASGI application around another.
+
+Needs an `Opening` and a server that tells on which address a request came in. Knows nothing of Streamlit but the
+paths that it closes.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
+
+from derm.serve import words
+from derm.serve.headers import DROPPED, HEADERS
+from derm.serve.opening import Opening, is_loopback
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
+"""Paths that nobody needs who uses the app: figures of the process, and ways to drive it without a page."""
+
+HEALTH = "/_stcore/health"
+"""Says `ok` to who watches the server, without a token."""
+
+COOKIE = "derm-token"
+
+
+class Refusal(NamedTuple):
+    """Why a request is not passed on."""
+
+    status: int
+    sentence: str
+
+
+class Gate:
+    """Passes on to `app` what `opening` lets in; refuses the rest with 401, 403 or 404 before `app` sees it."""
+
+    def __init__(self, app: App, opening: Opening, started: Callable[[], None] | None = None) -> None:
+        """started: called once when the server is about to take requests."""
+        self.app = app
+        self.opening = opening
+        self.started = started
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request, one connection of a websocket, or the server's start and end."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, self._tell_start(send))
+            return
+        refusal = refuse(scope, self.opening)
+        if scope["type"] == "websocket":
+            if refusal is None:
+                await self.app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the server answers 403
+            return
+        answer = _with_headers(send)
+        if refusal is not None:
+            await _answer(answer, refusal.status, refusal.sentence)
+        elif (place := _shown_token(scope, self.opening)) is not None:
+            cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
+            await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
+        else:
+            await self.app(scope, receive, answer)
+
+    def _tell_start(self, send: Send) -> Send:
+        async def told(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete" and self.started is not None:
+                self.started()
+
+        return told
+
+
+def refuse(scope: Message, opening: Opening) -> Refusal | None:
+    """Why a request or a websocket's handshake is not passed on; None where it is.
+
+    scope: of ASGI 3. A request that came in on another address than this machine's own is refused unless the app is
+    opened, whatever started the server.
+    """
+    headers = list(scope["headers"])
+    host, origin = _only(headers, b"host"), _only(headers, b"origin")
+    if not opening.beyond and not is_loopback(str((scope.get("server") or ("",))[0])):
+        return Refusal(403, words.OTHER_MACHINE)
+    if not opening.takes_host(host):
+        return Refusal(403, words.FOREIGN_HOST)
+    if not opening.takes_origin(origin, host) or _embedded_elsewhere(headers):
+        return Refusal(403, words.FOREIGN_PAGE)
+    if any(path in scope["path"] for path in CLOSED):
+        return Refusal(404, words.CLOSED)
+    known = opening.knows_cookie(_cookie(headers)) or scope["path"].endswith(HEALTH)
+    if not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None):
+        return Refusal(401, words.NO_TOKEN)
+    return None
+
+
+def _only(headers: Headers, name: bytes) -> str | None:
+    """The one header of that name; None where there is none, '' where there are several, which fits nothing."""
+    found = [value for key, value in headers if key.lower() == name]
+    return None if not found else found[0].decode("latin-1") if len(found) == 1 else ""
+
+
+def _embedded_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that another site's page loads this, as a picture or a script; a link may lead here."""
+    site, mode = _only(headers, b"sec-fetch-site"), _only(headers, b"sec-fetch-mode")
+    return site in ("cross-site", "same-site") and mode != "navigate"
+
+
+def _cookie(headers: Headers) -> str | None:
+    """What the browser keeps of the token, see `Opening.cookie`."""
+    for key, value in headers:
+        if key.lower() == b"cookie":
+            try:
+                found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
+            except CookieError:
+                continue
+            if found is not None:
+                return found.value
+    return None
+
+
+def _shown_token(scope: Message, opening: Opening) -> str | None:
+    """Where a request that shows the token in its address leads, that address without it; None for all others."""
+    if opening.token is None or scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return None
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if not any(name == "token" and opening.knows_token(value) for name, value in query):
+        return None
+    rest = urlencode([(name, value) for name, value in query if name != "token"])
+    path = "/" + quote(scope["path"].lstrip("/\\"))  # never //host, which would lead elsewhere
+    return f"{path}?{rest}" if rest else path
+
+
+def _with_headers(send: Send) -> Send:
+    """`send`, with `HEADERS` on each answer."""
+    own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    replaced = {name.encode() for name in (*HEADERS, *DROPPED)}
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in replaced]
+            message = {**message, "headers": [*kept, *own]}
+        await send(message)
+
+    return sent
+
+
+async def _answer(send: Send, status: int, sentence: str, headers: Headers = ()) -> None:
+    """A whole answer of plain text."""
+    body = sentence.encode()
+    about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    about.append((b"cache-control", b"no-store"))
+    await send({"type": "http.response.start", "status": status, "headers": [*about, *headers]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,157 @@
+"""How far the app is open: to this machine alone, or further, by a token, a server in front of it, or a flag.
+
+Needs environment variables, which `derm app` sets. Knows no server and no page.
+"""
+
+import hmac
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from derm.errors import ConfigFault
+from derm.serve import words
+
+INSECURE = "DERM_INSECURE"
+"""Set to 1, the app may listen on any address and asks nobody who they are; each page says so."""
+
+HOSTS = "DERM_HOSTS"
+"""Host names, separated by commas, under which a server in front of the app passes requests on."""
+
+TOKEN = "DERM_TOKEN"
+"""What visitors must know, at least `SHORTEST` characters; without it nothing is asked on this machine."""
+
+SHORTEST = 16
+"""Characters of a token, at least; those that `derm app --token` makes have 32, 192 bits."""
+
+PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+"""What an origin without a port means."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How far the app is open; without any field to this machine alone."""
+
+    insecure: bool = False
+    """Whether it may listen on any address although it asks nobody who they are."""
+
+    hosts: tuple[str, ...] = ()
+    """Host names of a server in front of it, lower case."""
+
+    token: str | None = None
+    """What visitors must know; None: nothing."""
+
+    def __post_init__(self) -> None:
+        """Refuse a token that is soon guessed: ConfigFault."""
+        if self.token is not None and (len(self.token) < SHORTEST or not self.token.isascii()):
+            raise ConfigFault(
+                f"The token has {len(self.token)} characters: give {SHORTEST} ASCII characters or more, or let "
+                "`derm app --token` make one."
+            )
+
+    @property
+    def beyond(self) -> bool:
+        """Whether visitors of other machines may come without a server in front."""
+        return self.insecure or self.token is not None
+
+    @property
+    def warning(self) -> str | None:
+        """What the top of every page says; None where nobody comes in unasked."""
+        return words.INSECURE if self.insecure and self.token is None else None
+
+    @property
+    def cookie(self) -> str:
+        """What a browser that has shown the token keeps instead of it: its hash, so that the token is on no disk."""
+        return sha256(f"derm {self.token}".encode()).hexdigest()
+
+    def knows_token(self, given: str | None) -> bool:
+        """Whether `given` is the token, or none is asked for."""
+        return self.token is None or hmac.compare_digest((given or "").encode(), self.token.encode())
+
+    def knows_cookie(self, given: str | None) -> bool:
+        """Whether `given` is `cookie`, or no token is asked for."""
+        return self.token is None or hmac.compare_digest((given or "").encode(), self.cookie.encode())
+
+    def takes_host(self, header: str | None) -> bool:
+        """Whether a request's Host is the app's own name, whatever the port.
+
+        A browser sends the name that the visitor typed, so that a foreign one means a page of that name that has had it
+        point to this machine (DNS rebinding). Addresses in digits cannot be made to point elsewhere.
+        """
+        name = _host_name(header)
+        if name is None:
+            return False
+        if name == "localhost" or is_loopback(name) or name in self.hosts:
+            return True
+        return self.beyond and (_is_address(name) or name == socket.gethostname().lower())
+
+    def takes_origin(self, origin: str | None, header: str | None) -> bool:
+        """Whether a request comes from a page of the app itself; header: its Host. None: from no page."""
+        if origin is None:
+            return True
+        sender, own = _split(origin), _split(f"//{header or ''}")
+        if sender is None or own is None or sender.scheme not in PORTS:
+            return False
+        if sender.hostname in self.hosts:  # a server in front may have put another Host in place
+            return True
+        usual = PORTS[sender.scheme]
+        return (sender.hostname, sender.port or usual) == (own.hostname, own.port or usual)
+
+    def check_address(self, address: str | None) -> None:
+        """Refuse to listen on another address than this machine's own unless it is opened: ConfigFault.
+
+        address: as `--server.address` has it; None or '' means every address.
+        """
+        if not self.beyond and not is_loopback(address or ""):
+            raise ConfigFault(words.open_address(address))
+
+
+def opening_of(environment: Mapping[str, str]) -> Opening:
+    """What the variables `INSECURE`, `HOSTS` and `TOKEN` of `environment` say; ConfigFault for a token too short."""
+    names = (name.strip().lower().rstrip(".") for name in environment.get(HOSTS, "").split(","))
+    return Opening(
+        insecure=environment.get(INSECURE, "") not in ("", "0"),
+        hosts=tuple(name for name in names if name),
+        token=environment.get(TOKEN) or None,
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address reaches this machine alone: localhost, 127.0.0.0/8, ::1, and those in IPv6's writing."""
+    if address.lower() == "localhost":
+        return True
+    try:
+        found = ip_address(address.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address that has a host and nothing behind it; None for anything else."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    bare = parts.hostname and parts.username is None and not (parts.path or parts.query or parts.fragment)
+    return parts if bare and port != 0 else None
+
+
+def _host_name(header: str | None) -> str | None:
+    """The name in a Host header, lower case, without port and last dot; None where it is none."""
+    if header is None or header != header.strip() or any(mark in header for mark in "\\@,/?#\t "):
+        return None
+    parts = _split(f"//{header}")
+    return None if parts is None or parts.hostname is None else parts.hostname.removesuffix(".")

@@ -1,0 +1,84 @@
+"""`derm app`: what it starts, and what it refuses to."""
+
+import os
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.errors import ConfigFault
+from derm.serve.opening import HOSTS, INSECURE, TOKEN
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Arguments and environment of what would be started, and what was printed."""
+    found = {}
+    for name in (INSECURE, HOSTS, TOKEN):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "name", "posix")
+
+    def replace_process(_, words, environment):
+        found.update(words=words, environment=environment)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execve", replace_process)
+
+    def start(*arguments):
+        found.clear()
+        result = CliRunner().invoke(app, ["app", *arguments], catch_exceptions=True)
+        return found.get("words"), found.get("environment"), result
+
+    return start
+
+
+def after(words, name):
+    return words[words.index(name) + 1]
+
+
+def test_it_listens_to_this_machine_alone(started):
+    words, environment, _ = started("--no-browser")
+    assert after(words, "--server.address") == "127.0.0.1"
+    assert "--server.allowedHosts" not in words
+    assert not {INSECURE, HOSTS, TOKEN} & environment.keys()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "::"])
+def test_it_is_not_opened_unasked(started, address):
+    words, _, result = started("--address", address)
+    assert words is None
+    assert isinstance(result.exception, ConfigFault)
+    assert "--token" in str(result.exception)
+
+
+def test_a_token_is_made_printed_and_in_no_argument(started):
+    words, environment, result = started("--address", "0.0.0.0", "--token")
+    token = environment[TOKEN]
+    assert re.fullmatch(r"[\w-]{32}", token)
+    assert f"http://127.0.0.1:8501/?token={token}\n" in result.output
+    assert "nothing on the way is encrypted" in result.output
+    assert not any(token in word for word in words)
+    assert started("--token")[1][TOKEN] != token
+
+
+def test_a_token_that_is_set_stays(started, monkeypatch):
+    monkeypatch.setenv(TOKEN, "0123456789abcdef")
+    assert "?token=0123456789abcdef" in started("--token", "--address", "::1")[2].output
+    monkeypatch.setenv(TOKEN, "short")
+    assert "give 16 ASCII characters" in str(started("--token")[2].exception)
+
+
+def test_it_is_opened_by_a_flag_or_behind_a_server(started):
+    words, environment, _ = started("--address", "0.0.0.0", "--insecure")
+    assert environment[INSECURE] == "1"
+    assert after(words, "--server.allowedHosts") == "*"
+    words, environment, _ = started("--behind", "derm.example", "--behind", "d.example")
+    assert environment[HOSTS] == "derm.example,d.example"
+    assert after(words, "--server.address") == "127.0.0.1"
+
+
+def test_an_address_of_another_machine_is_named(started):
+    words, _, result = started("--address", "192.0.2.77", "--insecure")
+    assert words is None
+    assert "192.0.2.77 is no address of this machine" in str(result.exception)
