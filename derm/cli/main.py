@@ -19,6 +19,7 @@ from derm.cli import (
     monitor,
     predict,
     report,
+    report_case,
     ship,
     soup,
     train,
@@ -47,6 +48,7 @@ app.command("adapt")(adapt.adapt)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
+app.command("report-case")(report_case.report_case)
 app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from derm.errors import ImageRefused
+from derm.image.dicom import is_dicom, read_dicom
 
 MAX_BYTES = 200_000_000
 """Largest file, in bytes."""
@@ -86,7 +87,7 @@ def open_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
-    """An upright sRGB picture from the bytes of a JPEG, PNG, TIFF, BMP or WebP file.
+    """An upright sRGB picture from the bytes of a JPEG, PNG, TIFF, BMP, WebP or DICOM file.
 
     content: the whole file. name: what the user calls it, for the sentence of a refusal.
     Returns uint8 (height, width, 3), contiguous and writable, 0–255. Embedded colour profiles are converted to
@@ -95,6 +96,9 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
     scanners put the full picture there, and previews after it. Raises ImageRefused.
     """
     name = image_name(name)
+    if is_dicom(content):
+        check_bytes(len(content), name)
+        return read_dicom(content, name)[0]
     with _faults_refused(name, KNOWN_FORMATS):
         return _pixels(_load(content, name, FORMATS), name)
 
@@ -103,7 +107,7 @@ def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     """The same from a picture that Pillow has opened already, which is left as it is; raises ImageRefused."""
     name = image_name(name)
     with _faults_refused(name, KNOWN_FORMATS):
-        _check_size(picture.width, picture.height, name)
+        check_size(picture.width, picture.height, name)
         _check_planes(picture, name)
         picture.load()
         return _pixels(_upright(picture.copy()), name)
@@ -136,7 +140,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise ImageRefused(f"{name} is not there, or is no file: check the path.")
-        _check_bytes(path.stat().st_size, name)
+        check_bytes(path.stat().st_size, name)
         return path.read_bytes()
     except OSError as error:
         raise ImageRefused(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
@@ -164,9 +168,9 @@ def _faults_refused(name: str, formats: str) -> Iterator[None]:
 
 def _load(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     """The first frame of `content`, decoded and upright, in its own mode; its size is checked before it is decoded."""
-    _check_bytes(len(content), name)
+    check_bytes(len(content), name)
     picture = Image.open(BytesIO(content), formats=formats)
-    _check_size(picture.width, picture.height, name)
+    check_size(picture.width, picture.height, name)
     _check_planes(picture, name)
     picture.load()
     return _upright(picture)
@@ -191,14 +195,16 @@ def _pixels(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     return np.array(_on_white(picture, name))
 
 
-def _check_bytes(count: int, name: str) -> None:
+def check_bytes(count: int, name: str) -> None:
+    """Refuse files that are empty or larger than `MAX_BYTES`."""
     if count == 0:
         raise ImageRefused(f"{name} is empty (0 bytes): copy it or export it again from its source.")
     if count > MAX_BYTES:
         raise ImageRefused(f"{name} has {count:,} bytes, more than the {MAX_BYTES:,} that Derm reads: save it as JPEG.")
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str) -> None:
+    """Refuse pictures of too many pixels, too small or too long, by what their header says."""
     size = f"{name} has {width} × {height} pixels"
     if width * height > MAX_PIXELS:
         raise ImageRefused(f"{size}, more than the {MAX_PIXELS:,} that Derm reads: make it smaller.")

@@ -1,0 +1,70 @@
+"""`derm report-case`: one picture as documents that a clinic can file."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import out
+
+
+def report_case(
+    picture: Annotated[Path, typer.Argument(help="The picture.")],
+    target: Annotated[Path, typer.Option("--out", help="Folder for the documents; made where it is not there.")],
+    diagnosis: Annotated[
+        str | None, typer.Option(help="Code of the diagnosis whose evidence is shown; without: the likeliest.")
+    ] = None,
+    day: Annotated[str | None, typer.Option("--date", help="Day on the documents, such as 2026-11-27; today.")] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Millimetres a pixel, such as 0.02, where the picture does not tell it.")
+    ] = None,
+    prevalence: Annotated[
+        float | None, typer.Option(help="Share of malignant lesions among your patients; without: as in the data.")
+    ] = None,
+    views: Annotated[int, typer.Option(help="8: the mean over eight turned and mirrored views.")] = 1,
+    archive: Annotated[bool, typer.Option("--zip", help="One ZIP file instead of the files in it.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
+    ] = None,
+) -> None:
+    """Write a picture's report: PDF to print, JSON, FHIR, and DICOM objects (picture, outline, report, page).
+
+    The documents name no patient. Needs `pip install 'derm[documents]'`. Research use only, not a medical device.
+    """
+    from derm.diagnoses import CODES, INDEX
+    from derm.document.bundle import as_zip, documents_of
+    from derm.errors import ConfigFault
+    from derm.files import make_folder, write_bytes
+    from derm.image.decode import image_name, open_image
+    from derm.model.weights import default_weights, load_weights
+    from derm.predict.case import diagnose
+    from derm.predict.export import file_name
+    from derm.predict.practice import at_practice
+
+    if diagnosis is not None and diagnosis not in CODES:
+        raise ConfigFault(f"--diagnosis is '{diagnosis}': it must be one of {', '.join(CODES)}.")
+    if scale is not None and not 0.002 <= scale <= 0.2:
+        raise ConfigFault(f"--scale is {scale:g}: a dermatoscope's picture has 0.002 to 0.2 millimetres a pixel.")
+    on = _day(day)
+    model = load_weights(weights or default_weights())
+    case = at_practice(diagnose(model, open_image(picture), image_name(picture.name), views=views), prevalence)
+    index = None if diagnosis is None else INDEX[diagnosis]
+    files = documents_of(case, model, on=on, index=index, mm_per_pixel=scale)
+    if archive:
+        make_folder(target)
+        files = {file_name(case, "documents.zip"): as_zip(files, on)}
+    for name, content in files.items():
+        path = target / name
+        make_folder(path.parent)
+        write_bytes(path, content)
+        out.print(str(path), soft_wrap=True)
+
+
+def _day(said: str | None) -> date:
+    from derm.errors import ConfigFault
+
+    try:
+        return date.today() if said is None else date.fromisoformat(said)
+    except ValueError as error:
+        raise ConfigFault(f"--date is '{said}': write it as year-month-day, such as 2026-11-27.") from error

@@ -1,0 +1,52 @@
+"""All documents of one case, as files and as one archive.
+
+Needs what `pip install 'derm[documents]'` brings.
+"""
+
+from datetime import date
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from derm.document.content import report_of
+from derm.document.fhir import fhir_report
+from derm.document.objects import dicom_objects
+from derm.document.pdf import report_pdf
+from derm.model.weights import Model
+from derm.predict.case import Case
+from derm.predict.export import case_json, outline_png
+
+
+def documents_of(
+    case: Case,
+    model: Model,
+    *,
+    on: date,
+    index: int | None = None,
+    mm_per_pixel: float | None = None,
+    drawn: bool = False,
+) -> dict[str, bytes]:
+    """The documents of `case` by file name: the page, the answer as JSON and FHIR, the outline, and DICOM objects.
+
+    on: the day that they bear. index: of the diagnosis in `CODES` whose evidence the page shows; without it the
+    likeliest one's. mm_per_pixel: millimetres a pixel where known, above 0. drawn: the picture is a drawing. Raises
+    ConfigFault where Typst or highdicom lacks.
+    """
+    report = report_of(case, model, on=on, index=index, drawn=drawn)
+    page = report_pdf(report)
+    objects = dicom_objects(case, model, page, on=on, mm_per_pixel=mm_per_pixel)
+    return {
+        "report.pdf": page,
+        "case.json": case_json(case, model.description.licence).encode(),
+        "fhir.json": fhir_report(case, model, report, page).encode(),
+        "outline.png": outline_png(case),
+        **{f"dicom/{name}": content for name, content in objects.files().items()},
+    }
+
+
+def as_zip(files: dict[str, bytes], on: date) -> bytes:
+    """The files as one ZIP archive, each dated `on`."""
+    stream = BytesIO()
+    with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(ZipInfo(name, (on.year, on.month, on.day, 0, 0, 0)), content, ZIP_DEFLATED)
+    return stream.getvalue()

@@ -1,0 +1,148 @@
+"""What a report says of one case, sentence by sentence and figure by figure, before it takes any form.
+
+Needs a `Case` and its weights' description. Holds nothing of a patient but the name that the picture was given.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
+from derm.figures.text import capital, percent
+from derm.image.overlay import jpeg
+from derm.model.weights import Model
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.view import Layer, draw_view
+
+LONGEST = 900
+"""Longer side of a picture in the report, pixels."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the seven diagnoses."""
+
+    name: str
+    malignant: bool
+    share: str
+    """The probability as people read it."""
+    length: float
+    """The probability, 0 … 1."""
+    colour: str
+    """Of its bar, '#rrggbb'."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with what it shows in words."""
+
+    content: bytes
+    """A JPEG file."""
+    caption: str
+    alternative: str
+    """For those who do not see it."""
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """All that a report says."""
+
+    name: str
+    """What the picture is called."""
+    provenance: str
+    on: date
+    headline: str
+    second_line: str
+    answerable: bool
+    doubts: tuple[str, ...]
+    rows: tuple[Row, ...]
+    """Most probable first."""
+    paragraphs: tuple[str, ...]
+    """What cannot be excluded, what referral means, where the evidence lies, what the probabilities are worth."""
+    measures: tuple[tuple[str, str], ...]
+    figures: tuple[Figure, ...]
+    made_with: tuple[str, ...]
+    """Weights, thresholds and method, a sentence each."""
+    notice: str
+
+
+def report_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> CaseReport:
+    """What is to be reported of `case`, which `model` answered.
+
+    on: the day that the report bears. index: of the diagnosis in `CODES` whose evidence is shown; without it the
+    likeliest one's. drawn: the picture is a drawing, and the report says so.
+    """
+    description = model.description
+    shown = INDEX[case.predicted.code] if index is None else index
+    return CaseReport(
+        name=case.name,
+        provenance=words.provenance(case, drawn=drawn),
+        on=on,
+        headline=words.headline(case),
+        second_line=words.second_line(case),
+        answerable=case.answerable,
+        doubts=tuple(words.doubt_sentences(case, description)),
+        rows=tuple(_row(diagnosis, share) for diagnosis, share in case.ranked),
+        paragraphs=tuple(sentence for sentence in _paragraphs(case, model, shown) if sentence),
+        measures=tuple(words.lesion_measures(case)),
+        figures=tuple(_figures(case, shown)),
+        made_with=tuple(_made_with(case, model)),
+        notice=words.NOTICE,
+    )
+
+
+def _row(diagnosis: Diagnosis, share: float) -> Row:
+    return Row(capital(diagnosis.name), diagnosis.malignant, percent(share), share, diagnosis.colour)
+
+
+def _paragraphs(case: Case, model: Model, shown: int) -> list[str]:
+    if not case.answerable:
+        return []
+    description = model.description
+    excluded = ""
+    if case.cannot_exclude is not None:
+        names = ", ".join(DIAGNOSES[index].name for index in case.cannot_exclude)
+        excluded = f"Cannot be excluded: {names}. {words.COVERAGE}"
+    return [
+        excluded,
+        words.referral_meaning(description),
+        f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip(),
+        words.evidence_sentence(case, shown),
+        "A heat map shows which places the score comes from, not why, and no cause.",
+    ]
+
+
+def _figures(case: Case, shown: int) -> list[Figure]:
+    """The picture as it came, its outline and, where there is some, the evidence for the diagnosis shown."""
+    layers: list[tuple[Layer, str]] = [("Original", "The picture"), ("Outline", "The lesion's outline")]
+    if case.answerable and not case.evidence[shown].flat:
+        layers.append(("Heat map", f"Evidence for {DIAGNOSES[shown].name}"))
+    return [
+        Figure(
+            jpeg(draw_view(case, layer, shown, 0.5, LONGEST)),
+            caption,
+            words.description_of(case, layer, shown),
+        )
+        for layer, caption in layers
+    ]
+
+
+def _made_with(case: Case, model: Model) -> list[str]:
+    """Weights, thresholds and terms."""
+    description = model.description
+    limits = "" if case.conformal_thresholds is None else _limits(case.conformal_thresholds)
+    threshold = case.referral_threshold
+    referral = "no referral threshold" if threshold is None else f"referral from a malignant sum of {threshold:.3g}"
+    return [
+        f"Weights {model.name}, SHA-256 {model.sha256}.",
+        f"Outline from a probability of {percent(description.mask_threshold)}; temperature "
+        f"{description.temperature:.3g}; {referral}.",
+        limits,
+        f"Mean over {case.views} views." if case.views > 1 else "",
+        description.licence,
+    ]
+
+
+def _limits(thresholds: tuple[float, ...]) -> str:
+    told = ", ".join(f"{code} {limit:.3g}" for code, limit in zip(CODES, thresholds, strict=True))
+    return f"Probabilities from which a diagnosis cannot be excluded: {told}."

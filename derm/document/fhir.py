@@ -1,0 +1,57 @@
+"""A case as a FHIR R5 DiagnosticReport, for whatever reads hospital records; the page is attached.
+
+Needs nothing but JSON. Names no patient: whoever files it sets `subject`.
+"""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+from derm.diagnoses import DIAGNOSES
+from derm.document.content import CaseReport
+from derm.model.weights import Model
+from derm.predict.case import Case
+
+SYSTEM = "urn:derm:codes"
+UNITS = "http://unitsofmeasure.org"
+
+
+def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> str:
+    """The report as JSON: advice as its conclusion, the probabilities as observations, the page as a PDF in base64.
+
+    page: the report as a PDF file. Its status is 'preliminary': no physician has seen it.
+    """
+    day = report.on.isoformat()
+    shares = [
+        (f"p_{diagnosis.code}", f"Probability of {diagnosis.name}", float(share))
+        for diagnosis, share in zip(DIAGNOSES, case.probabilities, strict=True)
+    ] + [("p_malignant", "Malignant probability", case.p_malignant)]
+    observations = [_observation(code, text, share, day, model, case.answerable) for code, text, share in shares]
+    content = {
+        "resourceType": "DiagnosticReport",
+        "contained": observations,
+        "status": "preliminary",
+        "code": {"text": "Dermoscopic picture, read by software"},
+        "effectiveDateTime": day,
+        "result": [{"reference": f"#{one['id']}"} for one in observations],
+        "conclusion": " ".join([*report.doubts, report.headline, report.second_line, report.notice]),
+        "presentedForm": [
+            {"contentType": "application/pdf", "title": "report.pdf", "data": b64encode(page).decode("ascii")}
+        ],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _observation(code: str, text: str, share: float, day: str, model: Model, answerable: bool) -> dict[str, Any]:
+    """One probability; without an answer its value is withheld."""
+    about: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": code.replace("_", "-"),
+        "status": "preliminary",
+        "code": {"coding": [{"system": SYSTEM, "code": code, "display": text}], "text": text},
+        "effectiveDateTime": day,
+        "method": {"text": f"Weights {model.name}, SHA-256 {model.sha256}"},
+    }
+    if answerable:
+        return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
+    return about | {"dataAbsentReason": {"text": "There is no answer to be relied on for this picture"}}

@@ -1,0 +1,288 @@
+"""A case as DICOM objects that an archive takes: the picture, its outline, the answer as a structured report, the page.
+
+Needs pydicom and highdicom (`pip install 'derm[documents]'`). The objects belong to one study and refer to each other.
+They name no patient: whoever files them sets Patient's Name and ID, in all of them alike.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from derm import __version__
+from derm.diagnoses import DIAGNOSES
+from derm.errors import ConfigFault
+from derm.figures.text import capital
+from derm.model.weights import Model
+from derm.predict import words
+from derm.predict.case import Case
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pydicom.sr.coding import Code
+
+PHOTOGRAPH = "1.2.840.10008.5.1.4.1.1.77.1.4"
+"""VL Photographic Image Storage. Dermoscopic Photography wants to know of light, contact and magnification, which a
+picture alone does not tell."""
+
+PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+"""Encapsulated PDF Storage."""
+
+SCHEME = "99DERM"
+"""Our own coding scheme, for what no public one has."""
+
+MAKER = "Derm"
+MISSING = "DICOM objects need highdicom, which is not installed: pip install 'derm[documents]'."
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of one case."""
+
+    picture: "Dataset"
+    report: "Dataset"
+    page: "Dataset"
+    outline: "Dataset | None"
+    """None where there is no lesion to outline."""
+
+    def files(self) -> dict[str, bytes]:
+        """Each as a file, by name."""
+        named = {"picture": self.picture, "outline": self.outline, "report": self.report, "page": self.page}
+        return {f"{name}.dcm": _bytes(data) for name, data in named.items() if data is not None}
+
+
+def dicom_objects(case: Case, model: Model, page: bytes, *, on: date, mm_per_pixel: float | None = None) -> Objects:
+    """Picture, outline, structured report (TID 1500) and encapsulated page of `case`.
+
+    page: the report as a PDF file. on: the day that the objects bear. mm_per_pixel: millimetres a pixel where known,
+    above 0. Raises ConfigFault where highdicom lacks.
+    """
+    try:
+        import highdicom  # noqa: F401
+    except ImportError as error:
+        raise ConfigFault(MISSING) from error
+    picture = _picture(case, on, mm_per_pixel)
+    outline = _outline(case, model, picture, mm_per_pixel) if case.has_lesion else None
+    report = _report(case, model, picture, outline)
+    return Objects(picture, report, _page(page, picture, case.name), outline)
+
+
+def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
+    """The picture as a VL Photographic Image without a patient."""
+    from pydicom.uid import generate_uid
+
+    data = _begin(PHOTOGRAPH, on)
+    data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
+    data.Modality, data.SeriesNumber, data.InstanceNumber = "XC", 1, 1
+    data.ImageType = ["DERIVED", "PRIMARY"]
+    data.DerivationDescription = "Pixels as decoded to sRGB"
+    data.AcquisitionContextSequence = []
+    data.PatientOrientation = ""  # how the picture lies on the body is not known
+    data.Laterality = ""
+    data.AnatomicRegionSequence = [_item("39937001", "SCT", "Skin")]
+    data.SamplesPerPixel, data.PlanarConfiguration = 3, 0
+    data.PhotometricInterpretation = "RGB"
+    data.Rows, data.Columns = case.mask.shape
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
+    data.LossyImageCompression = "00"
+    data.BurnedInAnnotation = "NO"
+    if mm_per_pixel is not None:
+        data.PixelSpacing = [mm_per_pixel, mm_per_pixel]
+    pixels = case.image.tobytes()
+    data.PixelData = pixels + b"\0" * (len(pixels) % 2)
+    return data
+
+
+def _outline(case: Case, model: Model, picture: "Dataset", mm_per_pixel: float | None) -> "Dataset":
+    """The predicted outline as a segmentation of the picture."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    family = codes.DCM.ArtificialIntelligence
+    algorithm = hd.AlgorithmIdentificationSequence(name=model.label, family=family, version=__version__)
+    segment = hd.seg.SegmentDescription(
+        segment_number=1,
+        segment_label="Lesion",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Lesion,
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm,
+    )
+    # Without a measure of its own, what highdicom writes of a picture with a scale cannot be read back.
+    scale = None if mm_per_pixel is None else hd.PixelMeasuresSequence((mm_per_pixel,) * 2, slice_thickness=1)
+    outline = hd.seg.Segmentation(
+        source_images=[picture],
+        pixel_array=case.mask.astype(np.uint8),
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[segment],
+        series_instance_uid=generate_uid(),
+        series_number=2,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MAKER,
+        manufacturer_model_name=MAKER,
+        software_versions=__version__,
+        device_serial_number=model.sha256[:16],
+        pixel_measures=scale,
+        content_label="OUTLINE",
+        content_description="Outline of the lesion, predicted",
+    )
+    outline.PatientOrientation = picture.PatientOrientation
+    return outline
+
+
+def _report(case: Case, model: Model, picture: "Dataset", outline: "Dataset | None") -> "Dataset":
+    """Probabilities and what to do, as a measurement report (TID 1500) about the picture."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    source = hd.sr.SourceImageForMeasurementGroup.from_source_image(picture)
+    observer = hd.sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+            uid=generate_uid(entropy_srcs=[model.sha256]), name=model.label, manufacturer_name=MAKER, model_name=MAKER
+        ),
+    )
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=generate_uid(), identifier="Lesion"),
+        finding_type=codes.SCT.Lesion,
+        finding_sites=[hd.sr.FindingSite(_code("39937001", "SCT", "Skin"))],
+        algorithm_id=hd.sr.AlgorithmIdentification(name=model.label, version=__version__, parameters=[words.NOTICE]),
+        measurements=_measurements(case),
+        qualitative_evaluations=_evaluations(case),
+        source_images=[source],
+    )
+    content = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=_code("dermoscopy", SCHEME, "Reading of a dermoscopic picture"),
+        imaging_measurements=[group],
+        title=codes.DCM.ImagingMeasurementReport,
+        referenced_images=[picture],
+    )
+    return hd.sr.EnhancedSR(
+        evidence=[one for one in (picture, outline) if one is not None],
+        content=content[0],
+        series_instance_uid=generate_uid(),
+        series_number=3,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MAKER,
+        is_complete=True,
+    )
+
+
+def _measurements(case: Case) -> list[Any]:
+    """The seven probabilities, the malignant one and the lesion's share of the picture, each 0 … 1."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    one = codes.UCUM.NoUnits
+    shares = [
+        (f"p_{diagnosis.code}", f"Probability of {diagnosis.name}", float(share))
+        for diagnosis, share in zip(DIAGNOSES, case.probabilities, strict=True)
+    ]
+    shares.append(("p_malignant", "Malignant probability", case.p_malignant))
+    if case.referral_threshold is not None:
+        shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
+    shares.append(("mask_fraction", "Share of the picture that is lesion", case.mask_fraction))
+    return [
+        hd.sr.Measurement(name=_code(value, SCHEME, meaning[:64]), value=round(share, 6), unit=one)
+        for value, meaning, share in shares
+    ]
+
+
+def _evaluations(case: Case) -> list[Any]:
+    """What to do, and what makes the answer doubtful."""
+    import highdicom as hd
+
+    advice = words.what_to_do(case)
+    said = [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
+    said += [
+        ("doubt", "Reason to doubt the answer", f"doubt_{place}", flag) for place, flag in enumerate(words.flags(case))
+    ]
+    return [
+        hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value[:16], SCHEME, told[:64]))
+        for name, meaning, value, told in said
+    ]
+
+
+def _page(page: bytes, picture: "Dataset", name: str) -> "Dataset":
+    """The report's PDF file as an object of the same study."""
+    from pydicom.uid import generate_uid
+
+    data = _begin(PDF, date.fromisoformat(_day(picture.StudyDate)))
+    data.StudyInstanceUID, data.SeriesInstanceUID = picture.StudyInstanceUID, generate_uid()
+    data.Modality, data.SeriesNumber, data.InstanceNumber = "DOC", 4, 1
+    data.ConversionType = "WSD"
+    data.BurnedInAnnotation = "NO"
+    data.DocumentTitle = capital(f"report of {name}")[:64]
+    data.ConceptNameCodeSequence = []
+    data.SourceInstanceSequence = [_reference(picture)]
+    data.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    data.EncapsulatedDocumentLength = len(page)
+    data.EncapsulatedDocument = page + b"\0" * (len(page) % 2)
+    return data
+
+
+def _begin(kind: str, on: date) -> "Dataset":
+    """A new object of the class `kind` without a patient."""
+    from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.SOPClassUID, data.SOPInstanceUID = UID(kind), generate_uid()
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    for name in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName", "StudyID"):
+        setattr(data, name, "")
+    data.AccessionNumber = ""
+    moment = datetime.combine(on, time())
+    for name in ("StudyDate", "ContentDate"):
+        setattr(data, name, moment.strftime("%Y%m%d"))
+    for name in ("StudyTime", "ContentTime"):
+        setattr(data, name, moment.strftime("%H%M%S"))
+    data.AcquisitionDateTime = moment.strftime("%Y%m%d%H%M%S")
+    data.Manufacturer, data.ManufacturerModelName, data.SoftwareVersions = MAKER, MAKER, __version__
+    return data
+
+
+def _day(said: str) -> str:
+    return f"{said[:4]}-{said[4:6]}-{said[6:8]}"
+
+
+def _reference(picture: "Dataset") -> "Dataset":
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = picture.SOPClassUID, picture.SOPInstanceUID
+    return item
+
+
+def _code(value: str, scheme: str, meaning: str) -> "Code":
+    from pydicom.sr.coding import Code
+
+    return Code(value, scheme, meaning)
+
+
+def _item(value: str, scheme: str, meaning: str) -> "Dataset":
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def _bytes(data: "Dataset") -> bytes:
+    from pydicom import dcmwrite
+
+    stream = BytesIO()
+    dcmwrite(stream, data, enforce_file_format=True)
+    return stream.getvalue()

@@ -1,0 +1,50 @@
+"""`derm report-case` writes the documents, or says in one sentence why not."""
+
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from PIL import Image
+
+from derm.cli.main import main
+from derm.data.synthetic.lesion import draw_lesion
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "mole.png"
+    Image.fromarray(draw_lesion("nv", 1, height=90, width=120).image).save(path)
+    return path
+
+
+def run(*words: object) -> int:
+    with patch.object(sys, "argv", ["derm", *map(str, words)]), pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_the_documents_of_a_picture_are_written(picture, tmp_path):
+    pytest.importorskip("typst")
+    pytest.importorskip("highdicom")
+    assert run("report-case", picture, "--out", tmp_path / "out", "--date", "2026-11-27") == 0
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert {"report.pdf", "case.json", "fhir.json", "outline.png"} <= names
+    assert run("report-case", picture, "--out", tmp_path / "zip", "--zip") == 0
+    assert [path.name for path in (tmp_path / "zip").iterdir()] == ["mole_documents.zip"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--date", "27.11.2026", "year-month-day"),
+        ("--diagnosis", "melanoma", "one of akiec"),
+        ("--scale", "3", "0.002 to 0.2"),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_cure(picture, tmp_path, capsys, option, value, said):
+    assert run("report-case", picture, "--out", tmp_path / "out", option, value) != 0
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,180 @@
+"""Documents of a case: they say what the page says, can be read back, name nobody, and hold to their standards."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import date
+from io import BytesIO
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+from derm.data.synthetic.lesion import draw_lesion
+from derm.diagnoses import CODES
+from derm.document.bundle import as_zip, documents_of
+from derm.document.content import report_of
+from derm.document.fhir import fhir_report
+from derm.document.pdf import report_pdf
+from derm.model.weights import default_weights, load_weights
+from derm.predict import words
+from derm.predict.case import diagnose
+
+pytest.importorskip("typst")
+pytest.importorskip("highdicom")
+from pydicom import dcmread
+
+DAY = date(2026, 11, 27)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_weights(default_weights())
+
+
+@pytest.fixture(scope="module")
+def case(model):
+    return diagnose(model, draw_lesion("mel", 3, height=150, width=200).image, "Anna Rossi 皮膚.jpg", drawn=True)
+
+
+@pytest.fixture(scope="module")
+def blank(case):
+    """The same picture, in which nothing is outlined."""
+    return replace(case, mask=np.zeros_like(case.mask))
+
+
+@pytest.fixture(scope="module")
+def files(case, model):
+    return documents_of(case, model, on=DAY, mm_per_pixel=0.02)
+
+
+def read(content: bytes):
+    return dcmread(BytesIO(content))
+
+
+def test_the_report_says_what_the_page_says(case, model):
+    report = report_of(case, model, on=DAY, index=CODES.index("nv"), drawn=True)
+    assert report.headline == words.headline(case)
+    assert report.second_line == words.second_line(case)
+    assert [row.share for row in report.rows] == [words.percent(share) for _, share in case.ranked]
+    assert sum(row.length for row in report.rows) == pytest.approx(1)
+    assert "drawing" in report.provenance
+    assert report.notice == words.NOTICE
+    assert any(model.sha256 in line for line in report.made_with)
+    assert report.figures[-1].caption == "Evidence for melanocytic nevus"
+
+
+def test_where_there_is_no_answer_none_is_explained(blank, model):
+    assert not blank.answerable
+    report = report_of(blank, model, on=DAY)
+    assert report.paragraphs == ()
+    assert [figure.caption for figure in report.figures] == ["The picture", "The lesion's outline"]
+    assert report.headline == "No lesion found in this picture."
+
+
+def test_the_page_is_one_archive_file_whatever_the_name(case, model):
+    report = report_of(case, model, on=DAY)
+    page = report_pdf(report)
+    assert page.startswith(b"%PDF-1.7")
+    assert page == report_pdf(report)
+    assert b"pdfaid:part" in page
+    assert b"pdfuaid:part" in page
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler-utils is not installed")
+def test_the_page_can_be_read_and_is_one(case, model, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(report_pdf(report_of(case, model, on=DAY)))
+    done = subprocess.run(["pdftotext", "-layout", "a.pdf", "-"], cwd=tmp_path, capture_output=True, check=True)
+    said = " ".join(done.stdout.decode().split())
+    assert words.NOTICE in said
+    assert " ".join(words.headline(case).split()) in said
+    assert done.stdout.count(b"\f") == 1
+
+
+def test_markup_in_a_name_stays_a_name(case, model):
+    hostile = replace(case, name='#import "x": * $ \\ ] <a> _b_ `c`')
+    assert report_pdf(report_of(hostile, model, on=DAY)).startswith(b"%PDF")
+
+
+def test_dicom_objects_are_one_study_and_read_back(files, case):
+    picture, outline, report, page = (
+        read(files[f"dicom/{name}.dcm"]) for name in ("picture", "outline", "report", "page")
+    )
+    assert {data.StudyInstanceUID for data in (picture, outline, report, page)} == {picture.StudyInstanceUID}
+    np.testing.assert_array_equal(picture.pixel_array, case.image)
+    assert list(picture.PixelSpacing) == [0.02, 0.02]
+    assert page.EncapsulatedDocument[: page.EncapsulatedDocumentLength] == files["report.pdf"]
+
+
+def test_the_outline_comes_back_through_dicom(files, case):
+    from highdicom.seg import Segmentation
+
+    data = Segmentation.from_dataset(read(files["dicom/outline.dcm"]))
+    mask = data.get_pixels_by_source_instance([read(files["dicom/picture.dcm"]).SOPInstanceUID])
+    np.testing.assert_array_equal(np.squeeze(mask).astype(bool), case.mask)
+
+
+def test_the_structured_report_holds_the_probabilities(files, case):
+    from highdicom.sr import EnhancedSR
+
+    data = EnhancedSR.from_dataset(read(files["dicom/report.dcm"]))
+    groups = data.content.get_image_measurement_groups()
+    found = {one.name.value: one.value for group in groups for one in group.get_measurements()}
+    for code, share in zip(CODES, case.probabilities, strict=True):
+        assert found[f"p_{code}"] == pytest.approx(share, abs=1e-6)
+    assert found["p_malignant"] == pytest.approx(case.p_malignant, abs=1e-6)
+    said = [one.value.meaning for group in groups for one in group.get_qualitative_evaluations()]
+    assert said[0] == words.what_to_do(case)
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
+@pytest.mark.parametrize("scale", [None, 0.02])
+def test_the_objects_hold_to_the_standard(case, model, tmp_path, scale):
+    for name, content in documents_of(case, model, on=DAY, mm_per_pixel=scale).items():
+        if name.startswith("dicom/"):
+            path = tmp_path / name.removeprefix("dicom/")
+            path.write_bytes(content)
+            done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+            errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
+            assert errors == [], name
+
+
+def test_no_object_names_a_patient(files):
+    for name, content in files.items():
+        if name.startswith("dicom/"):
+            data = read(content)
+            assert [str(data.get(key, "")) for key in ("PatientName", "PatientID", "PatientBirthDate")] == ["", "", ""]
+
+
+def test_fhir_is_a_preliminary_report_with_the_page(files, case, model):
+    content = json.loads(files["fhir.json"])
+    assert content["status"] == "preliminary"
+    assert words.headline(case) in content["conclusion"]
+    values = {one["code"]["coding"][0]["code"]: one["valueQuantity"]["value"] for one in content["contained"]}
+    assert values["p_malignant"] == pytest.approx(case.p_malignant, abs=1e-6)
+    assert "subject" not in content
+
+
+def test_fhir_holds_to_its_own_schema(files):
+    schema = pytest.importorskip("fhir.resources.diagnosticreport")
+    schema.DiagnosticReport.model_validate(json.loads(files["fhir.json"]))
+
+
+def test_without_an_answer_fhir_withholds_its_values(blank, model):
+    content = json.loads(fhir_report(blank, model, report_of(blank, model, on=DAY), b"%PDF"))
+    assert all("valueQuantity" not in one and "dataAbsentReason" in one for one in content["contained"])
+
+
+def test_without_a_lesion_there_is_no_outline_object(blank, model):
+    names = set(documents_of(blank, model, on=DAY))
+    assert "dicom/outline.dcm" not in names
+    assert "dicom/report.dcm" in names
+
+
+def test_the_archive_holds_all_and_is_the_same_each_time(files):
+    archive = as_zip(files, DAY)
+    assert archive == as_zip(files, DAY)
+    with ZipFile(BytesIO(archive)) as opened:
+        assert {name: opened.read(name) for name in opened.namelist()} == files

@@ -1,0 +1,223 @@
+"""DICOM in: colour pictures of each packing come out as they went in; what else there is ends in one sentence."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from derm.errors import ImageRefused
+from derm.image.decode import read_image
+from derm.image.dicom import is_dicom, parse, read_dicom
+from derm.image.isolate import in_own_process
+
+pydicom = pytest.importorskip("pydicom")
+from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
+from pydicom.encaps import encapsulate  # noqa: E402
+from pydicom.uid import (  # noqa: E402
+    JPEG2000,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+    generate_uid,
+)
+
+DERMOSCOPIC = "1.2.840.10008.5.1.4.1.1.77.1.7"
+MARKERS = ("Rossi^Anna", "PAT-4711", "19610203", "Dr^Bianchi")
+
+
+def skin() -> np.ndarray:
+    """A smooth picture in colour, 48 × 64."""
+    down, across = np.mgrid[0:48, 0:64]
+    return np.stack([120 + across, 90 + down, 60 + (across + down) // 2], axis=-1).astype(np.uint8)
+
+
+def data_of(picture: np.ndarray, **other: object) -> Dataset:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = DERMOSCOPIC
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.PatientName, data.PatientID, data.PatientBirthDate, data.ReferringPhysicianName = MARKERS
+    data.Rows, data.Columns = picture.shape[:2]
+    data.SamplesPerPixel, data.PlanarConfiguration = 3, 0
+    data.PhotometricInterpretation = "RGB"
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    data.PixelData = picture.tobytes()
+    for name, value in other.items():
+        setattr(data, name, value)
+    return data
+
+
+def file_of(data: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+    data.file_meta.TransferSyntaxUID = syntax
+    stream = BytesIO()
+    pydicom.dcmwrite(stream, data, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def packed(kind: str, **options: object) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(skin()).save(stream, kind, **options)
+    return encapsulate([stream.getvalue()])
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_what_is_not_packed_comes_out_as_it_was(syntax):
+    picture, scale = read_dicom(file_of(data_of(skin()), syntax), "a.dcm")
+    np.testing.assert_array_equal(picture, skin())
+    assert scale is None
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
+def test_what_pydicom_packs_without_loss_comes_out_as_it_was(syntax):
+    data = data_of(skin())
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.compress(syntax)
+    np.testing.assert_array_equal(parse(file_of(data, syntax), "a.dcm")[0], skin())
+
+
+def test_jpeg_2000_without_loss_comes_out_as_it_was():
+    data = data_of(skin(), PixelData=packed("JPEG2000", no_jp2=True, mct=0, irreversible=False))
+    data["PixelData"].is_undefined_length = True
+    np.testing.assert_array_equal(parse(file_of(data, JPEG2000Lossless), "a.dcm")[0], skin())
+
+
+def test_lossy_packings_come_out_close():
+    jpeg = data_of(skin(), PhotometricInterpretation="YBR_FULL_422", PixelData=packed("JPEG", quality=95))
+    wavelet = data_of(
+        skin(), PhotometricInterpretation="YBR_ICT", PixelData=packed("JPEG2000", no_jp2=True, irreversible=True)
+    )
+    for data, syntax in ((jpeg, JPEGBaseline8Bit), (wavelet, JPEG2000)):
+        data["PixelData"].is_undefined_length = True
+        picture = parse(file_of(data, syntax), "a.dcm")[0]
+        assert np.abs(picture.astype(int) - skin()).mean() < 2
+
+
+def test_colours_in_separate_planes_are_put_together():
+    planes = np.ascontiguousarray(np.moveaxis(skin(), -1, 0))
+    data = data_of(skin(), PlanarConfiguration=1, PixelData=planes.tobytes())
+    np.testing.assert_array_equal(parse(file_of(data), "a.dcm")[0], skin())
+
+
+def test_brightness_and_colour_differences_become_rgb():
+    seen = np.asarray(Image.fromarray(skin()).convert("YCbCr"))
+    data = data_of(skin(), PhotometricInterpretation="YBR_FULL", PixelData=seen.tobytes())
+    picture = parse(file_of(data), "a.dcm")[0]
+    assert np.abs(picture.astype(int) - skin()).max() <= 3
+
+
+def test_a_palette_becomes_its_colours():
+    places = (np.arange(48 * 64) % 256).astype(np.uint8).reshape(48, 64)
+    ramp = (np.arange(256, dtype=np.uint16) * 257).tobytes()
+    half = (np.arange(256, dtype=np.uint16) // 2 * 257).tobytes()
+    data = data_of(
+        skin(),
+        PhotometricInterpretation="PALETTE COLOR",
+        SamplesPerPixel=1,
+        PixelData=places.tobytes(),
+        RedPaletteColorLookupTableDescriptor=[256, 0, 16],
+        GreenPaletteColorLookupTableDescriptor=[256, 0, 16],
+        BluePaletteColorLookupTableDescriptor=[256, 0, 16],
+        RedPaletteColorLookupTableData=ramp,
+        GreenPaletteColorLookupTableData=half,
+        BluePaletteColorLookupTableData=ramp,
+    )
+    del data.PlanarConfiguration
+    picture = parse(file_of(data), "a.dcm")[0]
+    np.testing.assert_array_equal(picture[..., 0], places)
+    np.testing.assert_array_equal(picture[..., 1], places // 2)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "scale"),
+    [([0.02, 0.02], 0.02), ([0.02, 0.021], None), ([1.0, 1.0], None), ([0.0001, 0.0001], None), ([0.2, 0.2], 0.2)],
+)
+def test_a_scale_counts_where_it_is_a_dermatoscopes(spacing, scale):
+    assert parse(file_of(data_of(skin(), PixelSpacing=spacing)), "a.dcm")[1]["mm_per_pixel"] == scale
+
+
+def _without_pixels() -> bytes:
+    data = data_of(skin())
+    for name in ("PixelData", "Rows", "Columns"):
+        delattr(data, name)
+    return file_of(data)
+
+
+REFUSED = {
+    "frames": (lambda: file_of(data_of(skin(), NumberOfFrames=3, PixelData=skin().tobytes() * 3)), "3 frames"),
+    "deep": (
+        lambda: file_of(
+            data_of(skin(), BitsAllocated=16, BitsStored=16, HighBit=15, PixelData=skin().astype("<u2").tobytes())
+        ),
+        "16 bits",
+    ),
+    "grey": (
+        lambda: file_of(
+            data_of(
+                skin(), SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2", PixelData=skin()[..., 0].tobytes()
+            )
+        ),
+        "in grey",
+    ),
+    "deflated": (lambda: file_of(data_of(skin()), DeflatedExplicitVRLittleEndian), "Deflated"),
+    "no picture": (_without_pixels, "without a picture"),
+    "a false size": (lambda: file_of(data_of(skin(), Rows=65535, Columns=65535)), "65535"),
+    "cut short": (lambda: file_of(data_of(skin()))[:-3000], "damaged"),
+    "the mark alone": (lambda: bytes(128) + b"DICM", "damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_not_read_ends_in_one_sentence(kind):
+    make, said = REFUSED[kind]
+    with pytest.raises(ImageRefused, match=said) as refused:
+        parse(make(), "a.dcm")
+    assert str(refused.value).startswith("a.dcm ")
+    assert str(refused.value).count("\n") == 0
+
+
+def test_the_sentence_comes_out_of_the_process_of_its_own():
+    with pytest.raises(ImageRefused, match="3 frames"):
+        read_dicom(REFUSED["frames"][0](), "ä.dcm")
+
+
+def test_sequences_nested_five_hundred_deep_end_in_a_sentence():
+    plain = file_of(data_of(skin()), ImplicitVRLittleEndian)
+    place = plain.index(b"\x10\x00\x10\x00")  # before the patient's name, where group 8 ends
+    deeper = b"\x08\x00\x15\x11" + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4
+    back = b"\xfe\xff\x0d\xe0" + bytes(4) + b"\xfe\xff\xdd\xe0" + bytes(4)
+    with pytest.raises(ImageRefused, match="damaged"):
+        read_dicom(plain[:place] + deeper * 500 + back * 500 + plain[place:], "a.dcm")
+
+
+def test_nobodys_name_leaves_with_the_picture():
+    _, about = parse(file_of(data_of(skin(), PixelSpacing=[0.02, 0.02])), "a.dcm")
+    assert about == {"mm_per_pixel": 0.02}
+
+
+def test_the_way_in_for_pictures_reads_dicom_too():
+    np.testing.assert_array_equal(read_image(file_of(data_of(skin())), "a.dcm"), skin())
+
+
+def test_a_file_is_known_by_its_mark():
+    assert is_dicom(file_of(data_of(skin())))
+    assert not is_dicom(b"\xff\xd8\xff" + bytes(200))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["grab_memory", "never_end"])
+def test_a_decoder_that_takes_too_much_costs_its_file_only(function, monkeypatch, tmp_path):
+    pytest.importorskip("resource", reason="this system knows no such limits")
+    (tmp_path / "greedy.py").write_text(
+        "import numpy as np\n"
+        "def grab_memory(content, name):\n    return np.ones((1 << 31, 1, 3), dtype=np.uint8), {}\n"
+        "def never_end(content, name):\n    while True:\n        pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImageRefused, match="damaged"):
+        in_own_process(f"greedy:{function}", b"", "a.dcm")
