@@ -17,6 +17,7 @@ from torch import Tensor
 
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX
+from derm.engine.pytorch import TorchEngine
 from derm.explain.agreement import (
     AGREEMENT_SIDE,
     CENTRE_PRIOR,
@@ -190,7 +191,9 @@ def _looks(model: Model, table: pd.DataFrame) -> Iterator[tuple[Prediction, list
     for first in range(0, len(records), BATCH):
         chosen = records[first : first + BATCH]
         pairs = [read_pair(str(row["image_path"]), str(row["mask_path"])) for row in chosen]
-        found = interpret(model, np.stack([square(image, size, fit) for image, _ in pairs]))
+        found = interpret(
+            model, np.stack([square(image, size, fit) for image, _ in pairs]), engine=TorchEngine(model.net)
+        )
         probabilities = found.probabilities
         looks = []
         for place, (row, (image, mask)) in enumerate(zip(chosen, pairs, strict=True)):

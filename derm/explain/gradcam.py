@@ -5,15 +5,17 @@ threads may share it. Knows nothing of images; how evidence relates to the lesio
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from derm.image.resize import WHOLE, Window, place_cells
-from derm.model.network import LesionNet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from derm.model.network import LesionNet
 
 FLAT_LOGIT = 0.005
 """A map is flat when all its cells, each at the map's maximum, would add less than this to the class's logit.
@@ -23,7 +25,7 @@ its class by less than half a percent: no evidence, whatever its pattern. At 7 �
 """
 
 
-def class_maps(net: LesionNet, features: Tensor) -> Tensor:
+def class_maps(net: "LesionNet", features: "Tensor") -> "Tensor":
     """Grad-CAM of each class, from one forward pass: float32 (N, 7, h, w), ≥ 0, in logits, never rescaled.
 
     features: float (N, C, h, w) of `ModelOutput`. Takes the closed form where the head has one, else the gradient. May
@@ -32,22 +34,24 @@ def class_maps(net: LesionNet, features: Tensor) -> Tensor:
     return closed_form_maps(net, features) if net.has_closed_form() else gradient_maps(net, features)
 
 
-def closed_form_maps(net: LesionNet, features: Tensor) -> Tensor:
+def closed_form_maps(net: "LesionNet", features: "Tensor") -> "Tensor":
     """`relu(W_c · f) / (h · w)`: what Grad-CAM is where pooling and one linear layer follow the features.
 
     The logit is `W_c · mean(f) + b_c`, so its gradient is `W_c / (h · w)` at every place. Shapes and errors as for
     `class_maps`; ValueError also for a head with a hidden layer.
     """
-    return F.relu(score_parts(net, features))
+    return score_parts(net, features).relu()
 
 
-def score_parts(net: LesionNet, features: Tensor) -> Tensor:
+def score_parts(net: "LesionNet", features: "Tensor") -> "Tensor":
     """What each cell adds to each class's logit, or takes from it: `W_c · f / (h · w)`, float32 (N, 7, h, w).
 
     All cells of a class and its bias, `net.head.scores.bias`, add up to its logit. Cut at 0 they are Grad-CAM. With the
     head "pixel" a cell is one of S / 8 × S / 8 and its part the evidence computed there. Shapes and errors as for
     `closed_form_maps`.
     """
+    import torch
+
     check_evaluation(net)
     if not net.has_closed_form():
         raise ValueError("the class head has a hidden layer, so Grad-CAM has no closed form: use gradient_maps")
@@ -56,12 +60,14 @@ def score_parts(net: LesionNet, features: Tensor) -> Tensor:
     return torch.einsum("kc,nchw->nkhw", weights, features.detach().float()) / (height * width)
 
 
-def gradient_maps(net: LesionNet, features: Tensor) -> Tensor:
+def gradient_maps(net: "LesionNet", features: "Tensor") -> "Tensor":
     """Grad-CAM by its definition (equations 1 and 2), for any head; shapes and errors as for `class_maps`.
 
     A channel's weight is the gradient of the class's logit with respect to it, averaged over space; the map is the
     weighted sum over the channels, cut at 0. Only the class head is passed again, forwards and backwards.
     """
+    import torch
+
     check_evaluation(net)
     # Tensors made in inference mode can hold no gradient; their clones, made outside of it, can.
     with torch.inference_mode(mode=False), torch.enable_grad():
@@ -69,7 +75,7 @@ def gradient_maps(net: LesionNet, features: Tensor) -> Tensor:
         logits = net.head(fresh)
         gradients = [torch.autograd.grad(score.sum(), fresh, retain_graph=True)[0] for score in logits.unbind(dim=1)]
     weights = torch.stack(gradients, dim=1).mean(dim=(3, 4))
-    return F.relu(torch.einsum("nkc,nchw->nkhw", weights, fresh.detach()))
+    return torch.einsum("nkc,nchw->nkhw", weights, fresh.detach()).relu()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +144,7 @@ def heat_map_of(
     return HeatMap(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift, window)
 
 
-def check_evaluation(net: LesionNet) -> None:
+def check_evaluation(net: "LesionNet") -> None:
     """Raise ValueError for a network in training mode."""
     if net.training:
         raise ValueError("the network is in training mode, where dropout changes its evidence: call net.eval() first")

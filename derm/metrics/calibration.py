@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from scipy.stats import binom
 
 from derm.diagnoses import CODES, MALIGNANT
 from derm.metrics.classification import ROW_SUM_TOLERANCE, check_indexes, check_probabilities, most_likely
@@ -99,6 +97,8 @@ def fit_temperature(
         return -float(counted @ given) / float(counted.sum())
 
     low, high = map(math.log, TEMPERATURES)
+    from scipy.optimize import minimize_scalar  # a second to import, and no prediction needs it
+
     return math.exp(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
 
 
@@ -145,6 +145,8 @@ def error_by_chance(bins: Reliability) -> float:
     # An empty bin has no p; of no case none comes true, so that any number serves.
     p = np.where(bins.cases > 0, np.clip(bins.confidence, 0, 1), 0)
     v = np.floor(bins.cases * p) + 1
+    from scipy.stats import binom  # as slow to import
+
     return float(fraction((2 * v * (1 - p) * binom.pmf(v, bins.cases, p)).sum(), bins.cases.sum()))
 
 

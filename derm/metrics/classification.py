@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from derm.diagnoses import CODES, MALIGNANT
 from derm.metrics.missing import fraction, mean_defined, or_none
@@ -101,6 +100,8 @@ def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     hits = int(positive.sum())
     if hits in (0, len(positive)):
         return float("nan")
+    from scipy.stats import rankdata  # a second to import, and no prediction needs it
+
     ranks = rankdata(score)[positive].sum()
     return float((ranks - hits * (hits + 1) / 2) / (hits * (len(positive) - hits)))
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from derm.errors import ConfigFault
 from derm.metrics.calibration import check_binary
@@ -86,8 +86,8 @@ def clopper_pearson(
     hits, cases = np.asarray(hits), np.asarray(cases)
     misses = cases - hits
     # The beta distribution has no parameter 0; 1 stands in where the bound is 0 or 1 anyway.
-    low = np.where(hits == 0, 0.0, beta.ppf(1 - one_sided, np.maximum(hits, 1), misses + 1))
-    high = np.where(misses == 0, 1.0, beta.ppf(one_sided, hits + 1, np.maximum(misses, 1)))
+    low = np.where(hits == 0, 0.0, betaincinv(np.maximum(hits, 1), misses + 1, 1 - one_sided))
+    high = np.where(misses == 0, 1.0, betaincinv(hits + 1, np.maximum(misses, 1), one_sided))
     return np.where(cases == 0, np.nan, low), np.where(cases == 0, np.nan, high)
 
 

@@ -6,15 +6,16 @@ Needs statistics of the encoder's stages. Own code is a dot product and a distan
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from derm.errors import WeightsFault
 from derm.model.stored import stored_numbers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VERSION = 1
 """Of what `Gate.as_dict` writes."""
@@ -34,17 +35,24 @@ FAINT = 1e-4
 CURE = "calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew"
 
 
-def stage_statistics(stages: Sequence[Tensor]) -> NDArray[np.float32]:
+def stage_statistics(stages: "Sequence[Tensor]") -> NDArray[np.float32]:
     """Mean and logarithm of the deviation over the picture of every channel of `STAGES`, float32 (N, D).
 
     stages: of `LesionNet.answer_and_stages`, the image first. Stage by stage, first the means, then the deviations.
     """
+    return stage_tensor([stage.detach() for stage in stages]).cpu().numpy()
+
+
+def stage_tensor(stages: "Sequence[Tensor]") -> "Tensor":
+    """`stage_statistics` as a tensor, float32 (N, D)."""
+    import torch
+
     found = []
     for number in STAGES:
-        stage = stages[number].detach().float().flatten(2)
+        stage = stages[number].float().flatten(2)
         deviation = stage.std(dim=2, correction=0)
         found += [stage.mean(dim=2), (deviation + FAINT).log()]
-    return torch.cat(found, dim=1).cpu().numpy()
+    return torch.cat(found, dim=1)
 
 
 def style_columns(channels: Sequence[int]) -> NDArray[np.int64]:

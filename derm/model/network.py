@@ -36,6 +36,11 @@ class ModelOutput(NamedTuple):
     class_logits: Tensor
     features: Tensor
 
+    @property
+    def pooled(self) -> Tensor:
+        """The features' mean over the picture, float32 (N, C), holding no gradient."""
+        return self.features.detach().float().mean(dim=(2, 3))
+
     def one(self, place: int) -> "ModelOutput":
         """What is said of image `place` alone, N = 1."""
         return ModelOutput(*(field[place : place + 1] for field in self))

@@ -3,17 +3,17 @@
 Needs the description to load. Loading is strict: another shape, another class order or other bytes are refused.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import numpy as np
+from safetensors.numpy import save_file
 
 from derm import __version__
 from derm.diagnoses import CODES
@@ -21,8 +21,11 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.model.config import ModelConfig
 from derm.model.gate import Gate, read_gate
-from derm.model.network import LesionNet
+from derm.model.tensors import StoredNet, TensorsFault, read_tensors
 from derm.paths import app_folder
+
+if TYPE_CHECKING:
+    from derm.model.network import LesionNet
 
 FORMAT = 1
 _ORIGINS = {
@@ -124,11 +127,12 @@ class WeightsInfo:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A network ready to answer, with its description; safe to share between threads, for nothing in it changes."""
 
-    net: LesionNet
+    source: "LesionNet | StoredNet"
+    """The network, or the tensors that it is built of when it is asked for."""
     description: WeightsInfo
     name: str
     """File name without ending."""
@@ -136,21 +140,26 @@ class Model:
     """Of the safetensors file."""
 
     @property
+    def net(self) -> "LesionNet":
+        """The network, for PyTorch; of weights from a file it is built at the first call, which takes seconds."""
+        return self.source.build() if isinstance(self.source, StoredNet) else self.source
+
+    @property
     def label(self) -> str:
         """The name and the first 8 digits of the SHA-256, by which people tell weights apart."""
         return f"{self.name} {self.sha256[:8]}"
 
 
-def save_weights(path: Path, net: LesionNet, description: WeightsInfo, *, half: bool = False) -> None:
+def save_weights(path: Path, net: "LesionNet", description: WeightsInfo, *, half: bool = False) -> None:
     """Write `path` (.json) and, before it, the safetensors file that it names; a kill leaves the old pair or the new.
 
     half: store convolutions and linear layers in float16, normalisation in float32, half the size. The tensors' file
     carries the beginning of its own hash in its name where `path` is replaced during training, so that the old pair
     stays whole until the new one is; elsewhere use `ship_weights`.
     """
-    tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous().numpy() for key, value in net.state_dict().items()}
     if half:
-        tensors = {key: value.half() if value.ndim > 1 else value for key, value in tensors.items()}
+        tensors = {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
     part = path.with_suffix(".safetensors.new")
     write_whole(part, lambda place: save_file(tensors, place))
     digest = sha256(part)
@@ -185,33 +194,27 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
 def load_weights(path: Path) -> Model:
     """Load weights by the path of their description (.json) or of their tensors (.safetensors, its JSON beside it).
 
-    The network comes back in evaluation mode, float32, channels-last, needing no gradients. Raises WeightsFault when a
-    file is missing or damaged, or the two do not belong together.
+    The network is in evaluation mode, float32, channels-last, needing no gradients, and built when it is first asked
+    for. Raises WeightsFault when a file is missing or damaged, or the two do not belong together.
     """
     description_path = _describing(path)
     description, tensors_path, expected = _read_pair(description_path)
     if not tensors_path.is_file():
         raise WeightsFault(f"{description_path} names {tensors_path.name}, which is not beside it: copy it there.")
-    digest = sha256(tensors_path)
+    content = tensors_path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     if digest != expected:
         raise WeightsFault(
             f"{tensors_path} is not the file that {description_path.name} describes (sha256 {digest[:8]}…, expected "
             f"{expected[:8]}…): copy both anew."
         )
-    net = LesionNet(description.model)
     try:
-        net.load_state_dict(
-            {
-                key: value.float() if value.is_floating_point() else value
-                for key, value in load_file(tensors_path).items()
-            }
-        )
-    except (RuntimeError, SafetensorError) as error:
+        source = StoredNet(description.model, read_tensors(content))
+    except TensorsFault as error:
         raise WeightsFault(
             f"{tensors_path} does not fit the model in its description: retrain or copy both anew."
         ) from error
-    net.eval().requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
-    return Model(net, description, description_path.stem, digest)
+    return Model(source, description, description_path.stem, digest)
 
 
 def load_info(path: Path) -> WeightsInfo:

@@ -11,14 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from derm.engine.look import check_squares
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
-
-
-def check_squares(squares: NDArray[np.uint8], size: int) -> None:
-    """Raise ValueError unless `squares` are (n, size, size, 3)."""
-    if squares.shape[1:] != (size, size, 3):
-        raise ValueError(f"the squares are {squares.shape}, not (n, {size}, {size}, 3): scale them to the input size")
 
 
 def answers(

@@ -6,21 +6,24 @@ begin here. Knows no picture's own size and no truth.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from derm.engine.choose import engine_of
+from derm.engine.look import Engine, check_squares
 from derm.image.resize import unsquare
-from derm.model.gate import stage_statistics
-from derm.model.network import ModelOutput
-from derm.model.preprocess import normalise
+from derm.metrics.calibration import softmax
 from derm.model.weights import Model, WeightsInfo
-from derm.predict.batch import check_squares
-from derm.predict.ood import pooled
 from derm.predict.picture_kind import PictureKind, judge
 from derm.predict.views import check_views, spread, view
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from derm.model.network import ModelOutput
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +33,11 @@ class Prediction:
     model: Model
     """Who was asked."""
 
-    images: Tensor
-    """Float (N, 3, S, S), normalised, on the network's device; upright."""
+    squares: NDArray[np.uint8]
+    """Uint8 (N, S, S, 3) RGB; upright."""
 
-    output: ModelOutput
-    """The network's own answer to `images`, with the features that heat maps are made of."""
+    engine: str
+    """What the network ran on: onnx, torch."""
 
     logits: NDArray[np.float64]
     """Float64 (N, 7), the mean over the views, before the temperature."""
@@ -54,15 +57,42 @@ class Prediction:
     features: NDArray[np.float32]
     """Float32 (N, C), pooled; upright."""
 
+    answer: "ModelOutput | None" = None
+    """The network's own answer to `images`, where PyTorch was the engine; see `output`."""
+
     @property
     def info(self) -> WeightsInfo:
         """What the weights say of themselves: temperature, thresholds, size."""
         return self.model.description
 
+    @cached_property
+    def images(self) -> "Tensor":
+        """Float (N, 3, S, S), normalised, on the network's device; upright. Made by PyTorch when it is asked for."""
+        import torch
+
+        from derm.model.preprocess import normalise
+
+        device = next(self.model.net.parameters()).device
+        return normalise(torch.from_numpy(self.squares).to(device), self.info.model)
+
+    @cached_property
+    def output(self) -> "ModelOutput":
+        """The network's own answer to `images`, with the features that heat maps are made of.
+
+        Of another engine it is PyTorch's, asked when it is wanted: the two differ by rounding alone.
+        """
+        if self.answer is not None:
+            return self.answer
+        import torch
+
+        with torch.inference_mode():
+            output: ModelOutput = self.model.net(self.images)
+        return output
+
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """Float64 (N, 7) in the order of `CODES`, each row's sum 1: softmax of logits divided by the temperature."""
-        return torch.from_numpy(self.logits / self.info.temperature).softmax(dim=1).numpy()
+        return softmax(self.logits, self.info.temperature)
 
     @property
     def spread(self) -> NDArray[np.float64] | None:
@@ -83,30 +113,29 @@ class Prediction:
         return self.lesion_at(place, height, width) >= self.info.mask_threshold
 
 
-def interpret(model: Model, squares: NDArray[np.uint8], *, views: int = 1) -> Prediction:
+def interpret(model: Model, squares: NDArray[np.uint8], *, views: int = 1, engine: Engine | None = None) -> Prediction:
     """Ask `model` about squares, uint8 (N, S, S, 3) RGB, see `derm.image.resize.square`.
 
-    views: 1, or 8 for the mean over eight, turned and mirrored, which takes eight times as long. Takes no gradient.
-    Raises ConfigFault for another number of views, ValueError for squares of another size.
+    views: 1, or 8 for the mean over eight, turned and mirrored, which takes eight times as long. engine: what the
+    network runs on; None for what `derm.engine.choose` takes. Takes no gradient. Raises ConfigFault for another number
+    of views, ValueError for squares of another size.
     """
     check_views(views)
-    net, info = model.net, model.description
-    check_squares(squares, info.model.input_size)
-    with torch.inference_mode():
-        images = normalise(torch.from_numpy(squares).to(next(net.parameters()).device), info.model)
-        output, stages = net.answer_and_stages(images)
-        viewed = view(net, images, output, views)
-        return Prediction(
-            model,
-            images,
-            output,
-            viewed.logits,
-            viewed.each,
-            viewed.lesion,
-            viewed.maps,
-            stage_statistics(stages),
-            pooled(output),
-        )
+    check_squares(squares, model.description.model.input_size)
+    engine = engine or engine_of(model)
+    viewed, upright = view(engine, squares, views)
+    return Prediction(
+        model,
+        squares,
+        engine.name,
+        viewed.logits,
+        viewed.each,
+        viewed.lesion,
+        viewed.maps,
+        upright.statistics,
+        upright.features,
+        upright.answer,
+    )
 
 
 BATCH = 32

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import WeightsFault
-from derm.model.network import ModelOutput
 from derm.model.stored import stored_numbers
 
 METHOD = "linear discriminant of pooled features"
@@ -23,16 +22,11 @@ NUMBERS = {"weights": 1, "offset": 0, "threshold": 0}
 CURE = "calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew"
 
 
-def pooled(answer: ModelOutput) -> NDArray[np.float32]:
-    """What is judged of an answer: its features averaged over the picture, float32 (N, C)."""
-    return answer.features.detach().float().mean(dim=(2, 3)).cpu().numpy()
-
-
 def score(familiarity: dict[str, Any], features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """How far pictures are from what the model knows: float64 (N,), higher = farther.
 
-    familiarity: as the weights' description has it. features: float (N, C), `pooled`. The unit is a standard deviation
-    of the training pictures, and 0 their mean. Raises WeightsFault for a familiarity that is damaged or of
+    familiarity: as the weights' description has it. features: float (N, C), of a `Prediction`. The unit is a standard
+    deviation of the training pictures, and 0 their mean. Raises WeightsFault for a familiarity that is damaged or of
     another model, ValueError for other features.
     """
     weights, offset, _ = _read(familiarity)
@@ -69,6 +63,8 @@ def _numbers(familiarity: dict[str, Any], name: str, ndim: int) -> NDArray[np.fl
 def _check_features(name: str, features: NDArray[np.floating[Any]], channels: int) -> None:
     """Raise ValueError unless `features` are finite floats (any number, `channels`), with at least one channel."""
     if features.ndim != 2 or features.shape[1] != channels or channels == 0 or features.dtype.kind != "f":
-        raise ValueError(f"the {name} are {features.dtype} {features.shape}, not float (n, {channels}): pass `pooled`")
+        raise ValueError(
+            f"the {name} are {features.dtype} {features.shape}, not float (n, {channels}): take a prediction's"
+        )
     if not np.isfinite(features).all():
-        raise ValueError(f"the {name} hold features that are not finite: pass `pooled` of a sound network")
+        raise ValueError(f"the {name} hold features that are not finite: pass those of a sound network")

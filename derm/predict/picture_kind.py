@@ -29,7 +29,7 @@ class PictureKind(NamedTuple):
 def judge(
     description: WeightsInfo, statistics: NDArray[np.floating[Any]], features: NDArray[np.floating[Any]]
 ) -> PictureKind:
-    """Judge pictures by `stage_statistics`, float (n, D), and `pooled` features, float (n, C).
+    """Judge pictures by `stage_statistics`, float (n, D), and pooled features, float (n, C).
 
     Raises WeightsFault where the description is of another network.
     """

@@ -1,20 +1,19 @@
 """The network's answer over eight views of a picture, turned and mirrored, and how far the views are apart.
 
-Needs a network and its answer to the upright view. A lesion has no upright, so that all eight views are the same case.
+Needs an engine. A lesion has no upright, so that all eight views are the same case.
 Knows nothing of what a spread is worth: `derm.evaluate.doubt` measures that.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
-from torch import Tensor
 
+from derm.engine.look import Engine, Look
 from derm.errors import ConfigFault
-from derm.explain.gradcam import class_maps
-from derm.model.network import LesionNet, ModelOutput
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 EIGHT = 8
 """Four quarter turns, mirrored or not: the upright view first."""
@@ -40,29 +39,22 @@ def check_views(views: int) -> None:
         raise ConfigFault(f"{views} views do not fit: ask for 1, the upright one, or {EIGHT}, turned and mirrored.")
 
 
-def view(net: LesionNet, images: Tensor, answer: ModelOutput, views: int) -> Viewed:
-    """Complete `answer`, the network's to `images`, float (N, 3, S, S) normalised, to that over `views`, 1 or 8.
+def view(engine: Engine, squares: NDArray[np.uint8], views: int) -> tuple[Viewed, Look]:
+    """What `engine` says of squares, uint8 (N, S, S, 3), over `views`, 1 or 8, and of the upright ones alone.
 
     Logits are averaged, not probabilities: with a linear head the mean map is then made of what adds up to the mean
     logit, as it is for one view, and the temperature stands where it was fitted. Outlines are averaged as
-    probabilities. The mean over all turns places heat maps evenly, whatever a cell's shift is. To be called without
-    gradients. Raises ConfigFault for another number.
+    probabilities. The mean over all turns places heat maps evenly, whatever a cell's shift is. Raises ConfigFault for
+    another number.
     """
     check_views(views)
-    each, lesion, maps = [], [], []
-    for number in range(views):
-        if number:
-            answer = net(turn(images, number).contiguous(memory_format=torch.channels_last))
-        each.append(answer.class_logits.double().cpu().numpy())
-        lesion.append(turn_back(answer.mask_logits[:, 0].float().sigmoid(), number))
-        maps.append(turn_back(class_maps(net, answer.features), number))
+    looks = [engine.look(turn(squares, number, rows=1)) for number in range(views)]
+    each = [look.logits.astype(np.float64) for look in looks]
+    lesion = [turn_back(look.lesion, number) for number, look in enumerate(looks)]
+    maps = [turn_back(look.maps, number) for number, look in enumerate(looks)]
     # One view's arrays are the answer's, bit for bit.
-    return Viewed(
-        np.mean(each, axis=0),
-        np.stack(each, axis=1),
-        torch.stack(lesion).mean(dim=0).cpu().numpy(),
-        torch.stack(maps).mean(dim=0).cpu().numpy(),
-    )
+    mean = Viewed(np.mean(each, axis=0), np.stack(each, axis=1), np.mean(lesion, axis=0), np.mean(maps, axis=0))
+    return mean, looks[0]
 
 
 def spread(each: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64] | None:
@@ -79,13 +71,16 @@ def spread(each: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.fl
     return found
 
 
-def turn(images: Tensor, number: int) -> Tensor:
-    """View `number`, 0 … 7, of squares, (..., S, S): mirrored from 4 on, then turned by `number` quarters."""
-    mirrored = images.flip(-1) if number >= 4 else images
-    return mirrored.rot90(number % 4, (-2, -1))
+def turn(images: NDArray[Kind], number: int, rows: int = -2) -> NDArray[Kind]:
+    """View `number`, 0 … 7, of squares: mirrored from 4 on, then turned by `number` quarters.
+
+    rows: the axis of the rows, which that of the columns follows; the last but one unless another is given.
+    """
+    mirrored = np.flip(images, rows + 1) if number >= 4 else images
+    return np.ascontiguousarray(np.rot90(mirrored, number % 4, (rows, rows + 1)))
 
 
-def turn_back(maps: Tensor, number: int) -> Tensor:
+def turn_back(maps: NDArray[Kind], number: int) -> NDArray[Kind]:
     """Undo `turn` on maps, (..., s, s)."""
-    upright = maps.rot90(-(number % 4), (-2, -1))
-    return upright.flip(-1) if number >= 4 else upright
+    upright = np.rot90(maps, -(number % 4), (-2, -1))
+    return np.flip(upright, -1) if number >= 4 else upright

@@ -194,7 +194,7 @@ def test_flat_maps_are_named_and_measure_nothing(model, drawn_catalogue, tmp_pat
     net.load_state_dict(model.net.state_dict())
     with torch.no_grad():
         net.head.scores.weight.zero_()
-    blind = replace(model, net=net.eval())
+    blind = replace(model, source=net.eval())
     small = replace(drawn_catalogue, table=drawn_catalogue.table)
     result = explain(blind, small, "validation", tmp_path, sample=1, replicates=2)
     grad_cam = result.agreement[result.agreement["method"] == "grad-cam"]

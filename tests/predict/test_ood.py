@@ -6,7 +6,7 @@ import torch
 
 from derm.errors import WeightsFault
 from derm.model.network import ModelOutput
-from derm.predict.ood import METHOD, is_unfamiliar, pooled, score
+from derm.predict.ood import METHOD, is_unfamiliar, score
 
 BY_HAND = {"method": METHOD, "weights": [2, -1.0], "offset": 0.5, "threshold": 3}
 
@@ -23,7 +23,7 @@ def test_a_score_is_a_weighted_sum_and_unfamiliar_is_above_the_threshold():
 def test_pooled_is_the_mean_over_space():
     features = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[0.0, 0.0], [0.0, 1.0]]]], dtype=torch.bfloat16)
     answer = ModelOutput(torch.zeros(1, 1, 64, 64), torch.zeros(1, 7), features.requires_grad_())
-    found = pooled(answer)
+    found = answer.pooled.numpy()
     assert found.dtype == np.float32
     assert found.tolist() == [[3.0, 0.25]]
 

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
+from derm.engine.pytorch import TorchEngine
 from derm.errors import ConfigFault
 from derm.evaluate.dataset import evaluate
 from derm.evaluate.doubt import DOUBTS, measure_views
@@ -29,12 +30,14 @@ def image() -> np.ndarray:
 
 
 def test_the_eight_views_are_all_and_are_turned_back():
-    square_ = torch.arange(2 * 9).reshape(2, 3, 3)
+    square_ = np.arange(2 * 9).reshape(2, 3, 3)
     seen = [turn(square_, number) for number in range(EIGHT)]
-    assert torch.equal(seen[0], square_)
+    np.testing.assert_array_equal(seen[0], square_)
     assert len({tuple(one.flatten().tolist()) for one in seen}) == EIGHT
     for number, one in enumerate(seen):
-        assert torch.equal(turn_back(one, number), square_)
+        np.testing.assert_array_equal(turn_back(one, number), square_)
+        coloured = np.stack([square_, square_ + 100], axis=-1)
+        np.testing.assert_array_equal(turn(coloured, number, rows=1)[..., 1], one + 100)
 
 
 @pytest.mark.parametrize("fit", ["squeeze", "pad"])
@@ -69,7 +72,8 @@ def test_one_view_is_the_answer_as_it_was(tiny_model, image):
     images = normalise(torch.from_numpy(square(image, 64))[None], tiny_model.net.config)
     with torch.inference_mode():
         answer = tiny_model.net(images)
-        viewed = view(tiny_model.net, images, answer, 1)
+    viewed, upright = view(TorchEngine(tiny_model.net), square(image, 64)[None], 1)
+    np.testing.assert_array_equal(viewed.logits, upright.logits)
     np.testing.assert_array_equal(viewed.logits, answer.class_logits.double().numpy())
     np.testing.assert_array_equal(viewed.lesion, answer.mask_logits[:, 0].sigmoid().numpy())
     case = diagnose(tiny_model, image, "one")

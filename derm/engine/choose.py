@@ -1,0 +1,80 @@
+"""Which engine looks: ONNX Runtime where the network's graph is known, else PyTorch; `DERM_ENGINE` has the last word.
+
+Needs a loaded `Model`. Keeps one session for each weights, as long as anybody holds these. Knows nothing of answers.
+"""
+
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, get_args
+from weakref import WeakKeyDictionary
+
+from derm.engine.look import Engine
+from derm.errors import ConfigFault
+from derm.model.tensors import StoredNet
+from derm.model.weights import Model
+
+if TYPE_CHECKING:
+    from derm.engine.runtime import OnnxEngine
+
+ENGINE = "DERM_ENGINE"
+"""Name of an engine, see `Choice`; without it auto."""
+
+Choice = Literal["auto", "onnx", "torch"]
+
+_sessions: "WeakKeyDictionary[StoredNet, OnnxEngine | None]" = WeakKeyDictionary()
+_lock = Lock()
+
+
+def chosen() -> Choice:
+    """What `ENGINE` names; ConfigFault for another name."""
+    named = os.environ.get(ENGINE, "").strip().lower() or "auto"
+    for choice in get_args(Choice):
+        if named == choice:
+            return choice
+    raise ConfigFault(f"{ENGINE}={named} is no engine: use one of {', '.join(get_args(Choice))}.")
+
+
+def engine_of(model: Model, choice: Choice | None = None) -> Engine:
+    """What looks for `model`; choice: None for what `ENGINE` says.
+
+    auto: ONNX Runtime for weights from a file whose network's graph is known, unless the network has been moved to an
+    accelerator. Raises ConfigFault where onnx is asked for and cannot be had.
+    """
+    choice = choice or chosen()
+    if choice != "torch":
+        found = onnx_engine(model)
+        if found is not None and (choice == "onnx" or not _on_accelerator(model)):
+            return found
+        if choice == "onnx":
+            raise ConfigFault(
+                f"There is no graph of the network of {model.name} for ONNX Runtime: make it with `derm export`, or "
+                f"set {ENGINE}=auto."
+            )
+    from derm.engine.pytorch import TorchEngine
+
+    return TorchEngine(model.net)
+
+
+def onnx_engine(model: Model) -> "OnnxEngine | None":
+    """ONNX Runtime with the model's weights; None for a network by hand, or one whose graph is not known."""
+    source = model.source
+    if not isinstance(source, StoredNet):
+        return None
+    with _lock:
+        if source not in _sessions:
+            _sessions[source] = _start(source)
+        return _sessions[source]
+
+
+def _start(source: StoredNet) -> "OnnxEngine | None":
+    content = None if source.graph is None else source.graph.read()
+    if content is None:
+        return None
+    from derm.engine.runtime import OnnxEngine
+
+    return OnnxEngine(content, source.floats())
+
+
+def _on_accelerator(model: Model) -> bool:
+    built = model.source.built if isinstance(model.source, StoredNet) else None
+    return built is not None and next(built.parameters()).device.type != "cpu"
