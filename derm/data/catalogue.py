@@ -4,26 +4,32 @@ Needs the folder as it was unpacked; looks at names only and decodes no picture.
 Does not know whether pictures can be read (derm.data.check does) nor which part an image belongs to (the split does).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from derm.data.diagnosis_words import UNKNOWN, is_readable
+from derm.data.diagnosis_words import UNKNOWN, WORDS, is_readable, plain_word, read_mapping
 from derm.data.folder import (
     IMAGE_ENDINGS,
     MASK_ENDINGS,
     Reading,
+    Remark,
     by_id,
+    column,
+    describe_folder,
     find_file,
+    plain_id,
     read_table,
     refuse_nameless,
     scan,
+    scan_all,
 )
-from derm.data.isic import CONFIRMATIONS, read_archive, read_isic2019, read_task1, words_in_archive
+from derm.data.isic import CONFIRMATIONS, PARTS, read_archive, read_isic2019, read_task1, words_in_archive
 from derm.data.own import TABLE, read_own, words_in_own
+from derm.data.remarks import UNMATCHED, remark_ages, remark_lesions, remark_truth
+from derm.data.values import impossible, read_ages, read_sexes
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
@@ -54,10 +60,16 @@ IMAGE_FOLDERS = {
     "images": ("images",),
     "Harvard Dataverse": ("HAM10000_images_part_1", "HAM10000_images_part_2"),
     "ISIC 2018 task 3": ("ISIC2018_Task3_Training_Input",),
+    "ISIC 2018 task 3, validation": ("ISIC2018_Task3_Validation_Input",),
+    "ISIC 2018 task 3, test": ("ISIC2018_Task3_Test_Input",),
 }
+OTHER_IMAGES = "HAM10000 (images in folders of other names)"
 MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
 METADATA_FILES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
-TRUTH_FILES = ("GroundTruth.csv", "ISIC2018_Task3_Training_GroundTruth.csv")
+TRUTH_FILES = ("GroundTruth.csv", *(f"ISIC2018_Task3_{part}_GroundTruth.csv" for part in PARTS))
+NOT_OF_HAM10000 = {"ISIC 2018 task 3, validation": "isic2018_validation", "ISIC 2018 task 3, test": "isic2018_test"}
+"""Layouts whose images are none of HAM10000's, with their source."""
+
 GROUPING_FILES = ("ISIC2018_Task3_Training_LesionGroupings.csv",)
 
 NEAR_DUPLICATES = "near_duplicates.csv"
@@ -104,6 +116,8 @@ class Catalogue:
     folders: tuple[Path, ...] = ()  # all of them, where there are several
     structures: pd.DataFrame = field(default_factory=_no_structures)  # image_id and 0 or 1 for each structure
     undiagnosed: bool = False  # whether images without a diagnosis belong to it
+    remarks: tuple[Remark, ...] = ()  # what reading the tables has found
+    copies: Mapping[str, str] = field(default_factory=dict)  # image_id → image of a shipped split that it is a copy of
 
     @property
     def place(self) -> str:
@@ -144,6 +158,7 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
         unlisted=tuple(sorted(set(images) - set(table["image_path"]))),
         structures=_no_structures() if reading.structures is None else reading.structures,
         undiagnosed=reading.undiagnosed,
+        remarks=reading.remarks,
     )
     if strict:
         _refuse_faults(catalogue)
@@ -197,6 +212,8 @@ def join_catalogues(catalogues: Sequence[Catalogue]) -> Catalogue:
         folders=tuple(catalogue.folder for catalogue in catalogues),
         structures=pd.concat(structures).drop_duplicates("image_id") if structures else _no_structures(),
         undiagnosed=any(catalogue.undiagnosed for catalogue in catalogues),
+        remarks=tuple(remark for catalogue in catalogues for remark in catalogue.remarks),
+        copies={image: known for catalogue in catalogues for image, known in catalogue.copies.items()},
     )
 
 
@@ -205,9 +222,8 @@ FILLABLE = ("dx", "dx_type", "sex", "localization", "dataset", "source")
 
 
 def impossible_ages(table: pd.DataFrame) -> pd.Series:
-    """Which rows of a catalogue's table have an age below 0 or without end, bool; a missing one is not."""
-    impossible: pd.Series = (table["age"] < 0) | np.isinf(table["age"])
-    return impossible
+    """Which rows of a catalogue's table have an age that nobody has, bool; a missing one is not."""
+    return impossible(table["age"])
 
 
 def unreadable_diagnoses(catalogue: Catalogue) -> pd.Series:
@@ -227,6 +243,11 @@ def _refuse_faults(catalogue: Catalogue) -> None:
         "one diagnosis in the metadata and another in the ground truth": catalogue.conflicts["image_id"],
         "an age that is no number of years": table.loc[impossible_ages(table), "image_id"],
     }
+    for remark in catalogue.remarks:
+        if remark.kind == UNMATCHED:
+            raise DataFault(
+                f"{catalogue.folder / remark.subject} {remark.problem}: give both tables the same ids, or remove it."
+            )
     for fault, ids in faults.items():
         if len(ids):
             raise DataFault(
@@ -240,47 +261,75 @@ def _refuse_faults(catalogue: Catalogue) -> None:
 
 def _read_ham10000(folder: Path) -> tuple[Reading, pd.DataFrame]:
     """HAM10000 in one of its layouts, and the images about whose diagnosis its two tables disagree."""
-    layout, images = _find_images(folder)
     metadata_file, truth_file = find_file(folder, METADATA_FILES), find_file(folder, TRUTH_FILES)
     conflicts = _no_conflicts()
+    remarks: tuple[Remark, ...] = ()
+    layout, images = _find_images(folder)
     if metadata_file:
-        table = _read_metadata(metadata_file)
+        table, remarks = _read_metadata(metadata_file)
         if truth_file:
-            conflicts = _compare(table, _read_truth(truth_file))
+            truth = _read_truth(truth_file)
+            conflicts = _compare(table, truth)
+            remarks += remark_truth(truth_file, table["image_id"], truth["image_id"])
     elif truth_file:
         table = _add_lesions(_read_truth(truth_file), find_file(folder, GROUPING_FILES))
     else:
-        raise DataFault(f"{folder} holds neither HAM10000_metadata.csv nor GroundTruth.csv (nor {TABLE}): {CURE}.")
+        raise DataFault(
+            f"{folder} holds neither HAM10000_metadata.csv nor GroundTruth.csv (nor {TABLE}), but "
+            f"{describe_folder(folder)}: name the table so or write a {TABLE} (docs/data.md), or {CURE}."
+        )
     if layout == "images":
         layout = "Derm (images, masks, metadata)" if metadata_file else "Kaggle (images, masks, GroundTruth.csv)"
-    source = SYNTHETIC if (table["dataset"] == SYNTHETIC).all() else HAM10000
+    source = SYNTHETIC if (table["dataset"] == SYNTHETIC).all() else NOT_OF_HAM10000.get(layout, HAM10000)
     table = table.assign(patient_id="", source=source)
-    return Reading(layout, table, images, scan(folder, MASK_FOLDERS, MASK_ENDINGS)), conflicts
+    return Reading(layout, table, images, scan(folder, MASK_FOLDERS, MASK_ENDINGS), remarks=remarks), conflicts
 
 
 def _find_images(folder: Path) -> tuple[str, list[str]]:
-    """The first layout whose folders hold images, with the images' paths."""
+    """The first layout whose folders hold images, else all pictures of the folder, with the images' paths."""
     for layout, names in IMAGE_FOLDERS.items():
         if images := scan(folder, names, IMAGE_ENDINGS):
             return layout, images
+    if images := scan_all(folder):
+        return OTHER_IMAGES, images
     wanted = ", ".join(name for group in IMAGE_FOLDERS.values() for name in group)
-    raise DataFault(f"{folder} holds no .jpg, .jpeg or .png image in any of the folders {wanted}: {CURE}.")
+    raise DataFault(
+        f"{folder} holds no .jpg, .jpeg or .png image in any of the folders {wanted}, nor in others, but "
+        f"{describe_folder(folder)}: {CURE}."
+    )
 
 
 # Tables
 
 
-def _read_metadata(path: Path) -> pd.DataFrame:
-    """HAM10000_metadata, without the paths; Kaggle's copies lack the column `dataset`."""
-    table = read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"), CURE)
-    refuse_nameless(path, table["image_id"], CURE)
-    if "dataset" not in table:
-        table["dataset"] = ""
-    table["dx"] = table["dx"].str.lower()
-    table["age"] = pd.to_numeric(table["age"], errors="coerce").astype(float)
-    texts = ["dx", "dx_type", "sex", "localization", "dataset"]
-    table[texts] = table[texts].replace("", "unknown")
-    return table
+def _read_metadata(path: Path) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
+    """HAM10000_metadata, without the paths, and what was found in it; Kaggle's copies lack the column `dataset`."""
+    raw = read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"), CURE)
+    refuse_nameless(path, raw["image_id"], CURE)
+    ids = raw["image_id"].map(plain_id)
+    lesions = raw["lesion_id"]
+    table = pd.DataFrame(
+        {
+            "image_id": ids,
+            "lesion_id": lesions.where((lesions != "") | bool((lesions == "").all()), ids),
+            "dx": _codes(raw["dx"], read_mapping(path.parent)),
+            "dx_type": column(raw, "dx_type").str.lower().replace(CONFIRMATIONS),
+            "age": read_ages(raw["age"]).years,
+            "sex": read_sexes(raw["sex"]),
+            "localization": column(raw, "localization").str.lower(),
+            "dataset": column(raw, "dataset"),
+        }
+    )
+    return table, (*remark_ages(path, raw), *remark_lesions(path, lesions))
+
+
+def _codes(words: pd.Series, own: Mapping[str, str]) -> pd.Series:
+    """The codes of a table's diagnoses, text (n,); a word that is none of the seven stays, for the check to name."""
+    meaning = {}
+    for word in set(words):
+        code = own.get(plain_word(word), WORDS.get(plain_word(word), UNKNOWN))
+        meaning[word] = (word.lower() or UNKNOWN) if code == UNKNOWN else code
+    return words.map(meaning).astype(str)
 
 
 def _read_truth(path: Path) -> pd.DataFrame:
@@ -288,11 +337,12 @@ def _read_truth(path: Path) -> pd.DataFrame:
     columns = [code.upper() for code in CODES]
     raw = read_table(path, ("image", *columns), CURE)
     refuse_nameless(path, raw["image"], CURE)
-    marked = raw[columns].apply(pd.to_numeric, errors="coerce") == 1
+    marked = raw[columns].replace({"True": "1", "TRUE": "1", "true": "1"}).apply(pd.to_numeric, errors="coerce") == 1
     dx = [
         "+".join(code for code, mark in zip(CODES, row, strict=True) if mark) or "unknown" for row in marked.to_numpy()
     ]
-    table = pd.DataFrame({"image_id": raw["image"], "lesion_id": "", "dx": dx, "age": float("nan")})
+    ids = raw["image"].map(plain_id)
+    table = pd.DataFrame({"image_id": ids, "lesion_id": "", "dx": dx, "age": float("nan")})
     return table.assign(dx_type="unknown", sex="unknown", localization="unknown", dataset="unknown")
 
 
@@ -301,7 +351,8 @@ def _add_lesions(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     if path is None:
         return table
     columns = ["image", "lesion_id", "diagnosis_confirm_type"]
-    groups = read_table(path, columns, CURE).drop_duplicates("image").set_index("image")
+    groups = read_table(path, columns, CURE)
+    groups = groups.assign(image=groups["image"].map(plain_id)).drop_duplicates("image").set_index("image")
     groups = groups.reindex(table["image_id"]).fillna("").reset_index()
     kinds = groups["diagnosis_confirm_type"].replace(CONFIRMATIONS).replace("", "unknown")
     return table.assign(lesion_id=groups["lesion_id"], dx_type=kinds)
@@ -311,14 +362,18 @@ def _read_duplicates(folder: Path) -> pd.DataFrame:
     """The pairs of one lesion that the folder's tables name; those that `derm data duplicates` found among them."""
     columns = ["image_id", "same_lesion_as"]
     found = [
-        read_table(path, columns, CURE)[columns] for name in DUPLICATE_FILES if (path := find_file(folder, (name,)))
+        read_table(path, columns, CURE)[columns].apply(lambda ids: ids.map(plain_id))
+        for name in DUPLICATE_FILES
+        if (path := find_file(folder, (name,)))
     ]
     return pd.concat(found, ignore_index=True) if found else _no_duplicates()
 
 
 def _compare(metadata: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """The images whose diagnosis differs between the two tables: image_id, metadata, ground_truth."""
-    both = metadata[["image_id", "dx"]].merge(truth[["image_id", "dx"]], on="image_id", suffixes=("_a", "_b"))
+    """The images whose diagnosis differs between the two tables, in any case of letters: image_id, metadata,
+    ground_truth."""
+    first, second = (table[["image_id", "dx"]].assign(key=table["image_id"].str.lower()) for table in (metadata, truth))
+    both = first.merge(second.drop(columns="image_id"), on="key", suffixes=("_a", "_b")).drop(columns="key")
     both = both.rename(columns={"dx_a": "metadata", "dx_b": "ground_truth"})
     both = both[both["metadata"] != both["ground_truth"]].drop_duplicates()
     return both.sort_values("image_id", ignore_index=True)

@@ -17,16 +17,30 @@ import numpy as np
 import pandas as pd
 
 from derm.data.catalogue import HAM10000, Catalogue, impossible_ages, unreadable_diagnoses
+from derm.data.diagnosis_words import UNKNOWN
+from derm.data.looks import SIDE, look_at
+from derm.data.masks import MaskLook, judge_masks, look_at_mask
+from derm.data.remarks import INCOMPLETE, NO_LESION, UNMATCHED, UNREAD_AGE
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
-from derm.image.decode import open_image, read_mask
+from derm.image.decode import mask_levels, open_image, read_mask, read_mask_values
 
 HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)
 """Row counts of copies that circulate with augmented images as rows of their own: a leak between parts."""
 
-TO_LOOK_AT = ("mask full",)
-"""Findings that are no fault by themselves: HAM10000 as published has two lesions that fill their picture."""
+TO_LOOK_AT = ("fewer rows", INCOMPLETE, NO_LESION, "no masks", "mask full", "masks soft", "copies")
+"""Findings that are no fault by themselves: HAM10000 as published has two lesions that fill their picture, a subset or
+a set without masks can be trained on, and a lesion without a name is taken for its own."""
+
+MOST_LABELS = 8
+"""Values of a mask above which they are no labels, but soft edges."""
+
+EDGE = 0.1
+"""Share of the highest value up to which, from either end, a value counts as black or white."""
+
+SOFT = 0.25
+"""Share of the pixels above 0 from which values in between are areas of their own, and no soft edge."""
 
 SHOWN = 10
 """Findings of one kind that `report_lines` spells out."""
@@ -36,18 +50,33 @@ DOWNLOAD = "https://doi.org/10.7910/DVN/DBW86T"
 # Each kind of finding with its cure, in the order of the report.
 CURES = {
     "row count": f"take all rows of the original download ({DOWNLOAD}): with other rows, results cannot be compared",
+    "fewer rows": "say with each figure that it holds for this subset: it cannot be compared with others' figures",
     "unknown class": f"write one of {', '.join(CODES)} in the table, or delete the row",
     "duplicate id": "keep one row for each image in the table",
     "labels disagree": "correct the wrong table, or remove the ground truth: then the metadata alone counts",
-    "impossible age": "correct it in the table, or leave it empty",
+    UNMATCHED: "give both tables the same ids, or remove the ground truth: then the metadata alone counts",
+    INCOMPLETE: "take both tables from one download where all rows are to be compared",
+    "lesion with several diagnoses": "correct the lesion or the diagnosis in the table: a lesion has one",
+    NO_LESION: "name the lesion in the table where several images show one: they could lie on both sides of a split",
+    "impossible age": "correct it in the table, or leave it empty; 999 and -1 are not read as missing",
+    UNREAD_AGE: "write years as a number, or leave the cell empty",
     "image missing": "unpack the image archives again, or delete the row",
     "image unreadable": f"copy the file again from the original download ({DOWNLOAD})",
     "image without a row": "add a row for it to the table, or remove the file: it is not used",
+    "copies": "measure on other images: weights that learned from these know them; a split keeps them in their part",
+    "no masks": f"unpack HAM10000_segmentations_lesion_tschandl.zip ({DOWNLOAD}) beside the images, or train diagnoses "
+    "alone: without masks no outline is learned",
     "mask missing": f"unpack HAM10000_segmentations_lesion_tschandl.zip ({DOWNLOAD}) beside the images: without masks "
     "no outline can be learned",
     "mask unreadable": f"copy the file again from the original download ({DOWNLOAD})",
     "mask of another size": "take image and mask from one download, or scale the mask by nearest neighbour",
     "mask empty": f"copy the file again from the original download ({DOWNLOAD}), or draw the outline anew",
+    "masks full": "copy the masks again from their source: a network trained on these calls every pixel lesion",
+    "masks inverted": "exchange black and white in these masks, so that the lesion is white",
+    "masks misplaced": "lay the masks over their pictures and look: turn, move or rename them until they fit",
+    "mask inverted": "exchange black and white in this mask, so that the lesion is white",
+    "mask of several labels": "keep the lesion's label alone: every value but 0 counts as lesion",
+    "masks soft": "nothing, if half of the highest value is where the outline lies: what is above counts as lesion",
     "mask full": "look at the image: a lesion may fill it, but an inverted or failed mask looks the same",
 }
 
@@ -93,7 +122,12 @@ def check_data(catalogue: Catalogue, progress: Callable[[int, int], None] | None
     `progress` is called with (images done, images in all) after each image, in the caller's thread.
     """
     images = catalogue.table.drop_duplicates("image_id")
-    findings = [*_check_rows(catalogue), *_check_files(catalogue), *_check_pictures(catalogue.folder, images, progress)]
+    findings = [
+        *(_find(remark.kind, remark.subject, remark.problem) for remark in catalogue.remarks),
+        *_check_rows(catalogue),
+        *_check_files(catalogue),
+        *_check_pictures(catalogue, images, progress),
+    ]
     order = {kind: place for place, kind in enumerate(CURES)}
     return DataReport(
         folder=catalogue.folder,
@@ -133,11 +167,20 @@ def _check_rows(catalogue: Catalogue) -> Iterator[Finding]:
         problem = f"{len(table):,} rows where HAM10000 has {HAM10000_ROWS:,}"
         if len(table) in AUGMENTED_ROWS:
             problem += ": a copy with augmented images, whose twins would lie on both sides of a split"
-        else:
+        elif len(table) > HAM10000_ROWS:
             problem += f"; copies with {' or '.join(f'{rows:,}' for rows in AUGMENTED_ROWS)} rows hold augmented images"
-        yield _find("row count", str(catalogue.folder), problem)
+        yield _find("row count" if len(table) > HAM10000_ROWS else "fewer rows", str(catalogue.folder), problem)
     for row in table[unreadable_diagnoses(catalogue)].itertuples():
-        yield _find("unknown class", str(row.image_id), f"the diagnosis {row.dx!r} is not one of the seven")
+        problem = (
+            f"the diagnosis {row.dx!r} is not one of the seven" if row.dx != UNKNOWN else "the diagnosis is missing"
+        )
+        yield _find("unknown class", str(row.image_id), problem)
+    named = table[(table["lesion_id"] != "") & (table["dx"] != UNKNOWN)].drop_duplicates("image_id")
+    several = named.groupby("lesion_id")["dx"].nunique()
+    for lesion in several.index[several > 1]:
+        own = named[named["lesion_id"] == lesion]
+        problem = f"its {len(own)} images bear the diagnoses {', '.join(sorted(set(own['dx'])))}"
+        yield _find("lesion with several diagnoses", str(lesion), problem)
     for image_id, rows in table[table["image_id"].duplicated(keep=False)].groupby("image_id"):
         diagnoses = ", ".join(sorted(set(rows["dx"])))
         yield _find("duplicate id", str(image_id), f"{len(rows)} rows in the table, with the diagnosis {diagnoses}")
@@ -156,7 +199,7 @@ def _check_files(catalogue: Catalogue) -> Iterator[Finding]:
         yield _find("image without a row", _inside(catalogue.folder, path), "no row of the table names this image")
     no_mask = images.loc[images["mask_path"] == "", "image_id"]
     if len(no_mask) == len(images):  # one finding, not ten thousand: ISIC 2018 task 3 comes without masks
-        yield _find("mask missing", str(catalogue.folder), f"none of the {len(images):,} images has a mask")
+        yield _find("no masks", str(catalogue.folder), f"none of the {len(images):,} images has a mask")
         return
     for image_id in no_mask:
         yield _find("mask missing", image_id, f"has no file {image_id}_segmentation.png")
@@ -167,48 +210,100 @@ class _Pair(NamedTuple):
     mask_path: str
 
 
+class _Seen(NamedTuple):
+    """What one image and its mask show: their findings, and for the set the mask's and the image's small copies, with
+    the values of a mask that has soft edges, '' for another."""
+
+    findings: list[Finding]
+    mask: MaskLook | None
+    look: np.ndarray  # uint8 (32, 32)
+    soft: bool
+
+
 def _check_pictures(
-    folder: Path, images: pd.DataFrame, progress: Callable[[int, int], None] | None
+    catalogue: Catalogue, images: pd.DataFrame, progress: Callable[[int, int], None] | None
 ) -> Iterator[Finding]:
+    folder = catalogue.folder
     pairs = [_Pair(*row) for row in images[["image_path", "mask_path"]].itertuples(index=False)]
+    seen: list[_Seen] = []
     pool = ThreadPoolExecutor(os.cpu_count())  # threads suffice: decoders release the interpreter's lock
     try:
-        for done, findings in enumerate(pool.map(partial(_check_pair, folder), pairs), start=1):
-            yield from findings
+        for done, one in enumerate(pool.map(partial(_check_pair, folder), pairs), start=1):
+            seen.append(one)
             if progress:
                 progress(done, len(pairs))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for ten thousand images
+    yield from _check_set(folder, seen)
 
 
-def _check_pair(folder: Path, pair: _Pair) -> list[Finding]:
+def _check_set(folder: Path, seen: list[_Seen]) -> Iterator[Finding]:
+    """The findings of each pair, and those of all masks together; a set of full masks is not told mask by mask."""
+    with_mask = [(one.mask, one.look) for one in seen if one.mask is not None]
+    faults = (
+        judge_masks([mask for mask, _ in with_mask], np.array([look for _, look in with_mask])) if with_mask else []
+    )
+    of_all = {"masks full": "mask full", "masks inverted": "mask inverted"}
+    told = {of_all[fault.kind] for fault in faults if fault.kind in of_all}
+    for one in seen:
+        yield from (finding for finding in one.findings if finding.kind not in told)
+    for fault in faults:
+        yield _find(fault.kind, str(folder), fault.problem)
+    if soft := sum(one.soft for one in seen):
+        yield _find(
+            "masks soft", str(folder), f"{soft:,} of {len(with_mask):,} masks have values between black and white"
+        )
+
+
+def _check_pair(folder: Path, pair: _Pair) -> _Seen:
     """Decode one image and its mask; files that are missing were found before."""
     findings = []
     image: np.ndarray | None = None  # uint8 RGB (h, w, 3)
+    look, mask_look, soft = np.zeros((SIDE, SIDE), np.uint8), None, False
     if pair.image_path:
         try:
             image = open_image(Path(pair.image_path))
+            look = look_at(image)
         except ImageRefused as error:
             findings.append(_find("image unreadable", _inside(folder, pair.image_path), str(error)))
     if pair.mask_path:
-        subject = _inside(folder, pair.mask_path)
+        subject, path = _inside(folder, pair.mask_path), Path(pair.mask_path)
         try:
-            findings += _check_mask(subject, read_mask(Path(pair.mask_path)), image)
+            mask = read_mask(path)
+            mask_look = look_at_mask(mask)
+            findings += _check_mask(subject, mask, mask_look, image)
+            soft, labels = _levels_of(path)
+            if labels:
+                findings.append(_find("mask of several labels", subject, f"the mask has the values {labels}"))
         except ImageRefused as error:
             findings.append(_find("mask unreadable", subject, str(error)))
-    return findings
+    return _Seen(findings, mask_look, look, soft)
 
 
-def _check_mask(subject: str, mask: np.ndarray, image: np.ndarray | None) -> Iterator[Finding]:
+def _levels_of(path: Path) -> tuple[bool, str]:
+    """Whether a mask has soft edges, and its values where they are labels of several things, else ''."""
+    values = read_mask_values(path)
+    levels = mask_levels(values)
+    if len(levels) < 3 and not (len(levels) == 2 and levels[0] != 0):
+        return False, ""
+    between = (values > levels[-1] * EDGE) & (values < levels[-1] * (1 - EDGE))
+    if len(levels) > MOST_LABELS or (levels[0] == 0 and between.sum() < SOFT * (values != 0).sum()):
+        return True, ""
+    return False, ", ".join(f"{level:g}" for level in levels)
+
+
+def _check_mask(subject: str, mask: np.ndarray, look: MaskLook, image: np.ndarray | None) -> Iterator[Finding]:
     """The faults of one `mask`, bool (h, w), beside its `image`, uint8 (h, w, 3), where that could be read."""
     if image is not None and mask.shape != image.shape[:2]:
         (height, width), (image_height, image_width) = mask.shape, image.shape[:2]
         problem = f"the mask has {width} × {height} pixels, its image {image_width} × {image_height}"
         yield _find("mask of another size", subject, problem)
-    if not mask.any():
+    if look.empty:
         yield _find("mask empty", subject, "the mask marks no pixel as lesion")
-    elif mask.all():
+    elif look.full:
         yield _find("mask full", subject, "the mask marks every pixel as lesion")
+    elif look.border == 1:
+        yield _find("mask inverted", subject, "the mask marks the picture's whole border and leaves out its middle")
 
 
 def _inside(folder: Path, path: str) -> str:

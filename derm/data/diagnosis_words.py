@@ -82,7 +82,7 @@ def read_mapping(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     cure = f"write two columns, word and code, with one of {', '.join(CODES)}, benign, malignant or unknown"
-    table = read_table(path, ("word", "code"), cure)
+    table = read_table(path, ("word", "code"), cure, as_written=True)
     meant = {"benign": BENIGN, "malignant": MALIGNANT, UNKNOWN: UNKNOWN} | {code: code for code in CODES}
     codes = table["code"].str.lower()
     if (odd := table[~codes.isin(meant)]).size:
@@ -93,7 +93,8 @@ def read_mapping(folder: Path) -> dict[str, str]:
 def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
     """Add `answers`, word → code, to the user's own mapping in `folder`; the file is whole or as it was."""
     path = folder / MAPPING_FILE
-    before = read_table(path, ("word", "code"), "write two columns, word and code") if path.is_file() else None
+    cure = "write two columns, word and code"
+    before = read_table(path, ("word", "code"), cure, as_written=True) if path.is_file() else None
     new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
     table = new if before is None else pd.concat([before[["word", "code"]], new], ignore_index=True)
     write_text(path, table.to_csv(index=False, lineterminator="\n"))

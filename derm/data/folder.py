@@ -3,17 +3,38 @@
 Needs the folder as it was unpacked; decodes no picture. Does not know what a table's columns mean.
 """
 
+import codecs
+import csv
+import io
 import os
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from derm.data.values import blank_missing
 from derm.errors import DataFault
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
+
+DEPTH = 4
+"""Folders below the data set's that pictures are looked for in: images by class, by part and by source at once."""
+
+_PICTURE_ENDING = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp|gif)$", re.IGNORECASE)
+_NO_IMAGES = ("mask", "segmentation", "groundtruth", "ground_truth", "attributes", "superpixel", "__macosx")
+"""What the names of folders hold, in lower case, whose pictures are no photographs."""
+
+
+class Remark(NamedTuple):
+    """What reading a table has found; `kind` is one of `derm.data.check.CURES`, the others as of a `Finding` there."""
+
+    kind: str
+    subject: str
+    problem: str
 
 
 class Reading(NamedTuple):
@@ -21,7 +42,8 @@ class Reading(NamedTuple):
 
     layout: its name, for people. table: the columns of `derm.data.catalogue.COLUMNS` but those of paths, in any order.
     images, masks: paths of files; masks are named by their image. structures: image_id and a column of 0 and 1 for each
-    dermoscopic structure, or None. undiagnosed: whether images without a diagnosis belong to this layout.
+    dermoscopic structure, or None. undiagnosed: whether images without a diagnosis belong to this layout. remarks: what
+    was found in the tables.
     """
 
     layout: str
@@ -30,28 +52,55 @@ class Reading(NamedTuple):
     masks: list[str]
     structures: pd.DataFrame | None = None
     undiagnosed: bool = False
+    remarks: tuple[Remark, ...] = ()
+
+
+# Files
 
 
 def scan(folder: Path, names: Iterable[str], endings: tuple[str, ...]) -> list[str]:
-    """The sorted paths of files with one of the `endings` in `folder/name` and `folder/name/name`."""
+    """The sorted paths of files with one of the `endings` in the folders called `names`, and in those below them.
+
+    Names match in any case of letters. Folders of masks are no part of a folder of images.
+    """
+    wanted = {name.lower() for name in names}
     paths: list[str] = []
-    for name in names:
-        # Some unpackers put a zip into a folder of its own name, around the folder of that name inside it.
-        for place in dict.fromkeys((folder / name, folder / name / name)):
-            if place.is_dir():
-                paths += _scan_one(place, endings)
+    for place in _folders(folder):
+        if place.name.lower() in wanted:
+            paths += _scan_below(place, endings, DEPTH - 1)
+    if "." in wanted:
+        paths += _files(folder, endings)
     return sorted(paths)
 
 
-def _scan_one(place: Path, endings: tuple[str, ...]) -> list[str]:
+def scan_all(folder: Path) -> list[str]:
+    """The sorted paths of all pictures in `folder` and below it that are not in a folder of masks, nor named as one."""
+    found = _scan_below(folder, IMAGE_ENDINGS, DEPTH)
+    return sorted(path for path in found if not path.lower().endswith((*MASK_ENDINGS, "_mask.png", "_superpixels.png")))
+
+
+def _scan_below(place: Path, endings: tuple[str, ...], depth: int) -> list[str]:
+    paths = _files(place, endings)
+    if depth:
+        for below in _folders(place):
+            if not any(word in below.name.lower() for word in _NO_IMAGES) or endings == MASK_ENDINGS:
+                paths += _scan_below(below, endings, depth - 1)
+    return paths
+
+
+def _files(place: Path, endings: tuple[str, ...]) -> list[str]:
+    # macOS leaves twins of each file in a zip, named `._ISIC_0024306.jpg`, that are no pictures.
+    return [entry.path for entry in _entries(place) if entry.name.lower().endswith(endings) and entry.is_file()]
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in _entries(place) if entry.is_dir())
+
+
+def _entries(place: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(place) as entries:
-            # macOS leaves twins of each file in a zip, named `._ISIC_0024306.jpg`, that are no pictures.
-            return [
-                entry.path
-                for entry in entries
-                if entry.name.lower().endswith(endings) and not entry.name.startswith(".") and entry.is_file()
-            ]
+            return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise DataFault(
             f"The folder {place} cannot be listed ({error.strerror}): allow this user to read it."
@@ -69,35 +118,123 @@ def by_id(paths: list[str], endings: tuple[str, ...]) -> dict[str, str]:
 
 
 def find_file(folder: Path, names: Iterable[str]) -> Path | None:
-    """The first of `names` that is in `folder`, or in a folder of its own name as ISIC packs its tables."""
+    """The first of `names` that is in `folder`, or in a folder of its own name as ISIC packs its tables; in any case of
+    letters."""
+    here = {entry.name.lower(): Path(entry.path) for entry in _entries(folder)}
     for name in names:
-        for path in (folder / name, folder / Path(name).stem / name):
-            if path.is_file():
-                return path
+        if (path := here.get(name.lower())) and path.is_file():
+            return path
+        for inside in (here.get(Path(name).stem.lower()), here.get(name.lower())):
+            if inside and inside.is_dir():
+                for entry in _entries(inside):
+                    if entry.name.lower() == name.lower() and entry.is_file():
+                        return Path(entry.path)
     return None
 
 
-def read_table(path: Path, columns: Iterable[str], cure: str) -> pd.DataFrame:
-    """The table at `path`, all cells text without spaces around, '' where empty; `columns` must be among its own.
+def describe_folder(folder: Path) -> str:
+    """What lies in `folder`, for a sentence: how many pictures in which folders, and tables with their columns."""
+    counts: Counter[str] = Counter()
+    for path in _scan_below(folder, (*IMAGE_ENDINGS, ".tif", ".tiff", ".bmp", ".dcm"), DEPTH):
+        counts[f"{Path(path).suffix.lower()} files in {Path(path).parent.relative_to(folder)}"] += 1
+    told = [f"{count:,} {what}" for what, count in counts.most_common(3)] or ["no picture"]
+    for table in _tables(folder):
+        columns = ", ".join(_header(table)[:6])
+        told.append(f"{table.relative_to(folder)} with the columns {columns}" if columns else table.name)
+    return "; ".join(told)
 
-    cure: how to mend it, at the end of the sentence that a DataFault says.
-    """
+
+def _tables(folder: Path) -> Iterator[Path]:
+    places = [folder, *_folders(folder)]
+    found = [Path(path) for place in places for path in _files(place, (".csv", ".tab", ".tsv", ".xlsx"))]
+    yield from found[:3]
+
+
+def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig") as stream:
-            separator = "\t" if "\t" in stream.readline() else ","  # Dataverse exports tabs, under three names
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        first = _decoded(path.read_bytes()[:4000]).splitlines()[0]
+    except (OSError, ValueError, IndexError):
+        return []
+    return [cell.strip() for cell in next(csv.reader([first], delimiter=_separator(first)))]
+
+
+# Tables
+
+
+def read_table(
+    path: Path, columns: Iterable[str], cure: str, also: Iterable[str] = (), *, as_written: bool = False
+) -> pd.DataFrame:
+    """The table at `path`, all cells text without spaces around, '' where missing; `columns` must be among its own.
+
+    Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. Columns match in any case of letters, and
+    `columns` and `also` come back as they are written there, all others in lower case. Rows without any cell are left
+    out. cure: how to mend it, at the end of the sentence that a DataFault says. as_written: cells such as NA stay.
+    """
+    columns = list(columns)
+    try:
+        text = _decoded(path.read_bytes())
+        if (mark := re.match(r"sep=.\r?\n", text, re.IGNORECASE)) is not None:  # Excel's own first line
+            text = text[mark.end() :]
+        separator = _separator(text.partition("\n")[0])
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
         if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for the rows' names
             raise ValueError("its rows have more cells than its header")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, empty, or rows of unequal length
         reason = " ".join(str(error).split())
         raise DataFault(f"{path} is not a table in UTF-8 with commas or tabs ({reason}): {cure}.") from None
-    table.columns = table.columns.str.strip()
+    table = _named(table, [*columns, *also])
     if missing := [column for column in columns if column not in table.columns]:
-        raise DataFault(f"{path} lacks the column(s) {', '.join(missing)}: {cure}.")
-    if table.empty:
+        seen = ", ".join(table.columns[:8]) + (", …" if len(table.columns) > 8 else "")
+        raise DataFault(f"{path} lacks the column(s) {', '.join(missing)}; it has {seen}: {cure}.")
+    table = table.fillna("").apply(lambda cells: cells.str.strip())
+    if not as_written:
+        table = table.apply(blank_missing)
+    if (table == "").all(axis=None):
         raise DataFault(f"{path} has a header but no rows: {cure}.")
-    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
-    return stripped
+    return table[(table != "").any(axis=1)].reset_index(drop=True)
+
+
+def _named(table: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
+    """The table with its columns called as `wanted` has them, others in lower case; those without a name left out."""
+    plain = {_plain(name): name for name in wanted}
+    table.columns = [plain.get(_plain(name), _plain(name)) for name in table.columns.str.strip()]
+    numbers = [name.startswith("unnamed:_") for name in table.columns]  # of the rows, as pandas and R leave them
+    return table.loc[:, [not number for number in numbers]]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", name.lower())
+
+
+def _separator(header: str) -> str:
+    """Of tab, semicolon, comma and bar, the one that the header has most of; the earlier one of two."""
+    outside = re.sub(r'"[^"]*"', "", header)
+    return max("\t;,|", key=outside.count) if any(mark in outside for mark in "\t;|") else ","
+
+
+def _decoded(content: bytes) -> str:
+    """The text of a table; ValueError says what else the bytes are."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding)
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise ValueError("it is a workbook of Excel or LibreOffice: save it there as CSV in UTF-8")
+    if content.startswith(b"version https://git-lfs"):
+        raise ValueError("it is a pointer of Git LFS: fetch the file with `git lfs pull`")
+    if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
+        raise ValueError("it is a web page: the download asked for a log-in or failed")
+    if b"\0" in content[:200]:  # UTF-16 without its mark: every other byte of plain text is zero
+        return content.decode("utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"{error}, in line {line}: save it as CSV UTF-8") from None
+
+
+def plain_id(name: str) -> str:
+    """An image's id without the folders and the ending of a picture that tables put around it."""
+    return _PICTURE_ENDING.sub("", re.split(r"[\\/]", name)[-1])
 
 
 def refuse_nameless(path: Path, ids: pd.Series, cure: str) -> None:
@@ -108,8 +245,8 @@ def refuse_nameless(path: Path, ids: pd.Series, cure: str) -> None:
 
 
 def column(table: pd.DataFrame, *names: str, missing: str = "unknown") -> pd.Series:
-    """The first of the columns `names` that `table` has, text; `missing` where a cell is empty or it has none."""
+    """The first of the columns `names` that `table` has, text; `missing` where a cell is missing or it has none."""
     for name in names:
         if name in table:
-            return table[name].replace("", missing)
+            return blank_missing(table[name]).replace("", missing)
     return pd.Series(missing, index=table.index, dtype=str)

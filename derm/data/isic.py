@@ -6,7 +6,6 @@ Needs the folder as it was unpacked. Each reader says whether a folder is its ow
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from derm.data.diagnosis_words import UNKNOWN, WORDS, codes_of, plain_word, read_mapping
@@ -14,12 +13,17 @@ from derm.data.folder import (
     IMAGE_ENDINGS,
     MASK_ENDINGS,
     Reading,
+    Remark,
     column,
     find_file,
+    plain_id,
     read_table,
     refuse_nameless,
     scan,
+    scan_all,
 )
+from derm.data.remarks import remark_ages
+from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
 
 STRUCTURES = ("pigment_network", "negative_network", "streaks", "milia_like_cyst", "globules")
@@ -43,6 +47,7 @@ ISIC2019_CLASSES = {
 ISIC2019_SOURCES = {"HAM": "ham10000", "BCN": "bcn20000", "MSK": "msk"}
 """Beginning of a lesion's id in ISIC 2019 → the source that it came from."""
 
+ARCHIVE_TABLE = "metadata.csv"
 ARCHIVE = "export it from https://www.isic-archive.com again"
 DOWNLOAD = "download it again from https://challenge.isic-archive.com/data"
 
@@ -57,16 +62,19 @@ def read_task1(folder: Path) -> Reading | None:
         table = _complete(pd.DataFrame({"image_id": [_image_id(path) for path in images]}), TASK1)
         masks = scan(folder, TASK1_MASKS, MASK_ENDINGS)
         return Reading("ISIC 2018 Tasks 1 and 2", table, images, masks, undiagnosed=True)
-    path = folder / "metadata.csv"
-    if not (folder / "attributes").is_dir() or not path.is_file():
+    path = find_file(folder, (ARCHIVE_TABLE,))
+    if path is None or not (folder / "attributes").is_dir():
         return None
     raw = read_table(path, ("image_id", "dx", *STRUCTURES), DOWNLOAD)
     refuse_nameless(path, raw["image_id"], DOWNLOAD)
-    table = _complete(raw[["image_id", "dx", "age", "sex"]], TASK1)
+    raw["image_id"] = raw["image_id"].map(plain_id)
+    table = _complete(raw[[name for name in ("image_id", "dx", "age", "sex") if name in raw]], TASK1)
     table["dx"] = codes_of(table["dx"], read_mapping(folder), path)
     structures = raw[["image_id", *STRUCTURES]].astype(dict.fromkeys(STRUCTURES, int))
     images, masks = scan(folder, ("images",), IMAGE_ENDINGS), scan(folder, ("masks",), MASK_ENDINGS)
-    return Reading("ISIC 2018 Tasks 1 and 2 (images, masks)", table, images, masks, structures, undiagnosed=True)
+    return Reading(
+        "ISIC 2018 Tasks 1 and 2 (images, masks)", table, images, masks, structures, True, remark_ages(path, raw)
+    )
 
 
 def read_isic2019(folder: Path) -> Reading | None:
@@ -77,24 +85,26 @@ def read_isic2019(folder: Path) -> Reading | None:
             raise DataFault(f"{folder} holds images of ISIC 2019 but no {ISIC2019_TRUTH[0]}: {DOWNLOAD}.")
         return None
     classes = [name for name in ISIC2019_CLASSES if name != "UNK"]
-    truth = read_table(path, ("image", *classes), DOWNLOAD)
+    truth = read_table(path, ("image", *classes), DOWNLOAD, ("UNK",))
     refuse_nameless(path, truth["image"], DOWNLOAD)
+    truth["image"] = truth["image"].map(plain_id)
     marks = truth.reindex(columns=list(ISIC2019_CLASSES), fill_value="0").apply(pd.to_numeric, errors="coerce") == 1
     table = pd.DataFrame({"image_id": truth["image"]})
     dx = [
         "+".join(ISIC2019_CLASSES[name] for name, mark in zip(ISIC2019_CLASSES, row, strict=True) if mark) or UNKNOWN
         for row in marks.to_numpy()
     ]
+    remarks: tuple[Remark, ...] = ()
     if metadata := find_file(folder, ISIC2019_METADATA):
-        table = table.merge(
-            read_table(metadata, ("image",), DOWNLOAD).drop_duplicates("image"),
-            left_on="image_id", right_on="image", how="left",
-        ).fillna("")  # fmt: skip
+        told = read_table(metadata, ("image",), DOWNLOAD)
+        told = told.assign(image=told["image"].map(plain_id)).drop_duplicates("image")
+        table = table.merge(told, left_on="image_id", right_on="image", how="left").fillna("")
+        remarks = remark_ages(metadata, told)
     prefix = column(table, "lesion_id", missing="").str.extract(r"^([A-Z]+)", expand=False).fillna("")
     sources = prefix.map(ISIC2019_SOURCES).fillna("isic2019")
     # The same pictures as elsewhere, made smaller by the organisers: their ids in other data sets lack this ending.
     table["image_id"] = table["image_id"].str.removesuffix("_downsampled")
-    return Reading("ISIC 2019", _complete(table, sources).assign(dx=dx), images, [], undiagnosed=True)
+    return Reading("ISIC 2019", _complete(table, sources).assign(dx=dx), images, [], undiagnosed=True, remarks=remarks)
 
 
 def read_archive(folder: Path) -> Reading | None:
@@ -102,13 +112,14 @@ def read_archive(folder: Path) -> Reading | None:
 
     Pictures that the archive does not call dermoscopic are left out.
     """
-    path = folder / "metadata.csv"
-    if not path.is_file():
+    path = find_file(folder, (ARCHIVE_TABLE,))
+    if path is None:
         return None
     raw = read_table(path, (), ARCHIVE)
     if "isic_id" not in raw:
         return None
     refuse_nameless(path, raw["isic_id"], ARCHIVE)
+    raw["isic_id"] = raw["isic_id"].map(plain_id)
     if "image_type" in raw:
         raw = raw[raw["image_type"].str.lower().str.contains("dermoscopic") | (raw["image_type"] == "")]
     raw = raw.reset_index(drop=True)
@@ -116,14 +127,13 @@ def read_archive(folder: Path) -> Reading | None:
     table = _complete(raw.rename(columns={"isic_id": "image_id"}), "isic_archive")
     table["dx"] = codes_of(words, read_mapping(folder), path)
     table["dataset"] = column(raw, "attribution")
-    places = ("images", ".") if (folder / "images").is_dir() else (".",)
-    return Reading("ISIC archive", table, scan(folder, places, IMAGE_ENDINGS), [], undiagnosed=True)
+    return Reading("ISIC archive", table, scan_all(folder), [], undiagnosed=True, remarks=remark_ages(path, raw))
 
 
 def words_in_archive(folder: Path) -> list[str]:
     """The diagnoses of metadata.csv as they stand there; none where there is no such table."""
-    path = folder / "metadata.csv"
-    if not path.is_file():
+    path = find_file(folder, (ARCHIVE_TABLE,)) if folder.is_dir() else None
+    if path is None:
         return []
     raw = read_table(path, (), ARCHIVE)
     return sorted(set(_finest(raw) if "isic_id" in raw else column(raw, "dx", missing="")))
@@ -153,7 +163,6 @@ def _complete(raw: pd.DataFrame, source: str | pd.Series) -> pd.DataFrame:
 
     A lesion without a name is its own: near duplicates join what is known to be one.
     """
-    age = pd.to_numeric(column(raw, "age", "age_approx", missing=""), errors="coerce").astype(float)
     confirmed = column(raw, "dx_type", "diagnosis_confirm_type").str.lower()
     lesions = column(raw, "lesion_id", missing="")
     sources = pd.Series(source, index=raw.index) if isinstance(source, str) else source
@@ -164,8 +173,8 @@ def _complete(raw: pd.DataFrame, source: str | pd.Series) -> pd.DataFrame:
             "patient_id": column(raw, "patient_id", missing=""),
             "dx": column(raw, "dx").str.lower(),
             "dx_type": confirmed.replace(CONFIRMATIONS),
-            "age": age.where(np.isfinite(age)),
-            "sex": column(raw, "sex").str.lower(),
+            "age": read_ages(column(raw, "age", "age_approx", missing="")).years,
+            "sex": read_sexes(column(raw, "sex")),
             "localization": column(raw, "localization", "anatom_site_general").str.lower(),
             "dataset": sources,
             "source": sources,

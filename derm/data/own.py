@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from derm.data.diagnosis_words import codes_of, read_mapping
-from derm.data.folder import IMAGE_ENDINGS, Reading, column, read_table, refuse_nameless
+from derm.data.folder import IMAGE_ENDINGS, Reading, column, find_file, read_table, refuse_nameless
+from derm.data.remarks import remark_ages, remark_lesions
+from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
 
 TABLE = "derm.csv"
@@ -37,13 +39,14 @@ def read_own(folder: Path) -> Reading | None:
     Raises DataFault for a table without the column image, for columns that Derm does not know, and for words that it
     does not know as diagnoses.
     """
-    path = folder / TABLE
-    if not path.is_file():
+    path = find_file(folder, (TABLE,))
+    if path is None:
         return None
     raw = read_table(path, ("image",), CURE)
     refuse_nameless(path, raw["image"], CURE)
     if odd := sorted(set(raw.columns) - set(COLUMNS_OF_OWN)):
         raise DataFault(f"{path} has the column(s) {', '.join(odd)}, which Derm does not know: {CURE}.")
+    raw["image"] = raw["image"].str.replace("\\", "/")
     files = [_find(folder, name) for name in raw["image"]]
     ids = pd.Series([Path(name).with_suffix("").as_posix().replace("/", "-") for name in raw["image"]])
     lesions, patients = column(raw, "lesion", missing=""), column(raw, "patient", missing="")
@@ -54,25 +57,29 @@ def read_own(folder: Path) -> Reading | None:
             "patient_id": patients,
             "dx": codes_of(column(raw, "diagnosis", missing=""), read_mapping(folder), path),
             "dx_type": column(raw, "confirmed").str.lower(),
-            "age": pd.to_numeric(column(raw, "age", missing=""), errors="coerce").astype(float),
-            "sex": column(raw, "sex").str.lower(),
+            "age": read_ages(column(raw, "age", missing="")).years,
+            "sex": read_sexes(column(raw, "sex")),
             "localization": column(raw, "site").str.lower(),
             "dataset": column(raw, "source", missing=folder.resolve().name),
             "source": column(raw, "source", missing=folder.resolve().name),
             "image_path": files,
             "mask_path": [
                 _find_mask(folder, mask, image)
-                for mask, image in zip(column(raw, "mask", missing=""), raw["image"], strict=True)
+                for mask, image in zip(
+                    column(raw, "mask", missing="").str.replace("\\", "/"), raw["image"], strict=True
+                )
             ],
         }
     )
-    return Reading("Your own folder (derm.csv)", table, [file for file in files if file], [], undiagnosed=True)
+    remarks = (*remark_ages(path, raw), *remark_lesions(path, lesions))
+    found = [file for file in files if file]
+    return Reading("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks)
 
 
 def words_in_own(folder: Path) -> list[str]:
     """The diagnoses of derm.csv as they stand there; none where there is no such table or column."""
-    path = folder / TABLE
-    if not path.is_file():
+    path = find_file(folder, (TABLE,)) if folder.is_dir() else None
+    if path is None:
         return []
     return sorted(set(column(read_table(path, ("image",), CURE), "diagnosis", missing="")))
 

@@ -1,22 +1,20 @@
 """Which images train, which choose and which test: by lesion, or as in the paper by image, which leaks.
 
 Needs a catalogue. For HAM10000 and the second source, ISIC 2018 Tasks 1 and 2, the split by lesion is shipped as lists
-of ids; any other data set is split by the same rule. A source may be left out of training to be tested on. Knows
-nothing of pictures.
+of ids, and holds for copies of their images, see `derm.data.recognise`; any other data set is split by the same rule. A
+source may be left out of training to be tested on. Knows nothing of pictures.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from derm.data.catalogue import HAM10000, Catalogue
-from derm.data.isic import TASK1
+from derm.data.catalogue import Catalogue
+from derm.data.recognise import Names, name_rows, shipped_splits
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
@@ -27,9 +25,6 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 SHARES: dict[str, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SEED = 2025
 """Seed of the shipped splits. It is part of a split's definition: another seed is another split."""
-
-SHIPPED = {HAM10000: "ham10000_by_lesion.csv", TASK1: "isic2018_task1_by_lesion.csv"}
-"""Source → file of its shipped split, in `derm/data/splits`."""
 
 APART = "apart"
 """What is neither trained nor measured on: images of a lesion that the source left out shows, too."""
@@ -109,12 +104,12 @@ def left_out(table: pd.DataFrame, names: Collection[str]) -> pd.Series:
 
 def _split(catalogue: Catalogue, by: By) -> Split:
     table = catalogue.table
-    shipped = shipped_splits()
-    known = table["image_id"].isin(shipped.index)
+    names, shipped = name_rows(catalogue), shipped_splits()
+    known = names.lesion != ""
     if known.all() and catalogue.duplicates["image_id"].isin(shipped.index).all():
-        lesions = table["image_id"].map(shipped["lesion"])
+        lesions = _first_of(names)
     elif (table.loc[~known, "lesion_id"] != "").all():
-        lesions = _name_lesions(table, catalogue.duplicates, shipped["lesion"].to_dict())
+        lesions = _name_lesions(table, catalogue.duplicates, names)
     elif by == "image":
         lesions = table["image_id"]
     else:
@@ -124,7 +119,7 @@ def _split(catalogue: Catalogue, by: By) -> Split:
         )
     if by == "image":
         return Split(by, _by_image(table["dx"]), lesions)
-    part_of = dict(zip(shipped["lesion"], shipped["part"], strict=True)) if known.any() else {}
+    part_of = _shipped_parts() if known.any() else {}
     new = ~lesions.isin(set(part_of))
     if new.any():
         source = table["source"] if "source" in table else pd.Series("", index=table.index)
@@ -133,6 +128,30 @@ def _split(catalogue: Catalogue, by: By) -> Split:
             drawn = _by_lesion(strata_of(catalogue, own), lesions[own])
             part_of |= dict(zip(lesions[own], drawn, strict=True))
     return Split(by, lesions.map(part_of), lesions)
+
+
+def _shipped_parts() -> dict[str, str]:
+    """The part of each lesion of the shipped splits."""
+    shipped = shipped_splits()
+    return dict(zip(shipped["lesion"], shipped["part"], strict=True))
+
+
+def learned_parts(catalogue: Catalogue) -> pd.Series:
+    """The part of the shipped splits that each row belongs to, text (n,), '' where it is of none; see `name_rows`."""
+    lesions, parts = _first_of(name_rows(catalogue)), _shipped_parts()
+    return pd.Series([parts.get(lesion, "") for lesion in lesions], index=lesions.index, dtype=str)
+
+
+def _first_of(names: Names) -> pd.Series:
+    """The shipped lesion of each row, text (n,), '' for none. Where image and lesion id name two, the one that is
+    trained on, else the one that is chosen by: nothing that weights know may be tested on."""
+    parts = _shipped_parts()
+
+    def foremost(image: str, lesion: str) -> str:
+        return min((name for name in (image, lesion) if name), key=lambda name: PARTS.index(parts[name]), default="")
+
+    pairs = zip(names.lesion, names.lesion_by_id, strict=True)
+    return pd.Series([foremost(*pair) for pair in pairs], index=names.lesion.index, dtype=str)
 
 
 def count_leak(split: Split, dx: pd.Series) -> Leak:
@@ -160,22 +179,28 @@ def join_lesions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.Series:
     return table["lesion_id"].map(lead)
 
 
-def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, shipped: Mapping[Hashable, str]) -> pd.Series:
+def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, names: Names) -> pd.Series:
     """Name each image's lesion, text (n,): by the shipped lists where one of its images is in there.
 
-    Lesions of one patient are one, so that no patient is on two sides.
+    Lesions of one patient are one, so that no patient is on two sides. Where images of one lesion or patient are of
+    several shipped lesions, those that are no shipped image by their very id go with the foremost, see `_first_of`.
     """
     own = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+    known = _first_of(names)
     if "patient_id" in table:
         named = table.loc[table["patient_id"] != "", ["image_id", "patient_id"]]
         firsts = named.groupby("patient_id")["image_id"].transform("first")
         same = pd.DataFrame({"image_id": named["image_id"], "same_lesion_as": firsts})
         duplicates = pd.concat([duplicates, same], ignore_index=True)
     joined = join_lesions(table.assign(lesion_id=own), duplicates)
-    pairs = list(zip(table["image_id"], joined, strict=True))
-    groups = {group: shipped[image] for image, group in pairs if image in shipped}
-    names = [shipped.get(image, groups.get(group, group)) for image, group in pairs]
-    return pd.Series(names, index=table.index, dtype=str)
+    parts = _shipped_parts()
+    groups: dict[str, str] = {}
+    for group, lesion in zip(joined, known, strict=True):
+        if lesion and (group not in groups or PARTS.index(parts[lesion]) < PARTS.index(parts[groups[group]])):
+            groups[group] = lesion
+    rows = zip(names.exact, known, joined, strict=True)
+    named_rows = [lesion if exact else groups.get(group, lesion or group) for exact, lesion, group in rows]
+    return pd.Series(named_rows, index=table.index, dtype=str)
 
 
 def strata_of(catalogue: Catalogue, rows: pd.Series) -> pd.Series:
@@ -190,19 +215,6 @@ def strata_of(catalogue: Catalogue, rows: pd.Series) -> pd.Series:
     for name in shown.sum().sort_values(ascending=False, kind="stable").index:  # the rarest comes last and stays
         rarest[shown[name].to_numpy()] = f" with {name}"
     return dx + rarest
-
-
-@cache
-def shipped_split(source: str = HAM10000) -> pd.DataFrame:
-    """A source's split by lesion: index image_id; columns lesion (joined) and part. See `SHIPPED`."""
-    with resources.files("derm.data").joinpath(f"splits/{SHIPPED[source]}").open() as stream:
-        return pd.read_csv(stream, index_col="image_id", dtype=str)
-
-
-@cache
-def shipped_splits() -> pd.DataFrame:
-    """All shipped splits, one below the other; see `shipped_split`."""
-    return pd.concat([shipped_split(source) for source in SHIPPED])
 
 
 def _by_lesion(dx: pd.Series, lesions: pd.Series) -> pd.Series:

@@ -18,6 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
+from derm.data.looks import look_at
+from derm.data.masks import judge_masks, look_at_mask
 from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, write_json
 from derm.image.decode import open_image, read_mask
@@ -68,14 +70,38 @@ def open_store(
     fit: how they fill the square, see `derm.image.resize`.
 
     cache: folder for decoded images; one that a changed file, size or order makes stale is not used. Raises DataFault
-    when an image or a mask cannot be read, naming it, or when the disk is too small; ConfigFault where `cache` cannot
-    be made.
+    when an image or a mask cannot be read, naming it, when the masks are no outlines of their lesions (see
+    `derm.data.masks`), or when the disk is too small; ConfigFault where `cache` cannot be made.
     """
     # The name is older than the choice.
     folder = cache / (f"{table_key(catalogue.table)}-{size}" + ("" if fit == "squeeze" else f"-{fit}"))
     if not (folder / "store.json").exists():
         _decode(catalogue.table, size, fit, folder, progress)
-    return load_store(folder)
+    store = load_store(folder)
+    if fault := _known_fault(store):
+        raise DataFault(
+            f"{catalogue.place}: {fault}, so that no outline can be learned from them. `derm data check` says how to "
+            "mend them; without its masks the set teaches diagnoses alone."
+        )
+    return store
+
+
+def _known_fault(store: ImageStore) -> str:
+    """What is wrong with the masks of the whole store, '' where nothing is; looked for once and kept with it."""
+    file = store.folder / "store.json"
+    content = json.loads(file.read_text())
+    if "mask_fault" not in content:
+        content["mask_fault"] = _mask_fault(store)
+        write_json(file, content)
+    return str(content["mask_fault"])
+
+
+def _mask_fault(store: ImageStore) -> str:
+    """What is wrong with the masks of the whole store, '' where nothing is."""
+    rows = np.flatnonzero(store.has_mask)
+    masks = [look_at_mask(store.masks[row] > 0) for row in rows]
+    looks = np.array([look_at(store.images[row]) for row in rows], dtype=np.uint8)
+    return "; ".join(fault.problem for fault in judge_masks(masks, looks)) if len(rows) else ""
 
 
 def table_key(table: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import shipped_split
+from derm.data.recognise import name_rows, shipped_split
 from derm.files import write_text
 
 LOOKS = Path("docs", "looks-at-the-test-part.csv")
@@ -20,8 +20,8 @@ COLUMNS = ("date", "weights", "sha256", "split", "accuracy", "balanced_accuracy"
 
 
 def is_ham10000(catalogue: Catalogue) -> bool:
-    """Whether a catalogue holds images of HAM10000's published split."""
-    return bool(catalogue.table["image_id"].isin(shipped_split().index).any())
+    """Whether a catalogue holds images of HAM10000's published split, by whatever name."""
+    return bool(name_rows(catalogue).image.isin(shipped_split().index).any())
 
 
 def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:

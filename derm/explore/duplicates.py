@@ -5,27 +5,22 @@ frequencies of a discrete cosine transform (Zauner 2010, chapter 3.2.1), confirm
 two pictures do show one lesion: that is for eyes.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
 from derm.data.catalogue import Catalogue
+from derm.data.looks import SIDE, looks_of, turns
 from derm.data.store import table_key
-from derm.errors import DataFault, ImageRefused
+from derm.errors import DataFault
 from derm.files import write_text
-from derm.image.decode import open_image
 
 FORMAT = 2
 """Raised when the search changes, so that old pairs are not read."""
-
-SIDE = 32
-"""Of the grey copy, pixels."""
 
 LOW = 8
 """Rows and columns of the transform's low frequencies that make the hash: 64 bits."""
@@ -78,26 +73,6 @@ def find_pairs(catalogue: Catalogue, file: Path, progress: Callable[[int, int], 
     return pairs
 
 
-def looks_of(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
-    """A small grey copy of each picture, uint8 (n, 32, 32), black for one that cannot be read."""
-    looks = np.zeros((len(paths), SIDE, SIDE), dtype=np.uint8)
-    with ThreadPoolExecutor() as pool:
-        for place, look in enumerate(pool.map(_look, paths)):
-            looks[place] = look
-            if progress:
-                progress(place + 1, len(paths))
-    return looks
-
-
-def _look(path: Path) -> NDArray[np.uint8]:
-    try:
-        image = open_image(path) if path.name else np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
-    except ImageRefused:  # named, with its cure, by the check of the files
-        image = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
 def hashes(looks: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """The perceptual hash of each picture, uint64 (n,): whether each low frequency lies above their median.
 
@@ -107,11 +82,6 @@ def hashes(looks: NDArray[np.uint8]) -> NDArray[np.uint64]:
     low[:, 0] = 0
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(np.uint64)[:, 0]
-
-
-def turns(looks: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """The eight ways in which a square picture can be turned and mirrored, the first as it is."""
-    return [np.rot90(one, quarter, axes=(1, 2)) for one in (looks, looks[:, :, ::-1]) for quarter in range(4)]
 
 
 def near_duplicates(looks: NDArray[np.uint8], near: int = NEAR, alike: float = ALIKE) -> pd.DataFrame:

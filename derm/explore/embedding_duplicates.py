@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
+from derm.data.looks import looks_of
 from derm.data.store import table_key
 from derm.errors import DataFault
-from derm.explore.duplicates import COLUMNS, MOST, looks_of, near_duplicates
+from derm.explore.duplicates import COLUMNS, MOST, near_duplicates
 from derm.files import write_text
 from derm.model.weights import Model
 from derm.predict.features import features_of

@@ -116,16 +116,35 @@ def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """The lesion mask in the PNG, TIFF or BMP file at `path`: bool (height, width), True on lesion.
 
-    Any value but black is lesion, however faint: label 1 of an 8-bit mask counts as much as 255. Palettes and
-    colours count by what they show: neither an opaque black nor anything transparent is lesion. Raises ImageRefused.
+    Of two values the higher one is lesion, however faint: label 1 of an 8-bit mask counts as much as 255. Of more, as
+    soft edges have them, lesion begins above half of the highest; where all are low, as labels are, any but 0 counts.
+    Palettes and colours count by what they show: neither an opaque black nor anything transparent is lesion. Raises
+    ImageRefused.
     """
+    values = read_mask_values(path)
+    levels = mask_levels(values)
+    if len(levels) > 2 and (values.dtype.kind == "f" or levels[-1] > np.iinfo(values.dtype).max // 2):
+        return np.asarray(values > levels[-1] / 2)
+    return np.asarray(values != 0) if len(levels) != 2 else np.asarray(values == levels[-1])
+
+
+def mask_levels(values: NDArray[Any]) -> NDArray[Any]:
+    """The different values of a mask, ascending. values: as `read_mask_values` gives them."""
+    if values.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(values.ravel(), minlength=256)).astype(np.uint8)
+    return np.unique(values)
+
+
+def read_mask_values(path: Path) -> NDArray[Any]:
+    """The values of the mask at `path`, bool, integer or float (height, width): what its pixels show, 0 being black and
+    transparent. Raises ImageRefused."""
     name = image_name(path.name)
     with _faults_refused(name, "PNG, TIFF or BMP"):
         picture = _load(_read_bytes(path), name, MASK_FORMATS)
         if picture.mode in _GREY_MODES:
-            return np.asarray(picture) != 0
-        seen = np.asarray(picture.convert("RGBA")) != 0
-        return seen[..., :3].any(axis=-1) & seen[..., 3]
+            return np.asarray(picture)
+        seen = np.asarray(picture.convert("RGBA"))
+        return np.asarray(seen[..., :3].max(axis=-1) * (seen[..., 3] != 0))
 
 
 def image_name(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from derm.data.split import SHIPPED
+from derm.data.recognise import SHIPPED
 from derm.errors import ConfigFault, WeightsFault
 from derm.model.weights import HAM10000_DATASETS, HAM10000_IMAGES, Model, WeightsInfo, load_weights, save_weights
 

@@ -1,5 +1,6 @@
 """Each layout that users have on disk, drawn small, and each way in which a folder can be wrong."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -217,8 +218,12 @@ def test_ground_truth_without_a_class(tmp_path):
 
 
 def test_folder_that_may_not_be_listed(tmp_path, monkeypatch):
+    listed = os.scandir
+
     def refuse(place):
-        raise PermissionError(13, "Permission denied")
+        if Path(place).name == "images":
+            raise PermissionError(13, "Permission denied")
+        return listed(place)
 
     monkeypatch.setattr("derm.data.folder.os.scandir", refuse)
     with pytest.raises(DataFault, match=r"images cannot be listed \(Permission denied\): allow this user to read it"):

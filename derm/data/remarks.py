@@ -1,0 +1,61 @@
+"""What reading a table has found that would otherwise be lost without a word, as remarks that a check reports.
+
+Needs columns of text as `derm.data.folder.read_table` gives them. Does not know what becomes of the rows.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from derm.data.folder import Remark, column
+from derm.data.values import read_ages
+
+NAMED = 3
+"""Cells that a remark spells out."""
+
+UNREAD_AGE = "age not read"
+NO_LESION = "lesion not named"
+UNMATCHED = "ground truth of other images"
+INCOMPLETE = "ground truth incomplete"
+
+
+def remark_ages(path: Path, table: pd.DataFrame) -> tuple[Remark, ...]:
+    """That some ages of the `table` at `path` are no number, with the first ones; none where all could be read."""
+    cells = column(table, "age", "age_approx", missing="")
+    unread = cells[read_ages(cells).unread]
+    if unread.empty:
+        return ()
+    count = (
+        "1 age is no number and counts as missing"
+        if len(unread) == 1
+        else (f"{len(unread):,} ages are no number and count as missing")
+    )
+    return (Remark(UNREAD_AGE, path.name, f"{count}: {_first(unread)}"),)
+
+
+def remark_lesions(path: Path, lesions: pd.Series) -> tuple[Remark, ...]:
+    """That some rows of the table at `path` name no lesion where others do. lesions: text (n,), '' where missing."""
+    missing = int((lesions == "").sum())
+    if not 0 < missing < len(lesions):
+        return ()
+    whose = "each counts as a lesion of its own" if missing > 1 else "it counts as a lesion of its own"
+    return (Remark(NO_LESION, path.name, f"{missing:,} of {len(lesions):,} images name no lesion: {whose}"),)
+
+
+def remark_truth(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[Remark, ...]:
+    """That the ground truth at `path` names none, or not all, of the metadata's images. Both: ids, text (n,)."""
+    known = set(metadata.str.lower())
+    shared = known & set(truth.str.lower())
+    if shared == known:
+        return ()
+    others = truth[~truth.str.lower().isin(known)]
+    if not shared:
+        problem = f"names no image of the metadata: it has {_first(others)}, the metadata {_first(metadata)}"
+        return (Remark(UNMATCHED, path.name, problem),)
+    problem = f"names {len(shared):,} of the {len(known):,} images of the metadata; the others are not compared"
+    return (Remark(INCOMPLETE, path.name, problem),)
+
+
+def _first(cells: pd.Series) -> str:
+    names = list(dict.fromkeys(cells))
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
