@@ -1,23 +1,23 @@
 """Derm: from a dermoscopic photograph to an outline, seven probabilities and the evidence for each.
 
-`load`, `predict`, `explain`, `evaluate`, `train` and `preset` are all that most need; `derm.api` describes them. They
-are imported when first asked for, so that `import derm` takes no time.
+`load`, `predict`, `record`, `explain`, `evaluate`, `train` and `preset` are all that most need; `derm.api` describes
+them. They are imported when first asked for, so that `import derm` takes no time.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from derm.api import evaluate, explain, load, predict, preset, train
+    from derm.api import evaluate, explain, load, predict, preset, record, train
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "evaluate", "explain", "load", "predict", "preset", "train"]
+__all__ = ["__version__", "evaluate", "explain", "load", "predict", "preset", "record", "train"]
 
 
 def __getattr__(name: str) -> object:
     """A function of `derm.api`, or a room of the house, see `derm.room`."""
-    if name in ("load", "preset"):
+    if name in ("load", "preset", "record"):
         return getattr(import_module("derm.api"), name)
     if not name.startswith("_"):
         try:

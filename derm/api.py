@@ -33,6 +33,7 @@ from derm.model.weights import Model, default_weights, load_weights
 from derm.paths import cache_folder
 from derm.predict.case import Case, diagnose
 from derm.predict.practice import at_practice
+from derm.predict.record import Record, record_of
 
 if TYPE_CHECKING:
     from derm.evaluate.dataset import Evaluation
@@ -82,6 +83,20 @@ def predict(
     pixels, own_name = _read(picture)
     case = diagnose(model, pixels, name or own_name, drawn=drawn, views=views)
     return at_practice(case, prevalence)
+
+
+def record(case: Case) -> Record:
+    """What is written down of a case, by field: the row of `derm predict`, as docs/predictions.md describes it.
+
+    Whoever goes on with the numbers asks first whether there is an answer: `record["answerable"]`.
+
+    >>> import derm, numpy
+    >>> skin = numpy.full((300, 400, 3), (224, 172, 150), dtype=numpy.uint8)
+    >>> found = derm.record(derm.predict(derm.load(), skin, name="skin"))
+    >>> found["image_id"], found["answerable"], found["dx_pred"]
+    ('skin', False, None)
+    """
+    return record_of(case)
 
 
 def explain(case: Case, method: str = "grad-cam", diagnosis: str | None = None) -> ExplainedCase:

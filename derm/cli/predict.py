@@ -1,7 +1,8 @@
 """`derm predict`: outline, probabilities and evidence for files and folders."""
 
 import json
-import math
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,12 @@ from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
-    from derm.predict.case import Case
+    from derm.model.weights import Model
+    from derm.predict.record import Record
+    from derm.predict.run import Answered
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 
 def predict(
@@ -20,6 +26,10 @@ def predict(
         Path | None,
         typer.Option("--out", help="CSV file, one row a picture; without it the answers are printed."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with --out: pictures that it has answered are not asked about again."),
+    ] = False,
     masks: Annotated[
         Path | None, typer.Option(help="Folder for the outlines and class masks, PNG at the picture's size.")
     ] = None,
@@ -36,47 +46,137 @@ def predict(
 ) -> None:
     """Diagnose pictures, and say the answers unless --out or --json takes them.
 
-    Exit status 1 if one could not be read; the others are written all the same.
+    Folders are searched to the bottom for whatever shows something, whatever its ending. Answers are kept as they come:
+    until the end in a file beside --out whose name ends in .part. docs/predictions.md describes the columns.
+
+    Exit status 1 if one could not be read or written; the others are written all the same. 130 after Ctrl-C.
 
     Research use only, not a medical device.
     """
-    from derm.files import check_file
     from derm.model.weights import default_weights, load_weights
-    from derm.predict.folder import predict_files, write_predictions
-    from derm.predict.practice import data_share
-    from derm.predict.words import NOTICE, in_terminal
+    from derm.predict.folder import not_looked_at
+    from derm.predict.mask_files import Folders
+    from derm.predict.run import predict_files
 
-    if target:
-        check_file(target)
+    if resume and target is None:
+        raise ConfigFault("--resume goes on with a table: name it with --out.")
     model = load_weights(weights or default_weights())
-    if prevalence is not None and data_share(model.description) is None:
+    _check_prevalence(model, prevalence)
+    run = predict_files(
+        model,
+        paths,
+        table=target,
+        resume=resume,
+        folders=Folders(masks, maps),
+        prevalence=prevalence,
+        views=views,
+    )
+    if left_out := not_looked_at(run.survey.passed_over):
+        err.print(left_out)
+    count = Count(len(run.survey.files))
+    try:
+        with closing(run.answers), progress("Diagnosing") as watch, _json_rows(as_json, model) as write:
+            for answered in run.answers:
+                count.add(answered)
+                if answered.record is not None:
+                    write(answered.record)
+                    _tell(answered, model, quiet=as_json or target is not None)
+                watch(answered.done, answered.total)
+    except KeyboardInterrupt:
+        err.print(_ended(count, target))
+        raise typer.Exit(INTERRUPTED) from None
+    if not as_json:
+        _close(count, target)
+    raise typer.Exit(1 if count.failed else 0)
+
+
+class Count:
+    """What became of the pictures of a run."""
+
+    def __init__(self, total: int) -> None:
+        """Nothing yet of `total` pictures."""
+        self.total, self.done, self.answered, self.reliable, self.failed = total, 0, 0, 0, 0
+
+    def add(self, one: "Answered") -> None:
+        """Count one picture more."""
+        stood = one.record is None
+        self.done = one.done
+        self.answered += stood or one.case is not None
+        self.reliable += one.reliable
+        self.failed += one.record is not None and bool(one.record["error"])
+
+    def said(self) -> str:
+        """The count in words."""
+        return (
+            f"{self.answered:,} of {self.total:,} pictures diagnosed; "
+            f"{self.reliable:,} of {self.answered:,} answers can be relied on"
+        )
+
+
+def _check_prevalence(model: "Model", prevalence: float | None) -> None:
+    from derm.predict.practice import data_share
+
+    if prevalence is None:
+        return
+    if not 0 < prevalence < 1:
+        raise ConfigFault(f"--prevalence {prevalence:g} is no share of lesions: give one above 0 and below 1.")
+    if data_share(model.description) is None:
         raise ConfigFault(
             "These weights do not say for which mix of diagnoses their probabilities hold, so that --prevalence cannot "
             "carry them elsewhere: `derm calibrate` records it."
         )
 
-    def tell(case: "Case") -> None:
-        if target is None and not as_json:
-            out.print("\n".join(in_terminal(case, model.description)))
 
-    with progress("Diagnosing") as watch:
-        rows = predict_files(
-            model, paths, masks=masks, maps=maps, prevalence=prevalence, views=views, watch=watch, tell=tell
-        )
-    if target:
-        write_predictions(rows, target)
-    records = rows.to_dict("records")
-    if as_json:
-        plain = [
-            {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
-            for row in records
-        ]
-        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
-    failed = [row for row in records if row["error"]]
-    for row in failed:
-        err.print(f"derm: {row['error']}")
-    if target and not as_json:
-        out.print(f"{len(rows) - len(failed)} of {len(rows)} pictures diagnosed: {target}")
-    elif not as_json:
-        out.print(NOTICE)
-    raise typer.Exit(1 if failed else 0)
+@contextmanager
+def _json_rows(wanted: bool, model: "Model") -> Iterator[Callable[["Record"], None]]:
+    """Something to write records with, as one array on standard output that is whole however the block ends."""
+    from derm.predict.record import json_of
+
+    begun = False
+
+    def write(record: "Record") -> None:
+        nonlocal begun
+        if wanted:
+            row = json.dumps(json_of(record, model.description.licence), indent=2, ensure_ascii=False)
+            typer.echo(("," if begun else "[") + "\n" + row, nl=False)
+            begun = True
+
+    try:
+        yield write
+    finally:
+        if wanted:
+            typer.echo("\n]" if begun else "[]")
+
+
+def _tell(answered: "Answered", model: "Model", *, quiet: bool) -> None:
+    """Say the answer, unless it is to be quiet, and on standard error what went wrong."""
+    from derm.predict.words import in_terminal
+
+    if answered.record is not None and answered.record["error"]:
+        err.print(f"derm: {answered.record['error']}")
+    if answered.case is not None and not quiet:
+        out.print("\n".join(in_terminal(answered.case, model.description)))
+
+
+def _ended(count: Count, target: Path | None) -> str:
+    """What stands after Ctrl-C, and how to go on."""
+    from derm.predict.table import part_of
+
+    begun = f"Ended after {count.done:,} of {count.total:,} pictures"
+    if target is None:
+        return f"{begun}; with --out the answers are kept, and --resume goes on."
+    if not count.done:
+        return f"{begun}: the same command begins again."
+    return f"{begun}; their answers stand in {part_of(target)}: the same command with --resume goes on."
+
+
+def _close(count: Count, target: Path | None) -> None:
+    """Say how it ended."""
+    from derm.predict.words import NOTICE
+
+    if target is not None:
+        out.print(f"{count.said()}: {target}")
+        return
+    if count.total > 1:
+        out.print(f"{count.said()}.")
+    out.print(NOTICE)

@@ -83,7 +83,19 @@ _DECODER_FAULTS = (
 
 def open_image(path: Path) -> NDArray[np.uint8]:
     """The picture in the file at `path`, as `read_image` gives it; ImageRefused also if the file cannot be read."""
-    return read_image(_read_bytes(path), path.name)
+    return read_image(read_file(path), path.name)
+
+
+def read_file(path: Path) -> bytes:
+    """The content of the file at `path`, for `read_image`; ImageRefused if missing, unreadable or over `MAX_BYTES`."""
+    name = image_name(path.name)
+    try:
+        if not path.is_file():
+            raise ImageRefused(f"{name} is not there, or is no file: check the path.")
+        check_bytes(path.stat().st_size, name)
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageRefused(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
 
 
 def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
@@ -140,7 +152,7 @@ def read_mask_values(path: Path) -> NDArray[Any]:
     transparent. Raises ImageRefused."""
     name = image_name(path.name)
     with _faults_refused(name, "PNG, TIFF or BMP"):
-        picture = _load(_read_bytes(path), name, MASK_FORMATS)
+        picture = _load(read_file(path), name, MASK_FORMATS)
         if picture.mode in _GREY_MODES:
             return np.asarray(picture)
         seen = np.asarray(picture.convert("RGBA"))
@@ -151,18 +163,6 @@ def image_name(name: str) -> str:
     """The last part of an uploaded file's name, fit for a sentence: no folders, nothing unprintable, 60 characters."""
     last = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
     return "".join(character for character in last if character.isprintable()).strip()[:60] or "The picture"
-
-
-def _read_bytes(path: Path) -> bytes:
-    """The content of the file at `path`; ImageRefused if it is missing, unreadable or over `MAX_BYTES`."""
-    name = image_name(path.name)
-    try:
-        if not path.is_file():
-            raise ImageRefused(f"{name} is not there, or is no file: check the path.")
-        check_bytes(path.stat().st_size, name)
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageRefused(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
 
 
 @contextmanager

@@ -1,206 +1,205 @@
-"""Files and folders of pictures in; a table, masks and heat maps out: what `derm predict` does.
+"""The pictures that files and folders hold, found by content, and a name for each.
 
-Needs a loaded `Model`. One picture is held in memory at a time, and one that cannot be read costs its own row only.
-Every file is written whole or not at all. Knows nothing of the command line.
+Needs paths. Decodes nothing: a file that shows something is found, be it that Derm reads it or not, so that none is
+passed over in silence. Knows nothing of models.
 """
 
-import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
-from derm.files import make_folder, write_bytes, write_text
-from derm.image.decode import open_image
-from derm.model.weights import Model
-from derm.predict.case import Case, diagnose
-from derm.predict.practice import at_practice
-from derm.predict.views import check_views
+from derm.image.kind import HEAD, is_picture
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
-"""Of the files that are taken from a folder, in any case of letters. A file that is named itself may have any."""
-
-COLUMNS = (
-    "image_id",
-    "dx_pred",
-    *(f"p_{code}" for code in CODES),
-    "p_malignant",
-    "mask_fraction",
-    "not_dermoscopic",
-    "seen_little",
-    "malignant_share",
-    "error",
-)
-"""Of the table of predictions; with several views `spread` stands before the error, see `columns_of`."""
-
-RESULT = re.compile(rf".*_(segmentation|({'|'.join(CODES)})(_soft|_heat)?)\.png")
+RESULT = re.compile(rf".*_(segmentation|({'|'.join(CODES)})(_soft|_heat)?)\.png", re.DOTALL)
 """Names of the masks and maps that Derm writes."""
 
-
-def columns_of(*, spread: bool) -> list[str]:
-    """`COLUMNS`, with the views' spread where it is known of any case."""
-    return [*COLUMNS[:-1], "spread", "error"] if spread else list(COLUMNS)
+NAMED = 6
+"""As many endings, at most, are named of files that were not looked at."""
 
 
-def predict_files(
-    model: Model,
-    paths: Iterable[Path],
-    *,
-    masks: Path | None = None,
-    maps: Path | None = None,
-    prevalence: float | None = None,
-    views: int = 1,
-    watch: Callable[[int, int], None] | None = None,
-    tell: Callable[[Case], None] | None = None,
-) -> pd.DataFrame:
-    """Ask the model about every picture; one row of `columns_of` each, in the order of `find_images`.
+class Found(NamedTuple):
+    """A file that a picture is expected in."""
 
-    image_id: the file's name without ending, see `name_images`. dx_pred: the most probable code. p_<code>, p_malignant
-    and mask_fraction: 0 … 1. malignant_share: of lesions, 0 … 1, where the probabilities hold. not_dermoscopic,
-    seen_little: 'yes', 'no' or, where the weights cannot tell, ''; the first takes the answer away, the second makes it
-    less certain. error: '' or why the picture was refused, and then the other columns are '' or NaN.
-    masks: folder for `<image_id>_segmentation.png` (the outline, 0 or 255) and, for each class, the class-specific mask
-    `<image_id>_<code>.png` (0 or 255) and `<image_id>_<code>_soft.png` (0 … 1 as 0–255). maps: folder for the evidence
-    `<image_id>_<code>_heat.png` (each class's own maximum as 255, black where it has none). All are 8-bit grey PNGs of
-    the picture's size. prevalence: the share of malignant lesions among one's own patients, above 0, below 1, to which
-    probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over eight and their spread, see
-    `Case.spread`. watch: told (done, total) after each picture. tell: told each case as it is answered.
-    Raises ImageRefused when a path is not there or no picture is found, ConfigFault when a folder cannot be written, or
-    for another number of views.
+    path: Path
+    """As the user knows it: below what was named."""
+
+    fault: str = ""
+    """Why it cannot be asked about, where that is known before it is opened; else ''."""
+
+
+class Survey(NamedTuple):
+    """What paths hold."""
+
+    files: list[Found]
+    """In the order of the paths, folders sorted; a path that holds nothing stands there with its fault."""
+
+    passed_over: Counter[str]
+    """Files in folders that show nothing, by ending, and what is hidden or no file."""
+
+
+def survey(paths: Iterable[Path], outputs: Iterable[Path] = (), own: Collection[Path] = ()) -> Survey:
+    """Look through files, which are taken as they are, and folders, to the bottom, for whatever is a picture.
+
+    What is hidden is counted and left out; links to folders are followed, each folder once. A file found twice counts
+    once. outputs: folders of results, in which nothing is looked for: a second run must not take the first one's masks
+    for pictures. own: files of this run, not counted. Raises ConfigFault for a folder that lies in one of `outputs`.
     """
-    check_views(views)
-    outputs = [folder for folder in (masks, maps) if folder is not None]
-    files = find_images(paths, outputs)
-    for folder in outputs:
-        make_folder(folder)
-    rows = []
-    for done, (name, file) in enumerate(zip(name_images(files), files, strict=True), 1):
-        try:
-            case = at_practice(diagnose(model, open_image(file), name, views=views), prevalence)
-        except ImageRefused as error:
-            rows.append({"image_id": name, "dx_pred": "", "error": str(error)})
-        else:
-            rows.append(row_of(case))
-            if tell:
-                tell(case)
-            _write_pictures(case, masks, maps)
-        if watch:
-            watch(done, len(files))
-    return pd.DataFrame(rows, columns=columns_of(spread=views > 1))
+    written = [os.path.realpath(folder) for folder in outputs]
+    passed_over: Counter[str] = Counter()
+    found: dict[str, Found] = {}  # by its one true path
+    for path in paths:
+        for one in _of_path(path, written, {os.path.realpath(file) for file in own}, passed_over):
+            found.setdefault(str(one.path) if one.fault else os.path.realpath(one.path), one)
+    return Survey(list(found.values()), passed_over)
 
 
 def find_images(paths: Iterable[Path], outputs: Iterable[Path] = ()) -> list[Path]:
-    """The files that `paths` name: files as they are, folders searched to the bottom for `ENDINGS`, sorted by path.
-
-    Hidden files are left out, and so is what lies under one of the folders `outputs`: a second run must not take the
-    first one's masks for pictures. A file found twice counts once. Raises ImageRefused when a path is not there or no
-    picture is found, ConfigFault for a folder that lies in one of `outputs`, or a file that looks like a result there.
-    """
-    written = [folder.resolve() for folder in outputs]
-    found: dict[Path, Path] = {}  # by its one true path, the path that the user knows
+    """The files of `survey`; ImageRefused for the first path that holds nothing, or where there is none."""
     paths = list(paths)
-    for path in paths:
-        if not path.exists():
-            raise ImageRefused(f"There is no file or folder {path}: check the path.")
-        if RESULT.fullmatch(path.name) and path.resolve().parent in written:
-            raise ConfigFault(f"{path} looks like a result of an earlier run: leave it out, or name another folder.")
-        for file in _search(path, written) if path.is_dir() else [path]:
-            found.setdefault(file.resolve(), file)
+    found = survey(paths, outputs).files
+    for one in found:
+        if one.fault:
+            raise ImageRefused(one.fault)
     if not found:
-        places = ", ".join(str(path) for path in paths) or "an empty list"
-        raise ImageRefused(f"No picture was found in {places}: name files, or folders with {', '.join(ENDINGS)}.")
-    return list(found.values())
+        raise ImageRefused("No picture was found in an empty list: name files, or folders of pictures.")
+    return [one.path for one in found]
 
 
-def name_images(files: list[Path]) -> list[str]:
+def not_looked_at(passed_over: Counter[str]) -> str:
+    """What was left out, in one sentence; '' where it was nothing."""
+    total = passed_over.total()
+    if not total:
+        return ""
+    named = [f"{name} {count:,}" for name, count in passed_over.most_common(NAMED)]
+    if rest := total - sum(count for _, count in passed_over.most_common(NAMED)):
+        named.append(f"others {rest:,}")
+    many = f"{total:,} further files were" if total > 1 else "1 further file was"
+    return f"{many} not looked at, for they are no pictures: {', '.join(named)}."
+
+
+def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
     """An image_id for each of these different files, so that no two share one: in the table and on disk.
 
-    It is the file's name without ending. Where that is not the only one, it is the path below the folder common to all
-    files, with its ending and '/' between folders: `left/7.jpg`, `right/7.jpg`. Upper and lower case count as the same,
-    as some disks have it.
+    It is the file's name without ending. Where that is not the only one, or among those `taken` before, it is the path
+    below the folder common to all files, with its ending and '/' between folders: `left/7.jpg`, `right/7.jpg`; and
+    where that is taken, too, the whole path. Upper and lower case count as the same, as some disks have it.
     """
-    true = [file.resolve() for file in files]
+    true = [Path(os.path.realpath(file)) for file in files]
     common = os.path.commonpath([file.parent for file in true]) if true else ""
     below = [file.relative_to(common).as_posix() for file in true]
     stems = Counter(file.stem.casefold() for file in files)
-    taken = {path.casefold() for path in below}
+    before = {name.casefold() for name in taken}
+    others = before | {path.casefold() for path in below}
     return [
-        file.stem if stems[file.stem.casefold()] == 1 and file.stem.casefold() not in taken else path
-        for file, path in zip(files, below, strict=True)
+        file.stem
+        if stems[file.stem.casefold()] == 1 and file.stem.casefold() not in others
+        else path
+        if path.casefold() not in before
+        else whole.as_posix().lstrip("/")
+        for file, path, whole in zip(files, below, true, strict=True)
     ]
 
 
-def write_predictions(rows: pd.DataFrame, out: Path) -> None:
-    """Write the table of `predict_files` as UTF-8 CSV to `out`, whole or not at all; numbers have six decimals.
-
-    Raises ConfigFault when `out` cannot be written.
-    """
-    write_text(out, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+def printable(path: str | Path) -> str:
+    """A path as text that any file and terminal takes: what is no character, or none to be seen, as '\\xe4'."""
+    return "".join(map(_printable, str(path)))
 
 
-def _search(folder: Path, written: list[Path]) -> list[Path]:
-    """The pictures in `folder` and below, sorted, without hidden files and those under the folders `written`."""
-    true = folder.resolve()
-    for output in written:
-        if true.is_relative_to(output):
-            raise ConfigFault(
-                f"The results would lie among the pictures of {folder}, and the next run would take them for pictures: "
-                "name a folder of their own."
-            )
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in ENDINGS
-        and not file.name.startswith(".")
-        and file.is_file()
-        and not any(file.resolve().is_relative_to(output) for output in written)
-    )
+def _printable(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    if "\udc80" <= letter <= "\udcff":  # how Python holds a byte of a name that is no UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
 
 
-def row_of(case: Case) -> dict[str, Any]:
-    """One line of the table, by column; image_id is the case's name."""
-    probabilities = {f"p_{code}": float(value) for code, value in zip(CODES, case.probabilities, strict=True)}
-    return {
-        "image_id": case.name,
-        "dx_pred": case.predicted.code,
-        **probabilities,
-        "p_malignant": case.p_malignant,
-        "mask_fraction": case.mask_fraction,
-        "malignant_share": math.nan if case.mix_share is None else case.mix_share,
-        "spread": case.spread,
-        "not_dermoscopic": _said(case.not_dermoscopic),
-        "seen_little": _said(case.seen_little),
-        "error": "",
-    }
+def _of_path(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+    """What one path holds, or itself with the reason why it holds nothing."""
+    name = printable(path)
+    try:
+        if not path.exists():
+            link = " (the link points nowhere)" if path.is_symlink() else ""
+            yield Found(path, f"There is no file or folder {name}{link}: check the path.")
+        elif path.is_dir():
+            yield from _of_folder(path, written, own, passed_over)
+        elif RESULT.fullmatch(path.name) and os.path.realpath(path.parent) in written:
+            yield Found(path, f"{name} looks like a result of an earlier run: leave it out, or name another folder.")
+        else:
+            yield Found(path)
+    except (OSError, ValueError) as error:  # too long a name, no permission on the way, a zero byte
+        yield Found(path, f"{name} cannot be looked at ({getattr(error, 'strerror', None) or error}): check the path.")
 
 
-def _said(said: bool | None) -> str:
-    """A statement in the table: 'yes', 'no', or '' where the weights cannot make it."""
-    return "" if said is None else "yes" if said else "no"
+def _of_folder(folder: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> list[Found]:
+    """The pictures in `folder` and below, sorted, and the folders that cannot be read."""
+    if any(_within(os.path.realpath(folder), output) for output in written):
+        raise ConfigFault(
+            f"The results would lie among the pictures of {folder}, and the next run would take them for pictures: "
+            "name a folder of their own."
+        )
+    before = passed_over.total()
+    found = sorted(_walk(folder, written, own, passed_over))
+    if not found:
+        others = passed_over.total() - before
+        held = f", but {others:,} other file{'' if others == 1 else 's'}" if others else ""
+        return [Found(folder, f"No picture was found in {printable(folder)}{held}: name files or folders of pictures.")]
+    return found
 
 
-def _write_pictures(case: Case, masks: Path | None, maps: Path | None) -> None:
-    if masks is not None:
-        _write_grey(masks / f"{case.name}_segmentation.png", case.mask)
-    for index, code in enumerate(CODES):
-        if masks is not None:
-            soft, binary = case.class_mask(index)
-            _write_grey(masks / f"{case.name}_{code}.png", binary)
-            _write_grey(masks / f"{case.name}_{code}_soft.png", soft)
-        if maps is not None:
-            _write_grey(maps / f"{case.name}_{code}_heat.png", case.evidence[index].map)
+def _walk(folder: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+    """As `_of_folder`, in no order; links to folders come last, so that each folder has its own path where it can."""
+    waiting, linked = [folder], list[Path]()
+    seen = set[tuple[int, int]]()
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.pop()
+        try:
+            about = here.stat()
+            if (about.st_dev, about.st_ino) in seen or any(_within(os.path.realpath(here), out) for out in written):
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        passed_over["hidden"] += os.path.realpath(entry.path) not in own
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    elif Path(entry.path).is_dir():  # a link in a circle is none; its entry would raise
+                        linked.append(Path(entry.path))
+                    elif os.path.realpath(entry.path) not in own:
+                        yield from _of_entry(Path(entry.path), passed_over)
+        except OSError as error:
+            yield Found(here, f"The folder {printable(here)} cannot be read ({error.strerror}): check its permissions.")
 
 
-def _write_grey(path: Path, values: NDArray[np.bool_] | NDArray[np.float32]) -> None:
-    """Write values (H, W), bool or 0 … 1, as an 8-bit grey PNG; ConfigFault when the disk does not take it."""
-    _, encoded = cv2.imencode(".png", np.rint(values * np.float32(255)).astype(np.uint8))
-    write_bytes(path, encoded.tobytes())
+def _of_entry(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
+    """A file in a folder, where it is a picture, or may be one."""
+    ending = path.suffix.lower()
+    if not path.is_file():
+        if is_picture(b"", ending):
+            yield Found(path, "" if path.exists() else f"{printable(path)} is a link that points nowhere: mend it.")
+        else:
+            passed_over["no ordinary file"] += 1
+        return
+    if is_picture(b"", ending) or is_picture(_head(path), ending):
+        yield Found(path)
+    else:
+        passed_over[printable(ending) or "without ending"] += 1
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(HEAD)
+    except OSError:
+        return b""
+
+
+def _within(path: str, folder: str) -> bool:
+    """Whether a true path is a folder's, or lies below it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -1,42 +1,26 @@
-"""The picture with the layer that the switch asks for; what can be taken away stands below it, and the notice."""
+"""The picture with the layer that the switch asks for."""
 
 import streamlit as st
 
 from derm.figures import bars
 from derm.figures.text import plain
-from derm.model.weights import WeightsInfo
-from derm.predict import words
-from derm.predict.case import Case
-from derm.predict.case_list import ListedCase
+from derm.predict import case_list, words
 from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
-from pages.diagnose.downloads import downloads
-
-OPACITY = 0.5
-"""Of a layer, until the visitor sets another."""
 
 
-def picture(listed: ListedCase, case: Case, description: WeightsInfo, index: int) -> None:
-    """The picture of `case`, which `listed` holds, with the layer that the switch asks for, and what it means."""
-    row = st.container(key="layers", horizontal=True, vertical_alignment="center")
+def picture(listed: case_list.ListedCase, index: int) -> None:
+    """The picture with the layer that the switch asks for, and what that layer means."""
+    case = listed.case
+    st.caption(plain(words.provenance(case, drawn=listed.drawn)))
+    row = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
     layer = row.segmented_control(
-        "Show", LAYERS, default="Outline", required=True, key="layer", label_visibility="collapsed", width="content"
+        "Show", LAYERS, default="Outline", required=True, key="layer", label_visibility="collapsed"
     )
-    row.caption(plain(words.provenance(case, drawn=listed.drawn)), width="content")
-    opacity = st.session_state.setdefault("opacity", OPACITY)
+    opacity = row.slider(
+        "Opacity", 0.0, 1.0, 0.5, 0.05, format="percent", key="opacity", disabled=layer not in CLASS_LAYERS, width=180
+    )
     with st.container(key="picture"):
         st.image(screen_jpeg(case, layer, index, opacity), alt=words.description_of(case, layer, index))
-    if said := words.caption(case, layer, index):
-        st.caption(plain(said))
-    if layer in CLASS_LAYERS:
-        legend(case, layer, index)
-    with st.container(key="below", horizontal=True, vertical_alignment="center"):
-        downloads(case, description, index, layer, opacity)
-        st.caption(words.NOTICE, width="content")
-
-
-def legend(case: Case, layer: str, index: int) -> None:
-    """How opaque the layer lies, and what the heat map's colours mean."""
-    row = st.container(key="legend", horizontal=True, vertical_alignment="center")
-    row.slider("Opacity", 0.0, 1.0, step=0.05, format="percent", key="opacity", persist_state="session", width=180)
+    st.caption(plain(words.caption(case, layer, index)))
     if layer == "Heat map" and not case.evidence[index].flat:
-        row.html(bars.heat_legend(*words.heat_ends(case, index)), width="stretch")
+        st.html(bars.heat_legend(*words.heat_ends(case, index)))

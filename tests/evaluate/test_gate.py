@@ -18,9 +18,9 @@ from derm.model.weights import WeightsInfo, load_weights, rewrite_description, s
 from derm.predict import words
 from derm.predict.case import diagnose
 from derm.predict.export import case_json
-from derm.predict.folder import row_of
 from derm.predict.ood import METHOD
 from derm.predict.picture_kind import judge
+from derm.predict.record import record_of
 from derm.predict.variations import views_of
 
 DIRECTION = NotDermoscopic(np.array([2.0, -1.0]), 0.5, 3.0)
@@ -279,7 +279,7 @@ def test_what_seen_little_means_is_spoken_as_measured(tiny_model):
     assert words.short_answer(case).startswith("cut by the edge, seen little: ")
     for silent in ({"seen_little": False}, {"seen_little": None}, {"not_dermoscopic": True}):
         assert words.seen_little(replace(case, **silent), about) == ""
-    assert (row_of(case)["not_dermoscopic"], row_of(case)["seen_little"]) == ("no", "yes")
+    assert (record_of(case)["not_dermoscopic"], record_of(case)["seen_little"]) == (False, True)
     content = json.loads(case_json(case, "terms"))
     assert (content["seen_little"], content["not_dermoscopic"], content["unfamiliar"]) == (True, False, False)
 

@@ -1,21 +1,18 @@
-"""Cases, threads, batches, and folders with good and broken files, on a small random network."""
+"""Cases, threads and batches, on a small random network."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from derm.diagnoses import CODES, DIAGNOSES, INDEX
-from derm.errors import ConfigFault, ImageRefused
+from derm.diagnoses import DIAGNOSES, INDEX
+from derm.errors import ImageRefused
 from derm.explain.gradcam import heat_map_of
-from derm.files import check_file
 from derm.image.resize import square, unsquare, window_of
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
@@ -23,7 +20,6 @@ from derm.model.preprocess import normalise
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.batch import answers
 from derm.predict.case import Case, diagnose, diagnose_bytes
-from derm.predict.folder import COLUMNS, columns_of, find_images, name_images, predict_files, write_predictions
 from derm.predict.view import class_mask_at
 
 CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
@@ -52,18 +48,6 @@ def png(image: np.ndarray) -> bytes:
     stream = BytesIO()
     Image.fromarray(image).save(stream, format="PNG")
     return stream.getvalue()
-
-
-def save(path: Path, seed: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png(picture(seed)))
-    return path
-
-
-def read(path: Path) -> np.ndarray:
-    with Image.open(path) as opened:
-        assert (opened.format, opened.mode) == ("PNG", "L")
-        return np.asarray(opened)
 
 
 def case_with(probabilities: list[float], mask: np.ndarray, cells: list[list[float]] | None = None) -> Case:
@@ -262,129 +246,3 @@ def test_batch_guards(model):
         next(answers(model.net, squares, np.arange(3)))
     with pytest.raises(ValueError, match="the batch is 0"):
         next(answers(model.net, np.zeros((3, 64, 64, 3), dtype=np.uint8), np.arange(3), batch=0))
-
-
-def test_a_folder_with_good_and_broken_files(model, tmp_path):
-    photos = tmp_path / "photos"
-    save(photos / "b.PNG", 1)
-    save(photos / "deep" / "a.png", 2)
-    (photos / "broken.jpg").write_bytes(b"no picture")
-    (photos / "notes.txt").write_text("not asked")
-    save(photos / ".hidden.png", 3)
-    odd = save(tmp_path / "odd.picture", 4)  # named itself, so its ending does not matter
-    masks, maps = photos / "masks", tmp_path / "new" / "maps"
-    told = []
-    table = predict_files(
-        model, [photos, odd, photos], masks=masks, maps=maps, watch=lambda done, total: told.append((done, total))
-    )
-    assert tuple(table.columns) == COLUMNS
-    assert table["image_id"].tolist() == ["b", "broken", "a", "odd"]
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-    case = diagnose(model, picture(1), "b")
-    assert table.loc[0, "dx_pred"] == case.predicted.code
-    assert table.loc[0, [f"p_{code}" for code in CODES]].tolist() == case.probabilities.tolist()
-    assert (table.loc[0, "p_malignant"], table.loc[0, "mask_fraction"]) == (case.p_malignant, case.mask_fraction)
-    assert table["error"].tolist()[::2] == ["", ""]
-    assert "broken.jpg is no picture that Derm can read" in table.loc[1, "error"]
-    assert table.loc[1, "dx_pred"] == ""
-    assert table.loc[1, list(COLUMNS[2:-1])].isna().all()
-
-    assert len(list(masks.iterdir())) == 3 * (1 + 7 + 7)
-    assert len(list(maps.iterdir())) == 3 * 7
-    np.testing.assert_array_equal(read(masks / "b_segmentation.png"), case.mask * 255)
-    for index, code in enumerate(CODES):
-        soft, binary = case.class_mask(index)
-        np.testing.assert_array_equal(read(masks / f"b_{code}.png"), binary * 255)
-        np.testing.assert_allclose(read(masks / f"b_{code}_soft.png"), soft * 255, atol=0.51)
-        np.testing.assert_allclose(read(maps / f"b_{code}_heat.png"), case.evidence[index].map * 255, atol=0.51)
-
-    # A second run does not take the masks in its own folder for pictures.
-    assert [file.name for file in find_images([photos], [masks])] == ["b.PNG", "broken.jpg", "a.png"]
-
-
-def test_a_folder_over_eight_views_has_their_spread(model, tmp_path):
-    path = save(tmp_path / "a.png", 1)
-    broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    table = predict_files(model, [path, broken], views=8)
-    assert list(table.columns) == columns_of(spread=True)
-    case = diagnose(model, picture(1), "a", views=8)
-    assert table.loc[0, "spread"] == case.spread > 0
-    assert table.loc[0, "p_malignant"] == case.p_malignant
-    assert np.isnan(table.loc[1, "spread"])
-    with pytest.raises(ConfigFault, match="3 views do not fit"):
-        predict_files(model, [path], views=3)
-
-
-def test_equal_names_are_told_apart(model, tmp_path):
-    left, right = save(tmp_path / "left" / "7.png", 1), save(tmp_path / "right" / "7.png", 2)
-    other = save(tmp_path / "right" / "8.png", 3)
-    table = predict_files(model, [left, right, other], masks=tmp_path / "masks")
-    assert table["image_id"].tolist() == ["left/7.png", "right/7.png", "8"]
-    first, second = (read(tmp_path / "masks" / side / "7.png_segmentation.png") for side in ("left", "right"))
-    np.testing.assert_array_equal(first, diagnose(model, picture(1), "").mask * 255)
-    np.testing.assert_array_equal(second, diagnose(model, picture(2), "").mask * 255)
-
-
-def test_no_two_files_share_a_name(tmp_path):
-    names = ["x.jpg", "X.png", "x.jpg.png", "y.png"]
-    assert name_images([tmp_path / name for name in names]) == ["x.jpg", "X.png", "x.jpg.png", "y"]
-    assert name_images([]) == []
-
-
-def test_a_table_is_written_whole(tmp_path):
-    rows = pd.DataFrame(
-        [
-            {"image_id": "a", "dx_pred": "mel", "p_mel": 2 / 3, "error": ""},
-            {"image_id": "b", "dx_pred": "", "error": "b.jpg is empty, copy it"},
-        ],
-        columns=["image_id", "dx_pred", "p_mel", "error"],
-    )
-    write_predictions(rows, tmp_path / "new" / "out.csv")
-    assert (tmp_path / "new" / "out.csv").read_text() == (
-        'image_id,dx_pred,p_mel,error\na,mel,0.666667,\nb,,,"b.jpg is empty, copy it"\n'
-    )
-    assert [file.name for file in (tmp_path / "new").iterdir()] == ["out.csv"]
-
-
-def test_what_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ImageRefused, match=r"There is no file or folder .*gone: check the path"):
-        find_images([tmp_path / "gone"])
-    with pytest.raises(ImageRefused, match=r"No picture was found in .*name files, or folders with \.jpg"):
-        find_images([tmp_path])
-    with pytest.raises(ImageRefused, match="No picture was found in an empty list"):
-        find_images([])
-
-
-def test_results_do_not_mix_with_pictures(tmp_path):
-    file = save(tmp_path / "a.png", 1)
-    result = save(tmp_path / "a_mel_heat.png", 1)
-    assert find_images([file], [tmp_path]) == [file]
-    with pytest.raises(ConfigFault, match="would lie among the pictures"):
-        find_images([tmp_path], [tmp_path])
-    with pytest.raises(ConfigFault, match=r"a_mel_heat\.png looks like a result of an earlier run"):
-        find_images([file, result], [tmp_path])
-
-
-def test_places_that_cannot_be_written_are_refused(model, tmp_path, monkeypatch):
-    file = save(tmp_path / "a.png", 1)
-    with pytest.raises(ConfigFault, match=r"cannot be made \(File exists\)"):
-        predict_files(model, [file], masks=file)
-    with pytest.raises(ConfigFault, match=r"is a folder: name a file in it, as .*out\.csv"):
-        check_file(tmp_path)
-    with pytest.raises(ConfigFault, match=r"cannot be made \(Not a directory\)"):
-        check_file(file / "below" / "out.csv")
-    with monkeypatch.context() as patch:
-        patch.setattr("os.access", lambda *_: False)
-        with pytest.raises(ConfigFault, match="cannot be written to"):
-            check_file(tmp_path / "out.csv")
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(ConfigFault, match=r"a_segmentation\.png cannot be written \(No space left"):
-        predict_files(model, [file], masks=tmp_path / "masks")
-    with pytest.raises(ConfigFault, match=r"out\.csv cannot be written \(No space left"):
-        write_predictions(pd.DataFrame(), tmp_path / "out.csv")

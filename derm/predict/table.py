@@ -1,0 +1,237 @@
+"""A table of predictions that grows by whole lines, so that what was answered is on the disk whatever happens.
+
+Needs the place of the CSV. While a run goes on its rows stand in `<name>.part` beside it; the CSV itself appears,
+whole, at the end. Knows nothing of models and pictures.
+
+Why not the CSV itself: a table that lies under its own name would be taken for complete, and a run that is begun again
+would destroy the last one's. Each row is one line and one write, taken back where it fails, so that no reader meets
+half a line; what a loss of power tore is left out when the run goes on.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from derm.errors import ConfigFault
+from derm.files import PART, check_file, write_whole
+from derm.predict.record import COLUMNS, Record, Settings, csv_line, header_line
+
+
+class GrowingTable:
+    """The rows of one run, to be used in a `with` block; rows that are added stay whatever happens in it."""
+
+    def __init__(self, target: Path, settings: Settings, *, resume: bool = False) -> None:
+        """Begin `target`, or go on with what stands in it or in its part.
+
+        Raises ConfigFault where nothing can be written, another run writes there, an earlier run did not end and is not
+        to be gone on with, or went by other settings or another schema.
+        """
+        check_file(target)
+        self.target = target.resolve() if target.is_symlink() else target
+        self.part = part_of(self.target)
+        self.standing: dict[str, dict[str, str]] = {}
+        """Rows of before by `file`, each the cells by column that tell whether it still holds; the last one counts."""
+        self._in_order = True
+        self._descriptor = _open_alone(self.part)
+        try:
+            self._begin(settings, resume=resume)
+        except BaseException:
+            self._close()
+            raise
+
+    def __enter__(self) -> Self:
+        """The table itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the part; its rows stay, and without any it goes."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.part.exists() and os.fstat(self._descriptor).st_size <= len(header_line().encode()):
+            self.part.unlink()
+        os.close(self._descriptor)
+
+    def add(self, record: Record) -> None:
+        """Append a row and hand it to the disk; ConfigFault, and no half line, where the disk does not take it."""
+        self._append(csv_line(record).encode())
+
+    def finish(self, files: Iterable[str]) -> None:
+        """Put the table in place: rows of other files than `files` as they stood, then these in their order.
+
+        Raises ConfigFault where it cannot be written; the part then stays.
+        """
+        os.fsync(self._descriptor)
+        if os.name == "nt":  # which moves no open file
+            os.close(self._descriptor)
+            self._descriptor = os.open(os.devnull, os.O_RDONLY)
+        if self._in_order:
+            _rename(self.part, self.target)
+            return
+        places = {file: (start, size) for file, start, size in _places(self.part)}
+        wanted = dict.fromkeys(files)
+        order = [file for file in places if file not in wanted] + [file for file in wanted if file in places]
+
+        def fill(whole: Path) -> None:
+            with self.part.open("rb") as source, whole.open("wb") as stream:
+                stream.write(header_line().encode())
+                for file in order:
+                    start, size = places[file]
+                    source.seek(start)
+                    stream.write(source.read(size))
+
+        write_whole(self.target, fill)
+        self.part.unlink()
+
+    def _begin(self, settings: Settings, *, resume: bool) -> None:
+        _trim(self._descriptor)
+        begun = os.fstat(self._descriptor).st_size > len(header_line().encode())
+        if begun and not resume:
+            raise ConfigFault(
+                f"{self.part} holds the answers of a run that did not end: go on with it by --resume, or remove it."
+            )
+        if begun:
+            self.standing = _standing(self.part, settings)
+        else:
+            os.ftruncate(self._descriptor, 0)
+            self._append(header_line().encode())
+            if resume and self.target.exists():
+                self.standing = _standing(self.target, settings)
+                self._copy()
+        self._in_order = not self.standing
+
+    def _copy(self) -> None:
+        """The rows of the table itself into the part, for it stays as it is until the end."""
+        with self.target.open("rb") as source:
+            source.readline()
+            for line in source:
+                self._append(line if line.endswith(b"\n") else b"")
+
+    def _append(self, content: bytes) -> None:
+        size = os.fstat(self._descriptor).st_size
+        try:
+            written = 0
+            while written < len(content):
+                written += os.write(self._descriptor, content[written:])
+        except BaseException as error:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, size)
+            if isinstance(error, OSError):
+                raise ConfigFault(
+                    f"{self.part} cannot be written ({error.strerror}): make room, and go on with --resume; "
+                    "what was answered before stands in it."
+                ) from error
+            raise
+
+
+def part_of(target: Path) -> Path:
+    """Where the rows of the table `target` stand while its run goes on."""
+    return target.with_name(target.name + PART)
+
+
+def _open_alone(part: Path) -> int:
+    """A descriptor that appends to `part`, which no other run has; ConfigFault where one has it, or it cannot be."""
+    try:
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
+    except OSError as error:
+        raise ConfigFault(f"{part} cannot be written ({error.strerror}): name another place with --out.") from error
+    # A run that ends takes the part away: whoever has the lock only then has it on a file without a name.
+    with suppress(FileNotFoundError):
+        if _lock(descriptor) and os.path.samestat(os.fstat(descriptor), part.stat()):
+            return descriptor
+    os.close(descriptor)
+    raise ConfigFault(f"Another run is writing {part}: wait for its end, or name another --out.")
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the file for this process alone; False where another has it. Windows has no such locks: always True."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network disk without locks
+        return True
+    return True
+
+
+def _trim(descriptor: int) -> None:
+    """Cut off what follows the last line's end."""
+    size = os.fstat(descriptor).st_size
+    position = size
+    while position:
+        start = max(0, position - (1 << 16))
+        os.lseek(descriptor, start, os.SEEK_SET)
+        found = os.read(descriptor, position - start).rfind(b"\n")
+        if found >= 0:
+            position = start + found + 1
+            break
+        position = start
+    if position != size:
+        os.ftruncate(descriptor, position)
+
+
+KEPT = ("image_id", "answerable", "sha256", "written_as", "error")
+"""Cells of standing rows that are kept in memory, about 200 bytes a row."""
+
+
+def _standing(base: Path, settings: Settings) -> dict[str, dict[str, str]]:
+    """The rows of `base` by file, the last of each; ConfigFault for another schema or other settings."""
+    wanted = _cells(settings)
+    found: dict[str, dict[str, str]] = {}
+    for row, _, _ in _rows(base):
+        for name, value in wanted.items():
+            if row[name] != value:
+                raise ConfigFault(
+                    f"{base} was written with {name} '{row[name]}', and this run has '{value}': "
+                    "set it as it was, or name another --out."
+                )
+        found[row["file"]] = {name: row[name] for name in KEPT}
+    return found
+
+
+def _cells(settings: Settings) -> dict[str, str]:
+    """The settings as they stand in a row."""
+    values = settings.values()
+    row = next(csv.reader([csv_line(dict.fromkeys(COLUMNS) | values)]))
+    return {name: cell for name, cell in zip(COLUMNS, row, strict=True) if name in values}
+
+
+def _places(base: Path) -> Iterator[tuple[str, int, int]]:
+    """The file of each row of `base`, where the row begins and how long it is, in bytes."""
+    return ((row["file"], start, size) for row, start, size in _rows(base))
+
+
+def _rows(base: Path) -> Iterator[tuple[dict[str, str], int, int]]:
+    """Each whole row of `base` by column, where it begins and its length in bytes; ConfigFault for another schema."""
+    other = ConfigFault(
+        f"{base} is no table that this version of Derm can go on with (other columns): name another --out."
+    )
+    with base.open("rb") as stream:
+        start = len(header := stream.readline())
+        if header.decode(errors="replace") != header_line():
+            raise other
+        for line in stream:
+            if not line.endswith(b"\n"):
+                return
+            cells = next(csv.reader([line.decode(errors="replace")]), [])
+            if len(cells) != len(COLUMNS):
+                raise other
+            yield dict(zip(COLUMNS, cells, strict=True)), start, len(line)
+            start += len(line)
+
+
+def _rename(part: Path, target: Path) -> None:
+    try:
+        part.replace(target)
+    except OSError as error:
+        raise ConfigFault(f"{target} cannot be written ({error.strerror}): the whole table is in {part}.") from error

@@ -1,0 +1,212 @@
+"""Many pictures: each written down as it is answered, and whatever is wrong with one costs its own row only."""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import picture, read_grey, save
+
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault
+from derm.predict import run as module
+from derm.predict.case import diagnose
+from derm.predict.mask_files import Folders, own_name
+from derm.predict.record import COLUMNS
+from derm.predict.run import predict_files
+from derm.predict.table import part_of
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def ask(model, *paths, **options):
+    """All records of a run; None where an earlier row stands."""
+    return [one.record for one in predict_files(model, list(paths), **options).answers]
+
+
+def test_a_folder_with_good_and_broken_files(tiny_model, tmp_path):
+    photos = tmp_path / "photos"
+    save(photos / "b.PNG", 1)
+    save(photos / "deep" / "a.png", 2)
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    (photos / "notes.txt").write_text("not asked")
+    save(photos / ".hidden.png", 3)
+    odd = save(tmp_path / "odd.picture", 4)
+    masks, maps = photos / "masks", tmp_path / "new" / "maps"
+    found = predict_files(tiny_model, [photos, odd, photos], folders=Folders(masks, maps))
+    answers = list(found.answers)
+    assert [(one.done, one.total) for one in answers] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    first, broken, second, last = (one.record for one in answers)
+    assert [record["image_id"] for record in (first, broken, second, last)] == ["b", "broken", "a", "odd"]
+    assert all(tuple(record) == COLUMNS for record in (first, broken))
+
+    case = diagnose(tiny_model, picture(1), "b")
+    assert [first[f"p_{code}"] for code in CODES] == pytest.approx(case.probabilities, abs=1e-6)
+    assert (first["file"], first["error"], first["written_as"]) == (str(photos / "b.PNG"), "", "b")
+    assert "broken.jpg is no picture that Derm can read" in broken["error"]
+    assert (broken["answerable"], broken["p_nv"]) == (False, None)
+
+    assert len(list(masks.iterdir())) == 3 * (1 + 7 + 7)
+    assert len(list(maps.iterdir())) == 3 * 7
+    np.testing.assert_array_equal(read_grey(masks / "b_segmentation.png"), case.mask * 255)
+    for index, code in enumerate(CODES):
+        soft, binary = case.class_mask(index)
+        np.testing.assert_array_equal(read_grey(masks / f"b_{code}.png"), binary * 255)
+        np.testing.assert_allclose(read_grey(masks / f"b_{code}_soft.png"), soft * 255, atol=0.51)
+        np.testing.assert_allclose(read_grey(maps / f"b_{code}_heat.png"), case.evidence[index].map * 255, atol=0.51)
+
+
+def test_eight_views_have_their_spread(tiny_model, tmp_path):
+    (record,) = ask(tiny_model, save(tmp_path / "a.png", 1), views=8)
+    case = diagnose(tiny_model, picture(1), "a", views=8)
+    assert record["spread"] == pytest.approx(case.spread, abs=1e-6)
+    assert record["views"] == 8
+    with pytest.raises(ConfigFault, match="3 views do not fit"):
+        predict_files(tiny_model, [tmp_path], views=3)
+
+
+def test_a_run_that_ends_early_goes_on_to_the_same_table(tiny_model, tmp_path):
+    photos, whole, table = tmp_path / "photos", tmp_path / "whole.csv", tmp_path / "out.csv"
+    for number in range(4):
+        save(photos / f"{number}.png", number)
+    ask(tiny_model, photos, table=whole)
+    left = predict_files(tiny_model, [photos], table=table)
+    next(left.answers)
+    next(left.answers)
+    left.answers.close()
+    assert [row["image_id"] for row in rows(part_of(table))] == ["0", "1"]
+    assert [record is None for record in ask(tiny_model, photos, table=table, resume=True)] == [True] * 2 + [False] * 2
+    assert table.read_bytes() == whole.read_bytes()
+
+
+def test_what_has_changed_failed_or_is_new_is_asked_about_again(tiny_model, tmp_path):
+    photos, table, masks = tmp_path / "photos", tmp_path / "out.csv", tmp_path / "masks"
+    for number in range(3):
+        save(photos / f"{number}.png", number)
+    (photos / "3.png").write_bytes(b"")
+    ask(tiny_model, photos, table=table)
+    save(photos / "1.png", 9)
+    save(photos / "3.png", 3)
+    save(photos / "4.png", 4)
+    (photos / "2.png").unlink()
+    again = ask(tiny_model, photos, table=table, resume=True)
+    assert [record is None for record in again] == [True, False, False, False]
+    assert [(row["image_id"], row["error"]) for row in rows(table)] == [(name, "") for name in "20134"]
+    assert None not in ask(tiny_model, photos, table=table, resume=True, folders=Folders(masks))
+    assert ask(tiny_model, photos, table=table, resume=True, folders=Folders(masks)) == [None] * 4
+
+
+def test_new_pictures_have_no_name_of_before(tiny_model, tmp_path):
+    table, folders = tmp_path / "out.csv", Folders(tmp_path / "masks")
+    left, right = save(tmp_path / "left" / "7.png", 1), save(tmp_path / "right" / "7.png", 2)
+    ask(tiny_model, left, table=table, folders=folders)
+    ask(tiny_model, left, right, table=table, folders=folders, resume=True)
+    assert [row["image_id"] for row in rows(table)] == ["7", "7.png"]
+    assert len({row["file"] for row in rows(table)}) == 2
+
+
+def test_runs_over_two_folders_do_not_write_over_each_other(tiny_model, tmp_path):
+    folders = Folders(tmp_path / "masks", tmp_path / "maps")
+    left, right = save(tmp_path / "left" / "7.png", 1), save(tmp_path / "right" / "7.png", 2)
+    (first,), (second,), (again,) = (ask(tiny_model, one, folders=folders) for one in (left, right, right))
+    assert (first["written_as"], second["written_as"]) == ("7", again["written_as"])
+    assert second["written_as"].startswith("7-")
+    for seed, record in ((1, first), (2, second)):
+        mask = read_grey(tmp_path / "masks" / f"{record['written_as']}_segmentation.png")
+        np.testing.assert_array_equal(mask, diagnose(tiny_model, picture(seed), "").mask * 255)
+
+
+def test_a_file_that_somebody_else_put_there_stays(tiny_model, tmp_path):
+    mine = tmp_path / "masks" / "7_segmentation.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"drawn by hand for hours")
+    (record,) = ask(tiny_model, save(tmp_path / "7.png", 1), folders=Folders(mine.parent))
+    assert mine.read_bytes() == b"drawn by hand for hours"
+    assert record["written_as"] != "7"
+
+
+@pytest.mark.parametrize(
+    "name", ["皮膚" * 40 + ".jpg", "x" * 251 + ".png", os.fsdecode(b"m\xe4rz.png"), "new\nline.png", "=cmd.png"]
+)
+def test_odd_names_have_rows_and_files(tiny_model, tmp_path, name):
+    folders, table = Folders(tmp_path / "masks", tmp_path / "maps"), tmp_path / "out.csv"
+    file = save(tmp_path / "photos" / name, 1)
+    other = save(tmp_path / "photos" / "a.png", 2)
+    ask(tiny_model, file, other, table=table, folders=folders)
+    found = rows(table)
+    assert [row["error"] for row in found] == ["", ""]
+    for row in found:
+        assert (folders.masks / f"{row['written_as']}_segmentation.png").is_file()
+        assert (folders.maps / f"{row['written_as']}_vasc_heat.png").is_file()
+    assert len(table.read_text().splitlines()) == 3
+    assert ask(tiny_model, file, other, table=table, folders=folders, resume=True) == [None, None]
+
+
+def test_two_long_names_that_begin_alike_stay_apart(tmp_path):
+    first, second = ("y" * 240 + end for end in "ab")
+    folders = Folders(tmp_path)
+    assert own_name(first, tmp_path / first, folders) != own_name(second, tmp_path / second, folders)
+
+
+def test_a_mask_that_cannot_be_written_costs_its_own_row(tiny_model, tmp_path, monkeypatch):
+    files = [save(tmp_path / "photos" / f"{name}.png", seed) for seed, name in enumerate("abc")]
+    write = module.write_pictures
+
+    def full(case, name, file, folders):
+        if name == "b":
+            raise ConfigFault("masks/b_mel.png cannot be written (No space left on device): name a place with room.")
+        write(case, name, file, folders)
+
+    table, folders = tmp_path / "out.csv", Folders(tmp_path / "masks")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_pictures", full)
+        ask(tiny_model, *files, table=table, folders=folders)
+    found = rows(table)
+    assert [bool(row["error"]) for row in found] == [False, True, False]
+    assert "No space left on device" in found[1]["error"]
+    assert found[1]["p_nv"] != ""
+    again = ask(tiny_model, *files, table=table, folders=folders, resume=True)
+    assert [record is None for record in again] == [True, False, True]
+    assert [row["error"] for row in rows(table)] == [""] * 3
+
+
+def test_a_folder_where_a_mask_belongs_costs_its_own_row(tiny_model, tmp_path):
+    (tmp_path / "masks" / "a_mel.png").mkdir(parents=True)
+    first, second = ask(
+        tiny_model, save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2), folders=Folders(tmp_path / "masks")
+    )
+    assert "a_mel.png is a folder" in first["error"]
+    assert second["error"] == ""
+
+
+def test_a_picture_that_goes_in_between_costs_its_own_row(tiny_model, tmp_path):
+    files = [save(tmp_path / f"{name}.png", seed) for seed, name in enumerate("abc")]
+    answers = predict_files(tiny_model, files).answers
+    next(answers)
+    files[1].unlink()
+    second, third = answers
+    assert second.record["error"] == "b.png is not there, or is no file: check the path."
+    assert (third.record["error"], third.reliable) == ("", third.record["answerable"])
+
+
+def test_what_is_no_file_is_not_waited_for(tiny_model, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    os.mkfifo(tmp_path / "named")
+    save(tmp_path / "a.png", 1)
+    found = ask(tiny_model, tmp_path, tmp_path / "named", Path("/dev/zero"))
+    assert [record["error"] for record in found] == [
+        "",
+        "pipe.jpg is not there, or is no file: check the path.",
+        "named is not there, or is no file: check the path.",
+        "zero is not there, or is no file: check the path.",
+    ]
+
+
+def test_a_place_for_masks_that_cannot_be_is_refused_at_once(tiny_model, tmp_path):
+    file = save(tmp_path / "a.png", 1)
+    with pytest.raises(ConfigFault, match=r"cannot be made \(File exists\)"):
+        predict_files(tiny_model, [file], folders=Folders(file))

@@ -1,0 +1,165 @@
+"""A table that grows by whole lines and can be gone on with, whatever ended it."""
+
+import csv
+import errno
+import os
+
+import pytest
+
+from derm.errors import ConfigFault
+from derm.predict.record import Settings, csv_line, header_line, refused_record
+from derm.predict.table import GrowingTable, part_of
+
+SETTINGS = Settings("derm 01234567", "89abcdef", 1, 0.2, 0.2)
+
+
+def record(name, settings=SETTINGS, **known):
+    return refused_record(name, f"/{name}.jpg", "", settings) | known
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def left_behind(target, *names):
+    """A run that was ended after these rows."""
+    with GrowingTable(target, SETTINGS) as table:
+        for name in names:
+            table.add(record(name, sha256="ab"))
+
+
+def test_rows_stand_as_they_come_and_the_table_comes_whole(tmp_path):
+    target = tmp_path / "new" / "out.csv"
+    with GrowingTable(target, SETTINGS) as table:
+        for count, name in enumerate(("a", "b"), 1):
+            table.add(record(name))
+            assert len(rows(part_of(target))) == count
+            assert not target.exists()
+        table.finish(["/a.jpg", "/b.jpg"])
+    assert [row["image_id"] for row in rows(target)] == ["a", "b"]
+    assert [file.name for file in target.parent.iterdir()] == ["out.csv"]
+
+
+def test_an_older_table_stays_until_the_new_one_is_whole(tmp_path):
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+    left_behind(target, "a")
+    assert target.read_text() == "old"
+
+
+def test_a_run_without_rows_leaves_nothing(tmp_path):
+    left_behind(tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_left_is_not_overwritten_but_gone_on_with(tmp_path):
+    target = tmp_path / "out.csv"
+    left_behind(target, "b", "a")
+    with pytest.raises(ConfigFault, match=r"out\.csv\.part holds the answers of a run that did not end: go on"):
+        GrowingTable(target, SETTINGS)
+    with part_of(target).open("a") as torn:  # as a loss of power leaves it
+        torn.write("half a li")
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert {file: row["image_id"] for file, row in table.standing.items()} == {"/b.jpg": "b", "/a.jpg": "a"}
+        table.add(record("a", sha256="cd"))
+        table.add(record("c"))
+        table.finish(["/a.jpg", "/c.jpg"])
+    assert [(row["image_id"], row["sha256"]) for row in rows(target)] == [("b", "ab"), ("a", "cd"), ("c", "")]
+    assert not part_of(target).exists()
+
+
+def test_a_table_that_is_whole_is_gone_on_with_too(tmp_path):
+    target = tmp_path / "out.csv"
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        table.finish(["/a.jpg"])
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert list(table.standing) == ["/a.jpg"]
+        table.add(record("0"))
+        assert [row["image_id"] for row in rows(part_of(target))] == ["a", "0"]
+        assert [row["image_id"] for row in rows(target)] == ["a"]
+        table.finish(["/0.jpg", "/a.jpg"])
+    assert [row["image_id"] for row in rows(target)] == ["0", "a"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"weights": "other 00000000"}, "weights 'derm 01234567', and this run has 'other 00000000'"),
+        ({"calibration": "00000000"}, "calibration '89abcdef'"),
+        ({"views": 8}, "views '1', and this run has '8'"),
+        ({"malignant_share": 0.05}, "malignant_share '0.200000', and this run has '0.050000'"),
+    ],
+)
+def test_other_settings_are_refused(tmp_path, change, name):
+    target = tmp_path / "out.csv"
+    left_behind(target, "a")
+    before = part_of(target).read_bytes()
+    with pytest.raises(ConfigFault, match=f"was written with {name}"):
+        GrowingTable(target, SETTINGS._replace(**change), resume=True)
+    assert part_of(target).read_bytes() == before
+
+
+def test_another_schema_is_refused(tmp_path):
+    target = tmp_path / "out.csv"
+    target.write_text("image_id,dx_pred\na,nv\n")
+    with pytest.raises(ConfigFault, match="other columns"):
+        GrowingTable(target, SETTINGS, resume=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+    target.write_text(header_line() + "a,b\n")
+    with pytest.raises(ConfigFault, match="other columns"):
+        GrowingTable(target, SETTINGS, resume=True)
+
+
+def test_two_runs_do_not_write_one_table(tmp_path):
+    target = tmp_path / "out.csv"
+    with GrowingTable(target, SETTINGS) as first:
+        first.add(record("a"))
+        with pytest.raises(ConfigFault, match=r"Another run is writing .*out\.csv\.part: wait for its end"):
+            GrowingTable(target, SETTINGS, resume=True)
+    assert len(rows(part_of(target))) == 1
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
+    target = tmp_path / "out.csv"
+    write, room = os.write, [len(csv_line(record("b"))) + 40]
+
+    def short(descriptor, content):
+        taken = content[: room[0]]
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        room[0] -= len(taken)
+        return write(descriptor, taken)
+
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        monkeypatch.setattr("os.write", short)
+        table.add(record("b"))
+        with pytest.raises(ConfigFault, match=r"part cannot be written \(No space left .*go on with --resume"):
+            table.add(record("c"))
+    text = part_of(target).read_text()
+    assert text.endswith("\n")
+    assert [row["image_id"] for row in rows(part_of(target))] == ["a", "b"]
+
+
+def test_places_that_cannot_be_a_table_are_refused(tmp_path):
+    with pytest.raises(ConfigFault, match="is a folder"):
+        GrowingTable(tmp_path, SETTINGS)
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(ConfigFault, match="is no ordinary file"):
+        GrowingTable(full, SETTINGS)
+
+
+def test_a_table_behind_a_link_is_replaced_where_it_lies(tmp_path):
+    true = tmp_path / "elsewhere" / "true.csv"
+    true.parent.mkdir()
+    true.touch()
+    link = tmp_path / "out.csv"
+    link.symlink_to(true)
+    with GrowingTable(link, SETTINGS) as table:
+        table.add(record("a"))
+        table.finish(["/a.jpg"])
+    assert link.is_symlink()
+    assert len(rows(true)) == 1
