@@ -11,6 +11,7 @@ from derm.compare.explained_case import MAP, ExplainedCase
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import DataFault
+from derm.evaluate.belonging import other_data
 from derm.evaluate.results import Results, find_results, read_results, typical_image
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.figures.text import percent
@@ -30,10 +31,10 @@ class GalleryCase(NamedTuple):
 def seven(model: Model, catalogue: Catalogue | None, results: Path) -> list[GalleryCase]:
     """A case of each diagnosis, in the order of CODES.
 
-    With the data set and results of `derm evaluate` for this model on the test part in `results`, the typical image of
+    With the data set and results of `derm evaluate` for this model on its test part in `results`, the typical image of
     each (`typical_image`); where one of them lacks, a drawing.
     """
-    found = None if catalogue is None else _results_of(model, results)
+    found = None if catalogue is None else _results_of(model, catalogue, results)
     shown = []
     for diagnosis in DIAGNOSES:
         image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
@@ -73,13 +74,14 @@ def words_of(one: GalleryCase, held: ExplainedCase) -> str:
     return f"{percent(own)} inside; centre prior {percent(prior)}"
 
 
-def _results_of(model: Model, folder: Path) -> Results | None:
-    """The newest results of `model` on the test part; None where there are none that can be read."""
+def _results_of(model: Model, catalogue: Catalogue, folder: Path) -> Results | None:
+    """The newest results of `model` on the data set's test part; None where there are none that can be read."""
     for place in find_results(folder):
         try:
             results = read_results(place)
         except DataFault:
             continue
-        if results.belongs_to(model.sha256) and results.about["part"] == "test" and not results.leaks:
+        wanted = results.belongs_to(model.sha256) and results.about["part"] == "test" and not results.leaks
+        if wanted and other_data(results.about, results.predictions, catalogue.table) is None:
             return results
     return None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue
+from derm.data.identity import data_identity
 from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
@@ -334,6 +335,7 @@ def measured_on(
         "sources": {str(name): int(count) for name, count in table["source"].value_counts().sort_index().items()},
         "images": len(table),
         "lesions": len(np.unique(lesions)),
+        "identity": data_identity(table),
         "input_size": model.description.model.input_size,
         "pooling": model.description.model.pooling,
         "head": model.description.model.head,

@@ -21,6 +21,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
+from derm.evaluate.belonging import other_data
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
 from derm.evaluate.explain_summary import summarise
@@ -42,6 +43,10 @@ AGREEMENT_IMAGES = 32
 
 SAMPLE_IMAGES = 5
 """Images in a part of the sample, and those that a random network normalises by together."""
+
+FREE = ("weights", "date", "identity")
+"""What may differ where work goes on: the name of the weights' file, the date, and, for a folder begun by an older
+version, the record of the pictures; of the others their names stand in images_sha256."""
 
 PARTS = "parts"
 """Folder of what is done so far; gone once everything is."""
@@ -81,6 +86,16 @@ class ExplainResults:
     def belongs_to(self, sha256: str) -> bool:
         """Whether these are results of the weights whose tensors have this SHA-256."""
         return bool(self.about["sha256"] == sha256)
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The images that were explained: image_id and dx_true, text, one row an image."""
+        return self.agreement[["image_id", "dx_true"]].astype(str).drop_duplicates("image_id", ignore_index=True)
+
+    def check_data(self, table: pd.DataFrame) -> None:
+        """Raise DataFault, in one sentence for the user, unless these are of the data set with this table."""
+        if fault := other_data(self.about, self.measured, table):
+            raise DataFault(fault)
 
     def check_weights(self, sha256: str) -> None:
         """Raise DataFault, in one sentence for the user, unless these are results of the weights with this SHA-256."""
@@ -218,14 +233,14 @@ def find_explained(folder: Path) -> list[Path]:
 
 
 def _claim(out: Path, about: dict[str, Any]) -> None:
-    """Write about.json, or hold it against what is there: the name of the weights' file and the date may differ."""
+    """Write about.json, or hold it against what is there, but for what is `FREE`."""
     place = out / "about.json"
     if not place.is_file():
         write_json(place, about)
         return
     try:
         former = json.loads(place.read_text())
-        differing = [key for key in about if key not in ("weights", "date") and former.get(key) != about[key]]
+        differing = [key for key in about if key not in FREE and former.get(key) != about[key]]
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigFault(f"{place} cannot be read ({error}): name another folder with --out.") from error
     if differing:

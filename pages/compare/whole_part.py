@@ -30,6 +30,9 @@ def whole_part(model: Model) -> None:
     try:
         explained = shared_explained(str(folder), (folder / "about.json").stat().st_mtime)
         explained.check_weights(model.sha256)
+        catalogue = top.known_data()
+        if catalogue is not None:
+            explained.check_data(catalogue.table)
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/rule:")
         return

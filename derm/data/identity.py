@@ -1,0 +1,64 @@
+"""Which data a result belongs to: a record small enough to lie beside every figure, and whether a table agrees with it.
+
+Needs rows of a catalogue's table; reads a few of their pictures. Knows no weights and no figure.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from derm.errors import ImageRefused
+from derm.image.decode import open_image
+
+PICTURES = 12
+"""Pictures that are looked at, spread evenly over the rows: a tenth of a second's work."""
+
+GRID = (4, 4)
+"""Columns and rows to which each of them is averaged, in grey."""
+
+TOLERANCE = 4
+"""Greys, of 256, by which such a mean may differ: another decoder or JPEG quality moves it by 1 or 2."""
+
+
+def data_identity(table: pd.DataFrame) -> dict[str, Any]:
+    """What tells these rows from others, ready for JSON.
+
+    table: image_id, dx and image_path, one row an image. rows: SHA-256 over names and diagnoses in the table's order.
+    pictures: by the names of up to `PICTURES` images, the greys, 0 … 255, of `GRID` row by row; none for a picture that
+    cannot be read.
+    """
+    rows = "\n".join(f"{name} {dx}" for name, dx in zip(table["image_id"], table["dx"].astype(str), strict=True))
+    return {"rows": hashlib.sha256(rows.encode()).hexdigest(), "pictures": _greys(table)}
+
+
+def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:
+    """Whether the pictures that `data_identity` recorded look in `table`, columns as there, as they did.
+
+    One that is gone from the table, or cannot be read any more, does not.
+    """
+    wanted: dict[str, list[int]] = recorded["pictures"]
+    found = _greys(table[table["image_id"].isin(wanted)])
+    return all(
+        len(found.get(name, [])) == len(greys)
+        and all(abs(now - then) <= TOLERANCE for now, then in zip(found[name], greys, strict=True))
+        for name, greys in wanted.items()
+    )
+
+
+def _greys(table: pd.DataFrame) -> dict[str, list[int]]:
+    """The greys of up to `PICTURES` rows, by name."""
+    places = np.unique(np.linspace(0, len(table) - 1, min(PICTURES, len(table))).round().astype(np.int64))
+    chosen = table.iloc[places]
+    return {str(name): _grey(str(path)) for name, path in zip(chosen["image_id"], chosen["image_path"], strict=True)}
+
+
+def _grey(path: str) -> list[int]:
+    try:
+        image = Image.fromarray(open_image(Path(path)))
+    except ImageRefused:
+        return []
+    return [int(value) for value in image.convert("L").resize(GRID, Image.Resampling.BOX).tobytes()]

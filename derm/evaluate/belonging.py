@@ -1,0 +1,67 @@
+"""Whether what was measured belongs to the loaded weights and to the data set at hand, in one sentence where not.
+
+Needs what `measured_on` says, the images that were measured, and the data set's table. Draws and measures nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from derm.data.identity import same_pictures
+
+UNRECORDED = (
+    "These results do not record how the measured pictures look, as newer ones do. Their names and diagnoses agree "
+    "with this data set; to be sure of the pictures, measure anew."
+)
+"""Said of results that are older than the record."""
+
+
+def other_weights(about: Mapping[str, Any], sha256: str) -> str | None:
+    """The sentence for results of other weights than those with this SHA-256; None where they are of these."""
+    if about["sha256"] == sha256:
+        return None
+    return (
+        f"These are results of other weights ({about['weights']} {about['sha256'][:8]}) than the loaded ones "
+        f"({sha256[:8]}): measure the loaded ones with {command(about)}, or start the app with DERM_WEIGHTS set to "
+        "those."
+    )
+
+
+def other_data(about: Mapping[str, Any], measured: pd.DataFrame, table: pd.DataFrame) -> str | None:
+    """The sentence for results of another data set than `table`, of a catalogue; None where they are of it.
+
+    about: of `derm.evaluate.dataset.measured_on`. measured: image_id and dx_true, text, one row an image that was
+    measured. Names and diagnoses must agree, and where the results record them, the pictures.
+    """
+    total = f"{len(measured):,} images of these results"
+    cure = f"measure this one with {command(about)}, or start the app with DERM_DATA set to that one."
+    own = table.drop_duplicates("image_id").set_index("image_id")
+    unseen = ~measured["image_id"].isin(own.index)
+    if unseen.any():
+        return (
+            f"{int(unseen.sum()):,} of the {total} are not in this data set, {measured['image_id'][unseen].iloc[0]} "
+            f"for one, so they are of another: {cure}"
+        )
+    dx = own.loc[measured["image_id"], "dx"].astype(str).to_numpy()
+    differs = dx != measured["dx_true"].astype(str).to_numpy()
+    if differs.any():
+        return (
+            f"{int(differs.sum()):,} of the {total} have another diagnosis in this data set, "
+            f"{measured['image_id'][differs].iloc[0]} for one, so they are of another or were changed since: {cure}"
+        )
+    if is_recorded(about) and not same_pictures(about["identity"], table):
+        return f"This data set has other pictures under the names of the {total}: {cure}"
+    return None
+
+
+def is_recorded(about: Mapping[str, Any]) -> bool:
+    """Whether results record how the measured pictures look."""
+    recorded = about.get("identity")
+    return isinstance(recorded, dict) and isinstance(recorded.get("pictures"), dict)
+
+
+def command(about: Mapping[str, Any]) -> str:
+    """The command that measures anew what `about` is of, for Markdown."""
+    verb = "explain" if "methods" in about else "evaluate"
+    return f"`derm {verb} --data DIR --split {about['part']} --out DIR`"

@@ -1,0 +1,70 @@
+"""Results belong to the pictures they were measured on and to their weights, or are refused in one sentence."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from derm.data.identity import PICTURES, data_identity, same_pictures
+from derm.evaluate.belonging import is_recorded, other_data, other_weights
+
+
+@pytest.fixture
+def measured(drawn_catalogue):
+    return drawn_catalogue.table[["image_id", "dx"]].rename(columns={"dx": "dx_true"})
+
+
+@pytest.fixture
+def about(drawn_catalogue):
+    return {"weights": "tiny", "sha256": "a" * 64, "part": "test", "identity": data_identity(drawn_catalogue.table)}
+
+
+def test_what_was_measured_belongs(about, measured, drawn_catalogue):
+    assert len(about["identity"]["pictures"]) == PICTURES
+    assert other_data(about, measured, drawn_catalogue.table) is None
+    shuffled = drawn_catalogue.table.sample(frac=1, random_state=1)
+    assert other_data(about, measured, shuffled) is None
+    assert other_weights(about, "a" * 64) is None
+
+
+def test_other_weights_are_named_with_the_cure(about):
+    said = other_weights(about, "b" * 64)
+    assert "other weights (tiny aaaaaaaa) than the loaded ones (bbbbbbbb)" in said
+    assert "`derm evaluate --data DIR --split test --out DIR`" in said
+    assert "`derm explain" in other_weights(about | {"methods": []}, "b" * 64)
+
+
+def test_names_that_are_not_there_and_other_diagnoses_are_another_data_set(about, measured, drawn_catalogue):
+    table = drawn_catalogue.table
+    said = other_data(about, measured, table.iloc[2:])
+    assert (
+        f"2 of the {len(table)} images of these results are not in this data set, {table['image_id'].iloc[0]}" in said
+    )
+    other = table.assign(dx=np.where(table.index == 5, "nv" if table["dx"].iloc[5] != "nv" else "mel", table["dx"]))
+    assert f"have another diagnosis in this data set, {table['image_id'].iloc[5]} for one" in other_data(
+        about, measured, other
+    )
+
+
+def test_other_pictures_under_the_same_names_are_found(about, measured, drawn_catalogue, tmp_path):
+    table = drawn_catalogue.table.copy()
+    assert same_pictures(about["identity"], table)
+    name = next(iter(about["identity"]["pictures"]))
+    place = table.index[table["image_id"] == name][0]
+    again = tmp_path / "again.jpg"
+    Image.open(table.loc[place, "image_path"]).save(again, quality=60)
+    table.loc[place, "image_path"] = str(again)
+    assert other_data(about, measured, table) is None  # the same picture, saved anew
+    Image.new("RGB", (600, 450), "white").save(again)
+    assert "has other pictures under the names" in other_data(about, measured, table)
+    shutil.copy(__file__, again)
+    assert "has other pictures under the names" in other_data(about, measured, table)
+
+
+@pytest.mark.parametrize("identity", [None, "x", {}, {"pictures": 3}])
+def test_results_without_a_record_are_told_by_names_and_diagnoses(about, measured, drawn_catalogue, identity):
+    older = about | {"identity": identity}
+    assert not is_recorded(older)
+    assert other_data(older, measured, drawn_catalogue.table) is None
+    assert "are not in this data set" in other_data(older, measured, drawn_catalogue.table.iloc[1:])
