@@ -1,10 +1,11 @@
 """A data set as plotly figures: stacked bars, crossed tables, ages, lesion sizes and places, leaks, a map of features.
 
-Needs plain counts. Diagnoses have their own colours; other values are told by steps of one colour with a pattern on
-every second one, and stand in the legend in the order in which they are stacked. Knows nothing of tables.
+Needs plain counts. Fills are solid: diagnoses have their own colours, other values those of `CATEGORIES`; name and
+figure stand in each piece that has room for them, and in the legend in the order of stacking. Knows no table.
 """
 
-from collections.abc import Callable, Mapping
+import html
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES, INDEX
-from derm.figures.palette import CHOSEN, GREY, PAGE, PRIMARY, SHADES, SOFT_TEXT, scale_on
+from derm.figures.palette import CATEGORIES, CHOSEN, GREY, PAGE, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.results import (
     blend,
     class_label,
@@ -21,11 +22,7 @@ from derm.figures.results import (
     note,
     text_on,
 )
-from derm.figures.strokes import PATTERNS
 from derm.figures.text import SPACE
-
-PLAIN_AND_PATTERNED = ("", "/", "", ".", "", "x", "", "-")
-"""Hatchings of values that are no diagnoses, in their order: neighbours differ by more than a tone."""
 
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 """Of the seven diagnoses on the map of features, in the order of `DIAGNOSES`."""
@@ -33,30 +30,39 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 MOST_POINTS = 6_000
 """Points of the map of features; of more, every k-th is drawn."""
 
-STEPS = 8
-"""Steps of the one colour, before they repeat."""
+PALE = 0.55
+"""How far the second of two bars of one colour goes towards the page; its rim keeps the colour."""
 
 UNKNOWN = "unknown"
 
 Named = Callable[[str], str]
 
 
-def value_colour(value: str, place: int, count: int, *, dark: bool) -> str:
-    """The colour of a value, '#rrggbb': a diagnosis's own, grey for 'unknown', else step `place` of `count`."""
-    for diagnosis in DIAGNOSES:
-        if diagnosis.code == value:
-            return diagnosis.colour if dark else diagnosis.ink
+def value_colour(value: str, place: int, *, dark: bool) -> str:
+    """The colour of a value, '#rrggbb': a diagnosis's own, grey for 'unknown', else that of its place."""
+    if value in INDEX:
+        diagnosis = DIAGNOSES[INDEX[value]]
+        return diagnosis.colour if dark else diagnosis.ink
     if value == UNKNOWN:
         return GREY.on(dark=dark)
-    first, last = (tone.on(dark=dark) for tone in SHADES)
-    return blend(first, last, (place % STEPS) / max(1, min(count, STEPS) - 1))
+    return CATEGORIES[place % len(CATEGORIES)].on(dark=dark)
+
+
+def legend(values: Sequence[str], named: Named, *, dark: bool) -> str:
+    """What the colours of these values mean, in their order, as HTML. named: a value as people say it."""
+    pieces = "".join(
+        f'<span><i style="background:{value_colour(value, place, dark=dark)}"></i>'
+        f"{html.escape(_full(value, named))}</span>"
+        for place, value in enumerate(values)
+    )
+    return f'<div class="derm-key">{pieces}</div>'
 
 
 def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = False) -> go.Figure:
     """Counts by one dimension as horizontal bars, stacked by another.
 
     counts: index and columns are values; with `share` each bar is brought to 100 %. named: a value as people say it.
-    Without a legend: figures that are coloured alike stand beside one that has it.
+    Each piece bears its name and count where there is room; `legend` names them all.
     """
     figure = go.Figure()
     sums = counts.to_numpy().sum(axis=1)
@@ -69,7 +75,11 @@ def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = Fal
             y=places,
             orientation="h",
             name=named(str(value)),
-            marker=_marker(str(value), column, len(counts.columns), dark),
+            **_piece(str(value), column, dark),
+            text=[_inside(str(value), named, count) for count in counts.iloc[:, column]],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
             customdata=counts.iloc[:, column],
             hovertemplate="%{customdata:,} images<extra>" + named(str(value)) + "</extra>",
         )
@@ -82,7 +92,8 @@ def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = Fal
     )
     figure.update_layout(
         barmode="stack",
-        height=50 + 27 * len(counts),
+        uniformtext={"mode": "hide", "minsize": 10},
+        height=50 + 30 * len(counts),
         margin={"l": 0, "r": 44, "t": 4, "b": 0},
         showlegend=False,
         bargap=0.3,
@@ -100,27 +111,28 @@ def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = Fal
 
 
 def balance(counts: pd.DataFrame, *, dark: bool) -> go.Figure:
-    """Images and lesions of each diagnosis: two bars each, lesions hatched. counts: index dx; images, lesions."""
+    """Images and lesions of each diagnosis, two bars: lesions pale with a rim. counts: index dx; images, lesions."""
     figure = go.Figure()
     places = list(range(len(counts)))
-    colours = [value_colour(str(code), 0, 1, dark=dark) for code in counts.index]
-    for name, pattern in (("images", ""), ("lesions", "/")):
+    colours = [value_colour(str(code), 0, dark=dark) for code in counts.index]
+    pale = [blend(colour, PAGE.on(dark=dark), PALE) for colour in colours]
+    for name, fills in (("images", colours), ("lesions", pale)):
         figure.add_bar(
             x=counts[name],
             y=places,
             orientation="h",
             name=name,
-            marker={"color": colours, "pattern": {"shape": pattern, "fillmode": "replace", "size": 6}},
-            text=[f"{count:,}" for count in counts[name]],
+            marker={"color": fills, "line": {"width": 1.5, "color": colours}},
+            text=[f"{count:,} {name}" for count in counts[name]],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{x:,} " + name + "<extra></extra>",
         )
     figure.update_layout(
         barmode="group",
-        height=60 + 46 * len(counts),
-        margin={"l": 0, "r": 50, "t": 4, "b": 0},
-        legend={"orientation": "h", "y": -0.1, "x": 0, "traceorder": "normal"},
+        height=40 + 46 * len(counts),
+        margin={"l": 0, "r": 84, "t": 4, "b": 0},
+        showlegend=False,
         bargap=0.25,
     )
     figure.update_xaxes(fixedrange=True, tickformat=",d", nticks=5)
@@ -145,7 +157,7 @@ def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width
             offset=0 if width > 1 else None,
             width=width * 0.92,
             name=named(str(value)),
-            marker=_marker(str(value), place, len(counts.columns), dark),
+            **_piece(str(value), place, dark),
             hovertemplate="%{y:,} from %{x}<extra>" + named(str(value)) + "</extra>",
         )
     figure.update_layout(
@@ -266,11 +278,11 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
             y=list(range(len(by_class))),
             orientation="h",
             name=name,
-            marker={"color": fill if place == 0 else grey, "pattern": {"shape": "" if place == 0 else "/"}},
-            text=[f"{leaked:,} of {test:,}" for test, leaked in by_class.values()],
+            marker={"color": fill if place == 0 else grey},
+            text=[f"{leaked:,} of {test:,}, {name.partition(',')[0]}" for test, leaked in by_class.values()],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{text} test images show a lesion that is in training<extra>" + name + "</extra>",
+            hovertemplate="%{text}: test images that show a lesion that is in training<extra></extra>",
         )
     codes = list(next(iter(splits.values())))
     figure.update_layout(
@@ -278,8 +290,13 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
         barmode="group",
         bargap=0.3,
-        legend={"orientation": "h", "y": -0.16, "x": 0, "traceorder": "normal"},
-        xaxis={"title": "test images whose lesion is also in training", "range": [0, 1], "tickformat": ".0%"},
+        showlegend=False,
+        xaxis={
+            "title": "test images whose lesion is also in training",
+            "range": [0, 1.35],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "tickformat": ".0%",
+        },
     )
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(
@@ -347,7 +364,7 @@ def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: 
                 "size": 7,
                 "opacity": 0.85,
                 "symbol": SYMBOLS[place % len(SYMBOLS)],
-                "color": value_colour(str(value), place, len(values), dark=dark),
+                "color": value_colour(str(value), place, dark=dark),
                 "line": {"width": 0.5, "color": PAGE.on(dark=dark)},
             },
             unselected={"marker": {"opacity": 0.25}},
@@ -366,22 +383,23 @@ def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: 
     return legible(figure, dark=dark)
 
 
-def _marker(value: str, place: int, count: int, dark: bool) -> dict[str, Any]:
-    if value in INDEX:
-        shape = PATTERNS[INDEX[value]]
-    elif value == UNKNOWN or count == 1:
-        shape = ""
-    else:
-        shape = PLAIN_AND_PATTERNED[place % len(PLAIN_AND_PATTERNED)]
+def _piece(value: str, place: int, dark: bool) -> dict[str, Any]:
+    """Fill and words of a value's pieces; a line in the page's colour parts them from their neighbours."""
+    colour = value_colour(value, place, dark=dark)
     return {
-        "color": value_colour(value, place, count, dark=dark),
-        "line": {"width": 0.5, "color": PAGE.on(dark=dark)},
-        "pattern": {
-            "shape": shape,
-            "size": 6,
-            "solidity": 0.2,
-        },
+        "marker": {"color": colour, "line": {"width": 1, "color": PAGE.on(dark=dark)}},
+        "textfont": {"color": text_on(colour), "size": 12},
     }
+
+
+def _inside(value: str, named: Named, count: int) -> str:
+    """What stands in a piece of a bar: a diagnosis by its code, with the count; nothing where there is none."""
+    return f"{value if value in INDEX else named(value)} {count:,}" if count else ""
+
+
+def _full(value: str, named: Named) -> str:
+    """A value with all its names: 'melanoma (mel)'."""
+    return f"{named(value)} ({value})" if value in INDEX else named(value)
 
 
 def _label(value: str, named: Named, dark: bool) -> str:

@@ -48,11 +48,17 @@ WARM = Tone("#9C2A00", "#E8602F")
 SCALE = (Tone("#F3F1ED", "#20262B"), Tone("#0F4358", "#A6D8EA"))
 """From none to all, in a matrix."""
 
-COURSE = (Tone("#F4F3F0", "#1B2023"), Tone("#1F4656", "#8FBFD1"))
-"""From none to all, over epochs."""
-
-SHADES = (Tone("#123E50", "#CFE9F3"), Tone("#5E92A7", "#3E7F97"))
-"""From the first to the last of several bars."""
+CATEGORIES = (
+    Tone("#008CDB", "#00A0FA"),
+    Tone("#A0781C", "#FFDE94"),
+    Tone("#115F4A", "#00CC94"),
+    Tone("#B67298", "#F5EBF0"),
+    Tone("#45250C", "#DB6100"),
+    Tone("#2F759D", "#95C4DF"),
+    Tone("#2D2D52", "#7575B3"),
+)
+"""Fills of values that are no diagnoses, such as sexes and sources: the hues of Okabe and Ito's palette, spread in
+lightness until they stay apart without red and green."""
 
 SERIES = (
     PRIMARY,

@@ -47,21 +47,55 @@ def confusion_matrix(
     rates: bool,
     dark: bool,
     chosen: tuple[int, int] | None = None,
-    side: int = 620,
+    side: int = 560,
 ) -> go.Figure:
     """Cases by true class (rows) and the diagnosis given (columns), in the order of `CODES`.
 
     matrix: counts, (7, 7). rates: the share of the row stands large and the count small, else the other way round; the
     colour is always the share. dark: for a dark page. chosen: row and column of a cell to frame. side: height, pixels.
     Plotly reports no click on a heat map, so an invisible marker lies on each cell: trace 1, point 7 · row + column,
-    with (row, column) as its custom data.
+    with (row, column) as its custom data. `MATRIX_KEY` says what the codes stand for.
     """
     counts = np.asarray(matrix, dtype=np.int64)
-    shares = fraction(counts, np.repeat(counts.sum(axis=1, keepdims=True), len(CODES), axis=1))
-    ends = scale_on(dark=dark)
+    names = [
+        f'<b>{diagnosis.code}</b> <span style="color:{diagnosis.colour if dark else diagnosis.ink}">■</span>'
+        for diagnosis in DIAGNOSES
+    ]
+    said = [[cell_text(counts, row, column) for column in range(len(CODES))] for row in range(len(CODES))]
+    figure = _cells(counts, said, names, [f"<b>{code}</b>" for code in CODES], rates=rates, dark=dark, chosen=chosen)
+    return figure.update_layout(height=side)
+
+
+def referral_matrix(
+    counts: NDArray[np.int64], *, rates: bool, dark: bool, chosen: tuple[int, int] | None = None
+) -> go.Figure:
+    """Images by malignant and benign truth (rows) and whether they are referred (columns), drawn as `confusion_matrix`.
+
+    counts: (2, 2), malignant and referred first. chosen: row and column of a cell to frame.
+    """
+    said = [[referral_text(counts, row, column) for column in range(2)] for row in range(2)]
+    rows, columns = (["<b>malignant</b>", "<b>benign</b>"], ["<b>referred</b>", "<b>not referred</b>"])
+    figure = _cells(counts, said, rows, columns, rates=rates, dark=dark, chosen=chosen)
+    return figure.update_layout(height=260)
+
+
+def _cells(
+    counts: NDArray[np.int64],
+    said: Sequence[Sequence[str]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    rates: bool,
+    dark: bool,
+    chosen: tuple[int, int] | None,
+) -> go.Figure:
+    """A matrix of counts with shares of the row. said: each cell in words; rows, columns: names, plotly's HTML."""
+    size = len(counts)
+    shares = fraction(counts, np.repeat(counts.sum(axis=1, keepdims=True), size, axis=1))
+    filled, ends = np.nan_to_num(shares), scale_on(dark=dark)
     figure = go.Figure(
         go.Heatmap(
-            z=np.nan_to_num(shares),
+            z=filled,
             zmin=0,
             zmax=1,
             colorscale=[[0, ends[0]], [1, ends[1]]],
@@ -71,25 +105,25 @@ def confusion_matrix(
             hoverinfo="skip",
         )
     )
-    cells = [(row, column) for row in range(len(CODES)) for column in range(len(CODES))]
+    places = list(np.ndindex(size, size))
     figure.add_scatter(
-        x=[column for _, column in cells],
-        y=[row for row, _ in cells],
+        x=[column for _, column in places],
+        y=[row for row, _ in places],
         mode="markers",
         marker={"size": 46, "symbol": "square", "color": ends[1], "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=cells,
-        text=[cell_text(counts, row, column) for row, column in cells],
+        customdata=places,
+        text=[said[row][column] for row, column in places],
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
     notes = []
-    for row, column in cells:
-        share, count = _share(shares[row, column]), f"{counts[row, column]:,}"
+    for row, column in places:
+        share, count = _share(float(shares[row, column])), f"{counts[row, column]:,}"
         large, small = (share, count) if rates else (count, share)
         text = f"<b>{large}</b><br><span style='font-size:11px'>{small}</span>"
-        notes.append(note(column, row, text, text_on(blend(*ends, float(np.nan_to_num(shares[row, column])))), 17))
+        notes.append(note(column, row, text, text_on(blend(*ends, float(filled[row, column]))), 14))
     figure.update_layout(annotations=notes)
     if chosen is not None:
         row, column = chosen
@@ -97,41 +131,49 @@ def confusion_matrix(
         figure.add_shape(
             type="rect", x0=column - 0.49, x1=column + 0.49, y0=row - 0.49, y1=row + 0.49, line=line, layer="above"
         )
-    places = list(range(len(CODES)))
-    support = counts.sum(axis=1)
     figure.update_layout(
-        height=side,
         margin={"l": 0, "r": 0, "t": 48, "b": 0},
         hovermode="closest",
         hoverdistance=60,
         dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)",
     )
+    axis = {"tickvals": list(range(size)), "showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(
         title={"text": "the model says", "standoff": 10},
         side="top",
-        tickvals=places,
-        ticktext=[f"<b>{code}</b>" for code in CODES],
-        range=[-0.5, len(CODES) - 0.5],
-        showgrid=False,
-        zeroline=False,
-        fixedrange=True,
+        ticktext=list(columns),
+        range=[-0.5, size - 0.5],
         tickfont={"size": 14},
+        tickangle=0,
+        **axis,
     )
     figure.update_yaxes(
         title={"text": "the truth is"},
-        tickvals=places,
         ticktext=[
-            f"{class_label(diagnosis, dark)}<br><span style='font-size:11px'>{count:,} images</span>"
-            for diagnosis, count in zip(DIAGNOSES, support, strict=True)
+            f"{name}<br><span style='font-size:11px'>{count:,}</span>"
+            for name, count in zip(rows, counts.sum(axis=1).tolist(), strict=True)
         ],
-        range=[len(CODES) - 0.5, -0.5],
-        showgrid=False,
-        zeroline=False,
-        fixedrange=True,
+        range=[size - 0.5, -0.5],
         automargin=True,
+        **axis,
     )
     return legible(figure, dark=dark)
+
+
+MATRIX_KEY = ", ".join(
+    f"{diagnosis.code}: {diagnosis.name} ({'malignant' if diagnosis.malignant else 'benign'})"
+    for diagnosis in DIAGNOSES
+)
+"""What the codes on a matrix stand for; its rows are the truth, its columns what the model says."""
+
+
+def referral_text(counts: NDArray[np.int64], row: int, column: int) -> str:
+    """A cell of `referral_matrix` in words: 'malignant, not referred: 8 of 393 (2 %)'."""
+    of_row = int(counts[row].sum())
+    truth, done = ("malignant", "benign")[row], ("referred", "not referred")[column]
+    share = _share(float(fraction(counts[row, column], of_row)))
+    return f"{truth}, {done}: {counts[row, column]:,} of {of_row:,} ({share})"
 
 
 def cell_text(counts: NDArray[np.int64], row: int, column: int) -> str:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
-from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
-from derm.figures.palette import COURSE, GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEXT
+from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
+from derm.figures.palette import GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEXT
 from derm.figures.strokes import DASHES, MARKS, PATTERNS
 from derm.figures.text import capital
 from derm.image.overlay import rgb
@@ -114,44 +113,6 @@ def overlaid(lines: Mapping[str, Line], *, dark: bool) -> go.Figure:
         mark = MARKS[place % len(MARKS)] if len(line.x) < 100 else None
         _add(figure, line, name, SERIES[place % len(SERIES)].on(dark=dark), dash=DASHES[place % len(DASHES)], mark=mark)
     _lay_out(figure, 400, legend=True, dark=dark)
-    return figure
-
-
-def confusion_map(matrix: NDArray[np.int64], *, rates: bool, dark: bool) -> go.Figure:
-    """A confusion matrix, int64 (7, 7), rows true: coloured by the share of its row, written as share or as count."""
-    totals = matrix.sum(axis=1, keepdims=True)
-    share = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
-    names = [code.upper() for code in CODES]
-    said = [
-        [
-            f"{capital(true.name)}, called {called.name}: {matrix[row, column]:,} of {totals[row, 0]:,}"
-            for column, called in enumerate(DIAGNOSES)
-        ]
-        for row, true in enumerate(DIAGNOSES)
-    ]
-    low, high = (tone.on(dark=dark) for tone in COURSE)
-    figure = go.Figure(
-        go.Heatmap(
-            z=share,
-            x=names,
-            y=names,
-            text=[[f"{value:.0%}" for value in row] for row in share] if rates else matrix,
-            texttemplate="%{text}",
-            textfont={"size": 14},
-            customdata=said,
-            hovertemplate="%{customdata}<extra></extra>",
-            colorscale=[[0, low], [1, high]],
-            zmin=0,
-            zmax=1,
-            showscale=False,
-            xgap=2,
-            ygap=2,
-        )
-    )
-    _lay_out(figure, 440, legend=False, dark=dark)
-    figure.update_layout(hovermode="closest")
-    figure.update_xaxes(title="called by the model", rangemode="normal", side="bottom", showgrid=False)
-    figure.update_yaxes(title="true diagnosis", autorange="reversed", showgrid=False)
     return figure
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures import training
+from derm.figures.results import confusion_matrix
 from derm.figures.training import Line
 from derm.monitor import compare, series
 from derm.monitor.runs import Run
@@ -69,7 +70,7 @@ def confusion(run: Run, epoch: int, *, rates: bool, dark: bool) -> list[Plate]:
             f"{one.name} {matrix[place, place]} of {matrix[place].sum()} right" for place, one in enumerate(DIAGNOSES)
         ]
         title = f"Confusion matrix after epoch {epoch}"
-        return [Plate(title, training.confusion_map(matrix, rates=rates, dark=dark), f"{title}: {', '.join(right)}.")]
+        return [Plate(title, confusion_matrix(matrix, rates=rates, dark=dark), f"{title}: {', '.join(right)}.")]
 
     return _kept(run, f"confusion {epoch} {rates}", dark, make)
 

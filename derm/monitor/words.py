@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from derm.diagnoses import DIAGNOSES
-from derm.figures.text import SPACE, capital, duration
+from derm.figures.text import SPACE, duration
 from derm.metrics.registry import HEADLINE, lower_first
 from derm.monitor.compare import Figures, SettingDifference
 from derm.monitor.downsample import POINTS
@@ -333,8 +332,3 @@ def thinned_line(run: Run) -> str:
     return (
         f"{lines:,} lines of steps, drawn as at most {POINTS} points a curve: of each stretch its lowest and highest."
     )
-
-
-def diagnoses_named() -> str:
-    """The seven codes with their names, for whoever does not know them."""
-    return " · ".join(f"{one.code.upper()} {capital(one.name)}" for one in DIAGNOSES)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from derm.data.catalogue import Catalogue
 from derm.errors import DermError
+from derm.figures.results import MATRIX_KEY
 from derm.figures.text import plain
 from derm.monitor import charts, compare, replay_images, series, words
 from derm.monitor.gallery import wall
@@ -47,7 +48,7 @@ def show_confusion(run: Run) -> None:
         key = f"newest-of-{run.name}-{epoch}" if newest else f"epoch-of-{run.name}"
         epoch = st.select_slider("After epoch", epochs, value=epoch, disabled=newest, key=key)
     draw(charts.confusion(run, epoch, rates=shares, dark=is_dark()), 1)
-    st.caption(f"{words.MATRIX_NOTE} {words.diagnoses_named()}")
+    st.caption(f"{words.MATRIX_NOTE} {MATRIX_KEY}.")
 
 
 def show_replay(run: Run) -> None:

@@ -47,3 +47,13 @@ def test_the_theme_has_the_palettes_colours(theme):
 def test_inks_stand_out_on_white():
     assert contrast("#FFFFFF", "#000000") == pytest.approx(21)
     assert min(contrast(diagnosis.ink, "#FFFFFF") for diagnosis in DIAGNOSES) >= 3
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_fills_of_other_values_stand_out_and_apart(dark):
+    fills = [tone.on(dark=dark) for tone in palette.CATEGORIES]
+    backgrounds = [palette.PAGE.on(dark=dark), palette.PANEL.on(dark=dark)]
+    assert min(contrast(*pair) for pair in itertools.product(fills, backgrounds)) >= 3
+    for seen_by in (np.eye(3), DEUTERANOPIA):
+        places = [lab(seen_by @ linear(fill)) for fill in fills]
+        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(places, 2)) > 20

@@ -66,7 +66,7 @@ def test_words_stand_out_from_every_page(dark):
     assert contrast(palette.PRIMARY.on(dark=dark), page) >= 4.5
     assert contrast(palette.GREY.on(dark=dark), page) >= 4.5
     for place in range(8):
-        assert contrast(draw.value_colour("a value", place, 8, dark=dark), page) >= 3
+        assert contrast(draw.value_colour("a value", place, dark=dark), page) >= 3
 
 
 def metrics() -> dict:
@@ -150,7 +150,7 @@ def test_leaks_are_drawn_as_shares():
         {"by image": {"mel": (4, 3), "df": (0, 0)}, "by lesion": {"mel": (5, 0), "df": (1, 0)}}, dark=False
     )
     assert [list(trace.x) for trace in figure.data] == [[0.75, 0.0], [0.0, 0.0]]
-    assert figure.data[0].text == ("3 of 4", "0 of 0")
+    assert figure.data[0].text == ("3 of 4, by image", "0 of 0, by image")
 
 
 def test_a_large_map_is_thinned():
@@ -178,3 +178,35 @@ def test_the_benchmark_prints_a_table_and_json():
     plots = content["plots"]
     assert content["within"] == all(plot["milliseconds"] <= plot["limit"] for plot in plots)
     assert content["slowest_ms"] == {"200": max(plot["milliseconds"] for plot in plots)}
+
+
+def test_the_referral_matrix_reads_as_the_other():
+    counts = np.array([[8, 2], [30, 60]])
+    figure = draw_results.referral_matrix(counts, rates=False, dark=False, chosen=(0, 1))
+    heat, marks = figure.data
+    assert [tuple(cell) for cell in marks.customdata] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert heat.z[0][1] == pytest.approx(1 / 5)
+    assert figure.layout.annotations[1].text.startswith("<b>2</b>")
+    assert marks.text[1].replace("\xa0", " ") == "malignant, not referred: 2 of 10 (20 %)"
+    other = draw_results.confusion_matrix(MATRIX, rates=False, dark=False)
+    for axis in ("xaxis", "yaxis"):
+        assert figure.layout[axis].title.text == other.layout[axis].title.text
+        assert figure.layout[axis].side == other.layout[axis].side
+    assert heat.colorscale == other.data[0].colorscale
+
+
+def test_fills_are_solid_and_bear_names_and_counts():
+    table = pd.DataFrame({"mel": [3, 0], "nv": [7, 2]}, index=["female", "male"])
+    figures = (
+        draw.stacked(table, name_of, dark=False),
+        draw.columns(table, name_of, "", dark=True),
+        draw.balance(pd.DataFrame({"images": [5], "lesions": [4]}, index=["mel"]), dark=False),
+        draw.leaks({"by image, as in the paper": {"mel": (4, 1)}, "by lesion": {"mel": (4, 0)}}, dark=False),
+    )
+    assert all(bar.marker.pattern.shape is None for figure in figures for bar in figure.data)
+    assert list(figures[0].data[0].text) == ["mel 3", ""]
+    assert list(figures[2].data[1].text) == ["4 lesions"]
+    assert list(figures[3].data[0].text) == ["1 of 4, by image"]
+    said = draw.legend(["mel", "unknown", "<b>"], name_of, dark=False)
+    assert "melanoma (mel)" in said
+    assert "&lt;b&gt;" in said

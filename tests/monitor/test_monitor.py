@@ -20,7 +20,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault, RunFault
 from derm.figures import palette
 from derm.figures.text import duration
-from derm.figures.training import Line, admitted_areas, class_curves, confusion_map, curves, difficulty_motion, spread
+from derm.figures.training import Line, admitted_areas, class_curves, curves, difficulty_motion, spread
 from derm.files import hold, is_held, write_json
 from derm.monitor import charts, compare, export, series, words
 from derm.monitor.downsample import smooth, thin
@@ -572,18 +572,6 @@ def test_labels_are_moved_apart_in_order():
     up = spread({"a": 1.0, "b": 1.0}, 0.1)
     assert (up["a"], up["b"]) == pytest.approx((0.95, 1.05))
     assert spread({}, 0.1) == {}
-
-
-def test_the_matrix_shows_shares_of_rows_or_counts():
-    matrix = np.zeros((7, 7), dtype=np.int64)
-    matrix[0, :2] = 3, 1
-    (shares,), (counts,) = (
-        confusion_map(matrix, rates=True, dark=False).data,
-        confusion_map(matrix, rates=False, dark=True).data,
-    )
-    assert (shares.z[0][0], shares.text[0][1], counts.text[0][0]) == (0.75, "25%", 3)
-    assert shares.z[1][0] == 0  # a row without images
-    assert "called basal cell carcinoma: 1 of 4" in shares.customdata[0][1]
 
 
 def test_areas_are_held_for_an_epoch_and_show_what_is_planned():
