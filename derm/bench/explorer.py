@@ -79,7 +79,7 @@ def plots(table: pd.DataFrame, measured: pd.DataFrame) -> dict[str, Callable[[ND
             counts.ages(table, kept, "diagnosis"), name_of, "", dark=False, width=counts.AGE_STEP
         ).to_json(),
         "images of a lesion": lambda kept: draw.columns(
-            counts.images_per_lesion(table, kept).to_frame(), name_of, "", dark=False
+            counts.images_per_lesion(table, kept), name_of, "", dark=False
         ).to_json(),
         "missing values": lambda kept: draw.share_bars(
             counts.missing(table, kept), "share", "missing", "", dark=False
@@ -90,7 +90,7 @@ def plots(table: pd.DataFrame, measured: pd.DataFrame) -> dict[str, Callable[[ND
         "lesion size": lambda kept: draw.areas(shapes.area_histogram(measured, kept), dark=False).to_json(),
         "lesion position": lambda kept: draw.positions(shapes.position_grid(measured, kept), dark=False).to_json(),
         "lesions in words": lambda kept: shapes.shape_sentence(measured, kept),
-        "summary": lambda kept: filters.summary(table, kept, CHOSEN),
+        "summary": lambda kept: filters.summary(table, kept, filters.Asked(CHOSEN)),
         "page of the gallery": page,
     }
     for key in ("sex", "site", "source", "confirmation", "part"):

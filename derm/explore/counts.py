@@ -42,13 +42,14 @@ def class_balance(table: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
     )
 
 
-def images_per_lesion(table: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.Series:
-    """Lesions with a kept image by how many images they have in the data set: index '1' … '6 or more', int64."""
+def images_per_lesion(table: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
+    """Lesions with a kept image by how many images they have in the data set: index '1' … '6 or more', one column
+    lesions, int64."""
     codes, first = np.unique(table["lesion_code"].to_numpy()[kept], return_index=True)
     images = table["lesion_images"].to_numpy()[kept][first] if len(codes) else np.zeros(0, dtype=np.int64)
     counts = np.bincount(np.minimum(images, MOST_IMAGES), minlength=MOST_IMAGES + 1)[1:]
     names = [*(str(number) for number in range(1, MOST_IMAGES)), f"{MOST_IMAGES} or more"]
-    return pd.Series(counts, index=names, name="lesions")
+    return pd.DataFrame({"lesions": counts}, index=names)
 
 
 def ages(table: pd.DataFrame, kept: NDArray[np.bool_], columns: str) -> pd.DataFrame:

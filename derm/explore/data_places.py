@@ -48,18 +48,20 @@ def measure_drawn(
     write_evaluation(evaluate(model, catalogue, "validation", replicates=REPLICATES, measuring=progress), folder)
 
 
-def results_places(model: Model, cache: Path, named: Path, *, drawn: bool) -> list[Path]:
+def results_places(model: Model, cache: Path, named: Path, images: int, *, drawn: bool) -> list[Path]:
     """The folders of results to choose from: for the drawn data set those on it, else those in `named`.
 
-    Those of the loaded weights first, newest first, but those of the test part last: a page that is browsed by habit
-    should not wear the test part out.
+    Those of the loaded weights first, then those of a data set of as many `images`, then by part, newest first, the
+    test part last: a page that is browsed by habit should not wear the test part out.
     """
     found = find_results(results_of_drawn(model, cache).parent if drawn else named)
     about = {folder: _measured_on(folder) for folder in found}
-    return sorted(
-        found,
-        key=lambda folder: (about[folder].get("part") == "test", about[folder].get("sha256") != model.sha256),
-    )
+
+    def order(folder: Path) -> tuple[bool, bool, bool]:
+        said = about[folder]
+        return said.get("sha256") != model.sha256, said.get("data_images") != images, said.get("part") == "test"
+
+    return sorted(found, key=order)
 
 
 def _measured_on(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ its chosen values will do, and none chosen means all. Knows nothing of pages.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,30 @@ from derm.explore.table import DIMENSION, DIMENSIONS, name_of, quantity
 
 Chosen = Mapping[str, Sequence[str]]
 """Key of a dimension → the values that are kept; a dimension that is absent or empty keeps all."""
+
+
+class Asked(NamedTuple):
+    """What a user has asked for: chosen, by dimension; images, the names of a selection's, None for all; its name."""
+
+    chosen: Chosen
+    images: Sequence[str] | None = None
+    name: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everything is kept."""
+        return self.images is None and is_open(self.chosen)
+
+    @property
+    def in_words(self) -> str:
+        """The filter as a list, the selection first."""
+        said = [] if self.images is None else [f"selection '{self.name}'"]
+        return "; ".join([*said, *([in_words(self.chosen)] if not is_open(self.chosen) else [])])
+
+    def keep(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """The rows of a table with image_id and the dimensions' columns that are kept, bool (n,)."""
+        kept = keep(table, self.chosen)
+        return kept if self.images is None else kept & table["image_id"].isin(set(self.images)).to_numpy()
 
 
 def options(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -47,11 +72,11 @@ def in_words(chosen: Chosen) -> str:
     return "; ".join(" or ".join(name_of(value) for value in values) for values in chosen.values() if values)
 
 
-def summary(table: pd.DataFrame, kept: NDArray[np.bool_], chosen: Chosen) -> str:
+def summary(table: pd.DataFrame, kept: NDArray[np.bool_], asked: Asked) -> str:
     """What the filter leaves: '171 of 10,015 images, of 98 lesions: melanoma; female.'"""
     rows = np.flatnonzero(kept)
     lesions = len(np.unique(table["lesion_code"].to_numpy()[rows]))
     counts = f"{quantity(len(rows), 'image')} of {quantity(lesions, 'lesion')}"
-    if is_open(chosen):
+    if asked.is_open:
         return f"{counts}, all of the data set."
-    return f"{counts}, out of {len(table):,} images: {in_words(chosen)}."
+    return f"{counts}, out of {len(table):,} images: {asked.in_words}."

@@ -4,6 +4,7 @@ Needs results of `derm evaluate` and the table of `explorable`. Everything follo
 picture.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, MALIGNANT
+from derm.evaluate.belonging import UNRECORDED, is_recorded, other_data, other_weights
 from derm.evaluate.by_source import FIGURES
 from derm.evaluate.dataset import class_curves, reliability_bins
 from derm.evaluate.results import Results, why_known
@@ -21,6 +23,7 @@ from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import class_aucs, confusion_matrix, f1, most_likely, precision, recall, specificity
 from derm.metrics.curves import average_precision
 from derm.metrics.missing import or_none
+from derm.metrics.prior import change_mix, equal_mix
 from derm.metrics.registry import classification_measures
 
 REPLICATES = 200
@@ -44,6 +47,12 @@ SOURCES = (
     "threshold, each lesion counting once; the calibration error is that of the likeliest diagnosis, less what a "
     "perfect model would show."
 )
+
+NO_MIX = (
+    "These weights do not say for which mix of diagnoses their probabilities hold, so nothing can be told of another: "
+    "choose another rule, or calibrate them with `derm calibrate`."
+)
+"""Markdown."""
 
 LEAST = 1e-6
 """Probability below which a loss grows no further: predictions.csv has six digits."""
@@ -81,25 +90,35 @@ def outcomes(results: Results, table: pd.DataFrame) -> pd.DataFrame:
     return joined
 
 
-def mismatches(results: Results, cases: pd.DataFrame, sha256: str) -> list[str]:
-    """What does not belong together, one sentence each: results, the loaded weights, the data set; none if all does.
+def at_rule(cases: pd.DataFrame, results: Results, mix: Sequence[float] | None) -> pd.DataFrame:
+    """`cases`, of `outcomes`, as called where all diagnoses are equally frequent: other predicted and confidence.
 
-    cases: of `outcomes`. sha256: of the loaded weights.
+    mix: the share of each class for which the results' probabilities hold; None leaves all as it is. Loss and malignant
+    probability stay those at the data's own mix.
     """
+    if mix is None:
+        return cases
+    probabilities = change_mix(results.probabilities, mix, equal_mix(mix))
+    return cases.assign(predicted=most_likely(probabilities), confidence=probabilities.max(axis=1))
+
+
+def refusal(results: Results, table: pd.DataFrame, sha256: str | None) -> str | None:
+    """Why these results must not be shown under this data set and these weights, in one sentence; None if they may.
+
+    table: of `explorable`, or a catalogue's. sha256: of the loaded weights; None where any will do.
+    """
+    if fault := other_data(results.about, results.predictions, table):
+        return fault
+    return None if sha256 is None else other_weights(results.about, sha256)
+
+
+def remarks(results: Results) -> list[str]:
+    """What must be known of results that belong here, one sentence each."""
     said = []
-    if not results.belongs_to(sha256):
-        said.append(
-            f"These are results of other weights ({results.about['weights']} {results.about['sha256'][:8]}) than the "
-            f"loaded ones ({sha256[:8]}): heat maps and opened cases will not match the figures."
-        )
-    unseen = int((cases["row"] == UNSEEN).sum())
-    if unseen:
-        said.append(
-            f"{unseen:,} of the {len(cases):,} images are not in this data set, so they cannot be shown: start the app "
-            "with DERM_DATA set to the folder that was measured."
-        )
     if reason := why_known(results.about):
         said.append(f"The weights {reason}: every figure here is too good.")
+    if not is_recorded(results.about):
+        said.append(UNRECORDED)
     return said
 
 

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, split_catalogue
 from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from derm.errors import DataFault
+from derm.figures.text import plain
 from derm.metrics.subgroups import AGE_BANDS, UNKNOWN, age_band
 
 
@@ -93,6 +95,21 @@ def prepare(table: pd.DataFrame, parts: pd.Series, lesions: pd.Series) -> pd.Dat
         part=_category(parts, PARTS),
         several=_category(pd.Series(np.where(counts > 1, SEVERAL, ONE), index=table.index), (ONE, SEVERAL)),
     )
+
+
+def narrow(dimension: Dimension) -> str:
+    """A dimension's name where there is little room, as in the filter bar."""
+    return {"part": "Part", "several": "Images each"}.get(dimension.key, dimension.label)
+
+
+def image_names(table: pd.DataFrame, rows: NDArray[np.int64]) -> list[str]:
+    """The names of the images in these rows, int64 (k,), of a table with image_id, in their order."""
+    return [str(name) for name in table["image_id"].iloc[rows]]
+
+
+def wrapped(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for people as text that Markdown shows letter by letter."""
+    return table.astype(str).map(plain)
 
 
 def name_of(value: str) -> str:

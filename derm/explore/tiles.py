@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import DIAGNOSES
 from derm.explore.predictions import UNSEEN
 from derm.explore.table import DIMENSIONS, NAMES, name_of
+from derm.explore.verdicts import by_image
 from derm.figures.text import capital, percent
 
 
@@ -59,13 +60,13 @@ def result_tiles(cases: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
     return tiles
 
 
-def label_tiles(cases: pd.DataFrame, errors: pd.DataFrame) -> list[Tile]:
+def label_tiles(cases: pd.DataFrame, errors: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
     """Tiles of probable label errors: the label given, the class suggested, and how sure the model is of each.
 
-    errors: some rows of `derm.explore.label_errors.label_errors`, whose numbers count the rows of `cases`.
+    errors: of `derm.explore.label_errors.label_errors`, whose numbers count the rows of `cases`. rows: those wanted.
     """
     tiles = []
-    for error in errors.to_dict("records"):
+    for error in errors.iloc[rows].to_dict("records"):
         case = cases.iloc[error["row"]]
         given, suggested = DIAGNOSES[error["given"]], DIAGNOSES[error["suggested"]]
         tiles.append(
@@ -80,8 +81,8 @@ def label_tiles(cases: pd.DataFrame, errors: pd.DataFrame) -> list[Tile]:
     return tiles
 
 
-def disagreement_tiles(table: pd.DataFrame, disagreed: pd.DataFrame) -> list[Tile]:
-    """Tiles of images on which two models disagree: what each says. disagreed: rows of `evaluate.compare`'s."""
+def disagreement_tiles(table: pd.DataFrame, disagreed: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
+    """Tiles of images on which two models disagree: what each says. disagreed: `evaluate.compare`'s; rows: of it."""
     return [
         Tile(
             row_of(table, str(case["image_id"])),
@@ -90,7 +91,7 @@ def disagreement_tiles(table: pd.DataFrame, disagreed: pd.DataFrame) -> list[Til
             f"truly {case['dx_true']}: {verdict(case['dx_true'], case['first'], case['second'])}",
             f"Open {case['image_id']}, truly {case['dx_true']}, first says {case['first']}, second {case['second']}",
         )
-        for case in disagreed.to_dict("records")
+        for case in disagreed.iloc[rows].to_dict("records")
     ]
 
 
@@ -128,6 +129,7 @@ def answers(cases: pd.DataFrame, image_id: str) -> list[tuple[str, str]]:
     case = found.iloc[0]
     said = [
         ("The results say", f"{DIAGNOSES[case['predicted']].name}, {percent(case['confidence'])}"),
+        ("That is", str(by_image(found)[image_id])),
         ("Probability of the truth", percent(case["p_true"])),
         ("Loss", f"{case['loss']:.2f}"),
     ]
@@ -146,9 +148,9 @@ def row_of(table: pd.DataFrame, image_id: str) -> int:
     return int(rows[0]) if len(rows) else UNSEEN
 
 
-def code_labels() -> dict[int, str]:
-    """Index → name and code of the seven diagnoses, in order, for a choice."""
-    return {index: f"{capital(diagnosis.name)} ({diagnosis.code})" for index, diagnosis in enumerate(DIAGNOSES)}
+def code_labels() -> dict[str, str]:
+    """Code → name and code of the seven diagnoses, in order, for a choice."""
+    return {diagnosis.code: f"{capital(diagnosis.name)} ({diagnosis.code})" for diagnosis in DIAGNOSES}
 
 
 def pair_tiles(table: pd.DataFrame, pairs: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:

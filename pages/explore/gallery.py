@@ -1,6 +1,6 @@
 """A gallery of the data set's pictures, page by page; a click on one opens it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import streamlit as st
@@ -10,11 +10,12 @@ from derm.data.catalogue import Catalogue
 from derm.explore import tiles
 from derm.explore.gallery import Page, page_of
 from derm.explore.pictures import LEGEND, Look, small_picture
-from derm.explore.predictions import UNSEEN
 from derm.explore.shown_data import ShownData
+from derm.explore.verdicts import Verdict
 from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.paths import cache_folder
+from pages.parts import visit
 
 Rows = NDArray[np.int64]
 
@@ -26,29 +27,39 @@ def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row
 
 
 def gallery(
-    model: Model, shown: ShownData, name: str, rows: Rows, make: Callable[[Rows], list[tiles.Tile]], look: Look
+    model: Model,
+    shown: ShownData,
+    name: str,
+    rows: Rows,
+    make: Callable[[Rows], list[tiles.Tile]],
+    look: Look,
+    marks: Mapping[str, Verdict] | None = None,
+    beside: Callable[[], None] | None = None,
 ) -> None:
-    """A page of the gallery `name`. rows: all of its row numbers, in order; make: their tiles."""
+    """A page of the gallery `name`. rows: all of its row numbers, in order; make: their tiles; marks: by image, what is
+    wrong with the answer; beside: draws what stands in the row above them."""
     page = page_of(rows, st.session_state.get(f"explore_page_{name}", 1))
-    pager(name, page)
+    with st.container(key=f"pager-{name}", horizontal=True, vertical_alignment="center", gap="small"):
+        pager(name, page)
+        if beside is not None:
+            beside()
     with st.container(key=f"gallery-{name}", horizontal=True, gap="small"):
         for place, tile in enumerate(make(page.rows)):
-            one_tile(model, shown, tile, f"{name}-{place}", look)
+            one_tile(model, shown, tile, f"{name}-{place}", look, (marks or {}).get(tile.image_id, Verdict.RIGHT))
     st.caption(LEGEND[look])
 
 
 def pager(name: str, page: Page) -> None:
     """Which pictures these are, and the way to the others."""
-    with st.container(key=f"pager-{name}", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(page.sentence)
-        if page.pages == 1:
-            return
-        for label, icon, number, off in (
-            ("Previous", ":material/chevron_left:", page.number - 1, page.number == 1),
-            ("Next", ":material/chevron_right:", page.number + 1, page.number == page.pages),
-        ):
-            st.button(label, key=f"{label}-{name}", icon=icon, on_click=turn, args=(name, number), disabled=off)
-        st.markdown(f"Page {page.number:,} of {page.pages:,}")
+    st.markdown(page.sentence)
+    if page.pages == 1:
+        return
+    for label, icon, number, off in (
+        ("Previous", ":material/chevron_left:", page.number - 1, page.number == 1),
+        ("Next", ":material/chevron_right:", page.number + 1, page.number == page.pages),
+    ):
+        st.button(label, key=f"{label}-{name}", icon=icon, on_click=turn, args=(name, number), disabled=off)
+    st.markdown(f"Page {page.number:,} of {page.pages:,}")
 
 
 def turn(name: str, number: int) -> None:
@@ -56,20 +67,22 @@ def turn(name: str, number: int) -> None:
     st.session_state[f"explore_page_{name}"] = number
 
 
-def one_tile(model: Model, shown: ShownData, tile: tiles.Tile, key: str, look: Look) -> None:
-    """One picture with its two lines; all of it is a button that opens it."""
-    with st.container(key=f"tile-{key}", gap=None):
-        if tile.row == UNSEEN:
-            st.caption(f"{plain(tile.image_id)} is not in this data set.")
-        else:
-            folder, weights = str(shown.catalogue.folder), model.sha256
-            st.image(picture(model, shown.catalogue, folder, weights, tile.row, look), alt=tile.spoken)
-        st.markdown(f"**{plain(tile.title)}**")
+def one_tile(
+    model: Model, shown: ShownData, tile: tiles.Tile, key: str, look: Look, verdict: Verdict = Verdict.RIGHT
+) -> None:
+    """One picture with its lines, the first says what is wrong; all of it is a button that opens it."""
+    wrong = verdict is not Verdict.RIGHT
+    with st.container(key=f"tile-{key}-{verdict.name.lower()}", gap=None):
+        folder, weights = str(shown.catalogue.folder), model.sha256
+        st.image(picture(model, shown.catalogue, folder, weights, tile.row, look), alt=tile.spoken)
+        mark = f":material/{verdict.icon}: **{verdict.capitalize()}**  \n" if wrong else ""
+        st.markdown(f"{mark}**{plain(tile.title)}**")
         st.caption(plain(tile.note))
-        if tile.row != UNSEEN:
-            st.button(plain(tile.spoken), key=f"open-{key}", on_click=open_image, args=(tile.image_id,))
+        spoken = f"{tile.spoken}, {verdict}" if wrong else tile.spoken
+        st.button(plain(spoken), key=f"open-{key}", on_click=open_image, args=(model, shown, tile.image_id))
 
 
-def open_image(image_id: str) -> None:
-    """Show an image large, in place of what the view shows."""
+def open_image(model: Model, shown: ShownData, image_id: str) -> None:
+    """Show an image large, in place of what the view shows, and make it the case at hand on all pages."""
     st.session_state.explore_opened = image_id
+    visit.keep_from_data(model, shown.catalogue, image_id)

@@ -1,13 +1,15 @@
 """The small widgets that all views of Explore share: a figure, a choice, an order, and what pictures show."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from derm.explore.gallery import Order
 from derm.explore.pictures import LOOKS, Look
+from derm.explore.table import wrapped
 
 
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
@@ -15,37 +17,39 @@ def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: A
     return st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False}, **more)
 
 
-def pick(label: str, choices: Sequence[str], key: str, **more: Any) -> str:  # noqa: ANN401
+def begin(key: str, choices: Sequence[str]) -> None:
+    """Let a choice begin with the first of what there is, also where what was chosen is not there any more."""
+    if st.session_state.get(key) not in choices:
+        st.session_state[key] = choices[0]
+
+
+def pick(label: str, choices: Sequence[str], key: str) -> str:
     """One of a few choices, kept through the session."""
+    begin(key, choices)
     chosen: str = st.segmented_control(
-        label,
-        choices,
-        default=choices[0],
-        required=True,
-        key=key,
-        label_visibility="collapsed",
-        persist_state="session",
-        **more,
+        label, choices, required=True, key=key, label_visibility="collapsed", persist_state="session"
     )
+    return chosen
+
+
+def choose(label: str, choices: Sequence[str], key: str, **more: Any) -> str:  # noqa: ANN401
+    """One of many choices, as a list that unfolds."""
+    begin(key, choices)
+    chosen: str = st.selectbox(label, choices, key=key, persist_state="session", **more)
     return chosen
 
 
 def sort_by(orders: Sequence[Order], key: str) -> Order:
     """How a gallery is sorted."""
     by_label = {order.label: order for order in orders}
-    label = st.selectbox("Sort", list(by_label), key=key, width=260, persist_state="session")
-    return by_label[label]
+    return by_label[choose("Sort", list(by_label), key, width=240, label_visibility="collapsed")]
 
 
 def choose_look(name: str, looks: Sequence[Look] = LOOKS) -> Look:
     """How the gallery's pictures are shown, and what that means."""
-    look: Look = st.segmented_control(
-        "Pictures show",
-        looks,
-        default=looks[0],
-        required=True,
-        key=f"explore_look_{name}",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    return look
+    return cast("Look", pick("Pictures show", looks, f"explore_look_{name}"))
+
+
+def table_of(rows: pd.DataFrame) -> None:
+    """A table whose cells wrap, so that no column hides at any width."""
+    st.table(wrapped(rows), hide_index=True, border="horizontal")

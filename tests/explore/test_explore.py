@@ -28,6 +28,7 @@ from derm.explore import (
     predictions,
     shapes,
     tiles,
+    verdicts,
 )
 from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.progress import Progress
@@ -93,10 +94,10 @@ def test_values_come_in_their_natural_order_with_unknown_last(table):
 def test_the_filter_is_said_in_words(table):
     chosen = {"diagnosis": ["mel", "nv"], "sex": ["male"]}
     kept = filters.keep(table, chosen)
-    assert filters.summary(table, kept, chosen) == (
+    assert filters.summary(table, kept, filters.Asked(chosen)) == (
         "3 images of 1 lesion, out of 6 images: melanoma or melanocytic nevus; male."
     )
-    assert filters.summary(table, everything(table), {}) == "6 images of 4 lesions, all of the data set."
+    assert filters.summary(table, everything(table), filters.Asked({})) == "6 images of 4 lesions, all of the data set."
     assert filters.is_open({"sex": []})
     assert not filters.is_open(chosen)
 
@@ -112,10 +113,17 @@ def test_images_and_lesions_of_each_diagnosis(table):
 
 
 def test_lesions_by_how_many_images_they_have(table):
-    assert counts.images_per_lesion(table, everything(table)).tolist() == [3, 0, 1, 0, 0, 0]
+    assert counts.images_per_lesion(table, everything(table))["lesions"].tolist() == [3, 0, 1, 0, 0, 0]
     # A filter that keeps one of three pictures does not make the lesion one of one picture.
-    assert counts.images_per_lesion(table, table["image_id"].to_numpy() == "b").tolist() == [0, 0, 1, 0, 0, 0]
-    assert counts.images_per_lesion(table, ~everything(table)).sum() == 0
+    assert counts.images_per_lesion(table, table["image_id"].to_numpy() == "b")["lesions"].tolist() == [
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+    ]
+    assert counts.images_per_lesion(table, ~everything(table))["lesions"].sum() == 0
 
 
 def test_two_dimensions_are_crossed_as_pandas_would(table):
@@ -497,19 +505,20 @@ def test_filtered_figures_are_those_of_the_rest(cases, results):
 
 
 def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny_model, folder, tmp_path):
-    assert predictions.mismatches(results, cases, tiny_model.sha256) == []
-    (other,) = predictions.mismatches(results, cases, "another")
-    assert "These are results of other weights" in other
+    assert predictions.refusal(results, drawn_table, tiny_model.sha256) is None
+    assert predictions.remarks(results) == []
+    assert "These are results of other weights" in predictions.refusal(results, drawn_table, "another")
+    assert predictions.refusal(results, drawn_table, None) is None
+    unseen = predictions.refusal(results, drawn_table.iloc[:0], tiny_model.sha256)
+    assert f"{len(cases)} of the {len(cases)} images of these results are not in this data set" in unseen
     strangers = predictions.outcomes(results, drawn_table.iloc[:0])
-    (unseen,) = predictions.mismatches(results, strangers, tiny_model.sha256)
-    assert f"{len(cases)} of the {len(cases)} images are not in this data set" in unseen
     assert filters.keep(strangers, {"sex": ["male"]}).sum() == 0
     assert tiles.result_tiles(strangers, np.array([0]))[0].row == predictions.UNSEEN
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["measured_on"]["trained_on_split_by"] = "image"
     leaking = Results(folder, metrics, *[getattr(results, name) for name in (
         "curves", "predictions", "outlines", "subgroups", "embedding")])  # fmt: skip
-    (told,) = predictions.mismatches(leaking, cases, tiny_model.sha256)
+    (told,) = predictions.remarks(leaking)
     assert told.endswith("by image and know images of the validation part: every figure here is too good.")
 
 
@@ -542,7 +551,9 @@ def test_what_is_known_of_an_image_is_said(cases, drawn_table):
     said = dict(tiles.facts(drawn_table, row))
     assert said["Image"] == cases["image_id"].iloc[0]
     assert said["Part of the split"] == "Validation"
-    assert "The results say" in dict(tiles.answers(cases, said["Image"]))
+    answered = dict(tiles.answers(cases, said["Image"]))
+    assert answered["That is"] == verdicts.by_image(cases)[said["Image"]]
+    assert "The results say" in answered
     assert tiles.answers(cases, "none") == []
     assert tiles.row_of(drawn_table, "none") == predictions.UNSEEN
     several = int(np.flatnonzero(drawn_table["lesion_images"] == 2)[0])
@@ -577,7 +588,7 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
     assert model_comparison.rivals_sentence(disagreed, 20) == (
         "The two disagree on 3 of 20 images. The first is right on 1 of them, the second on 1, neither on 1."
     )
-    assert [tile.note for tile in tiles.disagreement_tiles(drawn_table, disagreed)] == [
+    assert [tile.note for tile in tiles.disagreement_tiles(drawn_table, disagreed, np.arange(3))] == [
         "truly mel: first is right",
         "truly mel: second is right",
         "truly nv: both are wrong",
@@ -594,23 +605,22 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
 # Places
 
 
-def test_results_of_the_loaded_weights_come_first_and_those_on_the_test_part_last(folder, tmp_path, tiny_model):
+def test_results_that_belong_come_first_and_of_those_the_test_part_last(tmp_path, tiny_model):
     own = tiny_model.sha256
     for name, about in (
-        ("own", {"part": "validation", "sha256": own}),
-        ("own test", {"part": "test", "sha256": own}),
-        ("other test", {"part": "test", "sha256": "0"}),
-        ("other", {"part": "validation", "sha256": "0"}),
+        ("own elsewhere", {"part": "validation", "sha256": own, "data_images": 9}),
+        ("own", {"part": "validation", "sha256": own, "data_images": 63}),
+        ("own test", {"part": "test", "sha256": own, "data_images": 63}),
+        ("other test", {"part": "test", "sha256": "0", "data_images": 63}),
+        ("other", {"part": "validation", "sha256": "0", "data_images": 63}),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.json").write_text(json.dumps({"measured_on": about}))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "metrics.json").write_text("{")
-    found = [place.name for place in data_places.results_places(tiny_model, tmp_path, tmp_path, drawn=False)]
-    assert found[0] == "own"
-    assert set(found[1:3]) == {"other", "broken"}
-    assert found[3:] == ["own test", "other test"]
-    assert data_places.results_places(tiny_model, tmp_path, tmp_path, drawn=True) == []
+    found = [place.name for place in data_places.results_places(tiny_model, tmp_path, tmp_path, 63, drawn=False)]
+    assert found == ["own", "own test", "own elsewhere", "other", "other test", "broken"]
+    assert data_places.results_places(tiny_model, tmp_path, tmp_path, 63, drawn=True) == []
 
 
 def test_a_set_that_does_not_tell_its_lesions_can_be_explored(drawn_catalogue):

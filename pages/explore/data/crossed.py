@@ -8,7 +8,7 @@ from derm.explore.shown_data import ShownData
 from derm.explore.table import DIMENSION, DIMENSIONS, name_of
 from derm.figures import dataset as draw
 from derm.model.weights import Model
-from pages.explore.widgets import chart
+from pages.explore.widgets import chart, choose
 
 
 def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
@@ -16,14 +16,12 @@ def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
     keys = [dimension.key for dimension in DIMENSIONS]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         rows, columns = (
-            st.selectbox(
+            choose(
                 label,
-                keys,
-                index=index,
-                key=f"explore_cross_{label}",
+                [*keys[index:], *keys[:index]],
+                f"explore_cross_{label}",
                 format_func=lambda key: DIMENSION[key].label,
                 width=220,
-                persist_state="session",
             )
             for label, index in (("Rows", 0), ("Columns", 5))
         )

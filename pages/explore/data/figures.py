@@ -2,30 +2,25 @@
 
 import streamlit as st
 
-from derm.explore import counts
+from derm.explore import counts, filters
+from derm.explore.address import COLOURINGS
 from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.explore.table import DIMENSION, name_of
 from derm.figures import dataset as draw
 from derm.model.weights import Model
 from pages.explore.data.masks import mask_figures
-from pages.explore.widgets import chart
-
-COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
+from pages.explore.widgets import chart, choose
 
 
 def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
     """Each dimension of the data set, counted and coloured."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        colour = st.selectbox(
-            "Coloured by",
-            COLOURINGS,
-            key="explore_colour",
-            format_func=lambda key: DIMENSION[key].label,
-            width=220,
-            persist_state="session",
+    with st.container(horizontal=True, vertical_alignment="bottom", key="explore_colouring"):
+        colour = choose(
+            "Coloured by", COLOURINGS, "explore_colour", format_func=lambda key: DIMENSION[key].label, width=220
         )
         share = st.toggle("As shares of each bar", key="explore_share", persist_state="session")
+        st.html(draw.legend(filters.options(shown.table)[colour], name_of, dark=dark))
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Diagnosis", anchor=False)
@@ -42,7 +37,7 @@ def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
             chart(draw.stacked(table, name_of, dark=dark, share=share), f"stack-{key}", f"Images by {key} and {colour}")
     with left:
         st.subheader("Images of one lesion", anchor=False)
-        lesions = counts.images_per_lesion(shown.table, kept).to_frame()
+        lesions = counts.images_per_lesion(shown.table, kept)
         chart(draw.columns(lesions, name_of, "", dark=dark), "lesions", "Lesions by how many images they have")
     with right:
         st.subheader("Missing values", anchor=False)

@@ -6,6 +6,7 @@ from derm.explore import data_quality
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
 from pages.explore.measured_once import once, watch
+from pages.explore.widgets import table_of
 
 
 def files(shown: ShownData) -> None:
@@ -21,4 +22,4 @@ def files(shown: ShownData) -> None:
         return
     st.markdown(plain(data_quality.findings_sentence(found, len(shown.table))))
     if found:
-        st.dataframe(data_quality.findings_table(found), hide_index=True, alt="Findings, each with its cure")
+        table_of(data_quality.findings_table(found))

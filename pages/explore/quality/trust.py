@@ -7,7 +7,7 @@ from derm.explore import data_quality
 from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
-from pages.explore.widgets import chart
+from pages.explore.widgets import chart, table_of
 
 
 def splits(shown: ShownData, dark: bool) -> None:
@@ -27,7 +27,7 @@ def splits(shown: ShownData, dark: bool) -> None:
             "Test images that leak, by class and split",
         )
     with right:
-        st.dataframe(data_quality.part_table(shown.table), hide_index=True, alt="Images of each class in each part")
+        table_of(data_quality.part_table(shown.table))
         st.caption("Images and lesions in each part, split by lesion: the default, and what all figures here use.")
 
 

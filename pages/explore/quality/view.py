@@ -13,11 +13,11 @@ from pages.explore.quality.trust import sources, splits
 from pages.explore.widgets import chart
 
 
-def show_quality(model: Model, shown: ShownData, chosen: filters.Chosen, dark: bool) -> None:
+def show_quality(model: Model, shown: ShownData, asked: filters.Asked, dark: bool) -> None:
     """Whether the data set can be trusted, all of it: the filter plays no part but in what is missing."""
-    if not filters.is_open(chosen):
+    if not asked.is_open:
         st.caption("About the whole data set; the filter acts on missing values alone.")
-    kept = filters.keep(shown.table, chosen)
+    kept = asked.keep(shown.table)
     splits(shown, dark)
     left, right = st.columns(2, gap="large")
     with left:

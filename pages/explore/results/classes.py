@@ -12,7 +12,7 @@ from derm.figures.text import plain
 from derm.model.weights import Model
 from pages.explore.measured_once import changed
 from pages.explore.results.measures import shared_measures
-from pages.explore.widgets import chart
+from pages.explore.widgets import chart, choose
 
 
 def classes(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
@@ -26,10 +26,7 @@ def classes(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFram
     st.caption(predictions.INTERVALS)
     st.header("Subgroups", anchor=False)
     names = figures_in(found.subgroups, draw_results.FIGURES)
-    figure = st.selectbox(
-        "Figure", names, key="explore_figure", format_func=draw_results.FIGURES.__getitem__, width=320,
-        persist_state="session",
-    )  # fmt: skip
+    figure = choose("Figure", names, "explore_figure", format_func=draw_results.FIGURES.__getitem__, width=320)
     drawn = draw_results.subgroups(found.subgroups, dark=dark, name=figure, overall=predictions.headline(found, figure))
     chart(drawn, "subgroups", f"{figure} of each subgroup")
     st.caption(predictions.SUBGROUPS)

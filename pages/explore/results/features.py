@@ -11,16 +11,14 @@ from derm.explore.table import name_of
 from derm.figures import dataset as draw
 from derm.model.weights import Model
 from pages.explore.results.pictures import cases_gallery
-from pages.explore.widgets import chart, pick
+from pages.explore.widgets import chart, choose, pick
 
 
 def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """The map of features; a lassoed region opens as a gallery."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = pick("Map by", list(embedding.METHODS), "explore_method")
-        colouring = st.selectbox(
-            "Coloured by", embedding.COLOURINGS, key="explore_map_colour", width=220, persist_state="session"
-        )
+        colouring = choose("Coloured by", embedding.COLOURINGS, "explore_map_colour", width=220)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         points = embedding.points(found, cases, kept, method)

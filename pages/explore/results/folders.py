@@ -1,6 +1,6 @@
 """The results to look at: found, chosen, and read once for all sessions until they change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -14,18 +14,28 @@ from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
 from pages.explore.measured_once import changed, watch
+from pages.explore.widgets import choose
+
+
+def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
+    """The folders of results to choose from by their names, those that belong to weights and data set first."""
+    places = data_places.results_places(model, cache_folder(), results_folder(), len(shown.table), drawn=shown.drawn)
+    named: dict[str, Path] = {}
+    for place in places:
+        named.setdefault(place.name or "results", place)
+    return named
 
 
 def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame] | None:
     """The chosen results joined with the table, or None with what to do."""
-    folders = data_places.results_places(model, cache_folder(), results_folder(), drawn=shown.drawn)
+    folders = result_names(model, shown)
     if not folders and shown.drawn:
         measure_drawn(model, shown)
         return None
     if not folders:
         st.info(data_places.HOW_TO_MEASURE, icon=":material/analytics:")
         return None
-    return choose_results(shown, folders, "Results", "explore_first", 0)
+    return choose_results(shown, folders, "Results", "explore_first", model.sha256)
 
 
 def measure_drawn(model: Model, shown: ShownData) -> None:
@@ -39,40 +49,49 @@ def measure_drawn(model: Model, shown: ShownData) -> None:
 
 
 def choose_results(
-    shown: ShownData, folders: Sequence[Path], label: str, key: str, index: int
+    shown: ShownData, folders: Mapping[str, Path], label: str, key: str, sha256: str | None
 ) -> tuple[Results, pd.DataFrame] | None:
-    """One of the folders of results, read; None with a sentence where it cannot be read."""
-    names = [str(folder) for folder in folders]
-    folder = st.selectbox(
-        label,
-        names,
-        index=min(index, len(names) - 1),
-        key=key,
-        format_func=lambda name: Path(name).name,
-        width=320,
-        persist_state="session",
-    )
-    when = changed(Path(folder) / "metrics.json")
+    """One of the folders of results, read; None with a sentence where it cannot be read or does not belong here.
+
+    sha256: of the weights that it must be of; None for any.
+    """
+    folder = folders[choose(label, list(folders), key, width=260, label_visibility="collapsed")]
     try:
-        found = shared_results(folder, when)
+        return read_own(shown, folder, sha256)
     except DataFault as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(str(fault)), icon=":material/link_off:")
         return None
-    return found, shared_cases(folder, when, str(shown.catalogue.folder), found, shown.table)
+
+
+def read_own(shown: ShownData, folder: Path, sha256: str | None) -> tuple[Results, pd.DataFrame]:
+    """Results joined with the table; DataFault where they cannot be read, or are of other data or weights."""
+    when = changed(folder / "metrics.json")
+    found = shared_results(str(folder), when)
+    place = str(shown.catalogue.folder)
+    if fault := shared_refusal(str(folder), when, place, sha256, found, shown.catalogue.table):
+        raise DataFault(fault)
+    return found, shared_cases(str(folder), when, place, found, shown.table)
 
 
 def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
-    """The results that were looked at last, for what they say of the opened image; None where there are none."""
-    folders = data_places.results_places(model, cache_folder(), results_folder(), drawn=shown.drawn)
-    folder = Path(st.session_state.get("explore_first") or (folders[0] if folders else "."))
-    when = changed(folder / "metrics.json")
-    if not when:
+    """The results that were looked at last, for what they say of images anywhere; None where none belong here."""
+    folders = result_names(model, shown)
+    name = st.session_state.get("explore_first")
+    folder = folders.get(name) if name in folders else next(iter(folders.values()), None)
+    if folder is None:
         return None
     try:
-        found = shared_results(str(folder), when)
+        return read_own(shown, folder, model.sha256)[1]
     except DataFault:
         return None
-    return shared_cases(str(folder), when, str(shown.catalogue.folder), found, shown.table)
+
+
+@st.cache_data(show_spinner="Comparing results and data set …", max_entries=16)
+def shared_refusal(
+    folder: str, changed: int, data: str, sha256: str | None, _results: Results, _table: pd.DataFrame
+) -> str | None:
+    """Why results must not be shown here, or None."""
+    return predictions.refusal(_results, _table, sha256)
 
 
 @st.cache_resource(show_spinner="Reading the results …", max_entries=6)

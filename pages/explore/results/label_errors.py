@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from derm.evaluate.results import Results
-from derm.explore import label_errors, tiles
+from derm.explore import label_errors, tiles, verdicts
 from derm.explore.filtered import Kept, errors_kept
 from derm.explore.shown_data import ShownData
 from derm.model.weights import Model
@@ -33,5 +33,5 @@ def labels(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
             on_click="ignore",
             key="explore_errors",
         )
-    rows = np.arange(len(errors))
-    gallery(model, shown, "labels", rows, lambda some: tiles.label_tiles(cases, errors.iloc[some]), look)
+    rows, marks = np.arange(len(errors)), verdicts.by_image(cases)
+    gallery(model, shown, "labels", rows, lambda some: tiles.label_tiles(cases, errors, some), look, marks)

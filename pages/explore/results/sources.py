@@ -11,7 +11,7 @@ from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.model.weights import Model
-from pages.explore.widgets import chart
+from pages.explore.widgets import chart, choose, table_of
 
 
 def result_sources(
@@ -23,14 +23,9 @@ def result_sources(
         return
     table = by_source.sources_table(found.by_source)
     names = figures_in(table.dropna(subset="value"), by_source.FIGURES)
-    figure = st.selectbox(
-        "Figure", names, key="explore_source_figure", format_func=by_source.FIGURES.__getitem__, width=320,
-        persist_state="session",
-    )  # fmt: skip
+    figure = choose("Figure", names, "explore_source_figure", format_func=by_source.FIGURES.__getitem__, width=320)
     label = by_source.FIGURES[figure]
     drawn = draw_results.subgroups(table, dark=dark, name=figure, title=label)
     chart(drawn, "sources", predictions.sources_spoken(found, figure))
-    st.dataframe(
-        predictions.sources_frame(found), hide_index=True, alt="Every figure of each source, with its interval"
-    )
+    table_of(predictions.sources_frame(found))
     st.caption(predictions.SOURCES)

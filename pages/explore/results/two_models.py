@@ -7,27 +7,25 @@ import streamlit as st
 from derm.errors import DataFault
 from derm.evaluate.compare import compare, disagreements
 from derm.evaluate.results import Results
-from derm.explore import data_places, model_comparison, predictions, tiles
+from derm.explore import model_comparison, predictions, tiles
 from derm.explore.filtered import Kept, disagreements_kept, same_images
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.model.weights import Model
-from derm.paths import cache_folder, results_folder
 from pages.explore.gallery import gallery
 from pages.explore.measured_once import changed
-from pages.explore.results.folders import choose_results
-from pages.explore.widgets import chart, choose_look
+from pages.explore.results.folders import choose_results, result_names
+from pages.explore.widgets import chart, choose_look, table_of
 
 
 def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Two results side by side, and the images on which they disagree."""
-    folders = data_places.results_places(model, cache_folder(), results_folder(), drawn=shown.drawn)
-    others = [folder for folder in folders if folder != found.folder]
+    others = {name: folder for name, folder in result_names(model, shown).items() if folder != found.folder}
     if not others:
         st.info(model_comparison.NO_OTHER, icon=":material/analytics:")
         return
-    chosen = choose_results(shown, others, "Second results", "explore_second", 0)
+    chosen = choose_results(shown, others, "Second results", "explore_second", None)
     if chosen is None:
         return
     other, other_cases = chosen
@@ -48,12 +46,10 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
             st.subheader(plain(f"{name}: {results.name}"), anchor=False)
             figure = draw_results.confusion_matrix(predictions.count(*some), rates=False, dark=dark, side=520)
             chart(figure, f"matrix-{name}", f"Confusion matrix of the {name.lower()}")
-    st.dataframe(model_comparison.figures_table(table), hide_index=True, alt="Figures of both, with their difference")
+    table_of(model_comparison.figures_table(table))
     look = choose_look("rivals")
     rows = np.arange(len(disagreed))
-    gallery(
-        model, shown, "rivals", rows, lambda some: tiles.disagreement_tiles(shown.table, disagreed.iloc[some]), look
-    )
+    gallery(model, shown, "rivals", rows, lambda some: tiles.disagreement_tiles(shown.table, disagreed, some), look)
 
 
 @st.cache_data(show_spinner="Comparing by a paired bootstrap …", max_entries=8)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from derm.explore import filters, predictions
+from derm.explore.address import RESULT_PARTS
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
 from derm.model.weights import Model
@@ -29,17 +30,17 @@ PARTS: dict[str, Callable[..., None]] = {
 }
 
 
-def show_results(model: Model, shown: ShownData, chosen: filters.Chosen, dark: bool) -> None:
+def show_results(model: Model, shown: ShownData, asked: filters.Asked, dark: bool) -> None:
     """What stands behind a model's figures."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         found = find_results(model, shown)
         if found is None:
             return
-        part = pick("Results as", tuple(PARTS), "explore_results")
+        part = pick("Results as", RESULT_PARTS, "explore_results")
     cases = found[1]
-    kept = filters.keep(cases, chosen)
-    for sentence in predictions.mismatches(found[0], cases, model.sha256):
-        st.warning(plain(sentence), icon=":material/link_off:")
+    kept = asked.keep(cases)
+    for sentence in predictions.remarks(found[0]):
+        st.caption(plain(sentence))
     if not kept.any():
         st.info("No measured image passes the filter: take something out of it.", icon=":material/filter_alt_off:")
         return

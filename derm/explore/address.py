@@ -1,0 +1,162 @@
+"""A view of the explorer as an address, and back: which data, filters, results, cell, threshold, order and picture.
+
+Needs what can be chosen on the page, as `fields` gives it. An address is a stranger's text: it is taken over whole, or
+not at all with one sentence. Knows no widget and no server.
+"""
+
+import math
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from derm.diagnoses import CODES
+from derm.explore.gallery import RESULT_ORDERS, SHAPE_ORDERS, TABLE_ORDERS
+from derm.explore.pictures import LOOKS
+from derm.explore.table import DIMENSIONS
+
+VIEWS = ("Data", "Quality", "Results")
+DATA_PARTS = ("Figures", "Crossed", "Pictures")
+RESULT_PARTS = ("Matrix", "Sources", "Classes", "Curves", "Map of features", "Label errors", "Two models")
+CELLS = ("Counts", "Rates")
+RULES = ("As frequent as in the data", "All equally frequent", "Referral threshold")
+TRUTHS = ("malignant", "benign")
+REFERRALS = ("referred", "not referred")
+COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
+
+MOST_VALUES = 200
+"""Values that an address may have in all."""
+
+PREFIX = "explore_"
+
+
+class Field(NamedTuple):
+    """One choice of a view.
+
+    name: in the address. key: in the visitor's session, after `PREFIX`. values: what may be chosen; None for a number
+    from least to most. many: any number of them may be chosen. start: what is chosen to begin with, and never stands in
+    the address. where: the views whose address it is part of.
+    """
+
+    name: str
+    key: str
+    values: Container[str] | None
+    start: str = ""
+    where: tuple[str, ...] = VIEWS
+    many: bool = False
+    least: float = 0.0
+    most: float = 1.0
+    whole: bool = False
+
+
+class Opened(NamedTuple):
+    """What an address says: a value for each key that it names, and one sentence where it cannot be followed."""
+
+    values: dict[str, Any]
+    fault: str | None
+
+
+def fields(
+    options: Mapping[str, Sequence[str]], results: Sequence[str], selections: Sequence[str], images: Container[str]
+) -> tuple[Field, ...]:
+    """All that an address may name.
+
+    options: of `derm.explore.filters.options`. results: names of the folders of results. selections: names of those
+    saved. images: names of the data set's images.
+    """
+    dimensions = [dimension.key for dimension in DIMENSIONS]
+    data, result = ("Data",), ("Results",)
+    orders = [order.label for order in TABLE_ORDERS + SHAPE_ORDERS]
+    result_orders = [order.label for order in RESULT_ORDERS]
+    return (
+        Field("view", "view", VIEWS, "Data"),
+        *(Field(key, f"filter_{key}", options[key], many=True) for key in dimensions),
+        Field("selection", "selection", selections),
+        Field("data", "data", DATA_PARTS, "Figures", data),
+        Field("colour", "colour", COLOURINGS, "diagnosis", data),
+        Field("share", "share", ("yes",), where=data),
+        Field("rows", "cross_Rows", dimensions, dimensions[0], data),
+        Field("columns", "cross_Columns", dimensions, dimensions[5], data),
+        Field("sort", "sort", orders, orders[0], data),
+        Field("pictures", "look_data", LOOKS, LOOKS[0], data),
+        Field("page", "page_data", None, "1", data, least=1, most=1e6, whole=True),
+        Field("measured", "first", results, results[0] if results else "", result),
+        Field("results", "results", RESULT_PARTS, "Matrix", result),
+        Field("second", "second", results, where=result),
+        Field("cells", "cells", CELLS, "Counts", result),
+        Field("rule", "rule", RULES, RULES[0], result),
+        Field("truth", "true", CODES, where=result),
+        Field("says", "predicted", CODES, where=result),
+        Field("kind", "kind", TRUTHS, TRUTHS[0], result),
+        Field("referral", "done", REFERRALS, REFERRALS[1], result),
+        Field("threshold", "threshold", None, where=result),
+        Field("order", "sort_cell", result_orders, result_orders[0], result),
+        Field("show", "look_cell", LOOKS, LOOKS[0], result),
+        Field("leaf", "page_cell", None, "1", result, least=1, most=1e6, whole=True),
+        Field("picture", "opened", images),
+    )
+
+
+def follow(address: Mapping[str, Sequence[str]], known: Sequence[Field]) -> Opened:
+    """What an address asks for, by the session's keys; nothing of it, and one sentence, where a part is not known.
+
+    address: every parameter with its values.
+    """
+    by_name = {field.name: field for field in known}
+    found: dict[str, Any] = {}
+    if sum(len(values) for values in address.values()) > MOST_VALUES:
+        return _refused("has more parts than a view")
+    for name, values in address.items():
+        field = by_name.get(name)
+        if field is None:
+            return _refused(f"names '{_short(name)}', which this page does not know")
+        read = [_value(field, value) for value in values]
+        if not read or None in read or (len(read) > 1 and not field.many):
+            wrong = next((value for value, one in zip(values, read, strict=True) if one is None), ", ".join(values))
+            return _refused(f"names {name} '{_short(wrong)}', which is not there (any more)")
+        found[PREFIX + field.key] = list(dict.fromkeys(read)) if field.many else read[0]
+    return Opened(found, None)
+
+
+def address_of(state: Mapping[str, Any], known: Sequence[Field]) -> dict[str, list[str]]:
+    """The address of the view that a visitor's session describes: what differs from the start, of its own view."""
+    view = str(state.get(PREFIX + "view") or VIEWS[0])
+    found = {}
+    for field in known:
+        value = state.get(PREFIX + field.key)
+        if view not in field.where or not value:
+            continue
+        written = [_text(one) for one in (value if field.many else [value])]
+        if written != [field.start] and all(_value(field, one) is not None for one in written):
+            found[field.name] = written
+    return found
+
+
+def _value(field: Field, text: str) -> Any:  # noqa: ANN401 (what the session holds: text, a number or yes)
+    """A value of an address as the session holds it; None where it is none of the field's."""
+    if field.values is not None:
+        if text not in field.values:
+            return None
+        return True if field.values == ("yes",) else text
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or not field.least <= number <= field.most:
+        return None
+    if field.whole:
+        return int(number) if number == int(number) else None
+    return number
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    if value is True:
+        return "yes"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _refused(why: str) -> Opened:
+    return Opened({}, f"This address {why}: the view to begin with is shown instead.")
+
+
+def _short(text: str) -> str:
+    kept = "".join(character for character in text if character.isprintable())
+    return kept if len(kept) <= 40 else f"{kept[:39]}…"

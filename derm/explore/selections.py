@@ -1,0 +1,189 @@
+"""Selections of images under a name: saved, listed, read back, exported and imported as tables.
+
+Needs a folder of their own, and the tables that say what is known of each image. A selection is a CSV file that any
+program reads; what counts when it is read back is its column image_id. Knows nothing of pages.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.diagnoses import CODES
+from derm.errors import ConfigFault, DataFault
+from derm.explore.table import quantity
+from derm.explore.verdicts import by_image
+from derm.files import write_text
+
+FOLDER = "selections"
+"""Name of the folder, in that of the results."""
+
+MOST = 200
+"""Selections that are kept in one folder."""
+
+MOST_BYTES = 20_000_000
+"""Of a file that is imported: a hundred times HAM10000's ids."""
+
+NAME = re.compile(r"\w(?:[\w .()-]{0,58}[\w)])?")
+"""A name that is a file's name everywhere, too: letters, digits, spaces and . _ - ( ), 60 characters at most."""
+
+TABLE_COLUMNS = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization", "dataset", "part")
+"""Of the explorable table, in an export."""
+
+ID_COLUMNS = ("image_id", "image", "isic_id")
+"""Columns that name images, in a file that is imported; the first that is there counts."""
+
+
+class Found(NamedTuple):
+    """Images of a selection that the data set holds, in its order, and how many it does not hold."""
+
+    rows: NDArray[np.int64]
+    strange: int
+
+
+def known_of(table: pd.DataFrame, cases: pd.DataFrame | None, image_ids: Sequence[str]) -> pd.DataFrame:
+    """What is known of images, one row each, in the order given.
+
+    table: of `explorable`. cases: of `derm.explore.predictions.outcomes`, None without results; an image that they do
+    not hold has empty cells. An image that the table does not hold is left out.
+    """
+    rows = pd.DataFrame({"image_id": list(image_ids)})
+    own = table[list(TABLE_COLUMNS)].drop_duplicates("image_id").astype({"dx": str})
+    found = rows.merge(own, on="image_id")
+    if cases is None:
+        return found
+    said = pd.DataFrame(
+        {
+            "image_id": cases["image_id"],
+            "predicted": np.array(CODES)[cases["predicted"].to_numpy()],
+            **{name: cases[name] for name in ("confidence", "p_malignant", "p_true", "loss", "iou")},
+            "verdict": [str(verdict) for verdict in by_image(cases).values()] if cases["image_id"].is_unique else "",
+        }
+    ).drop_duplicates("image_id")
+    return found.merge(said, on="image_id", how="left")
+
+
+def to_csv(known: pd.DataFrame) -> str:
+    """A selection as a CSV file."""
+    return known.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def save(folder: Path, name: str, known: pd.DataFrame) -> str:
+    """Keep a selection in `folder` under a name; the name as it is kept comes back.
+
+    Raises ConfigFault for a name that is none, or taken, for an empty selection, where there are `MOST` already, or
+    where nothing can be written.
+    """
+    name = _checked(name)
+    if known.empty:
+        raise ConfigFault("There is no image to save: take something out of the filter.")
+    names = listed(folder)
+    if name.casefold() in {one.casefold() for one in names}:
+        raise ConfigFault(f"There is a selection '{name}' already: choose another name, or delete that one first.")
+    if len(names) >= MOST:
+        raise ConfigFault(f"There are {MOST} selections in {folder}, as many as are kept: delete one first.")
+    write_text(folder / f"{name}.csv", to_csv(known))
+    return name
+
+
+def import_as(folder: Path, file: str, known: pd.DataFrame, found: Found) -> str:
+    """Keep imported images under the name of their file, with a number where that is taken; the name as kept.
+
+    file: without its ending; what a name may not hold is left out. found: of `find`. Raises DataFault where the data
+    set holds none of them, and what `save` raises.
+    """
+    if known.empty:
+        raise DataFault(
+            f"None of the {found.strange:,} images of this file is in this data set: choose its own data set."
+        )
+    stem = re.sub(r"[^\w .()-]+", " ", file).strip(" .()-_")[:50].strip(" .(-") or "imported"
+    taken = {name.casefold() for name in listed(folder)}
+    names = (stem, *(f"{stem} {number}" for number in range(2, MOST + 2)))
+    return save(folder, next(name for name in names if name.casefold() not in taken), known)
+
+
+def listed(folder: Path) -> list[str]:
+    """The names of the selections in `folder`, by alphabet; none where there is no such folder."""
+    try:
+        names = [place.stem for place in folder.glob("*.csv") if NAME.fullmatch(place.stem)]
+    except OSError:
+        return []
+    return sorted(names, key=str.casefold)
+
+
+def read(folder: Path, name: str) -> list[str]:
+    """The images of a selection, in its order; DataFault where it is gone or cannot be read."""
+    try:
+        content = (folder / f"{_checked(name)}.csv").read_bytes()
+    except (OSError, ConfigFault):
+        raise DataFault(f"There is no selection '{name[:60]}' any more: choose one of the list.") from None
+    return parse(content, f"{name}.csv")
+
+
+def delete(folder: Path, name: str) -> None:
+    """Delete a selection; one that is gone already is no fault. ConfigFault where it cannot be deleted."""
+    try:
+        (folder / f"{_checked(name)}.csv").unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigFault(f"'{name}' cannot be deleted ({error.strerror}): allow this user to write there.") from error
+
+
+def parse(content: bytes, name: str) -> list[str]:
+    """The images that a table names, in its order and each once; name: the file's, for the sentence of a refusal.
+
+    Commas, semicolons or tabs; UTF-8, UTF-16 with its mark, or Latin-1. Raises DataFault for what is no such table.
+    """
+    if len(content) > MOST_BYTES:
+        raise DataFault(f"{name} has {len(content):,} bytes, more than the {MOST_BYTES:,} of a list of images.")
+    text = _decoded(content)
+    first = text.lstrip("\ufeff\r\n").partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        table = pd.read_csv(io.StringIO(text.lstrip("\ufeff")), sep=separator, dtype=str, keep_default_na=False)
+    except (ValueError, OverflowError) as error:
+        raise DataFault(f"{name} is no table ({' '.join(str(error).split())[:120]}): save it as CSV.") from None
+    columns = {str(column).strip().casefold(): column for column in table.columns}
+    wanted = next((columns[column] for column in ID_COLUMNS if column in columns), None)
+    if wanted is None:
+        raise DataFault(f"{name} has no column image_id: name the column of the images so.")
+    ids = [value for value in table[wanted].str.strip() if value]
+    if not ids:
+        raise DataFault(f"{name} names no image: its column {wanted} is empty.")
+    return list(dict.fromkeys(ids))
+
+
+def find(table: pd.DataFrame, image_ids: Sequence[str]) -> Found:
+    """The rows of `table` that these images are, ascending, and how many are none of it."""
+    wanted = set(image_ids)
+    rows = np.flatnonzero(table["image_id"].isin(wanted).to_numpy())
+    return Found(rows, len(wanted) - int(table["image_id"].iloc[rows].nunique()))
+
+
+def sentence(name: str, found: Found) -> str:
+    """An opened selection in words."""
+    held = f"Selection '{name}': {quantity(len(found.rows), 'image')}"
+    return f"{held}; {found.strange:,} more are not in this data set." if found.strange else f"{held}."
+
+
+def _checked(name: str) -> str:
+    name = " ".join(name.split())
+    if not NAME.fullmatch(name):
+        raise ConfigFault(
+            "A selection's name has letters, digits, spaces and . _ - ( ), begins with a letter or digit, and has 60 "
+            "characters at most."
+        )
+    return name
+
+
+def _decoded(content: bytes) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")

@@ -1,0 +1,125 @@
+"""Selections of images: opened, deleted and imported from one menu; saved and exported beside what is shown."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from derm.errors import DermError
+from derm.explore import selections
+from derm.explore.shown_data import ShownData
+from derm.explore.table import quantity
+from derm.figures.text import plain
+from derm.paths import results_folder
+
+NONE = ""
+SAID = "explore_said"
+"""Key of what was last said about selections."""
+
+
+def selections_folder() -> Path:
+    """Where selections are kept."""
+    return results_folder() / selections.FOLDER
+
+
+def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
+    """The menu of selections; name and images of the one that is open, None for all images."""
+    folder = selections_folder()
+    names = selections.listed(folder)
+    if name := st.session_state.pop("explore_opening", None):  # before the menu is drawn, which then holds its choice
+        st.session_state.explore_selection = name
+    if st.session_state.get("explore_selection", NONE) not in (NONE, *names):
+        st.session_state.explore_selection = NONE
+    with st.popover("Selections", icon=":material/bookmarks:", width="content"):
+        chosen = st.selectbox(
+            "Open a selection",
+            [NONE, *names],
+            key="explore_selection",
+            format_func=lambda name: name or "All images",
+            persist_state="session",
+        )
+        if chosen:
+            st.button("Delete it", icon=":material/delete:", key="explore_delete", on_click=forget, args=(chosen,))
+        take_in(shown)
+    if not chosen:
+        return NONE, None
+    try:
+        return chosen, selections.read(folder, chosen)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/bookmark_remove:")
+        return NONE, None
+
+
+def take_in(shown: ShownData) -> None:
+    """A list of images from a file, kept as a selection under the file's name."""
+    turn = st.session_state.get("explore_imports", 0)
+    file = st.file_uploader("Import one: a CSV file with a column image_id", key=f"explore_import-{turn}")
+    if file is None:
+        return
+    name = Path(file.name).stem
+    try:
+        images = selections.parse(file.getvalue(), file.name)
+        found = selections.find(shown.table, images)
+        known = selections.known_of(shown.table, None, images)
+        kept = selections.import_as(selections_folder(), name, known, found)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/bookmark_remove:")
+        return
+    st.session_state.explore_imports = turn + 1  # a fresh uploader, which holds no file
+    st.session_state.explore_opening = kept
+    st.session_state[SAID] = selections.sentence(kept, found), True
+    st.rerun()
+
+
+def forget(name: str) -> None:
+    """Delete a selection."""
+    try:
+        selections.delete(selections_folder(), name)
+        st.session_state[SAID] = f"Selection '{name}' is deleted.", True
+    except DermError as fault:
+        st.session_state[SAID] = str(fault), False
+
+
+def say() -> None:
+    """What was last done with selections, once."""
+    said, done = st.session_state.pop(SAID, ("", True))
+    if said:
+        (st.success if done else st.error)(plain(said), icon=":material/bookmark:")
+
+
+def offer(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str], place: str) -> None:
+    """Save or export the images that are shown. place: of this menu on the page, for its keys."""
+    with st.popover("Save or export", icon=":material/bookmark_add:", width="content"):
+        with st.form(f"explore_keep-{place}", border=False):
+            key = f"explore_name-{place}"
+            st.text_input("Name of the selection", max_chars=60, key=key)
+            st.form_submit_button(
+                f"Save {quantity(len(image_ids), 'image')}", on_click=keep, args=(shown, cases, image_ids, key)
+            )
+        st.download_button(
+            "Export as CSV",
+            partial(export, shown, cases, image_ids),
+            "selection.csv",
+            "text/csv",
+            icon=":material/download:",
+            key=f"explore_export-{place}",
+            on_click="ignore",
+        )
+        st.caption("Image names, with what the table and the results say of each.")
+
+
+def keep(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str], key: str) -> None:
+    """Save a selection under the name that stands in the field `key`, or say why it cannot be."""
+    try:
+        known = selections.known_of(shown.table, cases, image_ids)
+        kept = selections.save(selections_folder(), st.session_state[key], known)
+        st.session_state[SAID] = f"Saved as '{kept}', {quantity(len(known), 'image')}: open it under Selections.", True
+    except DermError as fault:
+        st.session_state[SAID] = str(fault), False
+
+
+def export(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str]) -> str:
+    """The images as a CSV file, made when it is asked for."""
+    return selections.to_csv(selections.known_of(shown.table, cases, image_ids))
