@@ -97,10 +97,18 @@ def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
 
 
 def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
-    """Keep an image of the data set, with its true outline, or the sentence that says why it cannot be read."""
+    """Keep an image of the data set, with its true outline, or the sentence that says why it cannot be read.
+
+    One that is in the list already is shown, not listed again.
+    """
     st.session_state.refused = []
     try:
-        keep(data_case(model, catalogue, image_id))
+        case = data_case(model, catalogue, image_id)
+        again = next((listed for listed in st.session_state.cases if listed.case.image is case.image), None)
+        if again is None:
+            keep(case)
+        else:
+            st.session_state.shown, st.session_state.chosen = again, again.key
     except DermError as error:
         st.session_state.refused.append(str(error))
 

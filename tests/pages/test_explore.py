@@ -265,9 +265,8 @@ def test_an_opened_picture_is_the_case_at_hand_and_is_diagnosed_once(visit, monk
     image_id = page.session_state.explore_opened
     assert page.session_state.shown.case.name == image_id
     assert page.session_state.cases[0].case.name == image_id
-    page.button(key="explore_back").click().run()
-    assert page.session_state.shown.case.name == image_id
-    page.switch_page("streamlit_app.py").run()
+    page.button(key="explore_diagnose").click().run()
+    assert [listed.case.name for listed in page.session_state.cases] == [image_id]
     assert page.session_state.shown.case.name == image_id
     assert asked == [image_id]
 
