@@ -9,7 +9,7 @@ import streamlit as st
 from derm.model.weights import Model
 from derm.predict import case_list
 from derm.serve.gate import Gate
-from pages.diagnose.answer import answer
+from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
 from pages.parts import opening, top, visit
@@ -19,20 +19,31 @@ def main() -> None:
     """The page, from top to bottom."""
     model = top.open_page("Diagnose")
     top.take_in(model, top.known_data())
-    show_case(top.choose(alone=False), model)
+    top.choose()
+    if listed := top.opened(model):
+        show_case(listed, model)
 
 
 @st.fragment
 def show_case(listed: case_list.ListedCase, model: Model) -> None:
-    """One case: the picture on the left, the answer and its reasons on the right. A click redraws only this."""
+    """One case: the answer, the picture, and the reasons, in this order where there is no room side by side.
+
+    A click redraws only this.
+    """
     listed, description = visit.as_asked(model, listed), model.description
-    left, right = st.columns([3, 2], gap="medium")
-    with right:
-        index = answer(listed, description)
-    with left:
-        picture(listed, index)
-    with right:
-        reasons(listed, description, index)
+    case = listed.case
+    if case is None:
+        return
+    with st.container(key="desk"):
+        on_top, in_view, below = (st.container(key=name) for name in ("answer", "view", "reasons"))
+        with on_top:
+            answer(case, description)
+        with below:
+            index = bars_of(listed.key, case, description)
+        with in_view:
+            picture(listed, case, description, index)
+        with below:
+            reasons(listed.key, case, description, index)
 
 
 if __name__ == "__main__":  # a visit

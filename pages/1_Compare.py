@@ -18,7 +18,7 @@ def main() -> None:
     model = top.open_page("Compare")
     catalogue = top.known_data()
     top.take_in(model, catalogue)
-    top.choose(alone=False)
+    top.choose()
     st.session_state.setdefault("compare_view", VIEWS[0])
     view = st.segmented_control(
         "View", VIEWS, key="compare_view", required=True, label_visibility="collapsed", persist_state="session"
@@ -27,7 +27,7 @@ def main() -> None:
         seven(model, catalogue)
     elif view == VIEWS[2]:
         whole_part(model)
-    else:
+    elif top.opened(model):
         case_view(model)
 
 

@@ -1,4 +1,4 @@
-"""Probabilities as bars, thumbnails and legends for a page: style sheets and small pieces of HTML.
+"""Probabilities as bars, the line of a case and legends for a page: style sheets and small pieces of HTML.
 
 Needs plain values. The bars lie behind a group of radio buttons that carry name and figure as text: keys and screen
 readers use the buttons, and without the style sheet the list is still all there. Colours come from `DIAGNOSES`, the
@@ -36,17 +36,14 @@ def bars_style(ranked: Sequence[tuple[Diagnosis, float]], group: str) -> str:
     return f"<style>{rows}</style>"
 
 
-def thumbnails_style(thumbnails: Sequence[bytes], group: str) -> str:
-    """A style sheet that puts a small picture before each of a group's radio buttons.
-
-    thumbnails: JPEG files in the order of the buttons. group: CSS selector of the group.
-    """
-    rows = "".join(
-        f"{group} > div:nth-child({place}) label"
-        f"{{background-image:url(data:image/jpeg;base64,{base64.b64encode(thumbnail).decode()})}}"
-        for place, thumbnail in enumerate(thumbnails, 1)
+def case_line(thumbnail: bytes, name: str, text: str) -> str:
+    """A case in one line of HTML: thumbnail, name, what is said of it. thumbnail: JPEG file, or empty."""
+    source = base64.b64encode(thumbnail).decode()
+    picture = f'<img src="data:image/jpeg;base64,{source}" alt="">' if thumbnail else ""
+    return (
+        f'<div class="derm-case">{picture}<div><strong>{html.escape(name)}</strong> '
+        f"<span>{html.escape(text)}</span></div></div>"
     )
-    return f"<style>{rows}</style>"
 
 
 def malignant_bar(parts: Sequence[tuple[Diagnosis, float]], threshold: float | None = None) -> str:

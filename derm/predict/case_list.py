@@ -1,8 +1,12 @@
-"""The list of cases that one visitor keeps: uploaded pictures and drawn samples, the newest few.
+"""The list of cases that one visitor keeps: a row for each picture that came in, read or refused, newest first.
 
-Needs a loaded `Model`. Every function gives a new list and leaves the old one alone. Knows nothing of pages.
+Needs a loaded `Model`. Every function gives a new list and leaves the old one alone. The newest pictures stay in
+memory, with all that was made of them; older ones are let go, their answers stay. Knows nothing of pages.
 """
 
+import hashlib
+from dataclasses import replace
+from pathlib import PurePath
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -11,17 +15,25 @@ from derm.data.store import read_pair
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
-from derm.image.overlay import jpeg
+from derm.image.decode import image_name, read_image
+from derm.image.overlay import jpeg, png
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
+from derm.predict.compact import Compact, answers_of, compact
 from derm.predict.view import draw_view
 
+MAX_ROWS = 1000
+"""Most rows of one list for which files are taken in. A row takes about 10 kB without its picture and file."""
+
 MAX_CASES = 50
-"""Most cases in one list."""
+"""Most cases of one list with their pictures in memory."""
 
 MAX_MEGAPIXELS = 120
 """Most megapixels in one list. A case takes 8 bytes for each pixel (picture, probability, mask), so a list takes up to
 1 GB, and three pictures of the largest size fit."""
+
+MAX_FILE_BYTES = 200_000_000
+"""Most bytes of files in one list, from which a picture that was let go is read again."""
 
 THUMBNAIL = 96
 """Longer side of a thumbnail, pixels."""
@@ -32,41 +44,160 @@ SAMPLE_SIZE = (450, 600)
 
 
 class ListedCase(NamedTuple):
-    """One case of a list."""
+    """One row of a list: a case with its picture, a case whose picture was let go, or a refused file."""
 
     key: str
     """Its own, never given twice."""
 
-    case: Case
-    """The picture with the model's answer."""
+    case: Case | None
+    """The picture with the model's answer; None where it was let go (`kept`) or refused (`refusal`)."""
 
     thumbnail: bytes
-    """JPEG file, `THUMBNAIL` pixels long."""
+    """JPEG file, `THUMBNAIL` pixels long; empty where the file was refused."""
 
     drawn: bool
     """Whether the picture is a drawing and no photograph of a patient."""
 
+    name: str = ""
+    """What the user calls the picture, and no other row of the list is called."""
 
-def add_case(cases: list[ListedCase], case: Case, *, drawn: bool = False) -> list[ListedCase]:
-    """The list with one case more, newest first, and without what then is too much (see `MAX_CASES`).
+    refusal: str = ""
+    """Why the file was refused, a sentence; '' where it was not."""
 
-    The first picture of the user's own sends the drawings away, lest one is taken for a patient's.
+    kept: Compact | None = None
+    """What is left of a case whose picture was let go."""
+
+    file: bytes | None = None
+    """The file, from which the picture can be read again; None where that was let go, too, or never came as a file."""
+
+    digest: str = ""
+    """Of file and name, see `digest_of`; '' where no file came."""
+
+    @property
+    def answers(self) -> Case | None:
+        """The case as far as it is there, perhaps without its picture; None where the file was refused."""
+        return answers_of(self.kept) if self.kept is not None else self.case
+
+    @property
+    def let_go(self) -> bool:
+        """Whether the picture is no longer in memory."""
+        return self.kept is not None
+
+
+def add_case(
+    cases: list[ListedCase], case: Case, *, drawn: bool = False, file: bytes | None = None, digest: str = ""
+) -> list[ListedCase]:
+    """The list with one case more, newest first; what then is too much is let go (see `MAX_CASES`), but for its row.
+
+    The first picture of the user's own sends the drawings away, lest one is taken for a patient's. file: the picture's
+    own, if it came as one; digest: see `digest_of`.
     """
-    newest = ListedCase(uuid4().hex, case, jpeg(draw_view(case, "Original", 0, 1.0, THUMBNAIL)), drawn)
-    return _within_limits([newest, *(old for old in cases if drawn or not old.drawn)])
+    name = free_name(cases, case.name)
+    if name != case.name:
+        case = replace(case, name=name)
+    thumbnail = jpeg(draw_view(case, "Original", 0, 1.0, THUMBNAIL))
+    newest = ListedCase(uuid4().hex, case, thumbnail, drawn, name, file=file, digest=digest)
+    return within_limits([newest, *_beside(cases, drawn=drawn)])
+
+
+def add_refused(cases: list[ListedCase], name: str, sentence: str, digest: str = "") -> list[ListedCase]:
+    """The list with a row for a file that was refused, with the sentence why; newest first."""
+    newest = ListedCase(uuid4().hex, None, b"", False, free_name(cases, image_name(name)), sentence, digest=digest)
+    return within_limits([newest, *_beside(cases, drawn=False)])
 
 
 def find_case(cases: list[ListedCase], key: str) -> ListedCase:
-    """The case with this key, or the newest where it is gone; the list holds at least one."""
+    """The row with this key, or the newest where it is gone; the list holds at least one."""
     return next((listed for listed in cases if listed.key == key), cases[0])
+
+
+def find_file(cases: list[ListedCase], digest: str) -> ListedCase | None:
+    """The row of the same file under the same name, or None."""
+    return next((listed for listed in cases if digest and listed.digest == digest), None)
+
+
+def find_named(cases: list[ListedCase], name: str) -> ListedCase | None:
+    """The row of a drawing or an image of the data set, which came as no file, by its name; or None."""
+    return next((listed for listed in cases if listed.name == name and not listed.digest), None)
+
+
+def digest_of(name: str, file: bytes) -> str:
+    """What tells whether a file came before, under the same name."""
+    return hashlib.sha256(name.encode(errors="replace") + b"\0" + file).hexdigest()
+
+
+def free_name(cases: list[ListedCase], name: str) -> str:
+    """`name`, or with a number before its ending where a row has it already: two patients' IMG_1.jpg are told apart."""
+    taken = {listed.name for listed in cases}
+    path, number, free = PurePath(name), 2, name
+    while free in taken:
+        free, number = f"{path.stem} ({number}){path.suffix}", number + 1
+    return free
+
+
+def bring_back(model: Model, cases: list[ListedCase], listed: ListedCase, views: int) -> list[ListedCase]:
+    """The list with the picture of `listed` read from its file again and asked about over `views` views.
+
+    The list as it is where nothing was let go, or the file was, too. Others may be let go instead.
+    """
+    if listed.kept is None or listed.file is None:
+        return cases
+    was = answers_of(listed.kept)
+    image = read_image(listed.file, listed.name)
+    case = diagnose(model, image, listed.name, truth=was.truth, drawn=listed.drawn, views=views)
+    anew = listed._replace(case=case, kept=None)
+    return within_limits([anew if one.key == listed.key else one for one in cases], anew.key)
+
+
+def give_file(cases: list[ListedCase], listed: ListedCase, file: bytes) -> list[ListedCase]:
+    """The list with the file of `listed`, which came again."""
+    return [one._replace(file=file) if one.key == listed.key else one for one in cases]
+
+
+def within_limits(cases: list[ListedCase], first: str = "") -> list[ListedCase]:
+    """The list with its newest pictures, up to `MAX_CASES` and `MAX_MEGAPIXELS`, and files, up to `MAX_FILE_BYTES`.
+
+    At least one picture stays: that of the row with the key `first`, or the newest.
+    """
+    order = sorted(cases, key=lambda listed: listed.key != first)
+    pictures = pixels = files = 0
+    held: dict[str, ListedCase] = {}
+    for listed in order:
+        one = listed
+        if one.case is not None:
+            pixels += one.case.mask.size
+            pictures += 1
+            if pictures > 1 and (pictures > MAX_CASES or pixels > MAX_MEGAPIXELS * 1_000_000):
+                pixels, pictures = pixels - one.case.mask.size, pictures - 1
+                one = let_go(one)
+        files += len(one.file or b"")
+        if files > MAX_FILE_BYTES:
+            files -= len(one.file or b"")
+            one = one._replace(file=None)
+        held[one.key] = one
+    return [held[listed.key] for listed in cases]
+
+
+def let_go(listed: ListedCase) -> ListedCase:
+    """The row without its picture in memory. One that never came as a file keeps a lossless one, to come back from."""
+    if listed.case is None:
+        return listed
+    file = png((listed.case.at_data or listed.case).image) if listed.file is None and not listed.digest else listed.file
+    return listed._replace(case=None, kept=compact(listed.case), file=file)
+
+
+def _beside(cases: list[ListedCase], *, drawn: bool) -> list[ListedCase]:
+    """The rows that stay beside a new one."""
+    return [old for old in cases if drawn or not old.drawn]
 
 
 def ask_again(
     model: Model, cases: list[ListedCase], listed: ListedCase, views: int
 ) -> tuple[list[ListedCase], ListedCase]:
-    """The list and the case in it, asked over `views` views; both as they are where it was asked over as many."""
+    """The list and the row in it, asked over `views` views; both as they are where it was asked over as many, or where
+    there is no picture to ask about."""
     case = listed.case
-    if case.views == views:
+    if case is None or case.views == views:
         return cases, listed
     anew = listed._replace(
         case=diagnose(model, case.image, case.name, truth=case.truth, drawn=listed.drawn, views=views)
@@ -104,15 +235,3 @@ def first_id(catalogue: Catalogue) -> str:
 def first_sample() -> Diagnosis:
     """What the drawing shows that greets a visitor: melanoma, with most to see."""
     return next(diagnosis for diagnosis in DIAGNOSES if diagnosis.code == "mel")
-
-
-def _within_limits(cases: list[ListedCase]) -> list[ListedCase]:
-    """The first of the list, up to `MAX_CASES` and `MAX_MEGAPIXELS`; always at least one."""
-    kept: list[ListedCase] = []
-    pixels = 0
-    for listed in cases[:MAX_CASES]:
-        pixels += listed.case.mask.size
-        if kept and pixels > MAX_MEGAPIXELS * 1_000_000:
-            break
-        kept.append(listed)
-    return kept

@@ -9,7 +9,9 @@ release writes it otherwise it is not run, and nothing is lost."""
 
 POLICY = {
     "default-src": "'none'",
-    "script-src": f"'self' {PRERENDER}",
+    # Streamlit runs a component's own script, such as that of the table of cases, from a blob: address, which nothing
+    # but a script that runs already can make.
+    "script-src": f"'self' blob: {PRERENDER}",
     "style-src": "'self' 'unsafe-inline'",  # Streamlit and Plotly write style elements
     "img-src": "'self' data: blob:",
     "font-src": "'self' data:",

@@ -1,4 +1,4 @@
-"""The answer: headline, malignant sum, what cannot be excluded, and the seven bars to choose from."""
+"""The answer: headline, malignant sum and what cannot be excluded; and the seven bars to choose from."""
 
 import streamlit as st
 
@@ -6,26 +6,31 @@ from derm.diagnoses import INDEX
 from derm.figures import bars
 from derm.figures.text import plain
 from derm.model.weights import WeightsInfo
-from derm.predict import case_list, words
+from derm.predict import words
+from derm.predict.case import Case
 from derm.predict.view import CLASS_LAYERS
 from pages.parts import visit
 
 BARS = ".st-key-bars [data-testid=stRadioGroup]"
 
 
-def answer(listed: case_list.ListedCase, description: WeightsInfo) -> int:
-    """Headline, malignant sum, what cannot be excluded and the seven bars; the index of the one chosen comes back."""
-    case = listed.case
+def answer(case: Case, description: WeightsInfo) -> None:
+    """Doubts, headline, the malignant sum and what cannot be excluded."""
     for doubt in words.doubt_sentences(case, description):
         st.caption(plain(doubt))
     st.header(plain(words.headline(case)), anchor=False)
     st.markdown(plain(words.second_line(case)))
     if case.answerable:
         st.html(bars.malignant_bar(words.malignant_parts(case), case.referral_threshold))
-        if meaning := words.referral_meaning(description):
-            st.caption(plain(meaning))
         if excluded := words.cannot_exclude(case):
             st.markdown(excluded)
+
+
+def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
+    """The seven bars, which step back where they are not to be relied on; the index of the one chosen comes back.
+
+    key: of the listed case.
+    """
     st.html(bars.bars_style(case.ranked, BARS))
     rows = {INDEX[diagnosis.code]: words.row(diagnosis, share) for diagnosis, share in case.ranked}
     place = st.container() if case.answerable else st.expander("Probabilities, not to be relied on")
@@ -33,7 +38,7 @@ def answer(listed: case_list.ListedCase, description: WeightsInfo) -> int:
         index = st.radio(
             "Diagnosis shown in the picture",
             list(rows),
-            key=f"diagnosis-{listed.key}",
+            key=f"diagnosis-{key}",
             format_func=rows.__getitem__,
             on_change=show_class,
             label_visibility="collapsed",

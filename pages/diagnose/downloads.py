@@ -5,15 +5,13 @@ from functools import partial
 import streamlit as st
 
 from derm.model.weights import WeightsInfo
-from derm.predict import case_list, export
-from pages.parts import visit
+from derm.predict import export
+from derm.predict.case import Case
+from derm.predict.view import Layer
 
 
-def downloads(listed: case_list.ListedCase, description: WeightsInfo, index: int) -> None:
+def downloads(case: Case, description: WeightsInfo, index: int, layer: Layer, opacity: float) -> None:
     """Files to keep; each is made only when it is asked for."""
-    case = listed.case
-    layer, opacity = st.session_state.layer, st.session_state.opacity
-    cases = [visit.seen(one).case for one in st.session_state.cases]
     with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
         for label, make, name, kind in (
             ("Outline, PNG", partial(export.outline_png, case), "segmentation.png", "image/png"),
@@ -24,7 +22,6 @@ def downloads(listed: case_list.ListedCase, description: WeightsInfo, index: int
                 "case.json",
                 "application/json",
             ),
-            ("Table of all cases, CSV", partial(export.cases_csv, cases), "cases.csv", "text/csv"),
         ):
             st.download_button(
                 label, make, export.file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"

@@ -1,26 +1,42 @@
-"""The picture with the layer that the switch asks for."""
+"""The picture with the layer that the switch asks for; what can be taken away stands below it, and the notice."""
 
 import streamlit as st
 
 from derm.figures import bars
 from derm.figures.text import plain
-from derm.predict import case_list, words
+from derm.model.weights import WeightsInfo
+from derm.predict import words
+from derm.predict.case import Case
+from derm.predict.case_list import ListedCase
 from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
+from pages.diagnose.downloads import downloads
+
+OPACITY = 0.5
+"""Of a layer, until the visitor sets another."""
 
 
-def picture(listed: case_list.ListedCase, index: int) -> None:
-    """The picture with the layer that the switch asks for, and what that layer means."""
-    case = listed.case
-    st.caption(plain(words.provenance(case, drawn=listed.drawn)))
-    row = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
+def picture(listed: ListedCase, case: Case, description: WeightsInfo, index: int) -> None:
+    """The picture of `case`, which `listed` holds, with the layer that the switch asks for, and what it means."""
+    row = st.container(key="layers", horizontal=True, vertical_alignment="center")
     layer = row.segmented_control(
-        "Show", LAYERS, default="Outline", required=True, key="layer", label_visibility="collapsed"
+        "Show", LAYERS, default="Outline", required=True, key="layer", label_visibility="collapsed", width="content"
     )
-    opacity = row.slider(
-        "Opacity", 0.0, 1.0, 0.5, 0.05, format="percent", key="opacity", disabled=layer not in CLASS_LAYERS, width=180
-    )
+    row.caption(plain(words.provenance(case, drawn=listed.drawn)), width="content")
+    opacity = st.session_state.setdefault("opacity", OPACITY)
     with st.container(key="picture"):
         st.image(screen_jpeg(case, layer, index, opacity), alt=words.description_of(case, layer, index))
-    st.caption(plain(words.caption(case, layer, index)))
+    if said := words.caption(case, layer, index):
+        st.caption(plain(said))
+    if layer in CLASS_LAYERS:
+        legend(case, layer, index)
+    with st.container(key="below", horizontal=True, vertical_alignment="center"):
+        downloads(case, description, index, layer, opacity)
+        st.caption(words.NOTICE, width="content")
+
+
+def legend(case: Case, layer: str, index: int) -> None:
+    """How opaque the layer lies, and what the heat map's colours mean."""
+    row = st.container(key="legend", horizontal=True, vertical_alignment="center")
+    row.slider("Opacity", 0.0, 1.0, step=0.05, format="percent", key="opacity", persist_state="session", width=180)
     if layer == "Heat map" and not case.evidence[index].flat:
-        st.html(bars.heat_legend(*words.heat_ends(case, index)))
+        row.html(bars.heat_legend(*words.heat_ends(case, index)), width="stretch")

@@ -6,30 +6,30 @@ from derm.diagnoses import DIAGNOSES
 from derm.figures.overlap import overlap_curves
 from derm.figures.text import plain
 from derm.model.weights import WeightsInfo
-from derm.predict import case_list, words
+from derm.predict import words
 from derm.predict.case import Case
-from pages.diagnose.downloads import downloads
 
 
-def reasons(listed: case_list.ListedCase, description: WeightsInfo, index: int) -> None:
-    """How evidence and outline agree, the lesion's measures, what can be taken away, and how it was made."""
-    case = listed.case
+def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
+    """What referral is worth, how evidence and outline agree, the lesion's measures, and how it was made.
+
+    key: of the listed case.
+    """
+    if case.answerable and (meaning := words.referral_meaning(description)):
+        st.caption(plain(meaning))
     st.markdown(plain(words.evidence_sentence(case, index)))
     with st.container(key="measures", gap=None):
         for name, value in words.lesion_measures(case):
             st.markdown(f"{plain(name)} **{plain(value)}**")
-    overlaps(listed, index)
-    downloads(listed, description, index)
-    referral(listed.case, description)
+    overlaps(key, case, index)
+    referral(case, description)
     with st.expander("How this was made", icon=":material/info:"):
         for paragraph in words.method(case, description):
             st.markdown(plain(paragraph))
-    st.caption(words.NOTICE)
 
 
-def overlaps(listed: case_list.ListedCase, index: int) -> None:
+def overlaps(key: str, case: Case, index: int) -> None:
     """Heat map against outline over all thresholds, where there is evidence and a lesion."""
-    case = listed.case
     agreement = case.agreement(index)
     if agreement is None:
         return
@@ -37,7 +37,7 @@ def overlaps(listed: case_list.ListedCase, index: int) -> None:
         dark = st.context.theme.type == "dark"
         figure = overlap_curves(DIAGNOSES[index], agreement, case.true_agreement(index), dark=dark)
         said = words.overlap(case, index)
-        st.plotly_chart(figure, key=f"overlap-{listed.key}", alt=said, config={"displayModeBar": False})
+        st.plotly_chart(figure, key=f"overlap-{key}", alt=said, config={"displayModeBar": False})
         st.markdown(plain(said))
 
 

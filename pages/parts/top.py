@@ -11,19 +11,18 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES
 from derm.errors import DermError, WeightsFault
-from derm.figures import bars
 from derm.figures.mark import mark
 from derm.figures.text import capital, plain
 from derm.model.weights import Model
-from derm.predict import case_list, words
+from derm.predict import case_list, triage, words
 from derm.predict.practice import LEAST, MOST, data_share
+from derm.predict.reading import WaitingFile
 from pages.parts import opening, visit
+from pages.parts.cases import show_cases
 
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
 PRACTICE = 0.05
 """Share of malignant lesions that the setting begins with."""
-
-STRIP = ".st-key-strip [data-testid=stRadioGroup]"
 
 PAGES = (
     ("streamlit_app.py", "Diagnose", ":material/dermatology:"),
@@ -103,8 +102,13 @@ def known_data() -> Catalogue | None:
 def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
     """How pictures come in: as files, as drawn samples, and from the data set where there is one."""
     with st.container(key="intake", horizontal=True, vertical_alignment="center"):
-        # No `type`: the browser would judge by the name alone, and the sentence of the door says more.
-        files = st.file_uploader(words.INVITATION, accept_multiple_files=True, key=f"files-{st.session_state.round}")
+        # No `type`: the browser would judge by the name alone, and the sentence of the door says more. One key for the
+        # whole visit: a fresh uploader would lose what is on its way to the old one.
+        files = st.file_uploader(
+            words.INVITATION,
+            accept_multiple_files=True,
+            key=f"files-{st.session_state.round}",
+        )
         with (
             st.popover("Drawn samples", icon=":material/draw:", width="content"),
             st.container(gap="xxsmall"),
@@ -127,40 +131,21 @@ def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
                     on_click=visit.keep_from_data,
                     args=(model, catalogue, image_id or case_list.first_id(catalogue)),
                 )
-    if files:
-        st.session_state.refused = []
-        for place, file in enumerate(files, 1):
-            with st.spinner(plain(words.reading(place, len(files), file.name))):
-                visit.keep_file(model, file.getvalue(), file.name)
-        st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
-        st.rerun()
-    if st.session_state.refused:
-        st.error(words.refusals(st.session_state.refused), icon=":material/image_not_supported:")
+    visit.take_in([WaitingFile(file.file_id, file.name, file.getvalue()) for file in visit.new(files)])
 
 
-def choose(*, alone: bool = True) -> case_list.ListedCase:
-    """The list of cases as a strip of thumbnails; the one that is shown comes back.
+def choose() -> case_list.ListedCase:
+    """The cases of this visit, a line or a table; the one at hand comes back, perhaps without its picture."""
+    show_cases(visit.shared_model())
+    return visit.at_hand()
 
-    alone: draw the strip for a single case, too; a page that shows that case large has no need of it.
-    """
-    cases = [visit.seen(listed) for listed in st.session_state.cases]
-    if len(cases) == 1 and not alone:
-        st.session_state.shown = cases[0]
-        return cases[0]
-    # Streamlit forgets what a widget held while another page is open.
-    st.session_state.setdefault("chosen", st.session_state.shown.key)
-    st.html(bars.thumbnails_style([listed.thumbnail for listed in cases], STRIP))
-    names = {listed.key: words.in_strip(listed.case) for listed in cases}
-    with st.container(key="strip", horizontal=True, wrap=False, vertical_alignment="center"):
-        key = st.radio(
-            words.kept(len(cases), case_list.MAX_CASES, case_list.MAX_MEGAPIXELS),
-            list(names),
-            key="chosen",
-            format_func=names.__getitem__,
-            horizontal=True,
-            width="stretch",
-        )
-        if len(cases) > 1:
-            st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=visit.clear)
-    st.session_state.shown = case_list.find_case(cases, key)
-    return st.session_state.shown
+
+def opened(model: Model) -> case_list.ListedCase | None:
+    """The case at hand with its picture; or None, with a sentence in its place where there is none to show."""
+    listed = visit.with_picture(model)
+    if listed.case is not None:
+        return listed
+    st.header(plain(triage.headline(listed)), anchor=False)
+    st.markdown(plain(listed.refusal or triage.picture_gone(listed.name)))
+    st.caption(words.NOTICE)
+    return None

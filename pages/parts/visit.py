@@ -3,21 +3,26 @@
 Needs Streamlit's session. Every page calls `begin` first, for each may be the first that is opened.
 """
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from derm.data.catalogue import Catalogue, read_catalogue
 from derm.diagnoses import Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.model.weights import Model
 from derm.paths import data_folder
-from derm.predict import case_list, words
+from derm.predict import case_list, export, triage, words
 from derm.predict.case import Case, diagnose_bytes
+from derm.predict.case_list import ListedCase
 from derm.predict.memory import CaseMemory
 from derm.predict.open import open_model
 from derm.predict.practice import at_practice
+from derm.predict.reading import Reading, WaitingFile
 from derm.predict.views import EIGHT
+from derm.predict.visits import KeptVisits, minutes
 
 HELD = ("held", "trials")
 """What Compare keeps of the visitor's cases, by their keys."""
@@ -41,14 +46,23 @@ def find_catalogue() -> Catalogue | None:
     return None if folder is None else shared_catalogue(str(folder))
 
 
+@st.cache_resource
+def kept_visits() -> KeptVisits:
+    """What is kept of all visitors' lists over a reload; each is found by its own token alone."""
+    return KeptVisits(60 * minutes())
+
+
 def begin(model: Model) -> None:
     """Give a new visitor a list of cases, with a drawn sample already analysed."""
     if "cases" in st.session_state:
         return
     st.session_state.cases = []
-    st.session_state.refused = []
-    st.session_state.round = 0
+    st.session_state.reading = Reading()
+    st.session_state.told = []
+    st.session_state.table_open = False
+    st.session_state.setdefault("round", 0)
     st.session_state.setdefault("views", 1)
+    st.session_state.setdefault("token", kept_visits().new_token())
     keep_sample(model, case_list.first_sample())
 
 
@@ -64,30 +78,44 @@ def set_practice() -> None:
     st.session_state.practice = st.session_state["practice-share"] if st.session_state["practice-on"] else None
 
 
-def seen(listed: case_list.ListedCase) -> case_list.ListedCase:
-    """A case of the list as it is among this visitor's patients."""
-    return listed._replace(case=at_practice(listed.case, practice()))
+def seen(listed: ListedCase) -> ListedCase:
+    """A row of the list as it is among this visitor's patients."""
+    return listed if listed.case is None else listed._replace(case=at_practice(listed.case, practice()))
+
+
+def answers(listed: ListedCase) -> Case | None:
+    """What was answered of a row, among this visitor's patients; None where the file was refused."""
+    found = listed.answers
+    return None if found is None else at_practice(found, practice())
+
+
+def at_hand() -> ListedCase:
+    """The row that follows the visitor from page to page, as it is among his patients."""
+    st.session_state.shown = seen(case_list.find_case(st.session_state.cases, st.session_state.at_hand))
+    shown: ListedCase = st.session_state.shown
+    return shown
 
 
 def keep(case: Case, *, drawn: bool = False) -> None:
-    """Put a case on top of the list and show it."""
+    """Make a drawing or an image of the data set the case at hand; it gets a row unless it has one."""
+    if listed := case_list.find_named(st.session_state.cases, case.name):
+        open_case(listed.key)
+        return
     st.session_state.cases = case_list.add_case(st.session_state.cases, case, drawn=drawn)
-    st.session_state.shown = st.session_state.cases[0]
-    st.session_state.chosen = st.session_state.shown.key
+    open_case(st.session_state.cases[0].key)
+
+
+def open_case(key: str) -> None:
+    """Make a row the case at hand, and fold the table up."""
+    st.session_state.at_hand = key
+    st.session_state.follow = False
+    st.session_state.table_open = False
+    at_hand()
 
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
-    """Draw a lesion and keep it."""
-    st.session_state.refused = []
+    """Draw a lesion and make it the case at hand."""
     keep(case_list.sample_case(model, diagnosis), drawn=True)
-
-
-def keep_file(model: Model, content: bytes, name: str) -> None:
-    """Keep an uploaded picture, or the sentence that says why it is refused."""
-    try:
-        keep(diagnose_bytes(model, content, name))
-    except ImageRefused as error:
-        st.session_state.refused.append(str(error))
 
 
 def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
@@ -97,26 +125,134 @@ def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
 
 
 def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
-    """Keep an image of the data set, with its true outline, or the sentence that says why it cannot be read.
+    """Make an image of the data set, with its true outline, the case at hand, or an empty one that says why not.
 
     One that is in the list already is shown, not listed again.
     """
-    st.session_state.refused = []
     try:
         case = data_case(model, catalogue, image_id)
-        again = next((listed for listed in st.session_state.cases if listed.case.image is case.image), None)
+        known = (one for one in st.session_state.cases if one.case is not None and one.case.image is case.image)
+        again = next(known, None)
         if again is None:
             keep(case)
         else:
-            st.session_state.shown, st.session_state.chosen = again, again.key
+            st.session_state.at_hand = again.key
     except DermError as error:
-        st.session_state.refused.append(str(error))
+        refuse(image_id, str(error))
 
 
-def as_asked(model: Model, listed: case_list.ListedCase) -> case_list.ListedCase:
+def refuse(name: str, sentence: str, digest: str = "") -> None:
+    """Make a file that cannot be read the case at hand, empty but for the sentence that says why."""
+    st.session_state.cases = case_list.add_refused(st.session_state.cases, name, sentence, digest)
+    st.session_state.at_hand = st.session_state.cases[0].key
+
+
+def new(files: list[UploadedFile]) -> list[UploadedFile]:
+    """The uploads that were not taken in yet; one whose bytes are gone with its tab is none."""
+    known = st.session_state.reading.known
+    return [file for file in files if getattr(file, "file_id", None) is not None and file.file_id not in known]
+
+
+def take_in(files: list[WaitingFile]) -> None:
+    """Let uploaded files wait to be read, each once; say which find no room."""
+    if not files:
+        return
+    reading: Reading = st.session_state.reading
+    if not reading.waiting:
+        st.session_state.batch = []
+        st.session_state.follow = True
+    room = case_list.MAX_ROWS - len(st.session_state.cases)
+    before = reading.total
+    if turned_away := reading.take_in(files, room):
+        tell(triage.no_room(turned_away, case_list.MAX_ROWS))
+    if reading.total > max(before, 1):
+        st.session_state.table_open = True
+
+
+def read_some(model: Model, seconds: float) -> None:
+    """Read waiting files for about so long; each has its row as soon as it is read."""
+    reading: Reading = st.session_state.reading
+    reading.work(partial(read_file, model), seconds)
+    if not reading.waiting and st.session_state.follow and len(st.session_state.batch) > 1:
+        st.session_state.at_hand = next(row.key for row in rows() if row.key in st.session_state.batch)
+
+
+def read_file(model: Model, file: WaitingFile) -> None:
+    """Keep one uploaded picture, or the sentence that says why it is refused."""
+    digest = case_list.digest_of(file.name, file.content)
+    if listed := case_list.find_file(st.session_state.cases, digest):
+        st.session_state.cases = case_list.give_file(st.session_state.cases, listed, file.content)
+        tell(triage.came_before([file.name]))
+        key = listed.key
+    else:
+        keep_file(model, file, digest)
+        key = st.session_state.cases[0].key
+    st.session_state.batch.append(key)
+    if st.session_state.follow and len(st.session_state.batch) == 1:
+        st.session_state.at_hand = key
+
+
+def keep_file(model: Model, file: WaitingFile, digest: str) -> None:
+    """Give an uploaded file its row: a case, or a refusal."""
+    try:
+        case = diagnose_bytes(model, file.content, file.name)
+        st.session_state.cases = case_list.add_case(st.session_state.cases, case, file=file.content, digest=digest)
+    except ImageRefused as error:
+        sentence = str(error)
+    except MemoryError:
+        sentence = triage.too_large(file.name)
+    else:
+        return
+    st.session_state.cases = case_list.add_refused(st.session_state.cases, file.name, sentence, digest)
+
+
+def stop_reading() -> None:
+    """Keep what was read, and say what was not."""
+    if names := st.session_state.reading.stop():
+        tell(triage.not_read(names))
+
+
+def tell(sentence: str) -> None:
+    """Say something above the cases until the visitor has seen it."""
+    if sentence not in st.session_state.told:
+        st.session_state.told = [*st.session_state.told, sentence]
+
+
+def forget_told() -> None:
+    """The visitor has seen what was said."""
+    st.session_state.told = []
+
+
+def rows() -> list[triage.TriageRow]:
+    """The table of all cases of this visit, the most urgent first; each row is made once."""
+    made: dict[tuple[object, ...], triage.TriageRow] = st.session_state.get("rows", {})
+    found = {}
+    for listed in st.session_state.cases:
+        case = listed.kept.case if listed.kept is not None else listed.case
+        known = (listed.key, practice(), None if case is None else case.views)
+        found[known] = made[known] if known in made else triage.row_of(listed, answers(listed))
+    st.session_state.rows = found
+    return triage.by_urgency(found.values())
+
+
+def cases_csv() -> str:
+    """The table of all cases of this visit, as CSV."""
+    return export.cases_csv(case for case in map(answers, st.session_state.cases) if case is not None)
+
+
+def with_picture(model: Model) -> ListedCase:
+    """The case at hand, its picture read again where it was let go and its file is there."""
+    listed = case_list.find_case(st.session_state.cases, st.session_state.at_hand)
+    if listed.let_go:
+        with st.spinner(triage.READING_AGAIN):
+            st.session_state.cases = case_list.bring_back(model, st.session_state.cases, listed, st.session_state.views)
+    return at_hand()
+
+
+def as_asked(model: Model, listed: ListedCase) -> ListedCase:
     """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
     current = case_list.find_case(st.session_state.cases, listed.key)
-    if current.case.views != st.session_state.views:
+    if current.case is not None and current.case.views != st.session_state.views:
         with st.spinner(words.ASKING_AGAIN):
             st.session_state.cases, current = case_list.ask_again(
                 model, st.session_state.cases, current, st.session_state.views
@@ -132,6 +268,46 @@ def choose_views() -> None:
     st.session_state.views = EIGHT if st.session_state.wide else 1
 
 
+def own() -> bool:
+    """Whether there is more in the list than drawings."""
+    return any(not listed.drawn for listed in st.session_state.cases)
+
+
+def remember() -> None:
+    """Keep the list over a reload of the page, if it holds more than drawings."""
+    cases = st.session_state.cases
+    if st.session_state.get("remembered") is cases:
+        return
+    st.session_state.remembered = cases
+    if own():
+        kept = [case_list.let_go(listed) for listed in cases]
+        size = sum(len(listed.file or b"") for listed in kept)
+        kept_visits().keep(st.session_state.token, kept, size)
+
+
+def claim() -> None:
+    """After a reload: the tab has told which list it had before."""
+    st.session_state.claimed_token = st.session_state.reload.claim
+
+
+def take_over() -> None:
+    """Take over the list that the tab had before a reload, if it has told one."""
+    token = st.session_state.pop("claimed_token", None)
+    if token is None:
+        return
+    st.session_state.claimed = True
+    before = kept_visits().find(token)
+    if before is None:
+        tell(triage.NO_LONGER_KEPT)
+        return
+    st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
+    st.session_state.at_hand = rows()[0].key
+    st.session_state.table_open = len(before) > 1
+
+
 def clear() -> None:
-    """Forget every case of this visitor."""
-    del st.session_state.cases
+    """Forget every case of this visitor, and what waits to be read."""
+    kept_visits().forget(st.session_state.token)
+    st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
+    for name in ("cases", "memory", "rows", "remembered", *HELD):
+        st.session_state.pop(name, None)

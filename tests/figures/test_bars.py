@@ -1,8 +1,8 @@
-"""Bars of probabilities, the malignant bar with its mark, thumbnails and the legend of heat."""
+"""Bars of probabilities, the malignant bar with its mark, the line of a case and the legend of heat."""
 
 from cases import LIKELY, said
 
-from derm.figures.bars import bars_style, heat_legend, malignant_bar, thumbnails_style
+from derm.figures.bars import bars_style, case_line, heat_legend, malignant_bar
 from derm.figures.mark import mark
 from derm.predict import words
 
@@ -35,10 +35,11 @@ def test_the_malignant_bar_has_a_mark_at_the_referral_threshold():
     assert "derm-mark" not in malignant_bar(parts)
 
 
-def test_thumbnails_and_legend():
-    assert thumbnails_style([b"abc"], ".strip") == (
-        "<style>.strip > div:nth-child(1) label{background-image:url(data:image/jpeg;base64,YWJj)}</style>"
-    )
+def test_line_of_a_case_and_legend():
+    line = case_line(b"abc", "<b>.jpg", "Refer & look")
+    assert 'src="data:image/jpeg;base64,YWJj"' in line
+    assert "<strong>&lt;b&gt;.jpg</strong> <span>Refer &amp; look</span>" in line
+    assert "<img" not in case_line(b"", "a.jpg", "No answer.")
     legend = heat_legend("0: <none>", "most")
     assert "linear-gradient(to right,#000004," in legend
     assert "0: &lt;none&gt;" in legend

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
-from served import serve, visit
+from served import PATIENCE, rest, serve, visit
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
@@ -47,6 +47,12 @@ def drawn_png() -> bytes:
     return stream.getvalue()
 
 
+def plain_png(colour: tuple[int, int, int]) -> bytes:
+    stream = BytesIO()
+    Image.new("RGB", (80, 60), colour).save(stream, format="PNG")
+    return stream.getvalue()
+
+
 def give(page: Page, name: str, content: bytes) -> None:
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": content})
 
@@ -78,9 +84,69 @@ def test_keys_alone_choose_a_diagnosis(page):
 
 def test_a_text_file_named_jpg_gives_one_sentence(page):
     give(page, "words.jpg", b"this is text")
-    expect(page.get_by_role("alert")).to_have_count(1)
-    expect(page.get_by_role("alert")).to_contain_text("words.jpg is no picture that Derm can read")
-    expect(page.get_by_alt_text(re.compile("^Drawn melanoma"))).to_be_visible()
+    expect(page.get_by_role("heading", name="words.jpg could not be read: no answer.")).to_be_visible()
+    expect(page.locator(".st-key-strip")).to_contain_text("words.jpg is no picture that Derm can read")
+    expect(page.get_by_alt_text(re.compile("^Drawn melanoma"))).to_have_count(0)
+
+
+def test_cases_are_a_table_that_keys_search_and_a_reload_finds_again(page):
+    colours = [(name, (90 + 9 * place, 60, 50)) for place, name in enumerate(("a.png", "b.png", "c.png"))]
+    files = [{"name": name, "mimeType": "image/png", "buffer": plain_png(colour)} for name, colour in colours]
+    page.locator("input[type=file]").set_input_files([*files, {**files[0], "name": "notes.txt", "buffer": b"text"}])
+    table = page.get_by_role("table", name=re.compile("^All cases of this visit"))
+    expect(table.locator("tbody tr")).to_have_count(4)
+    expect(page.get_by_text("Stop reading")).to_have_count(0)
+    rest(page)
+    search = page.get_by_role("searchbox")
+    search.fill(".png")
+    expect(table.locator("tbody tr")).to_have_count(3)
+    name = table.locator("tbody button").nth(1).inner_text()
+    search.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-strip")).to_contain_text(name)
+    expect(table).to_have_count(0)
+    expect(page.get_by_alt_text(re.compile(f"^{name}, with the outline"))).to_be_visible()
+
+    page.reload()
+    expect(table.locator("tbody tr")).to_have_count(4)
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_alt_text(re.compile(f"^{name}, with the outline"))).to_be_visible()
+    another = page.context.new_page()  # another tab begins anew
+    another.goto(page.url)
+    expect(another.get_by_alt_text(re.compile("^Drawn melanoma"))).to_be_visible()
+    expect(another.get_by_text("of 4")).to_have_count(0)
+
+
+def test_files_that_come_while_others_are_read_are_read_too(page):
+    for start in (0, 3, 6):
+        colours = {f"p{place}.png": (80 + 5 * place, 60, 50) for place in range(start, start + 3)}
+        page.locator("input[type=file]").set_input_files(
+            [{"name": name, "mimeType": "image/png", "buffer": plain_png(colour)} for name, colour in colours.items()]
+        )
+    expect(page.locator(".st-key-strip")).to_contain_text("of 9", timeout=2 * PATIENCE)
+    expect(page.get_by_role("row", name=re.compile(r"^p\d+\.png"))).to_have_count(9)
+
+
+def test_answer_and_picture_are_above_the_fold_and_the_picture_stays(page):
+    for what in (
+        page.get_by_role("heading", level=2),
+        page.locator(".st-key-picture img"),
+        page.get_by_role("button", name="Download"),
+        page.get_by_text("Research use only, not a medical device.", exact=True),
+    ):
+        expect(what).to_be_in_viewport(ratio=0.99)
+    page.get_by_text("How this was made").click()
+    page.get_by_text(re.compile("^Weights: ")).scroll_into_view_if_needed()
+    expect(page.get_by_role("heading", level=2)).not_to_be_in_viewport()
+    expect(page.locator(".st-key-picture img")).to_be_in_viewport(ratio=0.99)
+
+
+def test_a_phone_shows_the_answer_then_the_picture_then_the_reasons(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    places = [page.locator(f".st-key-{part}").bounding_box()["y"] for part in ("answer", "picture", "bars")]
+    assert places == sorted(places)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_the_outline_is_downloaded(page):

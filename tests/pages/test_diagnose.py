@@ -18,10 +18,11 @@ from derm.figures.text import plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
-from derm.predict import case_list, words
+from derm.predict import case_list, export, triage, words
 from derm.predict.case import Case, diagnose
 from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
+from pages.parts import visit as parts_visit
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +70,9 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
     uploader = page.get("file_uploader")[0]
     for name, content in files:
         uploader.upload(name, content, "image/jpeg")
+    page.run()
+    while page.session_state.reading.waiting:  # a browser asks again by itself
+        page.run()
     return page.run()
 
 
@@ -197,17 +201,21 @@ def test_every_layer_can_be_shown(visit, layer):
     page = visit()
     page.get("button_group")[0].set_value(layer).run()
     assert not page.exception
-    assert page.slider[0].disabled == (layer in ("Original", "Outline"))
+    assert bool(page.slider) == (layer in ("Heat map", "Class mask"))
 
 
 def test_several_files_become_a_list_and_the_drawing_leaves(visit):
     page = upload(visit(), ("one.png", encoded(photograph())), ("two.png", encoded(photograph(90, 70))))
-    assert shown(page).name == "two.png"
     assert [listed.case.name for listed in page.session_state.cases] == ["two.png", "one.png"]
-    strip = page.radio(key="chosen")
-    assert strip.label.startswith("2 cases, newest first")
-    strip.set_value(page.session_state.cases[1].key).run()
-    assert shown(page).name == "one.png"
+    assert page.session_state.table_open
+    assert "1 of 2" in [one.value for one in page.markdown]
+    first = shown(page)
+    page.button(key="next").click().run()
+    assert {first.name, shown(page).name} == {"one.png", "two.png"}
+    assert first.p_malignant >= shown(page).p_malignant
+    assert page.button(key="next").disabled
+    assert not page.session_state.table_open
+    page.button(key="table").click().run()
     next(button for button in page.button if button.label == "Clear the list").click().run()
     assert shown(page).name == "Drawn melanoma"
     assert len(page.session_state.cases) == 1
@@ -220,7 +228,30 @@ def test_a_sample_can_be_picked(visit):
     assert [listed.drawn for listed in page.session_state.cases] == [True, True]
 
 
-def test_bad_files_give_a_sentence_each_and_good_ones_still_work(visit):
+def row_named(page: AppTest, name: str) -> triage.TriageRow:
+    (row,) = [row for row in page.session_state.rows.values() if row.name == name]
+    return row
+
+
+def test_a_refused_file_becomes_the_case_at_hand_without_the_last_answer(visit):
+    page = upload(visit(), ("good.png", encoded(photograph())))
+    page = upload(page, ("words_*.jpg", b"this is text"))
+    assert not page.exception
+    assert page.session_state.shown.case is None
+    (header,) = page.header
+    assert header.value.replace("\\", "") == "words_*.jpg could not be read: no answer."
+    assert "words_*.jpg is no picture that Derm can read" in texts(page)
+    assert not page.radio
+    assert not page.get("imgs")
+    assert "malignant" not in texts(page)
+    assert row_named(page, "words_*.jpg").note.startswith("words_*.jpg is no picture")
+    # The good one is a step away, and nothing of it was lost.
+    page.button(key="next" if not page.button(key="next").disabled else "previous").click().run()
+    assert shown(page).name == "good.png"
+    assert len(page.radio) == 1
+
+
+def test_bad_files_keep_their_rows_and_good_ones_still_work(visit):
     huge = encoded(Image.new("L", (8000, 5001)))
     page = upload(
         visit(),
@@ -229,12 +260,102 @@ def test_bad_files_give_a_sentence_each_and_good_ones_still_work(visit):
         ("good.png", encoded(photograph())),
         ("huge.png", huge),
     )
-    assert shown(page).name == "good.png"
-    (error,) = page.error
-    sentences = error.value.replace("\\", "").splitlines()
-    assert [sentence.split()[1] for sentence in sentences] == ["words_*.jpg", "cut.png", "huge.png"]
-    upload(page, ("better.png", encoded(photograph())))
-    assert not page.error
+    assert {row.name for row in page.session_state.rows.values() if row.note} == {"words_*.jpg", "cut.png", "huge.png"}
+    assert row_named(page, "good.png").malignant
+    assert "more than the 40,000,000" in row_named(page, "huge.png").note
+
+
+def test_every_upload_keeps_its_row_and_its_picture_comes_back(visit, monkeypatch):
+    monkeypatch.setattr("derm.predict.case_list.MAX_CASES", 3)
+    pictures = [(f"p{place}.png", encoded(photograph(60 + place))) for place in range(8)]
+    page = upload(visit(), *pictures)
+    assert len(page.session_state.rows) == 8
+    assert all(row.malignant for row in page.session_state.rows.values())
+    gone = [listed for listed in page.session_state.cases if listed.let_go]
+    assert len(gone) == 5
+    assert "5 of 8 pictures are no longer in memory" in captions(page)
+    assert all(listed.name in captions(page) for listed in gone)
+    assert len(visit_csv(page).splitlines()) == 9
+    before = {row.key: row for row in page.session_state.rows.values()}
+    page.session_state.at_hand = gone[0].key
+    page.run()
+    assert shown(page).image.any()
+    assert page.session_state.shown.key == gone[0].key
+    assert {row.key: row for row in page.session_state.rows.values()} == before
+    assert sum(listed.let_go for listed in page.session_state.cases) == 5
+
+
+def visit_csv(page: AppTest) -> str:
+    return export.cases_csv(listed.answers for listed in page.session_state.cases)
+
+
+def test_a_picture_whose_file_is_gone_says_how_to_bring_it_back(visit, monkeypatch):
+    monkeypatch.setattr("derm.predict.case_list.MAX_CASES", 1)
+    monkeypatch.setattr("derm.predict.case_list.MAX_FILE_BYTES", 1)
+    first, second = encoded(photograph()), encoded(photograph(90, 70))
+    page = upload(upload(visit(), ("one.png", first)), ("two.png", second))
+    page.button(key="next" if not page.button(key="next").disabled else "previous").click().run()
+    assert page.session_state.shown.name == "one.png"
+    assert "choose the file again" in texts(page)
+    assert not page.radio
+    page = upload(page, ("one.png", first))
+    assert shown(page).name == "one.png"
+    assert [listed.name for listed in page.session_state.cases] == ["two.png", "one.png"]
+
+
+def test_the_same_file_is_told_and_another_of_its_name_is_told_apart(visit):
+    first, second = encoded(photograph()), encoded(photograph(90, 70))
+    page = upload(visit(), ("a.png", first), ("a.png", second))
+    assert {listed.name for listed in page.session_state.cases} == {"a.png", "a (2).png"}
+    page = upload(page, ("a.png", first))
+    assert len(page.session_state.cases) == 2
+    assert "a.png was in the list already" in page.warning[0].value.replace("\\", "")
+    page.button(key="told-seen").click().run()
+    assert not page.warning
+
+
+def test_what_waits_survives_a_change_of_page_and_stops_when_told(visit, monkeypatch):
+    monkeypatch.setattr("pages.parts.cases.SPELL", 0.0)
+    page = visit()
+    uploader = page.get("file_uploader")[0]
+    for place in range(5):
+        uploader.upload(f"p{place}.png", encoded(photograph(60 + place)), "image/png")
+    page.run()
+    read = page.session_state.reading.read
+    assert 1 <= read < 5
+    page.switch_page("pages/3_Monitor.py").run()
+    assert not page.exception
+    assert page.session_state.reading.read > read
+    left = [file.name for file in page.session_state.reading.waiting]
+    assert left
+    next(button for button in page.button if button.label == "Stop reading").click().run()
+    assert not page.session_state.reading.waiting
+    assert all(name in page.warning[0].value.replace("\\", "") for name in left)
+    assert len(page.session_state.cases) == 5 - len(left)
+
+
+def test_a_full_list_turns_files_away_by_name(visit, monkeypatch):
+    monkeypatch.setattr("derm.predict.case_list.MAX_ROWS", 2)
+    page = upload(visit(), ("a.png", encoded(photograph())), ("b.png", encoded(photograph(70))))
+    assert "The list holds 2 cases; not taken in: b.png" in page.warning[0].value.replace("\\", "")
+
+
+def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
+    page = upload(visit(), ("a.png", encoded(photograph())), ("b.txt", b"text"))
+    token = page.session_state.token
+    kept = parts_visit.kept_visits().find(token)
+    assert [(one.name, one.case) for one in kept] == [("b.txt", None), ("a.png", None)]
+    other = AppTest.from_file(APP, default_timeout=60).run()
+    assert other.session_state.token != token
+    other.session_state.claimed_token = token
+    other.run()
+    assert [listed.name for listed in other.session_state.cases] == ["b.txt", "a.png"]
+    other.session_state.at_hand = other.session_state.cases[1].key
+    other.run()
+    assert shown(other).image.any()
+    # Clearing forgets it for good.
+    next(button for button in page.button if button.label == "Clear the list").click().run()
+    assert parts_visit.kept_visits().find(token) is None
 
 
 def rotated() -> bytes:
@@ -261,10 +382,10 @@ def rotated() -> bytes:
 )
 def test_odd_files_give_the_right_picture_or_one_sentence(visit, content, size):
     page = upload(visit(), ("odd", content))
-    case = shown(page)
     if size is None:
-        assert (len(page.error), case.name) == (1, "Drawn melanoma")
+        assert page.session_state.shown.refusal
         return
+    case = shown(page)
     assert not page.error
     assert case.image.shape == (*size, 3)
     assert case.name == "odd"

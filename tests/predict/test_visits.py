@@ -1,0 +1,63 @@
+"""Lists over a reload: found by their token alone, for a while, and not too many."""
+
+import pytest
+
+from derm.predict import visits
+from derm.predict.visits import KeptVisits
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_visit_is_found_by_its_token_and_ends():
+    clock = Clock()
+    kept = KeptVisits(60.0, clock)
+    token = kept.new_token()
+    assert len(token) >= 43  # 256 bits
+    assert token != kept.new_token()
+    kept.keep(token, ["a"], 1)
+    assert kept.find(token) == ["a"]
+    assert kept.find("") is None
+    assert kept.find(token[:-1]) is None
+    clock.now = 59.0
+    kept.keep(token, ["a", "b"], 2)
+    clock.now = 118.0
+    assert kept.find(token) == ["a", "b"]
+    clock.now = 120.0
+    assert kept.find(token) is None
+
+
+def test_a_forgotten_visit_is_gone_and_none_is_kept_for_no_time():
+    kept = KeptVisits(60.0, Clock())
+    kept.keep("t", ["a"], 1)
+    kept.forget("t")
+    assert kept.find("t") is None
+    never = KeptVisits(0.0, Clock())
+    never.keep("t", ["a"], 1)
+    assert never.find("t") is None
+
+
+def test_the_longest_unused_go_first(monkeypatch):
+    monkeypatch.setattr(visits, "MOST_VISITS", 2)
+    monkeypatch.setattr(visits, "MOST_BYTES", 10)
+    kept = KeptVisits(60.0, Clock())
+    for token in "abc":
+        kept.keep(token, token, 1)
+    assert [kept.find(token) for token in "abc"] == [None, "b", "c"]
+    kept.keep("d", "d", 20)  # too large beside others, and alone still there
+    assert [kept.find(token) for token in "bcd"] == [None, None, "d"]
+
+
+@pytest.mark.parametrize(
+    ("given", "minutes"), [(None, 30.0), ("5", 5.0), ("0", 0.0), ("-1", 0.0), ("soon", 30.0), ("nan", 30.0)]
+)
+def test_minutes_come_from_the_environment(monkeypatch, given, minutes):
+    monkeypatch.delenv(visits.MINUTES, raising=False)
+    if given is not None:
+        monkeypatch.setenv(visits.MINUTES, given)
+    assert visits.minutes() == minutes
