@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from derm.diagnoses import MALIGNANT
+from derm.data.catalogue import Catalogue
+from derm.data.split import known_part, split_catalogue
+from derm.data.synthetic.lesion import draw_lesion
+from derm.diagnoses import CODES, MALIGNANT
 from derm.engine.look import Engine
 from derm.image.decode import open_image
 from derm.image.resize import square
+from derm.model.config import ModelConfig
 from derm.model.weights import Model
 from derm.predict.interpret import Prediction, interpret
 
@@ -106,6 +111,29 @@ def parity_on_files(
         if progress:
             progress(found.pictures, len(paths))
     return found
+
+
+def pictures_of(catalogue: Catalogue, part: str, most: int | None) -> dict[str, list[Path]]:
+    """The picture files of a part, by source; most: of each, by lot, always the same ones; None: all.
+
+    Raises ConfigFault for a part that is unknown, DataFault for data that cannot be split.
+    """
+    parts = split_catalogue(catalogue).parts
+    table = catalogue.table[parts == known_part(part)]
+    return {
+        str(source): [Path(path) for path in _by_lot(rows, most)["image_path"]]
+        for source, rows in table.groupby("source", sort=True)
+    }
+
+
+def _by_lot(rows: pd.DataFrame, most: int | None) -> pd.DataFrame:
+    return rows if most is None or most >= len(rows) else rows.sample(most, random_state=0)
+
+
+def drawn_squares(config: ModelConfig) -> NDArray[np.uint8]:
+    """A drawn lesion of each diagnosis as the network takes it, uint8 (7, S, S, 3)."""
+    drawn = [draw_lesion(code, seed, height=225, width=300).image for seed, code in enumerate(CODES)]
+    return np.stack([square(image, config.input_size, config.fit) for image in drawn])
 
 
 def _batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:

@@ -1,7 +1,7 @@
 """`derm bench`: how fast Derm is on this machine."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -178,3 +178,41 @@ def bench_explorer(
     slowest = {count: max(one.milliseconds for one in answers if one.rows == count) for count in sizes}
     within = all(one.milliseconds <= one.limit for one in answers)
     typer.echo(json.dumps({"slowest_ms": slowest, "within": within, "plots": [asdict(answer) for answer in answers]}))
+
+
+@app.command("parity")
+def bench_parity(
+    data: Annotated[list[Path], typer.Option(help="Folder of a data set; may be given several times.")],
+    weights: Annotated[Path | None, typer.Option(help="Weights, .safetensors or .json; the shipped ones.")] = None,
+    part: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "validation",
+    most: Annotated[int | None, typer.Option(min=1, help="Pictures of each source by lot; without: all.")] = None,
+) -> None:
+    """Hold ONNX Runtime's answers to PyTorch's on real pictures, source by source; the last line is JSON.
+
+    Exit status 1 where they may not stand for each other.
+    """
+    from rich.table import Table
+
+    from derm.bench.parity import Parity, parity_on_files, pictures_of
+    from derm.cli.terminal import progress
+    from derm.data.catalogue import read_data
+    from derm.engine.choose import engine_of
+    from derm.model.weights import default_weights, load_weights
+
+    model = load_weights(weights or default_weights())
+    runtime, torch = engine_of(model, "onnx"), engine_of(model, "torch")
+    found = {}
+    for source, paths in pictures_of(read_data(data), part, most).items():
+        with progress(f"Asking both about {source}") as watch:
+            found[source] = parity_on_files(model, torch, runtime, paths, watch)
+    table = Table()
+    for name in ("source", *(one.name for one in fields(Parity)), "holds"):
+        table.add_column(name, justify="left" if name == "source" else "right")
+    for source, one in found.items():
+        largest = (f"{value:.1e}" for value in (one.probability, one.outline, one.maps))
+        counted = (f"{count:,}" for count in (one.pixels, one.diagnoses, one.referrals, one.kinds))
+        table.add_row(source, f"{one.pictures:,}", *largest, *counted, "yes" if one.holds else "no")
+    out.print(table)
+    holds = sum(found.values(), Parity()).holds
+    typer.echo(json.dumps({"holds": holds, "sources": {source: asdict(one) for source, one in found.items()}}))
+    raise typer.Exit(0 if holds else 1)

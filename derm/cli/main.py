@@ -16,6 +16,7 @@ from derm.cli import (
     data,
     evaluate,
     explain,
+    export,
     monitor,
     predict,
     report,
@@ -49,6 +50,7 @@ app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("report-case")(report_case.report_case)
+app.command("export")(export.export)
 app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")

@@ -67,12 +67,13 @@ def onnx_engine(model: Model) -> "OnnxEngine | None":
 
 
 def _start(source: StoredNet) -> "OnnxEngine | None":
-    content = None if source.graph is None else source.graph.read()
-    if content is None:
+    graph = source.graph
+    content = None if graph is None else graph.read()
+    if graph is None or content is None:
         return None
     from derm.engine.runtime import OnnxEngine
 
-    return OnnxEngine(content, source.floats())
+    return OnnxEngine(content, source.floats(graph))
 
 
 def _on_accelerator(model: Model) -> bool:

@@ -7,6 +7,7 @@ writes files that hold them. Knows nothing of what runs the graph.
 import logging
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,10 +61,10 @@ def graph_of(config: ModelConfig) -> Graph:
     return find_graph(config) or make_graph(config)
 
 
-def make_graph(config: ModelConfig) -> Graph:
-    """Make the graph of networks of `config` and keep it in the user's cache; takes some ten seconds.
+def make_graph(config: ModelConfig, folder: Path | None = None) -> Graph:
+    """Make the graph of networks of `config` and keep it in `folder`, or the user's cache; takes some ten seconds.
 
-    Raises ConfigFault where the extra `export` is not installed, or the cache cannot be written.
+    Raises ConfigFault where the extra `export` is not installed, or nothing can be written there.
     """
     onnx = onnx_package()
     torch.manual_seed(0)
@@ -72,7 +73,7 @@ def make_graph(config: ModelConfig) -> Graph:
     tidy(onnx, proto)
     tensors = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     taken = _leave_out(onnx, proto, tensors)
-    return write_graph(graph_folder(), config, proto.SerializeToString(), tensors, taken)
+    return write_graph(folder or graph_folder(), config, proto.SerializeToString(), tensors, taken)
 
 
 def onnx_package() -> Any:  # noqa: ANN401 - a module, which may be absent

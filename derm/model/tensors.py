@@ -66,10 +66,9 @@ class StoredNet:
                 self._built = _build(self.config, self.tensors)
             return self._built
 
-    def floats(self) -> dict[str, NDArray[np.float32]]:
-        """The tensors that the graph takes, float32, by name; needs a graph."""
-        taken = () if self.graph is None else self.graph.taken
-        return {name: np.ascontiguousarray(self.tensors[name], dtype=np.float32) for name in taken}
+    def floats(self, graph: Graph) -> dict[str, NDArray[np.float32]]:
+        """The tensors that the network's graph takes, float32, by name."""
+        return {name: np.ascontiguousarray(self.tensors[name], dtype=np.float32) for name in graph.taken}
 
 
 def _build(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> "LesionNet":
