@@ -17,6 +17,7 @@ from derm.cli import (
     evaluate,
     explain,
     export,
+    measures,
     monitor,
     predict,
     report,
@@ -48,6 +49,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("adapt")(adapt.adapt)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
+app.command("measures")(measures.measures)
 app.command("report")(report.report)
 app.command("report-case")(report_case.report_case)
 app.command("export")(export.export)

@@ -1,0 +1,41 @@
+"""`derm measures`: measures of lesions, and what each alone is worth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from derm.cli.terminal import out, progress
+
+
+def measures(
+    data: Annotated[list[Path], typer.Option(help="Folder of a data set with outlines; several may be given.")],
+    target: Annotated[Path | None, typer.Option("--out", help="CSV file, one row an image.")] = None,
+    split: Annotated[str, typer.Option(help="Part to measure: 'train', 'validation' or 'test'.")] = "validation",
+    workers: Annotated[int, typer.Option(min=1, help="Images measured at once.")] = 2,
+) -> None:
+    """Measure each lesion inside its true outline, and say how well each measure alone tells melanoma, by source."""
+    from rich.table import Table
+
+    from derm.data.catalogue import read_data
+    from derm.data.split import known_part, split_catalogue
+    from derm.evaluate.lesion_measures import measure_rows, measure_worth
+    from derm.files import check_file, write_text
+
+    part = known_part(split)
+    if target:
+        check_file(target)
+    catalogue = read_data(data)
+    with progress("Measuring") as watch:
+        rows = measure_rows(catalogue.table.iloc[split_catalogue(catalogue).rows(part)], workers, watch)
+    if target:
+        write_text(target, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        out.print(f"Written: {target}")
+    table = Table(title=f"How well a measure alone tells them: AUC, {part} part", title_justify="left")
+    for name in ("source", "tells", "of images", "measure", "AUC", "95 % interval"):
+        table.add_column(name)
+    for row in measure_worth(rows).to_dict("records"):
+        span = "–" if row["low"] is None else f"{row['low']:.2f} – {row['high']:.2f}"
+        count = f"{row['positive']} of {row['images']}"
+        table.add_row(row["source"], row["tells"], count, row["measure"], f"{row['auc']:.2f}", span)
+    out.print(table)
