@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from derm.diagnoses import CODES, MALIGNANT
 from derm.metrics.classification import ROW_SUM_TOLERANCE, check_indexes, check_probabilities, most_likely
@@ -60,8 +59,15 @@ def check_binary(probability: NDArray[Any], happened: NDArray[Any]) -> None:
 
 def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities, float64 (N, 7), of logits, float (N, 7), divided by `temperature`, > 0."""
-    probabilities: NDArray[np.float64] = np.exp(log_softmax(logits.astype(np.float64) / temperature, axis=1))
+    probabilities: NDArray[np.float64] = np.exp(log_softmax(logits.astype(np.float64) / temperature))
     return probabilities
+
+
+def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Logarithms of the probabilities, float64 of the shape of `logits`, (…, 7); SciPy takes long to import."""
+    below: NDArray[np.float64] = logits - logits.max(axis=-1, keepdims=True)
+    logarithms: NDArray[np.float64] = below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
+    return logarithms
 
 
 def fit_temperature(
@@ -93,7 +99,7 @@ def fit_temperature(
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        given = log_softmax(logits / math.exp(log_temperature), axis=1)[rows, true]
+        given = log_softmax(logits / math.exp(log_temperature))[rows, true]
         return -float(counted @ given) / float(counted.sum())
 
     low, high = map(math.log, TEMPERATURES)

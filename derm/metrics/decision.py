@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
 
 from derm.errors import ConfigFault
 from derm.metrics.calibration import check_binary
@@ -83,6 +82,8 @@ def clopper_pearson(
     hits, cases: whole numbers, 0 ≤ hits ≤ cases. Exact for independent cases (Clopper and Pearson 1934): 0 is the
     lower bound of no hit, 1 the upper one of nothing but hits. NaN without a case. For a two-sided 95 % give 0.975.
     """
+    from scipy.special import betaincinv  # half a second to import, and no prediction needs it
+
     hits, cases = np.asarray(hits), np.asarray(cases)
     misses = cases - hits
     # The beta distribution has no parameter 0; 1 stands in where the bound is 0 or 1 anyway.

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from derm.engine.look import Engine, Look
 from derm.errors import ConfigFault
+from derm.metrics.calibration import log_softmax
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -65,7 +65,7 @@ def spread(each: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.fl
     """
     if each.shape[1] == 1:
         return None
-    probabilities = softmax(each / temperature, axis=2)
+    probabilities = np.exp(log_softmax(each.astype(np.float64) / temperature))
     likeliest = each.mean(axis=1).argmax(axis=1)
     found: NDArray[np.float64] = probabilities[np.arange(len(each)), :, likeliest].std(axis=1)
     return found

@@ -18,6 +18,9 @@ from derm.errors import ConfigFault
 from derm.model.weights import Model, default_weights, load_weights
 from derm.predict.case import diagnose
 
+SLOW = ("torch", "timm", "torchvision", "segmentation_models_pytorch", "sklearn", "scipy", "pandas")
+"""What takes long to import."""
+
 
 @pytest.fixture(scope="module")
 def shipped():
@@ -81,7 +84,7 @@ def test_a_prediction_imports_neither_torch_nor_timm(tmp_path):
     code = (
         "import sys\nfrom derm.cli.main import app\n"
         f"app(['predict', {str(picture)!r}, '--json'], standalone_mode=False)\n"
-        "print(sorted({'torch', 'timm', 'torchvision', 'segmentation_models_pytorch', 'sklearn'} & sys.modules.keys()))"
+        f"print(sorted(set({SLOW!r}) & sys.modules.keys()))"
     )
     environment = {key: value for key, value in os.environ.items() if key != ENGINE}
     done = subprocess.run(
