@@ -18,7 +18,7 @@ def case_with(
     """A case whose classes all have the same evidence, none unless `cells` are given."""
     evidence = heat_map_of(np.array(cells or [[0.0]], dtype=np.float32), *mask.shape)
     values = np.array([probabilities.get(code, 0.0) for code in CODES])
-    image = np.full((*mask.shape, 3), 150, dtype=np.uint8)
+    image = np.random.default_rng(0).integers(110, 190, (*mask.shape, 3), dtype=np.uint8)
     return Case(name, image, values, mask.astype(np.float32), mask, (evidence,) * 7, "small 01234567")
 
 

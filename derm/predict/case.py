@@ -15,10 +15,12 @@ from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_ag
 from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import HeatMap, heat_map_of
 from derm.image.decode import image_name, read_image
+from derm.image.quality import Quality, measure_quality
 from derm.image.resize import square, square_mask, unsquare, window_of
 from derm.metrics.conformal import conformal_sets
 from derm.metrics.prior import malignant_share
 from derm.model.weights import Model
+from derm.predict.doubts import doubts_of
 from derm.predict.interpret import Prediction, interpret
 from derm.predict.picture_kind import PictureKind
 
@@ -166,10 +168,15 @@ class Case:
         """Whether the outline holds enough to be a lesion, see `MIN_LESION`."""
         return self.mask_fraction >= MIN_LESION
 
+    @cached_property
+    def quality(self) -> Quality:
+        """What was measured of the picture and its outline, whatever the model says of it."""
+        return measure_quality(self.image, lesion_in(self.mask))
+
     @property
     def answerable(self) -> bool:
-        """Whether there is an answer at all: there is a lesion, and the picture is not known not to be dermoscopic."""
-        return self.has_lesion and not self.not_dermoscopic
+        """Whether there is an answer at all: no doubt of `derm.predict.doubts` takes it away."""
+        return not any(doubt.blocks for doubt in doubts_of(self))
 
     @property
     def unfamiliar(self) -> bool | None:
@@ -206,6 +213,11 @@ class Case:
         """
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
         return agreement(evidence, self._small_mask) if self.has_lesion else None
+
+    def peaks_inside(self, index: int) -> bool:
+        """Whether some of the places with most evidence for `CODES[index]` lie in the predicted mask."""
+        evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
+        return bool(self._small_mask[evidence == evidence.max()].any())
 
     def true_agreement(self, index: int) -> Agreement | None:
         """The same with the true mask; None also where that is not known."""

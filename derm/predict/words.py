@@ -34,8 +34,7 @@ NAMED = 3
 """As many diagnoses, at most, are named in a headline that cannot decide between them."""
 
 INSIDE = 0.75
-"""Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too. What
-lies inside to less than half lies mostly outside."""
+"""Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too."""
 
 INVITATION = "Open pictures: JPEG, PNG, TIFF, BMP or WebP"
 
@@ -69,17 +68,33 @@ NOT_DERMOSCOPIC = "This does not look like a dermoscopic picture; the model's an
 SEEN_LITTLE = "Less certain: dermoscopy of a kind the model has seen little of, by camera, light or skin."
 
 FLAGS = {
+    Doubt.SCREENSHOT: "Screenshot",
+    Doubt.SEVERAL_PICTURES: "Several pictures",
     Doubt.NOT_DERMOSCOPIC: "Not dermoscopic",
+    Doubt.BURNT_OUT: "Burnt out",
+    Doubt.TOO_DARK: "Too dark",
     Doubt.NO_LESION: "No lesion",
+    Doubt.SEVERAL_LESIONS: "Several lesions",
     Doubt.CUT_BY_EDGE: "Cut by the edge",
+    Doubt.OVEREXPOSED: "Overexposed",
+    Doubt.UNDEREXPOSED: "Underexposed",
+    Doubt.BLURRED: "Blurred",
     Doubt.SEEN_LITTLE: "Seen little",
 }
 """Each doubt in a word or two."""
 
 WHAT_IS_WRONG = {
+    Doubt.SCREENSHOT: "This looks like a screenshot or a page, not like a picture from a camera.",
+    Doubt.SEVERAL_PICTURES: "This looks like several pictures side by side.",
     Doubt.NOT_DERMOSCOPIC: NOT_DERMOSCOPIC,
+    Doubt.BURNT_OUT: "This picture is overexposed: much of it is plain white.",
+    Doubt.TOO_DARK: "This picture is too dark to tell anything.",
     Doubt.NO_LESION: "No lesion found in this picture.",
+    Doubt.SEVERAL_LESIONS: "The model outlines several lesions here, and can give one answer only.",
     Doubt.CUT_BY_EDGE: "The picture's edge cuts the lesion, so that a part of it is not judged.",
+    Doubt.OVEREXPOSED: "Less certain: a part of the picture is overexposed.",
+    Doubt.UNDEREXPOSED: "Less certain: the picture is dark all over.",
+    Doubt.BLURRED: "Less certain: the picture is blurred, so that fine structures cannot be seen.",
     Doubt.SEEN_LITTLE: SEEN_LITTLE,
 }
 """Each doubt in a sentence."""
@@ -87,9 +102,17 @@ WHAT_IS_WRONG = {
 RETAKE = "Take a picture with the whole lesion in the middle and some skin around it."
 
 CURES = {
+    Doubt.SCREENSHOT: "Open the picture's own file.",
+    Doubt.SEVERAL_PICTURES: "Open each picture by itself.",
     Doubt.NOT_DERMOSCOPIC: "Take it through a dermatoscope, with the lesion in the middle and some skin around it.",
+    Doubt.BURNT_OUT: "Take it again with less light or a shorter exposure.",
+    Doubt.TOO_DARK: "Take it again with more light or a longer exposure.",
     Doubt.NO_LESION: RETAKE,
+    Doubt.SEVERAL_LESIONS: "Take a picture of each, or cut the picture so that one is left.",
     Doubt.CUT_BY_EDGE: RETAKE,
+    Doubt.OVEREXPOSED: "Take it again with less light or a shorter exposure.",
+    Doubt.UNDEREXPOSED: "Take it again with more light or a longer exposure.",
+    Doubt.BLURRED: "Take it again in focus.",
     Doubt.SEEN_LITTLE: "",
 }
 """What to do about each; '' where nothing can be done."""
@@ -230,7 +253,7 @@ def referral_meaning(description: WeightsInfo) -> str:
     malignant, benign = referral["of_100_malignant"], referral["of_100_benign"]
     if malignant is None or benign is None:
         return ""
-    measured = f"(on the test part, split {test['split']}, {test['images']:,} images)"
+    measured = f"(on the test part, split {test['split']}, {_counted(test)})"
     home = home_source(description)
     if home is None:
         return (
@@ -272,9 +295,17 @@ def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
         if hundred.malignant is not None and hundred.benign is not None:
             sentences.append(
                 f"On those of {source_name(name)}, about {hundred.malignant} and {hundred.benign} "
-                f"({told[name]['images']:,} images)."
+                f"({_counted(told[name])})."
             )
     return sentences or ["On pictures of other clinics it has not been measured."]
+
+
+def _counted(part: dict[str, Any]) -> str:
+    """On how much it was measured: the lesions, for rates are by lesion, and the images that show them."""
+    images = f"{part['images']:,} {'image' if part['images'] == 1 else 'images'}"
+    if "lesions" not in part:
+        return f"each lesion counting once, {images}"
+    return f"{part['lesions']:,} {'lesion' if part['lesions'] == 1 else 'lesions'} in {images}"
 
 
 def _number(value: float | None) -> float:
@@ -282,8 +313,8 @@ def _number(value: float | None) -> float:
 
 
 def predictive_sentence(description: WeightsInfo, prevalence: float) -> str:
-    """What a referral means where a share `prevalence`, 0 … 1, of lesions is malignant; '' where it was not "
-    "measured."""
+    """What a referral means where a share `prevalence`, 0 … 1, of lesions is malignant; '' where it was not
+    measured."""
     measured = _rates_of(description)
     if description.referral_threshold is None or not measured:
         return ""
@@ -291,12 +322,12 @@ def predictive_sentence(description: WeightsInfo, prevalence: float) -> str:
     if sensitivity is None or specificity is None:
         return ""
     values = predictive_values(sensitivity, specificity, prevalence)
-    sentences = [f"Where {share_set(prevalence)} of lesions are malignant:"]
+    parts = []
     if not math.isnan(values.ppv):
-        sentences.append(f"of those above the threshold, {percent(values.ppv)} are;")
+        parts.append(f"of those above the threshold, {percent(values.ppv)} are")
     if not math.isnan(values.npv):
-        sentences.append(f"of those below, {_fine_percent(1 - values.npv)} are.")
-    return " ".join(sentences)
+        parts.append(f"of those below, {_fine_percent(1 - values.npv)} are")
+    return f"Where {share_set(prevalence)} of lesions are malignant: {'; '.join(parts)}." if parts else ""
 
 
 def predictive_at(case: Case, description: WeightsInfo) -> str:
@@ -382,9 +413,10 @@ def views_note(case: Case) -> str:
     if case.spread is None:
         return ""
     points = round(100 * case.spread)
+    varies = "less than 1 point" if points == 0 else "1 point" if points == 1 else f"{points} points"
     return (
         f"Mean over {case.views} views, turned and mirrored: the probability of {case.predicted.name} varies among "
-        f"them by {points} {'point' if points == 1 else 'points'} (standard deviation)."
+        f"them by {varies} (standard deviation)."
     )
 
 
@@ -431,13 +463,27 @@ def evidence_sentence(case: Case, index: int) -> str:
     if agreement is None:
         return f"Without an outline there is nothing to hold the evidence for {name} against."
     inside, prior = agreement.inside, agreement.baseline_inside
-    place = "mostly outside" if inside < 0.5 else "inside" if inside >= INSIDE else "partly inside"
-    said = f"The evidence for {name} lies {place} the lesion: {percent(inside)} of it inside"
-    if inside < prior:
-        said = f"{said}, no more than of a centre prior, {percent(prior)}."
+    said = f"The evidence for {name} {_place(inside, prior, case.peaks_inside(index))}: {percent(inside)} of it inside"
+    if percent(inside) == percent(prior):
+        said = f"{said}, as much as of a centre prior."
+    elif inside < prior:
+        said = f"{said}, less than of a centre prior, {percent(prior)}."
     else:
         said = f"{said}; of a centre prior it would be {percent(prior)}."
     return f"{said} {BUILT_IN}" if case.looks_inside else said
+
+
+def _place(inside: float, prior: float, peaks_inside: bool) -> str:
+    """Where the evidence lies, by the figures that are printed. A map is coarser than a small lesion and spreads past
+    it even where it points there: that is not evidence outside."""
+    whole = round(100 * inside)
+    if whole >= round(100 * INSIDE):
+        return "lies inside the lesion"
+    if whole >= 50:
+        return "lies partly inside the lesion"
+    if whole > round(100 * prior) and peaks_inside:
+        return "peaks inside the lesion and spreads past it"
+    return "lies mostly outside the lesion"
 
 
 def lesion_measures(case: Case) -> list[tuple[str, str]]:
@@ -561,9 +607,7 @@ def overlap(case: Case, index: int) -> str:
 
 def _sum(case: Case, share: float) -> str:
     """A malignant sum in percent; at a practice's mix, where all are small, with a digit more."""
-    if case.at_data is None or share >= 0.095:
-        return percent(share)
-    return f"under 0.1{SPACE}%" if share < 0.0005 else _fine_percent(share)
+    return percent(share) if case.at_data is None else _fine_percent(share)
 
 
 def _local(description: WeightsInfo) -> dict[str, Any]:
@@ -595,8 +639,10 @@ def _local_meaning(description: WeightsInfo) -> str:
 
 
 def _fine_percent(share: float) -> str:
-    """A small share in percent with one digit after the point, for what whole percent would call nothing."""
-    return percent(share) if share >= 0.1 else f"{share * 100:.1f}{SPACE}%"
+    """A share in percent, a small one with a digit after the point, for what whole percent would call nothing."""
+    if share >= 0.0995:
+        return percent(share)
+    return f"under 0.1{SPACE}%" if share < 0.0005 else f"{share * 100:.1f}{SPACE}%"
 
 
 def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:

@@ -259,7 +259,7 @@ def seen(images, malignant, sensitivity, coverage):
 
 
 def test_what_seen_little_means_is_spoken_as_measured(tiny_model):
-    image = np.full((40, 60, 3), 120, dtype=np.uint8)
+    image = np.random.default_rng(0).integers(110, 190, (40, 60, 3), dtype=np.uint8)
     case = diagnose(tiny_model, image, "a.png")
     assert (case.not_dermoscopic, case.seen_little, case.unfamiliar, case.unfamiliar_score) == (None,) * 4
     case = replace(case, seen_little=True, seen_little_score=2.0, not_dermoscopic=False, mask=np.ones((40, 60), bool))

@@ -121,7 +121,9 @@ def test_no_benign_name_leads_where_referral_is_advised():
 
 
 def test_doubts_stand_before_any_diagnosis():
-    cut = replace(LIKELY, referral_threshold=0.1, seen_little=True)
+    half = np.zeros((40, 60), dtype=bool)
+    half[:, 20:] = True
+    cut = replace(LIKELY, referral_threshold=0.1, seen_little=True, mask=half)
     assert words.flags(cut) == ("Cut by the edge", "Seen little")
     assert said(words.headline(cut)) == "Cut by the edge. Refer: malignant 78 %."
     assert said(words.short_answer(cut)) == "cut by the edge, seen little: refer, malignant 78 %; melanoma 61 %"
@@ -144,22 +146,24 @@ def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
     description = WeightsInfo(SMALL, referral_threshold=0.12, measured={"test": test})
     assert words.referral_meaning(description) == (
         "Of 100 malignant lesions like those in the test set, about 96 are above it; of 100 benign, 28 "
-        "(on the test part, split by lesion, 2,004 images)."
+        "(on the test part, split by lesion, each lesion counting once, 2,004 images)."
     )
+    test |= {"lesions": 1502}
     known = replace(description, measured={"test": {**test, "source": "ham10000"}})
     assert words.referral_meaning(known) == (
         "On pictures like those of HAM10000, of 100 malignant lesions about 96 are above it; of 100 benign, 28 (on the "
-        "test part, split by lesion, 2,004 images). On pictures of other clinics it has not been measured."
+        "test part, split by lesion, 1,502 lesions in 2,004 images). "
+        "On pictures of other clinics it has not been measured."
     )
 
     def own(sensitivity: float | None, within: str | None = None) -> dict[str, object]:
         figures = {"sensitivity": {"value": sensitivity}, "specificity": {"value": 0.6}}
-        return {"within": within, "images": 410, "figures": figures}
+        return {"within": within, "images": 410, "lesions": 1, "figures": figures}
 
     sources = {"ham10000": own(0.96), "isic2018_task1": own(0.9), "rosendahl": own(0.8, "ham10000"), "x": own(None)}
     several = replace(known, measured={**known.measured, "test_by_source": {"sources": sources}})
     assert words.referral_meaning(several).endswith(
-        "2,004 images). On those of ISIC 2018 Task 1, about 90 and 40 (410 images)."
+        "2,004 images). On those of ISIC 2018 Task 1, about 90 and 40 (1 lesion in 410 images)."
     )
     # Weights from before sources were told apart, measured on others since.
     older = replace(known, measured={"test": test, "test_by_source": {"sources": sources}})
@@ -186,6 +190,20 @@ def test_predictive_values_follow_from_the_share_that_the_doctor_sets():
     undefined = {"sensitivity": {"value": None}, "specificity": {"value": 0.8}}
     measured = {"test": {"referral": {"by_lesion": undefined}}}
     assert words.predictive_sentence(replace(description, measured=measured), 0.1) == ""
+    # Where nobody lies below the threshold, or nobody above it, only the other half is said; nothing without either.
+    for sensitivity, specificity, sentence in (
+        (1.0, 0.0, "Where 10 % of lesions are malignant: of those above the threshold, 10 % are."),
+        (0.0, 1.0, "Where 10 % of lesions are malignant: of those below, 10 % are."),
+        (
+            1.0,
+            0.5,
+            "Where 10 % of lesions are malignant: of those above the threshold, 18 % are; "
+            "of those below, under 0.1 % are.",
+        ),
+    ):
+        rates = {"sensitivity": {"value": sensitivity}, "specificity": {"value": specificity}}
+        measured = {"test": {"referral": {"by_lesion": rates}}}
+        assert said(words.predictive_sentence(replace(description, measured=measured), 0.1)) == sentence
 
 
 @pytest.mark.parametrize("mask", [half_mask(), np.zeros((40, 60), dtype=bool)], ids=["lesion", "no lesion"])
@@ -227,12 +245,52 @@ def test_what_stands_beside_the_headline():
     }
 
 
-def test_evidence_that_lies_mostly_outside_is_said_to():
+def test_a_map_that_peaks_on_a_small_lesion_is_not_outside_it():
     mask = np.zeros((40, 60), dtype=bool)
     mask[:10, :15] = True  # a corner, of which the centre prior has little
-    sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[1.0, 0.0], [0.0, 0.0]]), INDEX["mel"])
-    assert sentence.startswith("The evidence for melanoma lies mostly outside the lesion: ")
-    assert "; of a centre prior it would be " in sentence
+    on = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[1.0, 0.0], [0.0, 0.0]]), INDEX["mel"])
+    assert on.startswith("The evidence for melanoma peaks inside the lesion and spreads past it: ")
+    assert "; of a centre prior it would be " in on
+    away = words.evidence_sentence(case_with({"mel": 1.0}, mask, [[0.6, 1.0], [0.0, 0.0]]), INDEX["mel"])
+    assert away.startswith("The evidence for melanoma lies mostly outside the lesion: ")
+
+
+@pytest.mark.parametrize(
+    ("inside", "prior", "peaks", "place"),
+    [
+        (0.745, 0.5, True, "lies partly inside the lesion"),  # printed as 74 %
+        (0.746, 0.5, True, "lies inside the lesion"),
+        (0.494, 0.5, False, "lies mostly outside the lesion"),  # printed as 49 %
+        (0.496, 0.5, False, "lies partly inside the lesion"),
+        (0.3, 0.15, True, "peaks inside the lesion and spreads past it"),
+        (0.3, 0.296, True, "lies mostly outside the lesion"),
+        (0.3, 0.15, False, "lies mostly outside the lesion"),
+    ],
+)
+def test_where_evidence_lies_is_told_by_the_figures_that_are_printed(inside, prior, peaks, place):
+    assert words._place(inside, prior, peaks) == place
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "under 0.1 %"),
+        (0.00049, "under 0.1 %"),
+        (0.0005, "0.1 %"),
+        (0.0994, "9.9 %"),
+        (0.0996, "10 %"),
+        (0.2, "20 %"),
+    ],
+)
+def test_small_shares_are_neither_nothing_nor_ten_point_nought(share, text):
+    assert said(words._fine_percent(share)) == text
+
+
+@pytest.mark.parametrize(
+    ("spread", "by"), [(0.004, "less than 1 point"), (0.006, "1 point"), (0.014, "1 point"), (0.016, "2 points")]
+)
+def test_views_are_apart_by_whole_points(spread, by):
+    assert f"varies among them by {by} (" in words.views_note(replace(LIKELY, views=8, spread=spread))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +308,7 @@ def test_agreement_is_a_sentence_with_its_figure(cells, start):
     sentence = words.evidence_sentence(case_with({"mel": 1.0}, mask, cells), INDEX["mel"])
     assert sentence.startswith(start)
     if cells[0] == [1.0, 0.0]:
-        assert ", no more than of a centre prior, 50" in sentence
+        assert ", less than of a centre prior, 50" in sentence
     elif any(cells[0]):
         assert "; of a centre prior it would be 50" in sentence
 
