@@ -75,8 +75,12 @@ def explain_case(model: Model, case: Case, method: Method, index: int) -> Explai
     raw = method.maps(model.net, images, asked.output, [index])[0, 0].numpy(force=True)
     height, width = case.mask.shape
     window = window_of(height, width, images.shape[-1], model.description.model.fit)
-    evidence = method.evidence(raw, height, width, method.shift_of(model.description), window)
-    own = np.clip(evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE), 0, 1)
+    return hold(method, index, method.evidence(raw, height, width, method.shift_of(model.description), window), case)
+
+
+def hold(method: Method, index: int, evidence: HeatMap, case: Case) -> ExplainedCase:
+    """Hold a method's map of the diagnosis `CODES[index]` against the outlines of the case."""
+    own = evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
     outline = square_mask(case.mask, AGREEMENT_SIDE) if case.has_lesion else None
     truth = None if case.truth is None else square_mask(case.truth, AGREEMENT_SIDE)
     return ExplainedCase(method, index, evidence, _localisation(own, outline), _localisation(own, truth))

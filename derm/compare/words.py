@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from derm.compare.explained_case import MAP, ExplainedCase, Faithfulness
 from derm.diagnoses import DIAGNOSES
-from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, SWEEP
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import capital, percent
 from derm.model.config import ModelConfig
@@ -68,7 +68,7 @@ def agreement_rows(pair: Sequence[ExplainedCase], threshold: float, *, true: boo
     known = next((one for one in found if one is not None), None)
     if known is None:
         return []
-    step = round(threshold * (len(SWEEP) - 1))
+    step = round(threshold * (len(THRESHOLDS) - 1))
     measures = (
         ("IoU at the threshold", lambda one, row: one.iou_curve[row, step], "moves with the slider"),
         ("Best IoU", lambda one, row: one.best_iou[row], "at a threshold chosen with the outline in hand"),

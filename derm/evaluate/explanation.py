@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.explain.agreement import AGREEMENT_SIDE, THRESHOLDS, centre_prior, iou_curve
+from derm.explain.agreement import AGREEMENT_SIDE, THRESHOLDS, best_place, centre_prior, iou_curve
 from derm.explain.gradcam import HeatMap
 from derm.image.resize import square_mask
 
@@ -41,6 +41,6 @@ class AgreementSums:
             return None
         figures: dict[str, Any] = {"images": self.images}
         for name, total in self.curves.items():
-            best = int(total.argmax())
+            best = int(best_place(total))
             figures[name] = {"iou": float(total[best] / self.images), "threshold": float(THRESHOLDS[best])}
         return figures

@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 from derm.metrics.masks import MaskCount, dice, iou
 from derm.metrics.missing import fraction, mean_defined, or_none
 
-THRESHOLDS: NDArray[np.float64] = np.arange(1, 20) / 20
-"""The sweep, 0.05 … 0.95: a pixel belongs to the thresholded map where the map reaches the threshold."""
-
-SWEEP: NDArray[np.float64] = np.arange(101) / 100
-"""The whole sweep, 0, 0.01, … 1, whose curves have an area. At 0 every pixel is marked, at 1 the maximum alone."""
+THRESHOLDS: NDArray[np.float64] = np.arange(101) / 100
+"""The one sweep that every figure of agreement is read from, 0, 0.01, … 1: a pixel is marked where the map reaches the
+threshold. At 0 every pixel of a map that is not flat is marked, at 1 the maximum alone."""
 
 BUILT_IN = "This model reads the diagnosis inside its own outline, too, so that part of the agreement is built in."
 """Must stand beside figures of agreement where the model pools inside the outline, or weighs its cells with
@@ -56,10 +54,10 @@ class Agreement:
     """IoU of the thresholded map and the mask, float64 (T,), 0 … 1."""
 
     thresholds: NDArray[np.float64]
-    """The T thresholds, rising: `THRESHOLDS`."""
+    """The T thresholds, rising: `THRESHOLDS`, as of every other figure of agreement."""
 
     best_threshold: float
-    """Where the curve is highest; the lowest such threshold."""
+    """Where the curve is highest, see `best_place`."""
 
     best_iou: float
     """The curve's maximum, 0 … 1; chosen with the mask in hand, as is `baseline_iou`, so read the two together."""
@@ -91,36 +89,48 @@ def mean_agreement(maps: Sequence[NDArray[np.float32]], mask: NDArray[np.bool_])
     maps: float32 (H, W) each, 0 … 1. mask: bool (H, W). Returns None where all maps are flat or the mask has no
     lesion. Raises ValueError for two sizes.
     """
+    for map_ in maps:
+        _check_size(map_, mask)
     if not mask.any() or not any(map_.any() for map_ in maps):
         return None
-    curve = np.mean([iou_curve(map_, mask) for map_ in maps], axis=0)
-    prior = centre_prior(*mask.shape)
-    baseline = iou_curve(prior, mask)
-    best = int(curve.argmax())
+    found = localisation(np.stack([*maps, centre_prior(*mask.shape)]), mask)
+    curve = np.nan_to_num(found.iou_curve[:-1]).mean(axis=0)  # a flat map's is NaN, and counts as it is
+    best = int(best_place(curve))
     return Agreement(
         iou_curve=curve,
         thresholds=THRESHOLDS,
         best_threshold=float(THRESHOLDS[best]),
         best_iou=float(curve[best]),
-        baseline_iou=float(baseline.max()),
-        inside=mean_defined(np.array([inside_share(map_, mask) for map_ in maps])),
-        baseline_inside=inside_share(prior, mask),
-        baseline_curve=baseline,
+        baseline_iou=float(found.best_iou[-1]),
+        inside=mean_defined(found.inside[:-1]),
+        baseline_inside=float(found.inside[-1]),
+        baseline_curve=found.iou_curve[-1],
     )
+
+
+def best_place(curves: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Where curves over `THRESHOLDS`, float64 (..., T), are highest above 0, the lowest such place: int (...).
+
+    At 0 the whole picture is marked, whatever the map says, so that it is nobody's best threshold.
+    """
+    return np.asarray(curves[..., 1:].argmax(axis=-1) + 1)
 
 
 def iou_curve(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """IoU of the map, thresholded at each of `THRESHOLDS`, and the mask: float64 (T,), 0 … 1.
 
-    map_: float32 (H, W), 0 … 1; a flat one gives 0 wherever there is a lesion. mask: bool (H, W). Raises ValueError for
-    two sizes.
+    map_: float32 (H, W), 0 … 1; a flat one marks nothing and gives 0. mask: bool (H, W), with a lesion. Raises
+    ValueError for two sizes.
     """
+    _check_size(map_, mask)
+    if not map_.any():
+        return np.zeros(len(THRESHOLDS))
+    return np.nan_to_num(localisation(map_[None], mask).iou_curve[0])
+
+
+def _check_size(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
     if map_.shape != mask.shape:
         raise ValueError(f"the map is {map_.shape}, the mask {mask.shape}: bring them to one size first")
-    reached = np.digitize(map_, THRESHOLDS)  # for each pixel, how many of the thresholds it reaches
-    inside, outside = _reaching(reached[mask]), _reaching(reached[~mask])
-    lesion = np.count_nonzero(mask)
-    return iou(MaskCount(tp=inside, fp=outside, fn=lesion - inside, tn=mask.size - lesion - outside))
 
 
 def inside_share(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
@@ -141,16 +151,16 @@ class Localisation:
     """Of M maps with one mask, every measure at once, by `localisation`. NaN for a flat map, or without a lesion."""
 
     iou_curve: NDArray[np.float64]
-    """IoU at each threshold of `SWEEP`, float64 (M, T), 0 … 1."""
+    """IoU at each threshold of `THRESHOLDS`, float64 (M, T), 0 … 1."""
 
     dice_curve: NDArray[np.float64]
-    """Dice at each threshold of `SWEEP`, float64 (M, T), 0 … 1."""
+    """Dice at each threshold of `THRESHOLDS`, float64 (M, T), 0 … 1."""
 
     iou_area: NDArray[np.float64]
     """The area under the IoU curve over thresholds 0 … 1 by trapezoids, float64 (M,), 0 … 1."""
 
     best_iou: NDArray[np.float64]
-    """The curve's maximum, float64 (M,); chosen with the mask in hand."""
+    """The curve's maximum above threshold 0, float64 (M,); chosen with the mask in hand."""
 
     best_iou_threshold: NDArray[np.float64]
     """The lowest threshold that reaches it, float64 (M,)."""
@@ -191,7 +201,7 @@ def localisations(maps: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]])
         raise ValueError(f"the maps reach from {flat.min():.4g} to {flat.max():.4g}, not within 0 … 1: use evidence_of")
     # How many thresholds a pixel reaches, less one. A float32 lies on k / 100 only where float64 holds both exactly (at
     # quarters), and else further from it than the product's rounding: the same as comparing, and ten times as fast.
-    steps = (flat.astype(np.float64) * (len(SWEEP) - 1)).astype(np.int64)
+    steps = (flat.astype(np.float64) * (len(THRESHOLDS) - 1)).astype(np.int64)
     marked = _marked(steps)
     return [_localisation(flat, steps, marked, mask.ravel()) for mask in masks]
 
@@ -212,14 +222,15 @@ def _localisation(
         return np.where(hidden, np.nan, values)
 
     union, overlap = iou(count), dice(count)
+    best = best_place(union)
     return Localisation(
         iou_curve=known(union),
         dice_curve=known(overlap),
         iou_area=known(_area(union)),
-        best_iou=known(union.max(axis=1)),
-        best_iou_threshold=known(SWEEP[union.argmax(axis=1)]),
+        best_iou=known(union[np.arange(len(union)), best]),
+        best_iou_threshold=known(THRESHOLDS[best]),
         dice_area=known(_area(overlap)),
-        best_dice=known(overlap.max(axis=1)),
+        best_dice=known(overlap[np.arange(len(overlap)), best]),
         pointing=known(fraction((within == peaks[:, None]).sum(axis=1), (maps == peaks[:, None]).sum(axis=1))),
         inside=known(fraction(within.sum(axis=1, dtype=np.float64), maps.sum(axis=1, dtype=np.float64))),
         rank=known(_rank_accuracy(maps, within)),
@@ -227,8 +238,8 @@ def _localisation(
 
 
 def _area(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The area under curves over `SWEEP`, float64 (M, T), by trapezoids: float64 (M,)."""
-    return np.asarray(np.trapezoid(curves, SWEEP, axis=1), dtype=np.float64)
+    """The area under curves over `THRESHOLDS`, float64 (M, T), by trapezoids: float64 (M,)."""
+    return np.asarray(np.trapezoid(curves, THRESHOLDS, axis=1), dtype=np.float64)
 
 
 def _rank_accuracy(maps: NDArray[np.float32], within: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -245,9 +256,9 @@ def _rank_accuracy(maps: NDArray[np.float32], within: NDArray[np.float32]) -> ND
 
 
 def _marked(steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each map and threshold of `SWEEP`, how many pixels reach it: int64 (M, T), from int64 (M, P)."""
-    rows = np.arange(len(steps))[:, None] * len(SWEEP)
-    pixels = np.bincount((steps + rows).ravel(), minlength=len(steps) * len(SWEEP)).reshape(-1, len(SWEEP))
+    """For each map and threshold of `THRESHOLDS`, how many pixels reach it: int64 (M, T), from int64 (M, P)."""
+    rows = np.arange(len(steps))[:, None] * len(THRESHOLDS)
+    pixels = np.bincount((steps + rows).ravel(), minlength=len(steps) * len(THRESHOLDS)).reshape(-1, len(THRESHOLDS))
     return pixels[:, ::-1].cumsum(axis=1)[:, ::-1]
 
 
@@ -307,9 +318,3 @@ def skill(
         gained, room, out=np.full(np.broadcast(gained, room).shape, np.nan), where=room > 0
     )
     return part
-
-
-def _reaching(reached: NDArray[np.intp]) -> NDArray[np.int64]:
-    """For each threshold, how many pixels reach it: int64 (T,), from how many thresholds each pixel reaches."""
-    pixels = np.bincount(reached, minlength=len(THRESHOLDS) + 1)
-    return pixels[::-1].cumsum()[::-1][1:]

@@ -113,11 +113,11 @@ class HeatMap:
 
     def scaled(self, height: int, width: int) -> NDArray[np.float32]:
         """The evidence on the picture as float32 (height, width), 0 … 1, bilinear between the cells."""
-        return place_cells(self.cells, height, width, self.shift, self.window)
+        return _within_one(place_cells(self.cells, height, width, self.shift, self.window))
 
     def on_square(self, size: int) -> NDArray[np.float32]:
         """The evidence on the network's square as float32 (size, size), 0 … 1, with what lies on its padding."""
-        return place_cells(self.cells, size, size, self.shift)
+        return _within_one(place_cells(self.cells, size, size, self.shift))
 
 
 def heat_map_of(
@@ -142,6 +142,11 @@ def heat_map_of(
     flat = maximum < (FLAT_LOGIT / raw.size if flat_below is None else flat_below)
     cells = np.zeros_like(raw, dtype=np.float32) if flat else (raw / maximum).astype(np.float32)
     return HeatMap(cells, maximum, flat, height or raw.shape[0], width or raw.shape[1], shift, window)
+
+
+def _within_one(placed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What rounding put beyond 0 … 1 is put back, in place."""
+    return np.clip(placed, 0, 1, out=placed)
 
 
 def check_evaluation(net: "LesionNet") -> None:

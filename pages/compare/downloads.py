@@ -7,7 +7,7 @@ import streamlit as st
 from derm.compare import pictures, words
 from derm.compare.explained_case import ExplainedCase
 from derm.compare.export import figure_html, rows_csv
-from derm.explain.agreement import SWEEP
+from derm.explain.agreement import THRESHOLDS
 from derm.figures.compare import threshold_curves
 from derm.predict.export import file_name
 
@@ -30,7 +30,7 @@ def downloads(pair: tuple[ExplainedCase, ExplainedCase], threshold: float, *, tr
             ),
             (
                 "IoU over thresholds, HTML",
-                partial(figure_html, threshold_curves, SWEEP, curves, threshold),
+                partial(figure_html, threshold_curves, THRESHOLDS, curves, threshold),
                 "curves.html",
                 "text/html",
             ),

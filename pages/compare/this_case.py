@@ -7,7 +7,7 @@ import streamlit as st
 from derm.compare import pictures, words
 from derm.compare.explained_case import ExplainedCase, Faithfulness, explain_case
 from derm.diagnoses import INDEX
-from derm.explain.agreement import SWEEP
+from derm.explain.agreement import THRESHOLDS
 from derm.explain.methods import METHODS
 from derm.figures import bars
 from derm.figures.compare import randomisation, threshold_curves
@@ -103,7 +103,7 @@ def show_pictures(case: Case, pair: Pair, threshold: float, opacity: float) -> N
 def show_agreement(model: Model, pair: Pair, threshold: float, *, true: bool) -> None:
     """IoU of both maps against the threshold, and what agreement is worth."""
     dark = st.context.theme.type == "dark"
-    curves = threshold_curves(SWEEP, words.curves(pair, true=true), threshold, dark=dark)
+    curves = threshold_curves(THRESHOLDS, words.curves(pair, true=true), threshold, dark=dark)
     st.plotly_chart(curves, key="curves", alt=words.headline(pair, true=true), config={"displayModeBar": False})
     st.caption(plain(words.agreement_limits(model.description.model)))
 

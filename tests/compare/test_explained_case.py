@@ -8,16 +8,17 @@ import pandas as pd
 import pytest
 
 from derm.compare import pictures, words
-from derm.compare.explained_case import ExplainedCase, explain_case, measure_faithfulness
+from derm.compare.explained_case import ExplainedCase, explain_case, hold, measure_faithfulness
 from derm.compare.export import figure_html, rows_csv
 from derm.data.synthetic.lesion import draw_lesion
-from derm.explain.agreement import BUILT_IN, ORACLE, SWEEP, UNIFORM, centre_prior, localisation
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, UNIFORM, centre_prior, localisation
 from derm.explain.gradcam import HeatMap
 from derm.explain.methods import METHODS
 from derm.figures.compare import threshold_curves
 from derm.image.overlay import png
 from derm.model.config import ModelConfig
 from derm.predict.case import diagnose
+from derm.predict.words import overlap
 
 GRAD, LAYER = METHODS["grad-cam"], METHODS["layercam"]
 
@@ -47,6 +48,27 @@ def test_a_map_is_held_against_both_outlines_beside_what_knows_no_network(tiny_m
         share = np.asarray(found.inside[ExplainedCase.place(UNIFORM)])
         assert share == pytest.approx(case.mask.mean(), abs=0.01)  # the lesion's share of the picture
     assert explain_case(tiny_model, replace(case, truth=None), GRAD, 4).truth is None
+
+
+def test_both_pages_state_the_same_figures_of_one_case(tiny_model, case):
+    index, prior = 4, ExplainedCase.place(CENTRE_PRIOR)
+    cells = np.array([[0.1, 0.3, 0.0], [0.4, 1.0, 0.7], [0.2, 0.6, 0.05]], dtype=np.float32)
+    own = replace(case, evidence=(HeatMap(cells, 1.0, False, 66, 88),) * 7)
+    held = hold(GRAD, index, own.evidence[index], own)
+    for diagnose_says, compare_says in (
+        (own.agreement(index), held.outline),
+        (own.true_agreement(index), held.truth),
+    ):
+        assert diagnose_says.thresholds is THRESHOLDS
+        np.testing.assert_array_equal(diagnose_says.iou_curve, compare_says.iou_curve[0])
+        assert diagnose_says.best_iou == compare_says.best_iou[0] > 0.3
+        assert diagnose_says.best_threshold == compare_says.best_iou_threshold[0]
+        assert diagnose_says.inside == compare_says.inside[0]
+        assert diagnose_says.baseline_iou == compare_says.best_iou[prior]
+        assert diagnose_says.baseline_inside == compare_says.inside[prior]
+    table = next(row for row in words.agreement_rows([held, held], 0.3, true=False) if row.measure == "Best IoU")
+    assert f"overlap by {table.first} (IoU)" in overlap(own, index)
+    assert f"centre prior reaches {table.prior}" in overlap(own, index)
 
 
 def test_agreement_that_is_built_in_is_said_to_be():
@@ -125,6 +147,6 @@ def test_downloads_hold_what_is_shown(case):
     table = pd.read_csv(io.StringIO(rows_csv(rows)))
     assert table["measure"].tolist() == [row.measure for row in rows]
     assert pictures.row_png(case, pair, 0.5, 0.6, 80)[:8] == png(np.zeros((1, 1), dtype=np.uint8))[:8]
-    page = figure_html(threshold_curves, SWEEP, words.curves(pair, true=False), 0.5)
+    page = figure_html(threshold_curves, THRESHOLDS, words.curves(pair, true=False), 0.5)
     assert "Plotly.newPlot(" in page
     assert '<script src="http' not in page

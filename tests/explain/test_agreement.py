@@ -8,7 +8,7 @@ from derm.explain.agreement import (
     CENTRE_PRIOR,
     MEASURES,
     ORACLE,
-    SWEEP,
+    THRESHOLDS,
     UNIFORM,
     against_references,
     centre_prior,
@@ -50,7 +50,7 @@ def test_a_map_beside_the_lesion_by_hand():
     measured = one(MAP[::-1])
     # Marked are all four (2/4), then the lower two (0/4), then one of them (0/3).
     assert measured["best_iou"] == 1 / 2
-    assert measured["best_iou_threshold"] == 0
+    assert measured["best_iou_threshold"] == 0.01  # never 0, where any map marks the whole picture
     assert measured["iou_area"] == pytest.approx(0.25 / 2 + 0.01 / 4)
     assert (measured["pointing"], measured["inside"]) == (0, 1 / 4)
     assert measured["rank"] == 0
@@ -122,11 +122,11 @@ def test_against_scikit_learn(drawn):
     found = localisation(maps, mask)
     for row, map_ in enumerate(maps):
         for place in (0, 1, 25, 50, 77, 100):
-            marked = (map_ >= SWEEP[place]).ravel()
+            marked = (map_ >= THRESHOLDS[place]).ravel()
             assert found.iou_curve[row, place] == pytest.approx(jaccard_score(mask.ravel(), marked))
             assert found.dice_curve[row, place] == pytest.approx(f1_score(mask.ravel(), marked))
-        assert found.iou_area[row] == pytest.approx(auc(SWEEP, found.iou_curve[row]))
-        assert found.dice_area[row] == pytest.approx(auc(SWEEP, found.dice_curve[row]))
+        assert found.iou_area[row] == pytest.approx(auc(THRESHOLDS, found.iou_curve[row]))
+        assert found.dice_area[row] == pytest.approx(auc(THRESHOLDS, found.dice_curve[row]))
         strongest = np.argsort(-map_.ravel())[: mask.sum()]
         assert found.rank[row] == pytest.approx(mask.ravel()[strongest].mean())
         assert found.inside[row] == pytest.approx(inside_share(map_, mask))
@@ -138,7 +138,7 @@ def test_dice_and_iou_are_one_count(drawn):
     np.testing.assert_allclose(found.dice_curve, 2 * found.iou_curve / (1 + found.iou_curve))
     # One threshold is the best of both.
     np.testing.assert_allclose(found.best_dice, 2 * found.best_iou / (1 + found.best_iou))
-    np.testing.assert_array_equal(SWEEP[found.dice_curve.argmax(axis=1)], found.best_iou_threshold)
+    np.testing.assert_array_equal(THRESHOLDS[1 + found.dice_curve[:, 1:].argmax(axis=1)], found.best_iou_threshold)
 
 
 def test_a_uniform_map_has_the_lesions_share_of_the_picture(drawn):

@@ -144,9 +144,9 @@ FLAT = np.zeros((2, 2), dtype=np.float32)
 def test_agreement_by_hand():
     found = agreement(MAP, MASK)
     # Up to 0.25 all four pixels are marked (2 / 4), up to 0.5 the upper two (2 / 2), above it one (1 / 2).
-    assert found.iou_curve.tolist() == [0.5] * 5 + [1.0] * 5 + [0.5] * 9
+    assert found.iou_curve.tolist() == [0.5] * 26 + [1.0] * 25 + [0.5] * 50
     assert found.thresholds is THRESHOLDS
-    assert (found.best_iou, found.best_threshold) == (1, 0.3)
+    assert (found.best_iou, found.best_threshold) == (1, 0.26)
     assert found.inside == 1.5 / 2
     # Of a centre prior half lies above the middle; its four pixels are equal, so it marks all of them or none.
     assert found.baseline_inside == pytest.approx(1 / 2)
@@ -157,7 +157,7 @@ def test_agreement_by_hand():
 def test_the_mean_over_classes_counts_a_flat_map_as_no_overlap():
     found = mean_agreement([MAP, FLAT], MASK)
     assert found.best_iou == 1 / 2
-    assert found.iou_curve.tolist() == [0.25] * 5 + [0.5] * 5 + [0.25] * 9
+    assert found.iou_curve.tolist() == [0.25] * 26 + [0.5] * 25 + [0.25] * 50
     assert found.inside == 1.5 / 2  # of the one that has evidence
 
 
@@ -166,7 +166,7 @@ def test_the_best_threshold_is_common_to_all_classes():
     other = np.array([[0.25, 0.25], [0, 0]], dtype=np.float32)
     assert agreement(other, MASK).best_iou == 1
     found = mean_agreement([MAP, other], MASK)
-    assert (found.best_iou, found.best_threshold) == (0.75, 0.05)
+    assert (found.best_iou, found.best_threshold) == (0.75, 0.01)
 
 
 def test_where_there_is_nothing_to_agree_the_answer_is_none():

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from derm.diagnoses import CODES
-from derm.explain.agreement import SWEEP
+from derm.explain.agreement import THRESHOLDS
 from derm.figures.compare import distributions, randomisation, threshold_curves
 
 
 def test_each_marked_point_lies_on_its_curve():
-    rising = SWEEP.copy()
-    figure = threshold_curves(SWEEP, {"A": rising, "B": None, "blob": 1 - rising}, 0.25, dark=False)
+    rising = THRESHOLDS.copy()
+    figure = threshold_curves(THRESHOLDS, {"A": rising, "B": None, "blob": 1 - rising}, 0.25, dark=False)
     marks = [trace for trace in figure.data if trace.mode == "markers"]
     assert [(mark.x[0], mark.y[0]) for mark in marks] == [(0.25, 0.25), (0.25, 0.75)]
     assert len({trace.line.dash for trace in figure.data if trace.mode == "lines"}) == 2
