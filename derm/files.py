@@ -119,10 +119,10 @@ def is_held(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
+    except OSError:  # none there, a folder, or a file that may not be read: nobody's lock
+        return False
     return False
 
 

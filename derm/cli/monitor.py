@@ -28,6 +28,7 @@ def list_runs(
     """List the runs in a folder: name, state, best figure and its epoch, data and configuration."""
     from rich.table import Table
 
+    from derm.figures.text import epoch_number
     from derm.monitor import words
     from derm.monitor.runs import Runs
     from derm.paths import runs_folder
@@ -39,7 +40,13 @@ def list_runs(
     for run in known:
         best = run.best()
         figure = f"{words.name_of(best.by)} {words.three(best.value)}" if best else "–"
-        table.add_row(run.name, words.state_word(run), figure, str(best.epoch) if best else "–", words.about_line(run))
+        table.add_row(
+            run.name,
+            words.state_word(run),
+            figure,
+            str(epoch_number(best.epoch)) if best else "–",
+            words.about_line(run),
+        )
     out.print(table)
 
 

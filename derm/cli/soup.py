@@ -20,10 +20,11 @@ def soup(
 
     Often better than each of them, at the cost of one (a model soup, Wortsman et al. 2022).
     """
+    from derm.figures.text import epoch_number
     from derm.model.soup import cook_soup
 
     check_description(target)
     model = cook_soup(sources, target, share, input_size=size)
     for part in model.description.training["soup"]:
-        out.print(f"{part['share']:.0%} of {part['weights']} {part['sha256'][:8]}, epoch {part['epoch']}")
+        out.print(f"{part['share']:.0%} of {part['weights']} {part['sha256'][:8]}, epoch {epoch_number(part['epoch'])}")
     out.print(f"{target}: sha256 {model.sha256[:8]}… What it is worth, `derm evaluate` tells.")

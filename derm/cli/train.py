@@ -12,10 +12,12 @@ import typer
 
 from derm.cli.terminal import bar, err, figure, out
 from derm.errors import ConfigFault, RunFault
+from derm.figures.text import epoch_number
 
 if TYPE_CHECKING:
     from derm.runlog.events import Logged, TickEvent
     from derm.train.config import TrainConfig
+    from derm.train.loop import TrainState
 
 
 def train(
@@ -112,7 +114,7 @@ def train(
         torch.set_num_threads(threads)
     device = find_device(device)
     config = settle(config, device)
-    stopping, end = False, math.inf if minutes is None else time.monotonic() + 60 * minutes
+    stopping, steps, end = False, 0, math.inf if minutes is None else time.monotonic() + 60 * minutes
 
     def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
         nonlocal stopping
@@ -130,7 +132,9 @@ def train(
                 # Only now: before there is a run, Ctrl-C has nothing to save.
                 for name in (signal.SIGINT, signal.SIGTERM):
                     signal.signal(name, ask_to_stop)
+            nonlocal steps
             if event["event"] == "tick":
+                steps = event["steps"]
                 shown.update(decoding, visible=False)
                 shown.update(task, completed=event["step"], total=event["steps"], visible=True)
             elif line := epoch_line(event):
@@ -147,12 +151,18 @@ def train(
             decoding=lambda done, total: shown.update(decoding, completed=done, total=total),
             stop=lambda: stopping or time.monotonic() > end,
         )
+    out.print(ending(state, config, run, steps))
+
+
+def ending(state: "TrainState", config: "TrainConfig", run: Path, steps: int) -> str:
+    """How a training ended, and what to do next. steps: of the whole run; 0 where none was taken."""
     if state.finished and state.best_epoch < 0:
-        out.print(f"Finished. {config.best_by} was never defined; weights of the last epoch: {run / 'final.json'}")
-    elif state.finished:
-        out.print(f"Finished. Best epoch: {state.best_epoch}. Weights: {run / 'best.json'}")
-    else:
-        out.print(f"Stopped at step {state.step}. To go on: derm train --run {run} --resume")
+        return f"Finished. {config.best_by} was never defined; weights of the last epoch: {run / 'final.json'}"
+    if state.finished:
+        best = f"{epoch_number(state.best_epoch)} of {config.epochs}"
+        return f"Finished. Best epoch: {best}. Weights: {run / 'best.json'}"
+    place = f", in epoch {epoch_number(state.step * config.epochs // steps)} of {config.epochs}" if steps else ""
+    return f"Stopped at step {state.step}{place}. To go on: derm train --run {run} --resume"
 
 
 def find_device(name: str) -> str:
@@ -198,7 +208,9 @@ def epoch_line(event: "Logged | TickEvent") -> str | None:
 
     shown = [metric for metric in (*OVERALL, *OUTLINE) if metric.headline and metric.key != "iou"]  # as Dice goes
     figures = "  ".join(f"{metric.brief} {figure(result[metric.key])}" for metric in shown)
-    return f"epoch {event['epoch']:>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  {figures}"
+    return (
+        f"epoch {epoch_number(event['epoch']):>3}  loss {event['train']['loss']:.3f} / {result['loss']:.3f}  {figures}"
+    )
 
 
 def read_about(run: Path) -> dict[str, Any]:

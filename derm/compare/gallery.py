@@ -3,7 +3,7 @@
 Needs a loaded `Model`. Pictures of the data set stay in the visitor's session. Knows no page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,15 +28,23 @@ class GalleryCase(NamedTuple):
     drawn: bool
 
 
-def seven(model: Model, catalogue: Catalogue | None, results: Path) -> list[GalleryCase]:
+Progress = Callable[[float, str], None]
+"""Told how much is done, 0 … 1, and what is done next."""
+
+
+def seven(
+    model: Model, catalogue: Catalogue | None, results: Path, progress: Progress | None = None
+) -> list[GalleryCase]:
     """A case of each diagnosis, in the order of CODES.
 
     With the data set and results of `derm evaluate` for this model on its test part in `results`, the typical image of
-    each (`typical_image`); where one of them lacks, a drawing.
+    each (`typical_image`); where one of them lacks, a drawing. progress: told before each.
     """
     found = None if catalogue is None else _results_of(model, catalogue, results)
     shown = []
-    for diagnosis in DIAGNOSES:
+    for place, diagnosis in enumerate(DIAGNOSES):
+        if progress:
+            progress(place / len(DIAGNOSES), diagnosis.name)
         image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
         if catalogue is not None and image_id is not None:
             shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id), drawn=False))

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.compare.explained_case import MAP, ExplainedCase, Faithfulness
+from derm.compare.explained_case import MAP, ExplainedCase
+from derm.compare.faithfulness import Faithfulness
 from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS
 from derm.explain.methods import METHODS, Method
-from derm.figures.text import capital, percent
+from derm.figures.text import SPACE, capital, duration, percent
 from derm.model.config import ModelConfig
 from derm.predict.case import Case
 
@@ -30,6 +31,11 @@ _AGREEMENT_LIMITS = (
     "Agreement says where a map lies and not whether it is right: a model may look elsewhere for good reason, and "
     "lesions lie in the middle of most pictures, so that a centre prior, a Gaussian there, agrees, too."
 )
+
+TEST_BOTH = "Put both to the test on the model"
+TEST_SANITY = "Test it now: about a minute"
+TEST_NOTE = "Faithfulness and sanity ask the model about a hundred changed pictures, which takes some seconds."
+TEST_BEGINS = "Asking the model …"
 
 RANDOMISED = "How alike each map stays to itself as the network forgets what it learned, stage by stage."
 
@@ -49,6 +55,16 @@ class MeasureRow(NamedTuple):
     prior: str
     oracle: str
     reading: str
+
+
+def upright(case: Case) -> str:
+    """Says so where the case is answered over several views, of which the maps here show one; '' where it is not."""
+    if case.views == 1:
+        return ""
+    return (
+        f"Maps here are of the upright view. The page Diagnose shows the mean over {case.views} views, whose figures "
+        "differ a little."
+    )
 
 
 def agreement_limits(config: ModelConfig) -> str:
@@ -124,10 +140,11 @@ def trial_rows(trials: Sequence[Faithfulness | None]) -> list[MeasureRow]:
 
 
 def randomised(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> dict[str, list[float]]:
-    """The lines of how alike each map stays while the network unlearns, by name."""
+    """The lines of how alike each map stays while the network unlearns, by name; without those not tested."""
     return {
         f"{letter}: {held.method.label}": list(trial.randomised.values())
         for letter, held, trial in zip("AB", pair, trials, strict=True)
+        if trial.randomised
     }
 
 
@@ -219,9 +236,24 @@ def choices() -> dict[str, str]:
     return {name: method.label for name, method in METHODS.items()}
 
 
-def step(label: str, done: int, total: int) -> str:
-    """What is being done while a method is put to the test."""
-    return f"{label}: step {min(done + 1, total)} of {total}, a second or two each"
+def step(what: str, share: float, seconds: float) -> str:
+    """What is being done while maps are put to the test, and how long it goes on.
+
+    share: done so far, 0 … 1, in `seconds`. Nothing is foretold before a twentieth is done.
+    """
+    said = f"{capital(what)} …" if what else "Done"
+    if not 0.05 <= share < 1:
+        return said
+    left = max(1.0, seconds / share * (1 - share))
+    return f"{said} {duration(left) if left >= 50 else f'{left:.0f}{SPACE}s'} left"
+
+
+def untested(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> str:
+    """Whose sanity was not tested, and why; '' where it was."""
+    slow = dict.fromkeys(held.method.label for held, trial in zip(pair, trials, strict=True) if not trial.randomised)
+    if not slow:
+        return ""
+    return f"The sanity of {' and '.join(slow)} is not tested yet: it takes some twenty maps, a few seconds each."
 
 
 def _figure(value: float | np.floating | None) -> str:

@@ -4,7 +4,6 @@ Needs weights and rows of a catalogue. Maps are held against outlines on a squar
 file that it writes to and keeps no picture.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,7 +28,7 @@ from derm.explain.agreement import (
     reference_maps,
 )
 from derm.explain.class_head import class_logits
-from derm.explain.faithfulness import BATCH, Scorer, deletion, insertion, repaint, road
+from derm.explain.faithfulness import BATCH, Scorer, deletion, insertion, remembering, repaint, road
 from derm.explain.gradcam import HeatMap
 from derm.explain.methods import METHODS, Method
 from derm.explain.sanity import DRAWS, SSIM_SIDE, SYMMETRIES, noisy_copies, randomise, similarity, stages
@@ -71,27 +70,13 @@ def randomised_columns(net: LesionNet) -> tuple[str, ...]:
     return tuple(f"random_{name}_{kind}" for name, _ in stages(net) for kind in ("rank", "structure"))
 
 
-def scorer(model: Model) -> Scorer:
-    """The model's calibrated probabilities as a function of normalised images: float64 (N, 7)."""
+def scorer(model: Model, batch: int = BATCH) -> Scorer:
+    """The model's calibrated probabilities as a function of normalised images, `batch` in a pass: float64 (N, 7)."""
 
     def score(images: Tensor) -> Tensor:
-        return (class_logits(model.net, images, BATCH).double() / model.description.temperature).softmax(dim=1)
+        return (class_logits(model.net, images, batch).double() / model.description.temperature).softmax(dim=1)
 
     return score
-
-
-def _remembering(score: Scorer) -> Scorer:
-    """`score` that asks about an image once: all walks over a picture begin or end at the same three states of it."""
-    seen: dict[bytes, Tensor] = {}
-
-    def remember(images: Tensor) -> Tensor:
-        marks = [hashlib.sha256(one.numpy(force=True).tobytes()).digest() for one in images]
-        new = {mark: place for place, mark in enumerate(marks) if mark not in seen}
-        if new:
-            seen.update(zip(new, score(images[list(new.values())]), strict=True))
-        return torch.stack([seen[mark] for mark in marks])
-
-    return remember
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +156,7 @@ def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0) -> pd.DataFram
             for index, one in zip(classes, found, strict=True)
         }
         own = _agreement(look, maps, classes)
-        _add_faithfulness(_remembering(score), look, maps, own, seed)
+        _add_faithfulness(remembering(score), look, maps, own, seed)
         sane.append(_stillness(model, look, classes, raw, seed))
         raws.append(raw)
         rows.append(own)

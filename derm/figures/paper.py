@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from derm.diagnoses import DIAGNOSES
 from derm.figures import palette
 from derm.figures.palette import PRIMARY, TEXT, WARM
+from derm.figures.text import epoch_number
 
 INK, GREY, PETROL = TEXT.light, palette.GREY.light, PRIMARY.light
 """Text, the quiet line and the strong one; each has at least 4.5 : 1 on white."""
@@ -80,7 +81,7 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> go.Figure:
 
     history: an entry an epoch: epoch, train.mask_loss, validation.mask_loss and validation.dice.
     """
-    epochs = [entry["epoch"] for entry in history]
+    epochs = [epoch_number(entry["epoch"]) for entry in history]
     figure = go.Figure()
     for name, part, dash, colour in (
         ("outline loss, training", "train", "solid", PETROL),

@@ -30,6 +30,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"
 
 
+def epoch_number(epoch: int) -> int:
+    """An epoch as people, files and figures count it, from 1; the code's own index counts from 0."""
+    return epoch + 1
+
+
 def plain(text: str) -> str:
     """`text` so that Markdown shows it letter by letter: a file's name must neither format, link nor load a thing."""
     return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", text)

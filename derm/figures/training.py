@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.figures.palette import GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEXT
-from derm.figures.strokes import DASHES, MARKS, PATTERNS
-from derm.figures.text import capital
+from derm.figures.strokes import DASHES, MARKS
+from derm.figures.text import capital, epoch_number
 from derm.image.overlay import rgb
 
 MOST_FRAMES = 60
@@ -26,7 +26,8 @@ BAND = 0.82
 
 @dataclass(frozen=True)
 class Line:
-    """One series: x in epochs trained, y; NaN where undefined. epochs: the epoch of each point, where it has one."""
+    """One series: x in epochs trained, y; NaN where undefined. epochs: the epoch of each point, from 0, where it has
+    one; people are told its number, from 1."""
 
     x: list[float]
     y: list[float]
@@ -49,7 +50,7 @@ def curves(
         figure.add_vline(best + 1, line={"dash": "dot", "width": 1.5, "color": GREY.on(dark=dark)})
         ends = [line.x[-1] for line in (training, validation) if line is not None]
         figure.add_annotation(
-            x=best + 1, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"best, epoch {best}",
+            x=best + 1, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"best, epoch {epoch_number(best)}",
             xanchor="right" if 2 * (best + 1) > max(ends, default=0) else "left", font={"color": GREY.on(dark=dark)},
         )  # fmt: skip
     _lay_out(figure, 265, legend=True, dark=dark)
@@ -181,8 +182,8 @@ def _area(
         fill="tonexty",
         fillcolor=_pale(colour, 0.35),
         line={"color": colour, "width": 2, "shape": "hv"},
-        customdata=held,
-        hovertemplate=f"{label}: %{{customdata:.0%}} in epoch %{{x:.0f}}<extra></extra>",
+        customdata=[[share, min(place + 1, len(values))] for place, share in enumerate(held)],
+        hovertemplate=f"{label}: %{{customdata[0]:.0%}} in epoch %{{customdata[1]}}<extra></extra>",
         showlegend=False,
     )
     to_come = planned[len(values) - 1 :]
@@ -292,23 +293,20 @@ def hit_curve(hits: Line, shares: Line, *, dark: bool) -> go.Figure:
 
 
 def drawn_bars(epochs: Sequence[int], drawn: Sequence[Mapping[str, int]], *, dark: bool) -> go.Figure:
-    """What each epoch was made of: the share of each diagnosis among the images shown, stacked and hatched."""
+    """What each epoch was made of: the share of each diagnosis among the images shown, stacked."""
     kept = sorted(set(np.linspace(0, len(epochs) - 1, min(len(epochs), MOST_FRAMES)).round().astype(int).tolist()))
     figure = go.Figure()
-    for place, diagnosis in enumerate(DIAGNOSES):
+    for diagnosis in DIAGNOSES:
         shares = [drawn[one][diagnosis.code] / max(1, sum(drawn[one].values())) for one in kept]
         figure.add_bar(
-            x=[epochs[one] + 1 for one in kept],
+            x=[epochs[one] for one in kept],
             y=shares,
             name=diagnosis.code.upper(),
-            marker={
-                "color": _of(diagnosis, dark),
-                "line": {"width": 0},
-                "pattern": {
-                    "shape": PATTERNS[place], "size": 6, "solidity": 0.25, "fillmode": "overlay",
-                    "fgcolor": PAGE.on(dark=dark), "fgopacity": 0.6,
-                },
-            },
+            marker={"color": _of(diagnosis, dark), "line": {"width": 1, "color": PAGE.on(dark=dark)}},
+            text=[f"{diagnosis.code.upper()} {share:.0%}" if share >= 0.05 else "" for share in shares],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
             hovertemplate=f"{capital(diagnosis.name)} %{{y:.1%}}<extra></extra>",
         )  # fmt: skip
     _lay_out(figure, 360, legend=True, dark=dark)
@@ -327,7 +325,7 @@ def _add(
         mode="lines+markers" if mark else "lines",
         line={"color": colour, "width": 2, "dash": dash},
         marker={"symbol": mark, "size": 7, "color": colour} if mark else None,
-        customdata=line.epochs or None,
+        customdata=[epoch_number(epoch) for epoch in line.epochs] or None,
         hovertemplate="%{y:.3~g}, epoch %{customdata}" if line.epochs else "%{y:.3~g}",
     )
 

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from derm.diagnoses import DIAGNOSES
 from derm.figures import training
 from derm.figures.results import confusion_matrix
+from derm.figures.text import epoch_number
 from derm.figures.training import Line
 from derm.monitor import compare, series
 from derm.monitor.runs import Run
@@ -69,7 +70,7 @@ def confusion(run: Run, epoch: int, *, rates: bool, dark: bool) -> list[Plate]:
         right = [
             f"{one.name} {matrix[place, place]} of {matrix[place].sum()} right" for place, one in enumerate(DIAGNOSES)
         ]
-        title = f"Confusion matrix after epoch {epoch}"
+        title = f"Confusion matrix after epoch {epoch_number(epoch)}"
         return [Plate(title, confusion_matrix(matrix, rates=rates, dark=dark), f"{title}: {', '.join(right)}.")]
 
     return _kept(run, f"confusion {epoch} {rates}", dark, make)
@@ -109,7 +110,7 @@ def admitted(run: Run, *, dark: bool) -> list[Plate]:
         planned = series.planned_pace(run), series.planned_shares(run)
         figure = training.admitted_areas(shares, paces, *planned, dark=dark)
         title = "Share admitted, diagnosis by diagnosis"
-        return [Plate(title, figure, f"{title}, over the epochs; in epoch {stages[-1].epoch}: {said}.")]
+        return [Plate(title, figure, f"{title}, over the epochs; in epoch {epoch_number(stages[-1].epoch)}: {said}.")]
 
     return _kept(run, "admitted", dark, make)
 
@@ -122,14 +123,14 @@ def difficulty(run: Run, *, dark: bool) -> list[Plate]:
         if not stages:
             return []
         figure = training.difficulty_motion(
-            [stage.epoch for stage in stages],
+            [epoch_number(stage.epoch) for stage in stages],
             [stage.difficulty for stage in stages],
             [stage.admitted_difficulty for stage in stages],
             dark=dark,
         )
         last = stages[-1]
         title = "Difficulty of the training pictures"
-        said = f"{last.admitted} of {last.images} pictures are admitted in epoch {last.epoch}"
+        said = f"{last.admitted} of {last.images} pictures are admitted in epoch {epoch_number(last.epoch)}"
         return [Plate(title, figure, f"{title}, a histogram for each epoch; {said}.")]
 
     return _kept(run, "difficulty", dark, make)
@@ -142,7 +143,7 @@ def replay(run: Run, *, dark: bool) -> list[Plate]:
         told = series.replays(run)
         if not told:
             return []
-        epochs = [one.epoch for one in told]
+        epochs = [epoch_number(one.epoch) for one in told]
         drawn = training.drawn_bars(epochs, [one.drawn for one in told], dark=dark)
         made_of = Plate("Pictures shown, by diagnosis", drawn, f"Shares of the diagnoses in {len(epochs)} epochs.")
         hits = series.hit_rates(told)

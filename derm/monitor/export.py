@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derm.errors import ConfigFault, RunFault
-from derm.files import make_folder
+from derm.files import PART, make_folder
 from derm.monitor.compare import flatten
 from derm.monitor.runs import Run
 from derm.runlog.reader import FIELDS
@@ -24,6 +24,10 @@ CURES = {
     "mlflow": "`pip install mlflow`",
 }
 """How each tool's package comes here."""
+
+
+EVENT_FILE = "events.out.tfevents.0.derm"
+"""Name of the file for TensorBoard."""
 
 
 class Scalar(NamedTuple):
@@ -67,18 +71,29 @@ def scalars(run: Run) -> Iterator[Scalar]:
 def to_tensorboard(run: Run, out: Path) -> int:
     """Write the run's log as TensorBoard's event file into the folder `out`, and return how many figures it holds.
 
-    Raises ConfigFault where the package `tensorboard` is not installed or nothing can be written, RunFault where the
-    run has not begun.
+    The file is whole or absent, and takes the place of an earlier export's, so that a run that goes on can be exported
+    again and again. Raises ConfigFault where the package `tensorboard` is not installed or nothing can be written,
+    RunFault where the run has not begun.
     """
     need("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
     figures = list(scalars(run))
-    make_folder(out)
-    with SummaryWriter(str(out), max_queue=10_000) as writer:
-        writer.add_text("configuration", "\n".join(f"    {k}: {v}" for k, v in flatten(run.config).items()))
-        for figure in figures:
-            writer.add_scalar(figure.tag, figure.value, figure.step, figure.time)
+    with tempfile.TemporaryDirectory() as folder:
+        with SummaryWriter(folder, max_queue=10_000) as writer:
+            writer.add_text("configuration", "\n".join(f"    {k}: {v}" for k, v in flatten(run.config).items()))
+            for figure in figures:
+                writer.add_scalar(figure.tag, figure.value, figure.step, figure.time)
+        (made,) = Path(folder).iterdir()
+        make_folder(out)
+        part = out / f".derm{PART}"  # TensorBoard takes up whatever has "tfevents" in its name, so this has not
+        try:
+            part.write_bytes(made.read_bytes())
+            part.replace(out / EVENT_FILE)
+        except OSError as error:
+            raise ConfigFault(f"{out} cannot be written to ({error.strerror}): name a place with room.") from error
+        finally:
+            part.unlink(missing_ok=True)
     return len(figures)
 
 
@@ -96,11 +111,11 @@ def tensorboard_zip(run: Run) -> bytes:
 def to_mlflow(run: Run, place: str | None = None) -> int:
     """Record the run's settings and figures as a run of MLflow, and return how many figures there were.
 
-    place: MLflow's tracking address; None: what MLflow itself takes. Raises ConfigFault where the package `mlflow` is
-    not installed, RunFault where the run has not begun.
+    There it is running as long as it is here, and failed where MLflow did not take all of it. place: MLflow's tracking
+    address; None: what MLflow itself takes. Raises ConfigFault where the package `mlflow` is not installed, RunFault
+    where the run has not begun.
     """
     need("mlflow")
-    from mlflow.entities import Metric, Param
     from mlflow.tracking import MlflowClient
 
     figures = list(scalars(run))
@@ -108,12 +123,24 @@ def to_mlflow(run: Run, place: str | None = None) -> int:
     experiment = client.get_experiment_by_name("derm")
     number = client.create_experiment("derm") if experiment is None else experiment.experiment_id
     record = client.create_run(number, run_name=run.name).info.run_id
+    try:
+        _give(client, record, run, figures)
+    except BaseException:
+        client.set_terminated(record, "FAILED")  # what was given so far is not the whole
+        raise
+    if not run.standing.alive:
+        client.set_terminated(record, "FINISHED" if run.standing.state == "finished" else "KILLED")
+    return len(figures)
+
+
+def _give(client: Any, record: str, run: Run, figures: list[Scalar]) -> None:  # noqa: ANN401 (MLflow's, which may be absent)
+    """Give MLflow settings and figures."""
+    from mlflow.entities import Metric, Param
+
     client.log_batch(record, params=[Param(name, str(value)[:500]) for name, value in flatten(run.config).items()])
     for begin in range(0, len(figures), 1000):  # MLflow takes a thousand at once
         part = figures[begin : begin + 1000]
         client.log_batch(record, metrics=[Metric(f.tag, f.value, int(f.time * 1000), f.step) for f in part])
-    client.set_terminated(record, "FINISHED" if run.standing.state == "finished" else "KILLED")
-    return len(figures)
 
 
 class _Clock:

@@ -27,6 +27,8 @@ from derm.train.config import change, preset
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a run may be called."""
 
+TAKEN = "There is a run called '{name}' already: give another name, or resume that one."
+
 
 def start(
     runs: Path, name: str, data: Path, preset_name: str, settings: dict[str, object] | None = None, threads: int = 0
@@ -37,11 +39,7 @@ def start(
     as there are cores. Raises ConfigFault for a name or setting that does not fit, DataFault for a data set that cannot
     be read, RunFault where there is such a run already. What is found later the process says in its last words.
     """
-    if not NAME.fullmatch(name):
-        raise ConfigFault(
-            f"A run cannot be called '{name}': use up to 60 letters, digits, dots, dashes and underscores, a letter or "
-            "a digit first."
-        )
+    check_name(runs, name)
     plain, settings = preset(preset_name), settings or {}
     change(plain, settings)
     read_catalogue(data)
@@ -50,11 +48,22 @@ def start(
     try:
         run.mkdir()
     except FileExistsError:
-        raise RunFault(f"There is a run called '{name}' already: give another name, or resume that one.") from None
+        raise RunFault(TAKEN.format(name=name)) from None
     words = ["--run", str(run), "--data", str(data.resolve()), "--preset", preset_name, "--threads", str(threads)]
     words += [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
     launch(run, words)
     return run
+
+
+def check_name(runs: Path, name: str) -> None:
+    """Refuse a name that no new run in the folder `runs` can have: ConfigFault, or RunFault where it is taken."""
+    if not NAME.fullmatch(name):
+        raise ConfigFault(
+            f"A run cannot be called '{name}': use up to 60 letters, digits, dots, dashes and underscores, a letter or "
+            "a digit first."
+        )
+    if (runs / name).exists():
+        raise RunFault(TAKEN.format(name=name))
 
 
 def resume(run: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from derm.monitor.state import LAUNCH, RunStatus, read_record, stand
+from derm.runlog.check import is_sound_about
 from derm.runlog.reader import LogReader
 
 Made = TypeVar("Made")
@@ -50,7 +51,8 @@ class Run:
         with self._lock:
             self.reader.look()
             if self.about is None:
-                self.about = read_record(self.folder / "run.json")
+                found = read_record(self.folder / "run.json")
+                self.about = found if is_sound_about(found) else None
             if self.about is None and (start := self.reader.newest("start")) is not None:
                 self.about = dict(start)
             self.standing = stand(self.folder, self.reader)
@@ -114,6 +116,7 @@ class Runs:
             runs = list(self._known.values())
         for run in runs:
             run.look()
+        runs = [run for run in runs if run.folder.is_dir()]  # not those that were deleted just now
         return sorted(runs, key=lambda run: (not run.standing.alive, -run.standing.when, run.name))
 
 

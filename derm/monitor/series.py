@@ -6,6 +6,7 @@ e + 1, and a stage of the curriculum from e to e + 1. Knows nothing of figures.
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -172,8 +173,14 @@ def planned_pace(run: Run) -> list[float]:
     """The pace of every epoch of the run, those to come as well, 0 … 1."""
     config = run.config.get("curriculum", {})
     epochs = run.config.get("epochs", 0)
-    curriculum = CurriculumConfig(**config)
+    curriculum = curriculum_of(config)
     return [pace_of(curriculum, epoch, epochs) if curriculum.enabled else 1.0 for epoch in range(epochs)]
+
+
+def curriculum_of(settings: dict[str, Any]) -> CurriculumConfig:
+    """The curriculum's settings as a run has them; those of other versions are left out."""
+    return CurriculumConfig(**{field.name: settings[field.name] for field in fields(CurriculumConfig)
+                               if field.name in settings})  # fmt: skip
 
 
 def planned_shares(run: Run) -> list[dict[str, float]]:
@@ -185,7 +192,7 @@ def planned_shares(run: Run) -> list[dict[str, float]]:
     if first is None or "images" not in first:
         return []
     counts = np.array([first["images"][code] for code in CODES])
-    config = CurriculumConfig(**run.config["curriculum"])
+    config = curriculum_of(run.config["curriculum"])
     shares = [fraction(quotas_of(config, pace, counts), counts) for pace in planned_pace(run)]
     return [dict(zip(CODES, share.tolist(), strict=True)) for share in shares]
 

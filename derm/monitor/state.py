@@ -109,8 +109,8 @@ def has_begun(folder: Path, reader: LogReader) -> bool:
 
 def was_asked(folder: Path, reader: LogReader) -> bool:
     """Whether the process that last worked on the run was asked to stop, be it before it trained."""
-    asked, since = read_record(folder / STOP), newest_beginning(reader)
-    return asked is not None and (since is None or asked["time"] >= since["time"])
+    asked, since = (read_record(folder / STOP) or {}).get("time"), newest_beginning(reader)
+    return isinstance(asked, int | float) and (since is None or asked >= since["time"])
 
 
 def time_left(reader: LogReader, step: int, steps: int, when: float) -> float | None:
@@ -127,7 +127,9 @@ def last_sign(folder: Path) -> float:
     for name in ("events.jsonl", OUTPUT):
         with contextlib.suppress(OSError):
             signs.append((folder / name).stat().st_mtime)
-    return max(signs) or folder.stat().st_mtime
+    with contextlib.suppress(OSError):
+        signs.append(0.0 if max(signs) else folder.stat().st_mtime)
+    return max(signs)
 
 
 def find_holder(folder: Path) -> Holder | None:
@@ -157,6 +159,6 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`; None where there is none."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from derm.figures.text import SPACE, duration
+from derm.figures.text import SPACE, duration, epoch_number
 from derm.metrics.registry import HEADLINE, lower_first
 from derm.monitor.compare import Figures, SettingDifference
 from derm.monitor.downsample import POINTS
@@ -23,7 +23,7 @@ HOW_TO_BEGIN = (
     "A run is one training of the model, in a folder of its own. Start one below: it goes on when this page, the "
     "browser or the app is closed. Or start one in a terminal, and it shows up here:"
 )
-EPOCHS_NOTE = "Epochs count from 0, as in the log; what was measured after epoch 0 lies at 1 epoch trained."
+EPOCHS_NOTE = "Epochs count from 1, as in the log: what was measured after epoch 1 lies at 1 epoch trained."
 STEP_NOTE = (
     "Training is the mean over a tenth of an epoch, on varied pictures and with dropout; validation is measured after "
     "each epoch, on pictures as they are, with the averaged weights where the run averages them."
@@ -46,6 +46,8 @@ DRAWN_NOTE = "What each epoch was made of: pictures shown, fresh and replayed, b
 NO_DATA_SET = "The data set of this run is not on this machine, so the pictures are missing."
 STOP_HELP = "The process saves a checkpoint after the step it is in and ends; Resume goes on from there, bit for bit."
 RESUME_HELP = "A new process takes up the last checkpoint, with the settings the run began with."
+EXPORT_HELP = "Packs what the log holds now as TensorBoard's event file; while the run goes on, press again for more."
+MEND_FIRST = "Nothing was started: mend what is marked above."
 NOTHING_MEASURED = "Nothing is measured before the first epoch ends."
 CHOOSE_RUNS = "Choose one run or more to see its curve, figures and settings."
 NO_DIFFERENCE = "Settings, data and code are the same in all of them."
@@ -94,7 +96,7 @@ def in_percent(share: float) -> str:
 
 def name_of(figure: str) -> str:
     """What a figure of the log is called."""
-    return {**MEASURES, **LOSSES}.get(figure, figure)
+    return {**MEASURES, **LOSSES, "source_auc": "Macro AUC, mean over sources"}.get(figure, figure)
 
 
 def state_word(run: Run) -> str:
@@ -113,14 +115,15 @@ def in_list(run: Run) -> str:
     icon = STATES[run.standing.state][0]
     best = run.best()
     figure = f" · {name_of(best.by)} {three(best.value)}" if best else ""
-    return f"{icon} {state_word(run)}{figure}"
+    damaged = " · log damaged" if run.reader.damaged else ""
+    return f"{icon} {state_word(run)}{figure}{damaged}"
 
 
 def headline(run: Run) -> str:
     """Where the run stands, in one line."""
     standing = run.standing
     place = (
-        f"in epoch {standing.epoch} of 0 … {standing.epochs - 1}, step {standing.step:,} of {standing.steps:,}"
+        f"in epoch {epoch_number(standing.epoch)} of {standing.epochs}, step {standing.step:,} of {standing.steps:,}"
         if standing.steps
         else ""
     )
@@ -165,7 +168,7 @@ def best_line(best: Best) -> str:
     said = ", ".join(
         f"{lower_first(MEASURES[name])} {three(best.validation.get(name))}" for name in SUMMED_UP if name != best.by
     )
-    line = f"Best so far: {name_of(best.by)} {three(best.value)} in epoch {best.epoch}"
+    line = f"Best so far: {name_of(best.by)} {three(best.value)} in epoch {epoch_number(best.epoch)}"
     return f"{line} ({said})." if best.validation else f"{line}."
 
 
@@ -210,7 +213,7 @@ def table(runs: Sequence[Run]) -> list[dict[str, Any]]:
             {
                 "Run": run.name,
                 "State": state_word(run),
-                "Best epoch": best.epoch if best else None,
+                "Best epoch": epoch_number(best.epoch) if best else None,
                 **{MEASURES[name]: figures.get(name) for name in SUMMED_UP},
                 "Data": data_words(run),
                 "Configuration": configuration(run.config),
@@ -230,7 +233,7 @@ def figure_rows(rows: Sequence[Figures]) -> list[dict[str, Any]]:
         {
             "Run": row.run,
             "Which": row.which,
-            "Epoch": row.epoch,
+            "Epoch": epoch_number(row.epoch),
             "Loss": row.figures["loss"],
             **{label: row.figures[name] for name, label in MEASURES.items()},
         }
@@ -251,12 +254,13 @@ def stage_line(stages: Sequence[CurriculumPoint], planned: Sequence[float], epoc
     if not now.enabled:
         return "The curriculum is off in this run: every picture is admitted from the first epoch on."
     said = (
-        f"Stage of epoch {now.epoch}: pace {in_percent(now.pace)}, {now.admitted:,} of {now.images:,} pictures admitted"
+        f"Stage of epoch {epoch_number(now.epoch)}: pace {in_percent(now.pace)}, {now.admitted:,} of {now.images:,} "
+        "pictures admitted"
     )
     if now.admitted == now.images:
         return f"{said}; the curriculum is done."
     full = next((place for place, pace in enumerate(planned) if pace >= 1), None)
-    return said + (f"; all of them from epoch {full} on." if full is not None else ".")
+    return said + (f"; all of them from epoch {epoch_number(full)} on." if full is not None else ".")
 
 
 def replay_line(replays: Sequence[Replay], share: float) -> str:
@@ -266,7 +270,11 @@ def replay_line(replays: Sequence[Replay], share: float) -> str:
     now = replays[-1]
     if not now.enabled:
         return "Replay is off in this run. These are the pictures that it would bring back: the hardest of those seen."
-    hit = "" if now.hit_rate is None else f" {in_percent(now.hit_rate)} of its draws in epoch {now.epoch} were hits."
+    hit = (
+        ""
+        if now.hit_rate is None
+        else f" {in_percent(now.hit_rate)} of its draws in epoch {epoch_number(now.epoch)} were hits."
+    )
     return (
         f"{now.size:,} pictures in the buffer, which gave {in_percent(now.share)} of all that were shown, of "
         f"{in_percent(share)} allowed.{hit}"
@@ -296,7 +304,9 @@ def held_words(held: ReplayImage) -> list[str]:
 def buffer_title(replays: Sequence[Replay]) -> str:
     """What the wall of pictures is."""
     now = replays[-1]
-    return f"The hardest {len(now.hardest)} of {now.size:,} pictures in the buffer after epoch {now.epoch}"
+    return (
+        f"The hardest {len(now.hardest)} of {now.size:,} pictures in the buffer after epoch {epoch_number(now.epoch)}"
+    )
 
 
 def how_to_begin(runs: Path) -> str:
@@ -318,10 +328,23 @@ def stop_label(run: Run) -> str:
     return "Stop" if run.standing.state == "starting" and not run.config else "Stop with a checkpoint"
 
 
+def save_label(step: int) -> str:
+    """What the button is called that saves an export made at `step`."""
+    return f"Save, up to step {step:,}"
+
+
+def gone(name: str, shown: str) -> str:
+    """Says that the run that was shown is no longer there, and which is shown now."""
+    return f"The folder of the run {name} is no longer there; {shown} is shown."
+
+
 def damaged_line(run: Run) -> str:
     """Where the log has lines that nobody can read; '' where it has none."""
     count = run.reader.damaged
-    return f"{count:,} lines of the log cannot be read and are left out." if count else ""
+    if not count:
+        return ""
+    what = "1 line cannot be read and is" if count == 1 else f"{count:,} lines cannot be read and are"
+    return f"The log is damaged: {what} left out."
 
 
 def thinned_line(run: Run) -> str:

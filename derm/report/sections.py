@@ -15,6 +15,7 @@ from derm.evaluate.results import Results
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
+from derm.figures.text import epoch_number
 from derm.metrics.paper import PER_CLASS, specificity_from_table
 from derm.report import tables
 from derm.report.facts import Facts
@@ -257,7 +258,7 @@ def _training(facts: Facts) -> Section:
         )
     rows = [
         (
-            str(entry["epoch"]),
+            str(epoch_number(entry["epoch"])),
             *(_loss(entry[part].get(name)) for part in ("train", "validation") for name in ("mask_loss", "class_loss")),
             tables.figure(entry["validation"].get("dice")),
             tables.figure(entry["validation"].get("accuracy")),

@@ -1,10 +1,18 @@
 """The events of the run log, one JSON object a line: every kind and its fields, for whoever writes or reads one.
 
 Needs nothing. A field that is not required came with a later version, or is there only where it says so: older logs,
-which lack it, are read all the same.
+which lack it, are read all the same. In the code an epoch is an index from 0. In the file epochs count from 1, as
+people say it, and the first line says so, `EPOCHS_FROM`; older files, without it, count from 0. Writer and readers
+translate.
 """
 
 from typing import Any, Literal, NotRequired, TypedDict
+
+EPOCHS_FROM = "epochs_from"
+"""Field of a file's first line: the number of its first epoch, 1; 0 where it is missing."""
+
+COUNTED = ("epoch", "best_epoch")
+"""Fields of events that hold an epoch."""
 
 Histogram = list[int]
 """Images in each of 20 bins of difficulty, 0 … 1."""
@@ -165,6 +173,13 @@ Logged = (
     | EndEvent
 )
 """What a log holds."""
+
+
+def shifted(event: dict[str, Any], by: int) -> dict[str, Any]:
+    """The event with its epochs moved by so many."""
+    moved = {name: event[name] + by for name in COUNTED if isinstance(event.get(name), int)} if by else {}
+    return {**event, **moved}
+
 
 CLOCK_EVENTS = frozenset({"begun", "speed", "resumed", "stopped"})
 """Events that depend on when and where a run ran, and on how often it was stopped; all others are equal, bit for bit,

@@ -1,7 +1,7 @@
 """The log of one run, read as it grows: each look reads only what was written since the last.
 
-Needs the path of an events.jsonl. Copes with a last line that is still being written and with a log that was cut back
-and written on, as resuming does. Does not know whether anybody still writes to it.
+Needs the path of an events.jsonl. Copes with a last line that is still being written, with lines that are damaged and
+with a log that was cut back and written on, as resuming does. Does not know whether anybody still writes to it.
 """
 
 import itertools
@@ -14,7 +14,9 @@ from typing import IO, Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.runlog.check import is_sound
 from derm.runlog.events import (
+    EPOCHS_FROM,
     BegunEvent,
     BestEvent,
     CurriculumEvent,
@@ -25,6 +27,7 @@ from derm.runlog.events import (
     StartEvent,
     StepEvent,
     StoppedEvent,
+    shifted,
 )
 
 STEP = b'{"event": "step", '
@@ -55,8 +58,8 @@ class LogReader:
     """What a log holds so far. Threads may share it.
 
     version: rises whenever a look finds anything new. milestones: rises when that is more than steps. bytes_read: all
-    bytes that were ever asked of the disk. damaged: lines that are no JSON. Lines of steps are found at once and parsed
-    only when `steps` is called, because the list of runs needs no more than the last of them.
+    bytes that were ever asked of the disk. Lines of steps are found at once and parsed only when `steps` is called,
+    because the list of runs needs no more than the last of them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +71,8 @@ class LogReader:
         self._forget()
 
     def _forget(self) -> None:
-        self.damaged = 0
+        self._damaged: set[int] = set()  # where they begin
+        self._epochs_from = 0  # see `derm.runlog.events`
         self.last: dict[str, Any] | None = None  # the newest event of any kind
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._offset = 0  # up to here whole lines were read
@@ -76,13 +80,18 @@ class LogReader:
         self._unparsed: list[tuple[int, int]] = []  # where lines of steps lie, from and to, in bytes
         self._parsed: list[NDArray[np.float64]] = []  # each (k, fields)
 
+    @property
+    def damaged(self) -> int:
+        """How many lines hold no sound event, as far as that is known: lines of steps are read when they are asked."""
+        return len(self._damaged)
+
     def look(self) -> bool:
         """Read what was written since the last look; true where there was anything."""
         with self._lock:
             try:
                 with self.path.open("rb") as stream:
                     changed = self._take_up(stream)
-            except FileNotFoundError:
+            except OSError:  # it is not there, or cannot be read
                 changed = self._offset > 0
                 self._forget()
                 self.milestones += changed
@@ -164,28 +173,31 @@ class LogReader:
         """Parse all lines but those of steps; of these note the places, and parse the last of each stretch."""
         lines = fresh.split(b"\n")[:-1]
         begins = itertools.accumulate((len(line) + 1 for line in lines), initial=self._offset)
-        first, place, last_step = None, self._offset, b""
+        first, place, last_step, last_place = None, self._offset, b"", self._offset
         for line, place in zip(lines, begins, strict=False):  # the last beginning is the end
             if line.startswith(STEP):
                 first = place if first is None else first
-                last_step = line
+                last_step, last_place = line, place
                 continue
             if first is not None:
                 self._unparsed.append((first, place))
-                self._keep(last_step)
+                self._keep(last_step, last_place)
                 first = None
-            self._keep(line)
+            self._keep(line, place)
         if first is not None:
             self._unparsed.append((first, self._offset + len(fresh)))
-            self._keep(last_step)
+            self._keep(last_step, last_place)
 
-    def _keep(self, line: bytes) -> None:
-        try:
-            event = json.loads(line)
-            kind = event["event"]
-        except (ValueError, KeyError, TypeError):
-            self.damaged += 1
+    def _keep(self, line: bytes, place: int) -> None:
+        """Take in the line that begins at `place`; one that holds no sound event is noted and left out."""
+        event = _read(line)
+        if event is None:
+            self._damaged.add(place)
             return
+        kind = event["event"]
+        if kind == "start":
+            self._epochs_from = event.pop(EPOCHS_FROM, 0)
+        event = shifted(event, -self._epochs_from)
         self.last = event
         if kind == "step":
             self._events["step"] = [event]
@@ -194,17 +206,45 @@ class LogReader:
             self._events.setdefault(kind, []).append(event)
 
     def _parse(self) -> None:
-        pick = itemgetter(*FIELDS)
-        with self.path.open("rb") as stream:
-            if not self._goes_on(stream):  # cut back since the last look, which the next one will see
-                return
-            for begin, end in self._unparsed:
-                stream.seek(begin)
-                text = stream.read(end - begin)
-                self.bytes_read += len(text)
-                try:
-                    events = json.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
-                    self._parsed.append(np.array([pick(event) for event in events], dtype=np.float64))
-                except (ValueError, KeyError, TypeError):
-                    self.damaged += 1
+        try:
+            with self.path.open("rb") as stream:
+                if not self._goes_on(stream):  # cut back since the last look, which the next one will see
+                    return
+                for begin, end in self._unparsed:
+                    stream.seek(begin)
+                    text = stream.read(end - begin)
+                    self.bytes_read += len(text)
+                    self._parsed.append(self._table(text, begin))
+        except OSError:  # deleted since the last look
+            return
         self._unparsed.clear()
+
+    def _table(self, text: bytes, begin: int) -> NDArray[np.float64]:
+        """Lines of steps as rows, float64 (k, fields); a damaged one is noted and left out. begin: where they lie."""
+        pick = itemgetter(*FIELDS)
+        try:
+            events = json.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
+            table = np.array([pick(event) for event in events], dtype=np.float64)
+            if not (table[:, :2] >= 0).all() or not np.isfinite(table[:, :2]).all():
+                raise ValueError
+        except (ValueError, KeyError, TypeError, RecursionError):
+            rows, place = [], begin
+            for line in text.split(b"\n")[:-1]:
+                event = _read(line)
+                if event is None:
+                    self._damaged.add(place)
+                else:
+                    rows.append(pick(event))
+                place += len(line) + 1
+            table = np.array(rows, dtype=np.float64).reshape(-1, len(FIELDS))
+        table[:, FIELDS.index("epoch")] -= self._epochs_from
+        return table
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    """The sound event in a line; None where it holds none."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if is_sound(event) else None

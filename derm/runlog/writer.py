@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from derm.errors import RunFault
-from derm.runlog.events import Logged
+from derm.runlog.events import EPOCHS_FROM, Logged, shifted
 
 
 class RunLog:
@@ -21,6 +21,7 @@ class RunLog:
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
+        self._epochs_from = _epochs_from(path) if length else 1
         self._file = path.open("ab")
         if self._file.tell() < length:
             self._file.close()
@@ -30,7 +31,10 @@ class RunLog:
 
     def append(self, event: Logged) -> None:
         """Write one event as one line and hand it to the system, so that readers see it at once; NaN is an error."""
-        self._file.write(json.dumps(event, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        content = shifted({**event}, self._epochs_from)
+        if event["event"] == "start":
+            content[EPOCHS_FROM] = self._epochs_from
+        self._file.write(json.dumps(content, allow_nan=False, ensure_ascii=False).encode() + b"\n")
         self._file.flush()
 
     def length(self) -> int:
@@ -50,8 +54,20 @@ class RunLog:
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The events of a log, oldest first; a last line that is still being written is left for the next reading."""
+    first = _epochs_from(path)
     with path.open("rb") as stream:
         for line in stream:
             if not line.endswith(b"\n"):
                 return
-            yield json.loads(line)
+            event = json.loads(line)
+            event.pop(EPOCHS_FROM, None)
+            yield shifted(event, -first)
+
+
+def _epochs_from(path: Path) -> int:
+    """From which number the log counts epochs; 0 where its first line does not say."""
+    with path.open("rb") as stream:
+        try:
+            return int(json.loads(stream.readline()).get(EPOCHS_FROM, 0))
+        except (ValueError, TypeError, AttributeError):
+            return 0

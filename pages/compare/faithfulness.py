@@ -1,42 +1,52 @@
 """Two maps put to the test on the model: faithfulness and sanity, when they are asked for."""
 
+import time
 from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from derm.compare import words
-from derm.compare.explained_case import ExplainedCase, Faithfulness, measure_faithfulness
+from derm.compare.explained_case import ExplainedCase
+from derm.compare.faithfulness import Faithfulness, measure_faithfulness
+from derm.figures.text import plain
 from derm.model.weights import Model
 
 
 def accounts(model: Model, pair: tuple[ExplainedCase, ExplainedCase]) -> list[Faithfulness]:
     """Faithfulness and sanity, made when they are asked for; empty before."""
     kept: dict[tuple[str, str, int], Faithfulness] = st.session_state.setdefault("trials", {})
-    listed = st.session_state.shown
-    keys = [(listed.key, held.method.name, held.index) for held in pair]
-    if not all(key in kept for key in keys):
-        st.button(
-            "Put both to the test on the model: some seconds",
-            icon=":material/experiment:",
-            key="try",
-            on_click=lambda: st.session_state.update(trying=True),
-        )
-        if not st.session_state.pop("trying", False):
-            st.caption("Faithfulness and sanity ask the model some hundred times.")
-            return []
-        for key, held in zip(keys, pair, strict=True):
-            if key in kept:
-                continue
-            bar = st.progress(0.0, f"{held.method.label} …")
-            kept[key] = measure_faithfulness(model, listed.case, held, partial(show_step, bar, held.method.label))
-            bar.empty()
-        st.rerun(scope="fragment")
-    trials = [kept[key] for key in keys]
+    keys = [(st.session_state.shown.key, held.method.name, held.index) for held in pair]
+    wanted = st.session_state.pop("trying", "")
+    if wanted:
+        missing = [held for key, held in zip(keys, pair, strict=True) if key not in kept or wanted == "slow"]
+        measure(model, missing, slow=wanted == "slow")
+    trials = [kept[key] for key in keys if key in kept]
+    if len(trials) < len(keys):
+        ask(words.TEST_BOTH, "try", "quick")
+        st.caption(words.TEST_NOTE)
+        return []
     st.html(words.rows_html(words.trial_rows(trials)))
+    if untested := words.untested(pair, trials):
+        st.caption(plain(untested))
+        ask(words.TEST_SANITY, "try-slow", "slow")
     return trials
 
 
-def show_step(bar: DeltaGenerator, label: str, done: int, total: int) -> None:
+def ask(label: str, key: str, how: str) -> None:
+    """The button that starts a test."""
+    st.button(label, icon=":material/experiment:", key=key, on_click=lambda: st.session_state.update(trying=how))
+
+
+def measure(model: Model, maps: list[ExplainedCase], *, slow: bool) -> None:
+    """Put maps of the open case to the test, with a bar that says how long it takes; the visit keeps what comes."""
+    listed, bar = st.session_state.shown, st.progress(0.0, words.TEST_BEGINS)
+    found = measure_faithfulness(model, listed.case, maps, partial(show_step, bar, time.monotonic()), slow=slow)
+    bar.empty()
+    for held, trial in zip(maps, found, strict=True):
+        st.session_state.trials[listed.key, held.method.name, held.index] = trial
+
+
+def show_step(bar: DeltaGenerator, began: float, share: float, what: str) -> None:
     """Move the bar of a test."""
-    bar.progress(done / total, words.step(label, done, total))
+    bar.progress(share, plain(words.step(what, share, time.monotonic() - began)))

@@ -1,5 +1,8 @@
 """The paper's Figure 10: an image of each diagnosis above its heat map."""
 
+import time
+from functools import partial
+
 import streamlit as st
 
 from derm.compare import gallery, pictures, words
@@ -15,6 +18,7 @@ from derm.image.overlay import jpeg
 from derm.model.weights import Model
 from derm.paths import results_folder
 from derm.predict.practice import at_practice
+from pages.compare.faithfulness import show_step
 from pages.compare.views import VIEWS
 from pages.parts import visit
 
@@ -22,7 +26,12 @@ from pages.parts import visit
 def seven(model: Model, catalogue: Catalogue | None) -> None:
     """The paper's Figure 10: an image of each diagnosis above its heat map."""
     chosen = st.selectbox(
-        "Method", list(METHODS), format_func=words.choices().__getitem__, key="method-seven", width=320
+        "Method",
+        list(METHODS),
+        format_func=words.choices().__getitem__,
+        key="method-seven",
+        width=320,
+        persist_state="session",
     )
     try:
         cases = gallery_cases(model, catalogue)
@@ -30,9 +39,9 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
         st.error(plain(str(fault)), icon=":material/broken_image:")
         return
     st.caption(plain(gallery.said(cases)))
+    maps = gallery_maps(model, cases, chosen)
     columns = st.columns(len(cases), gap="small")
-    for column, shown in zip(columns, cases, strict=True):
-        held = gallery_map(model, shown, chosen)
+    for column, shown, held in zip(columns, cases, maps, strict=True):
         with column:
             named, said = gallery.name_of(shown), gallery.words_of(shown, held)
             st.image(jpeg(pictures.draw_outlines(shown.case, 300)), caption=plain(named), alt=f"{named}, outlined")
@@ -59,18 +68,25 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
 def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.GalleryCase]:
     """The seven cases, asked once in this visit."""
     if "seven" not in st.session_state:
-        with st.spinner("Seven pictures: some seconds …"):
-            st.session_state.seven = gallery.seven(model, catalogue, results_folder())
+        bar = st.progress(0.0, words.TEST_BEGINS)
+        tell = partial(show_step, bar, time.monotonic())
+        st.session_state.seven = gallery.seven(model, catalogue, results_folder(), tell)
+        bar.empty()
     shown: list[gallery.GalleryCase] = st.session_state.seven
     return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]
 
 
-def gallery_map(model: Model, shown: gallery.GalleryCase, name: str) -> ExplainedCase:
-    """The map of a gallery's case, drawn once in this visit."""
+def gallery_maps(model: Model, cases: list[gallery.GalleryCase], name: str) -> list[ExplainedCase]:
+    """The maps of the gallery's cases, drawn once in this visit, with a bar where that takes long."""
     kept: dict[tuple[str, str], ExplainedCase] = st.session_state.setdefault("seven-maps", {})
-    if (shown.diagnosis.code, name) not in kept:
-        kept[shown.diagnosis.code, name] = explain_case(model, shown.case, METHODS[name], INDEX[shown.diagnosis.code])
-    return kept[shown.diagnosis.code, name]
+    missing = [one for one in cases if (one.diagnosis.code, name) not in kept]
+    bar, began = st.empty(), time.monotonic()
+    for place, one in enumerate(missing):
+        if METHODS[name].cost == "passes":
+            show_step(bar, began, place / len(missing), one.diagnosis.name)
+        kept[one.diagnosis.code, name] = explain_case(model, one.case, METHODS[name], INDEX[one.diagnosis.code])
+    bar.empty()
+    return [kept[one.diagnosis.code, name] for one in cases]
 
 
 def open_case(shown: gallery.GalleryCase) -> None:

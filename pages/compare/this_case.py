@@ -5,7 +5,8 @@ from functools import partial
 import streamlit as st
 
 from derm.compare import pictures, words
-from derm.compare.explained_case import ExplainedCase, Faithfulness, explain_case
+from derm.compare.explained_case import ExplainedCase, explain_case
+from derm.compare.faithfulness import Faithfulness
 from derm.diagnoses import INDEX
 from derm.explain.agreement import THRESHOLDS
 from derm.explain.methods import METHODS
@@ -29,9 +30,19 @@ def case_view(model: Model) -> None:
     names = list(METHODS)
     one, two, three = st.columns([3, 2, 2])
     order = [INDEX[diagnosis.code] for diagnosis, _ in listed.case.ranked]
-    index = one.selectbox("Diagnosis", order, format_func=partial(words.choice, listed.case), key=f"class-{listed.key}")
-    first = two.selectbox("Method A", names, 0, format_func=words.choices().__getitem__, key="method-a")
-    second = three.selectbox("Method B", names, 3, format_func=words.choices().__getitem__, key="method-b")
+    index = one.selectbox(
+        "Diagnosis",
+        order,
+        format_func=partial(words.choice, listed.case),
+        key=f"class-{listed.key}",
+        persist_state="session",
+    )
+    first = two.selectbox(
+        "Method A", names, 0, format_func=words.choices().__getitem__, key="method-a", persist_state="session"
+    )
+    second = three.selectbox(
+        "Method B", names, 3, format_func=words.choices().__getitem__, key="method-b", persist_state="session"
+    )
     pair = held_maps(model, listed.key, (first, second), index)
     show_pair(model, pair)
 
@@ -54,6 +65,8 @@ def show_pair(model: Model, pair: Pair) -> None:
     case = st.session_state.shown.case
     threshold, opacity, true = choose_cut(case)
     st.subheader(plain(words.headline(pair, true=true)), anchor=False)
+    if upright := words.upright(case):
+        st.caption(plain(upright))
     show_pictures(case, pair, threshold, opacity)
     left, right = st.columns([1, 1], gap="medium")
     rows = words.agreement_rows(pair, threshold, true=true)
@@ -76,12 +89,19 @@ def show_pair(model: Model, pair: Pair) -> None:
 def choose_cut(case: Case) -> tuple[float, float, bool]:
     """Where the maps are cut, how opaque they lie, and whether the true outline is what they are held against."""
     head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
-    threshold = head.slider("Threshold", 0.0, 1.0, 0.3, 0.01, key="threshold", width=420)
-    opacity = head.slider("Opacity", 0.0, 1.0, 0.6, 0.05, format="percent", key="heat-opacity", width=180)
+    threshold = head.slider("Threshold", 0.0, 1.0, 0.3, 0.01, key="threshold", width=420, persist_state="session")
+    opacity = head.slider(
+        "Opacity", 0.0, 1.0, 0.6, 0.05, format="percent", key="heat-opacity", width=180, persist_state="session"
+    )
     if case.truth is None:
         return threshold, opacity, False
     against = head.segmented_control(
-        "Held against", ["Model's outline", "True outline"], default="True outline", required=True, key="against"
+        "Held against",
+        ["Model's outline", "True outline"],
+        default="True outline",
+        required=True,
+        key="against",
+        persist_state="session",
     )
     return threshold, opacity, against == "True outline"
 
@@ -111,7 +131,9 @@ def show_agreement(model: Model, pair: Pair, threshold: float, *, true: bool) ->
 def show_randomised(pair: Pair, trials: list[Faithfulness]) -> None:
     """How both maps change while the model's weights are made random, stage by stage."""
     dark = st.context.theme.type == "dark"
-    figure = randomisation(list(trials[0].randomised), words.randomised(pair, trials), dark=dark)
-    st.plotly_chart(figure, key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
+    if lines := words.randomised(pair, trials):
+        names = list(next(trial.randomised for trial in trials if trial.randomised))
+        figure = randomisation(names, lines, dark=dark)
+        st.plotly_chart(figure, key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
     st.markdown(plain(words.painted_sentence(trials[0], pair[0].index)))
     st.caption(plain(words.TRIAL_LIMITS))

@@ -23,7 +23,14 @@ def whole_part(model: Model) -> None:
         st.info(dataset_view.INVITATION, icon=":material/terminal:")
         return
     folder = (
-        st.selectbox("Results", folders, format_func=lambda place: place.name, width=420)
+        st.selectbox(
+            "Results",
+            folders,
+            format_func=lambda place: place.name,
+            width=420,
+            key="whole-folder",
+            persist_state="session",
+        )
         if len(folders) > 1
         else folders[0]
     )
@@ -39,12 +46,32 @@ def whole_part(model: Model) -> None:
     st.caption(plain(dataset_view.provenance(explained)))
     row = st.columns(4)
     method = row[0].selectbox(
-        "Method", list(dataset_view.methods_of(explained)), format_func=dataset_view.methods_of(explained).__getitem__
+        "Method",
+        list(dataset_view.methods_of(explained)),
+        format_func=dataset_view.methods_of(explained).__getitem__,
+        key="whole-method",
+        persist_state="session",
     )
-    measure = row[1].selectbox("Measure", list(dataset_view.MEASURES), format_func=dataset_view.MEASURES.__getitem__)
-    outline = row[2].selectbox("Against", list(dataset_view.OUTLINES), format_func=dataset_view.OUTLINES.__getitem__)
+    measure = row[1].selectbox(
+        "Measure",
+        list(dataset_view.MEASURES),
+        format_func=dataset_view.MEASURES.__getitem__,
+        key="whole-measure",
+        persist_state="session",
+    )
+    outline = row[2].selectbox(
+        "Against",
+        list(dataset_view.OUTLINES),
+        format_func=dataset_view.OUTLINES.__getitem__,
+        key="whole-against",
+        persist_state="session",
+    )
     diagnosis = row[3].selectbox(
-        "Diagnosis in the table", list(dataset_view.diagnoses()), format_func=dataset_view.diagnoses().__getitem__
+        "Diagnosis in the table",
+        list(dataset_view.diagnoses()),
+        format_func=dataset_view.diagnoses().__getitem__,
+        key="whole-diagnosis",
+        persist_state="session",
     )
     dark = st.context.theme.type == "dark"
     images = dataset_view.points(explained, method, outline, measure)

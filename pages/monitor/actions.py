@@ -48,7 +48,23 @@ def download(run: Run) -> None:
     except DermError as error:
         st.caption(plain(str(error)))
         return
-    st.download_button(
-        "For TensorBoard", lambda: export.tensorboard_zip(run), f"{run.name}.zip", "application/zip",
-        icon=":material/download:", on_click="ignore", type="tertiary", key=f"export-{run.name}",
+    # In two steps: a file that is made at the click would be gone by the time it is asked for, for the page is drawn
+    # anew every few seconds while a run goes on.
+    st.button(
+        "For TensorBoard", icon=":material/package_2:", type="tertiary", key=f"export-{run.name}",
+        help=words.EXPORT_HELP, on_click=attempt_export, args=(run,),
     )  # fmt: skip
+    made = st.session_state.get("board")
+    if made and made[0] == run.name:
+        st.download_button(
+            plain(words.save_label(made[1])), made[2], f"{run.name}.zip", "application/zip",
+            icon=":material/download:", on_click="ignore", type="tertiary", key=f"save-{run.name}",
+        )  # fmt: skip
+
+
+def attempt_export(run: Run) -> None:
+    """Make the event file of what the log holds now; the visit keeps the last one, or why there is none."""
+    try:
+        st.session_state.board = (run.name, run.standing.step, export.tensorboard_zip(run))
+    except DermError as error:
+        st.session_state[f"refusal-{run.name}-{run.standing.state}"] = str(error)

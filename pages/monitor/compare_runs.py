@@ -14,13 +14,20 @@ def compare_runs() -> None:
     st.dataframe(words.table(runs), hide_index=True, column_config=words.FORMATS, alt="All runs, and how they stand")
     names = [run.name for run in runs]
     wanted = st.multiselect(
-        "Hold against each other", names, default=names[:2], max_selections=compare.MOST, key="compared"
+        "Hold against each other",
+        names,
+        default=names[:2],
+        max_selections=compare.MOST,
+        key="compared",
+        persist_state="session",
     )
     chosen = [run for run in runs if run.name in wanted]
     if not chosen:
         st.info(words.CHOOSE_RUNS, icon=":material/compare_arrows:")
         return
-    measure = st.selectbox("Curve", list(compare.CURVES), format_func=compare.CURVES.get, index=5, key="curve")
+    measure = st.selectbox(
+        "Curve", list(compare.CURVES), format_func=compare.CURVES.get, index=5, key="curve", persist_state="session"
+    )
     draw(charts.overlaid(chosen, measure, dark=is_dark()), 1)
     st.markdown("**Best and last figures, validation**")
     if figures := words.figure_rows(compare.best_and_last(chosen)):

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import streamlit as st
 
-from derm.errors import DermError
+from derm.errors import DataFault, DermError
 from derm.figures.text import plain
 from derm.monitor import new_run, words
 from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, defaults
@@ -12,43 +12,71 @@ from derm.paths import data_folder, runs_folder
 
 
 def start_run() -> None:
-    """Everything that a new run needs, each setting with what it costs."""
+    """Everything that a new run needs, each setting with what it costs; what is wrong is said at its field."""
     runs, folder = runs_folder(), data_folder()
-    with st.container(horizontal=True):
-        data = st.selectbox("Data", new_run.data_choices(folder), key="start-data")
-        preset = st.selectbox("Preset", new_run.preset_choices(), key="start-preset", help=words.PRESET_HELP)
-        drawn = data == words.DRAWN_CHOICE
-        wanted = new_run.suggested_name(runs, preset, drawn=drawn)
-        name = st.text_input("Name of the run", wanted, key=f"start-name-{wanted}")
+    refused: dict[str, str] = st.session_state.pop("start-refused", {})
+    one, two, three = st.columns(3)
+    with one:
+        data = st.selectbox("Data", new_run.data_choices(folder), key="start-data", persist_state="session")
+        say(refused.get("data"))
+    with two:
+        preset = st.selectbox(
+            "Preset", new_run.preset_choices(), key="start-preset", help=words.PRESET_HELP, persist_state="session"
+        )
+    drawn = data == words.DRAWN_CHOICE
+    with three:
+        name = ask_name(new_run.suggested_name(runs, preset, drawn=drawn))
+        say(new_run.name_fault(runs, name) or refused.get("name"))
     usual = defaults(preset, drawn=drawn)
-    chosen = {}
+    chosen, wrong = {}, bool(new_run.name_fault(runs, name))
     for place, setting in zip(cycle(st.columns(2, gap="large")), SETTINGS, strict=False):
         with place:
             chosen[setting.name] = ask(setting, usual[setting.name], f"start-{preset}-{drawn}-{setting.name}")
+            fault = new_run.setting_fault(preset, setting.name, chosen[setting.name])
+            say(fault)
+            wrong = wrong or bool(fault)
             st.caption(setting.cost)
-    threads = st.number_input("Threads", 0, 256, 0, key="start-threads", width=200)
+    threads = st.number_input("Threads", 0, 256, 0, key="start-threads", width=200, persist_state="session")
     st.caption(THREADS_COST)
-    if not st.button("Start this run", icon=":material/play_arrow:", key="start"):
+    pressed = st.button("Start this run", icon=":material/play_arrow:", key="start")
+    say(refused.get("") or (words.MEND_FIRST if pressed and wrong else None))
+    if wrong or not pressed:
         st.caption(words.START_NOTE)
         return
     try:
         with st.spinner(words.DRAWING if drawn else words.STARTING):
             new_run.start_run(runs, name, folder, preset, chosen, int(threads), drawn=drawn)
     except DermError as error:
-        st.error(plain(str(error)), icon=":material/block:")
-        return
-    st.session_state.show = name
+        st.session_state["start-refused"] = {"data" if isinstance(error, DataFault) else "": str(error)}
+    else:
+        st.session_state.show = st.session_state["start-suggested"] = name
     st.rerun()
+
+
+def say(fault: str | None) -> None:
+    """What is wrong with the field above, if anything."""
+    if fault:
+        st.error(plain(fault), icon=":material/block:")
+
+
+def ask_name(suggested: str) -> str:
+    """The name of the run: what was typed, or else what is suggested."""
+    if st.session_state.get("start-name", "") in ("", st.session_state.get("start-suggested")):
+        st.session_state["start-name"] = suggested
+    st.session_state["start-suggested"] = suggested
+    return st.text_input("Name of the run", key="start-name", persist_state="session")
 
 
 def ask(setting: Setting, usual: object, key: str) -> object:
     """The widget for one setting; its value comes back."""
     if setting.kind == "choice":
-        return st.selectbox(setting.label, setting.options, setting.options.index(usual), key=key)
+        return st.selectbox(
+            setting.label, setting.options, setting.options.index(usual), key=key, persist_state="session"
+        )
     if setting.kind == "switch":
-        return st.toggle(setting.label, bool(usual), key=key)
+        return st.toggle(setting.label, bool(usual), key=key, persist_state="session")
     if setting.kind == "text":
-        return st.text_input(setting.label, str(usual), key=key)
+        return st.text_input(setting.label, str(usual), key=key, persist_state="session")
     return st.number_input(
-        setting.label, setting.low, setting.high, usual, setting.step, setting.form, key=key
+        setting.label, setting.low, setting.high, usual, setting.step, setting.form, key=key, persist_state="session"
     )  # fmt: skip

@@ -5,7 +5,7 @@ import streamlit as st
 from derm.data.catalogue import Catalogue
 from derm.errors import DermError
 from derm.figures.results import MATRIX_KEY
-from derm.figures.text import plain
+from derm.figures.text import epoch_number, plain
 from derm.monitor import charts, compare, replay_images, series, words
 from derm.monitor.gallery import wall
 from derm.monitor.runs import Run
@@ -26,7 +26,13 @@ def show_curves(run: Run) -> None:
 
 def show_classes(run: Run) -> None:
     """One measure of each diagnosis."""
-    measure = st.selectbox("Measure", list(series.CLASS_MEASURES), format_func=series.CLASS_MEASURES.get, key="measure")
+    measure = st.selectbox(
+        "Measure",
+        list(series.CLASS_MEASURES),
+        format_func=series.CLASS_MEASURES.get,
+        key="measure",
+        persist_state="session",
+    )
     shown = charts.classes(run, measure, dark=is_dark())
     if not shown:
         st.info(words.NOTHING_MEASURED, icon=":material/hourglass_top:")
@@ -41,12 +47,15 @@ def show_confusion(run: Run) -> None:
         st.info(words.NOTHING_MEASURED, icon=":material/hourglass_top:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        newest = st.toggle("Follow the newest epoch", value=True, key="newest")
-        shares = st.toggle("Shares of the row", value=True, key="shares")
+        newest = st.toggle("Follow the newest epoch", value=True, key="newest", persist_state="session")
+        shares = st.toggle("Shares of the row", value=True, key="shares", persist_state="session")
     epoch = epochs[-1]
     if len(epochs) > 1:
         key = f"newest-of-{run.name}-{epoch}" if newest else f"epoch-of-{run.name}"
-        epoch = st.select_slider("After epoch", epochs, value=epoch, disabled=newest, key=key)
+        epoch = st.select_slider(
+            "After epoch", epochs, value=epoch, format_func=lambda place: str(epoch_number(place)), disabled=newest,
+            key=key, persist_state="session",
+        )  # fmt: skip
     draw(charts.confusion(run, epoch, rates=shares, dark=is_dark()), 1)
     st.caption(f"{words.MATRIX_NOTE} {MATRIX_KEY}.")
 

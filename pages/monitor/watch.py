@@ -18,8 +18,10 @@ def watch() -> None:
         st.info(words.NO_RUN)
         return
     by_name = {run.name: run for run in runs}
-    if st.session_state.get("run") not in by_name:
+    if (before := st.session_state.get("run")) not in by_name:
         st.session_state.run = runs[0].name
+        if before is not None:
+            st.info(plain(words.gone(before, runs[0].name)), icon=":material/folder_off:")
     with st.container(key="watch"):
         left, right = st.columns([1, 3], gap="large")
         with left, st.container(key="runs"):

@@ -6,17 +6,26 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from small_nets import let_through
 
 from derm.compare import pictures, words
-from derm.compare.explained_case import ExplainedCase, explain_case, hold, measure_faithfulness
+from derm.compare.explained_case import ExplainedCase, explain_case, hold
 from derm.compare.export import figure_html, rows_csv
+from derm.compare.faithfulness import measure_faithfulness
 from derm.data.synthetic.lesion import draw_lesion
+from derm.evaluate.explain_rows import scorer
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, UNIFORM, centre_prior, localisation
+from derm.explain.faithfulness import deletion, insertion, road
 from derm.explain.gradcam import HeatMap
 from derm.explain.methods import METHODS
+from derm.explain.sanity import equivariance, randomise, similarity, stability
 from derm.figures.compare import threshold_curves
 from derm.image.overlay import png
+from derm.image.resize import place_cells
 from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import Model, WeightsInfo
 from derm.predict.case import diagnose
 from derm.predict.words import overlap
 
@@ -116,9 +125,13 @@ def test_a_trial_is_the_same_each_time_and_leaves_the_model_as_it_was(tiny_model
     # The maps of a network of random weights are flat: these cells are given to it.
     index, cells = 4, np.array([[0.0, 0.2], [1.0, 0.4]], dtype=np.float32)
     held = replace(explain_case(tiny_model, case, GRAD, index), evidence=HeatMap(cells, 1.0, False, 66, 88))
-    told: list[tuple[int, int]] = []
-    first, second = (measure_faithfulness(tiny_model, case, held, lambda *step: told.append(step)) for _ in range(2))
-    assert told[:6] == [(step, 5) for step in range(6)]
+    told: list[float] = []
+    first, second = (
+        measure_faithfulness(tiny_model, case, [held], lambda share, _: told.append(share))[0] for _ in range(2)
+    )
+    once = told[: len(told) // 2]
+    assert (once[0], once[-1]) == (0, 1)
+    assert once == sorted(once) == told[len(told) // 2 :]
     assert first.randomised == pytest.approx(second.randomised, nan_ok=True)
     assert first.road == pytest.approx(second.road)
     assert first.stability == pytest.approx(second.stability, nan_ok=True)
@@ -128,6 +141,80 @@ def test_a_trial_is_the_same_each_time_and_leaves_the_model_as_it_was(tiny_model
     assert float(rows["Deletion, area"].first) == pytest.approx(first.deletion.areas[0], abs=0.005)
     assert words.trial_rows([None, None]) == []
     assert "painted over" in words.painted_sentence(first, index)
+
+
+def by_itself(model, case, held: ExplainedCase) -> dict[str, float]:
+    """The same figures as `measure_faithfulness`, each asked for by itself from `derm.explain`."""
+    image, size, index = case.prediction.images, 64, held.index
+    score, own, prior = scorer(model), held.evidence.on_square(64), centre_prior(size, size)
+
+    def maps(images, net=model.net):
+        return held.method.maps(net, images, None, [index])[:, 0]
+
+    def placed(images):
+        return torch.stack([torch.from_numpy(place_cells(one, 64, 64, 0.0)) for one in maps(images).numpy(force=True)])
+
+    learned = maps(image).numpy(force=True)
+    return {
+        "deletion": deletion(score, image[0], own).areas[index],
+        "deletion_prior": deletion(score, image[0], prior).areas[index],
+        "insertion": insertion(score, image[0], own).areas[index],
+        "insertion_prior": insertion(score, image[0], prior).areas[index],
+        "road": road(score, image[0], own).gaps[index],
+        "stability": stability(maps, image).structure[0],
+        "equivariance": equivariance(placed, image).structure[0],
+        **{
+            name: similarity(learned, maps(image, net).numpy(force=True)).structure[0]
+            for name, net in randomise(model.net, image)
+        },
+    }
+
+
+@pytest.mark.slow
+def test_what_maps_share_is_asked_once_and_changes_no_figure(case):
+    torch.manual_seed(7)
+    net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
+    let_through(net, torch.randn(8, 3, 64, 64))
+    model = Model(net.eval(), WeightsInfo(model=net.config), "let through", "cd" * 32)
+    seen = replace(diagnose(model, case.image, "drawn"), mask=case.mask)
+    pair = [explain_case(model, seen, method, 2) for method in (GRAD, LAYER, GRAD)]
+    assert not any(held.evidence.flat for held in pair)
+    found = measure_faithfulness(model, seen, pair)
+    assert found[0] is found[2]
+    for held, trial in zip(pair[:2], found, strict=False):
+        told = {
+            "deletion": trial.deletion.areas[0],
+            "deletion_prior": trial.deletion_prior.areas[0],
+            "insertion": trial.insertion.areas[0],
+            "insertion_prior": trial.insertion_prior.areas[0],
+            "road": trial.road,
+            "stability": trial.stability,
+            "equivariance": trial.equivariance,
+            **trial.randomised,
+        }
+        assert told == pytest.approx(by_itself(model, seen, held), abs=2e-3, nan_ok=True)
+
+
+@pytest.mark.slow
+def test_a_method_of_many_passes_is_spared_sanity_until_it_is_asked_for(tiny_model, case):
+    cells = np.array([[0.0, 0.2], [1.0, 0.4]], dtype=np.float32)
+    held = replace(explain_case(tiny_model, case, METHODS["occlusion"], 4), evidence=HeatMap(cells, 1.0, False, 66, 88))
+    (quick,) = measure_faithfulness(tiny_model, case, [held])
+    assert quick.deletion is not None
+    assert quick.randomised == {}
+    assert np.isnan([quick.stability, quick.equivariance, quick.destroyed]).all()
+    assert "The sanity of Occlusion is not tested yet" in words.untested([held], [quick])
+    assert words.randomised([held, held], [quick, quick]) == {}
+    (whole,) = measure_faithfulness(tiny_model, case, [held], slow=True)
+    assert len(whole.randomised) > 5
+    assert words.untested([held], [whole]) == ""
+
+
+def test_the_bar_says_what_is_done_and_how_long_it_goes_on():
+    assert words.step("centre prior: taking pixels away", 0.0, 0.0) == "Centre prior: taking pixels away …"
+    assert words.step("x", 0.25, 1.0) == "X … 3\N{NO-BREAK SPACE}s left"  # a quarter took one second
+    assert words.step("x", 0.25, 100.0) == "X … 5\N{NO-BREAK SPACE}min left"
+    assert words.step("", 1.0, 4.0) == "Done"
 
 
 def test_the_picture_is_left_alone_where_the_map_is_below_the_threshold(case):

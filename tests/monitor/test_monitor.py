@@ -224,8 +224,150 @@ def test_lines_that_are_no_json_are_counted_and_left_out(tmp_path):
     known = Run(folder)
     known.look()
     assert known.reader.damaged == 2
-    assert words.damaged_line(known) == "2 lines of the log cannot be read and are left out."
+    assert words.damaged_line(known) == "The log is damaged: 2 lines cannot be read and are left out."
     assert known.reader.steps().step.tolist() == [1]
+
+
+HOSTILE = (
+    {"event": "start"},
+    {"event": "start", "steps": 1, "steps_per_epoch": 0, "config": {"epochs": 1}},
+    {**begin()[0], "config": 3},
+    {**begin()[0], "data": {"folder": None}},
+    {"event": ["start"]},
+    {"event": "epoch", "epoch": 0, "step": 10},
+    {"event": "epoch", "epoch": 0, "step": 10, "train": {}, "validation": {"confusion_matrix": [[1]], "per_class": {}}},
+    {"event": "best", "epoch": "0", "by": "dice", "value": 0.5},
+    {"event": "best", "epoch": 0, "by": "dice", "value": math.inf},
+    {"event": "curriculum", "epoch": 0, "enabled": True},
+    {"event": "replay", "epoch": 0, "hardest": [{}]},
+    {"event": "speed", "epoch": 0},
+    {"event": "stopped"},
+    {"event": "begun", "step": 0, "time": None},
+    {"event": "resumed"},
+)
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+def test_a_damaged_event_is_left_out_and_named(tmp_path, bad):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "events.jsonl").write_text(json.dumps(bad) + "\n")  # alone, as the first line of its log
+    (tmp_path / "sound").mkdir()
+    (tmp_path / "sound" / "events.jsonl").write_bytes(lines([*begin(), step(1)]))
+    known = {run.name: run for run in Runs(tmp_path).look()}
+    assert set(known) == {"run", "sound"}
+    assert known["run"].reader.damaged == 1
+    assert words.damaged_line(known["run"]) == "The log is damaged: 1 line cannot be read and is left out."
+    assert words.in_list(known["run"]).endswith("log damaged")
+    assert "damaged" not in words.in_list(known["sound"])
+    with (folder / "events.jsonl").open("ab") as log:  # and in the midst of a sound one
+        log.write(lines([*begin(), step(1)]) + json.dumps(bad).encode() + b"\n" + lines([step(2)]))
+    known["run"].look()
+    assert known["run"].standing.step == 2
+    assert known["run"].reader.steps().step.tolist() == [1, 2]
+    everything_of(known["run"])
+
+
+def everything_of(run: Run) -> list[str]:
+    """Draw and say all that the Monitor has of a run."""
+    plates = [
+        *charts.figure_7(run, dark=False), *charts.losses(run, dark=False), *charts.measures(run, dark=True),
+        *charts.classes(run, "recall", dark=False), *charts.machine(run, dark=False),
+        *charts.admitted(run, dark=False), *charts.difficulty(run, dark=False), *charts.replay(run, dark=False),
+        *(plate for epoch in series.measured_epochs(run)
+          for plate in charts.confusion(run, epoch, rates=True, dark=False)),
+    ]  # fmt: skip
+    stages, told = series.stages(run), series.replays(run)
+    said = [words.headline(run), words.in_list(run), words.about_line(run), words.obituary(run), words.what_to_do(run)]
+    said += [words.best_line(best)] if (best := run.best()) else []
+    said += [words.stage_line(stages, series.planned_pace(run), run.standing.epoch), words.replay_line(told, 0.25)]
+    words.table([run]), words.figure_rows(compare.best_and_last([run])), compare.differences([run, run])
+    return said + [plate.alt for plate in plates]
+
+
+def test_a_damaged_step_costs_no_other_step(tmp_path):
+    reader = LogReader(tmp_path / "events.jsonl")
+    bad = [{**step(2), "loss": "much"}, {key: value for key, value in step(3).items() if key != "accuracy"}]
+    reader.path.write_bytes(
+        lines([*begin(), step(1), *bad]) + b'{"event": "step", "step": 4, "lo\n' + lines([step(5), step(-1)])
+    )
+    reader.look()
+    assert reader.steps().step.tolist() == [1, 5]
+    assert reader.steps().loss.tolist() == [2, 2]
+    assert reader.damaged == 4  # three in the stretch; the last line is no step that a run can have taken
+    assert reader.newest("step") is None
+
+
+@pytest.mark.slow
+def test_no_damage_of_one_field_breaks_the_page(tmp_path):
+    from derm.bench.monitor import write_run
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_run(folder, 600, 0)
+    whole = (folder / "events.jsonl").read_text().splitlines()
+    places = {json.loads(line)["event"]: place for place, line in enumerate(whole)}
+    for kind, place in places.items():
+        event = json.loads(whole[place])
+        for field in event:
+            for value in (None, "x", -1, [], {}, 1e999):
+                changed = [*whole[:place], json.dumps({**event, field: value}), *whole[place + 1 :]]
+                (folder / "events.jsonl").write_text("\n".join(changed) + "\n")
+                run = Run(folder)
+                run.look()
+                try:
+                    everything_of(run)
+                    list(export.scalars(run)) if run.reader.newest("start") else None
+                except Exception as error:
+                    pytest.fail(f"{kind}.{field} = {value!r}: {error!r}")
+
+
+def test_a_damaged_run_json_is_not_believed(tmp_path):
+    (tmp_path / "events.jsonl").write_bytes(lines(begin()))
+    for content in ("", "[]", "{}", '{"config": {"model": 3}}', '{"config": {}}'):
+        (tmp_path / "run.json").write_text(content)
+        run = Run(tmp_path)
+        run.look()
+        assert run.config["batch"] == CONFIG.batch  # the log's first line has it, too
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at_is_gone(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "events.jsonl").write_bytes(lines([*begin(), step(1)]))
+    runs = Runs(tmp_path)
+    (run,) = runs.look()
+    (folder / "events.jsonl").unlink()
+    folder.rmdir()
+    assert run.reader.steps().step.tolist() == []  # steps that were not read in time
+    run.look()
+    assert runs.look() == []
+    assert words.headline(run).startswith("run died")
+
+
+def test_epochs_count_from_one_in_files_and_for_people(tmp_path):
+    new, old = tmp_path / "new", tmp_path / "old"
+    events = [*begin(), {"event": "best", "epoch": 2, "by": "dice", "value": 0.5}, step(21, epoch=2)]
+    for folder in (new, old):
+        folder.mkdir()
+    with RunLog(new / "events.jsonl") as log:
+        for event in events:
+            log.append(event)
+    (old / "events.jsonl").write_bytes(lines(events))  # as before: counted from 0, and going on so
+    with RunLog(old / "events.jsonl", (old / "events.jsonl").stat().st_size) as log:
+        log.append({"event": "speed", "epoch": 2, "time": 2.0, "images_per_second": 1.0, "memory_mb": 1})
+    for folder, first in ((new, 1), (old, 0)):
+        raw = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        assert {event["epoch"] for event in raw if "epoch" in event} == {2 + first}
+        assert raw[0].get("epochs_from", 0) == first
+        assert [event["epoch"] for event in read_events(folder / "events.jsonl") if "epoch" in event][:2] == [2, 2]
+        run = Run(folder)
+        run.look()
+        assert run.best().epoch == 2
+        assert run.reader.steps().epoch.tolist() == [2]
+        assert "in epoch 3 of 4, step 21" in words.headline(run)
+        assert "in epoch 3" in words.best_line(run.best())
+        assert words.table([run])[0]["Best epoch"] == 3
 
 
 @pytest.mark.training
@@ -288,7 +430,7 @@ def test_a_held_lock_is_a_living_process(tmp_path):
         # 10 steps in 100 seconds, 30 to go.
         assert known.standing.seconds_left == pytest.approx(300)
         assert words.state_word(known) == "running, 5\N{NO-BREAK SPACE}min left"
-        assert "is running: in epoch 1 of 0 … 3, step 10 of 40, 5" in words.headline(known)
+        assert "is running: in epoch 2 of 4, step 10 of 40, 5" in words.headline(known)
         # Another process has taken the folder, and has not yet told that it goes on.
         os.utime(folder / "lock", (1200.0, 1200.0))
         known.look()
@@ -459,8 +601,8 @@ def test_the_curriculum_is_told_as_it_was_and_as_it_is_planned(run):
         assert stage.shares == pytest.approx(planned, nan_ok=True)
     assert stages[0].images == sum(stages[0].difficulty) == run.data["train"]
     said = words.stage_line(stages, series.planned_pace(run), 0)
-    assert said.startswith("Stage of epoch 0: pace 50\N{NO-BREAK SPACE}%, ")
-    assert said.endswith("pictures admitted; all of them from epoch 2 on.")
+    assert said.startswith("Stage of epoch 1: pace 50\N{NO-BREAK SPACE}%, ")
+    assert said.endswith("pictures admitted; all of them from epoch 3 on.")
     assert words.stage_line(stages, [], 3).endswith("; the curriculum is done.")
     assert "not decided yet" in words.stage_line([], [], 0)
     assert "is off" in words.stage_line([stages[0]._replace(enabled=False)], [], 0)
@@ -471,7 +613,7 @@ def test_replay_is_told_in_words_and_pictures(run, drawn_catalogue):
     replays = series.replays(run)
     said = words.replay_line(replays, 0.25)
     assert said.startswith(f"{replays[-1].size} pictures in the buffer, which gave 33\N{NO-BREAK SPACE}% of all")
-    assert "of its draws in epoch 3 were hits." in said
+    assert "of its draws in epoch 4 were hits." in said
     assert "after the first epoch" in words.replay_line([], 0.25)
     assert "is off" in words.replay_line([replays[0]._replace(enabled=False)], 0.25)
     held = held_images(run, drawn_catalogue)
@@ -582,7 +724,7 @@ def test_areas_are_held_for_an_epoch_and_show_what_is_planned():
     assert said == ["<b>80%</b>", *["<b>60%</b>"] * 6]
     area = next(trace for trace in figure.data if trace.hovertemplate and trace.hovertemplate.startswith("Melanoma"))
     assert (area.x, area.line.shape) == ((0, 1, 2), "hv")
-    assert area.customdata == (0.2, 0.6, 0.6)
+    assert area.customdata == ([0.2, 1], [0.6, 2], [0.6, 2])  # share and epoch, counted from 1
     planned = [trace for trace in figure.data if trace.line.dash == "dash"]
     assert [trace.x for trace in planned] == [(2, 3, 4)] * 8
     assert [trace.customdata for trace in planned[:2]] == [(0.8, 1.0, 1.0), (0.6, 1.0, 1.0)]
@@ -605,10 +747,10 @@ def test_the_best_epoch_is_told_with_its_figures(run):
     event = run.reader.newest("best")
     assert (best.epoch, best.by, best.value) == (event["epoch"], "macro_auc", event["value"])
     said = words.best_line(best)
-    assert said.startswith(f"Best so far: Macro AUC {best.value:.3f} in epoch {best.epoch} (accuracy ")
+    assert said.startswith(f"Best so far: Macro AUC {best.value:.3f} in epoch {best.epoch + 1} (accuracy ")
     assert f"Dice {best.validation['dice']:.3f})." in said
     (row,) = words.table([run])
-    assert (row["Run"], row["Best epoch"], row["Dice"]) == ("finished", best.epoch, best.validation["dice"])
+    assert (row["Run"], row["Best epoch"], row["Dice"]) == ("finished", best.epoch + 1, best.validation["dice"])
     assert row["Configuration"] == ("shared test_efficientnet, 32 px, batch 6, adam 0.003 constant, curriculum, replay")
     inside = {**run.config, "model": {**run.config["model"], "pooling": "whole+lesion"}}
     assert words.configuration(inside).startswith("shared test_efficientnet, pooled inside the outline, too, 32 px")

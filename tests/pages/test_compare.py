@@ -39,6 +39,30 @@ def test_the_page_explains_the_drawn_case_by_two_methods(visit):
     assert any("Eigen-CAM" in caption.value.replace("\\", "") for caption in page.caption)
 
 
+def test_what_was_chosen_is_there_after_another_page(visit):
+    page = visit()
+    page.selectbox(key="method-a").select("hirescam").run()
+    page.slider(key="threshold").set_value(0.6).run()
+    page.slider(key="heat-opacity").set_value(0.9).run()
+    (against,) = [group for group in page.get("button_group") if group.key == "against"]
+    against.set_value("Model's outline").run()
+    page.switch_page("streamlit_app.py").run().switch_page(PAGE).run()
+    assert not page.exception
+    assert page.selectbox(key="method-a").value == "hirescam"
+    assert (page.slider(key="threshold").value, page.slider(key="heat-opacity").value) == (0.6, 0.9)
+    assert page.session_state["against"] == "Model's outline"
+
+
+def test_maps_are_put_to_the_test_and_keep_their_figures(visit):
+    page = visit()
+    page.selectbox(key="method-b").select("eigen-cam").run()
+    page.button(key="try").click().run()
+    assert not page.exception
+    assert "Deletion, area" in " ".join(element.proto.body for element in page.get("html"))
+    assert len(page.session_state["trials"]) == 2
+    assert not [button for button in page.button if button.key in ("try", "try-slow")]
+
+
 def test_the_page_tells_how_to_explain_a_whole_part(visit):
     page = visit()
     choose(page, "The whole test part")

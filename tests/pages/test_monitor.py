@@ -84,14 +84,14 @@ def test_a_run_is_shown_in_every_view(visit, trained, tmp_path):
     page.selectbox(key="measure").set_value("auc").run()
     assert "AUC of each diagnosis, validation" in said(page)
     choose(page, "monitor_view", "Confusion")
-    assert "Confusion matrix after epoch 3" in said(page)
+    assert "Confusion matrix after epoch 4" in said(page)
     page.toggle(key="newest").set_value(False).run()
     page.select_slider[0].set_value(1).run()
-    assert "Confusion matrix after epoch 1" in said(page)
+    assert "Confusion matrix after epoch 2" in said(page)
     choose(page, "monitor_view", "Curriculum and replay")
     assert len(charts(page)) == 4
-    assert "Stage of epoch 3: pace 100" in said(page)
-    assert "of its draws in epoch 3 were hits" in said(page)
+    assert "Stage of epoch 4: pace 100" in said(page)
+    assert "of its draws in epoch 4 were hits" in said(page)
     walls = [part for part in (element.proto.body for element in page.get("html")) if "<ol" in part]
     assert walls[-1].count("<img alt=") == json.loads(last_line(trained, "replay"))["size"]
     choose(page, "monitor_view", "Speed")
@@ -160,11 +160,21 @@ def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
     synthesise(data, images=21, seed=2)
     monkeypatch.setenv("DERM_DATA", str(data))
     page = visit()
-    page.text_input(key="start-name-derm").set_value("two words").run()
+    page.text_input(key="start-name").set_value("two words").run()
+    page.text_input(key="start-derm-False-start").set_value("no/such.json").run()
     page.button(key="start").click().run()
+    assert "There is no file 'no/such.json'" in said(page)
+    assert words.MEND_FIRST in said(page)
+    page.text_input(key="start-derm-False-start").set_value("random").run()
+    page.selectbox(key="start-preset").set_value("paper").run()
+    page.selectbox(key="start-preset").set_value("derm").run()
+    assert page.text_input(key="start-derm-False-start").value == "random"  # nothing that was typed is lost
+    page.switch_page("streamlit_app.py").run().switch_page("pages/3_Monitor.py").run()
+    assert page.text_input(key="start-name").value == "two words"
+    page.text_input(key="start-derm-False-start").set_value("timm").run()
     assert "A run cannot be called 'two words'" in said(page)
     assert asked == []
-    page.text_input(key="start-name-derm").set_value("mine").run()
+    page.text_input(key="start-name").set_value("mine").run()
     page.number_input(key="start-derm-False-epochs").set_value(3).run()
     page.toggle(key="start-derm-False-replay.enabled").set_value(True).run()
     page.button(key="start").click().run()
