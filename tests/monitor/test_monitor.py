@@ -856,6 +856,32 @@ def test_tensorboard_reads_what_was_exported(run, tmp_path):
     assert export.tensorboard_zip(run).startswith(b"PK")
 
 
+@pytest.mark.slow
+def test_a_run_that_goes_on_is_exported_again_and_again_whole(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log, out = tmp_path / "events.jsonl", tmp_path / "board"
+    log.write_bytes(lines([*begin(), step(1)]))
+    run = Run(tmp_path)
+    for number in (2, 3):
+        run.look()
+        assert export.to_tensorboard(run, out) == number * 6 - 6
+        assert [path.name for path in out.iterdir()] == [export.EVENT_FILE]
+        board = EventAccumulator(str(out), size_guidance={"scalars": 0})
+        board.Reload()
+        assert [event.step for event in board.Scalars("step/loss")] == list(range(1, number))
+        with log.open("ab") as stream:
+            stream.write(lines([step(number)]) + b'{"event": "step", "st')  # the writer is in the midst of a line
+        log.write_bytes(log.read_bytes().rsplit(b"\n", 1)[0] + b"\n")
+    before = (out / export.EVENT_FILE).read_bytes()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(ConfigFault, match=r"cannot be written to \(No space left on device\): name a place with room"):
+        export.to_tensorboard(run, out)
+    assert [path.name for path in out.iterdir()] == [export.EVENT_FILE]
+    assert (out / export.EVENT_FILE).read_bytes() == before
+
+
 @pytest.mark.training
 def test_a_missing_package_is_one_sentence(run, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

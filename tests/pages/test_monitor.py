@@ -114,6 +114,38 @@ def test_a_run_whose_data_are_elsewhere_has_no_pictures(visit, trained, tmp_path
     assert words.NO_DATA_SET in said(page)
 
 
+def test_a_damaged_run_spoils_nothing_and_a_deleted_one_is_named(visit, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs" / "tiny")
+    for name, content in (("one-bad-line", '{"event": "start"}\n'), ("steps-0", STEPS_0), ("half", '{"event": "sta')):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "events.jsonl").write_text(content)
+    page = visit()
+    for name in ("one-bad-line", "steps-0"):
+        page.radio(key="run").set_value(name).run()
+        assert f"{name} died " in page.header[0].value.replace("\\", "")
+        assert page.warning[0].value == "The log is damaged: 1 line cannot be read and is left out."
+    page.radio(key="run").set_value("half").run()
+    assert not page.exception
+    page.radio(key="run").set_value("tiny").run()
+    assert "tiny finished " in page.header[0].value
+    pytest.importorskip("tensorboard")
+    page.button(key="export-tiny").click().run()
+    assert not page.exception
+    name, step, content = page.session_state["board"]
+    assert (name, content[:2]) == ("tiny", b"PK")
+    assert f"Save, up to step {step}" in [
+        button.proto.label.replace("\\", "") for button in page.get("download_button")
+    ]
+    shutil.rmtree(tmp_path / "runs" / "tiny")
+    page.run()
+    assert "The folder of the run tiny is no longer there" in said(page)
+    choose(page, "part", "Compare")
+    assert not page.exception
+
+
+STEPS_0 = '{"event":"start","steps":1,"steps_per_epoch":0,"config":{"epochs":1}}\n'
+
+
 def test_a_run_that_died_says_when_and_its_last_words(visit, trained, tmp_path):
     folder = tmp_path / "runs" / "tiny"
     shutil.copytree(trained, folder)
