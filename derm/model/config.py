@@ -37,6 +37,30 @@ IN_NO_TENSOR = ("input_size", "dropout", "drop_path", "fit", "colour_constancy")
 """Fields that belong to training or scale alone: weights fit whatever they are."""
 
 
+WIDEST = 8192
+"""Channels of a layer, at most: a description of thousands of millions would take the machine's memory."""
+
+NARROWEST = 1e-3
+"""Least deviation: below it the least difference of colour would be more than four deviations."""
+
+KINDS: dict[type, tuple[type, ...]] = {
+    str: (str,),
+    bool: (bool,),
+    int: (int,),
+    float: (float, int),
+    tuple: (tuple,),
+}
+"""What a field may hold, by the type of its default."""
+
+KIND_NAMES = {
+    (str,): "a word",
+    (bool,): "true or false",
+    (int,): "a whole number",
+    (float, int): "a number",
+    (tuple,): "a list of numbers",
+}
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """One of the configurations that the paper leaves open; see docs/architecture.md.
@@ -105,7 +129,8 @@ class ModelConfig:
     """Deviation that red, green and blue are divided by, 0 … 1."""
 
     def __post_init__(self) -> None:
-        """Check every field's range."""
+        """Check every field's type and range."""
+        self._check_types()
         if self.design not in get_args(Design):
             raise ConfigFault(f"The design '{self.design}' is unknown: use one of {', '.join(get_args(Design))}.")
         if self.pooling not in get_args(Pooling):
@@ -118,7 +143,7 @@ class ModelConfig:
                 f"{', '.join(get_args(ColourConstancy))}."
             )
         self._check_head()
-        if not 32 <= self.input_size <= 1024 or self.input_size % 32:
+        if type(self.input_size) is not int or not 32 <= self.input_size <= 1024 or self.input_size % 32:
             raise ConfigFault(
                 f"The input size {self.input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels."
             )
@@ -137,7 +162,15 @@ class ModelConfig:
                 f"Widths cannot be negative, and hidden is {self.hidden}, feature_channels {self.feature_channels}: "
                 "use 0 to leave the layer out."
             )
-        finite = all(type(value) in (int, float) and math.isfinite(value) for value in (*self.mean, *self.deviation))
+        if (widest := max(self.hidden, self.feature_channels, *self.decoder_channels)) > WIDEST:
+            raise ConfigFault(f"A layer of {widest} channels does not fit: use {WIDEST} at most.")
+        self._check_colours()
+
+    def _check_colours(self) -> None:
+        """Check what colours are normalised by; ConfigFault for what does not fit."""
+        finite = all(
+            type(value) in (int, float) and -math.inf < value < math.inf for value in (*self.mean, *self.deviation)
+        )
         if len(self.mean) != 3 or len(self.deviation) != 3 or not finite:
             raise ConfigFault(
                 f"Mean {list(self.mean)} and deviation {list(self.deviation)} do not fit: give three numbers each, for "
@@ -145,6 +178,21 @@ class ModelConfig:
             )
         if min(self.deviation) <= 0:
             raise ConfigFault(f"The deviation {list(self.deviation)} does not fit: each number must be above 0.")
+        if not all(0 <= mean <= 1 for mean in self.mean) or not all(NARROWEST <= d <= 1 for d in self.deviation):
+            raise ConfigFault(
+                f"Mean {list(self.mean)} and deviation {list(self.deviation)} do not fit: they are of colours from 0 "
+                "to 1, not to 255."
+            )
+
+    def _check_types(self) -> None:
+        """Refuse a field of another type, as JSON may hold it: ConfigFault."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kinds = KINDS[type(field.default)]
+            if type(value) not in kinds:
+                raise ConfigFault(
+                    f"The {field.name.replace('_', ' ')} {str(value)[:80]!r} does not fit: use {KIND_NAMES[kinds]}."
+                )
 
     def _check_head(self) -> None:
         """Check what belongs to the class head; ConfigFault for what does not fit."""

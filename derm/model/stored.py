@@ -1,12 +1,18 @@
-"""Numbers that a description of weights keeps as lists, read back: there, numeric and finite, or refused.
+"""Numbers on disk: those that a description keeps as lists, read back or refused, and tensors, written.
 
-Needs what stands in the JSON. Knows nothing of what the numbers are for.
+Needs what stands in the JSON, or tensors. Knows nothing of what the numbers are for.
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from derm.errors import WeightsFault
 
@@ -26,3 +32,18 @@ def stored_numbers(content: dict[str, Any], name: str, ndim: int, whose: str, cu
     if numbers.dtype.kind not in "if" or numbers.ndim != ndim or not numbers.size or not np.isfinite(numbers).all():
         raise WeightsFault(f"The {name} of the weights' {whose} is not {KINDS[ndim]}: {cure}.")
     return numbers.astype(np.float64)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let a full disk, which safetensors reports as an error of its own, be an OSError as it is everywhere else."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(errno.ENOSPC, str(error)) from error
+
+
+def save_tensors(tensors: dict[str, NDArray[Any]], place: Path) -> None:
+    """Write a safetensors file; OSError where the disk is full."""
+    with full_disk():
+        save_file(tensors, place)

@@ -5,6 +5,7 @@ Needs the description to load. Loading is strict: another shape, another class o
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,21 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from numpy.typing import NDArray
 
 from derm import __version__
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.model.config import ModelConfig
-from derm.model.gate import Gate, read_gate
+from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, seal_of
+from derm.model.gate import Gate
+from derm.model.stored import save_tensors
 from derm.model.tensors import StoredNet, TensorsFault, read_tensors
+from derm.model.trial import answer_for, check_answer, is_finite, remember, trial_key, tried
 from derm.paths import app_folder
 
 if TYPE_CHECKING:
     from derm.model.network import LesionNet
 
-FORMAT = 1
+ANSWER = "answer_for_drawn_picture"
+"""Name of the description's field with what `derm.model.trial` recorded."""
+
+LARGEST_TENSORS = 4_000_000_000
+"""Bytes of a safetensors file, at most: a thousand million numbers."""
+
 _ORIGINS = {
     "ham10000": "HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T)",
     "isic2018_task1": "ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368)",
@@ -138,6 +147,8 @@ class Model:
     """File name without ending."""
     sha256: str
     """Of the safetensors file."""
+    note: str = ""
+    """What is to be known of the files beside their answer; '' for weights of today."""
 
     @property
     def net(self) -> "LesionNet":
@@ -155,17 +166,19 @@ def save_weights(path: Path, net: "LesionNet", description: WeightsInfo, *, half
 
     half: store convolutions and linear layers in float16, normalisation in float32, half the size. The tensors' file
     carries the beginning of its own hash in its name where `path` is replaced during training, so that the old pair
-    stays whole until the new one is; elsewhere use `ship_weights`.
+    stays whole until the new one is; elsewhere use `ship_weights`. Raises ConfigFault where nothing can be written,
+    WeightsFault for a network whose numbers are not finite.
     """
     tensors = {key: value.detach().cpu().contiguous().numpy() for key, value in net.state_dict().items()}
     if half:
         tensors = {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
+    answer = _answer_of(path, tensors, description)
     part = path.with_suffix(".safetensors.new")
-    write_whole(part, lambda place: save_file(tensors, place))
+    write_whole(part, lambda place: save_tensors(tensors, place))
     digest = sha256(part)
     target = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
     part.replace(target)
-    _write_description(path, target, digest, description)
+    _write_description(path, target, digest, description, answer)
     others = {_named_file(place) for place in path.parent.glob("*.json")}  # this description's new file is one of them
     for old in path.parent.glob(f"{path.stem}-*.safetensors"):
         if re.fullmatch(r"[0-9a-f]{8}", old.stem.removeprefix(f"{path.stem}-")) and old not in others:
@@ -184,10 +197,10 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
         description = description.unmeasured(replace(description.model, input_size=input_size))
     save_weights(path, model.net, description, half=half)
     # The pair stays whole: the description names the hashed file until the plain one is in place.
-    content = json.loads(path.read_text())
+    content = read_content(path)
     hashed, plain = path.with_name(content["file"]), path.with_suffix(".safetensors")
     write_bytes(plain, hashed.read_bytes())
-    _write_description(path, plain, content["sha256"], description)
+    _write_description(path, plain, content["sha256"], description, content[ANSWER])
     hashed.unlink()
 
 
@@ -195,26 +208,86 @@ def load_weights(path: Path) -> Model:
     """Load weights by the path of their description (.json) or of their tensors (.safetensors, its JSON beside it).
 
     The network is in evaluation mode, float32, channels-last, needing no gradients, and built when it is first asked
-    for. Raises WeightsFault when a file is missing or damaged, or the two do not belong together.
+    for. Raises WeightsFault when a file is missing or damaged, the two do not belong together, the description was
+    changed after it was written, a number is not finite, or the network does not answer as recorded for the drawn
+    picture of `derm.model.trial`.
     """
     description_path = _describing(path)
-    description, tensors_path, expected = _read_pair(description_path)
+    description, told = _read_pair(description_path)
+    tensors_path, expected = description_path.with_name(told["file"]), told["sha256"]
+    source, digest = _read_source(description_path, tensors_path, expected, description.model)
+    recorded = told.get(ANSWER)
+    if recorded is not None:
+        _try(description_path, source, description.temperature, recorded, digest)
+    note = "" if recorded is not None and SEAL in told else words_of_unsealed(description_path)
+    if note:
+        logging.getLogger(__name__).warning(note)
+    return Model(source, description, description_path.stem, digest, note)
+
+
+def words_of_unsealed(description: Path) -> str:
+    """What is said of weights from before descriptions were under a hash."""
+    return (
+        f"{description.name} is from before descriptions were under a hash and recorded an answer, so that a change of "
+        f"its numbers would not be noticed: derm ship {description.name} --in-place writes both, if you trust it."
+    )
+
+
+def _read_source(place: Path, tensors_path: Path, expected: str, config: ModelConfig) -> tuple[StoredNet, str]:
+    """The tensors that the description `place` names, and their SHA-256; raises WeightsFault."""
     if not tensors_path.is_file():
-        raise WeightsFault(f"{description_path} names {tensors_path.name}, which is not beside it: copy it there.")
+        raise WeightsFault(f"{place} names {tensors_path.name}, which is not beside it: copy it there.")
+    if tensors_path.stat().st_size > LARGEST_TENSORS:
+        raise WeightsFault(f"{tensors_path} has more than {LARGEST_TENSORS / 1e9:g} GB, which no network here has.")
     content = tensors_path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != expected:
         raise WeightsFault(
-            f"{tensors_path} is not the file that {description_path.name} describes (sha256 {digest[:8]}…, expected "
+            f"{tensors_path} is not the file that {place.name} describes (sha256 {digest[:8]}…, expected "
             f"{expected[:8]}…): copy both anew."
         )
     try:
-        source = StoredNet(description.model, read_tensors(content))
+        return _stored(tensors_path, config, read_tensors(content)), digest
     except TensorsFault as error:
         raise WeightsFault(
             f"{tensors_path} does not fit the model in its description: retrain or copy both anew."
         ) from error
-    return Model(source, description, description_path.stem, digest)
+
+
+def _stored(place: Path, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> StoredNet:
+    """The network of `tensors`; WeightsFault for one that cannot be built or whose numbers are not finite, TensorsFault
+    for tensors of another. place: named in the sentence."""
+    odd = [name for name, value in tensors.items() if not np.isfinite(value).all()]
+    if odd:
+        raise WeightsFault(f"{place} has numbers that are not finite ({odd[0]}): retrain or copy both anew.")
+    try:
+        return StoredNet(config, tensors)
+    except ConfigFault as error:  # an encoder that there is not
+        raise WeightsFault(f"{place}: {error}") from error
+
+
+def _answer_of(path: Path, tensors: Mapping[str, NDArray[Any]], description: WeightsInfo) -> dict[str, Any]:
+    """What is recorded of a network; WeightsFault for one that answers no number."""
+    answer = answer_for(_stored(path, description.model, tensors), description.temperature)
+    if not is_finite(answer):
+        raise WeightsFault(f"The weights for {path} answer no number for a drawn picture: retrain them.")
+    return answer
+
+
+def _try(path: Path, source: StoredNet, temperature: float, recorded: object, digest: str) -> None:
+    """Let a network answer for the drawn picture, once on this machine; WeightsFault unless it does as recorded."""
+    try:
+        if not isinstance(recorded, dict):
+            raise ValueError("its answer for the drawn picture is no table of names and values")
+        key = trial_key(digest, recorded, source, temperature)
+        if not tried(key):
+            check_answer(recorded, source, temperature)
+            remember(key)
+    except ValueError as error:
+        raise WeightsFault(
+            f"The weights {path} do not answer as they did when they were written ({error}): copy both files anew, or "
+            "install the releases that their training names."
+        ) from error
 
 
 def load_info(path: Path) -> WeightsInfo:
@@ -222,16 +295,17 @@ def load_info(path: Path) -> WeightsInfo:
     return _read_pair(_describing(path))[0]
 
 
-def _read_pair(description_path: Path) -> tuple[WeightsInfo, Path, str]:
-    """The description of weights, their tensors' file and the SHA-256 that it is to have; raises WeightsFault."""
+def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
+    """The description of weights, and its JSON, in which `file` and `sha256` are checked; raises WeightsFault."""
     if description_path.suffix != ".json":
         raise WeightsFault(
             f"{description_path} is not a weights file: give the path of a .safetensors file or of its .json."
         )
     try:
-        content = json.loads(description_path.read_text())
-        tensors_path, expected = description_path.with_name(content["file"]), str(content["sha256"])
-        description = _read_description(content)
+        content = read_content(description_path)
+        check_seal(content)
+        named_tensors(content)
+        description = WeightsInfo(**read_fields(content))
     except FileNotFoundError as error:
         raise WeightsFault(
             f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them "
@@ -241,14 +315,14 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, Path, str]:
         raise WeightsFault(f"The description {description_path} is damaged ({error}): copy it anew.") from error
     except ConfigFault as error:
         raise WeightsFault(f"{description_path}: {error}") from error
-    return description, tensors_path, expected
+    return description, content
 
 
 def _named_file(description: Path) -> Path | None:
     """The tensors' file that an existing description names; None where there is none that can be read."""
     try:
-        return description.with_name(json.loads(description.read_text())["file"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return description.with_name(named_tensors(read_content(description))[0])
+    except (OSError, ValueError, KeyError):
         return None
 
 
@@ -269,19 +343,23 @@ def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
     if path.suffix != ".json":
         raise ConfigFault(f"{path} is no name for a description: give one that ends in .json, such as clinic.json.")
     place, plain = _describing(source), path.with_suffix(".safetensors")
-    content = json.loads(place.read_text())
+    _, content = _read_pair(place)
     tensors = place.with_name(content["file"])
     if path.resolve() == place.resolve() or plain.resolve() == tensors.resolve():
         raise ConfigFault(f"{path} would replace the weights that are calibrated: give the new ones another name.")
+    stored, digest = _read_source(place, tensors, content["sha256"], description.model)
+    answer = _answer_of(path, stored.tensors, description)
     write_bytes(plain, tensors.read_bytes())
-    _write_description(path, plain, content["sha256"], description)
+    _write_description(path, plain, digest, description, answer)
 
 
 def rewrite_description(path: Path, description: WeightsInfo) -> None:
     """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
     place = _describing(path)
-    content = json.loads(place.read_text())
-    _write_description(place, place.with_name(content["file"]), content["sha256"], description)
+    file, expected = named_tensors(read_content(place))
+    stored, digest = _read_source(place, place.with_name(file), expected, description.model)
+    answer = _answer_of(place, stored.tensors, description)
+    _write_description(place, place.with_name(file), digest, description, answer)
 
 
 def default_weights() -> Path:
@@ -294,56 +372,33 @@ def default_weights() -> Path:
     return path
 
 
-def _write_description(path: Path, tensors: Path, digest: str, description: WeightsInfo) -> None:
-    write_json(
-        path,
-        {
-            "format": FORMAT,
-            "derm": __version__,
-            "written": datetime.now(UTC).date().isoformat(),
-            "file": tensors.name,
-            "sha256": digest,
-            "classes": list(description.classes),
-            "model": description.model.as_dict(),
-            "mask_threshold": description.mask_threshold,
-            "class_mask_threshold": description.class_mask_threshold,
-            "temperature": description.temperature,
-            "referral_threshold": description.referral_threshold,
-            "conformal_thresholds": description.conformal_thresholds,
-            "familiarity": description.familiarity,
-            "gate": None if description.gate is None else description.gate.as_dict(),
-            "evidence_shift": dict(description.evidence_shift),
-            "mix": description.mix,
-            "licence": description.licence,
-            "training": description.training,
-            "measured": description.measured,
-        },
-    )
+def _write_description(
+    path: Path, tensors: Path, digest: str, description: WeightsInfo, answer: Mapping[str, Any]
+) -> None:
+    content = _content(tensors, digest, description) | {ANSWER: dict(answer)}
+    content = json.loads(json.dumps(content, allow_nan=False))  # as it is read, or its hash would be another
+    write_json(path, {SEAL: seal_of(content), **content})
 
 
-def _read_description(content: dict[str, Any]) -> WeightsInfo:
-    if content["format"] != FORMAT:
-        raise ValueError(f"format {content['format']}, this version of Derm reads {FORMAT}")
-    if tuple(content["classes"]) != CODES:
-        raise ValueError(f"classes {content['classes']}, expected {list(CODES)}")
-    conformal = content.get("conformal_thresholds")
-    if conformal is not None and len(conformal) != len(CODES):
-        raise ValueError(f"{len(conformal)} conformal thresholds, expected {len(CODES)}")
-    mix = content.get("mix")
-    if mix is not None and (len(mix) != len(CODES) or abs(sum(mix) - 1) > 1e-3):
-        raise ValueError(f"a mix of {mix}, expected {len(CODES)} shares that sum to 1")
-    return WeightsInfo(
-        model=ModelConfig.from_dict(dict(content["model"])),
-        mask_threshold=float(content["mask_threshold"]),
-        class_mask_threshold=float(content["class_mask_threshold"]),
-        temperature=float(content["temperature"]),
-        referral_threshold=content.get("referral_threshold"),
-        conformal_thresholds=None if conformal is None else tuple(conformal),
-        familiarity=content.get("familiarity"),
-        gate=read_gate(content.get("gate")),
-        evidence_shift=dict(content.get("evidence_shift", {})),
-        mix=None if mix is None else tuple(mix),
-        training=content["training"],
-        measured=content["measured"],
-        licence=content["licence"],
-    )
+def _content(tensors: Path, digest: str, description: WeightsInfo) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "derm": __version__,
+        "written": datetime.now(UTC).date().isoformat(),
+        "file": tensors.name,
+        "sha256": digest,
+        "classes": list(description.classes),
+        "model": description.model.as_dict(),
+        "mask_threshold": description.mask_threshold,
+        "class_mask_threshold": description.class_mask_threshold,
+        "temperature": description.temperature,
+        "referral_threshold": description.referral_threshold,
+        "conformal_thresholds": description.conformal_thresholds,
+        "familiarity": description.familiarity,
+        "gate": None if description.gate is None else description.gate.as_dict(),
+        "evidence_shift": dict(description.evidence_shift),
+        "mix": description.mix,
+        "licence": description.licence,
+        "training": description.training,
+        "measured": description.measured,
+    }

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from derm.errors import RunFault
 from derm.files import write_whole
+from derm.model.stored import full_disk
 
 
 def save_checkpoint(path: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
@@ -22,7 +23,13 @@ def save_checkpoint(path: Path, tensors: dict[str, dict[str, Tensor]], state: di
         for group, members in tensors.items()
         for name, tensor in members.items()
     }
-    write_whole(path, lambda part: save_file(flat, part, metadata={"state": json.dumps(state, allow_nan=False)}))
+    told = {"state": json.dumps(state, allow_nan=False)}
+
+    def write(part: Path) -> None:
+        with full_disk():
+            save_file(flat, part, metadata=told)
+
+    write_whole(path, write)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

@@ -86,6 +86,8 @@ def find_model() -> Model | None:
     except WeightsFault as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")
         return None
+    if model.note:
+        st.caption(plain(model.note))
     visit.begin(model)
     return model
 

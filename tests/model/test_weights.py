@@ -1,9 +1,14 @@
 """Weights and their description: the pair travels whole, or is refused."""
 
+import hashlib
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,8 +21,19 @@ from derm.errors import WeightsFault
 from derm.files import sha256
 from derm.model import weights
 from derm.model.config import ModelConfig
+from derm.model.description import LARGEST, SEAL, seal_of
 from derm.model.network import LesionNet
-from derm.model.weights import WeightsInfo, default_weights, load_weights, save_weights, ship_weights
+from derm.model.trial import drawn_picture
+from derm.model.weights import (
+    WeightsInfo,
+    copy_weights,
+    default_weights,
+    load_info,
+    load_weights,
+    rewrite_description,
+    save_weights,
+    ship_weights,
+)
 
 CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
 
@@ -51,7 +67,9 @@ def tensors_of(path: Path) -> Path:
 
 
 def change(path: Path, **fields: object) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    """Another description, under a hash of its own."""
+    content = {**json.loads(path.read_text()), **fields}
+    path.write_text(json.dumps({**content, SEAL: seal_of(content)}))
 
 
 def test_what_is_saved_is_loaded(pair):
@@ -112,7 +130,7 @@ def test_new_weights_take_the_place_of_the_old(pair):
     load_weights(pair)
 
 
-@pytest.mark.parametrize("stage", ["save_file", "sha256", "replace", "write_json", "unlink"])
+@pytest.mark.parametrize("stage", ["save_tensors", "sha256", "replace", "write_json", "unlink"])
 def test_a_kill_while_saving_leaves_a_whole_pair(pair, stage, monkeypatch):
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -206,8 +224,54 @@ def test_other_bytes_are_refused(pair):
         ({"model": {"design": "shared"}}, r"a.json: The model description does not fit this version of Derm"),
         ({"model": {**CONFIG.as_dict(), "input_size": 33}}, r"a.json: The input size 33 does not fit"),
         ({"model": None}, r"a.json is damaged \("),
-        ({"temperature": "warm"}, r"a.json is damaged \(could not convert string to float: 'warm'\): copy it anew"),
-        ({"sha256": None}, r"is not the file that a.json describes"),
+        ({"temperature": "warm"}, r"a.json is damaged \(the temperature is warm, expected a number from 0.01 to 100\)"),
+        ({"sha256": None}, r"a.json is damaged \(the sha256 'None', expected 64 hexadecimal digits\): copy it anew"),
+        ({"sha256": "0" * 64}, r"is not the file that a.json describes"),
+        ({"temperature": -1}, r"the temperature is -1, expected a number from 0.01 to 100"),
+        ({"temperature": 0}, r"the temperature is 0, expected"),
+        ({"temperature": True}, r"the temperature is True, expected"),
+        ({"temperature": 10**400}, r"the temperature is 1000.*, expected"),
+        ({"referral_threshold": 9}, r"the referral threshold is 9, expected a number from 0 to 1"),
+        ({"referral_threshold": "0.1"}, r"the referral threshold is 0.1, expected"),
+        ({"mask_threshold": 7}, r"the mask threshold is 7, expected"),
+        ({"class_mask_threshold": -0.1}, r"the class mask threshold is -0.1, expected"),
+        ({"conformal_thresholds": [0.1] * 6}, r"6 conformal thresholds, expected 7"),
+        ({"conformal_thresholds": [0.1] * 6 + [2]}, r"the conformal thresholds is 2, expected"),
+        ({"conformal_thresholds": "1234567"}, r"no list of conformal thresholds, expected 7"),
+        ({"mix": [0.5] * 7}, r"expected 7 shares that sum to 1"),
+        ({"mix": [-1, 2, 0, 0, 0, 0, 0]}, r"the shares of the mix is -1, expected"),
+        ({"evidence_shift": {"stage": 99}}, r"the evidence shift of stage is 99, expected a number from -4 to 4"),
+        ({"evidence_shift": []}, r"evidence_shift is \[\], expected a table"),
+        ({"gate": {"version": 0}}, r"gate is not of version 1"),
+        ({"familiarity": 3}, r"familiarity is 3, expected a table"),
+        ({"training": []}, r"training is \[\], expected a table"),
+        ({"training": {"data": 3}}, r"data is 3, expected a table"),
+        ({"training": {"data": {"sources": {"a": [1]}}}}, r"no table of sources and their parts"),
+        ({"measured": "much"}, r"measured is much, expected a table"),
+        ({"licence": 3}, r"the licence is no text"),
+        ({"file": "../a.safetensors"}, r"the file '../a.safetensors', expected the name of a .safetensors file beside"),
+        ({"file": "/etc/passwd"}, r"expected the name of a .safetensors file beside it"),
+        ({"file": ["a"]}, r"expected the name of a .safetensors file beside it"),
+        (
+            {"model": {**CONFIG.as_dict(), "input_size": 32.0}},
+            r"a.json: The input size '32.0' does not fit",
+        ),
+        ({"model": {**CONFIG.as_dict(), "dropout": "much"}}, r"The dropout 'much' does not fit: use a number"),
+        ({"model": {**CONFIG.as_dict(), "dropout": 10**400}}, r"The dropout 1000.* does not fit"),
+        ({"model": {**CONFIG.as_dict(), "dilated_bottleneck": 1}}, r"'1' does not fit: use true or false"),
+        ({"model": {**CONFIG.as_dict(), "hidden": 10**12}}, r"A layer of 1000000000000 channels does not fit"),
+        ({"model": {**CONFIG.as_dict(), "decoder_channels": [8, 8, 10**9]}}, r"A layer of 1000000000 channels"),
+        (
+            {"model": {**CONFIG.as_dict(), "encoder": "hf-hub:evil/net"}},
+            r"timm knows no encoder named 'hf-hub:evil/net'",
+        ),
+        ({"model": {**CONFIG.as_dict(), "encoder": ["resnet18"]}}, r"The encoder .* does not fit: use a word"),
+        ({"model": {**CONFIG.as_dict(), "mean": [123, 116, 103]}}, r"they are of colours from 0 to 1, not to 255"),
+        ({"model": {**CONFIG.as_dict(), "deviation": [1e-9, 0.2, 0.2]}}, r"they are of colours from 0 to 1"),
+        ({"model": {**CONFIG.as_dict(), "mean": [10**400, 0, 0]}}, r"do not fit"),
+        ({"answer_for_drawn_picture": 3}, r"its answer for the drawn picture is no table of names and values"),
+        ({"answer_for_drawn_picture": {}}, r"is for the drawn picture None, this Derm draws 1"),
+        ({"answer_for_drawn_picture": {"picture": 1, "logits": 3}}, r"for the drawn picture has no 7 logits"),
     ],
 )
 def test_another_description_is_refused(pair, fields, words):
@@ -219,10 +283,157 @@ def test_another_description_is_refused(pair, fields, words):
 @pytest.mark.parametrize("name", ["format", "file", "sha256", "classes", "model", "mask_threshold", "licence"])
 def test_a_description_with_a_gap_is_refused(pair, name):
     content = json.loads(pair.read_text())
-    del content[name]
+    del content[name], content[SEAL]
     pair.write_text(json.dumps(content))
     with pytest.raises(WeightsFault, match=rf"a.json is damaged \('{name}'\): copy it anew"):
         load_weights(pair)
+
+
+def answer_of(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())["answer_for_drawn_picture"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"temperature": 2}, {"referral_threshold": 0.9}, {"measured": {}}, {"licence": "free"}, {"more": 1}]
+)
+def test_a_description_that_was_changed_is_refused(pair, fields):
+    pair.write_text(json.dumps({**json.loads(pair.read_text()), **fields}))
+    with pytest.raises(WeightsFault, match=r"a.json is damaged \(changed after it was written\): copy it anew"):
+        load_weights(pair)
+
+
+def test_order_and_layout_of_a_description_are_free(pair):
+    content = json.loads(pair.read_text())
+    pair.write_text(json.dumps(dict(reversed(content.items())), indent=7))
+    assert load_weights(pair).note == ""
+
+
+def test_older_weights_open_and_say_so(pair, caplog):
+    content = json.loads(pair.read_text())
+    del content[SEAL], content["answer_for_drawn_picture"]
+    pair.write_text(json.dumps(content))
+    model = load_weights(pair)
+    assert model.description == DESCRIPTION
+    assert "a.json is from before descriptions were under a hash" in model.note
+    assert model.note in caplog.text
+    rewrite_description(pair, load_info(pair))
+    assert load_weights(pair).note == ""
+    assert load_weights(pair).description == DESCRIPTION
+
+
+@pytest.mark.parametrize("field", ["logits", "probabilities", "outline"])
+def test_weights_that_answer_otherwise_than_recorded_are_refused(pair, field):
+    answer = answer_of(pair)
+    told = answer[field] + 0.3 if field == "outline" else [value + 0.3 for value in answer[field]]
+    change(pair, answer_for_drawn_picture=answer | {field: told})
+    with pytest.raises(WeightsFault, match=rf"do not answer as they did .* written \(for the .*\({field}"):
+        load_weights(pair)
+
+
+@pytest.mark.parametrize("fields", [{"temperature": 5.0}, {"model": {**CONFIG.as_dict(), "deviation": [0.001] * 3}}])
+def test_numbers_that_turn_the_answer_are_refused_though_the_hash_fits(pair, fields):
+    change(pair, **fields)
+    with pytest.raises(WeightsFault, match=r"do not answer as they did when they were written"):
+        load_weights(pair)
+
+
+def test_an_answer_is_tried_once(pair, monkeypatch):
+    load_weights(pair)
+    monkeypatch.setattr(weights, "check_answer", lambda *_: pytest.fail("tried again"))
+    load_weights(pair)
+    change(pair, answer_for_drawn_picture=answer_of(pair) | {"outline": 0.123})
+    with pytest.raises(pytest.fail.Exception, match="tried again"):
+        load_weights(pair)
+
+
+def test_every_writer_records_the_answer(pair, tmp_path):
+    for name, size in (("same", None), ("larger", 64)):
+        ship_weights(pair, tmp_path / name / f"{name}.json", half=True, input_size=size)
+    copy_weights(pair, tmp_path / "copy.json", replace(DESCRIPTION, temperature=2.0))
+    rewrite_description(pair, replace(DESCRIPTION, temperature=3.0))
+    for path in (pair, tmp_path / "copy.json", tmp_path / "same" / "same.json", tmp_path / "larger" / "larger.json"):
+        assert load_weights(path).note == ""
+
+
+def test_the_picture_is_the_same_everywhere():
+    digest = hashlib.sha256(drawn_picture(224).tobytes()).hexdigest()
+    assert digest.startswith("516ae0f4d075f9e9")
+
+
+def test_numbers_that_are_not_finite_are_refused(pair):
+    tensors = load_file(tensors_of(pair))
+    tensors["mask_head.bias"] = torch.tensor([float("nan")])
+    save_file(tensors, tensors_of(pair))
+    change(pair, sha256=sha256(tensors_of(pair)))
+    with pytest.raises(WeightsFault, match=r"has numbers that are not finite \(mask_head.bias\): retrain or copy both"):
+        load_weights(pair)
+
+
+def test_numbers_that_are_not_finite_are_not_written(tmp_path):
+    net = network()
+    with torch.no_grad():
+        net.mask_head.bias.fill_(float("inf"))
+    with pytest.raises(WeightsFault, match=r"not finite"):
+        save_weights(tmp_path / "b.json", net, DESCRIPTION)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 40 + "]" * 40]
+)
+def test_json_that_is_none_is_refused(pair, text):
+    pair.write_text(text)
+    with pytest.raises(WeightsFault, match=r"a.json is damaged \("):
+        load_weights(pair)
+
+
+def test_a_description_is_not_read_beyond_its_bound(pair):
+    with pair.open("wb") as stream:
+        stream.truncate(LARGEST + 1)
+    with pytest.raises(WeightsFault, match=r"a.json is damaged \(more than 8 MB, which no description has\)"):
+        load_weights(pair)
+
+
+def test_deep_tables_are_refused(pair):
+    deep: dict[str, Any] = {}
+    for _ in range(40):
+        deep = {"a": deep}
+    change(pair, measured=deep)
+    with pytest.raises(WeightsFault, match=r"more than 32 deep in each other"):
+        load_weights(pair)
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from test_weights import DESCRIPTION, network
+from derm.errors import DermError
+from derm.model.weights import save_weights
+from derm.train.checkpoint import save_checkpoint
+net = network()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+for write in (
+    lambda: save_weights(Path("b.json"), net, DESCRIPTION),
+    lambda: save_checkpoint(Path("last.safetensors"), {{"net": net.state_dict()}}, {{}}),
+):
+    try:
+        write()
+    except DermError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
+    pytest.importorskip("resource")
+    path = [str(Path(__file__).parent), str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL.format(path=path)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"(?:\S+ cannot be written \(.*\): name a place with room for it\.\n){2}", done.stdout)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_description_that_is_no_json_is_refused(pair):
