@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from derm.cli.terminal import check_description, out, progress
+from derm.cli.terminal import check_description, out, progress, read_known
 from derm.errors import DataFault
 
 if TYPE_CHECKING:
@@ -46,12 +46,11 @@ def adapt(
 
 def _pictures(folders: list[Path], by: "By") -> tuple[list[Path], str]:
     """The pictures to adapt to, and what they are, in words."""
-    from derm.data.catalogue import read_data
     from derm.data.split import split_catalogue
     from derm.predict.folder import find_images
 
     try:
-        catalogue = read_data(folders)
+        catalogue = read_known(folders)
     except DataFault:  # no data set, or one without diagnoses: its pictures are all that is needed
         found = [path for path in find_images(folders) if not path.stem.endswith("_segmentation")]
         return found, "all that was found"

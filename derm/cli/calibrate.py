@@ -1,12 +1,13 @@
 """`derm calibrate`: fit temperature, referral threshold and conformal sets, and write them beside the weights."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from derm.cli.terminal import out, progress
-from derm.errors import ConfigFault
+from derm.cli.terminal import out, progress, read_known
+from derm.errors import ConfigFault, DataFault
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SIZES = (50, 100, 200, 400)
 """Confirmed cases for which `--curve` says what they buy."""
+
+WEAK = 3
+"""Exit status where a calibration was written that is not worth using."""
 
 PROMISES = {
     "bound": "sensitivity at least {lower:.3f} (95 % confidence)",
@@ -56,8 +60,10 @@ def calibrate(
         bool, typer.Option("--curve", help="Write nothing; show what 50 to 400 cases of the folder would buy.")
     ] = False,
 ) -> None:
-    """Turn scores into decisions: on the validation part alone, or with --keep-weights on a clinic's own cases."""
-    from derm.data.catalogue import read_data
+    """Turn scores into decisions: on the validation part alone, or with --keep-weights on a clinic's own cases.
+
+    Exit status 3 where what was found is not worth using: too few lesions, thresholds of 0, or a larger error.
+    """
     from derm.model.weights import default_weights, load_weights
 
     if sources not in ("alike", "pooled"):
@@ -68,7 +74,7 @@ def calibrate(
     if not curve:
         _check_target(path, target, in_place=in_place, keep_weights=keep_weights)
     model = load_weights(path)
-    catalogue = read_data(data)
+    catalogue = read_known(data)
     if keep_weights or curve:
         _warn_of_known(model, catalogue)
     if curve:
@@ -82,10 +88,25 @@ def calibrate(
 
 
 def _warn_of_known(model: "Model", catalogue: "Catalogue") -> None:
-    """Say where a source is one that the weights learned from: on such cases they look better than they are."""
+    """Say where a source, or single images, are ones that the weights learned from: on such cases they look better than
+    they are."""
     known = sorted(set(catalogue.table["source"]) & model.description.learned_from)
     if known:
         out.print(f"THESE NUMBERS ARE TOO GOOD: the weights learned from images of {', '.join(known)}, too.")
+        return
+    import numpy as np
+
+    from derm.data.split import split_catalogue
+    from derm.evaluate.known import find_known
+
+    own = catalogue.table["lesion_id"].where(catalogue.table["lesion_id"] != "", catalogue.table["image_id"])
+    rows, split = np.arange(len(own)), split_catalogue(replace(catalogue, table=catalogue.table.assign(lesion_id=own)))
+    seen = find_known(model.description, catalogue, split, rows)
+    if seen.spoils:
+        out.print(
+            f"THESE NUMBERS ARE TOO GOOD: the weights learned from {int(seen.rows.sum()):,} of these {len(rows):,} "
+            "images, or from others of their lesions."
+        )
 
 
 def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weights: bool) -> None:
@@ -94,18 +115,26 @@ def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weigh
 
     if keep_weights and target is None:
         raise ConfigFault("Where shall the new description go? Name it with --out, such as --out clinic.json.")
-    shipped = default_weights().with_suffix("")
-    if target is None and not in_place and path.with_suffix("").resolve() == shipped.resolve():
+    if target is None and not in_place and _is_shipped(path):
         raise ConfigFault(
-            f"This would rewrite the shipped {shipped.name}.json: name a new description with --out, or say --in-place."
+            f"This would rewrite the shipped {default_weights().stem}.json: name a new description with --out, or say "
+            "--in-place."
         )
 
 
+def _is_shipped(path: Path) -> bool:
+    from derm.model.weights import default_weights
+
+    return path.with_suffix("").resolve() == default_weights().with_suffix("").resolve()
+
+
 def _write(path: Path, target: Path | None, description: "WeightsInfo") -> Path:
-    from derm.model.weights import copy_weights, rewrite_description
+    from derm.model.weights import copy_weights, keep_former, rewrite_description
 
     if target is None:
+        former = keep_former(path)
         rewrite_description(path, description)
+        out.print(f"The former description: {former}.")
         return path
     copy_weights(path, target, description)
     return target
@@ -121,12 +150,21 @@ def _calibrate(
     path: Path, target: Path | None, model: "Model", catalogue: "Catalogue", outsiders: Path | None, *, alike: bool
 ) -> None:
     from derm.evaluate.calibrate import calibrate as fit
+    from derm.evaluate.weak import weaknesses
     from derm.predict.folder import find_images
 
+    if target is None:
+        _tell_beforehand(path, model, outsiders)
     by, leave_out = _split_of(model)
     strangers = find_images([outsiders]) if outsiders else ()
     with progress("Calibrating") as watch:
         found = fit(model, catalogue, by, strangers, watch, alike=alike, leave_out=leave_out)
+    weak = weaknesses(found.referral_threshold, found.conformal_thresholds, found.record)
+    if target is None and weak and _is_shipped(path):
+        raise DataFault(
+            f"The shipped weights stay as they were, for this calibration is not worth using. {' '.join(weak)} Use "
+            "more data, or name a new description with --out."
+        )
     written = _write(path, target, found.describe(model.description))
     if (model.description.familiarity or model.description.gate) and not found.gate:
         out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
@@ -134,6 +172,26 @@ def _calibrate(
         out.print("Their figures on the test part belonged to other numbers and are dropped: `derm evaluate --record`.")
     print_calibration(found)
     out.print(f"Written: {written}. What these numbers are worth on the test part, `derm evaluate` tells.")
+    _end_weak(weak)
+
+
+def _tell_beforehand(path: Path, model: "Model", outsiders: Path | None) -> None:
+    """Say, before any work, what of the description will be replaced and what will be lost."""
+    gone = [f"figures on the {name.replace('_', ' ')}" for name in model.description.measured if name != "calibration"]
+    if (model.description.familiarity or model.description.gate) and outsiders is None:
+        gone.append("what tells pictures that are not dermoscopic")
+    lost = f"; it will lose {', '.join(gone)}" if gone else ""
+    out.print(
+        f"{path} will get a new temperature and new thresholds{lost}. What it says now is kept beside it (.json.old)."
+    )
+
+
+def _end_weak(weak: list[str]) -> None:
+    """Say why a calibration is not worth using, and end with `WEAK`; go on where nothing speaks against it."""
+    for sentence in weak:
+        out.print(f"NOT WORTH USING: {sentence}")
+    if weak:
+        raise typer.Exit(WEAK)
 
 
 def _calibrate_gate(path: Path, target: Path | None, model: "Model", catalogue: "Catalogue", outsiders: Path) -> None:
@@ -251,6 +309,7 @@ def print_sources(record: dict[str, Any]) -> None:
 
 def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Catalogue") -> None:
     from derm.evaluate.local import ask_own_cases, calibrate_locally
+    from derm.evaluate.weak import weaknesses
     from derm.model.weights import copy_weights
 
     with progress("Asking the model") as watch:
@@ -259,6 +318,7 @@ def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Cat
     copy_weights(path, target, found.describe(model.description))
     print_local(found)
     out.print(f"Written: {target}. Use it with --weights {target}, or DERM_WEIGHTS={target} for the app.")
+    _end_weak(weaknesses(found.referral_threshold, found.conformal_thresholds, found.record))
 
 
 def print_local(found: "LocalCalibration") -> None:

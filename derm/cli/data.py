@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from derm.cli.terminal import out, progress
+from derm.cli.terminal import out, progress, read_known
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 
@@ -45,13 +45,13 @@ def split(
     """Show which part each class falls into, and how many test images have a sister in training."""
     import pandas as pd
 
-    from derm.data.catalogue import read_data
-    from derm.data.split import APART, PARTS, count_leak, split_catalogue
+    from derm.data.recognise import name_rows
+    from derm.data.split import APART, PARTS, count_leak, learned_parts, split_catalogue
     from derm.files import write_text
 
     if by not in ("lesion", "image"):
         raise ConfigFault(f"--by '{by}' is unknown: use lesion or image.")
-    catalogue = read_data(folders)
+    catalogue = read_known(folders)
     parted = split_catalogue(catalogue, by, leave_out or ())  # type: ignore[arg-type]
     dx, source = catalogue.table["dx"], catalogue.table["source"]
     out.print(f"Split {parted.name}")
@@ -67,6 +67,15 @@ def split(
         f"{leak.with_sister:,} of {leak.test:,} test images ({leak.share:.0%}) show a lesion that is also in the "
         f"training part; of the melanomas {leak.by_class['mel'][1]} of {leak.by_class['mel'][0]}."
     )
+    names, known = name_rows(catalogue), learned_parts(catalogue)
+    if (known != "").any():
+        renamed = (known != "") & ~names.exact
+        test, learned = parted.parts == "test", (parted.parts == "test") & (known == "train")
+        out.print(
+            f"{int((known != '').sum()):,} images are of the splits that come with Derm, {int(renamed.sum()):,} of "
+            f"them under other names ({len(catalogue.copies):,} by their look). {int(learned.sum()):,} of "
+            f"{int(test.sum()):,} test images show a lesion, or are a picture, that the shipped weights learned from."
+        )
     if target:
         table = {"image_id": catalogue.table["image_id"], "lesion": parted.lesions, "part": parted.parts}
         write_text(target, pd.DataFrame(table).to_csv(index=False, lineterminator="\n"))

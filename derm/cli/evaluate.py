@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from derm.cli.calibrate import print_seen
-from derm.cli.terminal import figure, out, progress
+from derm.cli.terminal import figure, out, progress, read_known
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ def evaluate(
         list[str] | None,
         typer.Option(help="A source, or a part of one, to measure on whole, for weights trained without it."),
     ] = None,
+    even_known: Annotated[
+        bool, typer.Option("--even-known", help="Measure even on images that the weights learned from, and say so.")
+    ] = False,
 ) -> None:
     """Measure weights and write every figure, with its 95 % interval, and one row an image."""
-    from derm.data.catalogue import read_data
     from derm.data.split import known_part
     from derm.evaluate.dataset import evaluate as measure
     from derm.evaluate.dataset import write_evaluation
@@ -41,6 +43,7 @@ def evaluate(
     from derm.evaluate.test_set_log import LOOKS, count_look, is_ham10000
     from derm.files import make_folder
     from derm.model.weights import default_weights, load_weights
+    from derm.predict.learned_words import all_not_learned
 
     split = known_part(split)
     if split_by not in ("lesion", "image"):
@@ -49,7 +52,7 @@ def evaluate(
         raise ConfigFault("The weights' .json holds figures of one view: leave out --views, or --record.")
     make_folder(target)
     model = load_weights(weights or default_weights())
-    catalogue = read_data(data)
+    catalogue = read_known(data)
     trained_by = model.description.training.get("config", {}).get("split_by")
     about = {"trained_on_split_by": trained_by, "split_by": split_by, "part": split, "left_out": leave_out or ()}
     reason = why_known({**about, "trained_on_sources": model.description.learned_from})
@@ -67,10 +70,13 @@ def evaluate(
             leave_out=leave_out or (),
             prevalence=prevalence,
             views=views,
+            even_known=even_known,
             measuring=measuring,
             resampling=measuring,
         )
     write_evaluation(result, target)
+    for sentence in all_not_learned(model.description.training):
+        out.print(sentence)
     if record:
         record_measures(weights or default_weights(), result.metrics)
     if split == "test" and is_ham10000(catalogue):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from derm.cli.terminal import out, progress
+from derm.cli.terminal import out, progress, read_known
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def explain(
     """Draw every method's heat maps, measure their agreement, faithfulness and sanity, and summarise with intervals."""
     import torch
 
-    from derm.data.catalogue import read_data
     from derm.data.split import PARTS
     from derm.evaluate.explain_dataset import explain as hold_to_account
     from derm.evaluate.results import why_known
@@ -44,7 +43,7 @@ def explain(
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
     make_folder(target)
-    model, catalogue = load_weights(weights or default_weights()), read_data(data)
+    model, catalogue = load_weights(weights or default_weights()), read_known(data)
     # One thread a worker: the parts run side by side, and what is measured does not depend on the number of cores.
     torch.set_num_threads(1)
     with progress("Explaining") as watch:

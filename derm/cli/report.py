@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from derm.cli.terminal import err, out
+from derm.cli.terminal import err, out, read_known
 
 
 def report(
@@ -29,7 +29,6 @@ def report(
     page: Annotated[Path, typer.Option(help="File for the report with figures, HTML.")] = Path("results/report.html"),
 ) -> None:
     """Write the model card and the report; every number in them comes from the folders that are named."""
-    from derm.data.catalogue import read_data
     from derm.evaluate.explain_dataset import read_explain_results
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
@@ -43,7 +42,7 @@ def report(
     facts = gather(
         load_weights(weights or default_weights()),
         read_results(results),
-        read_data(data),
+        read_known(data),
         read_results(by_image) if by_image else None,
         read_explain_results(explained) if explained else None,
         read_results(sources) if sources else None,

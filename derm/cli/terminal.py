@@ -3,20 +3,35 @@
 Needs rich. Knows nothing of what is done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from derm.errors import ConfigFault
 
+if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
+
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Results."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Progress, notes and errors."""
+
+
+def read_known(folders: Sequence[Path]) -> "Catalogue":
+    """The data in `folders` as one catalogue in which copies of the shipped splits' images are known by their look."""
+    from derm.data.catalogue import read_data
+    from derm.data.recognise import recognise
+    from derm.paths import cache_folder
+
+    catalogue = read_data(folders)
+    with progress("Looking for known pictures") as watch:
+        return recognise(catalogue, cache_folder(), watch)
 
 
 def figure(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from derm.cli.terminal import bar, err, figure, out
+from derm.cli.terminal import bar, err, figure, out, read_known
 from derm.errors import ConfigFault, RunFault
 from derm.figures.text import epoch_number
 
@@ -69,7 +69,6 @@ def train(
     """
     import torch
 
-    from derm.data.catalogue import read_data
     from derm.paths import cache_folder
     from derm.train import loop
     from derm.train.config import TrainConfig, change
@@ -122,7 +121,7 @@ def train(
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
         err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
 
-    catalogue = read_data(data)
+    catalogue = read_known(data)
     with bar() as shown:
         decoding = shown.add_task("Decoding images", total=None)
         task = shown.add_task("Training", total=None, visible=False)

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from derm.data.catalogue import HAM10000, Catalogue, impossible_ages, unreadable_diagnoses
+from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, impossible_ages, unreadable_diagnoses
 from derm.data.diagnosis_words import UNKNOWN
-from derm.data.looks import SIDE, look_at
+from derm.data.looks import SIDE, find_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
+from derm.data.recognise import name_rows, shipped_pictures
 from derm.data.remarks import INCOMPLETE, NO_LESION, UNMATCHED, UNREAD_AGE
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
@@ -235,6 +236,22 @@ def _check_pictures(
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for ten thousand images
     yield from _check_set(folder, seen)
+    yield from _check_copies(catalogue, images, np.array([one.look for one in seen], dtype=np.uint8))
+
+
+def _check_copies(catalogue: Catalogue, images: pd.DataFrame, looks: np.ndarray) -> Iterator[Finding]:
+    """That images are of the shipped splits under other names. looks: uint8 (n, 32, 32), of the rows `images`."""
+    names = name_rows(catalogue)
+    lesion, exact = names.lesion.loc[images.index], names.exact.loc[images.index]
+    nameless = ((lesion == "") & (images["source"] != SYNTHETIC)).to_numpy()
+    alike = int((find_copies(looks[nameless], shipped_pictures()) >= 0).sum())
+    renamed = int(((lesion != "") & ~exact).sum())
+    if renamed or alike:
+        problem = (
+            f"{renamed + alike:,} of {len(images):,} images are of the splits that come with Derm under other names, "
+            f"{renamed:,} by number or lesion, {alike:,} by their look"
+        )
+        yield _find("copies", str(catalogue.folder), problem)
 
 
 def _check_set(folder: Path, seen: list[_Seen]) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figure
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
 from derm.evaluate.inference import Inference, Progress, answer_images
+from derm.evaluate.known import find_known, refuse_known
 from derm.evaluate.results import TABLES, WORST
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
@@ -79,6 +80,7 @@ def evaluate(
     replicates: int = REPLICATES,
     prevalence: float = 0.1,
     views: int = 1,
+    even_known: bool = False,
     measuring: Progress | None = None,
     resampling: Progress | None = None,
 ) -> Evaluation:
@@ -89,10 +91,14 @@ def evaluate(
     prevalence: share of malignant lesions, 0 … 1, for which predictive values are given. views: 1, or 8 for the
     mean over eight views, whose worth is then measured, too, under metrics.views (None for one). measuring, resampling:
     told of the images and of the resamples done.
-    Raises DataFault when the part is empty or a file cannot be read.
+    even_known: measure on images that the weights learned from, too, and say so; the training part is known.
+    Raises DataFault when the part is empty, a file cannot be read, or the weights know images of it.
     """
     split = split_catalogue(catalogue, by, leave_out)
     rows = split.rows(part)
+    known = find_known(model.description, catalogue, split, rows, measuring)
+    if not even_known and part != "train":
+        refuse_known(known, catalogue, rows, part)
     diagnosed = catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()
     if not diagnosed.any():
         raise DataFault(f"{catalogue.place} has no image with a diagnosis in the {part} part: use a larger data set.")
@@ -149,7 +155,10 @@ def evaluate(
     metrics["baselines"] = compare_baselines(catalogue.table.iloc[split.rows("train")], table, true)
     per_image = {"dice": overlap, "iou": union, "pixel_accuracy": np.where(has_mask, pixel_accuracy(counts), np.nan)}
     metrics["intervals"] = _intervals(cases, per_image, answered, replicates, resampling)
-    metrics["measured_on"] = measured_on(model, catalogue, split, part, table, lesions) | {"views": views}
+    metrics["measured_on"] = measured_on(model, catalogue, split, part, table, lesions) | {
+        "views": views,
+        "known_images": int(known.rows.sum()) if known.spoils else 0,
+    }
     groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates, resampling)
     predictions = pd.DataFrame(
         {

@@ -92,7 +92,10 @@ def why_known(about: Mapping[str, Any]) -> str | None:
     known = sorted(set(about.get("left_out", ())) & set(about.get("trained_on_sources", ())))
     if known:
         return f"were trained on {known[0]}, which is left out here"
-    return "were trained on this part" if trained is not None and about["part"] == "train" else None
+    if trained is not None and about["part"] == "train":
+        return "were trained on this part"
+    images = about.get("known_images", 0)
+    return f"learned from {images:,} of these images, or from others of their lesions" if images else None
 
 
 def read_results(folder: Path) -> Results:

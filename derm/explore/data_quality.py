@@ -28,7 +28,7 @@ from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import auc
 from derm.metrics.missing import or_none
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the findings are written otherwise, so that old ones are not read."""
 
 REPLICATES = 200

@@ -353,6 +353,14 @@ def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
     _write_description(path, plain, digest, description, answer)
 
 
+def keep_former(path: Path) -> Path:
+    """Keep the description of the weights `path` beside it, as NAME.json.old, before it is rewritten; where it lies."""
+    place = _describing(path)
+    former = place.with_name(f"{place.name}.old")
+    write_bytes(former, place.read_bytes())
+    return former
+
+
 def rewrite_description(path: Path, description: WeightsInfo) -> None:
     """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
     place = _describing(path)

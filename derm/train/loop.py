@@ -26,6 +26,7 @@ from torch import nn
 from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.diagnosis_words import allowed_codes
+from derm.data.learned import record_learned
 from derm.data.split import count_leak, split_catalogue
 from derm.data.store import Progress, open_store
 from derm.diagnoses import CODES, INDEX
@@ -172,6 +173,9 @@ def train(  # noqa: PLR0912, PLR0915 (one loop that reads from top to bottom)
             "sources_before": read_sources_before(run) if resume else sorted(learned_before(config.start)),
             "leaking_test_images": count_leak(split, catalogue.table["dx"]).with_sister,
             "fingerprint": images_known,
+            "learned": record_learned(
+                (store.images[row] for row in rows), catalogue.table.iloc[rows], split.lesions.iloc[rows]
+            ),
         },
     }
     torch.manual_seed(config.seed)

@@ -249,8 +249,12 @@ def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weig
     target = tmp_path / "derm.json"
     ship_weights(tiny_weights, target, half=False)
     run = CliRunner()
+    before = target.read_bytes()
     told = run.invoke(app, ["calibrate", "--data", str(drawn), "--weights", str(target)])
-    assert told.exit_code == 0, told.output
+    assert told.exit_code == 3, told.output  # 63 drawn images: two lesions of a class
+    assert "will get a new temperature and new thresholds" in told.stdout.splitlines()[0]
+    assert "NOT WORTH USING: Fewer than 9 lesions of a diagnosis" in told.stdout
+    assert (tmp_path / "derm.json.old").read_bytes() == before
     for part in ("cannot exclude mel", "By source, on validation", "Worst source: sensitivity"):
         assert part in told.stdout
     description = load_weights(target).description
@@ -272,6 +276,22 @@ def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weig
         referral["sensitivity"]["value"]
         == json.loads((tmp_path / "r" / "metrics.json").read_text())["decision"]["sensitivity"]
     )
+
+
+@pytest.mark.slow
+def test_shipped_weights_are_not_rewritten_by_a_weak_calibration(tiny_weights, drawn, tmp_path, monkeypatch):
+    target = tmp_path / "derm.json"
+    ship_weights(tiny_weights, target, half=False)
+    monkeypatch.setattr("derm.model.weights.default_weights", lambda: target)
+    before = target.read_bytes()
+    told = CliRunner().invoke(app, ["calibrate", "--data", str(drawn), "--in-place"])
+    assert isinstance(told.exception, DataFault)
+    assert str(told.exception).startswith("The shipped weights stay as they were, for this calibration is not worth")
+    assert target.read_bytes() == before
+    told = CliRunner().invoke(app, ["calibrate", "--data", str(drawn), "--out", str(tmp_path / "new.json")])
+    assert told.exit_code == 3
+    assert load_weights(tmp_path / "new.json").description.referral_threshold is not None
+    assert target.read_bytes() == before
 
 
 def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue):

@@ -1,0 +1,27 @@
+"""What is said where weights have learned a diagnosis from hardly any image, or from none.
+
+Needs the `training` of a description of weights. Weights that do not say what they learned from are not spoken of.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from derm.data.learned import classes_learned, hardly_learned
+from derm.diagnoses import DIAGNOSES
+from derm.figures.text import capital
+
+
+def not_learned(code: str, training: Mapping[str, Any]) -> str:
+    """That the diagnosis `code`, one of `hardly_learned`, cannot be predicted, as one sentence."""
+    images = (classes_learned(training) or {}).get(code, 0)
+    name = next(diagnosis.name for diagnosis in DIAGNOSES if diagnosis.code == code)
+    count = {0: "no image", 1: "one image"}.get(images, f"{images} images")
+    return (
+        f"{capital(name)} cannot be predicted: the weights learned from {count} of it, so that its probability means "
+        "nothing, whether low or high."
+    )
+
+
+def all_not_learned(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence for each diagnosis that cannot be predicted; none where all were learned, or nothing is said."""
+    return tuple(not_learned(code, training) for code in hardly_learned(training))

@@ -1,0 +1,59 @@
+"""What a description says of the pictures, lesions and classes that were learned from, written and read back."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from derm.data.learned import classes_learned, hardly_learned, lesion_digests, read_learned, record_learned
+from derm.data.looks import find_copies, look_at
+from derm.data.recognise import shipped_split
+from derm.diagnoses import CODES
+from derm.predict.learned_words import all_not_learned
+
+
+def images(count: int) -> np.ndarray:
+    random = np.random.default_rng(5)
+    return random.integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
+
+
+def training(dx: list[str]) -> dict:
+    table = pd.DataFrame({"dx": dx, "source": "clinic"})
+    lesions = pd.Series([f"L{number // 2}" for number in range(len(dx))])
+    return {"data": {"learned": json.loads(json.dumps(record_learned(images(len(dx)), table, lesions)))}}
+
+
+def test_pictures_and_lesions_come_back():
+    learned = read_learned(training(["nv"] * 6))
+    assert learned.pictures.shape == (6, 2)
+    looks = np.stack([look_at(image) for image in images(8)])
+    assert find_copies(looks, learned.pictures).tolist() == [0, 1, 2, 3, 4, 5, -1, -1]
+    own = pd.DataFrame({"source": ["clinic", "clinic", "elsewhere"]})
+    digests = lesion_digests(own, ["L2", "L3", "L2"])
+    assert [digest in learned.lesions for digest in digests] == [True, False, False]
+
+
+def test_a_shipped_lesion_is_the_same_in_every_data_set():
+    lesion = shipped_split()["lesion"].iloc[0]
+    one, other = lesion_digests(pd.DataFrame({"source": ["ham10000", "clinic"]}), [lesion, lesion])
+    assert one == other
+
+
+def test_weights_that_say_nothing():
+    assert read_learned({"data": {}}) is None
+    assert classes_learned({}) is None
+    assert hardly_learned({}) == ()
+    assert all_not_learned({}) == ()
+
+
+def test_classes_that_were_hardly_learned_are_named():
+    dx = [code for code in CODES if code not in ("df", "vasc") for _ in range(10)]
+    told = training([*dx, "vasc", "mel|nv", "unknown"])
+    assert classes_learned(told) == {**dict.fromkeys(CODES, 10), "df": 0, "vasc": 1}
+    assert hardly_learned(told) == ("df", "vasc")
+    assert all_not_learned(told) == (
+        "Dermatofibroma cannot be predicted: the weights learned from no image of it, so that its probability means "
+        "nothing, whether low or high.",
+        "Vascular lesion cannot be predicted: the weights learned from one image of it, so that its probability means "
+        "nothing, whether low or high.",
+    )

@@ -1,0 +1,66 @@
+"""Images that weights learned from are found by name, lesion and picture, and refused before they are measured on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from derm.data.learned import record_learned
+from derm.data.split import split_catalogue
+from derm.errors import DataFault
+from derm.evaluate.known import Known, find_known, refuse_known
+from derm.evaluate.results import why_known
+from derm.image.decode import open_image
+from derm.image.resize import square
+
+
+def trained_on(catalogue, split, rows):
+    """The training of weights that learned from `rows`, as training records it."""
+    table = catalogue.table.iloc[rows]
+    images = [square(open_image(path), 64, "squeeze") for path in table["image_path"].map(Path)]
+    return {"data": {"learned": record_learned(images, table, split.lesions.iloc[rows]), "sources": {}}}
+
+
+@pytest.fixture
+def known_parts(drawn_catalogue, tiny_model):
+    split = split_catalogue(drawn_catalogue)
+    training = trained_on(drawn_catalogue, split, split.rows("train"))
+    return split, replace(tiny_model.description, training=training)
+
+
+def test_the_training_part_is_known_and_the_test_part_is_not(drawn_catalogue, known_parts):
+    split, description = known_parts
+    train = find_known(description, drawn_catalogue, split, split.rows("train"))
+    assert train.named.all()
+    assert train.alike.all()
+    test = find_known(description, drawn_catalogue, split, split.rows("test"))
+    assert not test.spoils
+    refuse_known(test, drawn_catalogue, split.rows("test"), "test")
+
+
+def test_other_names_hide_nothing(drawn_catalogue, known_parts):
+    split, description = known_parts
+    ids = [f"x{number:03}" for number in range(len(drawn_catalogue.table))]
+    table = drawn_catalogue.table.assign(image_id=ids, lesion_id=ids, source="clinic")
+    renamed = replace(drawn_catalogue, table=table)
+    rows = split.rows("train")
+    found = find_known(description, renamed, replace(split, lesions=table["lesion_id"]), rows)
+    assert not found.named.any()
+    assert found.alike.all()
+    said = rf"^{len(rows)} of {len(rows)} test images show a lesion, or are a picture.*--even-known"
+    with pytest.raises(DataFault, match=said):
+        refuse_known(found, renamed, rows, "test")
+
+
+def test_a_chance_likeness_among_many_spoils_nothing_and_a_lesion_does():
+    nobody, one = np.zeros(1000, bool), np.arange(1000) < 5
+    assert not Known(nobody, one).spoils
+    assert Known(nobody, np.arange(1000) < 6).spoils
+    assert Known(np.arange(1000) < 1, nobody).spoils
+
+
+def test_results_tell_of_images_that_were_known():
+    about = {"trained_on_split_by": "lesion", "split_by": "lesion", "part": "test", "known_images": 12}
+    assert why_known(about) == "learned from 12 of these images, or from others of their lesions"
+    assert why_known({**about, "known_images": 0}) is None
