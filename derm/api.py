@@ -129,12 +129,14 @@ def evaluate(
     split_by: str = "lesion",
     leave_out: Collection[str] = (),
     views: int = 1,
+    even_known: bool = False,
 ) -> "Evaluation":
     """Measure `model` on a part of one or several data sets, every figure with its 95 % interval and by source.
 
     data: folders in one of the layouts of docs/data.md. part: 'train', 'validation' or 'test'. split_by: 'lesion', or
-    'image' to reproduce the paper, which leaks. leave_out: sources that are measured whole. Raises DataFault for data
-    that cannot be read or split, ConfigFault for a part or rule that is unknown.
+    'image' to reproduce the paper, which leaks. leave_out: sources that are measured whole. even_known: measure even
+    on images that the weights learned from. Raises DataFault for data that cannot be read or split, or that the weights
+    know, ConfigFault for a part or rule that is unknown.
     """
     from derm.evaluate.dataset import evaluate as measure
 
@@ -142,7 +144,9 @@ def evaluate(
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"split_by='{split_by}' is unknown: use 'lesion' or 'image'.")
     catalogue = read_data(_folders(data))
-    return measure(model, catalogue, part, by=cast("By", split_by), leave_out=leave_out, views=views)
+    return measure(
+        model, catalogue, part, by=cast("By", split_by), leave_out=leave_out, views=views, even_known=even_known
+    )
 
 
 def train(

@@ -256,7 +256,9 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
         "sources_before": [],
         "leaking_test_images": 0,
         "fingerprint": start["data"]["fingerprint"],
+        "learned": start["data"]["learned"],
     }
+    assert sum(start["data"]["learned"]["classes"].values()) == parts["train"]
     assert len(start["data"]["fingerprint"]) == 16
     assert start["steps_per_epoch"] == parts["train"] // 6
     assert start["steps"] == 3 * start["steps_per_epoch"] == whole.state.step
