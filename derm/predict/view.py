@@ -22,6 +22,17 @@ CLASS_LAYERS: tuple[Layer, ...] = ("Heat map", "Class mask")
 SCREEN = 1200
 """Longer side of a picture for the screen, pixels."""
 
+FINER = 3600
+"""Longer side of a picture that is zoomed into, at most, pixels."""
+
+ZOOM_WORDS = {
+    "bar": "Zoom: also double click, Ctrl and wheel, two fingers; arrow keys move the picture",
+    "out": "Smaller",
+    "in": "Larger",
+    "whole": "Whole picture",
+}
+"""What is said of zooming."""
+
 
 def draw_view(case: Case, layer: Layer, index: int, opacity: float, longest: int | None = SCREEN) -> NDArray[np.uint8]:
     """The case with one layer: uint8 (h, w, 3) RGB.
@@ -45,9 +56,14 @@ def draw_view(case: Case, layer: Layer, index: int, opacity: float, longest: int
     return draw_outline(lay_mask(image, marked, DIAGNOSES[index].colour, opacity), outline)
 
 
-def screen_jpeg(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
-    """`draw_view` for the screen, as a JPEG file."""
-    return jpeg(draw_view(case, layer, index, opacity))
+def screen_jpeg(case: Case, layer: Layer, index: int, opacity: float, *, finer: bool = False) -> bytes:
+    """`draw_view` for the screen, as a JPEG file; finer: with as many pixels as there are, up to `FINER`."""
+    return jpeg(draw_view(case, layer, index, opacity, min(FINER, max(case.mask.shape)) if finer else SCREEN))
+
+
+def has_finer(case: Case) -> bool:
+    """Whether the picture has more pixels than the screen shows."""
+    return max(case.mask.shape) > SCREEN
 
 
 def class_mask_at(case: Case, index: int, height: int, width: int) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from derm.predict.case import Case
 from derm.predict.words import NOTICE
 from pages.compare.downloads import downloads
 from pages.compare.faithfulness import accounts
+from pages.parts.zoom import zoom
 
 Pair = tuple[ExplainedCase, ExplainedCase]
 """Both methods' maps of one case."""
@@ -68,6 +69,7 @@ def show_pair(model: Model, pair: Pair) -> None:
     if upright := words.upright(case):
         st.caption(plain(upright))
     show_pictures(case, pair, threshold, opacity)
+    zoom(["compare-original", "compare-0", "compare-1"], st.session_state.shown.key, "zoom-compared")
     left, right = st.columns([1, 1], gap="medium")
     rows = words.agreement_rows(pair, threshold, true=true)
     with left:

@@ -8,8 +8,9 @@ from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
-from derm.predict.view import CLASS_LAYERS, LAYERS, screen_jpeg
+from derm.predict.view import CLASS_LAYERS, LAYERS, has_finer, screen_jpeg
 from pages.diagnose.downloads import downloads
+from pages.parts.zoom import wants_finer, zoom
 
 OPACITY = 0.5
 """Of a layer, until the visitor sets another."""
@@ -23,10 +24,14 @@ def picture(listed: ListedCase, case: Case, description: WeightsInfo, index: int
     )
     row.caption(plain(words.provenance(case, drawn=listed.drawn)), width="content")
     opacity = st.session_state.setdefault("opacity", OPACITY)
+    finer = has_finer(case) and wants_finer(listed.key)
     with st.container(key="picture"):
-        st.image(screen_jpeg(case, layer, index, opacity), alt=words.description_of(case, layer, index))
+        st.image(screen_jpeg(case, layer, index, opacity, finer=finer), alt=words.description_of(case, layer, index))
+    row = st.container(key="under", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     if said := words.caption(case, layer, index):
-        st.caption(plain(said))
+        row.caption(plain(said), width="content")
+    with row:
+        zoom(["picture"], listed.key, finer=has_finer(case))
     if layer in CLASS_LAYERS:
         legend(case, layer, index)
     with st.container(key="below", horizontal=True, vertical_alignment="center"):
