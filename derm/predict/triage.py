@@ -4,8 +4,10 @@ Needs listed cases. A row is made of what a case says, and is there for a refuse
 go, too. Knows nothing of pages.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from pathlib import PurePath
 from typing import NamedTuple
 
 from derm.figures.text import SPACE, capital, duration, percent, plain
@@ -13,6 +15,16 @@ from derm.image.decode import image_name
 from derm.predict.case import Case
 from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, ListedCase
 from derm.predict.doubts import doubts_of
+from derm.predict.record import (
+    Record,
+    Settings,
+    csv_line,
+    header_line,
+    json_of,
+    record_of,
+    refused_record,
+    unique_ids,
+)
 from derm.predict.words import flags, what_to_do
 
 NAMES = 5
@@ -164,6 +176,31 @@ def keeping(minutes: float) -> str:
     return (
         f"This list is in the server's memory alone, and nothing of it on its disk. {reload}: download the table first."
     )
+
+
+def records(cases: Sequence[ListedCase], answers: Iterable[Case | None], settings: Settings) -> list[Record]:
+    """What is written down of each row, in order of arrival, a refused file's reason with it.
+
+    answers: of each of `cases`, in their order, see `row_of`. settings: of the model that was asked.
+    """
+    found = []
+    for listed, case in zip(cases, answers, strict=True):
+        if case is None:
+            found.append(refused_record(PurePath(listed.name).stem, listed.name, listed.refusal, settings))
+        else:
+            # A case whose picture was let go does not know its model any more.
+            found.append(record_of(case) | {"calibration": settings.calibration})
+    return list(unique_ids(reversed(found)))
+
+
+def as_csv(found: Iterable[Record]) -> str:
+    """Records as a table in CSV, as `derm predict` writes it."""
+    return "".join([header_line(), *map(csv_line, found)])
+
+
+def as_json(found: Iterable[Record], licence: str) -> str:
+    """Records as a list in JSON, each as the file of one case is. licence: the weights' terms."""
+    return json.dumps([json_of(one, licence) for one in found], indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def listing(names: Sequence[str]) -> str:

@@ -68,7 +68,7 @@ def cases(model: Model) -> None:
     rows = visit.rows()
     line(rows)
     if st.session_state.table_open:
-        show_table(rows)
+        show_table(model, rows)
     visit.remember()
 
 
@@ -120,7 +120,7 @@ def fold() -> None:
     st.session_state.table_open = not st.session_state.table_open
 
 
-def show_table(rows: Sequence[TriageRow]) -> None:
+def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
     """All cases, with search, groups and sorting, which work in the browser; then what can be taken away."""
     with st.container(key="cases-table"):
         table(
@@ -135,7 +135,10 @@ def show_table(rows: Sequence[TriageRow]) -> None:
             on_open_change=open_row,
         )
         with st.container(key="cases-below", horizontal=True, vertical_alignment="center"):
-            for label, make, name, kind in (("Table, CSV", visit.cases_csv, "cases.csv", "text/csv"),):
+            for label, make, name, kind in (
+                ("Table, CSV", visit.cases_csv, "cases.csv", "text/csv"),
+                ("Table, JSON", visit.cases_json, "cases.json", "application/json"),
+            ):
                 st.download_button(
                     label, make, name, kind, on_click="ignore", type="tertiary",
                     key=f"all-{name}", icon=":material/download:",

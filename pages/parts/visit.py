@@ -14,13 +14,14 @@ from derm.diagnoses import Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.model.weights import Model
 from derm.paths import data_folder
-from derm.predict import case_list, export, triage, words
+from derm.predict import case_list, triage, words
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import ListedCase
 from derm.predict.memory import CaseMemory
 from derm.predict.open import open_model
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
+from derm.predict.record import Record, settings_of
 from derm.predict.views import EIGHT
 from derm.predict.visits import KeptVisits, minutes
 
@@ -125,18 +126,9 @@ def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
 
 
 def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
-    """Make an image of the data set, with its true outline, the case at hand, or an empty one that says why not.
-
-    One that is in the list already is shown, not listed again.
-    """
+    """Make an image of the data set, with its true outline, the case at hand, or an empty one that says why not."""
     try:
-        case = data_case(model, catalogue, image_id)
-        known = (one for one in st.session_state.cases if one.case is not None and one.case.image is case.image)
-        again = next(known, None)
-        if again is None:
-            keep(case)
-        else:
-            st.session_state.at_hand = again.key
+        keep(data_case(model, catalogue, image_id))
     except DermError as error:
         refuse(image_id, str(error))
 
@@ -235,9 +227,19 @@ def rows() -> list[triage.TriageRow]:
     return triage.by_urgency(found.values())
 
 
-def cases_csv() -> str:
+def cases_csv(model: Model) -> str:
     """The table of all cases of this visit, as CSV."""
-    return export.cases_csv(case for case in map(answers, st.session_state.cases) if case is not None)
+    return triage.as_csv(_records(model))
+
+
+def cases_json(model: Model) -> str:
+    """The same as JSON."""
+    return triage.as_json(_records(model), model.description.licence)
+
+
+def _records(model: Model) -> list[Record]:
+    cases = st.session_state.cases
+    return triage.records(cases, map(answers, cases), settings_of(model, st.session_state.views, practice()))
 
 
 def with_picture(model: Model) -> ListedCase:

@@ -18,8 +18,9 @@ from derm.figures.text import plain
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
-from derm.predict import case_list, export, triage, words
+from derm.predict import case_list, triage, words
 from derm.predict.case import Case, diagnose
+from derm.predict.record import Settings
 from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
 from pages.parts import visit as parts_visit
@@ -286,7 +287,9 @@ def test_every_upload_keeps_its_row_and_its_picture_comes_back(visit, monkeypatc
 
 
 def visit_csv(page: AppTest) -> str:
-    return export.cases_csv(listed.answers for listed in page.session_state.cases)
+    cases = page.session_state.cases
+    settings = Settings("tiny", "0" * 8, 1, None, None)
+    return triage.as_csv(triage.records(cases, [listed.answers for listed in cases], settings))
 
 
 def test_a_picture_whose_file_is_gone_says_how_to_bring_it_back(visit, monkeypatch):

@@ -1,5 +1,8 @@
 """The table of cases: its order, its rows for what was refused or let go, and its sentences."""
 
+import csv
+import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,6 +10,7 @@ from cases import case_with, middle_mask, said
 
 from derm.predict import triage
 from derm.predict.case_list import ListedCase, add_case, add_refused, let_go
+from derm.predict.record import Settings
 from derm.predict.triage import Urgency, by_urgency, row_of
 
 
@@ -73,6 +77,24 @@ def test_a_row_is_the_same_once_its_picture_was_let_go():
     lost = [one._replace(file=None) for one in after]
     assert triage.no_longer_there(lost).endswith("but for 6, whose files must be chosen again.")
     assert triage.no_longer_there(before) == ""
+
+
+def test_the_tables_of_a_visit_have_a_row_for_each_upload_in_order_of_arrival():
+    cases = listed()
+    settings = Settings("small 01234567", "89abcdef", 1, None, None)
+    found = triage.records(cases, [one.answers for one in cases], settings)
+    assert [one["image_id"] for one in found] == ["low", "photograph", "refer", "doubtful", "most", "lowest", "words"]
+    assert [one["referral"] for one in found] == [
+        "not referred", "no answer", "refer", "not referred", "refer", "not referred", "no answer",
+    ]  # fmt: skip
+    assert found[-1]["error"] == "words.jpg is no picture."
+    assert {one["calibration"] for one in found} == {"89abcdef"}
+    gone = [let_go(one) for one in cases]
+    assert triage.records(gone, [one.answers for one in gone], settings) == found
+    table = list(csv.DictReader(io.StringIO(triage.as_csv(found))))
+    assert [row["image_id"] for row in table] == [one["image_id"] for one in found]
+    told = json.loads(triage.as_json(found, "CC0"))
+    assert [(one["error"], one["licence"]) for one in told] == [(row["error"], "CC0") for row in table]
 
 
 def test_without_a_threshold_nothing_is_referred():
