@@ -32,7 +32,8 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
     """
     listed, description = visit.as_asked(model, listed), model.description
     case = listed.case
-    if case is None:
+    if case is None:  # let go while other files were read
+        st.rerun()
         return
     with st.container(key="desk"):
         on_top, in_view, below = (st.container(key=name) for name in ("answer", "view", "reasons"))

@@ -85,25 +85,31 @@ class ListedCase(NamedTuple):
 
 
 def add_case(
-    cases: list[ListedCase], case: Case, *, drawn: bool = False, file: bytes | None = None, digest: str = ""
+    cases: list[ListedCase],
+    case: Case,
+    *,
+    drawn: bool = False,
+    file: bytes | None = None,
+    digest: str = "",
+    first: str = "",
 ) -> list[ListedCase]:
     """The list with one case more, newest first; what then is too much is let go (see `MAX_CASES`), but for its row.
 
     The first picture of the user's own sends the drawings away, lest one is taken for a patient's. file: the picture's
-    own, if it came as one; digest: see `digest_of`.
+    own, if it came as one; digest: see `digest_of`; first: the key of a row whose picture stays.
     """
     name = free_name(cases, case.name)
     if name != case.name:
         case = replace(case, name=name)
     thumbnail = jpeg(draw_view(case, "Original", 0, 1.0, THUMBNAIL))
     newest = ListedCase(uuid4().hex, case, thumbnail, drawn, name, file=file, digest=digest)
-    return within_limits([newest, *_beside(cases, drawn=drawn)])
+    return within_limits([newest, *_beside(cases, drawn=drawn)], newest.key, first)
 
 
 def add_refused(cases: list[ListedCase], name: str, sentence: str, digest: str = "") -> list[ListedCase]:
     """The list with a row for a file that was refused, with the sentence why; newest first."""
     newest = ListedCase(uuid4().hex, None, b"", False, free_name(cases, image_name(name)), sentence, digest=digest)
-    return within_limits([newest, *_beside(cases, drawn=False)])
+    return [newest, *_beside(cases, drawn=False)]
 
 
 def find_case(cases: list[ListedCase], key: str) -> ListedCase:
@@ -154,12 +160,12 @@ def give_file(cases: list[ListedCase], listed: ListedCase, file: bytes) -> list[
     return [one._replace(file=file) if one.key == listed.key else one for one in cases]
 
 
-def within_limits(cases: list[ListedCase], first: str = "") -> list[ListedCase]:
+def within_limits(cases: list[ListedCase], *first: str) -> list[ListedCase]:
     """The list with its newest pictures, up to `MAX_CASES` and `MAX_MEGAPIXELS`, and files, up to `MAX_FILE_BYTES`.
 
-    At least one picture stays: that of the row with the key `first`, or the newest.
+    At least one picture stays: that of the row with the first of the keys `first`, or the newest.
     """
-    order = sorted(cases, key=lambda listed: listed.key != first)
+    order = sorted(cases, key=lambda listed: first.index(listed.key) if listed.key in first else len(first))
     pictures = pixels = files = 0
     held: dict[str, ListedCase] = {}
     for listed in order:

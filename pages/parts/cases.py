@@ -53,9 +53,10 @@ def show_cases(model: Model) -> None:
 
 def cases(model: Model) -> None:
     """What `show_cases` shows; while files wait it is drawn anew after each spell, and the whole page at the end."""
+    if "cases" not in st.session_state:  # cleared while files waited
+        st.rerun()
     reading: Reading = st.session_state.reading
-    was_waiting = bool(reading.waiting)
-    if was_waiting:
+    if reading.waiting:
         with st.container(key="reading", horizontal=True, vertical_alignment="bottom"):
             bar(reading)
             st.button("Stop reading", icon=":material/stop_circle:", type="tertiary", on_click=visit.stop_reading)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from derm.data.catalogue import Catalogue, read_catalogue
@@ -140,18 +141,22 @@ def refuse(name: str, sentence: str, digest: str = "") -> None:
 
 
 def new(files: list[UploadedFile]) -> list[UploadedFile]:
-    """The uploads that were not taken in yet; one whose bytes are gone with its tab is none."""
+    """The uploads that were not taken in yet."""
     known = st.session_state.reading.known
-    return [file for file in files if getattr(file, "file_id", None) is not None and file.file_id not in known]
+    return [file for file in files if file.file_id not in known]
 
 
 def take_in(files: list[WaitingFile]) -> None:
     """Let uploaded files wait to be read, each once; say which find no room."""
     if not files:
         return
+    # The uploader would keep them all for as long as the page is open.
+    if context := get_script_run_ctx():
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.token)
     reading: Reading = st.session_state.reading
     if not reading.waiting:
-        st.session_state.batch = []
+        st.session_state.batch, st.session_state.again = [], []
         st.session_state.follow = True
     room = case_list.MAX_ROWS - len(st.session_state.cases)
     before = reading.total
@@ -165,6 +170,8 @@ def read_some(model: Model, seconds: float) -> None:
     """Read waiting files for about so long; each has its row as soon as it is read."""
     reading: Reading = st.session_state.reading
     reading.work(partial(read_file, model), seconds)
+    if not reading.waiting and st.session_state.again:
+        tell(triage.came_before(st.session_state.again))
     if not reading.waiting and st.session_state.follow and len(st.session_state.batch) > 1:
         st.session_state.at_hand = next(row.key for row in rows() if row.key in st.session_state.batch)
 
@@ -174,7 +181,7 @@ def read_file(model: Model, file: WaitingFile) -> None:
     digest = case_list.digest_of(file.name, file.content)
     if listed := case_list.find_file(st.session_state.cases, digest):
         st.session_state.cases = case_list.give_file(st.session_state.cases, listed, file.content)
-        tell(triage.came_before([file.name]))
+        st.session_state.again = [*st.session_state.again, file.name]
         key = listed.key
     else:
         keep_file(model, file, digest)
@@ -188,7 +195,9 @@ def keep_file(model: Model, file: WaitingFile, digest: str) -> None:
     """Give an uploaded file its row: a case, or a refusal."""
     try:
         case = diagnose_bytes(model, file.content, file.name)
-        st.session_state.cases = case_list.add_case(st.session_state.cases, case, file=file.content, digest=digest)
+        st.session_state.cases = case_list.add_case(
+            st.session_state.cases, case, file=file.content, digest=digest, first=st.session_state.at_hand
+        )
     except ImageRefused as error:
         sentence = str(error)
     except MemoryError:
@@ -284,7 +293,8 @@ def remember() -> None:
     if own():
         kept = [case_list.let_go(listed) for listed in cases]
         size = sum(len(listed.file or b"") for listed in kept)
-        kept_visits().keep(st.session_state.token, kept, size)
+        waiting = [file.name for file in st.session_state.reading.waiting]
+        kept_visits().keep(st.session_state.token, (kept, waiting), size)
 
 
 def claim() -> None:
@@ -298,10 +308,13 @@ def take_over() -> None:
     if token is None:
         return
     st.session_state.claimed = True
-    before = kept_visits().find(token)
-    if before is None:
+    found = kept_visits().find(token)
+    if found is None:
         tell(triage.NO_LONGER_KEPT)
         return
+    before, waiting = found
+    if waiting:
+        tell(triage.not_read(waiting))
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
     st.session_state.at_hand = rows()[0].key
     st.session_state.table_open = len(before) > 1

@@ -346,7 +346,8 @@ def test_a_full_list_turns_files_away_by_name(visit, monkeypatch):
 def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
     page = upload(visit(), ("a.png", encoded(photograph())), ("b.txt", b"text"))
     token = page.session_state.token
-    kept = parts_visit.kept_visits().find(token)
+    kept, waiting = parts_visit.kept_visits().find(token)
+    assert waiting == []
     assert [(one.name, one.case) for one in kept] == [("b.txt", None), ("a.png", None)]
     other = AppTest.from_file(APP, default_timeout=60).run()
     assert other.session_state.token != token
