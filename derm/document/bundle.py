@@ -4,6 +4,7 @@ Needs what `pip install 'derm[documents]'` brings.
 """
 
 from datetime import date
+from importlib.util import find_spec
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -14,6 +15,23 @@ from derm.document.pdf import report_pdf
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.export import case_json, outline_png
+
+MISSING = "A report to print, FHIR and DICOM: pip install 'derm[documents]'"
+
+
+def can_be_made() -> bool:
+    """Whether what documents need is installed."""
+    return all(find_spec(name) for name in ("typst", "highdicom"))
+
+
+def archive_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> bytes:
+    """All documents of `case` as one ZIP archive, see `documents_of`."""
+    return as_zip(documents_of(case, model, on=on, index=index, drawn=drawn), on)
+
+
+def page_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> bytes:
+    """The report of `case` to print, a PDF file, see `documents_of`."""
+    return report_pdf(report_of(case, model, on=on, index=index, drawn=drawn))
 
 
 def documents_of(

@@ -35,7 +35,7 @@ def picture(listed: ListedCase, case: Case, description: WeightsInfo, index: int
     if layer in CLASS_LAYERS:
         legend(case, layer, index)
     with st.container(key="below", horizontal=True, vertical_alignment="center"):
-        downloads(case, description, index, layer, opacity)
+        downloads(case, description, index, layer, opacity, drawn=listed.drawn)
         st.caption(words.NOTICE, width="content")
 
 

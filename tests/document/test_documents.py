@@ -13,7 +13,7 @@ import pytest
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
-from derm.document.bundle import as_zip, documents_of
+from derm.document.bundle import archive_of, as_zip, can_be_made, documents_of, page_of
 from derm.document.content import report_of
 from derm.document.fhir import fhir_report
 from derm.document.pdf import report_pdf
@@ -178,3 +178,15 @@ def test_the_archive_holds_all_and_is_the_same_each_time(files):
     assert archive == as_zip(files, DAY)
     with ZipFile(BytesIO(archive)) as opened:
         assert {name: opened.read(name) for name in opened.namelist()} == files
+
+
+def test_the_page_and_the_command_line_make_the_same_documents(case, model, files):
+    assert page_of(case, model, on=DAY) == files["report.pdf"]
+    with ZipFile(BytesIO(archive_of(case, model, on=DAY))) as opened:
+        assert opened.namelist() == list(files)
+
+
+def test_what_lacks_is_said_before_it_is_asked_for(monkeypatch):
+    assert can_be_made()
+    monkeypatch.setattr("derm.document.bundle.find_spec", lambda name: None)
+    assert not can_be_made()

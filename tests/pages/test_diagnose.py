@@ -419,3 +419,13 @@ def test_an_image_of_the_data_set_brings_its_true_outline(tiny_model, drawn_cata
     assert (case.name, case.truth.shape) == (first, case.image.shape[:2])
     with pytest.raises(DataFault, match="no image 'ISIC_0': give a name of its table, such as"):
         case_list.data_case(tiny_model, drawn_catalogue, "ISIC_0")
+
+
+def test_the_documents_of_a_case_can_be_taken_away_or_what_lacks_is_said(visit, monkeypatch):
+    assert {"Report to print, PDF", "Documents to file, ZIP: PDF, FHIR, DICOM"} <= {
+        button.proto.label for button in visit().get("download_button")
+    }
+    monkeypatch.setattr("derm.document.bundle.can_be_made", lambda: False)
+    page = visit()
+    assert any("derm\\[documents\\]" in one.value for one in page.caption)
+    assert not page.exception
