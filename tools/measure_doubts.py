@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""How often each doubt is raised by real pictures, and by faults made on purpose; a table for docs/doubts.md.
+"""How often each doubt is raised by real pictures, and by faults made on purpose; tables for docs/doubts.md.
 
-Needs data folders such as HAM10000's and weights. It asks about a few hundred pictures of the validation part, which no
-limit is reported on otherwise, and makes the faults of them in memory. Nothing is written but the table, to the
-terminal.
+Needs data folders such as HAM10000's and weights. It asks about a few hundred pictures of the validation part and makes
+the faults of them in memory. Nothing is written but the tables, to the terminal.
 
-    python tools/measure_doubts.py --data HAM10000 --data ISIC2018_T1 [--images 250] [--weights weights/derm.json]
+    python tools/measure_doubts.py --data HAM10000 --data ISIC2018_T1
 """
 
 import argparse
@@ -27,9 +26,7 @@ from derm.predict.doubts import Doubt, doubts_of
 Picture = NDArray[np.uint8]
 Fault = Callable[[list[Picture], np.random.Generator], Picture]
 
-SEED = 7
-FAULTY = 40
-"""Pictures made for each fault and source."""
+SEED = 11
 
 
 def contact_sheet(rows: int, columns: int, gap: int) -> Fault:
@@ -117,13 +114,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", required=True, help="a data folder; may be given again")
     parser.add_argument("--weights", type=Path, default=None, help="the shipped ones unless given")
     parser.add_argument("--images", type=int, default=250, help="pictures of each source")
+    parser.add_argument("--faulty", type=int, default=40, help="pictures made for each fault and source; 0 for none")
     asked = parser.parse_args()
     model = load_weights(asked.weights or default_weights())
     for folder in asked.data:
         pictures = list(validation_pictures(folder, asked.images))
         print(f"\n{folder.name}: {len(pictures)} pictures of the validation part\n")
-        print("\n".join(real_rates(model, pictures)))
-        print("\n".join(fault_rates(model, pictures)))
+        for row in [*real_rates(model, pictures), *fault_rates(model, pictures, asked.faulty)]:
+            print(row)
 
 
 def validation_pictures(folder: Path, count: int) -> Iterator[Picture]:
@@ -141,11 +139,11 @@ def real_rates(model: Model, pictures: list[Picture]) -> Iterator[str]:
         yield line(f"{doubt.value}{' (blocks)' if doubt.blocks else ''}", [doubt in one for one in found])
 
 
-def fault_rates(model: Model, pictures: list[Picture]) -> Iterator[str]:
-    """A line for each fault: how often one of its doubts is raised."""
-    for name, (wanted, make) in FAULTS.items():
+def fault_rates(model: Model, pictures: list[Picture], count: int) -> Iterator[str]:
+    """A line for each fault, made `count` times: how often one of its doubts is raised."""
+    for name, (wanted, make) in FAULTS.items() if count else ():
         random = np.random.default_rng(SEED)
-        cases = (diagnose(model, make(pictures, random), "fault") for _ in range(FAULTY))
+        cases = (diagnose(model, make(pictures, random), "fault") for _ in range(count))
         yield line(name, [bool(wanted & set(doubts_of(case))) for case in cases])
 
 

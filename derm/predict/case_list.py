@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import read_pair
-from derm.data.synthetic.lesion import draw_lesion
+from derm.data.synthetic.samples import draw_sample
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
 from derm.image.decode import image_name, read_image
@@ -38,7 +38,6 @@ MAX_FILE_BYTES = 200_000_000
 THUMBNAIL = 96
 """Longer side of a thumbnail, pixels."""
 
-SAMPLE_SEED = 13
 SAMPLE_SIZE = (450, 600)
 """Height and width of a drawn sample, pixels: those of HAM10000."""
 
@@ -212,9 +211,10 @@ def ask_again(
 
 
 def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
-    """Draw a lesion as this diagnosis would look and ask the model about it; always the same one."""
+    """Draw a lesion as this diagnosis would look and ask the model about it; always the same one, see
+    `derm.data.synthetic.samples`."""
     height, width = SAMPLE_SIZE
-    drawn = draw_lesion(diagnosis.code, SAMPLE_SEED, height=height, width=width)
+    drawn = draw_sample(diagnosis.code, height=height, width=width)
     return diagnose(model, drawn.image, f"Drawn {diagnosis.name}", truth=drawn.mask, drawn=True)
 
 

@@ -38,6 +38,8 @@ INSIDE = 0.75
 
 INVITATION = "Open pictures: JPEG, PNG, TIFF, BMP or WebP"
 
+DRAWN = "A drawing, not a patient. It shows how the app works, not how often the model is right."
+
 NOT_CALIBRATED = "These probabilities are not yet calibrated: read them as an order more than as odds."
 
 CALIBRATED = "Probabilities calibrated on validation."
@@ -539,7 +541,7 @@ def provenance(case: Case, *, drawn: bool) -> str:
     """What lies on the desk: the picture's name and size, and whether it is a drawing."""
     height, width = case.mask.shape
     size = f"{width} × {height} pixels"
-    return f"{case.name}, {size}. A drawing, not a patient." if drawn else f"{case.name}, {size}"
+    return f"{case.name}, {size}. {DRAWN}" if drawn else f"{case.name}, {size}"
 
 
 def method(case: Case, description: WeightsInfo) -> list[str]:

@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from derm.data.catalogue import read_catalogue
 from derm.data.synthetic.dataset import GROUND_TRUTH_COLUMNS, SITES, images_by_diagnosis, synthesise
-from derm.data.synthetic.lesion import draw_lesion
+from derm.data.synthetic.lesion import LOOKS, draw_lesion
+from derm.data.synthetic.samples import SAMPLES, draw_sample
 from derm.data.synthetic.standin import draw_once, drawn_folder
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
@@ -279,3 +280,16 @@ def test_the_set_that_stands_in_is_drawn_once(tmp_path):
     assert len(read_catalogue(first).table) == 21
     assert (first / "HAM10000_metadata.csv").stat().st_mtime_ns == before
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
+
+
+def test_a_sample_is_always_the_same_and_a_look_can_be_given():
+    from_table = draw_sample("df", height=150, width=200)
+    assert np.array_equal(from_table.image, draw_sample("df", height=150, width=200).image)
+    assert from_table.dx == "df"
+    assert set(SAMPLES) == set(CODES)
+    own = draw_lesion("df", SAMPLES["df"].seed, height=150, width=200)
+    assert not np.array_equal(own.image, from_table.image)
+    assert np.array_equal(
+        draw_lesion("nv", 3, height=64, width=64, look=LOOKS["nv"]).image,
+        draw_lesion("nv", 3, height=64, width=64).image,
+    )

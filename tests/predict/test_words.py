@@ -233,7 +233,7 @@ def test_what_stands_beside_the_headline():
         "second": "Most likely melanoma, 61 %. No threshold for referral has been set.",
         "row": "Melanoma :small[· malignant] **61 %**",
         "strip": r"**a\.png** malignant 78 \%\; melanoma 61 \%",
-        "where": "a.png, 60 × 40 pixels. A drawing, not a patient.",
+        "where": f"a.png, 60 × 40 pixels. {words.DRAWN}",
     }
     assert "malignant" not in words.row(*LIKELY.ranked[1])
     # 600 of 2,400 pixels; the mask reaches the right edge.

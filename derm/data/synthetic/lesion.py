@@ -70,11 +70,14 @@ class Pose(NamedTuple):
     zoom: float
 
 
-def draw_lesion(dx: str, seed: int, *, height: int = 300, width: int = 400, view: int = 0) -> DrawnLesion:
+def draw_lesion(
+    dx: str, seed: int, *, height: int = 300, width: int = 400, view: int = 0, look: Look | None = None
+) -> DrawnLesion:
     """Draw a lesion of diagnosis `dx`: the same arguments give the same pixels.
 
     `seed` (≥ 0) fixes the lesion and the skin's tone; `view` (≥ 0) fixes how it is photographed: two views of one
     seed show one lesion, turned, shifted, lit and haired differently. `height` and `width` are pixels, at least 64.
+    `look` is another one than that of `LOOKS`.
     The mask takes about 0.08 to 0.55 of a picture with sides up to 4 : 3, less of a longer one.
 
     Light is absorbed by melanin and blood (Beer–Lambert) and scattered back by veils, so skin shines through
@@ -88,7 +91,7 @@ def draw_lesion(dx: str, seed: int, *, height: int = 300, width: int = 400, view
         raise ConfigFault(f"Seed {seed} and view {view} must not be negative: give whole numbers from 0 on.")
     if min(height, width) < SMALLEST_SIDE:
         raise ConfigFault(f"A drawing of {width} × {height} is too small: give at least {SMALLEST_SIDE} pixels a side.")
-    look = LOOKS[dx]
+    look = look or LOOKS[dx]
     person = np.random.default_rng([0, INDEX[dx], seed])
     scene = np.random.default_rng([view + 1, INDEX[dx], seed])
     short = min(height, width)
@@ -102,7 +105,7 @@ def draw_lesion(dx: str, seed: int, *, height: int = 300, width: int = 400, view
 
     pose = _pose(scene, radii, height, width)
     inside = _inside(radii, pose, height, width)
-    within = _step(0.5 + inside / (2 * look.edge * unit))
+    within = step(0.5 + inside / (2 * look.edge * unit))
     pigment, veil = _place(sheet, pose, height, width)
 
     skin_melanin, skin_blood = _skin(scene, skin_tone, flush, (height, width), unit)
@@ -128,7 +131,7 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], period: float) -> P
     return np.ascontiguousarray(grown[start : start + shape[0], start : start + shape[1]])
 
 
-def _step(x: Plane) -> Plane:
+def step(x: Plane) -> Plane:
     """From 0 to 1 without a corner, as x goes from 0 to 1."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
@@ -194,7 +197,7 @@ class Sheet:
 
     def rim(self, start: float, end: float) -> Plane:
         """0 up to depth `start`, 1 from depth `end`."""
-        return _step((self.depth - start) / (end - start))
+        return step((self.depth - start) / (end - start))
 
     def network(self, cell: float) -> Plane:
         """A pigment network, 0 in its holes and 1 on its lines: a honeycomb with meshes of `cell`, bent by noise."""
@@ -203,7 +206,7 @@ class Sheet:
         wave = 4 * np.pi / (np.sqrt(3) * cell * self.unit)
         turns = self.rng.uniform(0, np.pi) + np.pi / 3 * np.arange(3)
         holes = np.sum([np.cos(wave * (np.cos(turn) * x + np.sin(turn) * y)) for turn in turns], axis=0)
-        return 1 - _step((holes + 1.6 + 0.3 * self.grain(2 * cell)) / 2.4)
+        return 1 - step((holes + 1.6 + 0.3 * self.grain(2 * cell)) / 2.4)
 
     def places(self, count: int, near: float, far: float) -> NDArray[np.float64]:
         """`count` random points (count, 2) x, y in pixels of the sheet, between depths `near` and `far`."""
@@ -282,16 +285,16 @@ def _paint_melanoma(sheet: Sheet) -> None:
     across = (np.cos(turn) * sheet.x + np.sin(turn) * sheet.y) / radius
     patches = 0.55 * sheet.grain(75) + 0.25 * sheet.grain(28)
     sheet.melanin += np.clip(1.15 + 0.55 * across + patches, 0.30, 2.6)
-    broken = _step(0.6 + 0.8 * sheet.grain(50)) * _ridges(sheet.grain(16), 0.5)
+    broken = step(0.6 + 0.8 * sheet.grain(50)) * _ridges(sheet.grain(16), 0.5)
     sheet.melanin += 0.55 * broken + 0.10 * sheet.grain(4)
     streaks = np.cos(rng.integers(38, 60) * sheet.angle + 1.6 * sheet.grain(40))
-    sheet.melanin += 0.9 * _step(streaks) * sheet.rim(0.72, 0.95) * _step(0.6 + across)
-    sheet.blood += 0.55 * _step(0.8 * (sheet.grain(80) - 0.4))
-    scars = _step(0.7 * (sheet.grain(55) - 1.0))
+    sheet.melanin += 0.9 * step(streaks) * sheet.rim(0.72, 0.95) * step(0.6 + across)
+    sheet.blood += 0.55 * step(0.8 * (sheet.grain(80) - 0.4))
+    scars = step(0.7 * (sheet.grain(55) - 1.0))
     sheet.cover((226, 198, 196), 0.6 * scars * (1 - sheet.rim(0.6, 0.9)))
     middle = 0.35 * radius * np.array([np.cos(turn + 0.6), np.sin(turn + 0.6)])
     distance = np.hypot(sheet.x - middle[0], sheet.y - middle[1]) / radius
-    veil = _step(1.5 - 2.1 * distance + 0.30 * sheet.grain(35))
+    veil = step(1.5 - 2.1 * distance + 0.30 * sheet.grain(35))
     sheet.cover((112, 124, 158), rng.uniform(0.50, 0.75) * veil * (0.85 + 0.15 * sheet.grain(12)))
     dots = sheet.spots(int(rng.integers(25, 55)), 1.0, 3.2, near=0.35, far=0.97)
     sheet.cover((30, 20, 22), 0.85 * sheet.soften(dots, 0.6))
@@ -306,14 +309,14 @@ def _paint_carcinoma(sheet: Sheet) -> None:
     sheet.blood += 0.68 + 0.12 * sheet.grain(40)
     sheet.melanin += 0.06
     sheet.cover((240, 208, 212), 0.42 + 0.16 * sheet.grain(30))
-    sheet.cover((255, 246, 246), 0.5 * _step(0.8 * sheet.grain(14) - 0.9))
+    sheet.cover((255, 246, 246), 0.5 * step(0.8 * sheet.grain(14) - 0.9))
     nests = sheet.soften(sheet.spots(int(rng.integers(4, 12)), 5, 13, near=0.15, far=0.85), 2.0)
     sheet.cover((84, 88, 116), 0.80 * nests * (0.9 + 0.15 * sheet.grain(8)))
     sheet.cover((96, 84, 100), 0.7 * sheet.soften(sheet.spots(int(rng.integers(5, 25)), 1, 2.2), 0.7))
     sheet.cover((196, 48, 66), 0.75 * _vessels(sheet, trees=int(rng.integers(3, 6))))
     if rng.random() < 0.3:
         ulcer = sheet.soften(sheet.spots(1, 9, 15, far=0.4), 2.5)
-        sheet.cover((150, 62, 40), 0.8 * ulcer * _step(0.9 + 0.5 * sheet.grain(6)))
+        sheet.cover((150, 62, 40), 0.8 * ulcer * step(0.9 + 0.5 * sheet.grain(6)))
 
 
 def _paint_keratosis(sheet: Sheet) -> None:
@@ -326,14 +329,14 @@ def _paint_keratosis(sheet: Sheet) -> None:
     for x, y in sheet.places(int(rng.integers(90, 150)), 0.0, 1.05):
         follicles[int(y), int(x)] = 0
     away = cv2.distanceTransform(follicles, cv2.DIST_L2, 5) / sheet.unit
-    net = _step((away - 2.2) / 3.0)
+    net = step((away - 2.2) / 3.0)
     redness = 0.16 + 0.34 * net + 0.14 * sheet.grain(35) + 0.07 * sheet.grain(5)
     sheet.blood += np.clip(redness, 0, None) * (1 - 0.5 * sheet.rim(0.6, 1.0))
     sheet.melanin += np.clip(0.20 + 0.12 * sheet.grain(40) + 0.04 * sheet.grain(5), 0, None)
-    sheet.cover((238, 206, 178), 0.60 * (1 - _step((away - 0.9) / 1.8)))
-    flakes = _step(0.9 * (sheet.grain(30) - 0.2)) * _step(0.5 + 0.9 * sheet.grain(5) + 0.5 * sheet.grain(11))
+    sheet.cover((238, 206, 178), 0.60 * (1 - step((away - 0.9) / 1.8)))
+    flakes = step(0.9 * (sheet.grain(30) - 0.2)) * step(0.5 + 0.9 * sheet.grain(5) + 0.5 * sheet.grain(11))
     sheet.cover((246, 238, 226), 0.80 * flakes * (1 - sheet.rim(0.7, 1.0)))
-    sheet.cover((200, 150, 92), 0.55 * _step(1.5 * (sheet.grain(24) - 1.5)) * _step(1 + 0.8 * sheet.grain(5)))
+    sheet.cover((200, 150, 92), 0.55 * step(1.5 * (sheet.grain(24) - 1.5)) * step(1 + 0.8 * sheet.grain(5)))
 
 
 def _paint_benign_keratosis(sheet: Sheet) -> None:
@@ -345,9 +348,9 @@ def _paint_benign_keratosis(sheet: Sheet) -> None:
     tone = rng.uniform(0.35, 0.75)
     sheet.melanin += tone * (1 + 0.30 * sheet.grain(40) + 0.16 * sheet.grain(6))
     sheet.cover((172, 128, 84), np.full_like(sheet.depth, rng.uniform(0.25, 0.50)))
-    relief = _ridges(sheet.grain(rng.uniform(15, 22)), 0.55) * _step(0.8 + 0.6 * sheet.grain(60))
+    relief = _ridges(sheet.grain(rng.uniform(15, 22)), 0.55) * step(0.8 + 0.6 * sheet.grain(60))
     sheet.cover((96, 64, 42), 0.50 * relief)
-    sheet.cover((206, 166, 118), 0.30 * _step(0.8 * sheet.grain(16) - 0.3))
+    sheet.cover((206, 166, 118), 0.30 * step(0.8 * sheet.grain(16) - 0.3))
     openings = sheet.soften(sheet.spots(int(rng.integers(8, 22)), 2.2, 5.5, far=0.88), 0.7)
     sheet.cover((58, 36, 26), 0.88 * openings)
     cysts = sheet.soften(sheet.spots(int(rng.integers(10, 24)), 2.0, 4.6, far=0.9), 1.3)
@@ -360,14 +363,14 @@ def _paint_dermatofibroma(sheet: Sheet) -> None:
     rng = sheet.rng
     size = rng.uniform(0.22, 0.36)
     ragged = sheet.depth + 0.07 * sheet.grain(26) + 0.03 * sheet.grain(9)
-    scar = 1 - _step((ragged - size) / 0.26)
+    scar = 1 - step((ragged - size) / 0.26)
     ring = 1 - sheet.rim(0.55, 1.1)
     sheet.blood += 0.18 * (1 + 0.3 * sheet.grain(40))
     sheet.melanin += (0.32 + 0.05 * sheet.grain(30)) * (0.35 + 0.65 * ring)
     sheet.melanin += rng.uniform(0.35, 0.60) * sheet.network(rng.uniform(7, 9.5)) * (0.25 + 0.75 * ring)
     strands = _ridges(sheet.grain(15), 0.3)
     sheet.cover((250, 232, 226), scar * (0.74 + 0.08 * sheet.grain(20)) + 0.5 * scar * (1 - scar) * strands)
-    sheet.cover((226, 150, 150), 0.30 * scar * _step(sheet.grain(18) - 0.4))
+    sheet.cover((226, 150, 150), 0.30 * scar * step(sheet.grain(18) - 0.4))
 
 
 def _paint_vascular(sheet: Sheet) -> None:
@@ -379,14 +382,14 @@ def _paint_vascular(sheet: Sheet) -> None:
     first, second = np.sqrt(np.partition(squared, 1, axis=0)[:2])
     size = (rng.uniform(0.17, 0.30, len(centres)) * sheet.radii.mean()).astype(np.float32)
     apart = np.minimum((second - first) / 10, (size[nearest] - first + 4 * sheet.unit) / 8) / sheet.unit
-    lacunae = _step(apart + 0.10 * sheet.grain(9))
+    lacunae = step(apart + 0.10 * sheet.grain(9))
     purple = np.clip(rng.uniform(0.0, 0.7) + rng.normal(0, 0.25, len(centres)), 0, 1).astype(np.float32)
     amount = rng.uniform(0.9, 1.9, len(centres)).astype(np.float32)
     sheet.blood += 0.60 + 0.15 * sheet.grain(14) + lacunae * (amount[nearest] + 0.15 * sheet.grain(12))
     sheet.melanin += 0.75 * lacunae * sheet.soften(purple[nearest], 2)
     sheet.cover((86, 44, 104), 0.55 * lacunae * sheet.soften(purple[nearest], 2))
-    sheet.cover((214, 150, 176), 0.30 * (1 - lacunae) * _step(0.7 + 0.5 * sheet.grain(22)))
-    sheet.cover((255, 235, 240), 0.35 * _step(1.2 * (sheet.grain(16) - 1.5)))
+    sheet.cover((214, 150, 176), 0.30 * (1 - lacunae) * step(0.7 + 0.5 * sheet.grain(22)))
+    sheet.cover((255, 235, 240), 0.35 * step(1.2 * (sheet.grain(16) - 1.5)))
 
 
 def _vessels(sheet: Sheet, trees: int) -> Plane:
@@ -541,7 +544,7 @@ def _photograph(rng: np.random.Generator, seen: Stack, unit: float) -> NDArray[n
     if rng.random() < 0.3:
         radius = rng.uniform(0.80, 0.95) * np.hypot(width, height) / 2
         out = np.hypot(x * width / 2, y * height / 2) - radius
-        light *= 0.04 + 0.96 * (1 - _step(0.5 + out / (14 * unit)))
+        light *= 0.04 + 0.96 * (1 - step(0.5 + out / (14 * unit)))
     shot = cv2.GaussianBlur(seen * cast * light[..., None].astype(np.float32), (0, 0), rng.uniform(0.4, 0.9) * unit)
     shot += rng.uniform(0.004, 0.012) * rng.standard_normal(shot.shape, np.float32)
     return np.round(255 * np.clip(shot, 0, 1)).astype(np.uint8)
