@@ -48,6 +48,13 @@ SOURCES = (
     "perfect model would show."
 )
 
+RULES = {
+    "data_mix": "The likeliest diagnosis where all are as frequent as in the data that the weights were calibrated on.",
+    "equal_mix": "The likeliest diagnosis where all seven are equally frequent: rare ones are found more often, at the "
+    "cost of more errors in all.",
+}
+"""What the two rules for a diagnosis mean."""
+
 NO_MIX = (
     "These weights do not say for which mix of diagnoses their probabilities hold, so nothing can be told of another: "
     "choose another rule, or calibrate them with `derm calibrate`."

@@ -157,7 +157,7 @@ def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width
             offset=0 if width > 1 else None,
             width=width * 0.92,
             name=named(str(value)),
-            **_piece(str(value), place, dark),
+            **(_piece(str(value), place, dark) if len(counts.columns) > 1 else _alone(counts.iloc[:, place], dark)),
             hovertemplate="%{y:,} from %{x}<extra>" + named(str(value)) + "</extra>",
         )
     figure.update_layout(
@@ -292,7 +292,7 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
         bargap=0.3,
         showlegend=False,
         xaxis={
-            "title": "test images whose lesion is also in training",
+            "title": "share of the test images",
             "range": [0, 1.35],
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "tickformat": ".0%",
@@ -389,6 +389,16 @@ def _piece(value: str, place: int, dark: bool) -> dict[str, Any]:
     return {
         "marker": {"color": colour, "line": {"width": 1, "color": PAGE.on(dark=dark)}},
         "textfont": {"color": text_on(colour), "size": 12},
+    }
+
+
+def _alone(counts: pd.Series, dark: bool) -> dict[str, Any]:
+    """Fill and words of bars that stand alone: each with its count on top."""
+    return {
+        "marker": {"color": PRIMARY.on(dark=dark)},
+        "text": [f"{count:,}" for count in counts],
+        "textposition": "outside",
+        "cliponaxis": False,
     }
 
 

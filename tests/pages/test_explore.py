@@ -321,7 +321,7 @@ def test_a_threshold_slides_over_the_matrix(visit):
 
 
 def test_without_a_mix_the_second_rule_says_so_and_with_one_it_counts(visit):
-    page = choose(choose(visit(), "explore_view", "Results"), "explore_rule", "All equally frequent")
+    page = choose(choose(visit(), "explore_view", "Results"), "explore_rule", "Equal mix")
     assert "for which mix of diagnoses" in texts(page) or "diagnosed right" in texts(page)
 
 

@@ -84,12 +84,38 @@ def test_a_lassoed_region_of_the_map_opens_as_a_gallery(page):
 
 
 def test_nothing_is_wider_than_the_window(page):
-    for width in (1440, 800):
+    for width in (1440, 800, 390):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("Data", "Quality", "Results"):
-            page.get_by_role("radio", name=re.compile(f"^{view}")).click()
-            expect(page.get_by_role("radio", name=re.compile(f"^{view}"))).to_be_checked()
+            page.get_by_role("radio", name=view, exact=True).click()
+            expect(page.get_by_role("radio", name=view, exact=True)).to_be_checked()
+            if view == "Quality":  # the split's table shows its test column without scrolling
+                head = page.get_by_role("columnheader", name="test", exact=True)
+                expect(head).to_be_visible()
+                box = head.bounding_box()
+                assert box["x"] + box["width"] <= width
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_filters_fold_on_a_phone_and_stand_open_on_a_desk(page):
+    bar = page.locator(".st-key-explore_filters")
+    expect(bar).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(bar).to_be_hidden()
+    page.locator(".st-key-explore_fold label").click()
+    expect(bar).to_be_visible()
+
+
+def test_the_address_brings_the_view_back_or_says_why_not(page, address):
+    page.get_by_role("radio", name="Results", exact=True).click()
+    page.get_by_role("radio", name="Referral threshold").click()
+    expect(page.get_by_role("heading", name=re.compile("malignant images not referred"))).to_be_visible()
+    expect(page).to_have_url(re.compile("view=Results&rule=Referral"))
+    page.goto(page.url)
+    expect(page.get_by_role("heading", name=re.compile("malignant images not referred"))).to_be_visible()
+    page.goto(f"{address}/Explore?view=Nowhere")
+    expect(page.get_by_text(re.compile("^This address names view 'Nowhere'"))).to_be_visible()
+    expect(page.get_by_text(re.compile("63 images of"))).to_be_visible()
 
 
 def test_the_filter_bar_stays_while_the_page_scrolls(page):

@@ -39,6 +39,7 @@ def matrix(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
                 return
             at_rule = predictions.at_rule(cases, found, mix if rule == RULES[1] else None)
             cell = diagnosis_view(found, at_rule, kept, rates, dark)
+            st.caption(predictions.RULES["equal_mix" if rule == RULES[1] else "data_mix"])
     with right:
         if rule == RULES[2]:
             threshold, cell = decided.threshold, chosen_of(TRUTHS, REFERRALS)
