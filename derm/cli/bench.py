@@ -180,6 +180,43 @@ def bench_explorer(
     typer.echo(json.dumps({"slowest_ms": slowest, "within": within, "plots": [asdict(answer) for answer in answers]}))
 
 
+@app.command("engines")
+def bench_engines(
+    weights: Annotated[Path | None, typer.Option(help="Weights, .safetensors or .json; the shipped ones.")] = None,
+    calls: Annotated[int, typer.Option(min=1, help="Timed calls of each engine, in turn.")] = 20,
+    busy: Annotated[int, typer.Option(min=0, help="Other processes that keep a core at work meanwhile.")] = 0,
+) -> None:
+    """ONNX Runtime beside PyTorch, in one process and in turn; the last line is JSON."""
+    from importlib.metadata import version
+
+    from rich.table import Table
+
+    from derm.bench.engines import bench_engines as measure
+    from derm.engine.runtime import cores
+    from derm.model.weights import default_weights, load_weights
+
+    model = load_weights(weights or default_weights())
+    err.print(f"Timing {model.name} on {cores()} cores …")
+    timings = measure(model, calls, busy)
+    table = Table()
+    table.add_column(f"median of {calls}, by the clock (cores together), ms")
+    for name in (f"PyTorch {version('torch')}", f"ONNX Runtime {version('onnxruntime')}", "ratio"):
+        table.add_column(name, justify="right")
+    for one in timings:
+        table.add_row(
+            one.what,
+            f"{one.torch:.0f} ({one.torch_cores:.0f})",
+            f"{one.onnx:.0f} ({one.onnx_cores:.0f})",
+            f"{one.ratio:.1f}",
+        )
+    out.print(table)
+    typer.echo(
+        json.dumps(
+            {"cores": cores(), "busy": busy, "timings": [{**asdict(one), "ratio": one.ratio} for one in timings]}
+        )
+    )
+
+
 @app.command("parity")
 def bench_parity(
     data: Annotated[list[Path], typer.Option(help="Folder of a data set; may be given several times.")],

@@ -91,10 +91,10 @@ def place_cells(
     """
     if not shift and window == WHOLE:
         return unsquare(cells, height, width)
-    # By two small matrices and not by cv2.remap, whose 32 steps between two cells are seen when one is 100 pixels wide.
-    h, w = cells.shape
-    down = _between(height, h, shift, window.top, window.bottom)
-    return (down @ cells @ _between(width, w, shift, window.left, window.right).T).astype(np.float32)
+    # Not by cv2.remap, whose 32 steps between two cells are seen when one is 100 pixels wide; and not by two small
+    # matrices, for the threads of NumPy's BLAS spin: measured, 4 times the processor's work of this.
+    across = _between(cells.T, width, shift, window.left, window.right)
+    return _between(np.ascontiguousarray(across.T), height, shift, window.top, window.bottom)
 
 
 def _frame(height: int, width: int, size: int, fit: Fit) -> tuple[slice, slice]:
@@ -114,16 +114,16 @@ def _scale(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     return np.asarray(scaled, dtype=np.uint8)
 
 
-def _between(pixels: int, cells: int, shift: float, start: float, end: float) -> NDArray[np.float32]:
-    """What each of `pixels` takes of each of `cells` along one side: float32 (pixels, cells), each row sums to 1.
-
-    The pixels lie from `start` to `end` of the cells, shares of the side.
-    """
+def _between(cells: NDArray[np.float32], pixels: int, shift: float, start: float, end: float) -> NDArray[np.float32]:
+    """The rows of a map, float32 (cells, n), at `pixels` places from `start` to `end` of it, shares: (pixels, n)."""
+    last = len(cells) - 1
     share = start + (np.arange(pixels) + 0.5) / pixels * (end - start)
-    place = np.clip(share * cells - 0.5 + shift, 0, cells - 1)
-    before = np.minimum(place.astype(np.int64), max(cells - 2, 0))
-    taken = np.zeros((pixels, cells), dtype=np.float32)
-    taken[np.arange(pixels), before] = 1 - (place - before)
-    if cells > 1:
-        taken[np.arange(pixels), before + 1] = place - before
-    return taken
+    place = np.clip(share * len(cells) - 0.5 + shift, 0, last)
+    before = np.minimum(place.astype(np.int64), max(last - 1, 0))
+    beyond = (place - before).astype(np.float32)[:, None]
+    mixed: NDArray[np.float32] = cells[before]
+    mixed *= 1 - beyond
+    after = cells[np.minimum(before + 1, last)]
+    after *= beyond
+    mixed += after
+    return mixed
