@@ -25,6 +25,7 @@ from derm.data.folder import (
     refuse_nameless,
     scan,
     scan_all,
+    scan_masks,
 )
 from derm.data.isic import CONFIRMATIONS, PARTS, read_archive, read_isic2019, read_task1, words_in_archive
 from derm.data.own import TABLE, read_own, words_in_own
@@ -282,7 +283,7 @@ def _read_ham10000(folder: Path) -> tuple[Reading, pd.DataFrame]:
         layout = "Derm (images, masks, metadata)" if metadata_file else "Kaggle (images, masks, GroundTruth.csv)"
     source = SYNTHETIC if (table["dataset"] == SYNTHETIC).all() else NOT_OF_HAM10000.get(layout, HAM10000)
     table = table.assign(patient_id="", source=source)
-    return Reading(layout, table, images, scan(folder, MASK_FOLDERS, MASK_ENDINGS), remarks=remarks), conflicts
+    return Reading(layout, table, images, scan_masks(folder, MASK_FOLDERS), remarks=remarks), conflicts
 
 
 def _find_images(folder: Path) -> tuple[str, list[str]]:

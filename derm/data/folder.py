@@ -79,6 +79,11 @@ def scan_all(folder: Path) -> list[str]:
     return sorted(path for path in found if not path.lower().endswith((*MASK_ENDINGS, "_mask.png", "_superpixels.png")))
 
 
+def scan_masks(folder: Path, names: Iterable[str]) -> list[str]:
+    """The sorted paths of masks in the folders called `names`, else of all files of `folder` named as masks."""
+    return scan(folder, names, MASK_ENDINGS) or sorted(_scan_below(folder, MASK_ENDINGS, DEPTH))
+
+
 def _scan_below(place: Path, endings: tuple[str, ...], depth: int) -> list[str]:
     paths = _files(place, endings)
     if depth:
@@ -94,7 +99,10 @@ def _files(place: Path, endings: tuple[str, ...]) -> list[str]:
 
 
 def _folders(place: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in _entries(place) if entry.is_dir())
+    """The folders in `place`, but links back to a folder that it lies in."""
+    found = sorted(Path(entry.path) for entry in _entries(place) if entry.is_dir())
+    inside = place.resolve()
+    return [path for path in found if not (path.is_symlink() and inside.is_relative_to(path.resolve()))]
 
 
 def _entries(place: Path) -> list[os.DirEntry[str]]:
@@ -183,6 +191,8 @@ def read_table(
         reason = " ".join(str(error).split())
         raise DataFault(f"{path} is not a table in UTF-8 with commas or tabs ({reason}): {cure}.") from None
     table = _named(table, [*columns, *also])
+    if twice := sorted(set(table.columns[table.columns.duplicated()])):
+        raise DataFault(f"{path} has the column(s) {', '.join(twice)} twice: delete one of each.")
     if missing := [column for column in columns if column not in table.columns]:
         seen = ", ".join(table.columns[:8]) + (", …" if len(table.columns) > 8 else "")
         raise DataFault(f"{path} lacks the column(s) {', '.join(missing)}; it has {seen}: {cure}.")

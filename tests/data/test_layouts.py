@@ -151,6 +151,31 @@ def test_a_folder_that_cannot_be_read_is_described(tmp_path):
         read_catalogue(tmp_path)
 
 
+def test_masks_beside_the_images_are_found(tmp_path):
+    draw(tmp_path)
+    for name in IDS:
+        Image.fromarray(np.zeros((32, 40), np.uint8)).save(tmp_path / f"{name}_segmentation.png")
+    rows().to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    assert_whole(tmp_path)
+    found = [Path(path).name for path in read_catalogue(tmp_path).table["mask_path"]]
+    assert found == [f"{name}_segmentation.png" for name in IDS]
+
+
+def test_a_link_back_leads_nowhere(tmp_path):
+    draw(tmp_path / "pictures")
+    (tmp_path / "pictures" / "again").symlink_to(tmp_path)
+    rows().to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    assert_whole(tmp_path)
+    assert read_catalogue(tmp_path).unlisted == ()
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path):
+    draw(tmp_path / "images")
+    rows().assign(DX="nv").to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    with pytest.raises(DataFault, match=r"has the column\(s\) dx twice: delete one of each\."):
+        read_catalogue(tmp_path)
+
+
 def test_missing_values_in_every_column(tmp_path):
     ids = [f"X_{number}" for number in range(7)]
     draw(tmp_path / "images", ids)
