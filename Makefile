@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-quick check fix screenshots
+.PHONY: help app test test-quick check fix fuzz screenshots
 
 help: ## say what the words do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(VENV)/installed-dev ## linter, formatter, types, import contracts
 fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: $(VENV)/installed-dev ## feed readers with made input, for hours: FUZZ_EXAMPLES=1000 for less
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz
 
 screenshots: $(VENV)/installed-dev ## pictures of every page on drawn data, into screenshots/ and docs/ (needs Chromium)
 	$(BIN)/python tests/screenshots.py

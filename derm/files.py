@@ -86,6 +86,14 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def cell(text: str) -> str:
+    """A text for a cell of a table that a spreadsheet may open: where it would be a formula, behind an apostrophe.
+
+    Formulas begin with = + - @, or with a tab or line end before one. For texts alone: a negative number stays one.
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
 def hold(stream: IO[Any], patience: float = 1.0) -> bool:
     """Hold the open file for this process, and those that inherit it, until it is closed; False where another has it.
 

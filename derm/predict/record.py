@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.diagnoses import CODES
+from derm.files import cell
 from derm.metrics.prior import malignant_share
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.case import Case
@@ -261,6 +262,8 @@ def _cell(value: Value) -> str:
             return f"{value:.{DIGITS}f}"
         case list():
             return " ".join(value)
+        case str():
+            return cell(value)
         case _:
             return str(value)
 
