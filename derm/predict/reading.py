@@ -64,20 +64,26 @@ class Reading:
     def work(self, read: Callable[[WaitingFile], None], seconds: float) -> None:
         """Hand files to `read`, which keeps or refuses each, until none waits or so much time has passed; one at least.
 
-        A file that has been handed over waits no more, whatever `read` raises.
+        A file that has been handed over waits no more, even where `read` fails; where it is interrupted, by what is no
+        Exception, such as a page that is drawn anew, the file still waits.
         """
         until = time.monotonic() + seconds
         while self.waiting:
             start = time.monotonic()
             try:
                 read(self.waiting[0])
-            finally:
-                file = self.waiting.popleft()
-                self.read += 1
-                self.seconds += time.monotonic() - start
-                self.done_bytes += len(file.content)
+            except Exception:
+                self._done(time.monotonic() - start)
+                raise
+            self._done(time.monotonic() - start)
             if time.monotonic() >= until:
                 break
+
+    def _done(self, seconds: float) -> None:
+        file = self.waiting.popleft()
+        self.read += 1
+        self.seconds += seconds
+        self.done_bytes += len(file.content)
 
     def left(self) -> float | None:
         """Seconds that the waiting files may take, by number of bytes; None where none was read yet."""

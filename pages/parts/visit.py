@@ -177,34 +177,38 @@ def read_some(model: Model, seconds: float) -> None:
 
 
 def read_file(model: Model, file: WaitingFile) -> None:
-    """Keep one uploaded picture, or the sentence that says why it is refused."""
+    """Give one uploaded file its row: a case, or the sentence that says why it is refused.
+
+    Streamlit may interrupt a script wherever it asks for its session. So the list is set last: before that the file is
+    read again, and after it nothing is left to do that could be lost.
+    """
+    state = st.session_state
+    cases, at_hand, batch, again, follow = state.cases, state.at_hand, state.batch, state.again, state.follow
     digest = case_list.digest_of(file.name, file.content)
-    if listed := case_list.find_file(st.session_state.cases, digest):
-        st.session_state.cases = case_list.give_file(st.session_state.cases, listed, file.content)
-        st.session_state.again = [*st.session_state.again, file.name]
-        key = listed.key
+    listed = case_list.find_file(cases, digest)
+    if listed:
+        cases, key = case_list.give_file(cases, listed, file.content), listed.key
     else:
-        keep_file(model, file, digest)
-        key = st.session_state.cases[0].key
-    st.session_state.batch.append(key)
-    if st.session_state.follow and len(st.session_state.batch) == 1:
-        st.session_state.at_hand = key
+        cases = with_file(model, cases, file, digest, at_hand)
+        key = cases[0].key
+    if follow and not batch:
+        state.at_hand = key
+    state.cases = cases
+    batch.append(key)
+    if listed:
+        again.append(file.name)
 
 
-def keep_file(model: Model, file: WaitingFile, digest: str) -> None:
-    """Give an uploaded file its row: a case, or a refusal."""
+def with_file(model: Model, cases: list[ListedCase], file: WaitingFile, digest: str, at_hand: str) -> list[ListedCase]:
+    """The list with a row for an uploaded file on top; the picture of the row with the key `at_hand` stays."""
     try:
         case = diagnose_bytes(model, file.content, file.name)
-        st.session_state.cases = case_list.add_case(
-            st.session_state.cases, case, file=file.content, digest=digest, first=st.session_state.at_hand
-        )
+        return case_list.add_case(cases, case, file=file.content, digest=digest, first=at_hand)
     except ImageRefused as error:
         sentence = str(error)
     except MemoryError:
         sentence = triage.too_large(file.name)
-    else:
-        return
-    st.session_state.cases = case_list.add_refused(st.session_state.cases, file.name, sentence, digest)
+    return case_list.add_refused(cases, file.name, sentence, digest)
 
 
 def stop_reading() -> None:

@@ -1,6 +1,7 @@
 """The page Diagnose without a browser: first visit, uploads of every kind, the list, and missing weights."""
 
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, triage, words
 from derm.predict.case import Case, diagnose
+from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Settings
 from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
@@ -315,6 +317,51 @@ def test_the_same_file_is_told_and_another_of_its_name_is_told_apart(visit):
     assert "a.png was in the list already" in page.warning[0].value.replace("\\", "")
     page.button(key="told-seen").click().run()
     assert not page.warning
+
+
+class Interrupted(BaseException):
+    """As Streamlit ends a script for a new upload, wherever it asks for its session."""
+
+
+class Session:
+    """A visitor's session that interrupts the script when it is asked for the so-many-th time."""
+
+    def __init__(self, at: int) -> None:
+        held = {"cases": [], "at_hand": "", "batch": [], "again": [], "follow": True}
+        object.__setattr__(self, "held", held)
+        object.__setattr__(self, "left", [at])
+
+    def ask(self) -> dict:
+        left = object.__getattribute__(self, "left")
+        left[0] -= 1
+        if left[0] == 0:
+            raise Interrupted
+        return object.__getattribute__(self, "held")
+
+    def __getattribute__(self, name: str):
+        return Session.ask(self)[name]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        Session.ask(self)[name] = value
+
+
+def test_a_reading_that_is_interrupted_anywhere_loses_no_file_and_reads_none_twice(tiny_model, monkeypatch):
+    interruptions = 0
+    for at in range(1, 12):
+        session, reading = Session(at), Reading()
+        monkeypatch.setattr(st, "session_state", session)
+        reading.take_in([WaitingFile("1", "a.png", encoded(photograph())), WaitingFile("2", "b.txt", b"text")], 9)
+        while reading.waiting:
+            try:
+                reading.work(partial(parts_visit.read_file, tiny_model), 60.0)
+            except Interrupted:
+                interruptions += 1
+        held = object.__getattribute__(session, "held")
+        assert [listed.name for listed in held["cases"]] == ["b.txt", "a.png"]
+        assert held["batch"] == [listed.key for listed in reversed(held["cases"])]
+        assert held["at_hand"] == held["batch"][0]
+        assert held["again"] == []
+    assert interruptions == 11
 
 
 def test_what_waits_survives_a_change_of_page_and_stops_when_told(visit, monkeypatch):

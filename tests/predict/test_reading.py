@@ -45,6 +45,19 @@ def test_a_file_that_fails_does_not_come_again():
     assert [file.name for file in reading.waiting] == ["b"]
 
 
+def test_a_file_whose_reading_is_interrupted_still_waits():
+    reading, read = Reading(), []
+    reading.take_in(files("a", "b"), 10)
+
+    def interrupt(file: WaitingFile) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reading.work(interrupt, 60.0)
+    reading.work(lambda file: read.append(file.name), 60.0)
+    assert read == ["a", "b"]
+
+
 def test_there_is_room_for_so_many():
     reading = Reading()
     assert reading.take_in(files("a", "b", "c"), 2) == ["c"]
