@@ -798,7 +798,7 @@ def test_runs_are_compared_by_what_differs(tmp_path, run, drawn_catalogue, cache
         ("finished", "best"), ("finished", "last"), ("other", "best"), ("other", "last"),
     ]  # fmt: skip
     assert told[1].figures["dice"] == run.reader.newest("epoch")["validation"]["dice"]
-    assert words.figure_rows(told)[1]["Epoch"] == 3
+    assert words.figure_rows(told)[1]["Epoch"] == 4
     laid = compare.overlay([run, other], "macro_auc")
     assert {name: len(line.x) for name, line in laid.items()} == {"finished": 4, "other": 1}
     assert len({trace.line.dash for trace in charts.overlaid([run, other], "dice", dark=False)[0].figure.data}) == 2
