@@ -182,7 +182,7 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
         "--batch", 8, "--workers", 0, *small,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "epoch   0" in done.stdout
+    assert "epoch   1" in done.stdout
     assert "Finished" in done.stdout
     weights = tmp_path / "run" / "best.json"
     assert run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r").exit_code == 0
@@ -203,9 +203,9 @@ def test_training_stops_in_time_and_goes_on(run, drawn, tmp_path, monkeypatch):
         "--minutes", 0, *small,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "Stopped at step 1. To go on: derm train" in " ".join(done.stdout.split())
-    assert "Stopped at step 2." in run(*words, "--resume", "--minutes", 0).stdout
-    assert "Finished. Best epoch: 0." in run(*words, "--resume", "--minutes", 5).stdout
+    assert "Stopped at step 1, in epoch 1 of 1. To go on: derm train" in " ".join(done.stdout.split())
+    assert "Stopped at step 2, in epoch 1 of 1." in run(*words, "--resume", "--minutes", 0).stdout
+    assert "Finished. Best epoch: 1 of 1." in run(*words, "--resume", "--minutes", 5).stdout
 
 
 def test_train_says_what_it_computes_in_where_bfloat16_is_slow(capsys, monkeypatch):
