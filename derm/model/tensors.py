@@ -39,20 +39,20 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
 class StoredNet:
     """A network as its tensors, which do not change; threads may share it.
 
-    Raises TensorsFault where they are not those of a network of `config`: checked by its graph, where there is one,
-    else by building it at once.
+    Raises TensorsFault where they are not those of a network of `config`: checked by its graph, where there is one that
+    takes them, else by building the network at once.
     """
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
         self.config = config
         self.tensors = tensors
-        self.graph: Graph | None = find_graph(config)
+        graph = find_graph(config)
+        shapes = {name: value.shape for name, value in tensors.items()}
+        self.graph: Graph | None = graph if graph is not None and graph.tensors == shapes else None
         self._built: LesionNet | None = None
         self._lock = Lock()
         if self.graph is None:
             self.build()
-        elif {name: value.shape for name, value in tensors.items()} != self.graph.tensors:
-            raise TensorsFault("the tensors are not those of the network")
 
     @property
     def built(self) -> "LesionNet | None":
