@@ -363,6 +363,18 @@ def test_results_say_what_they_belong_to(found, model, tiny_model):
 
 
 @pytest.mark.slow
+def test_explanations_of_another_data_set_are_one_sentence(found, drawn_catalogue):
+    table = drawn_catalogue.table
+    assert len(found.measured) == found.about["images"]
+    found.check_data(table)
+    with pytest.raises(DataFault, match=r"are not in this data set, .*`derm explain --data DIR --split test"):
+        found.check_data(table.assign(image_id="X" + table["image_id"]))
+    swapped = table.assign(image_path=table["image_path"].iloc[::-1].to_numpy())
+    with pytest.raises(DataFault, match="has other pictures under the names"):
+        found.check_data(swapped)
+
+
+@pytest.mark.slow
 def test_folders_that_are_not_whole_results_are_one_sentence(folder, tmp_path):
     with pytest.raises(DataFault, match=r"holds no explanations, about\.json is missing: make them anew with `derm ex"):
         read_explain_results(tmp_path)

@@ -377,3 +377,12 @@ def test_results_of_another_data_set_are_refused_everywhere(visit, measured, tmp
     page = choose(choose(page, "explore_view", "Data"), "explore_data", "Pictures")
     tiles(page)[0].click().run()
     assert "The results say" not in texts(page)
+
+
+def test_an_address_with_a_picture_opens_it_as_the_case_at_hand(visit):
+    page = visit()
+    page.query_params["picture"] = "DRAWN_0000002"
+    page.run()
+    assert not page.exception
+    assert page.session_state.shown.case.name == "DRAWN_0000002"
+    assert any(header.value.replace("\\", "") == "DRAWN_0000002" for header in page.header)
