@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from derm.errors import ImageRefused
+from derm.image import depth, jpeg
 from derm.image.dicom import is_dicom, read_dicom
+from derm.image.heic import heic_is_read, read_heic
+from derm.image.kind import HEAD, RAW, is_heic, is_raw, other_kind, sentence
 
 MAX_BYTES = 200_000_000
 """Largest file, in bytes."""
@@ -31,11 +34,15 @@ MIN_SIDE = 32
 MAX_ASPECT = 10
 """Largest ratio of the long side to the short one: beyond it is a banner or a scan line, not a lesion."""
 
-FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", *(("AVIF",) if features.check("avif") else ()))
 """The decoders that bytes from outside may reach; Pillow has forty more, seldom used and seldom tested."""
 
 KNOWN_FORMATS = "JPEG, PNG, TIFF, BMP or WebP"
-"""`FORMATS` in a sentence."""
+"""`FORMATS` in a sentence that says what to export to."""
+
+MAX_PIXELS_A_BYTE = 1000
+"""Most pixels for each byte of a WebP or AVIF file above a megapixel. A poor JPEG of skin has 80; 34 bytes that claim
+40 million pixels take 0.3 GB to decode. The other formats are bounded by their own coding."""
 
 MASK_FORMATS = ("PNG", "TIFF", "BMP")
 """Formats of masks. JPEG and WebP may blur an outline, and every blurred zero would count as lesion."""
@@ -56,6 +63,9 @@ _COLOUR_MODES = {
 
 _DEEP_MODES = ("I;16", "I;16B", "F")
 """Grey modes whose range is wider than 8 bits and yet known. 16-bit RGB is none: Pillow keeps its high bytes."""
+
+_NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706
+"""Tags of TIFF: whether a picture is a smaller copy of another, and the version of Adobe's raw format."""
 
 _GREY_MODES = ("1", "L", "I", *_DEEP_MODES)
 """Modes of one value a pixel, in which 0 is black; so a mask needs no range."""
@@ -92,7 +102,12 @@ def read_file(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise ImageRefused(f"{name} is not there, or is no file: check the path.")
-        check_bytes(path.stat().st_size, name)
+        if (count := path.stat().st_size) > MAX_BYTES:
+            with path.open("rb") as stream:
+                head = stream.read(HEAD)
+            if known := other_kind(head, path.suffix):  # a video, which no other format makes smaller
+                raise ImageRefused(sentence(name, known))
+        check_bytes(count, name)
         return path.read_bytes()
     except OSError as error:
         raise ImageRefused(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
@@ -111,8 +126,11 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
     if is_dicom(content):
         check_bytes(len(content), name)
         return read_dicom(content, name)[0]
-    with _faults_refused(name, KNOWN_FORMATS):
-        return _pixels(_load(content, name, FORMATS), name)
+    if is_heic(content[:HEAD]) and heic_is_read():
+        check_bytes(len(content), name)
+        return read_heic(content, name)
+    with _faults_refused(name, KNOWN_FORMATS, content[:HEAD]):
+        return _pixels(_load_whole(content, name), name)
 
 
 def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
@@ -166,14 +184,22 @@ def image_name(name: str) -> str:
 
 
 @contextmanager
-def _faults_refused(name: str, formats: str) -> Iterator[None]:
+def _faults_refused(name: str, formats: str, head: bytes = b"") -> Iterator[None]:
     """Turn whatever a decoder raises inside the `with` block into ImageRefused, with its cause kept for the log.
+
+    head: the file's first bytes, by which a picture that Derm does not read is named.
 
     Warnings are caught only where the process raises them: `warnings.catch_warnings` would change all threads.
     """
     try:
         yield
     except UnidentifiedImageError as error:
+        if known := other_kind(head, Path(name).suffix):
+            raise ImageRefused(sentence(name, known)) from error
+        if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            raise ImageRefused(
+                f"{name} is a TIFF file of a kind that Derm does not read, or damaged: save it with 8 bits a colour."
+            ) from error
         raise ImageRefused(
             f"{name} is no picture that Derm can read, or its first bytes are damaged: export it as {formats}."
         ) from error
@@ -195,6 +221,50 @@ def _load(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     return _upright(picture)
 
 
+def _load_whole(content: bytes, name: str) -> Image.Image:
+    """As `_load` of any of `FORMATS`, of 8 bits where it is in colour; what holds less than it claims is refused."""
+    check_bytes(len(content), name)
+    if other_kind(content[:HEAD], "") is RAW:
+        raise ImageRefused(sentence(name, RAW))
+    picture = Image.open(BytesIO(content), formats=FORMATS)
+    check_size(picture.width, picture.height, name)
+    _check_planes(picture, name)
+    _check_raw(picture, name)
+    _check_density(picture, len(content), name)
+    deep, told = depth.is_deep(picture), depth.told_bits(picture, content)
+    if picture.format not in ("JPEG", "MPO"):
+        picture.load()
+    else:
+        found = jpeg.layout(content)
+        jpeg.check_scans(found, name)
+        picture.load()
+        if picture.mode in ("L", "RGB"):
+            jpeg.check_complete(found, np.asarray(picture), name)
+    if deep:
+        _make_shallow(picture, content, told, name)
+    picture.info["told_bits"] = told
+    return _upright(picture)
+
+
+def _make_shallow(picture: Image.Image, content: bytes, told: int | None, name: str) -> None:
+    """Scale a picture of 16 bits in colour in place, where fewer count; Pillow has kept the high 8 of them."""
+    values = depth.deep_values(picture, content)
+    ink = picture.mode == "CMYK"
+    colours = picture.mode.rstrip("A")
+    if values is None:
+        high = (np.asarray(picture)[..., : len(colours)].astype(np.uint16) << 8).astype(np.uint16)
+        if depth.white_of(high, None, name, dark_is_high=ink) != depth.FULL:
+            raise ImageRefused(f"{name} keeps fewer than 16 bits in 16, which Derm cannot read here: save it with 8.")
+        return
+    white = depth.white_of(values[..., : len(colours)], told, name, dark_is_high=ink)
+    if white == depth.FULL:
+        return
+    scaled = depth.eight_bits(values, white)
+    if picture.mode.endswith("A") and values[..., -1].max() > white:
+        scaled[..., -1] = values[..., -1] >> 8
+    picture.paste(Image.fromarray(scaled, picture.mode))
+
+
 def _upright(picture: Image.Image) -> Image.Image:
     """`picture`, turned as its EXIF orientation says."""
     with suppress(*_DECODER_FAULTS):  # a picture with a broken orientation is shown as it is stored
@@ -204,6 +274,10 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _pixels(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     """`picture` in sRGB on white, uint8 (height, width, 3)."""
+    if picture.mode == "1":
+        raise ImageRefused(
+            f"{name} is black and white without shades (1 bit), as masks and scanned text are: choose the photograph."
+        )
     if picture.mode in _DEEP_MODES:
         picture = _eight_bit_grey(picture, name)
     if picture.mode not in _COLOUR_MODES:
@@ -244,6 +318,26 @@ def _check_planes(picture: Image.Image, name: str) -> None:
         )
 
 
+def _check_raw(picture: Image.Image, name: str) -> None:
+    """Refuse a camera's raw files, whose first picture, which a decoder takes, is a preview the size of a stamp."""
+    tags = _tiff_tags(picture)
+    preview = int(tags.get(_NEW_SUBFILE_TYPE, 0) or 0) & 1
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and (
+        is_raw(Path(name).suffix) or preview or _DNG_VERSION in tags
+    ):
+        raise ImageRefused(sentence(name, RAW))
+
+
+def _check_density(picture: Image.Image, count: int, name: str) -> None:
+    """Refuse a file of few bytes that claims many pixels, see `MAX_PIXELS_A_BYTE`."""
+    pixels = picture.width * picture.height
+    if picture.format in ("WEBP", "AVIF") and pixels > max(1_000_000, MAX_PIXELS_A_BYTE * count):
+        raise ImageRefused(
+            f"{name} claims {picture.width} × {picture.height} pixels in {count:,} bytes, which no photograph does: "
+            "export it again from its source."
+        )
+
+
 def _tiff_tags(picture: Image.Image) -> Mapping[int, Any]:
     """The tags of a TIFF by number; of any other format none."""
     return picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
@@ -252,7 +346,7 @@ def _tiff_tags(picture: Image.Image) -> Mapping[int, Any]:
 def _eight_bit_grey(picture: Image.Image, name: str) -> Image.Image:
     """Mode L from 16-bit or floating-point grey, its full range scaled to 0–255; the colour profile is kept.
 
-    The range is 0–65535, or 0–4095 in TIFFs of 12 bits. Floating-point grey has no range of its own:
+    The range is 0–65535, or what `derm.image.depth` finds of fewer bits. Floating-point grey has no range of its own:
     0–1 and 0–255 are both in use, so all values must lie in one of them. A transparent grey is taken as opaque.
     """
     values = np.asarray(picture)
@@ -265,8 +359,12 @@ def _eight_bit_grey(picture: Image.Image, name: str) -> Image.Image:
                 "save it with 8 or 16 bits."
             )
         full = 1 if high <= 1 else 255
+    elif tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,):
+        full = 4095
     else:
-        full = 4095 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 65535
+        inverted = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+        deep = values.astype(np.uint16)
+        full = depth.white_of(deep, picture.info.get("told_bits"), name, dark_is_high=inverted)
     grey = np.rint(values * np.float32(255 / full)).astype(np.uint8)
     if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
         grey = 255 - grey  # 0 is white, which Pillow heeds up to 8 bits only

@@ -27,9 +27,9 @@ class Kind(NamedTuple):
 
 
 _EXPORT = "export it as JPEG, PNG or TIFF"
-_RAW = Kind("a camera's raw file", "develop it and export it as JPEG")
+RAW = Kind("a camera's raw file", "develop it and export it as JPEG")
 _VIDEO = Kind("a video", "save one frame of it as JPEG or PNG")
-_DICOM = Kind("a DICOM file", "export its picture as PNG or JPEG from the viewer")
+_DICOM = Kind("a DICOM file without its mark, or damaged", "export its picture as PNG or JPEG from the viewer")
 _HEIC = Kind(
     "a HEIC picture",
     "export it as JPEG, or install what reads it: pip install 'derm[heic]'",
@@ -43,7 +43,7 @@ _BY_ENDING = {
     **dict.fromkeys(
         (".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw",
          ".3fr", ".erf", ".kdc", ".dcr", ".mos", ".iiq", ".x3f", ".rwl", ".mrw", ".raw"),
-        _RAW,
+        RAW,
     ),
     **dict.fromkeys(
         (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp", ".flv"),
@@ -70,7 +70,7 @@ _BY_ENDING = {
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"), _HEIC),
     **dict.fromkeys((b"avif", b"avis"), _AVIF),
-    b"crx ": _RAW,
+    b"crx ": RAW,
 }
 """Of files in boxes (ISO 14496-12), by their major brand; all others are videos."""
 
@@ -137,9 +137,14 @@ def other_kind(head: bytes, ending: str) -> Kind | None:
     return _BY_ENDING.get(ending.lower())
 
 
+def sentence(name: str, kind: Kind) -> str:
+    """Why a file of this kind is refused, and what to do. name: what the user calls it."""
+    return f"{name} is {kind.name}, which Derm does not read: {kind.cure}."
+
+
 def is_raw(ending: str) -> bool:
     """Whether a file's ending is a camera's raw format; many are TIFFs that begin with a small preview."""
-    return _BY_ENDING.get(ending.lower()) is _RAW
+    return _BY_ENDING.get(ending.lower()) is RAW
 
 
 def is_heic(head: bytes) -> bool:

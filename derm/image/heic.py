@@ -1,0 +1,48 @@
+"""HEIC and HEIF files, as telephones write them, where pi-heif is installed: `pip install 'derm[heic]'`.
+
+Needs the whole file. Decoding takes place in a process of its own, see `isolate`. Knows nothing of other formats.
+"""
+
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from derm.errors import ImageRefused
+from derm.image.isolate import in_own_process
+
+
+def heic_is_read() -> bool:
+    """Whether what decodes them is installed."""
+    return find_spec("pi_heif") is not None
+
+
+def read_heic(content: bytes, name: str) -> NDArray[np.uint8]:
+    """The main picture of a HEIC file, uint8 (H, W, 3) sRGB, upright; ImageRefused where it is damaged.
+
+    name: what the user calls it.
+    """
+    return in_own_process("derm.image.heic:parse", content, name)[0]
+
+
+def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """`read_heic` in this very process, without limits; nothing is said of the picture beside its pixels."""
+    import pi_heif
+
+    from derm.image.decode import check_size, read_picture
+
+    try:
+        found = pi_heif.open_heif(BytesIO(content), convert_hdr_to_8bit=True)
+        width, height = found.size
+        check_size(width, height, name)
+        picture = Image.frombytes(found.mode, (width, height), bytes(found.data), "raw", found.mode, found.stride)
+        # The file turns its picture itself; its EXIF orientation would turn it again.
+        picture.info["icc_profile"] = found.info.get("icc_profile")
+    except ImageRefused:
+        raise
+    except Exception as error:  # libheif's own faults have no common class
+        raise ImageRefused(f"{name} is a damaged HEIC picture, or cut short: copy it or export it again.") from error
+    return read_picture(picture, name), {}
