@@ -68,7 +68,7 @@ FIELDS = (
     Field("not_dermoscopic", "yes or no", "Whether this is no dermoscopic picture; empty where weights cannot tell"),
     Field("seen_little", "yes or no", "Whether the model has seen little of such pictures; empty likewise"),
     Field("lesion_found", "yes or no", "Whether the outline holds a lesion"),
-    Field("cut_by_edge", "yes or no", "Whether the outline meets the picture's edge"),
+    Field("cut_by_edge", "yes or no", "Whether much of the outline lies on the picture's edge"),
     Field("mask_fraction", "number", "Share of the picture that is lesion, 0 … 1"),
     Field("malignant_share", "number", "Share of malignant lesions for which the probabilities hold, 0 … 1"),
     Field("data_malignant_share", "number", "The same share in the data that the weights were calibrated on"),

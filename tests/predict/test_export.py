@@ -23,7 +23,7 @@ def test_a_case_is_kept_as_json_csv_and_pictures():
     assert [content[name] for name in names] == [0.12, True, ["nv", "mel"], False, None]
     lines = cases_csv([LIKELY, LIKELY]).splitlines()
     assert (lines[0], len(lines)) == (",".join(COLUMNS), 3)
-    assert lines[1].startswith("a,a.png,yes,cut_by_edge,,mel,0.780000,,,,0.000000,0.170000,")
+    assert lines[1].startswith("a,a.png,yes,,,mel,0.780000,,,,0.000000,0.170000,")
     assert lines[2].startswith("a (2),a.png,")
     assert file_name(LIKELY, "view.png") == "a_view.png"
     assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"

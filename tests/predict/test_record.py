@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import LIKELY, case_with, half_mask, with_sets
+from cases import LIKELY, case_with, with_sets
 
 import derm
 from derm.diagnoses import CODES
@@ -80,7 +80,9 @@ def test_nobody_can_take_a_number_for_an_answer_where_there_is_none(change):
 
 
 def test_every_doubt_has_its_code_in_the_table():
-    case = replace(case_with({"mel": 1.0}, half_mask()), seen_little=True)
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[:, 30:] = True
+    case = replace(case_with({"mel": 1.0}, mask), seen_little=True)
     assert row_of(record_of(case))["doubts"].split() == [Doubt.CUT_BY_EDGE, Doubt.SEEN_LITTLE]
 
 
