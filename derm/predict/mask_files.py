@@ -24,6 +24,9 @@ being written take 32."""
 CUT = 100
 """Bytes that are kept of a longer one."""
 
+FORMULA = tuple("=+-@'")
+"""How cells begin that a spreadsheet would compute, or that were guarded against it."""
+
 OWNER = "derm-picture"
 """Key of the text in a PNG that tells whose it is, so that a run over another folder does not take its place."""
 
@@ -58,7 +61,9 @@ def own_name(image_id: str, file: Path, folders: Folders) -> str:
     Else it is shortened, cleaned of what no disk or terminal takes, and ends in 8 digits that belong to the path of
     `file` alone; the same picture has the same name in every run.
     """
-    plain = "".join(letter if letter.isprintable() else "_" for letter in image_id)
+    # A table says '=a' as "'=a", lest a spreadsheet computes it; the name of a file is to be the same in both.
+    safe = f"_{image_id[1:]}" if image_id[:1] in FORMULA else image_id
+    plain = "".join(letter if letter.isprintable() else "_" for letter in safe)
     if plain == image_id and len(os.fsencode(plain)) <= LONGEST and _free(plain, file, folders):
         return plain
     kept = plain.encode(errors="replace")[:CUT].decode(errors="ignore")
