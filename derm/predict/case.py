@@ -102,6 +102,9 @@ class Case:
     spread: float | None = None
     """The views' standard deviation of the most probable diagnosis's probability, 0 … 0.5; None for one view."""
 
+    measured: Quality | None = None
+    """What was measured of the picture before it was let go; None while it is here, and then `quality` measures it."""
+
     prediction: Prediction | None = field(default=None, repr=False)
     """What the network answered, N = 1, so that whoever explains the case need not ask it again; None where a case was
     put together by hand."""
@@ -171,7 +174,7 @@ class Case:
     @cached_property
     def quality(self) -> Quality:
         """What was measured of the picture and its outline, whatever the model says of it."""
-        return measure_quality(self.image, lesion_in(self.mask))
+        return self.measured or measure_quality(self.image, lesion_in(self.mask))
 
     @property
     def answerable(self) -> bool:

@@ -38,6 +38,7 @@ def compact(case: Case) -> Compact:
         replace(
             origin,
             image=np.broadcast_to(np.uint8(0), (height, width, 3)),
+            measured=case.quality,
             mask_probability=np.broadcast_to(np.float32(0), (height, width)),
             mask=np.broadcast_to(np.False_, (height, width)),
             truth=None,
