@@ -18,6 +18,7 @@ from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of, meets_edge
+from derm.predict.learned_words import all_not_learned
 from derm.predict.view import Layer, class_mask_at, screen_size
 
 NOTICE = "Research use only, not a medical device."
@@ -364,7 +365,11 @@ def cannot_exclude(case: Case) -> str:
 
 
 def calibration_note(description: WeightsInfo) -> str:
-    """What the probabilities are worth, in one line."""
+    """What the probabilities are worth, and which diagnoses the weights never learned, in one line."""
+    return " ".join([_calibrated(description), *all_not_learned(description.training)])
+
+
+def _calibrated(description: WeightsInfo) -> str:
     if local := _local(description):
         return f"Probabilities calibrated on {local['images']:,} confirmed images of {local['folder']}."
     return NOT_CALIBRATED if description.temperature == 1.0 else CALIBRATED
