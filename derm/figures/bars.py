@@ -10,7 +10,7 @@ import html
 from collections.abc import Sequence
 
 from derm.diagnoses import Diagnosis
-from derm.figures.text import percent
+from derm.figures.text import fine_percent, percent
 from derm.image.overlay import heat_stops
 
 TRACK = "color-mix(in srgb, currentColor 12%, transparent)"
@@ -53,14 +53,14 @@ def malignant_bar(parts: Sequence[tuple[Diagnosis, float]], threshold: float | N
     referral, 0 … 1, drawn as a line across the bar with its name and figure below.
     """
     said = ", ".join(f"{diagnosis.name} {percent(share)}" for diagnosis, share in parts)
-    total = percent(sum(share for _, share in parts))
+    total = fine_percent(sum(share for _, share in parts))
     pieces = "".join(
         f'<span style="width:{share:.2%};background:{themed(diagnosis)}"></span>' for diagnosis, share in parts
     )
     label = f"Malignant probability {total}: {said}"
     mark = ""
     if threshold is not None:
-        figure = f"referral threshold {percent(threshold)}"
+        figure = f"referral threshold {fine_percent(threshold)}"
         label = f"{label}; {figure}"
         mark = f'<div class="derm-mark" style="left:{threshold:.2%}"></div>{_under(figure, threshold)}'
     return (

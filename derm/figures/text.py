@@ -20,6 +20,13 @@ def percent(share: float) -> str:
     return f"{whole}{SPACE}%"
 
 
+def fine_percent(share: float) -> str:
+    """A share, 0 … 1, in percent, below ten with a digit after the point: a malignant sum and its threshold."""
+    if share >= 0.0995:
+        return percent(share)
+    return f"under 0.1{SPACE}%" if share < 0.0005 else f"{share * 100:.1f}{SPACE}%"
+
+
 def duration(seconds: float) -> str:
     """A span of time, rounded to what it is worth."""
     minutes = round(seconds / 60)

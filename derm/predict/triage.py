@@ -10,7 +10,7 @@ from enum import IntEnum
 from pathlib import PurePath
 from typing import NamedTuple
 
-from derm.figures.text import SPACE, capital, duration, percent, plain
+from derm.figures.text import SPACE, capital, duration, fine_percent, percent, plain
 from derm.image.decode import image_name
 from derm.predict.case import Case
 from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, ListedCase
@@ -124,7 +124,7 @@ def row_of(listed: ListedCase, case: Case | None) -> TriageRow:
     (first, share), *_ = case.ranked
     urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if doubts_of(case) else Urgency.REST
     named = f"{capital(first.name)} {percent(share)}"
-    return TriageRow(*start, case.p_malignant, percent(case.p_malignant), named, found, "", urgency)
+    return TriageRow(*start, case.p_malignant, fine_percent(case.p_malignant), named, found, "", urgency)
 
 
 def by_urgency(rows: Iterable[TriageRow]) -> list[TriageRow]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.explain.agreement import BUILT_IN
-from derm.figures.text import SPACE, capital, percent, plain
+from derm.figures.text import SPACE, capital, fine_percent, percent, plain
 from derm.image.decode import image_name
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
@@ -146,11 +146,11 @@ def headline(case: Case) -> str:
 
 
 def _advice(case: Case) -> str:
-    total = _sum(case, case.p_malignant)
+    total = fine_percent(case.p_malignant)
     if case.referral_threshold is None:
         return f"Malignant probability {total}."
     # Two figures that round to the same would contradict the advice.
-    near = total == _sum(case, case.referral_threshold)
+    near = total == fine_percent(case.referral_threshold)
     side = f", just {'above' if case.above_referral else 'below'} the threshold" if near else ""
     return f"{what_to_do(case)}: malignant {total}{side}."
 
@@ -176,7 +176,7 @@ def second_line(case: Case) -> str:
         return f"{CURES[blocking[0]]} The probabilities below are not to be relied on."
     if case.referral_threshold is None:
         return f"{likeliest(case)} No threshold for referral has been set."
-    threshold = _sum(case, case.referral_threshold)
+    threshold = fine_percent(case.referral_threshold)
     return f"{likeliest(case)} Referral is advised from a malignant probability of {threshold}."
 
 
@@ -329,7 +329,7 @@ def predictive_sentence(description: WeightsInfo, prevalence: float) -> str:
     if not math.isnan(values.ppv):
         parts.append(f"of those above the threshold, {percent(values.ppv)} are")
     if not math.isnan(values.npv):
-        parts.append(f"of those below, {_fine_percent(1 - values.npv)} are")
+        parts.append(f"of those below, {fine_percent(1 - values.npv)} are")
     return f"Where {share_set(prevalence)} of lesions are malignant: {'; '.join(parts)}." if parts else ""
 
 
@@ -434,7 +434,7 @@ def short_answer(case: Case) -> str:
     doubtful = ", ".join(flags(case)).lower()
     (first, share), *_ = case.ranked
     advice = "" if case.above_referral is None else f"{what_to_do(case).lower()}, "
-    said = f"{advice}malignant {_sum(case, case.p_malignant)}; {first.name} {percent(share)}"
+    said = f"{advice}malignant {fine_percent(case.p_malignant)}; {first.name} {percent(share)}"
     return f"{doubtful}: {said}" if doubtful else said
 
 
@@ -612,11 +612,6 @@ def overlap(case: Case, index: int) -> str:
     return " ".join(sentences)
 
 
-def _sum(case: Case, share: float) -> str:
-    """A malignant sum in percent; at a practice's mix, where all are small, with a digit more."""
-    return percent(share) if case.at_data is None else _fine_percent(share)
-
-
 def _local(description: WeightsInfo) -> dict[str, Any]:
     """What is recorded of a local calibration, see `derm.evaluate.local`; empty where there was none."""
     local: dict[str, Any] = description.measured.get("calibration", {}).get("local", {})
@@ -645,13 +640,6 @@ def _local_meaning(description: WeightsInfo) -> str:
     )
 
 
-def _fine_percent(share: float) -> str:
-    """A share in percent, a small one with a digit after the point, for what whole percent would call nothing."""
-    if share >= 0.0995:
-        return percent(share)
-    return f"under 0.1{SPACE}%" if share < 0.0005 else f"{share * 100:.1f}{SPACE}%"
-
-
 def _undecided(case: Case) -> list[tuple[Diagnosis, float]]:
     """The diagnoses that the case is not decided between, most probable first; none where it is decided.
 
@@ -675,8 +663,8 @@ def _mix(case: Case, description: WeightsInfo) -> list[str]:
     if case.at_data is None or case.referral_threshold is None or description.referral_threshold is None:
         return [sentence] if sentence else []
     moved = (
-        f"The referral threshold moved along, from {percent(description.referral_threshold)} to "
-        f"{_sum(case, case.referral_threshold)}: it stands for a sensitivity, which the share of malignant lesions "
+        f"The referral threshold moved along, from {fine_percent(description.referral_threshold)} to "
+        f"{fine_percent(case.referral_threshold)}: it stands for a sensitivity, which the share of malignant lesions "
         "does not change (Saerens, Latinne and Decaestecker 2002). Limits of what cannot be excluded are compared at "
         "the data's own mix."
     )
@@ -705,8 +693,8 @@ def _decision(case: Case, description: WeightsInfo) -> list[str]:
     referral = (
         "No threshold for referral has been set."
         if threshold is None
-        else f"The referral threshold, a malignant sum of {percent(threshold)}, was chosen on validation so that few "
-        "malignant lesions lie below it."
+        else f"The referral threshold, a malignant sum of {fine_percent(threshold)}, was chosen on validation so that "
+        "few malignant lesions lie below it."
     )
     paragraphs = [f"{NOT_CALIBRATED if temperature == 1.0 else calibrated} {referral}"]
     if description.conformal_thresholds is not None:

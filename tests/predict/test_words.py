@@ -8,6 +8,7 @@ from cases import LIKELY, LIMITS, case_with, half_mask, middle_mask, said, with_
 
 from derm.diagnoses import INDEX
 from derm.explain.agreement import BUILT_IN
+from derm.figures.text import fine_percent
 from derm.model.config import ModelConfig
 from derm.model.weights import WeightsInfo
 from derm.predict import words
@@ -283,7 +284,7 @@ def test_where_evidence_lies_is_told_by_the_figures_that_are_printed(inside, pri
     ],
 )
 def test_small_shares_are_neither_nothing_nor_ten_point_nought(share, text):
-    assert said(words._fine_percent(share)) == text
+    assert said(fine_percent(share)) == text
 
 
 @pytest.mark.parametrize(
@@ -365,7 +366,7 @@ def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_
     # The mask is a quarter of the picture and the map 1 everywhere: 1/4 at every threshold, for every class.
     mel = INDEX["mel"]
     overlap = words.overlap(LIKELY, mel)
-    assert "overlap by 0.25 (IoU) where the map is cut at 0.05" in overlap
+    assert "overlap by 0.25 (IoU) where the map is cut at 0.01" in overlap
     assert "mean over the seven diagnoses it is 0.25" in overlap
     assert "true outline" not in overlap
     known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
