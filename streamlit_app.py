@@ -50,5 +50,5 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
 if __name__ == "__main__":  # a visit
     main()
 else:  # the server: Streamlit finds a file's `st.App` by its text, and serves what `app` is in the end
-    app = st.App(__file__)
+    app: st.App | Gate = st.App(__file__)
     app = Gate(app, opening.checked(), opening.browser())

@@ -40,7 +40,7 @@ def main() -> None:
         "Part of the page", [WATCH, COMPARE, START], required=True, key="part", label_visibility="collapsed",
         persist_state="session",
     )  # fmt: skip
-    {WATCH: watch, COMPARE: compare_runs, START: start_run}[part]()
+    {WATCH: watch, COMPARE: compare_runs, START: start_run}[part or WATCH]()
 
 
 main()

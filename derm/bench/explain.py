@@ -133,8 +133,8 @@ class _Library:
 
     def one(self, image: Tensor, index: int) -> NDArray[np.float32]:
         """The map of one class, float32 (S, S), 0 … 1, of an image (1, 3, S, S)."""
-        maps: NDArray[np.float32] = self.cam(input_tensor=image, targets=[self.targets[index]])
-        return maps[0]
+        map_: NDArray[np.float32] = self.cam(input_tensor=image, targets=[self.targets[index]])[0]
+        return map_
 
     def each(self, image: Tensor) -> NDArray[np.float32]:
         """Seven maps, float32 (7, S, S), in seven calls."""

@@ -5,7 +5,7 @@ Needs `ExplainedCase` maps and, where they were made, their `Faithfulness`s. Kno
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from derm.compare.explained_case import MAP, ExplainedCase
 from derm.compare.faithfulness import Faithfulness
 from derm.diagnoses import DIAGNOSES
-from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS
+from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, Localisation
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import SPACE, capital, duration, percent
 from derm.model.config import ModelConfig
@@ -85,7 +85,7 @@ def agreement_rows(pair: Sequence[ExplainedCase], threshold: float, *, true: boo
     if known is None:
         return []
     step = round(threshold * (len(THRESHOLDS) - 1))
-    measures = (
+    measures: tuple[tuple[str, Callable[[Localisation, int], float], str], ...] = (
         ("IoU at the threshold", lambda one, row: one.iou_curve[row, step], "moves with the slider"),
         ("Best IoU", lambda one, row: one.best_iou[row], "at a threshold chosen with the outline in hand"),
         ("Area under the IoU curve", lambda one, row: one.iou_area[row], "all thresholds alike, none chosen"),

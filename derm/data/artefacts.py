@@ -67,7 +67,7 @@ def recompress(image: Picture, random: np.random.Generator) -> Picture:
     """The picture after JPEG at a quality from 30 to 90, colours at half resolution as cameras store them."""
     quality = int(random.integers(30, 91))
     _, code = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return _uint8(cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    return _uint8(cv2.cvtColor(np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB))
 
 
 def draw_ruler(image: Picture, random: np.random.Generator) -> Picture:

@@ -201,7 +201,8 @@ def read_table(
         table = table.apply(blank_missing)
     if (table == "").all(axis=None):
         raise DataFault(f"{path} has a header but no rows: {cure}.")
-    return table[(table != "").any(axis=1)].reset_index(drop=True)
+    filled: pd.DataFrame = table[(table != "").any(axis=1)].reset_index(drop=True)
+    return filled
 
 
 def _named(table: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:

@@ -132,7 +132,8 @@ def _standard(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _fit(dark: NDArray[np.float32], small: NDArray[np.float32]) -> NDArray[np.float64]:
     """Correlation of darkness, as `_standard` gives it, and mask, float64 (n,), −1 … 1."""
-    return (dark * _standard(small)).mean(axis=(1, 2), dtype=np.float64)
+    likeness: NDArray[np.float64] = (dark * _standard(small)).mean(axis=(1, 2), dtype=np.float64)
+    return likeness
 
 
 def _gain(fit: NDArray[np.float64], other: NDArray[np.float64]) -> float:

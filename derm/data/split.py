@@ -206,7 +206,7 @@ def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, names: Names) -
 def strata_of(catalogue: Catalogue, rows: pd.Series) -> pd.Series:
     """What is dealt evenly among `rows`, bool (n,): the diagnosis, and where dermoscopic structures are known the
     rarest one that an image shows beside it; text, indexed as these rows."""
-    dx = catalogue.table.loc[rows, "dx"]
+    dx: pd.Series = catalogue.table.loc[rows, "dx"]
     if catalogue.structures.empty:
         return dx
     ids = catalogue.table.loc[rows, "image_id"]
@@ -214,7 +214,8 @@ def strata_of(catalogue: Catalogue, rows: pd.Series) -> pd.Series:
     rarest = pd.Series("", index=dx.index)
     for name in shown.sum().sort_values(ascending=False, kind="stable").index:  # the rarest comes last and stays
         rarest[shown[name].to_numpy()] = f" with {name}"
-    return dx + rarest
+    strata: pd.Series = dx + rarest
+    return strata
 
 
 def _by_lesion(dx: pd.Series, lesions: pd.Series) -> pd.Series:

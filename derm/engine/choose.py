@@ -28,10 +28,11 @@ _lock = Lock()
 def chosen() -> Choice:
     """What `ENGINE` names; ConfigFault for another name."""
     named = os.environ.get(ENGINE, "").strip().lower() or "auto"
-    for choice in get_args(Choice):
+    choices: tuple[Choice, ...] = get_args(Choice)
+    for choice in choices:
         if named == choice:
             return choice
-    raise ConfigFault(f"{ENGINE}={named} is no engine: use one of {', '.join(get_args(Choice))}.")
+    raise ConfigFault(f"{ENGINE}={named} is no engine: use one of {', '.join(choices)}.")
 
 
 def engine_of(model: Model, choice: Choice | None = None) -> Engine:

@@ -50,10 +50,12 @@ class Whole(nn.Module):
         With a hidden layer of ReLUs it is the product of both layers' weights over the units that are above 0.
         """
         head = self.net.head
+        weight: Tensor = head.scores.weight
         if head.hidden is None:
-            return head.scores.weight
+            return weight
         active = (head.hidden(pooled) > 0).to(pooled.dtype)
-        return (head.scores.weight[None] * active[:, None]) @ head.hidden.weight
+        slopes: Tensor = (weight[None] * active[:, None]) @ head.hidden.weight
+        return slopes
 
 
 def graph_of(config: ModelConfig) -> Graph:

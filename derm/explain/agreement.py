@@ -125,7 +125,8 @@ def iou_curve(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.
     _check_size(map_, mask)
     if not map_.any():
         return np.zeros(len(THRESHOLDS))
-    return np.nan_to_num(localisation(map_[None], mask).iou_curve[0])
+    inside: NDArray[np.float64] = np.nan_to_num(localisation(map_[None], mask).iou_curve[0])
+    return inside
 
 
 def _check_size(map_: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:

@@ -118,7 +118,7 @@ def eigen_cam(
     energy = rows.square().sum(dim=2)
     # `along` has mean 0, so its product with the energy is their covariance; one that is 0 keeps the sign it has.
     along = torch.where((along * energy).sum(dim=1, keepdim=True) < 0, -along, along)
-    maps = F.relu(along).unflatten(1, features.shape[-2:])
+    maps: Tensor = F.relu(along).unflatten(1, features.shape[-2:])
     return maps[:, None].repeat(1, len(wanted), 1, 1)
 
 

@@ -277,4 +277,5 @@ def headline(results: Results, figure: str) -> float | None:
     found: Any = results.metrics
     for name in figure.split("."):
         found = (found or {}).get(name)
-    return found
+    value: float | None = found
+    return value

@@ -61,7 +61,8 @@ def is_referred(cases: pd.DataFrame, threshold: float) -> NDArray[np.bool_]:
 
 def is_malignant(cases: pd.DataFrame) -> NDArray[np.bool_]:
     """Which of `cases` are malignant in truth, bool (n,)."""
-    return np.array(MALIGNANT)[cases["true"].to_numpy()]
+    above: NDArray[np.bool_] = np.array(MALIGNANT)[cases["true"].to_numpy()]
+    return above
 
 
 def refer(

@@ -52,7 +52,8 @@ def deep_values(picture: Image.Image, content: bytes) -> NDArray[np.uint16] | No
         return None
     again.tile = [_turned(tile) for tile in _tiles(again)]
     high, low = np.asarray(picture), np.asarray(again)
-    return (high.astype(np.uint16) << 8) | low
+    whole: NDArray[np.uint16] = (high.astype(np.uint16) << 8) | low
+    return whole
 
 
 def told_bits(picture: Image.Image, content: bytes) -> int | None:

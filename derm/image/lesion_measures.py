@@ -131,7 +131,8 @@ def _blue_grey(colours: NDArray[np.float32], lesion: NDArray[np.bool_]) -> NDArr
     darkened = light / max(1.0, float(of_skin[0]))
     low, high = BLUE_GREY_LIGHTNESS
     unlike = (yellow <= BLUE_GREY_HUE * max(0.0, float(of_skin[2])) * darkened) & (red <= of_skin[1] * darkened)
-    return unlike & (light >= low) & (light <= high)
+    bluish: NDArray[np.bool_] = unlike & (light >= low) & (light <= high)
+    return bluish
 
 
 def _asymmetry(colours: NDArray[np.float32], lesion: NDArray[np.bool_]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import timm
 import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -97,7 +97,8 @@ class Run:
                     self._kept.clear()
                 made = make()
                 self._kept[key] = (now, made)
-            return made
+            kept: Made = made
+            return kept
 
 
 class Runs:

@@ -250,4 +250,5 @@ def _dig(event: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
     found: Any = event
     for part in path:
         found = found.get(part) if isinstance(found, dict) else None
-    return found
+    value: float | None = found
+    return value

@@ -58,7 +58,7 @@ DRAWING = "Drawing the data set, once, some ten seconds, then starting the proce
 DRAWN_CHOICE = "Drawn lesions, made on this machine"
 MEMORY_NOTE = "Memory is the most that the process, or the accelerator, has held so far."
 
-FORMATS: dict[str, dict[str, Any]] = {
+FORMATS: dict[str, Any] = {
     label: {"type_config": {"type": "number", "format": "%.3f"}} for label in ("Loss", *MEASURES.values())
 }
 """How figures stand in tables, as Streamlit's columns take it."""

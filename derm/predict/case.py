@@ -31,7 +31,8 @@ what is a quarter of that is a speck of noise, and nothing about it is measured.
 
 def lesion_in(outline: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The outline, bool (h, w), or an empty one where it holds too little to be a lesion, see `MIN_LESION`."""
-    return outline & (outline.mean() >= MIN_LESION)
+    lesion: NDArray[np.bool_] = outline & (outline.mean() >= MIN_LESION)
+    return lesion
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,4 +39,6 @@ def _vary(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.u
         view = cv2.GaussianBlur(view, (0, 0), random.uniform(*BLUR)).astype(np.uint8)
     quality = int(random.integers(*QUALITY))
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(view, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(
+        cv2.cvtColor(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB), dtype=np.uint8
+    )

@@ -63,7 +63,7 @@ def screen_jpeg(case: Case, layer: Layer, index: int, opacity: float, *, finer: 
 
 def has_finer(case: Case) -> bool:
     """Whether the picture has more pixels than the screen shows."""
-    return max(case.mask.shape) > SCREEN
+    return bool(max(case.mask.shape) > SCREEN)
 
 
 def class_mask_at(case: Case, index: int, height: int, width: int) -> NDArray[np.bool_]:

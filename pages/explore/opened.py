@@ -1,5 +1,7 @@
 """One picture opened large, with all that is known of it, its lesion's other pictures and the ways on."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -42,7 +44,7 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         st.header(plain(image_id), anchor=False)
         st.markdown(plain(words.headline(case)))
         with st.container(horizontal=True, key="explore_ways"):
-            keep = {"on_click": visit.keep_from_data, "args": (model, shown.catalogue, image_id)}
+            keep: dict[str, Any] = {"on_click": visit.keep_from_data, "args": (model, shown.catalogue, image_id)}
             if st.button("Diagnose this", icon=":material/dermatology:", key="explore_diagnose", **keep):
                 st.switch_page(DIAGNOSE)
             if st.button("Compare on this", icon=":material/compare:", key="explore_compare", **keep):

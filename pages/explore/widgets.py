@@ -26,17 +26,17 @@ def begin(key: str, choices: Sequence[str]) -> None:
 def pick(label: str, choices: Sequence[str], key: str) -> str:
     """One of a few choices, kept through the session."""
     begin(key, choices)
-    chosen: str = st.segmented_control(
+    chosen = st.segmented_control(
         label, choices, required=True, key=key, label_visibility="collapsed", persist_state="session"
     )
-    return chosen
+    return chosen or choices[0]
 
 
 def choose(label: str, choices: Sequence[str], key: str, **more: Any) -> str:  # noqa: ANN401
     """One of many choices, as a list that unfolds."""
     begin(key, choices)
     chosen: str = st.selectbox(label, choices, key=key, persist_state="session", **more)
-    return chosen
+    return chosen or choices[0]
 
 
 def sort_by(orders: Sequence[Order], key: str) -> Order:

@@ -26,7 +26,12 @@ def compare_runs() -> None:
         st.info(words.CHOOSE_RUNS, icon=":material/compare_arrows:")
         return
     measure = st.selectbox(
-        "Curve", list(compare.CURVES), format_func=compare.CURVES.get, index=5, key="curve", persist_state="session"
+        "Curve",
+        list(compare.CURVES),
+        format_func=compare.CURVES.__getitem__,
+        index=5,
+        key="curve",
+        persist_state="session",
     )
     draw(charts.overlaid(chosen, measure, dark=is_dark()), 1)
     st.markdown("**Best and last figures, validation**")

@@ -1,6 +1,7 @@
 """The part Start a run: everything that a new run needs, each setting with what it costs."""
 
 from itertools import cycle
+from typing import Any
 
 import streamlit as st
 
@@ -67,7 +68,7 @@ def ask_name(suggested: str) -> str:
     return st.text_input("Name of the run", key="start-name", persist_state="session")
 
 
-def ask(setting: Setting, usual: object, key: str) -> object:
+def ask(setting: Setting, usual: Any, key: str) -> object:  # noqa: ANN401
     """The widget for one setting; its value comes back."""
     if setting.kind == "choice":
         return st.selectbox(

@@ -29,7 +29,7 @@ def show_classes(run: Run) -> None:
     measure = st.selectbox(
         "Measure",
         list(series.CLASS_MEASURES),
-        format_func=series.CLASS_MEASURES.get,
+        format_func=series.CLASS_MEASURES.__getitem__,
         key="measure",
         persist_state="session",
     )

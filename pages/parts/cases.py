@@ -136,9 +136,10 @@ def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
             on_open_change=open_row,
         )
         with st.container(key="cases-below", horizontal=True, vertical_alignment="center"):
+            as_csv, as_json = visit.table_files(model)
             for label, make, name, kind in (
-                ("Table, CSV", visit.cases_csv, "cases.csv", "text/csv"),
-                ("Table, JSON", visit.cases_json, "cases.json", "application/json"),
+                ("Table, CSV", as_csv, "cases.csv", "text/csv"),
+                ("Table, JSON", as_json, "cases.json", "application/json"),
             ):
                 st.download_button(
                     label, make, name, kind, on_click="ignore", type="tertiary",

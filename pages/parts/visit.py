@@ -3,10 +3,12 @@
 Needs Streamlit's session. Every page calls `begin` first, for each may be the first that is opened.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -85,10 +87,11 @@ def seen(listed: ListedCase) -> ListedCase:
     return listed if listed.case is None else listed._replace(case=at_practice(listed.case, practice()))
 
 
-def answers(listed: ListedCase) -> Case | None:
-    """What was answered of a row, among this visitor's patients; None where the file was refused."""
+def answers(listed: ListedCase, share: float | None) -> Case | None:
+    """What was answered of a row, among patients of whom `share` have a malignant lesion, None for the data's own;
+    None where the file was refused."""
     found = listed.answers
-    return None if found is None else at_practice(found, practice())
+    return None if found is None else at_practice(found, share)
 
 
 def at_hand() -> ListedCase:
@@ -151,9 +154,10 @@ def take_in(files: list[WaitingFile]) -> None:
     if not files:
         return
     # The uploader would keep them all for as long as the page is open.
-    if context := get_script_run_ctx():
+    context = get_script_run_ctx()
+    if context and isinstance(held := context.uploaded_file_mgr, MemoryUploadedFileManager):
         for file in files:
-            context.uploaded_file_mgr.remove_file(context.session_id, file.token)
+            held.remove_file(context.session_id, file.token)
     reading: Reading = st.session_state.reading
     if not reading.waiting:
         st.session_state.batch, st.session_state.again = [], []
@@ -235,24 +239,23 @@ def rows() -> list[triage.TriageRow]:
     for listed in st.session_state.cases:
         case = listed.kept.case if listed.kept is not None else listed.case
         known = (listed.key, practice(), None if case is None else case.views)
-        found[known] = made[known] if known in made else triage.row_of(listed, answers(listed))
+        found[known] = made[known] if known in made else triage.row_of(listed, answers(listed, practice()))
     st.session_state.rows = found
     return triage.by_urgency(found.values())
 
 
-def cases_csv(model: Model) -> str:
-    """The table of all cases of this visit, as CSV."""
-    return triage.as_csv(_records(model))
+def table_files(model: Model) -> tuple[Callable[[], str], Callable[[], str]]:
+    """The table of all cases of this visit as it is now, as CSV and as JSON, each made when it is asked for.
 
+    By then there is no session to ask, so that what belongs to it is taken along.
+    """
+    cases, views, share = st.session_state.cases, st.session_state.views, practice()
 
-def cases_json(model: Model) -> str:
-    """The same as JSON."""
-    return triage.as_json(_records(model), model.description.licence)
+    def records() -> list[Record]:
+        answered = (answers(listed, share) for listed in cases)
+        return triage.records(cases, answered, settings_of(model, views, share))
 
-
-def _records(model: Model) -> list[Record]:
-    cases = st.session_state.cases
-    return triage.records(cases, map(answers, cases), settings_of(model, st.session_state.views, practice()))
+    return lambda: triage.as_csv(records()), lambda: triage.as_json(records(), model.description.licence)
 
 
 def with_picture(model: Model) -> ListedCase:

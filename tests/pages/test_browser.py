@@ -1,9 +1,12 @@
 """The app as a visitor meets it: in headless Chromium, with random weights and drawn pictures."""
 
+import csv
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 import torch
@@ -116,6 +119,23 @@ def test_cases_are_a_table_that_keys_search_and_a_reload_finds_again(page):
     another.goto(page.url)
     expect(another.get_by_alt_text(re.compile("^Drawn melanoma"))).to_be_visible()
     expect(another.get_by_text("of 4")).to_have_count(0)
+
+
+def test_the_table_of_all_cases_is_downloaded(page):
+    files = [
+        {"name": f"{place}.png", "mimeType": "image/png", "buffer": plain_png((90 + 9 * place, 60, 50))}
+        for place in (1, 2)
+    ]
+    page.locator("input[type=file]").set_input_files(files)
+    expect(page.get_by_role("table", name=re.compile("^All cases")).locator("tbody tr")).to_have_count(2)
+    rest(page)
+    told = {}
+    for kind in ("CSV", "JSON"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=f"Table, {kind}").click()
+        told[kind] = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert {row["file"] for row in csv.DictReader(told["CSV"].splitlines())} == {"1.png", "2.png"}
+    assert {row["file"] for row in json.loads(told["JSON"])} == {"1.png", "2.png"}
 
 
 def test_files_that_come_while_others_are_read_are_read_too(page):

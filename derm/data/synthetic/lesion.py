@@ -124,7 +124,9 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], period: float) -> P
     """Smooth noise without direction, about N(0, 1); `period` is the distance of its hills in pixels."""
     cell = max(period / 4, 1.0)
     rows, columns = (int(side / cell) + 8 for side in shape)
-    coarse = cv2.GaussianBlur(rng.standard_normal((rows, columns), np.float32), (0, 0), period / cell / 3.2)
+    coarse: Plane = np.asarray(
+        cv2.GaussianBlur(rng.standard_normal((rows, columns), np.float32), (0, 0), period / cell / 3.2)
+    )
     coarse /= coarse.std() + 1e-6
     grown = cv2.resize(coarse, None, fx=cell, fy=cell, interpolation=cv2.INTER_CUBIC)
     start = int(3 * cell)
@@ -139,7 +141,8 @@ def step(x: Plane) -> Plane:
 
 def _ridges(field: Plane, breadth: float) -> Plane:
     """1 along the winding lines where a noise field crosses zero, falling to 0 beside them."""
-    return np.exp(-np.square(field / breadth))
+    lines: Plane = np.exp(-np.square(field / breadth))
+    return lines
 
 
 # ---- the lesion: an outline, and a sheet on which its inside is painted -------------------------------------
@@ -156,7 +159,8 @@ def _outline(rng: np.random.Generator, look: Look, area: float) -> NDArray[np.fl
     waves = (size * np.cos(order * phi + rng.uniform(0, 2 * np.pi, order.shape))).sum(axis=0)
     log_radius = look.rough * waves / waves.std() + rng.uniform(0, look.stretch) / 2 * np.cos(2 * phi)
     radii = np.exp(log_radius)
-    return (radii * np.sqrt(area / (np.pi * np.square(radii).mean()))).astype(np.float32)
+    scaled: NDArray[np.float32] = (radii * np.sqrt(area / (np.pi * np.square(radii).mean()))).astype(np.float32)
+    return scaled
 
 
 def _towards(radii: NDArray[np.float32], angle: Plane) -> Plane:
@@ -227,7 +231,7 @@ class Sheet:
 
     def soften(self, plane: Plane, reach: float) -> Plane:
         """`plane` blurred by `reach`."""
-        blurred: Plane = cv2.GaussianBlur(plane, (0, 0), reach * self.unit)
+        blurred: Plane = np.asarray(cv2.GaussianBlur(plane, (0, 0), reach * self.unit))
         return blurred
 
 
@@ -328,7 +332,7 @@ def _paint_keratosis(sheet: Sheet) -> None:
     follicles = np.ones(sheet.depth.shape, np.uint8)
     for x, y in sheet.places(int(rng.integers(90, 150)), 0.0, 1.05):
         follicles[int(y), int(x)] = 0
-    away = cv2.distanceTransform(follicles, cv2.DIST_L2, 5) / sheet.unit
+    away: Plane = np.asarray(cv2.distanceTransform(follicles, cv2.DIST_L2, 5), dtype=np.float32) / sheet.unit
     net = step((away - 2.2) / 3.0)
     redness = 0.16 + 0.34 * net + 0.14 * sheet.grain(35) + 0.07 * sheet.grain(5)
     sheet.blood += np.clip(redness, 0, None) * (1 - 0.5 * sheet.rim(0.6, 1.0))
@@ -443,7 +447,8 @@ def _inside(radii: NDArray[np.float32], pose: Pose, height: int, width: int) -> 
     """How far each pixel lies inside the outline, along its ray from the centre: pixels, negative outside."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = x + (0.5 - pose.x), y + (0.5 - pose.y)
-    return pose.zoom * _towards(radii, np.arctan2(y, x) - pose.turn) - np.hypot(x, y)
+    inside: Plane = pose.zoom * _towards(radii, np.arctan2(y, x) - pose.turn) - np.hypot(x, y)
+    return inside
 
 
 def _place(sheet: Sheet, pose: Pose, height: int, width: int) -> tuple[Stack, Stack]:
@@ -455,8 +460,8 @@ def _place(sheet: Sheet, pose: Pose, height: int, width: int) -> tuple[Stack, St
     matrix = np.column_stack([turned, shift])
     pigment = np.stack([sheet.melanin, sheet.blood], axis=-1)
     return (
-        cv2.warpAffine(pigment, matrix, (width, height), flags=cv2.INTER_LINEAR),
-        cv2.warpAffine(sheet.veil, matrix, (width, height), flags=cv2.INTER_LINEAR),
+        np.asarray(cv2.warpAffine(pigment, matrix, (width, height), flags=cv2.INTER_LINEAR)),
+        np.asarray(cv2.warpAffine(sheet.veil, matrix, (width, height), flags=cv2.INTER_LINEAR)),
     )
 
 
@@ -547,4 +552,5 @@ def _photograph(rng: np.random.Generator, seen: Stack, unit: float) -> NDArray[n
         light *= 0.04 + 0.96 * (1 - step(0.5 + out / (14 * unit)))
     shot = cv2.GaussianBlur(seen * cast * light[..., None].astype(np.float32), (0, 0), rng.uniform(0.4, 0.9) * unit)
     shot += rng.uniform(0.004, 0.012) * rng.standard_normal(shot.shape, np.float32)
-    return np.round(255 * np.clip(shot, 0, 1)).astype(np.uint8)
+    developed: NDArray[np.uint8] = np.round(255 * np.clip(shot, 0, 1)).astype(np.uint8)
+    return developed
