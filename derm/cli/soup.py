@@ -26,5 +26,6 @@ def soup(
     check_description(target)
     model = cook_soup(sources, target, share, input_size=size)
     for part in model.description.training["soup"]:
-        out.print(f"{part['share']:.0%} of {part['weights']} {part['sha256'][:8]}, epoch {epoch_number(part['epoch'])}")
+        epoch = "" if part["epoch"] is None else f", epoch {epoch_number(part['epoch'])}"
+        out.print(f"{part['share']:.0%} of {part['weights']} {part['sha256'][:8]}{epoch}")
     out.print(f"{target}: sha256 {model.sha256[:8]}… What it is worth, `derm evaluate` tells.")

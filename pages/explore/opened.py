@@ -1,10 +1,9 @@
 """One picture opened large, with all that is known of it, its lesion's other pictures and the ways on."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
+from derm.data.catalogue import Catalogue
 from derm.errors import DataFault
 from derm.explore import tiles
 from derm.explore.pictures import LEGEND, LOOKS, look_jpeg
@@ -17,8 +16,11 @@ from pages.explore.gallery import one_tile
 from pages.explore.widgets import choose_look
 from pages.parts import visit
 
-COMPARE = "pages/1_Compare.py"
-DIAGNOSE = "streamlit_app.py"
+WAYS = (
+    ("Diagnose this", ":material/dermatology:", "explore_diagnose", "streamlit_app.py"),
+    ("Compare on this", ":material/compare:", "explore_compare", "pages/1_Compare.py"),
+)
+"""Where an image can be taken: label, icon, key and script."""
 
 
 def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
@@ -44,11 +46,9 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         st.header(plain(image_id), anchor=False)
         st.markdown(plain(words.headline(case)))
         with st.container(horizontal=True, key="explore_ways"):
-            keep: dict[str, Any] = {"on_click": visit.keep_from_data, "args": (model, shown.catalogue, image_id)}
-            if st.button("Diagnose this", icon=":material/dermatology:", key="explore_diagnose", **keep):
-                st.switch_page(DIAGNOSE)
-            if st.button("Compare on this", icon=":material/compare:", key="explore_compare", **keep):
-                st.switch_page(COMPARE)
+            for label, icon, key, page in WAYS:
+                way = (page, model, shown.catalogue, image_id)
+                st.button(label, icon=icon, key=key, on_click=leave_for, args=way)
         said = [] if cases is None else tiles.answers(cases, image_id)
         with st.container(key="measures", gap=None):
             for name, value in [*tiles.facts(shown.table, row), *said]:
@@ -59,6 +59,12 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
             for place, tile in enumerate(tiles.data_tiles(shown.table, others)):
                 one_tile(model, shown, tile, f"sisters-{place}", "True outline")
     st.caption(words.NOTICE)
+
+
+def leave_for(page: str, model: Model, catalogue: Catalogue, image_id: str) -> None:
+    """Make the image the case at hand, and go to `page`, however the run that this begins may be interrupted."""
+    visit.keep_from_data(model, catalogue, image_id)
+    st.session_state.go_to = page
 
 
 def close_image() -> None:

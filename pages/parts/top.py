@@ -38,6 +38,8 @@ def open_frame(name: str) -> DeltaGenerator:
     st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
     st.html(STYLE)
     opening.warn()
+    if page := st.session_state.pop("go_to", None):
+        st.switch_page(page)
     row = st.container(key="top", horizontal=True, vertical_alignment="center")
     with row:
         st.title("Derm", anchor=False, width="content")

@@ -187,6 +187,8 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     weights = tmp_path / "run" / "best.json"
     assert run("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r").exit_code == 0
     words = ("evaluate", "--data", drawn, "--weights", weights, "--out", tmp_path / "r", "--split-by", "image")
+    assert "the weights learned from" in str(run(*words).exception)
+    words = (*words, "--even-known")
     assert "THESE FIGURES ARE TOO GOOD: the weights were trained on the split by lesion" in run(*words).stdout
     recorded = run(*words, "--record")
     assert isinstance(recorded.exception, ConfigFault)
