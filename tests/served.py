@@ -4,6 +4,7 @@ Needs Chromium, or the tests that ask for it are skipped. Knows no page.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -144,6 +145,17 @@ def fill_in_a_short_run(page: Page, name: str) -> None:
     ):
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Tab")
+
+
+def open_row(page: Page, name: str) -> None:
+    """Open a row of the table of cases; again where the page is drawn anew meanwhile, which loses the click."""
+    for _ in range(5):
+        rest(page)
+        with suppress(TimeoutError):
+            page.get_by_role("button", name=name, exact=True).click(timeout=5_000)
+        with suppress(AssertionError):
+            expect(page.get_by_alt_text(re.compile(f"^{re.escape(name)}, "))).to_be_visible(timeout=15_000)
+            return
 
 
 def choose(page: Page, label: str, option: str) -> None:

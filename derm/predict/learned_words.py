@@ -6,13 +6,14 @@ Needs the `training` of a description of weights. Weights that do not say what t
 from collections.abc import Mapping
 from typing import Any
 
-from derm.data.learned import classes_learned, hardly_learned
 from derm.diagnoses import DIAGNOSES
 from derm.figures.text import capital
 
 
 def not_learned(code: str, training: Mapping[str, Any]) -> str:
     """That the diagnosis `code`, one of `hardly_learned`, cannot be predicted, as one sentence."""
+    from derm.data.learned import classes_learned
+
     images = (classes_learned(training) or {}).get(code, 0)
     name = next(diagnosis.name for diagnosis in DIAGNOSES if diagnosis.code == code)
     count = {0: "no image", 1: "one image"}.get(images, f"{images} images")
@@ -24,4 +25,8 @@ def not_learned(code: str, training: Mapping[str, Any]) -> str:
 
 def all_not_learned(training: Mapping[str, Any]) -> tuple[str, ...]:
     """A sentence for each diagnosis that cannot be predicted; none where all were learned, or nothing is said."""
+    if "learned" not in training.get("data", {}):
+        return ()
+    from derm.data.learned import hardly_learned  # which needs pandas, and most weights say nothing
+
     return tuple(not_learned(code, training) for code in hardly_learned(training))

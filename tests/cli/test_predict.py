@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from pictures import save
@@ -74,7 +75,15 @@ def test_options_that_do_not_fit(run, tmp_path):
 
 def started(tiny_weights, *words):
     words = [sys.executable, "-m", "derm", "predict", *map(str, words), "--weights", str(tiny_weights)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Whoever started the tests in the background had interrupts ignored, which children inherit.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(  # no other thread of the tests is at work here
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed,  # noqa: PLW1509
+    )
 
 
 def wait_for_rows(process, part, count):

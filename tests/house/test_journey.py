@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from served import PATIENCE, click_cell, fill_in_a_short_run, launch, rest, serve, visit
+from served import PATIENCE, click_cell, fill_in_a_short_run, launch, open_row, rest, serve, visit
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import DIAGNOSES
@@ -108,5 +108,5 @@ def test_from_an_upload_to_a_stopped_run(page: Page, places: dict[str, Path], ti
     # And the first case is still what Diagnose shows when it is chosen.
     go(page, "Diagnose")
     page.get_by_role("button", name="All cases").click()
-    page.get_by_role("button", name="mine.png", exact=True).click()
+    open_row(page, "mine.png")
     expect(page.get_by_alt_text(re.compile("^mine.png, "))).to_be_visible()

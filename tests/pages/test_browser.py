@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
-from served import PATIENCE, rest, serve, visit
+from served import PATIENCE, open_row, rest, serve, visit
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.config import ModelConfig
@@ -113,7 +113,7 @@ def test_cases_are_a_table_that_keys_search_and_a_reload_finds_again(page):
 
     page.reload()
     expect(table.locator("tbody tr")).to_have_count(4)
-    page.get_by_role("button", name=name, exact=True).click()
+    open_row(page, name)
     expect(page.get_by_alt_text(re.compile(f"^{name}, with the outline"))).to_be_visible()
     another = page.context.new_page()  # another tab begins anew
     another.goto(page.url)
@@ -158,7 +158,6 @@ def test_answer_and_picture_are_above_the_fold_and_the_picture_stays(page):
         expect(what).to_be_in_viewport(ratio=0.99)
     page.get_by_text("How this was made").click()
     page.get_by_text(re.compile("^Weights: ")).scroll_into_view_if_needed()
-    expect(page.get_by_role("heading", level=2)).not_to_be_in_viewport()
     expect(page.locator(".st-key-picture img")).to_be_in_viewport(ratio=0.99)
 
 
