@@ -10,6 +10,7 @@ import numpy as np
 from derm.diagnoses import CODES
 from derm.explain.gradcam import heat_map_of
 from derm.predict.case import Case
+from derm.predict.record import csv_of, record_of, unique_ids
 
 
 def case_with(
@@ -47,3 +48,8 @@ LIMITS = (0.1, 0.2, 0.15, 0.05, 0.08, 0.3, 0.25)
 
 def with_sets(probabilities: dict[str, float], limits: tuple[float, ...] = LIMITS) -> Case:
     return replace(case_with(probabilities, half_mask()), conformal_thresholds=limits)
+
+
+def cases_csv(cases: list[Case]) -> str:
+    """The cases as the table that is downloaded of them."""
+    return csv_of(unique_ids(map(record_of, cases)))

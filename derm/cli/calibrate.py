@@ -1,6 +1,5 @@
 """`derm calibrate`: fit temperature, referral threshold and conformal sets, and write them beside the weights."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,12 +95,11 @@ def _warn_of_known(model: "Model", catalogue: "Catalogue") -> None:
         return
     import numpy as np
 
-    from derm.data.split import split_catalogue
+    from derm.data.split import split_own
     from derm.evaluate.known import find_known
 
-    own = catalogue.table["lesion_id"].where(catalogue.table["lesion_id"] != "", catalogue.table["image_id"])
-    rows, split = np.arange(len(own)), split_catalogue(replace(catalogue, table=catalogue.table.assign(lesion_id=own)))
-    seen = find_known(model.description, catalogue, split, rows)
+    rows = np.arange(len(catalogue.table))
+    seen = find_known(model.description, catalogue, split_own(catalogue), rows)
     if seen.spoils:
         out.print(
             f"THESE NUMBERS ARE TOO GOOD: the weights learned from {int(seen.rows.sum()):,} of these {len(rows):,} "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from derm.data.diagnosis_words import UNKNOWN, WORDS, is_readable, plain_word, read_mapping
+from derm.data.diagnosis_words import UNKNOWN, code_of, is_readable, read_mapping
 from derm.data.folder import (
     IMAGE_ENDINGS,
     MASK_ENDINGS,
@@ -328,7 +328,7 @@ def _codes(words: pd.Series, own: Mapping[str, str]) -> pd.Series:
     """The codes of a table's diagnoses, text (n,); a word that is none of the seven stays, for the check to name."""
     meaning = {}
     for word in set(words):
-        code = own.get(plain_word(word), WORDS.get(plain_word(word), UNKNOWN))
+        code = code_of(word, own)
         meaning[word] = (word.lower() or UNKNOWN) if code == UNKNOWN else code
     return words.map(meaning).astype(str)
 

@@ -24,7 +24,7 @@ from derm.data.recognise import name_rows, shipped_pictures
 from derm.data.remarks import INCOMPLETE, NO_LESION, UNMATCHED, UNREAD_AGE
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
-from derm.image.decode import mask_levels, open_image, read_mask, read_mask_values
+from derm.image.decode import lesion_of, mask_levels, open_image, read_mask_values
 
 HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)
@@ -286,10 +286,11 @@ def _check_pair(folder: Path, pair: _Pair) -> _Seen:
     if pair.mask_path:
         subject, path = _inside(folder, pair.mask_path), Path(pair.mask_path)
         try:
-            mask = read_mask(path)
+            values = read_mask_values(path)
+            mask = lesion_of(values)
             mask_look = look_at_mask(mask)
             findings += _check_mask(subject, mask, mask_look, image)
-            soft, labels = _levels_of(path)
+            soft, labels = _levels_of(values)
             if labels:
                 findings.append(_find("mask of several labels", subject, f"the mask has the values {labels}"))
         except ImageRefused as error:
@@ -297,9 +298,8 @@ def _check_pair(folder: Path, pair: _Pair) -> _Seen:
     return _Seen(findings, mask_look, look, soft)
 
 
-def _levels_of(path: Path) -> tuple[bool, str]:
-    """Whether a mask has soft edges, and its values where they are labels of several things, else ''."""
-    values = read_mask_values(path)
+def _levels_of(values: np.ndarray) -> tuple[bool, str]:
+    """Whether a mask's `values` have soft edges, and what they are where they are labels of several things, else ''."""
     levels = mask_levels(values)
     if len(levels) < 3 and not (len(levels) == 2 and levels[0] != 0):
         return False, ""

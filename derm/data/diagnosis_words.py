@@ -105,6 +105,11 @@ def unknown_words(words: Iterable[str], own: Mapping[str, str]) -> list[str]:
     return sorted({word for word in words if plain_word(word) not in own and plain_word(word) not in WORDS})
 
 
+def code_of(word: str, own: Mapping[str, str]) -> str:
+    """The code, or codes, of a word by `own`, or else `WORDS`; `UNKNOWN` where neither knows it."""
+    return own.get(plain_word(word), WORDS.get(plain_word(word), UNKNOWN))
+
+
 def codes_of(words: pd.Series, own: Mapping[str, str], path: Path) -> pd.Series:
     """The codes of a table's `words`, text (n,): one, several with `OPEN` between, or `UNKNOWN`.
 
@@ -116,7 +121,7 @@ def codes_of(words: pd.Series, own: Mapping[str, str], path: Path) -> pd.Series:
             f"{path} has diagnoses that Derm does not know ({', '.join(odd[:5])}{more}): say what they are with "
             f"`derm data words {path.parent}`, which asks for each and writes {MAPPING_FILE}."
         )
-    meaning = {word: own.get(plain_word(word), WORDS.get(plain_word(word), UNKNOWN)) for word in set(words)}
+    meaning = {word: code_of(word, own) for word in set(words)}
     return words.map(meaning).astype(str)
 
 

@@ -6,7 +6,7 @@ source may be left out of training to be tested on. Knows nothing of pictures.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -185,7 +185,7 @@ def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, names: Names) -
     Lesions of one patient are one, so that no patient is on two sides. Where images of one lesion or patient are of
     several shipped lesions, those that are no shipped image by their very id go with the foremost, see `_first_of`.
     """
-    own = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+    own = own_lesions(table)
     known = _first_of(names)
     if "patient_id" in table:
         named = table.loc[table["patient_id"] != "", ["image_id", "patient_id"]]
@@ -201,6 +201,17 @@ def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, names: Names) -
     rows = zip(names.exact, known, joined, strict=True)
     named_rows = [lesion if exact else groups.get(group, lesion or group) for exact, lesion, group in rows]
     return pd.Series(named_rows, index=table.index, dtype=str)
+
+
+def own_lesions(table: pd.DataFrame) -> pd.Series:
+    """Each image's lesion as its table names it, text (n,); without a name each image is a lesion of its own."""
+    own: pd.Series = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+    return own
+
+
+def split_own(catalogue: Catalogue) -> Split:
+    """The split of a catalogue in which each image has a lesion, see `own_lesions`."""
+    return split_catalogue(replace(catalogue, table=catalogue.table.assign(lesion_id=own_lesions(catalogue.table))))
 
 
 def strata_of(catalogue: Catalogue, rows: pd.Series) -> pd.Series:

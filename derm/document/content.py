@@ -66,6 +66,13 @@ class CaseReport:
     notice: str
 
 
+def probabilities_of(case: Case) -> list[tuple[str, str, float]]:
+    """The seven probabilities in the order of `CODES`, then the malignant one: key, name, and value, 0 … 1."""
+    seven = zip(DIAGNOSES, case.probabilities, strict=True)
+    named = [(f"p_{one.code}", f"Probability of {one.name}", float(share)) for one, share in seven]
+    return [*named, ("p_malignant", "Malignant probability", case.p_malignant)]
+
+
 def report_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> CaseReport:
     """What is to be reported of `case`, which `model` answered.
 
@@ -99,12 +106,8 @@ def _paragraphs(case: Case, model: Model, shown: int) -> list[str]:
     if not case.answerable:
         return []
     description = model.description
-    excluded = ""
-    if case.cannot_exclude is not None:
-        names = ", ".join(DIAGNOSES[index].name for index in case.cannot_exclude)
-        excluded = f"Cannot be excluded: {names}. {words.COVERAGE}"
     return [
-        excluded,
+        " ".join(words.conformal_set(case)).strip(),
         words.referral_meaning(description),
         f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip(),
         words.evidence_sentence(case, shown),

@@ -7,8 +7,7 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from derm.diagnoses import DIAGNOSES
-from derm.document.content import CaseReport
+from derm.document.content import CaseReport, probabilities_of
 from derm.model.weights import Model
 from derm.predict.case import Case
 
@@ -22,11 +21,7 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     page: the report as a PDF file. Its status is 'preliminary': no physician has seen it.
     """
     day = report.on.isoformat()
-    shares = [
-        (f"p_{diagnosis.code}", f"Probability of {diagnosis.name}", float(share))
-        for diagnosis, share in zip(DIAGNOSES, case.probabilities, strict=True)
-    ] + [("p_malignant", "Malignant probability", case.p_malignant)]
-    observations = [_observation(code, text, share, day, model, case.answerable) for code, text, share in shares]
+    observations = [_observation(*one, day, model, case.answerable) for one in probabilities_of(case)]
     content = {
         "resourceType": "DiagnosticReport",
         "contained": observations,

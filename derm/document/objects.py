@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from derm import __version__
-from derm.diagnoses import DIAGNOSES
+from derm.document.content import probabilities_of
 from derm.errors import ConfigFault
 from derm.figures.text import capital
 from derm.model.weights import Model
@@ -181,11 +181,7 @@ def _measurements(case: Case) -> list[Any]:
     from pydicom.sr.codedict import codes
 
     one = codes.UCUM.NoUnits
-    shares = [
-        (f"p_{diagnosis.code}", f"Probability of {diagnosis.name}", float(share))
-        for diagnosis, share in zip(DIAGNOSES, case.probabilities, strict=True)
-    ]
-    shares.append(("p_malignant", "Malignant probability", case.p_malignant))
+    shares = probabilities_of(case)
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
     shares.append(("mask_fraction", "Share of the picture that is lesion", case.mask_fraction))

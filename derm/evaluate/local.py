@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import split_catalogue
+from derm.data.split import split_own
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
@@ -130,9 +130,7 @@ def ask_own_cases(model: Model, catalogue: Catalogue, progress: Progress | None 
     known = catalogue.table["dx"].isin(CODES)
     if not known.any():
         raise DataFault(f"{catalogue.place} has no image with one of the diagnoses {', '.join(CODES)}: add a table.")
-    own = catalogue.table["lesion_id"].where(catalogue.table["lesion_id"] != "", catalogue.table["image_id"])
-    whole = replace(catalogue, table=catalogue.table.assign(lesion_id=own))
-    lesions = split_catalogue(whole).lesions[known].to_numpy(dtype=str)
+    lesions = split_own(catalogue).lesions[known].to_numpy(dtype=str)
     table = catalogue.table[known]
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
     return OwnCases(_logits(model, table, progress), true, lesions)

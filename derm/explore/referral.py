@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import MALIGNANT
 from derm.figures.text import SPACE
-from derm.metrics.bootstrap import REPLICATES
+from derm.metrics.bootstrap import REPLICATES, percentile_interval
 from derm.metrics.missing import fraction
 
 DIGITS = 6
@@ -22,9 +22,6 @@ chosen by stays on its side."""
 
 BLOCK = 100
 """Resamples that are reduced at once, which bounds the memory."""
-
-CELLS = ((True, True), (True, False), (False, True), (False, False))
-"""Malignant and referred of each cell, row by row, of `Referral.counts`."""
 
 
 class Estimate(NamedTuple):
@@ -156,11 +153,7 @@ def _figures(sums: NDArray[np.float64], share: float) -> tuple[NDArray[np.float6
 def _estimate(value: float, resampled: NDArray[np.float64]) -> Estimate:
     if np.isnan(value):
         return Estimate(None, None)
-    known = resampled[~np.isnan(resampled)]
-    if 2 * len(known) <= len(resampled):
-        return Estimate(value, None)
-    low, high = np.percentile(known, [2.5, 97.5]).tolist()
-    return Estimate(value, (low, high))
+    return Estimate(value, percentile_interval(resampled[~np.isnan(resampled)], len(resampled)))
 
 
 def figures(found: Referral) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.explore.table import quantity
-from derm.explore.verdicts import by_image
+from derm.explore.verdicts import verdicts_of
 from derm.files import write_text
 
 FOLDER = "selections"
@@ -46,11 +46,14 @@ class Found(NamedTuple):
     strange: int
 
 
-def known_of(table: pd.DataFrame, cases: pd.DataFrame | None, image_ids: Sequence[str]) -> pd.DataFrame:
+def known_of(
+    table: pd.DataFrame, cases: pd.DataFrame | None, image_ids: Sequence[str], threshold: float | None = None
+) -> pd.DataFrame:
     """What is known of images, one row each, in the order given.
 
-    table: of `explorable`. cases: of `derm.explore.predictions.outcomes`, None without results; an image that they do
-    not hold has empty cells. An image that the table does not hold is left out.
+    table: of `explorable`. cases: of `derm.explore.predictions.outcomes`, None without results; an image that they
+    do not hold has empty cells. threshold: for referral, where verdicts are of that alone. An image that the table
+    does not hold is left out.
     """
     rows = pd.DataFrame({"image_id": list(image_ids)})
     own = table[list(TABLE_COLUMNS)].drop_duplicates("image_id").astype({"dx": str})
@@ -62,7 +65,7 @@ def known_of(table: pd.DataFrame, cases: pd.DataFrame | None, image_ids: Sequenc
             "image_id": cases["image_id"],
             "predicted": np.array(CODES)[cases["predicted"].to_numpy()],
             **{name: cases[name] for name in ("confidence", "p_malignant", "p_true", "loss", "iou")},
-            "verdict": [str(verdict) for verdict in by_image(cases).values()] if cases["image_id"].is_unique else "",
+            "verdict": [str(verdict) for verdict in verdicts_of(cases, threshold)],
         }
     ).drop_duplicates("image_id")
     return found.merge(said, on="image_id", how="left")

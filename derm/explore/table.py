@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import PARTS, split_catalogue
+from derm.data.split import PARTS, own_lesions, split_catalogue
 from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from derm.errors import DataFault
 from derm.figures.text import plain
@@ -69,7 +69,7 @@ def explorable(catalogue: Catalogue) -> pd.DataFrame:
         parts, lesions = split.parts, split.lesions
     except DataFault:
         parts = pd.Series(UNKNOWN, index=table.index, dtype=str)
-        lesions = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
+        lesions = own_lesions(table)
     return prepare(table, parts, lesions)
 
 

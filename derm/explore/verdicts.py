@@ -64,10 +64,13 @@ def by_threshold(cases: pd.DataFrame, threshold: float) -> list[Verdict]:
     ]
 
 
-def by_image(cases: pd.DataFrame, threshold: float | None = None) -> dict[str, Verdict]:
-    """The verdict of each image by its name: of its likeliest diagnosis, or of referral at `threshold`."""
+def verdicts_of(cases: pd.DataFrame, threshold: float | None = None) -> list[Verdict]:
+    """The verdict of each of `cases`: of its likeliest diagnosis, or of referral at `threshold`, 0 … 1."""
     if threshold is not None:
-        found = by_threshold(cases, threshold)
-    else:
-        found = by_call(cases["true"].to_numpy(), cases["predicted"].to_numpy())
-    return dict(zip(cases["image_id"].tolist(), found, strict=True))
+        return by_threshold(cases, threshold)
+    return by_call(cases["true"].to_numpy(), cases["predicted"].to_numpy())
+
+
+def by_image(cases: pd.DataFrame, threshold: float | None = None) -> dict[str, Verdict]:
+    """`verdicts_of` by the image's name."""
+    return dict(zip(cases["image_id"].tolist(), verdicts_of(cases, threshold), strict=True))

@@ -151,7 +151,11 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     Palettes and colours count by what they show: neither an opaque black nor anything transparent is lesion. Raises
     ImageRefused.
     """
-    values = read_mask_values(path)
+    return lesion_of(read_mask_values(path))
+
+
+def lesion_of(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a mask's values mark lesion, see `read_mask`: bool (height, width). values: of `read_mask_values`."""
     levels = mask_levels(values)
     if len(levels) > 2 and (values.dtype.kind == "f" or levels[-1] > np.iinfo(values.dtype).max // 2):
         return np.asarray(values > levels[-1] / 2)

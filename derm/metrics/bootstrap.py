@@ -3,7 +3,7 @@
 Needs a function of row numbers and each row's lesion. Percentile method (Efron and Tibshirani 1993, ch. 13).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,10 +52,16 @@ def bootstrap(
                 found[name].append(value)
         if progress:
             progress(done, replicates)
-    return {
-        name: tuple(np.percentile(values, [2.5, 97.5]).tolist()) if 2 * len(values) > replicates else None
-        for name, values in found.items()
-    }
+    return {name: percentile_interval(values, replicates) for name, values in found.items()}
+
+
+def percentile_interval(values: Sequence[float] | NDArray[np.float64], replicates: int) -> tuple[float, float] | None:
+    """The 95 % interval of a figure by its `values` in those of `replicates` resamples where it is defined; None where
+    these are half of them or fewer."""
+    if 2 * np.size(values) <= replicates:
+        return None
+    low, high = np.percentile(values, [2.5, 97.5]).tolist()
+    return low, high
 
 
 def paired_bootstrap(

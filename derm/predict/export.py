@@ -1,15 +1,14 @@
-"""A case as files to keep: its outline, its picture as shown, its probabilities; a list of cases as a table.
+"""A case as files to keep: its outline, its picture as shown, its probabilities.
 
-Needs a `Case`. Table and JSON have the fields of `derm.predict.record`. Knows nothing of pages.
+Needs a `Case`. The JSON has the fields of `derm.predict.record`. Knows nothing of pages.
 """
 
 import json
 import re
-from collections.abc import Iterable
 
 from derm.image.overlay import mask_png, png
 from derm.predict.case import Case
-from derm.predict.record import csv_line, header_line, json_of, record_of, unique_ids
+from derm.predict.record import json_of, record_of
 from derm.predict.view import Layer, draw_view
 
 
@@ -26,11 +25,6 @@ def view_png(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
 def case_json(case: Case, licence: str) -> str:
     """The case as JSON, see `derm.predict.record.json_of`; what the weights bring no number for is null."""
     return json.dumps(json_of(record_of(case), licence), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def cases_csv(cases: Iterable[Case]) -> str:
-    """The cases as a table in CSV, one line each, as `derm predict` writes it; no two have the same image_id."""
-    return "".join([header_line(), *map(csv_line, unique_ids(map(record_of, cases)))])
 
 
 def file_name(case: Case, ending: str) -> str:

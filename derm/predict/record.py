@@ -239,6 +239,11 @@ def csv_line(record: Record) -> str:
     return _line(_cell(record[name]) for name in COLUMNS)
 
 
+def csv_of(records: Iterable[Record]) -> str:
+    """Records as a table in CSV."""
+    return "".join([header_line(), *map(csv_line, records)])
+
+
 def _complete(known: Record) -> Record:
     """Every field, numbers rounded; those that are not `known` are None."""
     return {name: _rounded(known.get(name)) for name in COLUMNS} | {"schema": SCHEMA}

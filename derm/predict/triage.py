@@ -18,8 +18,6 @@ from derm.predict.doubts import doubts_of
 from derm.predict.record import (
     Record,
     Settings,
-    csv_line,
-    header_line,
     json_of,
     record_of,
     refused_record,
@@ -191,11 +189,6 @@ def records(cases: Sequence[ListedCase], answers: Iterable[Case | None], setting
             # A case whose picture was let go does not know its model any more.
             found.append(record_of(case) | {"calibration": settings.calibration})
     return list(unique_ids(reversed(found)))
-
-
-def as_csv(found: Iterable[Record]) -> str:
-    """Records as a table in CSV, as `derm predict` writes it."""
-    return "".join([header_line(), *map(csv_line, found)])
 
 
 def as_json(found: Iterable[Record], licence: str) -> str:

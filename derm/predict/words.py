@@ -207,8 +207,7 @@ def in_terminal(case: Case, description: WeightsInfo) -> list[str]:
     """The answer in plain lines, for whoever has no page to look at; the picture's name comes first."""
     lines = [*doubt_sentences(case, description), headline(case), second_line(case)]
     if case.answerable and case.cannot_exclude:
-        names = ", ".join(DIAGNOSES[index].name for index in case.cannot_exclude)
-        lines.append(f"Cannot be excluded: {names}. {COVERAGE} {calibration_note(description)}")
+        lines.append(" ".join([*filter(None, conformal_set(case)), calibration_note(description)]))
     return [case.name, *(f"  {line}" for line in lines if line)]
 
 
@@ -350,18 +349,23 @@ def predictive_note(description: WeightsInfo) -> str:
 
 def cannot_exclude(case: Case) -> str:
     """The conformal set in words, with what it promises, in Markdown; '' where the weights bring none."""
+    sentence, promise = conformal_set(case)
+    return f"{plain(sentence)} :small[{plain(promise)}]" if promise else plain(sentence)
+
+
+def conformal_set(case: Case) -> tuple[str, str]:
+    """The conformal set in words, and what it promises; '' for both where the weights bring none, for the latter where
+    no diagnosis reaches its threshold."""
     if case.cannot_exclude is None:
-        return ""
+        return "", ""
     names = [DIAGNOSES[index].name for index in case.cannot_exclude]
     if case.falls_short:
-        return plain(f"No diagnosis is as probable here as in nine of ten lesions that have it; nearest is {names[0]}.")
+        return f"No diagnosis is as probable here as in nine of ten lesions that have it; nearest is {names[0]}.", ""
     if len(names) == 1:
-        sentence = f"At 90{SPACE}% coverage no diagnosis but {names[0]} remains."
-    elif len(names) == len(CODES):
-        sentence = "No diagnosis can be excluded."
-    else:
-        sentence = f"Cannot be excluded: {', '.join(names)}."
-    return f"{plain(sentence)} :small[{plain(COVERAGE)}]"
+        return f"At 90{SPACE}% coverage no diagnosis but {names[0]} remains.", COVERAGE
+    if len(names) == len(CODES):
+        return "No diagnosis can be excluded.", COVERAGE
+    return f"Cannot be excluded: {', '.join(names)}.", COVERAGE
 
 
 def calibration_note(description: WeightsInfo) -> str:

@@ -1,9 +1,11 @@
 """Every image of a part as a point, and what they come to; a click on a point opens its image."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from derm.compare import dataset_view, words
 from derm.errors import DermError
@@ -45,34 +47,10 @@ def whole_part(model: Model) -> None:
         return
     st.caption(plain(dataset_view.provenance(explained)))
     row = st.columns(4)
-    method = row[0].selectbox(
-        "Method",
-        list(dataset_view.methods_of(explained)),
-        format_func=dataset_view.methods_of(explained).__getitem__,
-        key="whole-method",
-        persist_state="session",
-    )
-    measure = row[1].selectbox(
-        "Measure",
-        list(dataset_view.MEASURES),
-        format_func=dataset_view.MEASURES.__getitem__,
-        key="whole-measure",
-        persist_state="session",
-    )
-    outline = row[2].selectbox(
-        "Against",
-        list(dataset_view.OUTLINES),
-        format_func=dataset_view.OUTLINES.__getitem__,
-        key="whole-against",
-        persist_state="session",
-    )
-    diagnosis = row[3].selectbox(
-        "Diagnosis in the table",
-        list(dataset_view.diagnoses()),
-        format_func=dataset_view.diagnoses().__getitem__,
-        key="whole-diagnosis",
-        persist_state="session",
-    )
+    method = choose(row[0], "Method", dataset_view.methods_of(explained), "whole-method")
+    measure = choose(row[1], "Measure", dataset_view.MEASURES, "whole-measure")
+    outline = choose(row[2], "Against", dataset_view.OUTLINES, "whole-against")
+    diagnosis = choose(row[3], "Diagnosis in the table", dataset_view.diagnoses(), "whole-diagnosis")
     dark = st.context.theme.type == "dark"
     images = dataset_view.points(explained, method, outline, measure)
     figure = distributions(
@@ -95,6 +73,14 @@ def whole_part(model: Model) -> None:
         type="tertiary", icon=":material/download:",
     )  # fmt: skip
     st.caption(plain(f"{words.agreement_limits(model.description.model)} {dataset_view.SKILL}"))
+
+
+def choose(place: DeltaGenerator, label: str, choices: Mapping[str, str], key: str) -> str:
+    """One of `choices`, names by what they stand for, which a change of page keeps."""
+    chosen: str = place.selectbox(
+        label, list(choices), format_func=choices.__getitem__, key=key, persist_state="session"
+    )
+    return chosen
 
 
 @st.cache_resource(show_spinner="Reading the explanations …", max_entries=2)

@@ -1,6 +1,6 @@
 """Selections of images: opened, deleted and imported from one menu; saved and exported beside what is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -89,18 +89,24 @@ def say() -> None:
         (st.success if done else st.error)(plain(said), icon=":material/bookmark:")
 
 
-def offer(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str], place: str) -> None:
-    """Save or export the images that are shown. place: of this menu on the page, for its keys."""
+def offer(
+    shown: ShownData,
+    cases: pd.DataFrame | None,
+    image_ids: Sequence[str],
+    place: str,
+    threshold: float | None = None,
+) -> None:
+    """Save or export the images that are shown. place: of this menu on the page, for its keys. threshold: for referral,
+    where answers are judged by that alone."""
+    known = partial(selections.known_of, shown.table, cases, image_ids, threshold)
     with st.popover("Save or export", icon=":material/bookmark_add:", width="content"):
         with st.form(f"explore_keep-{place}", border=False):
             key = f"explore_name-{place}"
             st.text_input("Name of the selection", max_chars=60, key=key)
-            st.form_submit_button(
-                f"Save {quantity(len(image_ids), 'image')}", on_click=keep, args=(shown, cases, image_ids, key)
-            )
+            st.form_submit_button(f"Save {quantity(len(image_ids), 'image')}", on_click=keep, args=(known, key))
         st.download_button(
             "Export as CSV",
-            partial(export, shown, cases, image_ids),
+            lambda: selections.to_csv(known()),
             "selection.csv",
             "text/csv",
             icon=":material/download:",
@@ -110,16 +116,11 @@ def offer(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str]
         st.caption("Image names, with what the table and the results say of each.")
 
 
-def keep(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str], key: str) -> None:
+def keep(known: Callable[[], pd.DataFrame], key: str) -> None:
     """Save a selection under the name that stands in the field `key`, or say why it cannot be."""
     try:
-        known = selections.known_of(shown.table, cases, image_ids)
-        kept = selections.save(selections_folder(), st.session_state[key], known)
-        st.session_state[SAID] = f"Saved as '{kept}', {quantity(len(known), 'image')}: open it under Selections.", True
+        images = known()
+        kept = selections.save(selections_folder(), st.session_state[key], images)
+        st.session_state[SAID] = f"Saved as '{kept}', {quantity(len(images), 'image')}: open it under Selections.", True
     except DermError as fault:
         st.session_state[SAID] = str(fault), False
-
-
-def export(shown: ShownData, cases: pd.DataFrame | None, image_ids: Sequence[str]) -> str:
-    """The images as a CSV file, made when it is asked for."""
-    return selections.to_csv(selections.known_of(shown.table, cases, image_ids))

@@ -24,7 +24,7 @@ from derm.predict.memory import CaseMemory
 from derm.predict.open import open_model
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
-from derm.predict.record import Record, settings_of
+from derm.predict.record import Record, csv_of, settings_of
 from derm.predict.views import EIGHT
 from derm.predict.visits import KeptVisits, minutes
 
@@ -255,7 +255,7 @@ def table_files(model: Model) -> tuple[Callable[[], str], Callable[[], str]]:
         answered = (answers(listed, share) for listed in cases)
         return triage.records(cases, answered, settings_of(model, views, share))
 
-    return lambda: triage.as_csv(records()), lambda: triage.as_json(records(), model.description.licence)
+    return lambda: csv_of(records()), lambda: triage.as_json(records(), model.description.licence)
 
 
 def with_picture(model: Model) -> ListedCase:

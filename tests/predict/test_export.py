@@ -3,11 +3,11 @@
 import json
 from dataclasses import replace
 
-from cases import LIKELY, case_with, half_mask, with_sets
+from cases import LIKELY, case_with, cases_csv, half_mask, with_sets
 
 from derm.diagnoses import CODES
 from derm.predict import words
-from derm.predict.export import case_json, cases_csv, file_name, outline_png, view_png
+from derm.predict.export import case_json, file_name, outline_png, view_png
 from derm.predict.record import COLUMNS
 
 

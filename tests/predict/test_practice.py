@@ -23,8 +23,9 @@ from derm.model.network import LesionNet
 from derm.model.weights import HAM10000_IMAGES, WeightsInfo, default_weights, load_weights, save_weights
 from derm.predict import words
 from derm.predict.case import Case, diagnose
-from derm.predict.export import case_json, cases_csv
+from derm.predict.export import case_json
 from derm.predict.practice import LEAST, MOST, at_practice, data_share
+from tests.cases import cases_csv
 
 ROOT = Path(__file__).parents[2]
 SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))

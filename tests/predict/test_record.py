@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import LIKELY, case_with, with_sets
+from cases import LIKELY, case_with, cases_csv, with_sets
 
 import derm
 from derm.diagnoses import CODES
 from derm.predict.doubts import Doubt, doubts_of
-from derm.predict.export import case_json, cases_csv
+from derm.predict.export import case_json
 from derm.predict.record import (
     COLUMNS,
     FIELDS,

@@ -10,7 +10,7 @@ from cases import case_with, middle_mask, said
 
 from derm.predict import triage
 from derm.predict.case_list import ListedCase, add_case, add_refused, let_go
-from derm.predict.record import Settings
+from derm.predict.record import Settings, csv_of
 from derm.predict.triage import Urgency, by_urgency, row_of
 
 
@@ -91,7 +91,7 @@ def test_the_tables_of_a_visit_have_a_row_for_each_upload_in_order_of_arrival():
     assert {one["calibration"] for one in found} == {"89abcdef"}
     gone = [let_go(one) for one in cases]
     assert triage.records(gone, [one.answers for one in gone], settings) == found
-    table = list(csv.DictReader(io.StringIO(triage.as_csv(found))))
+    table = list(csv.DictReader(io.StringIO(csv_of(found))))
     assert [row["image_id"] for row in table] == [one["image_id"] for one in found]
     told = json.loads(triage.as_json(found, "CC0"))
     assert [(one["error"], one["licence"]) for one in told] == [(row["error"], "CC0") for row in table]

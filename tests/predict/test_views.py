@@ -19,9 +19,10 @@ from derm.image.resize import square, window_of
 from derm.model.preprocess import normalise
 from derm.predict.case import diagnose
 from derm.predict.case_list import add_case, ask_again
-from derm.predict.export import case_json, cases_csv
+from derm.predict.export import case_json
 from derm.predict.views import EIGHT, spread, turn, turn_back, view
 from derm.predict.words import views_note
+from tests.cases import cases_csv
 
 
 @pytest.fixture(scope="module")

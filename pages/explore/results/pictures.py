@@ -34,6 +34,6 @@ def cases_gallery(
         look = choose_look(name)
     rows = arrange(cases, rows, order)
     marks = verdicts.by_image(cases, threshold)
-    beside = partial(offer, shown, cases, image_names(cases, rows), name)
+    beside = partial(offer, shown, cases, image_names(cases, rows), name, threshold)
     gallery(model, shown, name, rows, lambda some: tiles.result_tiles(cases, some), look, marks, beside)
     st.caption(verdicts.MEANING if threshold is None else verdicts.AT_THRESHOLD)
