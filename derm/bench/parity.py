@@ -21,16 +21,13 @@ from derm.image.decode import open_image
 from derm.image.resize import square
 from derm.model.config import ModelConfig
 from derm.model.weights import Model
-from derm.predict.interpret import Prediction, interpret
+from derm.predict.interpret import BATCH, Prediction, interpret
 
 LARGEST_PROBABILITY = 1e-5
 LARGEST_OUTLINE = 1e-4
 LARGEST_MAP = 1e-3
 """The most by which probabilities, an outline's probability at a pixel of the square, and evidence maps, each divided
 by its picture's strongest evidence, may differ."""
-
-BATCH = 32
-"""Pictures at a time."""
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""

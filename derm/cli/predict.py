@@ -56,12 +56,13 @@ def predict(
     from derm.model.weights import default_weights, load_weights
     from derm.predict.folder import not_looked_at
     from derm.predict.mask_files import Folders
+    from derm.predict.practice import check_share
     from derm.predict.run import predict_files
 
     if resume and target is None:
         raise ConfigFault("--resume goes on with a table: name it with --out.")
     model = load_weights(weights or default_weights())
-    _check_prevalence(model, prevalence)
+    check_share(model.description, prevalence)
     run = predict_files(
         model,
         paths,
@@ -110,20 +111,6 @@ class Count:
         return (
             f"{self.answered:,} of {self.total:,} pictures diagnosed; "
             f"{self.reliable:,} of {self.answered:,} answers can be relied on"
-        )
-
-
-def _check_prevalence(model: "Model", prevalence: float | None) -> None:
-    from derm.predict.practice import data_share
-
-    if prevalence is None:
-        return
-    if not 0 < prevalence < 1:
-        raise ConfigFault(f"--prevalence {prevalence:g} is no share of lesions: give one above 0 and below 1.")
-    if data_share(model.description) is None:
-        raise ConfigFault(
-            "These weights do not say for which mix of diagnoses their probabilities hold, so that --prevalence cannot "
-            "carry them elsewhere: `derm calibrate` records it."
         )
 
 

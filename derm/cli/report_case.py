@@ -17,7 +17,7 @@ def report_case(
     ] = None,
     day: Annotated[str | None, typer.Option("--date", help="Day on the documents, such as 2026-11-27; today.")] = None,
     scale: Annotated[
-        float | None, typer.Option(help="Millimetres a pixel, such as 0.02, where the picture does not tell it.")
+        float | None, typer.Option(help="Millimetres a pixel, such as 0.02, in place of what a DICOM file tells.")
     ] = None,
     prevalence: Annotated[
         float | None, typer.Option(help="Share of malignant lesions among your patients; without: as in the data.")
@@ -36,21 +36,27 @@ def report_case(
     from derm.document.bundle import as_zip, documents_of
     from derm.errors import ConfigFault
     from derm.files import make_folder, write_bytes
-    from derm.image.decode import image_name, open_image
+    from derm.image.decode import image_name, read_file, read_scaled
+    from derm.image.dicom import LEAST_SPACING, MOST_SPACING
     from derm.model.weights import default_weights, load_weights
     from derm.predict.case import diagnose
     from derm.predict.export import file_name
-    from derm.predict.practice import at_practice
+    from derm.predict.practice import at_practice, check_share
 
     if diagnosis is not None and diagnosis not in CODES:
         raise ConfigFault(f"--diagnosis is '{diagnosis}': it must be one of {', '.join(CODES)}.")
-    if scale is not None and not 0.002 <= scale <= 0.2:
-        raise ConfigFault(f"--scale is {scale:g}: a dermatoscope's picture has 0.002 to 0.2 millimetres a pixel.")
+    if scale is not None and not LEAST_SPACING <= scale <= MOST_SPACING:
+        raise ConfigFault(
+            f"--scale is {scale:g}: a dermatoscope's picture has {LEAST_SPACING} to {MOST_SPACING} millimetres a pixel."
+        )
     on = _day(day)
     model = load_weights(weights or default_weights())
-    case = at_practice(diagnose(model, open_image(picture), image_name(picture.name), views=views), prevalence)
+    check_share(model.description, prevalence)
+    name = image_name(picture.name)
+    pixels, told = read_scaled(read_file(picture), name)
+    case = at_practice(diagnose(model, pixels, name, views=views), prevalence)
     index = None if diagnosis is None else INDEX[diagnosis]
-    files = documents_of(case, model, on=on, index=index, mm_per_pixel=scale)
+    files = documents_of(case, model, on=on, index=index, mm_per_pixel=told if scale is None else scale)
     if archive:
         make_folder(target)
         files = {file_name(case, "documents.zip"): as_zip(files, on)}

@@ -14,10 +14,10 @@ import numpy as np
 from derm import __version__
 from derm.document.content import probabilities_of
 from derm.errors import ConfigFault
-from derm.figures.text import capital
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
+from derm.predict.doubts import doubts_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -32,6 +32,9 @@ PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
 SCHEME = "99DERM"
 """Our own coding scheme, for what no public one has."""
+
+SKIN = ("39937001", "SCT", "Skin")
+"""Code, scheme and meaning of where a lesion is."""
 
 MAKER = "Derm"
 MISSING = "DICOM objects need highdicom, which is not installed: pip install 'derm[documents]'."
@@ -66,7 +69,7 @@ def dicom_objects(case: Case, model: Model, page: bytes, *, on: date, mm_per_pix
     picture = _picture(case, on, mm_per_pixel)
     outline = _outline(case, model, picture, mm_per_pixel) if case.has_lesion else None
     report = _report(case, model, picture, outline)
-    return Objects(picture, report, _page(page, picture, case.name), outline)
+    return Objects(picture, report, _page(page, picture, case.name, on), outline)
 
 
 def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
@@ -81,7 +84,7 @@ def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
     data.AcquisitionContextSequence = []
     data.PatientOrientation = ""  # how the picture lies on the body is not known
     data.Laterality = ""
-    data.AnatomicRegionSequence = [_item("39937001", "SCT", "Skin")]
+    data.AnatomicRegionSequence = [_item(*SKIN)]
     data.SamplesPerPixel, data.PlanarConfiguration = 3, 0
     data.PhotometricInterpretation = "RGB"
     data.Rows, data.Columns = case.mask.shape
@@ -150,7 +153,7 @@ def _report(case: Case, model: Model, picture: "Dataset", outline: "Dataset | No
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=generate_uid(), identifier="Lesion"),
         finding_type=codes.SCT.Lesion,
-        finding_sites=[hd.sr.FindingSite(_code("39937001", "SCT", "Skin"))],
+        finding_sites=[hd.sr.FindingSite(_code(*SKIN))],
         algorithm_id=hd.sr.AlgorithmIdentification(name=model.label, version=__version__, parameters=[words.NOTICE]),
         measurements=_measurements(case),
         qualitative_evaluations=_evaluations(case),
@@ -176,12 +179,12 @@ def _report(case: Case, model: Model, picture: "Dataset", outline: "Dataset | No
 
 
 def _measurements(case: Case) -> list[Any]:
-    """The seven probabilities, the malignant one and the lesion's share of the picture, each 0 … 1."""
+    """The seven probabilities and the malignant one, where there is an answer, and the share of lesion."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     one = codes.UCUM.NoUnits
-    shares = probabilities_of(case)
+    shares = probabilities_of(case) if case.answerable else []
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
     shares.append(("mask_fraction", "Share of the picture that is lesion", case.mask_fraction))
@@ -197,25 +200,23 @@ def _evaluations(case: Case) -> list[Any]:
 
     advice = words.what_to_do(case)
     said = [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
-    said += [
-        ("doubt", "Reason to doubt the answer", f"doubt_{place}", flag) for place, flag in enumerate(words.flags(case))
-    ]
+    said += [("doubt", "Reason to doubt the answer", doubt.value, words.FLAGS[doubt]) for doubt in doubts_of(case)]
     return [
         hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value[:16], SCHEME, told[:64]))
         for name, meaning, value, told in said
     ]
 
 
-def _page(page: bytes, picture: "Dataset", name: str) -> "Dataset":
+def _page(page: bytes, picture: "Dataset", name: str, on: date) -> "Dataset":
     """The report's PDF file as an object of the same study."""
     from pydicom.uid import generate_uid
 
-    data = _begin(PDF, date.fromisoformat(_day(picture.StudyDate)))
+    data = _begin(PDF, on)
     data.StudyInstanceUID, data.SeriesInstanceUID = picture.StudyInstanceUID, generate_uid()
     data.Modality, data.SeriesNumber, data.InstanceNumber = "DOC", 4, 1
     data.ConversionType = "WSD"
     data.BurnedInAnnotation = "NO"
-    data.DocumentTitle = capital(f"report of {name}")[:64]
+    data.DocumentTitle = f"Report of {name}"[:64]
     data.ConceptNameCodeSequence = []
     data.SourceInstanceSequence = [_reference(picture)]
     data.MIMETypeOfEncapsulatedDocument = "application/pdf"
@@ -248,10 +249,6 @@ def _begin(kind: str, on: date) -> "Dataset":
     data.AcquisitionDateTime = moment.strftime("%Y%m%d%H%M%S")
     data.Manufacturer, data.ManufacturerModelName, data.SoftwareVersions = MAKER, MAKER, __version__
     return data
-
-
-def _day(said: str) -> str:
-    return f"{said[:4]}-{said[4:6]}-{said[6:8]}"
 
 
 def _reference(picture: "Dataset") -> "Dataset":

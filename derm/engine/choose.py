@@ -42,9 +42,8 @@ def engine_of(model: Model, choice: Choice | None = None) -> Engine:
     accelerator. Raises ConfigFault where onnx is asked for and cannot be had.
     """
     choice = choice or chosen()
-    if choice != "torch":
-        found = onnx_engine(model)
-        if found is not None and (choice == "onnx" or not _on_accelerator(model)):
+    if choice == "onnx" or (choice == "auto" and not _on_accelerator(model)):
+        if (found := onnx_engine(model)) is not None:
             return found
         if choice == "onnx":
             raise ConfigFault(

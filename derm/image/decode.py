@@ -122,15 +122,20 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
     is what a page shows, while black could pass for pigment. Of several frames the first counts: phones and
     scanners put the full picture there, and previews after it. Raises ImageRefused.
     """
+    return read_scaled(content, name)[0]
+
+
+def read_scaled(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | None]:
+    """The same with millimetres a pixel, where the file tells them as a dermatoscope's, see `derm.image.dicom`."""
     name = image_name(name)
     if is_dicom(content):
         check_bytes(len(content), name)
-        return read_dicom(content, name)[0]
+        return read_dicom(content, name)
     if is_heic(content[:HEAD]) and heic_is_read():
         check_bytes(len(content), name)
-        return read_heic(content, name)
+        return read_heic(content, name), None
     with _faults_refused(name, KNOWN_FORMATS, content[:HEAD]):
-        return _pixels(_load_whole(content, name), name)
+        return _pixels(_load_whole(content, name), name), None
 
 
 def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:

@@ -16,9 +16,6 @@ from derm.image.isolate import in_own_process
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-DEFLATED = "1.2.840.10008.1.2.1.99"
-"""Transfer syntax whose header itself is packed: 300 kB of it can unpack to gigabytes."""
-
 SYNTAXES = {
     "1.2.840.10008.1.2": "uncompressed",
     "1.2.840.10008.1.2.1": "uncompressed",
@@ -31,7 +28,8 @@ SYNTAXES = {
     "1.2.840.10008.1.2.4.91": "JPEG 2000",
     "1.2.840.10008.1.2.5": "RLE",
 }
-"""Transfer syntaxes that are read, by their number, with how they compress."""
+"""Transfer syntaxes that are read, by their number, with how they compress. None whose header itself is packed: 300 kB
+of that can unpack to gigabytes."""
 
 CURE = "export it as JPEG, or as DICOM in colour with 8 bits"
 

@@ -52,8 +52,9 @@ def survey(paths: Iterable[Path], outputs: Iterable[Path] = (), own: Collection[
     written = [os.path.realpath(folder) for folder in outputs]
     passed_over: Counter[str] = Counter()
     found: dict[str, Found] = {}  # by its one true path
+    not_taken = {os.path.realpath(file) for file in own}
     for path in paths:
-        for one in _of_path(path, written, {os.path.realpath(file) for file in own}, passed_over):
+        for one in _of_path(path, written, not_taken, passed_over):
             found.setdefault(str(one.path) if one.fault else os.path.realpath(one.path), one)
     return Survey(list(found.values()), passed_over)
 

@@ -7,6 +7,7 @@ not change with the share of malignant lesions. Nothing is asked of the model ag
 
 from dataclasses import replace
 
+from derm.errors import ConfigFault
 from derm.metrics.prior import change_share, change_shares, malignant_share, practice_mix
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
@@ -23,6 +24,22 @@ def data_share(description: WeightsInfo) -> float | None:
     mix = description.known_mix
     share = None if mix is None else malignant_share(mix)
     return share if share is not None and 0 < share < 1 else None
+
+
+def check_share(description: WeightsInfo, share: float | None) -> None:
+    """Refuse a `share` of malignant lesions, None for the data's own, to which probabilities cannot be carried.
+
+    Raises ConfigFault where it is none, or the weights do not say for which mix their probabilities hold.
+    """
+    if share is None:
+        return
+    if not 0 < share < 1:
+        raise ConfigFault(f"--prevalence {share:g} is no share of lesions: give one above 0 and below 1.")
+    if data_share(description) is None:
+        raise ConfigFault(
+            "These weights do not say for which mix of diagnoses their probabilities hold, so that --prevalence cannot "
+            "carry them elsewhere: `derm calibrate` records it."
+        )
 
 
 def at_practice(case: Case, share: float | None) -> Case:
@@ -47,4 +64,5 @@ def at_practice(case: Case, share: float | None) -> Case:
         referral_threshold=moved,
         mix=tuple(mix.tolist()),
         at_data=origin,
+        measured=origin.quality,  # of the same picture, which need not be measured again
     )

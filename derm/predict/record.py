@@ -146,8 +146,11 @@ def record_of(
     sha256: str | None = None,
     written_as: str | None = None,
     error: str = "",
+    calibration: str | None = None,
 ) -> Record:
     """The record of a case; without `image_id` and `file` by the name of the case.
+
+    calibration: of `Settings`, where it is known; without it that of the case's own model.
 
     Where a doubt takes the answer away there is no diagnosis, no referral and nothing that cannot be excluded, so that
     nobody reads one off; the probabilities stay, for whoever studies such pictures.
@@ -182,7 +185,7 @@ def record_of(
         "width": width,
         "height": height,
         "weights": case.weights,
-        "calibration": None if case.prediction is None else calibration_of(case.prediction.model.description),
+        "calibration": calibration or _calibration(case),
         "written_as": written_as,
         "sha256": sha256,
         "error": error,
@@ -247,6 +250,10 @@ def csv_of(records: Iterable[Record]) -> str:
 def _complete(known: Record) -> Record:
     """Every field, numbers rounded; those that are not `known` are None."""
     return {name: _rounded(known.get(name)) for name in COLUMNS} | {"schema": SCHEMA}
+
+
+def _calibration(case: Case) -> str | None:
+    return None if case.prediction is None else calibration_of(case.prediction.model.description)
 
 
 def _referral(above: bool | None) -> str | None:

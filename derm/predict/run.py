@@ -129,7 +129,8 @@ def _ask(
         return refused_record(name, file, str(error), settings) | {"sha256": digest}, None
     case = at_practice(diagnose(model, pixels, name, views=settings.views), prevalence)
     written_as, fault = _write(case, one.path, folders)
-    return record_of(case, image_id=name, file=file, sha256=digest, written_as=written_as, error=fault), case
+    about = {"image_id": name, "file": file, "sha256": digest, "written_as": written_as}
+    return record_of(case, **about, error=fault, calibration=settings.calibration), case
 
 
 def _write(case: Case, path: Path, folders: Folders) -> tuple[str | None, str]:

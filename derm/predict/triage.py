@@ -187,7 +187,7 @@ def records(cases: Sequence[ListedCase], answers: Iterable[Case | None], setting
             found.append(refused_record(PurePath(listed.name).stem, listed.name, listed.refusal, settings))
         else:
             # A case whose picture was let go does not know its model any more.
-            found.append(record_of(case) | {"calibration": settings.calibration})
+            found.append(record_of(case, calibration=settings.calibration))
     return list(unique_ids(reversed(found)))
 
 

@@ -48,3 +48,28 @@ def test_a_wrong_option_is_named_with_its_cure(picture, tmp_path, capsys, option
     assert run("report-case", picture, "--out", tmp_path / "out", option, value) != 0
     assert said in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_the_scale_of_a_dicom_picture_reaches_its_documents(tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    pytest.importorskip("typst")
+    pytest.importorskip("highdicom")
+    assert run("report-case", dicom_picture(tmp_path / "a.dcm"), "--out", tmp_path / "told") == 0
+    assert list(pydicom.dcmread(tmp_path / "told" / "dicom" / "picture.dcm").PixelSpacing) == [0.02, 0.02]
+    assert run("report-case", tmp_path / "a.dcm", "--out", tmp_path / "said", "--scale", 0.05) == 0
+    assert list(pydicom.dcmread(tmp_path / "said" / "dicom" / "picture.dcm").PixelSpacing) == [0.05, 0.05]
+
+
+def dicom_picture(path: Path) -> Path:
+    """A drawn lesion as a DICOM file with a scale, as the objects of a case hold it."""
+    from datetime import date
+
+    from derm.document.objects import dicom_objects
+    from derm.model.weights import default_weights, load_weights
+    from derm.predict.case import diagnose
+
+    model = load_weights(default_weights())
+    case = diagnose(model, draw_lesion("nv", 1, height=90, width=120).image, "a.png", drawn=True)
+    objects = dicom_objects(case, model, b"%PDF", on=date(2026, 11, 27), mm_per_pixel=0.02)
+    path.write_bytes(objects.files()["picture.dcm"])
+    return path
