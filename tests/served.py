@@ -15,9 +15,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium")
@@ -34,6 +36,8 @@ ARGUMENTS = [
 PATIENCE = 60_000  # milliseconds, for two busy cores
 START = 120  # seconds that a loaded machine may need to import everything
 GRACE = 10  # seconds to end in before the server is killed
+HEARD = 500  # milliseconds in which a click that the server hears of has set its script running
+STATE = "[data-testid=stApp][data-test-script-state={}]"
 
 
 @contextmanager
@@ -65,9 +69,12 @@ def serve(log: Path, without: tuple[str, ...] = (), **environment: str) -> Itera
 
 @contextmanager
 def launch() -> Iterator[Browser]:
-    """Headless Chromium, patient with two busy cores."""
+    """Headless Chromium, patient with two busy cores, in which a visitor clicks on a page that stands still.
+
+    Streamlit draws a page anew after a click, and loses a second one that comes meanwhile.
+    """
     expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, mock.patch.object(Locator, "click", click):
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             yield started
@@ -130,6 +137,7 @@ def click_cell(page: Page, row: int, column: int, clicks: int) -> None:
     expect(page.locator(f".st-key-explore_matrix_{clicks} .hoverlayer .hovertext")).to_have_count(1)
     page.mouse.down()
     page.mouse.up()
+    settle(page)
 
 
 def fill_in_a_short_run(page: Page, name: str) -> None:
@@ -178,6 +186,30 @@ def choose(page: Page, label: str, option: str) -> None:
     expect(field).to_have_value(option)
 
 
+def go(page: Page, name: str) -> None:
+    """Take the way on top to the page of this name."""
+    page.locator(".st-key-top").get_by_role("link", name=name).click()
+    expect(page).to_have_url(re.compile(f"/{'' if name == 'Diagnose' else name}([?].*)?$"))
+    rest(page)
+
+
+at_once = Locator.click
+
+
+def click(place: Locator, **options: Any) -> None:
+    """Click on a page that stands still, and wait until it has answered."""
+    rest(place.page)
+    at_once(place, **options)
+    settle(place.page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has answered to what was done last; at most `HEARD` where it concerns the browser alone."""
+    with suppress(AssertionError):
+        expect(page.locator(STATE.format("running"))).to_have_count(1, timeout=HEARD)
+    rest(page)
+
+
 def rest(page: Page) -> None:
     """Wait until the page's script has run to its end."""
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(1)
+    expect(page.locator(STATE.format("notRunning"))).to_have_count(1)

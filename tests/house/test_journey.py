@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from served import PATIENCE, click_cell, fill_in_a_short_run, launch, open_row, rest, serve, visit
+from served import PATIENCE, click_cell, fill_in_a_short_run, go, launch, open_row, serve, visit
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import DIAGNOSES
@@ -52,11 +52,6 @@ def page(places, tmp_path) -> Iterator[Page]:
         yield opened
 
 
-def go(page: Page, name: str) -> None:
-    """Take the way on top of the page."""
-    page.locator(".st-key-top").get_by_role("link", name=name).click()
-
-
 def test_from_an_upload_to_a_stopped_run(page: Page, places: dict[str, Path], tiny_model: Model) -> None:
     # Upload, and the diagnosis.
     stream = BytesIO()
@@ -81,7 +76,6 @@ def test_from_an_upload_to_a_stopped_run(page: Page, places: dict[str, Path], ti
     click_cell(page, row, column, 0)
     said = f"{counts[row, column]} of {counts[row].sum()} images of {DIAGNOSES[row].name}"
     expect(page.get_by_role("heading", name=re.compile(re.escape(said)))).to_be_visible()
-    rest(page)  # until the gallery is that of this cell
     tile = page.locator("[class*=st-key-open-cell] button").first
     image_id = re.search(r"DRAWN_\d+", tile.inner_text())[0]
     tile.click()

@@ -386,3 +386,23 @@ def test_an_address_with_a_picture_opens_it_as_the_case_at_hand(visit):
     assert not page.exception
     assert page.session_state.shown.case.name == "DRAWN_0000002"
     assert any(header.value.replace("\\", "") == "DRAWN_0000002" for header in page.header)
+
+
+def test_an_address_that_was_under_way_undoes_nothing_and_a_later_one_is_followed(visit, monkeypatch):
+    page = choose(visit(), "explore_view", "Quality")
+    before = {name: page.query_params[name] for name in page.query_params}
+    page = choose(page, "explore_view", "Results")
+    assert page.query_params["view"] in ("Results", ["Results"])
+    put(page, before)
+    page.run()
+    assert page.session_state.explore_view == "Results"
+    monkeypatch.setattr("pages.explore.address.GRACE", 0.0)
+    put(page, before)
+    page.run()
+    assert page.session_state.explore_view == "Quality"
+
+
+def put(page, address) -> None:
+    page.query_params.clear()
+    for name, value in address.items():
+        page.query_params[name] = value
