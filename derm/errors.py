@@ -5,7 +5,9 @@ DermError
 ├── DataFault       a data set folder that is incomplete or not what it says
 ├── WeightsFault    a weights file that is missing, damaged or of another model
 ├── ConfigFault     a setting outside its range
-└── RunFault        a training run folder that cannot be started, resumed or read
+├── RunFault        a training run folder that cannot be started, resumed or read
+├── RecordsFault    records of cases that cannot be opened, or an entry that they refuse
+└── StudyFault      a reader study that cannot be begun, read or gone on with
 
 Each message names the value, what was expected and the cure, in one sentence that a page or a
 terminal can show as it is. Anything else that is raised is our mistake, and crashes.
@@ -34,3 +36,11 @@ class ConfigFault(DermError):
 
 class RunFault(DermError):
     """A training run folder that cannot be started, resumed or read."""
+
+
+class RecordsFault(DermError):
+    """Records of cases that cannot be opened, or an entry that they refuse."""
+
+
+class StudyFault(DermError):
+    """A reader study that cannot be begun, read or gone on with."""

@@ -6,7 +6,7 @@ Needs environment variables, each with a place that is taken without it. Knows n
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 DATA = "DERM_DATA"
 """Folder of HAM10000, or of one drawn by `derm data synthesise`; without it there is none."""
@@ -22,6 +22,15 @@ WEIGHTS = "DERM_WEIGHTS"
 
 CACHE = "DERM_CACHE"
 """Folder for decoded images; without it `derm` in the user's cache folder."""
+
+RECORDS = "DERM_RECORDS"
+"""Folder of the practice's records, pictures among them; without it `derm/records` in the user's data folder."""
+
+RECORDS_URL = "DERM_RECORDS_URL"
+"""Address of a PostgreSQL database that holds the records in place of one file in `RECORDS`."""
+
+STUDIES = "DERM_STUDIES"
+"""Folder of reader studies, each in a folder of its own; without it `derm/studies` in the user's data folder."""
 
 
 def app_folder() -> Path:
@@ -50,3 +59,20 @@ def results_folder() -> Path:
 def runs_folder() -> Path:
     """The folder that `RUNS` names, or runs where the app was started."""
     return Path(os.environ.get(RUNS) or "runs").expanduser()
+
+
+def records_folder() -> Path:
+    """The folder that `RECORDS` names, or the user's own."""
+    named = os.environ.get(RECORDS)
+    return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "records"
+
+
+def records_url() -> str | None:
+    """The address that `RECORDS_URL` names, or None for a file in `records_folder`."""
+    return os.environ.get(RECORDS_URL) or None
+
+
+def studies_folder() -> Path:
+    """The folder that `STUDIES` names, or the user's own."""
+    named = os.environ.get(STUDIES)
+    return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "studies"

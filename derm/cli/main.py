@@ -20,6 +20,7 @@ from derm.cli import (
     measures,
     monitor,
     predict,
+    records,
     report,
     report_case,
     ship,
@@ -56,6 +57,7 @@ app.command("export")(export.export)
 app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")
+app.add_typer(records.app, name="records")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(bench.app, name="bench")
 

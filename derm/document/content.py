@@ -73,11 +73,21 @@ def probabilities_of(case: Case) -> list[tuple[str, str, float]]:
     return [*named, ("p_malignant", "Malignant probability", case.p_malignant)]
 
 
-def report_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> CaseReport:
+def report_of(
+    case: Case,
+    model: Model,
+    *,
+    on: date,
+    index: int | None = None,
+    drawn: bool = False,
+    last_hash: str = "",
+    figures: bool = True,
+) -> CaseReport:
     """What is to be reported of `case`, which `model` answered.
 
     on: the day that the report bears. index: of the diagnosis in `CODES` whose evidence is shown; without it the
-    likeliest one's. drawn: the picture is a drawing, and the report says so.
+    likeliest one's. drawn: the picture is a drawing, and the report says so. last_hash: of the records that keep the
+    case. figures: False leaves out the pictures.
     """
     description = model.description
     shown = INDEX[case.predicted.code] if index is None else index
@@ -92,8 +102,8 @@ def report_of(case: Case, model: Model, *, on: date, index: int | None = None, d
         rows=tuple(_row(diagnosis, share) for diagnosis, share in case.ranked),
         paragraphs=tuple(sentence for sentence in _paragraphs(case, model, shown) if sentence),
         measures=tuple(words.lesion_measures(case)),
-        figures=tuple(_figures(case, shown)),
-        made_with=tuple(_made_with(case, model)),
+        figures=tuple(_figures(case, shown)) if figures else (),
+        made_with=(*_made_with(case, model), _anchor(last_hash)),
         notice=words.NOTICE,
     )
 
@@ -144,6 +154,11 @@ def _made_with(case: Case, model: Model) -> list[str]:
         f"Mean over {case.views} views." if case.views > 1 else "",
         description.licence,
     ]
+
+
+def _anchor(last_hash: str) -> str:
+    """What makes a report a witness of the records: the end of their chain of events on this day."""
+    return f"Last event of the records: {last_hash}; `derm records verify --hash` looks for it." if last_hash else ""
 
 
 def _limits(thresholds: tuple[float, ...]) -> str:

@@ -1,0 +1,164 @@
+"""The records opened: one SQLite file in the user's folder, or a PostgreSQL database, brought up to date.
+
+Needs SQLAlchemy and Alembic, the extra `records`. One writer at a time, so that the chain of events has one end; what
+was committed is on the disk. Knows nothing of what is entered.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, delete, event, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from derm.errors import RecordsFault
+from derm.files import make_folder
+from derm.records import migrate, store, tables
+
+FILE = "records.sqlite"
+"""The database in the records' folder."""
+
+PICTURES = "pictures"
+"""The folder of pictures there."""
+
+PATIENCE = 30
+"""Seconds that a writer waits for another one."""
+
+LOCK = 0x6465726D
+"""Of PostgreSQL's advisory locks, the one that a writer takes."""
+
+POSTGRESQL = "postgresql+psycopg"
+
+
+@dataclass(frozen=True)
+class Records:
+    """Open records; threads may share them."""
+
+    engine: Engine
+    folder: Path
+    """Holds the pictures, and the database where that is a file."""
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of pictures, for `derm.records.store`."""
+        return self.folder / PICTURES
+
+    @property
+    def on_server(self) -> bool:
+        """Whether a PostgreSQL server holds the tables."""
+        return bool(self.engine.dialect.name == "postgresql")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees the records as they are now, whatever is written meanwhile."""
+        options: dict[str, Any] = {"derm_reads": True}
+        if self.on_server:
+            options["isolation_level"] = "REPEATABLE READ"
+        with _said(self.engine), self.engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection whose changes are all kept at the end, or none; the only writer meanwhile."""
+        with _said(self.engine), self.engine.begin() as connection:
+            if self.on_server:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            yield connection
+
+    def close(self) -> None:
+        """Let all connections go."""
+        self.engine.dispose()
+
+
+def open_records(folder: Path, url: str | None = None) -> Records:
+    """Open the records in `folder`, made where there are none, and bring them up to date.
+
+    url: of a PostgreSQL database that holds the tables, such as postgresql://derm@localhost/derm; None: a file in
+    `folder`. Raises RecordsFault where they cannot be opened, ConfigFault where the folder cannot be written to.
+    """
+    make_folder(folder)
+    records = Records(_file_engine(folder / FILE) if url is None else _server_engine(url), folder)
+    try:
+        with records.writing() as connection:
+            migrate.bring_up(connection)
+        finish_removals(records)
+    except BaseException:
+        records.close()
+        raise
+    return records
+
+
+def finish_removals(records: Records) -> int:
+    """Take away the files of deleted pictures, those too that a kill left behind; how many there were."""
+    with records.reading() as connection:
+        names = list(connection.scalars(select(tables.removal.c.sha256)))
+    if not names:
+        return 0
+    with records.writing() as connection:  # nobody saves the same picture meanwhile
+        used = set(connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.sha256.in_(names))))
+        for name in names:
+            if name not in used:
+                store.remove(records.pictures, name)
+        connection.execute(delete(tables.removal).where(tables.removal.c.sha256.in_(names)))
+    return len(names)
+
+
+def _file_engine(path: Path, patience: float = PATIENCE) -> Engine:
+    """SQLite as we want it: a log written ahead, commits on the disk, keys checked, deleted content overwritten."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": patience})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others
+        connection.isolation_level = None  # transactions begin where we say, not at the first write
+        for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("derm_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _server_engine(url: str) -> Engine:
+    try:
+        address = make_url(url)
+        if address.get_backend_name() != "postgresql":
+            raise RecordsFault(
+                f"Records are kept in SQLite or PostgreSQL, not in {address.get_backend_name()}: "
+                "name an address such as postgresql://derm@localhost/derm."
+            )
+        return create_engine(address.set(drivername=POSTGRESQL), pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise RecordsFault(
+            "The address of the records is none: name one such as postgresql://derm@localhost/derm."
+        ) from error
+    except ImportError as error:
+        raise RecordsFault("Records on PostgreSQL need psycopg: pip install 'derm[postgresql]'.") from error
+
+
+@contextmanager
+def _said(engine: Engine) -> Iterator[None]:
+    """Turn what the database says into one sentence, without the address, which may hold a password."""
+    try:
+        yield
+    except DBAPIError as error:
+        where = engine.url.database if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+        raise RecordsFault(f"{_advice(reason, str(where))} ({reason})") from error
+
+
+def _advice(reason: str, where: str) -> str:
+    if "not a database" in reason or "malformed" in reason:
+        return f"{where} is damaged or no file of records: move it away and restore a backup, `derm records restore`"
+    if "locked" in reason:
+        return f"{where} is held by another program: end it, then try again"
+    if "final:" in reason or "constraint" in reason.lower():
+        return "The records refuse this entry: what was entered is final, and each entry has its place"
+    if "full" in reason or "readonly" in reason or "unable to open" in reason:
+        return f"{where} cannot be written: make room, or name another folder with DERM_RECORDS"
+    return f"The records at {where} cannot be reached: see that the database runs and may be written to"

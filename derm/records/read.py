@@ -1,0 +1,281 @@
+"""What the records tell: patients and lesions searched, a lesion's history over its visits, the worst picture first.
+
+Needs open `Records`. Knows nothing of pages.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, select
+
+from derm.diagnoses import DIAGNOSES, INDEX
+from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
+from derm.records import tables
+from derm.records.connect import Records
+from derm.records.write import last_event
+
+Entry = dict[str, Any]
+"""A row of one of `tables.ENTRIES`, by column."""
+
+LEVELS = (REFER, NO_ANSWER, NOT_REFERRED)
+"""What to do, the most urgent first."""
+
+
+class Query(NamedTuple):
+    """What is searched; what is empty filters nothing."""
+
+    text: str = ""
+    """In pseudonym, lesion's name or file's name; letters' case does not matter."""
+
+    site: str = ""
+    referral: str = ""
+    """One of `LEVELS`."""
+
+    diagnosis: str = ""
+    """Code of what the lesion is held for: by histology, else correction, else the likeliest of the worst picture."""
+
+    since: str = ""
+    """Day of the last visit, from."""
+
+    until: str = ""
+    """The same, to."""
+
+    histology: bool | None = None
+    """Whether the lesion has one."""
+
+
+class PictureState(NamedTuple):
+    """A picture with the answer that counts: its last one."""
+
+    picture_id: str
+    day: str
+    name: str
+    referral: str | None
+    """What the answer said; None where there is none."""
+
+    p_malignant: float | None
+    """0 … 1; None without an answer that can be relied on."""
+
+    diagnosis: str | None
+
+
+class LesionState(NamedTuple):
+    """One row of what was found: a lesion as its last visit has it."""
+
+    patient_id: str
+    pseudonym: str
+    lesion_id: str
+    label: str
+    site: str
+    visits: int
+    pictures: int
+    worst: PictureState
+    """Of the last visit: the worst picture decides, see `worst_of`."""
+
+    diagnosis: str | None
+    """See `Query.diagnosis`."""
+
+    source: str
+    """Where that comes from: 'histology', 'correction', 'answer', or '' for none."""
+
+
+class PictureHistory(NamedTuple):
+    """A picture with all that was said of it, in the order of entry."""
+
+    picture: Entry
+    answers: tuple[Entry, ...]
+    opinions: tuple[Entry, ...]
+    corrections: tuple[Entry, ...]
+
+
+class VisitHistory(NamedTuple):
+    """A visit, with the pictures that it has of one lesion."""
+
+    visit: Entry
+    pictures: tuple[PictureHistory, ...]
+    worst: PictureState
+
+
+class LesionHistory(NamedTuple):
+    """A lesion over its visits, the newest first."""
+
+    patient: Entry
+    lesion: Entry
+    visits: tuple[VisitHistory, ...]
+    histology: tuple[Entry, ...]
+    """In the order of entry: the last one counts."""
+
+
+class Counts(NamedTuple):
+    """How much there is."""
+
+    patients: int
+    lesions: int
+    visits: int
+    pictures: int
+    last_hash: str
+    """The chain's end; '' before anything was entered."""
+
+
+def worst_of(states: Iterable[PictureState]) -> PictureState:
+    """The picture that decides: referral before a missing answer before none, then the higher malignant probability.
+
+    Raises ValueError for no picture.
+    """
+    return min(states, key=lambda one: (_level(one.referral), -(one.p_malignant or 0.0), one.name))
+
+
+def malignant(code: str | None) -> bool | None:
+    """Whether a diagnosis by code is malignant; None for none, or one outside the seven."""
+    return DIAGNOSES[INDEX[code]].malignant if code in INDEX else None
+
+
+def search(records: Records, query: Query | None = None) -> list[LesionState]:
+    """Every lesion that has a picture and meets `query`, the most urgent first, then the one seen last."""
+    wanted = query or Query()
+    with records.reading() as connection:
+        lesions = _lesions(connection)
+    return sorted(
+        (one for one, names in lesions if _meets(one, names, wanted)),
+        key=lambda one: (_level(one.worst.referral), -(one.worst.p_malignant or 0.0), one.pseudonym, one.label),
+    )
+
+
+def patients(records: Records) -> list[Entry]:
+    """All patients by pseudonym."""
+    with records.reading() as connection:
+        return _rows(connection, tables.patient, order=tables.patient.c.pseudonym)
+
+
+def lesions_of(records: Records, pseudonym: str) -> list[Entry]:
+    """The lesions of a patient by name; none for one that is not known."""
+    patient, lesion = tables.patient, tables.lesion
+    with records.reading() as connection:
+        mine = select(lesion).join(patient).where(patient.c.pseudonym == pseudonym).order_by(lesion.c.label)
+        return [dict(row) for row in connection.execute(mine).mappings()]
+
+
+def counts(records: Records) -> Counts:
+    """How much there is."""
+    with records.reading() as connection:
+        numbers = [
+            len(connection.scalars(select(table.c.id)).all())
+            for table in (tables.patient, tables.lesion, tables.visit, tables.picture)
+        ]
+        last = last_event(connection)
+    people, places, days, files = numbers
+    return Counts(people, places, days, files, "" if last is None else last.hash)
+
+
+def lesion_history(records: Records, lesion_id: str) -> LesionHistory | None:
+    """All that is known of a lesion; None where it is gone."""
+    with records.reading() as connection:
+        found = _rows(connection, tables.lesion, tables.lesion.c.id == lesion_id)
+        if not found:
+            return None
+        (lesion,) = found
+        (patient,) = _rows(connection, tables.patient, tables.patient.c.id == lesion["patient_id"])
+        pictures = _rows(connection, tables.picture, tables.picture.c.lesion_id == lesion_id)
+        keys = [picture["id"] for picture in pictures]
+        said = {
+            table.name: _rows(connection, table, table.c.picture_id.in_(keys))
+            for table in (tables.answer, tables.opinion, tables.correction)
+        }
+        visits = _rows(
+            connection,
+            tables.visit,
+            tables.visit.c.id.in_([picture["visit_id"] for picture in pictures]),
+            order=tables.visit.c.day.desc(),
+        )
+        histology = _rows(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
+    told = [_visit_history(visit, pictures, said) for visit in visits]
+    return LesionHistory(patient, lesion, tuple(told), tuple(histology))
+
+
+def find_picture(records: Records, sha256: str) -> list[Entry]:
+    """Every picture with these bytes, the newest first: the same file may have been saved before."""
+    picture = tables.picture
+    with records.reading() as connection:
+        return _rows(connection, picture, picture.c.sha256 == sha256, order=tables.entered(picture).desc())
+
+
+def _visit_history(visit: Entry, pictures: Sequence[Entry], said: dict[str, list[Entry]]) -> VisitHistory:
+    told = []
+    for picture in pictures:
+        if picture["visit_id"] == visit["id"]:
+            about = [
+                tuple(row for row in said[name] if row["picture_id"] == picture["id"])
+                for name in ("answer", "opinion", "correction")
+            ]
+            told.append(PictureHistory(picture, *about))
+    states = [_state(visit["day"], one.picture, one.answers[-1] if one.answers else None) for one in told]
+    return VisitHistory(visit, tuple(told), worst_of(states))
+
+
+def _state(day: str, picture: Entry, answer: Entry | None) -> PictureState:
+    if answer is None:
+        return PictureState(picture["id"], day, picture["name"], None, None, None)
+    share = answer["p_malignant"] if answer["answerable"] else None
+    return PictureState(picture["id"], day, picture["name"], answer["referral"], share, answer["diagnosis"])
+
+
+def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
+    """Every lesion with a picture, and all names by which it may be searched."""
+    patient, lesion, visit, picture, answer = tables.ENTRIES[:5]
+    people = {row["id"]: row for row in _rows(connection, patient)}
+    days = dict(connection.execute(select(visit.c.id, visit.c.day)).all())
+    brief = (answer.c.picture_id, answer.c.answerable, answer.c.referral, answer.c.diagnosis, answer.c.p_malignant)
+    said = connection.execute(select(*brief).order_by(tables.entered(answer))).mappings()
+    answers = {row["picture_id"]: dict(row) for row in said}  # the last one counts
+    corrected = _last(connection, tables.correction, "picture_id")
+    found = _last(connection, tables.histology, "lesion_id")
+    pictures: dict[str, list[Entry]] = {}
+    for row in _rows(connection, picture):
+        pictures.setdefault(row["lesion_id"], []).append(row)
+    made = []
+    for one in _rows(connection, lesion):
+        mine = pictures.get(one["id"], [])
+        if not mine:
+            continue
+        last = max(days[row["visit_id"]] for row in mine)
+        newest = [row for row in mine if days[row["visit_id"]] == last]
+        worst = worst_of(_state(last, row, answers.get(row["id"])) for row in newest)
+        said_of = next((corrected[row["id"]] for row in reversed(newest) if corrected.get(row["id"])), None)
+        held = found.get(one["id"]) or said_of or worst.diagnosis
+        source = "histology" if one["id"] in found else "correction" if said_of else "answer" if held else ""
+        who = people[one["patient_id"]]
+        state = LesionState(
+            who["id"], who["pseudonym"], one["id"], one["label"], one["site"],
+            len({row["visit_id"] for row in mine}), len(mine), worst, held, source,
+        )  # fmt: skip
+        names = "\n".join([who["pseudonym"], one["label"], *(row["name"] for row in mine)])
+        made.append((state, names))
+    return made
+
+
+def _last(connection: Connection, table: Table, of: str) -> dict[str, str | None]:
+    """The diagnosis that was entered last, by the key that is in the column `of`."""
+    rows = connection.execute(select(table.c[of], table.c.diagnosis).order_by(tables.entered(table)))
+    return {row[0]: row[1] for row in rows}
+
+
+def _meets(one: LesionState, names: str, query: Query) -> bool:
+    return (
+        query.text.strip().casefold() in names.casefold()
+        and query.site in ("", one.site)
+        and query.referral in ("", one.worst.referral or NO_ANSWER)
+        and query.diagnosis in ("", one.diagnosis or "")
+        and (not query.since or one.worst.day >= query.since)
+        and (not query.until or one.worst.day <= query.until)
+        and query.histology in (None, one.source == "histology")
+    )
+
+
+def _level(referral: str | None) -> int:
+    return LEVELS.index(referral) if referral in LEVELS else LEVELS.index(NO_ANSWER)
+
+
+def _rows(connection: Connection, table: Table, *conditions: Any, order: Any = None) -> list[Entry]:  # noqa: ANN401
+    """Rows in the order of entry, or another one."""
+    ordered = select(table).where(*conditions).order_by(tables.entered(table) if order is None else order)
+    return [dict(row) for row in connection.execute(ordered).mappings()]

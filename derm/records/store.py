@@ -1,0 +1,64 @@
+"""Pictures on disk by what they hold: a file's name is its SHA-256, so that the same bytes lie there once.
+
+Needs a folder. A file is whole before its name is there. Knows nothing of patients.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from derm.errors import RecordsFault
+from derm.files import make_folder, sha256, write_bytes
+
+DIGITS = set("0123456789abcdef")
+
+
+def keep(folder: Path, content: bytes) -> str:
+    """Write `content` under its SHA-256, unless it is there; the hash comes back. Raises ConfigFault without room."""
+    name = hashlib.sha256(content).hexdigest()
+    path = place(folder, name)
+    if not path.exists():
+        make_folder(path.parent)
+        write_bytes(path, content)
+    return name
+
+
+def place(folder: Path, name: str) -> Path:
+    """Where the file with the SHA-256 `name` lies: in one of 256 folders. Raises RecordsFault for no such name."""
+    if len(name) != 64 or not set(name) <= DIGITS:
+        raise RecordsFault(f"'{name[:80]}' is no SHA-256: expected 64 digits 0-9 and a-f.")
+    return folder / name[:2] / name
+
+
+def read(folder: Path, name: str) -> bytes:
+    """The file with the SHA-256 `name`. Raises RecordsFault where it is gone, or is not what it was."""
+    path = place(folder, name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordsFault(
+            f"The picture {name[:12]}… is missing ({error.strerror}): put {path} back from a backup."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != name:
+        raise RecordsFault(f"{path} is not what was saved: put it back from a backup.")
+    return content
+
+
+def remove(folder: Path, name: str) -> None:
+    """Take the file with the SHA-256 `name` away, if it is there."""
+    place(folder, name).unlink(missing_ok=True)
+
+
+def names(folder: Path) -> Iterator[str]:
+    """The SHA-256 of every file, as their names say."""
+    for path in sorted(folder.glob("??/*")):
+        if len(path.name) == 64 and set(path.name) <= DIGITS:
+            yield path.name
+
+
+def fault_of(folder: Path, name: str) -> str:
+    """What is wrong with the file `name`, as the end of a sentence; '' where nothing is."""
+    path = place(folder, name)
+    if not path.is_file():
+        return "is missing"
+    return "" if sha256(path) == name else "is not what was saved"

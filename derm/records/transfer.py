@@ -1,0 +1,328 @@
+"""The records elsewhere: all of them as tables and pictures in a folder, or in one file, and back again.
+
+Needs open `Records`. An export is one moment of the records, whatever is written meanwhile; put back, the chain of
+events is whole. It goes from SQLite to PostgreSQL and back, and from an older Derm to a newer one. It names patients by
+their pseudonyms: it is as confidential as the records.
+"""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+)
+
+from derm import __version__
+from derm.errors import DermError, RecordsFault
+from derm.files import cell, make_folder, write_whole
+from derm.records import entry, migrate, store, tables
+from derm.records.connect import PICTURES, Records, finish_removals
+from derm.records.verify import verify_in
+from derm.records.write import intend, last_event
+
+FORMAT = 1
+"""Of the folder and the file."""
+
+MANIFEST = "manifest.json"
+
+Progress = Callable[[int, int], None]
+"""Told (done, total), in pictures."""
+
+ROWS = 500
+"""Put in at once."""
+
+
+class Exported(dict[str, int]):
+    """Rows by table, and 'pictures'."""
+
+
+def export_folder(
+    records: Records, target: Path, *, parquet: bool = False, progress: Progress | None = None
+) -> Exported:
+    """Write every table as CSV (parquet: as Parquet beside it) and every picture into the new folder `target`.
+
+    Whole or not at all. Raises RecordsFault where `target` is there already.
+    """
+    if target.exists():
+        raise RecordsFault(f"{target} is there already: name a new folder.")
+    make_folder(target.parent)
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        found = _write(records, part, parquet=parquet, progress=progress)
+        part.chmod(0o700)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return found
+
+
+def backup(records: Records, target: Path, progress: Progress | None = None) -> Exported:
+    """Write all of the records into the one file `target` (.zip), whole or not at all; an older one is replaced."""
+    if target.suffix != ".zip":
+        raise RecordsFault(f"{target} does not end in .zip: name the file that is to be written, such as derm.zip.")
+    found = Exported()
+
+    def fill(part: Path) -> None:
+        with ZipFile(part, "w") as archive, records.reading() as connection:
+            names = _tables_into(connection, lambda name, content: archive.writestr(name, content, ZIP_DEFLATED), found)
+            for done, name in enumerate(names):
+                archive.writestr(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
+                _tell(progress, done + 1, len(names))
+
+    write_whole(target, fill)
+    target.chmod(0o600)
+    return found
+
+
+def import_folder(records: Records, source: Path, progress: Progress | None = None) -> Exported:
+    """Put what `export_folder` wrote into `records`, which must be empty: all, held against its hashes, or nothing.
+
+    Raises RecordsFault where something is there already, or the folder is not what was written.
+    """
+    manifest = _manifest(source)
+    names = _named_pictures(source)
+    with records.writing() as connection:
+        _refuse_full(connection, records)
+    intend(records, names)
+    try:
+        for done, name in enumerate(names):
+            store.keep(records.pictures, store.read(source / PICTURES, name))
+            _tell(progress, done + 1, len(names))
+        return _take_in(records, source, manifest, names)
+    except DermError:
+        finish_removals(records)
+        raise
+
+
+def _take_in(records: Records, source: Path, manifest: dict[str, Any], names: list[str]) -> Exported:
+    found = Exported(pictures=len(names))
+    with records.writing() as connection:
+        _refuse_full(connection, records)
+        connection.execute(delete(tables.removal))
+        with _as_of(connection, manifest["state"]) as known:
+            for name in manifest["tables"]:
+                rows = list(_rows_in(source / f"{name}.csv", known[name]))
+                found[name] = len(rows)
+                for start in range(0, len(rows), ROWS):
+                    connection.execute(insert(known[name]), rows[start : start + ROWS])
+        seen = verify_in(connection, records, manifest["last_hash"])
+        if seen.broken is not None:
+            raise RecordsFault(
+                f"{source} is not what was exported, nothing was taken in: row {seen.broken.row} of "
+                f"{seen.broken.table} {seen.broken.why}."
+            )
+    return found
+
+
+def restore(records: Records, source: Path, progress: Progress | None = None) -> Exported:
+    """Put what `backup` wrote into `records`, which must be empty; errors as of `import_folder`."""
+    with tempfile.TemporaryDirectory(dir=records.folder, prefix=".restore.") as place:
+        folder = Path(place)
+        try:
+            with ZipFile(source) as archive:
+                for member in archive.namelist():
+                    if not _expected(member):
+                        raise RecordsFault(f"{source} holds {member[:80]}, which no backup does: nothing was taken in.")
+                archive.extractall(folder)
+        except (BadZipFile, OSError, EOFError) as error:
+            raise RecordsFault(
+                f"{source} is no whole backup ({error}): name one that `derm records backup` wrote."
+            ) from error
+        return import_folder(records, folder, progress)
+
+
+def _write(records: Records, folder: Path, *, parquet: bool, progress: Progress | None) -> Exported:
+    found = Exported()
+    with records.reading() as connection:
+        names = _tables_into(connection, lambda name, content: _put(folder / name, content), found)
+        if parquet:
+            for table in tables.ALL:
+                _write_parquet(connection, table, folder / f"{table.name}.parquet")
+        for done, name in enumerate(names):
+            store.keep(folder / PICTURES, store.read(records.pictures, name))
+            _tell(progress, done + 1, len(names))
+    return found
+
+
+def _tables_into(connection: Connection, put: Callable[[str, bytes], object], found: Exported) -> list[str]:
+    """Hand every table as CSV to `put`, then the manifest; the names of the pictures come back."""
+    hashes = {}
+    for table in tables.ALL:
+        content, rows = _csv_of(connection, table)
+        hashes[table.name], found[table.name] = hashlib.sha256(content).hexdigest(), rows
+        put(f"{table.name}.csv", content)
+    names = sorted(set(connection.scalars(select(tables.picture.c.sha256))))
+    found["pictures"] = len(names)
+    last = last_event(connection)
+    manifest = {
+        "format": FORMAT,
+        "derm": __version__,
+        "state": migrate.state(connection),
+        "at": entry.now(),
+        "last_hash": "" if last is None else last.hash,
+        "tables": hashes,
+        "rows": dict(found),
+    }
+    put(MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+    return names
+
+
+def _csv_of(connection: Connection, table: Table) -> tuple[bytes, int]:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(column.name for column in table.columns)
+    rows = 0
+    for row in connection.execute(_in_order(table)):
+        writer.writerow(_text(value) for value in row)
+        rows += 1
+    return stream.getvalue().encode(), rows
+
+
+def _in_order(table: Table) -> Select[Any]:
+    """Every row after those that it points to."""
+    order = [tables.entered(table)] if table in tables.ENTRIES else list(table.primary_key.columns)
+    return select(table).order_by(*order)
+
+
+def _text(value: object) -> str:
+    """A value as a cell: nothing for None, base64 for bytes, numbers to the last digit, no formula."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case bytes():
+            return base64.b64encode(value).decode()
+        case str():
+            return f"'{value}" if value.startswith("'") else cell(value)
+        case _:
+            return repr(value)
+
+
+def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's columns have many types
+    """What `_text` wrote."""
+    kind = column.type
+    if isinstance(kind, Boolean):
+        return text == "yes"
+    if isinstance(kind, LargeBinary):
+        return base64.b64decode(text, validate=True) if text else None
+    if text == "":
+        return None if column.nullable else ""
+    if isinstance(kind, Integer):
+        return int(text)
+    if isinstance(kind, Float):
+        return float(text)
+    return text[1:] if text.startswith("'") else text
+
+
+def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
+    csv.field_size_limit(1 << 30)
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns = {column.name: column for column in table.columns}
+            if set(reader.fieldnames or ()) != set(columns):
+                raise RecordsFault(f"{path} has not the columns {', '.join(columns)}: it is no export of Derm.")
+            for row in reader:
+                yield {name: _value(row[name], column) for name, column in columns.items()}
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise RecordsFault(f"{path} cannot be read ({error}): export or back up again.") from error
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        names, state, last = list(manifest["tables"]), str(manifest["state"]), str(manifest["last_hash"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordsFault(f"{path} is missing or damaged: name a folder that `derm records export` wrote.") from error
+    if manifest.get("format") != FORMAT or names != [table.name for table in tables.ALL]:
+        raise RecordsFault(f"{folder} is an export of another Derm ({manifest.get('derm')}): upgrade Derm.")
+    for name in names:
+        content = (folder / f"{name}.csv").read_bytes() if (folder / f"{name}.csv").is_file() else b""
+        if hashlib.sha256(content).hexdigest() != manifest["tables"][name]:
+            raise RecordsFault(f"{folder / name}.csv is not what was exported: nothing was taken in.")
+    return {"tables": names, "state": state, "last_hash": last}
+
+
+def _named_pictures(folder: Path) -> list[str]:
+    return sorted({str(row["sha256"]) for row in _rows_in(folder / "picture.csv", tables.picture)})
+
+
+def _refuse_full(connection: Connection, records: Records) -> None:
+    for table in (tables.event, *tables.ENTRIES):
+        if connection.scalar(select(func.count()).select_from(table)):
+            raise RecordsFault(
+                f"The records in {records.folder} are not empty: move that folder away, or name another one with "
+                "DERM_RECORDS (on PostgreSQL: another database), then try again."
+            )
+
+
+@contextmanager
+def _as_of(connection: Connection, state: str) -> Iterator[dict[str, Table]]:
+    """The empty tables as a Derm of `state` had them, by name; at the end they are brought up again."""
+    if state == migrate.HEAD:
+        yield {table.name: table for table in tables.ALL}
+        return
+    migrate.bring_to(connection, state)
+    known = MetaData()
+    known.reflect(connection)
+    yield dict(known.tables)
+    migrate.bring_up(connection)
+
+
+def _expected(member: str) -> bool:
+    """Whether a backup holds a file of this name: nothing may be unpacked elsewhere."""
+    parts = member.split("/")
+    if len(parts) == 1:
+        return member == MANIFEST or member in {f"{table.name}.csv" for table in tables.ALL}
+    return len(parts) == 3 and parts[0] == PICTURES and set(parts[1] + parts[2]) <= store.DIGITS
+
+
+def _write_parquet(connection: Connection, table: Table, path: Path) -> None:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise RecordsFault("Parquet needs pyarrow: pip install pyarrow, or export without --parquet.") from error
+    kinds = {column.name: _arrow(pa, column) for column in table.columns}
+    rows: Sequence[Any] = connection.execute(_in_order(table)).mappings().all()
+    columns = {name: [row[name] for row in rows] for name in kinds}
+    parquet.write_table(pa.table(columns, schema=pa.schema(list(kinds.items()))), path)
+
+
+def _arrow(pa: Any, column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    for kind, made in ((Boolean, pa.bool_), (LargeBinary, pa.binary), (Integer, pa.int64), (Float, pa.float64)):
+        if isinstance(column.type, kind):
+            return made()
+    return pa.string()
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)

@@ -1,0 +1,461 @@
+"""What is entered into the records: each row together with its event, all of one deed in one transaction.
+
+Needs open `Records`. Every function names who does it. What a clinician says before the answer is final; nothing is
+written over. Raises RecordsFault for what cannot be entered, in one sentence. Knows nothing of pages.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+
+from derm.errors import DermError, RecordsFault
+from derm.predict.compact import pack
+from derm.records import chain, entry, store, tables
+from derm.records.connect import Records, finish_removals
+from derm.records.entry import Basis, Management
+
+ENTERED, CHANGED, REMOVED = "entered", "changed", "removed"
+"""Kinds of events about a row."""
+
+
+class Opinion(NamedTuple):
+    """What a clinician thinks of a picture, and how long that took."""
+
+    diagnosis: str
+    """One of the seven codes, or 'other'."""
+
+    management: Management
+    confidence: int
+    """0 … 100 percent."""
+
+    asked_at: str
+    """When the question was shown, see `entry.moment`."""
+
+    seconds: float
+    """From then to the click that gave it."""
+
+    note: str | None = None
+
+
+class NewPicture(NamedTuple):
+    """A picture's file, and where it belongs."""
+
+    pseudonym: str
+    lesion: str
+    """The lesion's name among those of this patient, such as 'A'."""
+
+    site: str
+    """Code of `derm.records.sites`; for a lesion that is there, its own stays."""
+
+    day: date | str
+    """Of the visit."""
+
+    name: str
+    """What the file is called."""
+
+    content: bytes
+    """The file as it came."""
+
+    width: int
+    height: int
+    mm_per_pixel: float | None = None
+    scale_source: str | None = None
+    """Where the scale comes from: 'file' or 'clinician'."""
+
+
+class Saved(NamedTuple):
+    """Keys of what was saved."""
+
+    patient_id: str
+    lesion_id: str
+    picture_id: str
+    answer_id: str | None
+    last_hash: str
+    """Of the chain's end."""
+
+
+class Remains(NamedTuple):
+    """What is left of a deleted patient."""
+
+    rows: int
+    """That were removed."""
+
+    pictures: int
+    """Files that were removed."""
+
+    events: int
+    """That stay in the chain, without a name or content."""
+
+
+def save_case(
+    records: Records,
+    actor: str,
+    picture: NewPicture,
+    *,
+    before: Opinion | None = None,
+    answer: Mapping[str, Any] | None = None,
+) -> Saved:
+    """Save a picture with its patient, lesion and visit, which are made where they are new.
+
+    before: the opinion that `actor` gave before the answer was shown. answer: of `derm.records.answer.kept_answer`, if
+    it was shown. The same picture of the same visit, and the same answer, are kept once. All of it is kept, or nothing.
+    """
+    actor = entry.name(actor, "name of who enters this")
+    _check_scale(picture)
+    sha256 = hashlib.sha256(picture.content).hexdigest()
+    intend(records, [sha256])
+    try:
+        store.keep(records.pictures, picture.content)
+        with records.writing() as connection:
+            store.keep(records.pictures, picture.content)  # again, if a deletion of the same picture came between
+            connection.execute(delete(tables.removal).where(tables.removal.c.sha256 == sha256))
+            patient_id = _patient(connection, actor, picture.pseudonym)
+            lesion_id = _lesion(connection, actor, patient_id, picture.lesion, picture.site)
+            visit_id = _visit(connection, actor, patient_id, picture.day)
+            picture_id = _picture(connection, actor, lesion_id, visit_id, picture, sha256)
+            if before is not None:
+                _before(connection, actor, picture_id, before)
+            answer_id = None if answer is None else _answer(connection, actor, picture_id, answer)
+            last = last_event(connection)
+    except DermError:
+        finish_removals(records)
+        raise
+    return Saved(patient_id, lesion_id, picture_id, answer_id, "" if last is None else last.hash)
+
+
+def add_answer(records: Records, actor: str, picture_id: str, answer: Mapping[str, Any]) -> str:
+    """Keep an answer that was shown to `actor`; its key comes back, that of the same one where it is there."""
+    with records.writing() as connection:
+        _there(connection, tables.picture, picture_id, "picture")
+        return _answer(connection, entry.name(actor, "name of who enters this"), picture_id, answer)
+
+
+def give_after(records: Records, actor: str, answer_id: str, opinion: Opinion) -> str:
+    """Keep the opinion of `actor` after the answer with this key was seen; final, too; its key comes back."""
+    actor = entry.name(actor, "name of who enters this")
+    with records.writing() as connection:
+        picture_id = _there(connection, tables.answer, answer_id, "answer")["picture_id"]
+        _only(connection, actor, picture_id, "after")
+        return _enter(
+            connection,
+            actor,
+            tables.opinion,
+            _opinion(opinion) | {"picture_id": picture_id, "answer_id": answer_id, "stage": "after", "author": actor},
+        )
+
+
+def correct(
+    records: Records,
+    actor: str,
+    picture_id: str,
+    *,
+    diagnosis: str | None = None,
+    basis: Basis | None = None,
+    outline: NDArray[np.bool_] | None = None,
+    note: str | None = None,
+) -> str:
+    """Keep what a clinician knows better of a picture: the diagnosis and what it rests on, or the outline, bool (H, W).
+
+    It stands in place of the picture's last correction, which stays; what is not given is taken over from that. The
+    key comes back.
+    """
+    actor = entry.name(actor, "name of who enters this")
+    if diagnosis is None and outline is None:
+        raise RecordsFault("This correction says nothing: give a diagnosis or an outline.")
+    if diagnosis is not None and basis is None:
+        raise RecordsFault("Say what the corrected diagnosis rests on: histology, consensus, follow-up or the clinic.")
+    with records.writing() as connection:
+        picture = _there(connection, tables.picture, picture_id, "picture")
+        if outline is not None and outline.shape != (picture["height"], picture["width"]):
+            raise RecordsFault(
+                f"The outline has {outline.shape[1]} × {outline.shape[0]} pixels, the picture "
+                f"{picture['width']} × {picture['height']}: draw it at the picture's own size."
+            )
+        last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id) or {}
+        new = {
+            "picture_id": picture_id,
+            "author": actor,
+            "diagnosis": last.get("diagnosis") if diagnosis is None else entry.diagnosis(diagnosis),
+            "basis": last.get("basis") if basis is None or diagnosis is None else basis.value,
+            "outline": last.get("outline") if outline is None else pack(outline),
+            "replaces": last.get("id"),
+            "note": entry.text(note, "note"),
+        }
+        return _enter(connection, actor, tables.correction, new)
+
+
+def add_histology(
+    records: Records, actor: str, lesion_id: str, *, diagnosis: str, on: date | str, words: str | None = None
+) -> str:
+    """Keep what the pathologist found in a lesion, in place of what was found before; its key comes back."""
+    actor = entry.name(actor, "name of who enters this")
+    with records.writing() as connection:
+        _there(connection, tables.lesion, lesion_id, "lesion")
+        last = last_of(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
+        new = {
+            "lesion_id": lesion_id,
+            "author": actor,
+            "day": entry.day(on),
+            "diagnosis": entry.diagnosis(diagnosis),
+            "words": entry.text(words, "report of the histology"),
+            "replaces": None if last is None else last["id"],
+        }
+        return _enter(connection, actor, tables.histology, new)
+
+
+def describe_patient(
+    records: Records,
+    actor: str,
+    patient_id: str,
+    *,
+    birth_year: int | None = None,
+    sex: str | None = None,
+    note: str | None = None,
+) -> None:
+    """Keep what is known of a patient beside the pseudonym, in place of what was."""
+    new = {
+        "birth_year": entry.birth_year(birth_year),
+        "sex": None if sex is None else entry.choice(sex, entry.SEXES, "sex"),
+        "note": entry.text(note, "note"),
+    }
+    with records.writing() as connection:
+        _there(connection, tables.patient, patient_id, "patient")
+        _change(connection, entry.name(actor, "name of who enters this"), tables.patient, patient_id, new)
+
+
+def move_lesion(records: Records, actor: str, lesion_id: str, site: str) -> None:
+    """Put a lesion elsewhere on the body map, where it was entered wrongly."""
+    with records.writing() as connection:
+        _there(connection, tables.lesion, lesion_id, "lesion")
+        actor = entry.name(actor, "name of who enters this")
+        _change(connection, actor, tables.lesion, lesion_id, {"site": entry.site(site)})
+
+
+def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
+    """Remove a patient with all that belongs to it: rows, salts, and pictures that nobody else has.
+
+    In the chain stay its events, which hold when, who and what kind, and nothing of the content. What a backup, an
+    export or a disk's own copies hold is not touched.
+    """
+    actor = entry.name(actor, "name of who enters this")
+    with records.writing() as connection:
+        _there(connection, tables.patient, patient_id, "patient")
+        keys = _keys_of_patient(connection, patient_id)
+        in_question = set(
+            connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.id.in_(keys["picture"])))
+        )
+        events = 0
+        for table in reversed(tables.ENTRIES):
+            mine = keys[table.name]
+            numbers = select(tables.event.c.number).where(
+                tables.event.c.table_name == table.name, tables.event.c.row_id.in_(mine)
+            )
+            events += len(connection.scalars(numbers).all())
+            connection.execute(delete(tables.salt).where(tables.salt.c.event_number.in_(numbers)))
+            connection.execute(delete(table).where(table.c.id.in_(mine)))
+            for key in mine:
+                append(connection, actor, REMOVED, table.name, key, "")
+        kept = set(connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.sha256.in_(in_question))))
+        gone = sorted(in_question - kept)
+        _mark(connection, gone)
+    finish_removals(records)
+    _forget_pages(records)
+    rows = sum(len(mine) for mine in keys.values())
+    return Remains(rows, len(gone), events + rows)
+
+
+def append(
+    connection: Connection, actor: str, kind: str, table_name: str = "", row_id: str = "", digest: str = ""
+) -> chain.Event:
+    """Add an event to the chain's end."""
+    event = chain.link(last_event(connection), entry.now(), actor, kind, table_name, row_id, digest)
+    connection.execute(insert(tables.event).values(**event._asdict()))
+    return event
+
+
+def last_event(connection: Connection) -> chain.Event | None:
+    """The chain's end, or None before anything was entered."""
+    found = connection.execute(select(tables.event).order_by(tables.event.c.number.desc()).limit(1)).first()
+    return None if found is None else chain.Event(*found)
+
+
+def last_of(connection: Connection, table: Table, condition: Any) -> dict[str, Any] | None:  # noqa: ANN401 - SQLAlchemy's
+    """The row of `table` that was entered last among those that meet `condition`, or None."""
+    newest = select(table).where(condition).order_by(tables.entered(table).desc()).limit(1)
+    found = connection.execute(newest).mappings().first()
+    return None if found is None else dict(found)
+
+
+def content_of(row: Mapping[str, Any]) -> dict[str, object]:
+    """A row as it enters its event's digest: bytes by their own hash."""
+    return {
+        name: hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value for name, value in row.items()
+    }
+
+
+def intend(records: Records, names: Sequence[str]) -> None:
+    """Note a file before it is written, so that what a kill leaves is found: until a row names it, it is to go."""
+    with records.writing() as connection:
+        _mark(connection, names)
+
+
+def _mark(connection: Connection, names: Sequence[str]) -> None:
+    known = set(connection.scalars(select(tables.removal.c.sha256)))
+    if fresh := [name for name in names if name not in known]:
+        connection.execute(insert(tables.removal), [{"sha256": name} for name in fresh])
+
+
+def _enter(connection: Connection, actor: str, table: Table, values: Mapping[str, Any]) -> str:
+    row = {column.name: None for column in table.columns} | dict(values)
+    row |= {"id": uuid4().hex, "created_at": entry.now()}
+    connection.execute(insert(table).values(**row))
+    _witness(connection, actor, ENTERED, table, row)
+    return str(row["id"])
+
+
+def _change(connection: Connection, actor: str, table: Table, key: str, values: Mapping[str, Any]) -> None:
+    connection.execute(update(table).where(table.c.id == key).values(**values))
+    row = connection.execute(select(table).where(table.c.id == key)).mappings().one()
+    _witness(connection, actor, CHANGED, table, dict(row))
+
+
+def _witness(connection: Connection, actor: str, kind: str, table: Table, row: Mapping[str, Any]) -> None:
+    salt = chain.new_salt()
+    event = append(connection, actor, kind, table.name, row["id"], chain.digest(salt, content_of(row)))
+    connection.execute(insert(tables.salt).values(event_number=event.number, salt=salt))
+
+
+def _there(connection: Connection, table: Table, key: str, what: str) -> dict[str, Any]:
+    found = connection.execute(select(table).where(table.c.id == key)).mappings().first()
+    if found is None:
+        raise RecordsFault(f"The records have no such {what} any more: search again.")
+    return dict(found)
+
+
+def _patient(connection: Connection, actor: str, pseudonym: str) -> str:
+    name = entry.name(pseudonym, "pseudonym")
+    found = connection.scalar(select(tables.patient.c.id).where(tables.patient.c.pseudonym == name))
+    return str(found or _enter(connection, actor, tables.patient, {"pseudonym": name}))
+
+
+def _lesion(connection: Connection, actor: str, patient_id: str, label: str, site: str) -> str:
+    name, table = entry.name(label, "name of the lesion"), tables.lesion
+    known = select(table.c.id).where(table.c.patient_id == patient_id, table.c.label == name)
+    new = {"patient_id": patient_id, "label": name, "site": entry.site(site)}
+    return str(connection.scalar(known) or _enter(connection, actor, table, new))
+
+
+def _visit(connection: Connection, actor: str, patient_id: str, on: date | str) -> str:
+    day, table = entry.day(on), tables.visit
+    found = connection.scalar(select(table.c.id).where(table.c.patient_id == patient_id, table.c.day == day))
+    return str(found or _enter(connection, actor, table, {"patient_id": patient_id, "day": day}))
+
+
+def _picture(
+    connection: Connection, actor: str, lesion_id: str, visit_id: str, picture: NewPicture, sha256: str
+) -> str:
+    table = tables.picture
+    known = select(table.c.id).where(
+        table.c.lesion_id == lesion_id, table.c.visit_id == visit_id, table.c.sha256 == sha256
+    )
+    new = {
+        "lesion_id": lesion_id,
+        "visit_id": visit_id,
+        "name": entry.text(picture.name, "file's name") or "picture",
+        "sha256": sha256,
+        "bytes": len(picture.content),
+        "width": picture.width,
+        "height": picture.height,
+        "mm_per_pixel": picture.mm_per_pixel,
+        "scale_source": picture.scale_source,
+    }
+    return str(connection.scalar(known) or _enter(connection, actor, table, new))
+
+
+def _check_scale(picture: NewPicture) -> None:
+    entry.scale(picture.mm_per_pixel)
+    if (picture.mm_per_pixel is None) != (picture.scale_source is None):
+        raise RecordsFault("A scale needs its source: 'file' or 'clinician'.")
+
+
+def _before(connection: Connection, actor: str, picture_id: str, opinion: Opinion) -> None:
+    seen = select(func.count()).where(tables.answer.c.picture_id == picture_id, tables.answer.c.author == actor)
+    if connection.scalar(seen):
+        raise RecordsFault(
+            f"{actor} has seen the answer for this picture already: an opinion before it can no longer be given."
+        )
+    _only(connection, actor, picture_id, "before")
+    _enter(
+        connection,
+        actor,
+        tables.opinion,
+        _opinion(opinion) | {"picture_id": picture_id, "answer_id": None, "stage": "before", "author": actor},
+    )
+
+
+def _only(connection: Connection, actor: str, picture_id: str, stage: str) -> None:
+    table = tables.opinion
+    mine = select(func.count()).where(table.c.picture_id == picture_id, table.c.author == actor, table.c.stage == stage)
+    if connection.scalar(mine):
+        raise RecordsFault(f"{actor} has given an opinion {stage} the answer for this picture: it is final.")
+
+
+def _opinion(opinion: Opinion) -> dict[str, Any]:
+    return {
+        "diagnosis": entry.diagnosis(opinion.diagnosis),
+        "management": entry.choice(opinion.management, tuple(Management), "management"),
+        "confidence": entry.confidence(opinion.confidence),
+        "asked_at": opinion.asked_at,
+        "seconds": entry.seconds(opinion.seconds),
+        "note": entry.text(opinion.note, "note"),
+    }
+
+
+def _answer(connection: Connection, actor: str, picture_id: str, answer: Mapping[str, Any]) -> str:
+    table = tables.answer
+    same = select(table.c.id).where(
+        table.c.picture_id == picture_id,
+        table.c.author == actor,
+        table.c.weights_sha256 == answer["weights_sha256"],
+        table.c.record == answer["record"],
+        table.c.shown == answer["shown"],
+    )
+    return str(
+        connection.scalar(same)
+        or _enter(connection, actor, table, {**answer, "picture_id": picture_id, "author": actor})
+    )
+
+
+def _keys_of_patient(connection: Connection, patient_id: str) -> dict[str, Sequence[str]]:
+    """The keys of a patient's rows, by table."""
+
+    def keys(table: Table, column: str, among: Sequence[str]) -> Sequence[str]:
+        return connection.scalars(select(table.c.id).where(table.c[column].in_(among))).all()
+
+    lesions = keys(tables.lesion, "patient_id", [patient_id])
+    pictures = keys(tables.picture, "lesion_id", lesions)
+    return {
+        "patient": [patient_id],
+        "lesion": lesions,
+        "visit": keys(tables.visit, "patient_id", [patient_id]),
+        "picture": pictures,
+        "answer": keys(tables.answer, "picture_id", pictures),
+        "opinion": keys(tables.opinion, "picture_id", pictures),
+        "correction": keys(tables.correction, "picture_id", pictures),
+        "histology": keys(tables.histology, "lesion_id", lesions),
+    }
+
+
+def _forget_pages(records: Records) -> None:
+    """Let the database give up what it keeps of deleted rows: SQLite's log, PostgreSQL's dead rows."""
+    with records.engine.connect().execution_options(derm_reads=True, isolation_level="AUTOCOMMIT") as connection:
+        if records.on_server:
+            connection.execute(text("VACUUM " + ", ".join([*(one.name for one in tables.ENTRIES), "salt"])))
+        else:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

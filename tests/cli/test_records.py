@@ -1,0 +1,49 @@
+"""`derm records`: one command each, to the end and back."""
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("sqlalchemy")
+from entries import save
+
+from derm.cli import main
+from derm.records import missing, read
+from derm.records.connect import open_records
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main.app, ["records", *map(str, arguments)])
+
+
+@pytest.fixture
+def practice(tmp_path, monkeypatch):
+    monkeypatch.setenv("DERM_RECORDS", str(tmp_path / "records"))
+    monkeypatch.delenv("DERM_RECORDS_URL", raising=False)
+    records = open_records(tmp_path / "records")
+    save(records)
+    save(records, 2, pseudonym="P-002")
+    yield records
+    records.close()
+
+
+def test_backup_restore_export_import_verify_and_delete(practice, tmp_path):
+    backed = run("backup", tmp_path / "b.zip")
+    assert backed.exit_code == 0
+    assert "2 pictures" in backed.stdout
+    assert run("restore", tmp_path / "b.zip", "--records", tmp_path / "two").exit_code == 0
+    assert run("export", tmp_path / "out", "--parquet").exit_code == 0
+    assert run("import", tmp_path / "out", "--records", tmp_path / "three").exit_code == 0
+    last = read.counts(practice).last_hash
+    whole = run("verify", "--records", tmp_path / "three", "--hash", last[:16])
+    assert (whole.exit_code, whole.stdout) == (0, f"Whole: 10 events, 10 rows, 2 pictures. The last hash is {last}.\n")
+    broken = run("verify", "--hash", "0123")
+    assert broken.exit_code == 1
+    assert "the chain's end was cut off" in broken.stdout
+    assert run("delete", "P-001", "--yes", "--by", "Dr A").stdout.startswith("P-001 is deleted: 5 rows and 1 picture.")
+    assert [one["pseudonym"] for one in read.patients(practice)] == ["P-002"]
+
+
+def test_what_is_refused(practice, tmp_path, monkeypatch):
+    assert "have no patient 'nobody'" in str(run("delete", "nobody").exception)
+    monkeypatch.setattr(missing, "can_be_kept", lambda: False)
+    assert str(run("verify").exception) == missing.MISSING

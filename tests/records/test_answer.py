@@ -1,0 +1,62 @@
+"""An answer as it is kept holds all that the page showed, to the last digit; and what is said of records."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+from entries import new_picture, save
+
+from derm.data.synthetic.lesion import draw_lesion
+from derm.document.content import report_of
+from derm.predict import words as case_words
+from derm.predict.case import diagnose
+from derm.predict.record import record_of
+from derm.records import read, words, write
+from derm.records.answer import evidence_of, kept_answer, outline_of
+
+DAY = date(2026, 11, 27)
+
+
+@pytest.fixture(scope="module")
+def case(tiny_model):
+    return diagnose(tiny_model, draw_lesion("mel", 3, height=90, width=120).image, "a.png", drawn=True)
+
+
+def test_an_answer_comes_back_as_it_was_shown(filed, case, tiny_model):
+    kept = kept_answer(case, tiny_model, on=DAY, sha256="ab" * 32)
+    saved = write.save_case(filed, "Dr A", new_picture(width=120, height=90), answer=kept)
+    history = read.lesion_history(filed, saved.lesion_id)
+    assert history is not None
+    (row,) = history.visits[0].pictures[0].answers
+    assert np.array_equal(outline_of(row), case.mask)
+    for was, now in zip(case.evidence, evidence_of(row), strict=True):
+        assert np.array_equal(was.map, now.map)
+        assert (was.maximum, was.flat, was.window) == (now.maximum, now.flat, now.window)
+    shown, record = json.loads(row["shown"]), json.loads(row["record"])
+    assert shown["headline"] == case_words.headline(case)
+    assert shown["notice"] == case_words.NOTICE
+    assert shown["mask_threshold"] == tiny_model.description.mask_threshold
+    assert record | {"sha256": None, "calibration": None} == record_of(case) | {"calibration": None}
+    assert record["sha256"] == "ab" * 32
+    assert (row["weights_sha256"], row["engine"]) == (tiny_model.sha256, "TorchEngine")
+
+
+def test_a_report_bears_the_last_hash(case, tiny_model):
+    said = report_of(case, tiny_model, on=DAY, last_hash="ab" * 32).made_with[-1]
+    assert said == f"Last event of the records: {'ab' * 32}; `derm records verify --hash` looks for it."
+    assert report_of(case, tiny_model, on=DAY).made_with[-1] == ""
+
+
+def test_sentences(filed):
+    saved = save(filed)
+    assert words.counted(read.counts(filed)).startswith("1 patient, 1 lesion, 1 visit, 1 picture. The chain of events")
+    (state,) = read.search(filed)
+    assert words.lesion_title(state) == "P-001, lesion A, upper back"
+    assert words.held_for(state) == "Melanoma (answer)"
+    assert words.state_line(state.worst) == "Refer: malignant 39\N{NO-BREAK SPACE}%. Melanoma."
+    said = words.deleted("P-001", write.delete_patient(filed, "Dr A", saved.patient_id))
+    assert said.startswith("P-001 is deleted: 5 rows and 1 picture. In the chain 10 events remain: ")
+    assert said.endswith("Backups and exports made before still hold the patient.")
+    assert words.counted(read.counts(filed)).startswith("0 patients, 0 lesions, 0 visits, 0 pictures.")
+    assert words.diagnosis_name("other") == "Another diagnosis"

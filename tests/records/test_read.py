@@ -1,0 +1,92 @@
+"""Search, filters, history, and that the worst picture decides."""
+
+import pytest
+from entries import new_answer, save
+
+from derm.records import read, write
+from derm.records.entry import Basis
+from derm.records.read import PictureState, Query, worst_of
+
+
+def state(name: str, referral: str | None, p_malignant: float | None = None) -> PictureState:
+    return PictureState(name, "2026-11-02", name, referral, p_malignant, None)
+
+
+@pytest.mark.parametrize(
+    ("states", "worst"),
+    [
+        ([state("a", "not referred", 0.1), state("b", "refer", 0.3)], "b"),
+        ([state("a", "refer", 0.3), state("b", "refer", 0.6)], "b"),
+        ([state("a", "not referred", 0.2), state("b", "no answer")], "b"),
+        ([state("a", "no answer"), state("b", "refer", 0.3)], "b"),
+        ([state("a", "not referred", 0.2), state("b", None)], "b"),
+        ([state("b", "refer", 0.3), state("a", "refer", 0.3)], "a"),
+    ],
+)
+def test_the_worst_picture_decides(states, worst):
+    assert worst_of(states).name == worst
+
+
+def test_a_lesion_stands_as_its_last_visit_has_it(records):
+    save(records, 1, answer=new_answer(0.7))
+    save(records, 2, day="2026-11-20", answer=new_answer(0.05, "not referred", diagnosis="nv"))
+    save(records, 3, day="2026-11-20", answer=new_answer(0.2, "not referred", diagnosis="bkl"))
+    (found,) = read.search(records)
+    assert (found.visits, found.pictures, found.worst.p_malignant, found.worst.day) == (2, 3, 0.2, "2026-11-20")
+    assert (found.diagnosis, found.source) == ("bkl", "answer")
+    write.add_answer(records, "Dr A", found.worst.picture_id, new_answer(0.01, "not referred", record="{}"))
+    (found,) = read.search(records)
+    assert found.worst.p_malignant == 0.05  # the last answer of a picture counts
+
+
+def test_what_a_lesion_is_held_for(records):
+    saved = save(records)
+    write.correct(records, "Dr A", saved.picture_id, diagnosis="nv", basis=Basis.CONSENSUS)
+    assert [(one.diagnosis, one.source) for one in read.search(records)] == [("nv", "correction")]
+    write.add_histology(records, "Dr A", saved.lesion_id, diagnosis="bcc", on="2026-11-03")
+    write.add_histology(records, "Dr A", saved.lesion_id, diagnosis="mel", on="2026-11-05", words="Breslow 0.4 mm")
+    assert [(one.diagnosis, one.source) for one in read.search(records)] == [("mel", "histology")]
+    history = read.lesion_history(records, saved.lesion_id)
+    assert history is not None
+    first, second = history.histology
+    assert (second["diagnosis"], second["replaces"]) == ("mel", first["id"])
+
+
+@pytest.fixture
+def practice(filed):
+    save(filed, 1, answer=new_answer(0.7))
+    save(filed, 2, lesion="B", site="scalp", answer=new_answer(0.05, "not referred", diagnosis="nv"))
+    save(filed, 3, pseudonym="Q-002", day="2026-11-20", answer=new_answer(0.4, "no answer"))
+    saved = save(filed, 4, pseudonym="Q-003", answer=new_answer(0.6))
+    write.add_histology(filed, "Dr A", saved.lesion_id, diagnosis="nv", on="2026-11-10")
+    return filed
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (Query(), ["P-001 A", "Q-003 A", "Q-002 A", "P-001 B"]),
+        (Query(text="p-0"), ["P-001 A", "P-001 B"]),
+        (Query(text="img_3"), ["Q-002 A"]),
+        (Query(text="100%"), []),
+        (Query(site="scalp"), ["P-001 B"]),
+        (Query(referral="no answer"), ["Q-002 A"]),
+        (Query(diagnosis="nv"), ["Q-003 A", "P-001 B"]),
+        (Query(histology=True), ["Q-003 A"]),
+        (Query(histology=False, since="2026-11-03"), ["Q-002 A"]),
+        (Query(until="2026-11-02", referral="refer"), ["P-001 A", "Q-003 A"]),
+    ],
+)
+def test_filters(practice, query, found):
+    assert [f"{one.pseudonym} {one.label}" for one in read.search(practice, query)] == found
+
+
+def test_what_is_not_there(practice):
+    assert read.lesion_history(practice, "gone") is None
+    assert read.lesions_of(practice, "nobody") == []
+    assert [one["label"] for one in read.lesions_of(practice, "P-001")] == ["A", "B"]
+    assert read.find_picture(practice, "0" * 64) == []
+    assert len(read.patients(practice)) == 3
+    assert (read.malignant("mel"), read.malignant("nv"), read.malignant("other"), read.malignant(None)) == (
+        True, False, None, None,
+    )  # fmt: skip

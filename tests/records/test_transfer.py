@@ -1,0 +1,190 @@
+"""Export and import, backup and restore: all comes back, across databases and states; damage is refused."""
+
+import csv
+import json
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from entries import new_answer, new_opinion, new_picture, save
+
+from derm.errors import RecordsFault
+from derm.records import migrate, read, store, tables, transfer, write
+from derm.records.connect import Records, open_records
+from derm.records.entry import Basis
+from derm.records.verify import verify
+
+
+def fill(records: Records) -> None:
+    """Something in every table, with values that a table in text could lose."""
+    saved = write.save_case(
+        records, "Dr A", new_picture(1, pseudonym="=1+1", name="'quoted'"), before=new_opinion(note="a\nb, \"c\""),
+        answer=new_answer(0.1 + 0.2),
+    )  # fmt: skip
+    save(records, 2, pseudonym="Ärztin 皮膚", mm_per_pixel=0.0123, scale_source="file")
+    write.describe_patient(records, "Dr A", saved.patient_id, birth_year=1960, note="- a note")
+    write.correct(records, "Dr A", saved.picture_id, outline=np.ones((48, 80), dtype=bool))
+    write.correct(records, "Dr A", saved.picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
+    write.add_histology(records, "Dr A", saved.lesion_id, diagnosis="mel", on="2026-11-03")
+    gone = save(records, 3, pseudonym="gone")
+    write.delete_patient(records, "Dr A", gone.patient_id)
+
+
+def everything(records: Records) -> dict[str, list[tuple[object, ...]]]:
+    with records.reading() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(table.select().order_by(*table.primary_key.columns))]
+            for table in tables.ALL
+        }
+
+
+def test_an_export_comes_back_from_either_database_to_either(records, tmp_path, server):
+    fill(records)
+    found = transfer.export_folder(records, tmp_path / "out", parquet=True)
+    assert found["pictures"] == 2
+    assert found["event"] == len(everything(records)["event"])
+    for number, url in enumerate((None, server())):
+        again = open_records(tmp_path / f"again{number}", url)
+        assert transfer.import_folder(again, tmp_path / "out") == found
+        assert everything(again) == everything(records)
+        assert verify(again, read.counts(records).last_hash).broken is None
+        save(again, 7)
+        assert verify(again).broken is None
+        again.close()
+
+
+def test_tables_of_an_export_hold_no_formula_and_parquet_says_the_same(filed, tmp_path):
+    import pyarrow.parquet as pq
+
+    fill(filed)
+    transfer.export_folder(filed, tmp_path / "out", parquet=True)
+    with (tmp_path / "out" / "patient.csv").open(newline="") as stream:
+        rows = {row["pseudonym"]: row for row in csv.DictReader(stream)}
+    assert set(rows) == {"'=1+1", "Ärztin 皮膚"}
+    assert rows["'=1+1"]["note"] == "'- a note"
+    for table in tables.ALL:
+        kept = pq.read_table(tmp_path / "out" / f"{table.name}.parquet").to_pylist()
+        assert {tuple(row.values()) for row in kept} == set(everything(filed)[table.name])
+
+
+def test_a_backup_is_restored(filed, tmp_path):
+    fill(filed)
+    transfer.backup(filed, tmp_path / "b.zip")
+    before = everything(filed)
+    save(filed, 9)
+    transfer.backup(filed, tmp_path / "b.zip")  # an older one is replaced
+    again = open_records(tmp_path / "again")
+    found = transfer.restore(again, tmp_path / "b.zip")
+    assert found["pictures"] == 3
+    assert everything(again) == everything(filed) != before
+    assert sorted(store.names(again.pictures)) == sorted(store.names(filed.pictures))
+    again.close()
+
+
+def test_a_backup_of_an_older_state_is_restored_and_brought_up(filed, tmp_path):
+    fill(filed)
+    with filed.writing() as connection:
+        migrate.bring_down(connection, "0001")
+    transfer.backup(filed, tmp_path / "old.zip")
+    again = open_records(tmp_path / "again")
+    transfer.restore(again, tmp_path / "old.zip")
+    with again.reading() as connection:
+        assert migrate.state(connection) == migrate.HEAD
+    assert verify(again).broken is None
+    again.close()
+
+
+@pytest.fixture
+def out(filed, tmp_path):
+    """An export of full records."""
+    fill(filed)
+    transfer.export_folder(filed, tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def empty(tmp_path):
+    opened = open_records(tmp_path / "empty")
+    yield opened
+    opened.close()
+
+
+def edit(folder, **changed) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | changed))
+
+
+def reseal(folder, name: str, content: bytes) -> None:
+    """Change a table and its hash with it."""
+    import hashlib
+
+    (folder / f"{name}.csv").write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["tables"][name] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def damage_picture(folder) -> None:
+    next((folder / "pictures").glob("*/*")).write_bytes(b"other")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing or damaged"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is missing or damaged"),
+        (lambda folder: edit(folder, format=99), "is an export of another Derm"),
+        (lambda folder: edit(folder, state="9999"), "of a newer Derm"),
+        (lambda folder: edit(folder, last_hash="0" * 64), "the chain's end was cut off"),
+        (lambda folder: (folder / "opinion.csv").write_text(""), "opinion.csv is not what was exported"),
+        (lambda folder: (folder / "opinion.csv").unlink(), "opinion.csv is not what was exported"),
+        (lambda folder: reseal(folder, "opinion", b"id\n"), "has not the columns"),
+        (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes().replace(b",70,", b",x,")),
+         "cannot be read"),
+        (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes().replace(b",70,", b",71,")),
+         "is not what event"),
+        (lambda folder: reseal(folder, "patient", b"id,pseudonym,birth_year,sex,note,created_at\n"), "refuse this"),
+        (damage_picture, "is not what was saved"),
+    ],
+)  # fmt: skip
+def test_an_export_that_was_changed_is_refused_whole(out, empty, damage, said):
+    damage(out)
+    with pytest.raises(RecordsFault, match=said):
+        transfer.import_folder(empty, out)
+    assert read.counts(empty) == (0, 0, 0, 0, "")
+    assert list(store.names(empty.pictures)) == []
+
+
+def test_records_that_are_not_empty_take_nothing_in(out, filed):
+    with pytest.raises(RecordsFault, match="are not empty: move that folder away"):
+        transfer.import_folder(filed, out)
+    with pytest.raises(RecordsFault, match="is there already: name a new folder"):
+        transfer.export_folder(filed, out)
+
+
+@pytest.mark.parametrize("member", ["../evil", "/etc/evil", "pictures/../../evil", "pictures/aa/x.py", "other.csv"])
+def test_a_backup_with_something_else_in_it_is_refused(empty, tmp_path, member):
+    with ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr(member, "x")
+    with pytest.raises(RecordsFault, match="which no backup does: nothing was taken in"):
+        transfer.restore(empty, tmp_path / "b.zip")
+
+
+def test_no_backup_at_all(empty, tmp_path):
+    (tmp_path / "b.zip").write_bytes(b"PK no zip")
+    for name in ("b.zip", "none.zip"):
+        with pytest.raises(RecordsFault, match="is no whole backup"):
+            transfer.restore(empty, tmp_path / name)
+    with pytest.raises(RecordsFault, match=r"does not end in \.zip"):
+        transfer.backup(empty, tmp_path / "b.tar")
+
+
+def test_an_export_that_fails_leaves_nothing(filed, tmp_path):
+    save(filed)
+    (name,) = store.names(filed.pictures)
+    store.remove(filed.pictures, name)
+    with pytest.raises(RecordsFault, match="is missing"):
+        transfer.export_folder(filed, tmp_path / "out")
+    with pytest.raises(RecordsFault, match="is missing"):
+        transfer.backup(filed, tmp_path / "b.zip")
+    assert [one.name for one in tmp_path.iterdir() if one.name != "records"] == []

@@ -1,0 +1,260 @@
+"""What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from entries import new_answer, new_opinion, new_picture, save
+from sqlalchemy import delete, select, text
+
+from derm.errors import ConfigFault, RecordsFault
+from derm.predict.compact import unpack
+from derm.records import entry, read, store, tables, write
+from derm.records.connect import Records, finish_removals, open_records
+from derm.records.entry import Basis
+from derm.records.verify import verify
+
+
+def rows(records: Records, table):
+    with records.reading() as connection:
+        return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+
+def test_a_case_is_kept_with_all_that_belongs_to_it(records):
+    saved = write.save_case(records, "Dr A", new_picture(), before=new_opinion(), answer=new_answer())
+    history = read.lesion_history(records, saved.lesion_id)
+    assert history is not None
+    assert (history.patient["pseudonym"], history.lesion["label"], history.lesion["site"]) == (
+        "P-001",
+        "A",
+        "upper_back",
+    )
+    (visit,) = history.visits
+    (one,) = visit.pictures
+    assert visit.visit["day"] == "2026-11-02"
+    assert store.read(records.pictures, one.picture["sha256"]) == new_picture().content
+    (opinion,) = one.opinions
+    assert (opinion["stage"], opinion["answer_id"], opinion["author"], opinion["seconds"]) == (
+        "before",
+        None,
+        "Dr A",
+        12.346,
+    )
+    assert {name: one.answers[0][name] for name in new_answer()} == new_answer()
+    assert datetime.fromisoformat(opinion["created_at"]).utcoffset() == timedelta(0)
+    assert read.counts(records) == (1, 1, 1, 1, saved.last_hash)
+
+
+def test_the_same_picture_and_answer_are_kept_once(records):
+    first, again = save(records), save(records)
+    assert first == again
+    other = save(records, answer=new_answer(0.4, record='{"p_malignant":0.4}'))
+    assert other.picture_id == first.picture_id
+    assert other.answer_id != first.answer_id
+    assert len(rows(records, tables.answer)) == 2
+
+
+def test_the_next_visit_joins_the_lesion(filed):
+    save(filed)
+    later = save(filed, 2, day="2026-11-20", answer=new_answer(0.1, "not referred"))
+    history = read.lesion_history(filed, later.lesion_id)
+    assert history is not None
+    assert [one.visit["day"] for one in history.visits] == ["2026-11-20", "2026-11-02"]
+
+
+def test_an_opinion_before_is_final_and_comes_first(records):
+    before = write.save_case(records, "Dr A", new_picture(), before=new_opinion())
+    with pytest.raises(
+        RecordsFault, match=r"Dr A has given an opinion before the answer for this picture: it is final"
+    ):
+        write.save_case(records, "Dr A", new_picture(), before=new_opinion(diagnosis="mel"))
+    answer_id = write.add_answer(records, "Dr A", before.picture_id, new_answer())
+    with pytest.raises(RecordsFault, match="has seen the answer for this picture already"):
+        write.save_case(records, "Dr A", new_picture(), before=new_opinion())
+    write.save_case(records, "Dr B", new_picture(), before=new_opinion(diagnosis="mel"))  # has not seen it
+    write.give_after(records, "Dr A", answer_id, new_opinion(diagnosis="mel"))
+    with pytest.raises(RecordsFault, match="has given an opinion after the answer for this picture: it is final"):
+        write.give_after(records, "Dr A", answer_id, new_opinion())
+    kept = {(one["author"], one["stage"]): one["answer_id"] for one in rows(records, tables.opinion)}
+    assert kept == {("Dr A", "before"): None, ("Dr A", "after"): answer_id, ("Dr B", "before"): None}
+
+
+def test_the_database_itself_refuses_an_opinion_of_the_wrong_kind(records):
+    saved = save(records)
+    for stage, names in (("before", True), ("after", False), ("between", False)):
+        row = write._opinion(new_opinion()) | {
+            "id": "a" * 32, "picture_id": saved.picture_id, "answer_id": saved.answer_id if names else None,
+            "stage": stage, "author": "Dr B", "created_at": entry.now(),
+        }  # fmt: skip
+        with pytest.raises(RecordsFault, match="each entry has its place"), records.writing() as connection:
+            connection.execute(tables.opinion.insert().values(**row))
+
+
+def test_an_entry_that_is_refused_leaves_nothing(filed):
+    with pytest.raises(RecordsFault, match="'flea' is no diagnosis"):
+        write.save_case(filed, "Dr A", new_picture(), before=new_opinion(diagnosis="flea"))
+    assert read.counts(filed) == (0, 0, 0, 0, "")
+    assert list(store.names(filed.pictures)) == []
+    assert rows(filed, tables.removal) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"pseudonym": "  "}, "The pseudonym is empty"),
+        ({"pseudonym": "p" * 81}, "has 81 characters: at most 80"),
+        ({"lesion": "\x00"}, "The name of the lesion is empty"),
+        ({"site": "moon"}, "'moon' is no place on the body map"),
+        ({"day": "27.11.2026"}, "'27.11.2026' is no day"),
+        ({"day": date.today() + timedelta(days=2)}, "is no day of a visit: give one from 1900 until today"),
+        ({"mm_per_pixel": 5.0, "scale_source": "clinician"}, "5 mm a pixel is no dermatoscope's scale"),
+        ({"mm_per_pixel": 0.02}, "A scale needs its source"),
+    ],
+)
+def test_what_cannot_be_entered_is_said(filed, given, said):
+    with pytest.raises(RecordsFault, match=said):
+        save(filed, **given)
+    assert read.counts(filed) == (0, 0, 0, 0, "")
+
+
+NAMES = ("Ärztin 皮膚", "a'; DROP TABLE patient; --", "=1+1", "a\nb", "\ud800x", "e\u0301", "\x00b")
+
+
+def test_any_name_is_kept_as_text(records):
+    for name in NAMES:
+        saved = save(records, pseudonym=name, name=name)
+        history = read.lesion_history(records, saved.lesion_id)
+        assert history is not None
+        assert history.patient["pseudonym"] == entry.name(name, "pseudonym")
+    assert verify(records).broken is None
+
+
+def test_a_correction_takes_over_what_it_does_not_say(filed):
+    saved = save(filed)
+    outline = np.zeros((48, 80), dtype=bool)
+    outline[10:20, 10:30] = True
+    first = write.correct(filed, "Dr A", saved.picture_id, outline=outline)
+    second = write.correct(filed, "Dr B", saved.picture_id, diagnosis="bcc", basis=Basis.HISTOLOGY, note="seen twice")
+    kept = {one["id"]: one for one in rows(filed, tables.correction)}
+    assert (kept[first]["diagnosis"], kept[first]["replaces"]) == (None, None)
+    assert (kept[second]["diagnosis"], kept[second]["basis"], kept[second]["replaces"]) == ("bcc", "histology", first)
+    assert np.array_equal(unpack(kept[second]["outline"], (48, 80)), outline)
+    with pytest.raises(RecordsFault, match="The outline has 80 × 47 pixels, the picture 80 × 48"):
+        write.correct(filed, "Dr A", saved.picture_id, outline=outline[1:])
+    with pytest.raises(RecordsFault, match="This correction says nothing"):
+        write.correct(filed, "Dr A", saved.picture_id)
+    with pytest.raises(RecordsFault, match="what the corrected diagnosis rests on"):
+        write.correct(filed, "Dr A", saved.picture_id, diagnosis="bcc")
+
+
+def test_patients_and_lesions_can_be_described_anew(filed):
+    saved = save(filed)
+    write.describe_patient(filed, "Dr A", saved.patient_id, birth_year=1960, sex="female", note="  ")
+    write.move_lesion(filed, "Dr A", saved.lesion_id, "scalp")
+    (patient,) = read.patients(filed)
+    assert (patient["birth_year"], patient["sex"], patient["note"]) == (1960, "female", None)
+    assert verify(filed).broken is None
+    with pytest.raises(RecordsFault, match="1850 is no year of birth"):
+        write.describe_patient(filed, "Dr A", saved.patient_id, birth_year=1850)
+    with pytest.raises(RecordsFault, match="no such lesion any more"):
+        write.move_lesion(filed, "Dr A", "gone", "scalp")
+
+
+def test_a_patient_is_deleted_for_real(records):
+    mine = save(records)
+    shared = save(records, 5)
+    theirs = save(records, 5, pseudonym="P-002")
+    write.add_histology(records, "Dr A", mine.lesion_id, diagnosis="mel", on="2026-11-20", words="secretword")
+    write.correct(records, "Dr A", mine.picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
+    write.correct(records, "Dr A", mine.picture_id, diagnosis="nv", basis=Basis.CONSENSUS)
+    events = len(rows(records, tables.event))
+    remains = write.delete_patient(records, "Dr A", mine.patient_id)
+    # patient, lesion, visit, two pictures, two answers, two corrections, histology
+    assert remains == (10, 1, 20)
+    assert len(rows(records, tables.event)) == events + 10
+    assert read.lesion_history(records, mine.lesion_id) is None
+    assert [one.pseudonym for one in read.search(records)] == ["P-002"]
+    assert len(list(store.names(records.pictures))) == 1  # the picture that both have
+    assert store.read(records.pictures, new_picture(5).content and rows(records, tables.picture)[0]["sha256"])
+    assert shared.picture_id != theirs.picture_id
+    assert verify(records).broken is None
+    if not records.on_server:
+        left = b"".join(path.read_bytes() for path in records.folder.glob("records.sqlite*"))
+        assert b"secretword" not in left
+        assert b"P-001" not in left
+        assert b"P-002" in left
+    save(records)  # the same patient may come again
+    assert verify(records).broken is None
+
+
+def test_a_patient_with_lesions_cannot_be_deleted_past_derm(records):
+    saved = save(records)
+    with pytest.raises(RecordsFault, match="refuse this entry"), records.writing() as connection:
+        connection.execute(delete(tables.patient).where(tables.patient.c.id == saved.patient_id))
+
+
+def test_a_deletion_that_was_killed_is_finished_when_the_records_are_opened(filed, monkeypatch):
+    saved = save(filed)
+    monkeypatch.setattr(write, "finish_removals", lambda _: 0)  # killed after the rows went, before the file did
+    write.delete_patient(filed, "Dr A", saved.patient_id)
+    assert len(list(store.names(filed.pictures))) == 1
+    again = open_records(filed.folder)
+    assert list(store.names(filed.pictures)) == []
+    assert finish_removals(again) == 0
+    again.close()
+
+
+def test_a_picture_that_is_damaged_or_gone_is_said(filed):
+    save(filed)
+    (name,) = store.names(filed.pictures)
+    store.place(filed.pictures, name).write_bytes(b"other")
+    with pytest.raises(RecordsFault, match="is not what was saved: put it back from a backup"):
+        store.read(filed.pictures, name)
+    store.remove(filed.pictures, name)
+    with pytest.raises(RecordsFault, match="is missing"):
+        store.read(filed.pictures, name)
+    with pytest.raises(RecordsFault, match="is no SHA-256"):
+        store.place(filed.pictures, "../../etc/passwd")
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigFault, match="cannot be made"):
+        open_records(tmp_path / "file" / "records")
+
+
+def test_a_row_that_another_program_holds_is_said(filed):
+    other = replace(filed, engine=filed.engine)
+    with filed.engine.connect() as held:
+        held.execute(text("SELECT 1"))  # begins, and holds the only place of a writer
+        quick = open_engine(other)
+        with pytest.raises(RecordsFault, match="is held by another program"), quick.writing():
+            pass
+        quick.close()
+
+
+def open_engine(records: Records) -> Records:
+    from derm.records import connect
+
+    engine = connect._file_engine(records.folder / connect.FILE, patience=0.05)
+    return replace(records, engine=engine)
+
+
+def test_times_are_utc_whatever_zone_they_came_in():
+    here = datetime(2026, 11, 27, 12, tzinfo=UTC).astimezone()
+    assert entry.moment(here) == "2026-11-27T12:00:00.000000+00:00"
+    with pytest.raises(ValueError, match="has no zone"):
+        entry.moment(datetime(2026, 11, 27, 12))
+    assert len(entry.now()) == 32
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda: entry.confidence(101), "A confidence of 101 is none"),
+    (lambda: entry.seconds(float("nan")), "are no span of time"),
+    (lambda: entry.seconds(-1), "are no span of time"),
+    (lambda: entry.day("1830-01-01"), "from 1900 until today"),
+])  # fmt: skip
+def test_values_out_of_range_are_said(call, said):
+    with pytest.raises(RecordsFault, match=said):
+        call()
