@@ -24,14 +24,18 @@ def can_be_made() -> bool:
     return all(find_spec(name) for name in ("typst", "highdicom"))
 
 
-def archive_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> bytes:
+def archive_of(
+    case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False, last_hash: str = ""
+) -> bytes:
     """All documents of `case` as one ZIP archive, see `documents_of`."""
-    return as_zip(documents_of(case, model, on=on, index=index, drawn=drawn), on)
+    return as_zip(documents_of(case, model, on=on, index=index, drawn=drawn, last_hash=last_hash), on)
 
 
-def page_of(case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False) -> bytes:
+def page_of(
+    case: Case, model: Model, *, on: date, index: int | None = None, drawn: bool = False, last_hash: str = ""
+) -> bytes:
     """The report of `case` to print, a PDF file, see `documents_of`."""
-    return report_pdf(report_of(case, model, on=on, index=index, drawn=drawn))
+    return report_pdf(report_of(case, model, on=on, index=index, drawn=drawn, last_hash=last_hash))
 
 
 def documents_of(
@@ -42,14 +46,15 @@ def documents_of(
     index: int | None = None,
     mm_per_pixel: float | None = None,
     drawn: bool = False,
+    last_hash: str = "",
 ) -> dict[str, bytes]:
     """The documents of `case` by file name: the page, the answer as JSON and FHIR, the outline, and DICOM objects.
 
     on: the day that they bear. index: of the diagnosis in `CODES` whose evidence the page shows; without it the
-    likeliest one's. mm_per_pixel: millimetres a pixel where known, above 0. drawn: the picture is a drawing. Raises
-    ConfigFault where Typst or highdicom lacks.
+    likeliest one's. mm_per_pixel: millimetres a pixel where known, above 0. drawn: the picture is a drawing.
+    last_hash: of the records that keep the case. Raises ConfigFault where Typst or highdicom lacks.
     """
-    report = report_of(case, model, on=on, index=index, drawn=drawn)
+    report = report_of(case, model, on=on, index=index, drawn=drawn, last_hash=last_hash)
     page = report_pdf(report)
     objects = dicom_objects(case, model, page, on=on, mm_per_pixel=mm_per_pixel)
     return {

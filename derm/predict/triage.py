@@ -73,6 +73,10 @@ REFUSED = "Not read"
 
 TO_DO_REFUSED = "No answer"
 
+TO_DO_WITHHELD = "Your opinion first"
+
+WITHHELD = "Your opinion first: the answer is shown once you have given your own."
+
 READING_AGAIN = "Reading the picture again …"
 
 NO_LONGER_KEPT = "The cases that this tab had are no longer kept. Choose the files again."
@@ -123,6 +127,12 @@ def row_of(listed: ListedCase, case: Case | None) -> TriageRow:
     urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if doubts_of(case) else Urgency.REST
     named = f"{capital(first.name)} {percent(share)}"
     return TriageRow(*start, case.p_malignant, fine_percent(case.p_malignant), named, found, "", urgency)
+
+
+def withheld_row(listed: ListedCase) -> TriageRow:
+    """The row of a listed case whose answer waits for the clinician's own opinion: nothing of the answer is in it."""
+    start = (listed.key, listed.name, listed.thumbnail, TO_DO_WITHHELD)
+    return TriageRow(*start, None, "", "", (), WITHHELD, Urgency.LOOK)
 
 
 def by_urgency(rows: Iterable[TriageRow]) -> list[TriageRow]:

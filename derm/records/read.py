@@ -167,6 +167,13 @@ def counts(records: Records) -> Counts:
     return Counts(people, places, days, files, "" if last is None else last.hash)
 
 
+def last_hash(records: Records) -> str:
+    """The chain's end as it is now; '' before anything was entered."""
+    with records.reading() as connection:
+        last = last_event(connection)
+    return "" if last is None else last.hash
+
+
 def lesion_history(records: Records, lesion_id: str) -> LesionHistory | None:
     """All that is known of a lesion; None where it is gone."""
     with records.reading() as connection:

@@ -3,6 +3,7 @@
 Needs plain values. Knows no database and no page.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from derm.records.entry import OTHER, Basis, Management
 from derm.records.sites import BY_CODE
 
 if TYPE_CHECKING:
-    from derm.records.read import Counts, LesionState, PictureState
+    from derm.records.read import Counts, LesionHistory, LesionState, PictureState
     from derm.records.verify import Verified
     from derm.records.write import Remains
 
@@ -47,10 +48,15 @@ WITHHELD = "Your opinion first"
 WITHHELD_NOTE = "The answer is shown once you have given your own."
 FINAL_NOTE = "Final once given: neither you nor anybody else can change it."
 ANSWER_KEPT = "Saved with the answer as it was shown."
+OPINION_LACKS = "Choose a diagnosis and a management first."
 NO_FILE = (
     "The file of this picture is no longer in memory, so that it cannot be saved: choose the file again. Drawings and "
     "pictures of the data set are no patient's, and are not saved."
 )
+DIAGNOSIS_LACKS = "Choose a diagnosis first."
+DELETE_LACKS = "What you have written is not this patient's pseudonym: nothing was deleted."
+OUTLINE_FILE = "Outline: a PNG file of the picture's size, the lesion white on black"
+GONE = "This lesion is no longer there."
 NO_CASES = "No lesion is saved yet"
 NOTHING_FOUND = "No lesion meets this search."
 WORST = "The worst picture of a visit decides: referral before a missing answer, then the higher malignant probability."
@@ -110,6 +116,26 @@ def counted(counts: "Counts") -> str:
     )
     end = f" The chain of events ends in {counts.last_hash[:16]}." if counts.last_hash else ""
     return f"{kept}.{end}"
+
+
+def history_title(history: "LesionHistory") -> str:
+    """Whose lesion it is, and where."""
+    lesion = history.lesion
+    return f"{history.patient['pseudonym']}, lesion {lesion['label']}, {BY_CODE[lesion['site']].name}"
+
+
+def picture_line(picture: Mapping[str, object]) -> str:
+    """A picture in one line: its name, and its scale where it is known."""
+    scale = picture["mm_per_pixel"]
+    return f"{picture['name']}" + ("" if scale is None else f", {scale:g} mm a pixel ({picture['scale_source']})")
+
+
+def answer_lines(answer: Mapping[str, object]) -> list[str]:
+    """An answer as it was shown: doubts, what to do, the likeliest, and who saw it when, of which weights."""
+    shown = json.loads(str(answer["shown"]))
+    lines = [*shown.get("doubts", ()), f"{shown['headline']} {shown.get('second_line', '')}".strip()]
+    seen = f"Shown to {answer['author']} on {local_time(str(answer['created_at']))}; weights {answer['weights']}."
+    return [*lines, seen]
 
 
 def opinion_line(opinion: Mapping[str, object]) -> str:

@@ -11,7 +11,7 @@ from derm.model.weights import WeightsInfo
 from derm.predict import export
 from derm.predict.case import Case
 from derm.predict.view import Layer
-from pages.parts import visit
+from pages.parts import saving, visit
 
 
 def downloads(case: Case, description: WeightsInfo, index: int, layer: Layer, opacity: float, *, drawn: bool) -> None:
@@ -38,14 +38,14 @@ def documents(case: Case, index: int, *, drawn: bool) -> None:
     if not bundle.can_be_made():
         st.caption(plain(bundle.MISSING))
         return
-    model, today = visit.shared_model(), date.today()
+    model, today, last = visit.shared_model(), date.today(), saving.last_hash()
     for label, make, name, kind in (
         ("Report to print, PDF", bundle.page_of, "report.pdf", "application/pdf"),
         ("Documents to file, ZIP: PDF, FHIR, DICOM", bundle.archive_of, "documents.zip", "application/zip"),
     ):
         st.download_button(
             label,
-            partial(make, case, model, on=today, index=index, drawn=drawn),
+            partial(make, case, model, on=today, index=index, drawn=drawn, last_hash=last),
             export.file_name(case, name),
             kind,
             on_click="ignore",

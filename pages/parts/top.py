@@ -17,7 +17,7 @@ from derm.model.weights import Model
 from derm.predict import case_list, triage, words
 from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
-from pages.parts import opening, visit
+from pages.parts import opening, saving, visit
 from pages.parts.cases import show_cases
 
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
@@ -29,6 +29,7 @@ PAGES = (
     ("pages/1_Compare.py", "Compare", ":material/compare:"),
     ("pages/2_Explore.py", "Explore", ":material/grid_view:"),
     ("pages/3_Monitor.py", "Monitor", ":material/monitoring:"),
+    ("pages/4_Cases.py", "Cases", ":material/folder_shared:"),
 )
 """Script, name and icon of each page, in the order of the row on top."""
 
@@ -144,11 +145,15 @@ def choose() -> case_list.ListedCase:
     return visit.at_hand()
 
 
-def opened(model: Model) -> case_list.ListedCase | None:
-    """The case at hand with its picture; or None, with a sentence in its place where there is none to show."""
+def opened(model: Model, *, named: bool = False) -> case_list.ListedCase | None:
+    """The case at hand with its picture; or None, with a sentence in its place where there is none to show, or the
+    question for the visitor's own opinion. named: the page has asked for the visitor's name already."""
     listed = visit.with_picture(model)
-    if listed.case is not None:
+    if listed.case is not None and not visit.withheld(listed):
         return listed
+    if listed.case is not None:
+        saving.opinion_first(model, listed, named=named)
+        return None
     st.header(plain(triage.headline(listed)), anchor=False)
     st.markdown(plain(listed.refusal or triage.picture_gone(listed.name)))
     st.caption(words.NOTICE)

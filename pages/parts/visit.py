@@ -232,14 +232,37 @@ def forget_told() -> None:
     st.session_state.told = []
 
 
+def withheld(listed: ListedCase) -> bool:
+    """Whether the answer for a row waits for the visitor's own opinion: one that came as a file since that was set."""
+    waits = st.session_state.get("opinion_first", False) and bool(listed.digest) and not listed.refusal
+    return waits and listed.key not in st.session_state.get("answered", set())
+
+
+def show_answer(key: str) -> None:
+    """The visitor may see the answer for this row from now on."""
+    st.session_state.answered = st.session_state.get("answered", set()) | {key}
+
+
+def ask_first(wanted: bool) -> None:
+    """Ask for the visitor's opinion before an answer, or no longer; what was seen already stays in sight."""
+    if wanted and not st.session_state.get("opinion_first", False):
+        for listed in st.session_state.cases:
+            show_answer(listed.key)
+    st.session_state.opinion_first = wanted
+
+
 def rows() -> list[triage.TriageRow]:
     """The table of all cases of this visit, the most urgent first; each row is made once."""
     made: dict[tuple[object, ...], triage.TriageRow] = st.session_state.get("rows", {})
     found = {}
     for listed in st.session_state.cases:
         case = listed.kept.case if listed.kept is not None else listed.case
-        known = (listed.key, practice(), None if case is None else case.views)
-        found[known] = made[known] if known in made else triage.row_of(listed, answers(listed, practice()))
+        waits = withheld(listed)
+        known = (listed.key, practice(), None if case is None else case.views, waits)
+        if known in made:
+            found[known] = made[known]
+        else:
+            found[known] = triage.withheld_row(listed) if waits else triage.row_of(listed, answers(listed, practice()))
     st.session_state.rows = found
     return triage.by_urgency(found.values())
 
@@ -249,10 +272,12 @@ def table_files(model: Model) -> tuple[Callable[[], str], Callable[[], str]]:
 
     By then there is no session to ask, so that what belongs to it is taken along.
     """
-    cases, views, share = st.session_state.cases, st.session_state.views, practice()
+    hidden = {listed.key for listed in st.session_state.cases if withheld(listed)}
+    cases = [one._replace(refusal=triage.WITHHELD) if one.key in hidden else one for one in st.session_state.cases]
+    views, share = st.session_state.views, practice()
 
     def records() -> list[Record]:
-        answered = (answers(listed, share) for listed in cases)
+        answered = (None if listed.key in hidden else answers(listed, share) for listed in cases)
         return triage.records(cases, answered, settings_of(model, views, share))
 
     return lambda: csv_of(records()), lambda: triage.as_json(records(), model.description.licence)

@@ -1,0 +1,54 @@
+"""A listed case on its way into the records: its file, its answer as it was shown, and where it belongs.
+
+Needs a `ListedCase` with its picture, and the `Model` that answered. Knows no page.
+"""
+
+from datetime import date
+from hashlib import sha256
+
+from derm.errors import RecordsFault
+from derm.image.decode import read_scaled
+from derm.image.dicom import is_dicom
+from derm.model.weights import Model
+from derm.predict.case_list import ListedCase
+from derm.records.answer import kept_answer
+from derm.records.connect import Records
+from derm.records.words import NO_FILE
+from derm.records.write import NewPicture, Opinion, Saved, save_case
+
+
+def can_be_saved(listed: ListedCase) -> bool:
+    """Whether the row holds a patient's picture with its file."""
+    return listed.case is not None and listed.file is not None and bool(listed.digest) and not listed.drawn
+
+
+def save_listed(
+    records: Records,
+    model: Model,
+    actor: str,
+    listed: ListedCase,
+    *,
+    pseudonym: str,
+    lesion: str,
+    site: str,
+    day: date | str,
+    mm_per_pixel: float | None = None,
+    before: Opinion | None = None,
+) -> Saved:
+    """Save a row of the list, with the answer that is shown now, see `derm.records.write.save_case`.
+
+    mm_per_pixel: as the clinician gives it; without, what a DICOM file tells. Raises RecordsFault where the row has no
+    file, or something cannot be entered.
+    """
+    if listed.case is None or listed.file is None or not can_be_saved(listed):
+        raise RecordsFault(NO_FILE)
+    scale, source = mm_per_pixel, "clinician"
+    if scale is None and is_dicom(listed.file):
+        scale, source = read_scaled(listed.file, listed.name)[1], "file"
+    height, width = listed.case.mask.shape
+    new = NewPicture(
+        pseudonym, lesion, site, day, listed.name, listed.file, width, height, scale, None if scale is None else source
+    )
+    digest = sha256(listed.file).hexdigest()
+    answer = kept_answer(listed.case, model, on=date.today(), sha256=digest)
+    return save_case(records, actor, new, before=before, answer=answer)

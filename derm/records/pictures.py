@@ -1,0 +1,42 @@
+"""Kept pictures, decoded: small ones to look at, and outlines that were drawn elsewhere.
+
+Needs open `Records`. Knows no page.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.errors import RecordsFault
+from derm.image.decode import read_image
+from derm.image.overlay import resize_picture
+from derm.records import store
+from derm.records.connect import Records
+
+SMALL = 480
+"""Longer side of a small picture, pixels."""
+
+
+def small(records: Records, sha256: str, name: str) -> NDArray[np.uint8]:
+    """The picture with this hash, uint8 (h, w, 3) RGB, its longer side at most `SMALL` pixels.
+
+    Raises RecordsFault where its file is gone or changed.
+    """
+    image = read_image(store.read(records.pictures, sha256), name)
+    height, width = image.shape[:2]
+    scale = min(1.0, SMALL / max(height, width))
+    return resize_picture(image, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def outline_in(content: bytes, name: str) -> NDArray[np.bool_]:
+    """The outline in a picture file that is black but for the lesion, bool (H, W).
+
+    Raises ImageRefused for no picture, RecordsFault for one that holds no outline.
+    """
+    grey = read_image(content, name).max(axis=2)
+    levels = np.unique(grey)
+    if len(levels) > 2 or levels[0] > 0:
+        raise RecordsFault(f"{name} is no outline: draw the lesion in white on black, as a PNG file, without grey.")
+    outline: NDArray[np.bool_] = grey > 0
+    if not outline.any():
+        raise RecordsFault(f"{name} is all black: draw the lesion in white.")
+    return outline

@@ -1,0 +1,49 @@
+"""Cases: a practice's memory: save the case at hand to a patient and a lesion, find it again, and say what came of it.
+
+The page only draws; what is kept, found and said comes from `derm.records`. The parts of the page lie in
+`pages/records`.
+"""
+
+import streamlit as st
+
+from derm.errors import DermError
+from derm.figures.text import plain
+from derm.records import missing
+from pages.parts import saving, top
+
+THIS, ALL = "This case", "All cases"
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    model = top.open_page("Cases")
+    top.take_in(model, top.known_data())
+    top.choose()
+    if not missing.can_be_kept():
+        st.info(plain(missing.MISSING), icon=":material/folder_off:")
+        return
+    try:
+        saving.records()
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+        return
+    from pages.records.all_cases import all_cases
+    from pages.records.lesion import CHOSEN, lesion
+    from pages.records.this_case import this_case
+
+    saving.ask_who()
+    if said := st.session_state.pop("cases_said", ""):
+        st.success(plain(said), icon=":material/delete:")
+    st.session_state.setdefault("cases_view", THIS)
+    view = st.segmented_control(
+        "View", (THIS, ALL), key="cases_view", required=True, label_visibility="collapsed", persist_state="session"
+    )
+    if view == ALL and (chosen := st.session_state.get(CHOSEN)):
+        lesion(chosen)
+    elif view == ALL:
+        all_cases()
+    elif listed := top.opened(model, named=True):
+        this_case(model, listed)
+
+
+main()

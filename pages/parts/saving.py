@@ -1,0 +1,214 @@
+"""Cases that stay: the practice's records for all pages, where the case at hand is saved, and the opinion that is asked
+for before an answer is shown.
+
+Needs `visit`, and the extra `records`; without it the pages say so and go on.
+"""
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from derm.diagnoses import INDEX
+from derm.errors import DermError
+from derm.figures.text import plain
+from derm.model.weights import Model
+from derm.paths import records_folder, records_url
+from derm.predict import words as case_words
+from derm.predict.case_list import ListedCase
+from derm.predict.view import screen_jpeg
+from derm.records import entry, missing, words
+from derm.records.entry import DIAGNOSIS_CODES, Management
+from derm.records.sites import BY_CODE, SITES
+from pages.parts import visit
+
+if missing.can_be_kept():
+    from derm.records import read
+    from derm.records.case import can_be_saved, save_listed
+    from derm.records.connect import Records
+    from derm.records.write import Opinion, Saved
+
+
+@st.cache_resource(show_spinner="Opening the records …", max_entries=4)
+def shared_records(folder: str, url: str | None) -> "Records":
+    """The practice's records, opened once for all sessions, whose threads may share them."""
+    return missing.open_own(Path(folder), url)
+
+
+def records() -> "Records":
+    """The records of this installation. Raises RecordsFault where they cannot be opened."""
+    if not missing.can_be_kept():
+        return missing.open_own()
+    return shared_records(str(records_folder()), records_url())
+
+
+def saved(key: str) -> "Saved | None":
+    """Where a row of the list was saved in this visit, if it was."""
+    found: dict[str, Saved] = st.session_state.get("saved", {})
+    return found.get(key)
+
+
+def last_hash() -> str:
+    """Of the records' chain, for a report of the case at hand; '' where that is not saved."""
+    return read.last_hash(records()) if saved(st.session_state.at_hand) else ""
+
+
+def ask_who() -> None:
+    """Who enters what is entered, asked once a visit, and whether opinions come before answers."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="who"):
+        st.text_input("Your name", key="actor", max_chars=80, persist_state="session", width=240)
+        st.toggle(
+            words.OPINION_FIRST,
+            value=st.session_state.get("opinion_first", False),
+            key="opinion-first",
+            help=words.OPINION_FIRST_HELP,
+            on_change=lambda: visit.ask_first(st.session_state["opinion-first"]),
+        )
+
+
+def ask_place(key: str) -> None:
+    """To which patient and lesion a picture belongs; what was given last stands there."""
+    state = st.session_state
+    for name, usual in (("patient", ""), ("lesion", "A"), ("site", SITES[0].code), ("day", words.today())):
+        state.setdefault(f"{name}-{key}", state.get(f"last_{name}", usual) if name != "day" else usual)
+    one, two = st.columns(2)
+    one.text_input("Patient (pseudonym)", key=f"patient-{key}", max_chars=80, persist_state="session")
+    two.text_input("Lesion", key=f"lesion-{key}", max_chars=80, persist_state="session")
+    known = {row["label"]: row["site"] for row in read.lesions_of(records(), state[f"patient-{key}"].strip())}
+    if known:
+        st.caption(plain("Known: " + ", ".join(f"{label} ({BY_CODE[site].name})" for label, site in known.items())))
+    site = known.get(state[f"lesion-{key}"].strip())
+    if site is None:
+        st.selectbox(
+            "Place on the body",
+            [one.code for one in SITES],
+            key=f"site-{key}",
+            format_func=words.site_name,
+            persist_state="session",
+        )
+    one, two = st.columns(2)
+    one.text_input("Day of the visit", key=f"day-{key}", max_chars=10, persist_state="session")
+    two.number_input(
+        "Millimetres a pixel, if known",
+        value=None,
+        min_value=0.0,
+        step=0.001,
+        format="%.4f",
+        key=f"scale-{key}",
+        persist_state="session",
+    )
+
+
+def ask_opinion(key: str) -> None:
+    """A clinician's own diagnosis, management and confidence; from the first time on the seconds count."""
+    st.session_state.setdefault("asked", {}).setdefault(key, (entry.now(), time.monotonic()))
+    st.selectbox(
+        "Diagnosis",
+        DIAGNOSIS_CODES,
+        index=None,
+        key=f"opinion-diagnosis-{key}",
+        format_func=words.diagnosis_name,
+        persist_state="session",
+    )
+    st.selectbox(
+        "Management", list(Management), index=None, key=f"opinion-management-{key}",
+        format_func=words.MANAGEMENT_NAMES.__getitem__, persist_state="session",
+    )  # fmt: skip
+    st.slider(
+        "How sure are you?",
+        0,
+        100,
+        50,
+        step=5,
+        format="%d %%",
+        key=f"opinion-confidence-{key}",
+        persist_state="session",
+    )
+
+
+def opinion_given(key: str) -> "Opinion | None":
+    """What was chosen in `ask_opinion`; None where something lacks."""
+    state = st.session_state
+    diagnosis, management = state.get(f"opinion-diagnosis-{key}"), state.get(f"opinion-management-{key}")
+    if diagnosis is None or management is None:
+        return None
+    asked_at, begun = state.asked[key]
+    return Opinion(diagnosis, management, int(state[f"opinion-confidence-{key}"]), asked_at, time.monotonic() - begun)
+
+
+def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
+    """In the answer's place: the picture as it came, and the visitor's opinion, which is kept before the answer.
+
+    named: the page has asked for the visitor's name already.
+    """
+    try:
+        records()
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+        return
+    assert listed.case is not None
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.container(key="picture"):
+        st.image(screen_jpeg(listed.case, "Original", INDEX["mel"], 0.0), alt=f"{listed.name}, as it came")
+    with right:
+        st.header(words.WITHHELD, anchor=False)
+        st.markdown(words.WITHHELD_NOTE)
+        if not named:
+            st.text_input("Your name", key="actor", max_chars=80, persist_state="session")
+        ask_opinion(listed.key)
+        ask_place(listed.key)
+        st.button(
+            "Give my opinion and show the answer", type="primary", key="give-before", on_click=give_before,
+            args=(model, listed),
+        )  # fmt: skip
+        st.caption(words.FINAL_NOTE)
+        tell_refusal(listed.key)
+    st.caption(case_words.NOTICE)
+
+
+def give_before(model: Model, listed: ListedCase) -> None:
+    """Save picture, opinion and answer in one go; the answer is shown once all of it is kept."""
+    opinion = opinion_given(listed.key)
+    if opinion is None:
+        st.session_state[f"refusal-{listed.key}"] = words.OPINION_LACKS
+        return
+    if save(model, listed, opinion):
+        visit.show_answer(listed.key)
+
+
+def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> bool:
+    """Save a row of the list as the fields say; whether that was done. What is refused stays to be read."""
+    state, key = st.session_state, listed.key
+    refusal = f"refusal-{key}"
+    state.pop(refusal, None)
+    try:
+        known = {row["label"]: row["site"] for row in read.lesions_of(records(), state[f"patient-{key}"].strip())}
+        kept = save_listed(
+            records(),
+            model,
+            state.get("actor", ""),
+            listed,
+            pseudonym=state[f"patient-{key}"],
+            lesion=state[f"lesion-{key}"],
+            site=known.get(state[f"lesion-{key}"].strip()) or state[f"site-{key}"],
+            day=state[f"day-{key}"],
+            mm_per_pixel=state[f"scale-{key}"] or None,
+            before=before,
+        )
+    except DermError as fault:
+        state[refusal] = str(fault)
+        return False
+    state.saved = state.get("saved", {}) | {key: kept}
+    state.last_patient, state.last_lesion = state[f"patient-{key}"], state[f"lesion-{key}"]
+    return True
+
+
+def tell_refusal(key: str) -> None:
+    """What was refused last, at this place."""
+    if said := st.session_state.get(f"refusal-{key}"):
+        st.error(plain(said), icon=":material/block:")
+
+
+def savable(listed: ListedCase) -> bool:
+    """Whether the row holds a patient's picture with its file."""
+    return can_be_saved(listed)

@@ -1,0 +1,1 @@
+"""Parts of the page Cases, `pages/4_Cases.py`."""

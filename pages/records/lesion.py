@@ -1,0 +1,207 @@
+"""One lesion over its visits: pictures, answers as they were shown, opinions, corrections, histology; and what can be
+entered about it."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from derm.errors import DermError
+from derm.figures.text import plain
+from derm.image.overlay import jpeg
+from derm.records import pictures, read, words, write
+from derm.records.entry import DIAGNOSIS_CODES, Basis
+from derm.records.read import LesionHistory, PictureHistory
+from derm.records.sites import SITES
+from pages.parts import saving
+
+CHOSEN = "opened_lesion"
+"""Key of the lesion that is open."""
+
+
+def lesion(lesion_id: str) -> None:
+    """The history of a lesion, the newest visit first."""
+    history = read.lesion_history(saving.records(), lesion_id)
+    st.button("All cases", icon=":material/arrow_back:", type="tertiary", key="lesion-back", on_click=close)
+    if history is None:
+        st.error(words.GONE, icon=":material/folder_off:")
+        return
+    st.header(plain(words.history_title(history)), anchor=False)
+    for one in history.histology:
+        st.markdown(plain(words.histology_line(one)))
+    for visit in history.visits:
+        st.subheader(plain(f"{visit.visit['day']}. {words.state_line(visit.worst)}"), anchor=False)
+        for picture in visit.pictures:
+            show_picture(picture)
+    about(history)
+
+
+def show_picture(one: PictureHistory) -> None:
+    """A picture with all that was said of it."""
+    picture = one.picture
+    left, right = st.columns([1, 2], gap="medium")
+    with left:
+        try:
+            st.image(thumbnail(picture["sha256"], picture["name"]), alt=f"{picture['name']}, as it came")
+        except DermError as fault:
+            st.error(plain(str(fault)), icon=":material/broken_image:")
+        st.caption(plain(words.picture_line(picture)))
+    with right:
+        for answer in one.answers:
+            for line in words.answer_lines(answer):
+                st.markdown(plain(line))
+        for opinion in one.opinions:
+            st.markdown(plain(words.opinion_line(opinion)))
+        for correction in one.corrections:
+            st.markdown(plain(words.correction_line(correction)))
+        opinion_after(one)
+        correct(one)
+
+
+def opinion_after(one: PictureHistory) -> None:
+    """The opinion after the answer was seen, until it was given."""
+    actor = st.session_state.get("actor", "").strip()
+    mine = [row for row in one.opinions if row["author"] == actor and row["stage"] == "after"]
+    if not one.answers or mine:
+        return
+    key = f"after-{one.picture['id']}"
+    with st.expander("Your opinion after the answer", icon=":material/stethoscope:"):
+        saving.ask_opinion(key)
+        st.button(
+            "Give my opinion", key=f"give-{key}", on_click=give_after, args=(key, one.answers[-1]["id"]), type="primary"
+        )
+        st.caption(words.FINAL_NOTE)
+        saving.tell_refusal(key)
+
+
+def give_after(key: str, answer_id: str) -> None:
+    """Keep the opinion after the answer."""
+    opinion = saving.opinion_given(key)
+    if opinion is None:
+        st.session_state[f"refusal-{key}"] = words.OPINION_LACKS
+        return
+    attempt(key, partial(write.give_after, saving.records(), actor(), answer_id, opinion))
+
+
+def correct(one: PictureHistory) -> None:
+    """A diagnosis or an outline that is known better."""
+    key = f"correct-{one.picture['id']}"
+    with st.expander("Correct", icon=":material/edit:"):
+        st.selectbox("Diagnosis", DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=words.diagnosis_name)
+        st.selectbox(
+            "What it rests on", list(Basis), index=None, key=f"basis-{key}", format_func=words.BASIS_NAMES.__getitem__
+        )
+        st.file_uploader(words.OUTLINE_FILE, key=f"outline-{key}")
+        st.button("Save the correction", key=f"save-{key}", on_click=save_correction, args=(key, one.picture["id"]))
+        saving.tell_refusal(key)
+
+
+def save_correction(key: str, picture_id: str) -> None:
+    """Keep a correction."""
+    state = st.session_state
+    file = state.get(f"outline-{key}")
+
+    def do() -> None:
+        write.correct(
+            saving.records(),
+            actor(),
+            picture_id,
+            diagnosis=state[f"diagnosis-{key}"],
+            basis=state[f"basis-{key}"],
+            outline=None if file is None else pictures.outline_in(file.getvalue(), file.name),
+        )
+
+    attempt(key, do)
+
+
+def about(history: LesionHistory) -> None:
+    """What belongs to the lesion as a whole, and to the patient."""
+    lesion_id, patient = history.lesion["id"], history.patient
+    with st.expander("Histology", icon=":material/biotech:"):
+        st.selectbox("Found", DIAGNOSIS_CODES, index=None, key="histology-diagnosis", format_func=words.diagnosis_name)
+        st.text_input("Day", words.today(), key="histology-day", max_chars=10)
+        st.text_area("The pathologist's words", key="histology-words", max_chars=2000)
+        st.button("Save the histology", key="save-histology", on_click=save_histology, args=(lesion_id,))
+        saving.tell_refusal("histology")
+    with st.expander("Place on the body", icon=":material/accessibility_new:"):
+        codes = [one.code for one in SITES]
+        st.selectbox(
+            "Place",
+            codes,
+            index=codes.index(history.lesion["site"]),
+            key=f"move-{lesion_id}",
+            format_func=words.site_name,
+        )
+        st.button("Save the place", key="save-place", on_click=save_place, args=(lesion_id,))
+        saving.tell_refusal("place")
+    with st.expander("Delete this patient", icon=":material/delete:"):
+        st.markdown(plain(f"{words.delete_question(patient['pseudonym'])} {words.DELETE_NOTE}"))
+        st.text_input("Write the pseudonym to delete it", key="delete-name")
+        st.button("Delete for good", key="delete-patient", on_click=delete, args=(patient["id"], patient["pseudonym"]))
+        saving.tell_refusal("delete")
+
+
+def save_histology(lesion_id: str) -> None:
+    """Keep a histology."""
+    state = st.session_state
+    if state["histology-diagnosis"] is None:
+        state["refusal-histology"] = words.DIAGNOSIS_LACKS
+        return
+    attempt(
+        "histology",
+        lambda: write.add_histology(
+            saving.records(), actor(), lesion_id, diagnosis=state["histology-diagnosis"], on=state["histology-day"],
+            words=state["histology-words"],
+        ),
+    )  # fmt: skip
+
+
+def save_place(lesion_id: str) -> None:
+    """Put the lesion elsewhere on the body map."""
+    site = st.session_state[f"move-{lesion_id}"]
+    attempt("place", lambda: write.move_lesion(saving.records(), actor(), lesion_id, site))
+
+
+def delete(patient_id: str, pseudonym: str) -> None:
+    """Delete the patient whose pseudonym was written."""
+    if st.session_state["delete-name"].strip() != pseudonym:
+        st.session_state["refusal-delete"] = words.DELETE_LACKS
+        return
+
+    def do() -> None:
+        remains = write.delete_patient(saving.records(), actor(), patient_id)
+        st.session_state.cases_said = words.deleted(pseudonym, remains)
+        kept = st.session_state.get("saved", {})
+        st.session_state.saved = {key: one for key, one in kept.items() if one.patient_id != patient_id}
+        close()
+
+    attempt("delete", do)
+
+
+def attempt(key: str, action: Callable[[], object]) -> None:
+    """Do what a button says; what is refused stays to be read at its place."""
+    try:
+        action()
+        st.session_state.pop(f"refusal-{key}", None)
+    except DermError as error:
+        st.session_state[f"refusal-{key}"] = str(error)
+
+
+def actor() -> str:
+    """Who enters this."""
+    return str(st.session_state.get("actor", ""))
+
+
+def thumbnail(name: str, called: str) -> bytes:
+    """A kept picture as a small JPEG file; the last ones stay in this visit."""
+    made: dict[str, bytes] = st.session_state.setdefault("kept_thumbnails", {})
+    if name not in made:
+        while len(made) >= 50:
+            made.pop(next(iter(made)))
+        made[name] = jpeg(pictures.small(saving.records(), name, called))
+    return made[name]
+
+
+def close() -> None:
+    """Back to all cases."""
+    st.session_state.pop(CHOSEN, None)

@@ -1,0 +1,35 @@
+"""The case at hand: saved to a patient and a lesion, and then the lesion that it belongs to."""
+
+import streamlit as st
+
+from derm.figures.text import plain
+from derm.model.weights import Model
+from derm.predict import words as case_words
+from derm.predict.case_list import ListedCase
+from derm.predict.view import screen_jpeg
+from derm.records import words
+from pages.parts import saving
+from pages.records.lesion import lesion
+
+
+def this_case(model: Model, listed: ListedCase) -> None:
+    """The picture with its answer and the fields that say whose it is; once saved, its lesion."""
+    kept = saving.saved(listed.key)
+    if kept is not None:
+        st.success(words.ANSWER_KEPT, icon=":material/check:")
+        lesion(kept.lesion_id)
+        return
+    case = listed.case
+    if case is None or not saving.savable(listed):
+        st.markdown(words.NO_FILE)
+        return
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.container(key="picture"):
+        st.image(screen_jpeg(case, "Outline", 0, 0.5), alt=case_words.description_of(case, "Outline", 0))
+    with right:
+        st.header(plain(case_words.headline(case)), anchor=False)
+        st.markdown(plain(case_words.second_line(case)))
+        saving.ask_place(listed.key)
+        st.button("Save this case", type="primary", key="save-case", on_click=saving.save, args=(model, listed))
+        saving.tell_refusal(listed.key)
+    st.caption(case_words.NOTICE)

@@ -1,0 +1,211 @@
+"""The page Cases without a browser: saved, found again, corrected, deleted; and an opinion before the answer."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+pytest.importorskip("sqlalchemy")
+
+from derm.data.synthetic.lesion import draw_lesion
+from derm.predict import triage
+from derm.records import missing, read, words
+from derm.records.connect import open_records
+from derm.records.verify import verify
+from pages.parts import visit as parts_visit
+
+pytestmark = pytest.mark.slow
+
+APP = Path(__file__).parents[2] / "streamlit_app.py"
+PAGE = "pages/4_Cases.py"
+
+
+@pytest.fixture
+def page(tiny_weights, tmp_path, monkeypatch):
+    """The page Cases, opened by a new visitor of a practice without records."""
+    monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
+    monkeypatch.setenv("DERM_RECORDS", str(tmp_path / "records"))
+    monkeypatch.delenv("DERM_RECORDS_URL", raising=False)
+    monkeypatch.delenv("DERM_DATA", raising=False)
+    st.cache_resource.clear()
+    yield AppTest.from_file(APP, default_timeout=60).switch_page(PAGE).run()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def kept(page, tmp_path):
+    """The records that the page writes to."""
+    records = open_records(tmp_path / "records")
+    yield records
+    records.close()
+
+
+def file_of(seed: int) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(draw_lesion("nv", seed, height=64, width=80).image).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def upload(page: AppTest, name: str, seed: int) -> str:
+    """Choose a file; the key of its row comes back."""
+    page.get("file_uploader")[0].upload(name, file_of(seed), "image/png")
+    page.run()
+    while page.session_state.reading.waiting:
+        page.run()
+    page.run()
+    assert not page.exception
+    return page.session_state.at_hand
+
+
+def text(page: AppTest) -> str:
+    parts = (page.markdown, page.header, page.subheader, page.caption, page.error, page.info, page.success)
+    return "\n".join(element.value for part in parts for element in part).replace("\\", "")
+
+
+def choose_view(page: AppTest, view: str) -> None:
+    next(group for group in page.get("button_group") if group.key == "cases_view").set_value(view).run()
+    assert not page.exception
+
+
+def place(page: AppTest, key: str, **given: str) -> None:
+    page.text_input(key="actor").set_value("Dr A")
+    for name, value in given.items():
+        page.text_input(key=f"{name}-{key}").set_value(value)
+
+
+def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeypatch):
+    assert words.NO_FILE in text(page)  # a drawing is no patient
+    key = upload(page, "one.png", 2)
+    page.button(key="save-case").click().run()
+    assert "The name of who enters this is empty" in text(page)
+    page.text_input(key="actor").set_value("Dr A")
+    page.button(key="save-case").click().run()
+    assert "The pseudonym is empty" in text(page)
+    assert read.counts(kept).pictures == 0
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key="save-case").click().run()
+    assert not page.exception
+    assert words.ANSWER_KEPT in text(page)
+    (state,) = read.search(kept)
+    assert (state.pseudonym, state.site, state.visits) == ("P-001", "upper_back", 1)
+    picture = state.worst.picture_id
+
+    page.selectbox(key=f"diagnosis-correct-{picture}").set_value("mel")
+    page.button(key=f"save-correct-{picture}").click().run()
+    assert "what the corrected diagnosis rests on" in text(page)
+    page.selectbox(key=f"basis-correct-{picture}").set_value("consensus")
+    page.button(key=f"save-correct-{picture}").click().run()
+    assert "Corrected by Dr A: Melanoma (consensus of several clinicians)" in text(page)
+
+    page.selectbox(key=f"opinion-diagnosis-after-{picture}").set_value("nv")
+    page.selectbox(key=f"opinion-management-after-{picture}").set_value("biopsy")
+    page.button(key=f"give-after-{picture}").click().run()
+    assert "After the answer, Dr A: Melanocytic nevus, biopsy, 50 % sure" in text(page)
+
+    key = upload(page, "two.png", 5)  # the next visit
+    assert "Known: A (upper back)" in text(page)
+    page.button(key="save-case").click().run()
+    assert not page.exception
+    (state,) = read.search(kept)
+    assert (state.visits, state.pictures) == (1, 2)
+    page.text_input(key="histology-day").set_value("2026-11-20")
+    page.selectbox(key="histology-diagnosis").set_value("bcc")
+    page.button(key="save-histology").click().run()
+    assert "Histology of 2026-11-20: Basal cell carcinoma." in text(page)
+    assert verify(kept).broken is None
+
+    choose_view(page, "All cases")
+    assert list(page.dataframe[0].value["Held for"]) == ["Basal cell carcinoma (histology)"]
+    page.text_input(key="find-text").set_value("nobody").run()
+    assert words.NOTHING_FOUND in text(page)
+    choose_view(page, "This case")
+    page.text_input(key="delete-name").set_value("P-00")
+    page.button(key="delete-patient").click().run()
+    assert words.DELETE_LACKS in text(page)
+    page.text_input(key="delete-name").set_value("P-001")
+    page.button(key="delete-patient").click().run()
+    assert not page.exception
+    assert "P-001 is deleted" in text(page)
+    assert read.search(kept) == []
+    assert verify(kept).broken is None
+
+    monkeypatch.setattr(missing, "can_be_kept", lambda: False)
+    page.run()
+    assert not page.exception
+    assert missing.MISSING in text(page)
+
+
+class Session(dict):
+    """A session's state outside of a page."""
+
+    __getattr__ = dict.__getitem__
+    __setattr__ = dict.__setitem__
+
+
+def check_files(page: AppTest) -> None:
+    """The tables to take away hold nothing of an answer that waits."""
+    state = Session({name: page.session_state[name] for name in ("cases", "views", "opinion_first")})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts_visit.st, "session_state", state)
+        as_csv, as_json = parts_visit.table_files(parts_visit.shared_model())
+        files = as_csv() + as_json()
+    assert triage.WITHHELD in files
+    assert f"{page.session_state.cases[0].case.p_malignant:.5f}" not in files
+
+
+def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
+    page.toggle(key="opinion-first").set_value(True).run()
+    key = upload(page, "one.png", 2)
+    said = text(page)
+    assert words.WITHHELD_NOTE in said
+    assert "alignant" not in said
+    (row,) = [row for row in page.session_state.rows.values() if row.key == key]
+    assert (row.note, row.p_malignant, row.likeliest) == (triage.WITHHELD, None, "")
+    check_files(page)
+    for script in ("streamlit_app.py", "pages/1_Compare.py"):
+        page.switch_page(script).run()
+        assert not page.exception
+        assert words.WITHHELD_NOTE in text(page)
+        assert "alignant" not in text(page)
+    place(page, key, patient="P-001")
+    page.button(key="give-before").click().run()
+    assert words.OPINION_LACKS in text(page)
+    page.selectbox(key=f"opinion-diagnosis-{key}").set_value("mel")
+    page.selectbox(key=f"opinion-management-{key}").set_value("excise")
+    page.slider(key=f"opinion-confidence-{key}").set_value(80)
+    page.button(key="give-before").click().run()
+    assert not page.exception
+    assert words.WITHHELD_NOTE not in text(page)
+    page.switch_page("streamlit_app.py").run()
+    assert "alignant" in text(page)
+    (state,) = read.search(kept)
+    history = read.lesion_history(kept, state.lesion_id)
+    assert history is not None
+    (one,) = history.visits[0].pictures
+    (opinion,) = one.opinions
+    assert (opinion["stage"], opinion["diagnosis"], opinion["confidence"]) == ("before", "mel", 80)
+    assert 0 < opinion["seconds"] < 600
+    assert opinion["created_at"] < one.answers[0]["created_at"]
+
+
+def test_outlines_from_elsewhere():
+    from derm.errors import RecordsFault
+    from derm.records.pictures import outline_in
+
+    def png(values: np.ndarray) -> bytes:
+        stream = BytesIO()
+        Image.fromarray(values.astype(np.uint8)).save(stream, format="PNG")
+        return stream.getvalue()
+
+    drawn = np.zeros((40, 50))
+    drawn[10:20, 10:30] = 255
+    assert np.array_equal(outline_in(png(drawn), "a.png"), drawn > 0)
+    with pytest.raises(RecordsFault, match="is no outline"):
+        outline_in(png(drawn / 2 + 1), "a.png")
+    with pytest.raises(RecordsFault, match="is all black"):
+        outline_in(png(drawn * 0), "a.png")
