@@ -176,6 +176,11 @@ def give_before(model: Model, listed: ListedCase) -> None:
         visit.show_answer(listed.key)
 
 
+def save_case(model: Model, listed: ListedCase) -> None:
+    """Save a row of the list, without an opinion."""
+    save(model, listed)
+
+
 def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> bool:
     """Save a row of the list as the fields say; whether that was done. What is refused stays to be read."""
     state, key = st.session_state, listed.key

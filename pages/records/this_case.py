@@ -30,6 +30,6 @@ def this_case(model: Model, listed: ListedCase) -> None:
         st.header(plain(case_words.headline(case)), anchor=False)
         st.markdown(plain(case_words.second_line(case)))
         saving.ask_place(listed.key)
-        st.button("Save this case", type="primary", key="save-case", on_click=saving.save, args=(model, listed))
+        st.button("Save this case", type="primary", key="save-case", on_click=saving.save_case, args=(model, listed))
         saving.tell_refusal(listed.key)
     st.caption(case_words.NOTICE)

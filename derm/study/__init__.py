@@ -1,0 +1,1 @@
+"""Reader studies: whether clinicians do better with Derm's answer than without."""
