@@ -1,4 +1,4 @@
-"""Arms of a reader study compared over readers and cases, both taken as samples: Obuchowski and Rockette (1995), with the
+"""Arms of a reader study compared over readers and cases, both as samples: Obuchowski and Rockette (1995), with the
 degrees of freedom of Hillis (2007).
 
 Needs figures of every reader in every arm and their covariance. Knows nothing of pictures.
@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+ROUNDING = 1e-28
+"""Mean squares of shares, 0 … 1, and their products up to here are 0 but for rounding."""
 
 
 class ArmFigure(NamedTuple):
@@ -171,7 +174,7 @@ def _difference(first: int, second: int, mean: float, error: float, freedom: flo
 
 
 def _ratio(above: float, below: float) -> float:
-    return above / below if below > 0 else math.nan
+    return above / below if below > ROUNDING else math.nan
 
 
 def _upper_f(f: float, first: float, second: float) -> float:
