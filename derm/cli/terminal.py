@@ -25,13 +25,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=
 
 def read_known(folders: Sequence[Path]) -> "Catalogue":
     """The data in `folders` as one catalogue in which copies of the shipped splits' images are known by their look."""
-    from derm.data.catalogue import read_data
-    from derm.data.recognise import recognise
+    from derm.data import recognise
     from derm.paths import cache_folder
 
-    catalogue = read_data(folders)
-    with progress("Looking for known pictures") as watch:
-        return recognise(catalogue, cache_folder(), watch)
+    with progress(recognise.LOOKING) as watch:
+        return recognise.read_known(folders, cache_folder(), watch)
 
 
 def figure(value: float | None) -> str:

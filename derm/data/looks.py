@@ -79,9 +79,12 @@ def find_copies(looks: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[
     looks: uint8 (n, 32, 32). known: uint64 (m, 2), of `long_hashes`. Of several the nearest, within `SAME` bits. A
     picture of one shade is a copy of none.
     """
+    all_found = np.full(len(looks), -1, dtype=np.int64)
+    (shown,) = np.nonzero(looks.reshape(len(looks), -1).std(axis=1) >= FLAT) if len(looks) else (all_found,)
+    if not len(known) or not len(shown):
+        return all_found
+    looks = looks[shown]
     nearest, found = np.full(len(looks), SAME + 1), np.full(len(looks), -1, dtype=np.int64)
-    if not len(known) or not len(looks):
-        return found
     for turned in turns(looks):
         for start in range(0, len(looks), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -92,8 +95,8 @@ def find_copies(looks: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[
             least = apart[np.arange(len(own)), place]
             better = least < nearest[rows]
             nearest[rows], found[rows] = np.where(better, least, nearest[rows]), np.where(better, place, found[rows])
-    found[looks.reshape(len(looks), -1).std(axis=1) < FLAT] = -1
-    return found
+    all_found[shown] = found
+    return all_found
 
 
 BLOCK = 256

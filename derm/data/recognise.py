@@ -6,7 +6,7 @@ shipped splits travel as hashes of 128 bits, see `derm.data.looks`. Does not kno
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue
+from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, read_data
 from derm.data.isic import TASK1
 from derm.data.looks import find_copies, long_hashes, looks_of
 from derm.data.store import table_key
@@ -31,6 +31,9 @@ PICTURES = "pictures.npy"
 
 OTHER_NAMES = "ham10000_other_lesions.csv"
 """Lesions of HAM10000 that its duplicates join with another: columns lesion_id, lesion."""
+
+LOOKING = "Looking for known pictures"
+"""What takes a while in `recognise`, once for a data set whose names do not tell."""
 
 FORMAT = 1
 """Raised when copies are looked for otherwise, so that what was found before is not read."""
@@ -114,6 +117,16 @@ def _by_number(name: str) -> str:
 def _by_lesion(name: str) -> str:
     names = lesion_names()
     return next((names[f"HAM_{number}"] for number in _LESION.findall(name) if f"HAM_{number}" in names), "")
+
+
+def read_known(
+    folders: Sequence[Path], cache_folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Catalogue:
+    """The data in `folders` as one catalogue that knows copies of the shipped splits' pictures; see `recognise`.
+
+    Errors are those of `read_data`.
+    """
+    return recognise(read_data(folders), cache_folder, progress)
 
 
 def recognise(

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from derm.data.catalogue import Catalogue, read_catalogue
+from derm.data.catalogue import Catalogue
+from derm.data.recognise import read_known
 from derm.explore import data_quality, duplicates, shapes
 from derm.explore.table import explorable
 
@@ -25,8 +26,12 @@ class ShownData(NamedTuple):
 
 
 def read_shown_data(folder: Path, cache: Path, *, drawn: bool) -> ShownData:
-    """The data set in `folder`; raises DermError for one that cannot be explored. drawn: whether Derm drew it."""
-    catalogue = read_catalogue(folder)
+    """The data set in `folder`; copies of known pictures have their lesion and their part of the split.
+
+    drawn: whether Derm drew it. Raises DermError for one that cannot be explored. What takes long is looking for
+    copies, once for a data set: `derm.data.recognise.read_known` tells how far it is, and keeps it in `cache`, too.
+    """
+    catalogue = read_known([folder], cache)
     return ShownData(
         catalogue,
         explorable(catalogue),

@@ -182,16 +182,6 @@ class Case:
         """Whether there is an answer at all: no doubt of `derm.predict.doubts` takes it away."""
         return not any(doubt.blocks for doubt in doubts_of(self))
 
-    @property
-    def unfamiliar(self) -> bool | None:
-        """The name of `not_dermoscopic` in files that Derm wrote before it said how much a model has seen, too."""
-        return self.not_dermoscopic
-
-    @property
-    def unfamiliar_score(self) -> float | None:
-        """`not_dermoscopic_score` by its former name."""
-        return self.not_dermoscopic_score
-
     def class_mask(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The class-specific mask of `CODES[index]`: soft, float32 (H, W), 0 … 1, and binary, bool (H, W).
 

@@ -13,7 +13,6 @@ import numpy as np
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, fine_percent, percent, plain
-from derm.image.decode import image_name
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
@@ -431,33 +430,10 @@ def views_note(case: Case) -> str:
     )
 
 
-def short_answer(case: Case) -> str:
-    """The answer in a list of cases: 'refer, malignant 78 %; melanoma 61 %', with what makes it doubtful before it."""
-    if not case.answerable:
-        return f"no answer: {flags(case)[0].lower()}"
-    doubtful = ", ".join(flags(case)).lower()
-    (first, share), *_ = case.ranked
-    advice = "" if case.above_referral is None else f"{what_to_do(case).lower()}, "
-    said = f"{advice}malignant {fine_percent(case.p_malignant)}; {first.name} {percent(share)}"
-    return f"{doubtful}: {said}" if doubtful else said
-
-
 def row(diagnosis: Diagnosis, share: float) -> str:
     """One of the seven as Markdown: name, whether it is malignant, and its probability in bold."""
     mark = " :small[· malignant]" if diagnosis.malignant else ""
     return f"{plain(capital(diagnosis.name))}{mark} **{percent(share)}**"
-
-
-def in_strip(case: Case) -> str:
-    """A case in the list as Markdown: its name in bold, then the answer in short."""
-    return f"**{plain(case.name)}** {plain(short_answer(case))}"
-
-
-def kept(count: int, most: int, megapixels: int) -> str:
-    """How many cases are in the list, and what it holds."""
-    if count == 1:
-        return "The case at hand, which Diagnose and Compare show"
-    return f"{count} cases, newest first; the list keeps the newest {most}, or as many as make {megapixels} megapixels"
 
 
 def malignant_parts(case: Case) -> list[tuple[Diagnosis, float]]:
@@ -586,18 +562,6 @@ def _heat_map(description: WeightsInfo) -> str:
         f"The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is {scaled}. The "
         f"class mask is the part of the lesion where probability of lesion times evidence {threshold}."
     )
-
-
-def refusals(sentences: list[str]) -> str:
-    """Why files were refused, as Markdown: one sentence, or a list of them."""
-    if len(sentences) == 1:
-        return plain(sentences[0])
-    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
-
-
-def reading(place: int, total: int, name: str) -> str:
-    """What is being done while uploaded files are read."""
-    return f"Reading {image_name(name)}, {place} of {total}: a second or two for each"
 
 
 def overlap(case: Case, index: int) -> str:

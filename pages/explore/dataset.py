@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from derm.data.recognise import LOOKING, read_known
 from derm.data.synthetic.standin import draw_once, drawn_folder
 from derm.errors import DermError
 from derm.explore import data_places
@@ -19,6 +20,21 @@ def shared_set(folder: str, drawn: bool) -> ShownData:
     return read_shown_data(Path(folder), cache_folder(), drawn=drawn)
 
 
+@st.cache_resource
+def looked_through() -> set[Path]:
+    """The folders in which known pictures have been looked for since the app was started."""
+    return set()
+
+
+def look_through(folder: Path) -> None:
+    """Look for known pictures with a bar, once; what is found is kept on disk. Raises DermError."""
+    if folder not in looked_through():
+        tell, done = watch(f"{LOOKING} …")
+        read_known([folder], cache_folder(), tell)
+        done()
+        looked_through().add(folder)
+
+
 def find_set() -> ShownData:
     """The data set: the user's, or a drawn one; ends the page with a sentence where it cannot be read."""
     folder, drawn = data_folder(), False
@@ -30,6 +46,7 @@ def find_set() -> ShownData:
             done()
         folder = drawn_folder(cache)
     try:
+        look_through(folder)
         return shared_set(str(folder), drawn)
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")

@@ -107,9 +107,9 @@ def test_outsiders_teach_what_is_not_dermoscopic(tiny_model, drawn_catalogue, tm
     assert described.familiarity is None
     model = replace(tiny_model, description=described)
     noise, known = open_image(outsiders[0]), open_image(Path(drawn_catalogue.table["image_path"].iloc[0]))
-    assert diagnose(model, noise, "noise").unfamiliar is True
-    assert diagnose(model, known, "known").unfamiliar is False
-    assert diagnose(model, noise, "a drawing", drawn=True).unfamiliar is None
+    assert diagnose(model, noise, "noise").not_dermoscopic is True
+    assert diagnose(model, known, "known").not_dermoscopic is False
+    assert diagnose(model, noise, "a drawing", drawn=True).not_dermoscopic is None
     metrics = evaluate(model, drawn_catalogue, "test", replicates=2).metrics
     (alone,) = metrics["seen_little"]["by_source"].values()
     assert alone["inside"] == metrics["seen_little"]["inside"]

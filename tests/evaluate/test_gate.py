@@ -261,7 +261,7 @@ def seen(images, malignant, sensitivity, coverage):
 def test_what_seen_little_means_is_spoken_as_measured(tiny_model):
     image = np.random.default_rng(0).integers(110, 190, (40, 60, 3), dtype=np.uint8)
     case = diagnose(tiny_model, image, "a.png")
-    assert (case.not_dermoscopic, case.seen_little, case.unfamiliar, case.unfamiliar_score) == (None,) * 4
+    assert (case.not_dermoscopic, case.seen_little, case.not_dermoscopic_score) == (None,) * 3
     case = replace(case, seen_little=True, seen_little_score=2.0, not_dermoscopic=False, mask=np.ones((40, 60), bool))
     about = tiny_model.description
     assert words.seen_little(case, about) == f"{words.SEEN_LITTLE} What that costs has not been measured."
@@ -276,7 +276,7 @@ def test_what_seen_little_means_is_spoken_as_measured(tiny_model):
     said = words.seen_little(case, replace(about, measured={"calibration": {"seen_little": few}}))
     assert said == f"{words.SEEN_LITTLE} There were too few such pictures on validation to say what that costs."
     assert case.answerable
-    assert words.short_answer(case).startswith("cut by the edge, seen little: ")
+    assert words.flags(case) == ("Cut by the edge", "Seen little")
     for silent in ({"seen_little": False}, {"seen_little": None}, {"not_dermoscopic": True}):
         assert words.seen_little(replace(case, **silent), about) == ""
     assert (record_of(case)["not_dermoscopic"], record_of(case)["seen_little"]) == (False, True)

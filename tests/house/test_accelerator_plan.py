@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from derm.data.synthetic.dataset import synthesise
 from derm.model.weights import load_weights
 from derm.train.config import DERM, change
 
@@ -44,24 +45,11 @@ def test_weights_come_back_in_pieces(plan, tmp_path, monkeypatch):
 
 
 @pytest.mark.training
-def test_the_plan_is_rehearsed(drawn, tmp_path):
-    words = ["--data", drawn, "--out", tmp_path / "out", "--runs", tmp_path / "runs", "--only", "both-224-1"]
-    words += [
-        "--device",
-        "cpu",
-        "--epochs",
-        1,
-        "--size",
-        64,
-        "--batch",
-        8,
-        "--start",
-        "random",
-        "--minutes",
-        5,
-        "--workers",
-        0,
-    ]
+def test_the_plan_is_rehearsed(tmp_path):
+    synthesise(tmp_path / "set", images=42, seed=1)
+    rehearsal = "--device cpu --epochs 1 --size 64 --batch 8 --start random --minutes 5 --workers 0"
+    words = ["--only", "both-224-1", *rehearsal.split(" ")]
+    words += ["--data", tmp_path / "set", "--out", tmp_path / "out", "--runs", tmp_path / "runs"]
     done = subprocess.run([sys.executable, SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert '"training": "both-224-1"' in done.stdout

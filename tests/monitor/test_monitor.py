@@ -307,6 +307,7 @@ def test_no_damage_of_one_field_breaks_the_page(tmp_path):
     write_run(folder, 600, 0)
     whole = (folder / "events.jsonl").read_text().splitlines()
     places = {json.loads(line)["event"]: place for place, line in enumerate(whole)}
+    without = set()  # kinds whose line was refused and all else drawn: however it is damaged, that comes out the same
     for kind, place in places.items():
         event = json.loads(whole[place])
         for field in event:
@@ -315,6 +316,10 @@ def test_no_damage_of_one_field_breaks_the_page(tmp_path):
                 (folder / "events.jsonl").write_text("\n".join(changed) + "\n")
                 run = Run(folder)
                 run.look()
+                if run.reader.damaged:
+                    if kind in without:
+                        continue
+                    without.add(kind)
                 try:
                     everything_of(run)
                     list(export.scalars(run)) if run.reader.newest("start") else None

@@ -22,7 +22,7 @@ from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, triage, words
 from derm.predict.case import Case, diagnose
 from derm.predict.reading import Reading, WaitingFile
-from derm.predict.record import Settings
+from derm.predict.record import Settings, csv_of
 from derm.predict.views import EIGHT
 from derm.predict.words import CALIBRATED, NOT_CALIBRATED, NOT_DERMOSCOPIC, NOTICE
 from pages.parts import visit as parts_visit
@@ -155,7 +155,7 @@ def test_decisions_are_spoken_where_the_weights_bring_them(visit):
 def test_weights_without_decisions_stay_silent_about_them(visit):
     page = visit()
     case = shown(page)
-    assert (case.above_referral, case.cannot_exclude, case.unfamiliar) == (None, None, None)
+    assert (case.above_referral, case.cannot_exclude, case.not_dermoscopic) == (None, None, None)
     for silent in ("Referral is advised", "of 100 benign", "excluded", "coverage"):
         assert silent not in texts(page)
 
@@ -291,7 +291,7 @@ def test_every_upload_keeps_its_row_and_its_picture_comes_back(visit, monkeypatc
 def visit_csv(page: AppTest) -> str:
     cases = page.session_state.cases
     settings = Settings("tiny", "0" * 8, 1, None, None)
-    return triage.as_csv(triage.records(cases, [listed.answers for listed in cases], settings))
+    return csv_of(triage.records(cases, [listed.answers for listed in cases], settings))
 
 
 def test_a_picture_whose_file_is_gone_says_how_to_bring_it_back(visit, monkeypatch):

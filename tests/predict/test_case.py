@@ -62,7 +62,7 @@ def test_a_case_decides_by_the_thresholds_of_the_weights(model):
     limits = (0.1, 0.2, 0.15, 0.05, 0.08, 0.3, 0.25)
     described = replace(model.description, referral_threshold=0.12, conformal_thresholds=limits)
     case = diagnose(replace(model, description=described), picture(1), "one")
-    assert (case.referral_threshold, case.conformal_thresholds, case.unfamiliar) == (0.12, limits, None)
+    assert (case.referral_threshold, case.conformal_thresholds, case.not_dermoscopic) == (0.12, limits, None)
     # bcc 0.06 is below its 0.2 and df 0.05 reaches its 0.05; the malignant sum 0.06 + 0.06 reaches 0.12.
     held = replace(case, probabilities=np.array([0, 0.06, 0.2, 0.05, 0.06, 0.63, 0]))
     assert (held.above_referral, held.cannot_exclude, held.falls_short) == (True, (5, 2, 3), False)

@@ -35,7 +35,6 @@ def test_no_lesion_is_an_answer():
     case = case_with({"nv": 1.0}, np.zeros((40, 60), dtype=bool), [[1.0]])
     assert words.headline(case) == "No lesion found in this picture."
     assert "not to be relied on" in words.second_line(case)
-    assert words.in_strip(case) == r"**a\.png** no answer\: no lesion"
     assert words.evidence_sentence(case, 0).startswith("Without an outline there is nothing")
     assert words.lesion_measures(case) == []
     assert words.caption(case, "Outline", 0) == "There is no lesion to outline."
@@ -114,11 +113,9 @@ def test_no_benign_name_leads_where_referral_is_advised():
     benign = replace(PLAIN, probabilities=with_sets({"bkl": 0.4, "mel": 0.39, "nv": 0.21}).probabilities)
     referred = replace(benign, referral_threshold=0.39)
     assert said(words.headline(referred)) == "Refer: malignant 39 %, just above the threshold."
-    assert said(words.short_answer(referred)) == "refer, malignant 39 %; benign keratosis 40 %"
     lines = [said(line) for line in words.in_terminal(referred, WeightsInfo(SMALL))]
     assert lines[1].startswith("  Refer: malignant 39 %")
     assert lines[2].startswith("  Undecided between benign keratosis, 40 %, and melanoma, 39 %.")
-    assert said(words.short_answer(replace(benign, referral_threshold=0.4))).startswith("not referred, malignant 39 %;")
 
 
 def test_doubts_stand_before_any_diagnosis():
@@ -127,7 +124,6 @@ def test_doubts_stand_before_any_diagnosis():
     cut = replace(LIKELY, referral_threshold=0.1, seen_little=True, mask=half)
     assert words.flags(cut) == ("Cut by the edge", "Seen little")
     assert said(words.headline(cut)) == "Cut by the edge. Refer: malignant 78 %."
-    assert said(words.short_answer(cut)) == "cut by the edge, seen little: refer, malignant 78 %; melanoma 61 %"
     lines = words.in_terminal(cut, WeightsInfo(SMALL))
     assert lines[1] == f"  {words.doubt_sentence(Doubt.CUT_BY_EDGE)}"
     assert lines[2].startswith(f"  {words.SEEN_LITTLE}")
@@ -215,7 +211,6 @@ def test_what_is_not_dermoscopic_takes_the_headline(mask):
         "This does not look like a dermoscopic picture; the model's answer is not to be relied on."
     )
     assert words.second_line(case).startswith("Take it through a dermatoscope")
-    assert words.in_strip(case) == r"**a\.png** no answer\: not dermoscopic"
     assert "Distance from dermoscopic pictures: 12.3; higher is" in " ".join(words.method(case, WeightsInfo(SMALL)))
     assert not case.answerable
     familiar = replace(case_with({"nv": 1.0}, half_mask()), not_dermoscopic=False)
@@ -227,13 +222,11 @@ def test_what_stands_beside_the_headline():
     texts = {
         "second": words.second_line(PLAIN),
         "row": words.row(*LIKELY.ranked[0]),
-        "strip": words.in_strip(PLAIN),
         "where": words.provenance(LIKELY, drawn=True),
     }
     assert {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in texts.items()} == {
         "second": "Most likely melanoma, 61 %. No threshold for referral has been set.",
         "row": "Melanoma :small[· malignant] **61 %**",
-        "strip": r"**a\.png** malignant 78 \%\; melanoma 61 \%",
         "where": f"a.png, 60 × 40 pixels. {words.DRAWN}",
     }
     assert "malignant" not in words.row(*LIKELY.ranked[1])
@@ -372,9 +365,3 @@ def test_the_overlap_is_said_with_its_threshold_its_blob_its_mean_and_the_truth_
     known = replace(LIKELY, truth=np.ones_like(LIKELY.mask))
     assert words.overlap(known, mel).endswith("With the true outline, known for this picture, it is 1.00.")
     assert words.overlap(case_with({"mel": 1.0}, half_mask()), mel) == ""
-
-
-def test_refusals_are_one_sentence_or_a_list():
-    assert words.refusals(["a.jpg is empty."]) == r"a\.jpg is empty\."
-    assert words.refusals(["One.", "Two."]) == "- One\\.\n- Two\\."
-    assert words.reading(1, 2, "/x/y.jpg") == "Reading y.jpg, 1 of 2: a second or two for each"
