@@ -21,11 +21,11 @@ from derm.model.preprocess import normalise
 from derm.model.tensors import StoredNet, TensorsFault
 from derm.model.weights import WeightsInfo, default_weights, load_info, load_weights, save_weights
 
-SMALL = {"input_size": 64, "encoder": "resnet18", "feature_channels": 16, "decoder_channels": (8, 8, 8)}
+SMALL = {"input_size": 64, "encoder": "test_efficientnet", "feature_channels": 16, "decoder_channels": (8, 8, 8)}
 VARIANTS = {
     "cells": {"head": "pixel", "colour_constancy": "shades-of-grey"},
     "inside, with a dense layer": {"pooling": "whole+lesion", "hidden": 12},
-    "dual": {"design": "dual", "mask_encoder": "resnet18", "dilated_bottleneck": True, "fit": "pad"},
+    "dual": {"design": "dual", "mask_encoder": "test_efficientnet", "dilated_bottleneck": True, "fit": "pad"},
     "fine, no neck": {"feature_channels": 0, "decoder_channels": (8, 8, 8, 8, 8), "input_size": 96},
 }
 
