@@ -69,14 +69,15 @@ class Quality(NamedTuple):
 def measure_quality(image: NDArray[np.uint8], outline: NDArray[np.bool_]) -> Quality:
     """Measure a picture, uint8 (H, W, 3) RGB, and its outline, bool (H, W)."""
     small = _small(image)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    laplacian = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
+    planes = np.ascontiguousarray(small.transpose(2, 0, 1))
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    laplacian = np.abs(np.asarray(cv2.Laplacian(grey, cv2.CV_16S), dtype=np.int16))
     return Quality(
-        seam=_seam(_without_borders(small)),
-        surface=_surface(small),
-        clipped=float((small.min(axis=2) >= CLIPPED).mean()),
-        brightest=float(np.percentile(grey, 99)),
-        detail=float(np.percentile(laplacian, 99)),
+        seam=_seam(_without_borders(planes)),
+        surface=_surface(planes),
+        clipped=float(np.count_nonzero(planes.min(axis=0) >= CLIPPED) / grey.size),
+        brightest=_percentile(grey, 99),
+        detail=_percentile(laplacian, 99),
         lesions=count_lesions(outline),
         at_edge=share_at_edge(outline),
     )
@@ -84,14 +85,14 @@ def measure_quality(image: NDArray[np.uint8], outline: NDArray[np.bool_]) -> Qua
 
 def count_lesions(outline: NDArray[np.bool_]) -> int:
     """How many pieces of an outline, bool (H, W), are lesions of their own, see `SECOND` and `LEAST_PIECE`."""
-    _, _, pieces, _ = cv2.connectedComponentsWithStats(outline.astype(np.uint8))
+    _, _, pieces, _ = cv2.connectedComponentsWithStats(outline.view(np.uint8))
     areas = pieces[1:, cv2.CC_STAT_AREA]
     return int(((areas >= LEAST_PIECE * outline.size) & (areas >= SECOND * areas.max(initial=0))).sum())
 
 
 def share_at_edge(outline: NDArray[np.bool_]) -> float:
     """The share of an outline's length that lies on the picture's border, 0 … 1; 0 for an empty one, bool (H, W)."""
-    contours, _ = cv2.findContours(outline.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(outline.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = np.concatenate([contour[:, 0] for contour in contours]) if contours else np.zeros((0, 2), np.int32)
     height, width = outline.shape
     on_border = (points == 0).any(axis=1) | (points[:, 0] == width - 1) | (points[:, 1] == height - 1)
@@ -108,45 +109,67 @@ def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _without_borders(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture without borders of one colour, as scans and film strips have; at least `LEAST_SIDE` of it."""
-    rows, columns = _content(image), _content(image.transpose(1, 0, 2))
-    return image[rows, columns]
+def _percentile(values: NDArray[np.uint8] | NDArray[np.int16], percent: float) -> float:
+    """What `numpy.percentile` gives, of whole numbers from 0 on, which are counted instead of sorted."""
+    until = np.bincount(values.ravel()).cumsum()
+    place = (values.size - 1) * percent / 100
+    low, high = np.searchsorted(until, (int(place), min(int(place) + 1, values.size - 1)), side="right")
+    return float(low + (high - low) * (place - int(place)))
+
+
+def _without_borders(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture, (3, H, W), without borders of one colour, as scans and film strips have; at least `LEAST_SIDE` of
+    it."""
+    rows, columns = _content(planes), _content(planes.transpose(0, 2, 1))
+    return planes[:, rows, columns]
 
 
 def _content(lines: NDArray[np.uint8]) -> slice:
-    """From the first to the last line, (lines, pixels, 3), that is not of one colour."""
-    low, high = np.percentile(lines, (5, 95), axis=1)
-    mixed = np.flatnonzero((high - low).max(axis=1) > UNIFORM)
-    if not mixed.size or mixed[-1] + 1 - mixed[0] < LEAST_SIDE:
-        return slice(None)
-    return slice(int(mixed[0]), int(mixed[-1]) + 1)
+    """From the first to the last line of (3, lines, pixels) that is not of one colour."""
+    count = lines.shape[1]
+    first = next((place for place in range(count) if _is_mixed(lines[:, place])), count)
+    last = next((place for place in range(count - 1, first, -1) if _is_mixed(lines[:, place])), first)
+    return slice(first, last + 1) if last + 1 - first >= LEAST_SIDE else slice(None)
 
 
-def _seam(image: NDArray[np.uint8]) -> float:
+def _is_mixed(line: NDArray[np.uint8]) -> bool:
+    """Whether a line, (3, pixels), is not of one colour, see `UNIFORM`."""
+    low, high = np.percentile(line, (5, 95), axis=1)
+    return bool((high - low).max() > UNIFORM)
+
+
+def _seam(planes: NDArray[np.uint8]) -> float:
     """See `Quality.seam`."""
-    values = image.astype(np.int16)
-    return max(_longest_step(values), _longest_step(values.transpose(1, 0, 2)))
+    return max(_longest_step(planes), _longest_step(planes.transpose(0, 2, 1)))
 
 
-def _longest_step(lines: NDArray[np.int16]) -> float:
-    """The largest share of a line, (lines, pixels, 3), that steps to the next one, beyond the median of lines near."""
+def _longest_step(lines: NDArray[np.uint8]) -> float:
+    """The largest share of a line of (3, lines, pixels) that steps to the next one, beyond the median of lines near."""
     near, far = 2, 6
-    if len(lines) < 4 * far:
+    if lines.shape[1] < 4 * far:
         return 0.0
     # A step is looked for over two lines, for scaling spreads it over as many, and confirmed over six.
-    narrow = np.abs(lines[near:] - lines[:-near]).max(axis=2)
-    wide = np.abs(lines[far:] - lines[:-far]).max(axis=2)
-    steps = narrow[near : near + len(wide)]
-    share = ((steps > STEP) & (wide > STEP)).mean(axis=1)
+    lines = np.ascontiguousarray(lines)
+    wide = _apart(lines, far)
+    steps = _apart(lines, near)[near : near + len(wide)]
+    share = np.count_nonzero(np.minimum(steps, wide) > STEP, axis=1) / wide.shape[1]
     around = np.lib.stride_tricks.sliding_window_view(np.pad(share, 8, mode="reflect"), 17)
     usual = np.median(around[:, [*range(6), *range(11, 17)]], axis=1)
     margin = round(MARGIN * len(share))
     return float(np.clip(share - usual, 0, 1)[margin : len(share) - margin].max(initial=0))
 
 
-def _surface(image: NDArray[np.uint8]) -> float:
+def _apart(lines: NDArray[np.uint8], distance: int) -> NDArray[np.uint8]:
+    """How far lines of (3, lines, pixels) are from those at a distance, the most of the three: (fewer lines, pixels)."""
+    one, other = lines[:, distance:], lines[:, :-distance]
+    apart: NDArray[np.uint8] = (np.maximum(one, other) - np.minimum(one, other)).max(axis=0)
+    return apart
+
+
+def _surface(planes: NDArray[np.uint8]) -> float:
     """See `Quality.surface`."""
-    colours = image.reshape(-1, 3).astype(np.int64) @ np.array([65536, 256, 1])
-    _, counts = np.unique(colours, return_counts=True)
-    return float(np.sort(counts)[-COLOURS:].sum() / len(colours))
+    red, green, blue = (plane.ravel().astype(np.uint32) for plane in planes)
+    colours = np.sort((red << 16) | (green << 8) | blue)
+    starts = np.flatnonzero(np.diff(colours, prepend=colours[0] + 1))
+    counts = np.sort(np.diff(starts, append=colours.size))
+    return float(counts[-COLOURS:].sum() / colours.size)

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from derm.data.synthetic.lesion import draw_lesion
-from derm.image.quality import LEAST_PIECE, SECOND, count_lesions, measure_quality, share_at_edge
+from derm.image.quality import (
+    LEAST_PIECE,
+    SECOND,
+    _percentile,
+    _without_borders,
+    count_lesions,
+    measure_quality,
+    share_at_edge,
+)
 
 NOTHING = np.zeros((300, 400), dtype=bool)
 
@@ -102,3 +110,18 @@ def test_the_outline_is_measured_with_the_picture():
     drawing = draw_lesion("nv", 1)
     assert measure_quality(drawing.image, drawing.mask).lesions == 1
     assert measure_quality(drawing.image, NOTHING).lesions == 0
+
+
+@pytest.mark.parametrize("percent", [1, 50, 99])
+def test_a_percentile_by_counting_is_that_by_sorting(percent):
+    random = np.random.default_rng(percent)
+    for values in (random.integers(0, 256, 997, np.uint8), random.integers(0, 1021, (32, 33), np.int16), np.full(9, 7)):
+        assert _percentile(values, percent) == pytest.approx(np.percentile(values, percent), abs=1e-9)
+
+
+def test_only_borders_of_one_colour_are_cut_off():
+    image = drawn()
+    framed = cv2.copyMakeBorder(image, 9, 20, 33, 0, cv2.BORDER_CONSTANT, value=(7, 7, 7)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(_without_borders(framed), image.transpose(2, 0, 1))
+    blank = np.full((3, 50, 60), 9, np.uint8)
+    assert _without_borders(blank).shape == blank.shape
