@@ -22,12 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from derm.compare.explained_case import ExplainedCase, explain_case
-from derm.data.catalogue import read_data
-from derm.data.split import By, known_part
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
-from derm.explain.methods import METHODS
 from derm.image.decode import image_name, open_image, read_image, read_picture
 from derm.model.weights import Model, default_weights, load_weights
 from derm.paths import cache_folder
@@ -36,6 +32,8 @@ from derm.predict.practice import at_practice
 from derm.predict.record import Record, record_of
 
 if TYPE_CHECKING:
+    from derm.compare.explained_case import ExplainedCase
+    from derm.data.split import By
     from derm.evaluate.dataset import Evaluation
     from derm.train.config import TrainConfig
     from derm.train.loop import TrainState
@@ -99,7 +97,7 @@ def record(case: Case) -> Record:
     return record_of(case)
 
 
-def explain(case: Case, method: str = "grad-cam", diagnosis: str | None = None) -> ExplainedCase:
+def explain(case: Case, method: str = "grad-cam", diagnosis: str | None = None) -> "ExplainedCase":
     """A heat map of the evidence for one diagnosis of a case, and how it agrees with the outline.
 
     method: one of `derm.explain.methods.METHODS`. diagnosis: a code such as "mel"; without it the most probable one.
@@ -112,6 +110,9 @@ def explain(case: Case, method: str = "grad-cam", diagnosis: str | None = None) 
     >>> found.evidence.map.shape
     (300, 400)
     """
+    from derm.compare.explained_case import explain_case
+    from derm.explain.methods import METHODS
+
     if method not in METHODS:
         raise ConfigFault(f"There is no method '{method}': use one of {', '.join(METHODS)}.")
     if diagnosis is not None and diagnosis not in INDEX:
@@ -138,6 +139,8 @@ def evaluate(
     on images that the weights learned from. Raises DataFault for data that cannot be read or split, or that the weights
     know, ConfigFault for a part or rule that is unknown.
     """
+    from derm.data.catalogue import read_data
+    from derm.data.split import known_part
     from derm.evaluate.dataset import evaluate as measure
 
     part = known_part(part)
@@ -164,6 +167,7 @@ def train(
     folder. device: 'cpu' or 'cuda'. cache: where decoded images are kept; without it the user's cache folder. Raises
     DataFault and RunFault for data and runs that do not fit.
     """
+    from derm.data.catalogue import read_data
     from derm.train.loop import train as fit
 
     place = cache_folder() if cache is None else Path(cache).expanduser()

@@ -5,6 +5,7 @@ trace on the model. Knows no pages.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,13 @@ from derm.explain.agreement import (
     reference_maps,
 )
 from derm.explain.gradcam import HeatMap
-from derm.explain.methods import Method
 from derm.image.resize import square, square_mask, window_of
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.interpret import Prediction, interpret
+
+if TYPE_CHECKING:
+    from derm.explain.methods import Method
 
 MAP, REFERENCES = "map", (CENTRE_PRIOR, UNIFORM, ORACLE)
 
@@ -37,7 +40,7 @@ class ExplainedCase:
     truth.
     """
 
-    method: Method
+    method: "Method"
     index: int
     evidence: HeatMap
     outline: Localisation | None
@@ -54,7 +57,7 @@ class ExplainedCase:
         return None if found is None or self.evidence.flat else found
 
 
-def explain_case(model: Model, case: Case, method: Method, index: int) -> ExplainedCase:
+def explain_case(model: Model, case: Case, method: "Method", index: int) -> ExplainedCase:
     """Draw `method`'s map of the diagnosis `CODES[index]` and hold it against the outlines of the case."""
     asked = prediction_of(model, case)
     images = asked.images
@@ -64,7 +67,7 @@ def explain_case(model: Model, case: Case, method: Method, index: int) -> Explai
     return hold(method, index, method.evidence(raw, height, width, method.shift_of(model.description), window), case)
 
 
-def hold(method: Method, index: int, evidence: HeatMap, case: Case) -> ExplainedCase:
+def hold(method: "Method", index: int, evidence: HeatMap, case: Case) -> ExplainedCase:
     """Hold a method's map of the diagnosis `CODES[index]` against the outlines of the case."""
     own = evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
     outline = square_mask(case.mask, AGREEMENT_SIDE) if case.has_lesion else None

@@ -4,11 +4,11 @@ Needs `visit`. Draws, and hands each page the model and the case that is shown.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES
 from derm.errors import DermError, WeightsFault
 from derm.figures.mark import mark
@@ -19,6 +19,9 @@ from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
 from pages.parts import opening, saving, visit
 from pages.parts.cases import show_cases
+
+if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
 
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
 PRACTICE = 0.05
@@ -95,7 +98,7 @@ def find_model() -> Model | None:
     return model
 
 
-def known_data() -> Catalogue | None:
+def known_data() -> "Catalogue | None":
     """The data set that the app was started with, or None; with a sentence where it cannot be read."""
     try:
         return visit.find_catalogue()
@@ -104,7 +107,7 @@ def known_data() -> Catalogue | None:
         return None
 
 
-def take_in(model: Model, catalogue: Catalogue | None = None) -> None:
+def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
     """How pictures come in: as files, as drawn samples, and from the data set where there is one."""
     with st.container(key="intake", horizontal=True, vertical_alignment="center"):
         # No `type`: the browser would judge by the name alone, and the sentence of the door says more. One key for the

@@ -6,13 +6,13 @@ Needs Streamlit's session. Every page calls `begin` first, for each may be the f
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from derm.data.catalogue import Catalogue, read_catalogue
 from derm.diagnoses import Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.model.weights import Model
@@ -28,6 +28,9 @@ from derm.predict.record import Record, csv_of, settings_of
 from derm.predict.views import EIGHT
 from derm.predict.visits import KeptVisits, minutes
 
+if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
+
 HELD = ("held", "trials")
 """What Compare keeps of the visitor's cases, by their keys."""
 
@@ -39,12 +42,14 @@ def shared_model() -> Model:
 
 
 @st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
-def shared_catalogue(folder: str) -> Catalogue:
+def shared_catalogue(folder: str) -> "Catalogue":
     """The data set in `folder`, read once for all sessions."""
+    from derm.data.catalogue import read_catalogue
+
     return read_catalogue(Path(folder))
 
 
-def find_catalogue() -> Catalogue | None:
+def find_catalogue() -> "Catalogue | None":
     """The data set that the app was started with, or None; raises DermError for one that cannot be read."""
     folder = data_folder()
     return None if folder is None else shared_catalogue(str(folder))
@@ -123,13 +128,13 @@ def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     keep(case_list.sample_case(model, diagnosis), drawn=True)
 
 
-def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
+def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
     """An image of the data set, asked about once in this visit; raises DataFault."""
     memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory())
     return memory.case(model, catalogue, image_id)
 
 
-def keep_from_data(model: Model, catalogue: Catalogue, image_id: str) -> None:
+def keep_from_data(model: Model, catalogue: "Catalogue", image_id: str) -> None:
     """Make an image of the data set, with its true outline, the case at hand, or an empty one that says why not."""
     try:
         keep(data_case(model, catalogue, image_id))
