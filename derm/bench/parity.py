@@ -16,18 +16,13 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import known_part, split_catalogue
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES, MALIGNANT
+from derm.engine.alike import LARGEST_MAP, LARGEST_OUTLINE, LARGEST_PROBABILITY
 from derm.engine.look import Engine
 from derm.image.decode import open_image
 from derm.image.resize import square
 from derm.model.config import ModelConfig
 from derm.model.weights import Model
 from derm.predict.interpret import BATCH, Prediction, interpret
-
-LARGEST_PROBABILITY = 1e-5
-LARGEST_OUTLINE = 1e-4
-LARGEST_MAP = 1e-3
-"""The most by which probabilities, an outline's probability at a pixel of the square, and evidence maps, each divided
-by its picture's strongest evidence, may differ."""
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""

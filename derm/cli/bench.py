@@ -223,8 +223,9 @@ def bench_parity(
     weights: Annotated[Path | None, typer.Option(help="Weights, .safetensors or .json; the shipped ones.")] = None,
     part: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "validation",
     most: Annotated[int | None, typer.Option(min=1, help="Pictures of each source by lot; without: all.")] = None,
+    engine: Annotated[str, typer.Option(help="onnx or openvino.")] = "onnx",
 ) -> None:
-    """Hold ONNX Runtime's answers to PyTorch's on real pictures, source by source; the last line is JSON.
+    """Hold an engine's answers to PyTorch's on real pictures, source by source; the last line is JSON.
 
     Exit status 1 where they may not stand for each other.
     """
@@ -233,11 +234,11 @@ def bench_parity(
     from derm.bench.parity import Parity, parity_on_files, pictures_of
     from derm.cli.terminal import progress
     from derm.data.catalogue import read_data
-    from derm.engine.choose import engine_of
+    from derm.engine.choose import engine_of, known_choice
     from derm.model.weights import default_weights, load_weights
 
     model = load_weights(weights or default_weights())
-    runtime, torch = engine_of(model, "onnx"), engine_of(model, "torch")
+    runtime, torch = engine_of(model, known_choice(engine)), engine_of(model, "torch")
     found = {}
     for source, paths in pictures_of(read_data(data), part, most).items():
         with progress(f"Asking both about {source}") as watch:

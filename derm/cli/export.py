@@ -30,11 +30,11 @@ def export(
     No file is written unless ONNX Runtime gives PyTorch's answers. Needs the extra `export`. docs/engines.md shows how
     the file is used without Derm. Research use only, not a medical device.
     """
-    from derm.engine.graph import make_graph, onnx_package
+    from derm.engine.graph import exporter, make_graph
     from derm.model.weights import default_weights, load_weights
     from derm.predict.portable import check_target, describing, portable, write_portable
 
-    onnx_package()
+    exporter()
     if target is not None:
         check_target(target)
     model = load_weights(weights or default_weights())

@@ -14,42 +14,47 @@ from derm.model.tensors import StoredNet
 from derm.model.weights import Model
 
 if TYPE_CHECKING:
+    from derm.engine.openvino_runtime import OpenVinoEngine
     from derm.engine.runtime import OnnxEngine
 
 ENGINE = "DERM_ENGINE"
 """Name of an engine, see `Choice`; without it auto."""
 
-Choice = Literal["auto", "onnx", "torch"]
+Choice = Literal["auto", "onnx", "torch", "openvino"]
 
 _sessions: "WeakKeyDictionary[StoredNet, OnnxEngine | None]" = WeakKeyDictionary()
+_compiled: "WeakKeyDictionary[StoredNet, OpenVinoEngine]" = WeakKeyDictionary()
 _lock = Lock()
 
 
 def chosen() -> Choice:
     """What `ENGINE` names; ConfigFault for another name."""
-    named = os.environ.get(ENGINE, "").strip().lower() or "auto"
+    return known_choice(os.environ.get(ENGINE, "").strip() or "auto")
+
+
+def known_choice(named: str) -> Choice:
+    """The engine of that name, in any case; ConfigFault for another."""
     choices: tuple[Choice, ...] = get_args(Choice)
     for choice in choices:
-        if named == choice:
+        if named.lower() == choice:
             return choice
-    raise ConfigFault(f"{ENGINE}={named} is no engine: use one of {', '.join(choices)}.")
+    raise ConfigFault(f"{named} is no engine: set --engine or {ENGINE} to one of {', '.join(choices)}.")
 
 
 def engine_of(model: Model, choice: Choice | None = None) -> Engine:
     """What looks for `model`; choice: None for what `ENGINE` says.
 
     auto: ONNX Runtime for weights from a file whose network's graph is known, unless the network has been moved to an
-    accelerator. Raises ConfigFault where onnx is asked for and cannot be had.
+    accelerator. Raises ConfigFault where onnx or openvino is asked for and cannot be had.
     """
     choice = choice or chosen()
+    if choice == "openvino":
+        return _openvino_engine(model)
     if choice == "onnx" or (choice == "auto" and not _on_accelerator(model)):
         if (found := onnx_engine(model)) is not None:
             return found
         if choice == "onnx":
-            raise ConfigFault(
-                f"There is no graph of the network of {model.name} for ONNX Runtime: make it with `derm export`, or "
-                f"set {ENGINE}=auto."
-            )
+            raise _graphless(model)
     from derm.engine.pytorch import TorchEngine
 
     return TorchEngine(model.net)
@@ -64,6 +69,29 @@ def onnx_engine(model: Model) -> "OnnxEngine | None":
         if source not in _sessions:
             _sessions[source] = _start(source)
         return _sessions[source]
+
+
+def _openvino_engine(model: Model) -> "OpenVinoEngine":
+    """OpenVINO with the model's weights, once it has given ONNX Runtime's answer."""
+    known, source = onnx_engine(model), model.source
+    if known is None or not isinstance(source, StoredNet) or source.graph is None:
+        raise _graphless(model)
+    from derm.engine.alike import check_alike
+    from derm.engine.openvino_runtime import OpenVinoEngine
+
+    with _lock:
+        if source not in _compiled:
+            engine = OpenVinoEngine(source, source.graph)
+            check_alike(engine, known, source.config)
+            _compiled[source] = engine
+        return _compiled[source]
+
+
+def _graphless(model: Model) -> ConfigFault:
+    return ConfigFault(
+        f"There is no graph of the network of {model.name} for ONNX Runtime: make it with `derm export`, or "
+        f"set {ENGINE}=auto."
+    )
 
 
 def _start(source: StoredNet) -> "OnnxEngine | None":

@@ -6,15 +6,14 @@ writes files that hold them. Knows nothing of what runs the graph.
 
 import logging
 import warnings
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from derm.engine.onnx_file import onnx_package
 from derm.engine.runtime import INPUT, OUTPUTS
-from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
 from derm.model.gate import stage_tensor
 from derm.model.graph import Graph, find_graph, graph_folder, write_graph
@@ -68,7 +67,7 @@ def make_graph(config: ModelConfig, folder: Path | None = None) -> Graph:
 
     Raises ConfigFault where the extra `export` is not installed, or nothing can be written there.
     """
-    onnx = onnx_package()
+    onnx = exporter()
     torch.manual_seed(0)
     net = LesionNet(config).eval().requires_grad_(requires_grad=False)
     proto = _export(net)
@@ -78,15 +77,9 @@ def make_graph(config: ModelConfig, folder: Path | None = None) -> Graph:
     return write_graph(folder or graph_folder(), config, proto.SerializeToString(), tensors, taken)
 
 
-def onnx_package() -> Any:  # noqa: ANN401 - a module, which may be absent
+def exporter() -> Any:  # noqa: ANN401 - a module, which may be absent
     """The package onnx; ConfigFault where it, or what PyTorch exports with, is not installed."""
-    try:
-        import_module("onnxscript")
-        return import_module("onnx")
-    except ModuleNotFoundError as error:
-        raise ConfigFault(
-            f"Exporting needs the package {error.name}, which is not installed: run pip install 'derm[export]'."
-        ) from error
+    return onnx_package("export", "onnxscript")
 
 
 def _export(net: LesionNet) -> Any:  # noqa: ANN401 - of a package without types

@@ -60,6 +60,12 @@ def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return half * np.float32(0.5) + np.float32(0.5)
 
 
+THREADS = "DERM_THREADS"
+"""How many threads the engine of this process has; without it as many as there are cores."""
+
+
 def cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use: what `THREADS` says, else those that the system gives it."""
+    if (named := os.environ.get(THREADS, "").strip()).isdecimal() and int(named):
+        return int(named)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

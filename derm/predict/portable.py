@@ -9,12 +9,13 @@ from typing import Any
 
 from derm import __version__
 from derm.diagnoses import DIAGNOSES
-from derm.engine.graph import OPSET, graph_of, onnx_package
+from derm.engine.graph import OPSET, exporter, graph_of
+from derm.engine.onnx_file import with_weights
 from derm.engine.runtime import INPUT, OUTPUTS
 from derm.errors import ConfigFault
 from derm.files import check_file, sha256, write_bytes, write_json
 from derm.image.resize import PADDING
-from derm.model.graph import EXPORTER, Graph
+from derm.model.graph import EXPORTER
 from derm.model.tensors import StoredNet
 from derm.model.weights import Model
 from derm.predict.words import NOTICE
@@ -40,12 +41,8 @@ def portable(model: Model) -> bytes:
     source = model.source
     if not isinstance(source, StoredNet):
         raise ConfigFault("A network put together by hand is not exported: save its weights first, then load them.")
-    onnx, graph = onnx_package(), graph_of(source.config)
-    proto = onnx.load_from_string(_content(graph))
-    values = source.floats(graph)
-    for held in proto.graph.initializer:
-        if held.name in values:
-            held.CopyFrom(onnx.numpy_helper.from_array(values[held.name], held.name))
+    onnx, graph = exporter(), graph_of(source.config)
+    proto = with_weights(onnx, graph, source.floats(graph))
     proto.producer_name, proto.producer_version = "derm", __version__
     about = {"weights_sha256": model.sha256, "licence": model.description.licence, "notice": NOTICE}
     onnx.helper.set_model_props(proto, about)
@@ -114,10 +111,3 @@ def describe(model: Model, path: Path) -> dict[str, Any]:
         "licence": about.licence,
         "notice": NOTICE,
     }
-
-
-def _content(graph: Graph) -> bytes:
-    content = graph.read()
-    if content is None:
-        raise ConfigFault(f"{graph.path} is damaged: remove it, then export again.")
-    return content

@@ -65,7 +65,7 @@ def test_what_cannot_be_had_is_refused(tiny_model, monkeypatch):
         engine_of(by_hand, "onnx")
     assert engine_of(by_hand).name == "torch"
     monkeypatch.setenv(ENGINE, "tensorrt")
-    with pytest.raises(ConfigFault, match="DERM_ENGINE=tensorrt is no engine: use one of auto, onnx, torch"):
+    with pytest.raises(ConfigFault, match="tensorrt is no engine: set --engine or DERM_ENGINE to one of auto, onnx"):
         chosen()
 
 
