@@ -1,6 +1,7 @@
 """`derm predict`: outline, probabilities and evidence for files and folders."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,10 +22,13 @@ INTERRUPTED = 130
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Pictures, folders, ZIP or tar archives, addresses, or lists of them (.csv, .txt)."),
+    ],
     target: Annotated[
         Path | None,
-        typer.Option("--out", help="CSV file, one row a picture; without it the answers are printed."),
+        typer.Option("--out", help="CSV or .parquet, one row a picture; without it the answers are printed."),
     ] = None,
     resume: Annotated[
         bool,
@@ -39,6 +43,12 @@ def predict(
         typer.Option(help="Share of malignant lesions among your patients, such as 0.05; without: as in the data."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the rows to standard output as JSON.")] = False,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that answer; without: with --out as many as pay, else 1.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="onnx, torch or openvino; without: DERM_ENGINE, or the quicker of the first two.")
+    ] = None,
     views: Annotated[int, typer.Option(help="8: the mean over eight turned and mirrored views, and their spread.")] = 1,
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
@@ -47,18 +57,22 @@ def predict(
     """Diagnose pictures, and say the answers unless --out or --json takes them.
 
     Folders are searched to the bottom for whatever shows something, whatever its ending. Answers are kept as they come:
-    until the end in a file beside --out whose name ends in .part. docs/predictions.md describes the columns.
+    until the end in a file beside --out whose name ends in .part. docs/predictions.md describes the columns, and
+    docs/archives.md what is read of archives and addresses (https://, s3://, gs://).
 
     Exit status 1 if one could not be read or written; the others are written all the same. 130 after Ctrl-C.
 
     Research use only, not a medical device.
     """
+    from derm.engine.choose import ENGINE, known_choice
     from derm.model.weights import default_weights, load_weights
     from derm.predict.folder import not_looked_at
     from derm.predict.mask_files import Folders
     from derm.predict.practice import check_share
     from derm.predict.run import predict_files
 
+    if engine is not None:
+        os.environ[ENGINE] = known_choice(engine)  # for other processes, too
     if resume and target is None:
         raise ConfigFault("--resume goes on with a table: name it with --out.")
     model = load_weights(weights or default_weights())
@@ -71,6 +85,7 @@ def predict(
         folders=Folders(masks, maps),
         prevalence=prevalence,
         views=views,
+        processes=processes if target is not None else (as_json and processes) or 1,
     )
     if left_out := not_looked_at(run.survey.passed_over):
         err.print(left_out)
@@ -100,9 +115,8 @@ class Count:
 
     def add(self, one: "Answered") -> None:
         """Count one picture more."""
-        stood = one.record is None
         self.done = one.done
-        self.answered += stood or one.case is not None
+        self.answered += one.answered
         self.reliable += one.reliable
         self.failed += one.record is not None and bool(one.record["error"])
 

@@ -160,7 +160,7 @@ def _longest_step(lines: NDArray[np.uint8]) -> float:
 
 
 def _apart(lines: NDArray[np.uint8], distance: int) -> NDArray[np.uint8]:
-    """How far lines of (3, lines, pixels) are from those at a distance, the most of the three: (fewer lines, pixels)."""
+    """How far each line of (3, lines, pixels) is from that at a distance, the most of the three, (fewer, pixels)."""
     one, other = lines[:, distance:], lines[:, :-distance]
     apart: NDArray[np.uint8] = (np.maximum(one, other) - np.minimum(one, other)).max(axis=0)
     return apart

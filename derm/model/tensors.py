@@ -54,6 +54,10 @@ class StoredNet:
         if self.graph is None:
             self.build()
 
+    def __reduce__(self) -> tuple[type["StoredNet"], tuple[ModelConfig, dict[str, NDArray[Any]]]]:
+        """As tensors, from which another process makes its own."""
+        return StoredNet, (self.config, dict(self.tensors))
+
     @property
     def built(self) -> "LesionNet | None":
         """The network, where it has been built; else None."""

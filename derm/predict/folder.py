@@ -1,4 +1,4 @@
-"""The pictures that files and folders hold, found by content, and a name for each.
+"""The pictures that files, folders, archives, lists and addresses hold, found by content, and a name for each.
 
 Needs paths. Decodes nothing: a file that shows something is found, be it that Derm reads it or not, so that none is
 passed over in silence. Knows nothing of models.
@@ -14,22 +14,16 @@ from typing import NamedTuple
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
 from derm.image.kind import HEAD, is_picture
+from derm.predict.archive import is_archive, survey_archive
+from derm.predict.found import Found, printable
+from derm.predict.manifest import NoList, is_list, read_list
+from derm.predict.remote import is_address, survey_address
 
 RESULT = re.compile(rf".*_(segmentation|({'|'.join(CODES)})(_soft|_heat)?)\.png", re.DOTALL)
 """Names of the masks and maps that Derm writes."""
 
 NAMED = 6
 """As many endings, at most, are named of files that were not looked at."""
-
-
-class Found(NamedTuple):
-    """A file that a picture is expected in."""
-
-    path: Path
-    """As the user knows it: below what was named."""
-
-    fault: str = ""
-    """Why it cannot be asked about, where that is known before it is opened; else ''."""
 
 
 class Survey(NamedTuple):
@@ -42,20 +36,24 @@ class Survey(NamedTuple):
     """Files in folders that show nothing, by ending, and what is hidden or no file."""
 
 
-def survey(paths: Iterable[Path], outputs: Iterable[Path] = (), own: Collection[Path] = ()) -> Survey:
+def survey(paths: Iterable[str | Path], outputs: Iterable[Path] = (), own: Collection[Path] = ()) -> Survey:
     """Look through files, which are taken as they are, and folders, to the bottom, for whatever is a picture.
+
+    So are archives (`derm.predict.archive`), lists (`derm.predict.manifest`) and addresses (`derm.predict.remote`)
+    looked through that are named themselves or in a list, not those in folders.
 
     What is hidden is counted and left out; links to folders are followed, each folder once. A file found twice counts
     once. outputs: folders of results, in which nothing is looked for: a second run must not take the first one's masks
-    for pictures. own: files of this run, not counted. Raises ConfigFault for a folder that lies in one of `outputs`.
+    for pictures. own: files of this run, not counted. Raises ConfigFault for a folder that lies in one of `outputs`, or
+    for addresses where what reads them is not installed.
     """
     written = [os.path.realpath(folder) for folder in outputs]
     passed_over: Counter[str] = Counter()
     found: dict[str, Found] = {}  # by its one true path
     not_taken = {os.path.realpath(file) for file in own}
     for path in paths:
-        for one in _of_path(path, written, not_taken, passed_over):
-            found.setdefault(str(one.path) if one.fault else os.path.realpath(one.path), one)
+        for one in _of_name(str(path), written, not_taken, passed_over):
+            found.setdefault(one.file if one.fault or one.source else os.path.realpath(one.path), one)
     return Survey(list(found.values()), passed_over)
 
 
@@ -66,6 +64,8 @@ def find_images(paths: Iterable[Path], outputs: Iterable[Path] = ()) -> list[Pat
     for one in found:
         if one.fault:
             raise ImageRefused(one.fault)
+        if one.source is not None:
+            raise ImageRefused(f"{one.file} is no file of its own: unpack or fetch it first, and name the folder.")
     if not found:
         raise ImageRefused("No picture was found in an empty list: name files, or folders of pictures.")
     return [one.path for one in found]
@@ -106,17 +106,32 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
     ]
 
 
-def printable(path: str | Path) -> str:
-    """A path as text that any file and terminal takes: what is no character, or none to be seen, as '\\xe4'."""
-    return "".join(map(_printable, str(path)))
+def _of_name(name: str, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+    """What one path, list or address holds."""
+    path = Path(name)
+    if is_address(name):
+        yield from survey_address(name, passed_over)
+    elif is_list(path) and path.is_file() and not is_picture(_head(path), ""):
+        yield from _of_list(path, written, own, passed_over)
+    else:
+        yield from _of_path(path, written, own, passed_over)
 
 
-def _printable(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    if "\udc80" <= letter <= "\udcff":  # how Python holds a byte of a name that is no UTF-8
-        return f"\\x{ord(letter) - 0xDC00:02x}"
-    return letter.encode("unicode_escape").decode("ascii")
+def _of_list(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+    """What a list holds; another list that it names is no picture."""
+    try:
+        entries = read_list(path)
+    except NoList as error:
+        yield Found(path, f"{printable(path)} {error}.")
+        return
+    except OSError as error:
+        yield Found(path, f"{printable(path)} cannot be read ({error.strerror}): check its permissions.")
+        return
+    for entry in entries:
+        if is_address(entry):
+            yield from survey_address(entry, passed_over)
+        else:
+            yield from _of_path(Path(entry), written, own, passed_over)
 
 
 def _of_path(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
@@ -130,6 +145,8 @@ def _of_path(path: Path, written: list[str], own: set[str], passed_over: Counter
             yield from _of_folder(path, written, own, passed_over)
         elif RESULT.fullmatch(path.name) and os.path.realpath(path.parent) in written:
             yield Found(path, f"{name} looks like a result of an earlier run: leave it out, or name another folder.")
+        elif is_archive(path):
+            yield from survey_archive(path, passed_over)
         else:
             yield Found(path)
     except (OSError, ValueError) as error:  # too long a name, no permission on the way, a zero byte
@@ -144,7 +161,7 @@ def _of_folder(folder: Path, written: list[str], own: set[str], passed_over: Cou
             "name a folder of their own."
         )
     before = passed_over.total()
-    found = sorted(_walk(folder, written, own, passed_over))
+    found = sorted(_walk(folder, written, own, passed_over), key=lambda one: one.path)
     if not found:
         others = passed_over.total() - before
         held = f", but {others:,} other file{'' if others == 1 else 's'}" if others else ""

@@ -242,6 +242,11 @@ def csv_line(record: Record) -> str:
     return _line(_cell(record[name]) for name in COLUMNS)
 
 
+def cells_of(line: str) -> dict[str, str]:
+    """The cells of a line of `csv_line` by column; ValueError for another number of them."""
+    return dict(zip(COLUMNS, next(csv.reader([line])), strict=True))
+
+
 def csv_of(records: Iterable[Record]) -> str:
     """Records as a table in CSV."""
     return "".join([header_line(), *map(csv_line, records)])

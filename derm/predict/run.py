@@ -1,26 +1,36 @@
-"""Many pictures asked about one after the other, each written down as soon as it is answered: what `derm predict` does.
+"""Many pictures asked about and each written down as soon as it is answered: what `derm predict` does.
 
-Needs a loaded `Model`. One picture is held in memory at a time, and whatever is wrong with one costs its own record
+Needs a loaded `Model`. A few pictures are held in memory at a time, and whatever is wrong with one costs its own record
 only. Knows nothing of the command line.
 """
 
-import hashlib
-from collections.abc import Generator, Iterable
-from contextlib import nullcontext
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
+from derm.engine.choose import engine_of
+from derm.engine.runtime import cores
 from derm.errors import ConfigFault, ImageRefused
 from derm.files import make_folder
-from derm.image.decode import read_file, read_image
 from derm.model.weights import Model
-from derm.predict.case import Case, diagnose
-from derm.predict.folder import Found, Survey, name_images, printable, survey
-from derm.predict.mask_files import Folders, own_name, write_pictures
-from derm.predict.practice import at_practice
-from derm.predict.record import Record, Settings, record_of, refused_record, settings_of
+from derm.predict.ask import Asking, Task, ask
+from derm.predict.case import Case
+from derm.predict.crew import Crew
+from derm.predict.folder import Survey, name_images, survey
+from derm.predict.found import Found, printable
+from derm.predict.mask_files import Folders
+from derm.predict.record import Record, settings_of
 from derm.predict.table import GrowingTable, part_of
 from derm.predict.views import check_views
+
+EACH = 24
+"""Pictures from which another process is worth its start, which takes a second or two."""
+
+FETCHED = 8
+"""Pictures that are fetched over a network at the same time."""
 
 
 class Answered(NamedTuple):
@@ -30,7 +40,10 @@ class Answered(NamedTuple):
     """What is written down of it; None where the row of an earlier run stands."""
 
     case: Case | None
-    """The answer; None where it was refused, or an earlier run gave it."""
+    """The answer; None where it was refused, an earlier run gave it, or another process."""
+
+    answered: bool
+    """Whether there is an answer, of this run or an earlier one."""
 
     reliable: bool
     """Whether there is an answer that can be relied on."""
@@ -48,117 +61,135 @@ class Run(NamedTuple):
     survey: Survey
     """What the paths hold."""
 
+    processes: int
+    """In how many processes they will be answered; 1: in this one."""
+
     answers: Generator[Answered, None, None]
-    """Each in turn, written to the table before it is given; asked as it is iterated. To be closed where it is left."""
+    """Each as it comes, written to the table before it is given; asked as it is iterated. To be closed where it is
+    left. Of one process they are in the order of `survey`, behind those that stand; of several in none. The table at
+    the end is always in the order of `survey`."""
 
 
 def predict_files(
     model: Model,
-    paths: Iterable[Path],
+    paths: Iterable[str | Path],
     *,
     table: Path | None = None,
     resume: bool = False,
     folders: Folders | None = None,
     prevalence: float | None = None,
     views: int = 1,
+    processes: int | None = 1,
 ) -> Run:
-    """Look through `paths` and make ready to ask about every picture, in the order of `survey`.
+    """Look through `paths` and make ready to ask about every picture that `derm.predict.folder.survey` finds.
 
-    table: the CSV, see `GrowingTable`; without it nothing is written. resume: go on with it: pictures stand whose file
-    has the same path and content, had no error and has the masks and maps that are wanted now. folders: for masks and
-    maps, made where they are not there. prevalence: the share of malignant lesions among one's own patients, above 0,
-    below 1, to which probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over eight.
-    Raises ConfigFault for a place that cannot be written, a table that does not go with the settings, or another number
-    of views; while it is iterated only where the table can be written no more.
+    table: the CSV or Parquet, see `GrowingTable`; without it nothing is written. resume: go on with it: pictures stand
+    whose file has the same path and content, had no error and has the masks and maps that are wanted now. folders: for
+    masks and maps, made where they are not there. prevalence: the share of malignant lesions among one's own patients,
+    above 0, below 1, to which probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over
+    eight. processes: that answer, each with one thread, see `derm.predict.crew`; 1 for this one with all its threads,
+    None for as many as pay. Raises ConfigFault for a place that cannot be written, a table that does not go with the
+    settings, another number of views, or no process; while it is iterated only where the table can be written no more
+    or processes cannot be started.
     """
     check_views(views)
+    if processes is not None and processes < 1:
+        raise ConfigFault(f"{processes} processes answer nothing: ask for at least 1.")
     folders = folders or Folders()
-    settings = settings_of(model, views, prevalence)
+    asking = Asking(settings_of(model, views, prevalence), folders, prevalence)
     own = () if table is None else (table, part_of(table))
     found = survey(paths, folders.given(), own)
     for folder in folders.given():
         make_folder(folder)
-    growing = None if table is None else GrowingTable(table, settings, resume=resume)
-    return Run(found, _answers(model, found.files, growing, folders, settings, prevalence))
+    growing = None if table is None else GrowingTable(table, asking.settings, resume=resume)
+    count = processes or _worthwhile(model, len(found.files))
+    return Run(found, count, _answers(model, found.files, growing, asking, count))
+
+
+def _worthwhile(model: Model, total: int) -> int:
+    """As many processes as pay for so many pictures. With PyTorch each takes a gigabyte, which nobody asked for."""
+    if total < 2 * EACH or engine_of(model).name == "torch":
+        return 1
+    return max(1, min(cores(), total // EACH))
 
 
 def _answers(
-    model: Model,
-    files: list[Found],
-    table: GrowingTable | None,
-    folders: Folders,
-    settings: Settings,
-    prevalence: float | None,
+    model: Model, files: list[Found], table: GrowingTable | None, asking: Asking, processes: int
 ) -> Generator[Answered, None, None]:
     """`Run.answers`; the table is let go of when it ends or is closed."""
     with nullcontext() if table is None else table:
         before = {} if table is None else table.standing
         names = _names(files, before)
-        for done, one in enumerate(files, 1):
-            if _stands(one, before, folders):
-                yield Answered(None, None, before[_file(one)]["answerable"] == "yes", done, len(files))
-                continue
-            record, case = _ask(model, one, names[_file(one)], folders, settings, prevalence)
-            if table is not None:
-                table.add(record)
-            yield Answered(record, case, bool(record["answerable"]), done, len(files))
+        left, done = list[Found](), 0
+        for one in files:
+            if _stands(one, before, asking.folders):
+                done += 1
+                yield Answered(None, None, True, before[one.file]["answerable"] == "yes", done, len(files))
+            else:
+                left.append(one)
+        with closing(_asked(model, _tasks(left, names), asking, min(processes, len(left)))) as answers:
+            for record, case in answers:
+                done += 1
+                if table is not None:
+                    table.add(record)
+                reliable = bool(record["answerable"])
+                yield Answered(record, case, record["width"] is not None, reliable, done, len(files))
         if table is not None:
-            table.finish(_file(one) for one in files)
+            table.finish((one.file for one in files), in_order=processes == 1)
+
+
+def _asked(
+    model: Model, tasks: Iterator[Task], asking: Asking, processes: int
+) -> Generator[tuple[Record, Case | None], None, None]:
+    """The record of each task, and its case where it was answered in this process."""
+    if processes <= 1:
+        for task in tasks:
+            yield ask(model, task, asking)
+        return
+    with closing(Crew(model, asking, tasks, processes).answers()) as answers:
+        for _, record in answers:
+            yield record, None
+
+
+def _tasks(files: Iterable[Found], names: dict[str, str]) -> Generator[Task, None, None]:
+    """What is to be asked, with the content of what is no file; what lies beyond a network is fetched ahead."""
+    with ThreadPoolExecutor(FETCHED) as fetchers:
+        waiting: deque[tuple[Found, Future[bytes] | None]] = deque()
+        try:
+            for one in files:
+                far = one.source is not None and one.source.remote
+                waiting.append((one, fetchers.submit(one.read) if far else None))
+                if len(waiting) > FETCHED:
+                    yield _task(*waiting.popleft(), names)
+            while waiting:
+                yield _task(*waiting.popleft(), names)
+        finally:
+            fetchers.shutdown(wait=False, cancel_futures=True)
+
+
+def _task(one: Found, fetched: "Future[bytes] | None", names: dict[str, str]) -> Task:
+    task = Task(one.path, one.file, names[one.file], None, one.fault)
+    if one.fault or one.source is None:
+        return task
+    try:
+        return task._replace(content=one.read() if fetched is None else fetched.result())
+    except ImageRefused as error:
+        return task._replace(fault=str(error))
 
 
 def _names(files: list[Found], before: dict[str, dict[str, str]]) -> dict[str, str]:
     """The image_id of each file: that of before, or a new one."""
     kept = {file: row["image_id"] for file, row in before.items()}
-    fresh = [one.path for one in files if _file(one) not in kept]
-    new = zip(fresh, name_images(fresh, kept.values()), strict=True)
-    return kept | {_file(Found(path)): printable(name) for path, name in new}
-
-
-def _ask(
-    model: Model, one: Found, name: str, folders: Folders, settings: Settings, prevalence: float | None
-) -> tuple[Record, Case | None]:
-    """Ask about one picture, and write its masks and maps."""
-    file, digest = _file(one), None
-    if one.fault:
-        return refused_record(name, file, one.fault, settings), None
-    try:
-        content = read_file(one.path)
-        digest = hashlib.sha256(content).hexdigest()
-        pixels = read_image(content, one.path.name)
-    except ImageRefused as error:
-        return refused_record(name, file, str(error), settings) | {"sha256": digest}, None
-    case = at_practice(diagnose(model, pixels, name, views=settings.views), prevalence)
-    written_as, fault = _write(case, one.path, folders)
-    about = {"image_id": name, "file": file, "sha256": digest, "written_as": written_as}
-    return record_of(case, **about, error=fault, calibration=settings.calibration), case
-
-
-def _write(case: Case, path: Path, folders: Folders) -> tuple[str | None, str]:
-    """The name under which the case's files were written, and why one could not be, if so."""
-    if not folders.given():
-        return None, ""
-    name = own_name(case.name, path, folders)
-    try:
-        write_pictures(case, name, path, folders)
-    except ConfigFault as error:
-        return name, str(error)
-    return name, ""
+    fresh = [one for one in files if one.file not in kept]
+    new = zip(fresh, name_images([one.path for one in fresh], kept.values()), strict=True)
+    return kept | {one.file: printable(name) for one, name in new}
 
 
 def _stands(one: Found, before: dict[str, dict[str, str]], folders: Folders) -> bool:
     """Whether a picture was answered by an earlier run, with all that is wanted now, and is the same."""
-    row = before.get(_file(one))
+    row = before.get(one.file)
     if row is None or one.fault or row["error"] or not row["sha256"]:
         return False
     if not all(row["written_as"] and path.is_file() for path in folders.last_files(row["written_as"])):
         return False
-    try:
-        with one.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == row["sha256"]
-    except OSError:
-        return False
-
-
-def _file(one: Found) -> str:
-    """The whole path of a file, as it stands in the record; links are not followed."""
-    return printable(one.path.absolute())
+    return one.is_still(row["sha256"])

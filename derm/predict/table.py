@@ -1,11 +1,12 @@
 """A table of predictions that grows by whole lines, so that what was answered is on the disk whatever happens.
 
-Needs the place of the CSV. While a run goes on its rows stand in `<name>.part` beside it; the CSV itself appears,
-whole, at the end. Knows nothing of models and pictures.
+Needs the place of the table, CSV, or Parquet where its name ends so. While a run goes on its rows stand as lines of CSV
+in `<name>.part` beside it; the table itself appears, whole, at the end. Knows nothing of models and pictures.
 
-Why not the CSV itself: a table that lies under its own name would be taken for complete, and a run that is begun again
-would destroy the last one's. Each row is one line and one write, taken back where it fails, so that no reader meets
-half a line; what a loss of power tore is left out when the run goes on.
+Why not the table itself: one that lies under its own name would be taken for complete, and a run that is begun again
+would destroy the last one's. Parquet, whose rows are written in groups of many, could not keep a single one. Each row
+is one line and one write, taken back where it fails, so that no reader meets half a line; what a loss of power tore is
+left out when the run goes on.
 """
 
 import csv
@@ -18,7 +19,7 @@ from typing import Self
 
 from derm.errors import ConfigFault
 from derm.files import PART, check_file, write_whole
-from derm.predict.record import COLUMNS, Record, Settings, csv_line, header_line
+from derm.predict.record import COLUMNS, Record, Settings, cells_of, csv_line, header_line
 
 
 class GrowingTable:
@@ -62,29 +63,38 @@ class GrowingTable:
         """Append a row and hand it to the disk; ConfigFault, and no half line, where the disk does not take it."""
         self._append(csv_line(record).encode())
 
-    def finish(self, files: Iterable[str]) -> None:
+    def finish(self, files: Iterable[str], *, in_order: bool = False) -> None:
         """Put the table in place: rows of other files than `files` as they stood, then these in their order.
 
-        Raises ConfigFault where it cannot be written; the part then stays.
+        in_order: they were added in that order. Raises ConfigFault where it cannot be written; the part then stays.
         """
         os.fsync(self._descriptor)
         if os.name == "nt":  # which moves no open file
             os.close(self._descriptor)
             self._descriptor = os.open(os.devnull, os.O_RDONLY)
-        if self._in_order:
+        if in_order and self._in_order and not is_parquet(self.target):
             _rename(self.part, self.target)
             return
         places = {file: (start, size) for file, start, size in _places(self.part)}
         wanted = dict.fromkeys(files)
         order = [file for file in places if file not in wanted] + [file for file in wanted if file in places]
 
-        def fill(whole: Path) -> None:
-            with self.part.open("rb") as source, whole.open("wb") as stream:
-                stream.write(header_line().encode())
+        def lines() -> Iterator[bytes]:
+            with self.part.open("rb") as source:
                 for file in order:
                     start, size = places[file]
                     source.seek(start)
-                    stream.write(source.read(size))
+                    yield source.read(size)
+
+        def fill(whole: Path) -> None:
+            if is_parquet(self.target):
+                from derm.predict.parquet import write_rows
+
+                write_rows(whole, (cells_of(line.decode(errors="replace")) for line in lines()))
+                return
+            with whole.open("wb") as stream:
+                stream.write(header_line().encode())
+                stream.writelines(lines())
 
         write_whole(self.target, fill)
         self.part.unlink()
@@ -108,6 +118,10 @@ class GrowingTable:
 
     def _copy(self) -> None:
         """The rows of the table itself into the part, for it stays as it is until the end."""
+        if is_parquet(self.target):
+            for row in _parquet_lines(self.target):
+                self._append(row.encode())
+            return
         with self.target.open("rb") as source:
             source.readline()
             for line in source:
@@ -128,6 +142,15 @@ class GrowingTable:
                     "what was answered before stands in it."
                 ) from error
             raise
+
+
+PARQUET = (".parquet", ".pq")
+"""Endings of tables in Parquet, in lower case."""
+
+
+def is_parquet(target: Path) -> bool:
+    """Whether a table is Parquet, by its name."""
+    return target.suffix.lower() in PARQUET
 
 
 def part_of(target: Path) -> Path:
@@ -188,7 +211,8 @@ def _standing(base: Path, settings: Settings) -> dict[str, dict[str, str]]:
     """The rows of `base` by file, the last of each; ConfigFault for another schema or other settings."""
     wanted = _cells(settings)
     found: dict[str, dict[str, str]] = {}
-    for row, _, _ in _rows(base):
+    rows = map(cells_of, _parquet_lines(base)) if is_parquet(base) else (row for row, _, _ in _rows(base))
+    for row in rows:
         for name, value in wanted.items():
             if row[name] != value:
                 raise ConfigFault(
@@ -204,6 +228,13 @@ def _cells(settings: Settings) -> dict[str, str]:
     values = settings.values()
     row = next(csv.reader([csv_line(dict.fromkeys(COLUMNS) | values)]))
     return {name: cell for name, cell in zip(COLUMNS, row, strict=True) if name in values}
+
+
+def _parquet_lines(base: Path) -> Iterator[str]:
+    """The rows of a table in Parquet as lines of CSV; ConfigFault for another schema."""
+    from derm.predict.parquet import read_records
+
+    return map(csv_line, read_records(base))
 
 
 def _places(base: Path) -> Iterator[tuple[str, int, int]]:

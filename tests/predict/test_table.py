@@ -4,9 +4,12 @@ import csv
 import errno
 import os
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from derm.errors import ConfigFault
+from derm.predict.parquet import read_records
 from derm.predict.record import Settings, csv_line, header_line, refused_record
 from derm.predict.table import GrowingTable, part_of
 
@@ -163,3 +166,38 @@ def test_a_table_behind_a_link_is_replaced_where_it_lies(tmp_path):
         table.finish(["/a.jpg"])
     assert link.is_symlink()
     assert len(rows(true)) == 1
+
+
+def test_parquet_says_what_csv_says_and_is_gone_on_with(tmp_path):
+    target = tmp_path / "out.parquet"
+    odd = {"doubts": ["blurred", "seen_little"], "p_malignant": 0.25, "width": 40, "answerable": True}
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("b", **odd))
+        table.add(record("a", image_id="=a"))
+    assert not target.exists()
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert list(table.standing) == ["/b.jpg", "/a.jpg"]
+        table.finish(["/a.jpg", "/b.jpg", "/c.jpg"])
+    assert not part_of(target).exists()
+    first, second = read_records(target)
+    assert (first["file"], first["image_id"], first["doubts"], first["p_malignant"]) == ("/a.jpg", "=a", [], None)
+    assert {name: second[name] for name in odd} == odd
+    before = [csv_line(one) for one in read_records(target)]
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert set(table.standing) == {"/a.jpg", "/b.jpg"}
+        table.add(record("c"))
+        table.finish(["/a.jpg", "/b.jpg", "/c.jpg"])
+    assert [csv_line(one) for one in read_records(target)] == [*before, csv_line(record("c"))]
+    with pytest.raises(ConfigFault, match="was written with views"):
+        GrowingTable(target, SETTINGS._replace(views=8), resume=True)
+
+
+def test_what_is_no_parquet_of_predictions_is_refused(tmp_path):
+    target = tmp_path / "out.parquet"
+    target.write_bytes(b"no table")
+    with pytest.raises(ConfigFault, match="no Parquet that can be read, or damaged"):
+        GrowingTable(target, SETTINGS, resume=True)
+    pq.write_table(pa.table({"a": [1]}), target)
+    with pytest.raises(ConfigFault, match="other columns"):
+        GrowingTable(target, SETTINGS, resume=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]

@@ -1,0 +1,351 @@
+"""The pictures in a ZIP or tar archive, read where they lie: nothing is unpacked to the disk.
+
+Needs a file. What its members' headers claim is believed only as far as it can do no harm: sizes, names, ratios and
+links are looked at before anything is read. Knows no model.
+"""
+
+import bz2
+import gzip
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any, NamedTuple
+
+from derm.errors import ImageRefused
+from derm.image.decode import check_bytes, image_name
+from derm.image.kind import HEAD, is_picture
+from derm.predict.found import Found, printable
+
+MOST_TIMES = 200
+"""Times its own size to which a compressed tar may unpack. Pictures hardly shrink; uncompressed ones of plain skin by
+some 20 times; what unpacks to more was made to fill memory or disks."""
+
+ALWAYS = 1_000_000_000
+"""Bytes to which any may unpack."""
+
+MOST_AT_ONCE = 1_000_000
+"""Bytes that a tar's own headers may take, at most; long names take some thousand."""
+
+PACKED_ENDINGS = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar")
+"""Of archives and compressed files, in lower case."""
+
+_COMPRESSED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OTHERS = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+}
+_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError)
+"""What the readers of archives raise on files that are cut short or damaged."""
+
+
+class _TooLarge(ValueError):
+    """A stream that unpacks to more than an archive of pictures does."""
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive, or compressed, by its first bytes; False where it cannot be read, or is no file."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(512)
+    except OSError:
+        return False
+    return head.startswith((*_ZIP, *_COMPRESSED, *_OTHERS)) or head[257:262] == b"ustar" or _is_old_tar(path, head)
+
+
+def survey_archive(path: Path, passed_over: Counter[str]) -> list[Found]:
+    """The pictures in an archive, in its own order; what is none is counted in `passed_over`.
+
+    Members that cannot be asked about have their fault, and so has an archive that holds no picture, is damaged or of
+    another kind. Of members that share a name the last one counts, as when they are unpacked.
+    """
+    name = printable(path)
+    with path.open("rb") as stream:
+        head = stream.read(6)
+    for start, what in _OTHERS.items():
+        if head.startswith(start):
+            return [Found(path, f"{name} is {what}, which Derm does not open: unpack it, and name the folder.")]
+    found: dict[Path, Found] = {}
+    before = passed_over.total()
+    walk = _zip_members if head.startswith(_ZIP) else _tar_members
+    try:
+        for one in walk(path, passed_over):
+            if found.pop(one.path, None) is not None:
+                passed_over["older of the same name"] += 1
+            found[one.path] = one
+    except _TooLarge as error:
+        found[path] = Found(path, f"{name} {error}: pack its pictures anew.")
+    except (*_DAMAGED, NotImplementedError) as error:
+        found[path] = Found(path, _sentence_of_damage(name, len(found), error))
+    if not found:
+        others = passed_over.total() - before
+        held = f", but {others:,} other member{'' if others == 1 else 's'}" if others else ""
+        return [Found(path, f"No picture was found in {name}{held}: name an archive or a folder of pictures.")]
+    return list(found.values())
+
+
+class _Member(NamedTuple):
+    """What an archive's header says of a member."""
+
+    name: str
+    size: int
+    ordinary: bool
+    """Whether it is a file, not a link, a device or a sparse one."""
+    fault: str
+    """Why it cannot be read, as the end of a sentence; else ''."""
+    head: Callable[[], bytes]
+    """Its first bytes."""
+
+
+class ZipPicture(NamedTuple):
+    """A picture in a ZIP."""
+
+    archive: "OpenZip"
+    member: zipfile.ZipInfo
+
+    @property
+    def remote(self) -> bool:
+        """It is on a disk."""
+        return False
+
+    def read(self) -> bytes:
+        """The content; ImageRefused where it is damaged."""
+        return self.archive.read(self.member, self.member.file_size)
+
+
+class OpenZip:
+    """A ZIP archive that is being read; threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.packed = zipfile.ZipFile(path)
+        self._lock = Lock()
+
+    def read(self, member: zipfile.ZipInfo, count: int) -> bytes:
+        """The first `count` bytes of a member, never more; ImageRefused where it is damaged."""
+        try:
+            with self._lock, self.packed.open(member) as stream:
+                return stream.read(count)
+        except (*_DAMAGED, NotImplementedError, RuntimeError) as error:
+            raise _damaged(member.filename, self.path) from error
+
+
+class TarPicture(NamedTuple):
+    """A picture in a tar."""
+
+    archive: "OpenTar"
+    name: str
+    start: int
+    size: int
+
+    @property
+    def remote(self) -> bool:
+        """It is on a disk."""
+        return False
+
+    def read(self) -> bytes:
+        """The content; ImageRefused where it is damaged."""
+        return self.archive.read(self.name, self.start, self.size)
+
+
+class OpenTar:
+    """A tar archive, compressed or not, that is read from where it was left; threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stream: IO[bytes] | None = None
+        self._lock = Lock()
+
+    def __del__(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def read(self, name: str, start: int, size: int) -> bytes:
+        """`size` bytes from `start` of what it unpacks to; a compressed one is begun anew to go backwards."""
+        try:
+            with self._lock:
+                if self._stream is None:
+                    self._stream = _opened(self.path)
+                self._stream.seek(start)
+                content = self._stream.read(size)
+        except _DAMAGED as error:
+            raise _damaged(name, self.path) from error
+        if len(content) < size:
+            raise _damaged(name, self.path)
+        return content
+
+
+def _zip_members(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
+    archive = OpenZip(path)
+    for info in archive.packed.infolist():
+        if info.is_dir():
+            continue
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        member = _Member(
+            info.filename,
+            info.file_size,
+            kind in (0, stat.S_IFREG),
+            _zip_fault(info),
+            lambda info=info: archive.read(info, HEAD),  # type: ignore[misc]
+        )
+        one = _found(path, member, passed_over)
+        if one is not None:
+            yield one if one.fault else one._replace(source=ZipPicture(archive, info))
+
+
+def _zip_fault(info: zipfile.ZipInfo) -> str:
+    if info.flag_bits & 1:
+        return "is encrypted: unpack the archive with its password, and name the folder"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is compressed in a way that Derm does not read: pack it as ZIP with deflate, or not at all"
+    return ""
+
+
+def _tar_members(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
+    archive = OpenTar(path)
+    with _opened(path) as stream, tarfile.open(fileobj=_Bounded(stream, _limit(path)), mode="r:") as packed:  # type: ignore[call-overload]
+        while (info := packed.next()) is not None:
+            packed.members.clear()  # or a million of them would be kept
+            if info.isdir():
+                continue
+            size, start = info.size, info.offset_data
+            member = _Member(
+                info.name,
+                size,
+                info.isreg() and not info.issparse(),
+                "",
+                lambda start=start, size=size: _at(stream, start, min(size, HEAD)),  # type: ignore[misc]
+            )
+            one = _found(path, member, passed_over)
+            if one is not None:
+                yield one if one.fault else one._replace(source=TarPicture(archive, info.name, start, size))
+        if _at(stream, packed.offset, tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a damaged header for the end
+            raise ValueError("a damaged header")
+
+
+def _found(path: Path, member: _Member, passed_over: Counter[str]) -> Found | None:
+    """A member where it is a picture, or may be one; else None, and it is counted."""
+    parts = [part for part in member.name.replace("\\", "/").split("/") if part not in ("", ".")]
+    last = parts[-1] if parts else ""
+    ending = Path(last).suffix.lower()
+    if not last or any(_is_hidden(part) for part in parts):
+        passed_over["hidden"] += 1
+        return None
+    if not member.ordinary:
+        passed_over["no ordinary file"] += 1
+        return None
+    known = ending in PACKED_ENDINGS or is_picture(b"", ending)
+    if not known and (member.fault or not is_picture(_head_of(member), ending)):
+        passed_over[printable(ending) or "without ending"] += 1
+        return None
+    inner = path.joinpath(*(f"_{part}" if part == ".." else part for part in parts))
+    return Found(inner, _fault(path, member, parts))
+
+
+def _head_of(member: _Member) -> bytes:
+    """The first bytes of a member; none where it is damaged."""
+    try:
+        return member.head()
+    except ImageRefused:
+        return b""
+
+
+def _fault(path: Path, member: _Member, parts: list[str]) -> str:
+    """Why a member that may be a picture cannot be asked about; '' where nothing is known."""
+    last = parts[-1]
+    if Path(last).suffix.lower() in PACKED_ENDINGS:
+        return f"{_inside(last, path)} is packed, too: unpack it, and name it by itself."
+    if member.name.startswith(("/", "\\")) or ".." in parts or re.match("[A-Za-z]:", member.name):
+        return f"{_inside(last, path)} is named as if it lay outside of it: pack it anew, by its own name."
+    if member.fault:
+        return f"{_inside(last, path)} {member.fault}."
+    try:
+        check_bytes(member.size, image_name(last))
+    except ImageRefused as error:
+        return str(error)
+    return ""
+
+
+def _is_hidden(part: str) -> bool:
+    return part == "__MACOSX" or (part.startswith(".") and part != "..")
+
+
+def _inside(last: str, path: Path) -> str:
+    return f"{image_name(last)} in {printable(path.name)}"
+
+
+def _damaged(name: str, path: Path) -> ImageRefused:
+    return ImageRefused(f"{_inside(name, path)} is damaged or cut short: pack it again, or copy the archive anew.")
+
+
+def _sentence_of_damage(name: str, count: int, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return f"{name} cannot be read ({error.strerror}): check its permissions."
+    if not count:
+        return f"{name} is packed, but no archive of pictures that Derm can open, or damaged: copy or pack it again."
+    return f"{name} is damaged or cut short behind its first {count:,} pictures: copy or pack it again."
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """What a tar unpacks to."""
+    with path.open("rb") as stream:
+        head = stream.read(6)
+    for start, opener in _COMPRESSED.items():
+        if head.startswith(start):
+            opened: IO[bytes] = opener(path)
+            return opened
+    return path.open("rb")
+
+
+def _limit(path: Path) -> int | None:
+    """Bytes to which a compressed file may unpack; None for one that is not."""
+    with path.open("rb") as stream:
+        compressed = stream.read(6).startswith(tuple(_COMPRESSED))
+    return max(ALWAYS, MOST_TIMES * path.stat().st_size) if compressed else None
+
+
+def _at(stream: IO[bytes], start: int, count: int) -> bytes:
+    stream.seek(start)
+    return stream.read(count)
+
+
+def _is_old_tar(path: Path, head: bytes) -> bool:
+    """Tars from before the mark of 1988 have a sum in their header, and are asked for by their ending."""
+    return path.suffix.lower() == ".tar" and len(head) == 512
+
+
+class _Bounded:
+    """A stream for `tarfile` that neither reads much at once, for a header's claim, nor beyond a limit."""
+
+    def __init__(self, stream: IO[bytes], limit: int | None) -> None:
+        self._stream, self._limit = stream, limit
+
+    def read(self, count: int) -> bytes:
+        """As of a file."""
+        if count > MOST_AT_ONCE:
+            raise ValueError(f"a header of {count} bytes")
+        self._check(self._stream.tell() + count)
+        return self._stream.read(count)
+
+    def seek(self, place: int) -> int:
+        """As of a file."""
+        self._check(place)
+        return self._stream.seek(place)
+
+    def tell(self) -> int:
+        """As of a file."""
+        return self._stream.tell()
+
+    def _check(self, place: int) -> None:
+        if self._limit is not None and place > self._limit:
+            raise _TooLarge(f"unpacks to more than {MOST_TIMES} times its size, as no archive of pictures does")

@@ -1,0 +1,64 @@
+"""A list of pictures: a CSV table with a column of files or addresses, or plain text with one in each line.
+
+Needs a text file. Paths in it are below its own folder. Looks at nothing that it names. Knows no model.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+from derm.image.kind import is_picture
+from derm.predict.remote import is_address
+
+ENDINGS = (".csv", ".tsv", ".txt")
+"""Of lists, in lower case."""
+
+COLUMNS = ("file", "path", "address", "url", "uri", "image_path", "filename", "image")
+"""Of files or addresses, in any case; the first of these that a list has counts."""
+
+MOST = 2_000_000_000
+"""Bytes of a list, at most."""
+
+_SNIFFED = (",", ";", "\t")
+
+
+class NoList(ValueError):
+    """A file that is no list; its text is the end of a sentence that begins with the file's name."""
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file is taken for a list, by its ending."""
+    return path.suffix.lower() in ENDINGS
+
+
+def read_list(path: Path) -> list[str]:
+    """What a list names, in its order, each once: addresses as they stand, paths below its folder; raises NoList."""
+    lines = _text(path).splitlines()
+    if not any(line.strip() for line in lines):
+        raise NoList("is an empty list: give it a line for each picture")
+    first = next(line for line in lines if line.strip())
+    delimiter = max(_SNIFFED, key=first.count)
+    header = [name.strip().strip('"').lower() for name in next(csv.reader([first], delimiter=delimiter))]
+    column = next((header.index(name) for name in COLUMNS if name in header), None)
+    if column is not None:
+        rows = csv.reader(io.StringIO("\n".join(lines[lines.index(first) + 1 :]), newline=""), delimiter=delimiter)
+        named = [row[column].strip() for row in rows if len(row) > column]
+    elif is_address(first.strip()) or is_picture(b"", Path(first.strip()).suffix):
+        named = [line.strip() for line in lines]
+    else:
+        raise NoList(
+            f"names no pictures: give the list a column '{COLUMNS[0]}' with their paths or addresses, "
+            "or one of them in each line"
+        )
+    return list(dict.fromkeys(name if is_address(name) else str(path.parent / name) for name in named if name))
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > MOST:
+        raise NoList(f"has more than {MOST / 1e9:g} GB: name several shorter lists")
+    content = path.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    if b"\0" in content[:4096]:
+        raise NoList("is no text: name pictures, a folder, an archive or a list of them")
+    return content.decode("utf-8-sig", errors="surrogateescape")
