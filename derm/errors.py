@@ -2,6 +2,7 @@
 
 DermError
 ├── ImageRefused    a file that is not a picture Derm can read
+├── EntryRefused    an outline, a ruler's line or a length, as a person gave it, that cannot be one
 ├── DataFault       a data set folder that is incomplete or not what it says
 ├── WeightsFault    a weights file that is missing, damaged or of another model
 ├── ConfigFault     a setting outside its range
@@ -20,6 +21,10 @@ class DermError(Exception):
 
 class ImageRefused(DermError):
     """A file that is not a picture Derm can read."""
+
+
+class EntryRefused(DermError):
+    """An outline, a ruler's line or a length, as a person gave it, that cannot be one."""
 
 
 class DataFault(DermError):

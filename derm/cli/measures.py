@@ -12,6 +12,9 @@ def measures(
     data: Annotated[list[Path], typer.Option(help="Folder of a data set with outlines; several may be given.")],
     target: Annotated[Path | None, typer.Option("--out", help="CSV file, one row an image.")] = None,
     split: Annotated[str, typer.Option(help="Part to measure: 'train', 'validation' or 'test'.")] = "validation",
+    worth: Annotated[
+        Path | None, typer.Option(help="JSON file that what each measure is worth is written to, by source and part.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Images measured at once.")] = 2,
 ) -> None:
     """Measure each lesion inside its true outline, and say how well each measure alone tells melanoma, by source."""
@@ -19,12 +22,12 @@ def measures(
 
     from derm.data.catalogue import read_data
     from derm.data.split import known_part, split_catalogue
-    from derm.evaluate.lesion_measures import measure_rows, measure_worth
-    from derm.files import check_file, write_text
+    from derm.evaluate.lesion_measures import known_worth, measure_rows, measure_worth, merged, worth_records
+    from derm.files import check_file, write_json, write_text
 
     part = known_part(split)
-    if target:
-        check_file(target)
+    for file in filter(None, (target, worth)):
+        check_file(file)
     catalogue = read_data(data)
     with progress("Measuring") as watch:
         rows = measure_rows(catalogue.table.iloc[split_catalogue(catalogue).rows(part)], workers, watch)
@@ -34,7 +37,12 @@ def measures(
     table = Table(title=f"How well a measure alone tells them: AUC, {part} part", title_justify="left")
     for name in ("source", "tells", "of images", "measure", "AUC", "95 % interval"):
         table.add_column(name)
-    for row in measure_worth(rows).to_dict("records"):
+    told = measure_worth(rows)
+    if worth:
+        kept = known_worth(worth) if worth.exists() else []
+        write_json(worth, merged(kept, worth_records(told, part)))
+        out.print(f"Written: {worth}")
+    for row in told.to_dict("records"):
         span = "–" if row["low"] is None else f"{row['low']:.2f} – {row['high']:.2f}"
         count = f"{row['positive']} of {row['images']}"
         table.add_row(row["source"], row["tells"], count, row["measure"], f"{row['auc']:.2f}", span)

@@ -19,6 +19,9 @@ def report_case(
     scale: Annotated[
         float | None, typer.Option(help="Millimetres a pixel, such as 0.02, in place of what a DICOM file tells.")
     ] = None,
+    outline: Annotated[
+        Path | None, typer.Option(help="A corrected outline, the JSON file of polygons that the page gives.")
+    ] = None,
     prevalence: Annotated[
         float | None, typer.Option(help="Share of malignant lesions among your patients; without: as in the data.")
     ] = None,
@@ -38,8 +41,10 @@ def report_case(
     from derm.files import make_folder, write_bytes
     from derm.image.decode import image_name, read_file, read_scaled
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING
+    from derm.image.scale import Scale
     from derm.model.weights import default_weights, load_weights
     from derm.predict.case import diagnose
+    from derm.predict.entries import with_read_outline
     from derm.predict.export import file_name
     from derm.predict.practice import at_practice, check_share
 
@@ -54,9 +59,13 @@ def report_case(
     check_share(model.description, prevalence)
     name = image_name(picture.name)
     pixels, told = read_scaled(read_file(picture), name)
-    case = at_practice(diagnose(model, pixels, name, views=views), prevalence)
+    spacing = None if told is None else Scale(told, "DICOM")
+    asked = diagnose(model, pixels, name, views=views, scale=spacing if scale is None else Scale(scale, "given"))
+    if outline is not None:
+        asked = with_read_outline(asked, read_file(outline))
+    case = at_practice(asked, prevalence)
     index = None if diagnosis is None else INDEX[diagnosis]
-    files = documents_of(case, model, on=on, index=index, mm_per_pixel=told if scale is None else scale)
+    files = documents_of(case, model, on=on, index=index)
     if archive:
         make_folder(target)
         files = {file_name(case, "documents.zip"): as_zip(files, on)}

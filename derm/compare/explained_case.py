@@ -70,7 +70,7 @@ def explain_case(model: Model, case: Case, method: "Method", index: int) -> Expl
 def hold(method: "Method", index: int, evidence: HeatMap, case: Case) -> ExplainedCase:
     """Hold a method's map of the diagnosis `CODES[index]` against the outlines of the case."""
     own = evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
-    outline = square_mask(case.mask, AGREEMENT_SIDE) if case.has_lesion else None
+    outline = square_mask(case.outline, AGREEMENT_SIDE) if case.has_outline else None
     truth = None if case.truth is None else square_mask(case.truth, AGREEMENT_SIDE)
     return ExplainedCase(method, index, evidence, _localisation(own, outline), _localisation(own, truth))
 

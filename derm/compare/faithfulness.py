@@ -100,7 +100,7 @@ def measure_faithfulness(
     size, fit = model.description.model.input_size, model.description.model.fit
     images = prediction_of(model, case).images
     score = remembering(scorer(model, TOGETHER))
-    lesion = square_mask(case.mask, size, fit) if case.has_lesion else np.zeros((size, size), dtype=np.bool_)
+    lesion = square_mask(case.outline, size, fit) if case.has_outline else np.zeros((size, size), dtype=np.bool_)
     steps.begin("painting over")
     painted = repaint(score, images[0], lesion)
     prior = _walks(score, images[0], centre_prior(size, size), steps, "centre prior")

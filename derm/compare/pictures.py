@@ -21,7 +21,7 @@ LONGEST = 560
 def draw_outlines(case: Case, longest: int = LONGEST) -> NDArray[np.uint8]:
     """The case with the model's outline as a line and the true one, where known, dashed: uint8 (h, w, 3) RGB."""
     height, width = screen_size(case, longest)
-    drawn = draw_outline(resize_picture(case.image, height, width), resize_mask(case.mask, height, width))
+    drawn = draw_outline(resize_picture(case.image, height, width), resize_mask(case.outline, height, width))
     if case.truth is not None:
         drawn = draw_outline(drawn, resize_mask(case.truth, height, width), dashed=True)
     return drawn
@@ -36,7 +36,7 @@ def draw_cut(
     """
     height, width = screen_size(case, longest)
     image = resize_picture(case.image, height, width)
-    outline = resize_mask(case.mask, height, width)
+    outline = resize_mask(case.outline, height, width)
     if evidence.flat:
         return draw_outline(image, outline)
     heat = evidence.scaled(height, width)

@@ -202,9 +202,16 @@ def choice(case: Case, index: int) -> str:
 
 def outlines_caption(case: Case) -> str:
     """What the first picture shows."""
-    if not case.has_lesion:
+    if not case.has_outline:
         return f"{case.name}. The model finds no lesion."
-    return f"{case.name}. Line: the model's outline." + ("" if case.truth is None else " Dashes: the true one.")
+    return f"{case.name}. Line: the {own_outline(case)} outline." + (
+        "" if case.truth is None else " Dashes: the true one."
+    )
+
+
+def own_outline(case: Case) -> str:
+    """Whose outline is shown and held against: 'model's' or 'corrected'."""
+    return "model's" if case.polygons is None else "corrected"
 
 
 def curves(pair: Sequence[ExplainedCase], *, true: bool) -> dict[str, NDArray[np.float64] | None]:

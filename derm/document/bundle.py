@@ -12,8 +12,10 @@ from derm.document.content import report_of
 from derm.document.fhir import fhir_report
 from derm.document.objects import dicom_objects
 from derm.document.pdf import report_pdf
+from derm.image.overlay import mask_png
 from derm.model.weights import Model
 from derm.predict.case import Case
+from derm.predict.entries import outline_json
 from derm.predict.export import case_json, outline_png
 
 MISSING = "A report to print, FHIR and DICOM: pip install 'derm[documents]'"
@@ -44,26 +46,34 @@ def documents_of(
     *,
     on: date,
     index: int | None = None,
-    mm_per_pixel: float | None = None,
     drawn: bool = False,
     last_hash: str = "",
 ) -> dict[str, bytes]:
     """The documents of `case` by file name: the page, the answer as JSON and FHIR, the outline, and DICOM objects.
 
-    on: the day that they bear. index: of the diagnosis in `CODES` whose evidence the page shows; without it the
-    likeliest one's. mm_per_pixel: millimetres a pixel where known, above 0. drawn: the picture is a drawing.
-    last_hash: of the records that keep the case. Raises ConfigFault where Typst or highdicom lacks.
+    Where the outline was corrected both are there, and the page says which one it shows. on: the day that they bear.
+    index: of the diagnosis in `CODES` whose evidence the page shows; without it the likeliest one's. drawn: the picture
+    is a drawing. last_hash: of the records that keep the case. Raises ConfigFault where Typst or highdicom lacks.
     """
     report = report_of(case, model, on=on, index=index, drawn=drawn, last_hash=last_hash)
     page = report_pdf(report)
-    objects = dicom_objects(case, model, page, on=on, mm_per_pixel=mm_per_pixel)
+    objects = dicom_objects(case, model, page, on=on)
     return {
         "report.pdf": page,
         "case.json": case_json(case, model.description.licence).encode(),
         "fhir.json": fhir_report(case, model, report, page).encode(),
-        "outline.png": outline_png(case),
+        **outlines_of(case),
         **{f"dicom/{name}": content for name, content in objects.files().items()},
     }
+
+
+def outlines_of(case: Case) -> dict[str, bytes]:
+    """The model's outline by file name, and the corrected one where there is one: each as a mask and as polygons."""
+    files = {"outline.png": outline_png(case), "outline.json": outline_json(case, edited=False).encode()}
+    if case.polygons is not None:
+        files["outline-edited.png"] = mask_png(case.outline)
+        files["outline-edited.json"] = outline_json(case, edited=True).encode()
+    return files
 
 
 def as_zip(files: dict[str, bytes], on: date) -> bytes:

@@ -6,13 +6,25 @@ Needs a `Case` and its weights' description. Holds nothing of a patient but the 
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+from numpy.typing import NDArray
+
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.figures.text import capital, percent
 from derm.image.overlay import jpeg
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
-from derm.predict.view import Layer, draw_view
+from derm.predict.form_words import form_lines
+from derm.predict.measure_words import (
+    WORTH_NOTE,
+    LesionRow,
+    diameter_sentence,
+    lesion_rows,
+    outline_sentence,
+    scale_sentence,
+)
+from derm.predict.view import Layer, draw_diameter, draw_view
 
 LONGEST = 900
 """Longer side of a picture in the report, pixels."""
@@ -59,7 +71,15 @@ class CaseReport:
     """Most probable first."""
     paragraphs: tuple[str, ...]
     """What cannot be excluded, what referral means, where the evidence lies, what the probabilities are worth."""
+    outline: str
+    """Which outline the report shows and measures; '' where there is none."""
     measures: tuple[tuple[str, str], ...]
+    lesion: tuple[LesionRow, ...]
+    """What is measured inside the outline, each with its source and what it is worth."""
+    scale: tuple[str, ...]
+    """Where millimetres come from, and what the measures are worth, a sentence each; none where nothing is measured."""
+    forms: tuple[tuple[str, str], ...]
+    """What the clinician filled in, title and text; none where nothing is."""
     figures: tuple[Figure, ...]
     made_with: tuple[str, ...]
     """Weights, thresholds and method, a sentence each."""
@@ -101,7 +121,11 @@ def report_of(
         doubts=tuple(words.doubt_sentences(case, description)),
         rows=tuple(_row(diagnosis, share) for diagnosis, share in case.ranked),
         paragraphs=tuple(sentence for sentence in _paragraphs(case, model, shown) if sentence),
+        outline=outline_sentence(case) if case.has_outline else "",
         measures=tuple(words.lesion_measures(case)),
+        lesion=tuple(lesion_rows(case)),
+        scale=(scale_sentence(case.scale), WORTH_NOTE) if case.has_outline else (),
+        forms=tuple(form_lines(case.forms)),
         figures=tuple(_figures(case, shown)) if figures else (),
         made_with=(*_made_with(case, model), _anchor(last_hash)),
         notice=words.NOTICE,
@@ -127,17 +151,32 @@ def _paragraphs(case: Case, model: Model, shown: int) -> list[str]:
 
 def _figures(case: Case, shown: int) -> list[Figure]:
     """The picture as it came, its outline and, where there is some, the evidence for the diagnosis shown."""
-    layers: list[tuple[Layer, str]] = [("Original", "The picture"), ("Outline", "The lesion's outline")]
+    layers: list[tuple[Layer, str]] = [("Original", "The picture"), ("Outline", _outline_title(case))]
     if case.answerable and not case.evidence[shown].flat:
         layers.append(("Heat map", f"Evidence for {DIAGNOSES[shown].name}"))
     return [
         Figure(
-            jpeg(draw_view(case, layer, shown, 0.5, LONGEST)),
+            jpeg(_drawn(case, layer, shown)),
             caption,
-            words.description_of(case, layer, shown),
+            " ".join([words.description_of(case, layer, shown), *(_diameter(case) if layer == "Outline" else ())]),
         )
         for layer, caption in layers
     ]
+
+
+def _drawn(case: Case, layer: Layer, shown: int) -> NDArray[np.uint8]:
+    drawn = draw_view(case, layer, shown, 0.5, LONGEST)
+    return draw_diameter(case, drawn) if layer == "Outline" else drawn
+
+
+def _outline_title(case: Case) -> str:
+    """What stands under the outline: whose it is, and its diameter."""
+    whose = "The lesion's outline" if case.polygons is None else "The outline as corrected by hand"
+    return "; ".join([whose, *_diameter(case)])
+
+
+def _diameter(case: Case) -> list[str]:
+    return [diameter_sentence(case)] if case.has_outline else []
 
 
 def _made_with(case: Case, model: Model) -> list[str]:

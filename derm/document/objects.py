@@ -49,27 +49,36 @@ class Objects:
     page: "Dataset"
     outline: "Dataset | None"
     """None where there is no lesion to outline."""
+    edited: "Dataset | None" = None
+    """The outline as whoever reads the case corrected it; None where the model's stands."""
 
     def files(self) -> dict[str, bytes]:
         """Each as a file, by name."""
-        named = {"picture": self.picture, "outline": self.outline, "report": self.report, "page": self.page}
+        named = {
+            "picture": self.picture,
+            "outline": self.outline,
+            "outline-edited": self.edited,
+            "report": self.report,
+            "page": self.page,
+        }
         return {f"{name}.dcm": _bytes(data) for name, data in named.items() if data is not None}
 
 
-def dicom_objects(case: Case, model: Model, page: bytes, *, on: date, mm_per_pixel: float | None = None) -> Objects:
+def dicom_objects(case: Case, model: Model, page: bytes, *, on: date) -> Objects:
     """Picture, outline, structured report (TID 1500) and encapsulated page of `case`.
 
-    page: the report as a PDF file. on: the day that the objects bear. mm_per_pixel: millimetres a pixel where known,
-    above 0. Raises ConfigFault where highdicom lacks.
+    page: the report as a PDF file. on: the day that the objects bear. Raises ConfigFault where highdicom lacks.
     """
     try:
         import highdicom  # noqa: F401
     except ImportError as error:
         raise ConfigFault(MISSING) from error
+    mm_per_pixel = None if case.scale is None else case.scale.mm_per_pixel
     picture = _picture(case, on, mm_per_pixel)
     outline = _outline(case, model, picture, mm_per_pixel) if case.has_lesion else None
-    report = _report(case, model, picture, outline)
-    return Objects(picture, report, _page(page, picture, case.name, on), outline)
+    edited = None if case.polygons is None else _outline(case, model, picture, mm_per_pixel, edited=True)
+    report = _report(case, model, picture, [one for one in (outline, edited) if one is not None])
+    return Objects(picture, report, _page(page, picture, case.name, on), outline, edited)
 
 
 def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
@@ -98,31 +107,34 @@ def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
     return data
 
 
-def _outline(case: Case, model: Model, picture: "Dataset", mm_per_pixel: float | None) -> "Dataset":
-    """The predicted outline as a segmentation of the picture."""
+def _outline(
+    case: Case, model: Model, picture: "Dataset", mm_per_pixel: float | None, *, edited: bool = False
+) -> "Dataset":
+    """The predicted outline as a segmentation of the picture, or the corrected one."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
     family = codes.DCM.ArtificialIntelligence
     algorithm = hd.AlgorithmIdentificationSequence(name=model.label, family=family, version=__version__)
+    by = hd.seg.SegmentAlgorithmTypeValues
     segment = hd.seg.SegmentDescription(
         segment_number=1,
         segment_label="Lesion",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Lesion,
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_type=by.SEMIAUTOMATIC if edited else by.AUTOMATIC,
         algorithm_identification=algorithm,
     )
     # Without a measure of its own, what highdicom writes of a picture with a scale cannot be read back.
     scale = None if mm_per_pixel is None else hd.PixelMeasuresSequence((mm_per_pixel,) * 2, slice_thickness=1)
     outline = hd.seg.Segmentation(
         source_images=[picture],
-        pixel_array=case.mask.astype(np.uint8),
+        pixel_array=(case.outline if edited else case.mask).astype(np.uint8),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[segment],
         series_instance_uid=generate_uid(),
-        series_number=2,
+        series_number=5 if edited else 2,
         sop_instance_uid=generate_uid(),
         instance_number=1,
         manufacturer=MAKER,
@@ -131,13 +143,13 @@ def _outline(case: Case, model: Model, picture: "Dataset", mm_per_pixel: float |
         device_serial_number=model.sha256[:16],
         pixel_measures=scale,
         content_label="OUTLINE",
-        content_description="Outline of the lesion, predicted",
+        content_description=f"Outline of the lesion, {'corrected by hand' if edited else 'predicted'}",
     )
     outline.PatientOrientation = picture.PatientOrientation
     return outline
 
 
-def _report(case: Case, model: Model, picture: "Dataset", outline: "Dataset | None") -> "Dataset":
+def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Dataset]") -> "Dataset":
     """Probabilities and what to do, as a measurement report (TID 1500) about the picture."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -167,7 +179,7 @@ def _report(case: Case, model: Model, picture: "Dataset", outline: "Dataset | No
         referenced_images=[picture],
     )
     return hd.sr.EnhancedSR(
-        evidence=[one for one in (picture, outline) if one is not None],
+        evidence=[picture, *outlines],
         content=content[0],
         series_instance_uid=generate_uid(),
         series_number=3,

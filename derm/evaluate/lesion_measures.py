@@ -4,9 +4,11 @@ Needs a data set with outlines and diagnoses. The outlines are those that people
 outlining does not count against a measure. Trains and calibrates nothing.
 """
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -69,6 +71,38 @@ def measure_worth(rows: pd.DataFrame) -> pd.DataFrame:
             if 0 < positive.sum() < len(own):
                 told += _worth(own, positive.to_numpy(), str(source), tells)
     return pd.DataFrame(told, columns=COLUMNS)
+
+
+def worth_records(worth: pd.DataFrame, part: str) -> list[dict[str, object]]:
+    """Rows of `measure_worth` of one part of the data, as `derm/predict/measure_worth.json` keeps them."""
+    return [
+        {
+            "part": part,
+            **{str(key): round(value, 6) if isinstance(value, float) else value for key, value in row.items()},
+        }
+        for row in worth.to_dict("records")
+    ]
+
+
+def known_worth(path: Path) -> list[dict[str, object]]:
+    """The records in the JSON file at `path`; raises DataFault where it holds none."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataFault(f"{path} cannot be read as JSON: give another file for --worth, or remove this one.") from error
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and {"part", "source"} <= row.keys() for row in rows
+    ):
+        raise DataFault(f"{path} holds no measures' worth: give another file for --worth, or remove this one.")
+    known: list[dict[str, object]] = rows
+    return known
+
+
+def merged(kept: list[dict[str, object]], fresh: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Records of both in order; those of `fresh` take the place of what `kept` has of the same part and source."""
+    renewed = {(row["part"], row["source"]) for row in fresh}
+    rows = [row for row in kept if (row["part"], row["source"]) not in renewed] + fresh
+    return sorted(rows, key=lambda row: (str(row["source"]), str(row["part"]), str(row["tells"])))
 
 
 def _worth(own: pd.DataFrame, positive: NDArray[np.bool_], source: str, tells: str) -> list[dict[str, object]]:

@@ -1,8 +1,8 @@
 """What can be measured of a lesion in its picture: size, asymmetry of shape and colour, blue-grey and black.
 
 Needs a picture and an outline. Each measure names its source; what each is worth is measured by `derm measures` and
-stands in docs/measures.md. Border irregularity (compactness, solidity, abrupt sectors) and counts of colours were
-measured to be worth little and are left out. Knows nothing of diagnoses.
+stands in docs/measures.md. Solidity, abrupt sectors and counts of colours were measured to be worth little elsewhere
+and are left out. Knows nothing of diagnoses.
 """
 
 import math
@@ -17,6 +17,9 @@ SIDE = 256
 
 FOLDED = 128
 """Side of the square on which a lesion is folded."""
+
+SMOOTHED = 7
+"""Pixels of a border that are averaged, lest the steps of a slanting line count as its length."""
 
 BLACK = 25.0
 """CIELAB lightness below which a place counts as black."""
@@ -53,6 +56,9 @@ class LesionMeasures:
     black: float
     """Share of the lesion that is black, 0 … 1."""
 
+    border: float
+    """Compactness, at least 1: squared perimeter by 4π times the area; 1 for a disc (Golston et al. 1992)."""
+
     def diameter_mm(self, mm_per_pixel: float) -> float:
         """The diameter in millimetres. mm_per_pixel: above 0."""
         return self.diameter * mm_per_pixel
@@ -86,6 +92,7 @@ def measure_lesion(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> LesionM
         colour_asymmetry=colour,
         blue_grey=float(_blue_grey(colours, lesion)[lesion].mean()),
         black=float((light[lesion] < BLACK).mean()),
+        border=compactness(lesion),
     )
 
 
@@ -102,6 +109,29 @@ def feret_line(mask: NDArray[np.bool_]) -> tuple[tuple[float, float], tuple[floa
     first, second = np.unravel_index(away.argmax(), away.shape)
     (x1, y1), (x2, y2) = hull[first].tolist(), hull[second].tolist()
     return (x1, y1), (x2, y2)
+
+
+def compactness(lesion: NDArray[np.bool_]) -> float:
+    """Squared perimeter by 4π times the area of a mask, bool (h, w), not empty, at least 1; holes count as lesion.
+
+    The steps of pixels are smoothed away along `SMOOTHED` of them; several parts count as one, with all their borders.
+    """
+    contours, _ = cv2.findContours(lesion.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    perimeter = area = 0.0
+    for contour in contours:
+        line = _smooth(contour[:, 0].astype(np.float64))
+        following = np.roll(line, -1, axis=0)
+        perimeter += float(np.linalg.norm(following - line, axis=1).sum())
+        area += abs(float((line[:, 0] * following[:, 1] - line[:, 1] * following[:, 0]).sum())) / 2
+    return max(1.0, perimeter**2 / (4 * math.pi * area)) if area else 1.0
+
+
+def _smooth(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A closed line, float64 (n, 2), each point the mean of `SMOOTHED` in a row."""
+    reach = min(SMOOTHED, len(line)) // 2
+    steps = [np.roll(line, step, axis=0) for step in range(-reach, reach + 1)]
+    smooth: NDArray[np.float64] = np.mean(steps, axis=0)
+    return smooth
 
 
 def _shrink(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

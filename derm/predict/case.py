@@ -14,13 +14,18 @@ from derm.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
 from derm.explain.agreement import AGREEMENT_SIDE, Agreement, agreement, mean_agreement
 from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import HeatMap, heat_map_of
-from derm.image.decode import image_name, read_image
+from derm.image.decode import image_name, read_scaled
+from derm.image.lesion_measures import LesionMeasures, measure_lesion
+from derm.image.overlay import resize_mask
+from derm.image.polygons import Polygons, fill
 from derm.image.quality import Quality, measure_quality
 from derm.image.resize import square, square_mask, unsquare, window_of
+from derm.image.scale import Scale
 from derm.metrics.conformal import conformal_sets
 from derm.metrics.prior import malignant_share
 from derm.model.weights import Model
 from derm.predict.doubts import doubts_of
+from derm.predict.forms import BLANK, Forms
 from derm.predict.interpret import Prediction, interpret
 from derm.predict.picture_kind import PictureKind
 
@@ -106,6 +111,15 @@ class Case:
     measured: Quality | None = None
     """What was measured of the picture before it was let go; None while it is here, and then `quality` measures it."""
 
+    polygons: Polygons | None = None
+    """The outline as whoever reads the case corrected it, see `outline`; None where the model's stands."""
+
+    scale: Scale | None = None
+    """How many millimetres a pixel is; None where nothing tells it."""
+
+    forms: Forms = BLANK
+    """What whoever reads the case filled in."""
+
     prediction: Prediction | None = field(default=None, repr=False)
     """What the network answered, N = 1, so that whoever explains the case need not ask it again; None where a case was
     put together by hand."""
@@ -163,6 +177,28 @@ class Case:
         return self.conformal_thresholds is not None and bool((decides < self.conformal_thresholds).all())
 
     @cached_property
+    def outline(self) -> NDArray[np.bool_]:
+        """Bool (H, W): the outline that is shown and measured, as corrected or else the model's. No answer follows."""
+        return self.mask if self.polygons is None else fill(self.polygons, *self.mask.shape)
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether `outline` holds enough to be a lesion, see `MIN_LESION`."""
+        return self.has_lesion if self.polygons is None else self.outline_fraction >= MIN_LESION
+
+    @cached_property
+    def outline_fraction(self) -> float:
+        """The share of the picture's pixels inside `outline`, 0 … 1."""
+        return float(self.outline.mean())
+
+    @cached_property
+    def lesion(self) -> LesionMeasures | None:
+        """What is measured of the lesion inside `outline`; None where there is none. Needs the picture."""
+        if self.at_data is not None:
+            return self.at_data.lesion
+        return measure_lesion(self.image, self.outline) if self.has_outline else None
+
+    @cached_property
     def mask_fraction(self) -> float:
         """The share of the picture's pixels that are lesion, 0 … 1."""
         return float(self.mask.mean())
@@ -193,23 +229,26 @@ class Case:
     def soft_class_mask(self, index: int, height: int, width: int) -> NDArray[np.float32]:
         """The soft mask of `CODES[index]`, float32 (height, width), 0 … 1, made at that size.
 
-        Lesion probability times evidence; the evidence alone where it was weighted with the outline as it arose.
+        Lesion probability times evidence; the evidence alone where it was weighted with the outline as it arose; and
+        where the outline was corrected, the evidence inside it.
         """
         evidence = self.evidence[index].scaled(height, width)
+        if self.polygons is not None:
+            return class_mask(resize_mask(self.outline, height, width).astype(np.float32), evidence)
         if self.weighs_cells:
             return evidence
         return class_mask(unsquare(self.mask_probability, height, width), evidence)
 
     def agreement(self, index: int) -> Agreement | None:
-        """How the evidence for `CODES[index]` agrees with the predicted mask, on a square of `AGREEMENT_SIDE` pixels.
+        """How the evidence for `CODES[index]` agrees with `outline`, on a square of `AGREEMENT_SIDE` pixels.
 
-        None where the class has no evidence (`evidence[index].flat`) or the picture no lesion (`has_lesion`).
+        None where the class has no evidence (`evidence[index].flat`) or the picture no lesion (`has_outline`).
         """
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
-        return agreement(evidence, self._small_mask) if self.has_lesion else None
+        return agreement(evidence, self._small_mask) if self.has_outline else None
 
     def peaks_inside(self, index: int) -> bool:
-        """Whether some of the places with most evidence for `CODES[index]` lie in the predicted mask."""
+        """Whether some of the places with most evidence for `CODES[index]` lie inside `outline`."""
         evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
         return bool(self._small_mask[evidence == evidence.max()].any())
 
@@ -222,11 +261,11 @@ class Case:
     def mean_agreement(self) -> Agreement | None:
         """The same as the mean over the seven classes at one common threshold; None without evidence or lesion."""
         maps = [evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE) for evidence in self.evidence]
-        return mean_agreement(maps, self._small_mask) if self.has_lesion else None
+        return mean_agreement(maps, self._small_mask) if self.has_outline else None
 
     @cached_property
     def _small_mask(self) -> NDArray[np.bool_]:
-        return square_mask(self.mask, AGREEMENT_SIDE)
+        return square_mask(self.outline, AGREEMENT_SIDE)
 
 
 def diagnose(
@@ -237,13 +276,14 @@ def diagnose(
     truth: NDArray[np.bool_] | None = None,
     drawn: bool = False,
     views: int = 1,
+    scale: Scale | None = None,
 ) -> Case:
     """Ask the model about one checked picture, uint8 (H, W, 3) RGB; name: what the user calls it.
 
     truth: the true lesion mask, bool (H, W), where it is known; it is kept with the case and changes no answer. drawn:
     a drawing is no dermoscopic picture and need not be told so. views: 1, or 8 for the mean over eight, which takes
-    eight times as long; whether the picture is unfamiliar is told by the upright one, for which that was tuned. Raises
-    ConfigFault for another number of views.
+    eight times as long; whether the picture is unfamiliar is told by the upright one, for which that was tuned. scale:
+    millimetres a pixel, where known; it is kept with the case, too. Raises ConfigFault for another number of views.
     """
     description = model.description
     height, width = image.shape[:2]
@@ -271,10 +311,14 @@ def diagnose(
         **{name: None if values is None else values[0].item() for name, values in kind._asdict().items()},
         views=views,
         spread=None if found.spread is None else float(found.spread[0]),
+        scale=scale,
+        forms=BLANK,
         prediction=found,
     )
 
 
 def diagnose_bytes(model: Model, content: bytes, name: str, *, views: int = 1) -> Case:
     """Ask the model about the picture in the bytes of an uploaded file; raises ImageRefused."""
-    return diagnose(model, read_image(content, name), image_name(name), views=views)
+    image, told = read_scaled(content, name)
+    scale = None if told is None else Scale(told, "DICOM")
+    return diagnose(model, image, image_name(name), views=views, scale=scale)

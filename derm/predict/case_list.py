@@ -20,6 +20,7 @@ from derm.image.overlay import jpeg, png
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
 from derm.predict.compact import Compact, answers_of, compact
+from derm.predict.entries import with_entries
 from derm.predict.view import draw_view
 
 MAX_ROWS = 1000
@@ -131,6 +132,11 @@ def digest_of(name: str, file: bytes) -> str:
     return hashlib.sha256(name.encode(errors="replace") + b"\0" + file).hexdigest()
 
 
+def with_case(cases: list[ListedCase], key: str, case: Case) -> list[ListedCase]:
+    """The list with `case`, at the data's own mix, in the row with this key, whose picture is here."""
+    return [one._replace(case=case) if one.key == key and one.case is not None else one for one in cases]
+
+
 def free_name(cases: list[ListedCase], name: str) -> str:
     """`name`, or with a number before its ending where a row has it already: two patients' IMG_1.jpg are told apart."""
     taken = {listed.name for listed in cases}
@@ -149,7 +155,7 @@ def bring_back(model: Model, cases: list[ListedCase], listed: ListedCase, views:
         return cases
     was = answers_of(listed.kept)
     image = read_image(listed.file, listed.name)
-    case = diagnose(model, image, listed.name, truth=was.truth, drawn=listed.drawn, views=views)
+    case = with_entries(diagnose(model, image, listed.name, truth=was.truth, drawn=listed.drawn, views=views), was)
     anew = listed._replace(case=case, kept=None)
     return within_limits([anew if one.key == listed.key else one for one in cases], anew.key)
 
@@ -205,7 +211,9 @@ def ask_again(
     if case is None or case.views == views:
         return cases, listed
     anew = listed._replace(
-        case=diagnose(model, case.image, case.name, truth=case.truth, drawn=listed.drawn, views=views)
+        case=with_entries(
+            diagnose(model, case.image, case.name, truth=case.truth, drawn=listed.drawn, views=views), case
+        )
     )
     return [anew if one.key == listed.key else one for one in cases], anew
 

@@ -122,5 +122,5 @@ def _of_picture(quality: Quality) -> dict[Doubt, bool]:
 
 def meets_edge(case: "Case") -> bool:
     """Whether the outline holds a pixel of the picture's border."""
-    mask = case.mask
+    mask = case.outline
     return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())

@@ -8,12 +8,13 @@ import re
 
 from derm.image.overlay import mask_png, png
 from derm.predict.case import Case
+from derm.predict.entries import entries_json
 from derm.predict.record import json_of, record_of
 from derm.predict.view import Layer, draw_view
 
 
 def outline_png(case: Case) -> bytes:
-    """The outline at the picture's own size, as a PNG file: 255 on lesion, 0 elsewhere."""
+    """The model's outline at the picture's own size, as a PNG file: 255 on lesion, 0 elsewhere."""
     return mask_png(case.mask)
 
 
@@ -23,8 +24,12 @@ def view_png(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
 
 
 def case_json(case: Case, licence: str) -> str:
-    """The case as JSON, see `derm.predict.record.json_of`; what the weights bring no number for is null."""
-    return json.dumps(json_of(record_of(case), licence), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """The case as JSON, see `derm.predict.record.json_of`; what the weights bring no number for is null.
+
+    `reading`: what whoever reads the case added to it, and what is measured, see `derm.predict.entries.entries_json`.
+    """
+    content = {**json_of(record_of(case), licence), "reading": entries_json(case)}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def file_name(case: Case, ending: str) -> str:

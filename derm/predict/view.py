@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES
 from derm.explain.class_mask import binary_class_mask
-from derm.image.overlay import draw_outline, jpeg, lay_heat, lay_mask, resize_mask, resize_picture
+from derm.image.lesion_measures import feret_line
+from derm.image.overlay import draw_line, draw_outline, jpeg, lay_heat, lay_mask, resize_mask, resize_picture
 from derm.predict.case import Case
 
 Layer = Literal["Original", "Outline", "Heat map", "Class mask"]
@@ -25,14 +26,6 @@ SCREEN = 1200
 FINER = 3600
 """Longer side of a picture that is zoomed into, at most, pixels."""
 
-ZOOM_WORDS = {
-    "bar": "Zoom: also double click, Ctrl and wheel, two fingers; arrow keys move the picture",
-    "out": "Smaller",
-    "in": "Larger",
-    "whole": "Whole picture",
-}
-"""What is said of zooming."""
-
 
 def draw_view(case: Case, layer: Layer, index: int, opacity: float, longest: int | None = SCREEN) -> NDArray[np.uint8]:
     """The case with one layer: uint8 (h, w, 3) RGB.
@@ -44,16 +37,37 @@ def draw_view(case: Case, layer: Layer, index: int, opacity: float, longest: int
     image = case.image if longest is None else resize_picture(case.image, height, width)
     if layer == "Original":
         return image
-    outline = resize_mask(case.mask, height, width)
     if layer == "Outline":
-        return draw_outline(image, outline)
+        return outlined(case, image)
     evidence = case.evidence[index]
     if layer == "Heat map":
         # A flat map is 0 everywhere; laying it on would paint the picture black and say nothing.
         heated = image if evidence.flat else lay_heat(image, evidence.scaled(height, width), opacity)
-        return draw_outline(heated, outline)
+        return outlined(case, heated)
     marked = class_mask_at(case, index, height, width)
-    return draw_outline(lay_mask(image, marked, DIAGNOSES[index].colour, opacity), outline)
+    return outlined(case, lay_mask(image, marked, DIAGNOSES[index].colour, opacity))
+
+
+def outlined(case: Case, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`image`, uint8 (h, w, 3), with the outline as a line; where it was corrected, the model's own dashed below it."""
+    height, width = image.shape[:2]
+    below = image
+    if case.polygons is not None and case.has_lesion:
+        below = draw_outline(image, resize_mask(case.mask, height, width), dashed=True)
+    return draw_outline(below, resize_mask(case.outline, height, width))
+
+
+def draw_diameter(case: Case, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`image`, uint8 (h, w, 3), with the greatest diameter of the outline as a line between two bars; as it is without.
+
+    The line has a light core and a dark rim, as outlines have, and is straight, so that nobody takes it for one.
+    """
+    if not case.has_outline:
+        return image
+    height, width = image.shape[:2]
+    across, down = width / case.mask.shape[1], height / case.mask.shape[0]
+    (x1, y1), (x2, y2) = feret_line(case.outline)
+    return draw_line(image, ((x1 + 0.5) * across, (y1 + 0.5) * down), ((x2 + 0.5) * across, (y2 + 0.5) * down))
 
 
 def screen_jpeg(case: Case, layer: Layer, index: int, opacity: float, *, finer: bool = False) -> bytes:

@@ -475,12 +475,12 @@ def _place(inside: float, prior: float, peaks_inside: bool) -> str:
 
 def lesion_measures(case: Case) -> list[tuple[str, str]]:
     """What was measured of the lesion at the picture's own size, as name and value; empty where there is no lesion."""
-    if not case.has_lesion:
+    if not case.has_outline:
         return []
     height, width = case.mask.shape
-    _, _, across, down = cv2.boundingRect(case.mask.view(np.uint8))
+    _, _, across, down = cv2.boundingRect(case.outline.view(np.uint8))
     return [
-        ("Share of the picture", percent(case.mask_fraction)),
+        ("Share of the picture", percent(case.outline_fraction)),
         ("Extent", f"{across} × {down} of {width} × {height} pixels"),
         ("At the picture's edge", "yes, it may be cut" if meets_edge(case) else "no"),
     ]
@@ -492,8 +492,7 @@ def caption(case: Case, layer: Layer, index: int) -> str:
     if layer == "Original":
         return "The picture as it came."
     if layer == "Outline":
-        share = percent(case.mask_fraction)
-        return f"The outline encloses {share} of the picture." if case.has_lesion else "There is no lesion to outline."
+        return outline_caption(case)
     if case.evidence[index].flat:
         return f"An empty heat map: no place raises the score of {name}."
     if layer == "Heat map":
@@ -501,6 +500,14 @@ def caption(case: Case, layer: Layer, index: int) -> str:
     if not class_mask_at(case, index, *screen_size(case)).any():
         return f"No part of the lesion carries enough evidence for {name} to be marked."
     return f"The part of the lesion that speaks for {name}, inside the whole outline."
+
+
+def outline_caption(case: Case) -> str:
+    """What the outline encloses, and whose it is."""
+    if not case.has_outline:
+        return "There is no lesion to outline."
+    said = f"The outline encloses {percent(case.outline_fraction)} of the picture."
+    return said if case.polygons is None else f"{said} Line: as corrected by hand. Dashes: the model's."
 
 
 def heat_ends(case: Case, index: int) -> tuple[str, str]:
@@ -515,7 +522,7 @@ def description_of(case: Case, layer: Layer, index: int) -> str:
     name = DIAGNOSES[index].name
     shown = {
         "Original": "as it came",
-        "Outline": "with the outline of the lesion",
+        "Outline": f"with the outline of the lesion{'' if case.polygons is None else ' as corrected by hand'}",
         "Heat map": f"under a heat map of the evidence for {name}",
         "Class mask": f"with the part of the lesion marked that speaks for {name}",
     }[layer]

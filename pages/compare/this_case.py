@@ -12,14 +12,15 @@ from derm.explain.agreement import THRESHOLDS
 from derm.explain.methods import METHODS
 from derm.figures import bars
 from derm.figures.compare import randomisation, threshold_curves
-from derm.figures.text import plain
+from derm.figures.text import capital, plain
 from derm.image.overlay import jpeg
 from derm.model.weights import Model
 from derm.predict.case import Case
+from derm.predict.viewer import pictures_view
 from derm.predict.words import NOTICE
 from pages.compare.downloads import downloads
 from pages.compare.faithfulness import accounts
-from pages.parts.zoom import zoom
+from pages.parts.viewer import viewer
 
 Pair = tuple[ExplainedCase, ExplainedCase]
 """Both methods' maps of one case."""
@@ -69,7 +70,6 @@ def show_pair(model: Model, pair: Pair) -> None:
     if upright := words.upright(case):
         st.caption(plain(upright))
     show_pictures(case, pair, threshold, opacity)
-    zoom(["compare-original", "compare-0", "compare-1"], st.session_state.shown.key, "zoom-compared")
     left, right = st.columns([1, 1], gap="medium")
     rows = words.agreement_rows(pair, threshold, true=true)
     with left:
@@ -99,7 +99,7 @@ def choose_cut(case: Case) -> tuple[float, float, bool]:
         return threshold, opacity, False
     against = head.segmented_control(
         "Held against",
-        ["Model's outline", "True outline"],
+        [f"{capital(words.own_outline(case))} outline", "True outline"],
         default="True outline",
         required=True,
         key="against",
@@ -110,15 +110,15 @@ def choose_cut(case: Case) -> tuple[float, float, bool]:
 
 def show_pictures(case: Case, pair: Pair, threshold: float, opacity: float) -> None:
     """The case with its outlines, then both maps, and what the colours mean."""
-    row = st.columns(3, gap="small")
-    with row[0], st.container(key="compare-original"):
-        said = words.outlines_caption(case)
-        st.image(jpeg(pictures.draw_outlines(case)), caption=plain(said), alt=f"{case.name}: {said}")
-    for place, held in enumerate(pair):
-        with row[place + 1], st.container(key=f"compare-{place}"):
-            drawn = pictures.draw_cut(case, held.evidence, threshold, opacity)
-            said = words.captions(held, threshold)
-            st.image(jpeg(drawn), caption=plain(f"{'AB'[place]}: {said}"), alt=f"{case.name}, heat map {said}")
+    said = words.outlines_caption(case)
+    shown = [(jpeg(pictures.draw_outlines(case)), said, f"{case.name}: {said}")]
+    for letter, held in zip("AB", pair, strict=True):
+        said = words.captions(held, threshold)
+        drawn = pictures.draw_cut(case, held.evidence, threshold, opacity)
+        shown.append((jpeg(drawn), f"{letter}: {said}", f"{case.name}, heat map {said}"))
+    height, width = case.mask.shape
+    with st.container(key="compared"):
+        viewer(pictures_view(width, height, shown), st.session_state.shown.key, "viewer-compared")
     st.html(bars.heat_legend("0: no evidence", "1: the map's own maximum; maps compare by place, not by strength"))
 
 

@@ -8,8 +8,9 @@ from derm.figures.text import plain
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
-from derm.predict.view import CLASS_LAYERS
+from derm.predict.viewer import with_evidence
 from pages.parts import visit
+from pages.parts.viewer import layers
 
 BARS = ".st-key-bars [data-testid=stRadioGroup]"
 
@@ -60,5 +61,4 @@ def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
 
 def show_class() -> None:
     """A diagnosis was clicked: show something of it."""
-    if st.session_state.layer not in CLASS_LAYERS:
-        st.session_state.layer = CLASS_LAYERS[0]
+    st.session_state.layers = with_evidence(layers())

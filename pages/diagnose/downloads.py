@@ -1,5 +1,6 @@
 """What can be taken away of a case; each file is made only when it is asked for."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 
@@ -7,30 +8,57 @@ import streamlit as st
 
 from derm.document import bundle
 from derm.figures.text import plain
+from derm.image.overlay import mask_png
 from derm.model.weights import WeightsInfo
 from derm.predict import export
 from derm.predict.case import Case
-from derm.predict.view import Layer
+from derm.predict.entries import outline_json
+from derm.predict.viewer import shown_png
 from pages.parts import saving, visit
 
+KeptFile = tuple[str, Callable[[], bytes] | Callable[[], str], str, str]
+"""What its button says, how it is made, the end of its name, and its kind."""
 
-def downloads(case: Case, description: WeightsInfo, index: int, layer: Layer, opacity: float, *, drawn: bool) -> None:
-    """Files to keep; each is made only when it is asked for. drawn: the picture is a drawing."""
+
+def downloads(case: Case, description: WeightsInfo, index: int, shown: Mapping[str, float], *, drawn: bool) -> None:
+    """Files to keep; each is made only when it is asked for. shown: layers. drawn: the picture is a drawing."""
     with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
         documents(case, index, drawn=drawn)
-        for label, make, name, kind in (
-            ("Outline, PNG", partial(export.outline_png, case), "segmentation.png", "image/png"),
-            ("Picture as shown, PNG", partial(export.view_png, case, layer, index, opacity), "view.png", "image/png"),
+        files: list[KeptFile] = [
+            *outlines(case),
+            ("Picture as shown, PNG", partial(shown_png, case, dict(shown), index), "view.png", "image/png"),
             (
                 "Probabilities, JSON",
                 partial(export.case_json, case, description.licence),
                 "case.json",
                 "application/json",
             ),
-        ):
+        ]
+        for label, make, name, kind in files:
             st.download_button(
                 label, make, export.file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"
             )
+
+
+def outlines(case: Case) -> list[KeptFile]:
+    """The outlines of the case: the model's, and where it was corrected both, each as a mask and as polygons."""
+    model = "Outline" if case.polygons is None else "Model's outline"
+    files: list[KeptFile] = [
+        (f"{model}, PNG", partial(export.outline_png, case), "segmentation.png", "image/png"),
+        (f"{model}, polygons, JSON", partial(outline_json, case, edited=False), "outline.json", "application/json"),
+    ]
+    if case.polygons is None:
+        return files
+    return [
+        ("Corrected outline, PNG", partial(mask_png, case.outline), "segmentation_edited.png", "image/png"),
+        (
+            "Corrected outline, polygons, JSON",
+            partial(outline_json, case, edited=True),
+            "outline_edited.json",
+            "application/json",
+        ),
+        *files,
+    ]
 
 
 def documents(case: Case, index: int, *, drawn: bool) -> None:

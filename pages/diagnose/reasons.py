@@ -8,6 +8,7 @@ from derm.figures.text import plain
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
+from pages.diagnose.measures import forms, measures
 
 
 def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
@@ -18,9 +19,8 @@ def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
     if case.answerable and (meaning := words.referral_meaning(description)):
         st.caption(plain(meaning))
     st.markdown(plain(words.evidence_sentence(case, index)))
-    with st.container(key="measures", gap=None):
-        for name, value in words.lesion_measures(case):
-            st.markdown(f"{plain(name)} **{plain(value)}**")
+    measures(key, case)
+    forms(key, case)
     overlaps(key, case, index)
     referral(case, description)
     with st.expander("How this was made", icon=":material/info:"):

@@ -123,6 +123,16 @@ def open_case(key: str) -> None:
     at_hand()
 
 
+def enter(key: str, change: Callable[[Case], Case]) -> None:
+    """Add to the case of a row, whose picture is here, what `change` makes of it; what was measured of it is let go."""
+    found = next((listed.case for listed in st.session_state.cases if listed.key == key), None)
+    if found is None:
+        return
+    st.session_state.cases = case_list.with_case(st.session_state.cases, key, change(found.at_data or found))
+    for name in HELD:  # what Compare made of the case as it was
+        st.session_state.pop(name, None)
+
+
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     """Draw a lesion and make it the case at hand."""
     keep(case_list.sample_case(model, diagnosis), drawn=True)

@@ -65,11 +65,13 @@ def dicom_picture(path: Path) -> Path:
     from datetime import date
 
     from derm.document.objects import dicom_objects
+    from derm.image.scale import Scale
     from derm.model.weights import default_weights, load_weights
     from derm.predict.case import diagnose
 
     model = load_weights(default_weights())
-    case = diagnose(model, draw_lesion("nv", 1, height=90, width=120).image, "a.png", drawn=True)
-    objects = dicom_objects(case, model, b"%PDF", on=date(2026, 11, 27), mm_per_pixel=0.02)
+    image = draw_lesion("nv", 1, height=90, width=120).image
+    case = diagnose(model, image, "a.png", drawn=True, scale=Scale(0.02, "given"))
+    objects = dicom_objects(case, model, b"%PDF", on=date(2026, 11, 27))
     path.write_bytes(objects.files()["picture.dcm"])
     return path

@@ -17,15 +17,21 @@ from derm.document.bundle import archive_of, as_zip, can_be_made, documents_of, 
 from derm.document.content import report_of
 from derm.document.fhir import fhir_report
 from derm.document.pdf import report_pdf
+from derm.image.scale import Scale
 from derm.model.weights import default_weights, load_weights
 from derm.predict import words
 from derm.predict.case import diagnose
+from derm.predict.entries import with_forms, with_outline
+from derm.predict.export import outline_png
+from derm.predict.form_words import abcd_sentence
+from derm.predict.forms import Abcd, Forms, SevenPoint
 
 pytest.importorskip("typst")
 pytest.importorskip("highdicom")
 from pydicom import dcmread
 
 DAY = date(2026, 11, 27)
+TRIANGLE = [[[20, 20], [150, 30], [80, 130]]]
 pytestmark = pytest.mark.slow
 
 
@@ -36,7 +42,8 @@ def model():
 
 @pytest.fixture(scope="module")
 def case(model):
-    return diagnose(model, draw_lesion("mel", 3, height=150, width=200).image, "Anna Rossi 皮膚.jpg", drawn=True)
+    image = draw_lesion("mel", 3, height=150, width=200).image
+    return diagnose(model, image, "Anna Rossi 皮膚.jpg", drawn=True, scale=Scale(0.02, "given"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ def blank(case):
 
 @pytest.fixture(scope="module")
 def files(case, model):
-    return documents_of(case, model, on=DAY, mm_per_pixel=0.02)
+    return documents_of(case, model, on=DAY)
 
 
 def read(content: bytes):
@@ -130,9 +137,10 @@ def test_the_structured_report_holds_the_probabilities(files, case):
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
-@pytest.mark.parametrize("scale", [None, 0.02])
-def test_the_objects_hold_to_the_standard(case, model, tmp_path, scale):
-    for name, content in documents_of(case, model, on=DAY, mm_per_pixel=scale).items():
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_objects_hold_to_the_standard(case, model, tmp_path, plain):
+    shown = replace(case, scale=None) if plain else with_outline(case, TRIANGLE)
+    for name, content in documents_of(shown, model, on=DAY).items():
         if name.startswith("dicom/"):
             path = tmp_path / name.removeprefix("dicom/")
             path.write_bytes(content)
@@ -171,6 +179,29 @@ def test_without_a_lesion_there_is_no_outline_object(blank, model):
     names = set(documents_of(blank, model, on=DAY))
     assert "dicom/outline.dcm" not in names
     assert "dicom/report.dcm" in names
+
+
+def test_a_corrected_outline_is_filed_beside_the_models_and_the_page_says_so(case, model):
+    filled = Forms(Abcd(1, 2, frozenset({"red"}), frozenset({"dots"})), SevenPoint())
+    corrected = with_forms(with_outline(case, TRIANGLE), filled)
+    report = report_of(corrected, model, on=DAY)
+    assert report.outline.startswith("Outline: corrected by hand; it overlaps the model's by ")
+    assert "corrected by hand" in report.figures[1].caption
+    assert report.figures[1].content != report_of(case, model, on=DAY).figures[1].content
+    assert report.headline == words.headline(case)
+    assert report.forms[0][1] == "A 1; B 2; C 1 (red); D 1 (dots). " + abcd_sentence(filled.abcd)
+    named = documents_of(corrected, model, on=DAY)
+    assert named["outline.png"] == outline_png(case)
+    edited = read(named["dicom/outline-edited.dcm"])
+    assert edited.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    np.testing.assert_array_equal(np.squeeze(edited.pixel_array).astype(bool), corrected.outline)
+    told = json.loads(named["outline-edited.json"])
+    assert told["polygons"] == [[list(map(float, point)) for point in TRIANGLE[0]]]
+    reading = json.loads(named["case.json"])["reading"]
+    assert (reading["outline"], reading["scale"]["mm_per_pixel"]) == ("edited", 0.02)
+    assert reading["measures"]["diameter_mm"] == pytest.approx(0.02 * reading["measures"]["diameter_pixels"])
+    assert reading["forms"]["abcd"]["total_dermoscopy_score"] == 1.3 + 0.2 + 0.5 + 0.5
+    assert reading["forms"]["seven_point"] is None
 
 
 def test_the_archive_holds_all_and_is_the_same_each_time(files):

@@ -68,13 +68,48 @@ def test_a_picture_is_uploaded_and_looked_at(page):
     diagnoses = page.locator(".st-key-bars").get_by_role("radio")
     expect(diagnoses).to_have_count(7)
 
-    page.get_by_role("radio", name="Heat map").click()
+    page.get_by_role("button", name="Heat map").click()
     expect(page.get_by_alt_text(re.compile("heat map of the evidence for"))).to_be_visible()
     page.locator(".st-key-bars").get_by_text("Dermatofibroma").click()
     expect(page.get_by_alt_text(re.compile("heat map of the evidence for dermatofibroma"))).to_be_visible()
-    page.get_by_role("radio", name="Class mask").click()
+    page.get_by_role("button", name="Class mask").click()
     expect(page.get_by_alt_text(re.compile("marked that speaks for dermatofibroma"))).to_be_visible()
     expect(page.get_by_text("Research use only, not a medical device.", exact=True)).to_be_visible()
+
+
+def test_an_outline_is_corrected_by_keys_and_by_dragging_and_refused_where_it_crosses_itself(page):
+    correct, use = (page.get_by_role("button", name=name) for name in ("Correct outline", "Use this outline"))
+    correct.click()
+    expect(use).to_be_disabled()
+    picture = page.get_by_role("application", name=re.compile("^Outline. N and P go from point to point"))
+    points = page.locator(".frame circle.handle")
+    before = points.count()
+    picture.press("n")
+    expect(page.get_by_role("status").filter(has_text=f"Point 1 of {before}")).to_be_visible()
+    picture.press("Delete")
+    expect(points).to_have_count(before - 1)
+    picture.press("Control+z")
+    picture.press("i")
+    expect(points).to_have_count(before + 1)
+    use.click()
+    expect(page.get_by_text("Line: as corrected by hand. Dashes: the model's.")).to_be_visible()
+    expect(page.get_by_text("Outline: corrected by hand; it overlaps the model's by ")).to_be_visible()
+
+    correct.click()
+    box, over = points.first.bounding_box(), points.nth(before // 2).bounding_box()
+    assert box is not None
+    assert over is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(over["x"] + 3 * (over["x"] - box["x"]) / 10, over["y"] + 3 * (over["y"] - box["y"]) / 10)
+    page.mouse.up()
+    use.click()
+    expect(page.get_by_role("alert").filter(has_text="The outline crosses or touches itself near")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(use).to_be_disabled()  # what was drawn is not lost, and can be taken back
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("Corrected outline, polygons, JSON")).to_be_visible()
 
 
 def test_keys_alone_choose_a_diagnosis(page):
@@ -151,14 +186,14 @@ def test_files_that_come_while_others_are_read_are_read_too(page):
 def test_answer_and_picture_are_above_the_fold_and_the_picture_stays(page):
     for what in (
         page.get_by_role("heading", level=2),
-        page.locator(".st-key-picture img"),
+        page.locator(".st-key-picture .frame > .stage > img").first,
         page.get_by_role("button", name="Download"),
         page.get_by_text("Research use only, not a medical device.", exact=True),
     ):
         expect(what).to_be_in_viewport(ratio=0.99)
     page.get_by_text("How this was made").click()
     page.get_by_text(re.compile("^Weights: ")).scroll_into_view_if_needed()
-    expect(page.locator(".st-key-picture img")).to_be_in_viewport(ratio=0.99)
+    expect(page.locator(".st-key-picture .frame > .stage > img").first).to_be_in_viewport(ratio=0.99)
 
 
 def test_a_phone_shows_the_answer_then_the_picture_then_the_reasons(page):

@@ -21,6 +21,8 @@ from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, triage, words
 from derm.predict.case import Case, diagnose
+from derm.predict.entries import with_outline
+from derm.predict.forms import CRITERIA
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Settings, csv_of
 from derm.predict.views import EIGHT
@@ -92,13 +94,15 @@ def test_a_first_visit_shows_a_drawn_sample_already_analysed(visit):
     page = visit()
     assert shown(page).name == "Drawn melanoma"
     assert page.header[0].value
-    assert "A drawing, not a patient." in captions(page)
+    (viewer,) = (one for one in page.get("bidi_component") if one.proto.component_name == "derm_viewer")
+    assert "A drawing, not a patient." in str(viewer.proto)
     assert NOT_CALIBRATED in captions(page).replace("\\", "")
     assert NOTICE in captions(page)
     (diagnoses,) = page.radio
     assert len(diagnoses.options) == 7
-    assert "Outline" in page.get("button_group")[0].value
-    assert "CC BY\\-NC" in " ".join(markdown.value for markdown in page.expander[0].markdown)
+    assert page.session_state.layers == {"Outline": 1.0}
+    (made,) = (one for one in page.expander if one.label == "How this was made")
+    assert "CC BY\\-NC" in " ".join(markdown.value for markdown in made.markdown)
 
 
 def test_eight_views_are_asked_for_by_a_switch_and_stay(visit):
@@ -194,17 +198,43 @@ def test_a_click_on_a_diagnosis_shows_its_heat_map(visit):
     code = CODES.index("df")
     diagnoses.set_value(code).run()
     assert not page.exception
-    assert page.session_state.layer == "Heat map"
+    assert set(page.session_state.layers) == {"Outline", "Heat map"}
     sentences = " ".join(markdown.value for markdown in page.markdown)
     assert "for dermatofibroma" in sentences
 
 
-@pytest.mark.parametrize("layer", ["Original", "Outline", "Heat map", "Class mask"])
-def test_every_layer_can_be_shown(visit, layer):
+def test_a_corrected_outline_stays_with_its_case_and_changes_no_answer(visit):
     page = visit()
-    page.get("button_group")[0].set_value(layer).run()
+    before = shown(page)
+    key = page.session_state.shown.key
+    square = [[[10, 10], [200, 10], [200, 200], [10, 200]]]
+    page.session_state.cases = case_list.with_case(page.session_state.cases, key, with_outline(before, square))
+    page.run()
+    after = shown(page)
+    assert after.polygons == (((10, 10), (200, 10), (200, 200), (10, 200)),)
+    assert "corrected by hand" in captions(page)
+    assert page.header[0].value == plain(words.headline(before))
+    page.toggle(key="wide").set_value(True).run()  # asked again, over eight views
+    assert shown(page).polygons == after.polygons
     assert not page.exception
-    assert bool(page.slider) == (layer in ("Heat map", "Class mask"))
+
+
+def test_forms_are_filled_in_by_the_visitor_alone_and_kept(visit):
+    page = visit()
+    assert not shown(page).forms.begun
+    key = page.session_state.shown.key
+    form = {group.key: group for group in page.get("button_group")}
+    assert all(not form[f"form-{name}-{key}"].value for name in ("asymmetry", "border", "colours", *CRITERIA))
+    form[f"form-asymmetry-{key}"].set_value(2)
+    form[f"form-border-{key}"].set_value(3)
+    form[f"form-colours-{key}"].set_value(["red", "black"])
+    form[f"form-structures-{key}"].set_value(["dots"])
+    page.run()
+    assert shown(page).forms.abcd.total == pytest.approx(2.6 + 0.3 + 1.0 + 0.5)
+    assert "Total 4.4: below 4.75, benign" in texts(page)
+    next(button for button in page.button if button.label == "Empty both forms").click().run()
+    assert not shown(page).forms.begun
+    assert not page.exception
 
 
 def test_several_files_become_a_list_and_the_drawing_leaves(visit):
@@ -446,7 +476,8 @@ def test_no_lesion_takes_the_headline(visit):
     page = visit(mask_bias=-5.0)
     assert page.header[0].value.replace("\\", "") == "No lesion found in this picture."
     assert page.expander[0].label == "Probabilities, not to be relied on"
-    page.get("button_group")[0].set_value("Class mask").run()
+    page.session_state.layers = {"Class mask": 0.5}
+    page.run()
     assert not page.exception
 
 
