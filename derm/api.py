@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from derm.data.split import By
     from derm.evaluate.dataset import Evaluation
     from derm.train.config import TrainConfig
-    from derm.train.loop import TrainState
+    from derm.train.state import TrainState
 
 PathLike = str | os.PathLike[str]
 Picture = PathLike | bytes | Image.Image | NDArray[np.uint8]

@@ -17,7 +17,7 @@ from derm.figures.text import epoch_number
 if TYPE_CHECKING:
     from derm.runlog.events import Logged, TickEvent
     from derm.train.config import TrainConfig
-    from derm.train.loop import TrainState
+    from derm.train.state import TrainState
 
 
 def train(

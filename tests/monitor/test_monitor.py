@@ -32,9 +32,11 @@ from derm.monitor.state import last_words
 from derm.runlog.reader import LogReader
 from derm.runlog.writer import RunLog, read_events
 from derm.train.config import PRESETS, preset
-from derm.train.loop import count_hits, make_run_folder, train
+from derm.train.loop import train
 from derm.train.loss_history import LossHistory
 from derm.train.replay import ReplayBuffer, ReplayConfig
+from derm.train.run_folder import make_run_folder
+from derm.train.state import count_hits
 
 
 @pytest.fixture(scope="module")

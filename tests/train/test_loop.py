@@ -24,13 +24,16 @@ from derm.model.network import LesionNet
 from derm.model.weights import load_weights
 from derm.runlog.events import CLOCK_EVENTS
 from derm.runlog.writer import RunLog, read_events
-from derm.train import loop, precision
+from derm.train import loop, precision, run_folder
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
-from derm.train.loop import TrainState, choose_share, claim, learning_rate, make_run_folder, move_average, train
+from derm.train.loop import learning_rate, move_average, train
 from derm.train.losses import Losses
+from derm.train.open_run import choose_share
 from derm.train.replay import ReplayConfig
+from derm.train.run_folder import claim, make_run_folder
+from derm.train.state import TrainState
 from derm.train.validate import validate
 
 CONFIG = TrainConfig(
@@ -442,7 +445,7 @@ def test_an_empty_folder_will_do(tmp_path):
 
 
 def test_of_two_that_want_a_folder_one_gets_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "refuse_taken", lambda run: (run / "lock").touch())  # the other one was quicker
+    monkeypatch.setattr(run_folder, "refuse_taken", lambda run: (run / "lock").touch())  # the other one was quicker
     with pytest.raises(RunFault, match=r"Another process has begun a run in .*: give another --run"):
         make_run_folder(tmp_path, {})
     assert not (tmp_path / "run.json").exists()

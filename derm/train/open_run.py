@@ -1,0 +1,252 @@
+"""A training run, opened: settings, data, network, optimiser and plan, as the loop needs them.
+
+Needs a configuration, a data set and a run folder. Trains nothing; `derm.train.loop` does.
+"""
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from derm import __version__
+from derm.data.catalogue import Catalogue
+from derm.data.diagnosis_words import allowed_codes
+from derm.data.learned import record_learned
+from derm.data.split import Split, count_leak, split_catalogue
+from derm.data.store import ImageStore, Progress, open_store
+from derm.diagnoses import CODES, INDEX
+from derm.errors import DataFault
+from derm.model.network import LesionNet, ModelOutput
+from derm.model.pretrained import learned_before, start_from
+from derm.model.weights import WeightsInfo, licence_of
+from derm.train.commit import current_commit
+from derm.train.config import TrainConfig
+from derm.train.losses import shift_of, weigh_classes
+from derm.train.precision import pays_to_compile, settle_precision, settle_workers
+from derm.train.run_folder import LAST, make_run_folder, read_sources_before, refuse_taken
+from derm.train.sampler import OPEN_CLASS, Sampler
+from derm.train.state import HEADLINE
+
+Forward = Callable[[torch.Tensor], ModelOutput]
+"""The network, or what was compiled of it: normalised images, float32 (N, 3, S, S), to what it says of them."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The images of a run, as rows of the store. train, validation: int64 (n,) and (k,), rows. ids: image_id of each
+    training image. labels: int64 (n,), and validation_labels: int64 (k,), classes, `OPEN_CLASS` where open. sources:
+    int64 (n,), a number for each image's source, or None for one source. validation_sources: text (k,), or None.
+    allowed: bool (n, 7), the classes that each image may have, or None where no label is open. has_mask: bool (n,).
+    fingerprint: of `fingerprint`.
+    """
+
+    store: ImageStore
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    ids: list[str]
+    labels: NDArray[np.int64]
+    validation_labels: NDArray[np.int64]
+    sources: NDArray[np.int64] | None
+    validation_sources: NDArray[np.str_] | None
+    allowed: torch.Tensor | None
+    has_mask: torch.Tensor
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run about to be trained.
+
+    config: settled for `device`. about: what run.json tells. fresh: nothing is to be taken up. anew: what begins anew
+    beside trained weights, a sentence or "". average: the running average of the weights, `net` itself where there is
+    none. forward: `net`, or what was compiled of it. class_weights, shift: float (7,) or None, see
+    `derm.train.losses`.
+    """
+
+    config: TrainConfig
+    run: Path
+    device: str
+    about: dict[str, Any]
+    parts: Parts
+    fresh: bool
+    anew: str
+    net: LesionNet
+    average: LesionNet
+    forward: Forward
+    optimiser: torch.optim.Optimizer
+    planner: Sampler
+    class_weights: torch.Tensor | None
+    shift: torch.Tensor | None
+
+
+def open_run(
+    config: TrainConfig,
+    catalogue: Catalogue,
+    run: Path,
+    *,
+    cache: Path,
+    resume: bool = False,
+    device: str = "cpu",
+    decoding: Progress | None = None,
+) -> OpenRun:
+    """Make ready all that training needs, and the folder of a new run; arguments and errors as of `loop.train`."""
+    config = settle_workers(settle_precision(config, device), device)
+    split = split_catalogue(catalogue, config.split_by, config.leave_out)
+    table, rows, validation = catalogue.table, training_rows(catalogue, split, config), split.rows("validation")
+    if len(rows) < config.batch or not len(validation):
+        raise DataFault(
+            f"{len(rows)} training and {len(validation)} validation images are too few for batches of {config.batch}: "
+            "bring more images or lower --batch."
+        )
+    if not resume:
+        refuse_taken(run)
+    store = open_store(catalogue, config.model.input_size, cache, decoding, config.model.fit)
+    if config.best_by == "dice" and not store.has_mask[validation].any():
+        raise DataFault(f"{catalogue.place} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
+    parts = divide(table, store, rows, validation)
+    about: dict[str, Any] = {
+        "derm": __version__,
+        "commit": current_commit(),
+        "threads": torch.get_num_threads(),
+        "config": config.as_dict(),
+        "data": {
+            "folder": str(catalogue.folder.resolve()),
+            "folders": [str(folder.resolve()) for folder in catalogue.folders or (catalogue.folder,)],
+            "layout": catalogue.layout,
+            "images": len(table),
+            "split": split.name,
+            "train": len(rows),
+            "validation": len(validation),
+            "sources": count_sources(table.iloc[rows]),
+            "sources_before": read_sources_before(run) if resume else sorted(learned_before(config.start)),
+            "leaking_test_images": count_leak(split, table["dx"]).with_sister,
+            "fingerprint": parts.fingerprint,
+            "learned": record_learned((store.images[row] for row in rows), table.iloc[rows], split.lesions.iloc[rows]),
+        },
+    }
+    # A run that was killed before its first checkpoint begins again.
+    fresh = not (resume and (run / LAST).exists())
+    net, anew = build_network(config, device, fresh=fresh)
+    average = copy.deepcopy(net) if config.average else net
+    make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    optimiser = make(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    planner = Sampler(config, parts.labels, parts.sources)
+    closed = torch.from_numpy(parts.labels[parts.labels != OPEN_CLASS])
+    class_weights = weigh_classes(closed, config.balance, len(CODES))
+    shift = shift_of(closed, config, len(CODES))
+    forward: Forward = torch.compile(net) if pays_to_compile(config, device, planner.steps) else net
+    if not resume:
+        make_run_folder(run, about)
+    return OpenRun(
+        config,
+        run,
+        device,
+        about,
+        parts,
+        fresh,
+        anew,
+        net,
+        average,
+        forward,
+        optimiser,
+        planner,
+        None if class_weights is None else class_weights.to(device),
+        None if shift is None else shift.to(device),
+    )
+
+
+def training_rows(catalogue: Catalogue, split: Split, config: TrainConfig) -> NDArray[np.int64]:
+    """The images to train on, rows of the catalogue's table, int64 (n,)."""
+    sources = np.unique(catalogue.table["source"].to_numpy(dtype=str), return_inverse=True)[1]
+    strata = sources * (OPEN_CLASS + 1) + classes_of(catalogue.table)
+    return choose_share(split.rows("train"), strata, config.train_share)
+
+
+def divide(table: pd.DataFrame, store: ImageStore, rows: NDArray[np.int64], validation: NDArray[np.int64]) -> Parts:
+    """What is known of the training and validation images, rows `rows` and `validation` of the catalogue's table."""
+    classes = classes_of(table)
+    names, sources = np.unique(table["source"].to_numpy(dtype=str), return_inverse=True)
+    several, labels = len(names) > 1, classes[rows]
+    return Parts(
+        store,
+        rows,
+        validation,
+        table["image_id"].iloc[rows].tolist(),
+        labels,
+        classes[validation],
+        sources[rows] if several else None,
+        names[sources[validation]] if several else None,
+        # Only where a label is open: otherwise the loss is the plain cross-entropy, to the last bit.
+        allowed_classes(table["dx"].iloc[rows]) if (labels == OPEN_CLASS).any() else None,
+        torch.from_numpy(store.has_mask[rows]),
+        fingerprint(table, rows),
+    )
+
+
+def build_network(config: TrainConfig, device: str, *, fresh: bool) -> tuple[LesionNet, str]:
+    """The network on `device`, where `fresh` with its starting weights, and what of it begins anew, in a sentence."""
+    torch.manual_seed(config.seed)
+    net = LesionNet(config.model)
+    anew = start_from(net, config.start, config.mask_start, config.split_by, config.leave_out) if fresh else ""
+    return net.to(device=device, memory_format=torch.channels_last), anew  # type: ignore[call-overload]
+
+
+def classes_of(table: pd.DataFrame) -> NDArray[np.int64]:
+    """The class of each image of a catalogue's table, int64 (n,), `OPEN_CLASS` where its label is open."""
+    return table["dx"].map(INDEX).fillna(OPEN_CLASS).to_numpy().astype(np.int64)
+
+
+def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """The first `share` of each class among `rows` in an order drawn once for all runs; all of them at 1.
+
+    classes: int64, of all images, by row; each class of each source has a number of its own.
+    """
+    if share == 1:
+        return rows
+    order = np.random.default_rng(0).permutation(rows)
+    kept = [order[classes[order] == index] for index in np.unique(classes[rows])]
+    return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
+
+
+def count_sources(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many images of each source, and within it of each part by `dataset`, are among the rows `table`."""
+    return {
+        str(source): {str(part): len(rows) for part, rows in own.groupby("dataset", sort=True)}
+        for source, own in table.groupby("source", sort=True)
+    }
+
+
+def allowed_classes(dx: pd.Series) -> torch.Tensor:
+    """Which classes each image may have, bool (n, 7), by its `dx` in the catalogue."""
+    found = {word: [code in allowed_codes(word) for code in CODES] for word in set(dx)}
+    return torch.tensor([found[word] for word in dx])
+
+
+def fingerprint(table: pd.DataFrame, rows: NDArray[np.int64]) -> str:
+    """What the training images are, 16 hexadecimal digits: their ids and diagnoses, in order."""
+    known = table[["image_id", "dx"]].iloc[rows]
+    return hashlib.sha256(known.to_csv(index=False).encode()).hexdigest()[:16]
+
+
+def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str, Any]]) -> WeightsInfo:
+    """Describe the weights after the last epoch of `history`, with what validation measured."""
+    epoch, result = history[-1]["epoch"], history[-1]["validation"]
+    # Paths tell of the machine, not of the weights: the file's name is enough.
+    data = {key: value for key, value in about["data"].items() if key not in ("folder", "folders")}
+    starts = {key: Path(about["config"][key]).name for key in ("start", "mask_start")}
+    training = {**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch, "history": history}
+    headline = {key: result[key] for key in HEADLINE}
+    return WeightsInfo(
+        model=config.model,
+        training=training,
+        measured={"validation": {"split": about["data"]["split"], "images": about["data"]["validation"], **headline}},
+        licence=licence_of({*about["data"]["sources"], *about["data"]["sources_before"]}),
+    )

@@ -1,0 +1,60 @@
+"""What a run is saved as between two steps, and how it is taken up again.
+
+Needs an open run and its state. A run that was saved and taken up ends, on the CPU and with as many threads, bit for
+bit as if it had not been.
+"""
+
+import torch
+
+from derm.errors import RunFault
+from derm.train.checkpoint import load_checkpoint, save_checkpoint
+from derm.train.open_run import OpenRun
+from derm.train.run_folder import LAST
+from derm.train.state import TrainState
+
+
+def keep(opened: OpenRun, state: TrainState) -> None:
+    """Write the checkpoint; `state.log_bytes` must be the length of the log that goes with it."""
+    net, average, optimiser = opened.net, opened.average, opened.optimiser
+    groups = {
+        "net": net.state_dict(),
+        "average": average.state_dict() if average is not net else {},
+        "optimiser": flatten_optimiser(optimiser),
+        "planner": opened.planner.tensors(),
+    }
+    rest = {"fingerprint": opened.parts.fingerprint, "groups": optimiser.state_dict()["param_groups"]}
+    save_checkpoint(opened.run / LAST, groups, {**state.as_dict(), **rest})
+
+
+def restore(opened: OpenRun) -> TrainState:
+    """Take up the last checkpoint of a run, in place; RunFault where it knows other images than the data set has."""
+    net, average, optimiser, planner = opened.net, opened.average, opened.optimiser, opened.planner
+    images = opened.parts.fingerprint
+    groups, content = load_checkpoint(opened.run / LAST)
+    if content.pop("fingerprint", images) != images or len(groups["planner"]["views"]) != len(planner.classes):
+        raise RunFault(
+            f"{opened.run} was trained on other images than the data set now gives: bring back the data set it began "
+            "with, or start a new run."
+        )
+    param_groups = content.pop("groups")
+    net.load_state_dict(groups["net"])
+    if average is not net:
+        average.load_state_dict(groups["average"])
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in groups.get("optimiser", {}).items():
+        index, _, name = key.partition(".")
+        moments.setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict({"state": moments, "param_groups": param_groups})
+    for weight, taken_up in optimiser.state.items():
+        for name, tensor in taken_up.items():
+            if tensor.shape == weight.shape:
+                # In the weight's memory layout, as before: two layouts at once take the optimiser three times as long.
+                taken_up[name] = torch.empty_like(weight).copy_(tensor)
+    planner.restore(groups["planner"])
+    return TrainState.from_dict(content)
+
+
+def flatten_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimiser's tensors by "index.name"."""
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{name}": tensor for index, moments in state.items() for name, tensor in moments.items()}
