@@ -19,9 +19,9 @@ from derm.model.depthwise import slow_down
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 from derm.train.config import TrainConfig
-from derm.train.loop import move_average, take_step
 from derm.train.losses import Truth
 from derm.train.precision import settle_precision
+from derm.train.step import move_average, take_step
 
 STEPS = 12
 """Timed steps of each kind, taken in turn; medians are reported."""

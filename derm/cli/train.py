@@ -2,22 +2,25 @@
 
 import json
 import math
+import os
 import signal
 import time
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from derm.cli.terminal import bar, err, figure, out, read_known
+from derm.cli.terminal import bar, err, figure, out
 from derm.errors import ConfigFault, RunFault
 from derm.figures.text import epoch_number
 
 if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
     from derm.runlog.events import Logged, TickEvent
     from derm.train.config import TrainConfig
     from derm.train.state import TrainState
+    from derm.train.world import World
 
 
 def train(
@@ -66,13 +69,11 @@ def train(
     """Train a model, writing to a run folder that survives being killed at any moment.
 
     Ctrl-C and the end of --minutes stop it after a checkpoint; `--resume` goes on from there.
-    """
-    import torch
 
-    from derm.paths import cache_folder
-    from derm.train import loop
-    from derm.train.config import TrainConfig, change
-    from derm.train.config import preset as find_preset
+    Several processes train one network together where
+    `torchrun --nproc-per-node N -m derm -- train …` starts them.
+    """
+    from derm.train.world import ToldElsewhere, join
 
     given = {
         "model.design": design,
@@ -94,35 +95,80 @@ def train(
         "seed": seed,
     }
     settings: dict[str, object] = {name: value for name, value in given.items() if value is not None}
-    settings.update(read_setting(pair) for pair in setting or [])
-    if resume:
-        if settings:
-            raise ConfigFault(f"A resumed run keeps its settings: leave out {', '.join(settings)}, or start a new run.")
-        about = read_about(run)
-        config = TrainConfig.from_dict(about["config"])
-        data = data or [Path(folder) for folder in about["data"].get("folders", [about["data"]["folder"]])]
-        threads = threads or about.get("threads", 0)
-    else:
-        config = change(find_preset(preset), settings)
+
+    def plan() -> Plan:
+        settings.update(read_setting(pair) for pair in setting or [])
+        return resumed(run, settings, data, threads) if resume else begun(preset, settings, data, threads)
+
+    until = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    with join() as world:
+        try:
+            _train(world.together("settings", plan), run, resume=resume, device=device, until=until, world=world)
+        except ToldElsewhere:
+            raise typer.Exit(1) from None
+
+
+class Plan(NamedTuple):
+    """What is to be trained: settings, folders of data, and threads of each process, 0 for as many as there are."""
+
+    config: "TrainConfig"
+    data: list[Path]
+    threads: int
+
+
+def begun(preset: str, settings: dict[str, object], data: list[Path] | None, threads: int) -> Plan:
+    """A new run: the preset with `settings`; ConfigFault without data."""
+    from derm.train.config import change
+    from derm.train.config import preset as find_preset
+
+    config = change(find_preset(preset), settings)
     if not data:
         raise ConfigFault(
             "No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`."
         )
+    return Plan(config, data, threads)
 
-    if threads:
-        torch.set_num_threads(threads)
-    device = find_device(device)
-    config = settle(config, device)
-    stopping, steps, end = False, 0, math.inf if minutes is None else time.monotonic() + 60 * minutes
+
+def resumed(run: Path, settings: dict[str, object], data: list[Path] | None, threads: int) -> Plan:
+    """The run in `run` as it was configured; ConfigFault for any of `settings`, RunFault where there is no run."""
+    from derm.train.config import TrainConfig
+
+    if settings:
+        raise ConfigFault(f"A resumed run keeps its settings: leave out {', '.join(settings)}, or start a new run.")
+    about = read_about(run)
+    folders = [Path(folder) for folder in about["data"].get("folders", [about["data"]["folder"]])]
+    return Plan(TrainConfig.from_dict(about["config"]), data or folders, threads or about.get("threads", 0))
+
+
+def _train(plan: Plan, run: Path, *, resume: bool, device: str, until: float, world: "World") -> None:
+    """Train as planned until it ends, or `until`, a moment of the monotonic clock, and say so."""
+    import torch
+
+    from derm.data.catalogue import read_data
+    from derm.paths import cache_folder
+    from derm.train import loop
+
+    def make_ready() -> "tuple[str, Catalogue]":
+        if threads := plan.threads or threads_of(world.local_size):
+            torch.set_num_threads(threads)
+        found = find_device(device)
+        world.take_device(found)
+        return found, read_data(plan.data)
+
+    device, catalogue = world.together("ready", make_ready)
+    config = settle(plan.config, device) if world.leads else plan.config
+    stopping, steps = False, 0
 
     def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
         nonlocal stopping
         stopping = True
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
-        err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
+        if world.size == 1 or (world.leads and number == signal.SIGINT):
+            err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
 
-    catalogue = read_known(data)
-    with bar() as shown:
+    shown = bar()
+    shown.disable = shown.disable or not world.leads
+    with shown:
         decoding = shown.add_task("Decoding images", total=None)
         task = shown.add_task("Training", total=None, visible=False)
 
@@ -136,7 +182,7 @@ def train(
                 steps = event["steps"]
                 shown.update(decoding, visible=False)
                 shown.update(task, completed=event["step"], total=event["steps"], visible=True)
-            elif line := epoch_line(event):
+            elif world.leads and (line := epoch_line(event)):
                 out.print(line)
 
         state = loop.train(
@@ -148,9 +194,16 @@ def train(
             device=device,
             watch=watch,
             decoding=lambda done, total: shown.update(decoding, completed=done, total=total),
-            stop=lambda: stopping or time.monotonic() > end,
+            stop=lambda: stopping or time.monotonic() > until,
+            world=world,
         )
-    out.print(ending(state, config, run, steps))
+    if world.leads:
+        out.print(ending(state, config, run, steps))
+
+
+def threads_of(processes: int) -> int:
+    """How many threads each of several `processes` of a machine takes; 0, torch's own choice, for one."""
+    return 0 if processes == 1 else max(1, (os.cpu_count() or 1) // processes)
 
 
 def ending(state: "TrainState", config: "TrainConfig", run: Path, steps: int) -> str:
@@ -194,6 +247,11 @@ def epoch_line(event: "Logged | TickEvent") -> str | None:
     """What to print of an event of the log, if anything."""
     if event["event"] == "start":
         return event.get("begins_anew")
+    if event["event"] in ("begun", "resumed") and event.get("processes", 1) > 1:
+        return (
+            f"Training with {event['processes']} processes, each on its part of every batch; batch normalisation looks "
+            "at the whole batch."
+        )
     if event["event"] == "speed":
         speed, memory, left = event["images_per_second"], event["memory_mb"], event["seconds_left"]
         return (

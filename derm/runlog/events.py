@@ -29,6 +29,8 @@ class StartEvent(TypedDict):
     derm: str
     commit: str | None
     threads: int
+    processes: NotRequired[int]
+    """That train together."""
     config: dict[str, Any]
     data: dict[str, Any]
 
@@ -119,6 +121,8 @@ class BegunEvent(TypedDict):
     step: int
     time: float
     threads: int
+    processes: NotRequired[int]
+    """That train together; it may change when a run goes on."""
     device: str
 
 

@@ -4,7 +4,7 @@ Needs an image store and a planner. Knows nothing of losses.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from derm.train.sampler import Sampler
 
 Prepared = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """images, uint8 (B, S, S, 3) RGB; masks, uint8 (B, S, S); items, int64 (B,)."""
+
+Choose = Callable[[int, NDArray[np.int64]], NDArray[np.int64]]
+"""Which images of a batch are wanted: from its step and its items, int64 (B,), to their places in it, int64 (k,)."""
 
 
 class _Variants(Dataset[Prepared]):
@@ -48,13 +51,17 @@ class _Variants(Dataset[Prepared]):
 
 
 class _Plans:
-    """What DataLoader calls a batch sampler: the plan, read as the loader asks for it."""
+    """What DataLoader calls a batch sampler: the plan, read as the loader asks for it, of each batch what is chosen."""
 
-    def __init__(self, planner: Sampler) -> None:
-        self.planner = planner
+    def __init__(self, planner: Sampler, choose: Choose | None, step: int) -> None:
+        self.planner, self.choose, self.step = planner, choose, step
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self.planner.hand_out()
+        for step, batch in enumerate(self.planner.hand_out(), self.step):
+            if self.choose is None:
+                yield batch
+            else:
+                yield [batch[place] for place in self.choose(step, np.array([item for item, _ in batch]))]
 
 
 def _as_prepared(batch: Prepared) -> Prepared:
@@ -76,16 +83,19 @@ def open_loader(
     augment: AugmentConfig,
     workers: int,
     device: str = "cpu",
+    choose: Choose | None = None,
+    step: int = 0,
 ) -> DataLoader[Prepared]:
     """Loader of the planned batches, in order; item i of the plan is image `rows[i]` of the store.
 
+    choose: what is wanted of each batch, the first of which is of step `step`; without it all of it.
     device: where batches are going: for an accelerator they come in pinned memory, from which they are copied quickest.
 
     It asks for at most 2 · `workers` batches ahead, which the planner's lookahead covers.
     """
     return DataLoader(
         _Variants(store, rows, augment),
-        batch_sampler=_Plans(planner),
+        batch_sampler=_Plans(planner, choose, step),
         num_workers=workers,
         collate_fn=_as_prepared,  # type: ignore[arg-type]  # `__getitems__` answers with a batch, not a list
         worker_init_fn=_start_worker,

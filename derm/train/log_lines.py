@@ -46,7 +46,7 @@ def replay_event(planner: Sampler, ids: Sequence[str], state: TrainState, epoch:
         epoch=epoch,
         enabled=planner.config.replay.enabled,
         size=int(planner.buffer.members.sum()),
-        suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects())],
+        suspects=[ids[item] for item in np.flatnonzero(planner.buffer.suspects()).tolist()],
         replayed_share=means(state.epoch)["replayed_share"],
         hit_rate=state.epoch["hits"] / state.epoch["judged"] if state.epoch["judged"] else None,
         drawn=dict(zip(CODES, state.drawn, strict=True)),

@@ -3,23 +3,20 @@
 Needs a configuration, a data set and a run folder. Tells the run log and `watch` alone; knows no terminal and no page.
 """
 
-import math
+import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import Progress
-from derm.errors import RunFault
-from derm.metrics.masks import count_masks, dice
 from derm.metrics.missing import or_none
-from derm.model.network import LesionNet
-from derm.model.preprocess import normalise
 from derm.model.weights import save_weights
 from derm.runlog.events import (
     BegunEvent,
@@ -34,17 +31,17 @@ from derm.runlog.events import (
     TickEvent,
 )
 from derm.runlog.writer import RunLog
+from derm.train.batches import load, load_batches
 from derm.train.config import TrainConfig
-from derm.train.loader import Prepared, open_loader
 from derm.train.log_lines import Tell, peak_memory_mb, replay_event, tell_stages
-from derm.train.losses import Losses, Truth, joint_loss
-from derm.train.mix import draw_mixture, mix
-from derm.train.open_run import Forward, OpenRun, describe, open_run
+from derm.train.losses import Losses
+from derm.train.open_run import Forward, OpenRun, describe, open_run, settle
 from derm.train.resume import keep, restore
 from derm.train.run_folder import claim
-from derm.train.sampler import OPEN_CLASS
 from derm.train.state import SCORES, TrainState, count, count_hits, means, shorten
+from derm.train.step import learning_rate, move_average, take_step
 from derm.train.validate import validate
+from derm.train.world import ALONE, World, is_lost
 
 Watch = Callable[[Logged | TickEvent], None]
 """Told every event of the log as it is written, and a tick at each step."""
@@ -61,6 +58,7 @@ def train(
     watch: Watch = lambda _: None,
     decoding: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
+    world: World = ALONE,
 ) -> TrainState:
     """Train, or go on training, and return where it ended.
 
@@ -69,37 +67,44 @@ def train(
     decoding: told how many images have been decoded. Raises RunFault for a folder that does not fit or a loss that is
     not finite, DataFault for data that does not. On the CPU a run that was killed and resumed ends bit for bit as if it
     had not been, with the same number of threads.
+    world: the processes that train together. Each learns from its part of every batch, and all do the same step, that
+    of the whole batch; what one decides, all do. The first one writes; each is told by `watch` and asked by `stop`.
     """
-    opened = open_run(config, catalogue, run, cache=cache, resume=resume, device=device, decoding=decoding)
+    config = world.of_first(world.together("settled", lambda: settle(config, device, world)))
+    opened = world.together(
+        "opened",
+        lambda: open_run(
+            config, catalogue, run, cache=cache, resume=resume, device=device, decoding=decoding, world=world
+        ),
+        in_turn=True,
+    )
+    check_same(opened)
     config, net, average, planner = opened.config, opened.net, opened.average, opened.planner
-    with claim(run):
-        state = TrainState() if opened.fresh else restore(opened)
+    with ExitStack() as stack:
+        state, log = world.together("taken up", lambda: take_up(opened, stack))
         if state.finished:
             return state
-        with RunLog(run / "events.jsonl", state.log_bytes) as log:
 
-            def tell(event: Logged) -> None:
+        def tell(event: Logged) -> None:
+            if log is not None:
                 log.append(event)
-                watch(event)
+            watch(event)
 
-            def save() -> None:
+        def save() -> None:
+            if log is not None:
                 state.log_bytes = log.length()
                 keep(opened, state)
 
+        with surviving(opened, state, save):
             if opened.fresh:
-                planner.top_up()
-                tell(start_event(opened))
-                tell_stages(planner, tell)
+                tell_start(opened, tell)
                 save()
             tell(begun_event(opened, state.step, "resumed" if resume else "begun"))
-            clock = Clock(state.step)
+            forward, clock = spread(opened), Clock(state.step)
 
-            loader = open_loader(
-                planner, opened.parts.store, opened.parts.train, config.augment, config.workers, device
-            )
-            for prepared in loader:
+            for prepared in load_batches(opened, state.step):
                 # Dropout draws from a generator that is set anew for each step, so that nothing of it need be saved.
-                torch.manual_seed(config.seed * 1_000_003 + state.step)
+                torch.manual_seed(seed_of(config, state.step, world.rank))
                 rate = set_rate(opened, state.step)
                 images, truth = load(opened, prepared, state.step)
                 losses, scores = take_step(
@@ -110,7 +115,9 @@ def train(
                     config,
                     opened.class_weights,
                     opened.shift,
-                    forward=opened.forward,
+                    forward=forward,
+                    world=world,
+                    count=config.batch,
                 )
                 if average is not net:
                     move_average(average, net, config.average, state.step)
@@ -135,11 +142,68 @@ def train(
                 watch(TickEvent(event="tick", step=state.step, steps=planner.steps))
                 if state.finished:
                     break
-                if stop():
+                if world.any(stop()):
                     save()
                     tell(StoppedEvent(event="stopped", step=state.step, time=time.time()))
                     break
     return state
+
+
+def check_same(opened: OpenRun) -> None:
+    """Raise a RunFault where the processes see other data, or another state of the run, than the first one."""
+    world, run = opened.world, opened.run
+    cure = "give all the same data."
+    world.same("data", opened.parts.fingerprint, f"there are other training images than where the run began: {cure}")
+    cure = "put it on a disk that all machines share."
+    world.same("run", str(opened.fresh), f"the run's folder {run} holds another checkpoint than on the first: {cure}")
+
+
+def take_up(opened: OpenRun, stack: ExitStack) -> tuple[TrainState, RunLog | None]:
+    """Claim the run's folder until `stack` closes, take up the checkpoint where there is one, and open the log.
+
+    Only the first process has a claim and a log; there is none of a finished run.
+    """
+    if opened.world.leads:
+        stack.enter_context(claim(opened.run))
+    state = TrainState() if opened.fresh else restore(opened)
+    if state.finished or not opened.world.leads:
+        return state, None
+    return state, stack.enter_context(RunLog(opened.run / "events.jsonl", state.log_bytes))
+
+
+def spread(opened: OpenRun) -> Forward:
+    """What answers for the network: of several processes, each for its part of a batch, with gradients of the whole."""
+    if opened.world.size == 1:
+        return opened.forward
+    # What changes without gradients is the same everywhere, see `derm.train.shared_norm`, and need not be sent.
+    known = inspect.signature(DistributedDataParallel.__init__).parameters
+    name = next(name for name in ("forward_sync_buffers", "broadcast_buffers") if name in known)  # the former from 2.14
+    unsent: dict[str, Any] = {name: False}
+    return DistributedDataParallel(opened.net, **unsent)
+
+
+@contextmanager
+def surviving(opened: OpenRun, state: TrainState, save: Callable[[], None]) -> Iterator[None]:
+    """Where another process is lost in the block, save the run as it was after the last step that all have done.
+
+    Raises a RunFault that says so. An epoch of which only the measures are missing is gone on with from before.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        world, run = opened.world, opened.run
+        if world.size == 1 or not is_lost(error):
+            raise
+        on = f"To go on: the same command with --run {run} --resume"
+        if not world.leads:
+            raise world.lost(
+                f"The first of {world.size} processes has ended; its last checkpoint stands. {on}"
+            ) from error
+        whole = len(state.history) == state.step // opened.planner.steps_per_epoch
+        if whole:
+            save()
+        said = f"with a checkpoint at step {state.step}" if whole else "its last checkpoint stands"
+        raise world.lost(f"Another of {world.size} processes has ended, and so the run, {said}. {on}") from error
 
 
 class Clock:
@@ -163,35 +227,30 @@ class Clock:
         return (time.monotonic() - self.began) / (step - self.first_step)
 
 
-def start_event(opened: OpenRun) -> StartEvent:
-    """The first line of the log: what is going to be done."""
+def tell_start(opened: OpenRun, tell: Tell) -> None:
+    """Plan the first batches, and log what is going to be done."""
     planner, anew = opened.planner, opened.anew
+    planner.top_up()
     begun = {"event": "start", "steps": planner.steps, "steps_per_epoch": planner.steps_per_epoch}
-    return cast("StartEvent", {**begun, **({"begins_anew": anew} if anew else {}), **opened.about})
+    tell(cast("StartEvent", {**begun, **({"begins_anew": anew} if anew else {}), **opened.about}))
+    tell_stages(planner, tell)
 
 
 def begun_event(opened: OpenRun, step: int, kind: Literal["begun", "resumed"]) -> BegunEvent:
     """That this process begins, or goes on, at `step`."""
-    return BegunEvent(event=kind, step=step, time=time.time(), threads=torch.get_num_threads(), device=opened.device)
-
-
-def load(opened: OpenRun, prepared: Prepared, step: int) -> tuple[torch.Tensor, Truth]:
-    """The batch of step `step` on the run's device, mixed where the plan says so: images, uint8 (B, S, S, 3), and their
-    truth, whose `shares` are there where they are mixed."""
-    images, masks, items = prepared
-    config, parts, device = opened.config, opened.parts, opened.device
-    labels = torch.from_numpy(parts.labels)[items]
-    truth = Truth(
-        masks.to(device, non_blocking=True)[:, None].float(), parts.has_mask[items].to(device), labels.to(device)
+    return BegunEvent(
+        event=kind,
+        step=step,
+        time=time.time(),
+        threads=torch.get_num_threads(),
+        processes=opened.world.size,
+        device=opened.device,
     )
-    if parts.allowed is not None:
-        truth = truth._replace(allowed=parts.allowed[items].to(device))
-    images = images.to(device, non_blocking=True)
-    random = np.random.default_rng([config.seed, 4, step])
-    mixture = draw_mixture(config.mix, len(items), config.model.input_size, random)
-    if mixture is None or (labels == OPEN_CLASS).any():  # half of an open label says nothing
-        return images, truth
-    return mix(images, truth, mixture)
+
+
+def seed_of(config: TrainConfig, step: int, rank: int = 0) -> int:
+    """The seed of what is drawn in a step by process `rank`; dropout must differ between the parts of a batch."""
+    return config.seed * 1_000_003 + step + (rank << 52)  # the rest is below 2^52
 
 
 def set_rate(opened: OpenRun, step: int) -> float:
@@ -225,7 +284,7 @@ def end_epoch(opened: OpenRun, state: TrainState, epoch: int, clock: Clock, tell
     if better:
         state.best, state.best_epoch = result[config.best_by], epoch
         tell(BestEvent(event="best", epoch=epoch, by=config.best_by, value=state.best))
-        save_weights(opened.run / "best.json", average, describe(config, opened.about, state.history))
+        save_measured(opened, state, "best.json")
     state.begin_epoch()
     tell(
         SpeedEvent(
@@ -243,70 +302,10 @@ def end_epoch(opened: OpenRun, state: TrainState, epoch: int, clock: Clock, tell
         state.finished = True
         best = or_none(state.best)
         tell(EndEvent(event="end", step=state.step, best_epoch=state.best_epoch, best=best, early=waited))
-        save_weights(opened.run / "final.json", average, describe(config, opened.about, state.history))
+        save_measured(opened, state, "final.json")
 
 
-def take_step(
-    net: LesionNet,
-    optimiser: torch.optim.Optimizer,
-    images: torch.Tensor,
-    truth: Truth,
-    config: TrainConfig,
-    class_weights: torch.Tensor | None,
-    shift: torch.Tensor | None = None,
-    *,
-    forward: Forward | None = None,
-) -> tuple[Losses, dict[str, float]]:
-    """Learn from one batch, images uint8 (B, S, S, 3); return its losses and what it did right, to be summed.
-
-    forward: what answers for `net`, where that is compiled; its weights are those of `net`.
-
-    right: diagnoses that were right; of a mixed image, the one with the larger share. dice: sum of the Dice of each
-    image that has a mask, as the network saw it, varied and with dropout; of a mixed mask, the part above a half.
-    outlined: images that have one.
-    Raises RunFault, with the weights as they were, when the loss or its gradient is not finite.
-    """
-    net.train()
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        answer = (forward or net)(normalise(images, config.model))
-    losses = joint_loss(answer, truth, config, class_weights, shift)
-    optimiser.zero_grad(set_to_none=True)
-    losses.joint.backward()
-    norm = torch.nn.utils.get_total_norm([weight.grad for weight in net.parameters() if weight.grad is not None])
-    if not (losses.joint.isfinite() and norm.isfinite()):
-        raise RunFault(
-            f"The loss is {losses.joint.item()} and its gradient {norm.item()}: lower the learning rate "
-            f"({optimiser.param_groups[0]['lr']:.1e}) and start a new run; the last checkpoint is from before."
-        )
-    optimiser.step()
-    right = int((answer.class_logits.argmax(1) == truth.classes).sum())
-    known = truth.has_mask
-    drawn = (answer.mask_logits.detach()[known][:, 0] > 0).cpu().numpy()
-    true = (truth.masks[known][:, 0] > 0.5).cpu().numpy()
-    overlap = float(dice(count_masks(drawn, true)).sum()) if len(drawn) else 0.0
-    scores = {"right": right, "dice": overlap, "outlined": len(drawn)}
-    return Losses(*(loss.detach() for loss in losses)), scores
-
-
-def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
-    """Rate at `step`, 0 … steps − 1: constant, or rising for `warm_up` of the steps, then half a cosine to 1 %."""
-    if config.schedule == "constant":
-        return config.learning_rate
-    warm = max(1, round(config.warm_up * steps))
-    if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    done = (step - warm) / max(1, steps - warm)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-@torch.no_grad()
-def move_average(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
-    """Move the averaged weights towards the present ones, in place; faster at first, with little to average yet."""
-    keep = min(decay, (1 + step) / (10 + step))
-    pairs = list(zip(average.state_dict().values(), net.state_dict().values(), strict=True))
-    floats = [pair for pair in pairs if pair[0].is_floating_point()]
-    # All at once: on an accelerator each of some 400 tensors would cost a launch of its own.
-    torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], 1 - keep)
-    for old, new in pairs:
-        if not old.is_floating_point():
-            old.copy_(new)
+def save_measured(opened: OpenRun, state: TrainState, name: str) -> None:
+    """Save the weights that the last epoch has measured, in the run's folder."""
+    if opened.world.leads:
+        save_weights(opened.run / name, opened.average, describe(opened.config, opened.about, state.history))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from derm.diagnoses import CODES
 from derm.model.network import ModelOutput
 from derm.train.config import TrainConfig
 
@@ -70,8 +71,34 @@ def soft_loss(logits: Tensor, target: Tensor, weights: Tensor | None, smoothing:
     return (smooth * part).sum() / (target * weights).sum()
 
 
+class Divisors(NamedTuple):
+    """What the sums over a batch are divided by, float scalars. masks: images with a mask. weight: of the labels that
+    are known, the sum of their classes' weights. single: labels that are known. labelled: those and open ones that
+    leave several classes, but not all."""
+
+    masks: Tensor
+    weight: Tensor
+    single: Tensor
+    labelled: Tensor
+
+
+def divisors_of(truth: Truth, class_weights: Tensor | None) -> Divisors:
+    """The divisors of a batch; those of its parts add up to it."""
+    count = torch.ones_like(truth.classes) if truth.allowed is None else truth.allowed.sum(1)
+    single, several = count == 1, (count > 1) & (count < len(CODES))
+    target = F.one_hot(truth.classes[single], len(CODES)).float() if truth.shares is None else truth.shares
+    weighted = target if class_weights is None else target * class_weights
+    amounts = (truth.has_mask.sum(), weighted.sum(), single.sum(), (single | several).sum())
+    return Divisors(*(amount.float() for amount in amounts))
+
+
 def joint_loss(
-    answer: ModelOutput, truth: Truth, config: TrainConfig, class_weights: Tensor | None, shift: Tensor | None = None
+    answer: ModelOutput,
+    truth: Truth,
+    config: TrainConfig,
+    class_weights: Tensor | None,
+    shift: Tensor | None = None,
+    whole: Divisors | None = None,
 ) -> Losses:
     """Dice (with binary cross-entropy where `config` says so) plus cross-entropy; section 3 of Fiaz et al. 2025.
 
@@ -87,9 +114,11 @@ def joint_loss(
     if config.mask_loss == "dice+bce":
         each = each + F.binary_cross_entropy_with_logits(mask_logits, truth.masks, reduction="none").mean(dim=(1, 2, 3))
     known = truth.has_mask.float()
-    mask = (each * known).sum() / known.sum().clamp(min=1)
+    share = None if whole is None else divisors_of(truth, class_weights).weight / whole.weight
+    mask = (each * known).sum() / (known.sum() if whole is None else whole.masks).clamp(min=1)
     if truth.allowed is None:
         diagnosis = _closed_loss(class_logits, truth.classes, truth.shares, config, class_weights)
+        diagnosis = diagnosis if share is None else diagnosis * share
         plain = F.cross_entropy(class_logits.detach(), truth.classes, reduction="none")
     else:
         plain = open_loss(class_logits, truth.allowed)
@@ -98,8 +127,10 @@ def joint_loss(
         parts = [plain[several].sum()]
         if single.any():
             closed = _closed_loss(class_logits[single], truth.classes[single], None, config, class_weights)
-            parts.append(single.sum() * closed)
-        diagnosis = torch.stack(parts).sum() / (single | several).sum().clamp(min=1)
+            closed = closed if share is None else closed * share
+            parts.append((single.sum() if whole is None else whole.single) * closed)
+        labelled = (single | several).sum() if whole is None else whole.labelled
+        diagnosis = torch.stack(parts).sum() / labelled.clamp(min=1)
         plain = plain.detach()
     return Losses(config.mask_weight * mask + config.class_weight * diagnosis, mask, diagnosis, plain)
 

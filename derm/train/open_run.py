@@ -20,10 +20,11 @@ from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.diagnosis_words import allowed_codes
 from derm.data.learned import record_learned
+from derm.data.recognise import recognise
 from derm.data.split import Split, count_leak, split_catalogue
 from derm.data.store import ImageStore, Progress, open_store
 from derm.diagnoses import CODES, INDEX
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.pretrained import learned_before, start_from
 from derm.model.weights import WeightsInfo, licence_of
@@ -33,7 +34,9 @@ from derm.train.losses import shift_of, weigh_classes
 from derm.train.precision import pays_to_compile, settle_precision, settle_workers
 from derm.train.run_folder import LAST, make_run_folder, read_sources_before, refuse_taken
 from derm.train.sampler import OPEN_CLASS, Sampler
+from derm.train.shared_norm import share_norms
 from derm.train.state import HEADLINE
+from derm.train.world import ALONE, World
 
 Forward = Callable[[torch.Tensor], ModelOutput]
 """The network, or what was compiled of it: normalised images, float32 (N, 3, S, S), to what it says of them."""
@@ -65,15 +68,16 @@ class Parts:
 class OpenRun:
     """A run about to be trained.
 
-    config: settled for `device`. about: what run.json tells. fresh: nothing is to be taken up. anew: what begins anew
-    beside trained weights, a sentence or "". average: the running average of the weights, `net` itself where there is
-    none. forward: `net`, or what was compiled of it. class_weights, shift: float (7,) or None, see
-    `derm.train.losses`.
+    config: settled for `device`. world: the processes that train it. about: what run.json tells. fresh: nothing is to
+    be taken up. anew: what begins anew beside trained weights, a sentence or "". average: the running average of the
+    weights, `net` itself where there is none. forward: `net`, or what was compiled of it. class_weights, shift: float
+    (7,) or None, see `derm.train.losses`.
     """
 
     config: TrainConfig
     run: Path
     device: str
+    world: World
     about: dict[str, Any]
     parts: Parts
     fresh: bool
@@ -96,9 +100,15 @@ def open_run(
     resume: bool = False,
     device: str = "cpu",
     decoding: Progress | None = None,
+    world: World = ALONE,
 ) -> OpenRun:
-    """Make ready all that training needs, and the folder of a new run; arguments and errors as of `loop.train`."""
-    config = settle_workers(settle_precision(config, device), device)
+    """Make ready all that training needs, and the folder of a new run; arguments and errors as of `loop.train`.
+
+    Here the processes of `world` do not wait for each other, so that they may come one after the other; the first one
+    makes the folder.
+    """
+    config = settle(config, device, world)
+    catalogue = recognise(catalogue, cache, decoding)
     split = split_catalogue(catalogue, config.split_by, config.leave_out)
     table, rows, validation = catalogue.table, training_rows(catalogue, split, config), split.rows("validation")
     if len(rows) < config.batch or not len(validation):
@@ -106,7 +116,7 @@ def open_run(
             f"{len(rows)} training and {len(validation)} validation images are too few for batches of {config.batch}: "
             "bring more images or lower --batch."
         )
-    if not resume:
+    if not resume and world.leads:
         refuse_taken(run)
     store = open_store(catalogue, config.model.input_size, cache, decoding, config.model.fit)
     if config.best_by == "dice" and not store.has_mask[validation].any():
@@ -116,6 +126,7 @@ def open_run(
         "derm": __version__,
         "commit": current_commit(),
         "threads": torch.get_num_threads(),
+        "processes": world.size,
         "config": config.as_dict(),
         "data": {
             "folder": str(catalogue.folder.resolve()),
@@ -136,19 +147,22 @@ def open_run(
     fresh = not (resume and (run / LAST).exists())
     net, anew = build_network(config, device, fresh=fresh)
     average = copy.deepcopy(net) if config.average else net
+    if world.size > 1:
+        share_norms(net, config.model.encoder)
     make = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
     optimiser = make(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     planner = Sampler(config, parts.labels, parts.sources)
     closed = torch.from_numpy(parts.labels[parts.labels != OPEN_CLASS])
     class_weights = weigh_classes(closed, config.balance, len(CODES))
     shift = shift_of(closed, config, len(CODES))
-    forward: Forward = torch.compile(net) if pays_to_compile(config, device, planner.steps) else net
-    if not resume:
+    forward: Forward = torch.compile(net) if world.size == 1 and pays_to_compile(config, device, planner.steps) else net
+    if not resume and world.leads:
         make_run_folder(run, about)
     return OpenRun(
         config,
         run,
         device,
+        world,
         about,
         parts,
         fresh,
@@ -161,6 +175,16 @@ def open_run(
         None if class_weights is None else class_weights.to(device),
         None if shift is None else shift.to(device),
     )
+
+
+def settle(config: TrainConfig, device: str, world: World = ALONE) -> TrainConfig:
+    """The settings as `device` and `world` have them; ConfigFault for those that several processes cannot have."""
+    config = settle_workers(settle_precision(config, device), device, world.local_size)
+    if config.batch < world.size:
+        raise ConfigFault(f"A batch of {config.batch} is too small for {world.size} processes: raise --batch.")
+    if config.compile == "on" and world.size > 1:
+        raise ConfigFault("Several processes train a network that is not compiled: leave out --set compile=on.")
+    return config
 
 
 def training_rows(catalogue: Catalogue, split: Split, config: TrainConfig) -> NDArray[np.int64]:

@@ -38,8 +38,10 @@ def settle_precision(config: TrainConfig, device: str) -> TrainConfig:
     return replace(config, precision="bfloat16" if is_quick_in_bfloat16(device) else "float32")
 
 
-def settle_workers(config: TrainConfig, device: str) -> TrainConfig:
+def settle_workers(config: TrainConfig, device: str, processes: int = 1) -> TrainConfig:
     """`config` with as many workers as feed an accelerator: one for each core but one, at most `MOST_WORKERS`.
+
+    processes: of this machine that train together, each with workers of its own.
 
     Only where workers and lookahead are those of the presets, and not on the processor, whose cores train. The
     lookahead grows with them, so that replay, where it is on, hears of losses later; nothing else depends on it.
@@ -47,7 +49,7 @@ def settle_workers(config: TrainConfig, device: str) -> TrainConfig:
     usual = TrainConfig()
     if device == "cpu" or (config.workers, config.lookahead) != (usual.workers, usual.lookahead):
         return config
-    workers = max(usual.workers, min(MOST_WORKERS, (os.cpu_count() or 1) - 1))
+    workers = max(usual.workers, min(MOST_WORKERS, (os.cpu_count() or 1) // processes - 1))
     return replace(config, workers=workers, lookahead=max(usual.lookahead, 2 * workers + 1))
 
 

@@ -19,6 +19,7 @@ from derm.model.network import LesionNet
 from derm.predict.batch import answers
 from derm.train.config import TrainConfig
 from derm.train.losses import Truth, joint_loss
+from derm.train.world import ALONE, World
 
 BY_SOURCE = ("accuracy", "balanced_accuracy", "macro_auc", "dice")
 """What validation says of each source, beside its images and the AUCs of melanoma and of malignant against benign."""
@@ -31,6 +32,7 @@ def validate(
     classes: NDArray[np.int64],
     config: TrainConfig,
     sources: NDArray[np.str_] | None = None,
+    world: World = ALONE,
 ) -> dict[str, Any]:
     """Measure `net` on images `rows`, int64 (k,), of classes `classes`, int64 (k,): `merge_measures` and the losses.
 
@@ -40,12 +42,14 @@ def validate(
 
     The loss is the training loss without class weights and focus and with logits as they are, so that runs can be
     compared. Float32, whatever training uses. The outline's is None where no image has a mask, and counts nothing then.
+    world: each of its processes asks about its part of the images, and all know the measures.
     """
     config = replace(config, focal=0.0)
     device = next(net.parameters()).device
-    probabilities, counts, known = [], [], store.has_mask[rows]
-    mask_sum, class_sum, done, labelled = 0.0, 0.0, 0, 0
-    for part, answer in answers(net, store.images, rows):
+    found: list[NDArray[np.float64]] = [np.empty((0, len(CODES) + len(MaskCount._fields)))]
+    known, own = store.has_mask[rows], world.part(len(rows))
+    mask_sum, class_sum, labelled, done = 0.0, 0.0, 0, own.start
+    for part, answer in answers(net, store.images, rows[own]):
         size = len(part)
         masks = torch.from_numpy(store.masks[part])[:, None]
         labels = torch.from_numpy(classes[done : done + size])
@@ -59,13 +63,14 @@ def validate(
         mask_sum += float(truth.has_mask.sum()) * losses.mask.item()
         class_sum += int(closed.sum()) * losses.diagnosis.item()
         labelled += int(closed.sum())
-        probabilities.append(answer.class_logits.double().softmax(1).cpu().numpy())
-        counts.append(count_masks((answer.mask_logits[:, 0] > 0).cpu().numpy(), masks[:, 0].numpy() > 0))
+        probabilities = answer.class_logits.double().softmax(1).cpu().numpy()
+        counts = count_masks((answer.mask_logits[:, 0] > 0).cpu().numpy(), masks[:, 0].numpy() > 0)
+        found.append(np.column_stack([probabilities, *counts]))
         done += size
-    joined, all_probabilities = (
-        MaskCount(*map(np.concatenate, zip(*counts, strict=True))),
-        np.concatenate(probabilities),
-    )
+    every = world.gather(np.concatenate(found), len(rows))
+    all_probabilities, joined = every[:, : len(CODES)], MaskCount(*every[:, len(CODES) :].T.astype(np.int64))
+    sums = world.total(torch.tensor([mask_sum, class_sum, labelled], dtype=torch.float64))
+    mask_sum, class_sum, labelled = sums[0].item(), sums[1].item(), int(sums[2].item())
 
     def measure(of: NDArray[np.bool_]) -> dict[str, Any]:
         closed, outlined = of & (classes < len(CODES)), of & known

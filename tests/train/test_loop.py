@@ -24,16 +24,17 @@ from derm.model.network import LesionNet
 from derm.model.weights import load_weights
 from derm.runlog.events import CLOCK_EVENTS
 from derm.runlog.writer import RunLog, read_events
-from derm.train import loop, precision, run_folder
+from derm.train import loop, precision, run_folder, step
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
-from derm.train.loop import learning_rate, move_average, train
+from derm.train.loop import train
 from derm.train.losses import Losses
 from derm.train.open_run import choose_share
 from derm.train.replay import ReplayConfig
 from derm.train.run_folder import claim, make_run_folder
 from derm.train.state import TrainState
+from derm.train.step import learning_rate, move_average
 from derm.train.validate import validate
 
 CONFIG = TrainConfig(
@@ -266,7 +267,7 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
     assert start["steps_per_epoch"] == parts["train"] // 6
     assert start["steps"] == 3 * start["steps_per_epoch"] == whole.state.step
     about = json.loads((whole.run / "run.json").read_text())
-    assert about == {key: start[key] for key in ("derm", "commit", "threads", "config", "data")}
+    assert about == {key: start[key] for key in ("derm", "commit", "threads", "processes", "config", "data")}
     (begun,) = whole.of("begun")
     assert (begun["step"], begun["threads"], begun["device"]) == (0, torch.get_num_threads(), "cpu")
 
@@ -404,14 +405,14 @@ def test_patience_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
 
 @pytest.mark.training
 def test_a_loss_that_is_not_a_number_ends_a_run(tmp_path, drawn_catalogue, cache, monkeypatch):
-    loss = loop.joint_loss
+    loss = step.joint_loss
     calls = iter(range(100))
 
     def third_is_nan(*arguments: Any) -> Losses:
         losses = loss(*arguments)
         return losses._replace(joint=losses.joint * (torch.nan if next(calls) == 3 else 1))
 
-    monkeypatch.setattr(loop, "joint_loss", third_is_nan)
+    monkeypatch.setattr(step, "joint_loss", third_is_nan)
     run = tmp_path / "run"
     with pytest.raises(
         RunFault,
