@@ -25,6 +25,7 @@ from derm.cli import (
     report_case,
     ship,
     soup,
+    study,
     train,
 )
 from derm.cli import (
@@ -58,6 +59,7 @@ app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
+app.add_typer(study.app, name="study")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(bench.app, name="bench")
 

@@ -33,6 +33,7 @@ PAGES = (
     ("pages/2_Explore.py", "Explore", ":material/grid_view:"),
     ("pages/3_Monitor.py", "Monitor", ":material/monitoring:"),
     ("pages/4_Cases.py", "Cases", ":material/folder_shared:"),
+    ("pages/5_Study.py", "Study", ":material/groups_3:"),
 )
 """Script, name and icon of each page, in the order of the row on top."""
 

@@ -49,10 +49,10 @@ def test_imports_are_found_however_they_are_written():
     assert internals("from derm.model.weights import Model\nfrom derm.predict import words\n") == []
 
 
-def test_there_are_five_sheets():
+def test_there_are_six_sheets():
     assert [name_of(sheet) for sheet in SHEETS] == [
         "streamlit_app.py", "pages/1_Compare.py", "pages/2_Explore.py", "pages/3_Monitor.py",
-        "pages/4_Cases.py",
+        "pages/4_Cases.py", "pages/5_Study.py",
     ]  # fmt: skip
 
 

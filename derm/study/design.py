@@ -1,0 +1,242 @@
+"""A reader study's design: fixed cases, readers and arms, with the answers that they will see, frozen by one hash.
+
+Needs a catalogue and a loaded `Model` to make one; to read one, nothing but its folder, in which pictures and answers
+lie. So neither weights nor thresholds can change while it runs, and the model need not even be there.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from derm import __version__
+from derm.data.catalogue import Catalogue
+from derm.data.store import read_pair
+from derm.diagnoses import CODES, DIAGNOSES, INDEX
+from derm.errors import ConfigFault, StudyFault
+from derm.files import make_folder, write_json
+from derm.image.overlay import jpeg
+from derm.model.weights import Model
+from derm.predict import words
+from derm.predict.case import Case, diagnose
+from derm.predict.record import calibration_of, record_of
+from derm.predict.view import draw_view
+from derm.records import entry, store
+from derm.records.chain import canonical
+
+FILE = "study.json"
+PICTURES = "pictures"
+FORMAT = 1
+
+WITHOUT, WITH, EXPLAINED = "without", "with", "explained"
+ARMS = (WITHOUT, WITH, EXPLAINED)
+"""Without the answer; with it; with it and its outline and heat map."""
+
+SIDE = 900
+"""Longer side of a picture, pixels."""
+
+Progress = Callable[[int, int], None]
+"""Told (done, total)."""
+
+
+@dataclass(frozen=True)
+class StudyCase:
+    """One case, and the answer for it."""
+
+    id: str
+    """Its number in the study, which tells nothing of its name."""
+
+    source_id: str
+    """Name of the image in the data that it was taken from."""
+
+    truth: str
+    """Code of its diagnosis."""
+
+    picture: str
+    """SHA-256 of the JPEG file that readers see."""
+
+    outline: str
+    """The same with the outline."""
+
+    heat: str
+    """The same with the evidence for the likeliest diagnosis; '' where there is none."""
+
+    sentences: tuple[str, ...]
+    """The answer as the page Diagnose says it."""
+
+    says_malignant: bool | None
+    """Whether the answer advises referral or, without a threshold, names a malignant diagnosis; None for no answer."""
+
+    record: dict[str, Any]
+    """Of `derm.predict.record`."""
+
+    @property
+    def malignant(self) -> bool:
+        """Whether the case is malignant."""
+        return DIAGNOSES[INDEX[self.truth]].malignant
+
+
+@dataclass(frozen=True)
+class StudyDesign:
+    """All that is fixed before the first reader begins."""
+
+    name: str
+    created_at: str
+    """See `derm.records.entry.now`."""
+
+    readers: tuple[str, ...]
+    arms: tuple[str, ...]
+    washout_days: int
+    """Between the last opinion of one arm and the first of the next, at least."""
+
+    seed: int
+    weights: str
+    weights_sha256: str
+    calibration: str
+    """Of the thresholds, see `derm.predict.record.calibration_of`."""
+
+    software: str
+    cases: tuple[StudyCase, ...]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of all of it, 64 hexadecimal digits."""
+        return hashlib.sha256(canonical(self.as_dict()).encode()).hexdigest()
+
+    def case(self, key: str) -> StudyCase:
+        """The case with this number. Raises StudyFault where there is none."""
+        for one in self.cases:
+            if one.id == key:
+                return one
+        raise StudyFault(f"The study {self.name} has no case {key}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        cases = [{**vars(one), "sentences": list(one.sentences)} for one in self.cases]
+        return {**vars(self), "readers": list(self.readers), "arms": list(self.arms), "cases": cases, "format": FORMAT}
+
+
+def choose_cases(catalogue: Catalogue, count: int, malignant_share: float, seed: int) -> list[str]:
+    """Names of `count` images by lot, so many of them malignant, one of a lesion; only those with one of the seven.
+
+    malignant_share: 0 … 1. Raises ConfigFault where there are too few.
+    """
+    if count < 4 or not 0 < malignant_share < 1:
+        raise ConfigFault("A study has at least 4 cases, and a share of malignant ones above 0 and below 1.")
+    table = catalogue.table[catalogue.table["dx"].isin(CODES)]
+    lot = np.random.default_rng(seed)
+    table = table.iloc[lot.permutation(len(table))].drop_duplicates("lesion_id")
+    ill = table["dx"].map(lambda code: DIAGNOSES[INDEX[code]].malignant).to_numpy(dtype=bool)
+    wanted = round(count * malignant_share)
+    for kind, rows, number in (("malignant", ill, wanted), ("benign", ~ill, count - wanted)):
+        if rows.sum() < max(number, 2) or number < 2:
+            raise ConfigFault(
+                f"The data has {int(rows.sum()):,} {kind} lesions and the study wants {number}: it needs at least 2 of "
+                "each kind and no more than there are."
+            )
+    chosen = [*table["image_id"][ill][:wanted], *table["image_id"][~ill][: count - wanted]]
+    return [str(chosen[place]) for place in lot.permutation(count)]
+
+
+def new_study(
+    folder: Path,
+    catalogue: Catalogue,
+    model: Model,
+    image_ids: Sequence[str],
+    *,
+    readers: Sequence[str],
+    arms: Sequence[str] = ARMS,
+    washout_days: int = 28,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> StudyDesign:
+    """Ask `model` about each image, and write the study with all pictures into the new folder `folder`.
+
+    Raises StudyFault, ConfigFault or DataFault in one sentence where it cannot be begun.
+    """
+    if (folder / FILE).exists():
+        raise StudyFault(f"{folder} holds a study already: name another one.")
+    named = tuple(entry.name(one, "name of a reader") for one in readers)
+    _check(named, arms, washout_days, image_ids)
+    rows = catalogue.table.set_index("image_id")
+    make_folder(folder)
+    cases = []
+    for number, image_id in enumerate(image_ids):
+        if image_id not in rows.index or rows.at[image_id, "dx"] not in CODES:
+            raise StudyFault(f"'{image_id}' is no image of this data with one of the seven diagnoses: leave it out.")
+        row = rows.loc[image_id]
+        image, _ = read_pair(str(row["image_path"]), "")
+        case = diagnose(model, image, f"Case {number + 1}")
+        cases.append(_kept(folder / PICTURES, case, model, f"{number + 1:03d}", image_id, str(row["dx"])))
+        if progress is not None:
+            progress(number + 1, len(image_ids))
+    study = StudyDesign(
+        folder.name, entry.now(), named, tuple(arms), washout_days, seed, model.label, model.sha256,
+        calibration_of(model.description), f"derm {__version__}", tuple(cases),
+    )  # fmt: skip
+    write_json(folder / FILE, study.as_dict() | {"hash": study.hash})
+    return study
+
+
+def read_study(folder: Path) -> StudyDesign:
+    """The study in `folder`. Raises StudyFault where there is none, or it is not what it was when it was made."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        told = content.pop("hash")
+        cases = tuple(StudyCase(**{**one, "sentences": tuple(one["sentences"])}) for one in content.pop("cases"))
+        form = content.pop("format")
+        study = StudyDesign(
+            **{**content, "readers": tuple(content["readers"]), "arms": tuple(content["arms"]), "cases": cases}
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyFault(f"{folder / FILE} is missing or damaged: make the study with `derm study new`.") from error
+    if form != FORMAT or study.hash != told:
+        raise StudyFault(f"{folder / FILE} is not what it was when the study was made: put it back from a copy.")
+    return study
+
+
+def find_studies(folder: Path) -> list[str]:
+    """Names of the studies in `folder`."""
+    return sorted(path.parent.name for path in folder.glob(f"*/{FILE}"))
+
+
+def picture_of(folder: Path, name: str) -> bytes:
+    """A picture of the study in `folder`, a JPEG file, by its SHA-256. Raises RecordsFault where it was changed."""
+    return store.read(folder / PICTURES, name)
+
+
+def _check(readers: Sequence[str], arms: Sequence[str], washout_days: int, image_ids: Sequence[str]) -> None:
+    if not readers or len(set(readers)) < len(readers):
+        raise ConfigFault("A study needs readers with names of their own: give each once.")
+    if len(arms) < 2 or len(set(arms)) < len(arms) or not set(arms) <= set(ARMS):
+        raise ConfigFault(f"A study compares two or more of the arms {', '.join(ARMS)}, each once.")
+    if washout_days < 0:
+        raise ConfigFault(f"A washout of {washout_days} days is none: give 0 or more.")
+    if len(set(image_ids)) < len(image_ids) or not image_ids:
+        raise ConfigFault("A study needs images, each once.")
+
+
+def _kept(pictures: Path, case: Case, model: Model, key: str, image_id: str, truth: str) -> StudyCase:
+    """A case with what readers will see of it."""
+    index = INDEX[case.predicted.code]
+    evident = case.answerable and not case.evidence[index].flat
+    said = [*words.doubt_sentences(case, model.description), words.headline(case), words.second_line(case)]
+    if case.answerable:
+        said.append(" ".join(words.conformal_set(case)).strip())
+    record = record_of(case, image_id=key, file=key)
+    advice = case.above_referral
+    return StudyCase(
+        key,
+        image_id,
+        truth,
+        store.keep(pictures, jpeg(draw_view(case, "Original", index, 0.5, SIDE))),
+        store.keep(pictures, jpeg(draw_view(case, "Outline", index, 0.5, SIDE))),
+        store.keep(pictures, jpeg(draw_view(case, "Heat map", index, 0.5, SIDE))) if evident else "",
+        tuple(one for one in said if one),
+        (case.predicted.malignant if advice is None else advice) if case.answerable else None,
+        record,
+    )

@@ -1,0 +1,106 @@
+"""What is said of reader studies: to the page Study and to the terminal.
+
+Needs plain values. Knows no page.
+"""
+
+import math
+
+from derm.records.words import local_time
+from derm.study.design import EXPLAINED, FILE, WITH, WITHOUT, StudyDesign
+from derm.study.mrmc import ArmDifference, Mrmc
+from derm.study.reading import NextTask, Washout
+from derm.study.results import StudyResults
+
+ARM_NAMES = {
+    WITHOUT: "without the answer",
+    WITH: "with the answer",
+    EXPLAINED: "with the answer, outline and heat map",
+}
+
+FIGURE_NAMES = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "accuracy": "Malignant or benign, right",
+    "diagnosis": "Diagnosis among the seven, right",
+    "auc": "Area under the ROC curve",
+}
+
+NONE_YET = "There is no reader study yet"
+HOW_TO_BEGIN = "A study is made in the terminal, from a data set or your own folder; then its readers find it here."
+FINISHED = "You have read all cases. Thank you."
+OPINION_LACKS = "Choose a diagnosis and a management first."
+FINAL_NOTE = "Final once given. The time from the question to your opinion is kept."
+SUSPICION = "How likely is it malignant?"
+METHOD = (
+    "Readers and cases are both samples: Obuchowski and Rockette 1995, with the degrees of freedom of Hillis 2007; "
+    "covariances by the jackknife; intervals are 95 %. In an arm with the answer the opinion after it counts."
+)
+RELIANCE = (
+    "Over-reliance: of the cases that the reader had right before a wrong answer, how many were wrong after it. "
+    "Under-reliance: of those that the reader had wrong before a right answer, how many stayed wrong."
+)
+FEW = "Two readers who have finished are needed to compare arms."
+
+
+def command(folder: str) -> str:
+    """How a study is made."""
+    return f"derm study new {folder} --data DIR --cases 40 --reader 'Dr A' --reader 'Dr B'"
+
+
+def heading(task: NextTask) -> str:
+    """Where the reader is."""
+    after = task.stage == "after"
+    return f"Case {task.place} of {task.total}, {ARM_NAMES[task.arm]}" + (": your opinion now" if after else "")
+
+
+def waiting(task: Washout) -> str:
+    """That the next arm waits."""
+    return f"The next part, {ARM_NAMES[task.arm]}, begins on {local_time(task.until)}, so that no case is remembered."
+
+
+def frozen(study: StudyDesign) -> str:
+    """What cannot change any more."""
+    return (
+        f"{len(study.cases)} cases, {sum(one.malignant for one in study.cases)} of them malignant; weights "
+        f"{study.weights}, calibration {study.calibration}, washout {study.washout_days} days; frozen as "
+        f"{study.hash[:16]} in {FILE}."
+    )
+
+
+def share(value: float) -> str:
+    """A figure, 0 … 1, with two digits, or a dash."""
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def interval(low: float, high: float) -> str:
+    """'0.70 – 0.81', or a dash."""
+    return "–" if math.isnan(low) else f"{low:.2f} – {high:.2f}"
+
+
+def difference(study: StudyDesign, one: ArmDifference) -> str:
+    """One arm less another in one line."""
+    between = f"{ARM_NAMES[study.arms[one.second]]} less {ARM_NAMES[study.arms[one.first]]}"
+    if math.isnan(one.p):
+        return f"{between}: {-one.mean:+.2f}, no interval, for readers do not vary"
+    return f"{between}: {-one.mean:+.2f} ({-one.high:+.2f} – {-one.low:+.2f}), p {p_value(one.p)}"
+
+
+def p_value(p: float) -> str:
+    """A p value as papers print it."""
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def summary(study: StudyDesign, found: StudyResults) -> list[str]:
+    """The results in lines of text, for the terminal."""
+    lines = [frozen(study), f"Finished: {', '.join(found.finished) or 'nobody'}."]
+    if found.unfinished:
+        lines.append(f"Not finished, and left out: {', '.join(found.unfinished)}.")
+    for name, values in found.table.items():
+        means = ", ".join(f"{arm} {share(float(row.mean()))}" for arm, row in zip(study.arms, values, strict=True))
+        lines.append(f"{FIGURE_NAMES[name]}: {means}")
+        lines += [f"  {difference(study, one)}" for one in _differences(found.compared.get(name))]
+    return lines if found.compared else [*lines, FEW]
+
+
+def _differences(one: Mrmc | None) -> tuple[ArmDifference, ...]:
+    return () if one is None else one.differences

@@ -1,0 +1,41 @@
+"""Study: whether readers do better with the answer than without: fixed cases, opinions before and after it.
+
+The page only draws; design, order and figures come from `derm.study`. The parts of the page lie in `pages/study`.
+"""
+
+import streamlit as st
+
+from derm.errors import DermError
+from derm.figures.text import plain
+from derm.paths import studies_folder
+from derm.study import words
+from derm.study.design import find_studies, read_study
+from pages.parts import top
+from pages.study.read import read
+from pages.study.results import results
+
+READ, RESULTS = "Read", "Results"
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    top.open_frame("Study")
+    names = find_studies(studies_folder())
+    if not names:
+        st.header(words.NONE_YET, anchor=False)
+        st.markdown(words.HOW_TO_BEGIN)
+        st.code(words.command(str(studies_folder() / "first")), language="bash")
+        return
+    with st.container(key="study-choice", horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Study", names, key="study-name", persist_state="session", width=260)
+        view = st.segmented_control("View", (READ, RESULTS), default=READ, required=True, key="study-view")
+    folder = studies_folder() / name
+    try:
+        study = read_study(folder)
+        st.caption(plain(words.frozen(study)))
+        (results if view == RESULTS else read)(folder, study)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+
+
+main()

@@ -1,0 +1,1 @@
+"""Parts of the page Study, `pages/5_Study.py`."""

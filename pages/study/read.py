@@ -1,0 +1,93 @@
+"""A reader at work: one case after the other, the opinion before the answer, and the one after it."""
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from derm.errors import DermError
+from derm.figures.text import plain
+from derm.predict import words as case_words
+from derm.records import entry
+from derm.records.entry import DIAGNOSIS_CODES, Management
+from derm.records.words import MANAGEMENT_NAMES, diagnosis_name
+from derm.study import words
+from derm.study.design import EXPLAINED, StudyCase, StudyDesign, picture_of
+from derm.study.reading import AFTER, NextTask, StudyOpinion, Washout, give, next_task, progress_of, read_given
+
+
+def read(folder: Path, study: StudyDesign) -> None:
+    """The next case of the reader who is chosen."""
+    reader = st.selectbox("Who reads", study.readers, index=None, key=f"reader-{study.name}", width=260)
+    if reader is None:
+        return
+    given = read_given(folder, study)
+    done, total = progress_of(study, reader, given)
+    st.progress(done / total, f"{done} of {total} opinions")
+    task = next_task(study, reader, given, entry.now())
+    if task is None:
+        st.success(words.FINISHED, icon=":material/check:")
+    elif isinstance(task, Washout):
+        st.info(plain(words.waiting(task)), icon=":material/hourglass_empty:")
+    else:
+        ask(folder, study, reader, task)
+
+
+def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
+    """One question: the picture, the answer where it is its turn, and the opinion."""
+    case, key = study.case(task.case_id), f"{study.name}-{reader}-{task.arm}-{task.case_id}-{task.stage}"
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.container(key="picture"):
+        picture(folder, case, task)
+    with right:
+        st.header(plain(words.heading(task)), anchor=False)
+        if task.stage == AFTER:
+            for sentence in case.sentences:
+                st.markdown(plain(sentence))
+        st.session_state.setdefault("study_asked", {}).setdefault(key, (entry.now(), time.monotonic()))
+        st.selectbox("Diagnosis", DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=diagnosis_name)
+        st.selectbox(
+            "Management", list(Management), index=None, key=f"management-{key}",
+            format_func=MANAGEMENT_NAMES.__getitem__,
+        )  # fmt: skip
+        st.slider(words.SUSPICION, 0, 100, 50, format="%d %%", key=f"suspicion-{key}")
+        st.slider("How sure are you of the diagnosis?", 0, 100, 50, step=5, format="%d %%", key=f"confidence-{key}")
+        st.button(
+            "Give my opinion", type="primary", key="study-give", on_click=keep, args=(folder, study, reader, task, key)
+        )
+        if said := st.session_state.get("study_refusal"):
+            st.error(plain(said), icon=":material/block:")
+        st.caption(words.FINAL_NOTE)
+    st.caption(case_words.NOTICE)
+
+
+def picture(folder: Path, case: StudyCase, task: NextTask) -> None:
+    """The picture; in the arm with explanations outline and heat map, too, once the answer is shown."""
+    shown = [("The picture", case.picture)]
+    if task.stage == AFTER and task.arm == EXPLAINED:
+        shown += [
+            ("Outline", case.outline),
+            *([("Evidence for the likeliest diagnosis", case.heat)] if case.heat else []),
+        ]
+    for caption, name in shown:
+        st.image(picture_of(folder, name), alt=f"Case {task.place}: {caption.lower()}")
+        st.caption(caption)
+
+
+def keep(folder: Path, study: StudyDesign, reader: str, task: NextTask, key: str) -> None:
+    """Keep an opinion; what is refused stays to be read."""
+    state = st.session_state
+    state.pop("study_refusal", None)
+    diagnosis, management = state[f"diagnosis-{key}"], state[f"management-{key}"]
+    if diagnosis is None or management is None:
+        state.study_refusal = words.OPINION_LACKS
+        return
+    asked_at, begun = state.study_asked[key]
+    given = StudyOpinion(
+        reader, task.arm, task.case_id, task.stage, diagnosis, management, int(state[f"suspicion-{key}"]),
+        int(state[f"confidence-{key}"]), asked_at, time.monotonic() - begun,
+    )  # fmt: skip
+    try:
+        give(folder, study, given)
+    except DermError as fault:
+        state.study_refusal = str(fault)

@@ -1,0 +1,80 @@
+"""What a study found: figures by arm and reader, arms compared, reliance; and all of it as files."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from derm.figures.text import plain
+from derm.study import words
+from derm.study.design import StudyDesign
+from derm.study.reading import read_given
+from derm.study.results import StudyResults, as_dict, opinions_csv, reliance_shares, results_of
+
+
+def results(folder: Path, study: StudyDesign) -> None:
+    """Figures of those who have finished."""
+    given = read_given(folder, study)
+    found = results_of(study, given)
+    st.markdown(plain(f"Finished: {', '.join(found.finished) or 'nobody'}."))
+    if found.unfinished:
+        st.caption(plain(f"Not finished, and left out: {', '.join(found.unfinished)}."))
+    if found.finished:
+        figures(study, found)
+        reliance(found)
+    else:
+        st.info(words.FEW)
+    with st.container(horizontal=True, key="study-files"):
+        for label, make, name, kind in (
+            ("Opinions, CSV", partial(opinions_csv, study, given), "opinions.csv", "text/csv"),
+            ("Results, JSON", partial(told, study, found), "results.json", "application/json"),
+        ):
+            st.download_button(
+                label, make, f"{study.name}_{name}", kind, on_click="ignore", type="tertiary", key=f"get-{name}",
+                icon=":material/download:",
+            )  # fmt: skip
+
+
+def figures(study: StudyDesign, found: StudyResults) -> None:
+    """Each figure by arm, with its interval, and the arms compared."""
+    for name, values in found.table.items():
+        compared = found.compared.get(name)
+        st.subheader(words.FIGURE_NAMES[name], anchor=False)
+        rows = []
+        for place, arm in enumerate(study.arms):
+            row = {"Arm": words.ARM_NAMES[arm], "Mean": words.share(float(values[place].mean()))}
+            if compared is not None:
+                row["95 %"] = words.interval(compared.arms[place].low, compared.arms[place].high)
+            by_reader = zip(found.finished, values[place], strict=True)
+            rows.append(row | {reader: words.share(float(value)) for reader, value in by_reader})
+        st.dataframe(rows, hide_index=True, key=f"study-{name}")
+        for one in () if compared is None else compared.differences:
+            st.markdown(plain(words.difference(study, one)))
+    st.caption(words.METHOD if found.compared else words.FEW)
+
+
+def reliance(found: StudyResults) -> None:
+    """How opinions moved once the answer was seen."""
+    st.subheader("Reliance on the answer", anchor=False)
+    rows = []
+    for one in found.reliance:
+        over, under = reliance_shares(one)
+        rows.append(
+            {
+                "Reader": one.reader,
+                "Arm": words.ARM_NAMES[one.arm],
+                "Wrong to right": one.corrected + one.found,
+                "Right to wrong": one.misled + one.lost,
+                "Over-reliance": f"{words.share(over)} ({one.misled} of {one.misled + one.withstood})",
+                "Under-reliance": f"{words.share(under)} ({one.not_taken} of {one.not_taken + one.corrected})",
+                "Seconds a case": f"{one.seconds:.0f}",
+            }
+        )
+    st.dataframe(rows, hide_index=True, key="study-reliance")
+    st.caption(words.RELIANCE)
+
+
+def told(study: StudyDesign, found: StudyResults) -> str:
+    """The results as JSON."""
+    return json.dumps(as_dict(study, found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"

@@ -1,0 +1,82 @@
+"""The page Study without a browser: a reader reads two arms to their end, and the results are shown."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from derm.study import words
+from derm.study.design import FILE, choose_cases, new_study
+from derm.study.reading import read_given
+
+pytestmark = pytest.mark.slow
+
+APP = Path(__file__).parents[2] / "streamlit_app.py"
+PAGE = "pages/5_Study.py"
+
+
+@pytest.fixture
+def visit(tiny_weights, tmp_path, monkeypatch):
+    """A function that opens the page as a new visitor."""
+    monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
+    monkeypatch.setenv("DERM_STUDIES", str(tmp_path / "studies"))
+    st.cache_resource.clear()
+    yield lambda: AppTest.from_file(APP, default_timeout=60).switch_page(PAGE).run()
+    st.cache_resource.clear()
+
+
+def text(page: AppTest) -> str:
+    parts = (page.markdown, page.header, page.subheader, page.caption, page.error, page.info, page.success)
+    return "\n".join(element.value for part in parts for element in part).replace("\\", "")
+
+
+def give(page: AppTest, diagnosis: str) -> None:
+    """Answer the question that is shown."""
+    (one,) = [box for box in page.selectbox if str(box.key).startswith("diagnosis-")]
+    (other,) = [box for box in page.selectbox if str(box.key).startswith("management-")]
+    one.set_value(diagnosis)
+    other.set_value("biopsy")
+    page.button(key="study-give").click().run()
+    assert not page.exception
+
+
+def test_a_study_is_read_and_its_results_are_shown(visit, tmp_path, tiny_model, drawn_catalogue):
+    page = visit()
+    assert words.NONE_YET in text(page)
+    folder = tmp_path / "studies" / "small"
+    names = choose_cases(drawn_catalogue, 4, 0.5, seed=1)
+    study = new_study(
+        folder, drawn_catalogue, tiny_model, names, readers=("Dr A", "Dr B"), arms=("without", "explained"),
+        washout_days=0,
+    )  # fmt: skip
+    page = visit()
+    page.selectbox(key="reader-small").set_value("Dr A").run()
+    assert "Case 1 of 4, without the answer" in text(page)
+    page.button(key="study-give").click().run()
+    assert words.OPINION_LACKS in text(page)
+    for _ in range(4):
+        give(page, "mel")
+    assert "Case 1 of 4, with the answer, outline and heat map" in text(page)
+    assert "alignant" not in "\n".join(one.value for one in page.markdown)
+    give(page, "nv")
+    assert "your opinion now" in text(page)
+    case = study.case(read_given(folder, study)[-1].case_id)
+    assert case.sentences[0] in text(page)
+    for _ in range(7):
+        give(page, "nv")
+    assert words.FINISHED in text(page)
+    given = read_given(folder, study)
+    assert len(given) == 12
+    assert all(0 < one.seconds < 600 and one.asked_at < one.at for one in given)
+
+    (view,) = [group for group in page.get("button_group") if group.key == "study-view"]
+    view.set_value("Results").run()
+    assert not page.exception
+    assert "Not finished, and left out: Dr B." in text(page)
+    sensitivity = page.dataframe[0].value
+    assert list(sensitivity["Dr A"]) == ["1.00", "0.00"]
+    assert words.FEW in text(page)
+    (folder / FILE).write_text("{}")
+    page.run()
+    assert "is missing or damaged" in text(page)
