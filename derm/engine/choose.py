@@ -1,6 +1,7 @@
 """Which engine looks: ONNX Runtime where the network's graph is known, else PyTorch; `DERM_ENGINE` has the last word.
 
-Needs a loaded `Model`. Keeps one session for each weights, as long as anybody holds these. Knows nothing of answers.
+Needs a loaded `Model`. Keeps one session and one queue for each weights, as long as anybody holds these. Knows nothing
+of answers.
 """
 
 import os
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from weakref import WeakKeyDictionary
 
 from derm.engine.look import Engine
+from derm.engine.together import Queue, TogetherEngine
 from derm.errors import ConfigFault
 from derm.model.tensors import StoredNet
 from derm.model.weights import Model
@@ -16,6 +18,7 @@ from derm.model.weights import Model
 if TYPE_CHECKING:
     from derm.engine.openvino_runtime import OpenVinoEngine
     from derm.engine.runtime import OnnxEngine
+    from derm.model.network import LesionNet
 
 ENGINE = "DERM_ENGINE"
 """Name of an engine, see `Choice`; without it auto."""
@@ -24,6 +27,7 @@ Choice = Literal["auto", "onnx", "torch", "openvino"]
 
 _sessions: "WeakKeyDictionary[StoredNet, OnnxEngine | None]" = WeakKeyDictionary()
 _compiled: "WeakKeyDictionary[StoredNet, OpenVinoEngine]" = WeakKeyDictionary()
+_queues: "WeakKeyDictionary[LesionNet | StoredNet, dict[str, Queue]]" = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -42,12 +46,33 @@ def known_choice(named: str) -> Choice:
 
 
 def engine_of(model: Model, choice: Choice | None = None) -> Engine:
-    """What looks for `model`; choice: None for what `ENGINE` says.
+    """What looks for `model`; choice: None for what `ENGINE` says. Threads that ask at once go through together.
 
     auto: ONNX Runtime for weights from a file whose network's graph is known, unless the network has been moved to an
     accelerator. Raises ConfigFault where onnx or openvino is asked for and cannot be had.
     """
-    choice = choice or chosen()
+    engine = _engine_of(model, choice or chosen())
+    with _lock:
+        queues = _queues.setdefault(model.source, {})
+        if engine.name not in queues:
+            queues[engine.name] = _queue_for(model, engine)
+        return TogetherEngine(engine, queues[engine.name])
+
+
+def _queue_for(model: Model, engine: Engine) -> Queue:
+    """Where those wait who ask `engine`.
+
+    On the processor nothing is gained by waiting for more squares. PyTorch rounds otherwise there when it is given
+    several, so that an answer would depend on who else asks: it is given one after the other.
+    """
+    if engine.name == "torch" and _on_accelerator(model):
+        return Queue()
+    from derm.engine.runtime import AT_ONCE
+
+    return Queue(1 if engine.name == "torch" else AT_ONCE, wait=0.0)
+
+
+def _engine_of(model: Model, choice: Choice) -> Engine:
     if choice == "openvino":
         return _openvino_engine(model)
     if choice == "onnx" or (choice == "auto" and not _on_accelerator(model)):
@@ -105,5 +130,5 @@ def _start(source: StoredNet) -> "OnnxEngine | None":
 
 
 def _on_accelerator(model: Model) -> bool:
-    built = model.source.built if isinstance(model.source, StoredNet) else None
+    built = model.source.built if isinstance(model.source, StoredNet) else model.source
     return built is not None and next(built.parameters()).device.type != "cpu"
