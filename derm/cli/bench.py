@@ -3,11 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from derm.cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from derm.bench.serve import Crowd, Hostile, Soak
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
@@ -253,3 +256,96 @@ def bench_parity(
     holds = sum(found.values(), Parity()).holds
     typer.echo(json.dumps({"holds": holds, "sources": {source: asdict(one) for source, one in found.items()}}))
     raise typer.Exit(0 if holds else 1)
+
+
+@app.command("serve")
+def bench_serve(
+    sessions: Annotated[
+        list[int] | None, typer.Option(min=1, max=500, help="Sessions at once, several times; without: 1, 5, 20, 50.")
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, help="Diagnoses of each session.")] = 4,
+    soak: Annotated[
+        int | None, typer.Option(min=1, help="So many diagnoses instead, and whether memory grows.")
+    ] = None,
+    visits: Annotated[int, typer.Option(min=1, help="Sessions of --soak, which come and leave.")] = 200,
+    hostile: Annotated[
+        bool, typer.Option("--hostile", help="Small files of large pictures, and what they take.")
+    ] = False,
+) -> None:
+    """Serve the app and visit it without a browser: latency, throughput, memory, and whether each has its own answer.
+
+    The last line is JSON. Exit status 1 where a session got another answer than its picture gets alone.
+    """
+    import os
+    import tempfile
+
+    from derm.bench import serve
+    from derm.cli.terminal import progress
+    from derm.predict.budget import memory_limit
+
+    load = os.getloadavg() if hasattr(os, "getloadavg") else None
+    if load:
+        err.print(f"Other work on this machine before: load {load[0]:.1f}.")
+    with tempfile.TemporaryDirectory() as folder, serve.served(Path(folder) / "server.log") as server:
+        files = serve.pictures()
+        expected = serve.alone(server, files)
+        if hostile:
+            with progress("Uploading what is large as a picture") as watch:
+                kept = serve.bench_hostile(server, max(sessions or [20]), memory_limit(), watch)
+            _print_hostile(kept)
+            wrong, told = 0, asdict(kept)
+        elif soak is not None:
+            with progress("Diagnosing") as watch:
+                soaked = serve.bench_soak(server, files, expected, soak, min(visits, soak), progress=watch)
+            _print_soak(soaked)
+            wrong, told = soaked.wrong, asdict(soaked)
+        else:
+            crowds = []
+            for number in sessions or [1, 5, 20, 50]:
+                err.print(f"{number} at once …")
+                crowds.append(serve.bench_crowd(server, files, expected, number, each))
+            _print_crowds(crowds)
+            wrong, told = sum(one.wrong for one in crowds), {"crowds": [asdict(one) for one in crowds]}
+    typer.echo(json.dumps({"load": None if load is None else load[0], **told}))
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _print_crowds(crowds: "list[Crowd]") -> None:
+    from rich.table import Table
+
+    table = Table()
+    for name in ("sessions", "diagnoses", "median", "95th", "a second", "others' answers", "memory", "peak"):
+        table.add_column(name, justify="right")
+    for one in crowds:
+        table.add_row(
+            f"{one.sessions}",
+            f"{one.diagnoses}",
+            f"{one.median:.2f} s",
+            f"{one.late:.2f} s",
+            f"{one.a_second:.1f}",
+            f"{one.wrong}",
+            _megabytes(one.memory),
+            _megabytes(one.peak),
+        )
+    out.print(table)
+
+
+def _print_soak(soaked: "Soak") -> None:
+    out.print(
+        f"{soaked.diagnoses:,} diagnoses over {soaked.sessions} sessions in {soaked.seconds:.0f} s, {soaked.wrong} of "
+        f"them another's answer. Memory after each tenth: {', '.join(f'{one:.0f}' for one in soaked.memory)} MB; from "
+        f"the second to the last {_megabytes(soaked.growth)}; once all had left {_megabytes(soaked.left)}."
+    )
+
+
+def _print_hostile(kept: "Hostile") -> None:
+    out.print(
+        f"{kept.sessions} sessions uploaded {kept.uploads} files of {' / '.join(f'{size:,}' for size in kept.files)} "
+        f"bytes, each a picture of 40 megapixels. Limit of what is kept {kept.limit:,.0f} MB. The server had "
+        f"{_megabytes(kept.before)} before, {_megabytes(kept.peak)} at most, {_megabytes(kept.held)} with all pages "
+        f"open, {_megabytes(kept.left)} ten seconds after all were closed."
+    )
+
+
+def _megabytes(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f} MB"
