@@ -12,7 +12,7 @@ from derm.serve.gate import Gate
 from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
-from pages.parts import opening, top, visit
+from pages.parts import keeping, opening, top, visit
 
 
 def main() -> None:
@@ -51,4 +51,4 @@ if __name__ == "__main__":  # a visit
     main()
 else:  # the server: Streamlit finds a file's `st.App` by its text, and serves what `app` is in the end
     app: st.App | Gate = st.App(__file__)
-    app = Gate(app, opening.checked(), opening.browser())
+    app = Gate(keeping.bounded(app), opening.checked(), opening.browser())

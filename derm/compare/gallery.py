@@ -53,6 +53,13 @@ def seven(
     return shown
 
 
+def ask_again(model: Model, catalogue: Catalogue | None, one: GalleryCase) -> Case:
+    """The case of `one`, read or drawn once more."""
+    if one.drawn or catalogue is None:
+        return sample_case(model, one.diagnosis)
+    return data_case(model, catalogue, one.case.name)
+
+
 def said(shown: Sequence[GalleryCase]) -> str:
     """Where the pictures come from."""
     if all(one.drawn for one in shown):

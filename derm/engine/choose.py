@@ -45,7 +45,7 @@ def known_choice(named: str) -> Choice:
     raise ConfigFault(f"{named} is no engine: set --engine or {ENGINE} to one of {', '.join(choices)}.")
 
 
-def engine_of(model: Model, choice: Choice | None = None) -> Engine:
+def engine_of(model: Model, choice: Choice | None = None) -> TogetherEngine:
     """What looks for `model`; choice: None for what `ENGINE` says. Threads that ask at once go through together.
 
     auto: ONNX Runtime for weights from a file whose network's graph is known, unless the network has been moved to an

@@ -125,6 +125,15 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
     return read_scaled(content, name)[0]
 
 
+def claimed_pixels(content: bytes) -> int:
+    """How many pixels a file's header claims; `MAX_PIXELS` where that is not told before it is read."""
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as picture:
+            return picture.width * picture.height
+    except _DECODER_FAULTS:
+        return MAX_PIXELS
+
+
 def read_scaled(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | None]:
     """The same with millimetres a pixel, where the file tells them as a dermatoscope's, see `derm.image.dicom`."""
     name = image_name(name)

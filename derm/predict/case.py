@@ -4,8 +4,9 @@ Needs a loaded `Model` and a checked picture. One forward pass answers everythin
 threads may share the model. Knows nothing of folders and pages.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from derm.predict.doubts import doubts_of
 from derm.predict.forms import BLANK, Forms
 from derm.predict.interpret import Prediction, interpret
 from derm.predict.picture_kind import PictureKind
+from derm.predict.pixels import PARTS, Part, shape_of
 
 MIN_LESION = 0.001
 """Smallest share of the picture that counts as a lesion. The smallest of HAM10000's 10,015 true masks fills 0.0039;
@@ -125,6 +127,11 @@ class Case:
     put together by hand."""
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture, pixels, for which nothing that was let go has to come back."""
+        return shape_of(self.__dict__["mask"])
+
+    @property
     def predicted(self) -> Diagnosis:
         """The most probable diagnosis; of equals the first in the order of `CODES`."""
         return DIAGNOSES[int(self.probabilities.argmax())]
@@ -176,10 +183,14 @@ class Case:
         decides = (self if self.at_data is None else self.at_data).probabilities
         return self.conformal_thresholds is not None and bool((decides < self.conformal_thresholds).all())
 
-    @cached_property
+    @property
     def outline(self) -> NDArray[np.bool_]:
         """Bool (H, W): the outline that is shown and measured, as corrected or else the model's. No answer follows."""
-        return self.mask if self.polygons is None else fill(self.polygons, *self.mask.shape)
+        return self.mask if self.polygons is None else self._filled
+
+    @cached_property
+    def _filled(self) -> NDArray[np.bool_]:
+        return fill(self.polygons or (), *self.shape)
 
     @property
     def has_outline(self) -> bool:
@@ -266,6 +277,19 @@ class Case:
     @cached_property
     def _small_mask(self) -> NDArray[np.bool_]:
         return square_mask(self.outline, AGREEMENT_SIDE)
+
+
+for _name in PARTS:  # which of them are in memory is for `derm.predict.budget` to decide, where it holds the case
+    setattr(Case, _name, Part(_name))
+
+
+def changed(case: Case, **changes: Any) -> Case:  # noqa: ANN401 - of all kinds
+    """`case` with other values of some fields, as `dataclasses.replace`; what was let go of it stays where it is."""
+    made = object.__new__(Case)
+    made.__dict__.update({one.name: changes.pop(one.name, case.__dict__[one.name]) for one in fields(Case)})
+    if changes:
+        raise TypeError(f"a case has no {', '.join(changes)}")
+    return made
 
 
 def diagnose(

@@ -5,10 +5,14 @@ memory, with all that was made of them; older ones are let go, their answers sta
 """
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
 from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import read_pair
@@ -18,9 +22,11 @@ from derm.errors import DataFault
 from derm.image.decode import image_name, read_image
 from derm.image.overlay import jpeg, png
 from derm.model.weights import Model
-from derm.predict.case import Case, diagnose
+from derm.predict.budget import KeptFile
+from derm.predict.case import Case, changed, diagnose
 from derm.predict.compact import Compact, answers_of, compact
 from derm.predict.entries import with_entries
+from derm.predict.pixels import pixels_of
 from derm.predict.view import draw_view
 
 MAX_ROWS = 1000
@@ -67,8 +73,8 @@ class ListedCase(NamedTuple):
     kept: Compact | None = None
     """What is left of a case whose picture was let go."""
 
-    file: bytes | None = None
-    """The file, from which the picture can be read again; None where that was let go, too, or never came as a file."""
+    stored: KeptFile | None = None
+    """What keeps the file, see `file`; None where the picture never came as one."""
 
     digest: str = ""
     """Of file and name, see `digest_of`; '' where no file came."""
@@ -79,9 +85,34 @@ class ListedCase(NamedTuple):
         return answers_of(self.kept) if self.kept is not None else self.case
 
     @property
+    def file(self) -> bytes | None:
+        """The file, from which the picture can be read again; None where that was let go, or never came as a file."""
+        return None if self.stored is None else self.stored.content
+
+    @property
+    def lost(self) -> bool:
+        """Whether the file was let go, so that the picture is not to come back."""
+        return self.stored is not None and self.stored.content is None
+
+    @property
+    def away(self) -> bool:
+        """Whether the picture is not in memory now, whether for this list's limits or for all visits'."""
+        pixels = None if self.case is None else pixels_of(self.case)
+        return self.let_go or (pixels is not None and not pixels.here)
+
+    @property
     def let_go(self) -> bool:
-        """Whether the picture is no longer in memory."""
+        """Whether the list has let the picture go."""
         return self.kept is not None
+
+
+Hold = Callable[[Case, Callable[[], Case]], Case]
+"""Gives a case with its pixels where they are kept; told how to make it again. See `derm.predict.budget`."""
+
+
+def as_it_is(case: Case, again: Callable[[], Case]) -> Case:  # noqa: ARG001
+    """The case keeps its pixels itself."""
+    return case
 
 
 def add_case(
@@ -89,7 +120,7 @@ def add_case(
     case: Case,
     *,
     drawn: bool = False,
-    file: bytes | None = None,
+    file: KeptFile | None = None,
     digest: str = "",
     first: str = "",
 ) -> list[ListedCase]:
@@ -100,9 +131,9 @@ def add_case(
     """
     name = free_name(cases, case.name)
     if name != case.name:
-        case = replace(case, name=name)
+        case = changed(case, name=name)
     thumbnail = jpeg(draw_view(case, "Original", 0, 1.0, THUMBNAIL))
-    newest = ListedCase(uuid4().hex, case, thumbnail, drawn, name, file=file, digest=digest)
+    newest = ListedCase(uuid4().hex, case, thumbnail, drawn, name, stored=file, digest=digest)
     return within_limits([newest, *_beside(cases, drawn=drawn)], newest.key, first)
 
 
@@ -146,23 +177,43 @@ def free_name(cases: list[ListedCase], name: str) -> str:
     return free
 
 
-def bring_back(model: Model, cases: list[ListedCase], listed: ListedCase, views: int) -> list[ListedCase]:
+def bring_back(
+    model: Model, cases: list[ListedCase], listed: ListedCase, views: int, hold: Hold = as_it_is
+) -> list[ListedCase]:
     """The list with the picture of `listed` read from its file again and asked about over `views` views.
 
     The list as it is where nothing was let go, or the file was, too. Others may be let go instead.
     """
-    if listed.kept is None or listed.file is None:
+    if listed.kept is None or listed.stored is None or listed.lost:
         return cases
     was = answers_of(listed.kept)
-    image = read_image(listed.file, listed.name)
-    case = with_entries(diagnose(model, image, listed.name, truth=was.truth, drawn=listed.drawn, views=views), was)
-    anew = listed._replace(case=case, kept=None)
+    ask = partial(ask_file, model, listed.stored, listed.name, truth=was.truth, drawn=listed.drawn, views=views)
+    anew = listed._replace(case=with_entries(hold(ask(), ask), was), kept=None)
     return within_limits([anew if one.key == listed.key else one for one in cases], anew.key)
 
 
-def give_file(cases: list[ListedCase], listed: ListedCase, file: bytes) -> list[ListedCase]:
+def ask_file(
+    model: Model,
+    file: KeptFile,
+    name: str,
+    *,
+    truth: NDArray[np.bool_] | None = None,
+    drawn: bool = False,
+    views: int = 1,
+) -> Case:
+    """Ask the model about the picture in a file; ImageRefused, LookupError where the file was let go."""
+    image = read_image(file.read(), name)
+    return diagnose(model, image, image_name(name), truth=truth, drawn=drawn, views=views)
+
+
+def give_file(cases: list[ListedCase], listed: ListedCase, file: KeptFile) -> list[ListedCase]:
     """The list with the file of `listed`, which came again."""
-    return [one._replace(file=file) if one.key == listed.key else one for one in cases]
+    return [one._replace(stored=file) if one.key == listed.key else one for one in cases]
+
+
+def settle(cases: list[ListedCase]) -> list[ListedCase]:
+    """The list with the answers alone of pictures whose file was let go for other visits."""
+    return [let_go(one) if one.case is not None and one.lost else one for one in cases]
 
 
 def within_limits(cases: list[ListedCase], *first: str) -> list[ListedCase]:
@@ -176,15 +227,16 @@ def within_limits(cases: list[ListedCase], *first: str) -> list[ListedCase]:
     for listed in order:
         one = listed
         if one.case is not None:
-            pixels += one.case.mask.size
+            height, width = one.case.shape
+            pixels += height * width
             pictures += 1
             if pictures > 1 and (pictures > MAX_CASES or pixels > MAX_MEGAPIXELS * 1_000_000):
-                pixels, pictures = pixels - one.case.mask.size, pictures - 1
+                pixels, pictures = pixels - height * width, pictures - 1
                 one = let_go(one)
         files += len(one.file or b"")
         if files > MAX_FILE_BYTES:
             files -= len(one.file or b"")
-            one = one._replace(file=None)
+            one = (one if listed is order[0] else let_go(one))._replace(stored=None)
         held[one.key] = one
     return [held[listed.key] for listed in cases]
 
@@ -193,8 +245,10 @@ def let_go(listed: ListedCase) -> ListedCase:
     """The row without its picture in memory. One that never came as a file keeps a lossless one, to come back from."""
     if listed.case is None:
         return listed
-    file = png((listed.case.at_data or listed.case).image) if listed.file is None and not listed.digest else listed.file
-    return listed._replace(case=None, kept=compact(listed.case), file=file)
+    stored = listed.stored
+    if stored is None and not listed.digest:
+        stored = KeptFile(png((listed.case.at_data or listed.case).image))
+    return listed._replace(case=None, kept=compact(listed.case), stored=stored)
 
 
 def _beside(cases: list[ListedCase], *, drawn: bool) -> list[ListedCase]:
@@ -203,18 +257,23 @@ def _beside(cases: list[ListedCase], *, drawn: bool) -> list[ListedCase]:
 
 
 def ask_again(
-    model: Model, cases: list[ListedCase], listed: ListedCase, views: int
+    model: Model, cases: list[ListedCase], listed: ListedCase, views: int, hold: Hold = as_it_is
 ) -> tuple[list[ListedCase], ListedCase]:
     """The list and the row in it, asked over `views` views; both as they are where it was asked over as many, or where
     there is no picture to ask about."""
     case = listed.case
     if case is None or case.views == views:
         return cases, listed
-    anew = listed._replace(
-        case=with_entries(
-            diagnose(model, case.image, case.name, truth=case.truth, drawn=listed.drawn, views=views), case
-        )
-    )
+
+    def ask() -> Case:
+        return diagnose(model, case.image, case.name, truth=case.truth, drawn=listed.drawn, views=views)
+
+    def ask_anew() -> Case:
+        if listed.stored is None:
+            return ask()
+        return ask_file(model, listed.stored, case.name, truth=case.truth, drawn=listed.drawn, views=views)
+
+    anew = listed._replace(case=with_entries(hold(ask(), ask_anew), case))
     return [anew if one.key == listed.key else one for one in cases], anew
 
 

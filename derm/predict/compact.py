@@ -4,17 +4,13 @@ Needs a `Case`. What is gone is the picture, the map of lesion probability and w
 files say of a case is still there, to the last digit. Knows nothing of lists and pages.
 """
 
-import zlib
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derm.predict.case import Case
-
-LEVEL = 1
-"""Of zlib: an outline is so plain that more brings nothing."""
+from derm.predict.case import Case, changed
+from derm.predict.packed import pack, unpack
 
 
 class Compact(NamedTuple):
@@ -33,9 +29,9 @@ class Compact(NamedTuple):
 def compact(case: Case) -> Compact:
     """`case` without its picture, map of lesion probability, and the network's own answer."""
     origin = case.at_data or case
-    height, width = origin.mask.shape
+    height, width = origin.shape
     return Compact(
-        replace(
+        changed(
             origin,
             image=np.broadcast_to(np.uint8(0), (height, width, 3)),
             measured=case.quality,
@@ -51,17 +47,6 @@ def compact(case: Case) -> Compact:
 
 def answers_of(kept: Compact) -> Case:
     """The case with its outline and without its picture, at the data's own mix of diagnoses."""
-    shape = kept.case.mask.shape
+    shape = kept.case.shape
     truth = None if kept.truth is None else unpack(kept.truth, shape)
     return replace(kept.case, mask=unpack(kept.mask, shape), truth=truth)
-
-
-def pack(mask: NDArray[np.bool_]) -> bytes:
-    """A mask, bool (h, w), as bytes: 20 megapixels take 20 to 40 kB."""
-    return zlib.compress(np.packbits(mask).tobytes(), LEVEL)
-
-
-def unpack(packed: bytes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The mask, bool of `shape` (h, w), that `pack` made bytes of."""
-    bits = np.frombuffer(zlib.decompress(packed), dtype=np.uint8)
-    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).view(np.bool_)

@@ -8,49 +8,49 @@ from typing import Any
 
 from derm.image.polygons import Polygons, check_polygons, polygons_json, polygons_of, read_polygons
 from derm.image.scale import scale_of_line
-from derm.predict.case import MIN_LESION, Case
+from derm.predict.case import MIN_LESION, Case, changed
 from derm.predict.forms import Forms, forms_json
 from derm.predict.words import NOTICE
 
 
 def with_entries(case: Case, was: Case) -> Case:
     """`case`, the same picture asked about again, with what was added to it as `was`."""
-    return replace(case, polygons=was.polygons, scale=was.scale, forms=was.forms)
+    return changed(case, polygons=was.polygons, scale=was.scale, forms=was.forms)
 
 
 def with_outline(case: Case, given: object) -> Case:
     """`case` with the outline that was drawn, rings of [x, y] in pixels; raises EntryRefused, see `check_polygons`."""
     height, width = case.mask.shape
-    return replace(case, polygons=check_polygons(given, height, width, MIN_LESION))
+    return changed(case, polygons=check_polygons(given, height, width, MIN_LESION))
 
 
 def with_read_outline(case: Case, content: bytes) -> Case:
     """`case` with the outline in the JSON file `content`, as `outline_json` writes it; raises EntryRefused."""
     text = content.decode("utf-8", errors="replace")
     height, width = case.mask.shape
-    return replace(case, polygons=read_polygons(text, height, width, MIN_LESION))
+    return changed(case, polygons=read_polygons(text, height, width, MIN_LESION))
 
 
 def with_models_outline(case: Case) -> Case:
     """`case` with the model's outline alone."""
-    return replace(case, polygons=None)
+    return changed(case, polygons=None)
 
 
 def with_line(case: Case, line: object, length_mm: object) -> Case:
     """`case` with the scale of a line along a ruler, [x1, y1, x2, y2] in pixels; raises EntryRefused."""
     before = case.scale
     told = before.instead_of if before is not None and before.source == "ruler" else before
-    return replace(case, scale=replace(scale_of_line(line, length_mm, *case.mask.shape), instead_of=told))
+    return changed(case, scale=replace(scale_of_line(line, length_mm, *case.mask.shape), instead_of=told))
 
 
 def without_line(case: Case) -> Case:
     """`case` with the scale that was known before a line along a ruler was drawn, or none."""
-    return replace(case, scale=None if case.scale is None else case.scale.instead_of)
+    return changed(case, scale=None if case.scale is None else case.scale.instead_of)
 
 
 def with_forms(case: Case, forms: Forms) -> Case:
     """`case` with its forms filled in so."""
-    return replace(case, forms=forms)
+    return changed(case, forms=forms)
 
 
 def models_polygons(case: Case) -> Polygons:

@@ -4,33 +4,38 @@ Needs a loaded `Model` and a catalogue. Keeps cases by picture, weights and view
 """
 
 from collections import OrderedDict
+from functools import partial
 
 from derm.data.catalogue import Catalogue
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.case_list import data_case
+from derm.predict.case_list import Hold, as_it_is, data_case
 
 MOST = 16
 """Most cases that are remembered."""
 
 MEGAPIXELS = 40
-"""Most megapixels that are remembered, beside the newest case: 8 bytes each make 320 MB."""
+"""Most megapixels that are remembered, beside the newest case: 8 bytes each make 320 MB, if `derm.predict.budget` has
+room for them."""
 
 
 class CaseMemory:
-    """Cases by what was asked, the newest last."""
+    """Cases by what was asked, the newest last. hold: where their pixels are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold: Hold = as_it_is) -> None:
+        self._hold = hold
         self._cases: OrderedDict[tuple[str, str, str, str], Case] = OrderedDict()
 
     def case(self, model: Model, catalogue: Catalogue, image_id: str) -> Case:
         """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
         key = (str(catalogue.folder), catalogue.layout, image_id, model.sha256)
         if key not in self._cases:
-            self._cases[key] = data_case(model, catalogue, image_id)
+            ask = partial(data_case, model, catalogue, image_id)
+            self._cases[key] = self._hold(ask(), ask)
         self._cases.move_to_end(key)
-        while len(self._cases) > 1 and (
-            len(self._cases) > MOST or sum(case.mask.size for case in self._cases.values()) > MEGAPIXELS * 1_000_000
-        ):
+        while len(self._cases) > 1 and (len(self._cases) > MOST or self._pixels() > MEGAPIXELS * 1_000_000):
             self._cases.popitem(last=False)
         return self._cases[key]
+
+    def _pixels(self) -> int:
+        return sum(height * width for height, width in (case.shape for case in self._cases.values()))

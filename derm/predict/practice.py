@@ -5,12 +5,10 @@ referral threshold move together, so that who is referred stays: the threshold s
 not change with the share of malignant lesions. Nothing is asked of the model again.
 """
 
-from dataclasses import replace
-
 from derm.errors import ConfigFault
 from derm.metrics.prior import change_share, change_shares, malignant_share, practice_mix
 from derm.model.weights import WeightsInfo
-from derm.predict.case import Case
+from derm.predict.case import Case, changed
 
 LEAST, MOST = 0.005, 0.6
 """Shares of malignant lesions that a visitor may set: a screening of everybody, and a tumour clinic."""
@@ -58,7 +56,7 @@ def at_practice(case: Case, share: float | None) -> Case:
     threshold = origin.referral_threshold
     moved = None if threshold is None else float(change_share(threshold, own, share))
     mix = practice_mix(origin.mix, share)
-    return replace(
+    return changed(
         origin,
         probabilities=probabilities,
         referral_threshold=moved,

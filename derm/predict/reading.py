@@ -20,7 +20,7 @@ class WaitingFile(NamedTuple):
     content: bytes
 
 
-@dataclass
+@dataclass(eq=False)
 class Reading:
     """The files that wait, and how far this batch of them is."""
 

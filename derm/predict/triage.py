@@ -215,12 +215,12 @@ def listing(names: Sequence[str]) -> str:
 
 def no_longer_there(cases: Sequence[ListedCase]) -> str:
     """Which pictures are no longer in memory, and how they come back; '' where all are."""
-    gone = [listed.name for listed in cases if listed.let_go]
+    gone = [listed.name for listed in cases if listed.away]
     if not gone:
         return ""
     lost = sum(listed.let_go and listed.file is None for listed in cases)
     verb = "is" if len(gone) == 1 else "are"
-    limit = f"{MAX_CASES} or {MAX_MEGAPIXELS}{SPACE}megapixels"
+    limit = f"{MAX_CASES} or {MAX_MEGAPIXELS}{SPACE}megapixels of a list, fewer where many are at work"
     how = "opening the row reads the file again" + (
         f", but for {lost}, whose files must be chosen again." if lost else "."
     )
@@ -259,6 +259,27 @@ def not_read(names: Sequence[str]) -> str:
 def no_room(names: Sequence[str], most: int) -> str:
     """What is said of files for which the list has no row left."""
     return f"The list holds {most:,} cases; not taken in: {listing(names)}. Download the table, then clear the list."
+
+
+def no_memory(names: Sequence[str]) -> str:
+    """What is said of files for which the server has no memory left."""
+    return (
+        f"The server's memory is full with what its visitors have open; not taken in: {listing(names)}. Choose "
+        f"{'it' if len(names) == 1 else 'them'} again later, or clear the list."
+    )
+
+
+def let_go_for_others(names: Sequence[str]) -> str:
+    """What is said of pictures whose files the server has let go, for other visitors need the memory."""
+    what, stay, it = (
+        ("The picture of {} is", "Its answer stays", "it")
+        if len(names) == 1
+        else ("The pictures of {} are", "All answers stay", "one")
+    )
+    return (
+        f"{what.format(listing(names))} no longer in the server's memory, which other visitors need. {stay} in the "
+        f"table; to see {it} again, choose the file again."
+    )
 
 
 def came_before(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from derm.explain.gradcam import HeatMap
 from derm.image.resize import Window
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.compact import pack, unpack
+from derm.predict.packed import pack, unpack
 from derm.predict.record import calibration_of, record_of
 from derm.records.chain import canonical
 
@@ -55,7 +55,7 @@ def kept_answer(case: Case, model: Model, *, on: date, sha256: str) -> dict[str,
         "weights": model.label,
         "weights_sha256": model.sha256,
         "calibration": calibration,
-        "engine": type(engine_of(model)).__name__,
+        "engine": type(engine_of(model).engine).__name__,
         "software": f"derm {__version__}",
         "views": case.views,
         "record": canonical(record),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 
 from derm.errors import DermError, RecordsFault
-from derm.predict.compact import pack
+from derm.predict.packed import pack
 from derm.records import chain, entry, store, tables
 from derm.records.connect import Records, finish_removals
 from derm.records.entry import Basis, Management

@@ -23,6 +23,8 @@ NO_TOKEN = (
     "started.\n"
 )
 
+NO_ROOM = "The server's memory is full with what its visitors have open: send the file again later.\n"
+
 CLOSED = "Not found.\n"
 
 

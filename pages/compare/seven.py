@@ -70,10 +70,16 @@ def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.Gal
     if "seven" not in st.session_state:
         bar = st.progress(0.0, words.TEST_BEGINS)
         tell = partial(show_step, bar, time.monotonic())
-        st.session_state.seven = gallery.seven(model, catalogue, results_folder(), tell)
+        found = gallery.seven(model, catalogue, results_folder(), tell)
+        st.session_state.seven = [held(model, catalogue, one) for one in found]
         bar.empty()
     shown: list[gallery.GalleryCase] = st.session_state.seven
     return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]
+
+
+def held(model: Model, catalogue: Catalogue | None, one: gallery.GalleryCase) -> gallery.GalleryCase:
+    """The gallery's case with its pixels in the memory that all visits share."""
+    return one._replace(case=visit.hold(one.case, partial(gallery.ask_again, model, catalogue, one)))
 
 
 def gallery_maps(model: Model, cases: list[gallery.GalleryCase], name: str) -> list[ExplainedCase]:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from derm.errors import ConfigFault
 from derm.figures.text import plain
+from derm.predict.budget import memory_limit
 from derm.serve.gate import COOKIE
 from derm.serve.opening import Opening, opening_of
 
@@ -21,10 +22,11 @@ SOON = 0.5
 
 
 def checked() -> Opening:
-    """How far the app is open; ends the server with a sentence where it would listen further than that."""
+    """How far the app is open; ends the server with a sentence where it would listen further, or a setting is wrong."""
     try:
         opening = opening_of(os.environ)
         opening.check_address(st.get_option("server.address"))
+        memory_limit()
     except ConfigFault as fault:
         sys.exit(f"derm: {fault}")
     return opening

@@ -140,7 +140,10 @@ def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
                     on_click=visit.keep_from_data,
                     args=(model, catalogue, image_id or case_list.first_id(catalogue)),
                 )
-    visit.take_in([WaitingFile(file.file_id, file.name, file.getvalue()) for file in visit.new(files)])
+    fresh = visit.new(files)
+    visit.take_in([WaitingFile(file.file_id, file.name, file.getvalue()) for file in fresh])
+    for file in fresh:
+        file.close()  # or the widget's state keeps the bytes for as long as the page is open
 
 
 def choose() -> case_list.ListedCase:

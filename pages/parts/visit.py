@@ -13,8 +13,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from derm.diagnoses import Diagnosis
+from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DermError, ImageRefused
+from derm.image.decode import claimed_pixels
 from derm.model.weights import Model
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
@@ -22,11 +23,12 @@ from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import ListedCase
 from derm.predict.memory import CaseMemory
 from derm.predict.open import open_model
+from derm.predict.pixels import pixels_of
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Record, csv_of, settings_of
 from derm.predict.views import EIGHT
-from derm.predict.visits import KeptVisits, minutes
+from pages.parts.keeping import budget, is_here, kept_visits
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -55,24 +57,43 @@ def find_catalogue() -> "Catalogue | None":
     return None if folder is None else shared_catalogue(str(folder))
 
 
-@st.cache_resource
-def kept_visits() -> KeptVisits:
-    """What is kept of all visitors' lists over a reload; each is found by its own token alone."""
-    return KeptVisits(60 * minutes())
+@st.cache_resource(show_spinner=False, max_entries=2 * len(DIAGNOSES))
+def shared_sample(_model: Model, diagnosis: Diagnosis, label: str) -> Case:
+    """A drawn sample with the answer of the weights `label`, made once for all sessions."""
+    ask = partial(case_list.sample_case, _model, diagnosis)
+    return budget().hold(ask(), ask, "")
 
 
 def begin(model: Model) -> None:
-    """Give a new visitor a list of cases, with a drawn sample already analysed."""
+    """Give a new visitor a list of cases, with a drawn sample already analysed; settle that of an old one."""
     if "cases" in st.session_state:
+        is_here(st.session_state.token)
+        settle()
         return
     st.session_state.cases = []
     st.session_state.reading = Reading()
+    budget().watch(st.session_state.reading)
     st.session_state.told = []
     st.session_state.table_open = False
     st.session_state.setdefault("round", 0)
     st.session_state.setdefault("views", 1)
     st.session_state.setdefault("token", kept_visits().new_token())
+    is_here(st.session_state.token)
     keep_sample(model, case_list.first_sample())
+
+
+def settle() -> None:
+    """Say which files were let go for other visits, and keep their answers alone."""
+    cases = st.session_state.cases
+    lost = [listed.name for listed in cases if listed.case is not None and listed.lost]
+    if lost:
+        st.session_state.cases = case_list.settle(cases)
+        tell(triage.let_go_for_others(lost))
+
+
+def hold(case: Case, again: Callable[[], Case]) -> Case:
+    """The case with its pixels in the memory that all visits share; again: makes it once more."""
+    return budget().hold(case, again, st.session_state.token)
 
 
 def practice() -> float | None:
@@ -101,7 +122,10 @@ def answers(listed: ListedCase, share: float | None) -> Case | None:
 
 def at_hand() -> ListedCase:
     """The row that follows the visitor from page to page, as it is among his patients."""
-    st.session_state.shown = seen(case_list.find_case(st.session_state.cases, st.session_state.at_hand))
+    found = case_list.find_case(st.session_state.cases, st.session_state.at_hand)
+    if found.stored is None or not found.stored.open:
+        budget().open(found.stored, st.session_state.token)
+    st.session_state.shown = seen(found)
     shown: ListedCase = st.session_state.shown
     return shown
 
@@ -135,12 +159,12 @@ def enter(key: str, change: Callable[[Case], Case]) -> None:
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     """Draw a lesion and make it the case at hand."""
-    keep(case_list.sample_case(model, diagnosis), drawn=True)
+    keep(shared_sample(model, diagnosis, model.label), drawn=True)
 
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
     """An image of the data set, asked about once in this visit; raises DataFault."""
-    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory())
+    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory(hold))
     return memory.case(model, catalogue, image_id)
 
 
@@ -179,6 +203,11 @@ def take_in(files: list[WaitingFile]) -> None:
         st.session_state.follow = True
     room = case_list.MAX_ROWS - len(st.session_state.cases)
     before = reading.total
+    fresh = [file for file in files if file.token not in reading.known]
+    files, refused = budget().admit(fresh)
+    if refused:
+        reading.known.update(file.token for file in fresh)
+        tell(triage.no_memory(refused))
     if turned_away := reading.take_in(files, room):
         tell(triage.no_room(turned_away, case_list.MAX_ROWS))
     if reading.total > max(before, 1):
@@ -203,12 +232,16 @@ def read_file(model: Model, file: WaitingFile) -> None:
     """
     state = st.session_state
     cases, at_hand, batch, again, follow = state.cases, state.at_hand, state.batch, state.again, state.follow
+    owner = state.token
     digest = case_list.digest_of(file.name, file.content)
     listed = case_list.find_file(cases, digest)
     if listed:
-        cases, key = case_list.give_file(cases, listed, file.content), listed.key
+        key = listed.key
+        if listed.file is None:
+            cases = case_list.give_file(cases, listed, budget().hold_file(file.content, owner))
     else:
-        cases = with_file(model, cases, file, digest, at_hand)
+        with budget().turn(claimed_pixels(file.content)):
+            cases = with_file(model, cases, file, digest, at_hand, owner)
         key = cases[0].key
     if follow and not batch:
         state.at_hand = key
@@ -218,11 +251,16 @@ def read_file(model: Model, file: WaitingFile) -> None:
         again.append(file.name)
 
 
-def with_file(model: Model, cases: list[ListedCase], file: WaitingFile, digest: str, at_hand: str) -> list[ListedCase]:
-    """The list with a row for an uploaded file on top; the picture of the row with the key `at_hand` stays."""
+def with_file(
+    model: Model, cases: list[ListedCase], file: WaitingFile, digest: str, at_hand: str, owner: str
+) -> list[ListedCase]:
+    """The list of the visit `owner` with a row for an uploaded file on top; the picture of the row with the key
+    `at_hand` stays."""
     try:
         case = diagnose_bytes(model, file.content, file.name)
-        return case_list.add_case(cases, case, file=file.content, digest=digest, first=at_hand)
+        kept = budget().hold_file(file.content, owner)
+        held = budget().hold(case, partial(case_list.ask_file, model, kept, file.name), owner)
+        return case_list.add_case(cases, held, file=kept, digest=digest, first=at_hand)
     except ImageRefused as error:
         sentence = str(error)
     except MemoryError:
@@ -303,7 +341,9 @@ def with_picture(model: Model) -> ListedCase:
     listed = case_list.find_case(st.session_state.cases, st.session_state.at_hand)
     if listed.let_go:
         with st.spinner(triage.READING_AGAIN):
-            st.session_state.cases = case_list.bring_back(model, st.session_state.cases, listed, st.session_state.views)
+            st.session_state.cases = case_list.bring_back(
+                model, st.session_state.cases, listed, st.session_state.views, hold
+            )
     return at_hand()
 
 
@@ -313,7 +353,7 @@ def as_asked(model: Model, listed: ListedCase) -> ListedCase:
     if current.case is not None and current.case.views != st.session_state.views:
         with st.spinner(words.ASKING_AGAIN):
             st.session_state.cases, current = case_list.ask_again(
-                model, st.session_state.cases, current, st.session_state.views
+                model, st.session_state.cases, current, st.session_state.views, hold
             )
         st.session_state.shown = seen(current)
         for name in HELD:  # what Compare made of the case as it was
@@ -338,10 +378,8 @@ def remember() -> None:
         return
     st.session_state.remembered = cases
     if own():
-        kept = [case_list.let_go(listed) for listed in cases]
-        size = sum(len(listed.file or b"") for listed in kept)
         waiting = [file.name for file in st.session_state.reading.waiting]
-        kept_visits().keep(st.session_state.token, (kept, waiting), size)
+        kept_visits().keep(st.session_state.token, (cases, waiting))
 
 
 def claim() -> None:
@@ -360,6 +398,10 @@ def take_over() -> None:
         tell(triage.NO_LONGER_KEPT)
         return
     before, waiting = found
+    for listed in before:
+        for held in (listed.stored, None if listed.case is None else pixels_of(listed.case)):
+            if held is not None and held.owner:
+                held.owner = st.session_state.token
     if waiting:
         tell(triage.not_read(waiting))
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
@@ -370,6 +412,7 @@ def take_over() -> None:
 def clear() -> None:
     """Forget every case of this visitor, and what waits to be read."""
     kept_visits().forget(st.session_state.token)
+    budget().forget(st.session_state.token)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
     for name in ("cases", "memory", "rows", "remembered", *HELD):
         st.session_state.pop(name, None)

@@ -7,6 +7,7 @@ from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Model, WeightsInfo
 from derm.predict import case_list
+from derm.predict.budget import KeptFile
 from derm.predict.case import Case
 from derm.predict.case_list import (
     MAX_CASES,
@@ -51,7 +52,7 @@ def large_case(name: str) -> Case:
 def test_pictures_are_limited_by_number_and_by_size_and_rows_stay():
     cases = []
     for _ in range(MAX_CASES + 2):
-        cases = add_case(cases, LIKELY, file=b"f", digest="d")
+        cases = add_case(cases, LIKELY, file=KeptFile(b"f"), digest="d")
     assert [listed.let_go for listed in cases] == [False] * MAX_CASES + [True] * 2
     assert {listed.answers.p_malignant for listed in cases} == {LIKELY.p_malignant}
     for name in "abc":
@@ -66,9 +67,9 @@ def test_files_are_limited_and_the_row_of_the_opened_one_keeps_its_own(monkeypat
     monkeypatch.setattr(case_list, "MAX_FILE_BYTES", 10)
     cases = []
     for name in "abc":
-        cases = add_case(cases, case_with({"nv": 1.0}, half_mask(), name=name), file=b"12345", digest=name)
+        cases = add_case(cases, case_with({"nv": 1.0}, half_mask(), name=name), file=KeptFile(b"12345"), digest=name)
     assert [listed.file for listed in cases] == [b"12345", b"12345", None]
-    again = within_limits(give_file(cases, cases[2], b"67890"), cases[2].key)
+    again = within_limits(give_file(cases, cases[2], KeptFile(b"67890")), cases[2].key)
     assert [listed.file for listed in again] == [b"12345", None, b"67890"]
     assert find_file(cases, "b") is cases[1]
     assert find_file(cases, "") is None
@@ -102,7 +103,7 @@ def test_a_picture_comes_back_with_the_same_answer():
     np.testing.assert_array_equal(back.case.truth, cases[0].case.truth)
     np.testing.assert_array_equal(back.case.probabilities, cases[0].case.probabilities)
     assert (back.key, back.let_go) == (gone.key, False)
-    without = gone._replace(file=None)
+    without = gone._replace(stored=None)
     assert bring_back(model, [without], without, 1) == [without]
 
 

@@ -2,8 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from derm.predict import memory
 from derm.predict.memory import CaseMemory
 
@@ -13,7 +11,7 @@ def test_a_picture_is_asked_about_once_and_the_oldest_goes_first(monkeypatch):
 
     def ask(model, catalogue, image_id):
         asked.append((model.sha256, image_id))
-        return SimpleNamespace(mask=np.zeros((1000, 1000)), name=image_id)
+        return SimpleNamespace(shape=(1000, 1000), name=image_id)
 
     monkeypatch.setattr(memory, "data_case", ask)
     monkeypatch.setattr(memory, "MOST", 3)
@@ -37,7 +35,7 @@ def test_large_pictures_are_forgotten_sooner(monkeypatch):
 
     def ask(_model, _catalogue, image_id):
         asked.append(image_id)
-        return SimpleNamespace(mask=np.zeros((5000, 5000), dtype=bool))
+        return SimpleNamespace(shape=(5000, 5000))
 
     monkeypatch.setattr(memory, "data_case", ask)
     kept, model, catalogue = CaseMemory(), SimpleNamespace(sha256="p"), SimpleNamespace(folder="a", layout="x")

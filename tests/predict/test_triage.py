@@ -72,9 +72,10 @@ def test_a_row_is_the_same_once_its_picture_was_let_go():
     assert rows(after) == rows(before)
     assert [one.let_go for one in after] == [False, *[True] * 6]
     told = said(triage.no_longer_there(after))
-    assert told.startswith("6 of 7 pictures are no longer in memory, which holds 50 or 120 megapixels: lowest, most,")
+    assert told.startswith("6 of 7 pictures are no longer in memory, which holds 50 or 120 megapixels of a list,")
+    assert "at work: lowest, most," in told
     assert told.endswith("and 1 more. All answers stay; opening the row reads the file again.")
-    lost = [one._replace(file=None) for one in after]
+    lost = [one._replace(stored=None) for one in after]
     assert triage.no_longer_there(lost).endswith("but for 6, whose files must be chosen again.")
     assert triage.no_longer_there(before) == ""
 

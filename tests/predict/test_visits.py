@@ -20,12 +20,12 @@ def test_a_visit_is_found_by_its_token_and_ends():
     token = kept.new_token()
     assert len(token) >= 43  # 256 bits
     assert token != kept.new_token()
-    kept.keep(token, ["a"], 1)
+    kept.keep(token, ["a"])
     assert kept.find(token) == ["a"]
     assert kept.find("") is None
     assert kept.find(token[:-1]) is None
     clock.now = 59.0
-    kept.keep(token, ["a", "b"], 2)
+    kept.keep(token, ["a", "b"])
     clock.now = 118.0
     assert kept.find(token) == ["a", "b"]
     clock.now = 120.0
@@ -34,23 +34,33 @@ def test_a_visit_is_found_by_its_token_and_ends():
 
 def test_a_forgotten_visit_is_gone_and_none_is_kept_for_no_time():
     kept = KeptVisits(60.0, Clock())
-    kept.keep("t", ["a"], 1)
+    kept.keep("t", ["a"])
     kept.forget("t")
     assert kept.find("t") is None
     never = KeptVisits(0.0, Clock())
-    never.keep("t", ["a"], 1)
+    never.keep("t", ["a"])
     assert never.find("t") is None
 
 
 def test_the_longest_unused_go_first(monkeypatch):
     monkeypatch.setattr(visits, "MOST_VISITS", 2)
-    monkeypatch.setattr(visits, "MOST_BYTES", 10)
     kept = KeptVisits(60.0, Clock())
     for token in "abc":
-        kept.keep(token, token, 1)
+        kept.keep(token, token)
     assert [kept.find(token) for token in "abc"] == [None, "b", "c"]
-    kept.keep("d", "d", 20)  # too large beside others, and alone still there
-    assert [kept.find(token) for token in "bcd"] == [None, None, "d"]
+
+
+def test_what_is_over_is_forgotten_though_nobody_asks():
+    clock = Clock()
+    kept = KeptVisits(60.0, clock)
+    kept.keep("t", ["a"])
+    assert kept._timer is not None
+    assert kept._timer.daemon
+    kept._timer.cancel()
+    clock.now = 61.5
+    kept.forget_old()  # as the timer does
+    assert not kept._visits
+    assert kept._timer is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""Uploads on their way to the app: no more at a time than there is memory for. An ASGI application around another.
+
+Needs to be told what has arrived and was not taken in yet. Knows of Streamlit the path that uploads go to.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+
+from derm.serve import words
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+PLACE = "/_stcore/upload_file/"
+
+LARGEST = 40 * 1024 * 1024
+"""Bytes of an upload of which nobody says how large it is: those of the largest that is taken."""
+
+MOST = 1000
+"""Files of one session that have arrived and were not taken in yet: as many as a list has rows."""
+
+
+class Arrived(NamedTuple):
+    """Uploads that have arrived and were not taken in yet."""
+
+    files: int
+    """Of the session that is asked about."""
+
+    bytes: int
+    """Of all sessions."""
+
+
+class Uploads:
+    """Passes everything on to `app`, but for uploads beyond `limit` bytes together, or `MOST` of one session: 503.
+
+    arrived: tells of a session what has arrived.
+    """
+
+    def __init__(self, app: App, limit: int, arrived: Callable[[str], Arrived]) -> None:
+        self.app, self.limit, self.arrived = app, limit, arrived
+        self._coming = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request, one connection of a websocket, or the server's start and end."""
+        if scope["type"] != "http" or scope["method"] != "PUT" or PLACE not in scope["path"]:
+            await self.app(scope, receive, send)
+            return
+        session = scope["path"].partition(PLACE)[2].partition("/")[0]
+        size, arrived = _size(scope), self.arrived(session)
+        if arrived.files >= MOST or arrived.bytes + self._coming + size > self.limit:
+            await _refuse(send)
+            return
+        self._coming += size
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._coming -= size
+
+
+def _size(scope: Message) -> int:
+    """Bytes that the request says it has; `LARGEST` where it says nothing, or more, which the app itself refuses."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length" and value.isdigit():
+            return min(int(value[:20]), LARGEST)
+    return LARGEST
+
+
+async def _refuse(send: Send) -> None:
+    body = words.NO_ROOM.encode()
+    about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 503, "headers": [*about, (b"retry-after", b"10")]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,68 @@
+"""What all visits share of the server's memory, and how it is noticed that a page was closed.
+
+Needs Streamlit's session. Knows nothing of what a visit holds.
+"""
+
+from typing import NamedTuple
+
+import streamlit as st
+from streamlit.runtime import get_instance
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+from derm.predict.budget import UPLOADS, Budget, memory_limit
+from derm.predict.presence import Presence
+from derm.predict.visits import KeptVisits, minutes
+from derm.serve.uploads import App, Arrived, Uploads
+
+
+class Visit(NamedTuple):
+    """One visitor's open page."""
+
+    presence: Presence
+    token: str
+
+    def close(self) -> None:
+        """The page was closed, or its connection broke off."""
+        self.presence.leave(self.token)
+
+
+@st.cache_resource
+def kept_visits() -> KeptVisits:
+    """What is kept of all visitors' lists over a reload; each is found by its own token alone."""
+    return KeptVisits(60 * minutes())
+
+
+@st.cache_resource
+def presence() -> Presence:
+    """Who has a page open, and the memory that all of them share."""
+    return Presence(Budget(memory_limit()), 60 * minutes())
+
+
+def budget() -> Budget:
+    """The memory that all visits share."""
+    return presence().budget
+
+
+@st.cache_resource(scope="session", on_release=Visit.close, show_spinner=False)
+def _visit(token: str) -> Visit:
+    return Visit(presence(), token)
+
+
+def is_here(token: str) -> None:
+    """Tell that this page is open; Streamlit tells when it is closed."""
+    visit = _visit(token)
+    visit.presence.come(visit.token)
+
+
+def bounded(app: App) -> Uploads:
+    """The server's app, with no more uploads on their way than there is memory for."""
+    return Uploads(app, int(UPLOADS * memory_limit()), arrived)
+
+
+def arrived(session: str) -> Arrived:
+    """The uploads that Streamlit has and no page has taken in yet."""
+    held = get_instance().uploaded_file_mgr
+    if not isinstance(held, MemoryUploadedFileManager):
+        return Arrived(0, 0)
+    files = [len(file.data) for one in tuple(held.file_storage.values()) for file in tuple(one.values())]
+    return Arrived(len(held.file_storage.get(session, ())), sum(files))
