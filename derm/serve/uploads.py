@@ -3,6 +3,7 @@
 Needs to be told what has arrived and was not taken in yet. Knows of Streamlit the path that uploads go to.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
@@ -22,6 +23,10 @@ MOST = 1000
 """Files of one session that have arrived and were not taken in yet: as many as a list has rows."""
 
 
+STALLED = 30.0
+"""Seconds without a byte after which an upload is given up, for it would keep others out."""
+
+
 class Arrived(NamedTuple):
     """Uploads that have arrived and were not taken in yet."""
 
@@ -38,8 +43,8 @@ class Uploads:
     arrived: tells of a session what has arrived.
     """
 
-    def __init__(self, app: App, limit: int, arrived: Callable[[str], Arrived]) -> None:
-        self.app, self.limit, self.arrived = app, limit, arrived
+    def __init__(self, app: App, limit: int, arrived: Callable[[str], Arrived], stalled: float = STALLED) -> None:
+        self.app, self.limit, self.arrived, self.stalled = app, limit, arrived, stalled
         self._coming = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -54,9 +59,20 @@ class Uploads:
             return
         self._coming += size
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, self._patient(receive), send)
         finally:
             self._coming -= size
+
+    def _patient(self, receive: Receive) -> Receive:
+        """`receive`, which takes an upload for broken off where nothing comes any more."""
+
+        async def received() -> Message:
+            try:
+                return await asyncio.wait_for(receive(), self.stalled)
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+
+        return received
 
 
 def _size(scope: Message) -> int:

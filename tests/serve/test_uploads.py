@@ -87,3 +87,24 @@ def test_what_is_on_its_way_counts_until_it_has_arrived_or_failed():
         ask(uploads)
     assert statuses[0] == 503
     assert ask(uploads) == []
+
+
+def test_an_upload_that_stalls_is_given_up():
+    seen = []
+
+    async def app(scope, receive, send) -> None:
+        seen.append(await receive())
+        seen.append(await receive())
+
+    messages = iter([{"type": "http.request", "body": b"x", "more_body": True}])
+
+    async def receive():
+        if (message := next(messages, None)) is None:
+            await asyncio.Event().wait()
+        return message
+
+    uploads = Uploads(app, 100, lambda _: Arrived(0, 0), stalled=0.01)
+    scope = {"type": "http", "method": "PUT", "path": PATH, "headers": [(b"content-length", b"90")]}
+    asyncio.run(uploads(scope, receive, None))
+    assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
+    assert uploads._coming == 0
