@@ -41,7 +41,7 @@ fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
 	$(BIN)/ruff format .
 
 fuzz: $(VENV)/installed-dev ## feed readers with made input, for hours: FUZZ_EXAMPLES=1000 for less
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz tests/house/test_killed_writers.py
 
 screenshots: $(VENV)/installed-dev ## pictures of every page on drawn data, into screenshots/ and docs/ (needs Chromium)
 	$(BIN)/python tests/screenshots.py

@@ -1,21 +1,42 @@
-"""Files that are whole or absent: written beside their place, flushed, then renamed.
+"""Files that are whole or absent: written beside their place, flushed, then renamed; and read within limits.
 
 A place that cannot be written is the user's to mend: ConfigFault. Knows nothing about what the files hold.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
+import shutil
+import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from derm.errors import ConfigFault
 
 PART = ".part"
-"""Ending of a file that is being written."""
+"""Ending of a file or folder that is being written. Its writer holds it, or a folder's file `HOLD`, see `hold`."""
+
+HOLD = "being-written"
+"""Held in a folder that is being made."""
+
+ABANDONED = 24 * 3600
+"""Seconds after which a file that is being written counts as abandoned where nothing tells whether its writer lives."""
+
+EMPTY = 60
+"""The same of a folder that holds nothing, not even `HOLD`."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of a disk that takes no more."""
+
+MOST_JSON = 64 << 20
+"""Bytes of a JSON file: curves of 100,000 pictures take a tenth of it."""
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -26,20 +47,47 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """
     check_file(path)
     target = path.resolve()
+    _sweep_once(target.parent)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=PART)
-        os.close(handle)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=PART)
         part = Path(name)
-        try:
-            write(part)
-            part.chmod(0o644)
-            with part.open("rb+") as stream:
-                os.fsync(stream.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with os.fdopen(handle, "rb") as own:
+            _try_hold(own)
+            if os.name == "nt":  # which moves no open file
+                own.close()
+            try:
+                write(part)
+                part.chmod(0o644)
+                with part.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigFault(f"{path} cannot be written ({error.strerror}): name a place with room for it.") from error
+
+
+@contextlib.contextmanager
+def making_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target` to fill, for the `with` block to rename to `target`; what is left of it goes.
+
+    What such makers have left beside `target` that were killed goes, too. Raises ConfigFault where it cannot be made.
+    """
+    make_folder(target.parent)
+    sweep(target.parent)
+    try:
+        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=PART))
+        try:
+            with (beside / HOLD).open("wb") as own:
+                _try_hold(own)
+                (beside / "whole").mkdir()
+                yield beside / "whole"
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise ConfigFault(f"{target} cannot be written ({error.strerror}): name a place with room for it.") from error
 
 
 def make_folder(folder: Path) -> None:
@@ -62,9 +110,121 @@ def check_file(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed have left in `folder`; only for a folder that nobody else writes to."""
-    for part in folder.glob(f".*{PART}"):
-        part.unlink(missing_ok=True)
+    """Remove what writers have left in `folder` that were killed: files and folders that nobody holds any more."""
+    with contextlib.suppress(OSError):
+        for part in [*folder.glob(f".*{PART}"), *filter(_is_former, folder.glob(".*-*"))]:
+            if _is_abandoned(part):
+                if part.is_dir() and not part.is_symlink():
+                    shutil.rmtree(part, ignore_errors=True)
+                else:
+                    part.unlink(missing_ok=True)
+
+
+def _is_former(path: Path) -> bool:
+    """Whether a folder bears the name under which older versions decoded pictures and drew data sets."""
+    return re.fullmatch(r"\.([0-9a-f]{16}-\d+(-\w+)?|drawn-\d+-\d+)\.\w{8}", path.name) is not None and path.is_dir()
+
+
+def _prefix(target: Path) -> str:
+    """How the name of what is being written begins: short enough for every disk."""
+    return f".{target.name.encode(errors='ignore')[:120].decode(errors='ignore')}."
+
+
+@lru_cache(maxsize=4096)
+def _sweep_once(folder: Path) -> None:
+    """`sweep`, at this process's first write into `folder`: a folder of ten thousand files is not listed each time."""
+    sweep(folder)
+
+
+def _is_abandoned(part: Path) -> bool:
+    """Whether the writer of `part` is gone."""
+    held = part / HOLD if part.is_dir() else part
+    age = time.time() - part.lstat().st_mtime
+    empty = part.is_dir() and not any(part.iterdir())  # as a maker has it for a moment, or leaves it in its last one
+    old = age > (EMPTY if empty else ABANDONED)
+    try:
+        with open_ordinary(held) as stream:
+            found = _try_hold(stream)
+    except OSError:  # a folder that is just being made, or what may not be read
+        return old
+    return old if found is None else found
+
+
+def _try_hold(stream: IO[Any]) -> bool | None:
+    """Hold the open file, see `hold`; False where another has it, None where the system knows no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network disk without locks
+        return None
+    return True
+
+
+def portable_name(name: str) -> str:
+    """`name` as every disk takes it, Windows' too, with `_` for what it does not: the name itself where it is fine.
+
+    No control characters, none of < > : " / \\ | ? *, no dot or space at the end, no name of a device such as CON or
+    com1.txt.
+    """
+    plain = "".join("_" if letter in _REFUSED or not letter.isprintable() else letter for letter in name)
+    plain = re.sub(r"[. ]+$", lambda found: "_" * len(found[0]), plain)
+    return f"_{plain}" if _DEVICE.fullmatch(plain) else plain
+
+
+_REFUSED = frozenset('<>:"/\\|?*')
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+
+
+def is_there(path: Path) -> bool:
+    """Whether `path` is an ordinary file that may be looked at; a folder that nobody may enter holds none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def open_ordinary(path: Path) -> BinaryIO:
+    """The ordinary file at `path`, open for reading; OSError for anything else, such as a pipe, never waited for."""
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    stream: BinaryIO = open(path, "rb", opener=opened)  # noqa: SIM115 (Path.open takes no opener)
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    return stream
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """The bytes of an ordinary file; OSError as `open_ordinary`, ValueError where it has more than `most` bytes."""
+    with open_ordinary(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        content = stream.read(min(size, most) + 1)
+    if len(content) > most:
+        raise ValueError(f"it has {max(size, len(content)):,} bytes, more than the {most:,} that are read")
+    return content
+
+
+def read_json(path: Path, most: int = MOST_JSON) -> Any:  # noqa: ANN401 (whatever JSON holds)
+    """What the JSON file at `path` holds; OSError and ValueError as `read_file` raises them, or where it is no JSON."""
+    return parse_json(read_file(path, most))
+
+
+def parse_json(content: bytes) -> Any:  # noqa: ANN401
+    """What JSON holds; ValueError where it is none, is nested too deeply, or has text that no file can hold."""
+    try:
+        found = json.loads(content)
+        if b"\\ud" in content.lower():  # half of a pair of surrogates is JSON, and no text
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return found
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -86,36 +246,23 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def cell(text: str) -> str:
-    """A text for a cell of a table that a spreadsheet may open: where it would be a formula, behind an apostrophe.
-
-    Formulas begin with = + - @, or with a tab or line end before one. For texts alone: a negative number stays one.
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
-
-
 def hold(stream: IO[Any], patience: float = 1.0) -> bool:
     """Hold the open file for this process, and those that inherit it, until it is closed; False where another has it.
 
     Tried for `patience` seconds, because `is_held` has the file for a moment, too. Raises ConfigFault where the system
     has no such locks, as Windows.
     """
-    try:
-        import fcntl
-    except ImportError as error:
-        raise ConfigFault(
-            "Training needs a file lock that processes inherit, which Windows does not have: train in WSL or on Linux."
-        ) from error
     until = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
+    while not (held := _try_hold(stream)):
+        if held is None:
+            raise ConfigFault(
+                "Training needs a file lock that processes inherit, which Windows and some network disks do not have: "
+                "train in WSL or on Linux, on a disk of this machine."
+            )
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def is_held(path: Path) -> bool:
@@ -125,7 +272,7 @@ def is_held(path: Path) -> bool:
     except ImportError:  # Windows, where no run is trained
         return False
     try:
-        with path.open("rb") as stream:
+        with open_ordinary(path) as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

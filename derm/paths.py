@@ -33,6 +33,10 @@ STUDIES = "DERM_STUDIES"
 """Folder of reader studies, each in a folder of its own; without it `derm/studies` in the user's data folder."""
 
 
+KEEP_FREE = "DERM_KEEP_FREE"
+"""Gigabytes of the disk that decoding, and runs that are started from the app, leave free; without it 1."""
+
+
 def app_folder() -> Path:
     """The folder of `streamlit_app.py`, `pages`, `.streamlit` and `weights`: in the package, or the checkout's top."""
     inside = Path(__file__).parent / "app"
@@ -76,3 +80,12 @@ def studies_folder() -> Path:
     """The folder that `STUDIES` names, or the user's own."""
     named = os.environ.get(STUDIES)
     return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "studies"
+
+
+def kept_free() -> int:
+    """Bytes of the disk to leave free, as `KEEP_FREE` says; 1 GB where it is no number from 0 on."""
+    try:
+        told = float(os.environ.get(KEEP_FREE) or 1)
+    except ValueError:
+        return 10**9
+    return int(told * 1e9) if 0 <= told < 1e6 else 10**9

@@ -20,6 +20,7 @@ def compare(
     from derm.evaluate.compare import compare as hold_against
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
+    from derm.spreadsheet import csv_table
 
     if target:
         check_file(target)
@@ -45,5 +46,5 @@ def compare(
         "apart; of other seeds and other images it says nothing."
     )
     if target:
-        write_text(target, found.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_text(target, csv_table(found, ".6f"))
         out.print(f"Written: {target}")

@@ -48,6 +48,7 @@ def split(
     from derm.data.recognise import name_rows
     from derm.data.split import APART, PARTS, count_leak, learned_parts, split_catalogue
     from derm.files import write_text
+    from derm.spreadsheet import csv_table
 
     if by not in ("lesion", "image"):
         raise ConfigFault(f"--by '{by}' is unknown: use lesion or image.")
@@ -78,7 +79,7 @@ def split(
         )
     if target:
         table = {"image_id": catalogue.table["image_id"], "lesion": parted.lesions, "part": parted.parts}
-        write_text(target, pd.DataFrame(table).to_csv(index=False, lineterminator="\n"))
+        write_text(target, csv_table(pd.DataFrame(table)))
 
 
 @app.command()
@@ -95,11 +96,12 @@ def duplicates(
     from derm.explore.embedding_duplicates import find_same
     from derm.files import write_text
     from derm.model.weights import default_weights, load_weights
+    from derm.spreadsheet import csv_table
 
     catalogue = read_data(folders, strict=False)
     with progress("Comparing pictures") as watch:
         pairs = find_same(load_weights(weights or default_weights()), catalogue, watch)
-    write_text(target, pairs.to_csv(index=False, float_format="%.3f", lineterminator="\n"))
+    write_text(target, csv_table(pairs, ".3f"))
     across = int(pairs["across_sources"].sum())
     out.print(f"{len(pairs):,} pairs, {across:,} of them across sources: {target}")
 

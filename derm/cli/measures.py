@@ -24,6 +24,7 @@ def measures(
     from derm.data.split import known_part, split_catalogue
     from derm.evaluate.lesion_measures import known_worth, measure_rows, measure_worth, merged, worth_records
     from derm.files import check_file, write_json, write_text
+    from derm.spreadsheet import csv_table
 
     part = known_part(split)
     for file in filter(None, (target, worth)):
@@ -32,7 +33,7 @@ def measures(
     with progress("Measuring") as watch:
         rows = measure_rows(catalogue.table.iloc[split_catalogue(catalogue).rows(part)], workers, watch)
     if target:
-        write_text(target, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_text(target, csv_table(rows, ".6f"))
         out.print(f"Written: {target}")
     table = Table(title=f"How well a measure alone tells them: AUC, {part} part", title_justify="left")
     for name in ("source", "tells", "of images", "measure", "AUC", "95 % interval"):

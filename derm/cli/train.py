@@ -272,9 +272,12 @@ def epoch_line(event: "Logged | TickEvent") -> str | None:
 
 def read_about(run: Path) -> dict[str, Any]:
     """The run.json of a run; RunFault where there is none."""
+    from derm.files import read_json
+
     try:
-        content: dict[str, Any] = json.loads((run / "run.json").read_text())
-        content["config"], content["data"]["folder"]
+        content: dict[str, Any] = read_json(run / "run.json")
+        if not isinstance(content["config"], dict) or not isinstance(content["data"]["folder"], str):
+            raise TypeError("it has no settings or no data set")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFault(f"{run} holds no run that can be resumed: start one without --resume.") from error
     return content

@@ -11,6 +11,7 @@ from derm.diagnoses import CODES
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
 from derm.explain.methods import METHODS
+from derm.spreadsheet import csv_table
 
 MEASURES = {
     "iou_area": "Area under the IoU curve",
@@ -139,7 +140,7 @@ def right_or_wrong(explained: ExplainResults, method: str, outline: str, measure
 
 def points_csv(images: pd.DataFrame) -> str:
     """The points as CSV."""
-    return images.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    return csv_table(images, ".4f")
 
 
 def clicked(event: Any) -> str | None:  # noqa: ANN401 (what plotly's selection comes as)

@@ -14,6 +14,7 @@ from derm.data.folder import read_table
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.files import write_text
+from derm.spreadsheet import csv_table
 
 UNKNOWN = "unknown"
 """No diagnosis: the image can teach its outline alone."""
@@ -97,7 +98,7 @@ def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
     before = read_table(path, ("word", "code"), cure, as_written=True) if path.is_file() else None
     new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
     table = new if before is None else pd.concat([before[["word", "code"]], new], ignore_index=True)
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    write_text(path, csv_table(table))
 
 
 def unknown_words(words: Iterable[str], own: Mapping[str, str]) -> list[str]:

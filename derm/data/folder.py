@@ -17,9 +17,13 @@ import pandas as pd
 
 from derm.data.values import blank_missing
 from derm.errors import DataFault
+from derm.files import read_file
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
+
+MOST_BYTES = 512 << 20
+"""Of a table: ten times that of the whole ISIC archive."""
 
 DEPTH = 4
 """Folders below the data set's that pictures are looked for in: images by class, by part and by source at once."""
@@ -180,15 +184,9 @@ def read_table(
     """
     columns = list(columns)
     try:
-        text = _decoded(path.read_bytes())
-        if (mark := re.match(r"sep=.\r?\n", text, re.IGNORECASE)) is not None:  # Excel's own first line
-            text = text[mark.end() :]
-        separator = _separator(text.partition("\n")[0])
-        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
-        if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for the rows' names
-            raise ValueError("its rows have more cells than its header")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, empty, or rows of unequal length
-        reason = " ".join(str(error).split())
+        table = parse_table(read_file(path, MOST_BYTES))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise DataFault(f"{path} is not a table in UTF-8 with commas or tabs ({reason}): {cure}.") from None
     table = _named(table, [*columns, *also])
     if twice := sorted(set(table.columns[table.columns.duplicated()])):
@@ -203,6 +201,25 @@ def read_table(
         raise DataFault(f"{path} has a header but no rows: {cure}.")
     filled: pd.DataFrame = table[(table != "").any(axis=1)].reset_index(drop=True)
     return filled
+
+
+def parse_table(content: bytes, *, or_latin: bool = False) -> pd.DataFrame:
+    """The table in a file's bytes, all cells text as they stand there, '' where empty; the one reader of such tables.
+
+    Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. or_latin: what is neither is taken for
+    Latin-1, where a wrong letter does no harm. ValueError, in a few words, for what is no table.
+    """
+    text = _decoded(content, or_latin=or_latin)
+    if (mark := re.match(r"sep=.\r?\n", text, re.IGNORECASE)) is not None:  # Excel's own first line
+        text = text[mark.end() :]
+    separator = _separator(text.partition("\n")[0])
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+    except (ValueError, OverflowError) as error:  # empty, or rows of unequal length
+        raise ValueError(" ".join(str(error).split())[:200]) from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for the rows' names
+        raise ValueError("its rows have more cells than its header")
+    return table
 
 
 def _named(table: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
@@ -223,7 +240,7 @@ def _separator(header: str) -> str:
     return max("\t;,|", key=outside.count) if any(mark in outside for mark in "\t;|") else ","
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(content: bytes, *, or_latin: bool = False) -> str:
     """The text of a table; ValueError says what else the bytes are."""
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if content.startswith(mark):
@@ -239,6 +256,8 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if or_latin:
+            return content.decode("latin-1")
         line = content[: error.start].count(b"\n") + 1
         raise ValueError(f"{error}, in line {line}: save it as CSV UTF-8") from None
 

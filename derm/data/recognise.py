@@ -4,7 +4,6 @@ Needs a catalogue; its pictures are decoded only where neither the image's name 
 shipped splits travel as hashes of 128 bits, see `derm.data.looks`. Does not know what any weights have learned.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +20,8 @@ from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, read_data
 from derm.data.isic import TASK1
 from derm.data.looks import find_copies, long_hashes, looks_of
 from derm.data.store import table_key
-from derm.files import write_json
+from derm.files import read_json, write_json
+from derm.json_checks import by_name, is_text
 
 SHIPPED = {HAM10000: "ham10000_by_lesion.csv", TASK1: "isic2018_task1_by_lesion.csv"}
 """Source → file of its shipped split, in `derm/data/splits`."""
@@ -162,10 +162,10 @@ def copies_among(
 
 def _read(file: Path) -> dict[str, str] | None:
     try:
-        content = json.loads(file.read_text())
+        content = read_json(file)
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return content if by_name(is_text)(content) else None
 
 
 def hash_pictures(catalogue: Catalogue, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint64]:

@@ -5,9 +5,7 @@ Needs a catalogue whose files can be read, and room on the disk. Knows nothing o
 
 import contextlib
 import hashlib
-import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,9 +19,11 @@ from derm.data.catalogue import Catalogue
 from derm.data.looks import look_at
 from derm.data.masks import judge_masks, look_at_mask
 from derm.errors import DataFault, ImageRefused
-from derm.files import make_folder, write_json
+from derm.files import make_folder, making_folder, read_json, sweep, write_json
 from derm.image.decode import open_image, read_mask
 from derm.image.resize import Fit, square, square_mask
+from derm.json_checks import is_several, is_switch, is_text, list_of, object_with
+from derm.paths import kept_free
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
@@ -51,11 +51,21 @@ class ImageStore:
 
 
 def load_store(folder: Path) -> ImageStore:
-    """Open the store that lies in `folder`."""
-    has_mask = np.array(json.loads((folder / "store.json").read_text())["has_mask"], dtype=bool)
-    return ImageStore(
-        folder, np.load(folder / "images.npy", mmap_mode="r"), np.load(folder / "masks.npy", mmap_mode="r"), has_mask
-    )
+    """Open the store that lies in `folder`; OSError, ValueError where it is not whole."""
+    content = read_json(folder / "store.json")
+    if not object_with({"has_mask": list_of(is_switch), "size": is_several})(content):
+        raise ValueError("store.json is damaged")
+    has_mask, size = np.array(content["has_mask"], dtype=bool), content["size"]
+    try:
+        images, masks = (
+            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks")
+        )
+    except EOFError as error:
+        raise ValueError("its pictures are cut off") from error
+    shape = (len(has_mask), size, size)
+    if images.shape != (*shape, 3) or masks.shape != shape or {images.dtype, masks.dtype} != {np.dtype(np.uint8)}:
+        raise ValueError("its pictures are not those that store.json tells of")
+    return ImageStore(folder, images, masks, has_mask)
 
 
 def open_store(
@@ -75,9 +85,11 @@ def open_store(
     """
     # The name is older than the choice.
     folder = cache / (f"{table_key(catalogue.table)}-{size}" + ("" if fit == "squeeze" else f"-{fit}"))
-    if not (folder / "store.json").exists():
+    sweep(cache)
+    store = _whole_store(folder, len(catalogue.table))
+    if store is None:
         _decode(catalogue.table, size, fit, folder, progress)
-    store = load_store(folder)
+        store = load_store(folder)
     if fault := _known_fault(store):
         raise DataFault(
             f"{catalogue.place}: {fault}, so that no outline can be learned from them. `derm data check` says how to "
@@ -86,11 +98,20 @@ def open_store(
     return store
 
 
+def _whole_store(folder: Path, images: int) -> ImageStore | None:
+    """The store in `folder`, where it is whole; None where there is none, or it is damaged and to be made anew."""
+    try:
+        store = load_store(folder)
+    except (OSError, ValueError):
+        return None
+    return store if len(store.has_mask) == images else None
+
+
 def _known_fault(store: ImageStore) -> str:
     """What is wrong with the masks of the whole store, '' where nothing is; looked for once and kept with it."""
     file = store.folder / "store.json"
-    content = json.loads(file.read_text())
-    if "mask_fault" not in content:
+    content = read_json(file)
+    if not is_text(content.get("mask_fault")):
         content["mask_fault"] = _mask_fault(store)
         write_json(file, content)
     return str(content["mask_fault"])
@@ -121,15 +142,15 @@ def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Pr
     count = len(table)
     needed = count * size * size * 4
     make_folder(folder.parent)
+    sweep(folder.parent)
     free = shutil.disk_usage(folder.parent).free
-    if free < needed * 1.05:
+    if free < needed * 1.05 + kept_free():
         raise DataFault(
             f"Decoding {count:,} images at {size} pixels needs {needed / 1e9:.1f} GB in {folder.parent}, where "
-            f"{free / 1e9:.1f} GB are free: set DERM_CACHE to a folder on a larger disk."
+            f"{free / 1e9:.1f} GB are free and {kept_free() / 1e9:.1f} are to stay so: set DERM_CACHE to a folder on a "
+            "larger disk."
         )
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
-        part = Path(made) / folder.name
-        part.mkdir()
+    with making_folder(folder) as part:
         images = np.lib.format.open_memmap(part / "images.npy", mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
         masks = np.lib.format.open_memmap(part / "masks.npy", mode="w+", dtype=np.uint8, shape=(count, size, size))
 
@@ -153,8 +174,8 @@ def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Pr
         images.flush()
         masks.flush()
         write_json(part / "store.json", {"format": FORMAT, "size": size, "images": count, "has_mask": has_mask})
-        if folder.exists() and not (folder / "store.json").exists():
-            shutil.rmtree(folder)  # what is left of a store that somebody deleted in part
+        if folder.exists() and _whole_store(folder, count) is None:
+            shutil.rmtree(folder)  # what is left of a store that was damaged, or deleted in part
         # Another process may have finished first: its store holds the same, so ours is let go.
         with contextlib.suppress(OSError):
             part.rename(folder)

@@ -47,6 +47,7 @@ from derm.metrics.surface import share_failed, thresholded_jaccard
 from derm.model.weights import Model
 from derm.predict.picture_kind import judge
 from derm.predict.views import spread
+from derm.spreadsheet import csv_table
 
 CALIBRATION = ("ece", "ece_debiased", "brier")
 """What is said of calibration with an interval. A resample repeats cases, which looks like miscalibration by chance, so
@@ -192,7 +193,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         write_bytes(out / WORST / name, picture)
     for name in TABLES:
         table: pd.DataFrame = getattr(evaluation, name)
-        write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_text(out / f"{name}.csv", csv_table(table, ".6f"))
     write_json(out / "curves.json", evaluation.curves)
     write_json(out / "metrics.json", evaluation.metrics)
 

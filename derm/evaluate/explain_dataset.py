@@ -5,7 +5,7 @@ are Parquet, for 80,000 rows of float32 are 40 MB as text and 5 so. Knows no ter
 """
 
 import hashlib
-import json
+import io
 import shutil
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,13 +22,14 @@ from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.belonging import other_data
+from derm.evaluate.check import explained_fault, explanations_fault
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
 from derm.evaluate.explain_summary import summarise
 from derm.evaluate.inference import Progress
-from derm.evaluate.results import name_of, why_known
+from derm.evaluate.results import MOST_TABLE, below, name_of, newest_first, why_known
 from derm.explain.methods import METHODS
-from derm.files import make_folder, sweep, write_json, write_whole
+from derm.files import is_there, make_folder, read_file, read_json, sweep, write_json, write_whole
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model
 
@@ -208,28 +209,39 @@ def read_explain_results(folder: Path) -> ExplainResults:
     if missing := [name for name in FILES if name not in there]:
         raise DataFault(f"{folder} holds no explanations, {missing[0]} is missing: {cure}")
     try:
-        jsons: dict[str, Any] = {name: json.loads((folder / f"{name}.json").read_text()) for name in JSONS}
-        tables: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
-        found = ExplainResults(folder, **jsons, **tables)
-        about = found.about
-        if about["format"] != FORMAT:
+        jsons: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in JSONS}
+        if fault := explanations_fault(**jsons):
+            raise ValueError(fault)
+        if jsons["about"]["format"] != FORMAT:
             raise DataFault(f"The explanations in {folder} are of another version of Derm: {cure}")
-        counts = (tables["agreement"]["image_id"].nunique(), tables["sample"]["image_id"].nunique())
-        if counts != (about["images"], about["sample"]):
-            raise DataFault(f"The explanations in {folder} are of several runs, their tables differ in length: {cure}")
+        tables: dict[str, Any] = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
         for table, columns in (("agreement", AGREEMENT), ("sample", (*AGREEMENT, *FAITHFULNESS))):
-            tables[table][[*IDENTITY, *columns]]  # a table that lacks its columns is found here, not on a page
-        _ = found.name, found.leaks
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFault(f"The explanations in {folder} cannot be read ({error}): {cure}") from error
+            if fault := explained_fault(f"{table}.parquet", tables[table], IDENTITY, columns):
+                raise ValueError(fault)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataFault(f"The explanations in {folder} cannot be read ({reason}): {cure}") from error
+    found = ExplainResults(folder, **jsons, **tables)
+    counts = (tables["agreement"]["image_id"].nunique(), tables["sample"]["image_id"].nunique())
+    if counts != (found.about["images"], found.about["sample"]):
+        raise DataFault(f"The explanations in {folder} are of several runs, their tables differ in length: {cure}")
     return found
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """The table in a Parquet file; OSError and ValueError where it cannot be read."""
+    import pyarrow
+
+    try:
+        return pd.read_parquet(io.BytesIO(read_file(path, MOST_TABLE)))
+    except (pyarrow.ArrowException, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path.name} is damaged: {error}") from error
 
 
 def find_explained(folder: Path) -> list[Path]:
     """The folders of whole explanations in `folder`, itself included, newest first; empty where there are none."""
-    places = (folder / "about.json", *folder.glob("*/about.json"))
-    found = [place.parent for place in places if (place.parent / "summary.json").is_file() and place.is_file()]
-    return sorted(found, key=lambda place: (place / "summary.json").stat().st_mtime, reverse=True)
+    whole = (place for place in (folder, *below(folder)) if is_there(place / "about.json"))
+    return newest_first(whole, "summary.json")
 
 
 def _claim(out: Path, about: dict[str, Any]) -> None:
@@ -239,7 +251,7 @@ def _claim(out: Path, about: dict[str, Any]) -> None:
         write_json(place, about)
         return
     try:
-        former = json.loads(place.read_text())
+        former = read_json(place)
         differing = [key for key in about if key not in FREE and former.get(key) != about[key]]
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigFault(f"{place} cannot be read ({error}): name another folder with --out.") from error

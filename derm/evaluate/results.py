@@ -4,8 +4,9 @@ Needs a folder of results. A folder that is incomplete or of another kind is one
 Knows no weights; whether results belong to some is asked with `Results.belongs_to`.
 """
 
-import json
-from collections.abc import Mapping
+import contextlib
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,16 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
+from derm.evaluate.check import (
+    curves_fault,
+    embedding_fault,
+    metrics_fault,
+    outlines_fault,
+    predictions_fault,
+    subgroups_fault,
+)
+from derm.files import is_there, read_file, read_json
+from derm.spreadsheet import uncell
 
 TABLES = ("predictions", "outlines", "subgroups", "embedding")
 """The tables of a folder of results, each NAME.csv."""
@@ -23,8 +34,11 @@ TABLES = ("predictions", "outlines", "subgroups", "embedding")
 JSONS = ("metrics", "curves")
 """Its other files, each NAME.json."""
 
-IDS = {"image_id": str, "lesion_id": str}
+TEXTS = {"image_id": str, "lesion_id": str, "dimension": str, "group": str}
 """Columns of its tables that are text, whatever they look like: the catalogue's 0012 is not 12."""
+
+MOST_TABLE = 512 << 20
+"""Bytes of one of its tables: a million images take a quarter."""
 
 WORST = "worst-outlines"
 """Folder of small pictures of the outlines that agree least, named by rank and image."""
@@ -102,24 +116,62 @@ def read_results(folder: Path) -> Results:
     """Read what `derm evaluate --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
     cure = f"make them anew with `derm evaluate --data DIR --out {folder}`."
     try:
-        jsons: dict[str, Any] = {name: json.loads((folder / f"{name}.json").read_text()) for name in JSONS}
-        tables: dict[str, Any] = {name: pd.read_csv(folder / f"{name}.csv", dtype=IDS) for name in TABLES}
-        results = Results(folder, **jsons, **tables)
-        counts = {name: len(tables[name]) for name in ("predictions", "outlines", "embedding")}
-        if set(counts.values()) != {results.about["images"]}:
-            raise DataFault(f"The results in {folder} are of several runs, their tables differ in length: {cure}")
-        results.probabilities  # noqa: B018 (a table that lacks its columns is found here, not on a page)
+        jsons: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in JSONS}
+        tables: dict[str, Any] = {name: read_own_table(folder / f"{name}.csv") for name in TABLES}
     except FileNotFoundError as error:
         raise DataFault(f"{folder} holds no results, {Path(error.filename).name} is missing: {cure}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFault(f"The results in {folder} cannot be read ({error}): {cure}") from error
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataFault(f"The results in {folder} cannot be read ({reason}): {cure}") from error
+    checks = {
+        "metrics": metrics_fault, "curves": curves_fault, "predictions": predictions_fault,
+        "outlines": outlines_fault, "subgroups": subgroups_fault, "embedding": embedding_fault,
+    }  # fmt: skip
+    files = {**jsons, **tables}
+    if fault := next((fault for name, check in checks.items() if (fault := check(files[name]))), None):
+        raise DataFault(f"The results in {folder} cannot be read ({fault}): {cure}")
+    results = Results(folder, **jsons, **tables)
+    counts = {len(tables[name]) for name in ("predictions", "outlines", "embedding")}
+    if counts != {results.about["images"]}:
+        raise DataFault(f"The results in {folder} are of several runs, their tables differ in length: {cure}")
     return results
+
+
+def read_own_table(path: Path) -> pd.DataFrame:
+    """A table that `derm.spreadsheet` wrote, its ids and names as they were; OSError, ValueError where it is none."""
+    try:
+        table = pd.read_csv(io.BytesIO(read_file(path, MOST_TABLE)), dtype=TEXTS)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise ValueError(f"the rows of {path.name} have more cells than its header")
+    for name in TEXTS:
+        if name in table:
+            table[name] = table[name].map(uncell, na_action="ignore")
+    return table
 
 
 def find_results(folder: Path) -> list[Path]:
     """The folders of results in `folder`, itself included, newest first; empty where there are none."""
-    found = [place.parent for place in (folder / "metrics.json", *folder.glob("*/metrics.json")) if place.is_file()]
-    return sorted(found, key=lambda place: (place / "metrics.json").stat().st_mtime, reverse=True)
+    return newest_first([folder, *below(folder)], "metrics.json")
+
+
+def below(folder: Path) -> list[Path]:
+    """The folders in `folder`; none where it cannot be looked into."""
+    try:
+        return [place for place in folder.iterdir() if place.is_dir()]
+    except OSError:
+        return []
+
+
+def newest_first(folders: Iterable[Path], name: str) -> list[Path]:
+    """Those of `folders` that hold the file `name`, the one whose file was written last first."""
+    told = []
+    for place in folders:
+        if is_there(place / name):
+            with contextlib.suppress(OSError):  # gone in this moment
+                told.append(((place / name).stat().st_mtime, place))
+    return [place for _, place in sorted(told, key=lambda one: one[0], reverse=True)]
 
 
 def typical_image(predictions: pd.DataFrame, code: str) -> str | None:

@@ -4,14 +4,13 @@ Needs what `derm evaluate` measured, and to be run in a checkout: the file is pa
 `docs/looks-at-the-test-part.csv`. Elsewhere nothing is counted, and nothing is ever written beside the installed code.
 """
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
 from derm.data.catalogue import Catalogue
 from derm.data.recognise import name_rows, shipped_split
 from derm.files import write_text
+from derm.spreadsheet import csv_line
 
 LOOKS = Path("docs", "looks-at-the-test-part.csv")
 """Below the folder that the command is run in."""
@@ -30,11 +29,9 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
         return 0
     about = metrics["measured_on"]
     figures = [f"{metrics[name]:.4f}" if metrics[name] is not None else "" for name in COLUMNS[4:]]
-    line = io.StringIO()
     sources = len(about.get("sources", {}))  # pooled figures must not look like HAM10000's own
     split = f"by {about['split_by']}" + (f", {sources} sources pooled" if sources > 1 else "")
     row = [about["date"], about["weights"], about["sha256"][:16], split, *figures]
-    csv.writer(line, lineterminator="\n").writerow(row)
-    text = looks.read_text() + line.getvalue()
+    text = looks.read_text() + csv_line(row)
     write_text(looks, text)
     return len(text.splitlines()) - 1

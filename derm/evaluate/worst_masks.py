@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.store import read_pair
+from derm.files import portable_name
 from derm.image.overlay import draw_outline, jpeg, resize_mask
 from derm.model.weights import Model
 from derm.predict.case import diagnose
@@ -18,6 +19,9 @@ WORST = 50
 
 SIDE = 320
 """Longer side of each small picture, pixels."""
+
+MOST_LETTERS = 50
+"""Of an image's id in a file's name: disks take 255 bytes, and a letter has up to four."""
 
 
 def worst_outlines(
@@ -37,6 +41,7 @@ def worst_outlines(
             continue
         case = diagnose(model, image, str(entry["image_id"]), views=views)
         small = resize_mask(truth, *screen_size(case, SIDE))
-        name = f"{rank:02d}-{entry['image_id']}-iou-{union[row]:.2f}.jpg"
+        image_id = portable_name(str(entry["image_id"])[:MOST_LETTERS])
+        name = f"{rank:02d}-{image_id}-iou-{union[row]:.2f}.jpg"
         drawn[name] = jpeg(draw_outline(draw_view(case, "Outline", 0, 1.0, SIDE), small, dashed=True))
     return drawn

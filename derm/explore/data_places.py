@@ -3,8 +3,8 @@
 Needs a cache folder for what is drawn. Knows nothing of pages.
 """
 
-import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.synthetic.standin import IMAGES, drawn_folder
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import find_results
+from derm.files import read_json
 from derm.model.weights import Model
 from derm.paths import DATA
 
@@ -67,7 +68,18 @@ def results_places(model: Model, cache: Path, named: Path, images: int, *, drawn
 def _measured_on(folder: Path) -> dict[str, Any]:
     """Part and weights of results; nothing of what cannot be read, which is refused where it is opened."""
     try:
-        about = json.loads((folder / "metrics.json").read_text())["measured_on"]
+        file = folder / "metrics.json"
+        told = file.stat()
+        return _read_about(file, told.st_mtime_ns, told.st_size)
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=1000)
+def _read_about(file: Path, changed: int, size: int) -> dict[str, Any]:  # noqa: ARG001 (a changed file is another)
+    """`_measured_on`, read once while the file stays as it is, for a page asks at every click."""
+    try:
+        about = read_json(file)["measured_on"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return about if isinstance(about, dict) else {}

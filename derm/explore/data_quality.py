@@ -3,10 +3,9 @@
 Needs a catalogue. Knows no model.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,8 @@ from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.explore.table import name_of, quantity
 from derm.figures.text import SPACE
-from derm.files import write_json
+from derm.files import read_json, write_json
+from derm.json_checks import is_text, list_of, object_with
 from derm.metrics.baselines import SOURCE, trivial_baselines
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import auc
@@ -182,8 +182,15 @@ def findings_file(catalogue: Catalogue, cache: Path) -> Path:
 
 
 def read_findings(file: Path) -> tuple[Finding, ...] | None:
-    """What was found before, or None."""
-    return tuple(Finding(**one) for one in json.loads(file.read_text())) if file.is_file() else None
+    """What was found before; None where nothing is kept, or the file is damaged: the files are checked anew then."""
+    try:
+        found = read_json(file)
+    except (OSError, ValueError):
+        return None
+    texts = dict.fromkeys((field.name for field in fields(Finding)), is_text)
+    if not list_of(object_with(texts))(found) or any(one["kind"] not in CURES for one in found):
+        return None
+    return tuple(Finding(**{name: one[name] for name in texts}) for one in found)
 
 
 def check_files(

@@ -17,7 +17,9 @@ from derm.data.catalogue import Catalogue
 from derm.data.looks import SIDE, looks_of, turns
 from derm.data.store import table_key
 from derm.errors import DataFault
+from derm.explore.kept import are_rows, read_kept
 from derm.files import write_text
+from derm.spreadsheet import csv_table
 
 FORMAT = 2
 """Raised when the search changes, so that old pairs are not read."""
@@ -52,9 +54,11 @@ def pairs_file(catalogue: Catalogue, cache: Path) -> Path:
     return cache / f"{table_key(catalogue.table)}-alike-{FORMAT}.csv"
 
 
-def read_pairs(file: Path) -> pd.DataFrame | None:
-    """The pairs that were found before, see `near_duplicates`, or None."""
-    return pd.read_csv(file) if file.is_file() else None
+def read_pairs(file: Path, images: int) -> pd.DataFrame | None:
+    """The pairs that were found before among so many images, see `near_duplicates`; None where there are none, or the
+    file is damaged: they are looked for anew then."""
+    table = read_kept(file, COLUMNS)
+    return table if table is not None and are_rows(table, ("first", "second"), images) else None
 
 
 def find_pairs(catalogue: Catalogue, file: Path, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
@@ -69,7 +73,7 @@ def find_pairs(catalogue: Catalogue, file: Path, progress: Callable[[int, int], 
             f"{MOST:,}."
         )
     pairs = near_duplicates(looks_of(paths, progress))
-    write_text(file, pairs.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+    write_text(file, csv_table(pairs, ".4f"))
     return pairs
 
 

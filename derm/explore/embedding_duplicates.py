@@ -19,6 +19,7 @@ from derm.explore.duplicates import COLUMNS, MOST, near_duplicates
 from derm.files import write_text
 from derm.model.weights import Model
 from derm.predict.features import features_of
+from derm.spreadsheet import csv_table
 
 FORMAT = 1
 """Raised when the search changes, so that old pairs are not read."""
@@ -77,7 +78,7 @@ def find_likeness(
     kept = np.flatnonzero(np.isfinite(features).all(axis=1))  # the others are named, with their cure, by the check
     pairs = mutual_nearest(features[kept])
     pairs[["first", "second"]] = kept[pairs[["first", "second"]].to_numpy()]
-    write_text(file, pairs.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+    write_text(file, csv_table(pairs, ".4f"))
     return pairs
 
 

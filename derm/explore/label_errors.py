@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.metrics.missing import fraction
+from derm.spreadsheet import csv_table
 
 COLUMNS = ("row", "given", "suggested", "p_given", "p_suggested", "margin")
 
@@ -90,4 +91,4 @@ def review_csv(errors: pd.DataFrame, image_ids: pd.Series) -> str:
     """The list as CSV: image_id, given, suggested (codes), p_given, p_suggested, margin. image_ids: by row."""
     codes = {name: [CODES[value] for value in errors[name]] for name in ("given", "suggested")}
     table = errors.assign(image_id=image_ids.to_numpy()[errors["row"]], **codes)
-    return table[["image_id", *COLUMNS[1:]]].to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    return csv_table(table[["image_id", *COLUMNS[1:]]], ".4f")

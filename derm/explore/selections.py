@@ -4,7 +4,6 @@ Needs a folder of their own, and the tables that say what is known of each image
 program reads; what counts when it is read back is its column image_id. Knows nothing of pages.
 """
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from derm.data.folder import parse_table
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.explore.table import quantity
 from derm.explore.verdicts import verdicts_of
-from derm.files import write_text
+from derm.files import is_there, portable_name, read_file, write_text
+from derm.spreadsheet import csv_table, uncell
 
 FOLDER = "selections"
 """Name of the folder, in that of the results."""
@@ -73,7 +74,7 @@ def known_of(
 
 def to_csv(known: pd.DataFrame) -> str:
     """A selection as a CSV file."""
-    return known.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return csv_table(known, ".6g")
 
 
 def save(folder: Path, name: str, known: pd.DataFrame) -> str:
@@ -105,6 +106,7 @@ def import_as(folder: Path, file: str, known: pd.DataFrame, found: Found) -> str
             f"None of the {found.strange:,} images of this file is in this data set: choose its own data set."
         )
     stem = re.sub(r"[^\w .()-]+", " ", file).strip(" .()-_")[:50].strip(" .(-") or "imported"
+    stem = portable_name(stem).strip("_")
     taken = {name.casefold() for name in listed(folder)}
     names = (stem, *(f"{stem} {number}" for number in range(2, MOST + 2)))
     return save(folder, next(name for name in names if name.casefold() not in taken), known)
@@ -113,7 +115,7 @@ def import_as(folder: Path, file: str, known: pd.DataFrame, found: Found) -> str
 def listed(folder: Path) -> list[str]:
     """The names of the selections in `folder`, by alphabet; none where there is no such folder."""
     try:
-        names = [place.stem for place in folder.glob("*.csv") if NAME.fullmatch(place.stem)]
+        names = [place.stem for place in folder.glob("*.csv") if NAME.fullmatch(place.stem) and is_there(place)]
     except OSError:
         return []
     return sorted(names, key=str.casefold)
@@ -122,7 +124,9 @@ def listed(folder: Path) -> list[str]:
 def read(folder: Path, name: str) -> list[str]:
     """The images of a selection, in its order; DataFault where it is gone or cannot be read."""
     try:
-        content = (folder / f"{_checked(name)}.csv").read_bytes()
+        content = read_file(folder / f"{_checked(name)}.csv", MOST_BYTES)
+    except ValueError as error:
+        raise DataFault(f"The selection '{name}' cannot be read: {error}. Delete it.") from None
     except (OSError, ConfigFault):
         raise DataFault(f"There is no selection '{name[:60]}' any more: choose one of the list.") from None
     return parse(content, f"{name}.csv")
@@ -143,18 +147,15 @@ def parse(content: bytes, name: str) -> list[str]:
     """
     if len(content) > MOST_BYTES:
         raise DataFault(f"{name} has {len(content):,} bytes, more than the {MOST_BYTES:,} of a list of images.")
-    text = _decoded(content)
-    first = text.lstrip("\ufeff\r\n").partition("\n")[0]
-    separator = max(",;\t", key=first.count)
     try:
-        table = pd.read_csv(io.StringIO(text.lstrip("\ufeff")), sep=separator, dtype=str, keep_default_na=False)
-    except (ValueError, OverflowError) as error:
-        raise DataFault(f"{name} is no table ({' '.join(str(error).split())[:120]}): save it as CSV.") from None
+        table = parse_table(content, or_latin=True)
+    except ValueError as error:
+        raise DataFault(f"{name} is no table ({error}): save it as CSV.") from None
     columns = {str(column).strip().casefold(): column for column in table.columns}
     wanted = next((columns[column] for column in ID_COLUMNS if column in columns), None)
     if wanted is None:
         raise DataFault(f"{name} has no column image_id: name the column of the images so.")
-    ids = [value for value in table[wanted].str.strip() if value]
+    ids = [uncell(value) for value in table[wanted].str.strip() if value]
     if not ids:
         raise DataFault(f"{name} names no image: its column {wanted} is empty.")
     return list(dict.fromkeys(ids))
@@ -180,13 +181,6 @@ def _checked(name: str) -> str:
             "A selection's name has letters, digits, spaces and . _ - ( ), begins with a letter or digit, and has 60 "
             "characters at most."
         )
+    if portable_name(name) != name:
+        raise ConfigFault(f"Windows keeps the name '{name}' for a device: give the selection another one.")
     return name
-
-
-def _decoded(content: bytes) -> str:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from derm.data.catalogue import Catalogue
 from derm.data.store import table_key
 from derm.errors import ImageRefused
+from derm.explore.kept import read_kept
 from derm.files import write_text
 from derm.image.decode import read_mask
+from derm.spreadsheet import csv_table
 
 FORMAT = 1
 """Raised when the meaning of the file changes, so that old ones are not read."""
@@ -58,9 +60,16 @@ def shapes_file(catalogue: Catalogue, cache: Path) -> Path:
     return cache / f"{table_key(catalogue.table)}-shapes-{FORMAT}.csv"
 
 
-def read_shapes(file: Path) -> pd.DataFrame | None:
-    """The shapes that were measured before, one row an image of the catalogue's table, columns `COLUMNS`, or None."""
-    return pd.read_csv(file) if file.is_file() else None
+def read_shapes(file: Path, images: int) -> pd.DataFrame | None:
+    """The shapes that were measured before, one row for each of so many images, columns `COLUMNS`.
+
+    None where there are none, or the file is damaged: they are measured anew then.
+    """
+    table = read_kept(file, COLUMNS, images)
+    if table is None or (len(table) and table["cut"].dtype != bool):
+        return None
+    shares = table[["area", "x", "y"]]
+    return table if ((shares >= 0) & (shares <= 1) | shares.isna()).all(axis=None) else None
 
 
 def measure_shapes(
@@ -78,7 +87,7 @@ def measure_shapes(
             if progress:
                 progress(done, len(paths))
     table = pd.DataFrame(found, columns=list(COLUMNS))
-    write_text(file, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_text(file, csv_table(table, ".6f"))
     return table
 
 

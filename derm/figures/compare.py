@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.figures.palette import GREY, PRIMARY, TEXT, WARM
+from derm.figures.text import chart_text
 
 LOOKS = (("solid", 3.0), ("dash", 3.0), ("dot", 2.0), ("dashdot", 1.5))
 """Dash and width of the first map, the second, the centre prior and the oracle."""
@@ -91,7 +92,8 @@ def distributions(
             name=f"{name}, {len(rows):,} images",
             marker={"symbol": symbol, "size": 6, "color": colour, "opacity": 0.55, "line": {"width": 1.2}},
             customdata=images["image_id"].to_numpy()[rows],
-            hovertemplate="%{customdata}: %{y:.2f}<extra></extra>",
+            text=[chart_text(str(name)) for name in images["image_id"].to_numpy()[rows]],
+            hovertemplate="%{text}: %{y:.2f}<extra></extra>",
         )
         medians = [np.median(images["value"].to_numpy()[chosen & known & (place == index)]) if
                    (chosen & known & (place == index)).any() else None for index in range(len(CODES))]  # fmt: skip

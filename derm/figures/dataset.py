@@ -22,7 +22,7 @@ from derm.figures.results import (
     note,
     text_on,
 )
-from derm.figures.text import SPACE
+from derm.figures.text import SPACE, chart_text
 
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 """Of the seven diagnoses on the map of features, in the order of `DIAGNOSES`."""
@@ -36,6 +36,11 @@ PALE = 0.55
 UNKNOWN = "unknown"
 
 Named = Callable[[str], str]
+
+
+def _in_chart(named: Named) -> Named:
+    """`named`, as plotly shows it letter by letter: what a value is called is the data set's own."""
+    return lambda value: chart_text(named(value))
 
 
 def value_colour(value: str, place: int, *, dark: bool) -> str:
@@ -64,6 +69,7 @@ def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = Fal
     counts: index and columns are values; with `share` each bar is brought to 100 %. named: a value as people say it.
     Each piece bears its name and count where there is room; `legend` names them all.
     """
+    named = _in_chart(named)
     figure = go.Figure()
     sums = counts.to_numpy().sum(axis=1)
     values = counts.to_numpy(dtype=np.float64)
@@ -149,10 +155,11 @@ def balance(counts: pd.DataFrame, *, dark: bool) -> go.Figure:
 
 def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width: float = 1.0) -> go.Figure:
     """Counts along a number, or along names, as upright bars stacked by a dimension; width: of a bar, on that axis."""
+    named = _in_chart(named)
     figure = go.Figure()
     for place, value in enumerate(counts.columns):
         figure.add_bar(
-            x=list(counts.index),
+            x=[chart_text(one) if isinstance(one, str) else one for one in counts.index],
             y=counts.iloc[:, place],
             offset=0 if width > 1 else None,
             width=width * 0.92,
@@ -174,6 +181,7 @@ def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width
 
 def crossed(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool) -> go.Figure:
     """Two dimensions against each other, each cell with its count or its share of the row; colour is the share."""
+    named = _in_chart(named)
     ends = scale_on(dark=dark)
     sums = counts.to_numpy().sum(axis=1, keepdims=True)
     values = counts.to_numpy(dtype=np.float64)
@@ -334,7 +342,7 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
     )
     figure.update_yaxes(
         tickvals=list(range(len(table))),
-        ticktext=[str(name) for name in table.index],
+        ticktext=[chart_text(str(name)) for name in table.index],
         range=[len(table) - 0.5, -0.5],
         showgrid=False,
         fixedrange=True,
@@ -349,6 +357,7 @@ def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: 
     points: columns x, y, text (for the hover) and row (its custom data). groups: a category of each point; a point
     without one is left out. Of more than `MOST_POINTS` points every k-th is drawn.
     """
+    named = _in_chart(named)
     step = -(-len(points) // MOST_POINTS)
     points, groups = points.iloc[:: max(1, step)], groups.iloc[:: max(1, step)]
     figure = go.Figure()
@@ -369,7 +378,7 @@ def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: 
             },
             unselected={"marker": {"opacity": 0.25}},
             customdata=part["row"],
-            text=part["text"],
+            text=part["text"].map(chart_text),
             hovertemplate="%{text}<extra></extra>",
         )
     figure.update_layout(

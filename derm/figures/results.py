@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
-from derm.figures.text import SPACE, capital
+from derm.figures.text import SPACE, capital, chart_text
 from derm.image.overlay import rgb
 from derm.metrics.decision import clopper_pearson
 from derm.metrics.missing import fraction
@@ -385,7 +385,7 @@ def subgroups(
     figure.update_yaxes(
         tickvals=list(chosen.index),
         ticktext=[
-            f"{str(dimension) + ' ' if new else ''}<b>{group}</b>, {images:,} images"
+            f"{chart_text(str(dimension)) + ' ' if new else ''}<b>{chart_text(str(group))}</b>, {images:,} images"
             for dimension, group, images, new in zip(
                 chosen["dimension"], chosen["group"], chosen["images"], first, strict=True
             )

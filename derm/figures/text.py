@@ -3,6 +3,7 @@
 Needs plain values. Knows nothing of cases.
 """
 
+import html
 import re
 import string
 
@@ -43,8 +44,17 @@ def epoch_number(epoch: int) -> int:
 
 
 def plain(text: str) -> str:
-    """`text` so that Markdown shows it letter by letter: a file's name must neither format, link nor load a thing."""
-    return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", text)
+    """`text` so that Markdown shows it letter by letter: a file's name must neither format, link nor load a thing.
+
+    What UTF-8 cannot hold, as in a name without an encoding, is a question mark.
+    """
+    known = text.encode(errors="replace").decode()
+    return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", known)
+
+
+def chart_text(text: str) -> str:
+    """`text` so that plotly shows it letter by letter: neither its tags nor its templates are taken for orders."""
+    return html.escape(text, quote=False).replace("%{", "%&#123;")
 
 
 def capital(text: str) -> str:

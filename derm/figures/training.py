@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.figures.palette import GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEXT
 from derm.figures.strokes import DASHES, MARKS
-from derm.figures.text import capital, epoch_number
+from derm.figures.text import capital, chart_text, epoch_number
 from derm.image.overlay import rgb
 
 MOST_FRAMES = 60
@@ -112,7 +112,14 @@ def overlaid(lines: Mapping[str, Line], *, dark: bool) -> go.Figure:
     figure = go.Figure()
     for place, (name, line) in enumerate(lines.items()):
         mark = MARKS[place % len(MARKS)] if len(line.x) < 100 else None
-        _add(figure, line, name, SERIES[place % len(SERIES)].on(dark=dark), dash=DASHES[place % len(DASHES)], mark=mark)
+        _add(
+            figure,
+            line,
+            chart_text(name),
+            SERIES[place % len(SERIES)].on(dark=dark),
+            dash=DASHES[place % len(DASHES)],
+            mark=mark,
+        )
     _lay_out(figure, 400, legend=True, dark=dark)
     return figure
 

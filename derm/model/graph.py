@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from derm.files import write_bytes, write_json
+from derm.files import read_json, write_bytes, write_json
 from derm.model.config import ModelConfig
 from derm.paths import app_folder, cache_folder
 
@@ -89,7 +89,7 @@ def write_graph(
 def _read(place: Path) -> Graph | None:
     """The graph that `place` describes; None where nothing does, or not as this Derm reads it."""
     try:
-        content: dict[str, Any] = json.loads(place.read_text())
+        content: dict[str, Any] = read_json(place)
         tensors = {str(name): tuple(int(side) for side in shape) for name, shape in content["tensors"].items()}
         graph = Graph(place.with_suffix(".onnx"), str(content["sha256"]), tensors, tuple(content["taken"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

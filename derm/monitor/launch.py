@@ -20,9 +20,11 @@ from typing import Any
 import derm
 from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, RunFault
-from derm.files import hold, make_folder, write_json
+from derm.files import hold, is_there, portable_name, write_json
+from derm.monitor.quota import LAUNCHED_BY, OWNER, Visitor, check_visitor, room_for_one
 from derm.monitor.state import LAUNCH, OUTPUT, STOP, Holder, find_holder, is_alive, read_record
 from derm.train.config import change, preset
+from derm.train.run_folder import has_begun
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a run may be called."""
@@ -30,28 +32,41 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 TAKEN = "There is a run called '{name}' already: give another name, or resume that one."
 
 
+ANOTHER = "Another process is training in '{name}': stop it first."
+
+
 def start(
-    runs: Path, name: str, data: Path, preset_name: str, settings: dict[str, object] | None = None, threads: int = 0
+    runs: Path,
+    name: str,
+    data: Path,
+    preset_name: str,
+    settings: dict[str, object] | None = None,
+    threads: int = 0,
+    visitor: Visitor = OWNER,
 ) -> Path:
     """Launch the training of a new run `name` in the folder `runs`, and return its folder.
 
+    A folder whose run never began, for its process was killed first, is taken for it.
+
     data: folder of the data set. settings: by dotted name, changed in the preset. threads: of the network; 0: as many
-    as there are cores. Raises ConfigFault for a name or setting that does not fit, DataFault for a data set that cannot
-    be read, RunFault where there is such a run already. What is found later the process says in its last words.
+    as there are cores. visitor: who starts it. Raises ConfigFault for a name or setting that does not fit, DataFault
+    for a data set that cannot be read, RunFault where there is such a run already, as many train as may, or the disk is
+    too full. What is found later the process says in its last words.
     """
     check_name(runs, name)
     plain, settings = preset(preset_name), settings or {}
     change(plain, settings)
     read_catalogue(data)
-    make_folder(runs)
     run = runs.resolve() / name
-    try:
-        run.mkdir()
-    except FileExistsError:
-        raise RunFault(TAKEN.format(name=name)) from None
     words = ["--run", str(run), "--data", str(data.resolve()), "--preset", preset_name, "--threads", str(threads)]
     words += [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
-    launch(run, words)
+    with room_for_one(runs):
+        check_name(runs, name)
+        try:
+            run.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ConfigFault(f"The folder {run} cannot be made ({error.strerror}): give another name.") from error
+        launch(run, words, visitor)
     return run
 
 
@@ -62,23 +77,34 @@ def check_name(runs: Path, name: str) -> None:
             f"A run cannot be called '{name}': use up to 60 letters, digits, dots, dashes and underscores, a letter or "
             "a digit first."
         )
-    if (runs / name).exists():
+    if portable_name(name) != name:
+        raise ConfigFault(f"A run cannot be called '{name}', which no folder on Windows can be: give another name.")
+    if os.path.lexists(runs / name) and (is_alive(runs / name) or has_begun(runs / name)):
         raise RunFault(TAKEN.format(name=name))
 
 
-def resume(run: Path) -> None:
-    """Launch a process that goes on with `run`; RunFault where there is nothing to go on with, or one does already."""
-    if not (run / "run.json").is_file():
+def resume(run: Path, visitor: Visitor = OWNER) -> None:
+    """Launch a process that goes on with `run`.
+
+    Raises RunFault where there is nothing to go on with, one does already, `visitor` may not, as many train as may, or
+    the disk is too full.
+    """
+    if not is_there(run / "run.json"):
         raise RunFault(f"The run '{run.name}' had not begun, so there is nothing to go on with: start a new one.")
-    launch(run.resolve(), ["--run", str(run.resolve()), "--resume"])
+    check_visitor(run, LAUNCH, visitor)
+    if is_alive(run):
+        raise RunFault(ANOTHER.format(name=run.name))
+    with room_for_one(run.resolve().parent):
+        launch(run.resolve(), ["--run", str(run.resolve()), "--resume"], visitor)
 
 
-def stop(run: Path) -> Holder:
+def stop(run: Path, visitor: Visitor = OWNER) -> Holder:
     """Ask the process that trains in `run` to save a checkpoint and end, and return which it is.
 
     It ends after the step it is in, or after the validation. Asking twice is asking once. Raises RunFault where no
-    process of this machine can be asked.
+    process of this machine can be asked, or `visitor` may not.
     """
+    check_visitor(run, LAUNCH, visitor)
     holder = find_holder(run)
     if holder is None:
         cure = (
@@ -97,17 +123,20 @@ def stop(run: Path) -> Holder:
     return holder
 
 
-def launch(run: Path, words: list[str]) -> None:
+def launch(run: Path, words: list[str], visitor: Visitor = OWNER) -> None:
     """Run `derm train` with `words` as a process of its own, which writes to and holds `run`'s output.
 
-    Raises RunFault where a process works on the run already.
+    visitor: who launches it, for the record. Raises RunFault where a process works on the run already.
     """
     command = [sys.executable, "-m", "derm", "train", *words]
     record: dict[str, Any] = {"host": socket.gethostname(), "time": time.time(), "command": command[1:]}
+    record[LAUNCHED_BY] = visitor.record()
+    if os.path.lexists(run / OUTPUT) and not is_there(run / OUTPUT):
+        raise RunFault(f"{run / OUTPUT} is no ordinary file: delete it.")
     with (run / OUTPUT).open("ab") as output:
         # The lock belongs to the open file, which the process inherits: it is free when the last one that has it ends.
         if is_alive(run) or not hold(output):
-            raise RunFault(f"Another process is training in '{run.name}': stop it first.")
+            raise RunFault(ANOTHER.format(name=run.name))
         (run / STOP).unlink(missing_ok=True)
         write_json(run / LAUNCH, record)
         process = subprocess.Popen(

@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from derm.data.synthetic.standin import draw_once
-from derm.errors import DermError
+from derm.errors import ConfigFault, DermError
+from derm.files import is_there
+from derm.model.weights import default_weights
 from derm.monitor import launch, words
-from derm.monitor.settings import changed
+from derm.monitor.quota import OWNER, Visitor
+from derm.monitor.runs import Run, find_runs
+from derm.monitor.settings import SETTINGS, changed
 from derm.paths import cache_folder
 from derm.train.config import PRESETS, change, preset
 
 KNOWN_STARTS = ("timm", "random")
 """Starting weights that are no file."""
+
+OWN_WEIGHTS = "those that come with Derm"
+
+MOST_THREADS = 256
+"""Of a network; no machine that it trains on has more cores."""
 
 
 def data_choices(folder: Path | None) -> list[str]:
@@ -41,27 +50,70 @@ def name_fault(runs: Path, name: str) -> str:
     return ""
 
 
-def setting_fault(preset_name: str, name: str, value: Any) -> str:  # noqa: ANN401 (whatever a setting can be)
+def known_starts(runs: Path) -> dict[str, str]:
+    """The starting weights to choose from, by what they are called → as training takes them.
+
+    ImageNet's, none, those that come with Derm, and the best of each run in `runs`. Nothing else is ever read: a path
+    from a browser would tell what lies on the disk.
+    """
+    own = {OWN_WEIGHTS: str(default_weights())} if is_there(default_weights()) else {}
+    places = ((Run(folder).name, folder.resolve() / "best.json") for folder in find_runs(runs))
+    return (
+        {name: name for name in KNOWN_STARTS}
+        | own
+        | {words.best_weights_of(name): str(place) for name, place in places if is_there(place)}
+    )
+
+
+def setting_fault(runs: Path, preset_name: str, name: str, value: Any) -> str:  # noqa: ANN401 (whatever a setting can be)
     """What is wrong with the value of one setting, by dotted name; '' where nothing is."""
     if value is None:
         return "Give a number."
-    if name == "start" and value not in KNOWN_STARTS and not Path(str(value)).is_file():
-        return f"There is no file '{value}': give the path of weights (.json, .safetensors), or timm, or random."
     try:
-        change(preset(preset_name), {name: value})
+        change(preset(preset_name), {name: _taken(runs, name, value)})
     except DermError as error:
         return str(error)
     return ""
 
 
 def start_run(
-    runs: Path, name: str, folder: Path | None, preset_name: str, chosen: dict[str, Any], threads: int, *, drawn: bool
+    runs: Path,
+    name: str,
+    folder: Path | None,
+    preset_name: str,
+    chosen: dict[str, Any],
+    threads: int,
+    *,
+    drawn: bool,
+    visitor: Visitor = OWNER,
 ) -> Path:
     """Launch the run as it is asked for, and return its folder.
 
     folder: the data set, unless drawn, when lesions are drawn first, once, which takes some ten seconds. chosen: the
-    form's settings by dotted name; those that the preset has already go without saying. Raises DermError as
-    `derm.monitor.launch.start` does, and ConfigFault where nothing can be drawn.
+    form's settings by dotted name; those that the preset has already go without saying. visitor: who asks. Raises
+    DermError as `derm.monitor.launch.start` does, and ConfigFault where nothing can be drawn, or for what the form does
+    not offer.
     """
+    if preset_name not in PRESETS:
+        raise ConfigFault(f"There is no preset '{preset_name}': use {' or '.join(PRESETS)}.")
+    if not 0 <= threads <= MOST_THREADS:
+        raise ConfigFault(f"{threads} threads do not fit: use a number from 0 to {MOST_THREADS}.")
+    taken = {key: _taken(runs, key, value) for key, value in chosen.items()}
+    launch.check_name(runs, name)
     data = draw_once(cache_folder()) if drawn else folder
-    return launch.start(runs, name, Path(data or ""), preset_name, changed(preset_name, chosen), threads)
+    return launch.start(runs, name, Path(data or ""), preset_name, changed(preset_name, taken), threads, visitor)
+
+
+def _taken(runs: Path, name: str, value: Any) -> Any:  # noqa: ANN401
+    """A setting's value as training takes it; ConfigFault for one that the form does not offer."""
+    setting = next((one for one in SETTINGS if one.name == name), None)
+    if setting is None:
+        raise ConfigFault(f"The setting {name} is not one of the form's: set it in a terminal.")
+    if setting.kind == "weights":
+        starts = known_starts(runs)
+        if value not in starts:
+            raise ConfigFault("These starting weights are not among those that are known here: choose one of the list.")
+        return starts[value]
+    if setting.kind == "choice" and value not in setting.options:
+        raise ConfigFault(f"{setting.label}: choose one of {', '.join(map(str, setting.options))}.")
+    return value

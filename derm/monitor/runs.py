@@ -4,12 +4,14 @@ Needs a folder of run folders. One `Runs` serves all visitors: each log is read 
 Knows nothing of pages.
 """
 
+import os
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from derm.files import is_there
 from derm.monitor.state import LAUNCH, RunStatus, read_record, stand
 from derm.runlog.check import is_sound_about
 from derm.runlog.reader import LogReader
@@ -33,15 +35,17 @@ class Best:
 class Run:
     """One run folder. Threads may share it.
 
-    standing: as of the last `look`. about: run.json's content, or what the log's first line says, or None before
-    the run has begun.
+    name: the folder's, as text that can be shown. standing: as of the last `look`. about: run.json's content, or what
+    the log's first line says, or None before the run has begun. misread: whether there is a run.json that nobody can
+    rely on.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = folder.name
+        self.name = os.fsencode(folder.name).decode(errors="replace")
         self.reader = LogReader(folder / "events.jsonl")
         self.about: dict[str, Any] | None = None
+        self.misread = False
         self.standing = RunStatus("starting", 0.0)
         self._lock = threading.RLock()
         self._kept: dict[Hashable, tuple[int, Any]] = {}
@@ -53,6 +57,7 @@ class Run:
             if self.about is None:
                 found = read_record(self.folder / "run.json")
                 self.about = found if is_sound_about(found) else None
+                self.misread = self.about is None and os.path.lexists(self.folder / "run.json")
             if self.about is None and (start := self.reader.newest("start")) is not None:
                 self.about = dict(start)
             self.standing = stand(self.folder, self.reader)
@@ -77,7 +82,7 @@ class Run:
     @property
     def resumable(self) -> bool:
         """Whether `derm train --resume` can go on with it."""
-        return self.standing.state in ("stopped", "died") and (self.folder / "run.json").is_file()
+        return self.standing.state in ("stopped", "died") and is_there(self.folder / "run.json")
 
     def best(self) -> Best | None:
         """The best epoch so far; None before the first."""
@@ -128,4 +133,4 @@ def find_runs(folder: Path) -> list[Path]:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
         return []
-    return [path for path in inside if any((path / mark).is_file() for mark in marks)]
+    return [path for path in inside if any(is_there(path / mark) for mark in marks)]

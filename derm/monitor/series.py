@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
+from derm.errors import ConfigFault
 from derm.figures.training import Line
 from derm.metrics.missing import fraction
 from derm.metrics.registry import OUTLINE, OVERALL, PER_CLASS
@@ -171,16 +172,20 @@ def stages(run: Run) -> list[CurriculumPoint]:
 
 def planned_pace(run: Run) -> list[float]:
     """The pace of every epoch of the run, those to come as well, 0 … 1."""
-    config = run.config.get("curriculum", {})
     epochs = run.config.get("epochs", 0)
-    curriculum = curriculum_of(config)
+    curriculum = curriculum_of(run.config.get("curriculum", {}))
+    if curriculum is None:
+        return []
     return [pace_of(curriculum, epoch, epochs) if curriculum.enabled else 1.0 for epoch in range(epochs)]
 
 
-def curriculum_of(settings: dict[str, Any]) -> CurriculumConfig:
-    """The curriculum's settings as a run has them; those of other versions are left out."""
-    return CurriculumConfig(**{field.name: settings[field.name] for field in fields(CurriculumConfig)
-                               if field.name in settings})  # fmt: skip
+def curriculum_of(settings: dict[str, Any]) -> CurriculumConfig | None:
+    """The curriculum's settings as a run has them; those of other versions are left out. None where they do not fit."""
+    known = {field.name: settings[field.name] for field in fields(CurriculumConfig) if field.name in settings}
+    try:
+        return CurriculumConfig(**known)
+    except ConfigFault:
+        return None
 
 
 def planned_shares(run: Run) -> list[dict[str, float]]:
@@ -189,10 +194,10 @@ def planned_shares(run: Run) -> list[dict[str, float]]:
     NaN for a diagnosis without images; empty where the log, of an older Derm, does not tell how many there are.
     """
     first = run.reader.newest("curriculum")
-    if first is None or "images" not in first:
+    config = curriculum_of(run.config.get("curriculum", {}))
+    if first is None or "images" not in first or config is None:
         return []
     counts = np.array([first["images"][code] for code in CODES])
-    config = curriculum_of(run.config["curriculum"])
     shares = [fraction(quotas_of(config, pace, counts), counts) for pace in planned_pace(run)]
     return [dict(zip(CODES, share.tolist(), strict=True)) for share in shares]
 

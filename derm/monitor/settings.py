@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from derm.train.config import RANGES, preset
 
-Kind = Literal["choice", "whole", "number", "switch", "text"]
+Kind = Literal["choice", "whole", "number", "switch", "weights"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Setting:
     """One setting.
 
     name: dotted, as in docs/training.md. label: for people. cost: what it costs or brings, one sentence or two.
-    options: of a choice. step: of a number; form: how it is written.
+    options: of a choice; those of weights are found in the folder for runs. step: of a number; form: how it is written.
     """
 
     name: str
@@ -73,9 +73,9 @@ SETTINGS: tuple[Setting, ...] = (
         step=0.05, form="%.2f",
     ),
     Setting(
-        "start", "Starting weights", "text",
+        "start", "Starting weights", "weights",
         "“timm” fetches ImageNet weights over the network once. “random” needs no network and knows nothing of "
-        "photographs yet. Or the path of a file.",
+        "photographs yet. The others go on from weights that are here, and need the same design and encoder.",
     ),
     Setting(
         "model.design", "Design", "choice",

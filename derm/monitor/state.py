@@ -5,12 +5,12 @@ that was launched for it; what a dead one was is told by its log. Reads only; kn
 """
 
 import contextlib
-import json
 import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from derm.files import is_held
+from derm.files import is_held, open_ordinary, read_json
+from derm.json_checks import is_count, is_number, is_shallow
 from derm.runlog.events import BegunEvent
 from derm.runlog.reader import LogReader
 
@@ -20,6 +20,9 @@ whom we asked to stop."""
 
 ALIVE = ("starting", "running", "stopping")
 """States of a run that a living process works on."""
+
+MOST_RECORD = 4 << 20
+"""Bytes of run.json and of the other records in a run's folder."""
 
 WORDS_KEPT = 4000
 """Bytes of a process' output that are looked at for its last words."""
@@ -110,7 +113,7 @@ def has_begun(folder: Path, reader: LogReader) -> bool:
 def was_asked(folder: Path, reader: LogReader) -> bool:
     """Whether the process that last worked on the run was asked to stop, be it before it trained."""
     asked, since = (read_record(folder / STOP) or {}).get("time"), newest_beginning(reader)
-    return isinstance(asked, int | float) and (since is None or asked >= since["time"])
+    return asked is not None and is_number(asked) and (since is None or asked >= since["time"])
 
 
 def time_left(reader: LogReader, step: int, steps: int, when: float) -> float | None:
@@ -137,7 +140,7 @@ def find_holder(folder: Path) -> Holder | None:
     for held, told in ((LOCK, LOCK), (OUTPUT, LAUNCH)):
         if is_held(folder / held):
             content = read_record(folder / told) or {}
-            if isinstance(content.get("pid"), int):
+            if is_count(content.get("pid")) and content["pid"] > 1:  # a lower number means other processes
                 return Holder(content["pid"], str(content.get("host", "")))
     return None
 
@@ -145,7 +148,7 @@ def find_holder(folder: Path) -> Holder | None:
 def last_words(folder: Path) -> str:
     """The last lines that the run's process printed, at most three, '' where nothing was kept."""
     try:
-        with (folder / OUTPUT).open("rb") as stream:
+        with open_ordinary(folder / OUTPUT) as stream:
             size = stream.seek(0, 2)
             stream.seek(max(0, size - WORDS_KEPT))
             text = stream.read().decode(errors="replace")
@@ -158,7 +161,7 @@ def last_words(folder: Path) -> str:
 def read_record(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`; None where there is none."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, MOST_RECORD)
+    except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return content if isinstance(content, dict) and is_shallow(content) else None

@@ -17,6 +17,7 @@ from derm.monitor.replay_images import ReplayImage
 from derm.monitor.runs import Best, Run
 from derm.monitor.series import LOSSES, MEASURES, CurriculumPoint, Replay
 from derm.monitor.state import last_words
+from derm.runlog.reader import MOST
 
 NO_RUN = "No run yet"
 HOW_TO_BEGIN = (
@@ -115,7 +116,8 @@ def in_list(run: Run) -> str:
     icon = STATES[run.standing.state][0]
     best = run.best()
     figure = f" · {name_of(best.by)} {three(best.value)}" if best else ""
-    damaged = " · log damaged" if run.reader.damaged else ""
+    damaged = " · log damaged" if run.reader.damaged or run.reader.too_long else ""
+    damaged += " · run.json damaged" if run.misread else ""
     return f"{icon} {state_word(run)}{figure}{damaged}"
 
 
@@ -136,7 +138,7 @@ def headline(run: Run) -> str:
         return f"{run.name} stops after this step or validation, with a checkpoint."
     if standing.state == "finished":
         end = run.reader.newest("end")
-        early = end is not None and end["early"]
+        early = end is not None and end.get("early", False)
         reason = ", early, because it got no better" if early else ""
         return f"{run.name} finished {moment(standing.when)}{reason}, after {standing.step:,} steps."
     if standing.state == "stopped":
@@ -323,6 +325,11 @@ def name_for(preset: str, *, drawn: bool) -> str:
     return f"drawn-{preset}" if drawn else preset
 
 
+def best_weights_of(run: str) -> str:
+    """What the best weights of a run are called, in the list of starting weights."""
+    return f"the best of {run}"
+
+
 def stop_label(run: Run) -> str:
     """What the button that stops a run is called: before it trains there is nothing to save."""
     return "Stop" if run.standing.state == "starting" and not run.config else "Stop with a checkpoint"
@@ -339,12 +346,17 @@ def gone(name: str, shown: str) -> str:
 
 
 def damaged_line(run: Run) -> str:
-    """Where the log has lines that nobody can read; '' where it has none."""
-    count = run.reader.damaged
-    if not count:
-        return ""
-    what = "1 line cannot be read and is" if count == 1 else f"{count:,} lines cannot be read and are"
-    return f"The log is damaged: {what} left out."
+    """What of the run's files nobody can read; '' where all can be."""
+    said, count = [], run.reader.damaged
+    if count:
+        what = "1 line cannot be read and is" if count == 1 else f"{count:,} lines cannot be read and are"
+        said.append(f"The log is damaged: {what} left out.")
+    if run.reader.too_long:
+        said.append(f"The log has more than {MOST >> 20:,} MB, more than any training writes: the rest is left out.")
+    if run.misread:
+        told = "what its log says of the settings is shown" if run.about else "nothing is known of its settings"
+        said.append(f"Its run.json cannot be read, so {told}: put the file back from a copy to resume the run.")
+    return " ".join(said)
 
 
 def thinned_line(run: Run) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from derm.diagnoses import CODES
-from derm.files import write_whole
+from derm.files import portable_name, write_whole
 from derm.predict.case import Case
 
 LONGEST = 200
@@ -63,7 +63,7 @@ def own_name(image_id: str, file: Path, folders: Folders) -> str:
     """
     # A table says '=a' as "'=a", lest a spreadsheet computes it; the name of a file is to be the same in both.
     safe = f"_{image_id[1:]}" if image_id[:1] in FORMULA else image_id
-    plain = "".join(letter if letter.isprintable() else "_" for letter in safe)
+    plain = portable_name(safe)
     if plain == image_id and len(os.fsencode(plain)) <= LONGEST and _free(plain, file, folders):
         return plain
     kept = plain.encode(errors="replace")[:CUT].decode(errors="ignore")

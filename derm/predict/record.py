@@ -6,20 +6,19 @@ of files and pages.
 
 import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.diagnoses import CODES
-from derm.files import cell
 from derm.metrics.prior import malignant_share
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.practice import data_share
 from derm.predict.words import NOTICE
+from derm.spreadsheet import csv_line as line_of
 
 SCHEMA = 2
 """Version of the schema; 1 was what Derm wrote before it had a number. A new field at the end does not raise it."""
@@ -234,12 +233,12 @@ def json_of(record: Record, licence: str) -> dict[str, Any]:
 
 def header_line() -> str:
     """The first line of the table, with its end."""
-    return _line(COLUMNS)
+    return line_of(COLUMNS)
 
 
 def csv_line(record: Record) -> str:
     """A record as one line of the table, with its end: numbers with `DIGITS` digits, 'yes' and 'no', '' for None."""
-    return _line(_cell(record[name]) for name in COLUMNS)
+    return line_of(_cell(record[name]) for name in COLUMNS)
 
 
 def cells_of(line: str) -> dict[str, str]:
@@ -279,13 +278,5 @@ def _cell(value: Value) -> str:
             return f"{value:.{DIGITS}f}"
         case list():
             return " ".join(value)
-        case str():
-            return cell(value)
         case _:
             return str(value)
-
-
-def _line(cells: Iterable[str]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)
-    return stream.getvalue()

@@ -8,7 +8,6 @@ their pseudonyms: it is as confidential as the records.
 import base64
 import csv
 import hashlib
-import io
 import json
 import shutil
 import tempfile
@@ -35,11 +34,12 @@ from sqlalchemy import (
 
 from derm import __version__
 from derm.errors import DermError, RecordsFault
-from derm.files import cell, make_folder, write_whole
+from derm.files import make_folder, write_whole
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
 from derm.records.verify import verify_in
 from derm.records.write import intend, last_event
+from derm.spreadsheet import csv_line, uncell
 
 FORMAT = 1
 """Of the folder and the file."""
@@ -189,14 +189,8 @@ def _tables_into(connection: Connection, put: Callable[[str, bytes], object], fo
 
 
 def _csv_of(connection: Connection, table: Table) -> tuple[bytes, int]:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(column.name for column in table.columns)
-    rows = 0
-    for row in connection.execute(_in_order(table)):
-        writer.writerow(_text(value) for value in row)
-        rows += 1
-    return stream.getvalue().encode(), rows
+    lines = [csv_line(_cell(value) for value in row) for row in connection.execute(_in_order(table))]
+    return "".join([csv_line(column.name for column in table.columns), *lines]).encode(), len(lines)
 
 
 def _in_order(table: Table) -> Select[Any]:
@@ -205,24 +199,22 @@ def _in_order(table: Table) -> Select[Any]:
     return select(table).order_by(*order)
 
 
-def _text(value: object) -> str:
-    """A value as a cell: nothing for None, base64 for bytes, numbers to the last digit, no formula."""
+def _cell(value: object) -> object:
+    """A value as `csv_line` takes it: base64 for bytes, texts and numbers as they are."""
     match value:
-        case None:
-            return ""
         case bool():
             return "yes" if value else "no"
         case bytes():
             return base64.b64encode(value).decode()
-        case str():
-            return f"'{value}" if value.startswith("'") else cell(value)
+        case None | str() | int() | float():
+            return value
         case _:
             return repr(value)
 
 
 def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's columns have many types
-    """What `_text` wrote."""
-    kind = column.type
+    """What `_cell` and `csv_line` wrote."""
+    kind, text = column.type, uncell(text)
     if isinstance(kind, Boolean):
         return text == "yes"
     if isinstance(kind, LargeBinary):
@@ -233,7 +225,7 @@ def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's col
         return int(text)
     if isinstance(kind, Float):
         return float(text)
-    return text[1:] if text.startswith("'") else text
+    return text
 
 
 def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from derm.evaluate.results import WORST
+from derm.figures.markup import shown_figure
 from derm.report.card import section_markdown
 from derm.report.facts import Facts
 from derm.report.pictures import Picture, seven_classes
@@ -59,7 +60,11 @@ def _part(section: Section, *, with_script: bool) -> dict[str, Any]:
         {
             "caption": chart.caption,
             "html": pio.to_html(
-                go.Figure(chart.figure).update_layout(template="plotly_white", paper_bgcolor=CLEAR, plot_bgcolor=CLEAR),
+                shown_figure(
+                    go.Figure(chart.figure).update_layout(
+                        template="plotly_white", paper_bgcolor=CLEAR, plot_bgcolor=CLEAR
+                    )
+                ),
                 full_html=False,
                 include_plotlyjs=with_script and place == 0,
                 config={"displayModeBar": False, "responsive": True},

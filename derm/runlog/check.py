@@ -3,71 +3,35 @@
 Needs what JSON gave. Asks for no more than readers use, so that logs of older versions pass. Knows no file.
 """
 
-import math
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from derm.diagnoses import CODES
-
-Check = Callable[[Any], bool]
-"""Whether a value will do."""
-
-
-def _number(value: Any) -> bool:  # noqa: ANN401 (whatever JSON holds)
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _maybe(value: Any) -> bool:  # noqa: ANN401
-    return value is None or _number(value)
-
-
-def _whole(value: Any) -> bool:  # noqa: ANN401
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
-
-
-def _several(value: Any) -> bool:  # noqa: ANN401
-    return _whole(value) and value > 0
-
-
-def _text(value: Any) -> bool:  # noqa: ANN401
-    return isinstance(value, str)
-
-
-def _switch(value: Any) -> bool:  # noqa: ANN401
-    return isinstance(value, bool)
-
-
-def _list(each: Check) -> Check:
-    return lambda value: isinstance(value, list) and all(each(one) for one in value)
-
-
-def _by_code(each: Check) -> Check:
-    return lambda value: isinstance(value, dict) and set(value) == set(CODES) and all(map(each, value.values()))
-
-
-def _object(fields: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    """An object that has these fields, and those that are optional right where it has them."""
-    return lambda value: (
-        isinstance(value, dict)
-        and all(name in value and check(value[name]) for name, check in fields.items())
-        and all(name not in value or check(value[name]) for name, check in (optional or {}).items())
-    )
-
-
-def _matrix(value: Any) -> bool:  # noqa: ANN401
-    return _list(_list(_whole))(value) and [len(row) for row in value] == [len(CODES)] * len(CODES)
+from derm.json_checks import (
+    Check,
+    by_code,
+    by_name,
+    is_count,
+    is_matrix,
+    is_number,
+    is_number_or_none,
+    is_several,
+    is_shallow,
+    is_switch,
+    is_text,
+    list_of,
+    object_with,
+)
 
 
 def _figures(value: Any) -> bool:  # noqa: ANN401
     """Figures by name, or what holds more of them."""
-    return isinstance(value, dict) and all(isinstance(one, dict | list) or _maybe(one) for one in value.values())
+    return by_name(lambda one: isinstance(one, dict | list) or is_number_or_none(one))(value)
 
 
 def _measured(value: Any) -> bool:  # noqa: ANN401
     """What validation measured, with a confusion matrix and figures of each diagnosis."""
     return (
-        _figures(value) and _matrix(value.get("confusion_matrix")) and _by_code(_figures)(value.get("per_class"))
-        and all(_maybe(one) for own in value["per_class"].values() for one in own.values())
+        _figures(value) and is_matrix(value.get("confusion_matrix")) and by_code(_figures)(value.get("per_class"))
+        and all(is_number_or_none(one) for own in value["per_class"].values() for one in own.values())
     )  # fmt: skip
 
 
@@ -76,79 +40,103 @@ def _stage(value: Any) -> bool:  # noqa: ANN401
     return _STAGE(value) and len(value["difficulty_histogram"]) == len(value["admitted_histogram"]) > 0
 
 
-_PART = dict.fromkeys(("loss", "mask_loss", "class_loss"), _maybe)
-_CONFIG = _object(
+def _bins(value: Any) -> bool:  # noqa: ANN401
+    """A histogram."""
+    return list_of(is_count)(value) and len(value) <= MOST_BINS
+
+
+MOST_BINS = 1000
+MOST_EPOCHS = 10_000
+"""Of a run, as training takes them: for each one a page draws something."""
+
+_PART = dict.fromkeys(("loss", "mask_loss", "class_loss"), is_number_or_none)
+_CONFIG = object_with(
     {
-        "epochs": _several,
-        "log_every": _several,
-        "batch": _several,
-        "optimiser": _text,
-        "schedule": _text,
-        "learning_rate": _number,
-        "model": _object({"design": _text, "encoder": _text, "input_size": _several}, {"whole_share": _number}),
-        "curriculum": _object({"enabled": _switch}),
-        "replay": _object({"enabled": _switch, "share": _number}),
+        "epochs": lambda value: is_several(value) and value <= MOST_EPOCHS,
+        "log_every": is_several,
+        "batch": is_several,
+        "optimiser": is_text,
+        "schedule": is_text,
+        "learning_rate": is_number,
+        "model": object_with(
+            {"design": is_text, "encoder": is_text, "input_size": is_several}, {"whole_share": is_number}
+        ),
+        "curriculum": object_with(
+            {"enabled": is_switch}, dict.fromkeys(("start", "full_after", "rarity", "least"), is_number)
+        ),
+        "replay": object_with({"enabled": is_switch, "share": is_number}),
     }
 )
-_DATA = _object({}, {"folder": _text, "split": _text, "train": _whole, "validation": _whole})
-_HARD = _object({"image_id": _text, "loss": _number, "views": _whole, "drawn_in_epoch": _whole, "drawn": _whole})
+_DATA = object_with({}, {"folder": is_text, "split": is_text, "train": is_count, "validation": is_count})
+_HARD = object_with(
+    {"image_id": is_text, "loss": is_number, "views": is_count, "drawn_in_epoch": is_count, "drawn": is_count},
+    {"age": is_count},
+)
 
-_STAGE = _object(
+_STAGE = object_with(
     {
-        "epoch": _whole,
-        "enabled": _switch,
-        "pace": _number,
-        "admitted": _whole,
-        "admitted_share": _by_code(_maybe),
-        "difficulty_histogram": _list(_whole),
-        "admitted_histogram": _list(_whole),
+        "epoch": is_count,
+        "enabled": is_switch,
+        "pace": is_number,
+        "admitted": is_count,
+        "admitted_share": by_code(is_number_or_none),
+        "difficulty_histogram": _bins,
+        "admitted_histogram": _bins,
     },
-    {"images": _by_code(_whole)},
+    {"images": by_code(is_count)},
 )
 
 CHECKS: dict[str, Check] = {
-    "start": _object(
-        {"steps": _several, "steps_per_epoch": _several, "config": _CONFIG},
-        {"data": _DATA, "epochs_from": _whole},
+    "start": object_with(
+        {"steps": is_several, "steps_per_epoch": is_several, "config": _CONFIG},
+        {"data": _DATA, "epochs_from": is_count},
     ),
-    "step": _object(
-        {"step": _whole, "epoch": _whole, "learning_rate": _number, "accuracy": _maybe, "replayed_share": _number}
+    "step": object_with(
+        {
+            "step": is_count,
+            "epoch": is_count,
+            "learning_rate": is_number,
+            "accuracy": is_number_or_none,
+            "replayed_share": is_number,
+        }
         | _PART
     ),
-    "epoch": _object(
+    "epoch": object_with(
         {
-            "epoch": _whole,
-            "step": _whole,
+            "epoch": is_count,
+            "step": is_count,
             "train": _figures,
             "validation": _measured,
         }
     ),
-    "best": _object({"epoch": _whole, "by": _text, "value": _number}),
+    "best": object_with({"epoch": is_count, "by": is_text, "value": is_number}),
     "curriculum": _stage,
-    "replay": _object(
+    "replay": object_with(
         {
-            "epoch": _whole,
-            "enabled": _switch,
-            "size": _whole,
-            "suspects": _list(_text),
-            "replayed_share": _number,
-            "drawn": _by_code(_whole),
-            "hardest": _list(_HARD),
+            "epoch": is_count,
+            "enabled": is_switch,
+            "size": is_count,
+            "suspects": list_of(is_text),
+            "replayed_share": is_number,
+            "drawn": by_code(is_count),
+            "hardest": list_of(_HARD),
         },
-        {"hit_rate": _maybe},
+        {"hit_rate": is_number_or_none},
     ),
-    "begun": _object({"step": _whole, "time": _number}),
-    "resumed": _object({"step": _whole, "time": _number}),
-    "speed": _object({"epoch": _whole, "time": _number, "images_per_second": _number, "memory_mb": _number}),
-    "stopped": _object({"step": _whole, "time": _number}),
-    "end": _object({"step": _whole}, {"early": _switch}),
+    "begun": object_with({"step": is_count, "time": is_number}),
+    "resumed": object_with({"step": is_count, "time": is_number}),
+    "speed": object_with(
+        {"epoch": is_count, "time": is_number, "images_per_second": is_number, "memory_mb": is_number}
+    ),
+    "stopped": object_with({"step": is_count, "time": is_number}),
+    "end": object_with({"step": is_count}, {"early": is_switch}),
 }
 """What each kind of event must have for its readers; kinds that are not named here are later versions' and pass."""
 
 
 def is_sound(event: Any) -> bool:  # noqa: ANN401
     """Whether readers can rely on what JSON gave for one line."""
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str) or not is_shallow(event):
         return False
     check = CHECKS.get(event["event"])
     return check is None or check(event)
@@ -156,4 +144,4 @@ def is_sound(event: Any) -> bool:  # noqa: ANN401
 
 def is_sound_about(about: Any) -> bool:  # noqa: ANN401
     """Whether readers can rely on what JSON gave for run.json."""
-    return _object({"config": _CONFIG}, {"data": _DATA})(about)
+    return is_shallow(about) and object_with({"config": _CONFIG}, {"data": _DATA})(about)

@@ -6,6 +6,7 @@ with a log that was cut back and written on, as resuming does. Does not know whe
 
 import itertools
 import json
+import os
 import threading
 from operator import itemgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.files import open_ordinary, parse_json
 from derm.runlog.check import is_sound
 from derm.runlog.events import (
     EPOCHS_FROM,
@@ -32,6 +34,9 @@ from derm.runlog.events import (
 
 STEP = b'{"event": "step", '
 """How a line of the most frequent event begins, as `RunLog` writes it: so it is known without being parsed."""
+
+MOST = 256 << 20
+"""Bytes of a log that are read: a million steps. What follows is left out, and said."""
 
 TAIL = 128
 """Bytes before the place where reading went on that are compared, to see that the log was not cut back."""
@@ -57,6 +62,7 @@ FIELDS = Steps._fields
 class LogReader:
     """What a log holds so far. Threads may share it.
 
+    too_long: whether there is more than `MOST`.
     version: rises whenever a look finds anything new. milestones: rises when that is more than steps. bytes_read: all
     bytes that were ever asked of the disk. Lines of steps are found at once and parsed only when `steps` is called,
     because the list of runs needs no more than the last of them.
@@ -67,6 +73,7 @@ class LogReader:
         self.version = 0
         self.milestones = 0
         self.bytes_read = 0
+        self.too_long = False
         self._lock = threading.RLock()
         self._forget()
 
@@ -89,7 +96,7 @@ class LogReader:
         """Read what was written since the last look; true where there was anything."""
         with self._lock:
             try:
-                with self.path.open("rb") as stream:
+                with open_ordinary(self.path) as stream:
                     changed = self._take_up(stream)
             except OSError:  # it is not there, or cannot be read
                 changed = self._offset > 0
@@ -148,11 +155,14 @@ class LogReader:
             return Steps(*table.T)
 
     def _take_up(self, stream: IO[bytes]) -> bool:
+        long_before, self.too_long = self.too_long, stream.seek(0, os.SEEK_END) > MOST
         if not self._goes_on(stream):
             self._forget()
             self.milestones += 1
+        elif long_before and self.too_long:
+            return False
         stream.seek(self._offset)
-        fresh = stream.read()
+        fresh = stream.read(MOST - self._offset)
         self.bytes_read += len(fresh)
         end = fresh.rfind(b"\n") + 1  # what follows is still being written
         if not end:
@@ -207,7 +217,7 @@ class LogReader:
 
     def _parse(self) -> None:
         try:
-            with self.path.open("rb") as stream:
+            with open_ordinary(self.path) as stream:
                 if not self._goes_on(stream):  # cut back since the last look, which the next one will see
                     return
                 for begin, end in self._unparsed:
@@ -244,7 +254,7 @@ class LogReader:
 def _read(line: bytes) -> dict[str, Any] | None:
     """The sound event in a line; None where it holds none."""
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
+        event = parse_json(line)
+    except ValueError:
         return None
     return event if is_sound(event) else None

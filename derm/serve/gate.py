@@ -6,6 +6,7 @@ paths that it closes.
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
+from secrets import token_hex
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -26,6 +27,11 @@ HEALTH = "/_stcore/health"
 """Says `ok` to who watches the server, without a token."""
 
 COOKIE = "derm-token"
+
+BROWSER = "derm-browser"
+"""Cookie by which a browser is known again as the one that started a run: 128 bits by chance, for a year."""
+
+YEAR = 365 * 24 * 3600
 
 
 class Refusal(NamedTuple):
@@ -62,6 +68,9 @@ class Gate:
         elif (place := _shown_token(scope, self.opening)) is not None:
             cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
+        elif _is_page(scope) and not _kept(scope["headers"], BROWSER):
+            cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}"
+            await self.app(scope, receive, _with_headers(send, ((b"set-cookie", cookie.encode()),)))
         else:
             await self.app(scope, receive, answer)
 
@@ -90,7 +99,7 @@ def refuse(scope: Message, opening: Opening) -> Refusal | None:
         return Refusal(403, words.FOREIGN_PAGE)
     if any(path in scope["path"] for path in CLOSED):
         return Refusal(404, words.CLOSED)
-    known = opening.knows_cookie(_cookie(headers)) or scope["path"].endswith(HEALTH)
+    known = opening.knows_cookie(_kept(headers, COOKIE)) or scope["path"].endswith(HEALTH)
     if not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None):
         return Refusal(401, words.NO_TOKEN)
     return None
@@ -108,12 +117,17 @@ def _embedded_elsewhere(headers: Headers) -> bool:
     return site in ("cross-site", "same-site") and mode != "navigate"
 
 
-def _cookie(headers: Headers) -> str | None:
-    """What the browser keeps of the token, see `Opening.cookie`."""
+def _is_page(scope: Message) -> bool:
+    """Whether a browser asks for a page, and not for a part of one."""
+    return scope["type"] == "http" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+
+
+def _kept(headers: Headers, name: str) -> str | None:
+    """What the browser keeps under a cookie's name."""
     for key, value in headers:
         if key.lower() == b"cookie":
             try:
-                found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
+                found = SimpleCookie(value.decode("latin-1")).get(name)
             except CookieError:
                 continue
             if found is not None:
@@ -133,9 +147,9 @@ def _shown_token(scope: Message, opening: Opening) -> str | None:
     return f"{path}?{rest}" if rest else path
 
 
-def _with_headers(send: Send) -> Send:
-    """`send`, with `HEADERS` on each answer."""
-    own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+def _with_headers(send: Send, more: Headers = ()) -> Send:
+    """`send`, with `HEADERS` and `more` on each answer."""
+    own = [*((name.encode(), value.encode()) for name, value in HEADERS.items()), *more]
     replaced = {name.encode() for name in (*HEADERS, *DROPPED)}
 
     async def sent(message: Message) -> None:

@@ -26,6 +26,10 @@ TOKEN = "DERM_TOKEN"
 SHORTEST = 16
 """Characters of a token, at least; those that `derm app --token` makes have 32, 192 bits."""
 
+USER_HEADER = "DERM_USER_HEADER"
+"""The header in which a server in front of the app tells who the visitor is, as X-Forwarded-User; it must replace what
+visitors send of that name. Without it nobody is told apart but by their browser."""
+
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 """What an origin without a port means."""
 
@@ -42,6 +46,9 @@ class Opening:
 
     token: str | None = None
     """What visitors must know; None: nothing."""
+
+    user_header: str | None = None
+    """The header that tells a visitor's name, where a server in front of it is trusted to set it; None: none is."""
 
     def __post_init__(self) -> None:
         """Refuse a token that is soon guessed: ConfigFault."""
@@ -65,6 +72,12 @@ class Opening:
     def cookie(self) -> str:
         """What a browser that has shown the token keeps instead of it: its hash, so that the token is on no disk."""
         return sha256(f"derm {self.token}".encode()).hexdigest()
+
+    def name_in(self, headers: Mapping[str, str]) -> str:
+        """The visitor's name, as the server in front tells it; '' where none is trusted to, or it tells none."""
+        if self.user_header is None or not self.hosts:
+            return ""
+        return (headers.get(self.user_header) or "").strip()[:100]
 
     def knows_token(self, given: str | None) -> bool:
         """Whether `given` is the token, or none is asked for."""
@@ -115,6 +128,7 @@ def opening_of(environment: Mapping[str, str]) -> Opening:
         insecure=environment.get(INSECURE, "") not in ("", "0"),
         hosts=tuple(name for name in names if name),
         token=environment.get(TOKEN) or None,
+        user_header=environment.get(USER_HEADER) or None,
     )
 
 

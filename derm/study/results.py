@@ -5,8 +5,6 @@ opinion after it counts. A case is called malignant by a malignant diagnosis; th
 suspicion.
 """
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
-from derm.files import cell
 from derm.metrics.missing import fraction
+from derm.spreadsheet import csv_line
 from derm.study.design import WITHOUT, StudyCase, StudyDesign
 from derm.study.mrmc import Mrmc, area_left_out, compare_arms, jackknife, share_left_out
 from derm.study.reading import AFTER, BEFORE, StudyOpinion, progress_of
@@ -106,16 +104,14 @@ def calls_malignant(code: str) -> bool:
 
 def opinions_csv(study: StudyDesign, given: Sequence[StudyOpinion]) -> str:
     """Every opinion with the truth and the answer for its case, as a table in CSV."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     about = ("source_id", "truth", "malignant", "answer_malignant", "answer_p_malignant", "answer_diagnosis")
-    writer.writerow([*StudyOpinion._fields, *about])
+    lines = [csv_line([*StudyOpinion._fields, *about])]
     for one in given:
         case = study.case(one.case_id)
         told = (case.source_id, case.truth, case.malignant, case.says_malignant)
         row = [*one, *told, case.record["p_malignant"], case.record["dx_pred"]]
-        writer.writerow([_cell(value) for value in row])
-    return stream.getvalue()
+        lines.append(csv_line(_cell(value) for value in row))
+    return "".join(lines)
 
 
 def as_dict(study: StudyDesign, found: StudyResults) -> dict[str, Any]:
@@ -210,4 +206,4 @@ def _number(value: float) -> float | None:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return cell(value) if isinstance(value, str) else value
+    return value

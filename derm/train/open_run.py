@@ -28,6 +28,7 @@ from derm.errors import ConfigFault, DataFault
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.pretrained import learned_before, start_from
 from derm.model.weights import WeightsInfo, licence_of
+from derm.spreadsheet import csv_table
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
 from derm.train.losses import shift_of, weigh_classes
@@ -257,7 +258,7 @@ def allowed_classes(dx: pd.Series) -> torch.Tensor:
 def fingerprint(table: pd.DataFrame, rows: NDArray[np.int64]) -> str:
     """What the training images are, 16 hexadecimal digits: their ids and diagnoses, in order."""
     known = table[["image_id", "dx"]].iloc[rows]
-    return hashlib.sha256(known.to_csv(index=False).encode()).hexdigest()[:16]
+    return hashlib.sha256(csv_table(known).encode()).hexdigest()[:16]
 
 
 def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str, Any]]) -> WeightsInfo:

@@ -1,6 +1,6 @@
-"""The folder of a training run: made once, by one process, and one process's while it trains.
+"""The folder of a run: made, taken by one process at a time, and told from what a start left that was killed.
 
-Needs a place on the disk. Knows nothing of what is trained.
+Needs the place of the folder. Knows nothing of training.
 """
 
 import json
@@ -12,36 +12,45 @@ from pathlib import Path
 from typing import Any
 
 from derm.errors import RunFault
-from derm.files import hold, make_folder, sweep, write_json
+from derm.files import PART, hold, make_folder, read_json, sweep, write_json
 
 LAST = "last.safetensors"
 """The last checkpoint's file."""
 
-LAUNCHED = frozenset({"launch.json", "output.log"})
-"""What the folder of a run holds that was started from elsewhere, before the run itself has begun in it."""
+LEFTOVERS = frozenset({"launch.json", "output.log", "stop.json", "lock"})
+"""What the folder of a run holds before run.json: what launched it, what its process said, its lock. A process that is
+killed then leaves these, and no run."""
+
+
+def has_begun(run: Path) -> bool:
+    """Whether there is more at `run` than the start of a run that was killed leaves, or no folder at all."""
+    if not run.is_dir():
+        return os.path.lexists(run)
+    names = {path.name for path in run.iterdir()} - LEFTOVERS
+    return any(not (name.startswith(".") and name.endswith(PART)) for name in names)
 
 
 def refuse_taken(run: Path) -> None:
     """Raise RunFault where the place of a new run holds something already; see `make_run_folder`."""
-    if (run / "run.json").exists():
+    if os.path.lexists(run / "run.json"):
         raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.")
-    if run.exists() and (not run.is_dir() or {path.name for path in run.iterdir()} not in (set(), LAUNCHED)):
+    if has_begun(run):
         raise RunFault(f"{run} exists already and holds no run: give another --run, or delete it.")
 
 
 def make_run_folder(run: Path, about: dict[str, Any]) -> None:
     """Make the folder of a new run and write run.json; RunFault where it is taken, ConfigFault where it cannot be made.
 
-    A folder that is empty, or holds nothing but what was put there to launch this run (`LAUNCHED`), will do. Of two
-    processes that want the same folder one gets it: the lock's file is made in one step.
+    A folder that is empty, or holds nothing but `LEFTOVERS`, will do. Of two processes that want the same folder one
+    gets it, for it holds the lock while it writes.
     """
     refuse_taken(run)
     make_folder(run)
-    try:
-        (run / "lock").touch(exist_ok=False)
-    except FileExistsError as error:
-        raise RunFault(f"Another process has begun a run in {run}: give another --run.") from error
-    write_json(run / "run.json", about)
+    with (run / "lock").open("a") as stream:
+        if not hold(stream):
+            raise RunFault(f"Another process has begun a run in {run}: give another --run.")
+        refuse_taken(run)  # the other one may have been quicker, and have ended
+        write_json(run / "run.json", about)
 
 
 @contextmanager
@@ -62,7 +71,7 @@ def claim(run: Path) -> Iterator[None]:
 def read_sources_before(run: Path) -> list[str]:
     """The sources that a run's starting weights had been trained on, as its run.json says; none where it does not."""
     try:
-        found = json.loads((run / "run.json").read_text())["data"].get("sources_before", [])
+        found = list(read_json(run / "run.json")["data"].get("sources_before", []))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []  # a run that cannot be resumed is refused further on, in its own words
     return [str(name) for name in found]

@@ -12,6 +12,7 @@ from derm.explain.agreement import THRESHOLDS
 from derm.explain.methods import METHODS
 from derm.figures import bars
 from derm.figures.compare import randomisation, threshold_curves
+from derm.figures.markup import shown_figure
 from derm.figures.text import capital, plain
 from derm.image.overlay import jpeg
 from derm.model.weights import Model
@@ -126,7 +127,9 @@ def show_agreement(model: Model, pair: Pair, threshold: float, *, true: bool) ->
     """IoU of both maps against the threshold, and what agreement is worth."""
     dark = st.context.theme.type == "dark"
     curves = threshold_curves(THRESHOLDS, words.curves(pair, true=true), threshold, dark=dark)
-    st.plotly_chart(curves, key="curves", alt=words.headline(pair, true=true), config={"displayModeBar": False})
+    st.plotly_chart(
+        shown_figure(curves), key="curves", alt=words.headline(pair, true=true), config={"displayModeBar": False}
+    )
     st.caption(plain(words.agreement_limits(model.description.model)))
 
 
@@ -136,6 +139,6 @@ def show_randomised(pair: Pair, trials: list[Faithfulness]) -> None:
     if lines := words.randomised(pair, trials):
         names = list(next(trial.randomised for trial in trials if trial.randomised))
         figure = randomisation(names, lines, dark=dark)
-        st.plotly_chart(figure, key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
+        st.plotly_chart(shown_figure(figure), key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
     st.markdown(plain(words.painted_sentence(trials[0], pair[0].index)))
     st.caption(plain(words.TRIAL_LIMITS))

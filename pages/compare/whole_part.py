@@ -11,11 +11,13 @@ from derm.compare import dataset_view, words
 from derm.errors import DermError
 from derm.evaluate import explain_dataset
 from derm.figures.compare import distributions, names_of_codes
+from derm.figures.markup import shown_figure
 from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.paths import results_folder
 from pages.compare.views import VIEWS
 from pages.parts import top, visit
+from pages.parts.tables import show_table
 
 
 def whole_part(model: Model) -> None:
@@ -58,7 +60,7 @@ def whole_part(model: Model) -> None:
     )
     told = dataset_view.right_or_wrong(explained, method, outline, measure)
     st.plotly_chart(
-        figure, key="points", on_select=partial(open_point, model), selection_mode="points", alt=told,
+        shown_figure(figure), key="points", on_select=partial(open_point, model), selection_mode="points", alt=told,
         config={"displayModeBar": False},
     )  # fmt: skip
     if lost := st.session_state.get("lost_point"):
@@ -66,7 +68,7 @@ def whole_part(model: Model) -> None:
     st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
     st.markdown(plain(told))
     table = dataset_view.shown(dataset_view.summary_table(explained, outline, measure, diagnosis))
-    st.dataframe(table, hide_index=True, alt="Every method's agreement, with intervals")
+    show_table(table, alt="Every method's agreement, with intervals")
     content = partial(dataset_view.points_csv, images)
     st.download_button(
         "Table, CSV", content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from derm.diagnoses import DIAGNOSES
+from derm.figures.markup import shown_figure
 from derm.figures.overlap import overlap_curves
 from derm.figures.text import plain
 from derm.model.weights import WeightsInfo
@@ -37,7 +38,7 @@ def overlaps(key: str, case: Case, index: int) -> None:
         dark = st.context.theme.type == "dark"
         figure = overlap_curves(DIAGNOSES[index], agreement, case.true_agreement(index), dark=dark)
         said = words.overlap(case, index)
-        st.plotly_chart(figure, key=f"overlap-{key}", alt=said, config={"displayModeBar": False})
+        st.plotly_chart(shown_figure(figure), key=f"overlap-{key}", alt=said, config={"displayModeBar": False})
         st.markdown(plain(said))
 
 

@@ -10,11 +10,12 @@ import streamlit as st
 from derm.explore.gallery import Order
 from derm.explore.pictures import LOOKS, Look
 from derm.explore.table import wrapped
+from derm.figures.markup import shown_figure
 
 
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
     """A figure without plotly's own buttons; alt: for screen readers."""
-    return st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False}, **more)
+    return st.plotly_chart(shown_figure(figure), key=key, alt=alt, config={"displayModeBar": False}, **more)
 
 
 def begin(key: str, choices: Sequence[str]) -> None:

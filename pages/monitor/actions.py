@@ -8,34 +8,40 @@ import streamlit as st
 from derm.errors import DermError
 from derm.figures.text import plain
 from derm.monitor import export, launch, words
+from derm.monitor.quota import Visitor, starter_line
 from derm.monitor.runs import Run
+from pages.parts.opening import visitor_now
 
 
 def act(run: Run) -> None:
     """Stop or resume, whichever fits, and what came of it."""
     state = run.standing.state
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.standing.alive:
+        visitor, launched = visitor_now(), run.launched
+        own = visitor.may_stop(launched)
+        if run.standing.alive and own:
             st.button(
                 words.stop_label(run), icon=":material/stop:", help=words.STOP_HELP, disabled=state == "stopping",
-                key=f"stop-{run.name}", on_click=attempt, args=(launch.stop, run),
+                key=f"stop-{run.name}", on_click=attempt, args=(launch.stop, run, visitor),
             )  # fmt: skip
-        if run.resumable:
+        if run.resumable and own:
             st.button(
                 "Resume", icon=":material/play_arrow:", help=words.RESUME_HELP,
-                key=f"resume-{run.name}", on_click=attempt, args=(launch.resume, run),
+                key=f"resume-{run.name}", on_click=attempt, args=(launch.resume, run, visitor),
             )  # fmt: skip
         if run.config:
             download(run)
+        if said := starter_line(launched, visitor):
+            st.caption(plain(said))
     if refusal := st.session_state.get(f"refusal-{run.name}-{state}"):
         st.error(plain(refusal), icon=":material/block:")
 
 
-def attempt(action: Callable[[Path], object], run: Run) -> None:
+def attempt(action: Callable[[Path, Visitor], object], run: Run, visitor: Visitor) -> None:
     """Do what a button says; where it cannot be done, its sentence stays as long as the run stands as it does."""
     refusal = f"refusal-{run.name}-{run.standing.state}"
     try:
-        action(run.folder)
+        action(run.folder, visitor)
         st.session_state.pop(refusal, None)
     except DermError as error:
         st.session_state[refusal] = str(error)

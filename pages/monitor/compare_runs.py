@@ -5,13 +5,14 @@ import streamlit as st
 from derm.monitor import charts, compare, words
 from pages.monitor.figures import draw, is_dark
 from pages.monitor.runs import EVERY, look
+from pages.parts.tables import show_table
 
 
 @st.fragment(run_every=EVERY)
 def compare_runs() -> None:
     """All runs as a table; those that are chosen held against each other."""
     runs = look()
-    st.dataframe(words.table(runs), hide_index=True, column_config=words.FORMATS, alt="All runs, and how they stand")
+    show_table(words.table(runs), column_config=words.FORMATS, alt="All runs, and how they stand")
     names = [run.name for run in runs]
     wanted = st.multiselect(
         "Hold against each other",
@@ -36,7 +37,7 @@ def compare_runs() -> None:
     draw(charts.overlaid(chosen, measure, dark=is_dark()), 1)
     st.markdown("**Best and last figures, validation**")
     if figures := words.figure_rows(compare.best_and_last(chosen)):
-        st.dataframe(figures, hide_index=True, column_config=words.FORMATS, alt="Best and last figures of each run")
+        show_table(figures, column_config=words.FORMATS, alt="Best and last figures of each run")
     else:
         st.caption(words.NOTHING_MEASURED)
     st.markdown("**Settings that differ**")
@@ -44,4 +45,4 @@ def compare_runs() -> None:
     if not differing:
         st.caption(words.NO_DIFFERENCE)
         return
-    st.dataframe(words.difference_rows(chosen, differing), hide_index=True, alt="Settings that differ between the runs")
+    show_table(words.difference_rows(chosen, differing), alt="Settings that differ between the runs")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from derm.figures.markup import shown_figure
 from derm.figures.text import plain
 from derm.monitor import charts
 
@@ -13,7 +14,7 @@ def draw(shown: list[charts.Plate], columns: int = 2) -> None:
             with place:
                 st.markdown(f"**{plain(plate.title)}**")
                 key = f"plate-{plate.title}"
-                st.plotly_chart(plate.figure, key=key, config={"displayModeBar": False}, alt=plate.alt)
+                st.plotly_chart(shown_figure(plate.figure), key=key, config={"displayModeBar": False}, alt=plate.alt)
 
 
 def is_dark() -> bool:

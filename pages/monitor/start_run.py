@@ -10,6 +10,7 @@ from derm.figures.text import plain
 from derm.monitor import new_run, words
 from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, defaults
 from derm.paths import data_folder, runs_folder
+from pages.parts.opening import visitor_now
 
 
 def start_run() -> None:
@@ -32,12 +33,15 @@ def start_run() -> None:
     chosen, wrong = {}, bool(new_run.name_fault(runs, name))
     for place, setting in zip(cycle(st.columns(2, gap="large")), SETTINGS, strict=False):
         with place:
-            chosen[setting.name] = ask(setting, usual[setting.name], f"start-{preset}-{drawn}-{setting.name}")
-            fault = new_run.setting_fault(preset, setting.name, chosen[setting.name])
+            options = list(new_run.known_starts(runs)) if setting.kind == "weights" else list(setting.options)
+            chosen[setting.name] = ask(setting, options, usual[setting.name], f"start-{preset}-{drawn}-{setting.name}")
+            fault = new_run.setting_fault(runs, preset, setting.name, chosen[setting.name])
             say(fault)
             wrong = wrong or bool(fault)
             st.caption(setting.cost)
-    threads = st.number_input("Threads", 0, 256, 0, key="start-threads", width=200, persist_state="session")
+    threads = st.number_input(
+        "Threads", 0, new_run.MOST_THREADS, 0, key="start-threads", width=200, persist_state="session"
+    )
     st.caption(THREADS_COST)
     pressed = st.button("Start this run", icon=":material/play_arrow:", key="start")
     say(refused.get("") or (words.MEND_FIRST if pressed and wrong else None))
@@ -46,7 +50,7 @@ def start_run() -> None:
         return
     try:
         with st.spinner(words.DRAWING if drawn else words.STARTING):
-            new_run.start_run(runs, name, folder, preset, chosen, int(threads), drawn=drawn)
+            new_run.start_run(runs, name, folder, preset, chosen, int(threads), drawn=drawn, visitor=visitor_now())
     except DermError as error:
         st.session_state["start-refused"] = {"data" if isinstance(error, DataFault) else "": str(error)}
     else:
@@ -68,16 +72,12 @@ def ask_name(suggested: str) -> str:
     return st.text_input("Name of the run", key="start-name", persist_state="session")
 
 
-def ask(setting: Setting, usual: Any, key: str) -> object:  # noqa: ANN401
-    """The widget for one setting; its value comes back."""
-    if setting.kind == "choice":
-        return st.selectbox(
-            setting.label, setting.options, setting.options.index(usual), key=key, persist_state="session"
-        )
+def ask(setting: Setting, options: list[Any], usual: Any, key: str) -> object:  # noqa: ANN401
+    """The widget for one setting; its value comes back. options: of one that is chosen."""
+    if options:
+        return st.selectbox(setting.label, options, options.index(usual), key=key, persist_state="session")
     if setting.kind == "switch":
         return st.toggle(setting.label, bool(usual), key=key, persist_state="session")
-    if setting.kind == "text":
-        return st.text_input(setting.label, str(usual), key=key, persist_state="session")
     return st.number_input(
         setting.label, setting.low, setting.high, usual, setting.step, setting.form, key=key, persist_state="session"
     )  # fmt: skip

@@ -11,6 +11,7 @@ from derm.monitor.gallery import wall
 from derm.monitor.runs import Run
 from pages.monitor.figures import draw, is_dark
 from pages.parts import visit
+from pages.parts.tables import show_table
 
 
 def show_curves(run: Run) -> None:
@@ -103,7 +104,7 @@ def show_machine(run: Run) -> None:
 
 def show_settings(run: Run) -> None:
     """Every setting of the run."""
-    st.dataframe(words.settings_rows(compare.flatten(run.config)), hide_index=True, height=480, alt="Every setting")
+    show_table(words.settings_rows(compare.flatten(run.config)), height=480, alt="Every setting")
 
 
 VIEWS = {

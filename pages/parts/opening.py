@@ -13,8 +13,9 @@ import streamlit as st
 
 from derm.errors import ConfigFault
 from derm.figures.text import plain
+from derm.monitor.quota import Visitor, browser_of
 from derm.predict.budget import memory_limit
-from derm.serve.gate import COOKIE
+from derm.serve.gate import BROWSER, COOKIE
 from derm.serve.opening import Opening, opening_of
 
 SOON = 0.5
@@ -42,6 +43,16 @@ def browser() -> Callable[[], None] | None:
         threading.Timer(SOON, webbrowser.open, [address]).start()
 
     return show
+
+
+def visitor_now() -> Visitor:
+    """Who looks at the page, as far as that is known; see `derm.monitor.quota`."""
+    opening = opening_of(os.environ)
+    return Visitor(
+        name=opening.name_in(st.context.headers),
+        browser=browser_of(st.context.cookies.get(BROWSER)),
+        alone=not opening.beyond and not opening.hosts,
+    )
 
 
 def warn() -> None:

@@ -8,6 +8,7 @@ from derm.records.entry import DIAGNOSIS_CODES
 from derm.records.read import LEVELS, LesionState, Query
 from derm.records.sites import BY_CODE, SITES
 from pages.parts import saving
+from pages.parts.tables import show_table
 
 MOST = 500
 """Rows of the table; a narrower search finds the rest."""
@@ -22,9 +23,8 @@ def all_cases() -> None:
         st.markdown(words.NOTHING_FOUND if query != Query() else words.NO_CASES)
         return
     shown = found[:MOST]
-    chosen = st.dataframe(
+    chosen = show_table(
         [row(one) for one in shown],
-        hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         key=f"lesions-{st.session_state.get('lesions_turn', 0)}",

@@ -11,6 +11,7 @@ from derm.study import words
 from derm.study.design import StudyDesign
 from derm.study.reading import read_given
 from derm.study.results import StudyResults, as_dict, opinions_csv, reliance_shares, results_of
+from pages.parts.tables import show_table
 
 
 def results(folder: Path, study: StudyDesign) -> None:
@@ -48,7 +49,7 @@ def figures(study: StudyDesign, found: StudyResults) -> None:
                 row["95 %"] = words.interval(compared.arms[place].low, compared.arms[place].high)
             by_reader = zip(found.finished, values[place], strict=True)
             rows.append(row | {reader: words.share(float(value)) for reader, value in by_reader})
-        st.dataframe(rows, hide_index=True, key=f"study-{name}")
+        show_table(rows, key=f"study-{name}")
         for one in () if compared is None else compared.differences:
             st.markdown(plain(words.difference(study, one)))
     st.caption(words.METHOD if found.compared else words.FEW)
@@ -71,7 +72,7 @@ def reliance(found: StudyResults) -> None:
                 "Seconds a case": f"{one.seconds:.0f}",
             }
         )
-    st.dataframe(rows, hide_index=True, key="study-reliance")
+    show_table(rows, key="study-reliance")
     st.caption(words.RELIANCE)
 
 

@@ -191,15 +191,15 @@ def test_an_image_that_cannot_be_read_is_named(catalogue, place):
 
 
 def test_a_full_disk_is_told_before_decoding(catalogue, place, monkeypatch):
-    # 3 images of 32 × 32 pixels with 4 bytes each, and a twentieth more: 12,902.4 bytes.
-    for free, fits in ((12_902, False), (12_903, True)):
-        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: shutil._ntuple_diskusage(10**6, 0, free))
+    # 3 images of 32 × 32 pixels with 4 bytes each, and a twentieth more: 12,902.4 bytes; and 1 GB that stays free.
+    for free, fits in ((10**9 + 12_902, False), (10**9 + 12_903, True)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: shutil._ntuple_diskusage(2 * 10**9, 0, free))
         if fits:
             open_store(catalogue, 32, place)
         else:
             with pytest.raises(
                 DataFault,
-                match=r"Decoding 3 images at 32 pixels needs 0.0 GB in .*cache, where 0.0 GB are free: set DERM_CA",
+                match=r"images at 32 pixels needs 0.0 GB in .*cache, where 1.0 GB are free and 1.0 are to stay so",
             ):
                 open_store(catalogue, 32, place)
 

@@ -166,10 +166,10 @@ def test_a_mask_is_measured_by_hand():
 def test_masks_are_measured_once_and_kept(drawn_catalogue, tmp_path):
     told = []
     file = shapes.shapes_file(drawn_catalogue, tmp_path)
-    assert shapes.read_shapes(file) is None
+    assert shapes.read_shapes(file, len(drawn_catalogue.table)) is None
     found = shapes.measure_shapes(drawn_catalogue, file, lambda done, total: told.append((done, total)))
     assert told[-1] == (63, 63)
-    kept = shapes.read_shapes(file)
+    kept = shapes.read_shapes(file, len(drawn_catalogue.table))
     assert np.abs(kept[["area", "x", "y"]] - found[["area", "x", "y"]]).max().max() < 1e-6
     grid = shapes.position_grid(kept, np.ones(63, dtype=bool))
     assert grid.shape == shapes.GRID
@@ -329,7 +329,7 @@ def test_the_hash_of_a_picture_does_not_change_with_its_brightness():
 def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, table):
     file = duplicates.pairs_file(drawn_catalogue, tmp_path)
     found = duplicates.find_pairs(drawn_catalogue, file)
-    assert duplicates.read_pairs(file)["first"].tolist() == found["first"].tolist()
+    assert duplicates.read_pairs(file, 10_000)["first"].tolist() == found["first"].tolist()
     pairs = pd.DataFrame({"first": [0, 2], "second": [1, 3], "correlation": [1.0, 0.99], "turned": [False, True]})
     strange = data_quality.alike_pairs(table, pairs)
     assert strange[["image_id", "other", "diagnosis", "other_diagnosis", "part", "other_part"]].to_numpy().tolist() == [
@@ -390,7 +390,7 @@ def test_the_model_finds_a_picture_again_and_what_cannot_be_read_has_no_pair(
     assert tuple(found.loc[0, ["first", "second"]]) == (5, 30)
     assert not set(found[["first", "second"]].to_numpy().ravel()) & {10, 11}
     assert told[-1] == (63, 63)
-    assert duplicates.read_pairs(file)["first"].tolist() == found["first"].tolist()
+    assert duplicates.read_pairs(file, 10_000)["first"].tolist() == found["first"].tolist()
 
 
 def test_few_pictures_are_not_compared_by_features(tiny_model, drawn_catalogue, tmp_path):

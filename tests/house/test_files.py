@@ -3,7 +3,7 @@
 import pytest
 
 from derm.errors import ConfigFault
-from derm.files import cell, check_file, make_folder, sha256, sweep, write_json, write_text, write_whole
+from derm.files import check_file, make_folder, sha256, sweep, write_json, write_text, write_whole
 
 
 def test_a_file_is_whole_or_absent(tmp_path):
@@ -64,13 +64,3 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(ConfigFault, match=r"cannot be written \(No space left on device\): name a place with room"):
         write_text(tmp_path / "a.txt", "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
-def test_a_text_that_would_be_a_formula_stands_behind_an_apostrophe(text):
-    assert cell(text) == f"'{text}"
-
-
-@pytest.mark.parametrize("text", ["", "ISIC_0024306", "a=1", " =1", "'=1"])
-def test_other_texts_stay(text):
-    assert cell(text) == text

@@ -118,7 +118,7 @@ def test_each_look_reads_only_what_is_new(tmp_path, monkeypatch):
     reader = LogReader(log)
     spans: list[tuple[int, int]] = []
     opened = Path.open
-    monkeypatch.setattr(Path, "open", lambda path, *a, **k: Counted(opened(path, *a, **k), spans))
+    monkeypatch.setattr("derm.runlog.reader.open_ordinary", lambda path: Counted(opened(path, "rb"), spans))
     assert reader.look()
     assert spans[-1] == (0, len(old))
     fresh = lines([step(200, loss=7.0)])
@@ -562,10 +562,11 @@ def test_the_log_tells_hit_rate_age_and_training_dice(run):
 def test_only_a_folder_that_was_launched_for_it_becomes_a_run(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "output.log").touch()
+    (folder / "notes.txt").touch()
     with pytest.raises(RunFault, match="exists already and holds no run: give another --run"):
         make_run_folder(folder, {})
-    for name in ("launch.json", "output.log"):
+    (folder / "notes.txt").unlink()
+    for name in ("launch.json", "output.log", "lock", ".run.json.abcd.part"):  # as a process leaves it that was killed
         (folder / name).touch()
     make_run_folder(folder, {"config": 1})
     assert json.loads((folder / "run.json").read_text()) == {"config": 1}

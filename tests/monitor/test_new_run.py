@@ -14,7 +14,7 @@ from derm.monitor.settings import defaults
 def asked(monkeypatch) -> list[tuple[Path, list[str]]]:
     """What a process would have been asked."""
     commands: list[tuple[Path, list[str]]] = []
-    monkeypatch.setattr(launch, "launch", lambda run, words: commands.append((run, words)))
+    monkeypatch.setattr(launch, "launch", lambda run, words, visitor: commands.append((run, words)))
     return commands
 
 

@@ -187,23 +187,21 @@ def test_runs_are_held_against_each_other(visit, trained, tmp_path):
 def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
     """With the process itself left out: tests/monitor/test_launch.py starts real ones."""
     asked: list[tuple[Path, list[str]]] = []
-    monkeypatch.setattr(launch, "launch", lambda run, words: asked.append((run, words)))
+    monkeypatch.setattr(launch, "launch", lambda run, words, visitor: asked.append((run, words)))
     data = tmp_path / "data"
     synthesise(data, images=21, seed=2)
     monkeypatch.setenv("DERM_DATA", str(data))
     page = visit()
     page.text_input(key="start-name").set_value("two words").run()
-    page.text_input(key="start-derm-False-start").set_value("no/such.json").run()
     page.button(key="start").click().run()
-    assert "There is no file 'no/such.json'" in said(page)
     assert words.MEND_FIRST in said(page)
-    page.text_input(key="start-derm-False-start").set_value("random").run()
+    page.selectbox(key="start-derm-False-start").set_value("random").run()
     page.selectbox(key="start-preset").set_value("paper").run()
     page.selectbox(key="start-preset").set_value("derm").run()
-    assert page.text_input(key="start-derm-False-start").value == "random"  # nothing that was typed is lost
+    assert page.selectbox(key="start-derm-False-start").value == "random"  # nothing that was typed is lost
     page.switch_page("streamlit_app.py").run().switch_page("pages/3_Monitor.py").run()
     assert page.text_input(key="start-name").value == "two words"
-    page.text_input(key="start-derm-False-start").set_value("timm").run()
+    page.selectbox(key="start-derm-False-start").set_value("timm").run()
     assert "A run cannot be called 'two words'" in said(page)
     assert asked == []
     page.text_input(key="start-name").set_value("mine").run()
@@ -219,7 +217,7 @@ def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
 def test_drawn_data_come_with_what_suits_them(visit, monkeypatch, cache):
     draw_once(cache, images=21)  # where none has been drawn yet: fewer than the page would, to be quick
     asked: list[list[str]] = []
-    monkeypatch.setattr(launch, "launch", lambda run, words: asked.append(words))
+    monkeypatch.setattr(launch, "launch", lambda run, words, visitor: asked.append(words))
     page = visit()
     assert page.selectbox(key="start-data").value == words.DRAWN_CHOICE
     page.button(key="start").click().run()

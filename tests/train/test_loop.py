@@ -19,12 +19,13 @@ from derm.data.split import split_catalogue
 from derm.data.store import open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault, RunFault
+from derm.files import hold
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import load_weights
 from derm.runlog.events import CLOCK_EVENTS
 from derm.runlog.writer import RunLog, read_events
-from derm.train import loop, precision, run_folder, step
+from derm.train import loop, precision, step
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
@@ -445,10 +446,11 @@ def test_an_empty_folder_will_do(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text()) == {"config": 1}
 
 
-def test_of_two_that_want_a_folder_one_gets_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_folder, "refuse_taken", lambda run: (run / "lock").touch())  # the other one was quicker
-    with pytest.raises(RunFault, match=r"Another process has begun a run in .*: give another --run"):
-        make_run_folder(tmp_path, {})
+def test_of_two_that_want_a_folder_one_gets_it(tmp_path):
+    with (tmp_path / "lock").open("a") as stream:  # the other one was quicker
+        assert hold(stream)
+        with pytest.raises(RunFault, match=r"Another process has begun a run in .*: give another --run"):
+            make_run_folder(tmp_path, {})
     assert not (tmp_path / "run.json").exists()
 
 

@@ -17,6 +17,7 @@ from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.files import write_bytes, write_text
+from derm.spreadsheet import csv_table
 
 HAM10000_IMAGES: dict[str, int] = {
     "akiec": 327,
@@ -142,8 +143,8 @@ def synthesise(folder: Path, *, images: int, seed: int, progress: Callable[[int,
         counts=" · ".join(f"{dx} {count}" for dx, count in counts.items()),
     )
     write_text(folder / "README.md", readme)
-    write_text(folder / "GroundTruth.csv", _ground_truth(metadata).to_csv(index=False, lineterminator="\n"))
-    write_text(folder / "HAM10000_metadata.csv", metadata.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "GroundTruth.csv", csv_table(_ground_truth(metadata)))
+    write_text(folder / "HAM10000_metadata.csv", csv_table(metadata))
 
 
 def images_by_diagnosis(images: int) -> dict[str, int]:

@@ -4,12 +4,11 @@ Needs a folder to keep it in. Knows nothing of pages and runs.
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from derm.data.synthetic.dataset import synthesise
-from derm.files import make_folder
+from derm.files import making_folder
 
 IMAGES = 210
 """Pictures in it: enough for each diagnosis to be in each part of the split."""
@@ -30,10 +29,9 @@ def draw_once(cache: Path, progress: Callable[[int, int], None] | None = None, i
     """
     folder = drawn_folder(cache)
     if not folder.is_dir():
-        make_folder(cache)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{folder.name}.") as made:
-            synthesise(Path(made) / "set", images=images, seed=SEED, progress=progress)
+        with making_folder(folder) as part:
+            synthesise(part / "set", images=images, seed=SEED, progress=progress)
             # Another process may have finished first: its set is the same, so ours is let go.
             with contextlib.suppress(OSError):
-                (Path(made) / "set").rename(folder)
+                (part / "set").rename(folder)
     return folder

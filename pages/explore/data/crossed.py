@@ -8,6 +8,7 @@ from derm.explore.shown_data import ShownData
 from derm.explore.table import DIMENSION, DIMENSIONS, name_of
 from derm.figures import dataset as draw
 from derm.model.weights import Model
+from derm.spreadsheet import csv_table
 from pages.explore.widgets import chart, choose
 
 
@@ -29,5 +30,10 @@ def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
     table = counts.cross(shown.table, kept, rows, columns)
     chart(draw.crossed(table, name_of, dark=dark, share=share), "crossed", f"Images by {rows} and {columns}")
     st.download_button(
-        "Table, CSV", table.to_csv(), f"{rows}-by-{columns}.csv", "text/csv", on_click="ignore", key="explore_csv"
+        "Table, CSV",
+        csv_table(table, index=True),
+        f"{rows}-by-{columns}.csv",
+        "text/csv",
+        on_click="ignore",
+        key="explore_csv",
     )

@@ -36,7 +36,7 @@ def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
 
 def find_shapes(shown: ShownData) -> pd.DataFrame | None:
     """The shapes of the masks, measured now where the set is small or the user asks."""
-    found = shared_shapes(str(shown.shapes), changed(shown.shapes))
+    found = shared_shapes(str(shown.shapes), changed(shown.shapes), len(shown.table))
     if found is not None:
         return found
     if once(shown, "Measure the masks", "explore_measure"):
@@ -48,6 +48,6 @@ def find_shapes(shown: ShownData) -> pd.DataFrame | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def shared_shapes(file: str, changed: int) -> pd.DataFrame | None:
+def shared_shapes(file: str, changed: int, images: int) -> pd.DataFrame | None:
     """The shapes of the masks."""
-    return shapes.read_shapes(Path(file))
+    return shapes.read_shapes(Path(file), images)

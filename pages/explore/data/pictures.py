@@ -17,7 +17,7 @@ from pages.explore.widgets import choose_look, sort_by
 
 def data_pictures(model: Model, shown: ShownData, kept: Kept, _dark: bool) -> None:
     """The gallery of what passes the filter."""
-    found = shared_shapes(str(shown.shapes), changed(shown.shapes))
+    found = shared_shapes(str(shown.shapes), changed(shown.shapes), len(shown.table))
     table = shown.table if found is None else shown.table.join(found)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         order = sort_by(TABLE_ORDERS if found is None else TABLE_ORDERS + SHAPE_ORDERS, "explore_sort")

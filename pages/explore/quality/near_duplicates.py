@@ -49,7 +49,7 @@ def show_pairs(
     takes: str,
 ) -> None:
     """Pairs side by side: those kept in `file`, or what `find` finds once it is asked for."""
-    pairs = duplicates.read_pairs(file)
+    pairs = duplicates.read_pairs(file, len(shown.table))
     if pairs is None and once(shown, "Look for pairs", f"explore_{name}", takes):
         tell, done = watch("Looking at every image, once …")
         try:

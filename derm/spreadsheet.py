@@ -1,0 +1,81 @@
+"""Tables as CSV that a spreadsheet may open: the one writer, behind whose guard no text becomes a formula.
+
+Needs plain values, or a table of pandas, which it does not import: the way of a prediction has none. Knows nothing of
+what the cells mean.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMULA = re.compile(r"'*[\s\0\ufeff\u200b]*(?:[=+\-@＝＋－＠]|(?<=[\t\r\n]))")
+"""How a cell begins that a spreadsheet computes, or that is guarded already: blanks before the sign do not matter, and
+a tab or a line end opens a new cell where a program splits there. The wide signs count in East Asian locales."""
+
+_QUOTED = re.compile(r'[",;\t|\r\n]|^\s|\s$')
+"""What must stand between quotes, lest a program that takes another mark for the separator begins a cell within."""
+
+
+def cell(text: str) -> str:
+    """A text for a cell of a table that a spreadsheet may open: where it would be a formula, behind an apostrophe.
+
+    One that looks guarded already gets another, so that `uncell` gives back every text. For texts alone: a negative
+    number stays one.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def uncell(text: str) -> str:
+    """The text of which `cell` made this one."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """One line of a table, with its end. None and NaN are empty; texts go through `cell`; separated by commas.
+
+    A text that UTF-8 cannot hold, such as a file's name in no encoding, has a question mark in that place.
+    """
+    return ",".join(map(_written, cells)) + "\n"
+
+
+def csv_table(table: "pd.DataFrame", number: str = "", *, index: bool = False) -> str:
+    """A table of pandas with its header, as `csv_line` writes lines.
+
+    number: how figures with a fraction are written, as '.4f'; '' for as many digits as they have. index: whether the
+    rows' names come first.
+    """
+    columns = [_column(table.iloc[:, place], number) for place in range(table.shape[1])]
+    header = [str(name) for name in table.columns]
+    if index:
+        columns, header = [_column(table.index, number), *columns], [str(table.index.name or ""), *header]
+    rows = (",".join(row) + "\n" for row in zip(*columns, strict=True))
+    return "".join([csv_line(header), *rows])
+
+
+def _column(values: "pd.Series | pd.Index", number: str) -> list[str]:
+    """The cells of a column as they are written."""
+    found = zip(values.tolist(), values.isna().tolist(), strict=True)
+    return [
+        "" if missing else format(value, number) if number and isinstance(value, float) else _written(value)
+        for value, missing in found
+    ]
+
+
+def _written(value: object) -> str:
+    if value is None or (isinstance(value, float) and value != value):  # NaN alone is not itself  # noqa: PLR0124
+        return ""
+    if not isinstance(value, str):
+        return str(value)
+    text = cell(value.encode(errors="replace").decode())
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def shown_cell(value: object) -> object:
+    """`cell` for a table on a screen whose program can save it as CSV: plain numbers written as texts stay, too."""
+    return cell(value) if isinstance(value, str) and not _NUMBER.fullmatch(value) else value
+
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")

@@ -1,0 +1,89 @@
+"""No text becomes a formula: the one writer of CSV, and that there is no other."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import derm
+from derm.spreadsheet import cell, csv_line, csv_table, uncell
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\ufeff=1", "\xa0@A1", "＝1", "\tplain"]
+PLAIN = ["", "ISIC_0024306", "a=1", "'quoted'", "'", "–", "Zürich"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_text_that_would_be_a_formula_stands_behind_an_apostrophe(text):
+    assert cell(text) == f"'{text}"
+    assert uncell(cell(text)) == text
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_texts_stay(text):
+    assert cell(text) == uncell(text) == text
+
+
+def test_a_text_that_looks_guarded_comes_back_as_it_was():
+    assert cell("'=1") == "''=1"
+    assert uncell("''=1") == "'=1"
+
+
+def test_no_cell_begins_within_another_whatever_a_program_takes_for_the_separator():
+    line = csv_line(["a;=1", "b\t=1", "c|=1", 'd"=1', "e\n=1", "f,=1", None, float("nan"), 2, 0.5, True])
+    assert line == '"a;=1","b\t=1","c|=1","d""=1","e\n=1","f,=1",,,2,0.5,True\n'
+    assert next(csv.reader(io.StringIO(line, newline="")))[:3] == ["a;=1", "b\t=1", "c|=1"]
+
+
+def test_a_name_that_no_encoding_has_is_written_all_the_same():
+    assert csv_line(["\udcff.jpg"]) == "?.jpg\n"
+
+
+def test_a_table_is_read_back_as_it_was_and_header_and_rows_are_guarded_too():
+    table = pd.DataFrame(
+        {
+            "=name": pd.Categorical(["=a", "b", None]),
+            "figure": [0.25, np.nan, -1.0],
+            "count": [1, 2, -3],
+            "turned": [True, False, True],
+            "mixed": [0.5, "x", None],
+        },
+        index=pd.Index(["-r", "s", "t"], name="@rows"),
+    )
+    text = csv_table(table, ".3f", index=True)
+    assert text.splitlines() == [
+        "'@rows,'=name,figure,count,turned,mixed",
+        "'-r,'=a,0.250,1,True,0.500",
+        "s,b,,2,False,x",
+        "t,,-1.000,-3,True,",
+    ]
+    back = pd.read_csv(io.StringIO(text))
+    assert [uncell(name) for name in back.columns[:2]] == ["@rows", "=name"]
+    pd.testing.assert_frame_equal(
+        back[["figure", "count", "turned"]], table[["figure", "count", "turned"]].reset_index(drop=True)
+    )
+
+
+def test_tables_without_foreign_text_are_written_as_pandas_writes_them():
+    table = pd.DataFrame({"a": [1.5, np.nan, 1e-9], "b": ["x", 'y"z', "u,v"], "c": [1, 2, 3]})
+    assert csv_table(table) == table.to_csv(index=False, lineterminator="\n")
+    assert csv_table(table, ".4f") == table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+
+
+WRITERS = re.compile(r"\.to_csv\(|csv\.writer\(|DictWriter\(|\.to_excel\(|\bst\.dataframe\(|\bst\.data_editor\(")
+
+
+def test_nothing_else_writes_tables_for_spreadsheets():
+    """`to_csv`, `csv.writer` and Streamlit's own tables, which have a button for CSV, would pass the guard by."""
+    top = Path(derm.__file__).parents[1]
+    files = [*(top / "derm").rglob("*.py"), *(top / "pages").rglob("*.py"), top / "streamlit_app.py"]
+    assert len(files) > 100
+    found = {
+        (str(path.relative_to(top)), called)
+        for path in files
+        for called in WRITERS.findall(path.read_text().replace("selections.to_csv(", ""))  # which calls the one writer
+    }
+    assert found == {("pages/parts/tables.py", "st.dataframe(")}
