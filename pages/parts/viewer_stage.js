@@ -106,7 +106,12 @@ class Pane {
   }
 
   up(event) {
+    const before = this.fingers.get(event.pointerId);
     this.fingers.delete(event.pointerId);
+    if (this.working && event.type === "pointerup") {
+      const now = this.share(event); // a quick hand lifts before the last move was told
+      if (now[0] !== before[0] || now[1] !== before[1]) this.view.tool.move(this.place(event));
+    }
     if (this.working) this.view.tool.up();
     this.working = false;
   }

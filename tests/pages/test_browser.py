@@ -95,7 +95,9 @@ def test_an_outline_is_corrected_by_keys_and_by_dragging_and_refused_where_it_cr
     expect(page.get_by_text("Line: as corrected by hand. Dashes: the model's.")).to_be_visible()
     expect(page.get_by_text("Outline: corrected by hand; it overlaps the model's by ")).to_be_visible()
 
+    expect(use).to_have_count(0)
     correct.click()
+    expect(points).to_have_count(before + 1)
     box, over = points.first.bounding_box(), points.nth(before // 2).bounding_box()
     assert box is not None
     assert over is not None
@@ -103,6 +105,7 @@ def test_an_outline_is_corrected_by_keys_and_by_dragging_and_refused_where_it_cr
     page.mouse.down()
     page.mouse.move(over["x"] + 3 * (over["x"] - box["x"]) / 10, over["y"] + 3 * (over["y"] - box["y"]) / 10)
     page.mouse.up()
+    expect(use).to_be_enabled()
     use.click()
     expect(page.get_by_role("alert").filter(has_text="The outline crosses or touches itself near")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
