@@ -77,7 +77,7 @@ def test_a_picture_is_uploaded_and_looked_at(page):
     expect(page.get_by_text("Research use only, not a medical device.", exact=True)).to_be_visible()
 
 
-def test_an_outline_is_corrected_by_keys_and_by_dragging_and_refused_where_it_crosses_itself(page):
+def test_an_outline_is_corrected_by_keys_alone_and_both_are_kept(page):
     correct, use = (page.get_by_role("button", name=name) for name in ("Correct outline", "Use this outline"))
     correct.click()
     expect(use).to_be_disabled()
@@ -96,20 +96,15 @@ def test_an_outline_is_corrected_by_keys_and_by_dragging_and_refused_where_it_cr
     expect(page.get_by_text("Outline: corrected by hand; it overlaps the model's by ")).to_be_visible()
 
     expect(use).to_have_count(0)
+
     correct.click()
-    expect(points).to_have_count(before + 1)
-    box, over = points.first.bounding_box(), points.nth(before // 2).bounding_box()
-    assert box is not None
-    assert over is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(over["x"] + 3 * (over["x"] - box["x"]) / 10, over["y"] + 3 * (over["y"] - box["y"]) / 10)
-    page.mouse.up()
-    expect(use).to_be_enabled()
-    use.click()
-    expect(page.get_by_role("alert").filter(has_text="The outline crosses or touches itself near")).to_be_visible()
-    page.get_by_role("button", name="Undo").click()
-    expect(use).to_be_disabled()  # what was drawn is not lost, and can be taken back
+    page.get_by_role("button", name="Brush +").click()
+    brush = page.get_by_role("application", name=re.compile("^Brush. Arrow keys move it"))
+    brush.press("ArrowRight")
+    brush.press(" ")
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    brush.press("Control+z")
+    expect(use).to_be_disabled()
     page.get_by_role("button", name="Discard").click()
     page.get_by_role("button", name="Download").click()
     expect(page.get_by_text("Corrected outline, polygons, JSON")).to_be_visible()
