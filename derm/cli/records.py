@@ -82,6 +82,20 @@ def import_from(
 
 
 @app.command()
+def dataset(
+    target: Annotated[Path, typer.Argument(help="Folder to make, with derm.csv, images and masks.")],
+    folder: Folder = None,
+    url: Url = None,
+) -> None:
+    """Write pictures with a confirmed diagnosis or a corrected outline as a data set to train and measure on."""
+    from derm.records import words
+    from derm.records.dataset import write_dataset
+
+    out.print(words.drawn(write_dataset(_open(folder, url), target), str(target)))
+    err.print(words.CONFIDENTIAL)
+
+
+@app.command()
 def verify(
     last_hash: Annotated[
         str, typer.Option("--hash", help="Of the last event, as a report bears it: looks whether the end was cut off.")

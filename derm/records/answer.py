@@ -20,6 +20,7 @@ from derm.explain.gradcam import HeatMap
 from derm.image.resize import Window
 from derm.model.weights import Model
 from derm.predict.case import Case
+from derm.predict.forms import forms_json
 from derm.predict.packed import pack, unpack
 from derm.predict.record import calibration_of, record_of
 from derm.records.chain import canonical
@@ -40,6 +41,7 @@ def kept_answer(case: Case, model: Model, *, on: date, sha256: str) -> dict[str,
         "class_mask_threshold": case.class_mask_threshold,
         "referral_threshold": case.referral_threshold,
         "conformal_thresholds": case.conformal_thresholds,
+        "forms": forms_json(case.forms),
         "evidence": {
             "maxima": [one.maximum for one in case.evidence],
             "flat": [one.flat for one in case.evidence],

@@ -7,8 +7,7 @@ from datetime import date
 from hashlib import sha256
 
 from derm.errors import RecordsFault
-from derm.image.decode import read_scaled
-from derm.image.dicom import is_dicom
+from derm.image.scale import Scale
 from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.records.answer import kept_answer
@@ -37,18 +36,16 @@ def save_listed(
 ) -> Saved:
     """Save a row of the list, with the answer that is shown now, see `derm.records.write.save_case`.
 
-    mm_per_pixel: as the clinician gives it; without, what a DICOM file tells. Raises RecordsFault where the row has no
-    file, or something cannot be entered.
+    An outline that was corrected on the page becomes a correction. mm_per_pixel: as the clinician gives it; without,
+    the case's own, of the file or a ruler. Raises RecordsFault where the row has no file, or for what is no entry.
     """
     if listed.case is None or listed.file is None or not can_be_saved(listed):
         raise RecordsFault(NO_FILE)
-    scale, source = mm_per_pixel, "clinician"
-    if scale is None and is_dicom(listed.file):
-        scale, source = read_scaled(listed.file, listed.name)[1], "file"
+    known = listed.case.scale if mm_per_pixel is None else Scale(mm_per_pixel, "given")
+    scale, source = (None, None) if known is None else (known.mm_per_pixel, known.source)
     height, width = listed.case.mask.shape
-    new = NewPicture(
-        pseudonym, lesion, site, day, listed.name, listed.file, width, height, scale, None if scale is None else source
-    )
+    new = NewPicture(pseudonym, lesion, site, day, listed.name, listed.file, width, height, scale, source)
     digest = sha256(listed.file).hexdigest()
     answer = kept_answer(listed.case, model, on=date.today(), sha256=digest)
-    return save_case(records, actor, new, before=before, answer=answer)
+    outline = None if listed.case.polygons is None else listed.case.outline
+    return save_case(records, actor, new, before=before, answer=answer, outline=outline)

@@ -144,7 +144,7 @@ def search(records: Records, query: Query | None = None) -> list[LesionState]:
 def patients(records: Records) -> list[Entry]:
     """All patients by pseudonym."""
     with records.reading() as connection:
-        return _rows(connection, tables.patient, order=tables.patient.c.pseudonym)
+        return rows_of(connection, tables.patient, order=tables.patient.c.pseudonym)
 
 
 def lesions_of(records: Records, pseudonym: str) -> list[Entry]:
@@ -177,24 +177,24 @@ def last_hash(records: Records) -> str:
 def lesion_history(records: Records, lesion_id: str) -> LesionHistory | None:
     """All that is known of a lesion; None where it is gone."""
     with records.reading() as connection:
-        found = _rows(connection, tables.lesion, tables.lesion.c.id == lesion_id)
+        found = rows_of(connection, tables.lesion, tables.lesion.c.id == lesion_id)
         if not found:
             return None
         (lesion,) = found
-        (patient,) = _rows(connection, tables.patient, tables.patient.c.id == lesion["patient_id"])
-        pictures = _rows(connection, tables.picture, tables.picture.c.lesion_id == lesion_id)
+        (patient,) = rows_of(connection, tables.patient, tables.patient.c.id == lesion["patient_id"])
+        pictures = rows_of(connection, tables.picture, tables.picture.c.lesion_id == lesion_id)
         keys = [picture["id"] for picture in pictures]
         said = {
-            table.name: _rows(connection, table, table.c.picture_id.in_(keys))
+            table.name: rows_of(connection, table, table.c.picture_id.in_(keys))
             for table in (tables.answer, tables.opinion, tables.correction)
         }
-        visits = _rows(
+        visits = rows_of(
             connection,
             tables.visit,
             tables.visit.c.id.in_([picture["visit_id"] for picture in pictures]),
             order=tables.visit.c.day.desc(),
         )
-        histology = _rows(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
+        histology = rows_of(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
     told = [_visit_history(visit, pictures, said) for visit in visits]
     return LesionHistory(patient, lesion, tuple(told), tuple(histology))
 
@@ -203,7 +203,7 @@ def find_picture(records: Records, sha256: str) -> list[Entry]:
     """Every picture with these bytes, the newest first: the same file may have been saved before."""
     picture = tables.picture
     with records.reading() as connection:
-        return _rows(connection, picture, picture.c.sha256 == sha256, order=tables.entered(picture).desc())
+        return rows_of(connection, picture, picture.c.sha256 == sha256, order=tables.entered(picture).desc())
 
 
 def _visit_history(visit: Entry, pictures: Sequence[Entry], said: dict[str, list[Entry]]) -> VisitHistory:
@@ -229,7 +229,7 @@ def _state(day: str, picture: Entry, answer: Entry | None) -> PictureState:
 def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     """Every lesion with a picture, and all names by which it may be searched."""
     patient, lesion, visit, picture, answer = tables.ENTRIES[:5]
-    people = {row["id"]: row for row in _rows(connection, patient)}
+    people = {row["id"]: row for row in rows_of(connection, patient)}
     days = dict(connection.execute(select(visit.c.id, visit.c.day)).all())
     brief = (answer.c.picture_id, answer.c.answerable, answer.c.referral, answer.c.diagnosis, answer.c.p_malignant)
     said = connection.execute(select(*brief).order_by(tables.entered(answer))).mappings()
@@ -237,10 +237,10 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     corrected = _last(connection, tables.correction, "picture_id")
     found = _last(connection, tables.histology, "lesion_id")
     pictures: dict[str, list[Entry]] = {}
-    for row in _rows(connection, picture):
+    for row in rows_of(connection, picture):
         pictures.setdefault(row["lesion_id"], []).append(row)
     made = []
-    for one in _rows(connection, lesion):
+    for one in rows_of(connection, lesion):
         mine = pictures.get(one["id"], [])
         if not mine:
             continue
@@ -282,7 +282,7 @@ def _level(referral: str | None) -> int:
     return LEVELS.index(referral) if referral in LEVELS else LEVELS.index(NO_ANSWER)
 
 
-def _rows(connection: Connection, table: Table, *conditions: Any, order: Any = None) -> list[Entry]:  # noqa: ANN401
+def rows_of(connection: Connection, table: Table, *conditions: Any, order: Any = None) -> list[Entry]:  # noqa: ANN401
     """Rows in the order of entry, or another one."""
     ordered = select(table).where(*conditions).order_by(tables.entered(table) if order is None else order)
     return [dict(row) for row in connection.execute(ordered).mappings()]

@@ -15,6 +15,7 @@ from derm.records.entry import OTHER, Basis, Management
 from derm.records.sites import BY_CODE
 
 if TYPE_CHECKING:
+    from derm.records.dataset import Drawn
     from derm.records.read import Counts, LesionHistory, LesionState, PictureState
     from derm.records.verify import Verified
     from derm.records.write import Remains
@@ -194,6 +195,14 @@ def transferred(found: Mapping[str, int], place: str) -> str:
     """What was written or read."""
     rows = sum(number for name, number in found.items() if name != "pictures")
     return f"{quantity(rows, 'row', 'rows')} and {quantity(found['pictures'], 'picture', 'pictures')}: {place}"
+
+
+def drawn(found: "Drawn", place: str) -> str:
+    """What went into a data set."""
+    return (
+        f"{quantity(found.pictures, 'picture', 'pictures')}, {found.diagnosed:,} with a confirmed diagnosis, "
+        f"{found.outlined:,} with a corrected outline: {place}"
+    )
 
 
 def verified(found: "Verified") -> str:

@@ -66,7 +66,7 @@ class NewPicture(NamedTuple):
     height: int
     mm_per_pixel: float | None = None
     scale_source: str | None = None
-    """Where the scale comes from: 'file' or 'clinician'."""
+    """Where the scale comes from: 'DICOM', 'ruler' or 'given'."""
 
 
 class Saved(NamedTuple):
@@ -100,11 +100,13 @@ def save_case(
     *,
     before: Opinion | None = None,
     answer: Mapping[str, Any] | None = None,
+    outline: NDArray[np.bool_] | None = None,
 ) -> Saved:
     """Save a picture with its patient, lesion and visit, which are made where they are new.
 
     before: the opinion that `actor` gave before the answer was shown. answer: of `derm.records.answer.kept_answer`, if
-    it was shown. The same picture of the same visit, and the same answer, are kept once. All of it is kept, or nothing.
+    it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit, the same
+    answer and the same outline are kept once. All of it is kept, or nothing.
     """
     actor = entry.name(actor, "name of who enters this")
     _check_scale(picture)
@@ -122,6 +124,8 @@ def save_case(
             if before is not None:
                 _before(connection, actor, picture_id, before)
             answer_id = None if answer is None else _answer(connection, actor, picture_id, answer)
+            if outline is not None:
+                _outline(connection, actor, picture_id, outline)
             last = last_event(connection)
     except DermError:
         finish_removals(records)
@@ -171,23 +175,7 @@ def correct(
     if diagnosis is not None and basis is None:
         raise RecordsFault("Say what the corrected diagnosis rests on: histology, consensus, follow-up or the clinic.")
     with records.writing() as connection:
-        picture = _there(connection, tables.picture, picture_id, "picture")
-        if outline is not None and outline.shape != (picture["height"], picture["width"]):
-            raise RecordsFault(
-                f"The outline has {outline.shape[1]} × {outline.shape[0]} pixels, the picture "
-                f"{picture['width']} × {picture['height']}: draw it at the picture's own size."
-            )
-        last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id) or {}
-        new = {
-            "picture_id": picture_id,
-            "author": actor,
-            "diagnosis": last.get("diagnosis") if diagnosis is None else entry.diagnosis(diagnosis),
-            "basis": last.get("basis") if basis is None or diagnosis is None else basis.value,
-            "outline": last.get("outline") if outline is None else pack(outline),
-            "replaces": last.get("id"),
-            "note": entry.text(note, "note"),
-        }
-        return _enter(connection, actor, tables.correction, new)
+        return _correction(connection, actor, picture_id, diagnosis=diagnosis, basis=basis, outline=outline, note=note)
 
 
 def add_histology(
@@ -381,7 +369,7 @@ def _picture(
 def _check_scale(picture: NewPicture) -> None:
     entry.scale(picture.mm_per_pixel)
     if (picture.mm_per_pixel is None) != (picture.scale_source is None):
-        raise RecordsFault("A scale needs its source: 'file' or 'clinician'.")
+        raise RecordsFault("A scale needs its source: DICOM, ruler or given.")
 
 
 def _before(connection: Connection, actor: str, picture_id: str, opinion: Opinion) -> None:
@@ -430,6 +418,42 @@ def _answer(connection: Connection, actor: str, picture_id: str, answer: Mapping
         connection.scalar(same)
         or _enter(connection, actor, table, {**answer, "picture_id": picture_id, "author": actor})
     )
+
+
+def _outline(connection: Connection, actor: str, picture_id: str, outline: NDArray[np.bool_]) -> None:
+    """Keep a corrected outline, unless the last correction has the same."""
+    last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id)
+    if last is None or last["outline"] != pack(outline):
+        _correction(connection, actor, picture_id, outline=outline)
+
+
+def _correction(
+    connection: Connection,
+    actor: str,
+    picture_id: str,
+    *,
+    diagnosis: str | None = None,
+    basis: Basis | None = None,
+    outline: NDArray[np.bool_] | None = None,
+    note: str | None = None,
+) -> str:
+    picture = _there(connection, tables.picture, picture_id, "picture")
+    if outline is not None and outline.shape != (picture["height"], picture["width"]):
+        raise RecordsFault(
+            f"The outline has {outline.shape[1]} × {outline.shape[0]} pixels, the picture "
+            f"{picture['width']} × {picture['height']}: draw it at the picture's own size."
+        )
+    last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id) or {}
+    new = {
+        "picture_id": picture_id,
+        "author": actor,
+        "diagnosis": last.get("diagnosis") if diagnosis is None else entry.diagnosis(diagnosis),
+        "basis": last.get("basis") if basis is None or diagnosis is None else basis.value,
+        "outline": last.get("outline") if outline is None else pack(outline),
+        "replaces": last.get("id"),
+        "note": entry.text(note, "note"),
+    }
+    return _enter(connection, actor, tables.correction, new)
 
 
 def _keys_of_patient(connection: Connection, patient_id: str) -> dict[str, Sequence[str]]:

@@ -21,7 +21,7 @@ def fill(records: Records) -> None:
         records, "Dr A", new_picture(1, pseudonym="=1+1", name="'quoted'"), before=new_opinion(note="a\nb, \"c\""),
         answer=new_answer(0.1 + 0.2),
     )  # fmt: skip
-    save(records, 2, pseudonym="Ärztin 皮膚", mm_per_pixel=0.0123, scale_source="file")
+    save(records, 2, pseudonym="Ärztin 皮膚", mm_per_pixel=0.0123, scale_source="DICOM")
     write.describe_patient(records, "Dr A", saved.patient_id, birth_year=1960, note="- a note")
     write.correct(records, "Dr A", saved.picture_id, outline=np.ones((48, 80), dtype=bool))
     write.correct(records, "Dr A", saved.picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)

@@ -9,7 +9,7 @@ from entries import new_answer, new_opinion, new_picture, save
 from sqlalchemy import delete, select, text
 
 from derm.errors import ConfigFault, RecordsFault
-from derm.predict.compact import unpack
+from derm.predict.packed import unpack
 from derm.records import entry, read, store, tables, write
 from derm.records.connect import Records, finish_removals, open_records
 from derm.records.entry import Basis
@@ -108,7 +108,7 @@ def test_an_entry_that_is_refused_leaves_nothing(filed):
         ({"site": "moon"}, "'moon' is no place on the body map"),
         ({"day": "27.11.2026"}, "'27.11.2026' is no day"),
         ({"day": date.today() + timedelta(days=2)}, "is no day of a visit: give one from 1900 until today"),
-        ({"mm_per_pixel": 5.0, "scale_source": "clinician"}, "5 mm a pixel is no dermatoscope's scale"),
+        ({"mm_per_pixel": 5.0, "scale_source": "given"}, "5 mm a pixel is no dermatoscope's scale"),
         ({"mm_per_pixel": 0.02}, "A scale needs its source"),
     ],
 )

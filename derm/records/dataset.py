@@ -1,0 +1,122 @@
+"""The practice's confirmed lesions as a data set: pictures, diagnoses and corrected outlines in a folder with derm.csv.
+
+Needs open `Records`. Explorer, evaluation, local calibration and training read the folder as they read a user's own.
+Knows nothing of models.
+"""
+
+import csv
+import io
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from derm.data.own import COLUMNS_OF_OWN, TABLE
+from derm.diagnoses import CODES
+from derm.errors import RecordsFault
+from derm.files import cell, make_folder
+from derm.image.overlay import mask_png
+from derm.predict.packed import unpack
+from derm.records import store, tables
+from derm.records.connect import Records
+from derm.records.entry import Basis
+from derm.records.read import Entry, rows_of
+
+SOURCE = "practice"
+"""In the column source."""
+
+TRUSTED = (Basis.HISTOLOGY, Basis.CONSENSUS, Basis.FOLLOW_UP)
+"""What a corrected diagnosis must rest on; a clinical one is an opinion."""
+
+
+class Drawn(NamedTuple):
+    """How many pictures went into a data set."""
+
+    pictures: int
+    diagnosed: int
+    """With a diagnosis by histology or a correction that can be trusted."""
+
+    outlined: int
+    """With a corrected outline."""
+
+
+def write_dataset(records: Records, target: Path) -> Drawn:
+    """Write every picture that has a trusted diagnosis or a corrected outline into the new folder `target`.
+
+    Histology goes before corrections; what is outside the seven diagnoses is written as unknown, and teaches an outline
+    only. Patients and lesions are named by their random keys. Raises RecordsFault where `target` is there, or there is
+    nothing to write.
+    """
+    if target.exists():
+        raise RecordsFault(f"{target} is there already: name a new folder.")
+    rows, outlines = _chosen(records)
+    if not rows:
+        raise RecordsFault(
+            "No picture has a histology, a corrected diagnosis by histology, consensus or follow-up, or a corrected "
+            "outline yet: enter one on the page Cases."
+        )
+    make_folder(target.parent)
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        (part / "images").mkdir()
+        (part / "masks").mkdir()
+        for row, picture in rows:
+            (part / row["image"]).write_bytes(store.read(records.pictures, picture["sha256"]))
+            if row["mask"]:
+                (part / row["mask"]).write_bytes(outlines[picture["id"]])
+        (part / TABLE).write_text(_table([row for row, _ in rows]), encoding="utf-8")
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Drawn(len(rows), sum(bool(row["diagnosis"]) for row, _ in rows), sum(bool(row["mask"]) for row, _ in rows))
+
+
+def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[str, bytes]]:
+    """Rows of derm.csv with their pictures, and the outlines by picture, PNG files."""
+    with records.reading() as connection:
+        lesions = {row["id"]: row for row in rows_of(connection, tables.lesion)}
+        people = {row["id"]: row for row in rows_of(connection, tables.patient)}
+        days = {row["id"]: row["day"] for row in rows_of(connection, tables.visit)}
+        found = {row["lesion_id"]: row["diagnosis"] for row in rows_of(connection, tables.histology)}
+        corrected = {row["picture_id"]: row for row in rows_of(connection, tables.correction)}
+        pictures = rows_of(connection, tables.picture)
+    rows, outlines = [], {}
+    for picture in pictures:
+        lesion, said = lesions[picture["lesion_id"]], corrected.get(picture["id"], {})
+        diagnosis, basis = found.get(lesion["id"]), "histo"
+        if diagnosis is None and said.get("basis") in TRUSTED:
+            diagnosis, basis = said["diagnosis"], "histo" if said["basis"] == Basis.HISTOLOGY else said["basis"]
+        if said.get("outline") is not None:
+            outline = unpack(said["outline"], (picture["height"], picture["width"]))
+            outlines[picture["id"]] = mask_png(outline)
+        if diagnosis is None and picture["id"] not in outlines:
+            continue
+        year = people[lesion["patient_id"]]["birth_year"]
+        row = dict.fromkeys(COLUMNS_OF_OWN, "") | {
+            "image": f"images/{picture['id']}{_ending(picture['name'])}",
+            "diagnosis": diagnosis if diagnosis in CODES else "unknown" if diagnosis else "",
+            "lesion": lesion["id"],
+            "patient": lesion["patient_id"],
+            "confirmed": basis if diagnosis else "",
+            "age": "" if year is None else str(int(days[picture["visit_id"]][:4]) - year),
+            "sex": people[lesion["patient_id"]]["sex"] or "",
+            "site": lesion["site"].replace("_", " "),
+            "source": SOURCE,
+            "mask": f"masks/{picture['id']}.png" if picture["id"] in outlines else "",
+        }
+        rows.append((row, picture))
+    return rows, outlines
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(COLUMNS_OF_OWN), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+    return stream.getvalue()
+
+
+def _ending(name: str) -> str:
+    """Of a picture's file, in lower case; .jpg where it has none that a data set's pictures have."""
+    ending = Path(name).suffix.lower()
+    return ending if ending in (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp") else ".jpg"

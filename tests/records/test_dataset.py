@@ -1,0 +1,64 @@
+"""Corrections as a data set that everything reads: what counts, what does not, and outlines to the pixel."""
+
+import numpy as np
+import pytest
+from entries import new_picture, save
+from pictures import encoded, picture
+
+from derm.data.catalogue import read_catalogue
+from derm.data.store import read_pair
+from derm.errors import RecordsFault
+from derm.records import write
+from derm.records.dataset import write_dataset
+from derm.records.entry import Basis
+
+
+def test_confirmed_cases_become_a_data_set(filed, tmp_path):
+    proven = save(filed, 1)
+    write.add_histology(filed, "Dr A", proven.lesion_id, diagnosis="mel", on="2026-11-20")
+    write.correct(filed, "Dr A", proven.picture_id, diagnosis="nv", basis=Basis.CONSENSUS)
+    agreed = save(filed, 2, lesion="B")
+    write.correct(filed, "Dr A", agreed.picture_id, diagnosis="bcc", basis=Basis.CONSENSUS)
+    clinical = save(filed, 3, lesion="C")
+    write.correct(filed, "Dr A", clinical.picture_id, diagnosis="bkl", basis=Basis.CLINICAL)
+    outline = np.zeros((48, 80), dtype=bool)
+    outline[5:40, 7:60] = True
+    outlined = write.save_case(filed, "Dr A", new_picture(4, pseudonym="P-002"), outline=outline)
+    other = save(filed, 5, pseudonym="P-003")
+    write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="other", on="2026-11-20")
+    write.describe_patient(filed, "Dr A", proven.patient_id, birth_year=1966, sex="female")
+    save(filed, 6, pseudonym="P-004")
+    assert write_dataset(filed, tmp_path / "set") == (4, 3, 1)
+    table = read_catalogue(tmp_path / "set").table.set_index("lesion_id")
+    assert dict(table["dx"]) == {
+        proven.lesion_id: "mel", agreed.lesion_id: "bcc", outlined.lesion_id: "unknown", other.lesion_id: "unknown",
+    }  # fmt: skip
+    assert table.at[proven.lesion_id, "age"] == 60
+    assert table.at[proven.lesion_id, "patient_id"] == proven.patient_id
+    assert set(table["source"]) == {"practice"}
+    image, mask = read_pair(*table.loc[outlined.lesion_id, ["image_path", "mask_path"]])
+    assert np.array_equal(image, picture(4))
+    assert np.array_equal(mask, outline)
+    text = (tmp_path / "set" / "derm.csv").read_text()
+    assert "P-00" not in text
+    assert "IMG_" not in text
+    with pytest.raises(RecordsFault, match="is there already"):
+        write_dataset(filed, tmp_path / "set")
+
+
+def test_without_anything_confirmed_there_is_no_data_set(filed, tmp_path):
+    save(filed, content=encoded(picture(1)))
+    with pytest.raises(RecordsFault, match="enter one on the page Cases"):
+        write_dataset(filed, tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_the_same_outline_is_kept_once(filed):
+    outline = np.ones((48, 80), dtype=bool)
+    from derm.records import read
+
+    for _ in range(2):
+        saved = write.save_case(filed, "Dr A", new_picture(), outline=outline)
+    history = read.lesion_history(filed, saved.lesion_id)
+    assert history is not None
+    assert len(history.visits[0].pictures[0].corrections) == 1
