@@ -11,7 +11,7 @@ from derm.figures.text import plain
 from derm.records import missing
 from pages.parts import saving, top
 
-THIS, ALL = "This case", "All cases"
+THIS, ALL = "This case", "Kept cases"
 
 
 def main() -> None:
@@ -31,15 +31,15 @@ def main() -> None:
     from pages.records.lesion import CHOSEN, lesion
     from pages.records.this_case import this_case
 
-    saving.ask_who()
+    row = saving.ask_who()
     if said := st.session_state.pop("cases_said", ""):
         st.success(plain(said), icon=":material/delete:")
     st.session_state.setdefault("cases_view", THIS)
-    view = st.segmented_control(
+    view = row.segmented_control(
         "View", (THIS, ALL), key="cases_view", required=True, label_visibility="collapsed", persist_state="session"
     )
     if view == ALL and (chosen := st.session_state.get(CHOSEN)):
-        lesion(chosen)
+        lesion(chosen, back=True)
     elif view == ALL:
         all_cases()
     elif listed := top.opened(model, named=True):

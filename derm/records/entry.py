@@ -110,7 +110,9 @@ def diagnosis(value: str) -> str:
 
 
 def site(value: str) -> str:
-    """Code of a place on the body. Raises RecordsFault for another."""
+    """Code of a place on the body. Raises RecordsFault for another, or none."""
+    if not value:
+        raise RecordsFault("Choose the place on the body first.")
     return choice(value, tuple(BY_CODE), "place on the body map")
 
 

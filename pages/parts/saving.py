@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from derm.diagnoses import INDEX
 from derm.errors import DermError
@@ -53,23 +54,24 @@ def last_hash() -> str:
     return read.last_hash(records()) if saved(st.session_state.at_hand) else ""
 
 
-def ask_who() -> None:
-    """Who enters what is entered, asked once a visit, and whether opinions come before answers."""
-    with st.container(horizontal=True, vertical_alignment="bottom", key="who"):
-        st.text_input("Your name", key="actor", max_chars=80, persist_state="session", width=240)
-        st.toggle(
-            words.OPINION_FIRST,
-            value=st.session_state.get("opinion_first", False),
-            key="opinion-first",
-            help=words.OPINION_FIRST_HELP,
-            on_change=lambda: visit.ask_first(st.session_state["opinion-first"]),
-        )
+def ask_who() -> DeltaGenerator:
+    """Who enters what is entered, asked once a visit, and whether opinions come before answers; the row comes back."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="who")
+    row.text_input("Your name", key="actor", max_chars=80, persist_state="session", width=240)
+    row.toggle(
+        words.OPINION_FIRST,
+        value=st.session_state.get("opinion_first", False),
+        key="opinion-first",
+        help=words.OPINION_FIRST_HELP,
+        on_change=lambda: visit.ask_first(st.session_state["opinion-first"]),
+    )
+    return row
 
 
 def ask_place(key: str) -> None:
     """To which patient and lesion a picture belongs; what was given last stands there."""
     state = st.session_state
-    for name, usual in (("patient", ""), ("lesion", "A"), ("site", SITES[0].code), ("day", words.today())):
+    for name, usual in (("patient", ""), ("lesion", "A"), ("day", words.today())):
         state.setdefault(f"{name}-{key}", state.get(f"last_{name}", usual) if name != "day" else usual)
     one, two = st.columns(2)
     one.text_input("Patient (pseudonym)", key=f"patient-{key}", max_chars=80, persist_state="session")
@@ -82,6 +84,7 @@ def ask_place(key: str) -> None:
         st.selectbox(
             "Place on the body",
             [one.code for one in SITES],
+            index=None,
             key=f"site-{key}",
             format_func=words.site_name,
             persist_state="session",
@@ -195,7 +198,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],
-            site=known.get(state[f"lesion-{key}"].strip()) or state[f"site-{key}"],
+            site=known.get(state[f"lesion-{key}"].strip()) or state.get(f"site-{key}") or "",
             day=state[f"day-{key}"],
             mm_per_pixel=state[f"scale-{key}"] or None,
             before=before,

@@ -7,26 +7,30 @@ from functools import partial
 import streamlit as st
 
 from derm.errors import DermError
+from derm.figures.body import Mark, body_map
 from derm.figures.text import plain
 from derm.image.overlay import jpeg
 from derm.records import pictures, read, words, write
 from derm.records.entry import DIAGNOSIS_CODES, Basis
 from derm.records.read import LesionHistory, PictureHistory
-from derm.records.sites import SITES
+from derm.records.sites import BY_CODE, SITES
 from pages.parts import saving
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
 
 
-def lesion(lesion_id: str) -> None:
-    """The history of a lesion, the newest visit first."""
+def lesion(lesion_id: str, *, back: bool = False) -> None:
+    """The history of a lesion, the newest visit first. back: with the way to all that are kept."""
     history = read.lesion_history(saving.records(), lesion_id)
-    st.button("All cases", icon=":material/arrow_back:", type="tertiary", key="lesion-back", on_click=close)
+    if back:
+        st.button("All kept cases", icon=":material/arrow_back:", type="tertiary", key="lesion-back", on_click=close)
     if history is None:
         st.error(words.GONE, icon=":material/folder_off:")
         return
-    st.header(plain(words.history_title(history)), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(plain(words.history_title(history)), anchor=False)
+        st.html(body_map([mark_of(history)]), width="content")
     for one in history.histology:
         st.markdown(plain(words.histology_line(one)))
     for visit in history.visits:
@@ -34,6 +38,12 @@ def lesion(lesion_id: str) -> None:
         for picture in visit.pictures:
             show_picture(picture)
     about(history)
+
+
+def mark_of(history: LesionHistory) -> Mark:
+    """The lesion on the body map."""
+    site = BY_CODE[history.lesion["site"]]
+    return Mark(site.view, site.x, site.y, f"lesion {history.lesion['label']}, {site.name}")
 
 
 def show_picture(one: PictureHistory) -> None:

@@ -87,6 +87,8 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     assert "The pseudonym is empty" in text(page)
     assert read.counts(kept).pictures == 0
     place(page, key, patient="P-001")
+    page.button(key="save-case").click().run()
+    assert "Choose the place on the body first." in text(page)
     page.selectbox(key=f"site-{key}").set_value("upper_back")
     page.button(key="save-case").click().run()
     assert not page.exception
@@ -119,7 +121,7 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     assert "Histology of 2026-11-20: Basal cell carcinoma." in text(page)
     assert verify(kept).broken is None
 
-    choose_view(page, "All cases")
+    choose_view(page, "Kept cases")
     assert list(page.dataframe[0].value["Held for"]) == ["Basal cell carcinoma (histology)"]
     page.text_input(key="find-text").set_value("nobody").run()
     assert words.NOTHING_FOUND in text(page)
@@ -173,6 +175,7 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
         assert words.WITHHELD_NOTE in text(page)
         assert "alignant" not in text(page)
     place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("palm_left")
     page.button(key="give-before").click().run()
     assert words.OPINION_LACKS in text(page)
     page.selectbox(key=f"opinion-diagnosis-{key}").set_value("mel")

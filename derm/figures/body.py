@@ -1,0 +1,69 @@
+"""A body from the front and from behind with places marked on it, as SVG for a page.
+
+Needs places as shares of each outline. Knows nothing of lesions.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 100, 240
+"""Of one outline, in the drawing's own units."""
+
+PARTS = (
+    '<ellipse cx="50" cy="17" rx="11" ry="15"/>',
+    '<rect x="44" y="29" width="12" height="14"/>',
+    '<rect x="31" y="40" width="38" height="80" rx="12"/>',
+    '<rect x="18" y="43" width="13" height="58" rx="6" transform="rotate(8 24 43)"/>',
+    '<rect x="69" y="43" width="13" height="58" rx="6" transform="rotate(-8 76 43)"/>',
+    '<ellipse cx="12" cy="124" rx="6" ry="10"/>',
+    '<ellipse cx="88" cy="124" rx="6" ry="10"/>',
+    '<rect x="8" y="88" width="11" height="34" rx="5" transform="rotate(6 14 88)"/>',
+    '<rect x="81" y="88" width="11" height="34" rx="5" transform="rotate(-6 86 88)"/>',
+    '<rect x="32" y="112" width="17" height="112" rx="8"/>',
+    '<rect x="51" y="112" width="17" height="112" rx="8"/>',
+    '<ellipse cx="39" cy="229" rx="10" ry="7"/>',
+    '<ellipse cx="61" cy="229" rx="10" ry="7"/>',
+)
+"""An outline of plain shapes, without sex or age."""
+
+
+class Mark(NamedTuple):
+    """One place."""
+
+    view: str
+    """'front' or 'back'."""
+    x: float
+    """From the left, 0 … 1."""
+    y: float
+    """From the top, 0 … 1."""
+    name: str
+    """What is there, for those who point at it or do not see it."""
+
+
+def body_map(marks: Sequence[Mark], height: int = 180) -> str:
+    """Both outlines, `height` pixels tall, with the marks; text stands beside them for those who do not see them."""
+    drawn = "".join(_outline(view, place) for place, view in enumerate(("front", "back")))
+    dots = "".join(
+        f'<circle cx="{_left(mark.view) + mark.x * WIDTH:.1f}" cy="{mark.y * HEIGHT:.1f}" r="6" class="derm-mark-dot">'
+        f"<title>{escape(mark.name)}</title></circle>"
+        for mark in marks
+    )
+    said = escape("Body map: " + (", ".join(mark.name for mark in marks) or "nothing marked"))
+    return (
+        f'<svg role="img" aria-label="{said}" viewBox="0 0 {2 * WIDTH + 30} {HEIGHT + 14}" height="{height}">'
+        "<style>.derm-body{fill:color-mix(in srgb,currentColor 14%,transparent)}"
+        ".derm-mark-dot{fill:light-dark(#9c2a00,#e8602f);stroke:light-dark(#fdfcfb,#15181b);stroke-width:1.5}"
+        ".derm-body-name{font-size:11px;fill:currentColor;text-anchor:middle}</style>"
+        f"{drawn}{dots}</svg>"
+    )
+
+
+def _outline(view: str, place: int) -> str:
+    left = place * (WIDTH + 30)
+    name = f'<text class="derm-body-name" x="{left + WIDTH / 2}" y="{HEIGHT + 11}">{view}</text>'
+    return f'<g class="derm-body" transform="translate({left} 0)">{"".join(PARTS)}</g>{name}'
+
+
+def _left(view: str) -> int:
+    return 0 if view == "front" else WIDTH + 30

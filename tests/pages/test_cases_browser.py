@@ -1,0 +1,90 @@
+"""A case's way through Chromium: opinion, answer, correction, a killed server, the next visit, and the report."""
+
+import os
+import shutil
+import signal
+import subprocess
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("sqlalchemy")
+from playwright.sync_api import expect
+from served import choose, go, launch, rest, serve, settle, visit
+
+from derm.data.synthetic.lesion import draw_lesion
+from derm.records import read
+from derm.records.connect import open_records
+from derm.records.verify import verify
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def picture(seed: int) -> dict[str, object]:
+    stream = BytesIO()
+    Image.fromarray(draw_lesion("mel", seed, height=120, width=160).image).save(stream, format="PNG")
+    return {"name": f"{seed}.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+
+
+def fill(page, label: str, text: str) -> None:
+    page.get_by_label(label, exact=True).fill(text)
+    page.get_by_label(label, exact=True).press("Tab")
+    settle(page)
+
+
+def kill(address: str) -> None:
+    """Kill the server at `address`, which these tests started, as a power cut would."""
+    port = address.rsplit(":", maxsplit=1)[1]
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        if f"--server.port\0{port}\0".encode() in place.read_bytes():
+            os.kill(int(place.parent.name), signal.SIGKILL)
+
+
+def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights):
+    place = {"DERM_RECORDS": str(tmp_path / "records"), "DERM_WEIGHTS": str(tiny_weights)}
+    with launch() as browser:
+        with serve(tmp_path / "one.log", **place) as address:
+            with visit(browser, address, "Cases") as page:
+                fill(page, "Your name", "Dr A")
+                page.locator(".st-key-opinion-first label").first.click()
+                page.locator("input[type=file]").first.set_input_files([picture(3)])
+                expect(page.get_by_role("heading", name="Your opinion first")).to_be_visible()
+                choose(page, "Diagnosis", "Melanoma")
+                choose(page, "Management", "Excision")
+                fill(page, "Patient (pseudonym)", "P-001")
+                choose(page, "Place on the body", "Upper back")
+                page.get_by_role("button", name="Give my opinion and show the answer").click()
+                expect(page.get_by_text("Before the answer, Dr A: Melanoma, excision")).to_be_visible()
+                page.get_by_text("Correct", exact=True).click()
+                choose(page, "Diagnosis", "Basal cell carcinoma")
+                choose(page, "What it rests on", "Follow-up")
+                page.get_by_role("button", name="Save the correction").click()
+                expect(page.get_by_text("Corrected by Dr A: Basal cell carcinoma (follow-up)")).to_be_visible()
+            kill(address)
+        with serve(tmp_path / "two.log", **place) as address, visit(browser, address, "Cases") as page:
+            fill(page, "Your name", "Dr A")
+            page.locator("input[type=file]").first.set_input_files([picture(4)])
+            expect(page.get_by_role("button", name="Save this case")).to_be_visible()
+            fill(page, "Patient (pseudonym)", "P-001")
+            expect(page.get_by_text("Known: A (upper back)")).to_be_visible()
+            fill(page, "Day of the visit", "2026-01-02")
+            page.get_by_role("button", name="Save this case").click()
+            expect(page.get_by_text("Corrected by Dr A: Basal cell carcinoma (follow-up)")).to_be_visible()
+            expect(page.get_by_role("heading", name="2026-01-02")).to_be_visible()
+            go(page, "Diagnose")
+            rest(page)
+            page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+            with page.expect_download() as waiting:
+                page.get_by_role("button", name="Report to print, PDF").click()
+            report = tmp_path / "report.pdf"
+            waiting.value.save_as(report)
+    records = open_records(tmp_path / "records")
+    counts = read.counts(records)
+    assert (counts.patients, counts.lesions, counts.visits, counts.pictures) == (1, 1, 2, 2)
+    assert verify(records, counts.last_hash).broken is None
+    records.close()
+    if shutil.which("pdftotext"):
+        said = subprocess.run(["pdftotext", report, "-"], capture_output=True, text=True, check=True).stdout
+        assert counts.last_hash in "".join(said.split())
