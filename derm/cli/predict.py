@@ -46,6 +46,10 @@ def predict(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes that answer; without: with --out as many as pay, else 1.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--ray", help="Ray cluster whose machines answer, as host:port or auto; see docs/clusters.md."),
+    ] = None,
     engine: Annotated[
         str | None, typer.Option(help="onnx, torch or openvino; without: DERM_ENGINE, or the quicker of the first two.")
     ] = None,
@@ -75,6 +79,10 @@ def predict(
         os.environ[ENGINE] = known_choice(engine)  # for other processes, too
     if resume and target is None:
         raise ConfigFault("--resume goes on with a table: name it with --out.")
+    if cluster is not None and target is None:
+        raise ConfigFault("--ray writes a table: name it with --out, such as predictions.parquet.")
+    if cluster is not None and processes is not None:
+        raise ConfigFault("--ray takes all cores of its cluster: leave out --processes.")
     model = load_weights(weights or default_weights())
     check_share(model.description, prevalence)
     run = predict_files(
@@ -85,6 +93,7 @@ def predict(
         folders=Folders(masks, maps),
         prevalence=prevalence,
         views=views,
+        cluster=cluster,
         processes=processes if target is not None else (as_json and processes) or 1,
     )
     if left_out := not_looked_at(run.survey.passed_over):

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, NamedTuple
@@ -131,6 +132,10 @@ class OpenZip:
         self.packed = zipfile.ZipFile(path)
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[Callable[[Path], "OpenZip"], tuple[Path]]:
+        """Travel to another process as a path, and be opened there once."""
+        return _zip_of, (self.path.absolute(),)
+
     def read(self, member: zipfile.ZipInfo, count: int) -> bytes:
         """The first `count` bytes of a member, never more; ImageRefused where it is damaged."""
         try:
@@ -166,6 +171,10 @@ class OpenTar:
         self._stream: IO[bytes] | None = None
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[Callable[[Path], "OpenTar"], tuple[Path]]:
+        """Travel to another process as a path, and be opened there once."""
+        return _tar_of, (self.path.absolute(),)
+
     def __del__(self) -> None:
         if self._stream is not None:
             self._stream.close()
@@ -183,6 +192,16 @@ class OpenTar:
         if len(content) < size:
             raise _damaged(name, self.path)
         return content
+
+
+@lru_cache(maxsize=4)
+def _zip_of(path: Path) -> OpenZip:
+    return OpenZip(path)
+
+
+@lru_cache(maxsize=4)
+def _tar_of(path: Path) -> OpenTar:
+    return OpenTar(path)
 
 
 def _zip_members(path: Path, passed_over: Counter[str]) -> Iterator[Found]:

@@ -80,6 +80,7 @@ def predict_files(
     prevalence: float | None = None,
     views: int = 1,
     processes: int | None = 1,
+    cluster: str | None = None,
 ) -> Run:
     """Look through `paths` and make ready to ask about every picture that `derm.predict.folder.survey` finds.
 
@@ -88,9 +89,10 @@ def predict_files(
     masks and maps, made where they are not there. prevalence: the share of malignant lesions among one's own patients,
     above 0, below 1, to which probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over
     eight. processes: that answer, each with one thread, see `derm.predict.crew`; 1 for this one with all its threads,
-    None for as many as pay. Raises ConfigFault for a place that cannot be written, a table that does not go with the
-    settings, another number of views, or no process; while it is iterated only where the table can be written no more
-    or processes cannot be started.
+    None for as many as pay. cluster: the address of a Ray cluster whose machines answer instead, see
+    `derm.predict.cluster`. Raises ConfigFault for a place that cannot be written, a table that does not go with the
+    settings, another number of views, or no process; while it is iterated only where the table can be written no more,
+    or processes or cluster do not answer.
     """
     check_views(views)
     if processes is not None and processes < 1:
@@ -103,7 +105,7 @@ def predict_files(
         make_folder(folder)
     growing = None if table is None else GrowingTable(table, asking.settings, resume=resume)
     count = processes or _worthwhile(model, len(found.files))
-    return Run(found, count, _answers(model, found.files, growing, asking, count))
+    return Run(found, count, _answers(model, found.files, growing, asking, count, cluster))
 
 
 def _worthwhile(model: Model, total: int) -> int:
@@ -114,7 +116,7 @@ def _worthwhile(model: Model, total: int) -> int:
 
 
 def _answers(
-    model: Model, files: list[Found], table: GrowingTable | None, asking: Asking, processes: int
+    model: Model, files: list[Found], table: GrowingTable | None, asking: Asking, processes: int, cluster: str | None
 ) -> Generator[Answered, None, None]:
     """`Run.answers`; the table is let go of when it ends or is closed."""
     with nullcontext() if table is None else table:
@@ -127,7 +129,12 @@ def _answers(
                 yield Answered(None, None, True, before[one.file]["answerable"] == "yes", done, len(files))
             else:
                 left.append(one)
-        with closing(_asked(model, _tasks(left, names), asking, min(processes, len(left)))) as answers:
+        asked = (
+            _asked(model, _tasks(left, names), asking, min(processes, len(left)))
+            if cluster is None
+            else _asked_on(cluster, model, left, names, asking)
+        )
+        with closing(asked) as answers:
             for record, case in answers:
                 done += 1
                 if table is not None:
@@ -135,7 +142,7 @@ def _answers(
                 reliable = bool(record["answerable"])
                 yield Answered(record, case, record["width"] is not None, reliable, done, len(files))
         if table is not None:
-            table.finish((one.file for one in files), in_order=processes == 1)
+            table.finish((one.file for one in files), in_order=processes == 1 and cluster is None)
 
 
 def _asked(
@@ -148,6 +155,17 @@ def _asked(
         return
     with closing(Crew(model, asking, tasks, processes).answers()) as answers:
         for _, record in answers:
+            yield record, None
+
+
+def _asked_on(
+    cluster: str, model: Model, files: list[Found], names: dict[str, str], asking: Asking
+) -> Generator[tuple[Record, Case | None], None, None]:
+    """The record of each picture, answered by the machines of a cluster."""
+    from derm.predict.cluster import answers_on
+
+    with closing(answers_on(cluster, model, asking, [(one, names[one.file]) for one in files])) as answers:
+        for record in answers:
             yield record, None
 
 
