@@ -1,7 +1,9 @@
 """What Streamlit tells of pages and uploads: that one was closed, and what has arrived."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.runtime import caching
@@ -9,9 +11,14 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
+from derm.bench.serve import encoded
+from derm.data.synthetic.lesion import draw_lesion
 from derm.predict.budget import MEMORY
+from derm.predict.pixels import pixels_of
 from derm.serve.uploads import Arrived
 from pages.parts import keeping, opening
+
+APP = Path(__file__).parents[2] / "streamlit_app.py"
 
 SESSION = "test session id"
 """Of the pages that AppTest opens."""
@@ -59,3 +66,40 @@ def test_a_wrong_limit_ends_the_server_with_a_sentence(monkeypatch):
     monkeypatch.setenv(MEMORY, "5")
     with pytest.raises(SystemExit, match="derm: DERM_MEMORY_MB=5 does not fit: give megabytes, 100 or more"):
         opening.checked()
+
+
+def upload(page: AppTest, name: str, seed: int) -> AppTest:
+    content = encoded(draw_lesion("nv", seed, height=64, width=80).image, "PNG")
+    page.get("file_uploader")[0].upload(name, content, "image/png")
+    return page.run().run()
+
+
+def here(page: AppTest) -> list[bool]:
+    """Of each row whether its picture is in memory, the newest first."""
+    return [not listed.away for listed in page.session_state.cases]
+
+
+@pytest.mark.slow
+def test_a_visitor_lets_go_what_another_needs_and_nobody_loses_an_answer(tiny_weights, monkeypatch):
+    monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
+    one = upload(AppTest.from_file(APP, default_timeout=60).run(), "old.png", 1)
+    image, rows = one.session_state.shown.case.image.copy(), dict(one.session_state.rows)
+    budget = keeping.budget()
+    budget.limit = 700_000  # room for one picture of 0.5 MB
+    other = upload(AppTest.from_file(APP, default_timeout=60).run(), "other.png", 2)
+    assert (here(one), here(other)) == ([False], [True])
+    one.run()  # its owner looks at it again
+    np.testing.assert_array_equal(one.session_state.shown.case.image, image)
+    assert one.session_state.rows == rows
+    assert (here(one), here(other)) == ([True], [False])
+    upload(one, "new.png", 3)  # now the old one's file may go, if memory is short
+    budget.limit = 2 * sum(len(listed.file) for page in (one, other) for listed in page.session_state.cases) - 1
+    budget.make_room()
+    one.run()
+    assert [(listed.name, listed.lost) for listed in one.session_state.cases] == [("new.png", False), ("old.png", True)]
+    assert other.session_state.cases[0].file is not None  # it has nothing else open
+    told = " ".join(warning.value for warning in one.warning)
+    assert "The picture of old" in told
+    assert "no longer in the server" in told
+    assert {row.name: row.malignant for row in one.session_state.rows.values()}["old.png"]
+    assert pixels_of(one.session_state.shown.case).owner == one.session_state.token
