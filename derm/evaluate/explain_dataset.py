@@ -21,7 +21,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.evaluate.belonging import other_data
+from derm.evaluate.belonging import other_data, other_weights
 from derm.evaluate.check import explained_fault, explanations_fault
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
@@ -84,10 +84,6 @@ class ExplainResults:
         """Whether the weights know images of this part, see `why_known`: every figure is too good then."""
         return why_known(self.about) is not None
 
-    def belongs_to(self, sha256: str) -> bool:
-        """Whether these are results of the weights whose tensors have this SHA-256."""
-        return bool(self.about["sha256"] == sha256)
-
     @property
     def measured(self) -> pd.DataFrame:
         """The images that were explained: image_id and dx_true, text, one row an image."""
@@ -100,11 +96,8 @@ class ExplainResults:
 
     def check_weights(self, sha256: str) -> None:
         """Raise DataFault, in one sentence for the user, unless these are results of the weights with this SHA-256."""
-        if not self.belongs_to(sha256):
-            raise DataFault(
-                f"The explanations in {self.folder} are of other weights ({self.about['weights']} "
-                f"{self.about['sha256'][:8]}…, these are {sha256[:8]}…): make them anew with `derm explain --out DIR`."
-            )
+        if fault := other_weights(self.about, sha256):
+            raise DataFault(fault)
 
 
 def explain(

@@ -358,7 +358,10 @@ def test_results_say_what_they_belong_to(found, model, tiny_model):
     assert not found.leaks
     assert found.about["methods"] == list(METHODS)
     found.check_weights(model.sha256)
-    with pytest.raises(DataFault, match=r"are of other weights \(lively \w{8}…, these are \w{8}…\): make them anew"):
+    with pytest.raises(
+        DataFault,
+        match=r"of other weights \(lively \w{8}\) than the loaded ones \(\w{8}\): measure .* with `derm explain",
+    ):
         found.check_weights(tiny_model.sha256)
 
 

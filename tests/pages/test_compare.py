@@ -76,7 +76,7 @@ def test_explanations_of_other_weights_are_refused(visit, explained, tmp_path, m
     monkeypatch.setattr("derm.evaluate.explain_dataset.read_explain_results", lambda _: explained)
     page = visit()
     choose(page, "The whole test part")
-    assert "are of other weights (tiny abababab" in page.error[0].value.replace("\\", "")
+    assert "are results of other weights (tiny abababab" in page.error[0].value.replace("\\", "")
 
 
 def test_the_page_shows_seven_diagnoses_and_opens_one(visit):

@@ -258,7 +258,7 @@ def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_ca
 
 
 def test_explanations_of_other_weights_or_another_part_are_refused(model, results, drawn_catalogue, tmp_path):
-    with pytest.raises(DataFault, match="are of other weights"):
+    with pytest.raises(DataFault, match="are results of other weights"):
         gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, sha256="ffff"))
     with pytest.raises(DataFault, match="are of the validation part, split by lesion: a report needs the test part"):
         gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, part="validation"))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from derm.data import recognise
 from derm.data.augment import AugmentConfig
 from derm.data.split import split_catalogue
 from derm.data.store import open_store
@@ -31,7 +32,7 @@ from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import train
 from derm.train.losses import Losses
-from derm.train.open_run import choose_share
+from derm.train.open_run import choose_share, open_run
 from derm.train.replay import ReplayConfig
 from derm.train.run_folder import claim, make_run_folder
 from derm.train.state import TrainState
@@ -533,6 +534,19 @@ def test_resuming_with_other_images_is_refused(whole, drawn_catalogue, cache):
     other = replace(drawn_catalogue, table=table.assign(image_id=table["image_id"] + "x"))  # as many, but others
     with pytest.raises(RunFault, match="was trained on other images"):
         train(CONFIG, other, whole.run, cache=cache, resume=True)
+
+
+def test_copies_of_shipped_pictures_are_known_when_a_run_is_opened(tmp_path, drawn_catalogue, cache, monkeypatch):
+    """By their look, whatever they are called: an image that is a test image elsewhere is not trained on here."""
+    split = split_catalogue(drawn_catalogue)
+    own = drawn_catalogue.table["image_id"].iloc[split.rows("train")[0]]
+    shipped = recognise.shipped_split()
+    copied = str(shipped.index[shipped["part"] == "test"][0])
+    table = drawn_catalogue.table.assign(source="somewhere", dataset="somewhere")
+    monkeypatch.setattr(recognise, "copies_among", lambda *_: {own: copied})
+    opened = open_run(CONFIG, replace(drawn_catalogue, table=table), tmp_path / "run", cache=cache)
+    assert own not in opened.parts.ids
+    assert opened.parts.ids
 
 
 def test_choosing_by_dice_needs_masks(tmp_path, drawn_catalogue, cache):
