@@ -14,13 +14,14 @@ from typing import NamedTuple
 from derm.data.own import COLUMNS_OF_OWN, TABLE
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
-from derm.files import cell, make_folder
+from derm.files import make_folder
 from derm.image.overlay import mask_png
 from derm.predict.packed import unpack
 from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
 from derm.records.read import Entry, rows_of
+from derm.spreadsheet import cell
 
 SOURCE = "practice"
 """In the column source."""
