@@ -28,7 +28,9 @@ def main() -> None:
         return
     with st.container(key="study-choice", horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Study", names, key="study-name", persist_state="session", width=260)
-        view = st.segmented_control("View", (READ, RESULTS), default=READ, required=True, key="study-view")
+        view = st.segmented_control(
+            "View", (READ, RESULTS), default=READ, required=True, key="study-view", label_visibility="collapsed"
+        )
     folder = studies_folder() / name
     try:
         study = read_study(folder)

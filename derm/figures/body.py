@@ -10,6 +10,12 @@ from typing import NamedTuple
 WIDTH, HEIGHT = 100, 240
 """Of one outline, in the drawing's own units."""
 
+FULL = 2 * WIDTH + 30
+"""Both outlines with what lies between them."""
+
+GREY, DOT = "#7c8589", "#d55e00"
+"""Of outlines and names, and of a mark: at least 3 : 1 on both themes' backgrounds."""
+
 PARTS = (
     '<ellipse cx="50" cy="17" rx="11" ry="15"/>',
     '<rect x="44" y="29" width="12" height="14"/>',
@@ -41,28 +47,30 @@ class Mark(NamedTuple):
     """What is there, for those who point at it or do not see it."""
 
 
-def body_map(marks: Sequence[Mark], height: int = 180) -> str:
-    """Both outlines, `height` pixels tall, with the marks; text stands beside them for those who do not see them."""
+def body_map(marks: Sequence[Mark]) -> str:
+    """Both outlines with the marks, in colours that are seen on light and on dark pages; `said_of` has it in words."""
     drawn = "".join(_outline(view, place) for place, view in enumerate(("front", "back")))
     dots = "".join(
-        f'<circle cx="{_left(mark.view) + mark.x * WIDTH:.1f}" cy="{mark.y * HEIGHT:.1f}" r="6" class="derm-mark-dot">'
-        f"<title>{escape(mark.name)}</title></circle>"
+        f'<circle cx="{_left(mark.view) + mark.x * WIDTH:.1f}" cy="{mark.y * HEIGHT:.1f}" r="6" fill="{DOT}" '
+        f'stroke="#ffffff" stroke-width="1.5"><title>{escape(mark.name)}</title></circle>'
         for mark in marks
     )
-    said = escape("Body map: " + (", ".join(mark.name for mark in marks) or "nothing marked"))
     return (
-        f'<svg role="img" aria-label="{said}" viewBox="0 0 {2 * WIDTH + 30} {HEIGHT + 14}" height="{height}">'
-        "<style>.derm-body{fill:color-mix(in srgb,currentColor 14%,transparent)}"
-        ".derm-mark-dot{fill:light-dark(#9c2a00,#e8602f);stroke:light-dark(#fdfcfb,#15181b);stroke-width:1.5}"
-        ".derm-body-name{font-size:11px;fill:currentColor;text-anchor:middle}</style>"
-        f"{drawn}{dots}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {FULL} {HEIGHT + 14}" width="{FULL}" '
+        f'height="{HEIGHT + 14}"><g fill="{GREY}" fill-opacity="0.4">{drawn}</g>{dots}</svg>'
     )
+
+
+def said_of(marks: Sequence[Mark]) -> str:
+    """The map in words, for those who do not see it."""
+    return "Body map: " + (", ".join(mark.name for mark in marks) or "nothing marked")
 
 
 def _outline(view: str, place: int) -> str:
     left = place * (WIDTH + 30)
-    name = f'<text class="derm-body-name" x="{left + WIDTH / 2}" y="{HEIGHT + 11}">{view}</text>'
-    return f'<g class="derm-body" transform="translate({left} 0)">{"".join(PARTS)}</g>{name}'
+    place_of_name = f'x="{left + WIDTH / 2}" y="{HEIGHT + 11}"'
+    name = f'<text {place_of_name} font-size="11" text-anchor="middle" fill-opacity="1">{view}</text>'
+    return f'<g transform="translate({left} 0)">{"".join(PARTS)}</g>{name}'
 
 
 def _left(view: str) -> int:

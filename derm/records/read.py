@@ -6,7 +6,7 @@ Needs open `Records`. Knows nothing of pages.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
@@ -159,7 +159,7 @@ def counts(records: Records) -> Counts:
     """How much there is."""
     with records.reading() as connection:
         numbers = [
-            len(connection.scalars(select(table.c.id)).all())
+            int(connection.scalar(select(func.count()).select_from(table)) or 0)
             for table in (tables.patient, tables.lesion, tables.visit, tables.picture)
         ]
         last = last_event(connection)

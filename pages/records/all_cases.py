@@ -41,25 +41,25 @@ def all_cases() -> None:
 def ask() -> Query:
     """What is searched."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="search"):
-        text = st.text_input("Search", key="find-text", placeholder="Pseudonym, lesion or file", width=220)
+        text = st.text_input("Search", key="find-text", placeholder="Pseudonym, lesion or file", width=210)
         referral = st.selectbox(
-            "What to do", ["", *LEVELS], key="find-referral", width=150,
+            "What to do", ["", *LEVELS], key="find-referral", width=140,
             format_func=lambda one: words.TO_DO.get(one, "All"),
         )  # fmt: skip
         site = st.selectbox(
-            "Place", ["", *(one.code for one in SITES)], key="find-site", width=180,
+            "Place", ["", *(one.code for one in SITES)], key="find-site", width=150,
             format_func=lambda one: words.site_name(one) if one else "All",
         )  # fmt: skip
         diagnosis = st.selectbox(
-            "Held for", ["", *DIAGNOSIS_CODES], key="find-diagnosis", width=220,
+            "Held for", ["", *DIAGNOSIS_CODES], key="find-diagnosis", width=170,
             format_func=lambda one: words.diagnosis_name(one) if one else "All",
         )  # fmt: skip
         histology = st.selectbox(
             "Histology", [None, True, False], key="find-histology", width=120,
             format_func={None: "All", True: "There", False: "None"}.__getitem__,
         )  # fmt: skip
-        since = st.date_input("Last visit from", value=None, key="find-since", width=150)
-        until = st.date_input("to", value=None, key="find-until", width=150)
+        since = st.date_input("Last visit from", value=None, key="find-since", width=140)
+        until = st.date_input("to", value=None, key="find-until", width=140)
     return Query(
         text,
         site,

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from derm.errors import DermError
-from derm.figures.body import Mark, body_map
+from derm.figures.body import Mark, body_map, said_of
 from derm.figures.text import plain
 from derm.image.overlay import jpeg
 from derm.records import pictures, read, words, write
@@ -28,9 +28,10 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     if history is None:
         st.error(words.GONE, icon=":material/folder_off:")
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(plain(words.history_title(history)), anchor=False)
-        st.html(body_map([mark_of(history)]), width="content")
+    marks = [mark_of(history)]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.header(plain(words.history_title(history)), anchor=False, width="content")
+        st.image(body_map(marks), alt=said_of(marks), width=140)
     for one in history.histology:
         st.markdown(plain(words.histology_line(one)))
     for visit in history.visits:
