@@ -31,7 +31,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     marks = [mark_of(history)]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(plain(words.history_title(history)), anchor=False, width="content")
-        st.image(body_map(marks), alt=said_of(marks), width=140)
+        st.image(body_map(marks), alt=said_of(marks), width=80)
     for one in history.histology:
         st.markdown(plain(words.histology_line(one)))
     for visit in history.visits:
