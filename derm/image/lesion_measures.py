@@ -103,8 +103,8 @@ def feret_diameter(mask: NDArray[np.bool_]) -> float:
 
 def feret_line(mask: NDArray[np.bool_]) -> tuple[tuple[float, float], tuple[float, float]]:
     """The two places, (x, y), between which `mask`, bool (H, W), not empty, is longest."""
-    rows, columns = np.nonzero(mask)
-    hull = cv2.convexHull(np.stack([columns, rows], axis=-1).astype(np.int32))[:, 0].astype(np.float64)
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(contours))[:, 0].astype(np.float64)
     away = np.linalg.norm(hull[:, None] - hull[None], axis=-1)
     first, second = np.unravel_index(away.argmax(), away.shape)
     (x1, y1), (x2, y2) = hull[first].tolist(), hull[second].tolist()
