@@ -54,7 +54,7 @@ def tile(page: Page) -> None:
 
 VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
     "diagnose": ("", []),
-    "diagnose-heat": ("", [radio("Heat map")]),
+    "diagnose-heat": ("", [button("Heat map")]),
     "compare": ("Compare", []),
     "compare-tested": ("Compare", [button("Put both to the test", 20)]),
     "compare-seven": ("Compare", [radio("Seven diagnoses")]),
