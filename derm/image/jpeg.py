@@ -15,6 +15,9 @@ from derm.errors import ImageRefused
 MAX_SCANS = 50
 """Scans of one picture. Encoders make about ten; 50 of the largest picture take a second."""
 
+ROWS = 8
+"""Rows at the end of a picture that are looked at: those of a block."""
+
 GREY = 128
 """What libjpeg fills missing blocks with: coefficients of zero."""
 
@@ -90,7 +93,7 @@ def check_scans(found: Layout, name: str) -> None:
 def check_complete(found: Layout, pixels: NDArray[np.uint8], name: str) -> None:
     """Refuse what ends before its picture does: ImageRefused.
 
-    pixels: uint8 (H, W) or (H, W, 3), decoded, as stored.
+    pixels: uint8 (H, W) or (H, W, 3), decoded, as stored; the last `ROWS` are enough.
     """
     if _unfinished(found) or _ends_in_nothing(found, pixels):
         raise ImageRefused(f"{name} is incomplete: a part of the picture is missing, so copy it again from its source.")
@@ -115,7 +118,7 @@ def _unfinished(found: Layout) -> bool:
 
 def _ends_in_nothing(found: Layout, pixels: NDArray[np.uint8]) -> bool:
     """Whether the last rows are the decoder's grey, and the data do not end in blocks of it."""
-    if found.progressive or not (pixels[-8:] == GREY).all():
+    if found.progressive or not (pixels[-ROWS:] == GREY).all():
         return False
     tail = found.data.replace(b"\xff\x00", b"\xff")[-TAIL - 2 : -2]
     bits = np.unpackbits(np.frombuffer(tail, dtype=np.uint8))
