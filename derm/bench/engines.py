@@ -1,5 +1,8 @@
 """How long each engine takes, call by call in turn with the other, so that what else the machine does hits both alike.
 
+Beside them stands a floor: as many multiplications as the network has, as one product of two matrices, and what OpenCV
+takes to decode the picture. No engine that computes each of them in float32 is quicker on that machine.
+
 Needs weights whose network's graph is known. Knows nothing of the terminal.
 """
 
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -32,18 +36,24 @@ WARM_UP = 3
 @dataclass(frozen=True)
 class EngineTiming:
     """One thing that both engines do: milliseconds of PyTorch and of ONNX Runtime, medians, by the clock and of the
-    processor's cores together."""
+    processor's cores together; floor: by the clock, the least that it can take."""
 
     what: str
     torch: float
     onnx: float
     torch_cores: float
     onnx_cores: float
+    floor: float
 
     @property
     def ratio(self) -> float:
         """How many times as long PyTorch takes by the clock."""
         return self.torch / self.onnx
+
+    @property
+    def of_floor(self) -> float:
+        """How many times the floor ONNX Runtime takes by the clock."""
+        return self.onnx / self.floor
 
 
 def bench_engines(model: Model, calls: int, busy: int = 0) -> list[EngineTiming]:
@@ -57,10 +67,12 @@ def bench_engines(model: Model, calls: int, busy: int = 0) -> list[EngineTiming]
     size = model.description.model.input_size
     square = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
     timings = []
+    product = _product(operations(model))
     with _busy(busy):
         ways: dict[str, Callable[[], object]] = {
             "torch": lambda: engines["torch"].look(square),
             "onnx": lambda: engines["onnx"].look(square),
+            "floor": product,
         }
         timings.append(_in_turn("the network alone", ways, calls))
         for height, width in SIZES:
@@ -68,9 +80,32 @@ def bench_engines(model: Model, calls: int, busy: int = 0) -> list[EngineTiming]
             ways = {
                 "torch": lambda content=content: _answer(models["torch"], content),  # type: ignore[misc]
                 "onnx": lambda content=content: _answer(models["onnx"], content),  # type: ignore[misc]
+                "floor": lambda content=content: (_decoded(content), product()),  # type: ignore[misc]
             }
             timings.append(_in_turn(f"bytes to answer and maps, {width} × {height}", ways, calls))
     return timings
+
+
+def operations(model: Model) -> int:
+    """Multiplications and additions of one look at one square, counted by PyTorch."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    size = model.description.model.input_size
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model.net(torch.zeros(1, 3, size, size))
+    return int(counter.get_total_flops())
+
+
+def _product(count: int) -> Callable[[], object]:
+    """A product of two square matrices, float32, of `count` multiplications and additions."""
+    side = max(1, round((count / 2) ** (1 / 3)))
+    one, other = np.random.default_rng(0).random((2, side, side), dtype=np.float32)
+    return lambda: one @ other
+
+
+def _decoded(content: bytes) -> object:
+    return cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)
 
 
 def _answer(model: Model, content: bytes) -> list[NDArray[np.float32]]:
@@ -89,7 +124,7 @@ def _in_turn(what: str, ways: dict[str, Callable[[], object]], calls: int) -> En
                 clock[name].append(time.perf_counter() - began)
                 cores[name].append(time.process_time() - worked)
     medians = [statistics.median(times[name]) * 1000 for times in (clock, cores) for name in ("torch", "onnx")]
-    return EngineTiming(what, *medians)
+    return EngineTiming(what, *medians, statistics.median(clock["floor"]) * 1000)
 
 
 def _jpeg(height: int, width: int) -> bytes:

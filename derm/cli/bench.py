@@ -1,6 +1,7 @@
 """`derm bench`: how fast Derm is on this machine."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from derm.bench.serve import Crowd, Hostile, Soak
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+
+
+def machine() -> str:
+    """The processor in words, for who reads a time."""
+    import platform
+
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 @app.callback()
@@ -203,7 +215,7 @@ def bench_engines(
     timings = measure(model, calls, busy)
     table = Table()
     table.add_column(f"median of {calls}, by the clock (cores together), ms")
-    for name in (f"PyTorch {version('torch')}", f"ONNX Runtime {version('onnxruntime')}", "ratio"):
+    for name in (f"PyTorch {version('torch')}", f"ONNX Runtime {version('onnxruntime')}", "ratio", "floor", "of it"):
         table.add_column(name, justify="right")
     for one in timings:
         table.add_row(
@@ -211,13 +223,40 @@ def bench_engines(
             f"{one.torch:.0f} ({one.torch_cores:.0f})",
             f"{one.onnx:.0f} ({one.onnx_cores:.0f})",
             f"{one.ratio:.1f}",
+            f"{one.floor:.0f}",
+            f"{one.of_floor:.1f}",
         )
     out.print(table)
-    typer.echo(
-        json.dumps(
-            {"cores": cores(), "busy": busy, "timings": [{**asdict(one), "ratio": one.ratio} for one in timings]}
-        )
+    figures = [{**asdict(one), "ratio": one.ratio, "of_floor": one.of_floor} for one in timings]
+    typer.echo(json.dumps({"machine": machine(), "threads": cores(), "busy": busy, "timings": figures}))
+
+
+@app.command("archive")
+def bench_archive(
+    pictures: Annotated[int, typer.Option(min=8, help="Drawn pictures of 400 × 300 pixels.")] = 400,
+    processes: Annotated[int | None, typer.Option(min=2, help="Of the second way; without: one a core.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each way, in turn.")] = 3,
+) -> None:
+    """`derm predict` over an archive in one process and in several; the last line is JSON."""
+    from rich.table import Table
+
+    from derm.bench.archive import bench_archive as measure
+    from derm.engine.runtime import cores
+
+    count = processes or max(2, cores())
+    err.print(f"Timing {pictures:,} pictures on {machine()} …")
+    found = measure(pictures, count, rounds)
+    table = Table()
+    for name in ("medians, whole commands", "1 process", f"{count} processes", "ratio"):
+        table.add_column(name, justify="left" if name.startswith("medians") else "right")
+    table.add_row("pictures a second", f"{found.rate(1):.1f}", f"{found.rate(count):.1f}", f"{found.ratio:.2f}")
+    table.add_row("cores together, ms a picture", f"{found.cores_one:.1f}", f"{found.cores_several:.1f}", "")
+    table.add_row("the network alone, one thread, ms", f"{found.network:.1f}", f"{found.network:.1f}", "")
+    table.add_row(
+        "of that floor", f"{found.cores_one / found.network:.2f}", f"{found.cores_several / found.network:.2f}", ""
     )
+    out.print(table)
+    typer.echo(json.dumps({"machine": machine(), **asdict(found), "ratio": found.ratio}))
 
 
 @app.command("parity")
