@@ -123,8 +123,11 @@ def _in_turn(what: str, ways: dict[str, Callable[[], object]], calls: int) -> En
             if turn >= WARM_UP:
                 clock[name].append(time.perf_counter() - began)
                 cores[name].append(time.process_time() - worked)
-    medians = [statistics.median(times[name]) * 1000 for times in (clock, cores) for name in ("torch", "onnx")]
-    return EngineTiming(what, *medians, statistics.median(clock["floor"]) * 1000)
+    torch, onnx, torch_cores, onnx_cores, floor = (
+        statistics.median(times[name]) * 1000
+        for times, name in ((clock, "torch"), (clock, "onnx"), (cores, "torch"), (cores, "onnx"), (clock, "floor"))
+    )
+    return EngineTiming(what, torch, onnx, torch_cores, onnx_cores, floor)
 
 
 def _jpeg(height: int, width: int) -> bytes:

@@ -8,14 +8,12 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.data.catalogue import Catalogue
-from derm.data.store import read_pair
 from derm.data.synthetic.samples import draw_sample
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
@@ -28,6 +26,9 @@ from derm.predict.compact import Compact, answers_of, compact
 from derm.predict.entries import with_entries
 from derm.predict.pixels import pixels_of
 from derm.predict.view import draw_view
+
+if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
 
 MAX_ROWS = 1000
 """Most rows of one list for which files are taken in. A row takes about 10 kB without its picture and file."""
@@ -285,11 +286,13 @@ def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     return diagnose(model, drawn.image, f"Drawn {diagnosis.name}", truth=drawn.mask, drawn=True)
 
 
-def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
+def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
     """Ask the model about an image of the data set, with its true outline where there is one.
 
     Raises DataFault for an image that the data set does not know, or cannot be read.
     """
+    from derm.data.store import read_pair
+
     rows = catalogue.table.index[catalogue.table["image_id"] == image_id]
     if not len(rows):
         raise DataFault(
@@ -300,7 +303,7 @@ def data_case(model: Model, catalogue: Catalogue, image_id: str) -> Case:
     return diagnose(model, image, image_id, truth=truth)
 
 
-def first_id(catalogue: Catalogue) -> str:
+def first_id(catalogue: "Catalogue") -> str:
     """The name of the data set's first image."""
     return str(catalogue.table["image_id"].iloc[0])
 

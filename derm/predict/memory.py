@@ -5,11 +5,14 @@ Needs a loaded `Model` and a catalogue. Keeps cases by picture, weights and view
 
 from collections import OrderedDict
 from functools import partial
+from typing import TYPE_CHECKING
 
-from derm.data.catalogue import Catalogue
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import Hold, as_it_is, data_case
+
+if TYPE_CHECKING:
+    from derm.data.catalogue import Catalogue
 
 MOST = 16
 """Most cases that are remembered."""
@@ -26,7 +29,7 @@ class CaseMemory:
         self._hold = hold
         self._cases: OrderedDict[tuple[str, str, str, str], Case] = OrderedDict()
 
-    def case(self, model: Model, catalogue: Catalogue, image_id: str) -> Case:
+    def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> Case:
         """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
         key = (str(catalogue.folder), catalogue.layout, image_id, model.sha256)
         if key not in self._cases:

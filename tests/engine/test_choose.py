@@ -84,6 +84,7 @@ def test_a_prediction_imports_neither_torch_nor_timm(tmp_path):
     code = (
         "import sys\nfrom derm.cli.main import app\n"
         f"app(['predict', {str(picture)!r}, '--json'], standalone_mode=False)\n"
+        f"import derm, pages.parts.top\nderm.record(derm.predict(derm.load(), {str(picture)!r}))\n"
         f"print(sorted(set({SLOW!r}) & sys.modules.keys()))"
     )
     environment = {key: value for key, value in os.environ.items() if key != ENGINE}
