@@ -21,8 +21,7 @@ GRACE = 120.0
 class Presence:
     """Visits by token; threads share it.
 
-    seconds: for how long files outlive their page, or `GRACE` where that is longer. clock: seconds. gone: told each
-    visit that is over.
+    seconds: for how long files outlive their page, or `GRACE` where that is longer. clock: seconds.
     """
 
     def __init__(self, budget: Budget, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
