@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from threading import Barrier, BrokenBarrierError
+from threading import Barrier, BrokenBarrierError, current_thread, main_thread
 from typing import NamedTuple
 
 import numpy as np
@@ -150,11 +150,16 @@ def served(log: Path, **environment: str) -> Iterator[Server]:
             stderr=stream,
             start_new_session=os.name == "posix",
         )
+    before = signal.getsignal(signal.SIGTERM)
+    if current_thread() is main_thread():  # or the server would outlive a bench that is told to end
+        signal.signal(signal.SIGTERM, lambda *_told: sys.exit(128 + signal.SIGTERM))
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log)
         yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         _end(process)
+        if current_thread() is main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
