@@ -111,7 +111,7 @@ def _taken(runs: Path, name: str, value: Any) -> Any:  # noqa: ANN401
         raise ConfigFault(f"The setting {name} is not one of the form's: set it in a terminal.")
     if setting.kind == "weights":
         starts = known_starts(runs)
-        if value not in starts:
+        if not isinstance(value, str) or value not in starts:
             raise ConfigFault("These starting weights are not among those that are known here: choose one of the list.")
         return starts[value]
     if setting.kind == "choice" and value not in setting.options:

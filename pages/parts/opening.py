@@ -14,9 +14,11 @@ import streamlit as st
 from derm.errors import ConfigFault
 from derm.figures.text import plain
 from derm.monitor.quota import Visitor, browser_of
+from derm.paths import cache_folder
 from derm.predict.budget import memory_limit
 from derm.serve.gate import BROWSER, COOKIE
 from derm.serve.opening import Opening, opening_of
+from derm.serve.spool import keep_private
 
 SOON = 0.5
 """Seconds from the server's start until it takes requests, at most."""
@@ -30,6 +32,7 @@ def checked() -> Opening:
         memory_limit()
     except ConfigFault as fault:
         sys.exit(f"derm: {fault}")
+    keep_private(cache_folder() / "uploads", os.environ)
     return opening
 
 

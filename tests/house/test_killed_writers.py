@@ -39,6 +39,7 @@ def test_half_a_decoded_data_set_goes(tmp_path, drawn):
 
 @pytest.mark.training
 @pytest.mark.fuzz
+@pytest.mark.skipif(not EVERY, reason="takes minutes: `make fuzz`")
 def test_a_run_goes_on_from_wherever_it_was_killed(tmp_path, drawn):
     (tmp_path / "data").symlink_to(drawn)
     assert killed(tmp_path, "training", 25)["kills"] >= 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from derm.data.synthetic.standin import draw_once, drawn_folder
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 from derm.monitor import launch, new_run, words
 from derm.monitor.settings import defaults
 
@@ -52,3 +52,34 @@ def test_a_data_set_that_is_none_is_refused(asked, tmp_path):
     with pytest.raises(DataFault):
         new_run.start_run(tmp_path, "mine", tmp_path / "none", "derm", {}, 0, drawn=False)
     assert asked == []
+
+
+def test_starting_weights_are_a_list_and_no_path_is_ever_looked_at(asked, drawn, tmp_path, monkeypatch):
+    run = tmp_path / "earlier"
+    run.mkdir()
+    for name in ("run.json", "best.json"):
+        (run / name).touch()
+    known = new_run.known_starts(tmp_path)
+    assert list(known)[:2] == ["timm", "random"]
+    assert known["the best of earlier"] == str((run / "best.json").resolve())
+    secret = tmp_path / "secret.json"
+    secret.touch()
+    for value in (str(secret), str(tmp_path / "none.json"), "", ["timm"], None, str(run / "best.json")):
+        with pytest.raises(ConfigFault, match=r"These starting weights are not among those that are known"):
+            new_run.start_run(tmp_path, "mine", drawn, "derm", {"start": value}, 0, drawn=False)
+    chosen = {"start": "the best of earlier"}
+    new_run.start_run(tmp_path, "mine", drawn, "derm", chosen, 0, drawn=False)
+    assert f'--set=start="{known["the best of earlier"]}"' in asked[0][1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("seed", 1), ("model.encoder", "resnet50"), ("model.input_size", 8192), ("epochs", 10**9), ("workers", "4")],
+)
+def test_what_the_form_does_not_offer_is_refused_whatever_a_browser_sends(asked, drawn, tmp_path, setting, value):
+    with pytest.raises(ConfigFault):
+        new_run.start_run(tmp_path, "mine", drawn, "derm", {setting: value}, 0, drawn=False)
+    with pytest.raises(ConfigFault, match="1000 threads do not fit: use a number from 0 to 256"):
+        new_run.start_run(tmp_path, "mine", drawn, "derm", {}, 1000, drawn=False)
+    assert asked == []
+    assert not (tmp_path / "mine").exists()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from derm.serve import words
-from derm.serve.gate import COOKIE, Gate
+from derm.serve.gate import BROWSER, COOKIE, Gate
 from derm.serve.headers import HEADERS, POLICY
 from derm.serve.opening import INSECURE, TOKEN, Opening
 
@@ -231,3 +232,20 @@ def test_plain_streamlit_run_does_not_open_the_app():
     assert server.returncode == 1
     assert "derm: The app does not listen on 0.0.0.0, for it asks nobody who they are" in said
     assert "Traceback" not in said
+
+
+def test_a_browser_is_known_again_by_a_secret_of_its_own():
+    page = {"accept": "text/html,*/*"}
+    first, second = (ask(**page)[1]["set-cookie"] for _ in range(2))
+    secret = re.fullmatch(rf"{BROWSER}=([0-9a-f]{{32}}); Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000", first)[1]
+    assert secret not in second
+    assert "set-cookie" not in ask(cookie=f"{BROWSER}={secret}", **page)[1]
+    assert "set-cookie" not in ask(path="/static/app.js", accept="*/*")[1]
+
+
+def test_a_name_is_believed_only_from_a_server_in_front():
+    headers = {"X-Forwarded-User": " Ada "}
+    assert Opening(hosts=("derm.example",), user_header="X-Forwarded-User").name_in(headers) == "Ada"
+    assert Opening(hosts=("derm.example",)).name_in(headers) == ""
+    assert Opening(token=SECRET, user_header="X-Forwarded-User").name_in(headers) == ""
+    assert Opening(hosts=("derm.example",), user_header="X-Forwarded-User").name_in({}) == ""
