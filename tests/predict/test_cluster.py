@@ -195,15 +195,16 @@ def ray(*words: str) -> None:
     subprocess.run(command, check=True, capture_output=True, env=environment, timeout=200)
 
 
-def raylets(port: int) -> list[int]:
-    """The processes of the cluster at `port` that stand for its nodes, oldest first."""
+def running(program: str, port: int) -> list[int]:
+    """The processes of a program of Ray of the cluster at `port`, oldest first; a raylet stands for a node."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[0].endswith(b"/raylet") and any(word.endswith(f":{port}".encode()) for word in words):
+        theirs = (f":{port}".encode(), f"gcs_server_port={port}".encode())
+        if words[0].endswith(f"/{program}".encode()) and any(word.endswith(theirs) for word in words):
             found.append(int(folder.name))
     return sorted(found)
 
@@ -218,12 +219,12 @@ def two_nodes(tmp_path):
     small = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats")
     try:
         ray("start", "--head", f"--port={port}", "--include-dashboard=false", *small)
-        (first,) = raylets(port)
+        (first,) = running("raylet", port)
         ray("start", f"--address=127.0.0.1:{port}", *small)
-        yield port, next(process for process in raylets(port) if process != first)
+        yield port, next(process for process in running("raylet", port) if process != first)
     finally:
-        for process in raylets(port):
-            os.kill(process, signal.SIGTERM)
+        for process in (*running("raylet", port), *running("gcs_server", port)):
+            os.kill(process, signal.SIGKILL)  # asked to end they wait for each other
 
 
 @pytest.mark.slow
@@ -235,17 +236,17 @@ def test_a_node_that_is_killed_costs_no_row(two_nodes, photos, tmp_path):
     table = tmp_path / "out.parquet"
     command = [sys.executable, "-m", "derm", "predict", str(many), "--out", str(table), "--ray", f"127.0.0.1:{port}"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    asking = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         until, part = time.monotonic() + 200, part_of(table)
         while not (part.exists() and part.read_text().count("\n") > 10) and time.monotonic() < until:
-            assert running.poll() is None, running.communicate()
+            assert asking.poll() is None, asking.communicate()
             time.sleep(0.05)
         os.kill(second, signal.SIGKILL)
-        said = running.communicate(timeout=250)[0]
+        said = asking.communicate(timeout=250)[0]
     finally:
-        running.kill()
-    assert running.returncode == 0, said
+        asking.kill()
+    assert asking.returncode == 0, said
     import pandas as pd
 
     found = pd.read_parquet(table)
