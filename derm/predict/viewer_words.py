@@ -11,6 +11,8 @@ LAYER_NAMES = {
 }
 """Of layers that lie on a picture."""
 
+GONE = "This picture is no longer in memory: open its case again, then use what you drew."
+
 WORDS = {
     "bar": "Zoom and tools. Also double click, Ctrl and wheel, two fingers",
     "keys": "Picture. Plus and minus zoom, 0 shows the whole, arrow keys move it",

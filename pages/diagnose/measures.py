@@ -40,10 +40,14 @@ def measures(key: str, case: Case) -> None:
     st.caption(plain(scale_sentence(case.scale)))
     if case.scale is not None and case.scale.source == "ruler":
         st.button(
-            "Remove this scale", icon=":material/straighten:", type="tertiary", on_click=visit.enter,
-            args=(key, without_line),
-        )  # fmt: skip
+            "Remove this scale", icon=":material/straighten:", type="tertiary", on_click=remove_scale, args=(key,)
+        )
     st.caption(plain(WORTH_NOTE))
+
+
+def remove_scale(key: str) -> None:
+    """Go back to the scale that was known before a line was drawn, or to none."""
+    visit.enter(key, without_line)
 
 
 def forms(key: str, case: Case) -> None:

@@ -13,6 +13,7 @@ from derm.errors import EntryRefused
 from derm.predict.case import Case
 from derm.predict.entries import with_line, with_models_outline, with_outline
 from derm.predict.viewer import FIRST, known_layers
+from derm.predict.viewer_words import GONE
 from pages.parts import visit
 
 PARTS = Path(__file__).parent
@@ -72,9 +73,8 @@ def take_scale(key: str) -> None:
 
 def enter(given: Mapping[str, Any], change: Callable[[Case], Case]) -> None:
     """Add to the case that `given` speaks of, or keep the sentence why not for the viewer to say."""
-    said = ""
     try:
-        visit.enter(str(given.get("of")), change)
+        said = "" if visit.enter(str(given.get("of")), change) else GONE
     except EntryRefused as refused:
         said = str(refused)
     st.session_state.reply = {"id": given.get("id"), "of": given.get("of"), "said": said}

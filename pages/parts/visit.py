@@ -147,14 +147,15 @@ def open_case(key: str) -> None:
     at_hand()
 
 
-def enter(key: str, change: Callable[[Case], Case]) -> None:
-    """Add to the case of a row, whose picture is here, what `change` makes of it; what was measured of it is let go."""
+def enter(key: str, change: Callable[[Case], Case]) -> bool:
+    """Add to the case of a row what `change` makes of it, and let go what Compare made of it; whether it was there."""
     found = next((listed.case for listed in st.session_state.cases if listed.key == key), None)
     if found is None:
-        return
+        return False
     st.session_state.cases = case_list.with_case(st.session_state.cases, key, change(found.at_data or found))
     for name in HELD:  # what Compare made of the case as it was
         st.session_state.pop(name, None)
+    return True
 
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
