@@ -26,6 +26,9 @@ def report_case(
         float | None, typer.Option(help="Share of malignant lesions among your patients; without: as in the data.")
     ] = None,
     views: Annotated[int, typer.Option(help="8: the mean over eight turned and mirrored views.")] = 1,
+    called: Annotated[
+        str | None, typer.Option("--name", help="What documents call the picture; without: 8 digits of its content.")
+    ] = None,
     archive: Annotated[bool, typer.Option("--zip", help="One ZIP file instead of the files in it.")] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
@@ -33,8 +36,11 @@ def report_case(
 ) -> None:
     """Write a picture's report: PDF to print, JSON, FHIR, and DICOM objects (picture, outline, report, page).
 
-    The documents name no patient. Needs `pip install 'derm[documents]'`. Research use only, not a medical device.
+    The documents name no patient, nor the file, which may bear a name, unless --name does. Needs `pip install
+    'derm[documents]'`. Research use only, not a medical device.
     """
+    from dataclasses import replace
+
     from derm.diagnoses import CODES, INDEX
     from derm.document.bundle import as_zip, documents_of
     from derm.errors import ConfigFault
@@ -46,6 +52,7 @@ def report_case(
     from derm.predict.case import diagnose
     from derm.predict.entries import with_read_outline
     from derm.predict.export import file_name
+    from derm.predict.nameless import without_name
     from derm.predict.practice import at_practice, check_share
 
     if diagnosis is not None and diagnosis not in CODES:
@@ -65,6 +72,7 @@ def report_case(
         asked = with_read_outline(asked, read_file(outline))
     case = at_practice(asked, prevalence)
     index = None if diagnosis is None else INDEX[diagnosis]
+    case = without_name(case) if called is None else replace(case, name=image_name(called))
     files = documents_of(case, model, on=on, index=index)
     if archive:
         make_folder(target)

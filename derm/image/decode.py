@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from derm.errors import ImageRefused
 from derm.image import depth, jpeg
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import HEAD, RAW, is_heic, is_raw, other_kind, sentence
+from derm.image.profiles import adobe_rgb
 
 MAX_BYTES = 200_000_000
 """Largest file, in bytes."""
@@ -34,7 +35,7 @@ MIN_SIDE = 32
 MAX_ASPECT = 10
 """Largest ratio of the long side to the short one: beyond it is a banner or a scan line, not a lesion."""
 
-FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", *(("AVIF",) if features.check("avif") else ()))
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """The decoders that bytes from outside may reach; Pillow has forty more, seldom used and seldom tested."""
 
 KNOWN_FORMATS = "JPEG, PNG, TIFF, BMP or WebP"
@@ -44,8 +45,8 @@ STRIP = 128
 """Rows that are taken out of a decoded picture at a time: 1.5 MB of one that is 4,000 pixels wide."""
 
 MAX_PIXELS_A_BYTE = 1000
-"""Most pixels for each byte of a WebP or AVIF file above a megapixel. A poor JPEG of skin has 80; 34 bytes that claim
-40 million pixels take 0.3 GB to decode. The other formats are bounded by their own coding."""
+"""Most pixels for each byte of a WebP, AVIF or GIF file above a megapixel. A poor JPEG of skin has 80; 34 bytes that
+claim 40 million pixels take 0.3 GB to decode. The other formats are bounded by their own coding."""
 
 MASK_FORMATS = ("PNG", "TIFF", "BMP")
 """Formats of masks. JPEG and WebP may blur an outline, and every blurred zero would count as lesion."""
@@ -117,7 +118,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
-    """An upright sRGB picture from the bytes of a JPEG, PNG, TIFF, BMP, WebP or DICOM file.
+    """An upright sRGB picture from the bytes of a JPEG, PNG, TIFF, BMP, WebP, GIF, AVIF, HEIC or DICOM file.
 
     content: the whole file. name: what the user calls it, for the sentence of a refusal.
     Returns uint8 (height, width, 3), contiguous and writable, 0–255. Embedded colour profiles are converted to
@@ -264,7 +265,16 @@ def _load_whole(content: bytes, name: str) -> Image.Image:
     if deep:
         _make_shallow(picture, content, told, name)
     picture.info["told_bits"] = told
+    if not picture.info.get("icc_profile") and _names_adobe_rgb(picture):
+        picture.info["icc_profile"] = adobe_rgb()
     return _upright(picture)
+
+
+def _names_adobe_rgb(picture: Image.Image) -> bool:
+    """Whether a camera's picture without a profile says in EXIF that it is Adobe RGB, as DCF 2.0 has it: 'R03'."""
+    with suppress(*_DECODER_FAULTS):
+        return str(picture.getexif().get_ifd(ExifTags.IFD.Interop).get(1, "")).rstrip("\0") == "R03"
+    return False
 
 
 def _make_shallow(picture: Image.Image, content: bytes, told: int | None, name: str) -> None:
@@ -362,7 +372,7 @@ def _check_raw(picture: Image.Image, name: str) -> None:
 def _check_density(picture: Image.Image, count: int, name: str) -> None:
     """Refuse a file of few bytes that claims many pixels, see `MAX_PIXELS_A_BYTE`."""
     pixels = picture.width * picture.height
-    if picture.format in ("WEBP", "AVIF") and pixels > max(1_000_000, MAX_PIXELS_A_BYTE * count):
+    if picture.format in ("WEBP", "AVIF", "GIF") and pixels > max(1_000_000, MAX_PIXELS_A_BYTE * count):
         raise ImageRefused(
             f"{name} claims {picture.width} × {picture.height} pixels in {count:,} bytes, which no photograph does: "
             "export it again from its source."

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
+from derm.image.profiles import adobe_rgb
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -89,8 +91,10 @@ def _check(head: "Dataset", name: str) -> None:
 
 
 def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
-    """The pixels as uint8 (H, W, 3) RGB."""
+    """The pixels as uint8 (H, W, 3) sRGB, by the file's colour profile where it has one."""
     from pydicom.pixels.processing import apply_color_lut
+
+    from derm.image.decode import read_picture
 
     pixels = data.pixel_array  # YBR becomes RGB here
     if data.PhotometricInterpretation == "PALETTE COLOR":
@@ -99,7 +103,16 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
             pixels = (pixels >> 8).astype(np.uint8)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ImageRefused(f"{name} is DICOM whose values are no colours of 8 bits: {CURE}.")
-    return np.ascontiguousarray(pixels)
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture.info["icc_profile"] = _profile(data)
+    return read_picture(picture, name)
+
+
+def _profile(data: "Dataset") -> bytes | None:
+    """The colour profile that a file brings, or names; None where its colours are taken for sRGB."""
+    if brought := data.get("ICCProfile"):
+        return bytes(brought)
+    return adobe_rgb() if str(data.get("ColorSpace") or "") == "ADOBERGB" else None
 
 
 def _spacing(head: "Dataset") -> float | None:

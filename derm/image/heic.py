@@ -13,6 +13,10 @@ from PIL import Image
 
 from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
+from derm.image.profiles import display_p3
+
+P3 = 12
+"""Colour primaries of Display P3."""
 
 
 def heic_is_read() -> bool:
@@ -40,9 +44,15 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
         check_size(width, height, name)
         picture = Image.frombytes(found.mode, (width, height), bytes(found.data), "raw", found.mode, found.stride)
         # The file turns its picture itself; its EXIF orientation would turn it again.
-        picture.info["icc_profile"] = found.info.get("icc_profile")
+        picture.info["icc_profile"] = found.info.get("icc_profile") or _named(found.info.get("nclx_profile"))
     except ImageRefused:
         raise
     except Exception as error:  # libheif's own faults have no common class
         raise ImageRefused(f"{name} is a damaged HEIC picture, or cut short: copy it or export it again.") from error
     return read_picture(picture, name), {}
+
+
+def _named(colours: object) -> bytes | None:
+    """The profile of a space that a file names by its primaries (ISO 23091-2): 12 is that of telephones' displays."""
+    primaries = colours.get("color_primaries") if isinstance(colours, dict) else None
+    return display_p3() if primaries == P3 else None

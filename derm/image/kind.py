@@ -11,7 +11,7 @@ HEAD = 160
 
 READ_ENDINGS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".png", ".apng", ".tif", ".tiff", ".bmp", ".dib", ".webp",
-     ".avif", ".heic", ".heif", ".hif")
+     ".gif", ".avif", ".heic", ".heif", ".hif")
 )  # fmt: skip
 """Of files that are read, in lower case; a file that bears one is taken for a picture whatever it holds."""
 
@@ -54,7 +54,6 @@ _BY_ENDING = {
     **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".jpc", ".j2c"), Kind("a JPEG 2000 picture", _EXPORT)),
     **dict.fromkeys((".pbm", ".pgm", ".ppm", ".pnm", ".pfm"), Kind("a PNM picture", _EXPORT)),
     **dict.fromkeys((".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".czi", ".bif"), Kind("a slide scan", _EXPORT)),
-    ".gif": Kind("a GIF picture", _EXPORT),
     ".jxl": Kind("a JPEG XL picture", _EXPORT),
     ".jxr": Kind("a JPEG XR picture", _EXPORT),
     ".pdf": Kind("a PDF document", "export the picture in it as JPEG or PNG"),
@@ -75,8 +74,6 @@ _BRANDS = {
 """Of files in boxes (ISO 14496-12), by their major brand; all others are videos."""
 
 _BY_START = {
-    b"GIF87a": ".gif",
-    b"GIF89a": ".gif",
     b"8BPS": ".psd",
     b"%PDF": ".pdf",
     b"%!PS": ".eps",
@@ -114,6 +111,8 @@ _BY_PATTERN = (
 _READ_STARTS = (
     b"\xff\xd8\xff",  # JPEG
     b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
     b"II*\0",  # TIFF
     b"MM\0*",
     b"II+\0",  # BigTIFF

@@ -13,6 +13,7 @@ from derm.model.weights import WeightsInfo
 from derm.predict import export
 from derm.predict.case import Case
 from derm.predict.entries import outline_json
+from derm.predict.nameless import NAMED, NAMED_HELP, without_name
 from derm.predict.viewer import shown_png
 from pages.parts import saving, visit
 
@@ -67,6 +68,8 @@ def documents(case: Case, index: int, *, drawn: bool) -> None:
         st.caption(plain(bundle.MISSING))
         return
     model, today, last = visit.shared_model(), date.today(), saving.last_hash()
+    if not st.checkbox(NAMED, key="documents-named", help=NAMED_HELP):
+        case = without_name(case)
     for label, make, name, kind in (
         ("Report to print, PDF", bundle.page_of, "report.pdf", "application/pdf"),
         ("Documents to file, ZIP: PDF, FHIR, DICOM", bundle.archive_of, "documents.zip", "application/zip"),

@@ -1,5 +1,6 @@
 """`derm report-case` writes the documents, or says in one sentence why not."""
 
+import re
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -33,7 +34,10 @@ def test_the_documents_of_a_picture_are_written(picture, tmp_path):
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
     assert {"report.pdf", "case.json", "fhir.json", "outline.png"} <= names
     assert run("report-case", picture, "--out", tmp_path / "zip", "--zip") == 0
-    assert [path.name for path in (tmp_path / "zip").iterdir()] == ["mole_documents.zip"]
+    (path,) = (tmp_path / "zip").iterdir()
+    assert re.fullmatch(r"Picture_[0-9a-f]{8}_documents\.zip", path.name)
+    assert run("report-case", picture, "--out", tmp_path / "named", "--zip", "--name", "mole") == 0
+    assert [path.name for path in (tmp_path / "named").iterdir()] == ["mole_documents.zip"]
 
 
 @pytest.mark.parametrize(

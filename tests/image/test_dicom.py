@@ -10,6 +10,7 @@ from derm.errors import ImageRefused
 from derm.image.decode import read_image
 from derm.image.dicom import is_dicom, parse, read_dicom
 from derm.image.isolate import in_own_process
+from derm.image.profiles import adobe_rgb
 
 pydicom = pytest.importorskip("pydicom")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
@@ -202,6 +203,14 @@ def test_nobodys_name_leaves_with_the_picture():
 
 def test_the_way_in_for_pictures_reads_dicom_too():
     np.testing.assert_array_equal(read_image(file_of(data_of(skin())), "a.dcm"), skin())
+
+
+@pytest.mark.parametrize("told", [{"ICCProfile": adobe_rgb()}, {"ColorSpace": "ADOBERGB"}])
+def test_colours_of_another_space_become_srgb(told):
+    picture = np.full((48, 64, 3), (200, 120, 100), np.uint8)
+    red, green, blue = parse(file_of(data_of(picture, **told)), "a.dcm")[0][24, 32].tolist()
+    assert (red, green, blue) == pytest.approx((223, 120, 97), abs=4)
+    assert parse(file_of(data_of(picture, ColorSpace="SRGB")), "a.dcm")[0][24, 32].tolist() == [200, 120, 100]
 
 
 def test_a_file_is_known_by_its_mark():

@@ -19,8 +19,7 @@ def boxed(brand: bytes, *others: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.gif", b"GIF89a" + bytes(50), "a GIF picture, which Derm does not read: export it as JPEG, PNG or TIFF"),
-        ("photo", b"GIF87a" + bytes(50), "a GIF picture"),
+        ("a.xcf", b"gimp xcf" + bytes(50), "a GIMP picture, which Derm does not read: export it as JPEG, PNG or TIFF"),
         ("a.cr3", boxed(b"crx "), "a camera's raw file, which Derm does not read: develop it"),
         ("a.jpg", boxed(b"isom"), "a video, which Derm does not read: save one frame"),
         ("a.mp4", b"nothing known", "a video"),
