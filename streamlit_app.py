@@ -12,6 +12,7 @@ from derm.serve.gate import Gate
 from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
+from pages.diagnose.similar import similar
 from pages.parts import keeping, opening, top, visit
 
 
@@ -45,6 +46,7 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
             picture(listed, case, description, index)
         with below:
             reasons(listed.key, case, description, index)
+            similar(listed.key, case)
 
 
 if __name__ == "__main__":  # a visit

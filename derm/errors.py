@@ -6,6 +6,7 @@ DermError
 ├── DataFault       a data set folder that is incomplete or not what it says
 ├── WeightsFault    a weights file that is missing, damaged or of another model
 ├── ConfigFault     a setting outside its range
+├── NotRegistered   two pictures that cannot be laid on each other
 ├── RunFault        a training run folder that cannot be started, resumed or read
 ├── RecordsFault    records of cases that cannot be opened, or an entry that they refuse
 └── StudyFault      a reader study that cannot be begun, read or gone on with
@@ -41,6 +42,10 @@ class ConfigFault(DermError):
 
 class RunFault(DermError):
     """A training run folder that cannot be started, resumed or read."""
+
+
+class NotRegistered(DermError):
+    """Two pictures that do not show one place, or not clearly enough to be laid on each other."""
 
 
 class RecordsFault(DermError):

@@ -20,6 +20,9 @@ RUNS = "DERM_RUNS"
 WEIGHTS = "DERM_WEIGHTS"
 """Description (.json) of the weights that the app answers with; without it the shipped ones."""
 
+LIBRARY = "DERM_LIBRARY"
+"""Folder of the library of confirmed cases that `derm library build` wrote; without it in the user's data folder."""
+
 CACHE = "DERM_CACHE"
 """Folder for decoded images; without it `derm` in the user's cache folder."""
 
@@ -89,3 +92,9 @@ def kept_free() -> int:
     except ValueError:
         return 10**9
     return int(told * 1e9) if 0 <= told < 1e6 else 10**9
+
+
+def library_folder() -> Path:
+    """The folder that `LIBRARY` names, or the user's own."""
+    named = os.environ.get(LIBRARY)
+    return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "library"

@@ -1,4 +1,4 @@
-"""Compare: two methods' heat maps of one case side by side, held to account; and every image of a part.
+"""Compare: two methods' heat maps of one case side by side, held to account; every image of a part; two visits.
 
 The page only draws; what it says, measures and paints comes from `derm`. Results belong to the visitor's session.
 The parts of the page lie in `pages/compare`.
@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.compare.seven import seven
 from pages.compare.this_case import case_view
+from pages.compare.two_visits import two_visits
 from pages.compare.views import VIEWS
 from pages.compare.whole_part import whole_part
 from pages.parts import top
@@ -27,6 +28,8 @@ def main() -> None:
         seven(model, catalogue)
     elif view == VIEWS[2]:
         whole_part(model)
+    elif view == VIEWS[3]:
+        two_visits(model)
     elif top.opened(model):
         case_view(model)
 

@@ -13,17 +13,21 @@ from derm.cli import (
     bench,
     calibrate,
     compare,
+    compare_visits,
     data,
     evaluate,
     explain,
     export,
+    library,
     measures,
     monitor,
     predict,
+    quality,
     records,
     report,
     report_case,
     ship,
+    similar,
     soup,
     study,
     train,
@@ -50,16 +54,20 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("adapt")(adapt.adapt)
 app.command("compare")(compare.compare)
+app.command("compare-visits")(compare_visits.compare_visits)
 app.command("explain")(explain.explain)
 app.command("measures")(measures.measures)
+app.command("quality")(quality.quality)
 app.command("report")(report.report)
 app.command("report-case")(report_case.report_case)
+app.command("similar")(similar.similar)
 app.command("export")(export.export)
 app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
 app.add_typer(study.app, name="study")
+app.add_typer(library.app, name="library")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(bench.app, name="bench")
 

@@ -99,5 +99,18 @@ def find_copies(looks: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[
     return all_found
 
 
+def same_looks(look: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of the `known` hashes, uint64 (m, 2), belong to copies of one picture, turned or mirrored: bool (m,).
+
+    look: uint8 (32, 32). A picture of one shade is a copy of none.
+    """
+    found = np.zeros(len(known), dtype=np.bool_)
+    if look.std() < FLAT:
+        return found
+    for first, second in long_hashes(np.concatenate(turns(look[None]))):
+        found |= np.bitwise_count(known[:, 0] ^ first) + np.bitwise_count(known[:, 1] ^ second) <= SAME
+    return found
+
+
 BLOCK = 256
 """Pictures held against all known ones at a time: with 12,080 of those the distances take 25 MB."""

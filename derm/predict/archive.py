@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, NamedTuple
@@ -95,6 +96,23 @@ def survey_archive(path: Path, passed_over: Counter[str]) -> list[Found]:
     return list(found.values())
 
 
+def is_zip(content: bytes) -> bool:
+    """Whether bytes are a ZIP archive, by their first ones."""
+    return content.startswith(_ZIP)
+
+
+def survey_zip(content: bytes, name: str, passed_over: Counter[str]) -> list[Found]:
+    """`survey_archive` of a ZIP in memory. name: what the user calls it."""
+    path = Path(image_name(name))
+    try:
+        found = {one.path: one for one in _zip_members(path, passed_over, BytesIO(content))}
+    except (*_DAMAGED, NotImplementedError) as error:
+        return [Found(path, _sentence_of_damage(printable(path), 0, error))]
+    if not found:
+        return [Found(path, f"No picture was found in {printable(path)}: open a ZIP of pictures, or pictures.")]
+    return list(found.values())
+
+
 class _Member(NamedTuple):
     """What an archive's header says of a member."""
 
@@ -127,9 +145,10 @@ class ZipPicture(NamedTuple):
 class OpenZip:
     """A ZIP archive that is being read; threads may share it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: IO[bytes] | None = None) -> None:
+        """stream: its content, where it lies in memory."""
         self.path = path
-        self.packed = zipfile.ZipFile(path)
+        self.packed = zipfile.ZipFile(stream or path)
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Callable[[Path], "OpenZip"], tuple[Path]]:
@@ -204,8 +223,8 @@ def _tar_of(path: Path) -> OpenTar:
     return OpenTar(path)
 
 
-def _zip_members(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
-    archive = OpenZip(path)
+def _zip_members(path: Path, passed_over: Counter[str], stream: IO[bytes] | None = None) -> Iterator[Found]:
+    archive = OpenZip(path, stream)
     for info in archive.packed.infolist():
         if info.is_dir():
             continue

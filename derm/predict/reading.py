@@ -19,6 +19,9 @@ class WaitingFile(NamedTuple):
     name: str
     content: bytes
 
+    fault: str = ""
+    """Why it cannot be read, where that is known already: a damaged member of a ZIP."""
+
 
 @dataclass(eq=False)
 class Reading:

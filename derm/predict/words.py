@@ -36,7 +36,7 @@ NAMED = 3
 INSIDE = 0.75
 """Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too."""
 
-INVITATION = "Open pictures: JPEG, PNG, TIFF, BMP, WebP, AVIF or DICOM"
+INVITATION = "Open pictures or a ZIP: JPEG, PNG, TIFF, BMP, WebP, AVIF or DICOM"
 
 DRAWN = "A drawing, not a patient. It shows how the app works, not how often the model is right."
 

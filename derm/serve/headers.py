@@ -33,7 +33,7 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=(), payment=()",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=(), usb=(), payment=()",
 }
 """By name in lower case. They replace what an answer has of the same name."""
 

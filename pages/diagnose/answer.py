@@ -8,6 +8,7 @@ from derm.figures.text import plain
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
+from derm.predict.quality import note_sentences
 from derm.predict.viewer import with_evidence
 from pages.parts import visit
 from pages.parts.viewer import layers
@@ -19,6 +20,8 @@ def answer(case: Case, description: WeightsInfo) -> None:
     """Doubts, headline, the malignant sum and what cannot be excluded."""
     for doubt in words.doubt_sentences(case, description):
         st.caption(plain(doubt))
+    for note in note_sentences(case, description.model.input_size):
+        st.caption(plain(note))
     st.header(plain(words.headline(case)), anchor=False)
     st.markdown(plain(words.second_line(case)))
     if case.answerable:

@@ -19,6 +19,7 @@ from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
 from pages.parts import opening, saving, visit
 from pages.parts.cases import show_cases
+from pages.parts.live import camera, pasted
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -118,6 +119,7 @@ def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
             accept_multiple_files=True,
             key=f"files-{st.session_state.round}",
         )
+        shots = [camera(), pasted()]
         with (
             st.popover("Drawn samples", icon=":material/draw:", width="content"),
             st.container(gap="xxsmall"),
@@ -144,6 +146,7 @@ def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
     visit.take_in([WaitingFile(file.file_id, file.name, file.getvalue()) for file in fresh])
     for file in fresh:
         file.close()  # or the widget's state keeps the bytes for as long as the page is open
+    visit.take_in([shot for shot in shots if shot is not None])
 
 
 def choose() -> case_list.ListedCase:

@@ -19,6 +19,7 @@ from derm.image.decode import claimed_pixels
 from derm.model.weights import Model
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
+from derm.predict.archive import is_zip
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import ListedCase
 from derm.predict.memory import CaseMemory
@@ -27,13 +28,14 @@ from derm.predict.pixels import pixels_of
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Record, csv_of, settings_of
+from derm.predict.unpacked import unpacked
 from derm.predict.views import EIGHT
 from pages.parts.keeping import budget, is_here, kept_visits
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
 
-HELD = ("held", "trials")
+HELD = ("held", "trials", "follow_ups")
 """What Compare keeps of the visitor's cases, by their keys."""
 
 
@@ -205,6 +207,8 @@ def take_in(files: list[WaitingFile]) -> None:
     room = case_list.MAX_ROWS - len(st.session_state.cases)
     before = reading.total
     fresh = [file for file in files if file.token not in reading.known]
+    reading.known.update(file.token for file in fresh if is_zip(file.content))
+    fresh = [one for file in fresh for one in unpacked(file)]
     files, refused = budget().admit(fresh)
     if refused:
         reading.known.update(file.token for file in fresh)
@@ -234,7 +238,7 @@ def read_file(model: Model, file: WaitingFile) -> None:
     state = st.session_state
     cases, at_hand, batch, again, follow = state.cases, state.at_hand, state.batch, state.again, state.follow
     owner = state.token
-    digest = case_list.digest_of(file.name, file.content)
+    digest = case_list.digest_of(file.name, file.token.encode() if file.fault else file.content)
     listed = case_list.find_file(cases, digest)
     if listed:
         key = listed.key
@@ -257,6 +261,8 @@ def with_file(
 ) -> list[ListedCase]:
     """The list of the visit `owner` with a row for an uploaded file on top; the picture of the row with the key
     `at_hand` stays."""
+    if file.fault:
+        return case_list.add_refused(cases, file.name, file.fault, digest)
     try:
         case = diagnose_bytes(model, file.content, file.name)
         kept = budget().hold_file(file.content, owner)
@@ -346,6 +352,15 @@ def with_picture(model: Model) -> ListedCase:
                 model, st.session_state.cases, listed, st.session_state.views, hold
             )
     return at_hand()
+
+
+def picture_of(model: Model, key: str) -> ListedCase:
+    """A row of the list with its picture, read again where it was let go and its file is there."""
+    listed = case_list.find_case(st.session_state.cases, key)
+    if listed.let_go:
+        with st.spinner(triage.READING_AGAIN):
+            st.session_state.cases = case_list.bring_back(model, st.session_state.cases, listed, st.session_state.views)
+    return case_list.find_case(st.session_state.cases, key)
 
 
 def as_asked(model: Model, listed: ListedCase) -> ListedCase:

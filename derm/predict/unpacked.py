@@ -1,0 +1,57 @@
+"""Uploads as pictures: a ZIP becomes its pictures, each of which waits by itself; anything else stays as it is.
+
+Needs the upload's bytes, which it holds already; nothing is written to the disk, and what a ZIP may unpack to is
+bounded before anything is read. One bad member costs its own row. Knows nothing of pages.
+"""
+
+from collections import Counter
+
+from derm.errors import ImageRefused
+from derm.predict.archive import is_zip, survey_zip
+from derm.predict.found import Found
+from derm.predict.reading import WaitingFile
+
+MOST_TIMES = 3
+"""Times its own size to which a ZIP of pictures may unpack above `ALWAYS`: photographs hardly shrink."""
+
+ALWAYS = 50_000_000
+MOST = 400_000_000
+"""Bytes to which any may unpack, and to which none may unpack more."""
+
+MEMBERS = 1_000
+"""Most pictures of one ZIP."""
+
+
+def unpacked(file: WaitingFile) -> list[WaitingFile]:
+    """The pictures of an uploaded ZIP, in its order, or the file itself where it is none.
+
+    A member that cannot be read waits with its fault, and so does a ZIP that is damaged, holds no picture, or unpacks
+    to too much.
+    """
+    if not is_zip(file.content):
+        return [file]
+    found = survey_zip(file.content, file.name, Counter())
+    fault = _too_much(found, len(file.content))
+    if fault:
+        return [
+            WaitingFile(f"{file.token}/0", file.name, b"", f"{file.name} {fault}: unpack it, and open its pictures.")
+        ]
+    return [_member(file, one, place) for place, one in enumerate(found)]
+
+
+def _member(file: WaitingFile, one: Found, place: int) -> WaitingFile:
+    token, name = f"{file.token}/{place}", one.path.name
+    if one.fault:
+        return WaitingFile(token, name, b"", one.fault)
+    try:
+        return WaitingFile(token, name, one.read())
+    except ImageRefused as refused:
+        return WaitingFile(token, name, b"", str(refused))
+
+
+def _too_much(found: list[Found], size: int) -> str:
+    if len(found) > MEMBERS:
+        return f"holds more than {MEMBERS:,} pictures"
+    most = min(MOST, max(ALWAYS, MOST_TIMES * size))
+    total = sum(one.source.member.file_size for one in found if one.source is not None)  # type: ignore[attr-defined]
+    return f"unpacks to {total:,} bytes, more than the {most:,} that are taken at once" if total > most else ""

@@ -1,0 +1,47 @@
+"""Confirmed cases that look to the network like this one, in a fold that is filled when it is opened."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from derm.errors import DermError
+from derm.figures.similar import similar_grid
+from derm.figures.text import plain
+from derm.paths import library_folder
+from derm.predict import similar_words
+from derm.predict.case import Case
+from derm.predict.library import Library, find_library
+from derm.predict.similar import similar_to
+from pages.parts import visit
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def shared_library(folder: str) -> Library:
+    """The library in `folder`, opened once for all sessions; raises DataFault."""
+    library = find_library(Path(folder))
+    if library is None:
+        raise FileNotFoundError(folder)
+    return library
+
+
+def similar(key: str, case: Case) -> None:
+    """A fold with ten confirmed cases, where the app has a library. key: of the listed case."""
+    try:
+        library = shared_library(str(library_folder()))
+    except FileNotFoundError:
+        return
+    except DermError as fault:
+        st.caption(plain(str(fault)))
+        return
+    fold = st.expander(similar_words.TITLE, icon=":material/grid_view:", key=f"similar-{key}", on_change="rerun")
+    if not fold.open:
+        return
+    with fold:
+        try:
+            found = similar_to(library, visit.shared_model(), case)
+        except DermError as fault:
+            st.caption(plain(str(fault)))
+            return
+        st.markdown(plain(similar_words.summary(found)))
+        st.html(similar_grid([(library.picture(one.row), similar_words.told(one)) for one in found]))
+        st.caption(plain(similar_words.WORTH))

@@ -1,0 +1,129 @@
+"""What has changed between two visits: figures of known changes, and the sentences that refuse."""
+
+import json
+from dataclasses import replace
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from derm.compare.follow_up import FollowUp, Structure, follow_up
+from derm.compare.follow_up_pictures import both, flicker_gif, side_by_side
+from derm.compare.follow_up_words import as_json, headline, json_text, sentences
+from derm.data.synthetic.lesion import draw_lesion
+from derm.errors import NotRegistered
+from derm.image.scale import Scale
+from tests.cases import case_with, said
+
+
+def visit(image: np.ndarray, mask: np.ndarray, name: str = "a.png"):
+    return replace(case_with({"nv": 1.0}, mask, name=name), image=image)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return draw_lesion("nv", 3, height=240, width=320)
+
+
+@pytest.fixture(scope="module")
+def unchanged(drawn) -> FollowUp:
+    matrix = cv2.getRotationMatrix2D((159.5, 119.5), 20, 1.1)
+    image = cv2.warpAffine(drawn.image, matrix, (320, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    mask = cv2.warpAffine(drawn.mask.astype(np.uint8), matrix, (320, 240), flags=cv2.INTER_NEAREST) > 0
+    dimmed = np.clip(image * np.array([0.9, 0.85, 0.8]), 0, 255).astype(np.uint8)
+    return follow_up(visit(drawn.image, drawn.mask), visit(dimmed, mask))
+
+
+def test_another_turn_distance_and_light_is_no_change(unchanged):
+    assert unchanged.area_ratio == pytest.approx(1, abs=0.03)
+    assert unchanged.diameter_ratio == pytest.approx(1, abs=0.03)
+    assert unchanged.shift < 0.01
+    assert unchanged.colour < 2
+    assert unchanged.structures == ()
+    assert headline(unchanged) == "No change beyond what two pictures of an unchanged lesion show."
+
+
+def test_growth_to_one_side_is_measured_and_said(drawn):
+    grown, image = drawn.mask.copy(), drawn.image.copy()
+    rows, columns = np.nonzero(drawn.mask)
+    middle = round(columns.mean()), round(rows.mean())
+    radius = round(np.sqrt(drawn.mask.sum() / np.pi))
+    spot = np.zeros(drawn.mask.shape, np.uint8)
+    cv2.circle(spot, (middle[0] + radius, middle[1]), round(0.4 * radius), 1, -1)
+    grown |= spot > 0
+    image[(spot > 0) & ~drawn.mask] = (60, 35, 30)
+    found = follow_up(visit(drawn.image, drawn.mask), visit(image, grown))
+    assert found.area_ratio == pytest.approx(grown.sum() / drawn.mask.sum(), rel=0.02)
+    assert [one.hour for one in found.structures] == [3]
+    lines = " ".join(map(said, sentences(found)))
+    assert "a place that is darker than before, at 3 o'clock" in lines
+    assert "structures at the border" in headline(found)
+
+
+def test_a_darker_lesion_is_told_with_its_sign(drawn):
+    image = drawn.image.copy()
+    image[drawn.mask] = (image[drawn.mask] * 0.7).astype(np.uint8)
+    found = follow_up(visit(drawn.image, drawn.mask), visit(image, drawn.mask))
+    assert found.lighter < -5
+    assert "of lightness darker" in " ".join(sentences(found))
+
+
+def test_told_millimetres_decide_and_their_contradiction_is_said(drawn):
+    case = replace(visit(drawn.image, drawn.mask), scale=Scale(0.02, "DICOM"))
+    same = follow_up(case, case)
+    assert same.area_ratio == pytest.approx(1)
+    area = drawn.mask.sum() * 0.0004
+    assert f"{area:.1f} mm² before, {area:.1f} mm² after" in said(sentences(same)[0])
+    grown = follow_up(case, replace(case, scale=Scale(0.03, "given")))  # twice as near, and yet as large in the picture
+    assert grown.area_ratio == pytest.approx(2.25)
+    assert "check both scales, or the whole lesion has changed" in " ".join(sentences(grown))
+
+
+def test_a_speck_far_away_is_no_part_of_the_lesion(drawn):
+    specked = drawn.mask.copy()
+    specked[2:5, 2:5] = True
+    found = follow_up(visit(drawn.image, drawn.mask), visit(drawn.image, specked))
+    assert (found.area_ratio, found.diameter_ratio) == (1, 1)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_picture_without_a_lesion_is_refused(drawn, which):
+    cases = [visit(drawn.image, drawn.mask), visit(drawn.image, drawn.mask)]
+    cases[which] = visit(drawn.image, np.zeros_like(drawn.mask), "empty.png")
+    with pytest.raises(NotRegistered, match=r"No lesion was found in empty.png"):
+        follow_up(*cases)
+
+
+def test_a_lesion_that_is_cut_is_refused(drawn):
+    _, columns = np.nonzero(drawn.mask)
+    cut = drawn.image[:, : round(columns.mean()) + 10]
+    with pytest.raises(NotRegistered, match="of the lesion is in both pictures"):
+        follow_up(visit(drawn.image, drawn.mask), visit(cut, drawn.mask[:, : cut.shape[1]]))
+
+
+def test_other_outlines_are_refused(drawn):
+    away = np.zeros_like(drawn.mask)
+    away[:20, :20] = True
+    with pytest.raises(NotRegistered, match="outlines of both visits lie on different places"):
+        follow_up(visit(drawn.image, drawn.mask), visit(drawn.image, away))
+
+
+def test_files_hold_both_pictures_and_every_figure(unchanged):
+    first, second = both(unchanged)
+    assert first.shape == second.shape == (240, 320, 3)
+    assert side_by_side(unchanged).shape == (240, 648, 3)
+    with Image.open(BytesIO(flicker_gif(unchanged))) as opened:
+        assert (opened.n_frames, opened.size) == (2, (320, 240))
+    told = json.loads(json_text(unchanged))
+    assert told["area_ratio"] == round(unchanged.area_ratio, 4)
+    assert told["structures"] == []
+    assert told["notice"]
+
+
+def test_structures_are_listed_up_to_four(unchanged):
+    many = replace(unchanged, structures=tuple(Structure(hour, 0.03, 20.0) for hour in range(1, 7)))
+    assert "6 places that are darker than before" in " ".join(sentences(many))
+    assert "and 2 more" in " ".join(sentences(many))
+    assert len(as_json(many)["structures"]) == 6
