@@ -1,7 +1,8 @@
 """How long each engine takes, call by call in turn with the other, so that what else the machine does hits both alike.
 
 Beside them stands a floor: as many multiplications as the network has, as one product of two matrices, and what OpenCV
-takes to decode the picture. No engine that computes each of them in float32 is quicker on that machine.
+takes to decode the picture. On a quiet machine no engine that computes each of them in float32 is quicker; on a busy
+one the product's threads, which spin, hold each other up.
 
 Needs weights whose network's graph is known. Knows nothing of the terminal.
 """
