@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -209,6 +209,11 @@ def running(program: str, port: int) -> list[int]:
     return sorted(found)
 
 
+def children_of(process: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 @pytest.fixture
 def two_nodes(tmp_path):
     """The port of a cluster of two nodes with a core each, and the process of the second."""
@@ -223,8 +228,11 @@ def two_nodes(tmp_path):
         ray("start", f"--address=127.0.0.1:{port}", *small)
         yield port, next(process for process in running("raylet", port) if process != first)
     finally:
-        for process in (*running("raylet", port), *running("gcs_server", port)):
-            os.kill(process, signal.SIGKILL)  # asked to end they wait for each other
+        ended = (*running("raylet", port), *running("gcs_server", port))
+        begun = [child for process in ended for child in children_of(process)]
+        for process in (*ended, *begun):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)  # asked to end they wait for each other
 
 
 @pytest.mark.slow
