@@ -127,3 +127,10 @@ def test_structures_are_listed_up_to_four(unchanged):
     assert "6 places that are darker than before" in " ".join(sentences(many))
     assert "and 2 more" in " ".join(sentences(many))
     assert len(as_json(many)["structures"]) == 6
+
+
+def test_sizes_are_not_called_changed_where_one_picture_is_from_much_nearer(unchanged):
+    nearer = replace(unchanged, area_ratio=1.5, registration=unchanged.registration._replace(scale=2.3))
+    assert headline(nearer) == "No change beyond what two pictures of an unchanged lesion show."
+    assert "sizes are not to be relied on" in sentences(nearer)[0]
+    assert "area" in headline(replace(unchanged, area_ratio=1.5))
