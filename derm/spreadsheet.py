@@ -69,7 +69,8 @@ def _written(value: object) -> str:
         return ""
     if not isinstance(value, str):
         return str(value)
-    text = cell(value.encode(errors="replace").decode())
+    known = value.encode(errors="replace").decode()
+    text = known if _NUMBER.fullmatch(known) else cell(known)  # a plain number is no formula
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 

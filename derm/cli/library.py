@@ -75,6 +75,7 @@ def worth(
     from derm.model.weights import default_weights, load_weights
     from derm.paths import library_folder
     from derm.predict.library import open_library
+    from derm.spreadsheet import csv_table
 
     part = known_part(split)
     if target:
@@ -84,7 +85,7 @@ def worth(
     with progress("Asking about pictures") as watch:
         rows = find_neighbours(model, opened, read_known(data), part, watch)
     if target:
-        write_text(target, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_text(target, csv_table(rows, ".6f"))
         out.print(f"Written: {target}")
     table = Table(title=f"Most of ten similar cases share the diagnosis, {part} part", title_justify="left")
     for name in ("source", "diagnosis", "pictures", "share", "95 % interval"):

@@ -4,8 +4,6 @@ Needs a `Case`. Beside the doubts of `derm.predict.doubts` stand notes that make
 a sticker, a ruler. Hair and dark corners were measured to be told too badly and are not claimed.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,7 +14,7 @@ from derm.predict.case import Case, lesion_in
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.record import Record, Value
 from derm.predict.words import CURES, doubt_sentence
-from derm.spreadsheet import cell
+from derm.spreadsheet import csv_line
 
 INK = 0.001
 """`Marks.ink` from which ink or a coloured sticker is noted."""
@@ -130,11 +128,8 @@ def refused_row(file: str, sentence: str) -> Record:
 
 def quality_csv(rows: Iterable[Record]) -> str:
     """Rows as a table in CSV: numbers with four digits, 'yes' and 'no', words with spaces between them."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(column.name for column in COLUMNS)
-    writer.writerows([_cell(row[column.name]) for column in COLUMNS] for row in rows)
-    return stream.getvalue()
+    lines = (csv_line(_cell(row[column.name]) for column in COLUMNS) for row in rows)
+    return "".join([csv_line(column.name for column in COLUMNS), *lines])
 
 
 def rounded(row: Record) -> Record:
@@ -174,4 +169,4 @@ def _cell(value: Value) -> str:
         case list():
             return " ".join(value)
         case _:
-            return cell(str(value))
+            return str(value)

@@ -4,8 +4,6 @@ Needs open `Records`. Explorer, evaluation, local calibration and training read 
 Knows nothing of models.
 """
 
-import csv
-import io
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,7 +19,7 @@ from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
 from derm.records.read import Entry, rows_of
-from derm.spreadsheet import cell
+from derm.spreadsheet import csv_line
 
 SOURCE = "practice"
 """In the column source."""
@@ -110,11 +108,8 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
 
 
 def _table(rows: list[dict[str, str]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(COLUMNS_OF_OWN), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
-    return stream.getvalue()
+    lines = (csv_line(row[name] for name in COLUMNS_OF_OWN) for row in rows)
+    return "".join([csv_line(COLUMNS_OF_OWN), *lines])
 
 
 def _ending(name: str) -> str:

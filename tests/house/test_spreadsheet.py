@@ -38,6 +38,10 @@ def test_no_cell_begins_within_another_whatever_a_program_takes_for_the_separato
     assert next(csv.reader(io.StringIO(line, newline="")))[:3] == ["a;=1", "b\t=1", "c|=1"]
 
 
+def test_a_number_written_as_text_stays_one():
+    assert csv_line(["-0.5000", "+1", "-1e-05", "-1+1", "+1|x"]) == "-0.5000,+1,-1e-05,'-1+1,\"'+1|x\"\n"
+
+
 def test_a_name_that_no_encoding_has_is_written_all_the_same():
     assert csv_line(["\udcff.jpg"]) == "?.jpg\n"
 
