@@ -4,6 +4,7 @@ Needs nothing. A test that needs the real data asks for `ham10000` and bears the
 """
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} may not be skipped under CI, and was: {reason}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Leave the program what it is: a page that a test runs takes its place, and processes begun later would run it."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session", autouse=True)

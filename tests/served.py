@@ -37,6 +37,7 @@ PATIENCE = 60_000  # milliseconds, for two busy cores
 START = 120  # seconds that a loaded machine may need to import everything
 GRACE = 10  # seconds to end in before the server is killed
 HEARD = 500  # milliseconds in which a click that the server hears of has set its script running
+CALM = 5_000  # milliseconds in which most pages stand still; one that watches a run on a slow machine may never
 STATE = "[data-testid=stApp][data-test-script-state={}]"
 
 
@@ -144,8 +145,8 @@ def fill_in_a_short_run(page: Page, name: str) -> None:
     """On Monitor, ask for a run of a tiny network that goes on for minutes."""
     choose(page, "Encoder", "test_efficientnet")
     choose(page, "Side of the picture, pixels", "32")
+    choose(page, "Starting weights", "random")
     for label, value in (
-        ("Starting weights", "random"),
         ("Epochs", "400"),
         ("Images a step", "4"),
         ("Threads", "1"),
@@ -197,19 +198,26 @@ at_once = Locator.click
 
 
 def click(place: Locator, **options: Any) -> None:
-    """Click on a page that stands still, and wait until it has answered."""
-    rest(place.page)
+    """Click on a page that stands still, and wait until it has answered; a page that draws for ever is clicked, too."""
+    stands(place.page, "notRunning", CALM)
     at_once(place, **options)
     settle(place.page)
 
 
 def settle(page: Page) -> None:
     """Wait until the page has answered to what was done last; at most `HEARD` where it concerns the browser alone."""
-    with suppress(AssertionError):
-        expect(page.locator(STATE.format("running"))).to_have_count(1, timeout=HEARD)
-    rest(page)
+    stands(page, "running", HEARD)
+    stands(page, "notRunning", CALM)
 
 
 def rest(page: Page) -> None:
     """Wait until the page's script has run to its end."""
-    expect(page.locator(STATE.format("notRunning"))).to_have_count(1)
+    assert stands(page, "notRunning", PATIENCE), f"the page's script still runs after {PATIENCE / 1000:.0f} s"
+
+
+def stands(page: Page, state: str, patience: int) -> bool:
+    """Whether the page's script gets to `state` within `patience` milliseconds, if only for a moment."""
+    until = time.monotonic() + patience / 1000
+    while not (there := page.locator(STATE.format(state)).count() > 0) and time.monotonic() < until:
+        page.wait_for_timeout(20)
+    return there
