@@ -51,8 +51,8 @@ FINAL_NOTE = "Final once given: neither you nor anybody else can change it."
 ANSWER_KEPT = "Saved with the answer as it was shown."
 OPINION_LACKS = "Choose a diagnosis and a management first."
 NO_FILE = (
-    "The file of this picture is no longer in memory, so that it cannot be saved: choose the file again. Drawings and "
-    "pictures of the data set are no patient's, and are not saved."
+    "Drawings and pictures of the data set are no patient's, and are not saved: open a picture of your own. One whose "
+    "file is no longer in memory can be saved once its file is chosen again."
 )
 DIAGNOSIS_LACKS = "Choose a diagnosis first."
 DELETE_LACKS = "What you have written is not this patient's pseudonym: nothing was deleted."
