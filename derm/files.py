@@ -52,7 +52,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=PART)
         part = Path(name)
         with os.fdopen(handle, "rb") as own:
-            _try_hold(own)
+            try_hold(own)
             if os.name == "nt":  # which moves no open file
                 own.close()
             try:
@@ -79,7 +79,7 @@ def making_folder(target: Path) -> Iterator[Path]:
         beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=PART))
         try:
             with (beside / HOLD).open("wb") as own:
-                _try_hold(own)
+                try_hold(own)
                 (beside / "whole").mkdir()
                 yield beside / "whole"
         finally:
@@ -144,14 +144,14 @@ def _is_abandoned(part: Path) -> bool:
     old = age > (EMPTY if empty else ABANDONED)
     try:
         with open_ordinary(held) as stream:
-            found = _try_hold(stream)
+            found = try_hold(stream)
     except OSError:  # a folder that is just being made, or what may not be read
         return old
     return old if found is None else found
 
 
-def _try_hold(stream: IO[Any]) -> bool | None:
-    """Hold the open file, see `hold`; False where another has it, None where the system knows no locks."""
+def try_hold(stream: IO[Any] | int) -> bool | None:
+    """Hold an open file or a descriptor, see `hold`; False where another has it, None where there are no locks."""
     try:
         import fcntl
     except ImportError:
@@ -253,7 +253,7 @@ def hold(stream: IO[Any], patience: float = 1.0) -> bool:
     has no such locks, as Windows.
     """
     until = time.monotonic() + patience
-    while not (held := _try_hold(stream)):
+    while not (held := try_hold(stream)):
         if held is None:
             raise ConfigFault(
                 "Training needs a file lock that processes inherit, which Windows and some network disks do not have: "

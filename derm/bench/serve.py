@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from derm.bench.visitor import Answer, Visitor
+from derm.bench.visitor import Answer, ServedVisitor
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
@@ -204,7 +204,7 @@ def hostile_pictures() -> list[bytes]:
 
 def alone(server: Server, files: Sequence[bytes]) -> list[Answer]:
     """What each picture gets when nobody else is there."""
-    with Visitor(server.address) as visitor:
+    with ServedVisitor(server.address) as visitor:
         return [visitor.diagnose(f"alone{place:03}.jpg", content) for place, content in enumerate(files)]
 
 
@@ -215,7 +215,7 @@ def bench_crowd(server: Server, files: Sequence[bytes], expected: Sequence[Answe
     times: list[float] = []
 
     def visit(number: int) -> int:
-        with _ends(together), Visitor(server.address) as visitor:
+        with _ends(together), ServedVisitor(server.address) as visitor:
             together.wait()
             wrong = 0
             for turn in range(each):
@@ -272,7 +272,7 @@ def bench_soak(
 
     def visit(number: int) -> int:
         wrong = 0
-        with Visitor(server.address) as visitor:
+        with ServedVisitor(server.address) as visitor:
             for turn in range(each[number]):
                 place = (number + 7 * turn) % len(files)
                 wrong += visitor.diagnose(f"soak{number:04}x{turn:04}.jpg", files[place]) != expected[place]
@@ -298,15 +298,15 @@ def bench_hostile(server: Server, sessions: int, limit: int, progress: Progress 
     before, done = server.memory().now, count(1)
     server.forget_peak()
 
-    def visit(number: int) -> Visitor:
-        visitor = Visitor(server.address)
+    def visit(number: int) -> ServedVisitor:
+        visitor = ServedVisitor(server.address)
         for place, content in enumerate(files):
             visitor.diagnose(f"hostile{number:03}x{place}.jpg", content)
             if progress:
                 progress(next(done), sessions * len(files))
         return visitor
 
-    visitors: list[Visitor] = []
+    visitors: list[ServedVisitor] = []
     try:
         with ThreadPoolExecutor(4) as pool:
             visitors += pool.map(visit, range(sessions))

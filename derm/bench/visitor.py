@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     and place in the list: the same for the same picture."""
 
 
-class Visitor:
+class ServedVisitor:
     """One session, from the opened page on; ended by `close`.
 
     address: such as http://127.0.0.1:8501. Raises ConfigFault where no app answers there, or lets nobody in.

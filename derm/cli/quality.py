@@ -12,7 +12,7 @@ from derm.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
     from derm.model.weights import Model
-    from derm.predict.found import Found
+    from derm.predict.found import FoundPicture
     from derm.predict.record import Record
 
 
@@ -61,7 +61,7 @@ def quality(
     raise typer.Exit(1 if any(row["error"] for row in rows) else 0)
 
 
-def _rows(model: "Model", files: "list[Found]", *, nameless: bool) -> "Iterator[Record]":
+def _rows(model: "Model", files: "list[FoundPicture]", *, nameless: bool) -> "Iterator[Record]":
     from derm.errors import ImageRefused
     from derm.image.decode import read_image
     from derm.predict.case import diagnose

@@ -23,7 +23,7 @@ CROWD = 0.2
 """Seconds for which several are expected to ask after several have."""
 
 
-class Asked:
+class WaitingSquares:
     """Squares of one who asks, and what became of them."""
 
     def __init__(self, squares: NDArray[np.uint8]) -> None:
@@ -45,14 +45,14 @@ class Queue:
 
     def __init__(self, most: int = MOST, wait: float = WAIT) -> None:
         self._most, self._wait = most, wait
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[WaitingSquares] = deque()
         self._changed = Condition()
         self._led = False
         self._crowded = 0.0
 
     def ask(self, engine: Engine, squares: NDArray[np.uint8]) -> Look:
         """What `engine` says of squares; raises what it raises of these."""
-        asked = Asked(squares)
+        asked = WaitingSquares(squares)
         with self._changed:
             self._waiting.append(asked)
             self._changed.notify_all()
@@ -68,9 +68,9 @@ class Queue:
             raise RuntimeError("the engine gave no answer")
         return asked.look
 
-    def _lead(self, engine: Engine, asked: Asked) -> None:
+    def _lead(self, engine: Engine, asked: WaitingSquares) -> None:
         """Run the engine for those who wait, in order, until `asked` is answered; then that is another's to do."""
-        chosen: list[Asked] = []
+        chosen: list[WaitingSquares] = []
         try:
             while not asked.done:
                 chosen = self._gather()
@@ -83,7 +83,7 @@ class Queue:
                 self._led = False
                 self._changed.notify_all()
 
-    def _gather(self) -> list[Asked]:
+    def _gather(self) -> list[WaitingSquares]:
         """Those who go through together: the first who waits, and whoever follows with squares of the same size."""
         with self._changed:
             now = time.monotonic()
@@ -125,7 +125,7 @@ class TogetherEngine:
         return self.queue.ask(self.engine, squares)
 
 
-def answer(engine: Engine, chosen: Sequence[Asked]) -> None:
+def answer(engine: Engine, chosen: Sequence[WaitingSquares]) -> None:
     """Give each its look or its error; where all fail together, each is asked about alone."""
     if len(chosen) == 1:
         try:

@@ -23,7 +23,7 @@ from typing import IO, Any, NamedTuple
 from derm.errors import ImageRefused
 from derm.image.decode import check_bytes, image_name
 from derm.image.kind import HEAD, is_picture
-from derm.predict.found import Found, printable
+from derm.predict.found import FoundPicture, printable
 
 MOST_TIMES = 200
 """Times its own size to which a compressed tar may unpack. Pictures hardly shrink; uncompressed ones of plain skin by
@@ -65,7 +65,7 @@ def is_archive(path: Path) -> bool:
     return head.startswith((*_ZIP, *_COMPRESSED, *_OTHERS)) or head[257:262] == b"ustar" or _is_old_tar(path, head)
 
 
-def survey_archive(path: Path, passed_over: Counter[str]) -> list[Found]:
+def survey_archive(path: Path, passed_over: Counter[str]) -> list[FoundPicture]:
     """The pictures in an archive, in its own order; what is none is counted in `passed_over`.
 
     Members that cannot be asked about have their fault, and so has an archive that holds no picture, is damaged or of
@@ -76,8 +76,8 @@ def survey_archive(path: Path, passed_over: Counter[str]) -> list[Found]:
         head = stream.read(6)
     for start, what in _OTHERS.items():
         if head.startswith(start):
-            return [Found(path, f"{name} is {what}, which Derm does not open: unpack it, and name the folder.")]
-    found: dict[Path, Found] = {}
+            return [FoundPicture(path, f"{name} is {what}, which Derm does not open: unpack it, and name the folder.")]
+    found: dict[Path, FoundPicture] = {}
     before = passed_over.total()
     walk = _zip_members if head.startswith(_ZIP) else _tar_members
     try:
@@ -86,13 +86,13 @@ def survey_archive(path: Path, passed_over: Counter[str]) -> list[Found]:
                 passed_over["older of the same name"] += 1
             found[one.path] = one
     except _TooLarge as error:
-        found[path] = Found(path, f"{name} {error}: pack its pictures anew.")
+        found[path] = FoundPicture(path, f"{name} {error}: pack its pictures anew.")
     except (*_DAMAGED, NotImplementedError) as error:
-        found[path] = Found(path, _sentence_of_damage(name, len(found), error))
+        found[path] = FoundPicture(path, _sentence_of_damage(name, len(found), error))
     if not found:
         others = passed_over.total() - before
         held = f", but {others:,} other member{'' if others == 1 else 's'}" if others else ""
-        return [Found(path, f"No picture was found in {name}{held}: name an archive or a folder of pictures.")]
+        return [FoundPicture(path, f"No picture was found in {name}{held}: name an archive or a folder of pictures.")]
     return list(found.values())
 
 
@@ -101,15 +101,15 @@ def is_zip(content: bytes) -> bool:
     return content.startswith(_ZIP)
 
 
-def survey_zip(content: bytes, name: str, passed_over: Counter[str]) -> list[Found]:
+def survey_zip(content: bytes, name: str, passed_over: Counter[str]) -> list[FoundPicture]:
     """`survey_archive` of a ZIP in memory. name: what the user calls it."""
     path = Path(image_name(name))
     try:
         found = {one.path: one for one in _zip_members(path, passed_over, BytesIO(content))}
     except (*_DAMAGED, NotImplementedError) as error:
-        return [Found(path, _sentence_of_damage(printable(path), 0, error))]
+        return [FoundPicture(path, _sentence_of_damage(printable(path), 0, error))]
     if not found:
-        return [Found(path, f"No picture was found in {printable(path)}: open a ZIP of pictures, or pictures.")]
+        return [FoundPicture(path, f"No picture was found in {printable(path)}: open a ZIP of pictures, or pictures.")]
     return list(found.values())
 
 
@@ -223,7 +223,7 @@ def _tar_of(path: Path) -> OpenTar:
     return OpenTar(path)
 
 
-def _zip_members(path: Path, passed_over: Counter[str], stream: IO[bytes] | None = None) -> Iterator[Found]:
+def _zip_members(path: Path, passed_over: Counter[str], stream: IO[bytes] | None = None) -> Iterator[FoundPicture]:
     archive = OpenZip(path, stream)
     for info in archive.packed.infolist():
         if info.is_dir():
@@ -249,7 +249,7 @@ def _zip_fault(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _tar_members(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
+def _tar_members(path: Path, passed_over: Counter[str]) -> Iterator[FoundPicture]:
     archive = OpenTar(path)
     with _opened(path) as stream, tarfile.open(fileobj=_Bounded(stream, _limit(path)), mode="r:") as packed:  # type: ignore[call-overload]
         while (info := packed.next()) is not None:
@@ -271,7 +271,7 @@ def _tar_members(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
             raise ValueError("a damaged header")
 
 
-def _found(path: Path, member: _Member, passed_over: Counter[str]) -> Found | None:
+def _found(path: Path, member: _Member, passed_over: Counter[str]) -> FoundPicture | None:
     """A member where it is a picture, or may be one; else None, and it is counted."""
     parts = [part for part in member.name.replace("\\", "/").split("/") if part not in ("", ".")]
     last = parts[-1] if parts else ""
@@ -287,7 +287,7 @@ def _found(path: Path, member: _Member, passed_over: Counter[str]) -> Found | No
         passed_over[printable(ending) or "without ending"] += 1
         return None
     inner = path.joinpath(*(f"_{part}" if part == ".." else part for part in parts))
-    return Found(inner, _fault(path, member, parts))
+    return FoundPicture(inner, _fault(path, member, parts))
 
 
 def _head_of(member: _Member) -> bytes:

@@ -20,7 +20,7 @@ from derm.image.decode import image_name
 from derm.model.weights import Model
 from derm.predict.ask import Asking, Task, ask
 from derm.predict.crew import ONE_THREAD
-from derm.predict.found import Found, Source
+from derm.predict.found import FoundPicture, Source
 from derm.predict.mask_files import Folders
 from derm.predict.record import Record, refused_record
 
@@ -37,7 +37,7 @@ RETRIES = 2
 """Times that a shard is given to another process where one ends; then each of its pictures is asked about alone."""
 
 
-class Asked(NamedTuple):
+class RemoteTask(NamedTuple):
     """A picture on its way to another machine: what is asked, and what reads it there where it is no file."""
 
     task: Task
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 
 
 def answers_on(
-    address: str, model: Model, asking: Asking, pictures: Sequence[tuple[Found, str]]
+    address: str, model: Model, asking: Asking, pictures: Sequence[tuple[FoundPicture, str]]
 ) -> Generator[Record, None, None]:
     """The record of each picture, exactly one, as they come, in no order. pictures: each with its image_id.
 
@@ -74,9 +74,9 @@ def answers_on(
                 yield refused_record(one.task.name, one.task.file, _given_up(one.task), asking.settings)
 
 
-def _asked(one: Found, name: str) -> Asked:
+def _asked(one: FoundPicture, name: str) -> RemoteTask:
     """A picture as other machines know it: by its whole path."""
-    return Asked(Task(one.path.absolute(), one.file, name, None, one.fault), one.source)
+    return RemoteTask(Task(one.path.absolute(), one.file, name, None, one.fault), one.source)
 
 
 def _setting_out(model: Model, asking: Asking) -> tuple[Model, Asking, str]:
@@ -85,7 +85,7 @@ def _setting_out(model: Model, asking: Asking) -> tuple[Model, Asking, str]:
     return model, asking._replace(folders=folders), os.environ.get(ENGINE, "")
 
 
-def _first_time(records: dict[int, Record], left: dict[int, Asked]) -> Iterator[Record]:
+def _first_time(records: dict[int, Record], left: dict[int, RemoteTask]) -> Iterator[Record]:
     """Those of `records`, by place, that are still `left`, and take them from there."""
     for place, record in records.items():
         if left.pop(place, None) is not None:
@@ -94,7 +94,7 @@ def _first_time(records: dict[int, Record], left: dict[int, Asked]) -> Iterator[
 
 def _answered(
     ray: Any,  # noqa: ANN401 - a module without types
-    asked: list[Asked],
+    asked: list[RemoteTask],
     size: int,
     setting_out: bytes,
 ) -> Iterator[dict[int, Record]]:
@@ -142,7 +142,7 @@ def _prepared(setting_out: bytes) -> tuple[Model, Asking]:
     return model, asking
 
 
-def _with_content(one: Asked) -> Task:
+def _with_content(one: RemoteTask) -> Task:
     """The task, with what is no file read here."""
     if one.source is None or one.task.fault:
         return one.task

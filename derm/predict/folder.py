@@ -15,7 +15,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
 from derm.image.kind import HEAD, is_picture
 from derm.predict.archive import is_archive, survey_archive
-from derm.predict.found import Found, printable
+from derm.predict.found import FoundPicture, printable
 from derm.predict.manifest import NoList, is_list, read_list
 from derm.predict.remote import is_address, survey_address
 
@@ -29,7 +29,7 @@ NAMED = 6
 class Survey(NamedTuple):
     """What paths hold."""
 
-    files: list[Found]
+    files: list[FoundPicture]
     """In the order of the paths, folders sorted; a path that holds nothing stands there with its fault."""
 
     passed_over: Counter[str]
@@ -49,7 +49,7 @@ def survey(paths: Iterable[str | Path], outputs: Iterable[Path] = (), own: Colle
     """
     written = [os.path.realpath(folder) for folder in outputs]
     passed_over: Counter[str] = Counter()
-    found: dict[str, Found] = {}  # by its one true path
+    found: dict[str, FoundPicture] = {}  # by its one true path
     not_taken = {os.path.realpath(file) for file in own}
     for path in paths:
         for one in _of_name(str(path), written, not_taken, passed_over):
@@ -106,7 +106,7 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
     ]
 
 
-def _of_name(name: str, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+def _of_name(name: str, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[FoundPicture]:
     """What one path, list or address holds."""
     path = Path(name)
     if is_address(name):
@@ -117,15 +117,15 @@ def _of_name(name: str, written: list[str], own: set[str], passed_over: Counter[
         yield from _of_path(path, written, own, passed_over)
 
 
-def _of_list(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+def _of_list(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[FoundPicture]:
     """What a list holds; another list that it names is no picture."""
     try:
         entries = read_list(path)
     except NoList as error:
-        yield Found(path, f"{printable(path)} {error}.")
+        yield FoundPicture(path, f"{printable(path)} {error}.")
         return
     except OSError as error:
-        yield Found(path, f"{printable(path)} cannot be read ({error.strerror}): check its permissions.")
+        yield FoundPicture(path, f"{printable(path)} cannot be read ({error.strerror}): check its permissions.")
         return
     for entry in entries:
         if is_address(entry):
@@ -134,26 +134,30 @@ def _of_list(path: Path, written: list[str], own: set[str], passed_over: Counter
             yield from _of_path(Path(entry), written, own, passed_over)
 
 
-def _of_path(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+def _of_path(path: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[FoundPicture]:
     """What one path holds, or itself with the reason why it holds nothing."""
     name = printable(path)
     try:
         if not path.exists():
             link = " (the link points nowhere)" if path.is_symlink() else ""
-            yield Found(path, f"There is no file or folder {name}{link}: check the path.")
+            yield FoundPicture(path, f"There is no file or folder {name}{link}: check the path.")
         elif path.is_dir():
             yield from _of_folder(path, written, own, passed_over)
         elif RESULT.fullmatch(path.name) and os.path.realpath(path.parent) in written:
-            yield Found(path, f"{name} looks like a result of an earlier run: leave it out, or name another folder.")
+            yield FoundPicture(
+                path, f"{name} looks like a result of an earlier run: leave it out, or name another folder."
+            )
         elif is_archive(path):
             yield from survey_archive(path, passed_over)
         else:
-            yield Found(path)
+            yield FoundPicture(path)
     except (OSError, ValueError) as error:  # too long a name, no permission on the way, a zero byte
-        yield Found(path, f"{name} cannot be looked at ({getattr(error, 'strerror', None) or error}): check the path.")
+        yield FoundPicture(
+            path, f"{name} cannot be looked at ({getattr(error, 'strerror', None) or error}): check the path."
+        )
 
 
-def _of_folder(folder: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> list[Found]:
+def _of_folder(folder: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> list[FoundPicture]:
     """The pictures in `folder` and below, sorted, and the folders that cannot be read."""
     if any(_within(os.path.realpath(folder), output) for output in written):
         raise ConfigFault(
@@ -165,11 +169,15 @@ def _of_folder(folder: Path, written: list[str], own: set[str], passed_over: Cou
     if not found:
         others = passed_over.total() - before
         held = f", but {others:,} other file{'' if others == 1 else 's'}" if others else ""
-        return [Found(folder, f"No picture was found in {printable(folder)}{held}: name files or folders of pictures.")]
+        return [
+            FoundPicture(
+                folder, f"No picture was found in {printable(folder)}{held}: name files or folders of pictures."
+            )
+        ]
     return found
 
 
-def _walk(folder: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[Found]:
+def _walk(folder: Path, written: list[str], own: set[str], passed_over: Counter[str]) -> Iterator[FoundPicture]:
     """As `_of_folder`, in no order; links to folders come last, so that each folder has its own path where it can."""
     waiting, linked = [folder], list[Path]()
     seen = set[tuple[int, int]]()
@@ -191,20 +199,24 @@ def _walk(folder: Path, written: list[str], own: set[str], passed_over: Counter[
                     elif os.path.realpath(entry.path) not in own:
                         yield from _of_entry(Path(entry.path), passed_over)
         except OSError as error:
-            yield Found(here, f"The folder {printable(here)} cannot be read ({error.strerror}): check its permissions.")
+            yield FoundPicture(
+                here, f"The folder {printable(here)} cannot be read ({error.strerror}): check its permissions."
+            )
 
 
-def _of_entry(path: Path, passed_over: Counter[str]) -> Iterator[Found]:
+def _of_entry(path: Path, passed_over: Counter[str]) -> Iterator[FoundPicture]:
     """A file in a folder, where it is a picture, or may be one."""
     ending = path.suffix.lower()
     if not path.is_file():
         if is_picture(b"", ending):
-            yield Found(path, "" if path.exists() else f"{printable(path)} is a link that points nowhere: mend it.")
+            yield FoundPicture(
+                path, "" if path.exists() else f"{printable(path)} is a link that points nowhere: mend it."
+            )
         else:
             passed_over["no ordinary file"] += 1
         return
     if is_picture(b"", ending) or is_picture(_head(path), ending):
-        yield Found(path)
+        yield FoundPicture(path)
     else:
         passed_over[printable(ending) or "without ending"] += 1
 

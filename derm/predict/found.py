@@ -24,7 +24,7 @@ class Source(Protocol):
         ...
 
 
-class Found(NamedTuple):
+class FoundPicture(NamedTuple):
     """A picture that is expected somewhere."""
 
     path: Path

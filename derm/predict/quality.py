@@ -12,7 +12,7 @@ from derm.image.lesion_measures import feret_diameter
 from derm.image.marks import Marks, measure_marks
 from derm.predict.case import Case, lesion_in
 from derm.predict.doubts import Doubt, doubts_of
-from derm.predict.record import Record, Value
+from derm.predict.record import Record, text_of
 from derm.predict.words import CURES, doubt_sentence
 from derm.spreadsheet import csv_line
 
@@ -128,7 +128,7 @@ def refused_row(file: str, sentence: str) -> Record:
 
 def quality_csv(rows: Iterable[Record]) -> str:
     """Rows as a table in CSV: numbers with four digits, 'yes' and 'no', words with spaces between them."""
-    lines = (csv_line(_cell(row[column.name]) for column in COLUMNS) for row in rows)
+    lines = (csv_line(text_of(row[column.name], DIGITS) for column in COLUMNS) for row in rows)
     return "".join([csv_line(column.name for column in COLUMNS), *lines])
 
 
@@ -156,17 +156,3 @@ def _notes(case: Case, marks: Marks, input_size: int) -> tuple[Note, ...]:
         Note.RULER: marks.ruler >= RULER,
     }
     return tuple(note for note in Note if found[note])
-
-
-def _cell(value: Value) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.{DIGITS}f}"
-        case list():
-            return " ".join(value)
-        case _:
-            return str(value)

@@ -238,7 +238,7 @@ def header_line() -> str:
 
 def csv_line(record: Record) -> str:
     """A record as one line of the table, with its end: numbers with `DIGITS` digits, 'yes' and 'no', '' for None."""
-    return line_of(_cell(record[name]) for name in COLUMNS)
+    return line_of(text_of(record[name], DIGITS) for name in COLUMNS)
 
 
 def cells_of(line: str) -> dict[str, str]:
@@ -268,14 +268,15 @@ def _rounded(value: Value) -> Value:
     return round(value, PRECISION) if isinstance(value, float) else value
 
 
-def _cell(value: Value) -> str:
+def text_of(value: Value, digits: int) -> str:
+    """A value as a table has it: numbers with `digits` digits, 'yes' and 'no', '' for None."""
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:.{DIGITS}f}"
+            return f"{value:.{digits}f}"
         case list():
             return " ".join(value)
         case _:

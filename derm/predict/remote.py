@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from derm.errors import ConfigFault, ImageRefused
 from derm.image.decode import MAX_BYTES, check_bytes, image_name
 from derm.image.kind import is_picture
-from derm.predict.found import Found, printable
+from derm.predict.found import FoundPicture, printable
 
 EXTRAS = {"https": "remote", "http": "remote", "s3": "s3", "gs": "gs"}
 """Schemes that are read, each with the extra of Derm that it takes."""
@@ -32,7 +32,7 @@ def is_address(text: str) -> bool:
     return _SCHEME.match(text) is not None
 
 
-def survey_address(address: str, passed_over: Counter[str]) -> list[Found]:
+def survey_address(address: str, passed_over: Counter[str]) -> list[FoundPicture]:
     """The picture at an address, or where it ends in '/' all below it in an object store.
 
     Raises ConfigFault where what reads such addresses is not installed, or there are no credentials for the listing.
@@ -117,16 +117,16 @@ def _file_system(scheme: str) -> Any:  # noqa: ANN401 - of packages without type
         ) from error
 
 
-def _of(address: str) -> Found:
+def _of(address: str) -> FoundPicture:
     """An address as a picture that is expected; its query is no part of its name."""
     parts = urlsplit(address)
-    return Found(
+    return FoundPicture(
         Path(f"{parts.scheme}:/{parts.netloc}{unquote(parts.path)}"), "", RemotePicture(address), _shown(address)
     )
 
 
-def _faulty(address: str, fault: str) -> Found:
-    return Found(Path(address), fault, None, _shown(address))
+def _faulty(address: str, fault: str) -> FoundPicture:
+    return FoundPicture(Path(address), fault, None, _shown(address))
 
 
 def _shown(address: str) -> str:

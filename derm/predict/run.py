@@ -20,7 +20,7 @@ from derm.predict.ask import Asking, Task, ask
 from derm.predict.case import Case
 from derm.predict.crew import Crew
 from derm.predict.folder import Survey, name_images, survey
-from derm.predict.found import Found, printable
+from derm.predict.found import FoundPicture, printable
 from derm.predict.mask_files import Folders
 from derm.predict.record import Record, settings_of
 from derm.predict.table import GrowingTable, part_of
@@ -116,13 +116,18 @@ def _worthwhile(model: Model, total: int) -> int:
 
 
 def _answers(
-    model: Model, files: list[Found], table: GrowingTable | None, asking: Asking, processes: int, cluster: str | None
+    model: Model,
+    files: list[FoundPicture],
+    table: GrowingTable | None,
+    asking: Asking,
+    processes: int,
+    cluster: str | None,
 ) -> Generator[Answered, None, None]:
     """`Run.answers`; the table is let go of when it ends or is closed."""
     with nullcontext() if table is None else table:
         before = {} if table is None else table.standing
         names = _names(files, before)
-        left, done = list[Found](), 0
+        left, done = list[FoundPicture](), 0
         for one in files:
             if _stands(one, before, asking.folders):
                 done += 1
@@ -159,7 +164,7 @@ def _asked(
 
 
 def _asked_on(
-    cluster: str, model: Model, files: list[Found], names: dict[str, str], asking: Asking
+    cluster: str, model: Model, files: list[FoundPicture], names: dict[str, str], asking: Asking
 ) -> Generator[tuple[Record, Case | None], None, None]:
     """The record of each picture, answered by the machines of a cluster."""
     from derm.predict.cluster import answers_on
@@ -169,10 +174,10 @@ def _asked_on(
             yield record, None
 
 
-def _tasks(files: Iterable[Found], names: dict[str, str]) -> Generator[Task, None, None]:
+def _tasks(files: Iterable[FoundPicture], names: dict[str, str]) -> Generator[Task, None, None]:
     """What is to be asked, with the content of what is no file; what lies beyond a network is fetched ahead."""
     with ThreadPoolExecutor(FETCHED) as fetchers:
-        waiting: deque[tuple[Found, Future[bytes] | None]] = deque()
+        waiting: deque[tuple[FoundPicture, Future[bytes] | None]] = deque()
         try:
             for one in files:
                 far = one.source is not None and one.source.remote
@@ -185,7 +190,7 @@ def _tasks(files: Iterable[Found], names: dict[str, str]) -> Generator[Task, Non
             fetchers.shutdown(wait=False, cancel_futures=True)
 
 
-def _task(one: Found, fetched: "Future[bytes] | None", names: dict[str, str]) -> Task:
+def _task(one: FoundPicture, fetched: "Future[bytes] | None", names: dict[str, str]) -> Task:
     task = Task(one.path, one.file, names[one.file], None, one.fault)
     if one.fault or one.source is None:
         return task
@@ -195,7 +200,7 @@ def _task(one: Found, fetched: "Future[bytes] | None", names: dict[str, str]) ->
         return task._replace(fault=str(error))
 
 
-def _names(files: list[Found], before: dict[str, dict[str, str]]) -> dict[str, str]:
+def _names(files: list[FoundPicture], before: dict[str, dict[str, str]]) -> dict[str, str]:
     """The image_id of each file: that of before, or a new one."""
     kept = {file: row["image_id"] for file, row in before.items()}
     fresh = [one for one in files if one.file not in kept]
@@ -203,7 +208,7 @@ def _names(files: list[Found], before: dict[str, dict[str, str]]) -> dict[str, s
     return kept | {one.file: printable(name) for one, name in new}
 
 
-def _stands(one: Found, before: dict[str, dict[str, str]], folders: Folders) -> bool:
+def _stands(one: FoundPicture, before: dict[str, dict[str, str]], folders: Folders) -> bool:
     """Whether a picture was answered by an earlier run, with all that is wanted now, and is the same."""
     row = before.get(one.file)
     if row is None or one.fault or row["error"] or not row["sha256"]:

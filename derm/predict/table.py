@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from derm.errors import ConfigFault
-from derm.files import PART, check_file, write_whole
+from derm.files import PART, check_file, try_hold, write_whole
 from derm.predict.record import COLUMNS, Record, Settings, cells_of, csv_line, header_line
 
 
@@ -166,25 +166,10 @@ def _open_alone(part: Path) -> int:
         raise ConfigFault(f"{part} cannot be written ({error.strerror}): name another place with --out.") from error
     # A run that ends takes the part away: whoever has the lock only then has it on a file without a name.
     with suppress(FileNotFoundError):
-        if _lock(descriptor) and os.path.samestat(os.fstat(descriptor), part.stat()):
+        if try_hold(descriptor) is not False and os.path.samestat(os.fstat(descriptor), part.stat()):
             return descriptor
     os.close(descriptor)
     raise ConfigFault(f"Another run is writing {part}: wait for its end, or name another --out.")
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the file for this process alone; False where another has it. Windows has no such locks: always True."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a network disk without locks
-        return True
-    return True
 
 
 def _trim(descriptor: int) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 
 from derm.errors import ImageRefused
 from derm.predict.archive import is_zip, survey_zip
-from derm.predict.found import Found
+from derm.predict.found import FoundPicture
 from derm.predict.reading import WaitingFile
 
 MOST_TIMES = 3
@@ -39,7 +39,7 @@ def unpacked(file: WaitingFile) -> list[WaitingFile]:
     return [_member(file, one, place) for place, one in enumerate(found)]
 
 
-def _member(file: WaitingFile, one: Found, place: int) -> WaitingFile:
+def _member(file: WaitingFile, one: FoundPicture, place: int) -> WaitingFile:
     token, name = f"{file.token}/{place}", one.path.name
     if one.fault:
         return WaitingFile(token, name, b"", one.fault)
@@ -49,7 +49,7 @@ def _member(file: WaitingFile, one: Found, place: int) -> WaitingFile:
         return WaitingFile(token, name, b"", str(refused))
 
 
-def _too_much(found: list[Found], size: int) -> str:
+def _too_much(found: list[FoundPicture], size: int) -> str:
     if len(found) > MEMBERS:
         return f"holds more than {MEMBERS:,} pictures"
     most = min(MOST, max(ALWAYS, MOST_TIMES * size))

@@ -15,7 +15,7 @@ from derm.predict.visits import KeptVisits, minutes
 from derm.serve.uploads import App, Arrived, Uploads
 
 
-class Visit(NamedTuple):
+class OpenPage(NamedTuple):
     """One visitor's open page."""
 
     presence: Presence
@@ -43,9 +43,9 @@ def budget() -> Budget:
     return presence().budget
 
 
-@st.cache_resource(scope="session", on_release=Visit.close, show_spinner=False)
-def _visit(token: str) -> Visit:
-    return Visit(presence(), token)
+@st.cache_resource(scope="session", on_release=OpenPage.close, show_spinner=False)
+def _visit(token: str) -> OpenPage:
+    return OpenPage(presence(), token)
 
 
 def is_here(token: str) -> None:

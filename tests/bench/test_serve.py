@@ -8,7 +8,7 @@ import pytest
 
 from derm.bench import serve
 from derm.bench.serve import Memory, Server, encoded, hostile_pictures
-from derm.bench.visitor import Answer, Visitor
+from derm.bench.visitor import Answer, ServedVisitor
 from derm.errors import ConfigFault
 
 
@@ -39,7 +39,7 @@ class Page:
 @pytest.fixture
 def server(monkeypatch):
     """A server that is not there, and pages that answer."""
-    monkeypatch.setattr(serve, "Visitor", Page)
+    monkeypatch.setattr(serve, "ServedVisitor", Page)
     monkeypatch.setattr(serve, "SETTLED", 0.0)
     Page.lies, Page.open = False, 0
     return Server("http://127.0.0.1:1", os.getpid())
@@ -86,7 +86,7 @@ def test_hostile_files_are_small_and_their_pages_are_closed(server, monkeypatch)
 
 def test_nobody_answers():
     with pytest.raises(ConfigFault, match=r"No app answers on 127\.0\.0\.1:9: start one with `derm app`"):
-        Visitor("http://127.0.0.1:9")
+        ServedVisitor("http://127.0.0.1:9")
 
 
 @pytest.mark.slow
