@@ -17,6 +17,7 @@ from derm.explain.class_mask import binary_class_mask, class_mask
 from derm.explain.gradcam import HeatMap, heat_map_of
 from derm.image.decode import image_name, read_scaled
 from derm.image.lesion_measures import LesionMeasures, measure_lesion
+from derm.image.marks import Marks, measure_marks
 from derm.image.overlay import resize_mask
 from derm.image.polygons import Polygons, fill
 from derm.image.quality import Quality, measure_quality
@@ -224,6 +225,13 @@ class Case:
         """What was measured of the picture and its outline, whatever the model says of it."""
         return self.measured or measure_quality(self.image, lesion_in(self.mask))
 
+    @cached_property
+    def marks(self) -> Marks:
+        """Traces of ink and of a ruler. Needs the picture."""
+        if self.at_data is not None:
+            return self.at_data.marks
+        return measure_marks(self.image, lesion_in(self.mask))
+
     @property
     def answerable(self) -> bool:
         """Whether there is an answer at all: no doubt of `derm.predict.doubts` takes it away."""
@@ -255,8 +263,12 @@ class Case:
 
         None where the class has no evidence (`evidence[index].flat`) or the picture no lesion (`has_outline`).
         """
-        evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
-        return agreement(evidence, self._small_mask) if self.has_outline else None
+        if self.at_data is not None:
+            return self.at_data.agreement(index)
+        if index not in self._agreements:
+            evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
+            self._agreements[index] = agreement(evidence, self._small_mask) if self.has_outline else None
+        return self._agreements[index]
 
     def peaks_inside(self, index: int) -> bool:
         """Whether some of the places with most evidence for `CODES[index]` lie inside `outline`."""
@@ -265,14 +277,30 @@ class Case:
 
     def true_agreement(self, index: int) -> Agreement | None:
         """The same with the true mask; None also where that is not known."""
-        evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
-        return None if self.truth is None else agreement(evidence, square_mask(self.truth, AGREEMENT_SIDE))
+        if self.truth is None:
+            return None
+        if self.at_data is not None:
+            return self.at_data.true_agreement(index)
+        if index not in self._true_agreements:
+            evidence = self.evidence[index].scaled(AGREEMENT_SIDE, AGREEMENT_SIDE)
+            self._true_agreements[index] = agreement(evidence, square_mask(self.truth, AGREEMENT_SIDE))
+        return self._true_agreements[index]
 
     @cached_property
     def mean_agreement(self) -> Agreement | None:
         """The same as the mean over the seven classes at one common threshold; None without evidence or lesion."""
+        if self.at_data is not None:
+            return self.at_data.mean_agreement
         maps = [evidence.scaled(AGREEMENT_SIDE, AGREEMENT_SIDE) for evidence in self.evidence]
         return mean_agreement(maps, self._small_mask) if self.has_outline else None
+
+    @cached_property
+    def _agreements(self) -> dict[int, Agreement | None]:
+        return {}
+
+    @cached_property
+    def _true_agreements(self) -> dict[int, Agreement | None]:
+        return {}
 
     @cached_property
     def _small_mask(self) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from derm.image.lesion_measures import feret_diameter
-from derm.image.marks import Marks, measure_marks
+from derm.image.marks import Marks
 from derm.predict.case import Case, lesion_in
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.record import Record, text_of
@@ -83,7 +83,7 @@ COLUMNS = (
 
 def notes_of(case: Case, input_size: int) -> tuple[Note, ...]:
     """The notes of a case with its picture. input_size: of the network, pixels."""
-    return _notes(case, measure_marks(case.image, lesion_in(case.mask)), input_size)
+    return _notes(case, case.marks, input_size)
 
 
 def note_sentences(case: Case, input_size: int) -> list[str]:
@@ -93,8 +93,7 @@ def note_sentences(case: Case, input_size: int) -> list[str]:
 
 def quality_row(case: Case, file: str, input_size: int) -> Record:
     """The row of a case with its picture. input_size: of the network, pixels."""
-    quality, outline = case.quality, lesion_in(case.mask)
-    marks = measure_marks(case.image, outline)
+    quality, outline, marks = case.quality, lesion_in(case.mask), case.marks
     doubts, notes = doubts_of(case), _notes(case, marks, input_size)
     height, width = case.mask.shape
     said = [doubt_sentence(doubt) for doubt in doubts if CURES[doubt]] + [SAID[note] for note in notes]

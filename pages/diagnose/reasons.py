@@ -30,11 +30,20 @@ def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
 
 
 def overlaps(key: str, case: Case, index: int) -> None:
-    """Heat map against outline over all thresholds, where there is evidence and a lesion."""
-    agreement = case.agreement(index)
+    """Heat map against outline over all thresholds, in a fold that is filled when it is opened; nothing where there is
+    no evidence or no lesion."""
+    if case.evidence[index].flat or not case.has_outline:
+        return
+    fold = st.expander(
+        "Heat map against outline, threshold by threshold",
+        icon=":material/show_chart:",
+        key=f"overlaps-{key}",
+        on_change="rerun",
+    )
+    agreement = case.agreement(index) if fold.open else None
     if agreement is None:
         return
-    with st.expander("Heat map against outline, threshold by threshold", icon=":material/show_chart:"):
+    with fold:
         dark = st.context.theme.type == "dark"
         figure = overlap_curves(DIAGNOSES[index], agreement, case.true_agreement(index), dark=dark)
         said = words.overlap(case, index)

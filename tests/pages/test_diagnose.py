@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import streamlit as st
 import torch
+from cases import LIKELY
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -201,6 +202,19 @@ def test_a_click_on_a_diagnosis_shows_its_heat_map(visit):
     assert set(page.session_state.layers) == {"Outline", "Heat map"}
     sentences = " ".join(markdown.value for markdown in page.markdown)
     assert "for dermatofibroma" in sentences
+
+
+def test_the_curves_of_agreement_are_drawn_when_their_fold_is_opened(visit):
+    page = visit()
+    page.session_state.cases = case_list.add_case([], LIKELY)
+    page.session_state.at_hand = page.session_state.cases[0].key
+    page.run()
+    assert "Heat map against outline, threshold by threshold" in [one.label for one in page.expander]
+    assert not page.get("plotly_chart")
+    page.session_state[f"overlaps-{page.session_state.shown.key}"] = True
+    page.run()
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 1
 
 
 def test_a_corrected_outline_stays_with_its_case_and_changes_no_answer(visit):

@@ -20,6 +20,7 @@ from derm.model.preprocess import normalise
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.batch import answers
 from derm.predict.case import Case, diagnose, diagnose_bytes
+from derm.predict.case import changed as edited
 from derm.predict.view import class_mask_at
 
 CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
@@ -144,6 +145,18 @@ def test_agreement_is_with_the_predicted_mask():
     flat = case_with([1 / 7] * 7, mask)
     assert flat.has_lesion
     assert (flat.agreement(3), flat.mean_agreement) == (None, None)
+
+
+def test_what_was_measured_of_a_case_is_measured_once():
+    mask = np.zeros((40, 50), dtype=bool)
+    mask[:, :25] = True
+    case = replace(case_with([1 / 7] * 7, mask, [[1.0]]), truth=mask)
+    moved = replace(case, at_data=case)
+    assert case.agreement(3) is case.agreement(3) is moved.agreement(3)
+    assert case.true_agreement(3) is case.true_agreement(3) is moved.true_agreement(3)
+    assert case.mean_agreement is moved.mean_agreement
+    assert case.marks is case.marks is moved.marks
+    assert edited(case, polygons=(((0.0, 0.0), (20.0, 0.0), (20.0, 20.0)),)).agreement(3).inside < 1 / 2
 
 
 def test_class_masks_of_a_case(model):
