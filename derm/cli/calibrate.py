@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from derm.data.split import By
     from derm.evaluate.calibrate import Calibration
     from derm.evaluate.local import CurvePoint, LocalCalibration
-    from derm.model.gate import Gate
+    from derm.model.gate import OodGate
     from derm.model.weights import Model, WeightsInfo
 
 SIZES = (50, 100, 200, 400)
@@ -228,7 +228,7 @@ def print_calibration(found: "Calibration") -> None:
         print_gate(found.gate, found.record["seen_little"])
 
 
-def print_gate(gate: "Gate", seen: dict[str, Any]) -> None:
+def print_gate(gate: "OodGate", seen: dict[str, Any]) -> None:
     """Print both statements about the kind of picture: what they catch and block, by source and class, on validation,
     and what answers are worth inside and outside of what the model has seen little of."""
     from rich.table import Table

@@ -14,7 +14,7 @@ from derm.data.diagnosis_words import UNKNOWN, code_of, is_readable, read_mappin
 from derm.data.folder import (
     IMAGE_ENDINGS,
     MASK_ENDINGS,
-    Reading,
+    FolderContent,
     Remark,
     by_id,
     column,
@@ -260,7 +260,7 @@ def _refuse_faults(catalogue: Catalogue) -> None:
 # HAM10000
 
 
-def _read_ham10000(folder: Path) -> tuple[Reading, pd.DataFrame]:
+def _read_ham10000(folder: Path) -> tuple[FolderContent, pd.DataFrame]:
     """HAM10000 in one of its layouts, and the images about whose diagnosis its two tables disagree."""
     metadata_file, truth_file = find_file(folder, METADATA_FILES), find_file(folder, TRUTH_FILES)
     conflicts = _no_conflicts()
@@ -283,7 +283,7 @@ def _read_ham10000(folder: Path) -> tuple[Reading, pd.DataFrame]:
         layout = "Derm (images, masks, metadata)" if metadata_file else "Kaggle (images, masks, GroundTruth.csv)"
     source = SYNTHETIC if (table["dataset"] == SYNTHETIC).all() else NOT_OF_HAM10000.get(layout, HAM10000)
     table = table.assign(patient_id="", source=source)
-    return Reading(layout, table, images, scan_masks(folder, MASK_FOLDERS), remarks=remarks), conflicts
+    return FolderContent(layout, table, images, scan_masks(folder, MASK_FOLDERS), remarks=remarks), conflicts
 
 
 def _find_images(folder: Path) -> tuple[str, list[str]]:

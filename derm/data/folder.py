@@ -41,7 +41,7 @@ class Remark(NamedTuple):
     problem: str
 
 
-class Reading(NamedTuple):
+class FolderContent(NamedTuple):
     """What a reader made of one folder, before files and rows are brought together.
 
     layout: its name, for people. table: the columns of `derm.data.catalogue.COLUMNS` but those of paths, in any order.

@@ -1,7 +1,7 @@
 """Data sets of the ISIC archive: the challenges' own layouts and the archive's metadata.
 
 Needs the folder as it was unpacked. Each reader says whether a folder is its own by its names alone, and gives a
-`Reading`. Does not know of HAM10000's layouts, which `derm.data.catalogue` reads.
+`FolderContent`. Does not know of HAM10000's layouts, which `derm.data.catalogue` reads.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from derm.data.diagnosis_words import UNKNOWN, WORDS, codes_of, plain_word, read
 from derm.data.folder import (
     IMAGE_ENDINGS,
     MASK_ENDINGS,
-    Reading,
+    FolderContent,
     Remark,
     column,
     find_file,
@@ -52,7 +52,7 @@ ARCHIVE = "export it from https://www.isic-archive.com again"
 DOWNLOAD = "download it again from https://challenge.isic-archive.com/data"
 
 
-def read_task1(folder: Path) -> Reading | None:
+def read_task1(folder: Path) -> FolderContent | None:
     """ISIC 2018 Tasks 1 and 2, as the challenge packs them or as images, masks, attributes and metadata.csv.
 
     The challenge's own layout names no diagnosis (ISIC 2019 beside it does), and its structures are not looked into:
@@ -61,7 +61,7 @@ def read_task1(folder: Path) -> Reading | None:
     if images := scan(folder, TASK1_IMAGES, IMAGE_ENDINGS):
         table = _complete(pd.DataFrame({"image_id": [_image_id(path) for path in images]}), TASK1)
         masks = scan(folder, TASK1_MASKS, MASK_ENDINGS)
-        return Reading("ISIC 2018 Tasks 1 and 2", table, images, masks, undiagnosed=True)
+        return FolderContent("ISIC 2018 Tasks 1 and 2", table, images, masks, undiagnosed=True)
     path = find_file(folder, (ARCHIVE_TABLE,))
     if path is None or not (folder / "attributes").is_dir():
         return None
@@ -72,12 +72,12 @@ def read_task1(folder: Path) -> Reading | None:
     table["dx"] = codes_of(table["dx"], read_mapping(folder), path)
     structures = raw[["image_id", *STRUCTURES]].astype(dict.fromkeys(STRUCTURES, int))
     images, masks = scan(folder, ("images",), IMAGE_ENDINGS), scan(folder, ("masks",), MASK_ENDINGS)
-    return Reading(
+    return FolderContent(
         "ISIC 2018 Tasks 1 and 2 (images, masks)", table, images, masks, structures, True, remark_ages(path, raw)
     )
 
 
-def read_isic2019(folder: Path) -> Reading | None:
+def read_isic2019(folder: Path) -> FolderContent | None:
     """ISIC 2019: images, ground truth of eight classes, and metadata where they came along."""
     images, path = scan(folder, ISIC2019_IMAGES, IMAGE_ENDINGS), find_file(folder, ISIC2019_TRUTH)
     if not images or path is None:
@@ -104,10 +104,12 @@ def read_isic2019(folder: Path) -> Reading | None:
     sources = prefix.map(ISIC2019_SOURCES).fillna("isic2019")
     # The same pictures as elsewhere, made smaller by the organisers: their ids in other data sets lack this ending.
     table["image_id"] = table["image_id"].str.removesuffix("_downsampled")
-    return Reading("ISIC 2019", _complete(table, sources).assign(dx=dx), images, [], undiagnosed=True, remarks=remarks)
+    return FolderContent(
+        "ISIC 2019", _complete(table, sources).assign(dx=dx), images, [], undiagnosed=True, remarks=remarks
+    )
 
 
-def read_archive(folder: Path) -> Reading | None:
+def read_archive(folder: Path) -> FolderContent | None:
     """A download of the ISIC archive: metadata.csv with isic_id, pictures beside it or in images/.
 
     Pictures that the archive does not call dermoscopic are left out.
@@ -127,7 +129,7 @@ def read_archive(folder: Path) -> Reading | None:
     table = _complete(raw.rename(columns={"isic_id": "image_id"}), "isic_archive")
     table["dx"] = codes_of(words, read_mapping(folder), path)
     table["dataset"] = column(raw, "attribution")
-    return Reading("ISIC archive", table, scan_all(folder), [], undiagnosed=True, remarks=remark_ages(path, raw))
+    return FolderContent("ISIC archive", table, scan_all(folder), [], undiagnosed=True, remarks=remark_ages(path, raw))
 
 
 def words_in_archive(folder: Path) -> list[str]:

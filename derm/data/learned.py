@@ -21,7 +21,7 @@ FEW = 10
 """Training images of a diagnosis below which its probability means nothing."""
 
 
-class Learned(NamedTuple):
+class LearnedImages(NamedTuple):
     """pictures: uint64 (n, 2), of `derm.data.looks.long_hashes`. lesions: digests of their names."""
 
     pictures: NDArray[np.uint64]
@@ -43,13 +43,13 @@ def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, les
     }
 
 
-def read_learned(training: Mapping[str, Any]) -> Learned | None:
+def read_learned(training: Mapping[str, Any]) -> LearnedImages | None:
     """What the `training` of a description says that was learned from; None where it says nothing."""
     known = training.get("data", {}).get("learned")
     if not known:
         return None
     digests = base64.b64decode(known["lesions"])
-    return Learned(
+    return LearnedImages(
         np.frombuffer(base64.b64decode(known["pictures"]), dtype=np.uint64).reshape(-1, 2),
         frozenset(digests[place : place + 8] for place in range(0, len(digests), 8)),
     )

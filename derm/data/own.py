@@ -1,6 +1,6 @@
 """A user's own folder: pictures and a table derm.csv with documented columns.
 
-Needs the folder. Gives a `Reading`. The columns are those of `COLUMNS_OF_OWN`, of which only image is needed.
+Needs the folder. Gives a `FolderContent`. The columns are those of `COLUMNS_OF_OWN`, of which only image is needed.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from derm.data.diagnosis_words import codes_of, read_mapping
-from derm.data.folder import IMAGE_ENDINGS, Reading, column, find_file, read_table, refuse_nameless
+from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, read_table, refuse_nameless
 from derm.data.remarks import remark_ages, remark_lesions
 from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
@@ -33,7 +33,7 @@ COLUMNS_OF_OWN: dict[str, str] = {
 CURE = "docs/data.md lists the columns of derm.csv"
 
 
-def read_own(folder: Path) -> Reading | None:
+def read_own(folder: Path) -> FolderContent | None:
     """The folder's pictures by its derm.csv; None where there is none.
 
     Raises DataFault for a table without the column image, for columns that Derm does not know, and for words that it
@@ -73,7 +73,7 @@ def read_own(folder: Path) -> Reading | None:
     )
     remarks = (*remark_ages(path, raw), *remark_lesions(path, lesions))
     found = [file for file in files if file]
-    return Reading("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks)
+    return FolderContent("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks)
 
 
 def words_in_own(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ Needs engines. What differs on real pictures, and what it changes, is measured b
 import numpy as np
 
 from derm.data.synthetic.lesion import draw_lesion
-from derm.engine.look import Engine, Look
+from derm.engine.look import Engine, EngineOutput
 from derm.errors import ConfigFault
 from derm.image.resize import square
 from derm.metrics.calibration import softmax
@@ -33,7 +33,7 @@ def check_alike(engine: Engine, known: Engine, config: ModelConfig) -> None:
         )
 
 
-def differences(one: Look, other: Look) -> tuple[float, float, float]:
+def differences(one: EngineOutput, other: EngineOutput) -> tuple[float, float, float]:
     """The largest of probabilities, outlines and maps, as the limits have them; NaN counts as the largest of all."""
     strongest = np.maximum(other.maps.max(axis=(1, 2, 3), keepdims=True), np.finfo(np.float32).tiny)
     apart = (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from derm.model.network import ModelOutput
 
 
-class Look(NamedTuple):
+class EngineOutput(NamedTuple):
     """Of N squares of S × S pixels.
 
     logits: float32 (N, 7), before the temperature. lesion: float32 (N, S, S), 0 … 1, the probability that a pixel is
@@ -29,12 +29,12 @@ class Look(NamedTuple):
     answer: "ModelOutput | None" = None
 
 
-def join(looks: Sequence[Look]) -> Look:
+def join(looks: Sequence[EngineOutput]) -> EngineOutput:
     """Looks at several batches as one, in order, without the network's own answers."""
     logits, lesion, maps, statistics, features = (
         np.concatenate(parts) for parts in zip(*(look[:5] for look in looks), strict=True)
     )
-    return Look(logits, lesion, maps, statistics, features)
+    return EngineOutput(logits, lesion, maps, statistics, features)
 
 
 class Engine(Protocol):
@@ -45,7 +45,7 @@ class Engine(Protocol):
         """As in `DERM_ENGINE`: onnx, torch."""
         ...
 
-    def look(self, squares: NDArray[np.uint8]) -> Look:
+    def look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         """Look at squares, uint8 (N, S, S, 3) RGB, N at least 1; threads may look at the same time."""
         ...
 

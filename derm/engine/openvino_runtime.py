@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.engine.look import Look, join
+from derm.engine.look import EngineOutput, join
 from derm.engine.onnx_file import onnx_package, with_weights
 from derm.engine.runtime import AT_ONCE, OUTPUTS, cores, sigmoid
 from derm.errors import ConfigFault
@@ -40,16 +40,16 @@ class OpenVinoEngine:
             },
         )
 
-    def look(self, squares: NDArray[np.uint8]) -> Look:
+    def look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         """Look at squares, see `Engine`."""
         parts = [self._look(squares[first : first + AT_ONCE]) for first in range(0, len(squares), AT_ONCE)]
         return parts[0] if len(parts) == 1 else join(parts)
 
-    def _look(self, squares: NDArray[np.uint8]) -> Look:
+    def _look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         request = self._compiled.create_infer_request()  # of its own: threads look at the same time
         found = request.infer([np.ascontiguousarray(squares)])
         logits, lesion, maps, statistics, features = (np.array(found[name], dtype=np.float32) for name in OUTPUTS)
-        return Look(logits, sigmoid(lesion), maps, statistics, features)
+        return EngineOutput(logits, sigmoid(lesion), maps, statistics, features)
 
 
 def _package() -> Any:  # noqa: ANN401 - a module, which may be absent

@@ -11,11 +11,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from derm.engine.look import Look, join
+from derm.engine.look import EngineOutput, join
 
 INPUT = "squares"
 OUTPUTS = ("class_logits", "lesion_logits", "maps", "statistics", "features")
-"""Of the graph, in the order of `Look`; the second before the sigmoid."""
+"""Of the graph, in the order of `EngineOutput`; the second before the sigmoid."""
 
 AT_ONCE = 4
 """Squares that go through the network together, at most. Of more, each takes as long, and all take memory: measured on
@@ -45,14 +45,14 @@ class OnnxEngine:
             options.add_external_initializers(list(tensors), values)
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
-    def look(self, squares: NDArray[np.uint8]) -> Look:
+    def look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         """Look at squares, see `Engine`."""
         parts = [self._look(squares[first : first + AT_ONCE]) for first in range(0, len(squares), AT_ONCE)]
         return parts[0] if len(parts) == 1 else join(parts)
 
-    def _look(self, squares: NDArray[np.uint8]) -> Look:
+    def _look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         logits, lesion, *others = self._session.run(OUTPUTS, {INPUT: np.ascontiguousarray(squares)})
-        return Look(logits, sigmoid(lesion), *others)
+        return EngineOutput(logits, sigmoid(lesion), *others)
 
 
 def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:

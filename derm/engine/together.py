@@ -11,7 +11,7 @@ from threading import Condition
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.engine.look import Engine, Look
+from derm.engine.look import Engine, EngineOutput
 
 MOST = 16
 """Squares that go through together, at most, where that is quicker: on an accelerator."""
@@ -28,7 +28,7 @@ class WaitingSquares:
 
     def __init__(self, squares: NDArray[np.uint8]) -> None:
         self.squares = squares
-        self.look: Look | None = None
+        self.look: EngineOutput | None = None
         self.error: BaseException | None = None
 
     @property
@@ -50,7 +50,7 @@ class Queue:
         self._led = False
         self._crowded = 0.0
 
-    def ask(self, engine: Engine, squares: NDArray[np.uint8]) -> Look:
+    def ask(self, engine: Engine, squares: NDArray[np.uint8]) -> EngineOutput:
         """What `engine` says of squares; raises what it raises of these."""
         asked = WaitingSquares(squares)
         with self._changed:
@@ -120,7 +120,7 @@ class TogetherEngine:
         """Of the engine behind."""
         return self.engine.name
 
-    def look(self, squares: NDArray[np.uint8]) -> Look:
+    def look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         """Look at squares, see `Engine`."""
         return self.queue.ask(self.engine, squares)
 
@@ -143,12 +143,12 @@ def answer(engine: Engine, chosen: Sequence[WaitingSquares]) -> None:
         one.look = look
 
 
-def apart(look: Look, counts: Sequence[int]) -> list[Look]:
+def apart(look: EngineOutput, counts: Sequence[int]) -> list[EngineOutput]:
     """One look at several batches as a look at each, `counts` squares long, in order, with memory of its own."""
     found = []
     for end, count in zip(np.cumsum(counts).tolist(), counts, strict=True):
         rows = slice(end - count, end)
         logits, lesion, maps, statistics, features = (part[rows].copy() for part in look[:5])
         said = None if look.answer is None else type(look.answer)(*(part[rows].clone() for part in look.answer))
-        found.append(Look(logits, lesion, maps, statistics, features, said))
+        found.append(EngineOutput(logits, lesion, maps, statistics, features, said))
     return found

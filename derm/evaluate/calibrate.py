@@ -39,7 +39,7 @@ from derm.metrics.sources import (
     weigh_alike,
     worst_source,
 )
-from derm.model.gate import Gate, style_columns
+from derm.model.gate import OodGate, style_columns
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.features import statistics_of
 from derm.predict.picture_kind import judge
@@ -76,7 +76,7 @@ class Calibration:
     referral_threshold: float
     conformal_thresholds: tuple[float, ...]
     mix: tuple[float, ...]
-    gate: Gate | None
+    gate: OodGate | None
     evidence_shift: dict[str, float]
     record: dict[str, Any]
 
@@ -99,7 +99,7 @@ class Calibration:
 class GateFit:
     """gate: as `WeightsInfo` has it; seen_little: what answers are worth inside and outside, see `measure_seen`."""
 
-    gate: Gate
+    gate: OodGate
     seen_little: dict[str, Any]
 
     def describe(self, description: WeightsInfo) -> WeightsInfo:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from derm.errors import DataFault
 from derm.metrics.decision import clopper_pearson
-from derm.model.gate import Gate, NotDermoscopic, SeenLittle
+from derm.model.gate import NotDermoscopic, OodGate, SeenLittle
 
 BLOCKED = 0.03
 """Share of dermoscopic pictures, in any source and class, that may be called not dermoscopic."""
@@ -78,7 +78,7 @@ def fit_gate(
     patients: Sequence[str],
     columns: NDArray[np.int64],
     learned_from: Collection[str] | None = None,
-) -> Gate:
+) -> OodGate:
     """Find both statements; ready for the weights' description.
 
     training: finds direction and cloud, each source counting alike. learned_from: the sources that the weights were
@@ -127,7 +127,7 @@ def fit_gate(
     )
     beyond = distances > limit
     keys = np.char.add(np.char.add(validation.sources, " "), validation.classes)
-    return Gate(
+    return OodGate(
         NotDermoscopic(
             direction.weights,
             direction.offset,

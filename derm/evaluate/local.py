@@ -25,7 +25,7 @@ from derm.metrics.conformal import conformal_thresholds
 from derm.metrics.decision import Rates, least_given_to_truth, rates_at, worst_pictures
 from derm.metrics.missing import or_none
 from derm.metrics.prior import class_mix, malignant_share, practice_mix
-from derm.metrics.sources import FOR_SETS, Learned, learn_threshold
+from derm.metrics.sources import FOR_SETS, LearnedThreshold, learn_threshold
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.interpret import interpret_in_batches
 
@@ -289,7 +289,7 @@ def best_specificity(cases: OwnCases, temperature: float) -> float:
     ).specificity.value
 
 
-def _learn(cases: OwnCases) -> tuple[float, Learned]:
+def _learn(cases: OwnCases) -> tuple[float, LearnedThreshold]:
     """The temperature of all images, and the threshold of each lesion's worst picture."""
     temperature = fit_temperature(cases.logits, cases.true)
     sums = cases.sums(temperature)

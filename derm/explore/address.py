@@ -28,7 +28,7 @@ MOST_VALUES = 200
 PREFIX = "explore_"
 
 
-class Field(NamedTuple):
+class AddressField(NamedTuple):
     """One choice of a view.
 
     name: in the address. key: in the visitor's session, after `PREFIX`. values: what may be chosen; None for a number
@@ -56,7 +56,7 @@ class Opened(NamedTuple):
 
 def fields(
     options: Mapping[str, Sequence[str]], results: Sequence[str], selections: Sequence[str], images: Container[str]
-) -> tuple[Field, ...]:
+) -> tuple[AddressField, ...]:
     """All that an address may name.
 
     options: of `derm.explore.filters.options`. results: names of the folders of results. selections: names of those
@@ -67,35 +67,35 @@ def fields(
     orders = [order.label for order in TABLE_ORDERS + SHAPE_ORDERS]
     result_orders = [order.label for order in RESULT_ORDERS]
     return (
-        Field("view", "view", VIEWS, "Data"),
-        *(Field(key, f"filter_{key}", options[key], many=True) for key in dimensions),
-        Field("selection", "selection", selections),
-        Field("data", "data", DATA_PARTS, "Figures", data),
-        Field("colour", "colour", COLOURINGS, "diagnosis", data),
-        Field("share", "share", ("yes",), where=data),
-        Field("rows", "cross_Rows", dimensions, dimensions[0], data),
-        Field("columns", "cross_Columns", dimensions, dimensions[5], data),
-        Field("sort", "sort", orders, orders[0], data),
-        Field("pictures", "look_data", LOOKS, LOOKS[0], data),
-        Field("page", "page_data", None, "1", data, least=1, most=1e6, whole=True),
-        Field("measured", "first", results, results[0] if results else "", result),
-        Field("results", "results", RESULT_PARTS, "Matrix", result),
-        Field("second", "second", results, where=result),
-        Field("cells", "cells", CELLS, "Counts", result),
-        Field("rule", "rule", RULES, RULES[0], result),
-        Field("truth", "true", CODES, where=result),
-        Field("says", "predicted", CODES, where=result),
-        Field("kind", "kind", TRUTHS, TRUTHS[0], result),
-        Field("referral", "done", REFERRALS, REFERRALS[1], result),
-        Field("threshold", "threshold", None, where=result),
-        Field("order", "sort_cell", result_orders, result_orders[0], result),
-        Field("show", "look_cell", LOOKS, LOOKS[0], result),
-        Field("leaf", "page_cell", None, "1", result, least=1, most=1e6, whole=True),
-        Field("picture", "opened", images),
+        AddressField("view", "view", VIEWS, "Data"),
+        *(AddressField(key, f"filter_{key}", options[key], many=True) for key in dimensions),
+        AddressField("selection", "selection", selections),
+        AddressField("data", "data", DATA_PARTS, "Figures", data),
+        AddressField("colour", "colour", COLOURINGS, "diagnosis", data),
+        AddressField("share", "share", ("yes",), where=data),
+        AddressField("rows", "cross_Rows", dimensions, dimensions[0], data),
+        AddressField("columns", "cross_Columns", dimensions, dimensions[5], data),
+        AddressField("sort", "sort", orders, orders[0], data),
+        AddressField("pictures", "look_data", LOOKS, LOOKS[0], data),
+        AddressField("page", "page_data", None, "1", data, least=1, most=1e6, whole=True),
+        AddressField("measured", "first", results, results[0] if results else "", result),
+        AddressField("results", "results", RESULT_PARTS, "Matrix", result),
+        AddressField("second", "second", results, where=result),
+        AddressField("cells", "cells", CELLS, "Counts", result),
+        AddressField("rule", "rule", RULES, RULES[0], result),
+        AddressField("truth", "true", CODES, where=result),
+        AddressField("says", "predicted", CODES, where=result),
+        AddressField("kind", "kind", TRUTHS, TRUTHS[0], result),
+        AddressField("referral", "done", REFERRALS, REFERRALS[1], result),
+        AddressField("threshold", "threshold", None, where=result),
+        AddressField("order", "sort_cell", result_orders, result_orders[0], result),
+        AddressField("show", "look_cell", LOOKS, LOOKS[0], result),
+        AddressField("leaf", "page_cell", None, "1", result, least=1, most=1e6, whole=True),
+        AddressField("picture", "opened", images),
     )
 
 
-def follow(address: Mapping[str, Sequence[str]], known: Sequence[Field]) -> Opened:
+def follow(address: Mapping[str, Sequence[str]], known: Sequence[AddressField]) -> Opened:
     """What an address asks for, by the session's keys; nothing of it, and one sentence, where a part is not known.
 
     address: every parameter with its values.
@@ -116,7 +116,7 @@ def follow(address: Mapping[str, Sequence[str]], known: Sequence[Field]) -> Open
     return Opened(found, None)
 
 
-def address_of(state: Mapping[str, Any], known: Sequence[Field]) -> dict[str, list[str]]:
+def address_of(state: Mapping[str, Any], known: Sequence[AddressField]) -> dict[str, list[str]]:
     """The address of the view that a visitor's session describes: what differs from the start, of its own view."""
     view = str(state.get(PREFIX + "view") or VIEWS[0])
     found = {}
@@ -130,7 +130,7 @@ def address_of(state: Mapping[str, Any], known: Sequence[Field]) -> dict[str, li
     return found
 
 
-def _value(field: Field, text: str) -> Any:  # noqa: ANN401 (what the session holds: text, a number or yes)
+def _value(field: AddressField, text: str) -> Any:  # noqa: ANN401 (what the session holds: text, a number or yes)
     """A value of an address as the session holds it; None where it is none of the field's."""
     if field.values is not None:
         if text not in field.values:

@@ -31,7 +31,7 @@ Promise = Literal["bound", "average", "lowest"]
 """What a threshold is worth by the number of malignant cases that chose it, see `learn_threshold`."""
 
 
-class Learned(NamedTuple):
+class LearnedThreshold(NamedTuple):
     """A threshold, what it is worth, and the sensitivity to expect of it on new cases, 0 … 1, NaN without a case."""
 
     threshold: Threshold
@@ -47,7 +47,7 @@ def weigh_alike(sources: NDArray[np.str_] | NDArray[np.object_]) -> NDArray[np.f
 
 def learn_threshold(
     p_malignant: NDArray[np.floating[Any]], malignant: NDArray[np.bool_], target: float = 0.95
-) -> Learned:
+) -> LearnedThreshold:
     """The highest threshold that so many malignant cases can justify.
 
     p_malignant: float (N,), 0 … 1. malignant: bool (N,). Independent cases, see `worst_pictures`. Of n malignant ones,
@@ -61,16 +61,16 @@ def learn_threshold(
     sums = np.sort(p_malignant[malignant].astype(np.float64))
     count = len(sums)
     if not count:
-        return Learned(sure, "lowest", float("nan"))
+        return LearnedThreshold(sure, "lowest", float("nan"))
     if sure.lower >= target:
-        return Learned(sure, "bound", 1 - (count - sure.found + 1) / (count + 1))
+        return LearnedThreshold(sure, "bound", 1 - (count - sure.found + 1) / (count + 1))
     # Floats make 0.99999999 of 0.05 · 20; cases come whole.
     may_miss = int(np.floor((1 - target) * (count + 1) + 1e-9))
     value = float(sums[max(may_miss, 1) - 1])
     found = int((sums >= value).sum())
     lower, _ = clopper_pearson(found, count, 0.95)
     threshold = Threshold(value, found, count, found / count, float(lower))
-    return Learned(threshold, "average" if may_miss else "lowest", 1 - max(may_miss, 1) / (count + 1))
+    return LearnedThreshold(threshold, "average" if may_miss else "lowest", 1 - max(may_miss, 1) / (count + 1))
 
 
 def threshold_over_sources(
@@ -78,7 +78,7 @@ def threshold_over_sources(
     malignant: NDArray[np.bool_],
     sources: NDArray[np.str_] | NDArray[np.object_],
     target: float = 0.95,
-) -> tuple[Learned, tuple[str, ...]]:
+) -> tuple[LearnedThreshold, tuple[str, ...]]:
     """The highest threshold that reaches `target` in each source, the lowest of theirs, and the sources with a say.
 
     p_malignant: float (N,), 0 … 1. malignant: bool (N,). sources: text (N,). Independent cases, see `worst_pictures`.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VERSION = 1
-"""Of what `Gate.as_dict` writes."""
+"""Of what `OodGate.as_dict` writes."""
 
 STAGES = (2, 3, 4, 5)
 """Of the encoder, stage i with sides of S / 2^i: what is judged. Cross-validated with the weights of HAM10000 on 100
@@ -133,7 +133,7 @@ class SeenLittle:
 
 
 @dataclass(frozen=True, eq=False)
-class Gate:
+class OodGate:
     """Both statements. The first takes the answer away; the second only says that it is less certain."""
 
     not_dermoscopic: NotDermoscopic
@@ -164,8 +164,8 @@ class Gate:
         }
 
 
-def read_gate(content: dict[str, Any] | None) -> Gate | None:
-    """The gate that `Gate.as_dict` wrote, None for None; WeightsFault for another version or what is damaged."""
+def read_gate(content: dict[str, Any] | None) -> OodGate | None:
+    """The gate that `OodGate.as_dict` wrote, None for None; WeightsFault for another version or what is damaged."""
     if content is None:
         return None
     if not isinstance(content, dict) or (content.get("version"), content.get("stages")) != (VERSION, list(STAGES)):
@@ -173,7 +173,7 @@ def read_gate(content: dict[str, Any] | None) -> Gate | None:
     first, second = content.get("not_dermoscopic"), content.get("seen_little")
     if not isinstance(first, dict) or not isinstance(second, dict):
         raise WeightsFault(f"The weights' gate lacks one of its two statements: {CURE}.")
-    gate = Gate(
+    gate = OodGate(
         NotDermoscopic(
             _numbers(first, "weights", 1),
             float(_numbers(first, "offset", 0)),

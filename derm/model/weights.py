@@ -22,7 +22,7 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.model.config import ModelConfig
 from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, seal_of
-from derm.model.gate import Gate
+from derm.model.gate import OodGate
 from derm.model.stored import save_tensors
 from derm.model.tensors import StoredNet, TensorsFault, read_tensors
 from derm.model.trial import answer_for, check_answer, is_finite, remember, trial_key, tried
@@ -83,7 +83,7 @@ class WeightsInfo:
     familiarity: dict[str, Any] | None = None
     """Of weights calibrated before there was a `gate`: what `derm.predict.ood` needs to tell pictures that are not
     dermoscopic. None where there is a gate, or nothing was calibrated on such pictures."""
-    gate: Gate | None = None
+    gate: OodGate | None = None
     """What tells pictures that are not dermoscopic, and dermoscopy that the model has seen little of; None until
     calibrated."""
     evidence_shift: Mapping[str, float] = field(default_factory=dict)

@@ -55,7 +55,7 @@ class Answered(NamedTuple):
     """Pictures in all."""
 
 
-class Run(NamedTuple):
+class PredictionRun(NamedTuple):
     """Pictures about to be asked about."""
 
     survey: Survey
@@ -81,7 +81,7 @@ def predict_files(
     views: int = 1,
     processes: int | None = 1,
     cluster: str | None = None,
-) -> Run:
+) -> PredictionRun:
     """Look through `paths` and make ready to ask about every picture that `derm.predict.folder.survey` finds.
 
     table: the CSV or Parquet, see `GrowingTable`; without it nothing is written. resume: go on with it: pictures stand
@@ -105,7 +105,7 @@ def predict_files(
         make_folder(folder)
     growing = None if table is None else GrowingTable(table, asking.settings, resume=resume)
     count = processes or _worthwhile(model, len(found.files))
-    return Run(found, count, _answers(model, found.files, growing, asking, count, cluster))
+    return PredictionRun(found, count, _answers(model, found.files, growing, asking, count, cluster))
 
 
 def _worthwhile(model: Model, total: int) -> int:
@@ -123,7 +123,7 @@ def _answers(
     processes: int,
     cluster: str | None,
 ) -> Generator[Answered, None, None]:
-    """`Run.answers`; the table is let go of when it ends or is closed."""
+    """`PredictionRun.answers`; the table is let go of when it ends or is closed."""
     with nullcontext() if table is None else table:
         before = {} if table is None else table.standing
         names = _names(files, before)

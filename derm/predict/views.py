@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.engine.look import Engine, Look
+from derm.engine.look import Engine, EngineOutput
 from derm.errors import ConfigFault
 from derm.metrics.calibration import log_softmax
 
@@ -39,7 +39,7 @@ def check_views(views: int) -> None:
         raise ConfigFault(f"{views} views do not fit: ask for 1, the upright one, or {EIGHT}, turned and mirrored.")
 
 
-def view(engine: Engine, squares: NDArray[np.uint8], views: int) -> tuple[Viewed, Look]:
+def view(engine: Engine, squares: NDArray[np.uint8], views: int) -> tuple[Viewed, EngineOutput]:
     """What `engine` says of squares, uint8 (N, S, S, 3), over `views`, 1 or 8, and of the upright ones alone.
 
     Logits are averaged, not probabilities: with a linear head the mean map is then made of what adds up to the mean

@@ -49,7 +49,7 @@ def draw_mixture(config: MixConfig, count: int, size: int, random: np.random.Gen
     return Mixture(partner, (1 - area / size**2).astype(np.float32), boxes)
 
 
-class Share(NamedTuple):
+class BatchShare(NamedTuple):
     """What a process prepares of a batch: images `places` of it, int64 (k,), the first `own` of which it trains on;
     the others are their partners in `mixture`, which counts among these k."""
 
@@ -58,17 +58,17 @@ class Share(NamedTuple):
     mixture: Mixture | None
 
 
-def share_of(part: slice, mixture: Mixture | None) -> Share:
+def share_of(part: slice, mixture: Mixture | None) -> BatchShare:
     """What a process that trains on `part` of a batch, mixed by `mixture`, needs of it."""
     own = np.arange(part.start, part.stop)
     if mixture is None:
-        return Share(own, len(own), None)
+        return BatchShare(own, len(own), None)
     partner = mixture.partner[part]
     places = np.concatenate([own, np.setdiff1d(partner, own)])
     where = {place: index for index, place in enumerate(places.tolist())}
     boxes = None if mixture.boxes is None else mixture.boxes[part]
     found = np.array([where[place] for place in partner.tolist()], dtype=np.int64)
-    return Share(places, len(own), Mixture(found, mixture.own[part], boxes))
+    return BatchShare(places, len(own), Mixture(found, mixture.own[part], boxes))
 
 
 def mix(images: Tensor, truth: Truth, mixture: Mixture) -> tuple[Tensor, Truth]:

@@ -37,7 +37,7 @@ class OwnAddress(NamedTuple):
         return asked == self.now or (asked == self.before and time.monotonic() - self.at < GRACE)
 
 
-def known_fields(model: Model, shown: ShownData) -> tuple[address.Field, ...]:
+def known_fields(model: Model, shown: ShownData) -> tuple[address.AddressField, ...]:
     """All that an address of this page may name."""
     return address.fields(
         filters.options(shown.table),

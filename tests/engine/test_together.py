@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from derm.engine.choose import engine_of
-from derm.engine.look import Look
+from derm.engine.look import EngineOutput
 from derm.engine.together import MOST, Queue, TogetherEngine
 from derm.image.resize import square
 from derm.model.weights import default_weights, load_weights
@@ -26,26 +26,26 @@ class Echo:
         self.passes: list[int] = []
         self.begun, self.let = threading.Event(), threading.Event()
 
-    def look(self, squares: np.ndarray) -> Look:
+    def look(self, squares: np.ndarray) -> EngineOutput:
         self.passes.append(len(squares))
         self.begun.set()
         assert self.let.wait(PATIENCE)
         values = squares.reshape(len(squares), -1)[:, :1].astype(np.float32)
         if (values == 13).any():
             raise ArithmeticError("thirteen")
-        return Look(values, values, values, values, values)
+        return EngineOutput(values, values, values, values, values)
 
 
 def plain(value: int, size: int = 2) -> np.ndarray:
     return np.full((1, size, size, 3), value, dtype=np.uint8)
 
 
-def ask_all(squares: list[np.ndarray]) -> tuple[list[Look | Exception], list[int]]:
+def ask_all(squares: list[np.ndarray]) -> tuple[list[EngineOutput | Exception], list[int]]:
     """What each gets who asks while the first is looked at; and how many squares each pass had."""
     echo, queue = Echo(), Queue(wait=0.0)
     engine = TogetherEngine(echo, queue)
 
-    def ask(squares: np.ndarray) -> Look | Exception:
+    def ask(squares: np.ndarray) -> EngineOutput | Exception:
         try:
             return engine.look(squares)
         except ArithmeticError as error:
@@ -85,7 +85,7 @@ def test_squares_of_several_and_of_other_sizes():
 
 def test_who_waits_is_looked_at_after_an_interrupt():
     class Interrupted(Echo):
-        def look(self, squares: np.ndarray) -> Look:
+        def look(self, squares: np.ndarray) -> EngineOutput:
             if squares.flat[0] == 1:
                 self.begun.set()
                 assert self.let.wait(PATIENCE)

@@ -13,7 +13,7 @@ from derm.errors import DataFault, WeightsFault
 from derm.evaluate.decision import Cases
 from derm.evaluate.gate import BLOCKED, FOLDS, LITTLE, SMALLEST, Pictures, fit_gate, limited_groups, patient_of
 from derm.evaluate.seen import measure_seen
-from derm.model.gate import FAINT, Gate, NotDermoscopic, SeenLittle, read_gate, stage_statistics, style_columns
+from derm.model.gate import FAINT, NotDermoscopic, OodGate, SeenLittle, read_gate, stage_statistics, style_columns
 from derm.model.weights import WeightsInfo, load_weights, rewrite_description, ship_weights
 from derm.predict import words
 from derm.predict.case import diagnose
@@ -83,7 +83,7 @@ def test_scores_by_hand():
 
 
 def test_what_is_not_dermoscopic_is_not_said_to_be_seen_little():
-    about = WeightsInfo(model=None, gate=Gate(DIRECTION, replace(CLOUD, threshold=0.9)))
+    about = WeightsInfo(model=None, gate=OodGate(DIRECTION, replace(CLOUD, threshold=0.9)))
     statistics = np.array([[1.0, 2.0], [3.0, 2.0], [1.0, 6.0]])
     judged = judge(about, statistics, np.zeros((3, 1)))
     assert judged.not_dermoscopic.tolist() == [False, True, False]
@@ -193,7 +193,7 @@ def test_json_brings_back_the_same(gate):
     ],
 )
 def test_a_damaged_gate_is_refused(path, value, text):
-    content = json.loads(json.dumps(Gate(DIRECTION, CLOUD).as_dict()))
+    content = json.loads(json.dumps(OodGate(DIRECTION, CLOUD).as_dict()))
     inner = content
     for name in path[:-1]:
         inner = inner[name]
@@ -294,7 +294,7 @@ def test_the_description_keeps_the_gate(tiny_weights, tmp_path):
     little = SeenLittle(
         columns, np.zeros(len(columns)), np.ones(len(columns)), np.eye(len(columns))[:1], np.ones(1), 1.0, 0.0
     )
-    gate = Gate(NotDermoscopic(np.zeros(width), 0.0, 1.0), little)
+    gate = OodGate(NotDermoscopic(np.zeros(width), 0.0, 1.0), little)
     rewrite_description(target, replace(model.description, gate=gate))
     again = load_weights(target)
     assert again.description.gate.as_dict() == gate.as_dict()

@@ -49,6 +49,16 @@ def test_imports_are_found_however_they_are_written():
     assert internals("from derm.model.weights import Model\nfrom derm.predict import words\n") == []
 
 
+def test_no_two_types_share_a_name():
+    places: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "derm").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert len(places) > 100
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
 def test_there_are_six_sheets():
     assert [name_of(sheet) for sheet in SHEETS] == [
         "streamlit_app.py", "pages/1_Compare.py", "pages/2_Explore.py", "pages/3_Monitor.py",

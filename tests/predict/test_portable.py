@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from derm.cli.main import app
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
-from derm.engine.look import Look
+from derm.engine.look import EngineOutput
 from derm.engine.pytorch import TorchEngine
 from derm.engine.runtime import OUTPUTS
 from derm.errors import ConfigFault, WeightsFault
@@ -87,7 +87,7 @@ def test_nothing_is_written_that_answers_otherwise(tmp_path, monkeypatch):
     assert (done.exit_code, target.is_file()) == (0, True)
     look = TorchEngine.look
 
-    def otherwise(engine: TorchEngine, squares: np.ndarray) -> Look:
+    def otherwise(engine: TorchEngine, squares: np.ndarray) -> EngineOutput:
         seen = look(engine, squares)
         return seen._replace(logits=seen.logits * 1.01)
 

@@ -46,7 +46,7 @@ class DrawnLesion(NamedTuple):
     dx: str
 
 
-class Look(NamedTuple):
+class LesionStyle(NamedTuple):
     """What sets one diagnosis apart.
 
     paint: lays pigment, blood and veils on a sheet. rough: deviation of the outline's log radius. waves: highest
@@ -71,7 +71,7 @@ class Pose(NamedTuple):
 
 
 def draw_lesion(
-    dx: str, seed: int, *, height: int = 300, width: int = 400, view: int = 0, look: Look | None = None
+    dx: str, seed: int, *, height: int = 300, width: int = 400, view: int = 0, look: LesionStyle | None = None
 ) -> DrawnLesion:
     """Draw a lesion of diagnosis `dx`: the same arguments give the same pixels.
 
@@ -148,7 +148,7 @@ def _ridges(field: Plane, breadth: float) -> Plane:
 # ---- the lesion: an outline, and a sheet on which its inside is painted -------------------------------------
 
 
-def _outline(rng: np.random.Generator, look: Look, area: float) -> NDArray[np.float32]:
+def _outline(rng: np.random.Generator, look: LesionStyle, area: float) -> NDArray[np.float32]:
     """Radius in pixels for each of `ANGLES` directions: a smooth closed curve of `area` square pixels.
 
     The logarithm of the radius is a Fourier series with falling amplitudes, so the curve never crosses itself.
@@ -417,14 +417,14 @@ def _vessels(sheet: Sheet, trees: int) -> Plane:
     return sheet.soften(drawn.astype(np.float32) / 255, 0.55) * (1 - sheet.rim(0.92, 1.0))
 
 
-LOOKS: dict[str, Look] = {
-    "nv": Look(_paint_nevus, rough=0.035, waves=6, stretch=0.28, edge=7),
-    "mel": Look(_paint_melanoma, rough=0.13, waves=24, stretch=0.45, edge=6),
-    "bcc": Look(_paint_carcinoma, rough=0.07, waves=9, stretch=0.35, edge=9),
-    "akiec": Look(_paint_keratosis, rough=0.11, waves=12, stretch=0.45, edge=18),
-    "bkl": Look(_paint_benign_keratosis, rough=0.06, waves=16, stretch=0.40, edge=2),
-    "df": Look(_paint_dermatofibroma, rough=0.04, waves=7, stretch=0.20, edge=14),
-    "vasc": Look(_paint_vascular, rough=0.07, waves=12, stretch=0.30, edge=3),
+LOOKS: dict[str, LesionStyle] = {
+    "nv": LesionStyle(_paint_nevus, rough=0.035, waves=6, stretch=0.28, edge=7),
+    "mel": LesionStyle(_paint_melanoma, rough=0.13, waves=24, stretch=0.45, edge=6),
+    "bcc": LesionStyle(_paint_carcinoma, rough=0.07, waves=9, stretch=0.35, edge=9),
+    "akiec": LesionStyle(_paint_keratosis, rough=0.11, waves=12, stretch=0.45, edge=18),
+    "bkl": LesionStyle(_paint_benign_keratosis, rough=0.06, waves=16, stretch=0.40, edge=2),
+    "df": LesionStyle(_paint_dermatofibroma, rough=0.04, waves=7, stretch=0.20, edge=14),
+    "vasc": LesionStyle(_paint_vascular, rough=0.07, waves=12, stretch=0.30, edge=3),
 }
 """How each of the seven is drawn."""
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from derm.data.synthetic.lesion import LOOKS, DrawnLesion, Look, Sheet, draw_lesion, step
+from derm.data.synthetic.lesion import LOOKS, DrawnLesion, LesionStyle, Sheet, draw_lesion, step
 
 
 class Sample(NamedTuple):
     """Which drawing stands for a diagnosis: its seed and its look, see `draw_lesion`."""
 
     seed: int
-    look: Look
+    look: LesionStyle
 
 
 def draw_sample(dx: str, *, height: int, width: int) -> DrawnLesion:
@@ -53,10 +53,10 @@ def _paint_keratosis(sheet: Sheet) -> None:
 
 
 SAMPLES = {
-    "akiec": Sample(345, Look(_paint_keratosis, rough=0.132, waves=16, stretch=0.319, edge=19.85)),
+    "akiec": Sample(345, LesionStyle(_paint_keratosis, rough=0.132, waves=16, stretch=0.319, edge=19.85)),
     "bcc": Sample(35, LOOKS["bcc"]),
     "bkl": Sample(36, LOOKS["bkl"]),
-    "df": Sample(38, Look(_paint_dermatofibroma, rough=0.130, waves=13, stretch=0.125, edge=16.2)),
+    "df": Sample(38, LesionStyle(_paint_dermatofibroma, rough=0.130, waves=13, stretch=0.125, edge=16.2)),
     "mel": Sample(37, LOOKS["mel"]),
     "nv": Sample(26, LOOKS["nv"]),
     "vasc": Sample(23, LOOKS["vasc"]),
