@@ -5,7 +5,6 @@ Needs `visit`. Also works off uploaded files, a second's worth at a time, so tha
 
 import base64
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -17,21 +16,16 @@ from derm.predict.reading import Reading
 from derm.predict.triage import TriageRow
 from derm.predict.visits import minutes
 from pages.parts import visit
+from pages.parts.component import component
 
-PARTS = Path(__file__).parent
 BEAT = 0.2
 """Seconds between two spells of reading, in which the page hears its visitor."""
 
 SPELL = 1.0
 """Seconds of one spell."""
 
-table = st.components.v2.component(
-    "derm_cases",
-    html=(PARTS / "cases.html").read_text(encoding="utf-8"),
-    css=(PARTS / "cases.css").read_text(encoding="utf-8"),
-    js=(PARTS / "cases.js").read_text(encoding="utf-8"),
-)
-reload = st.components.v2.component("derm_reload", js=(PARTS / "reload.js").read_text(encoding="utf-8"))
+table = component("cases")
+reload = component("reload")
 
 
 def show_cases(model: Model) -> None:

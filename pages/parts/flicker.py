@@ -4,20 +4,11 @@ Needs JPEG files of one size.
 """
 
 import base64
-from pathlib import Path
-
-import streamlit as st
 
 from derm.compare.follow_up_words import FLICKER_WORDS
+from pages.parts.component import component
 
-PARTS = Path(__file__).parent
-
-shown = st.components.v2.component(
-    "derm_flicker",
-    html=(PARTS / "flicker.html").read_text(encoding="utf-8"),
-    css=(PARTS / "flicker.css").read_text(encoding="utf-8"),
-    js=(PARTS / "flicker.js").read_text(encoding="utf-8"),
-)
+shown = component("flicker")
 
 
 def flicker(before: bytes, after: bytes, key: str = "flicker") -> None:

@@ -4,22 +4,15 @@ Needs Streamlit's session. The camera is asked for only when its popover is open
 """
 
 import uuid
-from pathlib import Path
 
 import streamlit as st
 
 from derm.predict.pasted import CAMERA_NAME, CAMERA_NOTE, MAX_PASTED, PASTE_WORDS, picture_of_paste
 from derm.predict.reading import WaitingFile
 from pages.parts import visit
+from pages.parts.component import component
 
-PARTS = Path(__file__).parent
-
-paste = st.components.v2.component(
-    "derm_paste",
-    html=(PARTS / "paste.html").read_text(encoding="utf-8"),
-    css=(PARTS / "paste.css").read_text(encoding="utf-8"),
-    js=(PARTS / "paste.js").read_text(encoding="utf-8"),
-)
+paste = component("paste")
 
 
 def camera() -> WaitingFile | None:

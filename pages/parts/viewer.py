@@ -4,7 +4,6 @@ Needs what `derm.predict.viewer` makes of a case. What comes back is checked by 
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,16 +14,11 @@ from derm.predict.entries import with_line, with_models_outline, with_outline
 from derm.predict.viewer import FIRST, known_layers
 from derm.predict.viewer_words import GONE
 from pages.parts import visit
+from pages.parts.component import component
 
-PARTS = Path(__file__).parent
 SCRIPTS = ("viewer_geometry.js", "viewer_stage.js", "viewer_tools.js", "viewer.js")
 
-show = st.components.v2.component(
-    "derm_viewer",
-    html=(PARTS / "viewer.html").read_text(encoding="utf-8"),
-    css=(PARTS / "viewer.css").read_text(encoding="utf-8"),
-    js="\n".join((PARTS / name).read_text(encoding="utf-8") for name in SCRIPTS),
-)
+show = component("viewer", *SCRIPTS)
 
 
 def viewer(data: Mapping[str, Any], of: str, key: str = "viewer") -> None:
