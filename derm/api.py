@@ -34,7 +34,7 @@ from derm.predict.record import Record, record_of
 if TYPE_CHECKING:
     from derm.compare.explained_case import ExplainedCase
     from derm.data.split import By
-    from derm.evaluate.dataset import Evaluation
+    from derm.evaluate.results import Evaluation
     from derm.train.config import TrainConfig
     from derm.train.state import TrainState
 

@@ -4,7 +4,6 @@ Needs weights and a catalogue. Outlines are measured at each image's own size. K
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
 from derm.evaluate.inference import Inference, Progress, answer_images
 from derm.evaluate.known import find_known, refuse_known
-from derm.evaluate.results import TABLES, WORST
+from derm.evaluate.results import TABLES, WORST, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
 from derm.files import write_bytes, write_json, write_text
@@ -52,23 +51,6 @@ from derm.spreadsheet import csv_table
 CALIBRATION = ("ece", "ece_debiased", "brier")
 """What is said of calibration with an interval. A resample repeats cases, which looks like miscalibration by chance, so
 that the interval of an ECE lies somewhat too high (its lower end above that of a perfect model's)."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """metrics: ready for metrics.json. predictions: one row an image, the columns of predictions.csv. outlines: one row
-    an image, distances in pixels at its own size. subgroups: one row a subgroup and figure. curves: ROC and
-    precision–recall points of each class and of malignant, ready for JSON. embedding: one row an image, its place on
-    the map of features. worst: the outlines that agree least, JPEG files by name.
-    """
-
-    metrics: dict[str, Any]
-    predictions: pd.DataFrame
-    outlines: pd.DataFrame
-    subgroups: pd.DataFrame
-    curves: dict[str, Any]
-    embedding: pd.DataFrame
-    worst: dict[str, bytes]
 
 
 def evaluate(
@@ -178,7 +160,15 @@ def evaluate(
     outlines = predictions[["image_id", "lesion_id", "dice", "iou"]].assign(**distances)
     embedding = pd.concat([predictions[["image_id"]], embed(answered.features)], axis=1)
     worst = worst_outlines(model, table, union, views)
-    return Evaluation(metrics, predictions, outlines, groups, class_curves(true, probabilities), embedding, worst)
+    return Evaluation(
+        metrics=metrics,
+        predictions=predictions,
+        outlines=outlines,
+        subgroups=groups,
+        curves=class_curves(true, probabilities),
+        embedding=embedding,
+        worst=worst,
+    )
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:

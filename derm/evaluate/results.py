@@ -7,7 +7,7 @@ Knows no weights; whether results belong to some is asked with `Results.belongs_
 import contextlib
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +44,23 @@ WORST = "worst-outlines"
 """Folder of small pictures of the outlines that agree least, named by rank and image."""
 
 
-@dataclass(frozen=True, eq=False)
-class Results:
-    """One model measured on one part of a data set, as `derm.evaluate.dataset.Evaluation` describes the fields."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation:
+    """One model measured on one part of a data set.
 
-    folder: Path
+    metrics: ready for metrics.json. predictions: one row an image, the columns of predictions.csv. outlines: one row
+    an image, distances in pixels at its own size. subgroups: one row a subgroup and figure. curves: ROC and
+    precision–recall points of each class and of malignant, ready for JSON. embedding: one row an image, its place on
+    the map of features. worst: the outlines that agree least, JPEG files by name; none where it was read back.
+    """
+
     metrics: dict[str, Any]
-    curves: dict[str, Any]
     predictions: pd.DataFrame
     outlines: pd.DataFrame
     subgroups: pd.DataFrame
+    curves: dict[str, Any]
     embedding: pd.DataFrame
+    worst: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -91,6 +97,13 @@ class Results:
     def belongs_to(self, sha256: str) -> bool:
         """Whether these are results of the weights whose tensors have this SHA-256."""
         return bool(self.about["sha256"] == sha256)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Results(Evaluation):
+    """An evaluation as `derm evaluate --out folder` wrote it."""
+
+    folder: Path
 
 
 def name_of(about: Mapping[str, Any]) -> str:
@@ -130,7 +143,7 @@ def read_results(folder: Path) -> Results:
     files = {**jsons, **tables}
     if fault := next((fault for name, check in checks.items() if (fault := check(files[name]))), None):
         raise DataFault(f"The results in {folder} cannot be read ({fault}): {cure}")
-    results = Results(folder, **jsons, **tables)
+    results = Results(folder=folder, **jsons, **tables)
     counts = {len(tables[name]) for name in ("predictions", "outlines", "embedding")}
     if counts != {results.about["images"]}:
         raise DataFault(f"The results in {folder} are of several runs, their tables differ in length: {cure}")

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from derm.data.catalogue import read_catalogue
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault, DermError, ImageRefused
-from derm.evaluate.dataset import Evaluation, class_curves, reliability_bins, write_evaluation
-from derm.evaluate.results import Results, read_results
+from derm.evaluate.dataset import class_curves, reliability_bins, write_evaluation
+from derm.evaluate.results import Evaluation, Results, read_results
 from derm.explore import predictions, selections
 from derm.figures import results as figures
 from derm.json_checks import is_shallow
@@ -206,7 +206,14 @@ def made_evaluation() -> Evaluation:
     outlines = table[["image_id", "lesion_id", "dice", "iou"]].assign(hausdorff95=1.0, surface_distance=0.5)
     groups = pd.DataFrame([("sex", "male", 28, 28, 12, "accuracy", 0.3, 0.2, None, "")], columns=list(COLUMNS))
     embedding = pd.concat([table[["image_id"]], spots], axis=1)
-    return Evaluation(metrics, table, outlines, groups, class_curves(true, probabilities), embedding, {})
+    return Evaluation(
+        metrics=metrics,
+        predictions=table,
+        outlines=outlines,
+        subgroups=groups,
+        curves=class_curves(true, probabilities),
+        embedding=embedding,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from derm.cli.train import epoch_line
 from derm.diagnoses import CODES
 from derm.errors import WeightsFault
 from derm.evaluate.calibrate import calibrate
-from derm.evaluate.dataset import Evaluation, evaluate
+from derm.evaluate.dataset import evaluate
 from derm.evaluate.explain_dataset import explain, read_explain_results
+from derm.evaluate.results import Evaluation
 from derm.explain.agreement import BUILT_IN
 from derm.explain.gradcam import score_parts
 from derm.image.decode import open_image
