@@ -29,6 +29,9 @@ CACHE = "DERM_CACHE"
 RECORDS = "DERM_RECORDS"
 """Folder of the practice's records, pictures among them; without it `derm/records` in the user's data folder."""
 
+TEACHING = "teaching"
+"""Folder of trainings on the practice's cases, in that of the records."""
+
 RECORDS_URL = "DERM_RECORDS_URL"
 """Address of a PostgreSQL database that holds the records in place of one file in `RECORDS`."""
 
@@ -72,6 +75,11 @@ def records_folder() -> Path:
     """The folder that `RECORDS` names, or the user's own."""
     named = os.environ.get(RECORDS)
     return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "records"
+
+
+def teaching_folder() -> Path:
+    """The folder of trainings on the practice's confirmed cases, each in a folder of its own, beside the records."""
+    return records_folder() / TEACHING
 
 
 def records_url() -> str | None:

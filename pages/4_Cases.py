@@ -11,7 +11,7 @@ from derm.figures.text import plain
 from derm.records import missing
 from pages.parts import saving, top
 
-THIS, ALL = "This case", "Kept cases"
+THIS, ALL, NEXT, TRAIN = "This case", "Kept cases", "Next to look at", "Train"
 
 
 def main() -> None:
@@ -29,6 +29,7 @@ def main() -> None:
         return
     from pages.records.all_cases import all_cases
     from pages.records.lesion import CHOSEN, lesion
+    from pages.records.next_cases import show_next
     from pages.records.this_case import this_case
 
     row = saving.ask_who()
@@ -36,12 +37,23 @@ def main() -> None:
         st.success(plain(said), icon=":material/delete:")
     st.session_state.setdefault("cases_view", THIS)
     view = row.segmented_control(
-        "View", (THIS, ALL), key="cases_view", required=True, label_visibility="collapsed", persist_state="session"
+        "View",
+        (THIS, ALL, NEXT, TRAIN),
+        key="cases_view",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
     )
-    if view == ALL and (chosen := st.session_state.get(CHOSEN)):
+    if view in (ALL, NEXT) and (chosen := st.session_state.get(CHOSEN)):
         lesion(chosen, back=True)
     elif view == ALL:
         all_cases()
+    elif view == NEXT:
+        show_next()
+    elif view == TRAIN:
+        from pages.records.training import show_training  # seconds: it brings what trains
+
+        show_training(model)
     elif listed := top.opened(model, named=True):
         this_case(model, listed)
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.corrections import corrections
 from derm.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from derm.bench.serve import Crowd, Hostile, Soak
 
-app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Measure speed on this machine, and what corrections buy.", no_args_is_help=True)
+app.command("corrections")(corrections)
 
 
 def machine() -> str:

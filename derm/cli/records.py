@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli import teach
 from derm.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
     from derm.records.connect import Records
 
-app = typer.Typer(help="A practice's records: back up, restore, export, verify, delete.", no_args_is_help=True)
+app = typer.Typer(help="A practice's records: back up, restore, export, verify, delete, learn.", no_args_is_help=True)
+app.command("next")(teach.next_to_look_at)
+app.command("train")(teach.train)
+app.command("trainings")(teach.trainings)
+app.command("adopt")(teach.adopt)
+app.command("undo")(teach.undo)
 
 Folder = Annotated[
     Path | None, typer.Option("--records", help="Folder of the records; without: DERM_RECORDS, or the user's own.")

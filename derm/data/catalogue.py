@@ -119,6 +119,7 @@ class Catalogue:
     undiagnosed: bool = False  # whether images without a diagnosis belong to it
     remarks: tuple[Remark, ...] = ()  # what reading the tables has found
     copies: Mapping[str, str] = field(default_factory=dict)  # image_id → image of a shipped split that it is a copy of
+    parts: Mapping[str, str] = field(default_factory=dict)  # image_id → part of the split, where its own table says it
 
     @property
     def place(self) -> str:
@@ -160,6 +161,7 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
         structures=_no_structures() if reading.structures is None else reading.structures,
         undiagnosed=reading.undiagnosed,
         remarks=reading.remarks,
+        parts=dict(reading.parts),
     )
     if strict:
         _refuse_faults(catalogue)
@@ -215,6 +217,7 @@ def join_catalogues(catalogues: Sequence[Catalogue]) -> Catalogue:
         undiagnosed=any(catalogue.undiagnosed for catalogue in catalogues),
         remarks=tuple(remark for catalogue in catalogues for remark in catalogue.remarks),
         copies={image: known for catalogue in catalogues for image, known in catalogue.copies.items()},
+        parts={image: part for catalogue in reversed(catalogues) for image, part in catalogue.parts.items()},
     )
 
 

@@ -9,8 +9,9 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -47,7 +48,7 @@ class FolderContent(NamedTuple):
     layout: its name, for people. table: the columns of `derm.data.catalogue.COLUMNS` but those of paths, in any order.
     images, masks: paths of files; masks are named by their image. structures: image_id and a column of 0 and 1 for each
     dermoscopic structure, or None. undiagnosed: whether images without a diagnosis belong to this layout. remarks: what
-    was found in the tables.
+    was found in the tables. parts: image_id → part of the split, where the table says it.
     """
 
     layout: str
@@ -57,6 +58,7 @@ class FolderContent(NamedTuple):
     structures: pd.DataFrame | None = None
     undiagnosed: bool = False
     remarks: tuple[Remark, ...] = ()
+    parts: Mapping[str, str] = MappingProxyType({})
 
 
 # Files

@@ -27,8 +27,12 @@ COLUMNS_OF_OWN: dict[str, str] = {
     "site": "place on the body",
     "source": "clinic or camera; without it the folder's name",
     "mask": "file of the outline, lesion white; without it masks/NAME_segmentation.png is tried",
+    "part": "train, validation or test, where you divide the pictures yourself; without it Derm does",
 }
 """Column of derm.csv → what it means."""
+
+PARTS_OF_OWN = ("", "train", "validation", "test")
+"""What may stand in the column part."""
 
 CURE = "docs/data.md lists the columns of derm.csv"
 
@@ -36,8 +40,8 @@ CURE = "docs/data.md lists the columns of derm.csv"
 def read_own(folder: Path) -> FolderContent | None:
     """The folder's pictures by its derm.csv; None where there is none.
 
-    Raises DataFault for a table without the column image, for columns that Derm does not know, and for words that it
-    does not know as diagnoses.
+    Raises DataFault for a table without the column image, for columns or parts that Derm does not know, and for words
+    that it does not know as diagnoses.
     """
     path = find_file(folder, (TABLE,))
     if path is None:
@@ -72,8 +76,12 @@ def read_own(folder: Path) -> FolderContent | None:
         }
     )
     remarks = (*remark_ages(path, raw), *remark_lesions(path, lesions))
+    parts = column(raw, "part", missing="").str.lower()
+    if odd := sorted(set(parts) - set(PARTS_OF_OWN)):
+        raise DataFault(f"{path} has the part '{odd[0]}': use train, validation, test, or an empty cell.")
     found = [file for file in files if file]
-    return FolderContent("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks)
+    named = {name: part for name, part in zip(ids, parts, strict=True) if part}
+    return FolderContent("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks, parts=named)
 
 
 def words_in_own(folder: Path) -> list[str]:

@@ -79,10 +79,11 @@ def split_catalogue(catalogue: Catalogue, by: By = "lesion", leave_out: Collecti
     """Split 60/20/20, stratified by source and class.
 
     by: "lesion" keeps all images of a lesion, and of a patient, in one part: that of the shipped lists for the images
-    that they name, whatever else is in the data set, and one drawn by the same rule for others; "image" is the paper's
-    protocol, kept only to reproduce its table. leave_out: values of the table's source or dataset; all of their images
-    are tested, whatever their part, and no image of their lesions trains (leave-one-source-out). Raises DataFault when
-    lesions are needed but unknown, or when there are too few images to split, ConfigFault for an unknown source.
+    that they name, whatever else is in the data set, that which a user's own table names, and one drawn by the same
+    rule for others; "image" is the paper's protocol, kept only to reproduce its table. leave_out: values of the table's
+    source or dataset; all of their images are tested, whatever their part, and no image of their lesions trains
+    (leave-one-source-out). Raises DataFault when lesions are needed but unknown, or when there are too few images to
+    split, ConfigFault for an unknown source.
     """
     whole = _split(catalogue, by)
     if not leave_out:
@@ -119,7 +120,7 @@ def _split(catalogue: Catalogue, by: By) -> Split:
         )
     if by == "image":
         return Split(by, _by_image(table["dx"]), lesions)
-    part_of = _shipped_parts() if known.any() else {}
+    part_of = _named_parts(catalogue, lesions) | (_shipped_parts() if known.any() else {})
     new = ~lesions.isin(set(part_of))
     if new.any():
         source = table["source"] if "source" in table else pd.Series("", index=table.index)
@@ -128,6 +129,12 @@ def _split(catalogue: Catalogue, by: By) -> Split:
             drawn = _by_lesion(strata_of(catalogue, own), lesions[own])
             part_of |= dict(zip(lesions[own], drawn, strict=True))
     return Split(by, lesions.map(part_of), lesions)
+
+
+def _named_parts(catalogue: Catalogue, lesions: pd.Series) -> dict[str, str]:
+    """The part of each lesion that a table names; where its pictures are in several, the foremost, as for copies."""
+    named = catalogue.table["image_id"].map(catalogue.parts)
+    return {lesion: part for part in reversed(PARTS) for lesion in lesions[named == part]}
 
 
 def _shipped_parts() -> dict[str, str]:

@@ -123,12 +123,17 @@ def stop(run: Path, visitor: Visitor = OWNER) -> Holder:
     return holder
 
 
-def launch(run: Path, words: list[str], visitor: Visitor = OWNER) -> None:
+TRAIN = ("train",)
+"""The command that trains."""
+
+
+def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words: tuple[str, ...] = TRAIN) -> None:
     """Run `derm train` with `words` as a process of its own, which writes to and holds `run`'s output.
 
-    visitor: who launches it, for the record. Raises RunFault where a process works on the run already.
+    visitor: who launches it, for the record. command_words: another command than `TRAIN`. Raises RunFault where a
+    process works on the run already.
     """
-    command = [sys.executable, "-m", "derm", "train", *words]
+    command = [sys.executable, "-m", "derm", *command_words, *words]
     record: dict[str, Any] = {"host": socket.gethostname(), "time": time.time(), "command": command[1:]}
     record[LAUNCHED_BY] = visitor.record()
     if os.path.lexists(run / OUTPUT) and not is_there(run / OUTPUT):

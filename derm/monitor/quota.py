@@ -18,7 +18,7 @@ from derm.files import hold, make_folder
 from derm.json_checks import is_text
 from derm.monitor.runs import find_runs
 from derm.monitor.state import is_alive, read_record
-from derm.paths import cache_folder, kept_free
+from derm.paths import cache_folder, kept_free, teaching_folder
 
 AT_ONCE = "DERM_RUNS_AT_ONCE"
 """How many runs may train at once for the app to start another; without it `USUAL_AT_ONCE`, 0 for none at all."""
@@ -110,7 +110,7 @@ def room_for_one(runs: Path) -> Iterator[None]:
 
 def check_count(runs: Path) -> None:
     """Raise RunFault where as many runs train as may at once; ConfigFault where `AT_ONCE` is no number."""
-    most, alive = most_at_once(), [path for path in find_runs(runs) if is_alive(path)]
+    most, alive = most_at_once(), [path for path in find_runs(runs) + find_runs(teaching_folder()) if is_alive(path)]
     if len(alive) < most:
         return
     if not most:

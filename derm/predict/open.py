@@ -1,16 +1,80 @@
-"""The model that the app answers with: the shipped one, or the one that the user names.
+"""The model that the app answers with: that which the user names, that which the practice has chosen, or the shipped.
 
 Needs a pair of weights on disk. Keeps nothing: the app holds the model, once for all its users.
 """
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from derm.errors import WeightsFault
+from derm.files import read_json
 from derm.model.weights import Model, default_weights, load_weights
-from derm.paths import WEIGHTS
+from derm.paths import WEIGHTS, records_folder
+
+CHOICE = "weights-in-use.json"
+"""In the folder of the records: which weights the practice has chosen, see `derm.teach.in_use`."""
+
+WEIGHTS_FOLDER = "weights"
+"""In the same folder: copies of the weights that were chosen."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+"""What chosen weights may be called: no path."""
 
 
-def open_model() -> Model:
-    """Load the weights that `WEIGHTS` names, else the shipped ones; raises WeightsFault where there are none."""
-    named = os.environ.get(WEIGHTS)
-    return load_weights(Path(named).expanduser() if named else default_weights())
+def open_model(records: Path | None = None) -> Model:
+    """Load the weights that `WEIGHTS` names, else those that the practice has chosen, else the shipped ones.
+
+    records: folder of the records; None for that of this installation. Raises WeightsFault where they cannot be loaded.
+    """
+    return load_weights(weights_in_use(records))
+
+
+def weights_in_use(records: Path | None = None) -> Path:
+    """The description of the weights that `open_model` loads; errors as there."""
+    if named := os.environ.get(WEIGHTS):
+        return Path(named).expanduser()
+    return chosen_weights(records or records_folder()) or default_weights()
+
+
+def chosen_weights(records: Path) -> Path | None:
+    """The description of the weights that the practice has chosen; None where it has chosen none."""
+    choice = read_choice(records)
+    return None if choice is None else path_of(records, choice)
+
+
+def path_of(records: Path, choice: Mapping[str, Any]) -> Path | None:
+    """The description that a choice, now or in the past, names; None for the shipped weights."""
+    name = choice.get("weights")
+    return None if name is None else records / WEIGHTS_FOLDER / f"{name}.json"
+
+
+def read_choice(records: Path) -> dict[str, Any] | None:
+    """What is written in the choice: weights (a name, or None for the shipped ones), sha256, by, at, past.
+
+    None where there is none. Raises WeightsFault for a file that cannot be read as one, so that nobody is answered by
+    other weights than those that were decided on.
+    """
+    path = records / CHOICE
+    try:
+        content = read_json(path)
+        if not _is_choice(content) or not all(_is_choice(one) for one in content.get("past", [])):
+            raise ValueError("it names no weights")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsFault(
+            f"{path} does not say which weights are in use ({error}): put it back from a copy, or delete it to go on "
+            "with the shipped ones."
+        ) from error
+    found: dict[str, Any] = content
+    return found
+
+
+def _is_choice(content: object) -> bool:
+    if not isinstance(content, dict) or not isinstance(content.get("past", []), list):
+        return False
+    name = content.get("weights")
+    return name is None or (isinstance(name, str) and bool(NAME.fullmatch(name)))

@@ -12,7 +12,7 @@ from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.records.answer import kept_answer
 from derm.records.connect import Records
-from derm.records.words import NO_FILE
+from derm.records.words import NO_FILE, OTHER_WEIGHTS
 from derm.records.write import NewPicture, Opinion, Saved, save_case
 
 
@@ -41,6 +41,8 @@ def save_listed(
     """
     if listed.case is None or listed.file is None or not can_be_saved(listed):
         raise RecordsFault(NO_FILE)
+    if listed.case.weights != model.label:
+        raise RecordsFault(OTHER_WEIGHTS)
     known = listed.case.scale if mm_per_pixel is None else Scale(mm_per_pixel, "given")
     scale, source = (None, None) if known is None else (known.mm_per_pixel, known.source)
     height, width = listed.case.mask.shape

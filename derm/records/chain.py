@@ -36,7 +36,7 @@ class Event(NamedTuple):
     """Where the row is that it is about; '' for none."""
 
     row_id: str
-    """The row's random key; '' for none."""
+    """The row's random key; of an event without a table what it is about, such as a hash of weights; '' for none."""
 
     digest: str
     """SHA-256 of salt and content, see `digest`; '' where a row went."""

@@ -6,10 +6,13 @@ Knows nothing of models.
 
 import shutil
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from derm.data.folder import IMAGE_ENDINGS
 from derm.data.own import COLUMNS_OF_OWN, TABLE
+from derm.data.split import SHARES
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
 from derm.files import make_folder
@@ -43,8 +46,8 @@ def write_dataset(records: Records, target: Path) -> Drawn:
     """Write every picture that has a trusted diagnosis or a corrected outline into the new folder `target`.
 
     Histology goes before corrections; what is outside the seven diagnoses is written as unknown, and teaches an outline
-    only. Patients and lesions are named by their random keys. Raises RecordsFault where `target` is there, or there is
-    nothing to write.
+    only. Patients and lesions are named by their random keys; each patient keeps one part, see `part_of`. Raises
+    RecordsFault where `target` is there, or there is nothing to write.
     """
     if target.exists():
         raise RecordsFault(f"{target} is there already: name a new folder.")
@@ -68,6 +71,16 @@ def write_dataset(records: Records, target: Path) -> Drawn:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Drawn(len(rows), sum(bool(row["diagnosis"]) for row, _ in rows), sum(bool(row["mask"]) for row, _ in rows))
+
+
+def part_of(patient_id: str) -> str:
+    """The part of the split that a patient's pictures belong to, whatever else is confirmed before or after.
+
+    It follows from the patient's random key alone: a picture that was measured on is never trained on later.
+    """
+    place = int(sha256(patient_id.encode()).hexdigest()[:8], 16) / 2**32
+    train, validation = SHARES["train"], SHARES["train"] + SHARES["validation"]
+    return "train" if place < train else "validation" if place < validation else "test"
 
 
 def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[str, bytes]]:
@@ -102,6 +115,7 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
             "site": lesion["site"].replace("_", " "),
             "source": SOURCE,
             "mask": f"masks/{picture['id']}.png" if picture["id"] in outlines else "",
+            "part": part_of(lesion["patient_id"]),
         }
         rows.append((row, picture))
     return rows, outlines
@@ -113,6 +127,6 @@ def _table(rows: list[dict[str, str]]) -> str:
 
 
 def _ending(name: str) -> str:
-    """Of a picture's file, in lower case; .jpg where it has none that a data set's pictures have."""
+    """Of a picture's file, in lower case; .jpg where a data set has no such pictures: its bytes tell what it is."""
     ending = Path(name).suffix.lower()
-    return ending if ending in (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp") else ".jpg"
+    return ending if ending in IMAGE_ENDINGS else ".jpg"

@@ -54,6 +54,7 @@ NO_FILE = (
     "Drawings and pictures of the data set are no patient's, and are not saved: open a picture of your own. One whose "
     "file is no longer in memory can be saved once its file is chosen again."
 )
+OTHER_WEIGHTS = "This answer was given by other weights than those of this visit: open the picture anew."
 DIAGNOSIS_LACKS = "Choose a diagnosis first."
 DELETE_LACKS = "What you have written is not this patient's pseudonym: nothing was deleted."
 OUTLINE_FILE = "Outline: a PNG file of the picture's size, the lesion white on black"

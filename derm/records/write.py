@@ -258,6 +258,12 @@ def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
     return Remains(rows, len(gone), events + rows)
 
 
+def note(records: Records, actor: str, kind: str, about: str) -> chain.Event:
+    """Add an event that is about no row, such as a decision; about: what, in plain text that tells of no patient."""
+    with records.writing() as connection:
+        return append(connection, entry.name(actor, "name of who decides this"), kind, row_id=about)
+
+
 def append(
     connection: Connection, actor: str, kind: str, table_name: str = "", row_id: str = "", digest: str = ""
 ) -> chain.Event:

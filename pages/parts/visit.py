@@ -16,14 +16,14 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.image.decode import claimed_pixels
-from derm.model.weights import Model
+from derm.model.weights import Model, load_weights
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
 from derm.predict.archive import is_zip
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import ListedCase
 from derm.predict.memory import CaseMemory
-from derm.predict.open import open_model
+from derm.predict.open import weights_in_use
 from derm.predict.pixels import pixels_of
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
@@ -39,10 +39,17 @@ HELD = ("held", "trials", "follow_ups")
 """What Compare keeps of the visitor's cases, by their keys."""
 
 
-@st.cache_resource(show_spinner="Loading the model …")
+@st.cache_resource(show_spinner="Loading the model …", max_entries=3)
+def loaded_model(place: str) -> Model:
+    """The model of the weights at `place`, loaded once for all sessions; nothing in it changes, so threads share it."""
+    return load_weights(Path(place))
+
+
 def shared_model() -> Model:
-    """The model, loaded once for all sessions; nothing in it changes, so threads may share it."""
-    return open_model()
+    """The model of this visit: that which was in use when it began, whatever is taken into use meanwhile."""
+    if "weights_place" not in st.session_state:
+        st.session_state.weights_place = str(weights_in_use())
+    return loaded_model(st.session_state.weights_place)
 
 
 @st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)

@@ -1,0 +1,108 @@
+"""Which weights the app answers with, as somebody has decided: taken into use, undone, and told in the chain of events.
+
+Needs open records, beside which the choice and copies of the weights lie. Every kept answer names the weights that gave
+it, so that none changes with a choice. Trains nothing.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from derm.errors import ConfigFault, RecordsFault
+from derm.files import make_folder, write_json
+from derm.model.description import read_content
+from derm.model.weights import copy_weights, default_weights, load_info, load_weights
+from derm.monitor.quota import Visitor
+from derm.paths import WEIGHTS
+from derm.predict.open import CHOICE, WEIGHTS_FOLDER, path_of, read_choice, weights_in_use
+from derm.records.connect import Records
+from derm.records.entry import name as clean_name
+from derm.records.entry import now
+from derm.records.write import note
+
+TAKEN, UNDONE = "weights taken into use", "weights taken out of use"
+"""Kinds of events; what they are about is the weights' SHA-256."""
+
+
+def may_start(visitor: Visitor) -> bool:
+    """Whether somebody at a page may start a training on the practice's cases and say which weights are used.
+
+    It changes what everybody is answered. Without roles only who sits at the machine, where nobody else is served; in a
+    terminal of the machine whoever may read its files.
+    """
+    return visitor.alone
+
+
+def adopt(records: Records, actor: str, source: Path) -> str:
+    """Take the weights `source` (.json) into use: copied beside the records, told in the chain, then chosen; their
+    label comes back.
+
+    Visits that begin afterwards are answered with them. Raises WeightsFault for weights that cannot be loaded,
+    RecordsFault for those in use already, ConfigFault where `WEIGHTS` has the last word.
+    """
+    actor = _decider(actor)
+    model = load_weights(source)
+    current = weights_in_use(records.folder)
+    if load_info(current) == model.description and read_content(current)["sha256"] == model.sha256:
+        raise RecordsFault(f"{model.label} are in use already.")
+    folder = records.folder / WEIGHTS_FOLDER
+    make_folder(folder)
+    name = _free(folder, f"{model.name}-{model.sha256[:8]}")
+    copy_weights(source, folder / f"{name}.json", load_info(source))
+    past = [*_past(records.folder), _entry(records.folder)]
+    _choose(records, actor, {"weights": name, "sha256": model.sha256}, past, TAKEN, model.sha256)
+    return f"{name} {model.sha256[:8]}"
+
+
+def undo(records: Records, actor: str) -> str:
+    """Go back to the weights that were used before the last choice, whose label comes back; the copies stay.
+
+    Raises RecordsFault where nothing was chosen, ConfigFault where `WEIGHTS` has the last word.
+    """
+    actor = _decider(actor)
+    past, current = _past(records.folder), read_choice(records.folder)
+    if current is None or not past:
+        raise RecordsFault("No weights were taken into use here, so there is nothing to undo.")
+    *earlier, last = past
+    model = load_weights(path_of(records.folder, last) or default_weights())
+    _choose(records, actor, last, earlier, UNDONE, str(current["sha256"]))
+    return model.label
+
+
+def can_undo(records: Records) -> bool:
+    """Whether weights were taken into use that can be taken out of it again."""
+    return bool(_past(records.folder))
+
+
+def _decider(actor: str) -> str:
+    if named := os.environ.get(WEIGHTS):
+        raise ConfigFault(
+            f"{WEIGHTS} names the weights in use, {named}: start without it, or a choice changes nothing."
+        )
+    return clean_name(actor, "name of who decides this")
+
+
+def _choose(
+    records: Records, actor: str, entry: dict[str, Any], past: list[dict[str, Any]], kind: str, about: str
+) -> None:
+    """Write the choice and its event. A kill between the two leaves the event without the choice, never the reverse."""
+    note(records, actor, kind, about)
+    write_json(records.folder / CHOICE, {**entry, "by": actor, "at": now(), "past": past})
+
+
+def _entry(folder: Path) -> dict[str, Any]:
+    """What is chosen now, as an entry of the past; the weights None for those without a choice."""
+    current = read_choice(folder)
+    kept = None if current is None else current["weights"]
+    return {"weights": kept, "sha256": None if current is None else current["sha256"]}
+
+
+def _past(folder: Path) -> list[dict[str, Any]]:
+    """What was chosen before, the oldest first."""
+    current = read_choice(folder)
+    return [] if current is None else list(current.get("past", []))
+
+
+def _free(folder: Path, wanted: str) -> str:
+    names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, 10_000))
+    return next(name for name in names if not (folder / f"{name}.json").exists())

@@ -1,0 +1,342 @@
+"""A training on the practice's cases from beginning to end: learn, choose thresholds, compare with the weights in use.
+
+Needs open records. Lies in a folder of its own beside the records, holds it while it works, and goes on where a kill
+left it. Puts nothing into use: `derm.teach.in_use` does, when somebody says so.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import Part, split_own
+from derm.errors import DataFault, DermError, RunFault
+from derm.evaluate.compare import compare
+from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.results import read_results
+from derm.files import hold, read_json, write_json, write_text
+from derm.json_checks import is_text
+from derm.metrics.bootstrap import REPLICATES
+from derm.model.weights import Model, load_weights
+from derm.monitor.launch import free_name, launch
+from derm.monitor.quota import OWNER, Visitor, room_for_one
+from derm.monitor.state import LOCK, is_alive
+from derm.paths import TEACHING, runs_folder
+from derm.records.connect import Records
+from derm.spreadsheet import csv_table
+from derm.teach.features import Progress
+from derm.teach.practice import Lessons, gather_lessons, lesions_in, make_place, remove_lessons
+from derm.teach.train import NAME, Settings, Way, teach_head, teach_whole
+
+ABOUT = "teaching.json"
+"""In a training's folder: how it is trained, how far it is, and what it found."""
+
+LESSONS = "practice"
+"""In the same: the practice's cases as a data set, while they are learned from."""
+
+RECORDS_TRAIN = ("records", "train")
+"""The command that goes on with a training."""
+
+Stage = Literal["begun", "learned", "done", "refused"]
+
+PRACTICE, OLD = "practice", "old"
+"""What is compared on: the practice's test part, and the validation part of the old data."""
+
+KEYS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+"""What a training's folder may be called."""
+
+Tell = Callable[[str], None]
+"""Told what is being done, in a few words."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A training on the practice's cases, as its folder tells.
+
+    stage: how far it is. alive: whether a process works on it. way: 'head' or 'whole'. before: label of the weights
+    that it began with. said: sentences, such as what is lacking or why it was refused. pictures: of the practice, that
+    were learned from. weights: description of the new weights, once they are there. compared: by `PRACTICE` and `OLD`,
+    the paired comparison as `derm.evaluate.compare.compare` gives it, where there is one; its pictures and lesions.
+    """
+
+    folder: Path
+    stage: Stage
+    alive: bool
+    way: Way
+    before: str
+    said: tuple[str, ...]
+    weights: Path | None
+    compared: dict[str, tuple[pd.DataFrame, int, int]]
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+
+def place_of(records: Records) -> Path:
+    """The folder of all trainings on the practice's cases."""
+    return records.folder / TEACHING
+
+
+def start(records: Records, weights: Path, old: Sequence[Path], settings: Settings, visitor: Visitor = OWNER) -> Path:
+    """Launch a training as a process of its own, within what the app lets its visitors start; its folder comes back.
+
+    weights: description of those in use. old: folders of the data that are rehearsed. Raises RunFault where as many
+    train as may, or the disk is too full; what is found later is told in the folder.
+    """
+    place = place_of(records)
+    make_place(place)
+    with room_for_one(runs_folder()):
+        folder = place / free_name(place, date.today().isoformat())
+        _begin(folder, weights, old, settings)
+        launch(folder, _words(records, folder), visitor, RECORDS_TRAIN)
+    return folder
+
+
+def go_on(records: Records, folder: Path, visitor: Visitor = OWNER) -> None:
+    """Launch a process that goes on with a training that a kill has ended; RunFault as for `start`."""
+    with room_for_one(runs_folder()):
+        launch(folder, _words(records, folder), visitor, RECORDS_TRAIN)
+
+
+def _words(records: Records, folder: Path) -> list[str]:
+    return ["--go-on", folder.name, "--records", str(records.folder.resolve())]
+
+
+def begin(
+    records: Records, weights: Path, old: Sequence[Path], settings: Settings, *, without_old: bool = False
+) -> Path:
+    """Make the folder of a new training, for `work`; it comes back. without_old: train even without the old data."""
+    place = place_of(records)
+    make_place(place)
+    folder = place / free_name(place, date.today().isoformat())
+    _begin(folder, weights, old, settings, without_old)
+    return folder
+
+
+def find(records: Records, name: str) -> Path:
+    """The folder of the training called `name`; RunFault where there is none."""
+    folder = place_of(records) / name
+    if not KEYS.fullmatch(name) or not (folder / ABOUT).is_file():
+        raise RunFault(f"There is no training '{name}' on the practice's cases: `derm records trainings` lists them.")
+    return folder
+
+
+def weights_of(records: Records, name: str) -> Path:
+    """The description of the new weights of a training that has ended; RunFault where it has none yet."""
+    found = read_teaching(find(records, name))
+    if found.weights is None or found.stage != "done":
+        raise RunFault(
+            f"The training '{name}' has not come to its end: go on with `derm records train --go-on {name}`."
+        )
+    return found.weights
+
+
+def teachings(records: Records) -> list[Teaching]:
+    """All trainings on the practice's cases, the newest first; a folder that cannot be read is left out."""
+    found = []
+    try:
+        folders = sorted((one for one in place_of(records).iterdir() if KEYS.fullmatch(one.name)), reverse=True)
+    except OSError:
+        return []
+    for folder in folders:
+        try:
+            found.append(read_teaching(folder))
+        except RunFault:
+            continue
+    return found
+
+
+def read_teaching(folder: Path) -> Teaching:
+    """What a training's folder tells; RunFault where it cannot be read."""
+    about = _about(folder)
+    weights = folder / f"{NAME}.json"
+    compared = {}
+    for name in (PRACTICE, OLD):
+        told = about.get("compared", {}).get(name)
+        if told is not None:
+            table = pd.read_csv(folder / f"compared-{name}.csv")
+            compared[name] = (table, int(told["images"]), int(told["lesions"]))
+    return Teaching(
+        folder,
+        about["stage"],
+        is_alive(folder),
+        about["way"],
+        about["before"],
+        tuple(about.get("said", ())),
+        weights if weights.is_file() else None,
+        compared,
+    )
+
+
+def work(
+    records: Records,
+    folder: Path,
+    tell: Tell = lambda _: None,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    replicates: int = REPLICATES,
+) -> Teaching:
+    """Train, choose thresholds and compare, or go on with it; what was found comes back.
+
+    tell: what is being done. progress: told (done, total) of it. stop: asked after each step of a whole network; true
+    ends it after a checkpoint. Raises DermError for what cannot be learned from, which the folder tells, too.
+    """
+    about = _about(folder)
+    if about["stage"] == "done":
+        return read_teaching(folder)
+    with _claimed(folder):
+        try:
+            if not _work(records, folder, about, tell, progress, stop, replicates):
+                return read_teaching(folder)
+        except DermError as fault:
+            _write(folder, about | {"stage": "refused", "said": [str(fault)]})
+            remove_lessons(folder / LESSONS)
+            raise
+        remove_lessons(folder / LESSONS)
+        remove_lessons(folder / "decoded")
+    return read_teaching(folder)
+
+
+def _work(
+    records: Records,
+    folder: Path,
+    about: dict[str, Any],
+    tell: Tell,
+    progress: Progress | None,
+    stop: Callable[[], bool],
+    replicates: int,
+) -> bool:
+    """`work` itself; False where it was stopped before its end."""
+    weights, settings = Path(about["weights"]), _settings(about)
+    model = load_weights(weights)
+    tell("Reading confirmed cases")
+    lessons = gather_lessons(records, model, [Path(one) for one in about["old"]], folder / LESSONS, progress)
+    if lessons.old is None and not about["without_old"]:
+        raise DataFault(NO_REHEARSAL.format(names=" and ".join(lessons.lacking) or "the old data"))
+    about["said"] = _said(lessons, settings)
+    target = folder / f"{NAME}.json"
+    if not target.is_file():
+        tell("Learning from confirmed cases")
+        if settings.way == "head":
+            teach_head(model, lessons, folder, progress)
+        elif teach_whole(weights, model, lessons, folder, settings, stop=stop, progress=progress) is None:
+            return False
+        _write(folder, about | {"stage": "learned"})
+    taught, compared = load_weights(target), {}
+    tell("Comparing on cases that neither has learned from")
+    parts: tuple[tuple[str, Catalogue | None, Part], ...] = (
+        (PRACTICE, lessons.practice, "test"),
+        (OLD, lessons.old, "validation"),
+    )
+    for name, catalogue, part in parts:
+        if catalogue is None:
+            continue
+        if not lesions_in(catalogue, split_own(catalogue), part):
+            about["said"].append(NOTHING_HELD_OUT)
+            continue
+        compared[name] = _compare(model, taught, catalogue, part, folder, name, progress, replicates)
+    _write(folder, about | {"stage": "done", "compared": compared})
+    return True
+
+
+def _compare(
+    before: Model,
+    after: Model,
+    catalogue: Catalogue,
+    part: Part,
+    folder: Path,
+    name: str,
+    progress: Progress | None,
+    replicates: int,
+) -> dict[str, int]:
+    """Measure both on the part, write the paired comparison; how many images and lesions it holds for."""
+    results = []
+    for which, model in (("before", before), ("after", after)):
+        place = folder / "results" / f"{which}-{name}"
+        found = evaluate(model, catalogue, part, replicates=replicates, measuring=progress, resampling=progress)
+        write_evaluation(found, place)
+        results.append(read_results(place))
+    first, second = results
+    table = compare(first, second, replicates, progress)
+    write_text(folder / f"compared-{name}.csv", csv_table(table, ".6f"))
+    about = first.about
+    return {"images": int(about["images"]), "lesions": int(about["lesions"])}
+
+
+NO_REHEARSAL = (
+    "The data that the weights learned from ({names}) are not here, and without them the weights unlearn what the "
+    "practice's cases lack: name their folder with --old, or start the app with DERM_DATA."
+)
+NOTHING_HELD_OUT = "No confirmed case is kept to compare on yet: a fifth of all patients are, as they come."
+LACKING = "Not rehearsed, for their data are not here: {names}. What was learned from them alone may be unlearned."
+ALONE = (
+    "Trained without the old data, which are not here: what the practice's cases lack is held in place by the head's "
+    "old weights alone, and nothing tells how much of it was lost."
+)
+NO_GATE = "The new weights do not tell pictures that are not dermoscopic: give some with --outsiders to teach it anew."
+
+
+def _said(lessons: Lessons, settings: Settings) -> list[str]:
+    """What is to be known of a training beforehand."""
+    said = []
+    if lessons.old is None:
+        said.append(ALONE)
+    elif lessons.lacking:
+        said.append(LACKING.format(names=", ".join(lessons.lacking)))
+    if settings.way == "whole" and not settings.outsiders:
+        said.append(NO_GATE)
+    return said
+
+
+def _begin(folder: Path, weights: Path, old: Sequence[Path], settings: Settings, without_old: bool = False) -> None:
+    make_place(folder)
+    _write(
+        folder,
+        {
+            "stage": "begun",
+            "way": settings.way,
+            "epochs": settings.epochs,
+            "learning_rate": settings.learning_rate,
+            "outsiders": [str(one.resolve()) for one in settings.outsiders],
+            "weights": str(weights.resolve()),
+            "before": load_weights(weights).label,
+            "old": [str(one.resolve()) for one in old],
+            "without_old": without_old,
+            "said": [],
+        },
+    )
+
+
+def _settings(about: dict[str, Any]) -> Settings:
+    return Settings(about["way"], about["epochs"], about["learning_rate"], tuple(map(Path, about["outsiders"])))
+
+
+def _write(folder: Path, about: dict[str, Any]) -> None:
+    write_json(folder / ABOUT, about)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = read_json(folder / ABOUT)
+        sound = content["stage"] in get_args(Stage) and content["way"] in get_args(Way)
+        if not sound or not all(is_text(content[name]) for name in ("weights", "before")):
+            raise ValueError("its fields are not those of a training")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunFault(f"{folder} holds no training on the practice's cases: start a new one.") from error
+    return content
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    with (folder / LOCK).open("a") as stream:
+        if not hold(stream):
+            raise RunFault(f"Another process is working on '{folder.name}': wait for its end.")
+        yield

@@ -1,0 +1,116 @@
+"""Which of a practice's unconfirmed cases to look at next, and why each is on the list.
+
+Needs open records. A case is a lesion that neither histology nor a correction that can be trusted has confirmed; the
+worst picture of its last visit stands for it. Knows nothing of pages.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import date
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from derm.diagnoses import CODES
+from derm.records import tables
+from derm.records.connect import Records
+from derm.records.dataset import TRUSTED
+from derm.records.read import LesionState, search
+from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
+
+LISTED = 12
+"""Cases of a list, unless another number is asked for."""
+
+
+class Answer(NamedTuple):
+    """What the last answer for a picture says of how sure it is.
+
+    probabilities: float64 (7,). spread: over eight views, 0 … 0.5; None where it was asked over one. weights: the
+    label of those that answered.
+    """
+
+    probabilities: NDArray[np.float64]
+    spread: float | None
+    weights: str
+
+
+class NextCase(NamedTuple):
+    """One row of the list. answer: None where there is none that can be relied on; such a case comes by lot alone."""
+
+    lesion: LesionState
+    answer: Answer | None
+    by_lot: bool
+
+
+def unconfirmed(records: Records) -> list[LesionState]:
+    """Every lesion with a picture whose diagnosis nothing confirms yet, in the order of their keys."""
+    with records.reading() as connection:
+        proven = set(connection.scalars(select(tables.histology.c.lesion_id)))
+        lesion_of = dict(connection.execute(select(tables.picture.c.id, tables.picture.c.lesion_id)).all())
+        said = tables.correction.c.picture_id, tables.correction.c.basis
+        last: dict[str, str | None] = dict(
+            connection.execute(select(*said).order_by(tables.entered(tables.correction))).all()
+        )
+    proven |= {lesion_of[key] for key, basis in last.items() if basis in TRUSTED}
+    return sorted((one for one in search(records) if one.lesion_id not in proven), key=lambda one: one.lesion_id)
+
+
+def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, Answer]:
+    """The last answer that can be relied on, by the picture's key; pictures without one are left out."""
+    answer = tables.answer
+    columns = (answer.c.picture_id, answer.c.answerable, answer.c.record, answer.c.weights)
+    with records.reading() as connection:
+        rows = connection.execute(select(*columns).order_by(tables.entered(answer))).mappings()
+        last = {row["picture_id"]: dict(row) for row in rows}
+    found = {}
+    for key in pictures:
+        row = last.get(key)
+        if row is not None and row["answerable"]:
+            told = json.loads(row["record"])
+            if all(f"p_{code}" in told for code in CODES):
+                shares = np.array([told[f"p_{code}"] for code in CODES], dtype=np.float64)
+                found[key] = Answer(shares, told.get("spread"), row["weights"])
+    return found
+
+
+def next_cases(
+    records: Records,
+    on: date,
+    count: int = LISTED,
+    share: float = BY_LOT,
+    spreads: Callable[[str], float | None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[NextCase]:
+    """The next `count` cases to confirm, the most doubtful first, a `share` of them drawn by lot in between.
+
+    on: the day, by which lots are drawn, so that the list stands still until tomorrow; a case that is confirmed leaves
+    it, and no other changes its lot. spreads: asked, by picture, where an answer over one view tells none; None to let
+    the margin decide alone there. progress: told of the pictures asked, (done, total). Raises ConfigFault for a share
+    outside 0 … 1.
+    """
+    cases = unconfirmed(records)
+    answers = answers_for(records, (one.worst.picture_id for one in cases))
+    if spreads is not None:
+        lacking = [key for key, one in answers.items() if one.spread is None]
+        for done, key in enumerate(lacking, start=1):
+            answers[key] = answers[key]._replace(spread=spreads(key))
+            if progress:
+                progress(done, len(lacking))
+    known = [answers.get(one.worst.picture_id) for one in cases]
+    doubt = np.full(len(cases), np.nan)
+    rows = [row for row, one in enumerate(known) if one is not None]
+    told = [one for one in known if one is not None]
+    if told:
+        margins = margin_of(np.stack([one.probabilities for one in told]))
+        apart = np.array([np.nan if one.spread is None else one.spread for one in told])
+        doubt[rows] = doubt_of(margins, apart)
+    lots = np.array([lot_of(one.lesion_id, on) for one in cases])
+    return [NextCase(cases[one.row], known[one.row], one.by_lot) for one in pick(doubt, lots, count, share)]
+
+
+def lot_of(lesion_id: str, on: date) -> float:
+    """A lesion's lot of a day, 0 … 1."""
+    return int(sha256(f"{on.isoformat()} {lesion_id}".encode()).hexdigest()[:13], 16) / 16**13

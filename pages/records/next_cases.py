@@ -1,0 +1,48 @@
+"""Next to look at: unconfirmed cases in the order in which their confirmation teaches, each with its reason."""
+
+from datetime import date
+
+import streamlit as st
+
+from derm.records.sites import BY_CODE
+from derm.records.words import state_line
+from derm.teach import words
+from derm.teach.next_cases import LISTED, NextCase, next_cases
+from derm.teach.ranking import BY_LOT
+from pages.parts import saving
+from pages.parts.tables import show_table
+from pages.records.all_cases import open_lesion
+
+
+def show_next() -> None:
+    """The list of the day; a row opens its lesion."""
+    st.caption(words.NEXT_NOTE)
+    percent = st.slider(
+        words.SHARE_BY_LOT, 0, 100, round(100 * BY_LOT), format="%d %%", key="next-share", persist_state="session",
+        width=320,
+    )  # fmt: skip
+    found = next_cases(saving.records(), date.today(), LISTED, percent / 100)
+    if not found:
+        st.markdown(words.NOTHING_NEXT)
+        return
+    chosen = show_table(
+        [row(one) for one in found],
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"next-{st.session_state.get('lesions_turn', 0)}",
+    )
+    if places := chosen.selection.rows:
+        open_lesion(found[places[0]].lesion.lesion_id)
+        st.rerun()
+
+
+def row(one: NextCase) -> dict[str, object]:
+    """A case as a row of the table."""
+    return {
+        "Patient": one.lesion.pseudonym,
+        "Lesion": one.lesion.label,
+        "Place": BY_CODE[one.lesion.site].name,
+        "Last visit": one.lesion.worst.day,
+        "Answer": state_line(one.lesion.worst),
+        "Why it is here": words.why(one),
+    }

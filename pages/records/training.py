@@ -1,0 +1,103 @@
+"""Train now: a training on the practice's confirmed cases, what came of each, and the choice of the weights in use."""
+
+import streamlit as st
+
+from derm.figures.text import plain
+from derm.model.weights import Model
+from derm.monitor.state import last_words
+from derm.paths import data_folder
+from derm.predict.open import weights_in_use
+from derm.teach import in_use, job, words
+from derm.teach.job import Teaching
+from derm.teach.train import Settings
+from pages.parts import saving
+from pages.parts.opening import visitor_now
+from pages.parts.tables import show_table
+from pages.records.lesion import actor, attempt
+
+
+def show_training(model: Model) -> None:
+    """What would be learned from, the way to begin, and all trainings so far."""
+    allowed = in_use.may_start(visitor_now())
+    st.caption(words.TRAIN_NOTE)
+    st.markdown(plain(words.in_use(model.label)))
+    if not allowed:
+        st.info(words.NOT_ALLOWED, icon=":material/lock:")
+    elif data_folder() is None:
+        st.info(words.NO_OLD, icon=":material/folder_off:")
+    else:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(
+                "What learns", list(words.WAYS), key="teach-way", format_func=words.WAYS.__getitem__, width=420
+            )
+            st.button("Train now", icon=":material/play_arrow:", key="teach", on_click=begin)
+        saving.tell_refusal("teach")
+    if allowed and in_use.can_undo(saving.records()):
+        st.button("Go back to the weights before", icon=":material/undo:", key="undo-weights", on_click=go_back)
+        saving.tell_refusal("undo-weights")
+    if said := st.session_state.get("weights_said"):
+        st.success(plain(said), icon=":material/check:")
+    for one in job.teachings(saving.records()):
+        show_teaching(one, allowed=allowed)
+
+
+def show_teaching(one: Teaching, *, allowed: bool) -> None:
+    """A training: how far it is, what is to be known, both comparisons, and the button that takes it into use."""
+    st.subheader(plain(words.teaching_line(one)), anchor=False)
+    for sentence in one.said:
+        st.markdown(plain(sentence))
+    if one.alive:
+        st.button("Look again", icon=":material/refresh:", key=f"look-{one.name}")
+        return
+    if one.stage in ("begun", "learned"):
+        st.markdown(plain(last_words(one.folder)))
+        if allowed:
+            st.button("Go on", icon=":material/play_arrow:", key=f"go-on-{one.name}", on_click=go_on, args=(one,))
+            saving.tell_refusal(f"go-on-{one.name}")
+        return
+    for name in one.compared:
+        st.markdown(plain(words.compared_title(one, name)))
+        head, *rows = words.compared_rows(one, name)
+        show_table([dict(zip(head, row, strict=True)) for row in rows], key=f"compared-{one.name}-{name}")
+    if one.compared:
+        st.caption(words.COMPARED_NOTE)
+    if allowed and one.stage == "done":
+        st.button("Use these weights", icon=":material/check:", key=f"use-{one.name}", on_click=use, args=(one,))
+        saving.tell_refusal(f"use-{one.name}")
+
+
+def begin() -> None:
+    """Launch a training as the form says."""
+    old = data_folder()
+    way = st.session_state["teach-way"]
+
+    def do() -> None:
+        records = saving.records()
+        job.start(records, weights_in_use(records.folder), [old] if old else [], Settings(way), visitor_now())
+
+    attempt("teach", do)
+
+
+def go_on(one: Teaching) -> None:
+    """Launch a process that goes on with a training."""
+    attempt(f"go-on-{one.name}", lambda: job.go_on(saving.records(), one.folder, visitor_now()))
+
+
+def use(one: Teaching) -> None:
+    """Take the new weights into use, as whoever is named on top says."""
+
+    def do() -> None:
+        records = saving.records()
+        label = in_use.adopt(records, actor(), job.weights_of(records, one.name))
+        st.session_state.weights_said = words.adopted(label)
+
+    attempt(f"use-{one.name}", do)
+
+
+def go_back() -> None:
+    """Take the weights before the last choice into use again."""
+
+    def do() -> None:
+        st.session_state.weights_said = words.undone(in_use.undo(saving.records(), actor()))
+
+    attempt("undo-weights", do)

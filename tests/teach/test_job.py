@@ -1,0 +1,193 @@
+"""A training on a practice's cases from beginning to end, on drawn lesions: learned, compared, and not in use."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from derm.data.catalogue import read_catalogue
+from derm.data.split import split_own
+from derm.data.store import read_pair
+from derm.data.synthetic.dataset import synthesise
+from derm.errors import DataFault, RunFault
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import WeightsInfo, load_weights, save_weights
+from derm.predict.open import open_model
+from derm.records import write
+from derm.records.connect import open_records
+from derm.records.dataset import part_of, write_dataset
+from derm.teach import job, words
+from derm.teach.train import Settings
+
+REPLICATES = 20
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory) -> Path:
+    """Drawn lesions that stand for a practice's patients."""
+    folder = tmp_path_factory.mktemp("cases") / "set"
+    synthesise(folder, images=70, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A tiny network that says it has learned from drawn lesions."""
+    torch.manual_seed(0)
+    net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
+    path = tmp_path_factory.mktemp("drawn-weights") / "drawn.json"
+    sources = {"derm_synthetic": {"derm_synthetic": 38}}
+    save_weights(path, net, WeightsInfo(model=net.config, training={"data": {"sources": sources}}))
+    return path
+
+
+def fill(records, folder: Path, count: int) -> None:
+    """Save pictures of a data set, each a patient's, with a histology; every third with an edited outline."""
+    for place, row in enumerate(read_catalogue(folder).table.head(count).to_dict("records")):
+        content = Path(row["image_path"]).read_bytes()
+        image, mask = read_pair(row["image_path"], row["mask_path"])
+        new = write.NewPicture(
+            f"P-{place}", "A", "upper_back", "2026-11-02", Path(row["image_path"]).name, content,
+            image.shape[1], image.shape[0],
+        )  # fmt: skip
+        saved = write.save_case(records, "Dr A", new, outline=mask if place % 3 == 0 else None)
+        write.add_histology(records, "Dr A", saved.lesion_id, diagnosis=row["dx"], on="2026-11-20")
+
+
+@pytest.fixture(scope="module")
+def filled(cases, tmp_path_factory) -> Path:
+    """The folder of a practice's records with seventy confirmed cases, to be copied."""
+    folder = tmp_path_factory.mktemp("filled") / "records"
+    records = open_records(folder)
+    fill(records, cases, 70)
+    records.close()
+    return folder
+
+
+@pytest.fixture
+def practice(filled, tmp_path, monkeypatch):
+    """The records of that practice, those of this installation."""
+    monkeypatch.setenv("DERM_RECORDS", str(tmp_path / "records"))
+    monkeypatch.delenv("DERM_WEIGHTS", raising=False)
+    shutil.copytree(filled, tmp_path / "records")
+    found = open_records(tmp_path / "records")
+    yield found
+    found.close()
+
+
+def test_each_patient_keeps_its_part_whatever_else_is_confirmed(filed, cases, tmp_path):
+    fill(filed, cases, 12)
+    write_dataset(filed, tmp_path / "first")
+    early = read_catalogue(tmp_path / "first")
+    before = dict(zip(early.table["patient_id"], split_own(early).parts, strict=True))
+    fill(filed, cases, 24)
+    write_dataset(filed, tmp_path / "second")
+    late = read_catalogue(tmp_path / "second")
+    after = dict(zip(late.table["patient_id"], split_own(late).parts, strict=True))
+    assert before == {patient: after[patient] for patient in before} == {one: part_of(one) for one in before}
+    assert set(after.values()) == {"train", "validation", "test"}
+
+
+@pytest.mark.slow
+def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, weights, drawn, monkeypatch):
+    monkeypatch.setenv("DERM_WEIGHTS", str(weights))
+    told: list[str] = []
+    folder = job.begin(practice, weights, [drawn], Settings())
+    assert [one.stage for one in job.teachings(practice)] == ["begun"]
+    found = job.work(practice, folder, told.append, replicates=REPLICATES)
+    assert found.stage == "done"
+    assert not found.alive
+    assert len(told) == 3
+    before, after = load_weights(weights), load_weights(job.weights_of(practice, folder.name))
+    stayed = {
+        name for name, value in before.source.tensors.items() if np.array_equal(value, after.source.tensors[name])
+    }
+    assert set(before.source.tensors) - stayed == {"head.scores.weight", "head.scores.bias"}
+    assert after.description.learned_from == {"derm_synthetic", "practice"}
+    assert after.description.referral_threshold is not None
+    assert after.description.training["taught"]["from_sha256"] == before.sha256
+    # Of the practice's cases those of the test part, of the old data those of validation, as `derm compare` has them.
+    table, images, lesions = found.compared["practice"]
+    assert images == lesions == sum(part_of(one) == "test" for one in patients(practice))
+    held = pd.read_csv(folder / "results" / "after-practice" / "predictions.csv")
+    assert list(table["figure"][:1]) == ["accuracy"]
+    assert table["second"][0] == pytest.approx((held["dx_true"] == held["dx_pred"]).mean(), abs=1e-6)
+    dice = table.set_index("figure").loc["dice"]
+    assert np.isnan(dice["difference"]) or dice["difference"] == 0
+    assert "old" in found.compared
+    assert words.compared_rows(found, "old")[0][0] == "Figure"
+    # The pictures of patients go, and the weights in use are what they were.
+    assert not (folder / job.LESSONS).exists()
+    assert open_model().sha256 == before.sha256
+    assert job.work(practice, folder).stage == "done"
+
+
+def patients(records) -> list[str]:
+    from derm.records import read
+
+    return [row["id"] for row in read.patients(records)]
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_the_whole_network_learns_outlines_too_and_goes_on_after_a_stop(practice, weights, drawn, monkeypatch):
+    monkeypatch.setattr(job, "lesions_in", lambda *_: 0)  # the other test compares
+    folder = job.begin(practice, weights, [drawn], Settings("whole", epochs=1))
+    stops = iter([True])
+    stopped = job.work(practice, folder, stop=lambda: next(stops, False), replicates=REPLICATES)
+    assert stopped.stage == "begun"
+    assert (folder / job.LESSONS).is_dir()
+    found = job.work(practice, folder, replicates=REPLICATES)
+    assert found.stage == "done"
+    assert found.said[1:] == (job.NOTHING_HELD_OUT, job.NOTHING_HELD_OUT)
+    assert "do not tell pictures that are not dermoscopic" in found.said[0]
+    after = load_weights(job.weights_of(practice, folder.name))
+    assert not np.array_equal(
+        load_weights(weights).source.tensors["mask_head.weight"], after.source.tensors["mask_head.weight"]
+    )
+    assert after.description.learned_from == {"derm_synthetic", "practice"}
+    assert not (folder / job.LESSONS).exists()
+    assert not (folder / "decoded").exists()
+
+
+def test_without_the_old_data_it_says_what_is_lost_and_how_to_mend_it(practice, weights):
+    folder = job.begin(practice, weights, [], Settings())
+    with pytest.raises(DataFault, match="unlearn what the practice's cases lack: name their folder with --old"):
+        job.work(practice, folder)
+    (found,) = job.teachings(practice)
+    assert found.stage == "refused"
+    assert "derm_synthetic" in found.said[0]
+    assert not (folder / job.LESSONS).exists()
+    with pytest.raises(RunFault, match="has not come to its end"):
+        job.weights_of(practice, folder.name)
+
+
+def test_other_data_than_those_that_were_learned_from_are_refused(practice, tiny_weights, drawn):
+    folder = job.begin(practice, tiny_weights, [drawn], Settings())
+    with pytest.raises(DataFault, match="holds derm_synthetic, and the weights learned from ham10000"):
+        job.work(practice, folder)
+
+
+def test_too_few_confirmed_cases_are_refused(filed, cases, weights, drawn):
+    fill(filed, cases, 8)
+    folder = job.begin(filed, weights, [drawn], Settings())
+    with pytest.raises(DataFault, match=r"confirmed lesions to learn from.* until there are 20"):
+        job.work(filed, folder)
+
+
+@pytest.mark.parametrize("name", ["../records", "none", ".hidden", ""])
+def test_a_training_that_is_not_there_is_one_sentence(filed, name):
+    with pytest.raises(RunFault, match="There is no training"):
+        job.find(filed, name)
+
+
+def test_a_torn_record_of_a_training_is_left_out_of_the_list(filed, weights):
+    folder = job.begin(filed, weights, [], Settings())
+    (folder / job.ABOUT).write_text("{")
+    assert job.teachings(filed) == []
+    with pytest.raises(RunFault, match="holds no training"):
+        job.read_teaching(folder)

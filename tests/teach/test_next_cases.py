@@ -1,0 +1,120 @@
+"""Next to look at: what is unconfirmed, in which order, why, and the same list all day."""
+
+import json
+from datetime import date
+
+import pytest
+from entries import new_answer, save
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.diagnoses import CODES
+from derm.records import write
+from derm.records.entry import Basis
+from derm.teach import words
+from derm.teach.next_cases import next_cases, unconfirmed
+
+TODAY, TOMORROW = date(2026, 11, 27), date(2026, 11, 28)
+
+
+def answer(first: float, second: float, spread: float | None = None, **given: object) -> dict[str, object]:
+    """An answer whose likeliest is melanoma with `first`, then nevus with `second`."""
+    shares = {f"p_{code}": (1 - first - second) / 5 for code in CODES} | {"p_mel": first, "p_nv": second}
+    return new_answer(record=json.dumps({**shares, "spread": spread}), **given)
+
+
+def plain(text: str) -> str:
+    """With spaces that may break."""
+    return text.replace("\u00a0", " ")
+
+
+def fill(records, count: int = 9) -> list[str]:
+    """Lesions whose margin falls from the first to the last; their keys."""
+    return [
+        save(records, seed, answer=answer(0.9 - 0.05 * seed, 0.05), lesion=f"L{seed}").lesion_id
+        for seed in range(count)
+    ]
+
+
+def test_the_closest_calls_come_first_and_a_third_by_lot(filed):
+    keys = fill(filed)
+    found = next_cases(filed, TODAY, 6)
+    assert [one.by_lot for one in found] == [False, True, False, False, True, False]
+    drawn = [one.lesion.lesion_id for one in found if one.by_lot]
+    doubtful = [one.lesion.lesion_id for one in found if not one.by_lot]
+    assert doubtful == [key for key in reversed(keys) if key not in drawn][:4]
+
+
+def test_the_list_stands_still_for_a_day_and_a_confirmed_case_moves_no_lot(filed):
+    fill(filed)
+
+    def listed(on: date) -> list[str]:
+        return [one.lesion.lesion_id for one in next_cases(filed, on, 9, 1.0)]
+
+    first = listed(TODAY)
+    assert listed(TODAY) == first
+    assert listed(TOMORROW) != first
+    write.add_histology(filed, "Dr A", first[3], diagnosis="nv", on="2026-11-20")
+    assert listed(TODAY) == [*first[:3], *first[4:]]
+
+
+def test_what_rests_on_histology_consensus_or_follow_up_is_confirmed(filed):
+    saved = [save(filed, seed, answer=answer(0.5, 0.4), lesion=f"L{seed}") for seed in range(4)]
+    write.add_histology(filed, "Dr A", saved[0].lesion_id, diagnosis="nv", on="2026-11-20")
+    write.correct(filed, "Dr A", saved[1].picture_id, diagnosis="nv", basis=Basis.CONSENSUS)
+    write.correct(filed, "Dr A", saved[2].picture_id, diagnosis="nv", basis=Basis.CLINICAL)
+    assert {one.lesion_id for one in unconfirmed(filed)} == {saved[2].lesion_id, saved[3].lesion_id}
+    write.correct(filed, "Dr A", saved[1].picture_id, diagnosis="mel", basis=Basis.CLINICAL)  # taken back
+    assert len(unconfirmed(filed)) == 3
+
+
+def test_each_row_says_why_it_is_there(filed):
+    save(filed, 1, answer=answer(0.45, 0.41, 0.12), lesion="close")
+    save(filed, 2, answer=answer(0.9, 0.02, 0.01), lesion="sure")
+    save(filed, 3, answer=answer(0.7, 0.2), lesion="once")
+    save(filed, 4, answer=new_answer(referral="no answer"), lesion="none")
+    save(filed, 5, answer=new_answer(record='{"p_malignant":0.39}'), lesion="older")
+    told = {one.lesion.label: plain(words.why(one)) for one in next_cases(filed, TODAY, 9, 0.0)}
+    assert told["close"] == (
+        "Melanoma 45 % and melanocytic nevus 41 % are close; the answer changes when the picture is turned (± 12 %)."
+    )
+    assert told["sure"].endswith("the answer stays when the picture is turned (± 1.0 %).")
+    assert (
+        told["once"]
+        == "Melanoma 70 % and melanocytic nevus 20 %; asked over one view, so that the margin decides alone."
+    )
+    assert "none" not in told
+    by_lot = {one.lesion.label: words.why(one) for one in next_cases(filed, TODAY, 9, 1.0)}
+    assert by_lot["none"] == by_lot["older"]
+    assert by_lot["none"].startswith("Drawn by lot: no answer that can be relied on")
+
+
+def test_nothing_is_next_where_nothing_waits(filed):
+    assert next_cases(filed, TODAY) == []
+
+
+def test_spreads_that_lack_are_asked_for(filed, tiny_weights):
+    save(filed, 1, answer=answer(0.5, 0.4), lesion="one")
+    found = next_cases(filed, TODAY, 1, spreads=lambda _: 0.2)
+    assert found[0].answer is not None
+    assert found[0].answer.spread == 0.2
+    ran = CliRunner().invoke(app, ["records", "next", "--views", "--weights", str(tiny_weights)])
+    assert ran.exit_code == 0, ran.output
+    assert "asked over one view" not in ran.stdout
+    assert "when the picture is turned (±" in ran.stdout
+
+
+def test_the_command_writes_the_list_and_plain_cells(filed, tmp_path):
+    save(filed, 1, answer=answer(0.5, 0.4), pseudonym="=1+1")
+    ran = CliRunner().invoke(app, ["records", "next", "--day", "2026-11-27", "--out", str(tmp_path / "next.csv")])
+    assert ran.exit_code == 0, ran.output
+    head, line = (tmp_path / "next.csv").read_text().splitlines()
+    assert head == "patient,lesion,site,last visit,answer,why,weights"
+    assert line.startswith("'=1+1,A,")
+    refused = CliRunner().invoke(app, ["records", "next", "--share", "2"])
+    assert refused.exit_code == 2
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2126-01-01"])
+def test_a_day_that_is_none_is_refused(filed, day):
+    assert "no day" in str(CliRunner().invoke(app, ["records", "next", "--day", day]).exception)
