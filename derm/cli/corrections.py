@@ -9,7 +9,7 @@ import typer
 from derm.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
-    from derm.teach.simulate import Outcome
+    from derm.teach.simulate import CorrectionsWorth
 
 
 def corrections(
@@ -81,7 +81,7 @@ HEADS = {
 """Figure → what it is called in the table."""
 
 
-def table_lines(outcomes: "list[Outcome]") -> list[str]:
+def table_lines(outcomes: "list[CorrectionsWorth]") -> list[str]:
     """The outcomes as lines of a table, as Markdown prints one: each figure, and below it what it is beyond random."""
     head = ["cases confirmed", "chosen", "malignant", *HEADS.values()]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]

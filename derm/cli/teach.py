@@ -98,7 +98,7 @@ def train(
     from derm.predict.folder import find_images
     from derm.predict.open import weights_in_use
     from derm.teach import job
-    from derm.teach.train import Settings, Way
+    from derm.teach.train import TeachingSettings, Way
 
     if way not in ("head", "whole"):
         raise ConfigFault(f"--way '{way}' is unknown: use head or whole.")
@@ -111,7 +111,7 @@ def train(
         known = data_folder()
         folders = [] if without_old_data else old or ([known] if known else [])
         pictures = tuple(find_images(outsiders)) if outsiders else ()
-        settings = Settings(cast("Way", way), epochs, learning_rate, pictures)
+        settings = TeachingSettings(cast("Way", way), epochs, learning_rate, pictures)
         place = job.begin(
             records, weights or weights_in_use(records.folder), folders, settings, without_old=without_old_data
         )

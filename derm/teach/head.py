@@ -26,7 +26,7 @@ STEPS = 200
 """Of L-BFGS, at most."""
 
 
-class Head(NamedTuple):
+class LinearHead(NamedTuple):
     """The linear layer that the scores come from.
 
     weight: float64 (7, C). bias: float64 (7,).
@@ -52,7 +52,7 @@ class Examples(NamedTuple):
     shares: NDArray[np.float64]
 
 
-def head_of(model: Model) -> Head:
+def head_of(model: Model) -> LinearHead:
     """The head of `model`. Raises WeightsFault for weights whose scores are no linear layer on pooled features."""
     if model.description.model.hidden:
         raise WeightsFault(
@@ -64,7 +64,7 @@ def head_of(model: Model) -> Head:
         tensors = source.tensors
     else:
         tensors = {name: value.detach().cpu().numpy() for name, value in source.state_dict().items()}
-    return Head(tensors[WEIGHT].astype(np.float64), tensors[BIAS].astype(np.float64))
+    return LinearHead(tensors[WEIGHT].astype(np.float64), tensors[BIAS].astype(np.float64))
 
 
 def share_sources(sizes: list[int], balance: float) -> list[float]:
@@ -74,7 +74,7 @@ def share_sources(sizes: list[int], balance: float) -> list[float]:
     return [float(one) for one in powers / powers.sum()]
 
 
-def fit_head(start: Head, examples: Examples, anchor: float = ANCHOR) -> Head:
+def fit_head(start: LinearHead, examples: Examples, anchor: float = ANCHOR) -> LinearHead:
     """Train the head on from `start`: weighted cross-entropy, held to the start by a quadratic penalty.
 
     The penalty is anchor / (2 C) times the squared distance of the weights from the start, which is a normal prior
@@ -97,4 +97,4 @@ def fit_head(start: Head, examples: Examples, anchor: float = ANCHOR) -> Head:
         return value, np.concatenate([slope, wrong.sum(axis=0)])
 
     found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "ftol": 1e-9})
-    return Head(found.x[:count].reshape(len(CODES), -1), found.x[count:])
+    return LinearHead(found.x[:count].reshape(len(CODES), -1), found.x[count:])

@@ -32,7 +32,7 @@ from derm.records.connect import Records
 from derm.spreadsheet import csv_table
 from derm.teach.features import Progress
 from derm.teach.practice import Lessons, gather_lessons, lesions_in, make_place, remove_lessons
-from derm.teach.train import NAME, Settings, Way, teach_head, teach_whole
+from derm.teach.train import NAME, TeachingSettings, Way, teach_head, teach_whole
 
 ABOUT = "teaching.json"
 """In a training's folder: how it is trained, how far it is, and what it found."""
@@ -85,7 +85,9 @@ def place_of(records: Records) -> Path:
     return records.folder / TEACHING
 
 
-def start(records: Records, weights: Path, old: Sequence[Path], settings: Settings, visitor: Visitor = OWNER) -> Path:
+def start(
+    records: Records, weights: Path, old: Sequence[Path], settings: TeachingSettings, visitor: Visitor = OWNER
+) -> Path:
     """Launch a training as a process of its own, within what the app lets its visitors start; its folder comes back.
 
     weights: description of those in use. old: folders of the data that are rehearsed. Raises RunFault where as many
@@ -111,7 +113,7 @@ def _words(records: Records, folder: Path) -> list[str]:
 
 
 def begin(
-    records: Records, weights: Path, old: Sequence[Path], settings: Settings, *, without_old: bool = False
+    records: Records, weights: Path, old: Sequence[Path], settings: TeachingSettings, *, without_old: bool = False
 ) -> Path:
     """Make the folder of a new training, for `work`; it comes back. without_old: train even without the old data."""
     place = place_of(records)
@@ -284,7 +286,7 @@ ALONE = (
 NO_GATE = "The new weights do not tell pictures that are not dermoscopic: give some with --outsiders to teach it anew."
 
 
-def _said(lessons: Lessons, settings: Settings) -> list[str]:
+def _said(lessons: Lessons, settings: TeachingSettings) -> list[str]:
     """What is to be known of a training beforehand."""
     said = []
     if lessons.old is None:
@@ -296,7 +298,9 @@ def _said(lessons: Lessons, settings: Settings) -> list[str]:
     return said
 
 
-def _begin(folder: Path, weights: Path, old: Sequence[Path], settings: Settings, without_old: bool = False) -> None:
+def _begin(
+    folder: Path, weights: Path, old: Sequence[Path], settings: TeachingSettings, without_old: bool = False
+) -> None:
     make_place(folder)
     _write(
         folder,
@@ -315,8 +319,8 @@ def _begin(folder: Path, weights: Path, old: Sequence[Path], settings: Settings,
     )
 
 
-def _settings(about: dict[str, Any]) -> Settings:
-    return Settings(about["way"], about["epochs"], about["learning_rate"], tuple(map(Path, about["outsiders"])))
+def _settings(about: dict[str, Any]) -> TeachingSettings:
+    return TeachingSettings(about["way"], about["epochs"], about["learning_rate"], tuple(map(Path, about["outsiders"])))
 
 
 def _write(folder: Path, about: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ LISTED = 12
 """Cases of a list, unless another number is asked for."""
 
 
-class Answer(NamedTuple):
+class LastAnswer(NamedTuple):
     """What the last answer for a picture says of how sure it is.
 
     probabilities: float64 (7,). spread: over eight views, 0 … 0.5; None where it was asked over one. weights: the
@@ -41,7 +41,7 @@ class NextCase(NamedTuple):
     """One row of the list. answer: None where there is none that can be relied on; such a case comes by lot alone."""
 
     lesion: LesionState
-    answer: Answer | None
+    answer: LastAnswer | None
     by_lot: bool
 
 
@@ -58,7 +58,7 @@ def unconfirmed(records: Records) -> list[LesionState]:
     return sorted((one for one in search(records) if one.lesion_id not in proven), key=lambda one: one.lesion_id)
 
 
-def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, Answer]:
+def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, LastAnswer]:
     """The last answer that can be relied on, by the picture's key; pictures without one are left out."""
     answer = tables.answer
     columns = (answer.c.picture_id, answer.c.answerable, answer.c.record, answer.c.weights)
@@ -72,7 +72,7 @@ def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, Answer]:
             told = json.loads(row["record"])
             if all(f"p_{code}" in told for code in CODES):
                 shares = np.array([told[f"p_{code}"] for code in CODES], dtype=np.float64)
-                found[key] = Answer(shares, told.get("spread"), row["weights"])
+                found[key] = LastAnswer(shares, told.get("spread"), row["weights"])
     return found
 
 

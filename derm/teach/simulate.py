@@ -29,7 +29,7 @@ from derm.metrics.sources import learn_threshold
 from derm.model.weights import Model
 from derm.predict.views import EIGHT, spread
 from derm.teach.features import Progress, pooled_features
-from derm.teach.head import ANCHOR, Examples, Head, fit_head, head_of, share_sources
+from derm.teach.head import ANCHOR, Examples, LinearHead, fit_head, head_of, share_sources
 from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
 
 MIXED, MARGIN, RANDOM = "margin + spread, a third by lot", "margin alone", "by lot"
@@ -59,32 +59,32 @@ FIGURES = (
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PooledPictures:
     """Pictures of one part of one source: features, float32 (n, V, C), classes, int64 (n,), lesions, text (n,)."""
 
     features: NDArray[np.float32]
     classes: NDArray[np.int64]
     lesions: NDArray[np.str_]
 
-    def logits(self, head: Head) -> NDArray[np.float64]:
+    def logits(self, head: LinearHead) -> NDArray[np.float64]:
         """The scores of the upright views, float64 (n, 7)."""
         return head.scores(self.features[:, 0])
 
 
 @dataclass(frozen=True)
-class Bench:
+class SimulatedPractice:
     """What a simulation works on: the old data's training and validation pictures, the cases that may be confirmed,
     those that are measured on, and the head and temperature that they begin with."""
 
-    rehearsed: Pictures
-    home: Pictures
-    pool: Pictures
-    measured: Pictures
-    head: Head
+    rehearsed: PooledPictures
+    home: PooledPictures
+    pool: PooledPictures
+    measured: PooledPictures
+    head: LinearHead
     temperature: float
 
 
-class Outcome(NamedTuple):
+class CorrectionsWorth(NamedTuple):
     """What so many corrections, chosen so, have bought.
 
     figures: name → value, mean over the seeds. intervals: 95 %, by bootstrap over the lesions that were measured on.
@@ -104,7 +104,7 @@ class Outcome(NamedTuple):
 
 def gather(
     model: Model, old: Catalogue, new: Catalogue, part: Part, kept: Path | None, progress: Progress | None = None
-) -> Bench:
+) -> SimulatedPractice:
     """Ask `model` about all pictures that the simulation needs.
 
     part: of `new`, to measure on. kept: see `pooled_features`. Raises DataFault where the weights know `new`, or it
@@ -116,7 +116,7 @@ def gather(
             f"{model.label} learned from {known[0]}, which shall stand for a practice: name weights that did not."
         )
 
-    def take(catalogue: Catalogue, name: Part, views: int = 1) -> Pictures:
+    def take(catalogue: Catalogue, name: Part, views: int = 1) -> PooledPictures:
         split = split_own(catalogue)
         rows = split.rows(name)
         rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
@@ -125,9 +125,9 @@ def gather(
         table = catalogue.table.iloc[rows]
         classes: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
         features = pooled_features(model, table, views=views, kept=kept, progress=progress)
-        return Pictures(features, classes, split.lesions.iloc[rows].to_numpy(dtype=str))
+        return PooledPictures(features, classes, split.lesions.iloc[rows].to_numpy(dtype=str))
 
-    return Bench(
+    return SimulatedPractice(
         take(old, "train"),
         take(old, "validation"),
         take(new, "train", EIGHT),
@@ -138,7 +138,12 @@ def gather(
 
 
 def choose(
-    bench: Bench, head: Head, taken: Sequence[int], count: int, strategy: str, random: np.random.Generator
+    bench: SimulatedPractice,
+    head: LinearHead,
+    taken: Sequence[int],
+    count: int,
+    strategy: str,
+    random: np.random.Generator,
 ) -> list[int]:
     """The next `count` rows of the pool that are confirmed, by `strategy`, for a practice that works with `head`."""
     left = np.setdiff1d(np.arange(len(bench.pool.classes)), np.array(taken, dtype=np.int64))
@@ -158,8 +163,13 @@ def choose(
 
 
 def taught(
-    bench: Bench, taken: Sequence[int], *, balance: float = BALANCE, anchor: float = ANCHOR, rehearse: bool = True
-) -> Head:
+    bench: SimulatedPractice,
+    taken: Sequence[int],
+    *,
+    balance: float = BALANCE,
+    anchor: float = ANCHOR,
+    rehearse: bool = True,
+) -> LinearHead:
     """The head trained on from the bench's, on the pool's rows `taken` in eight views, beside the old data."""
     new = bench.pool.features[list(taken)]
     count, views = new.shape[:2]
@@ -173,7 +183,7 @@ def taught(
     return fit_head(bench.head, examples, anchor)
 
 
-def figures_of(bench: Bench, head: Head) -> Callable[[NDArray[np.int64]], dict[str, float | None]]:
+def figures_of(bench: SimulatedPractice, head: LinearHead) -> Callable[[NDArray[np.int64]], dict[str, float | None]]:
     """What measures `head` on rows of the measured pictures, as `derm.metrics.bootstrap` asks for it."""
     measured, home = bench.measured, bench.home
     probabilities = softmax(measured.logits(head), bench.temperature)
@@ -206,7 +216,7 @@ def figures_of(bench: Bench, head: Head) -> Callable[[NDArray[np.int64]], dict[s
 
 
 def simulate(
-    bench: Bench,
+    bench: SimulatedPractice,
     *,
     sizes: Sequence[int] = SIZES,
     seeds: int = 10,
@@ -215,7 +225,7 @@ def simulate(
     anchor: float = ANCHOR,
     replicates: int = REPLICATES,
     progress: Progress | None = None,
-) -> list[Outcome]:
+) -> list[CorrectionsWorth]:
     """What corrections buy by strategy and number; the first outcome is that of the untouched weights.
 
     Raises DataFault where the pool holds fewer cases than are asked for.
@@ -224,7 +234,7 @@ def simulate(
         raise DataFault(
             f"{max(sizes)} corrections are asked for, and the pool has {len(bench.pool.classes)} cases: ask for fewer."
         )
-    heads: dict[tuple[str, int], list[Head]] = {}
+    heads: dict[tuple[str, int], list[LinearHead]] = {}
     malignant: dict[tuple[str, int], list[int]] = {}
     practices = [(name, seed) for name in strategies for seed in range(1 if name == MARGIN else seeds)]
     for done, (strategy, seed) in enumerate(practices, start=1):
@@ -238,8 +248,8 @@ def simulate(
 
 
 def _one_practice(
-    bench: Bench, strategy: str, sizes: Sequence[int], seed: int, balance: float, anchor: float
-) -> list[tuple[int, Head, list[int]]]:
+    bench: SimulatedPractice, strategy: str, sizes: Sequence[int], seed: int, balance: float, anchor: float
+) -> list[tuple[int, LinearHead, list[int]]]:
     """Confirm cases in rounds up to each of `sizes`; the head after each, and the rows of the pool that it learned."""
     random = np.random.default_rng(seed)
     head, found = bench.head, []
@@ -253,11 +263,11 @@ def _one_practice(
 
 
 def _measured(
-    bench: Bench,
-    heads: Mapping[tuple[str, int], Sequence[Head]],
+    bench: SimulatedPractice,
+    heads: Mapping[tuple[str, int], Sequence[LinearHead]],
     malignant: Mapping[tuple[str, int], Sequence[int]],
     replicates: int,
-) -> list[Outcome]:
+) -> list[CorrectionsWorth]:
     """Every figure with its interval, all strategies on the same resamples of lesions."""
     untouched = figures_of(bench, bench.head)
     measures = {key: [figures_of(bench, head) for head in own] for key, own in heads.items()}
@@ -299,13 +309,13 @@ def _outcome(
     values: Mapping[str, float | None],
     spans: Mapping[str, tuple[float, float] | None],
     between: Mapping[str, tuple[float, float]],
-) -> Outcome:
+) -> CorrectionsWorth:
     def of(ending: str) -> dict[str, tuple[float | None, tuple[float, float] | None]]:
         keys = {name: f"{strategy}:{size}:{name}{ending}" for name in FIGURES}
         return {name: (values[key], spans[key]) for name, key in keys.items() if key in values}
 
     plain = of("")
-    return Outcome(
+    return CorrectionsWorth(
         strategy,
         size,
         malignant,
@@ -333,7 +343,7 @@ def dice_of(
     return float(mean_defined(overlap)), spans["dice"]
 
 
-def table_of(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+def table_of(outcomes: Sequence[CorrectionsWorth]) -> pd.DataFrame:
     """One row an outcome and figure, its value with interval, its gain over the untouched weights and over as many
     cases by lot with theirs, and the lowest and highest of the seeds."""
     lines = []

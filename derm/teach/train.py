@@ -31,7 +31,7 @@ from derm.paths import cache_folder
 from derm.predict.views import EIGHT
 from derm.runlog.events import Logged, TickEvent
 from derm.teach.features import Progress, pooled_features
-from derm.teach.head import ANCHOR, Examples, Head, fit_head, head_of, share_sources
+from derm.teach.head import ANCHOR, Examples, LinearHead, fit_head, head_of, share_sources
 from derm.teach.practice import Lessons
 from derm.train import loop
 from derm.train.config import DERM, TrainConfig
@@ -47,7 +47,7 @@ NAME = "taught"
 
 
 @dataclass(frozen=True)
-class Settings:
+class TeachingSettings:
     """How is trained. epochs, learning_rate: of the whole network. outsiders: pictures that are not dermoscopic, with
     which the whole network's gate is fitted anew; without them it has none."""
 
@@ -104,7 +104,7 @@ def teach_whole(
     model: Model,
     lessons: Lessons,
     folder: Path,
-    settings: Settings,
+    settings: TeachingSettings,
     *,
     watch: Callable[[Logged | TickEvent], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
@@ -161,7 +161,7 @@ def rows_of_part(
     return table, split.lesions.iloc[rows].to_numpy(dtype=str), classes
 
 
-def _decide(model: Model, head: Head, lessons: Lessons, progress: Progress | None) -> Decisions:
+def _decide(model: Model, head: LinearHead, lessons: Lessons, progress: Progress | None) -> Decisions:
     """Temperature and thresholds on the validation parts, as `derm.evaluate.calibrate` chooses them."""
     logits, classes, lesions, sources = [], [], [], []
     for catalogue in lessons.catalogues:

@@ -9,7 +9,7 @@ from derm.paths import data_folder
 from derm.predict.open import weights_in_use
 from derm.teach import in_use, job, words
 from derm.teach.job import Teaching
-from derm.teach.train import Settings
+from derm.teach.train import TeachingSettings
 from pages.parts import saving
 from pages.parts.opening import visitor_now
 from pages.parts.tables import show_table
@@ -73,7 +73,7 @@ def begin() -> None:
 
     def do() -> None:
         records = saving.records()
-        job.start(records, weights_in_use(records.folder), [old] if old else [], Settings(way), visitor_now())
+        job.start(records, weights_in_use(records.folder), [old] if old else [], TeachingSettings(way), visitor_now())
 
     attempt("teach", do)
 

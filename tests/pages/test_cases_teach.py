@@ -18,7 +18,7 @@ from derm.monitor import launch
 from derm.predict.open import open_model
 from derm.records.connect import open_records
 from derm.teach import job, words
-from derm.teach.train import Settings
+from derm.teach.train import TeachingSettings
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     page = opened("Train")
     assert not page.exception
     assert words.NO_OLD in text(page)
-    folder = job.begin(kept, tiny_weights, [], Settings())
+    folder = job.begin(kept, tiny_weights, [], TeachingSettings())
     copy_weights(tiny_weights, folder / "taught.json", replace(load_info(tiny_weights), temperature=1.5))
     (folder / "compared-practice.csv").write_text(COMPARED)
     about = json.loads((folder / job.ABOUT).read_text())

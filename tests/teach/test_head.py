@@ -5,12 +5,12 @@ import pytest
 from scipy.special import softmax as scipy_softmax
 
 from derm.errors import WeightsFault
-from derm.teach.head import Examples, Head, fit_head, head_of, share_sources
+from derm.teach.head import Examples, LinearHead, fit_head, head_of, share_sources
 
 
-def start(channels: int = 5) -> Head:
+def start(channels: int = 5) -> LinearHead:
     random = np.random.default_rng(0)
-    return Head(random.normal(size=(7, channels)), random.normal(size=7))
+    return LinearHead(random.normal(size=(7, channels)), random.normal(size=7))
 
 
 def examples(count: int = 40, channels: int = 5) -> Examples:
@@ -19,7 +19,7 @@ def examples(count: int = 40, channels: int = 5) -> Examples:
     return Examples(features, random.integers(7, size=count), np.full(count, 1 / count))
 
 
-def loss(head: Head, given: Examples, first: Head, anchor: float) -> float:
+def loss(head: LinearHead, given: Examples, first: LinearHead, anchor: float) -> float:
     shares = scipy_softmax(head.scores(given.features), axis=1)[np.arange(len(given.classes)), given.classes]
     away = ((head.weight - first.weight) ** 2).sum() / (2 * first.weight.shape[1])
     return float(-(given.shares * np.log(shares)).sum() + anchor * away)
@@ -32,7 +32,7 @@ def test_the_loss_falls_to_a_minimum():
     assert least < loss(first, given, first, 0.1)
     random = np.random.default_rng(2)
     for _ in range(20):
-        near = Head(found.weight + random.normal(scale=0.02, size=found.weight.shape), found.bias)
+        near = LinearHead(found.weight + random.normal(scale=0.02, size=found.weight.shape), found.bias)
         assert loss(near, given, first, 0.1) > least - 1e-6
 
 

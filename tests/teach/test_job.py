@@ -21,7 +21,7 @@ from derm.records import write
 from derm.records.connect import open_records
 from derm.records.dataset import part_of, write_dataset
 from derm.teach import job, words
-from derm.teach.train import Settings
+from derm.teach.train import TeachingSettings
 
 REPLICATES = 20
 
@@ -96,7 +96,7 @@ def test_each_patient_keeps_its_part_whatever_else_is_confirmed(filed, cases, tm
 def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, weights, drawn, monkeypatch):
     monkeypatch.setenv("DERM_WEIGHTS", str(weights))
     told: list[str] = []
-    folder = job.begin(practice, weights, [drawn], Settings())
+    folder = job.begin(practice, weights, [drawn], TeachingSettings())
     assert [one.stage for one in job.teachings(practice)] == ["begun"]
     found = job.work(practice, folder, told.append, replicates=REPLICATES)
     assert found.stage == "done"
@@ -136,7 +136,7 @@ def patients(records) -> list[str]:
 @pytest.mark.training
 def test_the_whole_network_learns_outlines_too_and_goes_on_after_a_stop(practice, weights, drawn, monkeypatch):
     monkeypatch.setattr(job, "lesions_in", lambda *_: 0)  # the other test compares
-    folder = job.begin(practice, weights, [drawn], Settings("whole", epochs=1))
+    folder = job.begin(practice, weights, [drawn], TeachingSettings("whole", epochs=1))
     stops = iter([True])
     stopped = job.work(practice, folder, stop=lambda: next(stops, False), replicates=REPLICATES)
     assert stopped.stage == "begun"
@@ -155,7 +155,7 @@ def test_the_whole_network_learns_outlines_too_and_goes_on_after_a_stop(practice
 
 
 def test_without_the_old_data_it_says_what_is_lost_and_how_to_mend_it(practice, weights):
-    folder = job.begin(practice, weights, [], Settings())
+    folder = job.begin(practice, weights, [], TeachingSettings())
     with pytest.raises(DataFault, match="unlearn what the practice's cases lack: name their folder with --old"):
         job.work(practice, folder)
     (found,) = job.teachings(practice)
@@ -167,14 +167,14 @@ def test_without_the_old_data_it_says_what_is_lost_and_how_to_mend_it(practice, 
 
 
 def test_other_data_than_those_that_were_learned_from_are_refused(practice, tiny_weights, drawn):
-    folder = job.begin(practice, tiny_weights, [drawn], Settings())
+    folder = job.begin(practice, tiny_weights, [drawn], TeachingSettings())
     with pytest.raises(DataFault, match="holds derm_synthetic, and the weights learned from ham10000"):
         job.work(practice, folder)
 
 
 def test_too_few_confirmed_cases_are_refused(filed, cases, weights, drawn):
     fill(filed, cases, 8)
-    folder = job.begin(filed, weights, [drawn], Settings())
+    folder = job.begin(filed, weights, [drawn], TeachingSettings())
     with pytest.raises(DataFault, match=r"confirmed lesions to learn from.* until there are 20"):
         job.work(filed, folder)
 
@@ -186,7 +186,7 @@ def test_a_training_that_is_not_there_is_one_sentence(filed, name):
 
 
 def test_a_torn_record_of_a_training_is_left_out_of_the_list(filed, weights):
-    folder = job.begin(filed, weights, [], Settings())
+    folder = job.begin(filed, weights, [], TeachingSettings())
     (folder / job.ABOUT).write_text("{")
     assert job.teachings(filed) == []
     with pytest.raises(RunFault, match="holds no training"):
