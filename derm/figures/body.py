@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from derm.figures.palette import BODY, PLACE
+
 WIDTH, HEIGHT = 100, 240
 """Of one outline, in the drawing's own units."""
 
 FULL = 2 * WIDTH + 30
 """Both outlines with what lies between them."""
-
-GREY, DOT = "#7c8589", "#d55e00"
-"""Of outlines and names, and of a mark: at least 3 : 1 on both themes' backgrounds."""
 
 PARTS = (
     '<ellipse cx="50" cy="17" rx="11" ry="15"/>',
@@ -51,13 +50,13 @@ def body_map(marks: Sequence[Mark]) -> str:
     """Both outlines with the marks, in colours that are seen on light and on dark pages; `said_of` has it in words."""
     drawn = "".join(_outline(view, place) for place, view in enumerate(("front", "back")))
     dots = "".join(
-        f'<circle cx="{_left(mark.view) + mark.x * WIDTH:.1f}" cy="{mark.y * HEIGHT:.1f}" r="6" fill="{DOT}" '
-        f'stroke="#ffffff" stroke-width="1.5"><title>{escape(mark.name)}</title></circle>'
+        f'<circle cx="{_left(mark.view) + mark.x * WIDTH:.1f}" cy="{mark.y * HEIGHT:.1f}" r="6" fill="{PLACE}" '
+        f'stroke="white" stroke-width="1.5"><title>{escape(mark.name)}</title></circle>'
         for mark in marks
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {FULL} {HEIGHT + 14}" width="{FULL}" '
-        f'height="{HEIGHT + 14}"><g fill="{GREY}" fill-opacity="0.4">{drawn}</g>{dots}</svg>'
+        f'height="{HEIGHT + 14}"><g fill="{BODY}" fill-opacity="0.4">{drawn}</g>{dots}</svg>'
     )
 
 

@@ -43,7 +43,16 @@ CHOSEN = Tone("#B3541E", "#F2B33D")
 """What was chosen, or what a sentence speaks of."""
 
 WARM = Tone("#9C2A00", "#E8602F")
-"""The second of two methods; a limit in a figure."""
+"""The second of two methods; a limit in a figure; a picture with a missed malignant lesion."""
+
+ALARM = Tone("#A06A00", "#F2B33D")
+"""A picture that was referred for nothing."""
+
+CAPTION = Tone("#5C6166", "#A9ADB0")
+"""Small words below others."""
+
+BODY, PLACE = "#7C8589", "#D55E00"
+"""The outline of a body and a place on it, on both pages."""
 
 SCALE = (Tone("#F3F1ED", "#20262B"), Tone("#0F4358", "#A6D8EA"))
 """From none to all, in a matrix."""
@@ -71,6 +80,19 @@ SERIES = (
     Tone("#4A4F55", "#C9CDD2"),
 )
 """Lines that are told apart, such as runs."""
+
+
+PRINTED = (PRIMARY.light, "#7FA6B5", GREY.light)
+"""Bars on paper, which differ by pattern, too."""
+
+STYLED = {"page": PAGE, "primary": PRIMARY, "warm": WARM, "alarm": ALARM, "caption": CAPTION}
+"""What the pages' style sheet may name, as var(--derm-NAME)."""
+
+
+def style_variables() -> str:
+    """The colours of `STYLED` for a style sheet, each right on the light page and on the dark one."""
+    named = " ".join(f"--derm-{name}: light-dark({tone.light}, {tone.dark});" for name, tone in STYLED.items())
+    return f":root {{ {named} }}"
 
 
 def scale_on(*, dark: bool) -> tuple[str, str]:

@@ -14,8 +14,8 @@ from derm.figures import palette
 from derm.figures.palette import PRIMARY, TEXT, WARM
 from derm.figures.text import epoch_number
 
-INK, GREY, PETROL = TEXT.light, palette.GREY.light, PRIMARY.light
-"""Text, the quiet line and the strong one; each has at least 4.5 : 1 on white."""
+INK, PETROL = TEXT.light, PRIMARY.light
+"""Text and the strong line; each has at least 4.5 : 1 on white."""
 
 PATTERNS = ("", "/", ".")
 """Of the bars of one class side by side, so that they differ without colour."""
@@ -64,7 +64,7 @@ def beside_bars(measure: str, series: Mapping[str, Sequence[float | None]]) -> g
     """
     figure = go.Figure()
     codes = [diagnosis.code for diagnosis in DIAGNOSES]
-    for (name, values), pattern, colour in zip(series.items(), PATTERNS, (PETROL, "#7FA6B5", GREY), strict=False):
+    for (name, values), pattern, colour in zip(series.items(), PATTERNS, palette.PRINTED, strict=False):
         figure.add_bar(
             x=codes,
             y=list(values),

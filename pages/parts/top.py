@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.diagnoses import DIAGNOSES
 from derm.errors import DermError, WeightsFault
 from derm.figures.mark import mark
+from derm.figures.palette import style_variables
 from derm.figures.text import capital, plain
 from derm.model.weights import Model
 from derm.predict import case_list, triage, words
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
 
 STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
+COLOURS = f"<style>{style_variables()}</style>"
 PRACTICE = 0.05
 """Share of malignant lesions that the setting begins with."""
 
@@ -42,6 +44,7 @@ PAGES = (
 def open_frame(name: str) -> DeltaGenerator:
     """Begin the page `name`: title, style, the way to the other pages; the row that holds it comes back."""
     st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
+    st.html(COLOURS)
     st.html(STYLE)
     opening.warn()
     if page := st.session_state.pop("go_to", None):

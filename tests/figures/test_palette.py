@@ -1,6 +1,8 @@
 """Colours that can be told apart, on every page and by every reader."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +44,19 @@ def test_the_theme_has_the_palettes_colours(theme):
     named["secondaryBackgroundColor"] = palette.PANEL
     for name, tone in named.items():
         assert THEME[theme][name] == tone.on(dark=dark)
+
+
+def test_no_other_place_names_a_colour():
+    root = Path(__file__).parents[2]
+    own = {"palette.py", "mark.py"}  # the mark is a picture
+    sheets = [path for path in sorted((root / "derm" / "figures").glob("*.py")) if path.name not in own]
+    sheets += [*sorted((root / "pages").rglob("*.py")), root / ".streamlit" / "style.css"]
+    assert len(sheets) > 40
+    named = {path.name: set(re.findall(r"#[0-9A-Fa-f]{6}\b", path.read_text(encoding="utf-8"))) for path in sheets}
+    assert {name: found for name, found in named.items() if found - {"#000000", "#FFFFFF"}} == {}
+    style = (root / ".streamlit" / "style.css").read_text(encoding="utf-8")
+    assert set(re.findall(r"var\(--derm-(\w+)\)", style)) == set(palette.STYLED)
+    assert f"--derm-page: light-dark({palette.PAGE.light}, {palette.PAGE.dark});" in palette.style_variables()
 
 
 def test_inks_stand_out_on_white():
