@@ -3,17 +3,24 @@
 Needs open `Records`. Knows no page.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import RecordsFault
 from derm.image.decode import read_image
-from derm.image.overlay import resize_picture
+from derm.image.overlay import draw_outline, resize_mask, resize_picture
+from derm.predict.packed import unpack
 from derm.records import store
 from derm.records.connect import Records
 
 SMALL = 480
 """Longer side of a small picture, pixels."""
+
+OUTLINE = 1.5
+"""Width of an outline on it, as a multiple of that on a large one."""
 
 
 def small(records: Records, sha256: str, name: str) -> NDArray[np.uint8]:
@@ -25,6 +32,22 @@ def small(records: Records, sha256: str, name: str) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     scale = min(1.0, SMALL / max(height, width))
     return resize_picture(image, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def with_outline(
+    image: NDArray[np.uint8], picture: Mapping[str, Any], answers: Sequence[Any], corrections: Sequence[Any]
+) -> NDArray[np.uint8]:
+    """`image` of a kept picture, uint8 (h, w, 3), with the outline that stands: the last correction's, dashed, or else
+    the last answer's; as it is without.
+
+    picture, answers, corrections: rows of the records, the oldest first.
+    """
+    drawn = [row for row in corrections if row["outline"] is not None]
+    rows = drawn or answers
+    if not rows:
+        return image
+    outline = unpack(rows[-1]["outline"], (picture["height"], picture["width"]))
+    return draw_outline(image, resize_mask(outline, *image.shape[:2]), dashed=bool(drawn), scale=OUTLINE)
 
 
 def outline_in(content: bytes, name: str) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from derm.records.sites import BY_CODE
 
 if TYPE_CHECKING:
     from derm.records.dataset import Drawn
-    from derm.records.read import Counts, LesionHistory, LesionState, PictureState
+    from derm.records.read import Counts, LesionHistory, LesionState, PictureHistory, PictureState
     from derm.records.verify import Verified
     from derm.records.write import Remains
 
@@ -130,6 +130,13 @@ def picture_line(picture: Mapping[str, object]) -> str:
     """A picture in one line: its name, and its scale where it is known."""
     scale = picture["mm_per_pixel"]
     return f"{picture['name']}" + ("" if scale is None else f", {scale:g} mm a pixel ({picture['scale_source']})")
+
+
+def picture_alt(one: "PictureHistory") -> str:
+    """What a kept picture shows, for who does not see it."""
+    if any(row["outline"] is not None for row in one.corrections):
+        return f"{one.picture['name']}, with the corrected outline"
+    return f"{one.picture['name']}, " + ("with the outline of the answer" if one.answers else "as it came")
 
 
 def answer_lines(answer: Mapping[str, object]) -> list[str]:

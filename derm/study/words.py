@@ -35,6 +35,9 @@ METHOD = (
     "Readers and cases are both samples: Obuchowski and Rockette 1995, with the degrees of freedom of Hillis 2007; "
     "covariances by the jackknife; intervals are 95 %. In an arm with the answer the opinion after it counts."
 )
+NO_SPREAD = "readers do not vary"
+"""Instead of an interval of a difference."""
+
 RELIANCE = (
     "Over-reliance: of the cases that the reader had right before a wrong answer, how many were wrong after it. "
     "Under-reliance: of those that the reader had wrong before a right answer, how many stayed wrong."
@@ -68,26 +71,55 @@ def frozen(study: StudyDesign) -> str:
 
 
 def share(value: float) -> str:
-    """A figure, 0 … 1, with two digits, or a dash."""
+    """A share, 0 … 1, with two digits, or a dash."""
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def interval(low: float, high: float) -> str:
-    """'0.70 – 0.81', or a dash."""
-    return "–" if math.isnan(low) else f"{low:.2f} – {high:.2f}"
+    """An interval of a share, which ends where shares end."""
+    return "–" if math.isnan(low) else f"{max(low, 0.0):.2f} – {min(high, 1.0):.2f}"
+
+
+def signed(value: float) -> str:
+    """A difference of shares with its sign; that of a zero is none."""
+    rounded = round(value, 2)
+    return "0.00" if rounded == 0 else f"{rounded:+.2f}".replace("-", "−")
+
+
+def between(study: StudyDesign, one: ArmDifference) -> str:
+    """Which arm less which."""
+    return f"{ARM_NAMES[study.arms[one.second]]} less {ARM_NAMES[study.arms[one.first]]}"
+
+
+def difference_row(study: StudyDesign, one: ArmDifference) -> dict[str, str]:
+    """How one arm differs from another, as a row of a table."""
+    told = {"Arm": between(study, one), "Difference": signed(-one.mean)}
+    if math.isnan(one.p):
+        return {**told, "95 %": NO_SPREAD, "p": "–"}
+    return {**told, "95 %": f"{signed(-one.high)} to {signed(-one.low)}", "p": p_value(one.p)}
 
 
 def difference(study: StudyDesign, one: ArmDifference) -> str:
-    """One arm less another in one line."""
-    between = f"{ARM_NAMES[study.arms[one.second]]} less {ARM_NAMES[study.arms[one.first]]}"
-    if math.isnan(one.p):
-        return f"{between}: {-one.mean:+.2f}, no interval, for readers do not vary"
-    return f"{between}: {-one.mean:+.2f} ({-one.high:+.2f} – {-one.low:+.2f}), p {p_value(one.p)}"
+    """The same as a sentence."""
+    told = difference_row(study, one)
+    if told["95 %"] == NO_SPREAD:
+        return f"{told['Arm']}: {told['Difference']}, no interval, for readers do not vary"
+    return f"{told['Arm']}: {told['Difference']} ({told['95 %']}), p {told['p']}"
 
 
 def p_value(p: float) -> str:
     """A p value as papers print it."""
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def figure_alt(study: StudyDesign, found: StudyResults) -> str:
+    """What the figure of the arms shows, for who does not see it."""
+    told = [
+        f"{FIGURE_NAMES[name]}: "
+        + ", ".join(f"{ARM_NAMES[arm]} {share(float(row.mean()))}" for arm, row in zip(study.arms, values, strict=True))
+        for name, values in found.table.items()
+    ]
+    return f"Means of {len(found.finished)} readers by arm. {'; '.join(told)}."
 
 
 def summary(study: StudyDesign, found: StudyResults) -> list[str]:

@@ -10,6 +10,7 @@ from derm.errors import DermError
 from derm.figures.body import Mark, body_map, said_of
 from derm.figures.text import plain
 from derm.image.overlay import jpeg
+from derm.predict import words as case_words
 from derm.records import pictures, read, words, write
 from derm.records.entry import DIAGNOSIS_CODES, Basis
 from derm.records.read import LesionHistory, PictureHistory
@@ -38,6 +39,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
         st.subheader(plain(f"{visit.visit['day']}. {words.state_line(visit.worst)}"), anchor=False)
         for picture in visit.pictures:
             show_picture(picture)
+    st.caption(case_words.NOTICE)
     about(history)
 
 
@@ -53,7 +55,7 @@ def show_picture(one: PictureHistory) -> None:
     left, right = st.columns([1, 2], gap="medium")
     with left:
         try:
-            st.image(thumbnail(picture["sha256"], picture["name"]), alt=f"{picture['name']}, as it came")
+            st.image(thumbnail(one), alt=words.picture_alt(one))
         except DermError as fault:
             st.error(plain(str(fault)), icon=":material/broken_image:")
         st.caption(plain(words.picture_line(picture)))
@@ -203,13 +205,15 @@ def actor() -> str:
     return str(st.session_state.get("actor", ""))
 
 
-def thumbnail(name: str, called: str) -> bytes:
-    """A kept picture as a small JPEG file; the last ones stay in this visit."""
-    made: dict[str, bytes] = st.session_state.setdefault("kept_thumbnails", {})
+def thumbnail(one: PictureHistory) -> bytes:
+    """A kept picture with the outline that stands, as a small JPEG file; the last ones stay in this visit."""
+    made: dict[tuple[str, int, int], bytes] = st.session_state.setdefault("kept_thumbnails", {})
+    name = (one.picture["id"], len(one.answers), len(one.corrections))
     if name not in made:
         while len(made) >= 50:
             made.pop(next(iter(made)))
-        made[name] = jpeg(pictures.small(saving.records(), name, called))
+        image = pictures.small(saving.records(), one.picture["sha256"], one.picture["name"])
+        made[name] = jpeg(pictures.with_outline(image, one.picture, one.answers, one.corrections))
     return made[name]
 
 

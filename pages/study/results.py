@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from derm.figures.markup import shown_figure
+from derm.figures.study import ArmValues, arms_figure
 from derm.figures.text import plain
 from derm.study import words
 from derm.study.design import StudyDesign
@@ -38,7 +40,8 @@ def results(folder: Path, study: StudyDesign) -> None:
 
 
 def figures(study: StudyDesign, found: StudyResults) -> None:
-    """Each figure by arm, with its interval, and the arms compared."""
+    """Each figure by arm, with its interval, and the arms compared: as a picture, then as tables."""
+    picture(study, found)
     for name, values in found.table.items():
         compared = found.compared.get(name)
         st.subheader(words.FIGURE_NAMES[name], anchor=False)
@@ -50,9 +53,34 @@ def figures(study: StudyDesign, found: StudyResults) -> None:
             by_reader = zip(found.finished, values[place], strict=True)
             rows.append(row | {reader: words.share(float(value)) for reader, value in by_reader})
         show_table(rows, key=f"study-{name}")
-        for one in () if compared is None else compared.differences:
-            st.markdown(plain(words.difference(study, one)))
+        if compared is not None:
+            told = [words.difference_row(study, one) for one in compared.differences]
+            show_table(told, key=f"study-{name}-compared")
     st.caption(words.METHOD if found.compared else words.FEW)
+
+
+def picture(study: StudyDesign, found: StudyResults) -> None:
+    """Means with their intervals, and every reader."""
+    measures = {words.FIGURE_NAMES[name]: arms_of(found, name) for name in found.table}
+    arms = [words.ARM_NAMES[arm] for arm in study.arms]
+    figure = arms_figure(measures, arms, found.finished, dark=st.context.theme.type == "dark")
+    st.plotly_chart(
+        shown_figure(figure),
+        key="study-arms",
+        alt=words.figure_alt(study, found),
+        config={"displayModeBar": False},
+    )
+
+
+def arms_of(found: StudyResults, name: str) -> list[ArmValues]:
+    """A figure in each arm; without an interval where fewer than two readers have finished."""
+    compared = found.compared.get(name)
+    values = []
+    for place, row in enumerate(found.table[name]):
+        mean = float(row.mean())
+        low, high = (mean, mean) if compared is None else (compared.arms[place].low, compared.arms[place].high)
+        values.append(ArmValues(mean, max(low, 0.0), min(high, 1.0), tuple(row.tolist())))
+    return values
 
 
 def reliance(found: StudyResults) -> None:
