@@ -6,8 +6,8 @@ Needs what the page's component told. Decodes no picture: that is done as for ev
 import base64
 import binascii
 
-MAX_PASTED = 40_000_000
-"""Most bytes of a pasted picture: a lossless one of 20 megapixels has fewer."""
+MAX_PASTED = 18_000_000
+"""Most bytes of a pasted picture: in base 64 more would be too large a message, for which Streamlit closes the page."""
 
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/bmp": ".bmp",
            "image/tiff": ".tif", "image/avif": ".avif", "image/heic": ".heic"}  # fmt: skip

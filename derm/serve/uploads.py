@@ -76,11 +76,15 @@ class Uploads:
 
 
 def _size(scope: Message) -> int:
-    """Bytes that the request says it has; `LARGEST` where it says nothing, or more, which the app itself refuses."""
-    for name, value in scope["headers"]:
-        if name.lower() == b"content-length" and value.isdigit():
-            return min(int(value[:20]), LARGEST)
-    return LARGEST
+    """Bytes that the request says it has; `LARGEST` where it says nothing, or more, which the app itself refuses.
+
+    One that comes in chunks may say anything: its length is not what ends it (RFC 9112, 6.3).
+    """
+    told = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
+    chunked = any(name.lower() == b"transfer-encoding" for name, _ in scope["headers"])
+    if chunked or len(told) != 1 or not told[0].isdigit():
+        return LARGEST
+    return min(int(told[0][:20]), LARGEST)
 
 
 async def _refuse(send: Send) -> None:

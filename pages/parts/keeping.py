@@ -6,12 +6,14 @@ Needs Streamlit's session. Knows nothing of what a visit holds.
 from typing import NamedTuple
 
 import streamlit as st
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from derm.predict.budget import UPLOADS, Budget, memory_limit
 from derm.predict.presence import Presence
 from derm.predict.visits import KeptVisits, minutes
+from derm.serve.messages import Messages
 from derm.serve.uploads import App, Arrived, Uploads
 
 
@@ -54,9 +56,10 @@ def is_here(token: str) -> None:
     visit.presence.come(visit.token)
 
 
-def bounded(app: App) -> Uploads:
-    """The server's app, with no more uploads on their way than there is memory for."""
-    return Uploads(app, int(UPLOADS * memory_limit()), arrived)
+def bounded(app: App) -> Messages:
+    """The server's app, with no more uploads on their way than there is memory for, and no message but what pages
+    send."""
+    return Messages(Uploads(app, int(UPLOADS * memory_limit()), arrived), BackMsg.FromString)
 
 
 def arrived(session: str) -> Arrived:

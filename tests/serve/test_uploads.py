@@ -108,3 +108,22 @@ def test_an_upload_that_stalls_is_given_up():
     asyncio.run(uploads(scope, receive, None))
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
     assert uploads._coming == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-length", b"0"), (b"Transfer-Encoding", b"chunked")],
+        [(b"transfer-encoding", b"chunked")],
+        [(b"content-length", b"1"), (b"content-length", b"9999999")],
+    ],
+)
+def test_a_length_that_does_not_end_the_request_is_not_believed(headers):
+    sent, app = [], App()
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "PUT", "path": PATH, "headers": headers}
+    asyncio.run(Uploads(app, LARGEST - 1, lambda _: Arrived(0, 0))(scope, None, send))
+    assert (sent[0]["status"], app.reached) == (503, 0)

@@ -1,0 +1,161 @@
+"""What browsers tell over their websockets: what pages ask of them, and not more at a time. An ASGI application around
+another.
+
+Needs a reader of messages. Knows of Streamlit the names in its messages; those that are not named here never reach it,
+such as the one that empties the caches of all visitors.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sized
+from enum import Enum
+from typing import Any
+
+from derm.files import parse_json
+from derm.json_checks import is_shallow
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+Read = Callable[[bytes], Any]
+
+ASKED = frozenset(("rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"))
+"""Kinds of messages that pages need. Others empty what all visitors share, or are for who writes an app."""
+
+FETCHED = frozenset(("request_id", "session_id", "deferred_file", "dataframe_chunk"))
+"""What may stand in a `backend_operation_request`: a file to save, more rows of a table. The rest writes into the app's
+own folder."""
+
+MOST_OPEN = 300
+"""Websockets at once, one for each open page."""
+
+MOST_FILES = 10_000
+"""Names of files for which places to send them to are asked at once: a million held the server up for 19 s."""
+
+MOST_WIDGETS = 2000
+"""Widgets in a message; a page has some 50, and 1,000 files have one."""
+
+MOST_PARTS = 500_000
+"""Values in a message, JSON's and those of lists: 10,000 points that were chosen in a chart have some 100,000."""
+
+MOST_TEXT = 100_000
+"""Bytes of a text that was typed, and of an address."""
+
+MOST_JSON = 10_000_000
+"""Bytes of what a chart or a component holds."""
+
+MOST_ONCE = 25_000_000
+"""Bytes of what a component tells once, such as a pasted picture; Streamlit takes no larger message."""
+
+TOO_MUCH, TOO_MANY = 1008, 1013
+"""Why a websocket is closed: by the rules, or until later (RFC 6455 and its register)."""
+
+
+class Verdict(Enum):
+    """What becomes of a message."""
+
+    PASS = "pass"
+    IGNORE = "ignore"
+    CLOSE = "close"
+
+
+class Messages:
+    """Passes on to `app` what `judge` lets pass, and at most `most` websockets at once.
+
+    read: makes a message of its bytes; it may raise what it likes.
+    """
+
+    def __init__(self, app: App, read: Read, most: int = MOST_OPEN) -> None:
+        self.app, self.read, self.most = app, read, most
+        self._open = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request, one connection of a websocket, or the server's start and end."""
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+        elif self._open >= self.most:
+            await send({"type": "websocket.close", "code": TOO_MANY})  # before it is accepted: the server answers 403
+        else:
+            self._open += 1
+            try:
+                await self.app(scope, *self._guarded(receive, send))
+            finally:
+                self._open -= 1
+
+    def _guarded(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        closed = False
+
+        async def received() -> Message:
+            nonlocal closed
+            while (message := await receive())["type"] == "websocket.receive":
+                verdict = judge(message.get("bytes"), self.read)
+                if verdict is Verdict.PASS:
+                    return message
+                if verdict is Verdict.CLOSE:
+                    closed = True
+                    await send({"type": "websocket.close", "code": TOO_MUCH})
+                    return {"type": "websocket.disconnect", "code": TOO_MUCH}
+            return message
+
+        async def sent(message: Message) -> None:
+            if not closed:
+                await send(message)
+
+        return received, sent
+
+
+def judge(content: bytes | None, read: Read) -> Verdict:
+    """What becomes of a message of these bytes; None: it was a text, which no page sends."""
+    if content is None or len(content) > MOST_ONCE:
+        return Verdict.CLOSE
+    try:
+        message = read(content)
+        kind = message.WhichOneof("type")
+    except Exception:  # whatever a reader raises
+        return Verdict.CLOSE
+    told = getattr(message, kind or "", None)
+    if kind not in ASKED:
+        return Verdict.IGNORE
+    if kind == "backend_operation_request":
+        return Verdict.PASS if {field.name for field, _ in told.ListFields()} <= FETCHED else Verdict.IGNORE
+    if kind == "file_urls_request":
+        return Verdict.PASS if len(told.file_names) <= MOST_FILES else Verdict.CLOSE
+    return Verdict.PASS if kind != "rerun_script" or _fits(told) else Verdict.CLOSE
+
+
+def _fits(state: Any) -> bool:  # noqa: ANN401 - of Streamlit's protocol
+    """Whether what a page tells of itself is of a size that pages have."""
+    widgets = state.widget_states.widgets
+    about = state.ByteSize() - state.widget_states.ByteSize()
+    if len(widgets) > MOST_WIDGETS or len(state.query_string) > MOST_TEXT or about > MOST_JSON:
+        return False
+    return _parts(widgets) <= MOST_PARTS and all(map(_value_fits, widgets))
+
+
+def _parts(widgets: Iterable[Any]) -> int:
+    """Values in all widgets: JSON's by its marks, which are as many as values at least, but for the innermost."""
+    total = 0
+    for widget in widgets:
+        for field, value in widget.ListFields():
+            if field.name.startswith("json"):
+                total += sum(map(value.count, ",[{"))
+            elif hasattr(value, "ListFields"):
+                total += sum(len(inner) for _, inner in value.ListFields() if isinstance(inner, Sized))
+    return total
+
+
+def _value_fits(widget: Any) -> bool:  # noqa: ANN401
+    """Whether one widget's value is of a size that it may have, and JSON where it says so."""
+    for field, value in widget.ListFields():
+        if field.name.startswith("json"):
+            if len(value) > (MOST_ONCE if field.name == "json_trigger_value" else MOST_JSON) or not _is_json(value):
+                return False
+        elif isinstance(value, str | bytes) and len(value) > MOST_TEXT:
+            return False
+    return widget.WhichOneof("value") == "json_trigger_value" or widget.ByteSize() <= MOST_JSON
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return is_shallow(parse_json(text.encode()))
+    except ValueError:
+        return False

@@ -1,0 +1,191 @@
+"""What a browser tells over its websocket: what pages ask of it reaches the app, and nothing else does."""
+
+import asyncio
+import json
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from derm.serve.messages import ASKED, FETCHED, MOST_FILES, MOST_TEXT, MOST_WIDGETS, TOO_MANY, Messages, Verdict, judge
+
+
+def told(kind: str, **fields: object) -> BackMsg:
+    """A message of a kind; fields: of what it holds, where that is more than a switch."""
+    message = BackMsg()
+    inside = getattr(message, kind)
+    if isinstance(inside, bool):
+        setattr(message, kind, True)
+        return message
+    inside.SetInParent()
+    for name, value in fields.items():
+        getattr(inside, name).extend(value) if isinstance(value, list) else setattr(inside, name, value)
+    return message
+
+
+def verdict(message: BackMsg) -> Verdict:
+    return judge(message.SerializeToString(), BackMsg.FromString)
+
+
+def widget(**value: object) -> BackMsg:
+    message = told("rerun_script")
+    message.rerun_script.widget_states.widgets.add(id="one", **value)
+    return message
+
+
+def test_only_what_pages_ask_reaches_the_app():
+    kinds = {field.name for field in BackMsg.DESCRIPTOR.fields}
+    assert kinds >= ASKED
+    assert {kind for kind in kinds if verdict(told(kind)) is Verdict.PASS} == ASKED
+    assert verdict(told("clear_cache")) is Verdict.IGNORE
+
+
+def test_a_visitor_fetches_files_and_rows_and_writes_nothing_into_the_app_s_folder():
+    inside = BackMsg().backend_operation_request.DESCRIPTOR.fields
+    passed = set()
+    for field in inside:
+        message = told("backend_operation_request")
+        asked = message.backend_operation_request
+        if field.message_type is None:
+            setattr(asked, field.name, "x")
+        else:
+            getattr(asked, field.name).SetInParent()
+        if verdict(message) is Verdict.PASS:
+            passed.add(field.name)
+    assert passed == FETCHED
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        told("file_urls_request", file_names=["a.jpg"] * 1000),
+        told("rerun_script", query_string="view=x"),
+        widget(int_value=3),
+        widget(string_value="x"),
+        widget(json_value=json.dumps({"selection": {"points": [{"x": 1.5, "y": 2, "i": 3}] * 10_000}})),
+        widget(json_trigger_value=json.dumps({"picture": {"data": "A" * 24_000_000}})),
+    ],
+    ids=["files", "address", "number", "text", "points", "pasted"],
+)
+def test_what_pages_send_passes(message):
+    assert verdict(message) is Verdict.PASS
+
+
+def many_widgets() -> BackMsg:
+    message = told("rerun_script")
+    for number in range(MOST_WIDGETS + 1):
+        message.rerun_script.widget_states.widgets.add(id=f"{number}", int_value=1)
+    return message
+
+
+def many_texts() -> BackMsg:
+    message = widget()
+    message.rerun_script.widget_states.widgets[0].string_array_value.data.extend([""] * 600_000)
+    return message
+
+
+def many_files() -> BackMsg:
+    message = widget()
+    files = message.rerun_script.widget_states.widgets[0].file_uploader_state_value
+    for _ in range(600_000):
+        files.uploaded_file_info.add()
+    return message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        told("file_urls_request", file_names=[""] * (MOST_FILES + 1)),
+        told("rerun_script", query_string="a" * (MOST_TEXT + 1)),
+        many_widgets(),
+        many_texts(),
+        many_files(),
+        widget(string_value="x" * (MOST_TEXT + 1)),
+        widget(json_value="[" + ",".join(["[]"] * 300_000) + "]"),
+        widget(json_value="[" * 1000),
+        widget(json_value="[" * 30 + "]" * 30),
+        widget(json_value="not JSON"),
+        widget(json_value=json.dumps("x" * 11_000_000)),
+        widget(bytes_value=b"x" * (MOST_TEXT + 1)),
+    ],
+    ids=["names", "address", "widgets", "texts", "files", "text", "values", "open", "deep", "none", "long", "bytes"],
+)
+def test_what_would_hold_the_server_up_closes_the_connection(message):
+    assert verdict(message) is Verdict.CLOSE
+
+
+@pytest.mark.parametrize("content", [None, b"\xff" * 1000, b"\x5a\x03\x0a\x7f\x00"])
+def test_texts_and_what_is_no_message_close_the_connection(content):
+    assert judge(content, BackMsg.FromString) is Verdict.CLOSE
+
+
+class App:
+    """Hears one websocket to its end, then says one thing more."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, object]] = []
+
+    async def __call__(self, scope, receive, send) -> None:
+        while scope["type"] == "websocket":
+            self.heard.append(await receive())
+            if self.heard[-1]["type"] == "websocket.disconnect":
+                await send({"type": "websocket.send", "bytes": b"late"})
+                return
+
+
+def connect(messages: Messages, *told: BackMsg | None) -> list[dict[str, object]]:
+    """One websocket that tells these, and what it got."""
+    waiting = [{"type": "websocket.connect"}]
+    waiting += [{"type": "websocket.receive", "bytes": one and one.SerializeToString()} for one in told]
+    waiting += [{"type": "websocket.disconnect", "code": 1001}]
+    sent: list[dict[str, object]] = []
+
+    async def receive():
+        return waiting.pop(0)
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    asyncio.run(messages({"type": "websocket"}, receive, send))
+    return sent
+
+
+def test_what_is_not_asked_is_passed_over():
+    app = App()
+    sent = connect(Messages(app, BackMsg.FromString), told("clear_cache"), told("stop_script"))
+    assert [one["type"] for one in app.heard] == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
+    assert BackMsg.FromString(app.heard[1]["bytes"]).stop_script
+    assert sent == [{"type": "websocket.send", "bytes": b"late"}]
+
+
+def test_a_connection_is_closed_once_and_the_app_told():
+    app = App()
+    assert connect(Messages(app, BackMsg.FromString), None) == [{"type": "websocket.close", "code": 1008}]
+    assert [one["type"] for one in app.heard] == ["websocket.connect", "websocket.disconnect"]
+
+
+def test_connections_beyond_the_most_are_refused_until_one_ends():
+    async def both() -> list[dict[str, object]]:
+        ended, sent = asyncio.Event(), []
+
+        async def app(scope, receive, send) -> None:
+            await ended.wait()
+
+        async def send(message) -> None:
+            sent.append(message)
+
+        messages = Messages(app, BackMsg.FromString, most=1)
+        first = asyncio.create_task(messages({"type": "websocket"}, None, send))
+        await asyncio.sleep(0)
+        await messages({"type": "websocket"}, None, send)
+        ended.set()
+        await first
+        await messages({"type": "websocket"}, None, send)
+        return sent
+
+    assert asyncio.run(both()) == [{"type": "websocket.close", "code": TOO_MANY}]
+
+
+def test_requests_pass():
+    app = App()
+    asyncio.run(Messages(app, BackMsg.FromString, most=0)({"type": "http"}, None, None))
+    assert app.heard == []
