@@ -102,6 +102,10 @@ def make_folder(folder: Path) -> None:
 
 def check_file(path: Path) -> None:
     """Refuse a place where no file can be written before hours are spent on it: ConfigFault; its folder is made."""
+    try:
+        path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise ConfigFault(f"{path} is a link that leads to itself: remove it, or name another file.") from error
     if path.is_dir():
         raise ConfigFault(f"{path} is a folder: name a file in it, as {path / 'out.csv'}.")
     if path.exists() and not path.is_file():

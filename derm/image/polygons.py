@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from derm.errors import EntryRefused
 from derm.image.scale import is_number
+from derm.json_checks import is_count
 
 Ring = tuple[tuple[float, float], ...]
 """A closed line, (x, y) in pixels; the last point joins the first."""
@@ -122,6 +123,8 @@ def read_polygons(text: str, height: int, width: int, least: float) -> Polygons:
     if not isinstance(content, dict) or "polygons" not in content:
         raise EntryRefused("The outline's file has no field 'polygons': give one that Derm wrote.")
     size = (content.get("width", width), content.get("height", height))
+    if not all(map(is_count, size)):
+        raise EntryRefused("The outline's file tells no size of its picture: give one that Derm wrote.")
     if size != (width, height):
         raise EntryRefused(
             f"The outline was drawn on a picture of {size[0]} × {size[1]} pixels and this one has {width} × {height}: "
@@ -162,9 +165,11 @@ def _numbers(given: object) -> list[NDArray[np.float64]]:
     if not isinstance(given, list | tuple):
         raise EntryRefused(said)
     rings = []
+    _check_parts(len(given))
     for ring in given:
         if not isinstance(ring, list | tuple) or not all(_is_point(point) for point in ring):
             raise EntryRefused(said)
+        _check_points(len(ring))
         points = np.array(ring, dtype=np.float64).reshape(-1, 2).round(2)
         rings.append(points[(points != np.roll(points, 1, axis=0)).any(axis=1)])
     return rings
@@ -174,13 +179,20 @@ def _is_point(point: object) -> bool:
     return isinstance(point, list | tuple) and len(point) == 2 and all(map(is_number, point))
 
 
+def _check_parts(count: int) -> None:
+    if count > MOST_PARTS:
+        raise EntryRefused(f"The outline has {count} parts and may have {MOST_PARTS}: join them, or remove some.")
+
+
+def _check_points(count: int) -> None:
+    if count > MOST_POINTS:
+        raise EntryRefused(f"The outline has {count} points and may have {MOST_POINTS}: draw it with fewer.")
+
+
 def _check_count(rings: list[NDArray[np.float64]]) -> None:
     if not rings:
         raise EntryRefused("There is no outline: draw one, or go back to the model's.")
-    if len(rings) > MOST_PARTS:
-        raise EntryRefused(f"The outline has {len(rings)} parts and may have {MOST_PARTS}: join them, or remove some.")
-    if (total := sum(map(len, rings))) > MOST_POINTS:
-        raise EntryRefused(f"The outline has {total} points and may have {MOST_POINTS}: draw it with fewer.")
+    _check_points(sum(map(len, rings)))
     if min(map(len, rings)) < 3:
         raise EntryRefused("A part of the outline has fewer than three points: add some, or remove the part.")
 

@@ -5,10 +5,10 @@ so that a million cases open at once. Knows no way to search, and nothing of pag
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.files import make_folder, write_json, write_whole
+from derm.files import is_there, make_folder, open_ordinary, read_json, write_json, write_whole
 
 ABOUT = "library.json"
 """Written last: a folder without it is no library."""
@@ -43,6 +43,9 @@ picture (`derm.data.looks`). label, picture: first byte and one past the last, i
 VECTORS = "vectors.npy"
 BASIS = "basis.npy"
 LABELS, PICTURES = "labels.bin", "pictures.bin"
+
+MOST_LABEL, MOST_PICTURE = 4096, 1 << 20
+"""Bytes of one, at most."""
 
 
 class LibraryCase(NamedTuple):
@@ -100,7 +103,7 @@ class Library:
 
     def label(self, row: int) -> str:
         """What the case in `row` is called."""
-        return self._part(LABELS, "label", row).decode() or f"Case {row + 1:,}"
+        return self._part(LABELS, "label", row).decode(errors="replace") or f"Case {row + 1:,}"
 
     def picture(self, row: int) -> bytes:
         """The small picture of the case in `row`, a JPEG file."""
@@ -109,7 +112,7 @@ class Library:
     def _part(self, file: str, column: str, row: int) -> bytes:
         start, end = (int(place) for place in self.columns[column][row])
         try:
-            with (self.folder / file).open("rb") as stream:
+            with open_ordinary(self.folder / file) as stream:
                 stream.seek(start)
                 return stream.read(end - start)
         except OSError as error:
@@ -134,9 +137,9 @@ def open_library(folder: Path) -> Library:
     about = _read_about(folder)
     try:
         vectors = _mapped(folder / VECTORS)
-        basis = np.load(folder / BASIS, allow_pickle=False)
+        basis = np.array(_mapped(folder / BASIS))
         columns = {name: _mapped(folder / f"{name}.npy") for name in COLUMNS}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
         raise DataFault(f"The library {folder} is damaged or incomplete: {CURE}.") from error
     library = Library(
         folder, about["weights"], tuple(about["confirmations"]), tuple(about["sources"]), vectors, basis, columns
@@ -239,14 +242,14 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    """The array in a file, mapped into memory; an empty one, which cannot be mapped, is read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-        if array.size:
-            raise
-        return array
+    """The array in a file, mapped into memory, so that it takes none for what a file only claims to hold."""
+    with open_ordinary(path) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(stream)
+    if 0 in shape:  # nothing cannot be mapped
+        return np.zeros(shape, kind)
+    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
@@ -254,7 +257,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataFault(f"{folder} holds no library of confirmed cases: build one with `derm library build --out`.")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         known = (
             isinstance(about, dict)
             and about["format"] == FORMAT
@@ -277,6 +280,12 @@ def _check(library: Library, about: dict[str, Any]) -> None:
     for name, (kind, shape) in COLUMNS.items():
         sound &= library.columns[name].shape == (count, *shape) and library.columns[name].dtype == kind
     columns = library.columns
+    for file, (name, most) in {LABELS: ("label", MOST_LABEL), PICTURES: ("picture", MOST_PICTURE)}.items():
+        starts, ends = columns[name].T if sound else np.zeros((2, 0), np.uint64)
+        if not is_there(library.folder / file):
+            raise DataFault(f"The library {library.folder} lacks {file}: {CURE}.")
+        size = (library.folder / file).stat().st_size
+        sound &= bool(np.all(starts <= ends) and np.all(ends <= size) and np.all(ends - starts <= most))
     limits = {"dx": len(CODES), "confirmed": len(library.confirmations), "source": len(library.sources)}
     if not sound or any(count and int(columns[name].max()) >= most for name, most in limits.items()):
         raise DataFault(f"The parts of the library {library.folder} do not go together: {CURE}.")

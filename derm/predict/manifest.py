@@ -7,6 +7,7 @@ import csv
 import io
 from pathlib import Path
 
+from derm.files import open_ordinary
 from derm.image.kind import is_picture
 from derm.predict.remote import is_address
 
@@ -16,8 +17,8 @@ ENDINGS = (".csv", ".tsv", ".txt")
 COLUMNS = ("file", "path", "address", "url", "uri", "image_path", "filename", "image")
 """Of files or addresses, in any case; the first of these that a list has counts."""
 
-MOST = 2_000_000_000
-"""Bytes of a list, at most."""
+MOST = 500_000_000
+"""Bytes of a list, at most: five million names, and in memory some five times as much."""
 
 _SNIFFED = (",", ";", "\t")
 
@@ -33,7 +34,13 @@ def is_list(path: Path) -> bool:
 
 def read_list(path: Path) -> list[str]:
     """What a list names, in its order, each once: addresses as they stand, paths below its folder; raises NoList."""
-    lines = _text(path).splitlines()
+    try:
+        return _named(path, _text(path).splitlines())
+    except csv.Error as error:
+        raise NoList(f"is a damaged list ({error}): look for a quotation mark too many") from error
+
+
+def _named(path: Path, lines: list[str]) -> list[str]:
     if not any(line.strip() for line in lines):
         raise NoList("is an empty list: give it a line for each picture")
     first = next(line for line in lines if line.strip())
@@ -50,15 +57,19 @@ def read_list(path: Path) -> list[str]:
             f"names no pictures: give the list a column '{COLUMNS[0]}' with their paths or addresses, "
             "or one of them in each line"
         )
-    return list(dict.fromkeys(name if is_address(name) else str(path.parent / name) for name in named if name))
+    once = filter(None, dict.fromkeys(named))
+    return list(dict.fromkeys(name if is_address(name) else str(path.parent / name) for name in once))
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > MOST:
-        raise NoList(f"has more than {MOST / 1e9:g} GB: name several shorter lists")
-    content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    with open_ordinary(path) as stream:
+        begin = stream.read(4096)
+        wide = begin.startswith((b"\xff\xfe", b"\xfe\xff"))
+        if b"\0" in begin and not wide:
+            raise NoList("is no text: name pictures, a folder, an archive or a list of them")
+        content = begin + stream.read(MOST - len(begin) + 1)
+    if len(content) > MOST:
+        raise NoList(f"has more than {MOST / 1e6:g} MB: name several shorter lists")
+    if wide:
         return content.decode("utf-16", errors="replace")
-    if b"\0" in content[:4096]:
-        raise NoList("is no text: name pictures, a folder, an archive or a list of them")
     return content.decode("utf-8-sig", errors="surrogateescape")

@@ -48,7 +48,7 @@ def read_records(path: Path) -> Iterator[Record]:
                 )
             for batch in table.iter_batches(AT_ONCE):
                 yield from batch.to_pylist()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigFault(f"{path} is no Parquet that can be read, or damaged: name another --out.") from error
 
 

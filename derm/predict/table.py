@@ -11,6 +11,7 @@ left out when the run goes on.
 
 import csv
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -164,6 +165,9 @@ def _open_alone(part: Path) -> int:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
     except OSError as error:
         raise ConfigFault(f"{part} cannot be written ({error.strerror}): name another place with --out.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigFault(f"{part} is no ordinary file: remove it, or name another place with --out.")
     # A run that ends takes the part away: whoever has the lock only then has it on a file without a name.
     with suppress(FileNotFoundError):
         if try_hold(descriptor) is not False and os.path.samestat(os.fstat(descriptor), part.stat()):
@@ -187,6 +191,9 @@ def _trim(descriptor: int) -> None:
     if position != size:
         os.ftruncate(descriptor, position)
 
+
+MOST_LINE = 1 << 20
+"""Bytes of a row, at most."""
 
 KEPT = ("image_id", "answerable", "sha256", "written_as", "error")
 """Cells of standing rows that are kept in memory, about 200 bytes a row."""
@@ -233,13 +240,18 @@ def _rows(base: Path) -> Iterator[tuple[dict[str, str], int, int]]:
         f"{base} is no table that this version of Derm can go on with (other columns): name another --out."
     )
     with base.open("rb") as stream:
-        start = len(header := stream.readline())
+        start = len(header := stream.readline(MOST_LINE))
         if header.decode(errors="replace") != header_line():
             raise other
-        for line in stream:
+        while line := stream.readline(MOST_LINE):
+            if len(line) == MOST_LINE:
+                raise other
             if not line.endswith(b"\n"):
                 return
-            cells = next(csv.reader([line.decode(errors="replace")]), [])
+            try:
+                cells = next(csv.reader([line.decode(errors="replace")]), [])
+            except csv.Error as error:
+                raise other from error
             if len(cells) != len(COLUMNS):
                 raise other
             yield dict(zip(COLUMNS, cells, strict=True)), start, len(line)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,8 @@ from sqlalchemy import (
 
 from derm import __version__
 from derm.errors import DermError, RecordsFault
-from derm.files import make_folder, write_whole
+from derm.files import is_there, make_folder, open_ordinary, read_json, sha256, write_whole
+from derm.paths import kept_free
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
 from derm.records.verify import verify_in
@@ -48,6 +50,9 @@ MANIFEST = "manifest.json"
 
 Progress = Callable[[int, int], None]
 """Told (done, total), in pictures."""
+
+MOST_CELL = 64 << 20
+"""Characters of a cell that are read, at most."""
 
 ROWS = 500
 """Put in at once."""
@@ -140,16 +145,27 @@ def restore(records: Records, source: Path, progress: Progress | None = None) ->
     with tempfile.TemporaryDirectory(dir=records.folder, prefix=".restore.") as place:
         folder = Path(place)
         try:
-            with ZipFile(source) as archive:
+            with open_ordinary(source) as stream, ZipFile(stream) as archive:
                 for member in archive.namelist():
                     if not _expected(member):
                         raise RecordsFault(f"{source} holds {member[:80]}, which no backup does: nothing was taken in.")
+                _check_room(source, archive, folder)
                 archive.extractall(folder)
-        except (BadZipFile, OSError, EOFError) as error:
+        except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
             raise RecordsFault(
                 f"{source} is no whole backup ({error}): name one that `derm records backup` wrote."
             ) from error
         return import_folder(records, folder, progress)
+
+
+def _check_room(source: Path, archive: ZipFile, folder: Path) -> None:
+    """Refuse a backup that unpacks to more than the disk has: RecordsFault. No member unpacks to more than it says."""
+    wanted, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free - kept_free()
+    if wanted > free:
+        raise RecordsFault(
+            f"{source} unpacks to {wanted / 1e9:.3g} GB, and {folder.parent} has {max(0, free) / 1e9:.3g} GB to spare: "
+            "make room, or name another folder with DERM_RECORDS."
+        )
 
 
 def _write(records: Records, folder: Path, *, parquet: bool, progress: Progress | None) -> Exported:
@@ -229,7 +245,7 @@ def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's col
 
 
 def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
-    csv.field_size_limit(1 << 30)
+    csv.field_size_limit(MOST_CELL)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
@@ -237,6 +253,8 @@ def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
             if set(reader.fieldnames or ()) != set(columns):
                 raise RecordsFault(f"{path} has not the columns {', '.join(columns)}: it is no export of Derm.")
             for row in reader:
+                if None in row or None in row.values():
+                    raise ValueError(f"row {reader.line_num} has another number of cells")
                 yield {name: _value(row[name], column) for name, column in columns.items()}
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RecordsFault(f"{path} cannot be read ({error}): export or back up again.") from error
@@ -245,17 +263,17 @@ def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        names, state, last = list(manifest["tables"]), str(manifest["state"]), str(manifest["last_hash"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        manifest = read_json(path)
+        names, state, last = list(manifest["tables"].items()), str(manifest["state"]), str(manifest["last_hash"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordsFault(f"{path} is missing or damaged: name a folder that `derm records export` wrote.") from error
-    if manifest.get("format") != FORMAT or names != [table.name for table in tables.ALL]:
-        raise RecordsFault(f"{folder} is an export of another Derm ({manifest.get('derm')}): upgrade Derm.")
-    for name in names:
-        content = (folder / f"{name}.csv").read_bytes() if (folder / f"{name}.csv").is_file() else b""
-        if hashlib.sha256(content).hexdigest() != manifest["tables"][name]:
+    if manifest.get("format") != FORMAT or [name for name, _ in names] != [table.name for table in tables.ALL]:
+        raise RecordsFault(f"{folder} is an export of another Derm ({str(manifest.get('derm'))[:20]}): upgrade Derm.")
+    for name, told in names:
+        place = folder / f"{name}.csv"
+        if (sha256(place) if is_there(place) else "") != told:
             raise RecordsFault(f"{folder / name}.csv is not what was exported: nothing was taken in.")
-    return {"tables": names, "state": state, "last_hash": last}
+    return {"tables": [name for name, _ in names], "state": state, "last_hash": last}
 
 
 def _named_pictures(folder: Path) -> list[str]:

@@ -5,8 +5,7 @@ lie. So neither weights nor thresholds can change while it runs, and the model n
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,21 @@ from derm.data.catalogue import Catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, StudyFault
-from derm.files import make_folder, write_json
+from derm.files import make_folder, read_json, write_json
 from derm.image.overlay import jpeg
+from derm.json_checks import (
+    Check,
+    all_of,
+    fault_of,
+    is_count,
+    is_number,
+    is_shallow,
+    is_switch,
+    is_text,
+    list_of,
+    none_or,
+    object_with,
+)
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case, diagnose
@@ -36,11 +48,39 @@ WITHOUT, WITH, EXPLAINED = "without", "with", "explained"
 ARMS = (WITHOUT, WITH, EXPLAINED)
 """Without the answer; with it; with it and its outline and heat map."""
 
+MOST_DAYS = 36_500
+"""Below which a washout is, for a date to be found after it."""
+
 SIDE = 900
 """Longer side of a picture, pixels."""
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
+
+CASE_FIELDS: dict[str, Check] = {
+    "id": is_text,
+    "source_id": is_text,
+    "truth": lambda value: value in CODES,
+    "picture": is_text,
+    "outline": is_text,
+    "heat": is_text,
+    "sentences": list_of(is_text),
+    "says_malignant": none_or(is_switch),
+    "record": all_of(lambda value: isinstance(value, dict), is_shallow),
+}
+"""Of a `StudyCase` in a study's file."""
+
+FIELDS: dict[str, Check] = {
+    **dict.fromkeys(("hash", "name", "created_at", "weights", "weights_sha256", "calibration", "software"), is_text),
+    "format": is_count,
+    "readers": all_of(list_of(is_text), lambda names: 0 < len(names) == len(set(names))),
+    "arms": lambda arms: isinstance(arms, list) and len(arms) > 1 and all(arms.count(one) == 1 for one in arms)
+    and all(one in ARMS for one in arms),
+    "washout_days": lambda days: is_count(days) and days < MOST_DAYS,
+    "seed": lambda seed: is_number(seed) and isinstance(seed, int),
+    "cases": all_of(list_of(object_with(CASE_FIELDS)), bool),
+}  # fmt: skip
+"""Of a `StudyDesign` in a study's file."""
 
 
 @dataclass(frozen=True)
@@ -184,16 +224,20 @@ def new_study(
 
 def read_study(folder: Path) -> StudyDesign:
     """The study in `folder`. Raises StudyFault where there is none, or it is not what it was when it was made."""
+    damaged = StudyFault(f"{folder / FILE} is missing or damaged: make the study with `derm study new`.")
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        told = content.pop("hash")
-        cases = tuple(StudyCase(**{**one, "sentences": tuple(one["sentences"])}) for one in content.pop("cases"))
-        form = content.pop("format")
-        study = StudyDesign(
-            **{**content, "readers": tuple(content["readers"]), "arms": tuple(content["arms"]), "cases": cases}
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyFault(f"{folder / FILE} is missing or damaged: make the study with `derm study new`.") from error
+        content = read_json(folder / FILE)
+    except (OSError, ValueError) as error:
+        raise damaged from error
+    if fault_of(content, FIELDS) is not None:
+        raise damaged
+    told, form = content["hash"], content["format"]
+    cases = tuple(
+        StudyCase(**_only(one, CASE_FIELDS) | {"sentences": tuple(one["sentences"])}) for one in content["cases"]
+    )
+    given = {name: content[name] for name in FIELDS if name not in ("hash", "format")}
+    lists = {"readers": tuple(content["readers"]), "arms": tuple(content["arms"]), "cases": cases}
+    study = StudyDesign(**given | lists)
     if form != FORMAT or study.hash != told:
         raise StudyFault(f"{folder / FILE} is not what it was when the study was made: put it back from a copy.")
     return study
@@ -202,6 +246,10 @@ def read_study(folder: Path) -> StudyDesign:
 def find_studies(folder: Path) -> list[str]:
     """Names of the studies in `folder`."""
     return sorted(path.parent.name for path in folder.glob(f"*/{FILE}"))
+
+
+def _only(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: given[name] for name in names}
 
 
 def picture_of(folder: Path, name: str) -> bytes:

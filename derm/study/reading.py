@@ -4,7 +4,6 @@ Needs a `StudyDesign` and its folder. The order is drawn by the study's seed and
 reader to the next, so that none is always first. An opinion is final, and on the disk when it was taken.
 """
 
-import json
 import os
 import random
 from collections.abc import Sequence
@@ -12,14 +11,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from derm.errors import StudyFault
-from derm.files import hold, make_folder
+from derm.errors import RecordsFault, StudyFault
+from derm.files import hold, make_folder, parse_json, read_file
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
 from derm.records.entry import Management
 from derm.study.design import WITHOUT, StudyDesign
 
 FILE = "opinions.jsonl"
+
+MOST = 256 << 20
+"""Bytes of it that are read: an opinion has some 500."""
 
 BEFORE, AFTER = "before", "after"
 
@@ -147,7 +149,13 @@ def read_given(folder: Path, study: StudyDesign) -> list[StudyOpinion]:
     changed, taken out, or belongs to another study.
     """
     path = folder / FILE
-    return _parse(path.read_bytes(), path, study)[0] if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        content = read_file(path, MOST)
+    except (OSError, ValueError) as error:
+        raise StudyFault(f"{path} cannot be read ({error}): put the file back from a copy.") from error
+    return _parse(content, path, study)[0]
 
 
 def _parse(content: bytes, path: Path, study: StudyDesign) -> tuple[list[StudyOpinion], str, int]:
@@ -156,11 +164,13 @@ def _parse(content: bytes, path: Path, study: StudyDesign) -> tuple[list[StudyOp
     given, previous, seal = [], START, study.hash
     for number, text in enumerate(content[:whole].splitlines(), start=1):
         try:
-            line: dict[str, Any] = json.loads(text)
+            line: dict[str, Any] = parse_json(text)
             told, owner = line.pop("hash"), line["study"]
             kept = {name: value for name, value in line.items() if name not in ("study", "previous")}
             reading = StudyOpinion(**kept)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _check(reading)
+            datetime.fromisoformat(reading.at)
+        except (ValueError, KeyError, TypeError, AttributeError, RecordsFault) as error:
             raise StudyFault(f"Line {number} of {path} cannot be read: put the file back from a copy.") from error
         if line["previous"] != previous or digest(previous, line) != told or owner != seal:
             raise StudyFault(f"Line {number} of {path} is not what was kept there: put the file back from a copy.")

@@ -85,6 +85,8 @@ def test_a_file_of_polygons_comes_back_and_belongs_to_its_picture():
         (text[:-5], "no JSON file"),
         ("[" * 100_000, "no JSON file"),
         ("[]", "no field 'polygons'"),
+        (text.replace('"width": 10', '"width": "1\\n2"'), "tells no size of its picture"),
+        (text.replace("[[[", f"[{'[],' * 100_000}[["), "100001 parts and may have"),
         (text.replace('"width": 10', '"width": 99'), "99 × 12 pixels and this one has 10 × 12"),
     ):
         with pytest.raises(EntryRefused, match=said):

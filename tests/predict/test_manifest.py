@@ -39,6 +39,8 @@ def test_what_is_wrong_with_a_list_or_a_line_is_one_sentence(tmp_path):
         ("dx,age\nnv,3\n", "names no pictures: give the list a column 'file' with their paths or addresses, or one of"),
         (" \n\n", "is an empty list: give it a line for each picture."),
         (b"\0\1\2", "is no text: name pictures, a folder, an archive or a list of them."),
+        ("file\n" + "a" * 200_000, "is a damaged list (field larger than field limit (131072)): look for a quotation"),
+        ("file," + "a" * 200_000, "is a damaged list (field larger than field limit (131072)): look for a quotation"),
         ("file\nftp://host/a.png\n", "ftp://host/a.png is no address that Derm reads: use https://, http://, s3://,"),
     ):
         (one,) = files(tmp_path, text)

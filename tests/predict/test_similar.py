@@ -1,6 +1,7 @@
 """A library of confirmed cases, and the search through it."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,12 @@ from derm.predict.similar_words import in_lines, summary, told
 from tests.pictures import picture
 
 EYE = np.vstack([np.zeros(4), np.eye(4)]).astype(np.float32)
+
+
+CLAIMS = b"\x93NUMPY\x01\x00\x76\x00" + (
+    b"{'descr': '<f4', 'fortran_order': False, 'shape': (5, 10000000000)}".ljust(117) + b"\n"
+)
+"""An array that says it has 186 GB, and holds none."""
 
 
 def a_case(number: int, lesion: str, dx: str = "nv", confirmed: str = "histo") -> LibraryCase:
@@ -116,6 +123,11 @@ def test_directions_are_found_only_of_many():
         ),
         ("library.json", b"[]", "format than 1"),
         ("vectors.npy", b"no array", "is damaged or incomplete"),
+        ("library.json", b"[" * 100_000, "is damaged: build it again"),
+        ("vectors.npy", b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118, "is damaged or incomplete"),
+        ("basis.npy", CLAIMS, "is damaged or incomplete"),
+        ("vectors.npy", CLAIMS, "is damaged or incomplete"),
+        ("pictures.bin", b"", "do not go together"),
         ("dx.npy", None, "is damaged or incomplete"),
         ("pictures.bin", None, "lacks pictures.bin"),
     ],
@@ -134,6 +146,27 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path, values):
     written(tmp_path, ["a", "b", "c"], directions(0, 10, 20))
     np.save(tmp_path / "dx.npy", values)
     with pytest.raises(DataFault, match="do not go together"):
+        open_library(tmp_path)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("name", ["label", "picture"])
+@pytest.mark.parametrize("value", [2**64 - 1, 5 << 30])
+def test_places_beyond_a_file_s_end_are_refused(tmp_path, name, place, value):
+    written(tmp_path, ["a", "b"], directions(0, 10))
+    places = np.load(tmp_path / f"{name}.npy")
+    places[place] = value
+    np.save(tmp_path / f"{name}.npy", places)
+    with pytest.raises(DataFault, match="do not go together"):
+        open_library(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["library.json", "vectors.npy", "basis.npy", "labels.bin", "pictures.bin"])
+def test_a_pipe_in_a_library_is_not_waited_for(tmp_path, name):
+    written(tmp_path, ["a"], directions(0))
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataFault):
         open_library(tmp_path)
 
 

@@ -110,9 +110,19 @@ def test_another_schema_is_refused(tmp_path):
     with pytest.raises(ConfigFault, match="other columns"):
         GrowingTable(target, SETTINGS, resume=True)
     assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
-    target.write_text(header_line() + "a,b\n")
-    with pytest.raises(ConfigFault, match="other columns"):
-        GrowingTable(target, SETTINGS, resume=True)
+    for rest in ("a,b\n", "x" * 200_000 + "\n", '"' + "x" * 200_000 + "\n", "x" * 2_000_000):
+        target.write_text(header_line() + rest)
+        with pytest.raises(ConfigFault, match="other columns"):
+            GrowingTable(target, SETTINGS, resume=True)
+
+
+def test_what_is_no_file_is_no_place_for_rows(tmp_path):
+    os.mkfifo(part_of(tmp_path / "out.csv"))
+    with pytest.raises(ConfigFault, match="is no ordinary file"):
+        GrowingTable(tmp_path / "out.csv", SETTINGS)
+    (tmp_path / "round.csv").symlink_to(tmp_path / "round.csv")
+    with pytest.raises(ConfigFault, match="leads to itself"):
+        GrowingTable(tmp_path / "round.csv", SETTINGS)
 
 
 def test_two_runs_do_not_write_one_table(tmp_path):

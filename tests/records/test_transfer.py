@@ -133,6 +133,9 @@ def damage_picture(folder) -> None:
     [
         (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing or damaged"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is missing or damaged"),
+        (lambda folder: (folder / "manifest.json").write_text("[" * 100_000), "manifest.json is missing or damaged"),
+        (lambda folder: edit(folder, tables=["patient"]), "manifest.json is missing or damaged"),
+        (lambda folder: edit(folder, tables={}), "is an export of another Derm"),
         (lambda folder: edit(folder, format=99), "is an export of another Derm"),
         (lambda folder: edit(folder, state="9999"), "of a newer Derm"),
         (lambda folder: edit(folder, last_hash="0" * 64), "the chain's end was cut off"),
@@ -143,6 +146,10 @@ def damage_picture(folder) -> None:
          "cannot be read"),
         (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes().replace(b",70,", b",71,")),
          "is not what event"),
+        (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes() + b"one\n"),
+         "has another number of cells"),
+        (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes() + b"," * 99 + b"\n"),
+         "has another number of cells"),
         (lambda folder: reseal(folder, "patient", b"id,pseudonym,birth_year,sex,note,created_at\n"), "refuse this"),
         (damage_picture, "is not what was saved"),
     ],
@@ -177,6 +184,30 @@ def test_no_backup_at_all(empty, tmp_path):
             transfer.restore(empty, tmp_path / name)
     with pytest.raises(RecordsFault, match=r"does not end in \.zip"):
         transfer.backup(empty, tmp_path / "b.tar")
+
+
+@pytest.mark.parametrize("flip", [(8, 0), (10, 99), "data"])
+def test_a_backup_that_cannot_be_unpacked_is_one_sentence(filed, empty, tmp_path, flip):
+    fill(filed)
+    transfer.backup(filed, tmp_path / "b.zip")
+    content = bytearray((tmp_path / "b.zip").read_bytes())
+    if flip == "data":
+        content[60:120] = b"\xff" * 60
+    else:  # the flag of a password, or another way of packing, of the first member, as the list at the end has it
+        place, value = flip
+        content[content.rfind(b"PK\x01\x02") + place] = value or 1
+    (tmp_path / "b.zip").write_bytes(content)
+    with pytest.raises(RecordsFault, match="is no whole backup"):
+        transfer.restore(empty, tmp_path / "b.zip")
+    assert read.counts(empty) == (0, 0, 0, 0, "")
+
+
+def test_a_backup_that_unpacks_to_more_than_the_disk_has_is_not_unpacked(filed, empty, tmp_path, monkeypatch):
+    transfer.backup(filed, tmp_path / "b.zip")
+    monkeypatch.setenv("DERM_KEEP_FREE", "900000")
+    with pytest.raises(RecordsFault, match="make room, or name another folder with DERM_RECORDS"):
+        transfer.restore(empty, tmp_path / "b.zip")
+    assert list(empty.folder.glob(".restore.*")) == []
 
 
 def test_an_export_that_fails_leaves_nothing(filed, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -148,6 +149,47 @@ def test_what_a_kill_cut_off_is_left_out_and_what_was_changed_is_said(study, tmp
         path.write_bytes(b"".join(damaged))
         with pytest.raises(StudyFault, match="put the file back from a copy"):
             read_given(folder, made)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("readers", []),
+        ("readers", "Dr A"),
+        ("arms", []),
+        ("arms", [[]]),
+        ("washout_days", 10**9),
+        ("washout_days", True),
+        ("seed", None),
+        ("cases", []),
+        ("cases", [{}]),
+        ("cases", {"truth": "other"}),
+        ("cases", {"truth": []}),
+        ("cases", {"sentences": "no list"}),
+        ("cases", {"record": []}),
+        ("hash", None),
+    ],
+)
+def test_each_field_of_a_design_is_what_it_has_to_be(study, tmp_path, name, value):
+    folder, _ = copy(study, tmp_path)
+    content = json.loads((folder / FILE).read_text())
+    content[name] = [content["cases"][0] | value] if isinstance(value, dict) else value
+    (folder / FILE).write_text(json.dumps(content))
+    with pytest.raises(StudyFault, match="is missing or damaged: make the study with"):
+        read_study(folder)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"hash": "\\ud800"}', b"null", b"\xff\xfe", None])
+def test_whatever_lies_in_a_study_s_place_is_one_sentence(study, tmp_path, content):
+    folder, made = copy(study, tmp_path)
+    for name, said in ((reading.FILE, "put the file back from a copy"), (FILE, "make the study with")):
+        (folder / name).unlink(missing_ok=True)
+        if content is None:
+            os.mkfifo(folder / name)
+        else:
+            (folder / name).write_bytes(content + b"\n")
+        with pytest.raises(StudyFault, match=said):
+            read_given(folder, made) if name == reading.FILE else read_study(folder)
 
 
 def test_the_next_arm_waits_for_the_washout(study):
