@@ -112,7 +112,7 @@ def judge(content: bytes | None, read: Read) -> Verdict:
         kind = message.WhichOneof("type")
     except Exception:  # whatever a reader raises
         return Verdict.CLOSE
-    told = getattr(message, kind or "", None)
+    told: Any = getattr(message, kind or "", None)
     if kind not in ASKED:
         return Verdict.IGNORE
     if kind == "backend_operation_request":
@@ -151,7 +151,7 @@ def _value_fits(widget: Any) -> bool:  # noqa: ANN401
                 return False
         elif isinstance(value, str | bytes) and len(value) > MOST_TEXT:
             return False
-    return widget.WhichOneof("value") == "json_trigger_value" or widget.ByteSize() <= MOST_JSON
+    return bool(widget.WhichOneof("value") == "json_trigger_value" or widget.ByteSize() <= MOST_JSON)
 
 
 def _is_json(text: str) -> bool:
