@@ -29,6 +29,7 @@ LATER: dict[str, Any] = {
     "colour_constancy": "none",
     "head": "pooled",
     "whole_share": 0.25,
+    "system": "",
 }
 """Fields that were added when weights had been described without them, with what those models are."""
 
@@ -36,6 +37,9 @@ LATER: dict[str, Any] = {
 IN_NO_TENSOR = ("input_size", "dropout", "drop_path", "fit", "colour_constancy")
 """Fields that belong to training or scale alone: weights fit whatever they are."""
 
+
+OF_EVERY_SYSTEM = ("system", "input_size", "dropout", "fit", "colour_constancy", "mean", "deviation")
+"""Fields that mean something where `system` names another system; all others are of our designs alone."""
 
 WIDEST = 8192
 """Channels of a layer, at most: a description of thousands of millions would take the machine's memory."""
@@ -128,6 +132,9 @@ class ModelConfig:
     deviation: tuple[float, float, float] = IMAGENET_DEVIATION
     """Deviation that red, green and blue are divided by, 0 … 1."""
 
+    system: str = ""
+    """Another system than ours in place of the design, by its name in `derm.model.systems.builders`; '' for ours."""
+
     def __post_init__(self) -> None:
         """Check every field's type and range."""
         self._check_types()
@@ -165,6 +172,18 @@ class ModelConfig:
         if (widest := max(self.hidden, self.feature_channels, *self.decoder_channels)) > WIDEST:
             raise ConfigFault(f"A layer of {widest} channels does not fit: use {WIDEST} at most.")
         self._check_colours()
+        self._check_system()
+
+    def _check_system(self) -> None:
+        """Refuse a setting of our designs beside another system, which would be passed over: ConfigFault."""
+        if not self.system:
+            return
+        for field in fields(self):
+            if field.name not in OF_EVERY_SYSTEM and getattr(self, field.name) != field.default:
+                raise ConfigFault(
+                    f"The system {self.system} is built as its paper has it: leave out model.{field.name}, which "
+                    "belongs to Derm's own designs."
+                )
 
     def _check_colours(self) -> None:
         """Check what colours are normalised by; ConfigFault for what does not fit."""

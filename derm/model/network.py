@@ -3,23 +3,18 @@
 Needs a `ModelConfig`. Knows nothing of files, training or what the scores mean.
 """
 
-from difflib import get_close_matches
 from typing import NamedTuple
 
-import timm
 import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
-from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
-from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from derm.diagnoses import CODES
-from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
-from derm.model.depthwise import quicken
-
-NO_BLOCKS = "The encoder '{name}' has no blocks to skip: use --set model.drop_path=0, or another encoder."
+from derm.model.encoder import make_encoder
+from derm.model.head import ClassHead
+from derm.model.systems.builders import build_system
+from derm.model.systems.parts import DEEPEST, SystemParts
 
 
 class ModelOutput(NamedTuple):
@@ -44,24 +39,6 @@ class ModelOutput(NamedTuple):
     def one(self, place: int) -> "ModelOutput":
         """What is said of image `place` alone, N = 1."""
         return ModelOutput(*(field[place : place + 1] for field in self))
-
-
-class ClassHead(nn.Module):
-    """Global average pooling, optionally a dense layer with ReLU, dropout, then seven scores."""
-
-    def __init__(self, channels: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.hidden = nn.Linear(channels, hidden) if hidden else None
-        self.dropout = nn.Dropout(dropout)
-        self.scores = nn.Linear(hidden or channels, len(CODES))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Turn features, float (N, C, h, w), into class logits, float (N, 7)."""
-        pooled = features.mean(dim=(2, 3))
-        if self.hidden is not None:
-            pooled = F.relu(self.hidden(pooled))
-        logits: Tensor = self.scores(self.dropout(pooled))
-        return logits
 
 
 FAINT = 0.01
@@ -206,7 +183,13 @@ class LesionNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = _encoder(config.encoder, config.drop_path)
+        self.cells: CellFeatures | None = None
+        self.focus: LesionFocus | CellWeights | None = None
+        self.outline: nn.Module | None = None
+        if config.system:
+            self._take(build_system(config))
+            return
+        self.encoder = make_encoder(config.encoder, config.drop_path)
         scales = list(self.encoder.out_channels)
         self.neck: nn.Module = nn.Identity()
         if config.feature_channels:
@@ -216,11 +199,9 @@ class LesionNet(nn.Module):
                 nn.SiLU(inplace=True),
             )
         channels = config.feature_channels or scales[-1]
-        self.cells: CellFeatures | None = None
         if config.head == "pixel":
             self.cells = CellFeatures(channels, scales)
             channels = CellFeatures.CHANNELS
-        self.focus: LesionFocus | CellWeights | None = None
         if config.weighs_cells:
             self.focus = CellWeights(config.whole_share)
         elif config.looks_inside:
@@ -229,13 +210,19 @@ class LesionNet(nn.Module):
 
         self.mask_encoder = self.fusion = None
         if config.design == "dual":
-            self.mask_encoder = _encoder(config.mask_encoder, config.drop_path)
+            self.mask_encoder = make_encoder(config.mask_encoder, config.drop_path)
             own = list(self.mask_encoder.out_channels)
             self.fusion = Fusion(own, scales)
             scales = own
         self.bottleneck = DilatedBottleneck(scales[-1]) if config.dilated_bottleneck else nn.Identity()
         self.decoder = UnetDecoder(scales, config.decoder_channels, n_blocks=len(config.decoder_channels))
         self.mask_head = nn.Conv2d(config.decoder_channels[-1], 1, kernel_size=3, padding=1)
+
+    def _take(self, parts: SystemParts) -> None:
+        """Be another system, made of `parts`."""
+        self.encoder, self.neck, self.head, self.outline = parts
+        self.mask_encoder = self.fusion = None
+        self.bottleneck = self.decoder = self.mask_head = nn.Identity()
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Answer for normalised RGB images, float (N, 3, S, S); see `derm.model.preprocess`."""
@@ -265,7 +252,7 @@ class LesionNet(nn.Module):
         return self._pooled_by_head(stages, mask_logits)
 
     def _pooled_by_head(self, stages: list[Tensor], mask_logits: Tensor | None) -> Tensor:
-        features: Tensor = self.neck(stages[-1])
+        features: Tensor = self.neck(stages[DEEPEST] if self.outline is not None else stages[-1])
         if self.cells is not None:
             features = self.cells(features, stages)
         if self.focus is not None and mask_logits is not None:
@@ -273,6 +260,8 @@ class LesionNet(nn.Module):
         return features
 
     def _outline(self, images: Tensor, stages: list[Tensor]) -> Tensor:
+        if self.outline is not None:
+            return self.outline(images, stages, self.head)  # type: ignore[no-any-return]
         if self.mask_encoder is not None and self.fusion is not None:
             stages = self.fusion(self.mask_encoder(images), stages)
         mask_logits: Tensor = self.mask_head(self.decoder([*stages[:-1], self.bottleneck(stages[-1])]))
@@ -283,30 +272,3 @@ class LesionNet(nn.Module):
     def has_closed_form(self) -> bool:
         """Whether the class head is pooling and one linear layer, so that Grad-CAM is `relu(W_c · f) / (h · w)`."""
         return self.head.hidden is None
-
-
-def _encoder(name: str, drop_path: float) -> TimmUniversalEncoder:
-    """Build an encoder of five scales by its timm name, with random weights; ConfigFault when it does not fit.
-
-    drop_path: highest rate of stochastic depth, 0 … 0.5; ConfigFault for an encoder that has none, unless it is 0.
-    """
-    known = timm.list_models()
-    if name not in known:
-        close = ", ".join(get_close_matches(name, known, n=3)) or "efficientnet_b0, resnet34"
-        raise ConfigFault(f"timm knows no encoder named '{name}': use one of its names, such as {close}.")
-    extra = {"drop_path_rate": drop_path} if drop_path else {}
-    try:
-        encoder = TimmUniversalEncoder(name=name, pretrained=False, **extra)
-    except (ValueError, RuntimeError, TypeError, AttributeError, KeyError, AssertionError) as error:
-        if drop_path:
-            _encoder(name, 0.0)  # the encoder itself may be at fault, and then that is said
-            raise ConfigFault(NO_BLOCKS.format(name=name)) from error
-        raise ConfigFault(
-            f"The encoder '{name}' does not offer the five scales that a U-Net needs: use another, "
-            "such as efficientnet_b0 or resnet34."
-        ) from error
-    # Some families take the rate and do nothing with it.
-    if drop_path and not any(isinstance(part, DropPath) for part in encoder.modules()):
-        raise ConfigFault(NO_BLOCKS.format(name=name))
-    quicken(encoder)
-    return encoder

@@ -3,7 +3,7 @@
 Needs a fresh `LesionNet`. Knows nothing of training.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 from torch import Tensor
 from torch.nn import Identity, Module
 
@@ -51,9 +52,23 @@ def start_from(
     """
     if start.endswith(".json"):
         return _go_on_from(net, Path(start), split_by, leave_out)
+    if net.config.system:
+        return _start_system(net, start)
     _start(net.encoder, net.neck, net.config.encoder, start)
     if net.mask_encoder is not None:
         _start(net.mask_encoder, Identity(), net.config.mask_encoder, mask_start)
+    return ""
+
+
+def _start_system(net: LesionNet, start: str) -> str:
+    """Start another system: each of its encoders that timm has by name from ImageNet, all else at random."""
+    if start not in (RANDOM, TIMM):
+        raise WeightsFault(
+            f"The system {net.config.system} starts from no file: use --start random, or timm for ImageNet's weights."
+        )
+    encoders = [part for part in net.modules() if isinstance(part, TimmUniversalEncoder)] if start == TIMM else []
+    for encoder in encoders:
+        encoder.load_state_dict(_by_name(encoder.name))
     return ""
 
 
@@ -137,8 +152,17 @@ def _from_file(path: Path) -> dict[str, Tensor]:
 
 
 def _from_timm(name: str) -> dict[str, Tensor]:
+    return _fetched(name, lambda: timm.create_model(name, pretrained=True, num_classes=0))
+
+
+def _by_name(name: str) -> dict[str, Tensor]:
+    """ImageNet's weights of an encoder under the names that segmentation-models-pytorch gives its tensors."""
+    return _fetched(name, lambda: TimmUniversalEncoder(name=name, pretrained=True))
+
+
+def _fetched(name: str, make: Callable[[], Module]) -> dict[str, Tensor]:
     try:
-        tensors: dict[str, Tensor] = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+        tensors: dict[str, Tensor] = make().state_dict()
     # The hub's client raises its own tree of errors, rooted in OSError and RuntimeError, when it is out of reach.
     except (OSError, RuntimeError) as error:
         raise WeightsFault(
