@@ -31,6 +31,7 @@ from derm.cli import (
     soup,
     study,
     train,
+    zoo,
 )
 from derm.cli import (
     app as served,
@@ -69,6 +70,7 @@ app.add_typer(records.app, name="records")
 app.add_typer(study.app, name="study")
 app.add_typer(library.app, name="library")
 app.add_typer(monitor.app, name="monitor")
+app.add_typer(zoo.app, name="zoo")
 app.add_typer(bench.app, name="bench")
 
 

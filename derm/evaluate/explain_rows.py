@@ -134,8 +134,27 @@ def agreement_rows(model: Model, table: pd.DataFrame) -> pd.DataFrame:
     return _frame(rows, AGREEMENT)
 
 
-def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Every method's map of the predicted and the true class, in agreement, faithfulness and, if `QUICK`, sanity.
+@dataclass(frozen=True)
+class Asked:
+    """Which maps are made, and put to which tests.
+
+    methods: all that are drawn. still: those among them that are asked to keep still under noise and turns, which takes
+    eight times as long. random: those that are held against those of a random network. deepest: against one that is
+    random from its scores down to its first layer alone, not against each on the way.
+    """
+
+    methods: Mapping[str, Method]
+    still: Mapping[str, Method]
+    random: Mapping[str, Method]
+    deepest: bool = False
+
+
+EVERY = Asked(METHODS, QUICK, QUICK)
+"""Of `derm explain`."""
+
+
+def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0, asked: Asked = EVERY) -> pd.DataFrame:
+    """Every method's map of the predicted and the true class, in agreement, faithfulness and, as `asked`, sanity.
 
     table: as for `agreement_rows`; a random network normalises by its images together. seed: of noise and lots.
     Returns the columns of `agreement_rows`, `FAITHFULNESS`, `PAINTED`, `STILL` and `randomised_columns`.
@@ -147,20 +166,20 @@ def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0) -> pd.DataFram
     raws: list[dict[str, NDArray[np.float32]]] = []
     for look in looks:
         classes = sorted({look.predicted, look.true})
-        raw = {name: _raw(method, net, look.image, look.answer, classes)[0] for name, method in METHODS.items()}
+        raw = {name: _raw(method, net, look.image, look.answer, classes)[0] for name, method in asked.methods.items()}
         maps = {
-            (name, index): METHODS[name].evidence(
-                one, shift=METHODS[name].shift_of(model.description), window=look.window
+            (name, index): asked.methods[name].evidence(
+                one, shift=asked.methods[name].shift_of(model.description), window=look.window
             )
             for name, found in raw.items()
             for index, one in zip(classes, found, strict=True)
         }
         own = _agreement(look, maps, classes)
         _add_faithfulness(remembering(score), look, maps, own, seed)
-        sane.append(_stillness(model, look, classes, raw, seed))
+        sane.append(_stillness(model, look, classes, raw, seed, asked.still))
         raws.append(raw)
         rows.append(own)
-    _add_randomised(net, looks, raws, sane, seed)
+    _add_randomised(net, looks, raws, sane, seed, asked)
     joined = [
         row | found.get((row["method"], INDEX[row["class"]]), {})
         for own, found in zip(rows, sane, strict=True)
@@ -312,9 +331,14 @@ def _walks(score: Scorer, image: Tensor, map_: NDArray[np.float32], seed: int) -
 
 
 def _stillness(
-    model: Model, look: _Look, classes: list[int], raw: Mapping[str, NDArray[np.float32]], seed: int
+    model: Model,
+    look: _Look,
+    classes: list[int],
+    raw: Mapping[str, NDArray[np.float32]],
+    seed: int,
+    methods: Mapping[str, Method],
 ) -> dict[tuple[str, int], dict[str, Any]]:
-    """`STILL` of each `QUICK` method and class: one pass for all noisy, flipped and turned copies of an image.
+    """`STILL` of each of `methods` and class: one pass for all noisy, flipped and turned copies of an image.
 
     Maps are compared as they lie on the picture (`place_cells`), for that is what a turn should turn.
     """
@@ -323,8 +347,8 @@ def _stillness(
     copies = torch.cat([noisy_copies(look.image, seed=seed).flatten(end_dim=1), *(turn(look.image) for turn in turns)])
     copies = copies.contiguous(memory_format=torch.channels_last)
     answer = _class_answer(net, copies)
-    sane = {}
-    for name, method in QUICK.items():
+    sane: dict[tuple[str, int], dict[str, Any]] = {}
+    for name, method in methods.items():
         others = _raw(method, net, copies, answer, classes)
         shift = method.shift_of(model.description)
         for channel, index in enumerate(classes):
@@ -346,21 +370,26 @@ def _add_randomised(
     raws: list[dict[str, NDArray[np.float32]]],
     sane: list[dict[tuple[str, int], dict[str, Any]]],
     seed: int,
+    asked: Asked,
 ) -> None:
     """Fill `randomised_columns` into `sane`, one dictionary an image: each random network sees all images."""
     images = torch.cat([look.image for look in looks])
+    last = stages(net)[-1][0]
     for stage, copy in randomise(net, images, seed):
+        if asked.deepest and stage != last:
+            continue
         answer = _class_answer(copy, images)
         for place, (look, raw, columns) in enumerate(zip(looks, raws, sane, strict=True)):
             classes = sorted({look.predicted, look.true})
             own = answer.one(place)
-            for name, method in QUICK.items():
+            for name, method in asked.random.items():
                 random = _raw(method, copy, look.image, own, classes)[0]
                 learned = np.stack([_cells(method, one) for one in raw[name]])
                 found = similarity(learned, np.stack([_cells(method, one) for one in random]))
                 for channel, index in enumerate(classes):
-                    columns[name, index][f"random_{stage}_rank"] = found.rank[channel]
-                    columns[name, index][f"random_{stage}_structure"] = found.structure[channel]
+                    own_columns = columns.setdefault((name, index), {})
+                    own_columns[f"random_{stage}_rank"] = found.rank[channel]
+                    own_columns[f"random_{stage}_structure"] = found.structure[channel]
 
 
 def _class_answer(net: LesionNet, images: Tensor) -> ModelOutput:

@@ -104,9 +104,7 @@ def moth_flame(
             flame = flames[min(moth, burning - 1)]
             turn = (lowest - 1) * random.random(features) + 1
             distance = np.abs(flame - places[moth])
-            places[moth] = np.clip(
-                distance * np.exp(SPIRAL * turn) * np.cos(2 * math.pi * turn) + flame, 0, 1
-            )
+            places[moth] = np.clip(distance * np.exp(SPIRAL * turn) * np.cos(2 * math.pi * turn) + flame, 0, 1)
         if progress:
             progress(done + 1, rounds)
     return choice_of(flames[0])

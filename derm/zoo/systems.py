@@ -1,4 +1,4 @@
-"""Every system that the paper names: where it is from, what was claimed of it, what could not be known, what we decided.
+"""Every system that the paper names: its source, what was claimed of it, what could not be known, what we decided.
 
 Gives `SYSTEMS`. Networks are built by `derm.model.systems.builders`, ours by `LesionNet`. Knows no result of ours.
 """
@@ -111,11 +111,7 @@ SYSTEMS: dict[str, System] = {
             "both",
             "Fiaz et al. 2025, Table 4; this repository",
             "timm resnet34 and efficientnet_b0, segmentation-models-pytorch's U-Net decoder",
-            (
-                Claim(
-                    "accuracy 85.57%, AUC-ROC 0.9739, Dice 0.8622, IoU 0.7736", "HAM10000, split by image", "Table 4"
-                ),
-            ),
+            (Claim("accuracy 85.57%, AUC-ROC 0.9739, Dice 0.8622, IoU 0.7736", "HAM10000, split by image", "Table 4"),),
             "How the classifier's features enrich the U-Net's.",
             "They are mixed in at each scale, see docs/architecture.md.",
             design="dual",
@@ -204,8 +200,8 @@ SYSTEMS: dict[str, System] = {
                 Claim("F1 0.84 (melanoma), 0.87 (benign)", "ISIC", "Table 4"),
             ),
             "What 89.96–400 means; 0.88 is the fidelity of an explanation, not a diagnosis.",
-            _AS_IS + " Of reference 37's explanations Grad-CAM, Score-CAM, LIME and SHAP are measured here; ACE, ICE and "
-            "CME need concepts, which are not marked.",
+            _AS_IS + " Of reference 37's explanations LIME and SHAP are measured here, for Grad-CAM and Score-CAM see "
+            "below; ACE, ICE and CME need concepts, which are not marked.",
             maps="below 128 pixels its features are a single cell",
         ),
         System(
@@ -298,8 +294,8 @@ SYSTEMS: dict[str, System] = {
             ),
             "Encoders, order of training, how pseudo-labels enter; the self-training uses images without labels.",
             "A first outline weighs the picture that the classifier sees; the classifier's map of its likeliest class "
-            "enters the decoder at its deepest features for a second outline, and the two are averaged. Neither is bent "
-            "by the other's loss. No images without labels.",
+            "enters the decoder at its deepest features for a second outline, and the two are averaged. Neither is "
+            "bent by the other's loss. No images without labels.",
         ),
         System(
             "unet",

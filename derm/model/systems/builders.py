@@ -22,9 +22,7 @@ BUILDERS: dict[str, Callable[[ModelConfig], SystemParts]] = {
     "inception-v4": partial(classifiers.timm_classifier, name="inception_v4"),
     "efficientnet-b3": partial(classifiers.efficientnet, name="efficientnet_b3", channels=1536),
     "aa-cnn": partial(classifiers.timm_classifier, name="resnetblur50"),
-    "multiscale-inception-v3": partial(
-        classifiers.fused, names=("inception_v3", "inception_v3"), crops=(1.0, 0.5)
-    ),
+    "multiscale-inception-v3": partial(classifiers.fused, names=("inception_v3", "inception_v3"), crops=(1.0, 0.5)),
     "inception-densenet": partial(classifiers.fused, names=("inception_v3", "densenet121"), crops=(1.0, 1.0)),
     "deep-features-kelm": partial(classifiers.kernel_machine, names=("resnet101", "densenet201")),
     "residual-skin-net": partial(classifiers.residual_levels, widths=(32, 64, 128, 256, 512)),
@@ -38,9 +36,9 @@ BUILDERS: dict[str, Callable[[ModelConfig], SystemParts]] = {
 }
 """From a configuration to the parts of each system."""
 
-SMALLEST = {
-    name: 96 for name in ("inception-v3", "inception-v4", "multiscale-inception-v3", "inception-densenet")
-} | {"alexnet": 64}
+SMALLEST = dict.fromkeys(("inception-v3", "inception-v4", "multiscale-inception-v3", "inception-densenet"), 96) | {
+    "alexnet": 64
+}
 """Side of the least input, pixels, of those whose layers have no padding."""
 
 

@@ -1,4 +1,4 @@
-"""The head of a kernel extreme learning machine over chosen features (Huang et al. 2012), for a network that is trained.
+"""The head of a kernel extreme learning machine over chosen features (Huang et al. 2012), on a trained network.
 
 Needs pooled features. Until it is fitted it is a linear layer, by which the network learns its features; what is chosen
 and fitted, `derm.zoo.kernel_machine` finds.
@@ -36,11 +36,7 @@ class KernelLayer(nn.Module):
             return pooled
         mean, deviation = self.scale
         values = (pooled.float()[:, self.chosen] - mean) / deviation
-        squared = (
-            values.square().sum(1, keepdim=True)
-            + self.centres.square().sum(1)
-            - 2 * values @ self.centres.T
-        )
+        squared = values.square().sum(1, keepdim=True) + self.centres.square().sum(1) - 2 * values @ self.centres.T
         return (-self.gamma * squared.clamp(min=0)).exp()
 
 

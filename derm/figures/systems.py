@@ -1,0 +1,67 @@
+"""Systems side by side as a plotly figure: each one's figure with its interval, ours marked.
+
+Needs plain values. Ours differs by symbol and place as well as by colour. Knows no files.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from derm.figures.palette import GREY, PRIMARY, SECOND
+from derm.figures.text import chart_text
+
+
+class Point(NamedTuple):
+    """One system: its name, figure, 95 % interval or None, the same with a leak or None, and whether it is ours."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None
+    leaking: float | None
+    ours: bool
+
+
+def system_points(points: Sequence[Point], label: str, *, dark: bool) -> go.Figure:
+    """Each system on a line of its own, the highest on top; label: what is measured."""
+    order = sorted(points, key=lambda point: point.value)
+    figure = go.Figure()
+    for ours, name, symbol, tone in ((True, "ours", "diamond", PRIMARY), (False, "other systems", "circle", SECOND)):
+        own = [point for point in order if point.ours == ours]
+        if not own:
+            continue
+        spans = [point.interval or (point.value, point.value) for point in own]
+        figure.add_scatter(
+            x=[point.value for point in own],
+            y=[chart_text(point.name) for point in own],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - point.value for point, (_, high) in zip(own, spans, strict=True)],
+                "arrayminus": [point.value - low for point, (low, _) in zip(own, spans, strict=True)],
+            },
+            name=name,
+            mode="markers",
+            marker={"symbol": symbol, "size": 10, "color": tone.on(dark=dark)},
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    leaking = [point for point in order if point.leaking is not None]
+    if leaking:
+        figure.add_scatter(
+            x=[point.leaking for point in leaking],
+            y=[chart_text(point.name) for point in leaking],
+            name="split by image, which leaks",
+            mode="markers",
+            marker={"symbol": "x-thin-open", "size": 9, "color": GREY.on(dark=dark)},
+            hovertemplate="%{y}, split by image (leaks): %{x:.3f}<extra></extra>",
+        )
+    figure.update_layout(
+        height=120 + 34 * len(order),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        xaxis={"title": chart_text(label), "automargin": True},
+        yaxis={
+            "categoryorder": "array", "categoryarray": [chart_text(point.name) for point in order], "automargin": True,
+        },
+    )  # fmt: skip
+    return figure

@@ -1,0 +1,249 @@
+"""All systems side by side: figures with intervals, differences to ours, cost, the split by image, and maps.
+
+Needs the folder of results. Gives plain values, which go into comparison.json and come back from it. Without PyTorch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.errors import DataFault
+from derm.files import read_json
+from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
+from derm.metrics.missing import mean_defined, or_none
+from derm.metrics.registry import Scored, overall
+from derm.zoo.results import BYS, COST, EXPLAINED, Answered, in_order, read_answers, read_optional, starts_in
+from derm.zoo.systems import OURS, SYSTEMS, System
+
+FORMAT = 1
+
+DIAGNOSIS = ("accuracy", "balanced_accuracy", "macro_auc")
+OUTLINE = ("dice",)
+LABELS = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "macro_auc": "Macro AUC", "dice": "Dice"}
+"""Figures of a comparison, by their names in metrics.json."""
+
+REPLICATES = 1000
+
+Span = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure with its 95 % interval, and its difference to ours (this less ours), where both are there."""
+
+    value: float | None
+    interval: Span
+    difference: float | None = None
+    difference_interval: Span = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval of the difference leaves out 0."""
+        span = self.difference_interval
+        return span is not None and not span[0] <= 0 <= span[1]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A system under one split. figures: by name, of what it answers alone."""
+
+    images: int
+    lesions: int
+    trained_images: int
+    epoch: int
+    epochs: int
+    figures: dict[str, Figure]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system with one kind of starting weights."""
+
+    system: str
+    start: str
+    cost: dict[str, float] = field(default_factory=dict)
+    """parameters (millions), gflop, and where they were timed milliseconds and ratio to ours."""
+    by: dict[str, Measured] = field(default_factory=dict)
+    """By 'lesion' and 'image', what has been measured."""
+    maps: dict[str, Any] = field(default_factory=dict)
+    """By method, see `derm.zoo.explained.summarise_maps`."""
+
+    @property
+    def known(self) -> System:
+        """What is known of the system."""
+        return SYSTEMS[self.system]
+
+    @property
+    def fair(self) -> Measured | None:
+        """What was measured on the split by lesion."""
+        return self.by.get("lesion")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every system of a budget: measured rows, and the names of those that have not been run."""
+
+    budget: str
+    size: int
+    date: str
+    rows: tuple[Row, ...]
+
+    @property
+    def measured(self) -> tuple[Row, ...]:
+        """The rows with figures of the split by lesion."""
+        return tuple(row for row in self.rows if row.fair is not None)
+
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """The systems without any figures of the split by lesion."""
+        done = {row.system for row in self.measured}
+        return tuple(name for name in SYSTEMS if name not in done)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Comparison":
+        """Rebuild from `as_dict`; ValueError, KeyError or TypeError for anything else."""
+        if content["format"] != FORMAT:
+            raise ValueError("it is of another version of Derm")
+        rows = tuple(_row_from(one) for one in content["rows"])
+        return cls(str(content["budget"]), int(content["size"]), str(content["date"]), rows)
+
+
+def _row_from(content: Mapping[str, Any]) -> Row:
+    if content["system"] not in SYSTEMS:
+        raise ValueError(f"it names a system '{str(content['system'])[:40]}', which is unknown")
+    by = {name: _measured_from(one) for name, one in content["by"].items()}
+    cost = {str(name): float(value) for name, value in content["cost"].items()}
+    return Row(content["system"], str(content["start"]), cost, by, dict(content["maps"]))
+
+
+def _measured_from(content: Mapping[str, Any]) -> Measured:
+    figures = {
+        name: Figure(
+            _number(one["value"]), _span(one["interval"]), _number(one["difference"]), _span(one["difference_interval"])
+        )
+        for name, one in content["figures"].items()
+        if name in LABELS
+    }
+    counts = (int(content[name]) for name in ("images", "lesions", "trained_images", "epoch", "epochs"))
+    return Measured(*counts, figures)
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("a figure is no number")
+    return float(value)
+
+
+def _span(values: Any) -> Span:  # noqa: ANN401 - whatever JSON holds
+    return None if values is None else (float(values[0]), float(values[1]))
+
+
+def read_comparison(path: Path) -> Comparison:
+    """What `derm zoo table` wrote as JSON; DataFault, with the cure, where it cannot be read."""
+    try:
+        return Comparison.from_dict(read_json(path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DataFault(
+            f"The comparison {path} cannot be read ({' '.join(str(error).split())[:120]}): make it anew with "
+            "`derm zoo table`."
+        ) from error
+
+
+def compare_systems(
+    out: Path,
+    budget: str,
+    size: int,
+    counted: Callable[[System], Mapping[str, float]],
+    replicates: int = REPLICATES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Gather what lies below `out` for a budget: every system once at least, measured or not.
+
+    counted: parameters and GFLOP of a system that has not been timed. Raises DataFault for what is damaged.
+    """
+    starts = starts_in(out, budget) or ["random"]
+    pairs = [(system, start) for system in SYSTEMS.values() for start in starts]
+    rows: list[Row] = []
+    for done, (system, start) in enumerate(pairs):
+        if progress:
+            progress(done, len(pairs))
+        row = _row_of(out, budget, system, start, replicates)
+        seen = any(one.system == system.name for one in rows)
+        last = start == starts[-1]
+        if row.by or row.cost or (last and not seen):
+            rows.append(row if row.cost else Row(row.system, row.start, dict(counted(system)), row.by, row.maps))
+    if progress:
+        progress(len(pairs), len(pairs))
+    return Comparison(budget, size, datetime.now(UTC).date().isoformat(), tuple(rows))
+
+
+def _row_of(out: Path, budget: str, system: System, start: str, replicates: int) -> Row:
+    by, cost, maps = {}, None, {}
+    for name in BYS:
+        folder = out / budget / f"by-{name}" / start
+        cost = cost or read_optional(folder / system.name / COST)
+        answered = read_answers(folder / system.name)
+        if answered is not None:
+            ours = read_answers(folder / OURS) if system.name != OURS else None
+            by[name] = measure(system, answered, ours, replicates)
+        if name == "lesion":
+            maps = read_optional(folder / system.name / f"{EXPLAINED}.json") or {}
+    kept = {key: float(cost[key]) for key in ("parameters", "gflop", "milliseconds", "ratio")} if cost else {}
+    return Row(system.name, start, kept, by, maps)
+
+
+def measure(system: System, answered: Answered, ours: Answered | None, replicates: int = REPLICATES) -> Measured:
+    """A system's figures with intervals, and their differences to ours on the same images, by bootstrap over lesions.
+
+    ours: None, or of other images: then there is no difference.
+    """
+    names = (*(DIAGNOSIS if system.names else ()), *(OUTLINE if system.draws else ()))
+    rows = np.arange(len(answered.true))
+    own = _measure(answered, names)
+    values, spans = own(rows), bootstrap(own, answered.lesions, replicates)
+    other = None if ours is None else in_order(ours, answered.images)
+    apart = {} if other is None else paired_bootstrap(_measure(other, names), own, answered.lesions, replicates)
+    figures = {
+        name: Figure(
+            values[name],
+            spans[name],
+            apart[name].value if name in apart else None,
+            apart[name].interval if name in apart else None,
+        )
+        for name in names
+        if values[name] is not None
+    }
+    about = answered.about
+    return Measured(
+        len(rows),
+        len(np.unique(answered.lesions)),
+        int(about["trained_images"]),
+        int(about["epoch"]),
+        int(about["epochs"]),
+        figures,
+    )
+
+
+def _measure(answered: Answered, names: tuple[str, ...]) -> Measure:
+    def figures(rows: NDArray[np.int64]) -> dict[str, float | None]:
+        found: dict[str, float | None] = {}
+        diagnosed = tuple(name for name in names if name in DIAGNOSIS)
+        if diagnosed:
+            scored = Scored(answered.true[rows], answered.probabilities[rows])
+            found |= {name: or_none(value) for name, value in overall(scored, diagnosed).items()}
+        if "dice" in names:
+            found["dice"] = or_none(mean_defined(answered.dice[rows]))
+        return found
+
+    return figures
