@@ -19,10 +19,11 @@ from pages.explore.quality.view import show_quality
 from pages.explore.results.folders import opened_cases
 from pages.explore.results.view import show_results
 from pages.explore.saved import choose_selection, say
+from pages.explore.systems.view import show_systems
 from pages.explore.widgets import pick
 from pages.parts import top
 
-SHOW = {"Data": show_data, "Quality": show_quality, "Results": show_results}
+SHOW = {"Data": show_data, "Quality": show_quality, "Results": show_results, "Other systems": show_systems}
 
 
 def main() -> None:

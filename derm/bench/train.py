@@ -75,7 +75,7 @@ def bench_train(config: TrainConfig, steps: int = STEPS) -> StepTimes:
     Raises ConfigFault for the dual design, whose classifier is not part of one encoder, and for pooling inside the
     outline or the head "pixel", whose classifier needs more than the deepest features.
     """
-    if config.model.design != "shared":
+    if config.model.design != "shared" or config.model.system:
         raise ConfigFault(f"The design '{config.model.design}' cannot be divided so: use the shared one.")
     if config.model.head != "pooled":
         raise ConfigFault(f"The head '{config.model.head}' reads more than the deepest features: use pooled.")

@@ -134,6 +134,7 @@ def table(
     from derm.zoo.compared import compare_systems
     from derm.zoo.cost import count
     from derm.zoo.document import document
+    from derm.zoo.place import NAME
     from derm.zoo.protocol import find_budget
 
     if target.suffix != ".md":
@@ -146,7 +147,8 @@ def table(
         )
     write_text(target, document(found))
     content = found.as_dict()
-    write_json(target.with_suffix(".json"), content)
+    for place in (target.with_suffix(".json"), folder / NAME):
+        write_json(place, content)
     out.print(words.conclusion(found))
     if told := words.not_run(found):
         out.print(told)
@@ -155,6 +157,6 @@ def table(
 
 def results_of(named: Path | None) -> Path:
     """The folder of the zoo's results: `named`, or zoo in the folder of results."""
-    from derm.paths import results_folder
+    from derm.zoo.place import zoo_folder
 
-    return named.expanduser() if named else results_folder() / "zoo"
+    return named.expanduser() if named else zoo_folder()

@@ -13,13 +13,14 @@ from derm.explore.gallery import RESULT_ORDERS, SHAPE_ORDERS, TABLE_ORDERS
 from derm.explore.pictures import LOOKS
 from derm.explore.table import DIMENSIONS
 
-VIEWS = ("Data", "Quality", "Results")
+VIEWS = ("Data", "Quality", "Results", "Other systems")
 DATA_PARTS = ("Figures", "Crossed", "Pictures")
 RESULT_PARTS = ("Matrix", "Sources", "Classes", "Curves", "Map of features", "Label errors", "Two models")
 CELLS = ("Counts", "Rates")
 RULES = ("Data's mix", "Equal mix", "Referral threshold")
 TRUTHS = ("malignant", "benign")
 REFERRALS = ("referred", "not referred")
+SYSTEM_FIGURES = ("Accuracy", "Balanced accuracy", "Macro AUC", "Dice")
 COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
 
 MOST_VALUES = 200
@@ -91,6 +92,7 @@ def fields(
         AddressField("order", "sort_cell", result_orders, result_orders[0], result),
         AddressField("show", "look_cell", LOOKS, LOOKS[0], result),
         AddressField("leaf", "page_cell", None, "1", result, least=1, most=1e6, whole=True),
+        AddressField("figure", "systems", SYSTEM_FIGURES, SYSTEM_FIGURES[0], ("Other systems",)),
         AddressField("picture", "opened", images),
     )
 

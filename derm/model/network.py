@@ -220,9 +220,9 @@ class LesionNet(nn.Module):
 
     def _take(self, parts: SystemParts) -> None:
         """Be another system, made of `parts`."""
-        self.encoder, self.neck, self.head, self.outline = parts
+        self.encoder, self.neck, self.head, self.outline = parts  # type: ignore[assignment]
         self.mask_encoder = self.fusion = None
-        self.bottleneck = self.decoder = self.mask_head = nn.Identity()
+        self.bottleneck = self.decoder = self.mask_head = nn.Identity()  # type: ignore[assignment]
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Answer for normalised RGB images, float (N, 3, S, S); see `derm.model.preprocess`."""

@@ -194,7 +194,7 @@ def configuration(config: dict[str, Any]) -> str:
         return ""
     model = config["model"]
     parts = [
-        f"{model['design']} {model['encoder']}",
+        model.get("system") or f"{model['design']} {model['encoder']}",
         *(["pooled inside the outline, too"] if model.get("pooling") == "whole+lesion" else []),
         *([f"head pixel, whole share {model['whole_share']:g}"] if model.get("head") == "pixel" else []),
         f"{model['input_size']} px",

@@ -71,9 +71,10 @@ def _model(facts: Facts) -> Section:
             f", scores added up of evidence at each cell of 8 pixels, {config.whole_share:.0%} of the weight spread "
             "over the picture and the rest by the outline"
         )
+    made_of = f"`{config.design}`, encoder {config.encoder}" if not config.system else f"of `{config.system}`"
     about = [
         f"One network answers once for the outline, seven probabilities and the evidence behind each: design "
-        f"`{config.design}`, encoder {config.encoder}{inside}, {parameters / 1e6:.1f} million parameters, input "
+        f"{made_of}{inside}, {parameters / 1e6:.1f} million parameters, input "
         f"{config.input_size} × {config.input_size} pixels. Weights `{facts.model.name}`, SHA-256 "
         f"`{facts.model.sha256[:16]}`.",
     ]

@@ -133,8 +133,8 @@ def _measured_from(content: Mapping[str, Any]) -> Measured:
         for name, one in content["figures"].items()
         if name in LABELS
     }
-    counts = (int(content[name]) for name in ("images", "lesions", "trained_images", "epoch", "epochs"))
-    return Measured(*counts, figures)
+    counts = {name: int(content[name]) for name in ("images", "lesions", "trained_images", "epoch", "epochs")}
+    return Measured(**counts, figures=figures)
 
 
 def _number(value: object) -> float | None:
@@ -189,7 +189,9 @@ def compare_systems(
 
 
 def _row_of(out: Path, budget: str, system: System, start: str, replicates: int) -> Row:
-    by, cost, maps = {}, None, {}
+    by: dict[str, Measured] = {}
+    maps: dict[str, Any] = {}
+    cost: dict[str, Any] | None = None
     for name in BYS:
         folder = out / budget / f"by-{name}" / start
         cost = cost or read_optional(folder / system.name / COST)

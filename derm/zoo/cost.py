@@ -64,5 +64,5 @@ def measure_cost(system: System, size: int, rounds: int = ROUNDS) -> dict[str, A
 def _ready(config: ModelConfig) -> LesionNet:
     torch.manual_seed(0)
     net = LesionNet(config).eval().requires_grad_(requires_grad=False)
-    ready: LesionNet = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ready: LesionNet = net.to(memory_format=torch.channels_last)
     return ready

@@ -56,7 +56,7 @@ def read_answers(folder: Path) -> Answered | None:
         images = table["image_id"].astype(str)
         return Answered(
             about, images.to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
-            true.to_numpy(dtype=np.int64), values, marks,
+            true.to_numpy().astype(np.int64), values, marks,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
@@ -90,7 +90,7 @@ def in_order(answered: Answered, images: NDArray[np.str_]) -> Answered | None:
     places = pd.Series(np.arange(len(answered.images)), index=answered.images)
     if len(images) != len(places) or not pd.Index(images).isin(places.index).all() or not places.index.is_unique:
         return None
-    rows = places.loc[images].to_numpy()
+    rows = places.reindex(images).to_numpy()
     return Answered(
         answered.about, answered.images[rows], answered.lesions[rows], answered.true[rows],
         answered.probabilities[rows], answered.dice[rows],

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import By, Split, split_catalogue
+from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.dataset import measured_on
@@ -42,7 +42,7 @@ Tell = Callable[[Stage, int, int], None]
 SETTLED = ("precision", "workers", "lookahead")
 """Settings that depend on the machine: a run that was begun keeps them."""
 
-PART = "test"
+PART: Part = "test"
 """The part that is measured, once for each system; the epoch was chosen on validation."""
 
 

@@ -87,7 +87,7 @@ class System:
         return ModelConfig(system=self.name, input_size=size)
 
 
-_CASSIDY = "ISIC data sets without duplicates, as Table 1 has it"
+_CASSIDY = "ISIC data sets, which are not named"
 _CLASSIC = "The paper names the network alone: no version, input size, starting weights or length of training."
 _AS_IS = "The network as published with seven outputs, trained as all others here."
 

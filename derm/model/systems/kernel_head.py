@@ -37,7 +37,8 @@ class KernelLayer(nn.Module):
         mean, deviation = self.scale
         values = (pooled.float()[:, self.chosen] - mean) / deviation
         squared = values.square().sum(1, keepdim=True) + self.centres.square().sum(1) - 2 * values @ self.centres.T
-        return (-self.gamma * squared.clamp(min=0)).exp()
+        likeness: Tensor = (-self.gamma * squared.clamp(min=0)).exp()
+        return likeness
 
 
 class KernelHead(nn.Module):

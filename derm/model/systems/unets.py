@@ -135,7 +135,7 @@ class UNetStages(nn.Module):
             if place:
                 features = self.smaller(features)
             if extra:
-                shown = F.adaptive_avg_pool2d(images, features.shape[-2:])
+                shown = F.adaptive_avg_pool2d(images, tuple(features.shape[-2:]))
                 features = torch.cat([features, enter(shown)], dim=1)
             features = level(features)
             stages.append(features)
@@ -202,7 +202,7 @@ class SmpStages(nn.Module):
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.model = encoder
-        self.out_channels = list(encoder.out_channels)
+        self.out_channels: list[int] = list(encoder.out_channels)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The images and five stages."""
@@ -273,7 +273,7 @@ class SegNetOutline(nn.Module):
         """Mask logits, float (N, 1, S, S)."""
         features, places = stages[DEEPEST], stages[DEEPEST + 1 :]
         for block, place in zip(self.blocks, reversed(places), strict=True):
-            features = block(F.max_unpool2d(features.float(), place, 2))
+            features = block(F.max_unpool2d(features.float(), place, [2, 2]))
         logits: Tensor = self.last(features)
         return logits
 

@@ -1,0 +1,50 @@
+"""The comparison as a page shows it: points of a figure, and rows of a table.
+
+Needs a `Comparison`. Knows no page.
+"""
+
+import pandas as pd
+
+from derm.figures.systems import Point
+from derm.zoo import words
+from derm.zoo.compared import LABELS, Comparison
+from derm.zoo.systems import OURS
+
+
+def points(found: Comparison, name: str) -> list[Point]:
+    """The systems that have the figure `name`, with the same of the split by image."""
+    several = len({row.start for row in found.measured}) > 1
+    told = []
+    for row in found.measured:
+        figure = row.fair.figures.get(name) if row.fair else None
+        if figure is None or figure.value is None:
+            continue
+        leaking = row.by["image"].figures.get(name) if "image" in row.by else None
+        label = f"{row.known.label}, {row.start}" if several else row.known.label
+        told.append(Point(label, figure.value, figure.interval, leaking.value if leaking else None, row.system == OURS))
+    return told
+
+
+def rows(found: Comparison, name: str) -> pd.DataFrame:
+    """Every system that can have the figure, measured or not, with cost and what was claimed of it elsewhere."""
+    lines = []
+    for row in found.rows:
+        if not (row.known.draws if name == "dice" else row.known.names):
+            continue
+        own = row.fair.figures.get(name) if row.fair else None
+        leaking = row.by["image"].figures.get(name) if "image" in row.by else None
+        cost = row.cost
+        lines.append(
+            {
+                "System": row.known.label,
+                "Start": row.start,
+                LABELS[name]: words.figure_text(own) if row.fair else "not run yet",
+                "Less ours": words.difference_text(row, name),
+                "By image (leaks)": words.figure_text(leaking).split(" ")[0] if leaking else "–",
+                "Claimed, of other data": words.claims_text(row.system),
+                "Million parameters": f"{cost['parameters']:.1f}" if "parameters" in cost else "–",
+                "GFLOP": f"{cost['gflop']:.2f}" if "gflop" in cost else "–",
+                "Time, times ours": f"{cost['ratio']:.2f}" if "ratio" in cost else "–",
+            }
+        )
+    return pd.DataFrame(lines)

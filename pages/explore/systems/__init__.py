@@ -1,0 +1,1 @@
+"""The view Other systems: what the paper compares itself with, on one split."""

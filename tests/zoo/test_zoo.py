@@ -1,0 +1,275 @@
+"""The zoo from its names to its table: what is known of systems, a run that is stopped and gone on with, the page."""
+
+import json
+import shutil
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.data.split import split_catalogue
+from derm.errors import ConfigFault, DataFault
+from derm.metrics.classification import accuracy, confusion_matrix, most_likely
+from derm.model.config import ModelConfig
+from derm.model.systems.builders import BUILDERS
+from derm.zoo import explained, run, systems, view, words
+from derm.zoo.compared import Comparison, compare_systems, measure, read_comparison
+from derm.zoo.cost import count
+from derm.zoo.document import document
+from derm.zoo.kernel_machine import HELD_OUT, hold_out
+from derm.zoo.protocol import BUDGETS, find_budget, train_config
+from derm.zoo.protocol_words import BUDGETS as TOLD
+from derm.zoo.results import Answered, in_order, read_answers
+from derm.zoo.systems import OURS, SYSTEMS, System, find_systems
+
+TINY = replace(BUDGETS["proxy"], size=32, epochs=1, batch=6, share=1.0, explained=2)
+PAIR = (OURS, "residual-skin-net")
+
+
+class Small(System):
+    """Ours, with a tiny encoder."""
+
+    def model(self, size):
+        if self.design is None:
+            return super().model(size)
+        return ModelConfig(
+            encoder="test_efficientnet", feature_channels=32, decoder_channels=(8, 8, 8), input_size=size
+        )
+
+
+def order_of(name, out, **more):
+    known = {key: getattr(SYSTEMS[name], key) for key in SYSTEMS[name].__dataclass_fields__}
+    return run.Order(Small(**known), TINY, "lesion", "random", out, workers=0, **more)
+
+
+@pytest.fixture(scope="module")
+def done(drawn_catalogue, cache, tmp_path_factory):
+    """The results of two tiny systems, one of which was stopped in between."""
+    out = tmp_path_factory.mktemp("zoo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            run, "measure_cost", lambda *_: {"parameters": 1.0, "gflop": 2.0, "milliseconds": 3.0, "ratio": 0.5}
+        )
+        stops = iter([False, False, True])
+        assert not run.carry_out(order_of(OURS, out), drawn_catalogue, cache, stop=lambda: next(stops))
+        assert not run.is_done(order_of(OURS, out))
+        assert read_answers(order_of(OURS, out).place) is None
+        told = []
+        for name in PAIR:
+            order = order_of(name, out)
+            assert run.carry_out(order, drawn_catalogue, cache, tell=lambda *what: told.append(what))
+            assert run.is_done(order)
+    # It went on with its fourth step, not from the beginning.
+    assert next(done for stage, done, _ in told if stage == "training") == 4
+    return out
+
+
+def test_every_system_of_the_issue_is_there_with_all_that_is_known():
+    assert set(SYSTEMS) - {"shared", "dual"} == set(BUILDERS)
+    for system in SYSTEMS.values():
+        assert system.source
+        assert system.claims
+        assert system.unknown
+        assert system.decided
+
+
+def test_a_name_that_is_not_there_is_answered_with_one_near_it():
+    assert [one.name for one in find_systems(["unet", "alexnet", "unet"])] == ["unet", "alexnet"]
+    assert len(find_systems(["all"])) == len(SYSTEMS)
+    with pytest.raises(ConfigFault, match="There is no system 'resnet50': use one of its names, such as resnet-50"):
+        find_systems(["resnet50"])
+    with pytest.raises(ConfigFault, match="There is no budget 'big'"):
+        find_budget("big")
+    assert TOLD.keys() == BUDGETS.keys()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_one_protocol_for_all(name):
+    config = train_config(SYSTEMS[name], BUDGETS["proxy"], "lesion", "random")
+    ours = train_config(SYSTEMS[OURS], BUDGETS["proxy"], "lesion", "random")
+    own = ("model", "mask_weight", "class_weight", "best_by", "learning_rate")
+    assert replace(config, **{key: getattr(ours, key) for key in own}) == ours
+    assert (config.class_weight > 0) == SYSTEMS[name].names
+    assert (config.mask_weight > 0) == SYSTEMS[name].draws
+
+
+def test_a_result_holds_the_test_part_and_no_checkpoint(done, drawn_catalogue):
+    order = order_of(PAIR[1], done)
+    answered = read_answers(order.place)
+    split = split_catalogue(drawn_catalogue, "lesion")
+    assert set(answered.images) == set(drawn_catalogue.table["image_id"].iloc[split.rows("test")])
+    assert not (order.place / "run" / "last.safetensors").exists()
+    assert answered.about["trained_images"] == len(split.rows("train"))
+
+
+def test_what_is_done_is_left_as_it_is(done, drawn_catalogue, cache):
+    order = order_of(OURS, done)
+    before = {place: place.stat().st_mtime_ns for place in order.place.rglob("*") if place.is_file()}
+    assert run.carry_out(order, drawn_catalogue, cache)
+    assert before == {place: place.stat().st_mtime_ns for place in order.place.rglob("*") if place.is_file()}
+
+
+def test_a_run_under_another_protocol_is_not_gone_on_with(done, drawn_catalogue, cache):
+    order = replace(order_of(OURS, done), budget=replace(TINY, epochs=2))
+    with pytest.raises(ConfigFault, match="was begun under another protocol than today's"):
+        run._begun_with(order.place / "run", train_config(order.system, order.budget, "lesion", "random"))
+
+
+def test_the_comparison_says_what_was_measured_and_what_was_not(done):
+    found = compare_systems(done, "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=20)
+    assert {row.system for row in found.rows} == set(SYSTEMS)
+    assert {row.system for row in found.measured} == set(PAIR)
+    assert set(found.not_run) == set(SYSTEMS) - set(PAIR)
+    other = next(row for row in found.rows if row.system == PAIR[1])
+    answered = read_answers(order_of(PAIR[1], done).place)
+    figure = other.fair.figures["accuracy"]
+    assert figure.value == pytest.approx(accuracy(confusion_matrix(answered.true, most_likely(answered.probabilities))))
+    assert "dice" not in other.fair.figures  # it draws nothing
+    assert figure.difference is not None
+    assert other.cost == {"parameters": 1.0, "gflop": 2.0, "milliseconds": 3.0, "ratio": 0.5}
+    assert Comparison.from_dict(json.loads(json.dumps(found.as_dict()))).as_dict() == json.loads(
+        json.dumps(found.as_dict())
+    ) | {"rows": found.as_dict()["rows"]}
+
+
+def test_the_page_begins_with_what_may_be_concluded_and_names_what_was_not_run(done):
+    found = compare_systems(done, "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=20)
+    text = document(found)
+    first = text.split("\n\n")[1]
+    assert first.startswith("What may be concluded:")
+    assert "What may not:" in first
+    assert "2 of 22 systems" in first
+    assert "Not trained and measured yet: Ours, dual" in text
+    for system in SYSTEMS.values():
+        assert system.label in text
+        assert all(claim.figures in text for claim in system.claims)
+    shown = view.rows(found, "dice")
+    assert OURS in {name for name in SYSTEMS if SYSTEMS[name].label in set(shown["System"])}
+    assert SYSTEMS["alexnet"].label not in set(shown["System"])
+    (point,) = view.points(found, "dice")
+    assert point.ours
+    assert "95 % interval" in words.alt(found, "accuracy")
+
+
+def test_without_any_result_nothing_may_be_concluded(tmp_path):
+    found = compare_systems(tmp_path, "proxy", 96, lambda _: {"parameters": 1.0, "gflop": 1.0})
+    assert document(found).split("\n\n")[1].startswith("Nothing may be concluded yet: of 22 systems none")
+    assert len(found.rows) == len(SYSTEMS)
+
+
+def answers_of(right):
+    """Six cases of six lesions of two classes, `right` of them right."""
+    true = np.array([0, 0, 0, 1, 1, 1])
+    said = np.where(np.arange(6) < right, true, 1 - true)
+    names = np.array([f"i{place}" for place in range(6)])
+    about = {"trained_images": 5, "epoch": 0, "epochs": 1}
+    return Answered(about, names, names, true, np.eye(7)[said], np.linspace(0.5, 1.0, 6))
+
+
+def test_a_difference_is_this_less_ours_on_the_same_images_in_any_order():
+    ours, other = answers_of(3), answers_of(6)
+    turned = in_order(ours, ours.images[::-1])
+    figure = measure(SYSTEMS["cl-dcnn"], other, turned, replicates=50).figures
+    assert figure["accuracy"].difference == pytest.approx(0.5)
+    assert figure["dice"].difference == pytest.approx(0)
+    fewer = replace(ours, images=np.array([*ours.images[:5], "x"]))
+    assert measure(SYSTEMS["cl-dcnn"], other, fewer, replicates=5).figures["accuracy"].difference is None
+
+
+def test_systems_are_not_told_apart_where_the_interval_holds_nothing():
+    same = measure(SYSTEMS["alexnet"], answers_of(3), answers_of(3), replicates=50).figures["accuracy"]
+    assert same.difference == 0
+    assert not same.decided
+
+
+def test_cost_is_counted_on_shapes():
+    # A ResNet-18 with seven scores has 11,176,512 + 512 · 7 + 7 weights, and 1.82 GFLOP of products at 224 pixels.
+    found = count(ModelConfig(system="resnet-18", input_size=224))
+    assert found["parameters"] == pytest.approx(11.180103)
+    assert found["gflop"] == pytest.approx(2 * 1.814, rel=0.01)
+
+
+def test_lesions_are_held_out_whole():
+    lesions = np.array([f"l{place // 2}" for place in range(30)])
+    out = hold_out(lesions, 0)
+    assert out.sum() == 2 * (15 // HELD_OUT)
+    assert not set(lesions[out]) & set(lesions[~out])
+
+
+def test_methods_are_those_that_make_sense():
+    assert explained.methods_of(SYSTEMS["unet"]) == {}
+    assert set(explained.methods_of(SYSTEMS["resnet-18"])) == {"grad-cam", "score-cam", "lime", "kernel-shap"}
+    assert set(explained.methods_of(SYSTEMS["multiscale-inception-v3"])) == {"lime", "kernel-shap"}
+
+
+def test_maps_are_summarised_with_the_centre_prior_beside_them():
+    rows = pd.DataFrame(
+        [
+            {"method": method, "role": role, "lesion_id": lesion, "flat": False, "true_iou_area": value}
+            for method, value in (("lime", 0.4), ("centred blob", 0.6), ("mask", 1.0))
+            for role, lesion, value in (("both", "a", value), ("predicted", "b", value + 0.2), ("true", "b", 9.0))
+        ]
+    )
+    found = explained.summarise_maps(rows)
+    assert set(found) == {"lime", "centred blob"}
+    assert found["lime"]["images"] == 2
+    assert found["lime"]["measures"]["true_iou_area"]["value"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["measured.json", "predictions.csv"])
+def test_a_damaged_result_is_one_sentence(name, done, tmp_path):
+    place = tmp_path / "copy"
+    shutil.copytree(order_of(PAIR[1], done).place, place)
+    (place / name).write_text("{]")
+    with pytest.raises(DataFault, match="delete it and run the system again"):
+        read_answers(place)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"format": 1, "budget": "proxy", "size": 9, "date": "", "rows": [{}]}']
+)
+def test_a_damaged_comparison_is_one_sentence(content, tmp_path):
+    (tmp_path / "c.json").write_text(content)
+    with pytest.raises(DataFault, match="make it anew with `derm zoo table`"):
+        read_comparison(tmp_path / "c.json")
+
+
+def test_list_and_table_on_the_command_line(done, tmp_path, monkeypatch):
+    monkeypatch.setattr("derm.zoo.cost.count", lambda _: {"parameters": 1.0, "gflop": 1.0})
+    monkeypatch.setattr("derm.zoo.compared.compare_systems", partial(compare_systems, replicates=5))
+    listed = CliRunner().invoke(app, ["zoo", "list", "cl-dcnn"])
+    assert listed.exit_code == 0
+    assert "not known:" in listed.output
+    page = tmp_path / "page.md"
+    made = CliRunner().invoke(app, ["zoo", "table", "--results", str(done), "--out", str(page)])
+    assert made.exit_code == 0, made.output
+    assert page.read_text().startswith("# The paper's other systems")
+    assert read_comparison(tmp_path / "page.json").measured
+    assert (done / "comparison.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["run", "alexnet", "--split-by", "patient"], "--split-by 'patient' is unknown"),
+        (["run", "alexnet", "--start", "w.json"], "Trained weights would know more"),
+        (["run", "alexnet", "--start", "w.safetensors"], "Only shared and dual start from a file, not alexnet"),
+        (["run", "alexnet", "--budget", "large"], "There is no budget 'large'"),
+        (["table", "--out", "page.txt"], "does not end in .md"),
+    ],
+)
+def test_bad_input_is_one_sentence(given, sentence, tmp_path):
+    more = ["--data", str(tmp_path)] if given[0] == "run" else []
+    found = CliRunner().invoke(app, ["zoo", *given, *more])
+    assert isinstance(found.exception, ConfigFault)
+    assert sentence in str(found.exception)
+
+
+def test_measures_of_systems_named_by_the_paper_are_printed_as_it_has_them():
+    text = words.claims_text("inception-v4")
+    assert "89.96–400 [sic]" in text
+    assert systems.SYSTEMS["densenet-201"].claims[1].figures == "accuracy 0.36"
