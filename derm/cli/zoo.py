@@ -70,7 +70,7 @@ def run(
     from derm.files import make_folder
     from derm.paths import cache_folder
     from derm.zoo.protocol import find_budget
-    from derm.zoo.run import Order, Stage, carry_out, is_done
+    from derm.zoo.run import OrderStage, SystemOrder, carry_out, is_done
     from derm.zoo.systems import find_systems
 
     if split_by not in ("lesion", "image"):
@@ -80,7 +80,7 @@ def run(
     systems, given, folder = find_systems(names), find_budget(budget), results_of(results)
     if start not in ("random", "timm") and (odd := [one.name for one in systems if one.design is None]):
         raise ConfigFault(f"Only shared and dual start from a file, not {odd[0]}: use --start random or timm.")
-    orders = [Order(one, given, cast("By", split_by), start, folder, explain, costs_only) for one in systems]
+    orders = [SystemOrder(one, given, cast("By", split_by), start, folder, explain, costs_only) for one in systems]
     left = [order for order in orders if not is_done(order)]
     if passed := len(orders) - len(left):
         out.print(f"{passed} of {len(orders)} are done already.")
@@ -105,7 +105,7 @@ def run(
         part = shown.add_task("", total=None, visible=False)
         for order in left:
 
-            def tell(stage: Stage, done: int, total: int, order: Order = order) -> None:
+            def tell(stage: OrderStage, done: int, total: int, order: SystemOrder = order) -> None:
                 shown.update(
                     part, description=f"{order.system.name}: {stage}", completed=done, total=total, visible=True
                 )

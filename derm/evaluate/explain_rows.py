@@ -135,7 +135,7 @@ def agreement_rows(model: Model, table: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Asked:
+class MapTests:
     """Which maps are made, and put to which tests.
 
     methods: all that are drawn. still: those among them that are asked to keep still under noise and turns, which takes
@@ -149,11 +149,11 @@ class Asked:
     deepest: bool = False
 
 
-EVERY = Asked(METHODS, QUICK, QUICK)
+EVERY = MapTests(METHODS, QUICK, QUICK)
 """Of `derm explain`."""
 
 
-def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0, asked: Asked = EVERY) -> pd.DataFrame:
+def sample_rows(model: Model, table: pd.DataFrame, seed: int = 0, asked: MapTests = EVERY) -> pd.DataFrame:
     """Every method's map of the predicted and the true class, in agreement, faithfulness and, as `asked`, sanity.
 
     table: as for `agreement_rows`; a random network normalises by its images together. seed: of noise and lots.
@@ -370,7 +370,7 @@ def _add_randomised(
     raws: list[dict[str, NDArray[np.float32]]],
     sane: list[dict[tuple[str, int], dict[str, Any]]],
     seed: int,
-    asked: Asked,
+    asked: MapTests,
 ) -> None:
     """Fill `randomised_columns` into `sane`, one dictionary an image: each random network sees all images."""
     images = torch.cat([look.image for look in looks])

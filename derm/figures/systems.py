@@ -12,7 +12,7 @@ from derm.figures.palette import GREY, PRIMARY, SECOND
 from derm.figures.text import chart_text
 
 
-class Point(NamedTuple):
+class SystemPoint(NamedTuple):
     """One system: its name, figure, 95 % interval or None, the same with a leak or None, and whether it is ours."""
 
     name: str
@@ -22,10 +22,10 @@ class Point(NamedTuple):
     ours: bool
 
 
-def system_points(points: Sequence[Point], label: str, *, dark: bool) -> go.Figure:
+def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> go.SystemFigure:
     """Each system on a line of its own, the highest on top; label: what is measured."""
     order = sorted(points, key=lambda point: point.value)
-    figure = go.Figure()
+    figure = go.SystemFigure()
     for ours, name, symbol, tone in ((True, "ours", "diamond", PRIMARY), (False, "other systems", "circle", SECOND)):
         own = [point for point in order if point.ours == ours]
         if not own:

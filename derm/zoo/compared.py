@@ -17,7 +17,7 @@ from derm.files import read_json
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
-from derm.zoo.results import BYS, COST, EXPLAINED, Answered, in_order, read_answers, read_optional, starts_in
+from derm.zoo.results import BYS, COST, EXPLAINED, SystemAnswers, in_order, read_answers, read_optional, starts_in
 from derm.zoo.systems import OURS, SYSTEMS, System
 
 FORMAT = 1
@@ -33,7 +33,7 @@ Span = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
-class Figure:
+class SystemFigure:
     """One figure with its 95 % interval, and its difference to ours (this less ours), where both are there."""
 
     value: float | None
@@ -49,7 +49,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Measured:
+class SystemMeasures:
     """A system under one split. figures: by name, of what it answers alone."""
 
     images: int
@@ -57,18 +57,18 @@ class Measured:
     trained_images: int
     epoch: int
     epochs: int
-    figures: dict[str, Figure]
+    figures: dict[str, SystemFigure]
 
 
 @dataclass(frozen=True)
-class Row:
+class SystemRow:
     """A system with one kind of starting weights."""
 
     system: str
     start: str
     cost: dict[str, float] = field(default_factory=dict)
     """parameters (millions), gflop, and where they were timed milliseconds and ratio to ours."""
-    by: dict[str, Measured] = field(default_factory=dict)
+    by: dict[str, SystemMeasures] = field(default_factory=dict)
     """By 'lesion' and 'image', what has been measured."""
     maps: dict[str, Any] = field(default_factory=dict)
     """By method, see `derm.zoo.explained.summarise_maps`."""
@@ -79,22 +79,22 @@ class Row:
         return SYSTEMS[self.system]
 
     @property
-    def fair(self) -> Measured | None:
+    def fair(self) -> SystemMeasures | None:
         """What was measured on the split by lesion."""
         return self.by.get("lesion")
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SystemComparison:
     """Every system of a budget: measured rows, and the names of those that have not been run."""
 
     budget: str
     size: int
     date: str
-    rows: tuple[Row, ...]
+    rows: tuple[SystemRow, ...]
 
     @property
-    def measured(self) -> tuple[Row, ...]:
+    def measured(self) -> tuple[SystemRow, ...]:
         """The rows with figures of the split by lesion."""
         return tuple(row for row in self.rows if row.fair is not None)
 
@@ -109,7 +109,7 @@ class Comparison:
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Comparison":
+    def from_dict(cls, content: Mapping[str, Any]) -> "SystemComparison":
         """Rebuild from `as_dict`; ValueError, KeyError or TypeError for anything else."""
         if content["format"] != FORMAT:
             raise ValueError("it is of another version of Derm")
@@ -117,24 +117,24 @@ class Comparison:
         return cls(str(content["budget"]), int(content["size"]), str(content["date"]), rows)
 
 
-def _row_from(content: Mapping[str, Any]) -> Row:
+def _row_from(content: Mapping[str, Any]) -> SystemRow:
     if content["system"] not in SYSTEMS:
         raise ValueError(f"it names a system '{str(content['system'])[:40]}', which is unknown")
     by = {name: _measured_from(one) for name, one in content["by"].items()}
     cost = {str(name): float(value) for name, value in content["cost"].items()}
-    return Row(content["system"], str(content["start"]), cost, by, dict(content["maps"]))
+    return SystemRow(content["system"], str(content["start"]), cost, by, dict(content["maps"]))
 
 
-def _measured_from(content: Mapping[str, Any]) -> Measured:
+def _measured_from(content: Mapping[str, Any]) -> SystemMeasures:
     figures = {
-        name: Figure(
+        name: SystemFigure(
             _number(one["value"]), _span(one["interval"]), _number(one["difference"]), _span(one["difference_interval"])
         )
         for name, one in content["figures"].items()
         if name in LABELS
     }
     counts = {name: int(content[name]) for name in ("images", "lesions", "trained_images", "epoch", "epochs")}
-    return Measured(**counts, figures=figures)
+    return SystemMeasures(**counts, figures=figures)
 
 
 def _number(value: object) -> float | None:
@@ -149,10 +149,10 @@ def _span(values: Any) -> Span:  # noqa: ANN401 - whatever JSON holds
     return None if values is None else (float(values[0]), float(values[1]))
 
 
-def read_comparison(path: Path) -> Comparison:
+def read_comparison(path: Path) -> SystemComparison:
     """What `derm zoo table` wrote as JSON; DataFault, with the cure, where it cannot be read."""
     try:
-        return Comparison.from_dict(read_json(path))
+        return SystemComparison.from_dict(read_json(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataFault(
             f"The comparison {path} cannot be read ({' '.join(str(error).split())[:120]}): make it anew with "
@@ -167,14 +167,14 @@ def compare_systems(
     counted: Callable[[System], Mapping[str, float]],
     replicates: int = REPLICATES,
     progress: Callable[[int, int], None] | None = None,
-) -> Comparison:
+) -> SystemComparison:
     """Gather what lies below `out` for a budget: every system once at least, measured or not.
 
     counted: parameters and GFLOP of a system that has not been timed. Raises DataFault for what is damaged.
     """
     starts = starts_in(out, budget) or ["random"]
     pairs = [(system, start) for system in SYSTEMS.values() for start in starts]
-    rows: list[Row] = []
+    rows: list[SystemRow] = []
     for done, (system, start) in enumerate(pairs):
         if progress:
             progress(done, len(pairs))
@@ -182,14 +182,14 @@ def compare_systems(
         seen = any(one.system == system.name for one in rows)
         last = start == starts[-1]
         if row.by or row.cost or (last and not seen):
-            rows.append(row if row.cost else Row(row.system, row.start, dict(counted(system)), row.by, row.maps))
+            rows.append(row if row.cost else SystemRow(row.system, row.start, dict(counted(system)), row.by, row.maps))
     if progress:
         progress(len(pairs), len(pairs))
-    return Comparison(budget, size, datetime.now(UTC).date().isoformat(), tuple(rows))
+    return SystemComparison(budget, size, datetime.now(UTC).date().isoformat(), tuple(rows))
 
 
-def _row_of(out: Path, budget: str, system: System, start: str, replicates: int) -> Row:
-    by: dict[str, Measured] = {}
+def _row_of(out: Path, budget: str, system: System, start: str, replicates: int) -> SystemRow:
+    by: dict[str, SystemMeasures] = {}
     maps: dict[str, Any] = {}
     cost: dict[str, Any] | None = None
     for name in BYS:
@@ -202,10 +202,12 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
         if name == "lesion":
             maps = read_optional(folder / system.name / f"{EXPLAINED}.json") or {}
     kept = {key: float(cost[key]) for key in ("parameters", "gflop", "milliseconds", "ratio")} if cost else {}
-    return Row(system.name, start, kept, by, maps)
+    return SystemRow(system.name, start, kept, by, maps)
 
 
-def measure(system: System, answered: Answered, ours: Answered | None, replicates: int = REPLICATES) -> Measured:
+def measure(
+    system: System, answered: SystemAnswers, ours: SystemAnswers | None, replicates: int = REPLICATES
+) -> SystemMeasures:
     """A system's figures with intervals, and their differences to ours on the same images, by bootstrap over lesions.
 
     ours: None, or of other images: then there is no difference.
@@ -217,7 +219,7 @@ def measure(system: System, answered: Answered, ours: Answered | None, replicate
     other = None if ours is None else in_order(ours, answered.images)
     apart = {} if other is None else paired_bootstrap(_measure(other, names), own, answered.lesions, replicates)
     figures = {
-        name: Figure(
+        name: SystemFigure(
             values[name],
             spans[name],
             apart[name].value if name in apart else None,
@@ -227,7 +229,7 @@ def measure(system: System, answered: Answered, ours: Answered | None, replicate
         if values[name] is not None
     }
     about = answered.about
-    return Measured(
+    return SystemMeasures(
         len(rows),
         len(np.unique(answered.lesions)),
         int(about["trained_images"]),
@@ -237,7 +239,7 @@ def measure(system: System, answered: Answered, ours: Answered | None, replicate
     )
 
 
-def _measure(answered: Answered, names: tuple[str, ...]) -> Measure:
+def _measure(answered: SystemAnswers, names: tuple[str, ...]) -> Measure:
     def figures(rows: NDArray[np.int64]) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
         diagnosed = tuple(name for name in names if name in DIAGNOSIS)

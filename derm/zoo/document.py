@@ -1,13 +1,13 @@
 """The comparison as a page of documentation: docs/comparison.md.
 
-Needs a `Comparison`. Knows no result that is not in it.
+Needs a `SystemComparison`. Knows no result that is not in it.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from derm.zoo import words
-from derm.zoo.compared import DIAGNOSIS, LABELS, OUTLINE, Comparison, Row
+from derm.zoo.compared import DIAGNOSIS, LABELS, OUTLINE, SystemComparison, SystemRow
 from derm.zoo.protocol_words import BUDGETS
 from derm.zoo.systems import OURS, SYSTEMS
 
@@ -22,7 +22,7 @@ MAPS = {
 }
 
 
-def document(found: Comparison) -> str:
+def document(found: SystemComparison) -> str:
     """The whole page, Markdown."""
     parts = [
         "# The paper's other systems on one split",
@@ -52,7 +52,7 @@ def document(found: Comparison) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _how(found: Comparison) -> str:
+def _how(found: SystemComparison) -> str:
     done = next((row.fair for row in found.measured if row.fair), None)
     measured = (
         f" Figures are of the test part of the split by lesion, {done.images:,} images of {done.lesions:,} lesions, "
@@ -73,7 +73,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _figures(found: Comparison, names: Sequence[str]) -> list[str]:
+def _figures(found: SystemComparison, names: Sequence[str]) -> list[str]:
     rows = [row for row in found.measured if row.fair and any(name in row.fair.figures for name in names)]
     if not rows:
         return ["No system has been measured yet."]
@@ -92,18 +92,18 @@ def _figures(found: Comparison, names: Sequence[str]) -> list[str]:
     return [" ".join(words.verdict(found, name) for name in names), table(head, body)]
 
 
-def _value(row: Row, name: str) -> float:
+def _value(row: SystemRow, name: str) -> float:
     figure = row.fair.figures.get(name) if row.fair else None
     return -1.0 if figure is None or figure.value is None else figure.value
 
 
-def _beside(found: Comparison) -> str:
+def _beside(found: SystemComparison) -> str:
     head = ["System", "Start", "By lesion", "By image (leaks)", "Claimed, of other data"]
     body = []
     for row in found.rows:
         names = (*(DIAGNOSIS[::2] if row.known.names else ()), *(OUTLINE if row.known.draws else ()))
 
-        def told(by: str, row: Row = row, names: tuple[str, ...] = names) -> str:
+        def told(by: str, row: SystemRow = row, names: tuple[str, ...] = names) -> str:
             one = row.by.get(by)
             if one is None:
                 return "not run"
@@ -117,9 +117,9 @@ def _beside(found: Comparison) -> str:
     return table(head, body)
 
 
-def _costs(found: Comparison) -> str:
+def _costs(found: SystemComparison) -> str:
     head = ["System", "Million parameters", "GFLOP", "Milliseconds", "Times ours"]
-    seen: dict[str, Row] = {}
+    seen: dict[str, SystemRow] = {}
     for row in found.rows:
         if row.system not in seen or "ratio" in row.cost:
             seen[row.system] = row
@@ -131,11 +131,11 @@ def _costs(found: Comparison) -> str:
     return table(head, body)
 
 
-def _digits(row: Row, name: str, digits: int) -> str:
+def _digits(row: SystemRow, name: str, digits: int) -> str:
     return f"{row.cost[name]:.{digits}f}" if name in row.cost else "–"
 
 
-def _maps(found: Comparison) -> list[str]:
+def _maps(found: SystemComparison) -> list[str]:
     told = (
         "Grad-CAM, Score-CAM, LIME and SHAP, as in the paper's reference 37, of the likeliest class, on a few images "
         "of each diagnosis of the test part; the centre prior knows no network. Of its concept methods ACE, ICE and "

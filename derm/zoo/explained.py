@@ -12,7 +12,7 @@ import pandas as pd
 
 from derm.diagnoses import CODES
 from derm.evaluate.explain_dataset import draw_sample
-from derm.evaluate.explain_rows import Asked, sample_rows
+from derm.evaluate.explain_rows import MapTests, sample_rows
 from derm.evaluate.inference import Progress
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.explain.captum_methods import COMPARED
@@ -53,7 +53,7 @@ def explain_system(
     `stability_rank` where a gradient makes the map, and `random_rank`.
     """
     methods = methods_of(system)
-    asked = Asked(methods, {name: one for name, one in GRADIENT.items() if name in methods}, methods, deepest=True)
+    asked = MapTests(methods, {name: one for name, one in GRADIENT.items() if name in methods}, methods, deepest=True)
     known = table[table["dx"].isin(CODES)].reset_index(drop=True)
     drawn = known.iloc[draw_sample(known, images)]
     found = []

@@ -21,7 +21,7 @@ Fitness = Callable[[NDArray[np.bool_]], float]
 """How well chosen features do, higher is better."""
 
 
-class Machine(NamedTuple):
+class KernelMachine(NamedTuple):
     """A fitted machine over D of C features.
 
     chosen: int64 (D,). scale: float64 (2, D), mean and deviation of each. centres: float64 (M, D), the scaled cases.
@@ -48,7 +48,7 @@ def kernel(one: NDArray[np.float64], other: NDArray[np.float64], gamma: float) -
 
 def fit_machine(
     features: Features, classes: NDArray[np.int64], chosen: NDArray[np.bool_], regularisation: float = REGULARISATION
-) -> Machine:
+) -> KernelMachine:
     """Fit a machine to cases: weights (K + I / C)⁻¹ T, T being 1 for a case's class and −1 for others (equation 32).
 
     features: float (M, C). classes: int64 (M,). chosen: bool (C,), at least one. γ is one over their number, so that
@@ -63,7 +63,7 @@ def fit_machine(
     target = np.where(classes[:, None] == np.arange(len(CODES)), 1.0, -1.0)
     matrix = kernel(centres, centres, gamma) + np.eye(len(centres)) / regularisation
     weights = cho_solve(cho_factor(matrix, lower=True), target)
-    return Machine(places, np.stack([mean, deviation]), centres, gamma, weights)
+    return KernelMachine(places, np.stack([mean, deviation]), centres, gamma, weights)
 
 
 MOTHS = 10

@@ -17,7 +17,7 @@ BudgetName = Literal["proxy", "full"]
 
 
 @dataclass(frozen=True)
-class Budget:
+class TrainingBudget:
     """How much every system is given."""
 
     name: BudgetName
@@ -31,21 +31,21 @@ class Budget:
     """Images whose heat maps are held to account."""
 
 
-BUDGETS: dict[str, Budget] = {
-    "proxy": Budget("proxy", size=96, share=1 / 3, epochs=5, batch=32, explained=14),
-    "full": Budget("full", size=224, share=1.0, epochs=20, batch=32, explained=70),
+BUDGETS: dict[str, TrainingBudget] = {
+    "proxy": TrainingBudget("proxy", size=96, share=1 / 3, epochs=5, batch=32, explained=14),
+    "full": TrainingBudget("full", size=224, share=1.0, epochs=20, batch=32, explained=70),
 }
 """proxy: for all on a processor. full: as the paper trains."""
 
 
-def find_budget(name: str) -> Budget:
+def find_budget(name: str) -> TrainingBudget:
     """The budget of that name; ConfigFault for another."""
     if name not in BUDGETS:
         raise ConfigFault(f"There is no budget '{name}': use one of {', '.join(get_args(BudgetName))}.")
     return BUDGETS[name]
 
 
-def train_config(system: System, budget: Budget, by: By, start: str, seed: int = 0) -> TrainConfig:
+def train_config(system: System, budget: TrainingBudget, by: By, start: str, seed: int = 0) -> TrainConfig:
     """How `system` is trained: as Derm's own preset, with the loss of what it answers, and the epoch chosen by it."""
     return replace(
         DERM,
@@ -69,6 +69,6 @@ def start_label(start: str) -> str:
     return {RANDOM: "random", TIMM: "imagenet"}.get(start, Path(start).stem)
 
 
-def place_of(out: Path, system: System, budget: Budget, by: By, start: str) -> Path:
+def place_of(out: Path, system: System, budget: TrainingBudget, by: By, start: str) -> Path:
     """The folder of one result below `out`."""
     return out / budget.name / f"by-{by}" / start_label(start) / system.name

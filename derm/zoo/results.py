@@ -26,7 +26,7 @@ BYS: tuple[By, ...] = ("lesion", "image")
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class SystemAnswers:
     """What one system answered for a part.
 
     about: measured.json. images, lesions: text (n,). true: int64 (n,). probabilities: float64 (n, 7). dice: float64
@@ -41,7 +41,7 @@ class Answered:
     dice: NDArray[np.float64]
 
 
-def read_answers(folder: Path) -> Answered | None:
+def read_answers(folder: Path) -> SystemAnswers | None:
     """What a system's folder holds; None where it has not ended. DataFault, with the cure, where it is damaged."""
     if not (folder / MEASURED).is_file():
         return None
@@ -54,7 +54,7 @@ def read_answers(folder: Path) -> Answered | None:
         if true.isna().any() or not np.isfinite(values).all() or not isinstance(about["trained_images"], int):
             raise ValueError("a diagnosis or a probability is none")
         images = table["image_id"].astype(str)
-        return Answered(
+        return SystemAnswers(
             about, images.to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
             true.to_numpy().astype(np.int64), values, marks,
         )  # fmt: skip
@@ -85,13 +85,13 @@ def starts_in(out: Path, budget: str) -> list[str]:
     return sorted(found, key=lambda name: (name != "random", name))
 
 
-def in_order(answered: Answered, images: NDArray[np.str_]) -> Answered | None:
+def in_order(answered: SystemAnswers, images: NDArray[np.str_]) -> SystemAnswers | None:
     """The same with its rows in the order of `images`, text (n,); None where they are not the same images."""
     places = pd.Series(np.arange(len(answered.images)), index=answered.images)
     if len(images) != len(places) or not pd.Index(images).isin(places.index).all() or not places.index.is_unique:
         return None
     rows = places.reindex(images).to_numpy()
-    return Answered(
+    return SystemAnswers(
         answered.about, answered.images[rows], answered.lesions[rows], answered.true[rows],
         answered.probabilities[rows], answered.dice[rows],
     )  # fmt: skip

@@ -31,12 +31,12 @@ from derm.train.run_folder import LAST
 from derm.zoo import kernel_machine
 from derm.zoo.cost import measure_cost
 from derm.zoo.explained import explain_system, methods_of, summarise_maps
-from derm.zoo.protocol import Budget, place_of, start_label, train_config
+from derm.zoo.protocol import TrainingBudget, place_of, start_label, train_config
 from derm.zoo.results import COST, EXPLAINED, MEASURED, PREDICTIONS
 from derm.zoo.systems import System
 
-Stage = Literal["costs", "training", "kernel machine", "measuring", "explaining"]
-Tell = Callable[[Stage, int, int], None]
+OrderStage = Literal["costs", "training", "kernel machine", "measuring", "explaining"]
+Tell = Callable[[OrderStage, int, int], None]
 """Told the stage, what is done of it, and its whole."""
 
 SETTLED = ("precision", "workers", "lookahead")
@@ -47,11 +47,11 @@ PART: Part = "test"
 
 
 @dataclass(frozen=True)
-class Order:
+class SystemOrder:
     """What is wanted of a system. stop: asked in training after each step; a run that is stopped goes on next time."""
 
     system: System
-    budget: Budget
+    budget: TrainingBudget
     by: By
     start: str
     out: Path
@@ -67,7 +67,7 @@ class Order:
 
 
 def carry_out(
-    order: Order,
+    order: SystemOrder,
     catalogue: Catalogue,
     cache: Path,
     *,
@@ -96,7 +96,7 @@ def carry_out(
     return True
 
 
-def is_done(order: Order) -> bool:
+def is_done(order: SystemOrder) -> bool:
     """Whether nothing is left to do of `order`."""
     wanted = [COST] if order.costs_only else [COST, MEASURED]
     if order.explain and not order.costs_only and methods_of(order.system):
@@ -104,7 +104,9 @@ def is_done(order: Order) -> bool:
     return all((order.place / name).is_file() for name in wanted)
 
 
-def _train(order: Order, catalogue: Catalogue, cache: Path, device: str, tell: Tell, stop: Callable[[], bool]) -> bool:
+def _train(
+    order: SystemOrder, catalogue: Catalogue, cache: Path, device: str, tell: Tell, stop: Callable[[], bool]
+) -> bool:
     run = order.place / "run"
     if (run / "final.json").is_file():
         return True
@@ -135,14 +137,14 @@ def _begun_with(run: Path, wanted: TrainConfig) -> TrainConfig:
     return begun
 
 
-def _weights(order: Order) -> Path:
+def _weights(order: SystemOrder) -> Path:
     """The weights that are measured: with its machine, else the epoch that was best, else the last one."""
     run = order.place / "run"
     places = [order.place / "machine.json", run / "best.json", run / "final.json"]
     return next(place for place in places if place.is_file() or place == places[-1])
 
 
-def _measure(order: Order, catalogue: Catalogue, cache: Path, tell: Tell) -> None:
+def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, tell: Tell) -> None:
     """Ask about the test part and write predictions.csv and, last, measured.json."""
     split = split_catalogue(catalogue, order.by)
     config = train_config(order.system, order.budget, order.by, order.start)
@@ -197,7 +199,7 @@ def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
     return table
 
 
-def _explain(order: Order, catalogue: Catalogue, tell: Tell) -> None:
+def _explain(order: SystemOrder, catalogue: Catalogue, tell: Tell) -> None:
     table = _test_part(catalogue, split_catalogue(catalogue, order.by))
     model: Model = load_weights(_weights(order))
     rows = explain_system(

@@ -1,17 +1,17 @@
 """The comparison as a page shows it: points of a figure, and rows of a table.
 
-Needs a `Comparison`. Knows no page.
+Needs a `SystemComparison`. Knows no page.
 """
 
 import pandas as pd
 
-from derm.figures.systems import Point
+from derm.figures.systems import SystemPoint
 from derm.zoo import words
-from derm.zoo.compared import LABELS, Comparison
+from derm.zoo.compared import LABELS, SystemComparison
 from derm.zoo.systems import OURS
 
 
-def points(found: Comparison, name: str) -> list[Point]:
+def points(found: SystemComparison, name: str) -> list[SystemPoint]:
     """The systems that have the figure `name`, with the same of the split by image."""
     several = len({row.start for row in found.measured}) > 1
     told = []
@@ -21,11 +21,13 @@ def points(found: Comparison, name: str) -> list[Point]:
             continue
         leaking = row.by["image"].figures.get(name) if "image" in row.by else None
         label = f"{row.known.label}, {row.start}" if several else row.known.label
-        told.append(Point(label, figure.value, figure.interval, leaking.value if leaking else None, row.system == OURS))
+        told.append(
+            SystemPoint(label, figure.value, figure.interval, leaking.value if leaking else None, row.system == OURS)
+        )
     return told
 
 
-def rows(found: Comparison, name: str) -> pd.DataFrame:
+def rows(found: SystemComparison, name: str) -> pd.DataFrame:
     """Every system that can have the figure, measured or not, with cost and what was claimed of it elsewhere."""
     lines = []
     for row in found.rows:

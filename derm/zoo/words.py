@@ -1,9 +1,9 @@
 """What is said of the comparison, in sentences.
 
-Needs a `Comparison`. Knows no page and no terminal.
+Needs a `SystemComparison`. Knows no page and no terminal.
 """
 
-from derm.zoo.compared import LABELS, Comparison, Figure, Row
+from derm.zoo.compared import LABELS, SystemComparison, SystemFigure, SystemRow
 from derm.zoo.protocol_words import BUDGETS
 from derm.zoo.systems import OURS, SYSTEMS
 
@@ -19,7 +19,7 @@ LEAKS = "leaks: sisters of test images are in training"
 CLAIMED = "of other data, as the paper prints it"
 
 
-def conclusion(found: Comparison) -> str:
+def conclusion(found: SystemComparison) -> str:
     """The first paragraph: what may be concluded from the comparison, and what may not."""
     done, all_of = len({row.system for row in found.measured}), len(SYSTEMS)
     trained = {row.fair.trained_images for row in found.measured if row.fair}
@@ -41,7 +41,7 @@ def conclusion(found: Comparison) -> str:
     )
 
 
-def not_run(found: Comparison) -> str:
+def not_run(found: SystemComparison) -> str:
     """Which systems have no figures yet; '' where all have."""
     names = [SYSTEMS[name].label for name in found.not_run]
     if not names:
@@ -49,7 +49,7 @@ def not_run(found: Comparison) -> str:
     return f"Not trained and measured yet: {'; '.join(names)}. Only what they cost and what was claimed stands here."
 
 
-def figure_text(figure: Figure | None) -> str:
+def figure_text(figure: SystemFigure | None) -> str:
     """A figure with its interval, or a dash."""
     if figure is None or figure.value is None:
         return "–"
@@ -57,7 +57,7 @@ def figure_text(figure: Figure | None) -> str:
     return f"{figure.value:.3f}" + ("" if span is None else f" ({span[0]:.3f} – {span[1]:.3f})")
 
 
-def difference_text(row: Row, name: str) -> str:
+def difference_text(row: SystemRow, name: str) -> str:
     """A figure's difference to ours with its interval, or why there is none."""
     if row.system == OURS:
         return "ours"
@@ -73,7 +73,7 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", SIGN)
 
 
-def verdict(found: Comparison, name: str) -> str:
+def verdict(found: SystemComparison, name: str) -> str:
     """One sentence on a figure: how many systems are above ours, below, and not told apart."""
     rows = [row for row in found.measured if row.system != OURS and row.fair]
     figures = [row.fair.figures[name] for row in rows if row.fair and name in row.fair.figures]
@@ -93,7 +93,7 @@ def claims_text(row_system: str) -> str:
     return "; ".join(f"{one.figures} ({one.data}; {one.where})" for one in SYSTEMS[row_system].claims)
 
 
-def alt(found: Comparison, name: str) -> str:
+def alt(found: SystemComparison, name: str) -> str:
     """What the figure shows, for screen readers: every system with its figure and interval."""
     told = [
         f"{row.known.label} from {row.start} weights {figure_text(row.fair.figures.get(name))}"

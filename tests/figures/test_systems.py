@@ -2,12 +2,12 @@
 
 import pytest
 
-from derm.figures.systems import Point, system_points
+from derm.figures.systems import SystemPoint, system_points
 
 POINTS = [
-    Point("Ours", 0.7, (0.6, 0.75), 0.8, True),
-    Point("<b>A</b>", 0.9, None, None, False),
-    Point("B", 0.5, (0.4, 0.6), None, False),
+    SystemPoint("Ours", 0.7, (0.6, 0.75), 0.8, True),
+    SystemPoint("<b>A</b>", 0.9, None, None, False),
+    SystemPoint("B", 0.5, (0.4, 0.6), None, False),
 ]
 
 

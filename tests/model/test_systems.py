@@ -137,7 +137,7 @@ def test_the_fine_scale_is_the_middle_of_the_square():
 
 
 def test_an_attention_gate_weighs_each_place_between_nothing_and_all():
-    gate = unets.Gate(4, 6)
+    gate = unets.AttentionGate(4, 6)
     across = torch.randn(2, 4, 5, 5)
     weighed = gate(across, torch.randn(2, 6, 5, 5))
     share = weighed / across

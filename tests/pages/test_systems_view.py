@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from derm.files import write_json
-from derm.zoo.compared import Comparison, Figure, Measured, Row
+from derm.zoo.compared import SystemComparison, SystemFigure, SystemMeasures, SystemRow
 
 pytestmark = pytest.mark.slow
 
@@ -28,17 +28,21 @@ def folder(tmp_path, monkeypatch):
 
 
 def measured(accuracy, difference=None):
-    figures = {"accuracy": Figure(accuracy, (accuracy - 0.1, accuracy + 0.1), difference, difference and (0.01, 0.2))}
-    return Measured(20, 15, 60, 1, 5, figures)
+    figures = {
+        "accuracy": SystemFigure(accuracy, (accuracy - 0.1, accuracy + 0.1), difference, difference and (0.01, 0.2))
+    }
+    return SystemMeasures(20, 15, 60, 1, 5, figures)
 
 
 def test_the_view_shows_every_system_and_says_what_may_not_be_concluded(folder):
     rows = (
-        Row("shared", "random", {"parameters": 4.5, "gflop": 0.4}, {"lesion": measured(0.6), "image": measured(0.7)}),
-        Row("alexnet", "random", {}, {"lesion": measured(0.7, 0.1)}),
-        Row("unet", "random"),
+        SystemRow(
+            "shared", "random", {"parameters": 4.5, "gflop": 0.4}, {"lesion": measured(0.6), "image": measured(0.7)}
+        ),
+        SystemRow("alexnet", "random", {}, {"lesion": measured(0.7, 0.1)}),
+        SystemRow("unet", "random"),
     )
-    write_json(folder / "comparison.json", Comparison("proxy", 96, "2026-11-27", rows).as_dict())
+    write_json(folder / "comparison.json", SystemComparison("proxy", 96, "2026-11-27", rows).as_dict())
     shown = AppTest.from_function(page, default_timeout=60).run()
     assert not shown.exception
     text = " ".join(one.value for one in (*shown.markdown, *shown.caption)).replace("\\", "")

@@ -17,13 +17,13 @@ from derm.metrics.classification import accuracy, confusion_matrix, most_likely
 from derm.model.config import ModelConfig
 from derm.model.systems.builders import BUILDERS
 from derm.zoo import explained, run, systems, view, words
-from derm.zoo.compared import Comparison, compare_systems, measure, read_comparison
+from derm.zoo.compared import SystemComparison, compare_systems, measure, read_comparison
 from derm.zoo.cost import count
 from derm.zoo.document import document
 from derm.zoo.kernel_machine import HELD_OUT, hold_out
 from derm.zoo.protocol import BUDGETS, find_budget, train_config
 from derm.zoo.protocol_words import BUDGETS as TOLD
-from derm.zoo.results import Answered, in_order, read_answers
+from derm.zoo.results import SystemAnswers, in_order, read_answers
 from derm.zoo.systems import OURS, SYSTEMS, System, find_systems
 
 TINY = replace(BUDGETS["proxy"], size=32, epochs=1, batch=6, share=1.0, explained=2)
@@ -43,7 +43,7 @@ class Small(System):
 
 def order_of(name, out, **more):
     known = {key: getattr(SYSTEMS[name], key) for key in SYSTEMS[name].__dataclass_fields__}
-    return run.Order(Small(**known), TINY, "lesion", "random", out, workers=0, **more)
+    return run.SystemOrder(Small(**known), TINY, "lesion", "random", out, workers=0, **more)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_the_comparison_says_what_was_measured_and_what_was_not(done):
     assert "dice" not in other.fair.figures  # it draws nothing
     assert figure.difference is not None
     assert other.cost == {"parameters": 1.0, "gflop": 2.0, "milliseconds": 3.0, "ratio": 0.5}
-    assert Comparison.from_dict(json.loads(json.dumps(found.as_dict()))).as_dict() == json.loads(
+    assert SystemComparison.from_dict(json.loads(json.dumps(found.as_dict()))).as_dict() == json.loads(
         json.dumps(found.as_dict())
     ) | {"rows": found.as_dict()["rows"]}
 
@@ -167,7 +167,7 @@ def answers_of(right):
     said = np.where(np.arange(6) < right, true, 1 - true)
     names = np.array([f"i{place}" for place in range(6)])
     about = {"trained_images": 5, "epoch": 0, "epochs": 1}
-    return Answered(about, names, names, true, np.eye(7)[said], np.linspace(0.5, 1.0, 6))
+    return SystemAnswers(about, names, names, true, np.eye(7)[said], np.linspace(0.5, 1.0, 6))
 
 
 def test_a_difference_is_this_less_ours_on_the_same_images_in_any_order():

@@ -46,7 +46,7 @@ def no_diagnosis(channels: int) -> ClassHead:
     """The head of a system that only draws the outline: all seven scores are 0, and nothing of it is learned."""
     head = ClassHead(channels, 0, 0.0)
     for parameter in head.parameters():
-        parameter.requires_grad_(False).zero_()  # noqa: FBT003
+        parameter.requires_grad_(False).zero_()
     return head
 
 

@@ -91,7 +91,7 @@ class DilatedPyramid(nn.Module):
         return joined
 
 
-class Gate(nn.Module):
+class AttentionGate(nn.Module):
     """An attention gate (Oktay et al. 2018): what comes from below says where to look at what is handed across."""
 
     def __init__(self, across: int, below: int) -> None:
@@ -149,7 +149,7 @@ class UNetOutline(nn.Module):
         super().__init__()
         pairs = list(zip(widths[::-1], widths[-2::-1], strict=False))
         self.larger = nn.ModuleList(nn.ConvTranspose2d(below, across, 2, stride=2) for below, across in pairs)
-        self.gates = nn.ModuleList(Gate(across, across) for _, across in pairs) if gated else None
+        self.gates = nn.ModuleList(AttentionGate(across, across) for _, across in pairs) if gated else None
         self.blocks = nn.ModuleList(block(2 * across, across) for _, across in pairs)
         self.last = nn.Conv2d(widths[0], 1, 1)
 

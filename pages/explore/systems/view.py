@@ -12,7 +12,7 @@ from derm.figures.systems import system_points
 from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.zoo import view, words
-from derm.zoo.compared import LABELS, Comparison, read_comparison
+from derm.zoo.compared import LABELS, SystemComparison, read_comparison
 from derm.zoo.place import find_comparison
 from pages.explore.measured_once import changed
 from pages.explore.widgets import chart, pick, table_of
@@ -43,6 +43,6 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def shared_comparison(place: str, changed: int) -> Comparison:
+def shared_comparison(place: str, changed: int) -> SystemComparison:
     """The comparison, read anew when it has changed."""
     return read_comparison(Path(place))
