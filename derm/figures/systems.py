@@ -22,10 +22,10 @@ class SystemPoint(NamedTuple):
     ours: bool
 
 
-def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> go.SystemFigure:
+def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> go.Figure:
     """Each system on a line of its own, the highest on top; label: what is measured."""
     order = sorted(points, key=lambda point: point.value)
-    figure = go.SystemFigure()
+    figure = go.Figure()
     for ours, name, symbol, tone in ((True, "ours", "diamond", PRIMARY), (False, "other systems", "circle", SECOND)):
         own = [point for point in order if point.ours == ours]
         if not own:

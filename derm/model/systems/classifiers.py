@@ -113,7 +113,7 @@ class ManyLevels(nn.Module):
         stages = [images]
         for part in self.model:
             stages.append(part(stages[-1]))
-        size = tuple(stages[-1].shape[-2:])
+        size = (stages[-1].shape[-2], stages[-1].shape[-1])
         levels = [F.adaptive_avg_pool2d(stage, size) for stage in stages[1:-1]]
         return [*stages[:-1], torch.cat([*levels, stages[-1]], dim=1)]
 

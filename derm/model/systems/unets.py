@@ -135,7 +135,7 @@ class UNetStages(nn.Module):
             if place:
                 features = self.smaller(features)
             if extra:
-                shown = F.adaptive_avg_pool2d(images, tuple(features.shape[-2:]))
+                shown = F.adaptive_avg_pool2d(images, (features.shape[-2], features.shape[-1]))
                 features = torch.cat([features, enter(shown)], dim=1)
             features = level(features)
             stages.append(features)
