@@ -8,7 +8,7 @@ import streamlit as st
 
 from derm.model.weights import Model
 from derm.predict import case_list
-from derm.serve.gate import Gate
+from derm.serve.gate import App, Gate
 from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
@@ -52,5 +52,5 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
 if __name__ == "__main__":  # a visit
     main()
 else:  # the server: Streamlit finds a file's `st.App` by its text, and serves what `app` is in the end
-    app: st.App | Gate = st.App(__file__)
-    app = Gate(keeping.bounded(app), opening.checked(), opening.browser())
+    app: st.App | App = st.App(__file__, secrets=opening.secrets())
+    app = opening.logged(Gate(opening.guarded(keeping.bounded(app)), opening.checked(), opening.browser()))

@@ -9,6 +9,7 @@ DermError
 ├── NotRegistered   two pictures that cannot be laid on each other
 ├── RunFault        a training run folder that cannot be started, resumed or read
 ├── RecordsFault    records of cases that cannot be opened, or an entry that they refuse
+├── NotAllowed      what the role of who is logged in does not include, or somebody without any
 └── StudyFault      a reader study that cannot be begun, read or gone on with
 
 Each message names the value, what was expected and the cure, in one sentence that a page or a
@@ -54,3 +55,7 @@ class RecordsFault(DermError):
 
 class StudyFault(DermError):
     """A reader study that cannot be begun, read or gone on with."""
+
+
+class NotAllowed(DermError):
+    """What the role of who is logged in does not include, or somebody without any."""

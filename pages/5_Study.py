@@ -8,9 +8,10 @@ import streamlit as st
 from derm.errors import DermError
 from derm.figures.text import plain
 from derm.paths import studies_folder
+from derm.serve.roles import Right
 from derm.study import words
 from derm.study.design import find_studies, read_study
-from pages.parts import top
+from pages.parts import opening, top
 from pages.study.read import read
 from pages.study.results import results
 
@@ -24,7 +25,8 @@ def main() -> None:
     if not names:
         st.header(words.NONE_YET, anchor=False)
         st.markdown(words.HOW_TO_BEGIN)
-        st.code(words.command(str(studies_folder() / "first")), language="bash")
+        if opening.may(Right.PATHS):
+            st.code(words.command(str(studies_folder() / "first")), language="bash")
         return
     with st.container(key="study-choice", horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Study", names, key="study-name", persist_state="session", width=260)
@@ -35,6 +37,8 @@ def main() -> None:
     try:
         study = read_study(folder)
         st.caption(plain(words.frozen(study)))
+        if view == RESULTS:
+            opening.check(Right.STUDY_RESULTS)
         (results if view == RESULTS else read)(folder, study)
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")

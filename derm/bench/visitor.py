@@ -41,14 +41,15 @@ class Answer(NamedTuple):
 class ServedVisitor:
     """One session, from the opened page on; ended by `close`.
 
-    address: such as http://127.0.0.1:8501. Raises ConfigFault where no app answers there, or lets nobody in.
+    address: such as http://127.0.0.1:8501. session: the cookie of somebody who is logged in, as name=value; '' where
+    nobody is asked to. Raises ConfigFault where no app answers there, or lets nobody in.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, session: str = "") -> None:
         self._back, self._forward = (import_module(f"streamlit.proto.{name}_pb2") for name in ("BackMsg", "ForwardMsg"))
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._xsrf = self._cookie()
+        self._xsrf, self._login = self._cookie(), session
         self._session = self._page = self._uploader = ""
         self._said: list[str] = []
         self._headline = 0
@@ -87,7 +88,7 @@ class ServedVisitor:
         headers = {
             "Content-Type": f"multipart/form-data; boundary={mark}",
             "X-Xsrftoken": self._xsrf,
-            "Cookie": f"{XSRF}={self._xsrf}",
+            "Cookie": self._cookies(),
         }
         connection = http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
         try:
@@ -113,6 +114,9 @@ class ServedVisitor:
             connection.close()
         return given.partition(f"{XSRF}=")[2].partition(";")[0]
 
+    def _cookies(self) -> str:
+        return "; ".join(part for part in (f"{XSRF}={self._xsrf}", self._login) if part)
+
     def _connect(self) -> Any:  # noqa: ANN401 - of a package that Streamlit brings
         websockets = import_module("websockets.sync.client")
         faults = import_module("websockets.exceptions")
@@ -120,7 +124,7 @@ class ServedVisitor:
             opened = websockets.connect(
                 f"ws://{self._host}:{self._port}/_stcore/stream",
                 subprotocols=["streamlit", *([self._xsrf] if self._xsrf else [])],
-                additional_headers={"Cookie": f"{XSRF}={self._xsrf}"},
+                additional_headers={"Cookie": self._cookies()},
                 open_timeout=PATIENCE,
                 max_size=None,
                 compression=None,
@@ -128,7 +132,7 @@ class ServedVisitor:
             return self._ends.enter_context(opened)
         except (OSError, faults.WebSocketException) as error:
             raise ConfigFault(
-                f"The app on {self._host}:{self._port} lets no visitor in ({error}): start one without a token."
+                f"The app on {self._host}:{self._port} lets no visitor in ({error}): start one without a token or login."
             ) from error
 
     def _send(self, **fields: Any) -> None:  # noqa: ANN401

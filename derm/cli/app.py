@@ -13,7 +13,7 @@ import typer
 from derm.cli.terminal import out
 from derm.errors import ConfigFault
 from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
-from derm.serve.words import unencrypted
+from derm.serve.words import login_words, unencrypted
 
 
 def serve(
@@ -25,8 +25,12 @@ def serve(
     weights: Annotated[Path | None, typer.Option(help="Weights (.json); without: the shipped ones.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address to listen on; another than this machine's own needs --token or --insecure.")
+        str,
+        typer.Option(help="Address to listen on; another than this machine's own needs login, --token or --insecure."),
     ] = "127.0.0.1",
+    login: Annotated[
+        bool, typer.Option("--login", help="End unless login is set up: see docs/operations.md for its settings.")
+    ] = False,
     token: Annotated[
         bool, typer.Option("--token", help="Ask visitors for a token, which the printed address ends in.")
     ] = False,
@@ -37,6 +41,9 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on any address and ask nobody; every page says so.")
     ] = False,
+    json_log: Annotated[
+        bool, typer.Option("--json-log", help="Log requests, logins and faults as lines of JSON, without names.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Serve the app in a browser on this machine, until Ctrl-C. SECURITY.md says what is let in.
@@ -44,6 +51,8 @@ def serve(
     Research use only, not a medical device.
     """
     from derm.paths import DATA, RESULTS, RUNS, WEIGHTS, app_folder
+    from derm.serve.log import WANTED
+    from derm.serve.login import CALLBACK, REQUIRED, login_of, own_places
 
     named = {DATA: data, RUNS: runs, RESULTS: results, WEIGHTS: weights}
     for path in (data, weights):
@@ -51,7 +60,10 @@ def serve(
             raise ConfigFault(f"There is no file or folder {path}: check the path.")
     places = {name: str(path.expanduser().absolute()) for name, path in named.items() if path is not None}
     opened = _opened(token=token, behind=behind or [], insecure=insecure)
-    opening = opening_of({**os.environ, **opened})
+    asked = {REQUIRED: login, WANTED: json_log}
+    opened |= {name: value for name, value in ((REQUIRED, "1"), (WANTED, "json")) if asked[name]}
+    known = login_of({**os.environ, **opened}, own_places(app_folder()))
+    opening = opening_of({**os.environ, **opened}, None if known is None else known.host)
     opening.check_address(address)
     _check_own(address)
     words = [sys.executable, "-m", "streamlit", "run", str(app_folder() / "streamlit_app.py")]
@@ -62,6 +74,8 @@ def serve(
         words += ["--server.allowedHosts", "*"]  # the gate knows the names that are allowed
     if opening.token:
         _tell_token(opening.token, address, port)
+    if known is not None:
+        out.print(login_words(known.redirect.geturl().removesuffix(CALLBACK), known.issuer), soft_wrap=True)
     environment = {**os.environ, **places, **opened}
     if os.name == "posix":
         os.execve(sys.executable, words, environment)  # the server takes this process's place, and its signals

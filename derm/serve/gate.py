@@ -24,7 +24,10 @@ CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/script-health-check")
 """Paths that nobody needs who uses the app: figures of the process, and ways to drive it without a page."""
 
 HEALTH = "/_stcore/health"
-"""Says `ok` to who watches the server, without a token."""
+"""Says `ok` to who watches the server, without a token; pages ask it, too, before they connect."""
+
+HEALTHZ = "/healthz"
+"""The same from the gate itself, under whatever name it is asked: that the server takes requests, nothing else."""
 
 COOKIE = "derm-token"
 
@@ -49,11 +52,17 @@ class Gate:
         self.app = app
         self.opening = opening
         self.started = started
+        self.ready = False
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, self._tell_start(send))
+            return
+        if is_health(scope, HEALTHZ):
+            await _answer(
+                _with_headers(send), 200 if self.ready else 503, words.HEALTHY if self.ready else words.STARTING
+            )
             return
         refusal = refuse(scope, self.opening)
         if scope["type"] == "websocket":
@@ -77,8 +86,10 @@ class Gate:
     def _tell_start(self, send: Send) -> Send:
         async def told(message: Message) -> None:
             await send(message)
-            if message["type"] == "lifespan.startup.complete" and self.started is not None:
-                self.started()
+            if message["type"] == "lifespan.startup.complete":
+                self.ready = True
+                if self.started is not None:
+                    self.started()
 
         return told
 
@@ -99,10 +110,15 @@ def refuse(scope: Message, opening: Opening) -> Refusal | None:
         return Refusal(403, words.FOREIGN_PAGE)
     if any(path in scope["path"] for path in CLOSED):
         return Refusal(404, words.CLOSED)
-    known = opening.knows_cookie(_kept(headers, COOKIE)) or scope["path"].endswith(HEALTH)
+    known = opening.knows_cookie(_kept(headers, COOKIE)) or is_health(scope, HEALTH)
     if not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None):
         return Refusal(401, words.NO_TOKEN)
     return None
+
+
+def is_health(scope: Message, path: str) -> bool:
+    """Whether it is asked, at exactly this path, how the server does."""
+    return scope["type"] == "http" and scope["path"] == path and scope["method"] in ("GET", "HEAD")
 
 
 def _only(headers: Headers, name: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""How far the app is open: to this machine alone, or further, by a token, a server in front of it, or a flag.
+"""How far the app is open: to this machine alone, or further, by login, a token, a server in front of it, or a flag.
 
 Needs environment variables, which `derm app` sets. Knows no server and no page.
 """
@@ -50,6 +50,9 @@ class Opening:
     user_header: str | None = None
     """The header that tells a visitor's name, where a server in front of it is trusted to set it; None: none is."""
 
+    login_host: str | None = None
+    """Host name under which visitors log in, lower case; None: nobody is asked to."""
+
     def __post_init__(self) -> None:
         """Refuse a token that is soon guessed: ConfigFault."""
         if self.token is not None and (len(self.token) < SHORTEST or not self.token.isascii()):
@@ -61,12 +64,12 @@ class Opening:
     @property
     def beyond(self) -> bool:
         """Whether visitors of other machines may come without a server in front."""
-        return self.insecure or self.token is not None
+        return self.insecure or self.token is not None or self.login_host is not None
 
     @property
     def warning(self) -> str | None:
         """What the top of every page says; None where nobody comes in unasked."""
-        return words.INSECURE if self.insecure and self.token is None else None
+        return words.INSECURE if self.insecure and self.token is None and self.login_host is None else None
 
     @property
     def cookie(self) -> str:
@@ -96,9 +99,10 @@ class Opening:
         name = _host_name(header)
         if name is None:
             return False
-        if name == "localhost" or is_loopback(name) or name in self.hosts:
+        if name == "localhost" or is_loopback(name) or name in (*self.hosts, self.login_host):
             return True
-        return self.beyond and (_is_address(name) or name == socket.gethostname().lower())
+        # A login begins and ends under one name: under another its cookies would not be found.
+        return self.beyond and self.login_host is None and (_is_address(name) or name == socket.gethostname().lower())
 
     def takes_origin(self, origin: str | None, header: str | None) -> bool:
         """Whether a request comes from a page of the app itself; header: its Host. None: from no page."""
@@ -107,7 +111,7 @@ class Opening:
         sender, own = _split(origin), _split(f"//{header or ''}")
         if sender is None or own is None or sender.scheme not in PORTS:
             return False
-        if sender.hostname in self.hosts:  # a server in front may have put another Host in place
+        if sender.hostname in (*self.hosts, self.login_host):  # a server in front may have put another Host in place
             return True
         usual = PORTS[sender.scheme]
         return (sender.hostname, sender.port or usual) == (own.hostname, own.port or usual)
@@ -121,14 +125,18 @@ class Opening:
             raise ConfigFault(words.open_address(address))
 
 
-def opening_of(environment: Mapping[str, str]) -> Opening:
-    """What the variables `INSECURE`, `HOSTS` and `TOKEN` of `environment` say; ConfigFault for a token too short."""
+def opening_of(environment: Mapping[str, str], login_host: str | None = None) -> Opening:
+    """What the variables `INSECURE`, `HOSTS` and `TOKEN` of `environment` say; ConfigFault for a token too short.
+
+    login_host: where visitors log in, as `derm.serve.login` has it.
+    """
     names = (name.strip().lower().rstrip(".") for name in environment.get(HOSTS, "").split(","))
     return Opening(
         insecure=environment.get(INSECURE, "") not in ("", "0"),
         hosts=tuple(name for name in names if name),
         token=environment.get(TOKEN) or None,
         user_header=environment.get(USER_HEADER) or None,
+        login_host=login_host,
     )
 
 

@@ -10,8 +10,8 @@ INSECURE = (
 """On top of every page of an app that is open to the network."""
 
 FOREIGN_HOST = (
-    "Refused: this app answers to its own machine's name alone. If a server in front of it passes this name on, start "
-    "the app with derm app --behind NAME.\n"
+    "Refused: this app answers to its own machine's name alone, or to that under which visitors log in. If a server in "
+    "front of it passes this name on, start the app with derm app --behind NAME.\n"
 )
 
 FOREIGN_PAGE = "Refused: the request comes from a page of another site.\n"
@@ -27,14 +27,35 @@ NO_ROOM = "The server's memory is full with what its visitors have open: send th
 
 CLOSED = "Not found.\n"
 
+HEALTHY, STARTING = "ok\n", "starting\n"
+
+LOG_IN_FIRST = "Log in to use this app.\n"
+"""To who asks for a part of the app and has no session."""
+
+ANOTHERS = "Refused: this address belongs to another session.\n"
+
+NOT_FROM_THERE = "Refused: a page of another site cannot log you out.\n"
+
+FOREIGN_LOGIN = (
+    "The login could not be checked, or it was made for another app: log in again, and if that does not help, ask who "
+    "runs this app to look at its settings of login."
+)
+
+OLD_LOGIN = "This login is over already: log in again, and if that does not help, let the server's clock be set."
+
+NOT_LOGGED_IN = "The provider did not log you in: log in again, or ask who runs it."
+
+PAST_THE_GATE = "This page was opened without a session: reload it and log in."
+
 
 def open_address(address: str | None) -> str:
     """Why the app does not start on `address`, and the cures."""
     named = address or "every address"
     return (
         f"The app does not listen on {named}, for it asks nobody who they are: leave the address at 127.0.0.1 (a "
-        "server that asks may stand before it: `derm app --behind NAME`), or ask for a token with `derm app --token`, "
-        "or open it to everybody with `derm app --insecure`, which every page then says."
+        "server that asks may stand before it: `derm app --behind NAME`), or let visitors log in (docs/operations.md), "
+        "or ask for a token with `derm app --token`, or open it to everybody with `derm app --insecure`, which every "
+        "page then says."
     )
 
 
@@ -44,3 +65,36 @@ def unencrypted(address: str) -> str:
         f"{address} is reached from other machines, and nothing on the way is encrypted: use it in a network that you "
         "trust, or put a server with TLS before it."
     )
+
+
+def login_words(address: str, issuer: str) -> str:
+    """What is said when an app starts whose visitors log in."""
+    return f"Visitors come by {address}/ and log in with {issuer}."
+
+
+def sessions_end(idle: float, longest: float) -> str:
+    """How long a session lasts. idle, longest: seconds."""
+    return f"A session ends after {_span(idle)} without use, and {_span(longest)} after the login."
+
+
+def no_role(who: str) -> str:
+    """To somebody who has logged in and has no role."""
+    return f"{who} has no role here: ask who runs this app for one, then log in again."
+
+
+def logged_in_as(name: str, roles: str, account: str) -> str:
+    """To somebody who is logged in; account: as the records name them."""
+    return f"{name or account} ({roles}). What you enter bears the name {account}."
+
+
+def _span(seconds: float) -> str:
+    for size, name in ((3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = f"{seconds / size:.3g}"
+            return f"{count} {name}{'' if count == '1' else 's'}"
+    return f"{seconds:.3g} seconds"
+
+
+def no_reader(account: str) -> str:
+    """To somebody who is logged in and none of a study's readers."""
+    return f"You are none of this study's readers: ask who leads it to name {account} among them."

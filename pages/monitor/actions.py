@@ -10,7 +10,8 @@ from derm.figures.text import plain
 from derm.monitor import export, launch, words
 from derm.monitor.quota import Visitor, starter_line
 from derm.monitor.runs import Run
-from pages.parts.opening import visitor_now
+from derm.serve.roles import Right
+from pages.parts.opening import check, visitor_now
 
 
 def act(run: Run) -> None:
@@ -41,6 +42,7 @@ def attempt(action: Callable[[Path, Visitor], object], run: Run, visitor: Visito
     """Do what a button says; where it cannot be done, its sentence stays as long as the run stands as it does."""
     refusal = f"refusal-{run.name}-{run.standing.state}"
     try:
+        check(Right.TRAIN)
         action(run.folder, visitor)
         st.session_state.pop(refusal, None)
     except DermError as error:

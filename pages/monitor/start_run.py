@@ -10,7 +10,8 @@ from derm.figures.text import plain
 from derm.monitor import new_run, words
 from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, defaults
 from derm.paths import data_folder, runs_folder
-from pages.parts.opening import visitor_now
+from derm.serve.roles import Right
+from pages.parts.opening import check, visitor_now
 
 
 def start_run() -> None:
@@ -49,6 +50,7 @@ def start_run() -> None:
         st.caption(words.START_NOTE)
         return
     try:
+        check(Right.TRAIN)
         with st.spinner(words.DRAWING if drawn else words.STARTING):
             new_run.start_run(runs, name, folder, preset, chosen, int(threads), drawn=drawn, visitor=visitor_now())
     except DermError as error:

@@ -1,6 +1,6 @@
-"""How far the server may be reached, from Streamlit's settings and the variables of `derm.serve`.
+"""How far the server may be reached, and who looks at a page: from Streamlit's settings and what `derm.serve` reads.
 
-Needs Streamlit's settings. Draws what the top of every page says of it.
+Needs Streamlit's settings. Draws what the top of every page says of it. What somebody may see is asked here alone.
 """
 
 import os
@@ -8,32 +8,95 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from derm.errors import ConfigFault
 from derm.figures.text import plain
 from derm.monitor.quota import Visitor, browser_of
-from derm.paths import cache_folder
+from derm.paths import app_folder, cache_folder
 from derm.predict.budget import memory_limit
-from derm.serve.gate import BROWSER, COOKIE
+from derm.serve import log, roles, words
+from derm.serve.claims import Account
+from derm.serve.gate import BROWSER, COOKIE, App
+from derm.serve.login import Login, login_now
+from derm.serve.login_gate import VISITOR, LoginGate
 from derm.serve.opening import Opening, opening_of
+from derm.serve.roles import Right, Role
+from derm.serve.sessions import Session, Sessions
 from derm.serve.spool import keep_private
+from pages.parts.wire import wire
 
 SOON = 0.5
 """Seconds from the server's start until it takes requests, at most."""
 
 
+@cache
+def login() -> Login | None:
+    """How visitors log in, read once; None where nobody is asked to. Raises ConfigFault."""
+    return login_now(app_folder())
+
+
+@cache
+def sessions() -> Sessions:
+    """Of those who are logged in. Only where there is a login."""
+    found = login()
+    assert found is not None
+    return Sessions(found.idle, found.longest)
+
+
+def opening_now() -> Opening:
+    """How far the app is open. Raises ConfigFault."""
+    found = login()
+    return opening_of(os.environ, None if found is None else found.host)
+
+
+def secrets() -> dict[str, Any]:
+    """What `st.login` reads; ends the server with a sentence where the settings of login are wrong."""
+    try:
+        found = login()
+    except ConfigFault as fault:
+        sys.exit(f"derm: {fault}")
+    return {} if found is None else found.secrets()
+
+
 def checked() -> Opening:
     """How far the app is open; ends the server with a sentence where it would listen further, or a setting is wrong."""
     try:
-        opening = opening_of(os.environ)
+        opening = opening_now()
         opening.check_address(st.get_option("server.address"))
+        check_base()
         memory_limit()
     except ConfigFault as fault:
         sys.exit(f"derm: {fault}")
     keep_private(cache_folder() / "uploads", os.environ)
     return opening
+
+
+def check_base() -> None:
+    """Raise ConfigFault where the provider sends people back to another path than the app's."""
+    found, base = login(), (st.get_option("server.baseUrlPath") or "").strip("/")
+    if found is not None and found.base != (f"/{base}" if base else ""):
+        raise ConfigFault(
+            f"redirect_uri is {found.redirect.geturl()}, and the app lies under /{base}: let both name the same path."
+        )
+
+
+def guarded(app: App) -> App:
+    """The server's app for those alone who are logged in, where there is a login."""
+    found = login()
+    return app if found is None else LoginGate(app, found, sessions(), wire(found.base))
+
+
+def logged(app: App) -> App:
+    """The server's app with a line of JSON for each request, where that is asked for."""
+    if not log.wanted(os.environ):
+        return app
+    log.write_json()
+    return log.RequestLog(app)
 
 
 def browser() -> Callable[[], None] | None:
@@ -48,9 +111,71 @@ def browser() -> Callable[[], None] | None:
     return show
 
 
+def session_now() -> Session | None:
+    """The session to which the page belongs; None where it has none, or nobody is asked to log in."""
+    if login() is None:
+        return None
+    return sessions().known(st.context.headers.get(VISITOR.decode()) or "")
+
+
+def account_now() -> Account | None:
+    """Who looks at the page; None where nobody is asked to log in. Ends the page of who should have, and has not."""
+    session = session_now()
+    if login() is not None and session is None:
+        st.error(words.PAST_THE_GATE, icon=":material/lock:")
+        st.stop()
+    return None if session is None else session.account
+
+
+def roles_now() -> frozenset[Role] | None:
+    """The roles of who looks at the page; None where nobody is asked to log in, who then may do all."""
+    account = account_now()
+    return None if account is None else account.roles
+
+
+def may(right: Right) -> bool:
+    """Whether who looks at the page has a right. The one question that pages ask."""
+    return roles.may(roles_now(), right)
+
+
+def check(right: Right) -> None:
+    """Raise NotAllowed, with the sentence, where `may` says no: before something is done, whatever the page shows."""
+    roles.check(roles_now(), right)
+
+
+def enter(page: str) -> None:
+    """End the page of who may not see it, with a sentence; else remember that it belongs to the session."""
+    session, known = session_now(), roles_now()
+    if known is not None and not roles.may(known, Right(page)):
+        st.error(plain(roles.refusal(known, Right(page))), icon=":material/block:")
+        st.stop()
+    context = get_script_run_ctx()
+    if session is not None and context is not None:
+        sessions().bind(session, context.session_id)
+
+
+def own(token: str) -> str:
+    """A token of this page, under which nobody finds anything who is logged in as somebody else."""
+    account = account_now()
+    return token if account is None else f"{account.id} {token}"
+
+
+def way_out() -> None:
+    """Who is logged in, and the way out; nothing where nobody is asked to log in."""
+    account = account_now()
+    if account is None:
+        return
+    with st.popover("Log out", icon=":material/account_circle:", width="content", key="way-out"):
+        st.markdown(plain(words.logged_in_as(account.name, roles.named(account.roles), account.id)))
+        st.button("Log out", icon=":material/logout:", key="log-out", on_click=st.logout)
+
+
 def visitor_now() -> Visitor:
     """Who looks at the page, as far as that is known; see `derm.monitor.quota`."""
-    opening = opening_of(os.environ)
+    account = account_now()
+    if account is not None:
+        return Visitor(name=account.id, alone=roles.may(account.roles, Right.ALL_RUNS))
+    opening = opening_now()
     return Visitor(
         name=opening.name_in(st.context.headers),
         browser=browser_of(st.context.cookies.get(BROWSER)),
@@ -61,7 +186,7 @@ def visitor_now() -> Visitor:
 def warn() -> None:
     """Say on top of a page that the setup is insecure; end the page where it was started past the gate."""
     try:
-        opening = opening_of(os.environ)
+        opening = opening_now()
         if not opening.knows_cookie(str(st.context.cookies.get(COOKIE))):
             opening = Opening()  # no gate has asked for the token
         opening.check_address(st.get_option("server.address"))
@@ -69,5 +194,6 @@ def warn() -> None:
         st.error(plain(str(fault)), icon=":material/lock:")
         st.stop()
         raise AssertionError from fault  # never reached: `stop` ends the page
+    account_now()
     if opening.warning:
         st.warning(plain(opening.warning), icon=":material/lock_open:")

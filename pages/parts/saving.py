@@ -21,7 +21,8 @@ from derm.predict.view import screen_jpeg
 from derm.records import entry, missing, words
 from derm.records.entry import DIAGNOSIS_CODES, Management
 from derm.records.sites import BY_CODE, SITES
-from pages.parts import visit
+from derm.serve.roles import Right
+from pages.parts import opening, visit
 
 if missing.can_be_kept():
     from derm.records import read
@@ -57,7 +58,7 @@ def last_hash() -> str:
 def ask_who() -> DeltaGenerator:
     """Who enters what is entered, asked once a visit, and whether opinions come before answers; the row comes back."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="who")
-    row.text_input("Your name", key="actor", max_chars=80, persist_state="session", width=240)
+    ask_name(row, 240)
     row.toggle(
         words.OPINION_FIRST,
         value=st.session_state.get("opinion_first", False),
@@ -66,6 +67,18 @@ def ask_who() -> DeltaGenerator:
         on_change=lambda: visit.ask_first(st.session_state["opinion-first"]),
     )
     return row
+
+
+def ask_name(place: DeltaGenerator, width: int | None = None) -> None:
+    """The visitor's name, as it is typed; nothing is asked of who is logged in."""
+    if opening.account_now() is None:
+        place.text_input("Your name", key="actor", max_chars=80, persist_state="session", width=width or "stretch")
+
+
+def actor() -> str:
+    """Who enters what is entered: the account of who is logged in, or else the name that was typed."""
+    account = opening.account_now()
+    return str(st.session_state.get("actor", "")) if account is None else account.id
 
 
 def ask_place(key: str) -> None:
@@ -157,7 +170,7 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
         st.header(words.WITHHELD, anchor=False)
         st.markdown(words.WITHHELD_NOTE)
         if not named:
-            st.text_input("Your name", key="actor", max_chars=80, persist_state="session")
+            ask_name(right)
         ask_opinion(listed.key)
         ask_place(listed.key)
         st.button(
@@ -190,11 +203,12 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
     refusal = f"refusal-{key}"
     state.pop(refusal, None)
     try:
+        opening.check(Right.RECORD)
         known = {row["label"]: row["site"] for row in read.lesions_of(records(), state[f"patient-{key}"].strip())}
         kept = save_listed(
             records(),
             model,
-            state.get("actor", ""),
+            actor(),
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],

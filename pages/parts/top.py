@@ -18,6 +18,7 @@ from derm.model.weights import Model
 from derm.predict import case_list, triage, words
 from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
+from derm.serve.roles import Right
 from pages.parts import opening, saving, visit
 from pages.parts.cases import show_cases
 from pages.parts.live import camera, pasted
@@ -53,7 +54,10 @@ def open_frame(name: str) -> DeltaGenerator:
     with row:
         st.title("Derm", anchor=False, width="content")
         for script, label, icon in PAGES:
-            st.page_link(script, label=label, icon=icon)
+            if opening.may(Right(label)):
+                st.page_link(script, label=label, icon=icon)
+        opening.way_out()
+    opening.enter(name)
     return row
 
 
@@ -104,7 +108,10 @@ def find_model() -> Model | None:
 
 
 def known_data() -> "Catalogue | None":
-    """The data set that the app was started with, or None; with a sentence where it cannot be read."""
+    """The data set that the app was started with, or None where there is none for who looks at the page; with a
+    sentence where it cannot be read."""
+    if not opening.may(Right.DATA_SETS):
+        return None
     try:
         return visit.find_catalogue()
     except DermError as fault:

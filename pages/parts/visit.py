@@ -30,6 +30,7 @@ from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Record, csv_of, settings_of
 from derm.predict.unpacked import unpacked
 from derm.predict.views import EIGHT
+from pages.parts import opening
 from pages.parts.keeping import budget, is_here, kept_visits
 
 if TYPE_CHECKING:
@@ -402,7 +403,7 @@ def remember() -> None:
     st.session_state.remembered = cases
     if own():
         waiting = [file.name for file in st.session_state.reading.waiting]
-        kept_visits().keep(st.session_state.token, (cases, waiting))
+        kept_visits().keep(opening.own(st.session_state.token), (cases, waiting))
 
 
 def claim() -> None:
@@ -416,7 +417,7 @@ def take_over() -> None:
     if token is None:
         return
     st.session_state.claimed = True
-    found = kept_visits().find(token)
+    found = kept_visits().find(opening.own(token))
     if found is None:
         tell(triage.NO_LONGER_KEPT)
         return
@@ -434,7 +435,7 @@ def take_over() -> None:
 
 def clear() -> None:
     """Forget every case of this visitor, and what waits to be read."""
-    kept_visits().forget(st.session_state.token)
+    kept_visits().forget(opening.own(st.session_state.token))
     budget().forget(st.session_state.token)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
     for name in ("cases", "memory", "rows", "remembered", *HELD):

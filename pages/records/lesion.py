@@ -15,7 +15,8 @@ from derm.records import pictures, read, words, write
 from derm.records.entry import DIAGNOSIS_CODES, Basis
 from derm.records.read import LesionHistory, PictureHistory
 from derm.records.sites import BY_CODE, SITES
-from pages.parts import saving
+from derm.serve.roles import Right
+from pages.parts import opening, saving
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
@@ -73,7 +74,7 @@ def show_picture(one: PictureHistory) -> None:
 
 def opinion_after(one: PictureHistory) -> None:
     """The opinion after the answer was seen, until it was given."""
-    actor = st.session_state.get("actor", "").strip()
+    actor = saving.actor().strip()
     mine = [row for row in one.opinions if row["author"] == actor and row["stage"] == "after"]
     if not one.answers or mine:
         return
@@ -93,7 +94,7 @@ def give_after(key: str, answer_id: str) -> None:
     if opinion is None:
         st.session_state[f"refusal-{key}"] = words.OPINION_LACKS
         return
-    attempt(key, partial(write.give_after, saving.records(), actor(), answer_id, opinion))
+    attempt(key, partial(write.give_after, saving.records(), saving.actor(), answer_id, opinion))
 
 
 def correct(one: PictureHistory) -> None:
@@ -117,7 +118,7 @@ def save_correction(key: str, picture_id: str) -> None:
     def do() -> None:
         write.correct(
             saving.records(),
-            actor(),
+            saving.actor(),
             picture_id,
             diagnosis=state[f"diagnosis-{key}"],
             basis=state[f"basis-{key}"],
@@ -147,6 +148,8 @@ def about(history: LesionHistory) -> None:
         )
         st.button("Save the place", key="save-place", on_click=save_place, args=(lesion_id,))
         saving.tell_refusal("place")
+    if not opening.may(Right.DELETE):
+        return
     with st.expander("Delete this patient", icon=":material/delete:"):
         st.markdown(plain(f"{words.delete_question(patient['pseudonym'])} {words.DELETE_NOTE}"))
         st.text_input("Write the pseudonym to delete it", key="delete-name")
@@ -163,8 +166,8 @@ def save_histology(lesion_id: str) -> None:
     attempt(
         "histology",
         lambda: write.add_histology(
-            saving.records(), actor(), lesion_id, diagnosis=state["histology-diagnosis"], on=state["histology-day"],
-            words=state["histology-words"],
+            saving.records(), saving.actor(), lesion_id, diagnosis=state["histology-diagnosis"],
+            on=state["histology-day"], words=state["histology-words"],
         ),
     )  # fmt: skip
 
@@ -172,7 +175,7 @@ def save_histology(lesion_id: str) -> None:
 def save_place(lesion_id: str) -> None:
     """Put the lesion elsewhere on the body map."""
     site = st.session_state[f"move-{lesion_id}"]
-    attempt("place", lambda: write.move_lesion(saving.records(), actor(), lesion_id, site))
+    attempt("place", lambda: write.move_lesion(saving.records(), saving.actor(), lesion_id, site))
 
 
 def delete(patient_id: str, pseudonym: str) -> None:
@@ -182,7 +185,8 @@ def delete(patient_id: str, pseudonym: str) -> None:
         return
 
     def do() -> None:
-        remains = write.delete_patient(saving.records(), actor(), patient_id)
+        opening.check(Right.DELETE)
+        remains = write.delete_patient(saving.records(), saving.actor(), patient_id)
         st.session_state.cases_said = words.deleted(pseudonym, remains)
         kept = st.session_state.get("saved", {})
         st.session_state.saved = {key: one for key, one in kept.items() if one.patient_id != patient_id}
@@ -194,15 +198,11 @@ def delete(patient_id: str, pseudonym: str) -> None:
 def attempt(key: str, action: Callable[[], object]) -> None:
     """Do what a button says; what is refused stays to be read at its place."""
     try:
+        opening.check(Right.RECORD)
         action()
         st.session_state.pop(f"refusal-{key}", None)
     except DermError as error:
         st.session_state[f"refusal-{key}"] = str(error)
-
-
-def actor() -> str:
-    """Who enters this."""
-    return str(st.session_state.get("actor", ""))
 
 
 def thumbnail(one: PictureHistory) -> bytes:

@@ -11,14 +11,21 @@ from derm.predict import words as case_words
 from derm.records import entry
 from derm.records.entry import DIAGNOSIS_CODES, Management
 from derm.records.words import MANAGEMENT_NAMES, diagnosis_name
+from derm.serve.words import no_reader
 from derm.study import words
 from derm.study.design import EXPLAINED, StudyCase, StudyDesign, picture_of
 from derm.study.reading import AFTER, NextTask, StudyOpinion, Washout, give, next_task, progress_of, read_given
+from pages.parts import opening
 
 
 def read(folder: Path, study: StudyDesign) -> None:
     """The next case of the reader who is chosen."""
-    reader = st.selectbox("Who reads", study.readers, index=None, key=f"reader-{study.name}", width=260)
+    account = opening.account_now()
+    readers = study.readers if account is None else account.among(study.readers)
+    if account is not None and not readers:
+        st.info(plain(no_reader(account.id)), icon=":material/block:")
+        return
+    reader = st.selectbox("Who reads", readers, index=None, key=f"reader-{study.name}", width=260)
     if reader is None:
         return
     given = read_given(folder, study)

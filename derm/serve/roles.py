@@ -1,0 +1,98 @@
+"""What each role may see and start: one table, and the sentence for who is refused.
+
+Needs nothing. Knows no page, no provider and no session; who has no role is let in by nobody who asks here.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from derm.errors import NotAllowed
+
+
+class Role(StrEnum):
+    """What somebody who logs in is here for; one may have several, and then what any of them may."""
+
+    READER = "reader"
+    """Reads the cases of a study."""
+
+    CLINICIAN = "clinician"
+    """Sees patients and keeps the practice's records."""
+
+    RESEARCHER = "researcher"
+    """Works with data sets, trains and evaluates; sees no patient's record."""
+
+    ADMIN = "admin"
+    """Answers for the installation."""
+
+
+class Right(StrEnum):
+    """What is asked for; of a page its name."""
+
+    DIAGNOSE = "Diagnose"
+    COMPARE = "Compare"
+    EXPLORE = "Explore"
+    MONITOR = "Monitor"
+    CASES = "Cases"
+    STUDY = "Study"
+    OWN_CASES = "taking away tables and reports of one's own visit"
+    RECORD = "entering into the records"
+    DELETE = "deleting patients"
+    DATA_SETS = "opening pictures of data sets"
+    EXPORT = "taking away tables of data sets and results"
+    STUDY_RESULTS = "seeing what a study found"
+    TRAIN = "starting and stopping training"
+    ALL_RUNS = "stopping the runs of others"
+    PATHS = "seeing where files of the server lie"
+
+
+EVERYBODY = frozenset(Role)
+CARE = frozenset({Role.CLINICIAN, Role.ADMIN})
+RESEARCH = frozenset({Role.RESEARCHER, Role.ADMIN})
+ANSWERABLE = frozenset({Role.ADMIN})
+
+TABLE: dict[Right, frozenset[Role]] = {
+    Right.DIAGNOSE: EVERYBODY,
+    Right.COMPARE: CARE | RESEARCH,
+    Right.EXPLORE: RESEARCH,
+    Right.MONITOR: RESEARCH,
+    Right.CASES: CARE,
+    Right.STUDY: EVERYBODY,
+    Right.OWN_CASES: EVERYBODY,
+    Right.RECORD: CARE,
+    Right.DELETE: ANSWERABLE,
+    Right.DATA_SETS: RESEARCH,
+    Right.EXPORT: RESEARCH,
+    Right.STUDY_RESULTS: RESEARCH,
+    Right.TRAIN: RESEARCH,
+    Right.ALL_RUNS: ANSWERABLE,
+    Right.PATHS: RESEARCH,
+}
+"""Who has which right. A test holds docs/operations.md to it."""
+
+PAGES = tuple(right for right in Right if right.value.istitle())
+"""The rights that are pages."""
+
+
+def may(roles: Collection[Role] | None, right: Right) -> bool:
+    """Whether somebody with these roles has a right. None: nobody is asked to log in, and whoever is here has all."""
+    return roles is None or not TABLE[right].isdisjoint(roles)
+
+
+def refusal(roles: Collection[Role], right: Right) -> str:
+    """Why somebody with these roles is refused, and what would help."""
+    what = f"the page {right}" if right in PAGES else right.value
+    return (
+        f"Your role ({named(roles)}) does not include {what}: ask who runs this app for the role "
+        f"{' or '.join(sorted(TABLE[right]))}."
+    )
+
+
+def check(roles: Collection[Role] | None, right: Right) -> None:
+    """Raise NotAllowed, with the sentence, where `may` says no."""
+    if not may(roles, right):
+        raise NotAllowed(refusal(roles or (), right))
+
+
+def named(roles: Collection[Role]) -> str:
+    """Roles in words, in the order of `Role`."""
+    return " and ".join(role for role in Role if role in roles) or "none"
