@@ -15,18 +15,21 @@ COPY .streamlit .streamlit
 COPY weights weights
 COPY streamlit_app.py ./
 # In place: the app, its pages and the weights are found beside the package.
-RUN pip install --no-cache-dir --editable . && python -m compileall -q derm pages
+ARG EXTRAS=login,postgresql
+RUN pip install --no-cache-dir --editable ".[${EXTRAS}]" && python -m compileall -q derm pages
 
 # Runs, results and decoded images are this user's; the program itself is not, so that the app cannot change it.
-RUN useradd --create-home --uid 1000 derm && install -d -o derm -g derm /home/derm/runs /home/derm/results /home/derm/cache
+RUN useradd --create-home --uid 1000 derm && install -d -o derm -g derm /home/derm/runs /home/derm/results \
+    /home/derm/cache /home/derm/records
 USER 1000
 ENV DERM_RUNS=/home/derm/runs \
     DERM_RESULTS=/home/derm/results \
-    DERM_CACHE=/home/derm/cache
+    DERM_CACHE=/home/derm/cache \
+    DERM_RECORDS=/home/derm/records
 
 # Inside, the server must listen on every address, or no port can be passed on to it; so that it asks for a token, which
-# the printed address ends in. The health is told without one.
+# the printed address ends in. The health is told without one. With login see deploy/compose.yml.
 EXPOSE 8501
 HEALTHCHECK --start-period=60s --interval=30s --timeout=5s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/healthz', timeout=4)"]
 CMD ["derm", "app", "--address=0.0.0.0", "--port=8501", "--token", "--no-browser"]

@@ -43,14 +43,16 @@ STATE = "[data-testid=stApp][data-test-script-state={}]"
 
 @contextmanager
 def serve(log: Path, without: tuple[str, ...] = (), **environment: str) -> Iterator[str]:
-    """Serve the app on a free port of this machine; environment: variables beside this process's, but for `without`."""
+    """Serve the app on a free port of this machine; environment: variables beside this process's, but for `without`,
+    with the port where they say {port}."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: install Debian's package chromium")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    given = {name: value for name, value in os.environ.items() if name not in without} | environment
+    told = {name: value.replace("{port}", str(port)) for name, value in environment.items()}
+    given = {name: value for name, value in os.environ.items() if name not in without} | told
     with log.open("wb") as stream:
         # In a group of its own, so that what it starts ends with it. Runs of the Monitor are sessions of their own.
         server = subprocess.Popen(

@@ -135,7 +135,8 @@ class Server(NamedTuple):
 def served(log: Path, **environment: str) -> Iterator[Server]:
     """The app on a free port of this machine, until the block ends; what it prints goes to `log`.
 
-    environment: variables beside this process's. Raises ConfigFault, with the end of the log, where it does not start.
+    environment: variables beside this process's, with the port where they say {port}. Raises ConfigFault, with the end
+    of the log, where it does not start.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -145,7 +146,7 @@ def served(log: Path, **environment: str) -> Iterator[Server]:
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*words, "true", "--server.port", str(port)],
-            env=given | environment,
+            env=given | {name: value.replace("{port}", str(port)) for name, value in environment.items()},
             stdout=stream,
             stderr=stream,
             start_new_session=os.name == "posix",

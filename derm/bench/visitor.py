@@ -23,6 +23,9 @@ XSRF = "_streamlit_xsrf"
 PLACE = re.compile(r"\d+ of \d+$")
 """Where a case stands in its list."""
 
+FILE = re.compile(rb"/media/[0-9a-f]{32}")
+"""Address of a file on a page, without the ending that tells its kind."""
+
 EARLY, FRAGMENT = 2, 3
 """How a script may have ended: before its end, for it runs again; and a part of the page alone."""
 
@@ -42,7 +45,8 @@ class ServedVisitor:
     """One session, from the opened page on; ended by `close`.
 
     address: such as http://127.0.0.1:8501. session: the cookie of somebody who is logged in, as name=value; '' where
-    nobody is asked to. Raises ConfigFault where no app answers there, or lets nobody in.
+    nobody is asked to. files: addresses of files that the page has named. Raises ConfigFault where no app answers
+    there, or lets nobody in.
     """
 
     def __init__(self, address: str, session: str = "") -> None:
@@ -53,6 +57,7 @@ class ServedVisitor:
         self._session = self._page = self._uploader = ""
         self._said: list[str] = []
         self._headline = 0
+        self.files: set[str] = set()
         self._ends = ExitStack()
         self._socket = self._connect()
         self._rerun()
@@ -80,6 +85,11 @@ class ServedVisitor:
         info.file_urls.CopyFrom(urls)
         self._rerun(info)
         return self._read_page(name)
+
+    def turn_to(self, page: str) -> None:
+        """Go to another page of the app, and wait for its end."""
+        self._send(rerun_script=self._new("ClientState", "ClientState", page_name=page))
+        self._read_page("")
 
     def upload(self, place: str, name: str, content: bytes) -> int:
         """Send a file to `place`, as the page does; the status of the answer."""
@@ -132,7 +142,7 @@ class ServedVisitor:
             return self._ends.enter_context(opened)
         except (OSError, faults.WebSocketException) as error:
             raise ConfigFault(
-                f"The app on {self._host}:{self._port} lets no visitor in ({error}): start one without a token or login."
+                f"The app on {self._host}:{self._port} lets no visitor in ({error}): start one that asks for neither."
             ) from error
 
     def _send(self, **fields: Any) -> None:  # noqa: ANN401
@@ -182,7 +192,8 @@ class ServedVisitor:
             self._session = message.new_session.initialize.session_id or self._session
             self._page = message.new_session.page_script_hash
             self._said = []
-        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+        self.files |= {found.decode() for found in FILE.findall(message.SerializeToString())}
+        if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._note_element(message.delta.new_element)
 
     def _note_element(self, element: Any) -> None:  # noqa: ANN401

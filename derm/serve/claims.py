@@ -27,7 +27,7 @@ FAMILY = re.compile(r"_streamlit_user(_tokens)?(_\d+)?")
 
 CHUNKS = re.compile(r"chunks-(\d{1,2})")
 
-FRESH = 300.0
+FRESH = 300
 """Seconds for which a signed cookie counts as made by the login that is being answered."""
 
 LEEWAY = 120.0

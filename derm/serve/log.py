@@ -47,7 +47,9 @@ def write_json() -> None:
     logging.getLogger().handlers = [handler]
     for name, known in logging.Logger.manager.loggerDict.items():
         if isinstance(known, logging.Logger) and name.startswith(("streamlit", "uvicorn")):
-            known.handlers, known.propagate = [], name != "uvicorn.access"  # whose lines name addresses
+            known.handlers, known.propagate = [], True
+    addresses = logging.getLogger("uvicorn.access")  # its lines hold nothing else
+    addresses.handlers, addresses.propagate = [logging.NullHandler()], False
 
 
 class JsonLines(logging.Formatter):

@@ -38,8 +38,8 @@ PEOPLE = "DERM_LOGIN_PEOPLE"
 ROLES_CLAIM = "DERM_LOGIN_ROLES_CLAIM"
 """The provider's claim that holds roles, with dots from object to object, such as realm_access.roles."""
 
-IDLE = "DERM_LOGIN_IDLE_MINUTES"
-LONGEST = "DERM_LOGIN_HOURS"
+IDLE_MINUTES = "DERM_LOGIN_IDLE_MINUTES"
+HOURS = "DERM_LOGIN_HOURS"
 
 DESCRIPTION = "/.well-known/openid-configuration"
 CALLBACK = "/oauth2callback"
@@ -132,9 +132,7 @@ def login_of(environment: Mapping[str, str], places: Sequence[Path] = ()) -> Log
     }
     if not any(wanted.values()):
         if environment.get(REQUIRED, "") not in ("", "0"):
-            raise ConfigFault(
-                f"{REQUIRED} asks for login, and none is set up: see docs/operations.md for its settings."
-            )
+            raise ConfigFault(f"{REQUIRED} asks for login, and none is set up: docs/operations.md has its settings.")
         return None
     lacking = [name for name, value in wanted.items() if not isinstance(value, str) or not value.strip()]
     if lacking:
@@ -153,8 +151,8 @@ def login_of(environment: Mapping[str, str], places: Sequence[Path] = ()) -> Log
         roles_claim=environment.get(ROLES_CLAIM) or _text(own, "roles_claim", ""),
         claim_roles={value: _role(role, value) for value, role in _section(own, "claims", file).items()},
         unverified_email=_switch(own, "unverified_email"),
-        idle=60 * _number(environment.get(IDLE), own, "idle_minutes", 30, MOST_MINUTES),
-        longest=3600 * _number(environment.get(LONGEST), own, "hours", 10, MOST_HOURS),
+        idle=60 * _number(environment.get(IDLE_MINUTES), own, "idle_minutes", 30, MOST_MINUTES),
+        longest=3600 * _number(environment.get(HOURS), own, "hours", 10, MOST_HOURS),
         client=_section(auth, "client_kwargs", file),
     )
 
@@ -259,12 +257,14 @@ def _people(own: Mapping[str, Any], told: str) -> dict[str, frozenset[Role]]:
     found: dict[str, frozenset[Role]] = {}
     for address, roles in _section(own, "people", "the secrets").items():
         several = roles if isinstance(roles, list) else [roles]
+        if not several:
+            raise ConfigFault(f"'{address}' is given no role: give one, or take the address away.")
         found[_email(address)] = frozenset(_role(role, address) for role in several)
     for entry in filter(None, (part.strip() for part in told.split(","))):
-        address, equals, several = entry.rpartition("=")
+        address, equals, together = entry.rpartition("=")
         if not equals:
             raise ConfigFault(f"{PEOPLE} has '{entry}': give address=role, several with commas between.")
-        found[_email(address)] = frozenset(_role(role.strip(), address) for role in several.split("+"))
+        found[_email(address)] = frozenset(_role(role.strip(), address) for role in together.split("+"))
     return found
 
 

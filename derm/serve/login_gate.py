@@ -42,7 +42,7 @@ FILE = re.compile(r"([0-9a-f]{32})[0-9a-f]*(\.\w+)?", re.ASCII)
 """A file in `MEDIA`."""
 
 SECRET = re.compile(r"[\w-]{43}", re.ASCII)
-GRACE = 10.0
+GRACE = 5.0
 """Seconds after a logout in which its page may still be on its way to the provider; then its other pages are sent to
 the way in."""
 

@@ -1,6 +1,6 @@
 """What the gate has to know of Streamlit's protocol: the way to the provider, what a browser's message is, a farewell.
 
-Needs Streamlit's own modules, which no release promises; tests/serve/test_login.py holds them.
+Needs Streamlit's own modules, which no release promises; tests/pages/test_wire.py holds them.
 """
 
 from google.protobuf.message import DecodeError

@@ -249,3 +249,31 @@ def test_a_name_is_believed_only_from_a_server_in_front():
     assert Opening(hosts=("derm.example",)).name_in(headers) == ""
     assert Opening(token=SECRET, user_header="X-Forwarded-User").name_in(headers) == ""
     assert Opening(hosts=("derm.example",), user_header="X-Forwarded-User").name_in({}) == ""
+
+
+def test_the_health_is_told_to_everybody_and_says_nothing_else():
+    gate, sent = Gate(everything, Opening(token=SECRET)), []
+
+    async def send(message):
+        sent.append(message)
+
+    def health(method="GET", path="/healthz"):
+        sent.clear()
+        scope = {"type": "http", "path": path, "query_string": b"", "server": ("10.0.0.7", 1), "method": method}
+        asyncio.run(gate({**scope, "headers": [(b"host", b"10.0.0.7")]}, None, send))
+        return sent[0]["status"], sent[1]["body"].decode()
+
+    assert health() == (503, words.STARTING)
+    asyncio.run(gate({"type": "lifespan"}, None, send))
+    assert health() == health("HEAD") == (200, words.HEALTHY)
+    assert health("POST")[0] == 401
+    assert health(path="/healthz/")[0] == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/x/_stcore/health", "/_stcore/upload_file/_stcore/health", "/media/_stcore/health", "/_stcore/health/"]
+)
+def test_what_ends_like_the_health_asks_for_the_token(path):
+    assert ask(Opening(token=SECRET), path)[0] == 401
+    assert ask(Opening(token=SECRET), "/_stcore/health")[0] == 200
+    assert ask(Opening(token=SECRET), "/_stcore/health", method="PUT")[0] == 401

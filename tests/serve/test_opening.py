@@ -119,3 +119,17 @@ def test_only_who_asks_nobody_warns():
     assert Opening(insecure=True).warning == words.INSECURE
     assert Opening(insecure=True, token=SECRET).warning is None
     assert CLOSED.warning is None
+
+
+def test_login_opens_the_app_under_its_name_alone():
+    opening = opening_of({}, "derm.example")
+    opening.check_address("0.0.0.0")
+    assert opening.beyond
+    assert opening.warning is None
+    assert opening_of({INSECURE: "1"}, "derm.example").warning is None
+    assert opening.takes_host("derm.example:8443")
+    assert opening.takes_host("localhost:8501")
+    assert not opening.takes_host("10.0.0.7:8501")
+    assert not opening.takes_host("evil.example")
+    assert opening.takes_origin("https://derm.example", "127.0.0.1:8501")
+    assert not opening.takes_origin("https://evil.example", "derm.example")

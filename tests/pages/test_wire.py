@@ -1,0 +1,53 @@
+"""What the gate knows of Streamlit's protocol, held to the Streamlit that is installed."""
+
+import pytest
+from streamlit.auth_util import decode_provider_token
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.web.server.starlette import starlette_server_config as names
+
+from derm.serve.claims import FAMILY, USER
+from derm.serve.login_gate import Sort
+from pages.parts.wire import PROVIDER, REFUSED, sort, start, wire
+
+
+def message(**fields):
+    return BackMsg(**fields).SerializeToString()
+
+
+def test_a_farewell_leads_to_the_way_in():
+    told = ForwardMsg()
+    told.ParseFromString(wire("/app").farewell)
+    assert (told.WhichOneof("type"), told.auth_redirect.url) == ("auth_redirect", "/app/")
+
+
+def test_the_way_to_the_provider_is_streamlit_s_own(monkeypatch):
+    monkeypatch.setattr("streamlit.auth_util.get_signing_secret", lambda: "a secret of more than thirty characters")
+    path, _, query = start().partition("?provider=")
+    assert path == "/auth/login"
+    assert decode_provider_token(query)["provider"] == PROVIDER
+
+
+def test_streamlit_s_cookies_have_the_names_that_are_kept_back():
+    assert names.USER_COOKIE_NAME == USER
+    assert FAMILY.fullmatch(names.TOKENS_COOKIE_NAME)
+    assert FAMILY.fullmatch(f"{names.USER_COOKIE_NAME}_1")
+    assert not FAMILY.fullmatch(names.SESSION_COOKIE_NAME)
+    assert not FAMILY.fullmatch(names.XSRF_COOKIE_NAME)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (message(rerun_script={"widget_states": {}}), Sort.USED),
+        (message(rerun_script={"is_auto_rerun": True}), Sort.AUTOMATIC),
+        (message(app_heartbeat=True), Sort.AUTOMATIC),
+        (message(stop_script=True), Sort.USED),
+        (message(file_urls_request={"request_id": "1"}), Sort.USED),
+        (b"", Sort.AUTOMATIC),
+        (b"\xff\xff", Sort.AUTOMATIC),
+        *[(message(**{name: True}), Sort.REFUSED) for name in REFUSED],
+    ],
+)
+def test_messages_of_a_browser(content, expected):
+    assert sort(content) is expected
