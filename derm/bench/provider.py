@@ -36,7 +36,7 @@ SESSION = "derm-session"
 """The cookie of a session without TLS."""
 
 
-class Answered(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What a server answers to one request."""
 
     status: int
@@ -93,7 +93,7 @@ def local_provider(people: Mapping[str, Sequence[str]]) -> Iterator[dict[str, st
         process.wait(10)
 
 
-def ask(address: str, cookies: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None) -> Answered:
+def ask(address: str, cookies: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None) -> HttpAnswer:
     """What a server answers to a GET, or to a form that is sent; no redirection is followed."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
@@ -106,12 +106,12 @@ def ask(address: str, cookies: Mapping[str, str] | None = None, form: Mapping[st
         connection.request("GET" if form is None else "POST", place, body, headers)
         answer = connection.getresponse()
         told = [(name.lower(), value) for name, value in answer.getheaders()]
-        return Answered(answer.status, told, answer.read())
+        return HttpAnswer(answer.status, told, answer.read())
     finally:
         connection.close()
 
 
-def log_in(address: str, name: str, back: str = "/") -> Answered:
+def log_in(address: str, name: str, back: str = "/") -> HttpAnswer:
     """What the app at `address` answers at the end of a login of `name`; back: the page to return to."""
     kept: dict[str, str] = {}
     to_start = ask(f"{address}/login?to={quote(back, safe='')}")
@@ -122,7 +122,7 @@ def log_in(address: str, name: str, back: str = "/") -> Answered:
     return ask(way_back.header("location"), kept)
 
 
-def session_of(answered: Answered) -> str:
+def session_of(answered: HttpAnswer) -> str:
     """The session's cookie, as name=value. Raises ConfigFault where the login began none."""
     secret = answered.cookies().get(SESSION)
     if not secret:

@@ -75,7 +75,9 @@ class LoginGate:
 
     def __init__(self, app: App, login: Login, sessions: Sessions, wire: Wire, grace: float = GRACE) -> None:
         self.app, self.login, self.sessions, self.wire, self.grace = app, login, sessions, wire, grace
-        self.cookie = "__Host-derm-session" if login.secure else "derm-session"
+        # Browsers take a cookie of such a name from this host alone, and over TLS.
+        kept = "__Secure-" if login.base else "__Host-"
+        self.cookie = f"{kept if login.secure else ''}derm-session"
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
@@ -209,7 +211,8 @@ class LoginGate:
         await answer(send, status, sign_in_page(sentence, note, address, label), headers)
 
     def _attributes(self, seconds: int) -> str:
-        return f"Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{'; Secure' if self.login.secure else ''}"
+        place, secure = self.login.base or "/", "; Secure" if self.login.secure else ""
+        return f"Path={place}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}"
 
 
 class Connection:

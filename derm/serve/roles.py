@@ -42,6 +42,7 @@ class Right(StrEnum):
     STUDY_RESULTS = "seeing what a study found"
     TRAIN = "starting and stopping training"
     ALL_RUNS = "stopping the runs of others"
+    WEIGHTS = "training on the records and choosing the weights in use"
     PATHS = "seeing where files of the server lie"
 
 
@@ -65,6 +66,7 @@ TABLE: dict[Right, frozenset[Role]] = {
     Right.STUDY_RESULTS: RESEARCH,
     Right.TRAIN: RESEARCH,
     Right.ALL_RUNS: ANSWERABLE,
+    Right.WEIGHTS: ANSWERABLE,
     Right.PATHS: RESEARCH,
 }
 """Who has which right. A test holds docs/operations.md to it."""

@@ -89,8 +89,8 @@ TRAIN_NOTE = (
 )
 WAYS = {"head": "Class head alone: minutes; outlines stay", "whole": "Whole network: hours; edited outlines teach, too"}
 NOT_ALLOWED = (
-    "Training and the choice of weights change what everybody is answered: they are for who sits at this machine, or "
-    "at its terminal (`derm records train`)."
+    "Training and the choice of weights change what everybody is answered: they are for who sits at this machine or "
+    "at its terminal (`derm records train`), and with login for the role admin."
 )
 NO_OLD = (
     "The data that the weights learned from are not here: start the app with DERM_DATA set to their folder. Without "

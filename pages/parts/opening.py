@@ -165,7 +165,8 @@ def way_out() -> None:
     account = account_now()
     if account is None:
         return
-    with st.popover("Log out", icon=":material/account_circle:", width="content", key="way-out"):
+    name = plain(account.name or account.id)
+    with st.popover(name, icon=":material/account_circle:", width="content", key="way-out"):
         st.markdown(plain(words.logged_in_as(account.name, roles.named(account.roles), account.id)))
         st.button("Log out", icon=":material/logout:", key="log-out", on_click=st.logout)
 

@@ -7,18 +7,19 @@ from derm.model.weights import Model
 from derm.monitor.state import last_words
 from derm.paths import data_folder
 from derm.predict.open import weights_in_use
+from derm.serve.roles import Right
 from derm.teach import in_use, job, words
 from derm.teach.job import Teaching
 from derm.teach.train import TeachingSettings
 from pages.parts import saving
-from pages.parts.opening import visitor_now
+from pages.parts.opening import check, may, visitor_now
 from pages.parts.tables import show_table
-from pages.records.lesion import actor, attempt
+from pages.records.lesion import attempt
 
 
 def show_training(model: Model) -> None:
     """What would be learned from, the way to begin, and all trainings so far."""
-    allowed = in_use.may_start(visitor_now())
+    allowed = may(Right.WEIGHTS) and in_use.may_start(visitor_now())
     st.caption(words.TRAIN_NOTE)
     st.markdown(plain(words.in_use(model.label)))
     if not allowed:
@@ -72,6 +73,7 @@ def begin() -> None:
     way = st.session_state["teach-way"]
 
     def do() -> None:
+        check(Right.WEIGHTS)
         records = saving.records()
         job.start(records, weights_in_use(records.folder), [old] if old else [], TeachingSettings(way), visitor_now())
 
@@ -87,8 +89,9 @@ def use(one: Teaching) -> None:
     """Take the new weights into use, as whoever is named on top says."""
 
     def do() -> None:
+        check(Right.WEIGHTS)
         records = saving.records()
-        label = in_use.adopt(records, actor(), job.weights_of(records, one.name))
+        label = in_use.adopt(records, saving.actor(), job.weights_of(records, one.name))
         st.session_state.weights_said = words.adopted(label)
 
     attempt(f"use-{one.name}", do)
@@ -98,6 +101,7 @@ def go_back() -> None:
     """Take the weights before the last choice into use again."""
 
     def do() -> None:
-        st.session_state.weights_said = words.undone(in_use.undo(saving.records(), actor()))
+        check(Right.WEIGHTS)
+        st.session_state.weights_said = words.undone(in_use.undo(saving.records(), saving.actor()))
 
     attempt("undo-weights", do)

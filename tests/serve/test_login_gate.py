@@ -43,7 +43,7 @@ class Played:
                 await send({"type": "websocket.send", "bytes": b"heard " + (message.get("bytes") or b"")})
             return
         headers = [(b"x-app", b"passed")]
-        if scope["path"] == "/oauth2callback":
+        if scope["path"].endswith("/oauth2callback"):
             headers += [(b"location", b"/"), (b"set-cookie", b"_streamlit_session=null; path=/")]
             headers += [(b"set-cookie", f"{name}={value}; Path=/".encode()) for name, value in self.login.items()]
         if scope["path"] == "/auth/logout":
@@ -460,4 +460,7 @@ def test_under_a_path_everything_lies_under_it():
     assert visited.ask("/app/login")[0] == 303
     for path in ("/login", "/app", "/apps/login", "/app/app/login", "/_stcore/health", "/oauth2callback"):
         assert visited.ask(path)[0] == 401, path
+    _, headers, _ = visited.ask("/app/oauth2callback", "code=1&state=2")
+    assert dict(headers)["location"] == "/app/"
+    assert [value for name, value in headers if "__Secure-derm-session=" in value and "; Path=/app; " in value]
     assert 'href="/app/login?to=%2Fapp%2FCases"' in visited.ask("/app/Cases", **PAGE)[2]

@@ -25,6 +25,7 @@ EXPECTED = {
     "seeing what a study found": {S, A},
     "starting and stopping training": {S, A},
     "stopping the runs of others": {A},
+    "training on the records and choosing the weights in use": {A},
     "seeing where files of the server lie": {S, A},
 }
 
