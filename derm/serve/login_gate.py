@@ -11,7 +11,6 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from enum import Enum
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
@@ -49,22 +48,14 @@ the way in."""
 log = logging.getLogger("derm.serve")
 
 
-class Sort(Enum):
-    """What a message of a browser is."""
-
-    USED = "somebody does something"
-    AUTOMATIC = "the page itself asks, as it does by a clock"
-    REFUSED = "nobody's page sends this"
-
-
 class Wire(NamedTuple):
     """What the server of the pages says of its protocol."""
 
     start: Callable[[], str]
     """Path and query of the way to the provider; for once, and soon."""
 
-    sort: Callable[[bytes], Sort]
-    """Of a message of a browser."""
+    is_use: Callable[[bytes], bool]
+    """Whether a message of a browser says that somebody does something, and not that the page asks by itself."""
 
     farewell: bytes
     """The message that sends a page to the way in."""
@@ -257,20 +248,13 @@ class Connection:
 
     async def receive(self) -> Message:
         """What the browser sends next; the end of the connection once the session has ended."""
-        while not self.gone.is_set():
-            message = await self._next()
-            if message is None:
-                break
-            content = message.get("bytes")
-            if message["type"] != "websocket.receive" or not content:
-                return message
-            sort = self.gate.wire.sort(content)
-            if sort is Sort.USED:
-                self.gate.sessions.use(self.session)
-            if sort is not Sort.REFUSED:
-                return message
-            log.warning("message refused")
-        return {"type": "websocket.disconnect", "code": 1008}
+        message = None if self.gone.is_set() else await self._next()
+        if message is None:
+            return {"type": "websocket.disconnect", "code": 1008}
+        content = message.get("bytes")
+        if message["type"] == "websocket.receive" and content and self.gate.wire.is_use(content):
+            self.gate.sessions.use(self.session)
+        return message
 
     async def _next(self) -> Message | None:
         coming, gone = asyncio.ensure_future(self.raw_receive()), asyncio.ensure_future(self.gone.wait())

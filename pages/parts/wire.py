@@ -1,4 +1,4 @@
-"""What the gate has to know of Streamlit's protocol: the way to the provider, what a browser's message is, a farewell.
+"""What the gate has to know of Streamlit's protocol: the way to the provider, what is use of a page, a farewell.
 
 Needs Streamlit's own modules, which no release promises; tests/pages/test_wire.py holds them.
 """
@@ -8,20 +8,17 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.user_info import generate_login_redirect_url
 
-from derm.serve.login_gate import Sort, Wire
+from derm.serve.login_gate import Wire
 
 PROVIDER = "default"
 """The name by which Streamlit knows a provider whose settings stand in [auth] itself."""
-
-REFUSED = ("clear_cache", "set_run_on_save", "debug_disconnect_websocket", "debug_shutdown_runtime", "load_git_info")
-"""What no page of Derm's sends: the first empties what all visitors share, the others are for who writes the app."""
 
 
 def wire(base: str) -> Wire:
     """All of it. base: the path before all paths of the app."""
     farewell = ForwardMsg()
     farewell.auth_redirect.url = f"{base}/"
-    return Wire(start, sort, farewell.SerializeToString())
+    return Wire(start, is_use, farewell.SerializeToString())
 
 
 def start() -> str:
@@ -30,15 +27,12 @@ def start() -> str:
     return address
 
 
-def sort(content: bytes) -> Sort:
-    """What a message of a browser is; what cannot be read is passed on, for the app to refuse."""
+def is_use(content: bytes) -> bool:
+    """Whether a message of a browser says that somebody does something; what cannot be read does not."""
     message = BackMsg()
     try:
         message.ParseFromString(content)
     except DecodeError:
-        return Sort.AUTOMATIC
+        return False
     kind = message.WhichOneof("type")
-    if kind in REFUSED:
-        return Sort.REFUSED
-    automatic = kind in (None, "app_heartbeat") or (kind == "rerun_script" and message.rerun_script.is_auto_rerun)
-    return Sort.AUTOMATIC if automatic else Sort.USED
+    return kind not in (None, "app_heartbeat") and not (kind == "rerun_script" and message.rerun_script.is_auto_rerun)

@@ -7,8 +7,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette import starlette_server_config as names
 
 from derm.serve.claims import FAMILY, USER
-from derm.serve.login_gate import Sort
-from pages.parts.wire import PROVIDER, REFUSED, sort, start, wire
+from pages.parts.wire import PROVIDER, is_use, start, wire
 
 
 def message(**fields):
@@ -39,15 +38,14 @@ def test_streamlit_s_cookies_have_the_names_that_are_kept_back():
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (message(rerun_script={"widget_states": {}}), Sort.USED),
-        (message(rerun_script={"is_auto_rerun": True}), Sort.AUTOMATIC),
-        (message(app_heartbeat=True), Sort.AUTOMATIC),
-        (message(stop_script=True), Sort.USED),
-        (message(file_urls_request={"request_id": "1"}), Sort.USED),
-        (b"", Sort.AUTOMATIC),
-        (b"\xff\xff", Sort.AUTOMATIC),
-        *[(message(**{name: True}), Sort.REFUSED) for name in REFUSED],
+        (message(rerun_script={"widget_states": {}}), True),
+        (message(rerun_script={"is_auto_rerun": True}), False),
+        (message(app_heartbeat=True), False),
+        (message(stop_script=True), True),
+        (message(file_urls_request={"request_id": "1"}), True),
+        (b"", False),
+        (b"\xff\xff", False),
     ],
 )
-def test_messages_of_a_browser(content, expected):
-    assert sort(content) is expected
+def test_what_is_use_of_a_page(content, expected):
+    assert is_use(content) is expected

@@ -16,7 +16,7 @@ from logins import LOGIN, claims, cookies
 from derm.serve import words
 from derm.serve.claims import USER, pseudonym
 from derm.serve.gate import Gate
-from derm.serve.login_gate import LoginGate, Sort, Wire
+from derm.serve.login_gate import LoginGate, Wire
 from derm.serve.opening import Opening
 from derm.serve.sessions import Sessions
 
@@ -52,10 +52,6 @@ class Played:
         await send({"type": "http.response.body", "body": b"app"})
 
 
-def sort(content):
-    return Sort.REFUSED if content == b"empty all caches" else Sort.AUTOMATIC if content == b"clock" else Sort.USED
-
-
 class Clock:
     now = 0.0
 
@@ -70,7 +66,7 @@ class Visited:
         self.clock = Clock()
         self.sessions = Sessions(idle or login.idle, login.longest, self.clock)
         self.app = Played()
-        wire = Wire(lambda: "/auth/login?provider=signed", sort, b"farewell")
+        wire = Wire(lambda: "/auth/login?provider=signed", b"clock".__ne__, b"farewell")
         inner = LoginGate(self.app, login, self.sessions, wire, grace)
         self.gate = Gate(inner, Opening(login_host=login.host))
 
@@ -420,12 +416,6 @@ def test_a_page_of_somebody_else_is_not_gone_on_with(protocol, expected):
     visited.sessions.bind(find(theirs.partition("=")[2]), "theirs")
     asyncio.run(talk(visited, cookie, protocol=protocol))
     assert dict(visited.app.asked[-1]["headers"])[b"sec-websocket-protocol"].decode() == expected
-
-
-def test_what_no_page_sends_is_dropped():
-    visited = Visited()
-    heard = asyncio.run(talk(visited, visited.log_in(), b"a", b"empty all caches", b"b"))
-    assert heard == ["websocket.accept", b"heard a", b"heard b"]
 
 
 def test_an_open_page_hears_of_the_logout_and_nothing_after_it():
