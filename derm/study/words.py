@@ -96,7 +96,7 @@ def difference_row(study: StudyDesign, one: ArmDifference) -> dict[str, str]:
     told = {"Arm": between(study, one), "Difference": signed(-one.mean)}
     if math.isnan(one.p):
         return {**told, "95 %": NO_SPREAD, "p": "–"}
-    return {**told, "95 %": f"{signed(-one.high)} to {signed(-one.low)}", "p": p_value(one.p)}
+    return {**told, "95 %": f"from {signed(-one.high)} to {signed(-one.low)}", "p": p_value(one.p)}
 
 
 def difference(study: StudyDesign, one: ArmDifference) -> str:
@@ -104,7 +104,7 @@ def difference(study: StudyDesign, one: ArmDifference) -> str:
     told = difference_row(study, one)
     if told["95 %"] == NO_SPREAD:
         return f"{told['Arm']}: {told['Difference']}, no interval, for readers do not vary"
-    return f"{told['Arm']}: {told['Difference']} ({told['95 %']}), p {told['p']}"
+    return f"{told['Arm']}: {told['Difference']} (95 %: {told['95 %']}), p {told['p']}"
 
 
 def p_value(p: float) -> str:
