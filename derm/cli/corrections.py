@@ -26,7 +26,7 @@ def corrections(
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Practices of each way that draws lots.")] = 10,
     balance: Annotated[
         float, typer.Option(min=0, max=1, help="How evenly corrections and old data weigh, as source_balance.")
-    ] = 0.5,
+    ] = 0.8,
     anchor: Annotated[
         float | None, typer.Option(min=0, help="How strongly the head is held to where it began.")
     ] = None,

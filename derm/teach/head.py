@@ -19,8 +19,11 @@ from derm.model.weights import Model
 WEIGHT, BIAS = "head.scores.weight", "head.scores.bias"
 """The tensors that are trained."""
 
-ANCHOR = 1.0
-"""How strongly the head is held to where it began, see `fit_head`; chosen in docs/corrections.md."""
+ANCHOR = 100.0
+"""How strongly the head is held to where it began, see `fit_head`; docs/corrections.md tells how it was chosen."""
+
+BALANCE = 0.8
+"""How evenly corrections and rehearsed data weigh, see `share_sources`; chosen with `ANCHOR`."""
 
 STEPS = 200
 """Of L-BFGS, at most."""

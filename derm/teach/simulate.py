@@ -7,6 +7,7 @@ source's test part, which nothing is chosen on. Learns on frozen features, see `
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,16 +30,13 @@ from derm.metrics.sources import learn_threshold
 from derm.model.weights import Model
 from derm.predict.views import EIGHT, spread
 from derm.teach.features import Progress, pooled_features
-from derm.teach.head import ANCHOR, Examples, LinearHead, fit_head, head_of, share_sources
+from derm.teach.head import ANCHOR, BALANCE, Examples, LinearHead, fit_head, head_of, share_sources
 from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
 
 MIXED, MARGIN, RANDOM = "margin + spread, a third by lot", "margin alone", "by lot"
 ALONE = "by lot, without rehearsal"
 STRATEGIES = (MIXED, MARGIN, RANDOM, ALONE)
 """Ways of choosing which cases are confirmed next; the last one shows what is lost where the old data are not there."""
-
-BALANCE = 0.5
-"""`source_balance` of rehearsal, see `share_sources`."""
 
 ROUND = 100
 """Cases that are confirmed before the head is trained and cases are ranked anew."""
@@ -254,10 +252,12 @@ def _one_practice(
     random = np.random.default_rng(seed)
     head, found = bench.head, []
     taken: list[int] = []
+    teach = partial(taught, bench, balance=balance, anchor=anchor, rehearse=strategy != ALONE)
     for size in sizes:
         while len(taken) < size:
             taken += choose(bench, head, taken, min(ROUND, size - len(taken)), strategy, random)
-            head = taught(bench, taken, balance=balance, anchor=anchor, rehearse=strategy != ALONE)
+            if len(taken) == size or strategy in (MIXED, MARGIN):  # lots do not ask the head
+                head = teach(taken)
         found.append((size, head, list(taken)))
     return found
 

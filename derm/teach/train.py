@@ -31,7 +31,7 @@ from derm.paths import cache_folder
 from derm.predict.views import EIGHT
 from derm.runlog.events import Logged, TickEvent
 from derm.teach.features import Progress, pooled_features
-from derm.teach.head import ANCHOR, Examples, LinearHead, fit_head, head_of, share_sources
+from derm.teach.head import ANCHOR, BALANCE, Examples, LinearHead, fit_head, head_of, share_sources
 from derm.teach.practice import Lessons
 from derm.train import loop
 from derm.train.config import DERM, TrainConfig
@@ -39,8 +39,8 @@ from derm.train.open_run import count_sources
 
 Way = Literal["head", "whole"]
 
-BALANCE = 0.5
-"""How evenly the practice's cases and the old data weigh, see `share_sources` and `TrainConfig.source_balance`."""
+SOURCE_BALANCE = 0.5
+"""How evenly the practice's pictures and the old ones are drawn for a whole network: as the roots of their numbers."""
 
 NAME = "taught"
 """Of the new weights, NAME.json in a training's folder."""
@@ -112,16 +112,16 @@ def teach_whole(
 ) -> Path | None:
     """Train the whole network on, or go on with it, and write the weights into `folder`; None where it was stopped.
 
-    Pictures are drawn so that the practice's come often, see `BALANCE`; edited outlines are learned. Taken are the
-    weights of the last epoch: a few validation cases would choose by chance. Errors as of `derm.train.loop.train` and
-    `derm.evaluate.calibrate.calibrate`.
+    Pictures are drawn so that the practice's come often, see `SOURCE_BALANCE`; edited outlines are learned. Taken are
+    the weights of the last epoch: a few validation cases would choose by chance. Errors as of `derm.train.loop.train`
+    and `derm.evaluate.calibrate.calibrate`.
     """
     catalogue = _joined(lessons)
     run = folder / "run"
     config = replace(
         DERM, model=model.description.model, start=str(weights.resolve()), epochs=settings.epochs,
-        learning_rate=settings.learning_rate, source_balance=BALANCE, best_by="macro_auc", workers=0, lookahead=2,
-        batch=min(DERM.batch, max(2, _training_images(catalogue) // 2)),
+        learning_rate=settings.learning_rate, source_balance=SOURCE_BALANCE, best_by="macro_auc", workers=0,
+        lookahead=2, batch=min(DERM.batch, max(2, _training_images(catalogue) // 2)),
     )  # fmt: skip
     if not (run / "run.json").exists() or not _finished(run):
         state = loop.train(

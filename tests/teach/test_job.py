@@ -7,15 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from derm.cli.main import app
 from derm.data.catalogue import read_catalogue
 from derm.data.split import split_own
-from derm.data.store import read_pair
+from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
 from derm.errors import DataFault, RunFault
+from derm.explore.table import explorable
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import WeightsInfo, load_weights, save_weights
+from derm.model.weights import WeightsInfo, load_info, load_weights, save_weights
 from derm.predict.open import open_model
 from derm.records import write
 from derm.records.connect import open_records
@@ -25,12 +28,15 @@ from derm.teach.train import TeachingSettings
 
 REPLICATES = 20
 
+CASES = 36
+"""Of the practice, each of a patient: some 24 to learn from."""
+
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory) -> Path:
     """Drawn lesions that stand for a practice's patients."""
     folder = tmp_path_factory.mktemp("cases") / "set"
-    synthesise(folder, images=70, seed=7)
+    synthesise(folder, images=CASES, seed=7)
     return folder
 
 
@@ -60,10 +66,10 @@ def fill(records, folder: Path, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def filled(cases, tmp_path_factory) -> Path:
-    """The folder of a practice's records with seventy confirmed cases, to be copied."""
+    """The folder of a practice's records with confirmed cases, to be copied."""
     folder = tmp_path_factory.mktemp("filled") / "records"
     records = open_records(folder)
-    fill(records, cases, 70)
+    fill(records, cases, CASES)
     records.close()
     return folder
 
@@ -73,6 +79,7 @@ def practice(filled, tmp_path, monkeypatch):
     """The records of that practice, those of this installation."""
     monkeypatch.setenv("DERM_RECORDS", str(tmp_path / "records"))
     monkeypatch.delenv("DERM_WEIGHTS", raising=False)
+    monkeypatch.setattr("derm.teach.practice.FEWEST", 10)
     shutil.copytree(filled, tmp_path / "records")
     found = open_records(tmp_path / "records")
     yield found
@@ -89,12 +96,35 @@ def test_each_patient_keeps_its_part_whatever_else_is_confirmed(filed, cases, tm
     late = read_catalogue(tmp_path / "second")
     after = dict(zip(late.table["patient_id"], split_own(late).parts, strict=True))
     assert before == {patient: after[patient] for patient in before} == {one: part_of(one) for one in before}
-    assert set(after.values()) == {"train", "validation", "test"}
+    parts = [part_of(f"{number:032x}") for number in range(2_000)]
+    assert [parts.count(one) / 2_000 for one in ("train", "validation", "test")] == pytest.approx(
+        [0.6, 0.2, 0.2], abs=0.03
+    )
+
+
+@pytest.mark.slow
+def test_explorer_calibration_and_training_read_the_data_set(practice, tiny_weights, tmp_path, cache):
+    drawn = write_dataset(practice, tmp_path / "set")
+    assert drawn == (CASES, CASES, 12)
+    catalogue = read_catalogue(tmp_path / "set")
+    shown = explorable(catalogue)
+    assert len(shown) == CASES
+    assert set(shown["part"]) == {"train", "validation", "test"}
+    store = open_store(catalogue, 64, tmp_path / "decoded")
+    assert store.has_mask.sum() == 12  # the edited outlines, which training learns
+    ran = CliRunner().invoke(
+        app,
+        ["calibrate", "--data", str(tmp_path / "set"), "--weights", str(tiny_weights), "--keep-weights",
+         "--out", str(tmp_path / "clinic.json")],
+    )  # fmt: skip
+    assert f"Local calibration on all {CASES} images of {CASES} lesions in set" in ran.stdout, ran.output
+    assert load_info(tmp_path / "clinic.json").referral_threshold is not None
 
 
 @pytest.mark.slow
 def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, weights, drawn, monkeypatch):
     monkeypatch.setenv("DERM_WEIGHTS", str(weights))
+    monkeypatch.setattr(job, "_compare", compared_once(job._compare))
     told: list[str] = []
     folder = job.begin(practice, weights, [drawn], TeachingSettings())
     assert [one.stage for one in job.teachings(practice)] == ["begun"]
@@ -124,6 +154,19 @@ def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, wei
     assert not (folder / job.LESSONS).exists()
     assert open_model().sha256 == before.sha256
     assert job.work(practice, folder).stage == "done"
+
+
+def compared_once(compare):
+    """Compares on the practice's cases; on the old data, which takes as long again, the same figures stand in."""
+
+    def once(before, after, catalogue, part, folder, name, progress, replicates):
+        if name == job.PRACTICE:
+            return compare(before, after, catalogue, part, folder, name, progress, replicates)
+        assert part == "validation"
+        shutil.copy(folder / "compared-practice.csv", folder / f"compared-{name}.csv")
+        return {"images": len(catalogue.table), "lesions": 1}
+
+    return once
 
 
 def patients(records) -> list[str]:
