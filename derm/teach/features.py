@@ -74,7 +74,7 @@ def _asked(model: Model, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _read(place: Path, images: int, views: int) -> NDArray[np.float32] | None:
     """What is kept in the file, where it is whole and of as many pictures and views; else None."""
     try:
-        with np.load(place, allow_pickle=False) as content:
+        with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as content:
             features: NDArray[np.float32] = content["features"].astype(np.float32)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
