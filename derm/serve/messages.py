@@ -50,7 +50,7 @@ TOO_MUCH, TOO_MANY = 1008, 1013
 """Why a websocket is closed: by the rules, or until later (RFC 6455 and its register)."""
 
 
-class Verdict(Enum):
+class MessageVerdict(Enum):
     """What becomes of a message."""
 
     PASS = "pass"
@@ -88,9 +88,9 @@ class Messages:
             nonlocal closed
             while (message := await receive())["type"] == "websocket.receive":
                 verdict = judge(message.get("bytes"), self.read)
-                if verdict is Verdict.PASS:
+                if verdict is MessageVerdict.PASS:
                     return message
-                if verdict is Verdict.CLOSE:
+                if verdict is MessageVerdict.CLOSE:
                     closed = True
                     await send({"type": "websocket.close", "code": TOO_MUCH})
                     return {"type": "websocket.disconnect", "code": TOO_MUCH}
@@ -103,23 +103,25 @@ class Messages:
         return received, sent
 
 
-def judge(content: bytes | None, read: Read) -> Verdict:
+def judge(content: bytes | None, read: Read) -> MessageVerdict:
     """What becomes of a message of these bytes; None: it was a text, which no page sends."""
     if content is None or len(content) > MOST_ONCE:
-        return Verdict.CLOSE
+        return MessageVerdict.CLOSE
     try:
         message = read(content)
         kind = message.WhichOneof("type")
     except Exception:  # whatever a reader raises
-        return Verdict.CLOSE
+        return MessageVerdict.CLOSE
     told: Any = getattr(message, kind or "", None)
     if kind not in ASKED:
-        return Verdict.IGNORE
+        return MessageVerdict.IGNORE
     if kind == "backend_operation_request":
-        return Verdict.PASS if {field.name for field, _ in told.ListFields()} <= FETCHED else Verdict.IGNORE
+        return (
+            MessageVerdict.PASS if {field.name for field, _ in told.ListFields()} <= FETCHED else MessageVerdict.IGNORE
+        )
     if kind == "file_urls_request":
-        return Verdict.PASS if len(told.file_names) <= MOST_FILES else Verdict.CLOSE
-    return Verdict.PASS if kind != "rerun_script" or _fits(told) else Verdict.CLOSE
+        return MessageVerdict.PASS if len(told.file_names) <= MOST_FILES else MessageVerdict.CLOSE
+    return MessageVerdict.PASS if kind != "rerun_script" or _fits(told) else MessageVerdict.CLOSE
 
 
 def _fits(state: Any) -> bool:  # noqa: ANN401 - of Streamlit's protocol
