@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from derm.bench.provider import local_provider, log_in, session_of
 from derm.bench.visitor import Answer, ServedVisitor
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
@@ -39,6 +40,9 @@ GRACE = 10.0
 
 PICTURES = 20
 """Different pictures that visitors upload, of 600 × 450 pixels."""
+
+PEOPLE = tuple(f"visitor{number:03}" for number in range(100))
+"""Who logs in, each with an account of their own."""
 
 HOSTILE_SIDE = 6324
 """Pixels: the side of the largest square picture that is read."""
@@ -110,10 +114,19 @@ class Hostile:
 
 
 class Server(NamedTuple):
-    """A running app."""
+    """A running app.
+
+    login: whether it asks visitors to log in, with a provider that knows `PEOPLE`.
+    """
 
     address: str
     pid: int
+    login: bool = False
+
+    def visitor(self, number: int) -> ServedVisitor:
+        """A visitor, logged in as one of `PEOPLE` where that is asked for."""
+        session = session_of(log_in(self.address, PEOPLE[number % len(PEOPLE)])) if self.login else ""
+        return ServedVisitor(self.address, session)
 
     def memory(self) -> Memory:
         """What it takes now, and has taken at most since `forget_peak`."""
@@ -163,6 +176,13 @@ def served(log: Path, **environment: str) -> Iterator[Server]:
             signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def served_with_login(log: Path) -> Iterator[Server]:
+    """`served`, for those alone who log in with a provider on this machine."""
+    with local_provider({name: ["clinician"] for name in PEOPLE}) as variables, served(log, **variables) as server:
+        yield server._replace(login=True)
+
+
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START
     while process.poll() is None and time.monotonic() < until:
@@ -205,7 +225,7 @@ def hostile_pictures() -> list[bytes]:
 
 def alone(server: Server, files: Sequence[bytes]) -> list[Answer]:
     """What each picture gets when nobody else is there."""
-    with ServedVisitor(server.address) as visitor:
+    with server.visitor(0) as visitor:
         return [visitor.diagnose(f"alone{place:03}.jpg", content) for place, content in enumerate(files)]
 
 
@@ -216,7 +236,7 @@ def bench_crowd(server: Server, files: Sequence[bytes], expected: Sequence[Answe
     times: list[float] = []
 
     def visit(number: int) -> int:
-        with _ends(together), ServedVisitor(server.address) as visitor:
+        with _ends(together), server.visitor(number) as visitor:
             together.wait()
             wrong = 0
             for turn in range(each):
@@ -273,7 +293,7 @@ def bench_soak(
 
     def visit(number: int) -> int:
         wrong = 0
-        with ServedVisitor(server.address) as visitor:
+        with server.visitor(number) as visitor:
             for turn in range(each[number]):
                 place = (number + 7 * turn) % len(files)
                 wrong += visitor.diagnose(f"soak{number:04}x{turn:04}.jpg", files[place]) != expected[place]
@@ -300,7 +320,7 @@ def bench_hostile(server: Server, sessions: int, limit: int, progress: Progress 
     server.forget_peak()
 
     def visit(number: int) -> ServedVisitor:
-        visitor = ServedVisitor(server.address)
+        visitor = server.visitor(number)
         for place, content in enumerate(files):
             visitor.diagnose(f"hostile{number:03}x{place}.jpg", content)
             if progress:

@@ -20,8 +20,8 @@ PATIENCE = 300.0
 
 XSRF = "_streamlit_xsrf"
 
-PLACE = re.compile(r"\d+ of \d+$")
-"""Where a case stands in its list."""
+OWN = re.compile(r"^\d+ of \d+$|\bu-[0-9a-f]{16}\b")
+"""Where a case stands in its list, and who is logged in."""
 
 FILE = re.compile(rb"/media/[0-9a-f]{32}")
 """Address of a file on a page, without the ending that tells its kind."""
@@ -183,7 +183,7 @@ class ServedVisitor:
                 continue
             said = [text.replace("\\", "") for text in self._said]
             if any(name in text for text in said):
-                written = (text.replace(name, "") for text in said if not PLACE.match(text))
+                written = (text.replace(name, "") for text in said if not OWN.search(text))
                 return Answer(said[self._headline], tuple(written))
 
     def _note(self, message: Any) -> None:  # noqa: ANN401

@@ -312,6 +312,9 @@ def bench_serve(
     hostile: Annotated[
         bool, typer.Option("--hostile", help="Small files of large pictures, and what they take.")
     ] = False,
+    login: Annotated[
+        bool, typer.Option("--login", help="Each session logs in, with a provider on this machine: oidc-provider-mock.")
+    ] = False,
 ) -> None:
     """Serve the app and visit it without a browser: latency, throughput, memory, and whether each has its own answer.
 
@@ -327,7 +330,8 @@ def bench_serve(
     load = os.getloadavg() if hasattr(os, "getloadavg") else None
     if load:
         err.print(f"Other work on this machine before: load {load[0]:.1f}.")
-    with tempfile.TemporaryDirectory() as folder, serve.served(Path(folder) / "server.log") as server:
+    start = serve.served_with_login if login else serve.served
+    with tempfile.TemporaryDirectory() as folder, start(Path(folder) / "server.log") as server:
         files = serve.pictures()
         expected = serve.alone(server, files)
         if hostile:

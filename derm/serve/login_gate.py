@@ -135,7 +135,14 @@ class LoginGate:
         await answer(send, 303, "", ((b"location", self.wire.start().encode()), (b"set-cookie", cookie.encode())))
 
     async def _start(self, scope: Message, receive: Receive, send: Send) -> None:
-        await self.app(self._inner(scope, None), receive, send)
+        """Let Streamlit send the browser to the provider; say so where it cannot."""
+        start = await _start_of(self.app, self._inner(scope, None), receive)
+        if start["status"] < 400:
+            headers = [header for header in start["headers"] if header[0].lower() in (b"location", b"set-cookie")]
+            await answer(send, 303, "", headers)
+        else:
+            log.error("no provider")
+            await self._sign_in(send, 502, words.NO_PROVIDER, f"{self.login.base}{LOGIN}")
 
     async def _finish(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let Streamlit finish the login; what it makes of it is checked and becomes a session."""

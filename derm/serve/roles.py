@@ -37,6 +37,7 @@ class Right(StrEnum):
     OWN_CASES = "taking away tables and reports of one's own visit"
     RECORD = "entering into the records"
     DELETE = "deleting patients"
+    SIMILAR = "seeing confirmed cases that look alike"
     DATA_SETS = "opening pictures of data sets"
     EXPORT = "taking away tables of data sets and results"
     STUDY_RESULTS = "seeing what a study found"
@@ -61,6 +62,7 @@ TABLE: dict[Right, frozenset[Role]] = {
     Right.OWN_CASES: EVERYBODY,
     Right.RECORD: CARE,
     Right.DELETE: ANSWERABLE,
+    Right.SIMILAR: CARE | RESEARCH,
     Right.DATA_SETS: RESEARCH,
     Right.EXPORT: RESEARCH,
     Right.STUDY_RESULTS: RESEARCH,

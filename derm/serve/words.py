@@ -45,6 +45,10 @@ OLD_LOGIN = "This login is over already: log in again, and if that does not help
 
 NOT_LOGGED_IN = "The provider did not log you in: log in again, or ask who runs it."
 
+NO_PROVIDER = (
+    "The provider that you would log in with does not answer: try again in a few minutes, or ask who runs this app."
+)
+
 PAST_THE_GATE = "This page was opened without a session: reload it and log in."
 
 

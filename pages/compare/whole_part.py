@@ -15,8 +15,9 @@ from derm.figures.markup import shown_figure
 from derm.figures.text import plain
 from derm.model.weights import Model
 from derm.paths import results_folder
+from derm.serve.roles import Right
 from pages.compare.views import VIEWS
-from pages.parts import top, visit
+from pages.parts import opening, top, visit
 from pages.parts.tables import show_table
 
 
@@ -69,11 +70,12 @@ def whole_part(model: Model) -> None:
     st.markdown(plain(told))
     table = dataset_view.shown(dataset_view.summary_table(explained, outline, measure, diagnosis))
     show_table(table, alt="Every method's agreement, with intervals")
-    content = partial(dataset_view.points_csv, images)
-    st.download_button(
-        "Table, CSV", content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
-        type="tertiary", icon=":material/download:",
-    )  # fmt: skip
+    if opening.may(Right.EXPORT):
+        content = partial(dataset_view.points_csv, images)
+        st.download_button(
+            "Table, CSV", content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
+            type="tertiary", icon=":material/download:",
+        )  # fmt: skip
     st.caption(plain(f"{words.agreement_limits(model.description.model)} {dataset_view.SKILL}"))
 
 

@@ -12,7 +12,8 @@ from derm.predict import similar_words
 from derm.predict.case import Case
 from derm.predict.library import Library, find_library
 from derm.predict.similar import similar_to
-from pages.parts import visit
+from derm.serve.roles import Right
+from pages.parts import opening, visit
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -26,6 +27,8 @@ def shared_library(folder: str) -> Library:
 
 def similar(key: str, case: Case) -> None:
     """A fold with ten confirmed cases, where the app has a library. key: of the listed case."""
+    if not opening.may(Right.SIMILAR):
+        return
     try:
         library = shared_library(str(library_folder()))
     except FileNotFoundError:

@@ -31,7 +31,7 @@ class Played:
     """Streamlit, as far as the gate sees it."""
 
     def __init__(self):
-        self.asked, self.login, self.says = [], cookies(claims()), []
+        self.asked, self.login, self.says, self.status = [], cookies(claims()), [], 200
 
     async def __call__(self, scope, receive, send):
         self.asked.append(scope)
@@ -46,9 +46,12 @@ class Played:
         if scope["path"].endswith("/oauth2callback"):
             headers += [(b"location", b"/"), (b"set-cookie", b"_streamlit_session=null; path=/")]
             headers += [(b"set-cookie", f"{name}={value}; Path=/".encode()) for name, value in self.login.items()]
+        if scope["path"] == "/auth/login":
+            headers += [(b"location", b"https://id.example/authorize"), (b"set-cookie", b"_streamlit_session=state")]
+            headers += [(b"content-length", b"3")]
         if scope["path"] == "/auth/logout":
             headers += [(b"location", b"https://id.example/end?hint=1"), (b"set-cookie", b"_streamlit_user=; Path=/")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"app"})
 
 
@@ -151,7 +154,7 @@ def test_a_stranger_s_websocket_is_refused_before_it_is_accepted():
 def test_only_the_ways_in_and_the_health_are_open_and_only_to_get():
     visited = Visited()
     assert visited.ask("/login")[0] == 303
-    assert visited.ask("/auth/login", "provider=signed")[0] == 200
+    assert visited.ask("/auth/login", "provider=signed")[0] == 303
     assert visited.ask("/_stcore/health")[0] == visited.ask("/_stcore/health", method="HEAD")[0] == 200
     assert visited.ask("/healthz", host="10.0.0.7")[0] == 503
     for path in ("/login", "/auth/login", "/oauth2callback", "/auth/logout", "/_stcore/health", "/healthz"):
@@ -248,6 +251,18 @@ def test_a_login_that_the_provider_refused_is_said():
     assert words.NOT_LOGGED_IN in visited.ask("/oauth2callback", "error=access_denied")[2]
     assert words.LOG_IN_FIRST in visited.ask("/oauth2callback")[2]  # back from the provider's logout
     assert len(visited.sessions) == 0
+
+
+def test_the_way_leads_to_the_provider_or_says_that_it_does_not_answer():
+    visited = Visited()
+    status, headers, body = visited.ask("/auth/login", "provider=signed")
+    assert (status, body) == (303, "")
+    assert ("location", "https://id.example/authorize") in headers
+    assert ("set-cookie", "_streamlit_session=state") in headers
+    visited.app.status = 400
+    status, _, body = visited.ask("/auth/login", "provider=signed")
+    assert status == 502
+    assert words.NO_PROVIDER in body
 
 
 def test_the_page_that_was_asked_for_comes_after_the_login():

@@ -20,6 +20,7 @@ EXPECTED = {
     "taking away tables and reports of one's own visit": {R, C, S, A},
     "entering into the records": {C, A},
     "deleting patients": {A},
+    "seeing confirmed cases that look alike": {C, S, A},
     "opening pictures of data sets": {S, A},
     "taking away tables of data sets and results": {S, A},
     "seeing what a study found": {S, A},
