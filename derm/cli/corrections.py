@@ -89,7 +89,7 @@ def table_lines(outcomes: "list[CorrectionsWorth]") -> list[str]:
         cells = []
         for name in HEADS:
             value, span = one.figures[name], one.intervals[name]
-            between = "" if span is None or name.startswith("home") else f" ({span[0]:.3f} – {span[1]:.3f})"
+            between = "" if span is None else f" ({span[0]:.3f} – {span[1]:.3f})"
             cells.append("–" if value is None else f"{value:.3f}{between}")
         chosen, number = (one.strategy, f"{one.malignant:.0f}") if one.corrections else ("–", "–")
         lines.append(f"| {one.corrections} | {chosen} | {number} | {' | '.join(cells)} |")

@@ -55,6 +55,9 @@ FIGURES = (
 )
 """Of each training: on the second source's part, then (home_…) on the old data's validation part."""
 
+HOME = "home_"
+"""What figures of the old data begin with: they are told without an interval, for its lesions are not resampled."""
+
 
 @dataclass(frozen=True)
 class PooledPictures:
@@ -312,7 +315,8 @@ def _outcome(
 ) -> CorrectionsWorth:
     def of(ending: str) -> dict[str, tuple[float | None, tuple[float, float] | None]]:
         keys = {name: f"{strategy}:{size}:{name}{ending}" for name in FIGURES}
-        return {name: (values[key], spans[key]) for name, key in keys.items() if key in values}
+        resampled = {name: None if name.startswith(HOME) else spans.get(key) for name, key in keys.items()}
+        return {name: (values[key], resampled[name]) for name, key in keys.items() if key in values}
 
     plain = of("")
     return CorrectionsWorth(

@@ -46,6 +46,8 @@ def test_corrections_help_and_the_same_resamples_tell_by_how_much(bench):
     low, high = by_lot.spread["mel_auc"]
     assert low <= by_lot.figures["mel_auc"] <= high
     assert len(table_of(found)) == len(found) * len(simulated.FIGURES)
+    assert by_lot.intervals["home_balanced"] is None
+    assert by_lot.gains["home_balanced"][1] is None
     # Without rehearsal the old data suffer.
     alone = next(one for one in found if (one.strategy, one.corrections) == (ALONE, 80))
     assert alone.figures["home_balanced"] < by_lot.figures["home_balanced"]
