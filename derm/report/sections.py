@@ -195,9 +195,9 @@ def _sources(facts: Facts) -> Section:
         said.append("These weights were measured on one source: how they do elsewhere is not known.")
     if facts.left_out:
         said.append(
-            "Left out and then measured: weights that saw nothing of the source in their line, and whose training may be "
-            "shorter than that of the weights of this card. That is nearest to what a clinic may expect whose pictures "
-            "nobody trained on."
+            "Left out and then measured: weights that saw nothing of the source in their line, and whose training may "
+            "be shorter than that of the weights of this card. That is nearest to what a clinic may expect whose "
+            "pictures nobody trained on."
         )
     shown = [tables.sources(own, f"{own.about['part']} parts, by source", tables.SOURCES)]
     shown += [tables.sources(one, f"{one.about['weights']}: {one.about['split']}", tables.LEFT_OUT)

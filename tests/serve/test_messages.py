@@ -6,7 +6,17 @@ import json
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from derm.serve.messages import ASKED, FETCHED, MOST_FILES, MOST_TEXT, MOST_WIDGETS, TOO_MANY, Messages, Verdict, judge
+from derm.serve.messages import (
+    ASKED,
+    FETCHED,
+    MOST_FILES,
+    MOST_TEXT,
+    MOST_WIDGETS,
+    TOO_MANY,
+    Messages,
+    MessageVerdict,
+    judge,
+)
 
 
 def told(kind: str, **fields: object) -> BackMsg:
@@ -22,7 +32,7 @@ def told(kind: str, **fields: object) -> BackMsg:
     return message
 
 
-def verdict(message: BackMsg) -> Verdict:
+def verdict(message: BackMsg) -> MessageVerdict:
     return judge(message.SerializeToString(), BackMsg.FromString)
 
 
@@ -35,8 +45,8 @@ def widget(**value: object) -> BackMsg:
 def test_only_what_pages_ask_reaches_the_app():
     kinds = {field.name for field in BackMsg.DESCRIPTOR.fields}
     assert kinds >= ASKED
-    assert {kind for kind in kinds if verdict(told(kind)) is Verdict.PASS} == ASKED
-    assert verdict(told("clear_cache")) is Verdict.IGNORE
+    assert {kind for kind in kinds if verdict(told(kind)) is MessageVerdict.PASS} == ASKED
+    assert verdict(told("clear_cache")) is MessageVerdict.IGNORE
 
 
 def test_a_visitor_fetches_files_and_rows_and_writes_nothing_into_the_app_s_folder():
@@ -49,7 +59,7 @@ def test_a_visitor_fetches_files_and_rows_and_writes_nothing_into_the_app_s_fold
             setattr(asked, field.name, "x")
         else:
             getattr(asked, field.name).SetInParent()
-        if verdict(message) is Verdict.PASS:
+        if verdict(message) is MessageVerdict.PASS:
             passed.add(field.name)
     assert passed == FETCHED
 
@@ -67,7 +77,7 @@ def test_a_visitor_fetches_files_and_rows_and_writes_nothing_into_the_app_s_fold
     ids=["files", "address", "number", "text", "points", "pasted"],
 )
 def test_what_pages_send_passes(message):
-    assert verdict(message) is Verdict.PASS
+    assert verdict(message) is MessageVerdict.PASS
 
 
 def many_widgets() -> BackMsg:
@@ -110,12 +120,12 @@ def many_files() -> BackMsg:
     ids=["names", "address", "widgets", "texts", "files", "text", "values", "open", "deep", "none", "long", "bytes"],
 )
 def test_what_would_hold_the_server_up_closes_the_connection(message):
-    assert verdict(message) is Verdict.CLOSE
+    assert verdict(message) is MessageVerdict.CLOSE
 
 
 @pytest.mark.parametrize("content", [None, b"\xff" * 1000, b"\x5a\x03\x0a\x7f\x00"])
 def test_texts_and_what_is_no_message_close_the_connection(content):
-    assert judge(content, BackMsg.FromString) is Verdict.CLOSE
+    assert judge(content, BackMsg.FromString) is MessageVerdict.CLOSE
 
 
 class App:
