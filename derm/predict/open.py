@@ -36,7 +36,14 @@ def weights_in_use(records: Path | None = None) -> Path:
     """The description of the weights that `open_model` loads; errors as there."""
     if named := os.environ.get(WEIGHTS):
         return Path(named).expanduser()
-    return chosen_weights(records or records_folder()) or default_weights()
+    folder = records or records_folder()
+    chosen = chosen_weights(folder)
+    if chosen is not None and not chosen.is_file():
+        raise WeightsFault(
+            f"The weights in use, {chosen}, are gone: put both files back from a copy, or delete {folder / CHOICE} to "
+            "go on with the shipped ones."
+        )
+    return chosen or default_weights()
 
 
 def chosen_weights(records: Path) -> Path | None:

@@ -17,7 +17,7 @@ import pandas as pd
 from derm.data.catalogue import Catalogue
 from derm.data.split import Part, split_own
 from derm.errors import DataFault, DermError, RunFault
-from derm.evaluate.compare import compare
+from derm.evaluate.compare import COLUMNS, compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_results
 from derm.files import hold, read_json, write_json, write_text
@@ -47,6 +47,9 @@ Stage = Literal["begun", "learned", "done", "refused"]
 
 PRACTICE, OLD = "practice", "old"
 """What is compared on: the practice's test part, and the validation part of the old data."""
+
+FIELDS = {"epochs", "learning_rate", "outsiders", "old", "without_old", "said"}
+"""Of `ABOUT`, beside those that are looked at one by one."""
 
 KEYS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a training's folder may be called."""
@@ -161,11 +164,14 @@ def read_teaching(folder: Path) -> Teaching:
     about = _about(folder)
     weights = folder / f"{NAME}.json"
     compared = {}
-    for name in (PRACTICE, OLD):
-        told = about.get("compared", {}).get(name)
-        if told is not None:
-            table = pd.read_csv(folder / f"compared-{name}.csv")
+    try:
+        for name, told in about.get("compared", {}).items():
+            table = pd.read_csv(folder / f"compared-{name}.csv")[list(COLUMNS)].astype(
+                dict.fromkeys(COLUMNS[1:], float)
+            )
             compared[name] = (table, int(told["images"]), int(told["lesions"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunFault(f"The comparison in {folder} cannot be read: delete the folder and train anew.") from error
     return Teaching(
         folder,
         about["stage"],
@@ -301,6 +307,7 @@ def _said(lessons: Lessons, settings: TeachingSettings) -> list[str]:
 def _begin(
     folder: Path, weights: Path, old: Sequence[Path], settings: TeachingSettings, without_old: bool = False
 ) -> None:
+    before = load_weights(weights).label
     make_place(folder)
     _write(
         folder,
@@ -311,7 +318,7 @@ def _begin(
             "learning_rate": settings.learning_rate,
             "outsiders": [str(one.resolve()) for one in settings.outsiders],
             "weights": str(weights.resolve()),
-            "before": load_weights(weights).label,
+            "before": before,
             "old": [str(one.resolve()) for one in old],
             "without_old": without_old,
             "said": [],
@@ -331,9 +338,10 @@ def _about(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = read_json(folder / ABOUT)
         sound = content["stage"] in get_args(Stage) and content["way"] in get_args(Way)
+        sound = sound and content.keys() >= FIELDS and set(content.get("compared", {})) <= {PRACTICE, OLD}
         if not sound or not all(is_text(content[name]) for name in ("weights", "before")):
             raise ValueError("its fields are not those of a training")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunFault(f"{folder} holds no training on the practice's cases: start a new one.") from error
     return content
 

@@ -84,7 +84,7 @@ def test_chosen_weights_that_are_gone_are_one_sentence(filed, tiny_weights):
     in_use.adopt(filed, "Dr A", tiny_weights)
     for path in (filed.folder / "weights").iterdir():
         path.unlink()
-    with pytest.raises(WeightsFault, match="There is no description"):
+    with pytest.raises(WeightsFault, match=r"The weights in use, .*, are gone: .* delete .*weights-in-use.json"):
         open_model()
 
 

@@ -1,5 +1,6 @@
 """A training on a practice's cases from beginning to end, on drawn lesions: learned, compared, and not in use."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -230,7 +231,14 @@ def test_a_training_that_is_not_there_is_one_sentence(filed, name):
 
 def test_a_torn_record_of_a_training_is_left_out_of_the_list(filed, weights):
     folder = job.begin(filed, weights, [], TeachingSettings())
+    whole = json.loads((folder / job.ABOUT).read_text())
+    for torn in ("{", "[]", json.dumps(whole | {"way": "guess"}), json.dumps({**whole, "compared": {"../x": {}}})):
+        (folder / job.ABOUT).write_text(torn)
+        assert job.teachings(filed) == []
+    (folder / job.ABOUT).write_text(json.dumps(whole | {"compared": {"old": {"images": 1, "lesions": 1}}}))
+    (folder / "compared-old.csv").write_text("figure,first\nmel,x\n")
+    with pytest.raises(RunFault, match=r"comparison in .* cannot be read"):
+        job.read_teaching(folder)
     (folder / job.ABOUT).write_text("{")
-    assert job.teachings(filed) == []
     with pytest.raises(RunFault, match="holds no training"):
         job.read_teaching(folder)
