@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from derm.engine.onnx_file import onnx_package
 from derm.engine.runtime import INPUT, OUTPUTS
+from derm.errors import ConfigFault
 from derm.model.config import ModelConfig
 from derm.model.gate import stage_tensor
 from derm.model.graph import Graph, find_graph, graph_folder, write_graph
@@ -65,8 +66,13 @@ def graph_of(config: ModelConfig) -> Graph:
 def make_graph(config: ModelConfig, folder: Path | None = None) -> Graph:
     """Make the graph of networks of `config` and keep it in `folder`, or the user's cache; takes some ten seconds.
 
-    Raises ConfigFault where the extra `export` is not installed, or nothing can be written there.
+    Raises ConfigFault where the extra `export` is not installed, nothing can be written there, or the network is
+    another system, whose head has no gradient that a graph of ours could hold.
     """
+    if config.system:
+        raise ConfigFault(
+            f"The system {config.system} has no graph: it runs on PyTorch, with DERM_ENGINE=auto or torch."
+        )
     onnx = exporter()
     torch.manual_seed(0)
     net = LesionNet(config).eval().requires_grad_(requires_grad=False)

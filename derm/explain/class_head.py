@@ -56,7 +56,8 @@ def slopes(net: LesionNet, features: Tensor, classes: Sequence[int]) -> Tensor:
     """The gradient of each class's logit with respect to the features at any one place: float32 (N, K, C).
 
     The head pools first, so the gradient is the same at all h · w places. With one linear layer it is `W_c / (h · w)`;
-    with a hidden one it is taken by autograd through the head alone, at the pooled features. features: float
+    with a hidden one it is taken by autograd through the head alone, at the pooled features. Where the head of another
+    system gives each place weights of its own, as AlexNet's, it is the mean over the places. features: float
     (N, C, h, w). classes: K indexes of `CODES`. Raises ValueError for a network in training mode.
     """
     check_evaluation(net)
@@ -65,10 +66,11 @@ def slopes(net: LesionNet, features: Tensor, classes: Sequence[int]) -> Tensor:
         weights = net.head.scores.weight.detach().float()[list(classes)]
         return (weights / places).expand(len(features), -1, -1)
     with torch.inference_mode(mode=False), torch.enable_grad():
-        pooled = features.detach().clone().float().mean(dim=(2, 3), keepdim=True).requires_grad_()
-        logits = net.head(pooled)
-        gradients = [torch.autograd.grad(logits[:, index].sum(), pooled, retain_graph=True)[0] for index in classes]
-    return torch.stack(gradients, dim=1).flatten(start_dim=2) / places
+        read = features.detach().clone().float()
+        read = (read.mean(dim=(2, 3), keepdim=True) if net.head.pools else read).requires_grad_()
+        logits = net.head(read)
+        gradients = [torch.autograd.grad(logits[:, index].sum(), read, retain_graph=True)[0] for index in classes]
+    return torch.stack(gradients, dim=1).sum(dim=(3, 4)) / places
 
 
 def stage_slopes(net: LesionNet, images: Tensor, stage: int, classes: Sequence[int]) -> tuple[Tensor, Tensor]:

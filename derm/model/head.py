@@ -12,6 +12,9 @@ from derm.diagnoses import CODES
 class ClassHead(nn.Module):
     """Global average pooling, optionally a dense layer with ReLU, dropout, then seven scores."""
 
+    pools = True
+    """Whether all places of the features weigh alike."""
+
     def __init__(self, channels: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.hidden = nn.Linear(channels, hidden) if hidden else None

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from derm.engine.graph import make_graph
 from derm.errors import ConfigFault, WeightsFault
+from derm.explain.class_head import slopes
 from derm.explain.gradcam import class_maps
 from derm.model.config import ModelConfig
 from derm.model.encoder import make_encoder
@@ -194,6 +196,18 @@ def test_settings_of_our_designs_are_refused_beside_another_system(setting):
     (name,) = setting
     with pytest.raises(ConfigFault, match=f"leave out model.{name}, which belongs to Derm's own designs"):
         ModelConfig(system="alexnet", **setting)
+
+
+def test_a_head_with_weights_of_its_own_at_each_place_weighs_channels_by_the_mean_gradient():
+    net = small(SMALL["flat"]()).eval()
+    features = torch.randn(2, 64, 2, 2)
+    own = torch.einsum("nkc,nchw->nkhw", slopes(net, features, range(7)), features).relu()
+    assert torch.allclose(own, class_maps(net, features), atol=1e-5)
+
+
+def test_a_system_is_not_exported_as_a_graph():
+    with pytest.raises(ConfigFault, match="The system alexnet has no graph: it runs on PyTorch"):
+        make_graph(ModelConfig(system="alexnet"))
 
 
 def test_every_least_input_is_of_a_system_that_there_is():

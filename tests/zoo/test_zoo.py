@@ -15,11 +15,14 @@ from derm.data.split import split_catalogue
 from derm.errors import ConfigFault, DataFault
 from derm.metrics.classification import accuracy, confusion_matrix, most_likely
 from derm.model.config import ModelConfig
+from derm.model.systems import classifiers
 from derm.model.systems.builders import BUILDERS
+from derm.model.weights import load_weights
 from derm.zoo import explained, run, systems, view, words
 from derm.zoo.compared import SystemComparison, compare_systems, measure, read_comparison
 from derm.zoo.cost import count
 from derm.zoo.document import document
+from derm.zoo.kelm import ROUNDS as MOST_ROUNDS
 from derm.zoo.kernel_machine import HELD_OUT, hold_out
 from derm.zoo.protocol import BUDGETS, find_budget, train_config
 from derm.zoo.protocol_words import BUDGETS as TOLD
@@ -236,6 +239,56 @@ def test_a_damaged_comparison_is_one_sentence(content, tmp_path):
     (tmp_path / "c.json").write_text(content)
     with pytest.raises(DataFault, match="make it anew with `derm zoo table`"):
         read_comparison(tmp_path / "c.json")
+
+
+def test_the_kernel_machine_takes_the_place_of_the_linear_layer(drawn_catalogue, cache, tmp_path, monkeypatch):
+    small = partial(classifiers.kernel_machine, names=("test_efficientnet", "test_efficientnet"))
+    monkeypatch.setitem(BUILDERS, "deep-features-kelm", small)
+    monkeypatch.setattr(run, "measure_cost", lambda *_: {})
+    order = order_of("deep-features-kelm", tmp_path)
+    told = []
+    assert run.carry_out(order, drawn_catalogue, cache, tell=lambda *what: told.append(what))
+    machine = load_weights(order.place / "machine.json")
+    assert machine.net.head.fitted
+    assert not load_weights(order.place / "run" / "best.json").net.head.fitted
+    answered = read_answers(order.place)
+    about = answered.about["machine"]
+    assert about["cases"] == answered.about["trained_images"]
+    assert 1 <= about["chosen"] <= about["features"]
+    assert len(machine.net.head.hidden.chosen) == about["chosen"]
+    assert answered.about["about"]["sha256"] == machine.sha256
+    assert ("kernel machine", MOST_ROUNDS, MOST_ROUNDS) in told
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_run_on_the_command_line_does_one_after_the_other_until_it_is_stopped(ended, done, tmp_path, monkeypatch):
+    asked = []
+
+    def carry_out(order, *_, **__):
+        asked.append(order)
+        return ended or order.system.name == "alexnet"
+
+    monkeypatch.setattr("derm.zoo.run.carry_out", carry_out)
+    monkeypatch.setattr("derm.cli.zoo.read_known", lambda _: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    names = ["alexnet", "unet", "resnet-18"]
+    more = ["--data", "d", "--results", str(tmp_path), "--split-by", "image", "--budget", "full", "--device", "cpu"]
+    found = CliRunner().invoke(app, ["zoo", "run", *names, *more])
+    assert found.exit_code == (0 if ended else 130), found.output
+    assert [order.system.name for order in asked] == (names if ended else names[:2])
+    assert {(order.by, order.budget.name, order.start) for order in asked} == {("image", "full", "random")}
+    assert ("To go on: the same command again" in found.output) == (not ended)
+
+
+def test_what_is_done_is_passed_over_on_the_command_line(tmp_path, monkeypatch):
+    place = tmp_path / "proxy" / "by-lesion" / "random" / "alexnet"
+    place.mkdir(parents=True)
+    (place / "cost.json").write_text("{}")
+    found = CliRunner().invoke(
+        app, ["zoo", "run", "alexnet", "--data", "d", "--costs-only", "--results", str(tmp_path)]
+    )
+    assert found.exit_code == 0, found.output
+    assert "1 of 1 are done already." in found.output
 
 
 def test_list_and_table_on_the_command_line(done, tmp_path, monkeypatch):

@@ -44,6 +44,8 @@ class KernelLayer(nn.Module):
 class KernelHead(nn.Module):
     """Global average pooling, dropout, the kernel where it is fitted, then seven scores."""
 
+    pools = True
+
     def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)

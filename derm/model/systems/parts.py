@@ -53,6 +53,8 @@ def no_diagnosis(channels: int) -> ClassHead:
 class FlatHead(nn.Module):
     """Fully connected layers over a grid of features, as of AlexNet and VGG: each cell has weights of its own."""
 
+    pools = False
+
     def __init__(self, channels: int, grid: int, width: int, dropout: float) -> None:
         """grid: cells on each side that features are brought to. width: of both hidden layers."""
         super().__init__()
