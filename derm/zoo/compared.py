@@ -27,6 +27,9 @@ OUTLINE = ("dice",)
 LABELS = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "macro_auc": "Macro AUC", "dice": "Dice"}
 """Figures of a comparison, by their names in metrics.json."""
 
+COSTS = ("parameters", "gflop", "milliseconds", "ratio", "threads")
+"""Of `derm.zoo.cost.measure_cost`, what a comparison keeps."""
+
 REPLICATES = 1000
 
 Span = tuple[float, float] | None
@@ -67,7 +70,7 @@ class SystemRow:
     system: str
     start: str
     cost: dict[str, float] = field(default_factory=dict)
-    """parameters (millions), gflop, and where they were timed milliseconds and ratio to ours."""
+    """parameters (millions), gflop, and where they were timed milliseconds, ratio to ours and threads: `COSTS`."""
     by: dict[str, SystemMeasures] = field(default_factory=dict)
     """By 'lesion' and 'image', what has been measured."""
     maps: dict[str, Any] = field(default_factory=dict)
@@ -201,7 +204,7 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
             by[name] = measure(system, answered, ours, replicates)
         if name == "lesion":
             maps = read_optional(folder / system.name / f"{EXPLAINED}.json") or {}
-    kept = {key: float(cost[key]) for key in ("parameters", "gflop", "milliseconds", "ratio")} if cost else {}
+    kept = {key: float(cost[key]) for key in COSTS if key in cost} if cost else {}
     return SystemRow(system.name, start, kept, by, maps)
 
 

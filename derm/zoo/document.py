@@ -38,10 +38,7 @@ def document(found: SystemComparison) -> str:
         "other data and are printed as the paper prints them, slips included.",
         _beside(found),
         "## What each costs",
-        "Parameters that are trained. GFLOP of one picture: convolutions and matrix products, counted on shapes by "
-        "`torch.utils.flop_counter`, a multiplication and its addition being two. Milliseconds of the network alone, "
-        "one picture, float32, beside ours in the same process, each pass in turn: the ratio is what can be compared, "
-        "for other work ran on the machine.",
+        _counted(found),
         _costs(found),
         "## Explanations",
         *_maps(found),
@@ -115,6 +112,23 @@ def _beside(found: SystemComparison) -> str:
 
         body.append([row.known.label, row.start, told("lesion"), told("image"), words.claims_text(row.system)])
     return table(head, body)
+
+
+def _counted(found: SystemComparison) -> str:
+    """How costs were counted and timed."""
+    threads = sorted({int(row.cost["threads"]) for row in found.rows if "threads" in row.cost})
+    timed = (
+        f" Milliseconds of the network alone, one picture, float32, {' or '.join(map(str, threads))} "
+        f"{'thread' if threads == [1] else 'threads'} of a processor, the quickest of several passes, in turn with "
+        "ours in the same process: the ratio is what can be compared, for other work may have run on the machine."
+        if threads
+        else ""
+    )
+    return (
+        "Parameters that are trained. GFLOP of one picture: convolutions and matrix products, counted on shapes by "
+        "`torch.utils.flop_counter`, a multiplication and its addition being two; the kernel machine is not counted."
+        f"{timed}"
+    )
 
 
 def _costs(found: SystemComparison) -> str:

@@ -4,7 +4,6 @@ Needs trained weights whose head is a `KernelHead`. Learns from the training par
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,8 +41,8 @@ def put_machine(
     config: TrainConfig,
     cache: Path,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Choose features and fit the machine, and write the weights with it to `target` (.json); returns what was chosen.
+) -> None:
+    """Choose features and fit the machine, and write the weights with it to `target` (.json).
 
     Learns from the images that `config` trained on. Until it is whole, `target` is not there.
     """
@@ -73,7 +72,13 @@ def put_machine(
         torch.from_numpy(machine.weights),
     )
     save_weights(target, model.net.eval(), model.description)
-    return {"features": int(features.shape[1]), "chosen": len(machine.chosen), "cases": len(machine.centres)}
+
+
+def told_of(net: LesionNet) -> dict[str, int] | None:
+    """How many features a network's machine reads, and of how many cases it is made; None for one without."""
+    if not isinstance(net.head, KernelHead):
+        return None
+    return {"chosen": len(net.head.hidden.chosen), "cases": len(net.head.hidden.centres)}
 
 
 def hold_out(lesions: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:

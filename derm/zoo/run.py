@@ -148,9 +148,9 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, tell: Tell) 
     """Ask about the test part and write predictions.csv and, last, measured.json."""
     split = split_catalogue(catalogue, order.by)
     config = train_config(order.system, order.budget, order.by, order.start)
-    model, machine = load_weights(_weights(order)), None
+    model = load_weights(_weights(order))
     if kernel_machine.needs_machine(model.net):
-        machine = kernel_machine.put_machine(
+        kernel_machine.put_machine(
             _weights(order), order.place / "machine.json", catalogue, split, config, cache,
             progress=lambda done, total: tell("kernel machine", done, total),
         )  # fmt: skip
@@ -182,7 +182,7 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, tell: Tell) 
             "epoch": training["epoch"],
             "epochs": order.budget.epochs,
             "learning_rate": config.learning_rate,
-            "machine": machine,
+            "machine": kernel_machine.told_of(model.net),
             "date": datetime.now(UTC).date().isoformat(),
         },
     )
