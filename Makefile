@@ -40,7 +40,8 @@ fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-fuzz: $(VENV)/installed-dev ## feed readers with made input, for hours: FUZZ_EXAMPLES=1000 for less
+fuzz: $(VENV)/installed-dev ## feed readers with made input, for hours: FUZZ_EXAMPLES=1000, FUZZ_PICTURES=2000 for less
+	$(BIN)/python tests/fuzz/mutated_pictures.py $${FUZZ_PICTURES:-20000} $${FUZZ_FIRST:-0} 101
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz tests/house/test_killed_writers.py
 
 screenshots: $(VENV)/installed-dev ## pictures of every page on drawn data, into screenshots/ and docs/ (needs Chromium)

@@ -4,6 +4,7 @@ Needs pydicom, and Pillow and CharLS for what is compressed. Of all that a file 
 leave this module: no name, date or number of a patient. Parsing takes place in a process of its own, see `isolate`.
 """
 
+import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +76,11 @@ def _check(head: "Dataset", name: str) -> None:
 
     syntax = str(head.file_meta.TransferSyntaxUID)
     if syntax not in SYNTAXES:
-        packed = head.file_meta.TransferSyntaxUID.name
+        packed = _known(head.file_meta.TransferSyntaxUID) or "something unknown"
         raise ImageRefused(f"{name} is DICOM packed as '{packed}', which Derm does not read: {CURE}.")
     if "Rows" not in head or "Columns" not in head:
-        kind = head.get("SOPClassUID")
-        what = f" ({kind.name})" if kind is not None else ""
+        kind = _known(head.get("SOPClassUID"))
+        what = f" ({kind})" if kind else ""
         raise ImageRefused(f"{name} is DICOM without a picture{what}: choose the file that holds the photograph.")
     if int(head.get("NumberOfFrames") or 1) > 1:
         raise ImageRefused(f"{name} is DICOM of {int(head.NumberOfFrames)} frames: export the one to look at.")
@@ -88,6 +89,12 @@ def _check(head: "Dataset", name: str) -> None:
     if str(head.PhotometricInterpretation).startswith("MONOCHROME"):
         raise ImageRefused(f"{name} is DICOM in grey, and the model was trained on colour: {CURE}.")
     check_size(int(head.Columns), int(head.Rows), name)
+
+
+def _known(given: object) -> str:
+    """What the standard calls a kind or a packing; its number where that is one, '' for whatever else a file has."""
+    name = str(getattr(given, "name", given))
+    return name if name != str(given) else name if re.fullmatch(r"[0-9.]{1,64}", name) else ""
 
 
 def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:

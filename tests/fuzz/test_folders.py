@@ -32,6 +32,7 @@ from derm.spreadsheet import csv_line, uncell
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.slow]
 
+CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 UNHURRIED: list[HealthCheck] = [
     HealthCheck.too_slow,
@@ -326,14 +327,24 @@ def test_heic(data):
     pytest.importorskip("pi_heif")
     from derm.image.heic import parse
 
-    corpus = Path(__file__).parent / "corpus" / "sound.heic"
-    check_parsed(parse, data.draw(spoiled(corpus.read_bytes())))
+    check_parsed(parse, data.draw(spoiled((CORPUS / "sound.heic").read_bytes())))
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("dicom-*")), ids=lambda path: path.name)
+@pytest.mark.filterwarnings("ignore")
+def test_dicom_that_was_found(path):
+    pytest.importorskip("pydicom")
+    from derm.image.dicom import parse
+
+    check_parsed(parse, path.read_bytes())
 
 
 def check_parsed(parse: Callable[[bytes, str], Any], content: bytes) -> None:
     try:
         picture, about = parse(content, "made")
-    except ImageRefused:
+    except ImageRefused as refused:
+        assert str(refused).isprintable()
+        assert len(str(refused)) < 300
         return
     assert picture.dtype == np.uint8
     assert picture.ndim == 3

@@ -9,16 +9,32 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 OPERATIONS = frozenset(
     ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "tempfile.mkstemp",
-     "tempfile.mkdtemp", "shutil.rmtree", "fcntl.flock")
+     "tempfile.mkdtemp", "shutil.rmtree", "fcntl.flock", "half a write")
 )  # fmt: skip
 """Audit events of what changes a disk, or is about to."""
 
 KILLED = 137
+
+write = os.write
+
+
+def write_in_halves(place: Path) -> None:
+    """Let every `os.write` of this process be two, each of which it may be killed before."""
+
+    def torn(descriptor: int, content: bytes) -> int:
+        half = len(content) // 2
+        for piece in (content[:half], content[half:]):
+            sys.audit("half a write", str(place))
+            write(descriptor, piece)
+        return len(content)
+
+    os.write = torn
 
 
 def killed_at(work: Callable[[], object], place: Path, number: int) -> tuple[int, int]:
@@ -36,7 +52,7 @@ def killed_at(work: Callable[[], object], place: Path, number: int) -> tuple[int
             if event not in OPERATIONS or (event != "fcntl.flock" and not str(given[0]).startswith(str(place))):
                 return
             if seen == number:
-                os.write(theirs, str(seen).encode())
+                write(theirs, str(seen).encode())
                 os._exit(KILLED)
             seen += 1
 
@@ -44,7 +60,7 @@ def killed_at(work: Callable[[], object], place: Path, number: int) -> tuple[int
         try:
             work()
         finally:
-            os.write(theirs, str(seen).encode())
+            write(theirs, str(seen).encode())
             os._exit(0)
     os.close(theirs)
     with os.fdopen(ours, "rb") as stream:
@@ -52,8 +68,8 @@ def killed_at(work: Callable[[], object], place: Path, number: int) -> tuple[int
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
 
 
-def writers(place: Path) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
-    """By name: what writes in `place`, and what has to hold after each kill."""
+def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """What writes in `place`, and what has to hold after each kill."""
     import numpy as np
     import pandas as pd
 
@@ -136,19 +152,101 @@ def writers(place: Path) -> dict[str, tuple[Callable[[], object], Callable[[], o
         assert not list((place / "run").glob(".*.part"))
         shutil.rmtree(place / "run")
 
-    return {
-        "training": (train_on, check_run),
-        "record": (write_record, check_record),
-        "selection": (write_selection, check_selection),
-        "store": (decode, check_store),
-        "results": (evaluated, check_results),
+    def predicting(target: Path, masks: Path | None = None) -> tuple[Callable[[], object], Callable[[], object]]:
+        from derm.model.weights import load_weights
+        from derm.predict.mask_files import Folders
+        from derm.predict.record import csv_line
+        from derm.predict.run import predict_files
+        from derm.predict.table import is_parquet, part_of
+
+        sources = [place.parent / "photos", place.parent / "photos.zip"]
+        said, first = place.parent / "said", list[str]()
+        import cv2
+        import torch
+
+        os.environ["DERM_ENGINE"] = "torch"
+        torch.set_num_threads(1)  # no thread would outlive a fork
+        cv2.setNumThreads(1)
+
+        def predict() -> None:
+            model = load_weights((place.parent / "weights.json").resolve())
+            write_in_halves(place)
+            folders = Folders(masks, None)
+            begun = part_of(target).exists() or target.exists()
+            with closing(predict_files(model, sources, table=target, resume=begun, folders=folders).answers) as answers:
+                for one in answers:
+                    if one.record is not None:
+                        with said.open("a") as stream:
+                            stream.write(f"{one.record['file']}\n")
+
+        def lines(path: Path) -> list[str]:
+            if not is_parquet(path):
+                return path.read_text().splitlines()[1:] if path.exists() else []
+            from derm.predict.parquet import read_records
+
+            return [csv_line(record).rstrip() for record in read_records(path)] if path.exists() else []
+
+        def check() -> None:
+            rows = [*lines(part_of(target)), *lines(target)]
+            told = said.read_text().splitlines() if said.exists() else []
+            assert all(any(f",{file}," in row for row in rows) for file in told), (told, rows)
+            status, _ = killed_at(predict, place, -1)
+            assert status == 0, status
+            whole = lines(target)
+            first.extend(whole if not first else [])
+            assert (len(whole), whole) == (5, first)
+            assert not part_of(target).exists()
+            if masks is not None:
+                assert len(list(masks.glob("*_segmentation.png"))) == 4
+                shutil.rmtree(masks)
+            target.unlink()
+            said.unlink(missing_ok=True)
+
+        return predict, check
+
+    def explaining() -> tuple[Callable[[], object], Callable[[], object]]:
+        import torch
+
+        from derm.evaluate.explain_dataset import explain, read_explain_results
+        from derm.model.weights import load_weights
+
+        torch.set_num_threads(1)
+        first = list[bytes]()
+
+        def explained() -> None:
+            model = load_weights((place.parent / "weights.json").resolve())
+            data = read_catalogue(place.parent / "data")
+            explain(model, data, "test", place / "explained", sample=2, replicates=20)
+
+        def check() -> None:
+            status, _ = killed_at(explained, place, -1)
+            assert status == 0, status
+            found = read_explain_results(place / "explained")
+            told = (found.folder / "agreement.parquet").read_bytes()
+            first.extend([told] if not first else [])
+            assert told == first[0]
+            shutil.rmtree(place / "explained")
+
+        return explained, check
+
+    made: dict[str, Callable[[], tuple[Callable[[], object], Callable[[], object]]]] = {
+        "predicted.csv": lambda: predicting(place / "out.csv"),
+        "predicted.parquet": lambda: predicting(place / "out.parquet"),
+        "predicted-masks.csv": lambda: predicting(place / "out.csv", place / "masks"),
+        "explanations": explaining,
+        "training": lambda: (train_on, check_run),
+        "record": lambda: (write_record, check_record),
+        "selection": lambda: (write_selection, check_selection),
+        "store": lambda: (decode, check_store),
+        "results": lambda: (evaluated, check_results),
     }
+    return made[name]()
 
 
 def main(folder: Path, name: str, begin: int, end: int, step: int) -> None:
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
-    work, check = writers(place)[name]
+    work, check = writer(place, name)
     status, operations = killed_at(work, place, -1)
     assert status == 0, status
     check()
