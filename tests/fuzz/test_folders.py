@@ -342,9 +342,12 @@ def test_dicom_that_was_found(path):
 def check_parsed(parse: Callable[[bytes, str], Any], content: bytes) -> None:
     try:
         picture, about = parse(content, "made")
+        said = ""
     except ImageRefused as refused:
-        assert str(refused).isprintable()
-        assert len(str(refused)) < 300
+        said = str(refused)
+    assert said.isprintable()
+    assert len(said) < 300
+    if said:
         return
     assert picture.dtype == np.uint8
     assert picture.ndim == 3

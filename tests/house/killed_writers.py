@@ -91,13 +91,13 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
     ids = pd.DataFrame({"image_id": [f"I{number}" for number in range(50)]})
 
     def write_selection() -> None:
-        for name in selections.listed(place):
-            selections.delete(place, name)
+        for kept in selections.listed(place):
+            selections.delete(place, kept)
         selections.save(place, "mine", ids)
 
     def check_selection() -> None:
-        for name in selections.listed(place):
-            assert selections.read(place, name) == ids["image_id"].tolist()
+        for kept in selections.listed(place):
+            assert selections.read(place, kept) == ids["image_id"].tolist()
 
     def decode() -> None:
         store = open_store(read_catalogue(place.parent / "data"), 32, place)
