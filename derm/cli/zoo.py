@@ -80,6 +80,8 @@ def run(
     systems, given, folder = find_systems(names), find_budget(budget), results_of(results)
     if start not in ("random", "timm") and (odd := [one.name for one in systems if one.design is None]):
         raise ConfigFault(f"Only shared and dual start from a file, not {odd[0]}: use --start random or timm.")
+    if start not in ("random", "timm") and not Path(start).is_file():
+        raise ConfigFault(f"There is no file {start} to start from: use random, timm, or a .safetensors that is there.")
     orders = [SystemOrder(one, given, cast("By", split_by), start, folder, explain, costs_only) for one in systems]
     left = [order for order in orders if not is_done(order)]
     if passed := len(orders) - len(left):

@@ -65,8 +65,8 @@ def train_config(system: System, budget: TrainingBudget, by: By, start: str, see
 
 
 def start_label(start: str) -> str:
-    """What starting weights are called in folders and tables: random, imagenet, or the name of a file."""
-    return {RANDOM: "random", TIMM: "imagenet"}.get(start, Path(start).stem)
+    """What starting weights are called in folders and tables: random, imagenet, or file- and the name of the file."""
+    return {RANDOM: "random", TIMM: "imagenet"}.get(start, f"file-{Path(start).stem}")
 
 
 def place_of(out: Path, system: System, budget: TrainingBudget, by: By, start: str) -> Path:

@@ -24,7 +24,7 @@ from derm.zoo.cost import count
 from derm.zoo.document import document
 from derm.zoo.kelm import ROUNDS as MOST_ROUNDS
 from derm.zoo.kernel_machine import HELD_OUT, hold_out
-from derm.zoo.protocol import BUDGETS, find_budget, train_config
+from derm.zoo.protocol import BUDGETS, find_budget, start_label, train_config
 from derm.zoo.protocol_words import BUDGETS as TOLD
 from derm.zoo.results import SystemAnswers, in_order, read_answers
 from derm.zoo.systems import OURS, SYSTEMS, System, find_systems
@@ -88,6 +88,11 @@ def test_a_name_that_is_not_there_is_answered_with_one_near_it():
     with pytest.raises(ConfigFault, match="There is no budget 'big'"):
         find_budget("big")
     assert TOLD.keys() == BUDGETS.keys()
+
+
+def test_a_file_to_start_from_is_not_taken_for_another_start():
+    labels = [start_label(start) for start in ("random", "timm", "a/random.safetensors", "imagenet.safetensors")]
+    assert labels == ["random", "imagenet", "file-random", "file-imagenet"]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -316,6 +321,7 @@ def test_list_and_table_on_the_command_line(done, tmp_path, monkeypatch):
         (["run", "alexnet", "--split-by", "patient"], "--split-by 'patient' is unknown"),
         (["run", "alexnet", "--start", "w.json"], "Trained weights would know more"),
         (["run", "alexnet", "--start", "w.safetensors"], "Only shared and dual start from a file, not alexnet"),
+        (["run", "shared", "--start", "w.safetensors"], "There is no file w.safetensors to start from"),
         (["run", "alexnet", "--budget", "large"], "There is no budget 'large'"),
         (["table", "--out", "page.txt"], "does not end in .md"),
     ],
