@@ -214,6 +214,22 @@ def test_methods_are_those_that_make_sense():
     assert set(explained.methods_of(SYSTEMS["multiscale-inception-v3"])) == {"lime", "kernel-shap"}
 
 
+def test_maps_of_a_system_are_held_to_account_and_stay(done, drawn_catalogue, cache, monkeypatch):
+    monkeypatch.setattr(explained, "BY_TRIAL", {})  # LIME and SHAP ask hundreds of times; tests/explain has them
+    order = order_of(PAIR[1], done, explain=True)
+    assert not run.is_done(order)
+    assert run.carry_out(order, drawn_catalogue, cache)
+    assert run.is_done(order)
+    found = json.loads((order.place / "explained.json").read_text())
+    assert set(found) == {"grad-cam", "score-cam", "centred blob"}
+    measures = found["grad-cam"]["measures"]
+    assert set(measures) == set(explained.MEASURED)
+    assert found["grad-cam"]["images"] == TINY.explained
+    assert found["score-cam"]["measures"]["stability_rank"]["value"] is None  # a gradient's maps alone are asked to
+    compared = compare_systems(done, "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=5)
+    assert "| grad-cam | 2 (" in document(compared)
+
+
 def test_maps_are_summarised_with_the_centre_prior_beside_them():
     rows = pd.DataFrame(
         [
