@@ -95,7 +95,7 @@ class LoginGate:
         else:
             if _is_page(scope) or place.startswith(UPLOAD):
                 self.sessions.use(session)
-            await self.app(self._inner(scope, session), receive, send)
+            await self.app(self._inner(scope, session), receive, _unkept(send) if place.startswith(MEDIA) else send)
 
     def _session(self, headers: Headers) -> Session | None:
         secret = only_cookie(headers, self.cookie)
@@ -192,7 +192,9 @@ class LoginGate:
             log.info("logout")
             start = await _start_of(self.app, self._inner(scope, None, session.cookies), receive)
             place = tuple(header for header in start["headers"] if header[0].lower() == b"location")
-            await answer(send, 303, "", (*place, (b"set-cookie", gone)))
+            # Also what a tab keeps to find its list again after a reload.
+            cleared = (b"clear-site-data", b'"cache", "storage"')
+            await answer(send, 303, "", (*place, (b"set-cookie", gone), cleared))
 
     async def _refuse(self, scope: Message, send: Send) -> None:
         """The way to the provider for who asks for a page; 401 for all else."""
@@ -291,6 +293,18 @@ async def answer(send: Send, status: int, said: str | bytes, headers: Headers = 
     about = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": [*about, *headers]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _unkept(send: Send) -> Send:
+    """`send`, for what no cache may keep: pictures and tables of patients."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            others = [header for header in message["headers"] if header[0].lower() != b"cache-control"]
+            message = {**message, "headers": [*others, (b"cache-control", b"no-store")]}
+        await send(message)
+
+    return sent
 
 
 async def _start_of(app: App, scope: Message, receive: Receive) -> Message:

@@ -325,6 +325,7 @@ def test_logout_ends_the_session_on_the_server():
     status, headers, _ = visited.ask("/auth/logout", cookie=cookie)
     assert status == 303
     assert ("location", "https://id.example/end?hint=1") in headers
+    assert ("clear-site-data", '"cache", "storage"') in headers
     assert f"{SESSION}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure" in dict(headers)["set-cookie"]
     told = dict(visited.app.asked[-1]["headers"])[b"cookie"].decode()
     assert told.startswith(f"{USER}=")  # so that the provider hears of it
@@ -399,6 +400,7 @@ def test_a_file_is_for_the_session_that_was_told_of_it():
     asyncio.run(talk(visited, ada))
     for place in (f"{first}.png", first):
         assert passed(visited.ask(place, cookie=ada))
+        assert ("cache-control", "no-store") in visited.ask(place, cookie=ada)[1]
         assert visited.ask(place, cookie=bob)[::2] == (403, words.ANOTHERS)
     for place in (
         f"{second}.png", f"/media//{second[7:]}", f"/media/./{second[7:]}", f"{first}/../{second[7:]}",
