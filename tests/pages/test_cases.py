@@ -13,9 +13,12 @@ pytest.importorskip("sqlalchemy")
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.predict import triage
-from derm.records import missing, read, words
+from derm.records import missing, read, tables, words
 from derm.records.connect import open_records
 from derm.records.verify import verify
+from derm.serve.claims import Account
+from derm.serve.roles import Role
+from pages.parts import opening
 from pages.parts import visit as parts_visit
 
 pytestmark = pytest.mark.slow
@@ -158,6 +161,19 @@ def check_files(page: AppTest) -> None:
         files = as_csv() + as_json()
     assert triage.WITHHELD in files
     assert f"{page.session_state.cases[0].case.p_malignant:.5f}" not in files
+
+
+def test_entries_bear_the_account_of_who_is_logged_in_whose_role_deletes_nobody(page, kept, monkeypatch):
+    account = Account("u-0123456789abcdef", frozenset({Role.CLINICIAN}), "Ada")
+    monkeypatch.setattr(opening, "account_now", lambda: account)
+    key = upload(page, "one.png", 2)
+    page.text_input(key=f"patient-{key}").set_value("P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key="save-case").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    assert not [button for button in page.button if button.key == "delete-patient"]
+    with kept.reading() as connection:
+        assert set(connection.execute(tables.event.select()).scalars("actor")) == {"u-0123456789abcdef"}
 
 
 def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
