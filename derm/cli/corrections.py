@@ -10,6 +10,7 @@ from derm.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
     from derm.teach.simulate import CorrectionsWorth
+    from derm.teach.simulate_whole import WholeWorth
 
 
 def corrections(
@@ -27,6 +28,9 @@ def corrections(
     balance: Annotated[
         float, typer.Option(min=0, max=1, help="How evenly corrections and old data weigh, as source_balance.")
     ] = 0.8,
+    whole: Annotated[
+        int, typer.Option(min=0, max=1000, help="Train whole networks, too, so many epochs each; hours. 0: none.")
+    ] = 0,
     anchor: Annotated[
         float | None, typer.Option(min=0, help="How strongly the head is held to where it began.")
     ] = None,
@@ -65,6 +69,16 @@ def corrections(
             value, span = simulate.dice_of(model, second, part, watch)
         low, high = span or (float("nan"), float("nan"))
         out.print(f"Dice {value:.3f} ({low:.3f} – {high:.3f}), before and after: the head alone moves no outline.")
+    if whole:
+        from derm.teach.simulate_whole import simulate_whole
+
+        with progress("Training whole networks") as watch:
+            trained = simulate_whole(
+                model, weights, first, second, part, bench, target, sizes=size or simulate.SIZES, epochs=whole,
+                watch=lambda event: watch(event["step"], event["steps"]) if event["event"] == "tick" else None,
+            )  # fmt: skip
+        for line in whole_lines(trained):
+            out.print(line)
     write_text(target / "corrections.csv", csv_table(simulate.table_of(outcomes), ".6f"))
     err.print(f"Written: {target / 'corrections.csv'}")
     typer.echo(json.dumps([one._asdict() for one in outcomes]))
@@ -79,6 +93,21 @@ HEADS = {
     "home_balanced": "old data: balanced accuracy",
 }
 """Figure → what it is called in the table."""
+
+
+def whole_lines(found: "list[WholeWorth]") -> list[str]:
+    """Trainings of whole networks as lines of a table, as Markdown prints one: each figure, and what was gained."""
+    names = {**HEADS, "dice": "Dice"}
+    head = ["cases confirmed", "chosen", *names.values()]
+    lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
+    for one in found:
+        cells = []
+        for name in names:
+            value, (gain, span) = one.figures[name], one.gains[name]
+            between = "" if span is None else f" ({span[0]:+.3f} to {span[1]:+.3f})"
+            cells.append("–" if value is None or gain is None else f"{value:.3f}, {gain:+.3f}{between}")
+        lines.append(f"| {one.corrections} | {one.strategy} | {' | '.join(cells)} |")
+    return lines
 
 
 def table_lines(outcomes: "list[CorrectionsWorth]") -> list[str]:

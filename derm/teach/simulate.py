@@ -66,6 +66,8 @@ class PooledPictures:
     features: NDArray[np.float32]
     classes: NDArray[np.int64]
     lesions: NDArray[np.str_]
+    images: tuple[str, ...] = ()
+    """Their ids in the catalogue."""
 
     def logits(self, head: LinearHead) -> NDArray[np.float64]:
         """The scores of the upright views, float64 (n, 7)."""
@@ -126,7 +128,7 @@ def gather(
         table = catalogue.table.iloc[rows]
         classes: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
         features = pooled_features(model, table, views=views, kept=kept, progress=progress)
-        return PooledPictures(features, classes, split.lesions.iloc[rows].to_numpy(dtype=str))
+        return PooledPictures(features, classes, split.lesions.iloc[rows].to_numpy(dtype=str), tuple(table["image_id"]))
 
     return SimulatedPractice(
         take(old, "train"),
@@ -186,9 +188,16 @@ def taught(
 
 def figures_of(bench: SimulatedPractice, head: LinearHead) -> Callable[[NDArray[np.int64]], dict[str, float | None]]:
     """What measures `head` on rows of the measured pictures, as `derm.metrics.bootstrap` asks for it."""
+    return figures_by(bench, bench.measured.logits(head), bench.home.logits(head))
+
+
+def figures_by(
+    bench: SimulatedPractice, logits: NDArray[np.float64], home_logits: NDArray[np.float64]
+) -> Callable[[NDArray[np.int64]], dict[str, float | None]]:
+    """The same by the scores of the measured pictures, float64 (n, 7), and of those at home, float64 (k, 7)."""
     measured, home = bench.measured, bench.home
-    probabilities = softmax(measured.logits(head), bench.temperature)
-    at_home = softmax(home.logits(head), bench.temperature)
+    probabilities = softmax(logits, bench.temperature)
+    at_home = softmax(home_logits, bench.temperature)
     malignant = np.array(MALIGNANT)
     sums, home_sums = probabilities[:, malignant].sum(axis=1), at_home[:, malignant].sum(axis=1)
     chosen_on = worst_pictures(home_sums, malignant[home.classes], home.lesions)
@@ -239,7 +248,7 @@ def simulate(
     malignant: dict[tuple[str, int], list[int]] = {}
     practices = [(name, seed) for name in strategies for seed in range(1 if name == MARGIN else seeds)]
     for done, (strategy, seed) in enumerate(practices, start=1):
-        for size, head, taken in _one_practice(bench, strategy, sorted(sizes), seed, balance, anchor):
+        for size, head, taken in one_practice(bench, strategy, sorted(sizes), seed, balance, anchor):
             heads.setdefault((strategy, size), []).append(head)
             number = int(np.array(MALIGNANT)[bench.pool.classes[taken]].sum())
             malignant.setdefault((strategy, size), []).append(number)
@@ -248,7 +257,7 @@ def simulate(
     return _measured(bench, heads, malignant, replicates)
 
 
-def _one_practice(
+def one_practice(
     bench: SimulatedPractice, strategy: str, sizes: Sequence[int], seed: int, balance: float, anchor: float
 ) -> list[tuple[int, LinearHead, list[int]]]:
     """Confirm cases in rounds up to each of `sizes`; the head after each, and the rows of the pool that it learned."""
@@ -286,9 +295,9 @@ def _measured(
             by_lot = means.get((RANDOM, size))
             for name in FIGURES:
                 found[f"{strategy}:{size}:{name}"] = mean[name]
-                found[f"{strategy}:{size}:{name}:gain"] = _less(mean[name], plain[name])
+                found[f"{strategy}:{size}:{name}:gain"] = difference(mean[name], plain[name])
                 if by_lot is not None:
-                    found[f"{strategy}:{size}:{name}:beyond"] = _less(mean[name], by_lot[name])
+                    found[f"{strategy}:{size}:{name}:beyond"] = difference(mean[name], by_lot[name])
         return found
 
     rows = np.arange(len(bench.measured.classes))
@@ -376,5 +385,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _less(value: float | None, other: float | None) -> float | None:
+def difference(value: float | None, other: float | None) -> float | None:
+    """`value` less `other`; None where one of them is undefined."""
     return None if value is None or other is None else value - other

@@ -118,11 +118,7 @@ def teach_whole(
     """
     catalogue = _joined(lessons)
     run = folder / "run"
-    config = replace(
-        DERM, model=model.description.model, start=str(weights.resolve()), epochs=settings.epochs,
-        learning_rate=settings.learning_rate, source_balance=SOURCE_BALANCE, best_by="macro_auc", workers=0,
-        lookahead=2, batch=min(DERM.batch, max(2, _training_images(catalogue) // 2)),
-    )  # fmt: skip
+    config = config_of(model, weights, settings, len(split_own(catalogue).rows("train")))
     if not (run / "run.json").exists() or not _finished(run):
         state = loop.train(
             _resumed(run, config), catalogue, run, cache=folder / "decoded", resume=(run / "run.json").exists(),
@@ -135,6 +131,15 @@ def teach_whole(
     target = folder / f"{NAME}.json"
     copy_weights(run / "final.json", target, found.describe(load_info(run / "final.json")))
     return target
+
+
+def config_of(model: Model, weights: Path, settings: TeachingSettings, images: int) -> TrainConfig:
+    """How the whole network of `model`, described at `weights`, is trained on with so many training images."""
+    return replace(
+        DERM, model=model.description.model, start=str(weights.resolve()), epochs=settings.epochs,
+        learning_rate=settings.learning_rate, source_balance=SOURCE_BALANCE, best_by="macro_auc", workers=0,
+        lookahead=2, batch=min(DERM.batch, max(2, images // 2)),
+    )  # fmt: skip
 
 
 class _Learnt:
@@ -218,10 +223,6 @@ def _sources(description: WeightsInfo) -> set[str]:
 
 def _joined(lessons: Lessons) -> Catalogue:
     return lessons.practice if lessons.old is None else join_catalogues(lessons.catalogues)
-
-
-def _training_images(catalogue: Catalogue) -> int:
-    return len(split_own(catalogue).rows("train"))
 
 
 def _finished(run: Path) -> bool:

@@ -1,14 +1,24 @@
 """What corrections buy, simulated: on features by hand, whose second source is shifted, corrections must help there."""
 
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
+from derm.data.split import split_own
 from derm.errors import ConfigFault, DataFault
-from derm.model.weights import load_weights
+from derm.model.config import ModelConfig
+from derm.model.network import LesionNet
+from derm.model.weights import WeightsInfo, load_weights, save_weights
+from derm.predict.features import features_of
 from derm.teach import simulate as simulated
 from derm.teach.features import pooled_features
 from derm.teach.head import Examples, LinearHead, fit_head
 from derm.teach.simulate import ALONE, MARGIN, MIXED, RANDOM, PooledPictures, SimulatedPractice, simulate, table_of
+from derm.teach.simulate_whole import corrected, simulate_whole
 
 CHANNELS = 12
 
@@ -77,8 +87,6 @@ def test_more_corrections_than_cases_are_refused(bench):
 
 
 def test_weights_that_know_the_practice_are_refused(tiny_model, drawn_catalogue):
-    from dataclasses import replace
-
     knowing = replace(tiny_model.description, training={"data": {"sources": {"derm_synthetic": {"derm_synthetic": 1}}}})
     model = replace(tiny_model, description=knowing)
     with pytest.raises(DataFault, match="learned from derm_synthetic, which shall stand for a practice"):
@@ -94,9 +102,36 @@ def test_features_are_kept_and_made_anew_where_the_file_is_torn(tiny_weights, dr
     file.write_bytes(file.read_bytes()[:100])
     assert np.array_equal(pooled_features(model, table, views=8, kept=tmp_path), first)
     # The engine's own upright features, but for half precision.
-    from pathlib import Path
-
-    from derm.predict.features import features_of
-
     known = features_of(model, [Path(path) for path in table["image_path"]])
     assert first[:, 0] == pytest.approx(known, abs=2e-3, rel=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_whole_networks_learn_what_was_confirmed_and_go_on_where_they_were_ended(drawn_catalogue, tmp_path):
+    torch.manual_seed(0)
+    net = LesionNet(ModelConfig(input_size=32, feature_channels=16, decoder_channels=(8, 8, 8)))
+    weights = tmp_path / "old.json"
+    save_weights(weights, net, WeightsInfo(model=net.config, training={"data": {"sources": {"old": {"old": 1}}}}))
+    model = load_weights(weights)
+    table = drawn_catalogue.table.assign(image_id="new_" + drawn_catalogue.table["image_id"], source="new")
+    table["lesion_id"] = "new_" + table["lesion_id"]
+    new = replace(drawn_catalogue, table=table)
+    bench = simulated.gather(model, drawn_catalogue, new, "test", None)
+    joined = corrected(drawn_catalogue, new, bench.pool.images[:4])
+    parts = split_own(joined).parts[joined.table["source"] == "new"]
+    assert (parts == "train").sum() == 4
+    assert set(parts) == {"train", "validation"}
+    run = partial(
+        simulate_whole, model, weights, drawn_catalogue, new, "test", bench, tmp_path / "whole", sizes=(10,), epochs=1,
+        strategies=(RANDOM,), replicates=20,
+    )  # fmt: skip
+    assert run(stop=lambda: True) == []  # ended after its first step, with a checkpoint
+    (found,) = run()
+    assert (found.strategy, found.corrections) == (RANDOM, 10)
+    assert set(found.figures) == {*simulated.FIGURES, "dice"}
+    low, high = found.intervals["dice"]
+    assert low <= found.figures["dice"] <= high
+    (final,) = (tmp_path / "whole").glob("whole-*-10-1/final.json")
+    learned = load_weights(final).source.tensors["mask_head.weight"]
+    assert not np.array_equal(model.source.tensors["mask_head.weight"], learned)  # outlines were learned, too
