@@ -48,7 +48,7 @@ def shapes_once():
 @pytest.mark.parametrize("name", BUILDERS)
 def test_each_system_answers_as_ours_does(name, shapes_once):
     # On shapes alone, so that 140 million weights are not drawn.
-    with torch.device("meta"):
+    with torch.device("meta"), torch.no_grad():
         net = LesionNet(ModelConfig(system=name, input_size=96)).eval()
         answer, stages = net.answer_and_stages(torch.empty(2, 3, 96, 96))
     assert answer.mask_logits.shape == (2, 1, 96, 96)
