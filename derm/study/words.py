@@ -93,18 +93,18 @@ def between(study: StudyDesign, one: ArmDifference) -> str:
 
 def difference_row(study: StudyDesign, one: ArmDifference) -> dict[str, str]:
     """How one arm differs from another, as a row of a table."""
-    told = {"Arm": between(study, one), "Difference": signed(-one.mean)}
+    spread, p = f"from {signed(-one.high)} to {signed(-one.low)}", p_value(one.p)
     if math.isnan(one.p):
-        return {**told, "95 %": NO_SPREAD, "p": "–"}
-    return {**told, "95 %": f"from {signed(-one.high)} to {signed(-one.low)}", "p": p_value(one.p)}
+        spread, p = NO_SPREAD, "–"
+    return {"Difference": signed(-one.mean), "95 %": spread, "p": p, "Of": between(study, one)}
 
 
 def difference(study: StudyDesign, one: ArmDifference) -> str:
     """The same as a sentence."""
     told = difference_row(study, one)
     if told["95 %"] == NO_SPREAD:
-        return f"{told['Arm']}: {told['Difference']}, no interval, for readers do not vary"
-    return f"{told['Arm']}: {told['Difference']} (95 %: {told['95 %']}), p {told['p']}"
+        return f"{told['Of']}: {told['Difference']}, no interval, for readers do not vary"
+    return f"{told['Of']}: {told['Difference']} (95 %: {told['95 %']}), p {told['p']}"
 
 
 def p_value(p: float) -> str:
