@@ -104,7 +104,8 @@ def narrow(dimension: Dimension) -> str:
 
 def image_names(table: pd.DataFrame, rows: NDArray[np.int64]) -> list[str]:
     """The names of the images in these rows, int64 (k,), of a table with image_id, in their order."""
-    return [str(name) for name in table["image_id"].iloc[rows]]
+    names: list[str] = table["image_id"].iloc[rows].astype(str).tolist()
+    return names
 
 
 def wrapped(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The small widgets that all views of Explore share: a figure, a choice, an order, and what pictures show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, cast
 
 import pandas as pd
@@ -16,6 +17,20 @@ from derm.figures.markup import shown_figure
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
     """A figure without plotly's own buttons; alt: for screen readers."""
     return st.plotly_chart(shown_figure(figure), key=key, alt=alt, config={"displayModeBar": False}, **more)
+
+
+def chart_once(make: Callable[..., go.Figure], *given: Any, key: str, alt: str, **how: Any) -> None:  # noqa: ANN401
+    """The figure that `make` draws of plain values and tables, drawn once for all visits, for that takes a while."""
+    st.plotly_chart(_drawn(make, given, how), key=key, alt=alt, config={"displayModeBar": False})
+
+
+def _name_of(function: FunctionType) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+@st.cache_resource(max_entries=200, show_spinner=False, hash_funcs={FunctionType: _name_of})
+def _drawn(make: Callable[..., go.Figure], given: tuple[Any, ...], how: dict[str, Any]) -> go.Figure:
+    return shown_figure(make(*given, **how))
 
 
 def begin(key: str, choices: Sequence[str]) -> None:

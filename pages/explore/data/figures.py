@@ -10,7 +10,7 @@ from derm.explore.table import DIMENSION, name_of
 from derm.figures import dataset as draw
 from derm.model.weights import Model
 from pages.explore.data.masks import mask_figures
-from pages.explore.widgets import chart, choose
+from pages.explore.widgets import chart_once, choose
 
 
 def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
@@ -24,24 +24,56 @@ def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Diagnosis", anchor=False)
-        figure = draw.balance(counts.class_balance(shown.table, kept), dark=dark)
-        chart(figure, "balance", "Images and lesions of each diagnosis")
+        chart_once(
+            draw.balance,
+            counts.class_balance(shown.table, kept),
+            dark=dark,
+            key="balance",
+            alt="Images and lesions of each diagnosis",
+        )
     with right:
         st.subheader("Age, years", anchor=False)
-        figure = draw.columns(counts.ages(shown.table, kept, colour), name_of, "", dark=dark, width=counts.AGE_STEP)
-        chart(figure, "ages", f"Images by age, coloured by {colour}")
+        ages = counts.ages(shown.table, kept, colour)
+        chart_once(
+            draw.columns,
+            ages,
+            name_of,
+            "",
+            dark=dark,
+            width=counts.AGE_STEP,
+            key="ages",
+            alt=f"Images by age, coloured by {colour}",
+        )
     for place, key in enumerate(("sex", "site", "source", "confirmation", "part")):
         with (left, right)[place % 2]:
             st.subheader(DIMENSION[key].label, anchor=False)
             table = counts.cross(shown.table, kept, key, colour)
-            chart(draw.stacked(table, name_of, dark=dark, share=share), f"stack-{key}", f"Images by {key} and {colour}")
+            chart_once(
+                draw.stacked,
+                table,
+                name_of,
+                dark=dark,
+                share=share,
+                key=f"stack-{key}",
+                alt=f"Images by {key} and {colour}",
+            )
     with left:
         st.subheader("Images of one lesion", anchor=False)
         lesions = counts.images_per_lesion(shown.table, kept)
-        chart(draw.columns(lesions, name_of, "", dark=dark), "lesions", "Lesions by how many images they have")
+        chart_once(
+            draw.columns, lesions, name_of, "", dark=dark, key="lesions", alt="Lesions by how many images they have"
+        )
     with right:
         st.subheader("Missing values", anchor=False)
         missing = counts.missing(shown.table, kept)
-        figure = draw.share_bars(missing, "share", "missing", "share of the images", dark=dark)
-        chart(figure, "missing", "Missing values")
+        chart_once(
+            draw.share_bars,
+            missing,
+            "share",
+            "missing",
+            "share of the images",
+            dark=dark,
+            key="missing",
+            alt="Missing values",
+        )
     mask_figures(shown, kept, dark)

@@ -11,7 +11,7 @@ from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
 from pages.explore.measured_once import changed, once, watch
-from pages.explore.widgets import chart
+from pages.explore.widgets import chart_once
 
 
 def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
@@ -24,14 +24,12 @@ def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("How much of it the lesion fills", anchor=False)
-        chart(
-            draw.areas(shapes.area_histogram(found, kept), dark=dark), "areas", "Lesions by their share of the picture"
-        )
+        areas = shapes.area_histogram(found, kept)
+        chart_once(draw.areas, areas, dark=dark, key="areas", alt="Lesions by their share of the picture")
     with right:
         st.subheader("Where its centre lies", anchor=False)
-        chart(
-            draw.positions(shapes.position_grid(found, kept), dark=dark), "positions", "Where the lesions' centres lie"
-        )
+        places = shapes.position_grid(found, kept)
+        chart_once(draw.positions, places, dark=dark, key="positions", alt="Where the lesions' centres lie")
 
 
 def find_shapes(shown: ShownData) -> pd.DataFrame | None:
