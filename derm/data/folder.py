@@ -166,7 +166,8 @@ def _tables(folder: Path) -> Iterator[Path]:
 
 def _header(path: Path) -> list[str]:
     try:
-        first = _decoded(path.read_bytes()[:4000]).splitlines()[0]
+        with path.open("rb") as stream:
+            first = _decoded(stream.read(4000)).splitlines()[0]
     except (OSError, ValueError, IndexError):
         return []
     return [cell.strip() for cell in next(csv.reader([first], delimiter=_separator(first)))]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.diagnoses import CODES
+from derm.files import open_ordinary
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
 
@@ -40,7 +41,7 @@ def read_content(path: Path) -> dict[str, Any]:
 
     Never reads more than `LARGEST` bytes; refuses what JSON leaves open, such as NaN and a name that stands twice.
     """
-    with path.open("rb") as stream:
+    with open_ordinary(path) as stream:
         raw = stream.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise ValueError(f"more than {LARGEST // 1_000_000} MB, which no description has")

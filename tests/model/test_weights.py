@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -385,6 +386,13 @@ def test_json_that_is_none_is_refused(pair, text):
     pair.write_text(text)
     with pytest.raises(WeightsFault, match=r"a.json is damaged \("):
         load_weights(pair)
+
+
+def test_a_pipe_in_a_description_s_place_is_not_waited_for(pair):
+    pair.unlink()
+    os.mkfifo(pair)
+    with pytest.raises(WeightsFault):
+        load_info(pair)
 
 
 def test_a_description_is_not_read_beyond_its_bound(pair):
