@@ -39,7 +39,6 @@ def report_case(
     The documents name no patient, nor the file, which may bear a name, unless --name does. Needs `pip install
     'derm[documents]'`. Research use only, not a medical device.
     """
-    from dataclasses import replace
 
     from derm.diagnoses import CODES, INDEX
     from derm.document.bundle import as_zip, documents_of
@@ -49,7 +48,7 @@ def report_case(
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING
     from derm.image.scale import Scale
     from derm.model.weights import default_weights, load_weights
-    from derm.predict.case import diagnose
+    from derm.predict.case import changed, diagnose
     from derm.predict.entries import with_read_outline
     from derm.predict.export import file_name
     from derm.predict.nameless import without_name
@@ -72,7 +71,7 @@ def report_case(
         asked = with_read_outline(asked, read_file(outline))
     case = at_practice(asked, prevalence)
     index = None if diagnosis is None else INDEX[diagnosis]
-    case = without_name(case) if called is None else replace(case, name=image_name(called))
+    case = without_name(case) if called is None else changed(case, name=image_name(called))
     files = documents_of(case, model, on=on, index=index)
     if archive:
         make_folder(target)

@@ -4,6 +4,7 @@ Needs a loaded `Model` and a checked picture. One forward pass answers everythin
 threads may share the model. Knows nothing of folders and pages.
 """
 
+import hashlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -226,6 +227,15 @@ class Case:
         return self.measured or measure_quality(self.image, lesion_in(self.mask))
 
     @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the picture's size and pixels, hexadecimal. Needs the picture."""
+        if self.at_data is not None:
+            return self.at_data.digest
+        found = hashlib.sha256(repr(self.image.shape).encode())
+        found.update(np.ascontiguousarray(self.image).data)
+        return found.hexdigest()
+
+    @cached_property
     def marks(self) -> Marks:
         """Traces of ink and of a ruler. Needs the picture."""
         if self.at_data is not None:
@@ -312,7 +322,8 @@ for _name in PARTS:  # which of them are in memory is for `derm.predict.budget` 
 
 
 def changed(case: Case, **changes: Any) -> Case:  # noqa: ANN401 - of all kinds
-    """`case` with other values of some fields, as `dataclasses.replace`; what was let go of it stays where it is."""
+    """`case` with other values of some fields; what was let go of it stays where it is, and so does what may be let go:
+    `dataclasses.replace` would hold the pixels for as long as the new case lives."""
     made = object.__new__(Case)
     made.__dict__.update({one.name: changes.pop(one.name, case.__dict__[one.name]) for one in fields(Case)})
     if changes:

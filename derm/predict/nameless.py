@@ -3,10 +3,7 @@
 Needs a `Case`. The same picture has the same name in its place every time, and no other one has it.
 """
 
-import hashlib
-from dataclasses import replace
-
-from derm.predict.case import Case
+from derm.predict.case import Case, changed
 
 NAMED = "Name of the file on documents"
 NAMED_HELP = "Files may bear a patient's name. Without it documents call the picture by eight digits of its content."
@@ -15,5 +12,4 @@ NAMED_HELP = "Files may bear a patient's name. Without it documents call the pic
 
 def without_name(case: Case) -> Case:
     """`case`, with its picture at hand, called by the first 8 digits of the SHA-256 of its pixels."""
-    digest = hashlib.sha256(repr(case.image.shape).encode() + case.image.tobytes()).hexdigest()
-    return replace(case, name=f"Picture {digest[:8]}")
+    return changed(case, name=f"Picture {case.digest[:8]}")

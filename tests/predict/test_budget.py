@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from derm.predict.budget import LARGE, MEGABYTE, Budget, limit_of, machine_memor
 from derm.predict.case import changed
 from derm.predict.case_list import add_case, let_go, settle
 from derm.predict.doubts import doubts_of
+from derm.predict.nameless import without_name
 from derm.predict.pixels import BESIDE, pixels_of
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
@@ -65,6 +67,19 @@ def test_what_is_said_of_a_case_needs_no_picture():
     assert (case.shape, case.quality, make.made) == ((40, 60), make.case.quality, 0)
     row = let_go(add_case([], case, drawn=True)[0]._replace(digest="d"))
     np.testing.assert_array_equal(row.answers.mask, make.case.mask)
+
+
+def test_a_case_without_its_files_name_holds_no_pixels_of_its_own():
+    budget = Budget(10 * SIZE)
+    case, make = held(budget)
+    nameless = without_name(case)
+    assert nameless.name == without_name(make.case).name != case.name
+    assert nameless.name == f"Picture {sha256(b'(40, 60, 3)' + make.case.image.tobytes()).hexdigest()[:8]}"
+    assert pixels_of(nameless) is pixels_of(case)
+    pixels_of(case).let_go()
+    assert make.made == 0
+    assert without_name(case).name == nameless.name  # known without the picture
+    assert make.made == 0
 
 
 def test_a_case_is_held_once_and_counted_as_long_as_anybody_has_it():
