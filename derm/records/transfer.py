@@ -245,7 +245,7 @@ def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's col
 
 
 def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
-    csv.field_size_limit(MOST_CELL)
+    before = csv.field_size_limit(MOST_CELL)  # of the whole process
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
@@ -258,6 +258,8 @@ def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
                 yield {name: _value(row[name], column) for name, column in columns.items()}
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RecordsFault(f"{path} cannot be read ({error}): export or back up again.") from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Page:
     lies = False
     open = 0
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, session: str) -> None:
         Page.open += 1
 
     def __enter__(self):

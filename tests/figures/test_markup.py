@@ -72,4 +72,6 @@ def test_every_figure_of_a_page_or_file_passes_by():
     texts = [path.read_text() for path in files]
     drawn = [call for text in texts for call in re.findall(r"(?:plotly_chart|pio\.to_html)\(\s*(\w+)", text)]
     assert len(drawn) >= 7
-    assert set(drawn) == {"shown_figure"}
+    assert set(drawn) == {"shown_figure", "_drawn"}
+    (kept,) = (text for text in texts if "def _drawn(" in text)  # what is drawn once has passed before it is kept
+    assert re.search(r"def _drawn\([^\n]*\n    return shown_figure\(", kept)
