@@ -5,14 +5,9 @@ lets readers read a study, all by lot, serves the app on them and takes pictures
 README are made smaller from there. Shows no patient. Views that are named are taken alone.
 """
 
-import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Iterable
 from datetime import date
 from hashlib import sha256
@@ -22,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
-from served import launch, rest
+from served import CHROMIUM, launch, rest, serve
 
 from derm.api import load
 from derm.data.catalogue import read_catalogue
@@ -122,33 +117,21 @@ VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
 
 def main() -> None:
     """Prepare drawn data, serve, and take every picture, or those of the views that are named."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         sys.exit("No chromium on this machine: install Debian's package chromium.")
     wanted = {name: view for name, view in VIEWS.items() if name in sys.argv[1:] or not sys.argv[1:]}
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
-        environment = prepare(place, wanted)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-        server = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT, env=environment)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-            with launch() as browser:
-                for name, (address, steps) in wanted.items():
-                    for width in (1440, 800, 390):
-                        for theme in ("light", "dark"):
-                            size = {"width": width, "height": 1000}
-                            page = browser.new_page(viewport=size, color_scheme=theme, bypass_csp=True)
-                            take(page, f"http://127.0.0.1:{port}/{address}", steps, OUT / f"{name}-{width}-{theme}.png")
-                            page.close()
-                    sys.stderr.write(f"{name}\n")
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+        with serve(place / "server.log", **prepare(place, wanted)) as server, launch() as browser:
+            for name, (address, steps) in wanted.items():
+                for width in (1440, 800, 390):
+                    for theme in ("light", "dark"):
+                        size = {"width": width, "height": 1000}
+                        page = browser.new_page(viewport=size, color_scheme=theme, bypass_csp=True)
+                        take(page, f"{server}/{address}", steps, OUT / f"{name}-{width}-{theme}.png")
+                        page.close()
+                sys.stderr.write(f"{name}\n")
     for name, shown in README.items():
         if name not in wanted:
             continue
@@ -193,7 +176,7 @@ def prepare(place: Path, wanted: Iterable[str]) -> dict[str, str]:
         "DERM_RECORDS": place / "records",
         "DERM_STUDIES": place / "studies",
     }
-    return {**os.environ, **{name: str(value) for name, value in named.items()}}
+    return {name: str(value) for name, value in named.items()}
 
 
 def keep_cases(folder: Path) -> None:
@@ -234,17 +217,6 @@ def read_study(folder: Path, data: Path) -> None:
                     reader, task.arm, task.case_id, task.stage, *said, suspicion, 60, entry.now(), lot.uniform(5, 40)
                 ),
             )
-
-
-def wait_for(address: str) -> None:
-    """Wait until the server answers, a minute at most."""
-    for _ in range(240):
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.25)
-    sys.exit(f"The app did not start at {address} within a minute.")
 
 
 def take(page: Page, address: str, steps: list[Callable[[Page], None]], file: Path) -> None:

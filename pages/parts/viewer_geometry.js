@@ -87,7 +87,7 @@ function simplified(ring, within) {
 }
 
 // A field of cells that is painted on with a round brush and traced again.
-class Field {
+class Raster {
   constructor(width, height, rings) {
     this.per = RASTER / Math.max(width, height);
     this.size = [width, height];

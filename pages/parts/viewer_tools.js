@@ -163,7 +163,7 @@ class BrushTool {
   }
 
   down(place) {
-    this.field = new Field(...this.view.size, this.draft.rings);
+    this.field = new Raster(...this.view.size, this.draft.rings);
     this.before = place;
     this.move(place);
     return true;
