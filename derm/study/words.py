@@ -75,9 +75,14 @@ def share(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 
+def bounds(low: float, high: float) -> tuple[float, float]:
+    """The ends of an interval of a share, which ends where shares end."""
+    return max(low, 0.0), min(high, 1.0)
+
+
 def interval(low: float, high: float) -> str:
-    """An interval of a share, which ends where shares end."""
-    return "–" if math.isnan(low) else f"{max(low, 0.0):.2f} – {min(high, 1.0):.2f}"
+    """The same as text, or a dash."""
+    return "–" if math.isnan(low) else "{:.2f} – {:.2f}".format(*bounds(low, high))
 
 
 def signed(value: float) -> str:

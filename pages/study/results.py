@@ -79,7 +79,7 @@ def arms_of(found: StudyResults, name: str) -> list[ArmValues]:
     for place, row in enumerate(found.table[name]):
         mean = float(row.mean())
         low, high = (mean, mean) if compared is None else (compared.arms[place].low, compared.arms[place].high)
-        values.append(ArmValues(mean, max(low, 0.0), min(high, 1.0), tuple(row.tolist())))
+        values.append(ArmValues(mean, *words.bounds(low, high), tuple(row.tolist())))
     return values
 
 
