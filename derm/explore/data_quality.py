@@ -84,7 +84,7 @@ def leak_shares(leaks: Leaks) -> dict[str, dict[str, tuple[int, int]]]:
 def part_table(table: pd.DataFrame) -> pd.DataFrame:
     """How many images and lesions of each class lie in each part: for people, one row a class and one for all.
 
-    table: of `explorable`. Columns: Diagnosis, then the parts, each cell '1,341 (909 lesions)'.
+    table: of `explorable`. Columns: Diagnosis, then the parts, each cell '1,341 (909)'.
     """
     grouped = table.groupby(["dx", "part"], observed=False)["lesion_code"].agg(["size", "nunique"])
     totals = table.groupby("part", observed=False)["lesion_code"].agg(["size", "nunique"])
@@ -96,7 +96,7 @@ def part_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(counts: pd.Series) -> str:
-    return f"{counts['size']:,} ({counts['nunique']:,} lesions)"
+    return f"{counts['size']:,} ({counts['nunique']:,})"
 
 
 def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> SourceCue | None:

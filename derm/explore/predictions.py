@@ -32,7 +32,10 @@ REPLICATES = 200
 UNSEEN = -1
 """Row of an image that the data set does not hold."""
 
-RELIABILITY = {"top_label": "Can the probability be believed?", "malignant": "And the malignant sum?"}
+RELIABILITY = {
+    "top_label": "Calibration of the likeliest diagnosis",
+    "malignant": "Calibration of the malignant sum",
+}
 """Two diagnoses of reliability, by the name of their bins, with their titles."""
 
 INTERVALS = "Intervals are 95 %, by bootstrap over lesions."

@@ -154,7 +154,10 @@ def balance(counts: pd.DataFrame, *, dark: bool) -> go.Figure:
 
 
 def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width: float = 1.0) -> go.Figure:
-    """Counts along a number, or along names, as upright bars stacked by a dimension; width: of a bar, on that axis."""
+    """Counts along a number, or along names, as upright bars stacked by a dimension, which `legend` names.
+
+    width: of a bar, on that axis.
+    """
     named = _in_chart(named)
     figure = go.Figure()
     for place, value in enumerate(counts.columns):
@@ -173,8 +176,7 @@ def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
         xaxis={"title": title, "fixedrange": True, "type": "linear" if width > 1 else "category"},
         yaxis={"fixedrange": True, "tickformat": ",d", "nticks": 5},
-        legend={"orientation": "h", "y": -0.14, "x": 0, "traceorder": "normal"},
-        showlegend=len(counts.columns) > 1,
+        showlegend=False,
     )
     return legible(figure, dark=dark)
 

@@ -456,7 +456,7 @@ def _share(share: float) -> str:
 def _lines(dark: bool) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, name and line of each curve: each diagnosis with dashes of its own, the malignant sum thick."""
     lines: list[tuple[str, str, dict[str, Any]]] = [
-        (MALIGNANT, "malignant in all", {"color": PRIMARY.on(dark=dark), "width": 4})
+        (MALIGNANT, "malignant (sum)", {"color": PRIMARY.on(dark=dark), "width": 4})
     ]
     for diagnosis, dash in zip(DIAGNOSES, DASHES, strict=True):
         colour = diagnosis.colour if dark else diagnosis.ink

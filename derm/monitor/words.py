@@ -185,7 +185,8 @@ def data_words(run: Run) -> str:
     if not data:
         return ""
     train, validation = data.get("train", 0), data.get("validation", 0)
-    return f"{Path(data.get('folder', '')).name}, {train:,} + {validation:,} images, split {data.get('split', '')}"
+    folders = " + ".join(Path(folder).name for folder in data.get("folders") or [data.get("folder", "")])
+    return f"{folders}, {train:,} + {validation:,} images, split {data.get('split', '')}"
 
 
 def configuration(config: dict[str, Any]) -> str:

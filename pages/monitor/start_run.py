@@ -1,6 +1,6 @@
 """The part Start a run: everything that a new run needs, each setting with what it costs."""
 
-from itertools import cycle
+from itertools import chain
 from typing import Any
 
 import streamlit as st
@@ -32,7 +32,9 @@ def start_run() -> None:
         say(new_run.name_fault(runs, name) or refused.get("name"))
     usual = defaults(preset, drawn=drawn)
     chosen, wrong = {}, bool(new_run.name_fault(runs, name))
-    for place, setting in zip(cycle(st.columns(2, gap="large")), SETTINGS, strict=False):
+    # Two by two, so that fields stand level and the keyboard walks them as they are read.
+    places = chain.from_iterable(st.columns(2, gap="large") for _ in SETTINGS[::2])
+    for place, setting in zip(places, SETTINGS, strict=False):
         with place:
             options = list(new_run.known_starts(runs)) if setting.kind == "weights" else list(setting.options)
             chosen[setting.name] = ask(setting, options, usual[setting.name], f"start-{preset}-{drawn}-{setting.name}")

@@ -12,10 +12,13 @@ import streamlit as st
 
 from derm.spreadsheet import shown_cell
 
+NOTHING = "–"
+"""What stands in a cell without a value."""
+
 
 def show_table(rows: Sequence[Mapping[str, Any]] | pd.DataFrame, **settings: Any) -> Any:  # noqa: ANN401
     """`st.dataframe` of `rows` without row numbers, each text as `derm.spreadsheet.shown_cell` has it."""
     table = pd.DataFrame(rows)
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     guarded = table.assign(**{name: table[name].map(shown_cell) for name in texts})
-    return st.dataframe(guarded.rename(columns=shown_cell), hide_index=True, **settings)
+    return st.dataframe(guarded.rename(columns=shown_cell), hide_index=True, placeholder=NOTHING, **settings)

@@ -96,7 +96,7 @@ def test_curves_name_their_areas():
     }
     curves = dict.fromkeys([*CODES, "malignant"], points)
     names = [trace.name.replace("\xa0", " ") for trace in draw_results.roc(curves, dark=False, metrics=metrics()).data]
-    assert names[:2] == ["chance", "malignant in all, AUC 0.70"]
+    assert names[:2] == ["chance", "malignant (sum), AUC 0.70"]
     assert "melanoma, AUC 0.80" in names
     drawn = draw_results.precision_recall(curves, dark=True, intervals={"mel": (0.5, 0.9)})
     assert "melanoma, average precision 0.75 (0.50 – 0.90)" in [trace.name.replace("\xa0", " ") for trace in drawn.data]

@@ -28,7 +28,7 @@ def splits(shown: ShownData, dark: bool) -> None:
         )
     with right:
         table_of(data_quality.part_table(shown.table))
-        st.caption("Images and lesions in each part, split by lesion: the default, and what all figures here use.")
+        st.caption("Images (lesions) in each part, split by lesion: the default, and what all figures here use.")
 
 
 def sources(shown: ShownData, dark: bool) -> None:
