@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-quick check fix fuzz screenshots
+.PHONY: help app test test-quick check fix fuzz messages screenshots
 
 help: ## say what the words do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
 fuzz: $(VENV)/installed-dev ## feed readers with made input, for hours: FUZZ_EXAMPLES=1000, FUZZ_PICTURES=2000 for less
 	$(BIN)/python tests/fuzz/mutated_pictures.py $${FUZZ_PICTURES:-20000} $${FUZZ_FIRST:-0} 101
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz tests/house/test_killed_writers.py
+
+messages: $(VENV)/installed-dev ## renew the catalogues of languages from the source (docs/languages.md)
+	$(BIN)/python tools/messages.py
 
 screenshots: $(VENV)/installed-dev ## pictures of every page on drawn data, into screenshots/ and docs/ (needs Chromium)
 	$(BIN)/python tests/screenshots.py

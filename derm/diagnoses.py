@@ -7,12 +7,14 @@ green, too; `ink` is the dark twin. Both have at least 3 : 1 on the page's backg
 
 from typing import NamedTuple
 
+from derm.language.speech import mark, say
+
 
 class Diagnosis(NamedTuple):
     """One of the seven.
 
-    code: HAM10000's `dx`, lower case. name: as in a sentence. malignant: counted in the malignant sum
-    (mel, bcc, akiec). colour: sRGB hex for dark backgrounds. ink: sRGB hex for light ones.
+    code: HAM10000's `dx`, lower case. name: in English, for files. malignant: counted in the malignant sum (mel, bcc,
+    akiec). colour: sRGB hex for dark backgrounds. ink: sRGB hex for light ones.
     """
 
     code: str
@@ -21,15 +23,20 @@ class Diagnosis(NamedTuple):
     colour: str
     ink: str
 
+    @property
+    def called(self) -> str:
+        """The name as in a sentence of the language now spoken."""
+        return say(self.name)
+
 
 DIAGNOSES: tuple[Diagnosis, ...] = (
-    Diagnosis("akiec", "actinic keratosis or Bowen's disease", True, "#FFAAC4", "#7D1A52"),
-    Diagnosis("bcc", "basal cell carcinoma", True, "#F8B61A", "#B37C00"),
-    Diagnosis("bkl", "benign keratosis", False, "#55E2FF", "#0E93AE"),
-    Diagnosis("df", "dermatofibroma", False, "#1F9A5A", "#339361"),
-    Diagnosis("mel", "melanoma", True, "#E8602F", "#9C2A00"),
-    Diagnosis("nv", "melanocytic nevus", False, "#2C9DFD", "#1F86E0"),
-    Diagnosis("vasc", "vascular lesion", False, "#8082B0", "#2B3A75"),
+    Diagnosis("akiec", mark("actinic keratosis or Bowen's disease"), True, "#FFAAC4", "#7D1A52"),
+    Diagnosis("bcc", mark("basal cell carcinoma"), True, "#F8B61A", "#B37C00"),
+    Diagnosis("bkl", mark("benign keratosis"), False, "#55E2FF", "#0E93AE"),
+    Diagnosis("df", mark("dermatofibroma"), False, "#1F9A5A", "#339361"),
+    Diagnosis("mel", mark("melanoma"), True, "#E8602F", "#9C2A00"),
+    Diagnosis("nv", mark("melanocytic nevus"), False, "#2C9DFD", "#1F86E0"),
+    Diagnosis("vasc", mark("vascular lesion"), False, "#8082B0", "#2B3A75"),
 )
 
 CODES: tuple[str, ...] = tuple(diagnosis.code for diagnosis in DIAGNOSES)

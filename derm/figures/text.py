@@ -7,6 +7,8 @@ import html
 import re
 import string
 
+from derm.language.speech import say
+
 SPACE = "\N{NO-BREAK SPACE}"
 """Between a figure and its unit, so that no line ends between them."""
 
@@ -15,27 +17,29 @@ def percent(share: float) -> str:
     """A share, 0 … 1, in whole percent. A model is never so sure that 0 % or 100 % would be true: those are fenced."""
     whole = round(share * 100)
     if whole == 0:
-        return f"under 1{SPACE}%"
+        return say("under 1\N{NO-BREAK SPACE}%")
     if whole == 100:
-        return f"over 99{SPACE}%"
-    return f"{whole}{SPACE}%"
+        return say("over 99\N{NO-BREAK SPACE}%")
+    return say("{share}\N{NO-BREAK SPACE}%", share=whole)
 
 
 def fine_percent(share: float) -> str:
     """A share, 0 … 1, in percent, below ten with a digit after the point: a malignant sum and its threshold."""
     if share >= 0.0995:
         return percent(share)
-    return f"under 0.1{SPACE}%" if share < 0.0005 else f"{share * 100:.1f}{SPACE}%"
+    if share < 0.0005:
+        return say("under 0.1\N{NO-BREAK SPACE}%")
+    return say("{share:.1f}\N{NO-BREAK SPACE}%", share=share * 100)
 
 
 def duration(seconds: float) -> str:
     """A span of time, rounded to what it is worth."""
     minutes = round(seconds / 60)
     if seconds < 50:
-        return "under a minute" if seconds < 30 else f"about a{SPACE}minute"
+        return say("under a minute") if seconds < 30 else say("about a\N{NO-BREAK SPACE}minute")
     if minutes < 90:
-        return f"{minutes}{SPACE}min"
-    return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"
+        return say("{minutes}\N{NO-BREAK SPACE}min", minutes=minutes)
+    return say("{hours}\N{NO-BREAK SPACE}h {minutes}\N{NO-BREAK SPACE}min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def epoch_number(epoch: int) -> int:

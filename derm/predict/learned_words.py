@@ -8,6 +8,7 @@ from typing import Any
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures.text import capital
+from derm.language.speech import say, say_many
 
 
 def not_learned(code: str, training: Mapping[str, Any]) -> str:
@@ -15,11 +16,20 @@ def not_learned(code: str, training: Mapping[str, Any]) -> str:
     from derm.data.learned import classes_learned
 
     images = (classes_learned(training) or {}).get(code, 0)
-    name = next(diagnosis.name for diagnosis in DIAGNOSES if diagnosis.code == code)
-    count = {0: "no image", 1: "one image"}.get(images, f"{images} images")
-    return (
-        f"{capital(name)} cannot be predicted: the weights learned from {count} of it, so that its probability means "
-        "nothing, whether low or high."
+    name = capital(next(diagnosis.called for diagnosis in DIAGNOSES if diagnosis.code == code))
+    if images == 0:
+        return say(
+            "{name} cannot be predicted: the weights learned from no image of it, so that its probability means "
+            "nothing, whether low or high.",
+            name=name,
+        )
+    return say_many(
+        "{name} cannot be predicted: the weights learned from one image of it, so that its probability means "
+        "nothing, whether low or high.",
+        "{name} cannot be predicted: the weights learned from {count} images of it, so that its probability means "
+        "nothing, whether low or high.",
+        images,
+        name=name,
     )
 
 

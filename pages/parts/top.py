@@ -11,15 +11,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 from derm.diagnoses import DIAGNOSES
 from derm.errors import DermError, WeightsFault
-from derm.figures.mark import mark
+from derm.figures.mark import mark as icon_of_page
 from derm.figures.palette import style_variables
 from derm.figures.text import capital, plain
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict import case_list, triage, words
 from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
 from derm.serve.roles import Right
-from pages.parts import opening, saving, visit
+from pages.parts import language, opening, saving, visit
 from pages.parts.cases import show_cases
 from pages.parts.live import camera, pasted
 
@@ -32,19 +33,20 @@ PRACTICE = 0.05
 """Share of malignant lesions that the setting begins with."""
 
 PAGES = (
-    ("streamlit_app.py", "Diagnose", ":material/dermatology:"),
-    ("pages/1_Compare.py", "Compare", ":material/compare:"),
-    ("pages/2_Explore.py", "Explore", ":material/grid_view:"),
-    ("pages/3_Monitor.py", "Monitor", ":material/monitoring:"),
-    ("pages/4_Cases.py", "Cases", ":material/folder_shared:"),
-    ("pages/5_Study.py", "Study", ":material/groups_3:"),
+    ("streamlit_app.py", mark("Diagnose"), ":material/dermatology:"),
+    ("pages/1_Compare.py", mark("Compare"), ":material/compare:"),
+    ("pages/2_Explore.py", mark("Explore"), ":material/grid_view:"),
+    ("pages/3_Monitor.py", mark("Monitor"), ":material/monitoring:"),
+    ("pages/4_Cases.py", mark("Cases"), ":material/folder_shared:"),
+    ("pages/5_Study.py", mark("Study"), ":material/groups_3:"),
 )
 """Script, name and icon of each page, in the order of the row on top."""
 
 
 def open_frame(name: str) -> DeltaGenerator:
     """Begin the page `name`: title, style, the way to the other pages; the row that holds it comes back."""
-    st.set_page_config(f"Derm: {name.lower()}", mark(), layout="wide", initial_sidebar_state="collapsed")
+    language.begin()
+    st.set_page_config(f"Derm: {say(name)}", icon_of_page(), layout="wide", initial_sidebar_state="collapsed")
     st.html(COLOURS)
     st.html(STYLE)
     opening.warn()
@@ -55,8 +57,9 @@ def open_frame(name: str) -> DeltaGenerator:
         st.title("Derm", anchor=False, width="content")
         for script, label, icon in PAGES:
             if opening.may(Right(label)):
-                st.page_link(script, label=label, icon=icon)
+                st.page_link(script, label=say(label), icon=icon)
         opening.way_out()
+    language.set_language(row)
     opening.enter(name)
     return row
 

@@ -1,0 +1,108 @@
+"""The catalogues in step with the source: what Derm says, extracted into a template, and each language renewed by it.
+
+Needs Babel and the checkout: `make messages` writes what this makes, and a test holds the files to it. Entries are
+sorted and bear neither places nor dates, so that two people's changes merge.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from derm.language.speech import CATALOGUES, DOMAIN
+
+KEYWORDS: dict[str, Any] = {
+    "say": None,
+    "mark": None,
+    "say_many": (1, 2),
+    "say_of": ((1, "c"), 2),
+    "mark_of": ((1, "c"), 2),
+}
+"""The functions of `derm.language.speech` whose texts are sentences, with the places of these among the arguments."""
+
+TEMPLATE = CATALOGUES / f"{DOMAIN}.pot"
+
+_UNSTABLE = re.compile(
+    rb'^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Report-Msgid-Bugs-To|Last-Translator|Language-Team): .*\n',
+    re.M,
+)
+
+
+def sources(root: Path) -> list[Path]:
+    """The Python files of the checkout `root` that say something."""
+    folders = (path for folder in ("derm", "pages") for path in sorted((root / folder).rglob("*.py")))
+    return [root / "streamlit_app.py", *folders]
+
+
+def template(root: Path) -> Catalog:
+    """Every sentence of the checkout `root`, without a translation."""
+    catalogue = _empty(None)
+    for path in sources(root):
+        with path.open("rb") as file:
+            for _, message, _, context in extract("python", file, KEYWORDS, options={"encoding": "utf-8"}):
+                catalogue.add(message, context=context)
+    return catalogue
+
+
+def renewed(language: str, wanted: Catalog, text: bytes | None = None) -> Catalog:
+    """The catalogue of a language with the sentences of `wanted`: those that it has translated, the others empty.
+
+    text: the catalogue as it is; None takes it from its file.
+    """
+    had = read_po(BytesIO(place(language).read_bytes() if text is None else text), locale=language)
+    catalogue = _empty(language)
+    for message in wanted:
+        if message.id:
+            known = had.get(message.id, message.context)
+            catalogue.add(message.id, None if known is None else known.string, context=message.context)
+    return catalogue
+
+
+def place(language: str) -> Path:
+    """The file that a translator writes in."""
+    return CATALOGUES / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def po_text(catalogue: Catalog) -> bytes:
+    """The catalogue as a .po or .pot file."""
+    written = BytesIO()
+    write_po(written, catalogue, width=110, no_location=True, sort_output=True)
+    return _UNSTABLE.sub(b"", written.getvalue())
+
+
+def mo_text(catalogue: Catalog) -> bytes:
+    """The catalogue as `gettext` reads it."""
+    catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes each time
+    written = BytesIO()
+    write_mo(written, catalogue)
+    return written.getvalue()
+
+
+def fields(message: str) -> list[str]:
+    """The fields of a sentence with conversion and format, in the order of the alphabet."""
+    found = ((field, form, how) for _, field, form, how in Formatter().parse(message) if field is not None)
+    return sorted(f"{field}!{how or ''}:{form or ''}" for field, form, how in found)
+
+
+def files(root: Path) -> Iterator[tuple[Path, bytes]]:
+    """Each file of the catalogues with what belongs in it."""
+    wanted = template(root)
+    yield TEMPLATE, po_text(wanted)
+    for found in sorted(CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+        language = found.parents[1].name
+        catalogue = renewed(language, wanted)
+        yield place(language), po_text(catalogue)
+        yield place(language).with_suffix(".mo"), mo_text(catalogue)
+
+
+def _empty(language: str | None) -> Catalog:
+    comment = "# The sentences of Derm. `make messages` renews this file."
+    return Catalog(language, DOMAIN, comment, "Derm", "1", charset="utf-8", fuzzy=False)

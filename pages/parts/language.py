@@ -1,0 +1,56 @@
+"""The language of a visit: as the browser asks, or as the visitor chose; his browser keeps the choice in a cookie.
+
+Needs Streamlit's session. Whatever words a page, a fragment, or what a click calls makes, are in this language.
+"""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from derm.language.speech import ask_for, known_language, language, languages, own_name, say
+from pages.parts.component import component
+
+COOKIE = "derm-language"
+
+keep = component("language")
+
+
+def begin() -> None:
+    """Let sentences follow the visitor's language from now on."""
+    ask_for(language_of_visit)
+
+
+def language_of_visit() -> str | None:
+    """The language of the page that runs; None where none does."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    return chosen() or known_language(st.context.locale)
+
+
+def chosen() -> str:
+    """What the visitor chose, in this visit or an earlier one; '' where the browser is to decide."""
+    told: str = st.session_state.get("language_chosen", st.context.cookies.get(COOKIE, ""))
+    return told if told in languages() else ""
+
+
+def choose(code: str) -> None:
+    """Speak a language in this visit, or with '' the browser's again."""
+    st.session_state.language_chosen = code
+
+
+def set_language(row: DeltaGenerator) -> None:
+    """The setting, in the top row of every page."""
+    now = chosen()
+    with row.popover(own_name(language()), icon=":material/translate:", width="content"):
+        for code in ("", *languages()):
+            st.button(
+                own_name(code) if code else say("As the browser asks"),
+                key=f"language-{code or 'browser'}",
+                icon=":material/check:" if code == now else None,
+                type="tertiary",
+                on_click=choose,
+                args=(code,),
+            )
+        st.caption(say("Buttons of the browser and of Streamlit itself stay in English."))
+    with row:
+        keep(key="language", data={"cookie": COOKIE, "language": language(), "chosen": now}, height=0)

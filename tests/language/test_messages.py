@@ -1,0 +1,106 @@
+"""The catalogues: in step with the source, complete, and with the same fields in each language."""
+
+import ast
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from derm.language.messages import (
+    KEYWORDS,
+    TEMPLATE,
+    fields,
+    files,
+    mo_text,
+    place,
+    po_text,
+    renewed,
+    sources,
+    template,
+)
+from derm.language.speech import languages
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    return list(files(ROOT))
+
+
+@pytest.fixture(params=languages()[1:])
+def catalogue(request):
+    return read_po(BytesIO(place(request.param).read_bytes()), locale=request.param)
+
+
+def test_the_catalogues_are_in_step_with_the_source(wanted):
+    assert [path.name for path, _ in wanted[:1]] == [TEMPLATE.name]
+    stale = [path.name for path, content in wanted if not path.is_file() or path.read_bytes() != content]
+    assert stale == [], "run `make messages`"
+
+
+def test_every_sentence_is_translated(catalogue):
+    lacking = [message.id for message in catalogue if message.id and not all(forms(message.string))]
+    assert lacking == []
+
+
+def test_a_translation_has_the_fields_of_its_sentence(catalogue):
+    for message in catalogue:
+        if message.id:
+            allowed = {tuple(fields(one)) for one in forms(message.id)}
+            for one in forms(message.string):
+                assert tuple(fields(one)) in allowed, message.id
+
+
+def test_every_sentence_in_the_source_is_written_out():
+    """`say` of a name finds a marked sentence; of a sentence that is put together it would find none."""
+    put_together = []
+    for path in sources(ROOT):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in KEYWORDS:
+                continue
+            put_together += [
+                f"{path.relative_to(ROOT)}:{node.lineno}"
+                for one in node.args
+                if isinstance(one, ast.JoinedStr | ast.BinOp)
+            ]
+    assert put_together == []
+
+
+def test_a_field_in_the_source_is_filled_and_none_is_left_over():
+    """Where the sentence stands in the call; one that was marked gets its fields from where it is said."""
+    wrong = []
+    for path in sources(ROOT):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id not in ("say", "say_many", "say_of") or any(one.arg is None for one in node.keywords):
+                continue
+            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            texts = texts[1:] if node.func.id == "say_of" else texts
+            if texts:
+                named = {name.split("!")[0].split(".")[0] for text in texts for name in fields(text)} - {"count"}
+                given = {one.arg for one in node.keywords} - {"count"}
+                if named != given:
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {sorted(named ^ given)}")
+    assert wrong == []
+
+
+def test_a_translation_outlives_its_neighbours_and_a_merge():
+    """What two people added to one file, in any order and twice, comes out sorted and once."""
+    text = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    entries = 'msgid "melanoma"\nmsgstr "Melanom"\n\nmsgid "gone"\nmsgstr "weg"\n\nmsgid "melanoma"\nmsgstr "Melanom"\n'
+    made = renewed("de", template(ROOT), (text + entries).encode())
+    assert made.get("melanoma").string == "Melanom"
+    assert made.get("gone") is None
+    assert po_text(made).count(b'msgid "melanoma"\n') == 1
+    assert mo_text(made) == mo_text(made)
+
+
+def test_fields_are_named_with_conversion_and_format():
+    assert fields("{b:.1f} of {a!r}, {a!r}") == ["a!r:", "a!r:", "b!:.1f"]
+
+
+def forms(text) -> tuple[str, ...]:
+    return text if isinstance(text, tuple) else (text,)

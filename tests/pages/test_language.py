@@ -1,0 +1,103 @@
+"""The language of a page: as the browser asks or as chosen, kept over a reload; and no text without a catalogue."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+from unsaid import texts, unsaid
+
+from derm.language import speech
+from derm.language.speech import BRACKETED, say
+from pages.parts import language
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def opened(tiny_weights, monkeypatch):
+    """A function that opens a page as a new visitor whose browser asks for a language and has cookies."""
+    monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
+    monkeypatch.setattr(speech, "_asked", [])
+    st.cache_resource.clear()
+
+    def page(script: str, asks: str = "en-GB", cookies: dict[str, str] | None = None) -> AppTest:
+        monkeypatch.setattr(ContextProxy, "locale", property(lambda _: asks))
+        monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: cookies or {}))
+        page = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60)
+        return page.switch_page(script).run() if script.startswith("pages") else page.run()
+
+    yield page
+    st.cache_resource.clear()
+
+
+def ways(page: AppTest) -> list[str]:
+    assert not page.exception
+    return [link.proto.label for link in page.get("page_link")]
+
+
+def kept(page: AppTest) -> str:
+    """What the browser is told to keep."""
+    (component,) = (one for one in page.get("bidi_component") if one.proto.component_name == "derm_language")
+    return str(component.proto)
+
+
+@pytest.mark.parametrize(
+    ("asks", "cookies", "third"),
+    [
+        ("en-GB", {}, "Explore"),
+        ("de-CH", {}, "Erkunden"),
+        ("fr", {}, "Explore"),
+        ("en-GB", {language.COOKIE: "de"}, "Erkunden"),
+        ("de", {language.COOKIE: "en"}, "Explore"),
+        ("de", {language.COOKIE: "../../x"}, "Erkunden"),
+    ],
+)
+def test_a_page_speaks_as_the_browser_asks_or_as_was_chosen_before(opened, asks, cookies, third):
+    assert ways(opened("pages/4_Cases.py", asks, cookies))[2] == third
+
+
+def test_a_choice_holds_for_the_visit_and_is_handed_to_the_browser(opened):
+    page = opened("pages/4_Cases.py")
+    assert "de" in [one.key.split("-")[-1] for one in page.button if one.key and one.key.startswith("language-")]
+    page.button(key="language-de").click().run()
+    assert ways(page)[2] == "Erkunden"
+    assert '"chosen": "de"' in kept(page).replace('\\"', '"')
+    page.button(key="language-browser").click().run()
+    assert ways(page)[2] == "Explore"
+    assert '"chosen": ""' in kept(page).replace('\\"', '"')
+
+
+def test_outside_of_a_page_english_is_spoken(opened):
+    opened("pages/4_Cases.py", "de")
+    assert say("melanoma") == "melanoma"
+
+
+SAID: tuple[str, ...] = ()
+"""Sheets of which every text comes from a catalogue."""
+
+
+@pytest.mark.parametrize("script", SAID)
+def test_every_text_of_a_page_comes_from_a_catalogue(opened, monkeypatch, script):
+    monkeypatch.setattr(language, "language_of_visit", lambda: BRACKETED)
+    page = opened(script)
+    assert not page.exception
+    found = {
+        text[:200]: words for one in page for text in texts(getattr(one, "proto", None)) if (words := unsaid(text))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("⟦Most likely ⟧⟦melanoma⟧, 61\N{NO-BREAK SPACE}%⟦.⟧", []),
+        ("⟦Most likely ⟧melanoma", ["melanoma"]),
+        ("⟦Weights: ⟧a.json", ["json"]),
+        ("Grad\\-CAM **Cases** 3 mm²", ["Cases"]),
+        ("<p class='x'>⟦a⟧ <b>bold</b></p><style>p { color: red }</style>", ["bold"]),
+    ],
+)
+def test_what_is_not_said_is_found(text, words):
+    assert unsaid(text) == words

@@ -1,0 +1,88 @@
+"""What a page or a document shows in letters though no catalogue has it.
+
+Needs what was made in the language `BRACKETED`, in which all that a catalogue has stands in ⟦ ⟧.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.message import Message
+from streamlit.testing.v1 import AppTest
+
+NAMES = (
+    "Derm", "English", "Deutsch", "HAM10000", "ISIC", "BCN20000", "Grad-CAM", "IoU", "AUC", "ECE", "TDS",
+    "ABCD", "PDF", "PNG", "JPEG", "JSON", "CSV", "ZIP", "FHIR", "DICOM", "TIFF", "BMP", "WebP", "AVIF", "HEIC",
+    "DX", "MIT", "CC BY-NC", "GPU", "CPU",
+)  # fmt: skip
+"""Names that are the same in every language."""
+
+UNITS = ("mm²", "mm", "px", "min", "ms", "GiB", "MiB", "kB", "GB", "MB", "h", "s", "d", "dpi")
+"""Signs of units."""
+
+CODES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+"""The diagnoses' codes, as files and figures have them."""
+
+NOT_SHOWN = {
+    "id", "element_id", "icon", "help_icon", "url", "page", "page_script_hash", "form_id", "block_id", "key",
+    "user_key", "mime", "format", "color", "css", "body_type", "component_name", "js_content", "css_content",
+    "html_content", "js_url", "css_url", "column_order", "selection_mode", "config", "element_key",
+    "query_string", "file_urls", "name_space", "isolate_styles", "language", "type", "deferred_file_id",
+    "widget_id", "target_id", "session_id", "fragment_id",
+}  # fmt: skip
+"""Fields of Streamlit's messages that nobody reads."""
+
+_BRACKETS = re.compile(r"⟦[^⟦⟧]*⟧")
+_MARKUP = re.compile(
+    r"<style.*?</style>|<svg.*?</svg>|<[^>]*>|:[a-z]+\[|:material/\w+:|https?://\S+|`[^`]*`", re.DOTALL
+)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def unsaid(text: str, allowed: Iterable[str] = ()) -> list[str]:
+    """The words of a text that no catalogue has. allowed: names that belong to the case: of a file, of weights."""
+    rest = _MARKUP.sub(" ", re.sub(r"\\([^\w\s])", r"\1", text))
+    while _BRACKETS.search(rest):
+        rest = _BRACKETS.sub(" ", rest)
+    rest = html.unescape(rest)
+    for name in sorted(allowed, key=len, reverse=True):
+        rest = rest.replace(name, " ")
+    for name in (*NAMES, *UNITS, *CODES):
+        rest = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", " ", rest)
+    return _WORD.findall(rest)
+
+
+def unsaid_on(page: AppTest, allowed: Iterable[str] = ()) -> dict[str, list[str]]:
+    """Each text of a page that has words which no catalogue has, with these."""
+    found = {}
+    for element in page:
+        for text in texts(getattr(element, "proto", None)):
+            if words := unsaid(text, allowed):
+                found[text[:300]] = words
+    return found
+
+
+def texts(message: object) -> Iterator[str]:
+    """What is read of one of Streamlit's messages, deep."""
+    if isinstance(message, str):
+        yield message
+    elif isinstance(message, Message):
+        for field, value in message.ListFields():
+            if field.name not in NOT_SHOWN:
+                yield from texts(value)
+    elif isinstance(message, Iterable) and not isinstance(message, bytes):
+        for one in message:
+            yield from texts(one)
+
+
+def texts_of_json(value: object, leave_out: Iterable[str] = ()) -> Iterator[str]:
+    """The texts in a value of JSON but those under the keys `leave_out`."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if key not in set(leave_out):
+                yield from texts_of_json(one, leave_out)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts_of_json(one, leave_out)
