@@ -71,6 +71,11 @@ def print_summary(name: str, summary: dict[str, Any]) -> None:
     """Print agreement and faithfulness of the predicted class's maps, all diagnoses together."""
     from rich.table import Table
 
+    from derm.explain.agreement import REFERENCE_LABELS
+    from derm.explain.methods import METHODS
+
+    labels = {name: method.label for name, method in METHODS.items()} | REFERENCE_LABELS
+
     def cell(figures: dict[str, Any], key: str) -> str:
         return f"{figures[key]['mean']:.3f}" if key in figures else "–"
 
@@ -86,7 +91,10 @@ def print_summary(name: str, summary: dict[str, Any]) -> None:
         for method, found in summary[part]["predicted"].items():
             whole = found["all"]["all"]
             table.add_row(
-                method, str(whole["images"]), str(whole["flat"]), *(cell(whole["figures"], key) for key in keys)
+                labels.get(method, method),
+                str(whole["images"]),
+                str(whole["flat"]),
+                *(cell(whole["figures"], key) for key in keys),
             )
         out.print(table)
     for method, figures in summary["right_or_wrong"].items():
@@ -94,7 +102,7 @@ def print_summary(name: str, summary: dict[str, Any]) -> None:
             if key in figures and figures[key]["interval"]:
                 low, high = figures[key]["interval"]
                 out.print(
-                    f"Right from wrong predictions by {method}"
+                    f"Right from wrong predictions by {labels.get(method, method)}"
                     + ("" if key == "probability" else ", area under its IoU with the true mask")
                     + f": AUC {figures[key]['auc']:.3f} ({low:.3f} – {high:.3f})"
                 )

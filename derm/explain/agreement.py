@@ -31,7 +31,10 @@ MEASURES = ("iou_area", "best_iou", "dice_area", "best_dice", "pointing", "insid
 """The measures that are held beside baselines and oracle, by their names in `Localisation`; 0 … 1 each."""
 
 CENTRE_PRIOR, UNIFORM, ORACLE = "centred blob", "uniform", "mask"
-"""Names of the three maps that know no network: the two baselines, and the mask itself."""
+"""Names of the three maps that know no network, as files hold them: the two baselines, and the mask itself."""
+
+REFERENCE_LABELS = {CENTRE_PRIOR: "The centre prior", UNIFORM: "The same everywhere", ORACLE: "The mask itself"}
+"""These three as people say them."""
 
 AGREEMENT_SIDE = 224
 """Evidence and outline are held against each other on a square of so many pixels, the paper's. The same grid for every

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.diagnoses import CODES
+from derm.errors import ConfigFault
 from derm.files import open_ordinary
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
@@ -113,7 +114,10 @@ def read_fields(content: Mapping[str, Any]) -> dict[str, Any]:
     if type(content["format"]) is not int or content["format"] != FORMAT:
         raise ValueError(f"format {content['format']}, this version of Derm reads {FORMAT}")
     if content["classes"] != list(CODES):
-        raise ValueError(f"classes {content['classes']}, expected {list(CODES)}")
+        raise ConfigFault(
+            f"these weights tell apart {str(content['classes'])[:200]}, this version of Derm {list(CODES)}: take "
+            "weights that were trained for the latter, or train some with `derm train`."
+        )
     referral = content.get("referral_threshold")
     return {
         "model": ModelConfig.from_dict(_table(content, "model")),

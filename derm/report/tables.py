@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.by_source import FIGURES
 from derm.evaluate.results import Results
-from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
+from derm.explain.agreement import REFERENCE_LABELS
 from derm.explain.methods import METHODS
 from derm.figures.text import capital
 from derm.metrics import registry
@@ -348,8 +348,7 @@ def right_or_wrong(facts: Facts) -> Table | None:
 def _methods(own: Mapping[str, Any]) -> dict[str, str]:
     """The methods and references that a part of the summary holds, name → label, in the order of the table."""
     labels = {name: method.label for name, method in METHODS.items()}
-    labels |= {CENTRE_PRIOR: "The centre prior", UNIFORM: "The same everywhere", ORACLE: "The mask itself"}
-    return {name: label for name, label in labels.items() if name in own}
+    return {name: label for name, label in (labels | REFERENCE_LABELS).items() if name in own}
 
 
 def _mean(found: Mapping[str, Any] | None) -> str:
