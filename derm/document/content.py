@@ -5,6 +5,7 @@ Needs a `Case` and its weights' description. Holds nothing of a patient but the 
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,29 @@ def probabilities_of(case: Case) -> list[tuple[str, str, float]]:
     seven = zip(DIAGNOSES, case.probabilities, strict=True)
     named = [(f"p_{one.code}", f"Probability of {one.name}", float(share)) for one, share in seven]
     return [*named, ("p_malignant", "Malignant probability", case.p_malignant)]
+
+
+class Size(NamedTuple):
+    """A size of the lesion as other systems file it: its code in SNOMED CT, its unit in UCUM."""
+
+    code: str
+    meaning: str
+    value: float
+    unit: str
+
+
+def sizes_of(case: Case) -> list[Size]:
+    """Greatest diameter in mm and area in mm², inside the outline that the report shows.
+
+    Empty without an outline or a scale: a count of pixels is not a size.
+    """
+    if case.lesion is None or case.scale is None:
+        return []
+    spacing = case.scale.mm_per_pixel
+    return [
+        Size("81827009", "Diameter", case.lesion.diameter_mm(spacing), "mm"),
+        Size("42798000", "Area", case.lesion.area_mm2(spacing), "mm2"),
+    ]
 
 
 def report_of(

@@ -7,21 +7,23 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from derm.document.content import CaseReport, probabilities_of
+from derm.document.content import CaseReport, Size, probabilities_of, sizes_of
 from derm.model.weights import Model
 from derm.predict.case import Case
 
 SYSTEM = "urn:derm:codes"
 UNITS = "http://unitsofmeasure.org"
+SNOMED = "http://snomed.info/sct"
 
 
 def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> str:
-    """The report as JSON: advice as its conclusion, the probabilities as observations, the page as a PDF in base64.
+    """The report as JSON: advice as its conclusion, probabilities and sizes as observations, the page as PDF in base64.
 
     page: the report as a PDF file. Its status is 'preliminary': no physician has seen it.
     """
     day = report.on.isoformat()
     observations = [_observation(*one, day, model, case.answerable) for one in probabilities_of(case)]
+    observations += [_size(one, day, " ".join([report.outline, *report.scale])) for one in sizes_of(case)]
     content = {
         "resourceType": "DiagnosticReport",
         "contained": observations,
@@ -50,3 +52,19 @@ def _observation(code: str, text: str, share: float, day: str, model: Model, ans
     if answerable:
         return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
     return about | {"dataAbsentReason": {"text": "There is no answer to be relied on for this picture"}}
+
+
+def _size(size: Size, day: str, how: str) -> dict[str, Any]:
+    """One size. how: in which outline and by which scale it was measured, in words."""
+    return {
+        "resourceType": "Observation",
+        "id": size.meaning.lower(),
+        "status": "preliminary",
+        "code": {
+            "coding": [{"system": SNOMED, "code": size.code, "display": size.meaning}],
+            "text": f"{size.meaning} of the lesion",
+        },
+        "effectiveDateTime": day,
+        "method": {"text": how},
+        "valueQuantity": {"value": round(size.value, 3), "unit": size.unit, "system": UNITS, "code": size.unit},
+    }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from derm import __version__
-from derm.document.content import probabilities_of
+from derm.document.content import probabilities_of, sizes_of
 from derm.errors import ConfigFault
 from derm.model.weights import Model
 from derm.predict import words
@@ -191,7 +191,7 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
 
 
 def _measurements(case: Case) -> list[Any]:
-    """The seven probabilities and the malignant one, where there is an answer, and the share of lesion."""
+    """The seven probabilities and the malignant one, where there is an answer, the share of lesion, and its sizes."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -200,10 +200,19 @@ def _measurements(case: Case) -> list[Any]:
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
     shares.append(("mask_fraction", "Share of the picture that is lesion", case.mask_fraction))
-    return [
+    probabilities = [
         hd.sr.Measurement(name=_code(value, SCHEME, meaning[:64]), value=round(share, 6), unit=one)
         for value, meaning, share in shares
     ]
+    sizes = [
+        hd.sr.Measurement(
+            name=_code(size.code, "SCT", size.meaning),
+            value=round(size.value, 3),
+            unit=_code(size.unit, "UCUM", size.unit),
+        )
+        for size in sizes_of(case)
+    ]
+    return probabilities + sizes
 
 
 def _evaluations(case: Case) -> list[Any]:

@@ -29,6 +29,7 @@ from derm.predict.forms import Abcd, Forms, SevenPoint
 pytest.importorskip("typst")
 pytest.importorskip("highdicom")
 from pydicom import dcmread
+from pydicom.sr.codedict import codes
 
 DAY = date(2026, 11, 27)
 TRIANGLE = [[[20, 20], [150, 30], [80, 130]]]
@@ -134,6 +135,26 @@ def test_the_structured_report_holds_the_probabilities(files, case):
     assert found["p_malignant"] == pytest.approx(case.p_malignant, abs=1e-6)
     said = [one.value.meaning for group in groups for one in group.get_qualitative_evaluations()]
     assert said[0] == words.what_to_do(case)
+
+
+def test_sizes_go_with_their_codes_and_units(files, case, model):
+    from highdicom.sr import EnhancedSR
+
+    diameter, area = case.lesion.diameter * 0.02, case.lesion.area * 0.02**2
+    groups = EnhancedSR.from_dataset(read(files["dicom/report.dcm"])).content.get_image_measurement_groups()
+    filed = {one.name: (one.value, one.unit.value) for group in groups for one in group.get_measurements()}
+    assert filed[codes.SCT.Diameter] == (pytest.approx(diameter, abs=1e-3), "mm")
+    assert filed[codes.SCT.Area] == (pytest.approx(area, abs=1e-3), "mm2")
+    observed = {one["id"]: one for one in json.loads(files["fhir.json"])["contained"]}
+    assert observed["diameter"]["valueQuantity"]["value"] == pytest.approx(diameter, abs=1e-3)
+    assert observed["area"]["valueQuantity"]["code"] == "mm2"
+    assert "0.02" in observed["area"]["method"]["text"]
+
+
+def test_without_a_scale_no_size_is_filed(case, model):
+    plain = replace(case, scale=None)
+    content = json.loads(fhir_report(plain, model, report_of(plain, model, on=DAY), b"%PDF"))
+    assert {"diameter", "area"}.isdisjoint(one["id"] for one in content["contained"])
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
