@@ -8,10 +8,11 @@ import streamlit as st
 
 from derm.errors import DermError
 from derm.figures.text import plain
+from derm.language.speech import mark, say
 from derm.records import missing
 from pages.parts import saving, top
 
-THIS, ALL, NEXT, TRAIN = "This case", "Kept cases", "Next to look at", "Train"
+THIS, ALL, NEXT, TRAIN = mark("This case"), mark("Kept cases"), mark("Next to look at"), mark("Train")
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
     top.take_in(model, top.known_data())
     top.choose()
     if not missing.can_be_kept():
-        st.info(plain(missing.MISSING), icon=":material/folder_off:")
+        st.info(plain(say(missing.MISSING)), icon=":material/folder_off:")
         return
     try:
         saving.records()
@@ -37,9 +38,10 @@ def main() -> None:
         st.success(plain(said), icon=":material/delete:")
     st.session_state.setdefault("cases_view", THIS)
     view = row.segmented_control(
-        "View",
+        say("View"),
         (THIS, ALL, NEXT, TRAIN),
         key="cases_view",
+        format_func=say,
         required=True,
         label_visibility="collapsed",
         persist_state="session",

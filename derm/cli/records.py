@@ -136,7 +136,7 @@ def delete(
     if not found:
         raise RecordsFault(f"The records have no patient '{pseudonym}': write the pseudonym as the page Cases has it.")
     if not yes:
-        typer.confirm(words.delete_question(pseudonym), abort=True)
+        typer.confirm(words.delete_warning(pseudonym)[0], abort=True)
     out.print(words.deleted(pseudonym, write.delete_patient(records, actor, found[0]["id"])))
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from derm.errors import RecordsFault
 from derm.image.scale import Scale
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.records.answer import kept_answer
@@ -40,9 +41,9 @@ def save_listed(
     the case's own, of the file or a ruler. Raises RecordsFault where the row has no file, or for what is no entry.
     """
     if listed.case is None or listed.file is None or not can_be_saved(listed):
-        raise RecordsFault(NO_FILE)
+        raise RecordsFault(say(NO_FILE))
     if listed.case.weights != model.label:
-        raise RecordsFault(OTHER_WEIGHTS)
+        raise RecordsFault(say(OTHER_WEIGHTS))
     known = listed.case.scale if mm_per_pixel is None else Scale(mm_per_pixel, "given")
     scale, source = (None, None) if known is None else (known.mm_per_pixel, known.source)
     height, width = listed.case.mask.shape

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from derm.errors import RecordsFault
 from derm.files import make_folder
+from derm.language.speech import say
 from derm.records import migrate, store, tables
 
 FILE = "records.sqlite"
@@ -129,16 +130,19 @@ def _server_engine(url: str) -> Engine:
         address = make_url(url)
         if address.get_backend_name() != "postgresql":
             raise RecordsFault(
-                f"Records are kept in SQLite or PostgreSQL, not in {address.get_backend_name()}: "
-                "name an address such as postgresql://derm@localhost/derm."
+                say(
+                    "Records are kept in SQLite or PostgreSQL, not in {name}: name an address such as "
+                    "postgresql://derm@localhost/derm.",
+                    name=address.get_backend_name(),
+                )
             )
         return create_engine(address.set(drivername=POSTGRESQL), pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise RecordsFault(
-            "The address of the records is none: name one such as postgresql://derm@localhost/derm."
+            say("The address of the records is none: name one such as postgresql://derm@localhost/derm.")
         ) from error
     except ImportError as error:
-        raise RecordsFault("Records on PostgreSQL need psycopg: pip install 'derm[postgresql]'.") from error
+        raise RecordsFault(say("Records on PostgreSQL need psycopg: pip install 'derm[postgresql]'.")) from error
 
 
 @contextmanager
@@ -154,11 +158,16 @@ def _said(engine: Engine) -> Iterator[None]:
 
 def _advice(reason: str, where: str) -> str:
     if "not a database" in reason or "malformed" in reason:
-        return f"{where} is damaged or no file of records: move it away and restore a backup, `derm records restore`"
+        return say(
+            "{where} is damaged or no file of records: move it away and restore a backup, `derm records restore`",
+            where=where,
+        )
     if "locked" in reason:
-        return f"{where} is held by another program: end it, then try again"
+        return say("{where} is held by another program: end it, then try again", where=where)
     if "final:" in reason or "constraint" in reason.lower():
-        return "The records refuse this entry: what was entered is final, and each entry has its place"
+        return say("The records refuse this entry: what was entered is final, and each entry has its place")
     if "full" in reason or "readonly" in reason or "unable to open" in reason:
-        return f"{where} cannot be written: make room, or name another folder with DERM_RECORDS"
-    return f"The records at {where} cannot be reached: see that the database runs and may be written to"
+        return say("{where} cannot be written: make room, or name another folder with DERM_RECORDS", where=where)
+    return say(
+        "The records at {where} cannot be reached: see that the database runs and may be written to", where=where
+    )

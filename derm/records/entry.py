@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
+from derm.language.speech import mark, say
 from derm.records.sites import BY_CODE
 
 LONGEST = 2000
@@ -23,6 +24,19 @@ OTHER = "other"
 
 DIAGNOSIS_CODES = (*CODES, OTHER)
 """What a clinician may call a lesion."""
+
+PSEUDONYM = mark("The pseudonym")
+LESION_NAME = mark("The name of the lesion")
+WHO_ENTERS = mark("The name of who enters this")
+WHO_DECIDES = mark("The name of who decides this")
+READER_NAME = mark("The name of a reader")
+REPORT = mark("The report of the histology")
+NOTE = mark("The note")
+NO_DIAGNOSIS = mark("'{value}' is no diagnosis: use one of {choices}.")
+NO_PLACE = mark("'{value}' is no place on the body map: use one of {choices}.")
+NO_MANAGEMENT = mark("'{value}' is no management: use one of {choices}.")
+NO_SEX = mark("'{value}' is no sex: use one of {choices}.")
+FILE_NAME = mark("The file's name")
 
 SEXES = ("female", "male", "other")
 
@@ -60,10 +74,12 @@ def moment(when: datetime) -> str:
 
 
 def name(value: str, what: str) -> str:
-    """A name of one line, cleaned; what: of what, as in 'pseudonym'. Raises RecordsFault for none or a long one."""
+    """A name of one line, cleaned; what: whose name, as in `PSEUDONYM`. Raises RecordsFault for none or a long one."""
     found = text(value, what, LONGEST_NAME)
     if found is None:
-        raise RecordsFault(f"The {what} is empty: give one of up to {LONGEST_NAME} characters.")
+        raise RecordsFault(
+            say("{what} is empty: give one of up to {longest} characters.", what=say(what), longest=LONGEST_NAME)
+        )
     return " ".join(found.split())
 
 
@@ -75,7 +91,14 @@ def text(value: str | None, what: str, longest: int = LONGEST) -> str | None:
         if letter in "\n\t" or unicodedata.category(letter) != "Cc"
     ).strip()
     if len(kept) > longest:
-        raise RecordsFault(f"The {what} has {len(kept):,} characters: at most {longest:,} are kept.")
+        raise RecordsFault(
+            say(
+                "{what} has {kept:,} characters: at most {longest:,} are kept.",
+                what=say(what),
+                kept=len(kept),
+                longest=longest,
+            )
+        )
     return kept or None
 
 
@@ -84,49 +107,53 @@ def day(value: date | str) -> str:
     try:
         found = value if isinstance(value, date) else date.fromisoformat(value)
     except ValueError as error:
-        raise RecordsFault(f"'{value}' is no day: write it as year-month-day, such as 2026-11-27.") from error
+        raise RecordsFault(
+            say("'{value}' is no day: write it as year-month-day, such as 2026-11-27.", value=value)
+        ) from error
     if found.year < 1900 or found > datetime.now(UTC).astimezone().date():
-        raise RecordsFault(f"{found.isoformat()} is no day of a visit: give one from 1900 until today.")
+        raise RecordsFault(say("{day} is no day of a visit: give one from 1900 until today.", day=found.isoformat()))
     return found.isoformat()
 
 
 def birth_year(value: int | None) -> int | None:
     """A year of birth, or None. Raises RecordsFault for one that nobody alive has."""
     if value is not None and not 1900 <= value <= datetime.now(UTC).year:
-        raise RecordsFault(f"{value} is no year of birth: give one from 1900 until this year, or none.")
+        raise RecordsFault(
+            say("{value} is no year of birth: give one from 1900 until this year, or none.", value=value)
+        )
     return value
 
 
-def choice(value: str, choices: tuple[str, ...], what: str) -> str:
-    """One of `choices`. Raises RecordsFault for another."""
+def choice(value: str, choices: tuple[str, ...], refusal: str) -> str:
+    """One of `choices`; refusal: a marked sentence such as `NO_SEX`. Raises RecordsFault for another."""
     if value not in choices:
-        raise RecordsFault(f"'{value}' is no {what}: use one of {', '.join(choices)}.")
+        raise RecordsFault(say(refusal, value=value, choices=", ".join(choices)))
     return value
 
 
 def diagnosis(value: str) -> str:
     """One of the seven codes, or `OTHER`. Raises RecordsFault for another."""
-    return choice(value, DIAGNOSIS_CODES, "diagnosis")
+    return choice(value, DIAGNOSIS_CODES, NO_DIAGNOSIS)
 
 
 def site(value: str) -> str:
     """Code of a place on the body. Raises RecordsFault for another, or none."""
     if not value:
-        raise RecordsFault("Choose the place on the body first.")
-    return choice(value, tuple(BY_CODE), "place on the body map")
+        raise RecordsFault(say("Choose the place on the body first."))
+    return choice(value, tuple(BY_CODE), NO_PLACE)
 
 
 def confidence(value: int) -> int:
     """How sure, 0 … 100 percent. Raises RecordsFault for another."""
     if not 0 <= value <= 100:
-        raise RecordsFault(f"A confidence of {value} is none: give 0 to 100 percent.")
+        raise RecordsFault(say("A confidence of {value} is none: give 0 to 100 percent.", value=value))
     return int(value)
 
 
 def seconds(value: float) -> float:
     """A span of time in seconds, to the millisecond. Raises RecordsFault for a negative one or none."""
     if not math.isfinite(value) or value < 0:
-        raise RecordsFault(f"{value} seconds are no span of time: expected 0 or more.")
+        raise RecordsFault(say("{value} seconds are no span of time: expected 0 or more.", value=value))
     return round(float(value), 3)
 
 
@@ -136,6 +163,11 @@ def scale(value: float | None) -> float | None:
 
     if value is not None and not LEAST_SPACING <= value <= MOST_SPACING:
         raise RecordsFault(
-            f"{value:g} mm a pixel is no dermatoscope's scale: give {LEAST_SPACING} to {MOST_SPACING}, or none."
+            say(
+                "{value:g} mm a pixel is no dermatoscope's scale: give {least} to {most}, or none.",
+                value=value,
+                least=LEAST_SPACING,
+                most=MOST_SPACING,
+            )
         )
     return value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from derm.errors import RecordsFault
+from derm.language.speech import say
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -41,7 +42,13 @@ def bring_up(connection: Connection) -> bool:
     if before == HEAD:
         return False
     if before is not None and before not in known():
-        raise RecordsFault(f"These records are of a newer Derm (state {before}, this one knows {HEAD}): upgrade Derm.")
+        raise RecordsFault(
+            say(
+                "These records are of a newer Derm (state {before}, this one knows {head}): upgrade Derm.",
+                before=before,
+                head=HEAD,
+            )
+        )
     from alembic import command
 
     command.upgrade(_config(connection), "head")

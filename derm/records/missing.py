@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from derm.errors import RecordsFault
+from derm.language.speech import mark, say
 from derm.paths import records_folder, records_url
 
 if TYPE_CHECKING:
     from derm.records.connect import Records
 
-MISSING = "Records of cases need SQLAlchemy and Alembic, which are not installed: pip install 'derm[records]'."
+MISSING = mark("Records of cases need SQLAlchemy and Alembic, which are not installed: pip install 'derm[records]'.")
 
 
 def can_be_kept() -> bool:
@@ -24,7 +25,7 @@ def can_be_kept() -> bool:
 def open_own(folder: Path | None = None, url: str | None = None) -> "Records":
     """Open the records that the environment names, or those named here. Raises RecordsFault, see `open_records`."""
     if not can_be_kept():
-        raise RecordsFault(MISSING)
+        raise RecordsFault(say(MISSING))
     from derm.records.connect import open_records
 
     return open_records(folder or records_folder(), url or records_url())

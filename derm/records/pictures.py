@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from derm.errors import RecordsFault
 from derm.image.decode import read_image
 from derm.image.overlay import draw_outline, resize_mask, resize_picture
+from derm.language.speech import say
 from derm.predict.packed import unpack
 from derm.records import store
 from derm.records.connect import Records
@@ -58,8 +59,10 @@ def outline_in(content: bytes, name: str) -> NDArray[np.bool_]:
     grey = read_image(content, name).max(axis=2)
     levels = np.unique(grey)
     if len(levels) > 2 or levels[0] > 0:
-        raise RecordsFault(f"{name} is no outline: draw the lesion in white on black, as a PNG file, without grey.")
+        raise RecordsFault(
+            say("{name} is no outline: draw the lesion in white on black, as a PNG file, without grey.", name=name)
+        )
     outline: NDArray[np.bool_] = grey > 0
     if not outline.any():
-        raise RecordsFault(f"{name} is all black: draw the lesion in white.")
+        raise RecordsFault(say("{name} is all black: draw the lesion in white.", name=name))
     return outline

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from derm.errors import RecordsFault
 from derm.files import make_folder, sha256, write_bytes
+from derm.language.speech import say
 
 DIGITS = set("0123456789abcdef")
 
@@ -37,10 +38,15 @@ def read(folder: Path, name: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise RecordsFault(
-            f"The picture {name[:12]}… is missing ({error.strerror}): put {path} back from a backup."
+            say(
+                "The picture {name}… is missing ({reason}): put {path} back from a backup.",
+                name=name[:12],
+                reason=error.strerror,
+                path=path,
+            )
         ) from error
     if hashlib.sha256(content).hexdigest() != name:
-        raise RecordsFault(f"{path} is not what was saved: put it back from a backup.")
+        raise RecordsFault(say("{path} is not what was saved: put it back from a backup.", path=path))
     return content
 
 

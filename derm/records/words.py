@@ -5,11 +5,19 @@ Needs plain values. Knows no database and no page.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures.text import capital, duration, fine_percent
+from derm.language.quantities import (
+    lesions_counted,
+    patients_counted,
+    pictures_counted,
+    rows_counted,
+    visits_counted,
+)
+from derm.language.speech import day_text, mark, say, say_many
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records.entry import OTHER, Basis, Management
 from derm.records.sites import BY_CODE
@@ -23,137 +31,202 @@ if TYPE_CHECKING:
 CONFIDENTIAL = "It holds pictures and pseudonyms: keep it as you keep the records, on an encrypted disk."
 
 MANAGEMENT_NAMES = {
-    Management.DISCHARGE: "No follow-up needed",
-    Management.FOLLOW_UP: "Follow-up",
-    Management.BIOPSY: "Biopsy",
-    Management.EXCISE: "Excision",
-    Management.TREAT: "Other treatment",
-    Management.REFER: "Referral to a colleague",
+    Management.DISCHARGE: mark("No follow-up needed"),
+    Management.FOLLOW_UP: mark("Follow-up"),
+    Management.BIOPSY: mark("Biopsy"),
+    Management.EXCISE: mark("Excision"),
+    Management.TREAT: mark("Other treatment"),
+    Management.REFER: mark("Referral to a colleague"),
 }
 
 BASIS_NAMES = {
-    Basis.HISTOLOGY: "Histology",
-    Basis.CONSENSUS: "Consensus of several clinicians",
-    Basis.FOLLOW_UP: "Follow-up",
-    Basis.CLINICAL: "Clinical picture",
+    Basis.HISTOLOGY: mark("Histology"),
+    Basis.CONSENSUS: mark("Consensus of several clinicians"),
+    Basis.FOLLOW_UP: mark("Follow-up"),
+    Basis.CLINICAL: mark("Clinical picture"),
 }
 
-TO_DO = {REFER: "Refer", NOT_REFERRED: "Not referred", NO_ANSWER: "No answer"}
+MANAGEMENT_IN_LINE = {
+    Management.DISCHARGE: mark("no follow-up needed"),
+    Management.FOLLOW_UP: mark("follow-up"),
+    Management.BIOPSY: mark("biopsy"),
+    Management.EXCISE: mark("excision"),
+    Management.TREAT: mark("other treatment"),
+    Management.REFER: mark("referral to a colleague"),
+}
 
-OPINION_FIRST = "Your opinion first"
-OPINION_FIRST_HELP = (
+BASIS_IN_LINE = {
+    Basis.HISTOLOGY: mark("histology"),
+    Basis.CONSENSUS: mark("consensus of several clinicians"),
+    Basis.FOLLOW_UP: mark("follow-up"),
+    Basis.CLINICAL: mark("clinical picture"),
+}
+
+OPINION_LINES = {
+    "before": mark("Before the answer, {author}: {diagnosis}, {management}, {confidence} % sure, in {span}; {time}."),
+    "after": mark("After the answer, {author}: {diagnosis}, {management}, {confidence} % sure, in {span}; {time}."),
+}
+
+SOURCES = {"histology": mark("histology"), "correction": mark("correction"), "answer": mark("answer")}
+"""What a lesion is held for rests on."""
+
+SCALE_SOURCES = {"DICOM": "DICOM", "ruler": mark("ruler"), "given": mark("given")}
+
+TO_DO = {REFER: mark("Refer"), NOT_REFERRED: mark("Not referred"), NO_ANSWER: mark("No answer")}
+
+OPINION_FIRST = mark("Your opinion first")
+OPINION_FIRST_HELP = mark(
     "The answer for a new picture is shown only after you have given your own diagnosis, management and confidence. "
     "They are final, and kept with the time that they took."
 )
-WITHHELD = "Your opinion first"
-WITHHELD_NOTE = "The answer is shown once you have given your own."
-FINAL_NOTE = "Final once given: neither you nor anybody else can change it."
-ANSWER_KEPT = "Saved with the answer as it was shown."
-OPINION_LACKS = "Choose a diagnosis and a management first."
-NO_FILE = (
+WITHHELD = mark("Your opinion first")
+WITHHELD_NOTE = mark("The answer is shown once you have given your own.")
+FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.")
+ANSWER_KEPT = mark("Saved with the answer as it was shown.")
+OPINION_LACKS = mark("Choose a diagnosis and a management first.")
+NO_FILE = mark(
     "Drawings and pictures of the data set are no patient's, and are not saved: open a picture of your own. One whose "
     "file is no longer in memory can be saved once its file is chosen again."
 )
-OTHER_WEIGHTS = "This answer was given by other weights than those of this visit: open the picture anew."
-DIAGNOSIS_LACKS = "Choose a diagnosis first."
-DELETE_LACKS = "What you have written is not this patient's pseudonym: nothing was deleted."
-OUTLINE_FILE = "Outline: a PNG file of the picture's size, the lesion white on black"
-GONE = "This lesion is no longer there."
-NO_CASES = "No lesion is saved yet"
-NOTHING_FOUND = "No lesion meets this search."
-WORST = "The worst picture of a visit decides: referral before a missing answer, then the higher malignant probability."
-DELETE_NOTE = "Removes rows and pictures for good. Backups and exports made before still hold the patient."
+OTHER_WEIGHTS = mark("This answer was given by other weights than those of this visit: open the picture anew.")
+DIAGNOSIS_LACKS = mark("Choose a diagnosis first.")
+DELETE_LACKS = mark("What you have written is not this patient's pseudonym: nothing was deleted.")
+OUTLINE_FILE = mark("Outline: a PNG file of the picture's size, the lesion white on black")
+GONE = mark("This lesion is no longer there.")
+NO_CASES = mark("No lesion is saved yet")
+NOTHING_FOUND = mark("No lesion meets this search.")
+WORST = mark(
+    "The worst picture of a visit decides: referral before a missing answer, then the higher malignant probability."
+)
+DELETE_NOTE = mark("Removes rows and pictures for good.")
+BACKUPS_STAY = mark("Backups and exports made before still hold the patient.")
 
 
 def diagnosis_name(code: str | None) -> str:
     """A diagnosis by its code, as people read it."""
     if code is None:
         return "–"
-    return "Another diagnosis" if code == OTHER else capital(DIAGNOSES[INDEX[code]].name)
+    return say("Another diagnosis") if code == OTHER else capital(DIAGNOSES[INDEX[code]].called)
 
 
 def site_name(code: str) -> str:
     """A place on the body by its code."""
-    return capital(BY_CODE[code].name)
+    return capital(BY_CODE[code].called)
 
 
 def local_time(at: str) -> str:
     """A time of the records, here: '2026-11-27 13:05 +01:00'."""
-    return datetime.fromisoformat(at).astimezone().isoformat(sep=" ", timespec="minutes").replace("+", " +")
+    here = datetime.fromisoformat(at).astimezone()
+    zone = here.isoformat(timespec="minutes").partition("T")[2][5:]
+    return f"{day_text(here.date())} {here:%H:%M} {zone}"
+
+
+def day_said(day: str) -> str:
+    """A day of the records, ISO 8601, as the language now spoken has it."""
+    return day_text(date.fromisoformat(day))
 
 
 def what_to_do(referral: str | None) -> str:
     """What an answer said, in a word or two."""
-    return TO_DO.get(referral or NO_ANSWER, "No answer")
+    return say(TO_DO.get(referral or NO_ANSWER, TO_DO[NO_ANSWER]))
 
 
 def state_line(state: "PictureState") -> str:
     """What decides of a picture: 'Refer: malignant 39 %. Melanoma.'"""
     if state.p_malignant is None:
         return f"{what_to_do(state.referral)}."
-    named = "" if state.diagnosis is None else f" {diagnosis_name(state.diagnosis)}."
-    return f"{what_to_do(state.referral)}: malignant {fine_percent(state.p_malignant)}.{named}"
+    line = say("{advice}: malignant {share}.", advice=what_to_do(state.referral), share=fine_percent(state.p_malignant))
+    return line if state.diagnosis is None else f"{line} {diagnosis_name(state.diagnosis)}."
 
 
 def lesion_title(state: "LesionState") -> str:
     """Whose lesion it is, and where."""
-    return f"{state.pseudonym}, lesion {state.label}, {BY_CODE[state.site].name}"
+    return say(
+        "{pseudonym}, lesion {label}, {place}",
+        pseudonym=state.pseudonym,
+        label=state.label,
+        place=BY_CODE[state.site].called,
+    )
 
 
 def held_for(state: "LesionState") -> str:
     """What the lesion is held for, and by whom: 'Melanoma (histology)'."""
-    return f"{diagnosis_name(state.diagnosis)} ({state.source})" if state.source else "–"
+    return f"{diagnosis_name(state.diagnosis)} ({say(SOURCES[state.source])})" if state.source else "–"
 
 
 def counted(counts: "Counts") -> str:
     """How much is kept, and where the chain ends."""
     kept = ", ".join(
-        quantity(number, *names)
-        for number, names in (
-            (counts.patients, ("patient", "patients")),
-            (counts.lesions, ("lesion", "lesions")),
-            (counts.visits, ("visit", "visits")),
-            (counts.pictures, ("picture", "pictures")),
+        (
+            patients_counted(counts.patients),
+            lesions_counted(counts.lesions),
+            visits_counted(counts.visits),
+            pictures_counted(counts.pictures),
         )
     )
-    end = f" The chain of events ends in {counts.last_hash[:16]}." if counts.last_hash else ""
-    return f"{kept}.{end}"
+    if not counts.last_hash:
+        return f"{kept}."
+    return f"{kept}. " + say("The chain of events ends in {hash}.", hash=counts.last_hash[:16])
 
 
 def history_title(history: "LesionHistory") -> str:
     """Whose lesion it is, and where."""
     lesion = history.lesion
-    return f"{history.patient['pseudonym']}, lesion {lesion['label']}, {BY_CODE[lesion['site']].name}"
+    return say(
+        "{pseudonym}, lesion {label}, {place}",
+        pseudonym=history.patient["pseudonym"],
+        label=lesion["label"],
+        place=BY_CODE[lesion["site"]].called,
+    )
 
 
 def picture_line(picture: Mapping[str, object]) -> str:
     """A picture in one line: its name, and its scale where it is known."""
-    scale = picture["mm_per_pixel"]
-    return f"{picture['name']}" + ("" if scale is None else f", {scale:g} mm a pixel ({picture['scale_source']})")
+    scale, name = picture["mm_per_pixel"], str(picture["name"])
+    if scale is None:
+        return name
+    return say(
+        "{name}, {scale:g} mm a pixel ({source})", name=name, scale=scale, source=scale_source(picture["scale_source"])
+    )
+
+
+def scale_source(source: object) -> str:
+    """Where a scale comes from, by its word in the records."""
+    return say(SCALE_SOURCES.get(str(source), str(source)))
 
 
 def picture_alt(one: "PictureHistory") -> str:
     """What a kept picture shows, for who does not see it."""
     if any(row["outline"] is not None for row in one.corrections):
-        return f"{one.picture['name']}, with the corrected outline"
-    return f"{one.picture['name']}, " + ("with the outline of the answer" if one.answers else "as it came")
+        return say("{name}, with the corrected outline", name=one.picture["name"])
+    if one.answers:
+        return say("{name}, with the outline of the answer", name=one.picture["name"])
+    return say("{name}, as it came", name=one.picture["name"])
 
 
 def answer_lines(answer: Mapping[str, object]) -> list[str]:
     """An answer as it was shown: doubts, what to do, the likeliest, and who saw it when, of which weights."""
     shown = json.loads(str(answer["shown"]))
     lines = [*shown.get("doubts", ()), f"{shown['headline']} {shown.get('second_line', '')}".strip()]
-    seen = f"Shown to {answer['author']} on {local_time(str(answer['created_at']))}; weights {answer['weights']}."
+    seen = say(
+        "Shown to {author} on {time}; weights {weights}.",
+        author=answer["author"],
+        time=local_time(str(answer["created_at"])),
+        weights=answer["weights"],
+    )
     return [*lines, seen]
 
 
 def opinion_line(opinion: Mapping[str, object]) -> str:
     """An opinion as one line of text."""
-    management = MANAGEMENT_NAMES[Management(str(opinion["management"]))].lower()
-    return (
-        f"{capital(str(opinion['stage']))} the answer, {opinion['author']}: "
-        f"{diagnosis_name(str(opinion['diagnosis']))}, {management}, {opinion['confidence']} % sure, in "
-        f"{seconds(float(str(opinion['seconds'])))}; {local_time(str(opinion['created_at']))}."
+    return say(
+        OPINION_LINES[str(opinion["stage"])],
+        author=opinion["author"],
+        diagnosis=diagnosis_name(str(opinion["diagnosis"])),
+        management=say(MANAGEMENT_IN_LINE[Management(str(opinion["management"]))]),
+        confidence=opinion["confidence"],
+        span=seconds(float(str(opinion["seconds"]))),
+        time=local_time(str(opinion["created_at"])),
     )
 
 
@@ -161,17 +234,26 @@ def correction_line(correction: Mapping[str, object]) -> str:
     """A correction as one line of text."""
     parts = []
     if correction["diagnosis"] is not None:
-        basis = BASIS_NAMES[Basis(str(correction["basis"]))].lower()
+        basis = say(BASIS_IN_LINE[Basis(str(correction["basis"]))])
         parts.append(f"{diagnosis_name(str(correction['diagnosis']))} ({basis})")
     if correction["outline"] is not None:
-        parts.append("outline drawn anew")
-    return f"Corrected by {correction['author']}: {', '.join(parts)}; {local_time(str(correction['created_at']))}."
+        parts.append(say("outline drawn anew"))
+    return say(
+        "Corrected by {author}: {parts}; {time}.",
+        author=correction["author"],
+        parts=", ".join(parts),
+        time=local_time(str(correction["created_at"])),
+    )
 
 
 def histology_line(histology: Mapping[str, object]) -> str:
     """A histology as one line of text."""
-    said = f" {histology['words']}" if histology["words"] else ""
-    return f"Histology of {histology['day']}: {diagnosis_name(str(histology['diagnosis']))}.{said}"
+    line = say(
+        "Histology of {day}: {diagnosis}.",
+        day=day_said(str(histology["day"])),
+        diagnosis=diagnosis_name(str(histology["diagnosis"])),
+    )
+    return f"{line} {histology['words']}" if histology["words"] else line
 
 
 def seconds(value: float) -> str:
@@ -181,22 +263,33 @@ def seconds(value: float) -> str:
 
 def saved(pseudonym: str, label: str, visits: int) -> str:
     """What was done."""
-    return f"Saved: {pseudonym}, lesion {label}, {quantity(visits, 'visit', 'visits')}."
+    return say(
+        "Saved: {pseudonym}, lesion {label}, {visits}.", pseudonym=pseudonym, label=label, visits=visits_counted(visits)
+    )
 
 
 def deleted(pseudonym: str, remains: "Remains") -> str:
     """What was removed, and what remains."""
-    return (
-        f"{pseudonym} is deleted: {quantity(remains.rows, 'row', 'rows')} and "
-        f"{quantity(remains.pictures, 'picture', 'pictures')}. In the chain "
-        f"{quantity(remains.events, 'event remains', 'events remain')}: when, by whom and of what kind, with random "
-        "numbers and salted hashes that tell nothing of the patient. " + DELETE_NOTE.partition(". ")[2]
+    removed = say(
+        "{pseudonym} is deleted: {rows} and {pictures}.",
+        pseudonym=pseudonym,
+        rows=rows_counted(remains.rows),
+        pictures=pictures_counted(remains.pictures),
     )
+    stays = say_many(
+        "In the chain {count:,} event remains: when, by whom and of what kind, with random numbers and salted hashes "
+        "that tell nothing of the patient.",
+        "In the chain {count:,} events remain: when, by whom and of what kind, with random numbers and salted hashes "
+        "that tell nothing of the patient.",
+        remains.events,
+    )
+    return f"{removed} {stays} {say(BACKUPS_STAY)}"
 
 
-def delete_question(pseudonym: str) -> str:
-    """What is asked first."""
-    return f"Delete {pseudonym} with all lesions, visits, pictures, answers and opinions?"
+def delete_warning(pseudonym: str) -> tuple[str, str, str]:
+    """What is asked first, and what it means."""
+    asked = say("Delete {pseudonym} with all lesions, visits, pictures, answers and opinions?", pseudonym=pseudonym)
+    return asked, say(DELETE_NOTE), say(BACKUPS_STAY)
 
 
 def transferred(found: Mapping[str, int], place: str) -> str:

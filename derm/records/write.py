@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 
 from derm.errors import DermError, RecordsFault
+from derm.language.speech import mark, say
 from derm.predict.packed import pack
 from derm.records import chain, entry, store, tables
 from derm.records.connect import Records, finish_removals
@@ -108,7 +109,7 @@ def save_case(
     it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit, the same
     answer and the same outline are kept once. All of it is kept, or nothing.
     """
-    actor = entry.name(actor, "name of who enters this")
+    actor = entry.name(actor, entry.WHO_ENTERS)
     _check_scale(picture)
     sha256 = hashlib.sha256(picture.content).hexdigest()
     intend(records, [sha256])
@@ -136,15 +137,15 @@ def save_case(
 def add_answer(records: Records, actor: str, picture_id: str, answer: Mapping[str, Any]) -> str:
     """Keep an answer that was shown to `actor`; its key comes back, that of the same one where it is there."""
     with records.writing() as connection:
-        _there(connection, tables.picture, picture_id, "picture")
-        return _answer(connection, entry.name(actor, "name of who enters this"), picture_id, answer)
+        _there(connection, tables.picture, picture_id)
+        return _answer(connection, entry.name(actor, entry.WHO_ENTERS), picture_id, answer)
 
 
 def give_after(records: Records, actor: str, answer_id: str, opinion: Opinion) -> str:
     """Keep the opinion of `actor` after the answer with this key was seen; final, too; its key comes back."""
-    actor = entry.name(actor, "name of who enters this")
+    actor = entry.name(actor, entry.WHO_ENTERS)
     with records.writing() as connection:
-        picture_id = _there(connection, tables.answer, answer_id, "answer")["picture_id"]
+        picture_id = _there(connection, tables.answer, answer_id)["picture_id"]
         _only(connection, actor, picture_id, "after")
         return _enter(
             connection,
@@ -169,11 +170,13 @@ def correct(
     It stands in place of the picture's last correction, which stays; what is not given is taken over from that. The
     key comes back.
     """
-    actor = entry.name(actor, "name of who enters this")
+    actor = entry.name(actor, entry.WHO_ENTERS)
     if diagnosis is None and outline is None:
-        raise RecordsFault("This correction says nothing: give a diagnosis or an outline.")
+        raise RecordsFault(say("This correction says nothing: give a diagnosis or an outline."))
     if diagnosis is not None and basis is None:
-        raise RecordsFault("Say what the corrected diagnosis rests on: histology, consensus, follow-up or the clinic.")
+        raise RecordsFault(
+            say("Say what the corrected diagnosis rests on: histology, consensus, follow-up or the clinic.")
+        )
     with records.writing() as connection:
         return _correction(connection, actor, picture_id, diagnosis=diagnosis, basis=basis, outline=outline, note=note)
 
@@ -182,16 +185,16 @@ def add_histology(
     records: Records, actor: str, lesion_id: str, *, diagnosis: str, on: date | str, words: str | None = None
 ) -> str:
     """Keep what the pathologist found in a lesion, in place of what was found before; its key comes back."""
-    actor = entry.name(actor, "name of who enters this")
+    actor = entry.name(actor, entry.WHO_ENTERS)
     with records.writing() as connection:
-        _there(connection, tables.lesion, lesion_id, "lesion")
+        _there(connection, tables.lesion, lesion_id)
         last = last_of(connection, tables.histology, tables.histology.c.lesion_id == lesion_id)
         new = {
             "lesion_id": lesion_id,
             "author": actor,
             "day": entry.day(on),
             "diagnosis": entry.diagnosis(diagnosis),
-            "words": entry.text(words, "report of the histology"),
+            "words": entry.text(words, entry.REPORT),
             "replaces": None if last is None else last["id"],
         }
         return _enter(connection, actor, tables.histology, new)
@@ -209,19 +212,19 @@ def describe_patient(
     """Keep what is known of a patient beside the pseudonym, in place of what was."""
     new = {
         "birth_year": entry.birth_year(birth_year),
-        "sex": None if sex is None else entry.choice(sex, entry.SEXES, "sex"),
-        "note": entry.text(note, "note"),
+        "sex": None if sex is None else entry.choice(sex, entry.SEXES, entry.NO_SEX),
+        "note": entry.text(note, entry.NOTE),
     }
     with records.writing() as connection:
-        _there(connection, tables.patient, patient_id, "patient")
-        _change(connection, entry.name(actor, "name of who enters this"), tables.patient, patient_id, new)
+        _there(connection, tables.patient, patient_id)
+        _change(connection, entry.name(actor, entry.WHO_ENTERS), tables.patient, patient_id, new)
 
 
 def move_lesion(records: Records, actor: str, lesion_id: str, site: str) -> None:
     """Put a lesion elsewhere on the body map, where it was entered wrongly."""
     with records.writing() as connection:
-        _there(connection, tables.lesion, lesion_id, "lesion")
-        actor = entry.name(actor, "name of who enters this")
+        _there(connection, tables.lesion, lesion_id)
+        actor = entry.name(actor, entry.WHO_ENTERS)
         _change(connection, actor, tables.lesion, lesion_id, {"site": entry.site(site)})
 
 
@@ -231,9 +234,9 @@ def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
     In the chain stay its events, which hold when, who and what kind, and nothing of the content. What a backup, an
     export or a disk's own copies hold is not touched.
     """
-    actor = entry.name(actor, "name of who enters this")
+    actor = entry.name(actor, entry.WHO_ENTERS)
     with records.writing() as connection:
-        _there(connection, tables.patient, patient_id, "patient")
+        _there(connection, tables.patient, patient_id)
         keys = _keys_of_patient(connection, patient_id)
         in_question = set(
             connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.id.in_(keys["picture"])))
@@ -261,7 +264,7 @@ def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
 def note(records: Records, actor: str, kind: str, about: str) -> chain.Event:
     """Add an event that is about no row, such as a decision; about: what, in plain text that tells of no patient."""
     with records.writing() as connection:
-        return append(connection, entry.name(actor, "name of who decides this"), kind, row_id=about)
+        return append(connection, entry.name(actor, entry.WHO_DECIDES), kind, row_id=about)
 
 
 def append(
@@ -325,21 +328,29 @@ def _witness(connection: Connection, actor: str, kind: str, table: Table, row: M
     connection.execute(insert(tables.salt).values(event_number=event.number, salt=salt))
 
 
-def _there(connection: Connection, table: Table, key: str, what: str) -> dict[str, Any]:
+NO_MORE = {
+    "patient": mark("The records have no such patient any more: search again."),
+    "lesion": mark("The records have no such lesion any more: search again."),
+    "picture": mark("The records have no such picture any more: search again."),
+    "answer": mark("The records have no such answer any more: search again."),
+}
+
+
+def _there(connection: Connection, table: Table, key: str) -> dict[str, Any]:
     found = connection.execute(select(table).where(table.c.id == key)).mappings().first()
     if found is None:
-        raise RecordsFault(f"The records have no such {what} any more: search again.")
+        raise RecordsFault(say(NO_MORE[table.name]))
     return dict(found)
 
 
 def _patient(connection: Connection, actor: str, pseudonym: str) -> str:
-    name = entry.name(pseudonym, "pseudonym")
+    name = entry.name(pseudonym, entry.PSEUDONYM)
     found = connection.scalar(select(tables.patient.c.id).where(tables.patient.c.pseudonym == name))
     return str(found or _enter(connection, actor, tables.patient, {"pseudonym": name}))
 
 
 def _lesion(connection: Connection, actor: str, patient_id: str, label: str, site: str) -> str:
-    name, table = entry.name(label, "name of the lesion"), tables.lesion
+    name, table = entry.name(label, entry.LESION_NAME), tables.lesion
     known = select(table.c.id).where(table.c.patient_id == patient_id, table.c.label == name)
     new = {"patient_id": patient_id, "label": name, "site": entry.site(site)}
     return str(connection.scalar(known) or _enter(connection, actor, table, new))
@@ -361,7 +372,7 @@ def _picture(
     new = {
         "lesion_id": lesion_id,
         "visit_id": visit_id,
-        "name": entry.text(picture.name, "file's name") or "picture",
+        "name": entry.text(picture.name, entry.FILE_NAME) or "picture",
         "sha256": sha256,
         "bytes": len(picture.content),
         "width": picture.width,
@@ -375,14 +386,17 @@ def _picture(
 def _check_scale(picture: NewPicture) -> None:
     entry.scale(picture.mm_per_pixel)
     if (picture.mm_per_pixel is None) != (picture.scale_source is None):
-        raise RecordsFault("A scale needs its source: DICOM, ruler or given.")
+        raise RecordsFault(say("A scale needs its source: DICOM, ruler or given."))
 
 
 def _before(connection: Connection, actor: str, picture_id: str, opinion: Opinion) -> None:
     seen = select(func.count()).where(tables.answer.c.picture_id == picture_id, tables.answer.c.author == actor)
     if connection.scalar(seen):
         raise RecordsFault(
-            f"{actor} has seen the answer for this picture already: an opinion before it can no longer be given."
+            say(
+                "{actor} has seen the answer for this picture already: an opinion before it can no longer be given.",
+                actor=actor,
+            )
         )
     _only(connection, actor, picture_id, "before")
     _enter(
@@ -397,17 +411,21 @@ def _only(connection: Connection, actor: str, picture_id: str, stage: str) -> No
     table = tables.opinion
     mine = select(func.count()).where(table.c.picture_id == picture_id, table.c.author == actor, table.c.stage == stage)
     if connection.scalar(mine):
-        raise RecordsFault(f"{actor} has given an opinion {stage} the answer for this picture: it is final.")
+        raise RecordsFault(
+            say("{actor} has given an opinion before the answer for this picture: it is final.", actor=actor)
+            if stage == "before"
+            else say("{actor} has given an opinion after the answer for this picture: it is final.", actor=actor)
+        )
 
 
 def _opinion(opinion: Opinion) -> dict[str, Any]:
     return {
         "diagnosis": entry.diagnosis(opinion.diagnosis),
-        "management": entry.choice(opinion.management, tuple(Management), "management"),
+        "management": entry.choice(opinion.management, tuple(Management), entry.NO_MANAGEMENT),
         "confidence": entry.confidence(opinion.confidence),
         "asked_at": opinion.asked_at,
         "seconds": entry.seconds(opinion.seconds),
-        "note": entry.text(opinion.note, "note"),
+        "note": entry.text(opinion.note, entry.NOTE),
     }
 
 
@@ -443,11 +461,17 @@ def _correction(
     outline: NDArray[np.bool_] | None = None,
     note: str | None = None,
 ) -> str:
-    picture = _there(connection, tables.picture, picture_id, "picture")
+    picture = _there(connection, tables.picture, picture_id)
     if outline is not None and outline.shape != (picture["height"], picture["width"]):
         raise RecordsFault(
-            f"The outline has {outline.shape[1]} × {outline.shape[0]} pixels, the picture "
-            f"{picture['width']} × {picture['height']}: draw it at the picture's own size."
+            say(
+                "The outline has {outline_width} × {outline_height} pixels, the picture {width} × {height}: draw it at "
+                "the picture's own size.",
+                outline_width=outline.shape[1],
+                outline_height=outline.shape[0],
+                width=picture["width"],
+                height=picture["height"],
+            )
         )
     last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id) or {}
     new = {
@@ -457,7 +481,7 @@ def _correction(
         "basis": last.get("basis") if basis is None or diagnosis is None else basis.value,
         "outline": last.get("outline") if outline is None else pack(outline),
         "replaces": last.get("id"),
-        "note": entry.text(note, "note"),
+        "note": entry.text(note, entry.NOTE),
     }
     return _enter(connection, actor, tables.correction, new)
 

@@ -200,7 +200,7 @@ def new_study(
     """
     if (folder / FILE).exists():
         raise StudyFault(f"{folder} holds a study already: name another one.")
-    named = tuple(entry.name(one, "name of a reader") for one in readers)
+    named = tuple(entry.name(one, entry.READER_NAME) for one in readers)
     _check(named, arms, washout_days, image_ids)
     rows = catalogue.table.set_index("image_id")
     make_folder(folder)

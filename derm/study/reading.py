@@ -181,7 +181,7 @@ def _parse(content: bytes, path: Path, study: StudyDesign) -> tuple[list[StudyOp
 
 def _check(reading: StudyOpinion) -> None:
     entry.diagnosis(reading.diagnosis)
-    entry.choice(reading.management, tuple(Management), "management")
+    entry.choice(reading.management, tuple(Management), entry.NO_MANAGEMENT)
     entry.confidence(reading.confidence)
     entry.confidence(reading.suspicion)
     entry.seconds(reading.seconds)

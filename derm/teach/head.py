@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 
 from derm.diagnoses import CODES
 from derm.errors import WeightsFault
+from derm.language.speech import say
 from derm.metrics.calibration import log_softmax
 from derm.model.tensors import StoredNet
 from derm.model.weights import Model
@@ -59,8 +60,11 @@ def head_of(model: Model) -> LinearHead:
     """The head of `model`. Raises WeightsFault for weights whose scores are no linear layer on pooled features."""
     if model.description.model.hidden:
         raise WeightsFault(
-            f"{model.label} has a dense layer between features and scores, so its head cannot be trained alone: train "
-            "the whole network."
+            say(
+                "{label} has a dense layer between features and scores, so its head cannot be trained alone: "
+                "train the whole network.",
+                label=model.label,
+            )
         )
     source = model.source
     if isinstance(source, StoredNet):

@@ -10,14 +10,15 @@ from typing import Any
 
 from derm.errors import ConfigFault, RecordsFault
 from derm.files import make_folder, write_json
+from derm.language.speech import say
 from derm.model.description import read_content
 from derm.model.weights import copy_weights, default_weights, load_info, load_weights
 from derm.monitor.quota import Visitor
 from derm.paths import WEIGHTS
 from derm.predict.open import CHOICE, WEIGHTS_FOLDER, path_of, read_choice, weights_in_use
 from derm.records.connect import Records
+from derm.records.entry import WHO_DECIDES, now
 from derm.records.entry import name as clean_name
-from derm.records.entry import now
 from derm.records.write import note
 
 TAKEN, UNDONE = "weights taken into use", "weights taken out of use"
@@ -44,7 +45,7 @@ def adopt(records: Records, actor: str, source: Path) -> str:
     model = load_weights(source)
     current = weights_in_use(records.folder)
     if load_info(current) == model.description and read_content(current)["sha256"] == model.sha256:
-        raise RecordsFault(f"{model.label} are in use already.")
+        raise RecordsFault(say("{label} are in use already.", label=model.label))
     folder = records.folder / WEIGHTS_FOLDER
     make_folder(folder)
     name = _free(folder, f"{model.name}-{model.sha256[:8]}")
@@ -62,7 +63,7 @@ def undo(records: Records, actor: str) -> str:
     actor = _decider(actor)
     past, current = _past(records.folder), read_choice(records.folder)
     if current is None or not past:
-        raise RecordsFault("No weights were taken into use here, so there is nothing to undo.")
+        raise RecordsFault(say("No weights were taken into use here, so there is nothing to undo."))
     *earlier, last = past
     model = load_weights(path_of(records.folder, last) or default_weights())
     _choose(records, actor, last, earlier, UNDONE, str(current["sha256"]))
@@ -77,9 +78,13 @@ def can_undo(records: Records) -> bool:
 def _decider(actor: str) -> str:
     if named := os.environ.get(WEIGHTS):
         raise ConfigFault(
-            f"{WEIGHTS} names the weights in use, {named}: start without it, or a choice changes nothing."
+            say(
+                "{weights} names the weights in use, {named}: start without it, or a choice changes nothing.",
+                weights=WEIGHTS,
+                named=named,
+            )
         )
-    return clean_name(actor, "name of who decides this")
+    return clean_name(actor, WHO_DECIDES)
 
 
 def _choose(

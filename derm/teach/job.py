@@ -22,6 +22,7 @@ from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_results
 from derm.files import hold, read_json, write_json, write_text
 from derm.json_checks import is_text
+from derm.language.speech import mark, say
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model, load_weights
 from derm.monitor.launch import free_name, launch
@@ -130,7 +131,11 @@ def find(records: Records, name: str) -> Path:
     """The folder of the training called `name`; RunFault where there is none."""
     folder = place_of(records) / name
     if not KEYS.fullmatch(name) or not (folder / ABOUT).is_file():
-        raise RunFault(f"There is no training '{name}' on the practice's cases: `derm records trainings` lists them.")
+        raise RunFault(
+            say(
+                "There is no training '{name}' on the practice's cases: `derm records trainings` lists them.", name=name
+            )
+        )
     return folder
 
 
@@ -139,7 +144,10 @@ def weights_of(records: Records, name: str) -> Path:
     found = read_teaching(find(records, name))
     if found.weights is None or found.stage != "done":
         raise RunFault(
-            f"The training '{name}' has not come to its end: go on with `derm records train --go-on {name}`."
+            say(
+                "The training '{name}' has not come to its end: go on with `derm records train --go-on {name}`.",
+                name=name,
+            )
         )
     return found.weights
 
@@ -171,7 +179,9 @@ def read_teaching(folder: Path) -> Teaching:
             )
             compared[name] = (table, int(told["images"]), int(told["lesions"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunFault(f"The comparison in {folder} cannot be read: delete the folder and train anew.") from error
+        raise RunFault(
+            say("The comparison in {folder} cannot be read: delete the folder and train anew.", folder=folder)
+        ) from error
     return Teaching(
         folder,
         about["stage"],
@@ -279,17 +289,24 @@ def _compare(
     return {"images": int(about["images"]), "lesions": int(about["lesions"])}
 
 
-NO_REHEARSAL = (
+NO_REHEARSAL = mark(
     "The data that the weights learned from ({names}) are not here, and without them the weights unlearn what the "
     "practice's cases lack: name their folder with --old, or start the app with DERM_DATA."
 )
-NOTHING_HELD_OUT = "No confirmed case is kept to compare on yet: a fifth of all patients are, as they come."
-LACKING = "Not rehearsed, for their data are not here: {names}. What was learned from them alone may be unlearned."
-ALONE = (
+NOTHING_HELD_OUT = mark("No confirmed case is kept to compare on yet: a fifth of all patients are, as they come.")
+LACKING = mark(
+    "Not rehearsed, for their data are not here: {names}. What was learned from them alone may be unlearned."
+)
+ALONE = mark(
     "Trained without the old data, which are not here: what the practice's cases lack is held in place by the head's "
     "old weights alone, and nothing tells how much of it was lost."
 )
-NO_GATE = "The new weights do not tell pictures that are not dermoscopic: give some with --outsiders to teach it anew."
+NO_GATE = mark(
+    "The new weights do not tell pictures that are not dermoscopic: give some with --outsiders to teach it anew."
+)
+
+KEPT = (NO_REHEARSAL, NOTHING_HELD_OUT, LACKING, ALONE, NO_GATE)
+"""What a training keeps in English, for the terminal and for pages."""
 
 
 def _said(lessons: Lessons, settings: TeachingSettings) -> list[str]:
@@ -342,7 +359,9 @@ def _about(folder: Path) -> dict[str, Any]:
         if not sound or not all(is_text(content[name]) for name in ("weights", "before")):
             raise ValueError("its fields are not those of a training")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunFault(f"{folder} holds no training on the practice's cases: start a new one.") from error
+        raise RunFault(
+            say("{folder} holds no training on the practice's cases: start a new one.", folder=folder)
+        ) from error
     return content
 
 
@@ -350,5 +369,5 @@ def _about(folder: Path) -> dict[str, Any]:
 def _claimed(folder: Path) -> Iterator[None]:
     with (folder / LOCK).open("a") as stream:
         if not hold(stream):
-            raise RunFault(f"Another process is working on '{folder.name}': wait for its end.")
+            raise RunFault(say("Another process is working on '{name}': wait for its end.", name=folder.name))
         yield

@@ -16,6 +16,7 @@ from derm.data.split import Part, Split, split_own
 from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.files import make_folder
+from derm.language.speech import say
 from derm.model.weights import HAM10000_DATASETS, Model
 from derm.paths import cache_folder
 from derm.records.connect import Records
@@ -56,8 +57,12 @@ def gather_lessons(
     lessons = lesions_in(practice, split, "train")
     if lessons < FEWEST:
         raise DataFault(
-            f"The practice has {lessons} confirmed lesions to learn from, beside those that are kept to choose and to "
-            f"measure on: confirm cases on the page Cases until there are {FEWEST}."
+            say(
+                "The practice has {lessons} confirmed lesions to learn from, beside those that are kept to "
+                "choose and to measure on: confirm cases on the page Cases until there are {fewest}.",
+                lessons=lessons,
+                fewest=FEWEST,
+            )
         )
     about = model.description.training.get("data", {})
     known = {*(about.get("sources") or ("ham10000",)), *about.get("sources_before", ())} - {SOURCE}
@@ -67,8 +72,12 @@ def gather_lessons(
     there = set(others.table["source"]) | set(others.table["dataset"])
     if not known & there:
         raise DataFault(
-            f"{others.place} holds {', '.join(sorted(set(others.table['source'])))}, and the weights learned from "
-            f"{', '.join(sorted(known))}: name the folder of that data."
+            say(
+                "{place} holds {set}, and the weights learned from {known}: name the folder of that data.",
+                place=others.place,
+                set=", ".join(sorted(set(others.table["source"]))),
+                known=", ".join(sorted(known)),
+            )
         )
     return Lessons(practice, others, tuple(sorted(known - there - set(HAM10000_DATASETS))))
 

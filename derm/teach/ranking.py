@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 BY_LOT = 1 / 3
 """Share of the cases that are drawn by lot unless another is asked for. A list of doubtful cases alone says nothing of
@@ -71,7 +72,9 @@ def pick(doubt: NDArray[np.float64], lots: NDArray[np.float64], count: int, shar
 def check_share(share: float) -> None:
     """Refuse a share of cases by lot that is none: ConfigFault."""
     if not 0 <= share <= 1:
-        raise ConfigFault(f"A share of {share} by lot does not fit: use a number from 0 to 1, such as 0.33.")
+        raise ConfigFault(
+            say("A share of {share} by lot does not fit: use a number from 0 to 1, such as 0.33.", share=share)
+        )
 
 
 def _share_below(values: NDArray[np.float64]) -> NDArray[np.float64]:

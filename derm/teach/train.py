@@ -26,6 +26,7 @@ from derm.evaluate.calibrate import Decisions, calibrate, choose_decisions, divi
 from derm.files import read_json
 from derm.image.decode import open_image
 from derm.image.resize import square
+from derm.language.speech import say
 from derm.model.weights import Model, WeightsInfo, copy_weights, licence_of, load_info, load_weights, save_weights
 from derm.paths import cache_folder
 from derm.predict.views import EIGHT
@@ -179,11 +180,13 @@ def _decide(model: Model, head: LinearHead, lessons: Lessons, progress: Progress
         lesions.append(names)
         sources.append(sources_of(table))
     if not logits:
-        raise DataFault("No confirmed case is kept to choose thresholds on: confirm more, of other patients.")
+        raise DataFault(say("No confirmed case is kept to choose thresholds on: confirm more, of other patients."))
     true, named = np.concatenate(classes), np.concatenate(lesions)
     conformal = divide(named, true)
     if conformal.all() or not conformal.any():
-        raise DataFault(f"{len(true)} validation cases are too few to choose thresholds on: confirm more.")
+        raise DataFault(
+            say("{true} validation cases are too few to choose thresholds on: confirm more.", true=len(true))
+        )
     return choose_decisions(np.concatenate(logits), true, named, np.concatenate(sources), conformal)
 
 

@@ -10,25 +10,26 @@ from typing import TYPE_CHECKING
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.compare import COLUMNS
 from derm.figures.text import capital, fine_percent
+from derm.language.quantities import lesions_counted, pictures_counted
+from derm.language.speech import ENGLISH, mark, number, say, say_many, speaking
 from derm.records.sites import BY_CODE
-from derm.records.words import quantity, state_line
+from derm.records.words import state_line
 from derm.spreadsheet import csv_line
 
 if TYPE_CHECKING:
     from derm.teach.job import Teaching
     from derm.teach.next_cases import NextCase
 
-NEXT_TITLE = "Next to look at"
-NEXT_NOTE = (
+NEXT_TITLE = mark("Next to look at")
+NEXT_NOTE = mark(
     "Cases that nothing confirms yet, those first whose confirmation teaches most: two diagnoses that are close, and "
     "answers that change when the picture is turned or mirrored. Some are drawn by lot: from doubtful cases alone "
     "nobody can tell how often answers are right. The list stands still until tomorrow."
 )
-SHARE_BY_LOT = "Drawn by lot"
-NOTHING_NEXT = "Every kept case is confirmed."
-BY_LOT = "Drawn by lot"
-ONE_VIEW = "asked over one view, so that the margin decides alone"
-NO_ANSWER = "no answer that can be relied on, so that nothing tells how sure it is"
+SHARE_BY_LOT = mark("Drawn by lot")
+NOTHING_NEXT = mark("Every kept case is confirmed.")
+ONE_VIEW = mark("asked over one view, so that the margin decides alone")
+NO_ANSWER = mark("no answer that can be relied on, so that nothing tells how sure it is")
 CLOSE = 0.2
 """Margin below which two diagnoses are called close."""
 APART = 0.1
@@ -38,26 +39,37 @@ APART = 0.1
 def why(case: "NextCase") -> str:
     """Why a case is on the list, in one sentence."""
     told = _doubt(case)
-    return f"{BY_LOT}: {told}." if case.by_lot else f"{capital(told)}."
+    return say("Drawn by lot: {why}.", why=told) if case.by_lot else f"{capital(told)}."
 
 
 def _doubt(case: "NextCase") -> str:
     if case.answer is None:
-        return NO_ANSWER
+        return say(NO_ANSWER)
     shares = case.answer.probabilities
     first, second = sorted(range(len(CODES)), key=lambda index: -shares[index])[:2]
-    pair = " and ".join(f"{DIAGNOSES[one].name} {fine_percent(shares[one])}" for one in (first, second))
-    margin = f"{pair} are close" if shares[first] - shares[second] < CLOSE else pair
+    named = {
+        "one": DIAGNOSES[first].called,
+        "share": fine_percent(shares[first]),
+        "other": DIAGNOSES[second].called,
+        "rest": fine_percent(shares[second]),
+    }
+    if shares[first] - shares[second] < CLOSE:
+        margin = say("{one} {share} and {other} {rest} are close", **named)
+    else:
+        margin = say("{one} {share} and {other} {rest}", **named)
     spread = case.answer.spread
     if spread is None or math.isnan(spread):
-        return f"{margin}; {ONE_VIEW}"
-    changes = "the answer changes" if spread >= APART else "the answer stays"
-    return f"{margin}; {changes} when the picture is turned (± {fine_percent(spread)})"
+        return f"{margin}; {say(ONE_VIEW)}"
+    if spread >= APART:
+        turned = say("the answer changes when the picture is turned (± {spread})", spread=fine_percent(spread))
+    else:
+        turned = say("the answer stays when the picture is turned (± {spread})", spread=fine_percent(spread))
+    return f"{margin}; {turned}"
 
 
 def listed(cases: int) -> str:
     """How long the list is."""
-    return f"{quantity(cases, 'case', 'cases')} that nothing confirms yet."
+    return say_many("{count:,} case that nothing confirms yet.", "{count:,} cases that nothing confirms yet.", cases)
 
 
 def next_row(case: "NextCase") -> dict[str, str]:
@@ -77,78 +89,94 @@ NEXT_COLUMNS = ("patient", "lesion", "site", "last visit", "answer", "why", "wei
 
 
 def next_csv(cases: "Sequence[NextCase]") -> str:
-    """The list as CSV, `NEXT_COLUMNS` first."""
-    rows = [next_row(case) for case in cases]
+    """The list as CSV in English, `NEXT_COLUMNS` first."""
+    with speaking(ENGLISH):
+        rows = [next_row(case) for case in cases]
     return "".join([csv_line(NEXT_COLUMNS), *(csv_line(row[name] for name in NEXT_COLUMNS) for row in rows)])
 
 
-TRAIN_TITLE = "Train on confirmed cases"
-TRAIN_NOTE = (
+TRAIN_TITLE = mark("Train on confirmed cases")
+TRAIN_NOTE = mark(
     "Trains on from the weights in use, on cases with a histology or a diagnosis by consensus or follow-up; the data "
     "that they learned from are rehearsed. Nothing changes until somebody takes the new weights into use."
 )
-WAYS = {"head": "Class head alone: minutes; outlines stay", "whole": "Whole network: hours; edited outlines teach, too"}
-NOT_ALLOWED = (
+WAYS = {
+    "head": mark("Class head alone: minutes; outlines stay"),
+    "whole": mark("Whole network: hours; edited outlines teach, too"),
+}
+WAYS_IN_LINE = {"head": mark("class head alone"), "whole": mark("whole network")}
+NOT_ALLOWED = mark(
     "Training and the choice of weights change what everybody is answered: they are for who sits at this machine or "
     "at its terminal (`derm records train`), and with login for the role admin."
 )
-NO_OLD = (
+NO_OLD = mark(
     "The data that the weights learned from are not here: start the app with DERM_DATA set to their folder. Without "
     "them the weights unlearn what the practice's cases lack."
 )
 HOW_TO_ADOPT = "Nothing is changed yet. To use these weights: derm records adopt {name} --by YOUR-NAME"
-FROM_NEXT_VISIT = "A visit that has begun goes on with its weights: reload the page to be answered by the new ones."
+FROM_NEXT_VISIT = mark(
+    "A visit that has begun goes on with its weights: reload the page to be answered by the new ones."
+)
 STAGES = {
-    "begun": "learning",
-    "learned": "learned, now being compared",
-    "done": "ended",
-    "refused": "could not be done",
+    "begun": mark("learning"),
+    "learned": mark("learned, now being compared"),
+    "done": mark("ended"),
+    "refused": mark("could not be done"),
 }
 COMPARED_ON = {
-    "practice": "On the practice's cases that are kept to measure on",
-    "old": "On the validation part of the old data, on which thresholds were chosen, too",
+    "practice": mark("On the practice's cases that are kept to measure on"),
+    "old": mark("On the validation part of the old data, on which thresholds were chosen, too"),
 }
 FIGURES = {
-    "malignant.auc": "Malignant, AUC",
-    "decision.sensitivity": "Sensitivity at the referral threshold",
-    "decision.specificity": "Specificity",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_auc": "Macro AUC",
-    "per_class.mel.recall": "Melanoma called so",
-    "dice": "Dice of outlines",
+    "malignant.auc": mark("Malignant, AUC"),
+    "decision.sensitivity": mark("Sensitivity at the referral threshold"),
+    "decision.specificity": mark("Specificity"),
+    "balanced_accuracy": mark("Balanced accuracy"),
+    "macro_auc": mark("Macro AUC"),
+    "per_class.mel.recall": mark("Melanoma called so"),
+    "dice": mark("Dice of outlines"),
 }
 """Figures of a comparison that the page shows, of all that `derm.evaluate.compare` gives."""
 
 
 def teaching_line(one: "Teaching") -> str:
     """A training in one line."""
-    stage = STAGES[one.stage]
+    stage = say(STAGES[one.stage])
     if one.stage in ("begun", "learned") and not one.alive:
-        stage = "was ended before its end"
-    return f"{one.name}: {WAYS[one.way].partition(':')[0].lower()}, from {one.before}; {stage}."
+        stage = say("was ended before its end")
+    return say(
+        "{name}: {way}, from {before}; {stage}.",
+        name=one.name,
+        way=say(WAYS_IN_LINE[one.way]),
+        before=one.before,
+        stage=stage,
+    )
 
 
 def compared_title(one: "Teaching", name: str) -> str:
     """What a comparison holds for."""
     _, images, lesions = one.compared[name]
-    return (
-        f"{COMPARED_ON[name]}: {quantity(images, 'picture', 'pictures')} of {quantity(lesions, 'lesion', 'lesions')}."
+    return say(
+        "{where}: {pictures} of {lesions}.",
+        where=say(COMPARED_ON[name]),
+        pictures=pictures_counted(images),
+        lesions=lesions_counted(lesions),
     )
 
 
 def compared_rows(one: "Teaching", name: str) -> list[tuple[str, str, str, str, str]]:
     """A comparison as rows: figure, before, after, difference, and its 95 % interval."""
     known = {str(row["figure"]): row for row in one.compared[name][0].to_dict("records")}
-    rows = [("Figure", "before", "after", "difference", "95 % interval")]
+    rows = [(say("Figure"), say("before"), say("after"), say("difference"), say("95 % interval"))]
     for key, label in FIGURES.items():
         if key in known:
             first, second, apart, low, high = (float(known[key][cell]) for cell in COLUMNS[1:])
-            span = "–" if math.isnan(low) else f"{_three(low)} to {_three(high)}"
-            rows.append((label, _three(first), _three(second), _three(apart, sign=True), span))
+            span = "–" if math.isnan(low) else say("{low} to {high}", low=_three(low), high=_three(high))
+            rows.append((say(label), _three(first), _three(second), _three(apart, sign=True), span))
     return rows
 
 
-COMPARED_NOTE = (
+COMPARED_NOTE = mark(
     "Intervals by bootstrap over lesions, both weights on the same resamples: where one holds 0, these cases cannot "
     "tell the two apart."
 )
@@ -156,20 +184,20 @@ COMPARED_NOTE = (
 
 def adopted(label: str) -> str:
     """What was done."""
-    return f"{label} is in use. {FROM_NEXT_VISIT}"
+    return say("{label} is in use.", label=label) + " " + say(FROM_NEXT_VISIT)
 
 
 def undone(label: str) -> str:
     """What was done."""
-    return f"{label} is in use again. {FROM_NEXT_VISIT}"
+    return say("{label} is in use again.", label=label) + " " + say(FROM_NEXT_VISIT)
 
 
 def in_use(label: str) -> str:
     """Which weights the app answers with."""
-    return f"In use: {label}."
+    return say("In use: {label}.", label=label)
 
 
 def _three(value: float, *, sign: bool = False) -> str:
     if math.isnan(value):
         return "–"
-    return (f"{value:+.3f}" if sign else f"{value:.3f}").replace("-", "−")  # a table takes a hyphen for a formula
+    return number(value, "+.3f" if sign else ".3f").replace("-", "−")  # a table takes a hyphen for a formula

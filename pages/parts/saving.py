@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.diagnoses import INDEX
 from derm.errors import DermError
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.paths import records_folder, records_url
 from derm.predict import words as case_words
@@ -60,10 +61,10 @@ def ask_who() -> DeltaGenerator:
     row = st.container(horizontal=True, vertical_alignment="bottom", key="who")
     ask_name(row, 240)
     row.toggle(
-        words.OPINION_FIRST,
+        say(words.OPINION_FIRST),
         value=st.session_state.get("opinion_first", False),
         key="opinion-first",
-        help=words.OPINION_FIRST_HELP,
+        help=say(words.OPINION_FIRST_HELP),
         on_change=lambda: visit.ask_first(st.session_state["opinion-first"]),
     )
     return row
@@ -128,7 +129,7 @@ def ask_opinion(key: str) -> None:
     )
     st.selectbox(
         "Management", list(Management), index=None, key=f"opinion-management-{key}",
-        format_func=words.MANAGEMENT_NAMES.__getitem__, persist_state="session",
+        format_func=lambda one: say(words.MANAGEMENT_NAMES[one]), persist_state="session",
     )  # fmt: skip
     st.slider(
         "How sure are you?",
@@ -167,8 +168,8 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
     with left, st.container(key="picture"):
         st.image(screen_jpeg(listed.case, "Original", INDEX["mel"], 0.0), alt=f"{listed.name}, as it came")
     with right:
-        st.header(words.WITHHELD, anchor=False)
-        st.markdown(words.WITHHELD_NOTE)
+        st.header(say(words.WITHHELD), anchor=False)
+        st.markdown(say(words.WITHHELD_NOTE))
         if not named:
             ask_name(right)
         ask_opinion(listed.key)
@@ -177,7 +178,7 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
             "Give my opinion and show the answer", type="primary", key="give-before", on_click=give_before,
             args=(model, listed),
         )  # fmt: skip
-        st.caption(words.FINAL_NOTE)
+        st.caption(say(words.FINAL_NOTE))
         tell_refusal(listed.key)
     st.caption(case_words.NOTICE)
 
@@ -186,7 +187,7 @@ def give_before(model: Model, listed: ListedCase) -> None:
     """Save picture, opinion and answer in one go; the answer is shown once all of it is kept."""
     opinion = opinion_given(listed.key)
     if opinion is None:
-        st.session_state[f"refusal-{listed.key}"] = words.OPINION_LACKS
+        st.session_state[f"refusal-{listed.key}"] = say(words.OPINION_LACKS)
         return
     if save(model, listed, opinion):
         visit.show_answer(listed.key)

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from derm.figures.text import plain
+from derm.language.quantities import lesions_counted
+from derm.language.speech import say
 from derm.records import read, words
 from derm.records.entry import DIAGNOSIS_CODES
 from derm.records.read import LEVELS, LesionState, Query
@@ -20,7 +22,7 @@ def all_cases() -> None:
     found = read.search(saving.records(), query)
     st.caption(plain(words.counted(read.counts(saving.records()))))
     if not found:
-        st.markdown(words.NOTHING_FOUND if query != Query() else words.NO_CASES)
+        st.markdown(say(words.NOTHING_FOUND) if query != Query() else say(words.NO_CASES))
         return
     shown = found[:MOST]
     chosen = show_table(
@@ -30,9 +32,11 @@ def all_cases() -> None:
         key=f"lesions-{st.session_state.get('lesions_turn', 0)}",
     )
     st.caption(
-        f"{words.quantity(len(found), 'lesion', 'lesions')}, the first {MOST} shown." if len(found) > MOST else ""
+        say("{lesions}, the first {most} shown.", lesions=lesions_counted(len(found)), most=MOST)
+        if len(found) > MOST
+        else ""
     )
-    st.caption(words.WORST)
+    st.caption(say(words.WORST))
     if places := chosen.selection.rows:
         open_lesion(shown[places[0]].lesion_id)
         st.rerun()
@@ -41,25 +45,25 @@ def all_cases() -> None:
 def ask() -> Query:
     """What is searched."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="search"):
-        text = st.text_input("Search", key="find-text", placeholder="Pseudonym, lesion or file", width=210)
+        text = st.text_input(say("Search"), key="find-text", placeholder=say("Pseudonym, lesion or file"), width=210)
         referral = st.selectbox(
-            "What to do", ["", *LEVELS], key="find-referral", width=140,
-            format_func=lambda one: words.TO_DO.get(one, "All"),
+            say("What to do"), ["", *LEVELS], key="find-referral", width=140,
+            format_func=lambda one: say(words.TO_DO[one]) if one else say("All"),
         )  # fmt: skip
         site = st.selectbox(
-            "Place", ["", *(one.code for one in SITES)], key="find-site", width=150,
-            format_func=lambda one: words.site_name(one) if one else "All",
+            say("Place"), ["", *(one.code for one in SITES)], key="find-site", width=150,
+            format_func=lambda one: words.site_name(one) if one else say("All"),
         )  # fmt: skip
         diagnosis = st.selectbox(
-            "Held for", ["", *DIAGNOSIS_CODES], key="find-diagnosis", width=170,
-            format_func=lambda one: words.diagnosis_name(one) if one else "All",
+            say("Held for"), ["", *DIAGNOSIS_CODES], key="find-diagnosis", width=170,
+            format_func=lambda one: words.diagnosis_name(one) if one else say("All"),
         )  # fmt: skip
         histology = st.selectbox(
-            "Histology", [None, True, False], key="find-histology", width=120,
-            format_func={None: "All", True: "There", False: "None"}.__getitem__,
+            say("Histology"), [None, True, False], key="find-histology", width=120,
+            format_func={None: say("All"), True: say("There"), False: say("None")}.__getitem__,
         )  # fmt: skip
-        since = st.date_input("Last visit from", value=None, key="find-since", width=140)
-        until = st.date_input("to", value=None, key="find-until", width=140)
+        since = st.date_input(say("Last visit from"), value=None, key="find-since", width=140)
+        until = st.date_input(say("to"), value=None, key="find-until", width=140)
     return Query(
         text,
         site,
@@ -74,13 +78,13 @@ def ask() -> Query:
 def row(one: LesionState) -> dict[str, object]:
     """A lesion as a row of the table."""
     return {
-        "Patient": one.pseudonym,
-        "Lesion": one.label,
-        "Place": BY_CODE[one.site].name,
-        "Last visit": one.worst.day,
-        "Visits": one.visits,
-        "Worst picture": words.state_line(one.worst),
-        "Held for": words.held_for(one),
+        say("Patient"): one.pseudonym,
+        say("Lesion"): one.label,
+        say("Place"): BY_CODE[one.site].called,
+        say("Last visit"): one.worst.day,
+        say("Visits"): one.visits,
+        say("Worst picture"): words.state_line(one.worst),
+        say("Held for"): words.held_for(one),
     }
 
 

@@ -10,6 +10,7 @@ from derm.errors import DermError
 from derm.figures.body import Mark, body_map, said_of
 from derm.figures.text import plain
 from derm.image.overlay import jpeg
+from derm.language.speech import say
 from derm.predict import words as case_words
 from derm.records import pictures, read, words, write
 from derm.records.entry import DIAGNOSIS_CODES, Basis
@@ -26,9 +27,11 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     """The history of a lesion, the newest visit first. back: with the way to all that are kept."""
     history = read.lesion_history(saving.records(), lesion_id)
     if back:
-        st.button("All kept cases", icon=":material/arrow_back:", type="tertiary", key="lesion-back", on_click=close)
+        st.button(
+            say("All kept cases"), icon=":material/arrow_back:", type="tertiary", key="lesion-back", on_click=close
+        )
     if history is None:
-        st.error(words.GONE, icon=":material/folder_off:")
+        st.error(say(words.GONE), icon=":material/folder_off:")
         return
     marks = [mark_of(history)]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -37,7 +40,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     for one in history.histology:
         st.markdown(plain(words.histology_line(one)))
     for visit in history.visits:
-        st.subheader(plain(f"{visit.visit['day']}. {words.state_line(visit.worst)}"), anchor=False)
+        st.subheader(plain(f"{words.day_said(visit.visit['day'])}. {words.state_line(visit.worst)}"), anchor=False)
         for picture in visit.pictures:
             show_picture(picture)
     st.caption(case_words.NOTICE)
@@ -47,7 +50,9 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
 def mark_of(history: LesionHistory) -> Mark:
     """The lesion on the body map."""
     site = BY_CODE[history.lesion["site"]]
-    return Mark(site.view, site.x, site.y, f"lesion {history.lesion['label']}, {site.name}")
+    return Mark(
+        site.view, site.x, site.y, say("lesion {label}, {place}", label=history.lesion["label"], place=site.called)
+    )
 
 
 def show_picture(one: PictureHistory) -> None:
@@ -79,12 +84,16 @@ def opinion_after(one: PictureHistory) -> None:
     if not one.answers or mine:
         return
     key = f"after-{one.picture['id']}"
-    with st.expander("Your opinion after the answer", icon=":material/stethoscope:"):
+    with st.expander(say("Your opinion after the answer"), icon=":material/stethoscope:"):
         saving.ask_opinion(key)
         st.button(
-            "Give my opinion", key=f"give-{key}", on_click=give_after, args=(key, one.answers[-1]["id"]), type="primary"
+            say("Give my opinion"),
+            key=f"give-{key}",
+            on_click=give_after,
+            args=(key, one.answers[-1]["id"]),
+            type="primary",
         )
-        st.caption(words.FINAL_NOTE)
+        st.caption(say(words.FINAL_NOTE))
         saving.tell_refusal(key)
 
 
@@ -92,7 +101,7 @@ def give_after(key: str, answer_id: str) -> None:
     """Keep the opinion after the answer."""
     opinion = saving.opinion_given(key)
     if opinion is None:
-        st.session_state[f"refusal-{key}"] = words.OPINION_LACKS
+        st.session_state[f"refusal-{key}"] = say(words.OPINION_LACKS)
         return
     attempt(key, partial(write.give_after, saving.records(), saving.actor(), answer_id, opinion))
 
@@ -100,13 +109,21 @@ def give_after(key: str, answer_id: str) -> None:
 def correct(one: PictureHistory) -> None:
     """A diagnosis or an outline that is known better."""
     key = f"correct-{one.picture['id']}"
-    with st.expander("Correct", icon=":material/edit:"):
-        st.selectbox("Diagnosis", DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=words.diagnosis_name)
+    with st.expander(say("Correct"), icon=":material/edit:"):
         st.selectbox(
-            "What it rests on", list(Basis), index=None, key=f"basis-{key}", format_func=words.BASIS_NAMES.__getitem__
+            say("Diagnosis"), DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=words.diagnosis_name
         )
-        st.file_uploader(words.OUTLINE_FILE, key=f"outline-{key}")
-        st.button("Save the correction", key=f"save-{key}", on_click=save_correction, args=(key, one.picture["id"]))
+        st.selectbox(
+            say("What it rests on"),
+            list(Basis),
+            index=None,
+            key=f"basis-{key}",
+            format_func=lambda one: say(words.BASIS_NAMES[one]),
+        )
+        st.file_uploader(say(words.OUTLINE_FILE), key=f"outline-{key}")
+        st.button(
+            say("Save the correction"), key=f"save-{key}", on_click=save_correction, args=(key, one.picture["id"])
+        )
         saving.tell_refusal(key)
 
 
@@ -131,29 +148,33 @@ def save_correction(key: str, picture_id: str) -> None:
 def about(history: LesionHistory) -> None:
     """What belongs to the lesion as a whole, and to the patient."""
     lesion_id, patient = history.lesion["id"], history.patient
-    with st.expander("Histology", icon=":material/biotech:"):
-        st.selectbox("Found", DIAGNOSIS_CODES, index=None, key="histology-diagnosis", format_func=words.diagnosis_name)
-        st.text_input("Day", words.today(), key="histology-day", max_chars=10)
-        st.text_area("The pathologist's words", key="histology-words", max_chars=2000)
-        st.button("Save the histology", key="save-histology", on_click=save_histology, args=(lesion_id,))
+    with st.expander(say("Histology"), icon=":material/biotech:"):
+        st.selectbox(
+            say("Found"), DIAGNOSIS_CODES, index=None, key="histology-diagnosis", format_func=words.diagnosis_name
+        )
+        st.text_input(say("Day"), words.today(), key="histology-day", max_chars=10)
+        st.text_area(say("The pathologist's words"), key="histology-words", max_chars=2000)
+        st.button(say("Save the histology"), key="save-histology", on_click=save_histology, args=(lesion_id,))
         saving.tell_refusal("histology")
-    with st.expander("Place on the body", icon=":material/accessibility_new:"):
+    with st.expander(say("Place on the body"), icon=":material/accessibility_new:"):
         codes = [one.code for one in SITES]
         st.selectbox(
-            "Place",
+            say("Place"),
             codes,
             index=codes.index(history.lesion["site"]),
             key=f"move-{lesion_id}",
             format_func=words.site_name,
         )
-        st.button("Save the place", key="save-place", on_click=save_place, args=(lesion_id,))
+        st.button(say("Save the place"), key="save-place", on_click=save_place, args=(lesion_id,))
         saving.tell_refusal("place")
     if not opening.may(Right.DELETE):
         return
-    with st.expander("Delete this patient", icon=":material/delete:"):
-        st.markdown(plain(f"{words.delete_question(patient['pseudonym'])} {words.DELETE_NOTE}"))
-        st.text_input("Write the pseudonym to delete it", key="delete-name")
-        st.button("Delete for good", key="delete-patient", on_click=delete, args=(patient["id"], patient["pseudonym"]))
+    with st.expander(say("Delete this patient"), icon=":material/delete:"):
+        st.markdown(plain(" ".join(words.delete_warning(patient["pseudonym"]))))
+        st.text_input(say("Write the pseudonym to delete it"), key="delete-name")
+        st.button(
+            say("Delete for good"), key="delete-patient", on_click=delete, args=(patient["id"], patient["pseudonym"])
+        )
         saving.tell_refusal("delete")
 
 
@@ -161,7 +182,7 @@ def save_histology(lesion_id: str) -> None:
     """Keep a histology."""
     state = st.session_state
     if state["histology-diagnosis"] is None:
-        state["refusal-histology"] = words.DIAGNOSIS_LACKS
+        state["refusal-histology"] = say(words.DIAGNOSIS_LACKS)
         return
     attempt(
         "histology",
@@ -181,7 +202,7 @@ def save_place(lesion_id: str) -> None:
 def delete(patient_id: str, pseudonym: str) -> None:
     """Delete the patient whose pseudonym was written."""
     if st.session_state["delete-name"].strip() != pseudonym:
-        st.session_state["refusal-delete"] = words.DELETE_LACKS
+        st.session_state["refusal-delete"] = say(words.DELETE_LACKS)
         return
 
     def do() -> None:

@@ -4,6 +4,7 @@ from datetime import date
 
 import streamlit as st
 
+from derm.language.speech import say
 from derm.records.sites import BY_CODE
 from derm.records.words import state_line
 from derm.teach import words
@@ -16,14 +17,14 @@ from pages.records.all_cases import open_lesion
 
 def show_next() -> None:
     """The list of the day; a row opens its lesion."""
-    st.caption(words.NEXT_NOTE)
+    st.caption(say(words.NEXT_NOTE))
     percent = st.slider(
-        words.SHARE_BY_LOT, 0, 100, round(100 * BY_LOT), format="%d %%", key="next-share", persist_state="session",
+        say(words.SHARE_BY_LOT), 0, 100, round(100 * BY_LOT), format="%d %%", key="next-share", persist_state="session",
         width=320,
     )  # fmt: skip
     found = next_cases(saving.records(), date.today(), LISTED, percent / 100)
     if not found:
-        st.markdown(words.NOTHING_NEXT)
+        st.markdown(say(words.NOTHING_NEXT))
         return
     chosen = show_table(
         [row(one) for one in found],
@@ -39,10 +40,10 @@ def show_next() -> None:
 def row(one: NextCase) -> dict[str, object]:
     """A case as a row of the table."""
     return {
-        "Patient": one.lesion.pseudonym,
-        "Lesion": one.lesion.label,
-        "Place": BY_CODE[one.lesion.site].name,
-        "Last visit": one.lesion.worst.day,
-        "Answer": state_line(one.lesion.worst),
-        "Why it is here": words.why(one),
+        say("Patient"): one.lesion.pseudonym,
+        say("Lesion"): one.lesion.label,
+        say("Place"): BY_CODE[one.lesion.site].called,
+        say("Last visit"): one.lesion.worst.day,
+        say("Answer"): state_line(one.lesion.worst),
+        say("Why it is here"): words.why(one),
     }

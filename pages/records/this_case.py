@@ -3,6 +3,7 @@
 import streamlit as st
 
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import words as case_words
 from derm.predict.case_list import ListedCase
@@ -16,12 +17,12 @@ def this_case(model: Model, listed: ListedCase) -> None:
     """The picture with its answer and the fields that say whose it is; once saved, its lesion."""
     kept = saving.saved(listed.key)
     if kept is not None:
-        st.success(words.ANSWER_KEPT, icon=":material/check:")
+        st.success(say(words.ANSWER_KEPT), icon=":material/check:")
         lesion(kept.lesion_id)
         return
     case = listed.case
     if case is None or not saving.savable(listed):
-        st.markdown(words.NO_FILE)
+        st.markdown(say(words.NO_FILE))
         return
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(key="picture"):
@@ -30,6 +31,8 @@ def this_case(model: Model, listed: ListedCase) -> None:
         st.header(plain(case_words.headline(case)), anchor=False)
         st.markdown(plain(case_words.second_line(case)))
         saving.ask_place(listed.key)
-        st.button("Save this case", type="primary", key="save-case", on_click=saving.save_case, args=(model, listed))
+        st.button(
+            say("Save this case"), type="primary", key="save-case", on_click=saving.save_case, args=(model, listed)
+        )
         saving.tell_refusal(listed.key)
     st.caption(case_words.NOTICE)

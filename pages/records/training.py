@@ -3,6 +3,8 @@
 import streamlit as st
 
 from derm.figures.text import plain
+from derm.language.again import say_again
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.monitor.state import last_words
 from derm.paths import data_folder
@@ -20,21 +22,25 @@ from pages.records.lesion import attempt
 def show_training(model: Model) -> None:
     """What would be learned from, the way to begin, and all trainings so far."""
     allowed = may(Right.WEIGHTS) and in_use.may_start(visitor_now())
-    st.caption(words.TRAIN_NOTE)
+    st.caption(say(words.TRAIN_NOTE))
     st.markdown(plain(words.in_use(model.label)))
     if not allowed:
-        st.info(words.NOT_ALLOWED, icon=":material/lock:")
+        st.info(say(words.NOT_ALLOWED), icon=":material/lock:")
     elif data_folder() is None:
-        st.info(words.NO_OLD, icon=":material/folder_off:")
+        st.info(say(words.NO_OLD), icon=":material/folder_off:")
     else:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.selectbox(
-                "What learns", list(words.WAYS), key="teach-way", format_func=words.WAYS.__getitem__, width=420
+                say("What learns"),
+                list(words.WAYS),
+                key="teach-way",
+                format_func=lambda one: say(words.WAYS[one]),
+                width=420,
             )
-            st.button("Train now", icon=":material/play_arrow:", key="teach", on_click=begin)
+            st.button(say("Train now"), icon=":material/play_arrow:", key="teach", on_click=begin)
         saving.tell_refusal("teach")
     if allowed and in_use.can_undo(saving.records()):
-        st.button("Go back to the weights before", icon=":material/undo:", key="undo-weights", on_click=go_back)
+        st.button(say("Go back to the weights before"), icon=":material/undo:", key="undo-weights", on_click=go_back)
         saving.tell_refusal("undo-weights")
     if said := st.session_state.get("weights_said"):
         st.success(plain(said), icon=":material/check:")
@@ -46,14 +52,14 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
     """A training: how far it is, what is to be known, both comparisons, and the button that takes it into use."""
     st.subheader(plain(words.teaching_line(one)), anchor=False)
     for sentence in one.said:
-        st.markdown(plain(sentence))
+        st.markdown(plain(say_again(sentence, job.KEPT)))
     if one.alive:
-        st.button("Look again", icon=":material/refresh:", key=f"look-{one.name}")
+        st.button(say("Look again"), icon=":material/refresh:", key=f"look-{one.name}")
         return
     if one.stage in ("begun", "learned"):
         st.markdown(plain(last_words(one.folder)))
         if allowed:
-            st.button("Go on", icon=":material/play_arrow:", key=f"go-on-{one.name}", on_click=go_on, args=(one,))
+            st.button(say("Go on"), icon=":material/play_arrow:", key=f"go-on-{one.name}", on_click=go_on, args=(one,))
             saving.tell_refusal(f"go-on-{one.name}")
         return
     for name in one.compared:
@@ -61,9 +67,9 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
         head, *rows = words.compared_rows(one, name)
         show_table([dict(zip(head, row, strict=True)) for row in rows], key=f"compared-{one.name}-{name}")
     if one.compared:
-        st.caption(words.COMPARED_NOTE)
+        st.caption(say(words.COMPARED_NOTE))
     if allowed and one.stage == "done":
-        st.button("Use these weights", icon=":material/check:", key=f"use-{one.name}", on_click=use, args=(one,))
+        st.button(say("Use these weights"), icon=":material/check:", key=f"use-{one.name}", on_click=use, args=(one,))
         saving.tell_refusal(f"use-{one.name}")
 
 

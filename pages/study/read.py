@@ -7,6 +7,7 @@ import streamlit as st
 
 from derm.errors import DermError
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.predict import words as case_words
 from derm.records import entry
 from derm.records.entry import DIAGNOSIS_CODES, Management
@@ -55,7 +56,7 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
         st.selectbox("Diagnosis", DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=diagnosis_name)
         st.selectbox(
             "Management", list(Management), index=None, key=f"management-{key}",
-            format_func=MANAGEMENT_NAMES.__getitem__,
+            format_func=lambda one: say(MANAGEMENT_NAMES[one]),
         )  # fmt: skip
         st.slider(words.SUSPICION, 0, 100, 50, format="%d %%", key=f"suspicion-{key}")
         st.slider("How sure are you of the diagnosis?", 0, 100, 50, step=5, format="%d %%", key=f"confidence-{key}")

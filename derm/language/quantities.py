@@ -1,0 +1,46 @@
+"""Counts with their nouns: '1 lesion', '2,004 pictures'.
+
+Needs `speech`. In German each form is nominative and accusative alike.
+"""
+
+from derm.language.speech import say_many
+
+
+def cases_counted(count: int) -> str:
+    """'1 case', '2,004 cases'."""
+    return say_many("{count:,} case", "{count:,} cases", count)
+
+
+def events_counted(count: int) -> str:
+    """'1 event', '2,004 events'."""
+    return say_many("{count:,} event", "{count:,} events", count)
+
+
+def images_counted(count: int) -> str:
+    """'1 image', '2,004 images'."""
+    return say_many("{count:,} image", "{count:,} images", count)
+
+
+def lesions_counted(count: int) -> str:
+    """'1 lesion', '2,004 lesions'."""
+    return say_many("{count:,} lesion", "{count:,} lesions", count)
+
+
+def patients_counted(count: int) -> str:
+    """'1 patient', '2,004 patients'."""
+    return say_many("{count:,} patient", "{count:,} patients", count)
+
+
+def pictures_counted(count: int) -> str:
+    """'1 picture', '2,004 pictures'."""
+    return say_many("{count:,} picture", "{count:,} pictures", count)
+
+
+def rows_counted(count: int) -> str:
+    """'1 row', '2,004 rows'."""
+    return say_many("{count:,} row", "{count:,} rows", count)
+
+
+def visits_counted(count: int) -> str:
+    """'1 visit', '2,004 visits'."""
+    return say_many("{count:,} visit", "{count:,} visits", count)
