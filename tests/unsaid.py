@@ -4,11 +4,11 @@ Needs what was made in the language `BRACKETED`, in which all that a catalogue h
 """
 
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import Message
-from streamlit.testing.v1 import AppTest
 
 NAMES = (
     "Derm", "English", "Deutsch", "HAM10000", "ISIC", "BCN20000", "Grad-CAM", "IoU", "AUC", "ECE", "TDS",
@@ -17,7 +17,7 @@ NAMES = (
 )  # fmt: skip
 """Names that are the same in every language."""
 
-UNITS = ("mm²", "mm", "px", "min", "ms", "GiB", "MiB", "kB", "GB", "MB", "h", "s", "d", "dpi")
+UNITS = ("ΔE", "mm²", "mm", "px", "min", "ms", "GiB", "MiB", "kB", "GB", "MB", "h", "s", "d", "dpi")
 """Signs of units."""
 
 CODES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -32,9 +32,26 @@ NOT_SHOWN = {
 }  # fmt: skip
 """Fields of Streamlit's messages that nobody reads."""
 
+NOT_READ = {
+    "cookie", "language", "chosen", "token", "picture", "name", "of", "key", "thumbnail", "colour", "stops", "tools",
+    "layers", "by", "id", "before", "after",
+}  # fmt: skip
+"""Keys of what components get that nobody reads."""
+
+SOURCES = (
+    "Nachbar et al. 1994, J Am Acad Dermatol 30:551",
+    "Argenziano et al. 1998, Arch Dermatol 134:1563",
+    "Argenziano et al. 2011, Br J Dermatol 164:785",
+    "Ali et al. 2020",
+    "Grana et al. 2003",
+    "Pellacani et al. 2006",
+    "Golston et al. 1992",
+)
+"""Papers, as they are cited in every language."""
+
 _BRACKETS = re.compile(r"⟦[^⟦⟧]*⟧")
 _MARKUP = re.compile(
-    r"<style.*?</style>|<svg.*?</svg>|<[^>]*>|:[a-z]+\[|:material/\w+:|https?://\S+|`[^`]*`", re.DOTALL
+    r"<style.*?</style>|<svg.*?</svg>|<[^>]*>|:[a-z]+\[|:material/\w+:|https?://\S+|`[^`]*`|\{\w+\}", re.DOTALL
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
@@ -45,27 +62,17 @@ def unsaid(text: str, allowed: Iterable[str] = ()) -> list[str]:
     while _BRACKETS.search(rest):
         rest = _BRACKETS.sub(" ", rest)
     rest = html.unescape(rest)
-    for name in sorted(allowed, key=len, reverse=True):
+    for name in sorted((*allowed, *SOURCES), key=len, reverse=True):
         rest = rest.replace(name, " ")
     for name in (*NAMES, *UNITS, *CODES):
         rest = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", " ", rest)
     return _WORD.findall(rest)
 
 
-def unsaid_on(page: AppTest, allowed: Iterable[str] = ()) -> dict[str, list[str]]:
-    """Each text of a page that has words which no catalogue has, with these."""
-    found = {}
-    for element in page:
-        for text in texts(getattr(element, "proto", None)):
-            if words := unsaid(text, allowed):
-                found[text[:300]] = words
-    return found
-
-
 def texts(message: object) -> Iterator[str]:
-    """What is read of one of Streamlit's messages, deep."""
+    """What is read of one of Streamlit's messages, deep; of what a component gets, too."""
     if isinstance(message, str):
-        yield message
+        yield from texts_of_json(json.loads(message)) if message.startswith("{") else (message,)
     elif isinstance(message, Message):
         for field, value in message.ListFields():
             if field.name not in NOT_SHOWN:
@@ -75,14 +82,14 @@ def texts(message: object) -> Iterator[str]:
             yield from texts(one)
 
 
-def texts_of_json(value: object, leave_out: Iterable[str] = ()) -> Iterator[str]:
-    """The texts in a value of JSON but those under the keys `leave_out`."""
+def texts_of_json(value: object) -> Iterator[str]:
+    """What is read of a value of JSON that a component gets."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for key, one in value.items():
-            if key not in set(leave_out):
-                yield from texts_of_json(one, leave_out)
+            if key not in NOT_READ:
+                yield from texts_of_json(one)
     elif isinstance(value, list):
         for one in value:
-            yield from texts_of_json(one, leave_out)
+            yield from texts_of_json(one)

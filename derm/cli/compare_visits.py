@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from derm.cli.terminal import out
+from derm.language.speech import say
 
 if TYPE_CHECKING:
     from derm.model.weights import Model
@@ -44,7 +45,7 @@ def compare_visits(
     for name, case in (("Earlier", first), ("Later", second)):
         for said in doubt_sentences(case, model.description):
             out.print(f"{name} picture: {said}")
-    for line in (headline(found), *sentences(found), NOTICE):
+    for line in (headline(found), *sentences(found), say(NOTICE)):
         out.print(line)
     if target is not None:
         make_folder(target)

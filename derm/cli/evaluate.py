@@ -8,6 +8,7 @@ import typer
 from derm.cli.calibrate import print_seen
 from derm.cli.terminal import figure, out, progress, read_known
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 if TYPE_CHECKING:
     from derm.data.split import By
@@ -127,7 +128,7 @@ def print_table(metrics: dict[str, Any]) -> None:
             f"{grad_cam['centred_blob']['iou']:.3f} for the centre prior."
         )
         if metrics["measured_on"]["looks_inside"]:
-            out.print(BUILT_IN)
+            out.print(say(BUILT_IN))
     print_sources(metrics["by_source"])
     if metrics.get("seen_little"):
         print_seen(metrics["seen_little"])

@@ -8,6 +8,7 @@ import typer
 
 from derm.cli.terminal import out, progress, read_known
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 if TYPE_CHECKING:
     from derm.data.split import By
@@ -61,7 +62,7 @@ def explain(
         )
     print_summary(found.name, found.summary)
     if model.description.model.looks_inside:
-        out.print(BUILT_IN)
+        out.print(say(BUILT_IN))
     if reason := why_known(found.about):
         out.print(f"THESE FIGURES ARE TOO GOOD: the weights {reason}.")
     out.print(f"\nWritten: {target / 'agreement.parquet'}, {target / 'sample.parquet'}, {target / 'summary.json'}")

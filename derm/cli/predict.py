@@ -11,6 +11,7 @@ import typer
 
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 if TYPE_CHECKING:
     from derm.model.weights import Model
@@ -189,4 +190,4 @@ def _close(count: Count, target: Path | None) -> None:
         return
     if count.total > 1:
         out.print(f"{count.said()}.")
-    out.print(NOTICE)
+    out.print(say(NOTICE))

@@ -29,6 +29,9 @@ def report_case(
     called: Annotated[
         str | None, typer.Option("--name", help="What documents call the picture; without: 8 digits of its content.")
     ] = None,
+    spoken: Annotated[
+        str, typer.Option("--language", help="Of the documents: en or de; see docs/languages.md.")
+    ] = "en",
     archive: Annotated[bool, typer.Option("--zip", help="One ZIP file instead of the files in it.")] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.json or .safetensors); without: the shipped ones.")
@@ -47,6 +50,7 @@ def report_case(
     from derm.image.decode import image_name, read_file, read_scaled
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING
     from derm.image.scale import Scale
+    from derm.language.speech import languages, speaking
     from derm.model.weights import default_weights, load_weights
     from derm.predict.case import changed, diagnose
     from derm.predict.entries import with_read_outline
@@ -60,6 +64,8 @@ def report_case(
         raise ConfigFault(
             f"--scale is {scale:g}: a dermatoscope's picture has {LEAST_SPACING} to {MOST_SPACING} millimetres a pixel."
         )
+    if spoken not in languages():
+        raise ConfigFault(f"--language is '{spoken}': it must be one of {', '.join(languages())}.")
     on = _day(day)
     model = load_weights(weights or default_weights())
     check_share(model.description, prevalence)
@@ -71,8 +77,9 @@ def report_case(
         asked = with_read_outline(asked, read_file(outline))
     case = at_practice(asked, prevalence)
     index = None if diagnosis is None else INDEX[diagnosis]
-    case = without_name(case) if called is None else changed(case, name=image_name(called))
-    files = documents_of(case, model, on=on, index=index)
+    with speaking(spoken):
+        case = without_name(case) if called is None else changed(case, name=image_name(called))
+        files = documents_of(case, model, on=on, index=index)
     if archive:
         make_folder(target)
         files = {file_name(case, "documents.zip"): as_zip(files, on)}

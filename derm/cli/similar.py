@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from derm.cli.terminal import out
+from derm.language.speech import say
 
 
 def similar(
@@ -48,7 +49,7 @@ def similar(
              "source": one.source, "likeness": round(one.likeness, 4)}
             for place, one in enumerate(found, 1)
         ]  # fmt: skip
-        typer.echo(json.dumps({"similar": rows, "notice": NOTICE}, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps({"similar": rows, "notice": say(NOTICE)}, indent=2, ensure_ascii=False))
         return
-    for line in [*in_lines(found), NOTICE]:
+    for line in [*in_lines(found), say(NOTICE)]:
         out.print(line)

@@ -11,6 +11,7 @@ from typing import Any
 
 from derm.compare.follow_up import FollowUp, Structure
 from derm.figures.text import SPACE
+from derm.language.speech import say
 from derm.predict.words import NOTICE
 
 TITLE = "Two visits"
@@ -193,7 +194,7 @@ def as_json(found: FollowUp) -> dict[str, Any]:
             "overlap": _rounded(about.overlap),
         },
         "mm_per_pixel": found.first.mm_per_pixel,
-        "notice": NOTICE,
+        "notice": say(NOTICE),
     }
 
 

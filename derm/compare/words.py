@@ -17,6 +17,7 @@ from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, Localisation
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import SPACE, capital, duration, percent
+from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.predict.case import Case
 
@@ -69,7 +70,7 @@ def upright(case: Case) -> str:
 
 def agreement_limits(config: ModelConfig) -> str:
     """What agreement of heat map and outline does not say, of a model made as `config` has it."""
-    return f"{_AGREEMENT_LIMITS} {BUILT_IN}" if config.looks_inside else _AGREEMENT_LIMITS
+    return f"{_AGREEMENT_LIMITS} {say(BUILT_IN)}" if config.looks_inside else _AGREEMENT_LIMITS
 
 
 def about(method: Method) -> str:

@@ -13,12 +13,13 @@ from derm.document.fhir import fhir_report
 from derm.document.objects import dicom_objects
 from derm.document.pdf import report_pdf
 from derm.image.overlay import mask_png
+from derm.language.speech import mark
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.entries import outline_json
 from derm.predict.export import case_json, outline_png
 
-MISSING = "A report to print, FHIR and DICOM: pip install 'derm[documents]'"
+MISSING = mark("A report to print, FHIR and DICOM: pip install 'derm[documents]'")
 
 
 def can_be_made() -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.figures.text import capital, percent
 from derm.image.overlay import jpeg
+from derm.language.speech import number, say
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
@@ -90,8 +91,8 @@ class CaseReport:
 def probabilities_of(case: Case) -> list[tuple[str, str, float]]:
     """The seven probabilities in the order of `CODES`, then the malignant one: key, name, and value, 0 … 1."""
     seven = zip(DIAGNOSES, case.probabilities, strict=True)
-    named = [(f"p_{one.code}", f"Probability of {one.name}", float(share)) for one, share in seven]
-    return [*named, ("p_malignant", "Malignant probability", case.p_malignant)]
+    named = [(f"p_{one.code}", say("Probability of {name}", name=one.called), float(share)) for one, share in seven]
+    return [*named, ("p_malignant", say("Malignant probability"), case.p_malignant)]
 
 
 class Size(NamedTuple):
@@ -148,16 +149,16 @@ def report_of(
         outline=outline_sentence(case) if case.has_outline else "",
         measures=tuple(words.lesion_measures(case)),
         lesion=tuple(lesion_rows(case)),
-        scale=(scale_sentence(case.scale), WORTH_NOTE) if case.has_outline else (),
+        scale=(scale_sentence(case.scale), say(WORTH_NOTE)) if case.has_outline else (),
         forms=tuple(form_lines(case.forms)),
         figures=tuple(_figures(case, shown)) if figures else (),
         made_with=(*_made_with(case, model), _anchor(last_hash)),
-        notice=words.NOTICE,
+        notice=say(words.NOTICE),
     )
 
 
 def _row(diagnosis: Diagnosis, share: float) -> Row:
-    return Row(capital(diagnosis.name), diagnosis.malignant, percent(share), share, diagnosis.colour)
+    return Row(capital(diagnosis.called), diagnosis.malignant, percent(share), share, diagnosis.colour)
 
 
 def _paragraphs(case: Case, model: Model, shown: int) -> list[str]:
@@ -169,15 +170,15 @@ def _paragraphs(case: Case, model: Model, shown: int) -> list[str]:
         words.referral_meaning(description),
         f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip(),
         words.evidence_sentence(case, shown),
-        "A heat map shows which places the score comes from, not why, and no cause.",
+        say("A heat map shows which places the score comes from, not why, and no cause."),
     ]
 
 
 def _figures(case: Case, shown: int) -> list[Figure]:
     """The picture as it came, its outline and, where there is some, the evidence for the diagnosis shown."""
-    layers: list[tuple[Layer, str]] = [("Original", "The picture"), ("Outline", _outline_title(case))]
+    layers: list[tuple[Layer, str]] = [("Original", say("The picture")), ("Outline", _outline_title(case))]
     if case.answerable and not case.evidence[shown].flat:
-        layers.append(("Heat map", f"Evidence for {DIAGNOSES[shown].name}"))
+        layers.append(("Heat map", say("Evidence for {name}", name=DIAGNOSES[shown].called)))
     return [
         Figure(
             jpeg(_drawn(case, layer, shown)),
@@ -195,7 +196,7 @@ def _drawn(case: Case, layer: Layer, shown: int) -> NDArray[np.uint8]:
 
 def _outline_title(case: Case) -> str:
     """What stands under the outline: whose it is, and its diameter."""
-    whose = "The lesion's outline" if case.polygons is None else "The outline as corrected by hand"
+    whose = say("The lesion's outline") if case.polygons is None else say("The outline as corrected by hand")
     return "; ".join([whose, *_diameter(case)])
 
 
@@ -208,22 +209,32 @@ def _made_with(case: Case, model: Model) -> list[str]:
     description = model.description
     limits = "" if case.conformal_thresholds is None else _limits(case.conformal_thresholds)
     threshold = case.referral_threshold
-    referral = "no referral threshold" if threshold is None else f"referral from a malignant sum of {threshold:.3g}"
+    referral = (
+        say("No referral threshold.")
+        if threshold is None
+        else say("Referral from a malignant sum of {threshold:.3g}.", threshold=threshold)
+    )
     return [
-        f"Weights {model.name}, SHA-256 {model.sha256}.",
-        f"Outline from a probability of {percent(description.mask_threshold)}; temperature "
-        f"{description.temperature:.3g}; {referral}.",
+        say("Weights {name}, SHA-256 {digest}.", name=model.name, digest=model.sha256),
+        say(
+            "Outline from a probability of {share}; temperature {temperature:.3g}.",
+            share=percent(description.mask_threshold),
+            temperature=description.temperature,
+        ),
+        referral,
         limits,
-        f"Mean over {case.views} views." if case.views > 1 else "",
+        say("Mean over {views} views.", views=case.views) if case.views > 1 else "",
         description.licence,
     ]
 
 
 def _anchor(last_hash: str) -> str:
     """What makes a report a witness of the records: the end of their chain of events on this day."""
-    return f"Last event of the records: {last_hash}; `derm records verify --hash` looks for it." if last_hash else ""
+    if not last_hash:
+        return ""
+    return say("Last event of the records: {digest}; `derm records verify --hash` looks for it.", digest=last_hash)
 
 
 def _limits(thresholds: tuple[float, ...]) -> str:
-    told = ", ".join(f"{code} {limit:.3g}" for code, limit in zip(CODES, thresholds, strict=True))
-    return f"Probabilities from which a diagnosis cannot be excluded: {told}."
+    told = ", ".join(f"{code} {number(limit, '.3g')}" for code, limit in zip(CODES, thresholds, strict=True))
+    return say("Probabilities from which a diagnosis cannot be excluded: {limits}.", limits=told)

@@ -8,12 +8,16 @@ from base64 import b64encode
 from typing import Any
 
 from derm.document.content import CaseReport, Size, probabilities_of, sizes_of
+from derm.language.speech import ENGLISH, language, languages, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict.case import Case
 
 SYSTEM = "urn:derm:codes"
 UNITS = "http://unitsofmeasure.org"
 SNOMED = "http://snomed.info/sct"
+
+SIZES = {"Diameter": mark("Diameter of the lesion"), "Area": mark("Area of the lesion")}
+"""A size in words, by what its code means."""
 
 
 def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> str:
@@ -22,13 +26,19 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     page: the report as a PDF file. Its status is 'preliminary': no physician has seen it.
     """
     day = report.on.isoformat()
-    observations = [_observation(*one, day, model, case.answerable) for one in probabilities_of(case)]
+    with speaking(ENGLISH):  # what a code means
+        meanings = [meaning for _, meaning, _ in probabilities_of(case)]
+    observations = [
+        _observation(*one, meaning, day, model, case.answerable)
+        for one, meaning in zip(probabilities_of(case), meanings, strict=True)
+    ]
     observations += [_size(one, day, " ".join([report.outline, *report.scale])) for one in sizes_of(case)]
     content = {
         "resourceType": "DiagnosticReport",
+        "language": language() if language() in languages() else ENGLISH,
         "contained": observations,
         "status": "preliminary",
-        "code": {"text": "Dermoscopic picture, read by software"},
+        "code": {"text": say("Dermoscopic picture, read by software")},
         "effectiveDateTime": day,
         "result": [{"reference": f"#{one['id']}"} for one in observations],
         "conclusion": " ".join([*report.doubts, report.headline, report.second_line, report.notice]),
@@ -39,19 +49,22 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _observation(code: str, text: str, share: float, day: str, model: Model, answerable: bool) -> dict[str, Any]:
-    """One probability; without an answer its value is withheld."""
+def _observation(
+    code: str, text: str, share: float, meaning: str, day: str, model: Model, answerable: bool
+) -> dict[str, Any]:
+    """One probability; without an answer its value is withheld. text: in the language of the report. meaning: of the
+    code, which stays as it is."""
     about: dict[str, Any] = {
         "resourceType": "Observation",
         "id": code.replace("_", "-"),
         "status": "preliminary",
-        "code": {"coding": [{"system": SYSTEM, "code": code, "display": text}], "text": text},
+        "code": {"coding": [{"system": SYSTEM, "code": code, "display": meaning}], "text": text},
         "effectiveDateTime": day,
-        "method": {"text": f"Weights {model.name}, SHA-256 {model.sha256}"},
+        "method": {"text": say("Weights {name}, SHA-256 {digest}", name=model.name, digest=model.sha256)},
     }
     if answerable:
         return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
-    return about | {"dataAbsentReason": {"text": "There is no answer to be relied on for this picture"}}
+    return about | {"dataAbsentReason": {"text": say("There is no answer to be relied on for this picture")}}
 
 
 def _size(size: Size, day: str, how: str) -> dict[str, Any]:
@@ -62,7 +75,7 @@ def _size(size: Size, day: str, how: str) -> dict[str, Any]:
         "status": "preliminary",
         "code": {
             "coding": [{"system": SNOMED, "code": size.code, "display": size.meaning}],
-            "text": f"{size.meaning} of the lesion",
+            "text": say(SIZES[size.meaning]),
         },
         "effectiveDateTime": day,
         "method": {"text": how},

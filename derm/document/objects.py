@@ -14,6 +14,7 @@ import numpy as np
 from derm import __version__
 from derm.document.content import probabilities_of, sizes_of
 from derm.errors import ConfigFault
+from derm.language.speech import ENGLISH, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
@@ -37,7 +38,7 @@ SKIN = ("39937001", "SCT", "Skin")
 """Code, scheme and meaning of where a lesion is."""
 
 MAKER = "Derm"
-MISSING = "DICOM objects need highdicom, which is not installed: pip install 'derm[documents]'."
+MISSING = mark("DICOM objects need highdicom, which is not installed: pip install 'derm[documents]'.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,13 @@ def dicom_objects(case: Case, model: Model, page: bytes, *, on: date) -> Objects
     try:
         import highdicom  # noqa: F401
     except ImportError as error:
-        raise ConfigFault(MISSING) from error
+        raise ConfigFault(say(MISSING)) from error
+    with speaking(ENGLISH):  # codes mean what their schemes say; the page speaks the report's language
+        return _objects(case, model, page, on)
+
+
+def _objects(case: Case, model: Model, page: bytes, on: date) -> Objects:
+    """`dicom_objects`, of which highdicom is there."""
     mm_per_pixel = None if case.scale is None else case.scale.mm_per_pixel
     picture = _picture(case, on, mm_per_pixel)
     outline = _outline(case, model, picture, mm_per_pixel) if case.has_lesion else None
@@ -221,7 +228,7 @@ def _evaluations(case: Case) -> list[Any]:
 
     advice = words.what_to_do(case)
     said = [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
-    said += [("doubt", "Reason to doubt the answer", doubt.value, words.FLAGS[doubt]) for doubt in doubts_of(case)]
+    said += [("doubt", "Reason to doubt the answer", doubt.value, words.flag(doubt)) for doubt in doubts_of(case)]
     return [
         hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value[:16], SCHEME, told[:64]))
         for name, meaning, value, told in said

@@ -11,9 +11,28 @@ from tempfile import TemporaryDirectory
 
 from derm.document.content import CaseReport
 from derm.errors import ConfigFault
+from derm.language.speech import ENGLISH, day_text, language, languages, mark, say
 
 TEMPLATE = Path(__file__).with_name("report.typ")
-MISSING = "Documents need Typst, which is not installed: pip install 'derm[documents]'."
+MISSING = mark("Documents need Typst, which is not installed: pip install 'derm[documents]'.")
+
+LABELS = {
+    "probabilities": mark("Probabilities"),
+    "unreliable": mark("Probabilities, not to be relied on"),
+    "diagnosis": mark("Diagnosis"),
+    "kind": mark("Kind"),
+    "probability": mark("Probability"),
+    "malignant": mark("malignant"),
+    "benign": mark("benign"),
+    "lesion": mark("The lesion"),
+    "measure": mark("Measure"),
+    "value": mark("Value"),
+    "how": mark("How"),
+    "worth": mark("AUC for melanoma"),
+    "forms": mark("Filled in by the clinician"),
+    "made": mark("How this was made"),
+}
+"""Heads and titles, by the name that `report.typ` knows them by."""
 
 
 def report_pdf(report: CaseReport) -> bytes:
@@ -21,7 +40,7 @@ def report_pdf(report: CaseReport) -> bytes:
     try:
         import typst
     except ImportError as error:
-        raise ConfigFault(MISSING) from error
+        raise ConfigFault(say(MISSING)) from error
     with TemporaryDirectory(prefix="derm-report-") as folder:
         for place, figure in enumerate(report.figures):
             Path(folder, f"{place}.jpg").write_bytes(figure.content)
@@ -40,7 +59,13 @@ def _data(report: CaseReport) -> dict[str, object]:
     """The report without its pictures' bytes, in letters that the page's font has."""
     figures = [{"caption": figure.caption, "alternative": figure.alternative} for figure in report.figures]
     day = {"year": report.on.year, "month": report.on.month, "day": report.on.day}
-    return {key: _printable(value) for key, value in (asdict(report) | {"figures": figures, "on": day}).items()}
+    spoken = {
+        "language": language() if language() in languages() else ENGLISH,
+        "labels": {name: say(one) for name, one in LABELS.items()},
+        "day": day_text(report.on),
+    }
+    told = asdict(report) | {"figures": figures, "on": day} | spoken
+    return {key: _printable(value) for key, value in told.items()}
 
 
 def _printable(value: object) -> object:

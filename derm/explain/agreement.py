@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.language.speech import mark
 from derm.metrics.masks import MaskCount, dice, iou
 from derm.metrics.missing import fraction, mean_defined, or_none
 
@@ -23,7 +24,9 @@ THRESHOLDS: NDArray[np.float64] = np.arange(101) / 100
 """The one sweep that every figure of agreement is read from, 0, 0.01, … 1: a pixel is marked where the map reaches the
 threshold. At 0 every pixel of a map that is not flat is marked, at 1 the maximum alone."""
 
-BUILT_IN = "This model reads the diagnosis inside its own outline, too, so that part of the agreement is built in."
+BUILT_IN = mark(
+    "This model reads the diagnosis inside its own outline, too, so that part of the agreement is built in."
+)
 """Must stand beside figures of agreement where the model pools inside the outline, or weighs its cells with
 it, `ModelConfig.looks_inside`."""
 

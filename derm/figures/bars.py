@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from derm.diagnoses import Diagnosis
 from derm.figures.text import fine_percent, percent
 from derm.image.overlay import heat_stops
+from derm.language.speech import say
 
 TRACK = "color-mix(in srgb, currentColor 12%, transparent)"
 """Colour of what a bar does not fill, on any page."""
@@ -52,15 +53,15 @@ def malignant_bar(parts: Sequence[tuple[Diagnosis, float]], threshold: float | N
     parts: the malignant diagnoses with their probabilities, 0 … 1, in the order in which they shall lie. threshold: for
     referral, 0 … 1, drawn as a line across the bar with its name and figure below.
     """
-    said = ", ".join(f"{diagnosis.name} {percent(share)}" for diagnosis, share in parts)
+    said = ", ".join(f"{diagnosis.called} {percent(share)}" for diagnosis, share in parts)
     total = fine_percent(sum(share for _, share in parts))
     pieces = "".join(
         f'<span style="width:{share:.2%};background:{themed(diagnosis)}"></span>' for diagnosis, share in parts
     )
-    label = f"Malignant probability {total}: {said}"
+    label = say("Malignant probability {total}: {parts}", total=total, parts=said)
     mark = ""
     if threshold is not None:
-        figure = f"referral threshold {fine_percent(threshold)}"
+        figure = say("referral threshold {threshold}", threshold=fine_percent(threshold))
         label = f"{label}; {figure}"
         mark = f'<div class="derm-mark" style="left:{threshold:.2%}"></div>{_under(figure, threshold)}'
     return (

@@ -22,6 +22,7 @@ from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import HEAD, RAW, is_heic, is_raw, other_kind, sentence
 from derm.image.profiles import adobe_rgb
+from derm.language.speech import mark, say
 
 MAX_BYTES = 200_000_000
 """Largest file, in bytes."""
@@ -38,7 +39,7 @@ MAX_ASPECT = 10
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """The decoders that bytes from outside may reach; Pillow has forty more, seldom used and seldom tested."""
 
-KNOWN_FORMATS = "JPEG, PNG, TIFF, BMP or WebP"
+KNOWN_FORMATS = mark("JPEG, PNG, TIFF, BMP or WebP")
 """`FORMATS` in a sentence that says what to export to."""
 
 STRIP = 128
@@ -105,7 +106,7 @@ def read_file(path: Path) -> bytes:
     name = image_name(path.name)
     try:
         if not path.is_file():
-            raise ImageRefused(f"{name} is not there, or is no file: check the path.")
+            raise ImageRefused(say("{name} is not there, or is no file: check the path.", name=name))
         if (count := path.stat().st_size) > MAX_BYTES:
             with path.open("rb") as stream:
                 head = stream.read(HEAD)
@@ -114,7 +115,13 @@ def read_file(path: Path) -> bytes:
         check_bytes(count, name)
         return path.read_bytes()
     except OSError as error:
-        raise ImageRefused(f"{name} cannot be read ({error.strerror}): check the path and its permissions.") from error
+        raise ImageRefused(
+            say(
+                "{name} cannot be read ({strerror}): check the path and its permissions.",
+                name=name,
+                strerror=error.strerror,
+            )
+        ) from error
 
 
 def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
@@ -147,14 +154,14 @@ def read_scaled(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | N
     if is_heic(content[:HEAD]) and heic_is_read():
         check_bytes(len(content), name)
         return read_heic(content, name), None
-    with _faults_refused(name, KNOWN_FORMATS, content[:HEAD]):
+    with _faults_refused(name, say(KNOWN_FORMATS), content[:HEAD]):
         return _pixels(_load_whole(content, name), name), None
 
 
 def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     """The same from a picture that Pillow has opened already, which is left as it is; raises ImageRefused."""
     name = image_name(name)
-    with _faults_refused(name, KNOWN_FORMATS):
+    with _faults_refused(name, say(KNOWN_FORMATS)):
         check_size(picture.width, picture.height, name)
         _check_planes(picture, name)
         picture.load()
@@ -191,7 +198,7 @@ def read_mask_values(path: Path) -> NDArray[Any]:
     """The values of the mask at `path`, bool, integer or float (height, width): what its pixels show, 0 being black and
     transparent. Raises ImageRefused."""
     name = image_name(path.name)
-    with _faults_refused(name, "PNG, TIFF or BMP"):
+    with _faults_refused(name, say("PNG, TIFF or BMP")):
         picture = _opened(read_file(path), name, MASK_FORMATS)
         picture.load()
         picture = _upright(picture)
@@ -204,7 +211,7 @@ def read_mask_values(path: Path) -> NDArray[Any]:
 def image_name(name: str) -> str:
     """The last part of an uploaded file's name, fit for a sentence: no folders, nothing unprintable, 60 characters."""
     last = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
-    return "".join(character for character in last if character.isprintable()).strip()[:60] or "The picture"
+    return "".join(character for character in last if character.isprintable()).strip()[:60] or say("The picture")
 
 
 @contextmanager
@@ -222,17 +229,31 @@ def _faults_refused(name: str, formats: str, head: bytes = b"") -> Iterator[None
             raise ImageRefused(sentence(name, known)) from error
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             raise ImageRefused(
-                f"{name} is a TIFF file of a kind that Derm does not read, or damaged: save it with 8 bits a colour."
+                say(
+                    "{name} is a TIFF file of a kind that Derm does not read, or damaged: save it with 8 bits a "
+                    "colour.",
+                    name=name,
+                )
             ) from error
         raise ImageRefused(
-            f"{name} is no picture that Derm can read, or its first bytes are damaged: export it as {formats}."
+            say(
+                "{name} is no picture that Derm can read, or its first bytes are damaged: export it as {formats}.",
+                name=name,
+                formats=formats,
+            )
         ) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageRefused(
-            f"{name} claims far more than the {MAX_PIXELS:,} pixels that Derm reads: make it smaller."
+            say(
+                "{name} claims far more than the {max_pixels:,} pixels that Derm reads: make it smaller.",
+                name=name,
+                max_pixels=MAX_PIXELS,
+            )
         ) from error
     except _DECODER_FAULTS as error:
-        raise ImageRefused(f"{name} is damaged or cut short: copy it or export it again from its source.") from error
+        raise ImageRefused(
+            say("{name} is damaged or cut short: copy it or export it again from its source.", name=name)
+        ) from error
 
 
 def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
@@ -285,7 +306,9 @@ def _make_shallow(picture: Image.Image, content: bytes, told: int | None, name: 
     if values is None:
         high = (np.asarray(picture)[..., : len(colours)].astype(np.uint16) << 8).astype(np.uint16)
         if depth.white_of(high, None, name, dark_is_high=ink) != depth.FULL:
-            raise ImageRefused(f"{name} keeps fewer than 16 bits in 16, which Derm cannot read here: save it with 8.")
+            raise ImageRefused(
+                say("{name} keeps fewer than 16 bits in 16, which Derm cannot read here: save it with 8.", name=name)
+            )
         return
     white = depth.white_of(values[..., : len(colours)], told, name, dark_is_high=ink)
     if white == depth.FULL:
@@ -307,14 +330,22 @@ def _pixels(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     """`picture` in sRGB on white, uint8 (height, width, 3)."""
     if picture.mode == "1":
         raise ImageRefused(
-            f"{name} is black and white without shades (1 bit), as masks and scanned text are: choose the photograph."
+            say(
+                "{name} is black and white without shades (1 bit), as masks and scanned text are: choose the "
+                "photograph.",
+                name=name,
+            )
         )
     if picture.mode in _DEEP_MODES:
         picture = _eight_bit_grey(picture, name)
     if picture.mode not in _COLOUR_MODES:
         raise ImageRefused(
-            f"{name} stores its values as '{picture.mode}', whose range Derm cannot tell: "
-            "save it as an RGB or grey picture of 8 or 16 bits."
+            say(
+                "{name} stores its values as '{mode}', whose range Derm cannot tell: save it as an RGB or grey "
+                "picture of 8 or 16 bits.",
+                name=name,
+                mode=picture.mode,
+            )
         )
     return _array_of(_on_white(picture, name))
 
@@ -332,20 +363,45 @@ def _array_of(picture: Image.Image) -> NDArray[np.uint8]:
 def check_bytes(count: int, name: str) -> None:
     """Refuse files that are empty or larger than `MAX_BYTES`."""
     if count == 0:
-        raise ImageRefused(f"{name} is empty (0 bytes): copy it or export it again from its source.")
+        raise ImageRefused(say("{name} is empty (0 bytes): copy it or export it again from its source.", name=name))
     if count > MAX_BYTES:
-        raise ImageRefused(f"{name} has {count:,} bytes, more than the {MAX_BYTES:,} that Derm reads: save it as JPEG.")
+        raise ImageRefused(
+            say(
+                "{name} has {count:,} bytes, more than the {max_bytes:,} that Derm reads: save it as JPEG.",
+                name=name,
+                count=count,
+                max_bytes=MAX_BYTES,
+            )
+        )
 
 
 def check_size(width: int, height: int, name: str) -> None:
     """Refuse pictures of too many pixels, too small or too long, by what their header says."""
-    size = f"{name} has {width} × {height} pixels"
+    size = say("{name} has {width} × {height} pixels", name=name, width=width, height=height)
     if width * height > MAX_PIXELS:
-        raise ImageRefused(f"{size}, more than the {MAX_PIXELS:,} that Derm reads: make it smaller.")
+        raise ImageRefused(
+            say(
+                "{size}, more than the {max_pixels:,} that Derm reads: make it smaller.",
+                size=size,
+                max_pixels=MAX_PIXELS,
+            )
+        )
     if min(width, height) < MIN_SIDE:
-        raise ImageRefused(f"{size}, but each side needs at least {MIN_SIDE}: choose a larger picture.")
+        raise ImageRefused(
+            say(
+                "{size}, but each side needs at least {min_side}: choose a larger picture.",
+                size=size,
+                min_side=MIN_SIDE,
+            )
+        )
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise ImageRefused(f"{size}, longer than {MAX_ASPECT} : 1: crop it to the lesion and the skin around it.")
+        raise ImageRefused(
+            say(
+                "{size}, longer than {max_aspect} : 1: crop it to the lesion and the skin around it.",
+                size=size,
+                max_aspect=MAX_ASPECT,
+            )
+        )
 
 
 def _check_planes(picture: Image.Image, name: str) -> None:
@@ -355,7 +411,7 @@ def _check_planes(picture: Image.Image, name: str) -> None:
     raw = tags.get(TiffImagePlugin.COMPRESSION, 1) == 1
     if planes_apart and raw and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8:
         raise ImageRefused(
-            f"{name} keeps its 16-bit values in separate planes, which Derm cannot read: save it as PNG."
+            say("{name} keeps its 16-bit values in separate planes, which Derm cannot read: save it as PNG.", name=name)
         )
 
 
@@ -374,8 +430,14 @@ def _check_density(picture: Image.Image, count: int, name: str) -> None:
     pixels = picture.width * picture.height
     if picture.format in ("WEBP", "AVIF", "GIF") and pixels > max(1_000_000, MAX_PIXELS_A_BYTE * count):
         raise ImageRefused(
-            f"{name} claims {picture.width} × {picture.height} pixels in {count:,} bytes, which no photograph does: "
-            "export it again from its source."
+            say(
+                "{name} claims {width} × {height} pixels in {count:,} bytes, which no photograph does: export it "
+                "again from its source.",
+                name=name,
+                width=picture.width,
+                height=picture.height,
+                count=count,
+            )
         )
 
 
@@ -396,8 +458,13 @@ def _eight_bit_grey(picture: Image.Image, name: str) -> Image.Image:
         low, high = values.min(), values.max()
         if not (low >= 0 and high <= 255):  # so written, NaN is refused too
             raise ImageRefused(
-                f"{name} has floating-point values from {low:g} to {high:g}, in neither 0–1 nor 0–255: "
-                "save it with 8 or 16 bits."
+                say(
+                    "{name} has floating-point values from {low:g} to {high:g}, in neither 0–1 nor 0–255: save it "
+                    "with 8 or 16 bits.",
+                    name=name,
+                    low=low,
+                    high=high,
+                )
             )
         full = 1 if high <= 1 else 255
     elif tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,):
@@ -425,7 +492,9 @@ def _on_white(picture: Image.Image, name: str) -> Image.Image:
         return rgb
     alpha = picture.convert("RGBA").getchannel("A")
     if alpha.getextrema() == (0, 0):
-        raise ImageRefused(f"{name} is transparent everywhere and shows nothing: export it again without transparency.")
+        raise ImageRefused(
+            say("{name} is transparent everywhere and shows nothing: export it again without transparency.", name=name)
+        )
     return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from derm.errors import ImageRefused
+from derm.language.speech import say
 
 FULL = 65535
 """White of 16 bits."""
@@ -84,8 +85,13 @@ def white_of(values: NDArray[np.uint16], told: int | None, name: str, *, dark_is
     if bits < 16 and 2 * top >= 1 << bits:
         return (1 << bits) - 1
     raise ImageRefused(
-        f"{name} has 16 bits a value, uses them hardly beyond {often:,} of {FULL:,}, and does not say how many count: "
-        "save it with 8 bits, or scaled to all 16."
+        say(
+            "{name} has 16 bits a value, uses them hardly beyond {often:,} of {full:,}, and does not say how "
+            "many count: save it with 8 bits, or scaled to all 16.",
+            name=name,
+            often=often,
+            full=FULL,
+        )
     )
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
 from derm.image.profiles import adobe_rgb
+from derm.language.speech import mark, say
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -34,7 +35,7 @@ SYNTAXES = {
 """Transfer syntaxes that are read, by their number, with how they compress. None whose header itself is packed: 300 kB
 of that can unpack to gigabytes."""
 
-CURE = "export it as JPEG, or as DICOM in colour with 8 bits"
+CURE = mark("export it as JPEG, or as DICOM in colour with 8 bits")
 
 LEAST_SPACING, MOST_SPACING = 0.002, 0.2
 """Millimetres a pixel of a dermatoscope's picture; what lies beyond tells of a sensor or a page."""
@@ -67,7 +68,9 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
     except ImageRefused:
         raise
     except Exception as error:  # hostile files raise whatever the parser's own lines raise
-        raise ImageRefused(f"{name} is a damaged DICOM file, or cut short: copy it or export it again.") from error
+        raise ImageRefused(
+            say("{name} is a damaged DICOM file, or cut short: copy it or export it again.", name=name)
+        ) from error
 
 
 def _check(head: "Dataset", name: str) -> None:
@@ -76,18 +79,46 @@ def _check(head: "Dataset", name: str) -> None:
 
     syntax = str(head.file_meta.TransferSyntaxUID)
     if syntax not in SYNTAXES:
-        packed = _known(head.file_meta.TransferSyntaxUID) or "something unknown"
-        raise ImageRefused(f"{name} is DICOM packed as '{packed}', which Derm does not read: {CURE}.")
+        packed = _known(head.file_meta.TransferSyntaxUID) or say("something unknown")
+        raise ImageRefused(
+            say(
+                "{name} is DICOM packed as '{packed}', which Derm does not read: {cure}.",
+                name=name,
+                packed=packed,
+                cure=say(CURE),
+            )
+        )
     if "Rows" not in head or "Columns" not in head:
         kind = _known(head.get("SOPClassUID"))
         what = f" ({kind})" if kind else ""
-        raise ImageRefused(f"{name} is DICOM without a picture{what}: choose the file that holds the photograph.")
+        raise ImageRefused(
+            say(
+                "{name} is DICOM without a picture{what}: choose the file that holds the photograph.",
+                name=name,
+                what=what,
+            )
+        )
     if int(head.get("NumberOfFrames") or 1) > 1:
-        raise ImageRefused(f"{name} is DICOM of {int(head.NumberOfFrames)} frames: export the one to look at.")
+        raise ImageRefused(
+            say(
+                "{name} is DICOM of {count} frames: export the one to look at.",
+                name=name,
+                count=int(head.NumberOfFrames),
+            )
+        )
     if int(head.BitsAllocated) != 8 and head.PhotometricInterpretation != "PALETTE COLOR":
-        raise ImageRefused(f"{name} is DICOM of {int(head.BitsAllocated)} bits a value: {CURE}.")
+        raise ImageRefused(
+            say(
+                "{name} is DICOM of {bits} bits a value: {cure}.",
+                name=name,
+                bits=int(head.BitsAllocated),
+                cure=say(CURE),
+            )
+        )
     if str(head.PhotometricInterpretation).startswith("MONOCHROME"):
-        raise ImageRefused(f"{name} is DICOM in grey, and the model was trained on colour: {CURE}.")
+        raise ImageRefused(
+            say("{name} is DICOM in grey, and the model was trained on colour: {cure}.", name=name, cure=say(CURE))
+        )
     check_size(int(head.Columns), int(head.Rows), name)
 
 
@@ -109,7 +140,9 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
         if pixels.dtype == np.uint16:
             pixels = (pixels >> 8).astype(np.uint8)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise ImageRefused(f"{name} is DICOM whose values are no colours of 8 bits: {CURE}.")
+        raise ImageRefused(
+            say("{name} is DICOM whose values are no colours of 8 bits: {cure}.", name=name, cure=say(CURE))
+        )
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     picture.info["icc_profile"] = _profile(data)
     return read_picture(picture, name)

@@ -14,6 +14,7 @@ from PIL import Image
 from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
 from derm.image.profiles import display_p3
+from derm.language.speech import say
 
 P3 = 12
 """Colour primaries of Display P3."""
@@ -48,7 +49,9 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
     except ImageRefused:
         raise
     except Exception as error:  # libheif's own faults have no common class
-        raise ImageRefused(f"{name} is a damaged HEIC picture, or cut short: copy it or export it again.") from error
+        raise ImageRefused(
+            say("{name} is a damaged HEIC picture, or cut short: copy it or export it again.", name=name)
+        ) from error
     return read_picture(picture, name), {}
 
 

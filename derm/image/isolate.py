@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DermError, ImageRefused
+from derm.language.speech import language, say, speaking
 
 MEMORY = 1 << 30
 """Bytes of address space that the process may take."""
@@ -42,10 +43,12 @@ def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np
         "OMP_NUM_THREADS": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-    damaged = ImageRefused(f"{name} is damaged or cut short: copy it or export it again from its source.")
+    damaged = ImageRefused(
+        say("{name} is damaged or cut short: copy it or export it again from its source.", name=name)
+    )
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, function, name],
+            [sys.executable, "-m", __name__, function, name, language()],
             input=content,
             capture_output=True,
             timeout=PATIENCE,
@@ -75,14 +78,15 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main(function: str, name: str) -> int:
+def main(function: str, name: str, spoken: str) -> int:
     """The process's own work: bytes from standard input, head and pixels to standard output."""
     content = sys.stdin.buffer.read()
     module, _, called = function.partition(":")
     read = getattr(import_module(module), called)
     _limit()
     try:
-        picture, about = read(content, name)
+        with speaking(spoken):
+            picture, about = read(content, name)
     except DermError as refused:
         sys.stderr.write(str(refused))
         return _REFUSED

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ImageRefused
+from derm.language.speech import say
 
 MAX_SCANS = 50
 """Scans of one picture. Encoders make about ten; 50 of the largest picture take a second."""
@@ -86,7 +87,11 @@ def check_scans(found: Layout, name: str) -> None:
     """Refuse what would keep the decoder busy for long: ImageRefused."""
     if len(found.scans) > MAX_SCANS:
         raise ImageRefused(
-            f"{name} has more than {MAX_SCANS} scans, which no camera writes: export it again from its source."
+            say(
+                "{name} has more than {max_scans} scans, which no camera writes: export it again from its source.",
+                name=name,
+                max_scans=MAX_SCANS,
+            )
         )
 
 
@@ -96,7 +101,9 @@ def check_complete(found: Layout, pixels: NDArray[np.uint8], name: str) -> None:
     pixels: uint8 (H, W) or (H, W, 3), decoded, as stored; the last `ROWS` are enough.
     """
     if _unfinished(found) or _ends_in_nothing(found, pixels):
-        raise ImageRefused(f"{name} is incomplete: a part of the picture is missing, so copy it again from its source.")
+        raise ImageRefused(
+            say("{name} is incomplete: a part of the picture is missing, so copy it again from its source.", name=name)
+        )
 
 
 def _scan(body: bytes) -> Scan:

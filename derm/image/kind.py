@@ -6,6 +6,8 @@ Needs the first `HEAD` bytes. Gives the sentence for pictures that Derm does not
 import re
 from typing import NamedTuple
 
+from derm.language.speech import mark, say
+
 HEAD = 160
 """As many first bytes tell: DICOM has its name at byte 128."""
 
@@ -26,15 +28,17 @@ class Kind(NamedTuple):
     """What to do, as an imperative."""
 
 
-_EXPORT = "export it as JPEG, PNG or TIFF"
-RAW = Kind("a camera's raw file", "develop it and export it as JPEG")
-_VIDEO = Kind("a video", "save one frame of it as JPEG or PNG")
-_DICOM = Kind("a DICOM file without its mark, or damaged", "export its picture as PNG or JPEG from the viewer")
-_HEIC = Kind(
-    "a HEIC picture",
-    "export it as JPEG, or install what reads it: pip install 'derm[heic]'",
+_EXPORT = mark("export it as JPEG, PNG or TIFF")
+RAW = Kind(mark("a camera's raw file"), mark("develop it and export it as JPEG"))
+_VIDEO = Kind(mark("a video"), mark("save one frame of it as JPEG or PNG"))
+_DICOM = Kind(
+    mark("a DICOM file without its mark, or damaged"), mark("export its picture as PNG or JPEG from the viewer")
 )
-_AVIF = Kind("an AVIF picture", "export it as JPEG, or update Pillow to 11.3 or later")
+_HEIC = Kind(
+    mark("a HEIC picture"),
+    mark("export it as JPEG, or install what reads it: pip install 'derm[heic]'"),
+)
+_AVIF = Kind(mark("an AVIF picture"), mark("export it as JPEG, or update Pillow to 11.3 or later"))
 
 _BY_ENDING = {
     **dict.fromkeys((".heic", ".heif", ".hif", ".heics"), _HEIC),
@@ -49,20 +53,20 @@ _BY_ENDING = {
         (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp", ".flv"),
         _VIDEO,
     ),
-    **dict.fromkeys((".psd", ".psb"), Kind("a Photoshop document", _EXPORT)),
-    **dict.fromkeys((".ai", ".eps", ".ps"), Kind("a PostScript or Illustrator file", _EXPORT)),
-    **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".jpc", ".j2c"), Kind("a JPEG 2000 picture", _EXPORT)),
-    **dict.fromkeys((".pbm", ".pgm", ".ppm", ".pnm", ".pfm"), Kind("a PNM picture", _EXPORT)),
-    **dict.fromkeys((".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".czi", ".bif"), Kind("a slide scan", _EXPORT)),
-    ".jxl": Kind("a JPEG XL picture", _EXPORT),
-    ".jxr": Kind("a JPEG XR picture", _EXPORT),
-    ".pdf": Kind("a PDF document", "export the picture in it as JPEG or PNG"),
-    ".xcf": Kind("a GIMP picture", _EXPORT),
-    ".exr": Kind("an OpenEXR picture", _EXPORT),
-    ".hdr": Kind("a Radiance picture", _EXPORT),
-    ".tga": Kind("a Targa picture", _EXPORT),
-    ".pcx": Kind("a PCX picture", _EXPORT),
-    ".nii": Kind("a NIfTI file", _EXPORT),
+    **dict.fromkeys((".psd", ".psb"), Kind(mark("a Photoshop document"), _EXPORT)),
+    **dict.fromkeys((".ai", ".eps", ".ps"), Kind(mark("a PostScript or Illustrator file"), _EXPORT)),
+    **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx", ".jpc", ".j2c"), Kind(mark("a JPEG 2000 picture"), _EXPORT)),
+    **dict.fromkeys((".pbm", ".pgm", ".ppm", ".pnm", ".pfm"), Kind(mark("a PNM picture"), _EXPORT)),
+    **dict.fromkeys((".svs", ".ndpi", ".mrxs", ".scn", ".vsi", ".czi", ".bif"), Kind(mark("a slide scan"), _EXPORT)),
+    ".jxl": Kind(mark("a JPEG XL picture"), _EXPORT),
+    ".jxr": Kind(mark("a JPEG XR picture"), _EXPORT),
+    ".pdf": Kind(mark("a PDF document"), mark("export the picture in it as JPEG or PNG")),
+    ".xcf": Kind(mark("a GIMP picture"), _EXPORT),
+    ".exr": Kind(mark("an OpenEXR picture"), _EXPORT),
+    ".hdr": Kind(mark("a Radiance picture"), _EXPORT),
+    ".tga": Kind(mark("a Targa picture"), _EXPORT),
+    ".pcx": Kind(mark("a PCX picture"), _EXPORT),
+    ".nii": Kind(mark("a NIfTI file"), _EXPORT),
 }  # fmt: skip
 """Pictures that Derm does not read, or not everywhere, by ending in lower case."""
 
@@ -138,7 +142,9 @@ def other_kind(head: bytes, ending: str) -> Kind | None:
 
 def sentence(name: str, kind: Kind) -> str:
     """Why a file of this kind is refused, and what to do. name: what the user calls it."""
-    return f"{name} is {kind.name}, which Derm does not read: {kind.cure}."
+    return say(
+        "{name} is {kind}, which Derm does not read: {cure}.", name=name, kind=say(kind.name), cure=say(kind.cure)
+    )
 
 
 def is_raw(ending: str) -> bool:

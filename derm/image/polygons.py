@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from derm.errors import EntryRefused
 from derm.image.scale import is_number
 from derm.json_checks import is_count
+from derm.language.speech import say
 
 Ring = tuple[tuple[float, float], ...]
 """A closed line, (x, y) in pixels; the last point joins the first."""
@@ -71,14 +72,23 @@ def check_polygons(given: object, height: int, width: int, least: float) -> Poly
         if place := crossing(ring):
             x, y = (round(value) for value in place)
             raise EntryRefused(
-                f"The outline crosses or touches itself near {x}, {y}: move the points there apart, or undo the step."
+                say(
+                    "The outline crosses or touches itself near {x}, {y}: move the points there apart, or undo the "
+                    "step.",
+                    x=x,
+                    y=y,
+                )
             )
     polygons = tuple(tuple((round(float(x), 2), round(float(y), 2)) for x, y in ring) for ring in rings)
     share = float(fill(polygons, height, width).mean())
     if share < least:
         raise EntryRefused(
-            f"The outline encloses {100 * share:.2g} % of the picture, and a lesion at least {100 * least:.2g} %: draw "
-            "it around the whole lesion."
+            say(
+                "The outline encloses {share:.2g} % of the picture, and a lesion at least {least:.2g} %: draw "
+                "it around the whole lesion.",
+                share=100 * share,
+                least=100 * least,
+            )
         )
     return polygons
 
@@ -119,16 +129,22 @@ def read_polygons(text: str, height: int, width: int, least: float) -> Polygons:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise EntryRefused("The outline is no JSON file: give one that Derm wrote.") from error
+        raise EntryRefused(say("The outline is no JSON file: give one that Derm wrote.")) from error
     if not isinstance(content, dict) or "polygons" not in content:
-        raise EntryRefused("The outline's file has no field 'polygons': give one that Derm wrote.")
+        raise EntryRefused(say("The outline's file has no field 'polygons': give one that Derm wrote."))
     size = (content.get("width", width), content.get("height", height))
     if not all(map(is_count, size)):
-        raise EntryRefused("The outline's file tells no size of its picture: give one that Derm wrote.")
+        raise EntryRefused(say("The outline's file tells no size of its picture: give one that Derm wrote."))
     if size != (width, height):
         raise EntryRefused(
-            f"The outline was drawn on a picture of {size[0]} × {size[1]} pixels and this one has {width} × {height}: "
-            "give the outline of this picture."
+            say(
+                "The outline was drawn on a picture of {drawn_width} × {drawn_height} pixels and this one has {width} "
+                "× {height}: give the outline of this picture.",
+                drawn_width=size[0],
+                drawn_height=size[1],
+                width=width,
+                height=height,
+            )
         )
     return check_polygons(content["polygons"], height, width, least)
 
@@ -161,7 +177,7 @@ def _ring(points: NDArray[np.float64]) -> Ring:
 
 def _numbers(given: object) -> list[NDArray[np.float64]]:
     """The rings as arrays, float64 (n, 2), a point that follows on itself left out."""
-    said = "The outline is no list of points: draw it again."
+    said = say("The outline is no list of points: draw it again.")
     if not isinstance(given, list | tuple):
         raise EntryRefused(said)
     rings = []
@@ -181,20 +197,32 @@ def _is_point(point: object) -> bool:
 
 def _check_parts(count: int) -> None:
     if count > MOST_PARTS:
-        raise EntryRefused(f"The outline has {count} parts and may have {MOST_PARTS}: join them, or remove some.")
+        raise EntryRefused(
+            say(
+                "The outline has {count} parts and may have {most_parts}: join them, or remove some.",
+                count=count,
+                most_parts=MOST_PARTS,
+            )
+        )
 
 
 def _check_points(count: int) -> None:
     if count > MOST_POINTS:
-        raise EntryRefused(f"The outline has {count} points and may have {MOST_POINTS}: draw it with fewer.")
+        raise EntryRefused(
+            say(
+                "The outline has {count} points and may have {most_points}: draw it with fewer.",
+                count=count,
+                most_points=MOST_POINTS,
+            )
+        )
 
 
 def _check_count(rings: list[NDArray[np.float64]]) -> None:
     if not rings:
-        raise EntryRefused("There is no outline: draw one, or go back to the model's.")
+        raise EntryRefused(say("There is no outline: draw one, or go back to the model's."))
     _check_points(sum(map(len, rings)))
     if min(map(len, rings)) < 3:
-        raise EntryRefused("A part of the outline has fewer than three points: add some, or remove the part.")
+        raise EntryRefused(say("A part of the outline has fewer than three points: add some, or remove the part."))
 
 
 def _check_place(ring: NDArray[np.float64], height: int, width: int) -> None:
@@ -202,8 +230,14 @@ def _check_place(ring: NDArray[np.float64], height: int, width: int) -> None:
     if outside.any():
         x, y = ring[int(outside.argmax())]
         raise EntryRefused(
-            f"The outline leaves the picture at {x:.5g}, {y:.5g}; this one has {width} × {height} pixels: move the "
-            "point inside."
+            say(
+                "The outline leaves the picture at {x:.5g}, {y:.5g}; this one has {width} × {height} pixels: "
+                "move the point inside.",
+                x=x,
+                y=y,
+                width=width,
+                height=height,
+            )
         )
 
 

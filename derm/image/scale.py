@@ -10,6 +10,7 @@ from typing import Literal, TypeGuard
 
 from derm.errors import EntryRefused
 from derm.image.dicom import LEAST_SPACING, MOST_SPACING
+from derm.language.speech import say
 
 Line = tuple[float, float, float, float]
 """x and y of one end, then of the other, pixels."""
@@ -56,24 +57,38 @@ def scale_of_line(line: object, length_mm: object, height: int, width: int) -> S
     line: [x1, y1, x2, y2], pixels. Raises EntryRefused, with the sentence that says what to do, for what is none.
     """
     if not (isinstance(line, list | tuple) and len(line) == 4 and all(map(is_number, line))):
-        raise EntryRefused("There is no line along a ruler: draw one from one of its marks to another.")
+        raise EntryRefused(say("There is no line along a ruler: draw one from one of its marks to another."))
     if not is_number(length_mm) or not 0 < length_mm <= LONGEST_MM:
-        raise EntryRefused(f"The line's length is no number of millimetres up to {LONGEST_MM:g}: type it, such as 10.")
+        raise EntryRefused(
+            say(
+                "The line's length is no number of millimetres up to {longest_mm:g}: type it, such as 10.",
+                longest_mm=LONGEST_MM,
+            )
+        )
     x1, y1, x2, y2 = (float(value) for value in line)
     longer = max(height, width)
     if not all(0 <= x <= width and 0 <= y <= height for x, y in ((x1, y1), (x2, y2))):
-        raise EntryRefused("The line leaves the picture: draw it along a ruler inside.")
+        raise EntryRefused(say("The line leaves the picture: draw it along a ruler inside."))
     pixels = math.hypot(x2 - x1, y2 - y1)
     if pixels < SHORTEST * longer:
         raise EntryRefused(
-            f"The line is {pixels:.0f} pixels long, too short to tell a scale: draw one of at least "
-            f"{math.ceil(SHORTEST * longer)} pixels, along more of the ruler."
+            say(
+                "The line is {pixels:.0f} pixels long, too short to tell a scale: draw one of at least {least} "
+                "pixels, along more of the ruler.",
+                pixels=pixels,
+                least=math.ceil(SHORTEST * longer),
+            )
         )
     scale = length_mm / pixels
     if not LEAST_SPACING <= scale <= MOST_SPACING:
         raise EntryRefused(
-            f"The line would make a pixel {scale:.2g} mm, and in pictures of a lesion it is {LEAST_SPACING:g} to "
-            f"{MOST_SPACING:g} mm: check the line and its length in millimetres."
+            say(
+                "The line would make a pixel {scale:.2g} mm, and in pictures of a lesion it is {least:g} "
+                "to {most:g} mm: check the line and its length in millimetres.",
+                scale=scale,
+                least=LEAST_SPACING,
+                most=MOST_SPACING,
+            )
         )
     error = math.sqrt(2) * END * longer / pixels
     return Scale(scale, "ruler", error, (x1, y1, x2, y2), float(length_mm))

@@ -23,6 +23,7 @@ from typing import IO, Any, NamedTuple
 from derm.errors import ImageRefused
 from derm.image.decode import check_bytes, image_name
 from derm.image.kind import HEAD, is_picture
+from derm.language.speech import mark, say, say_many
 from derm.predict.found import FoundPicture, printable
 
 MOST_TIMES = 200
@@ -41,10 +42,14 @@ PACKED_ENDINGS = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".gz", ".bz2"
 _COMPRESSED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OTHERS = {
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"Rar!\x1a\x07": "a RAR archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"7z\xbc\xaf\x27\x1c": mark("a 7z archive"),
+    b"Rar!\x1a\x07": mark("a RAR archive"),
+    b"\x28\xb5\x2f\xfd": mark("a Zstandard file"),
 }
+TOO_LARGE = mark(
+    "{name} unpacks to more than {times} times its size, as no archive of pictures does: pack its pictures anew."
+)
+
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError)
 """What the readers of archives raise on files that are cut short or damaged."""
 
@@ -76,7 +81,16 @@ def survey_archive(path: Path, passed_over: Counter[str]) -> list[FoundPicture]:
         head = stream.read(6)
     for start, what in _OTHERS.items():
         if head.startswith(start):
-            return [FoundPicture(path, f"{name} is {what}, which Derm does not open: unpack it, and name the folder.")]
+            return [
+                FoundPicture(
+                    path,
+                    say(
+                        "{name} is {what}, which Derm does not open: unpack it, and name the folder.",
+                        name=name,
+                        what=say(what),
+                    ),
+                )
+            ]
     found: dict[Path, FoundPicture] = {}
     before = passed_over.total()
     walk = _zip_members if head.startswith(_ZIP) else _tar_members
@@ -85,14 +99,25 @@ def survey_archive(path: Path, passed_over: Counter[str]) -> list[FoundPicture]:
             if found.pop(one.path, None) is not None:
                 passed_over["older of the same name"] += 1
             found[one.path] = one
-    except _TooLarge as error:
-        found[path] = FoundPicture(path, f"{name} {error}: pack its pictures anew.")
+    except _TooLarge:
+        found[path] = FoundPicture(path, say(TOO_LARGE, name=name, times=MOST_TIMES))
     except (*_DAMAGED, NotImplementedError) as error:
         found[path] = FoundPicture(path, _sentence_of_damage(name, len(found), error))
     if not found:
         others = passed_over.total() - before
-        held = f", but {others:,} other member{'' if others == 1 else 's'}" if others else ""
-        return [FoundPicture(path, f"No picture was found in {name}{held}: name an archive or a folder of pictures.")]
+        if not others:
+            return [
+                FoundPicture(
+                    path, say("No picture was found in {name}: name an archive or a folder of pictures.", name=name)
+                )
+            ]
+        said = say_many(
+            "No picture was found in {name}, but 1 other member: name an archive or a folder of pictures.",
+            "No picture was found in {name}, but {count:,} other members: name an archive or a folder of pictures.",
+            others,
+            name=name,
+        )
+        return [FoundPicture(path, said)]
     return list(found.values())
 
 
@@ -109,7 +134,11 @@ def survey_zip(content: bytes, name: str, passed_over: Counter[str]) -> list[Fou
     except (*_DAMAGED, NotImplementedError) as error:
         return [FoundPicture(path, _sentence_of_damage(printable(path), 0, error))]
     if not found:
-        return [FoundPicture(path, f"No picture was found in {printable(path)}: open a ZIP of pictures, or pictures.")]
+        return [
+            FoundPicture(
+                path, say("No picture was found in {name}: open a ZIP of pictures, or pictures.", name=printable(path))
+            )
+        ]
     return list(found.values())
 
 
@@ -121,7 +150,7 @@ class _Member(NamedTuple):
     ordinary: bool
     """Whether it is a file, not a link, a device or a sparse one."""
     fault: str
-    """Why it cannot be read, as the end of a sentence; else ''."""
+    """Why it cannot be read, a sentence to be said with its `name`; else ''."""
     head: Callable[[], bytes]
     """Its first bytes."""
 
@@ -243,9 +272,11 @@ def _zip_members(path: Path, passed_over: Counter[str], stream: IO[bytes] | None
 
 def _zip_fault(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & 1:
-        return "is encrypted: unpack the archive with its password, and name the folder"
+        return mark("{name} is encrypted: unpack the archive with its password, and name the folder.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "is compressed in a way that Derm does not read: pack it as ZIP with deflate, or not at all"
+        return mark(
+            "{name} is compressed in a way that Derm does not read: pack it as ZIP with deflate, or not at all."
+        )
     return ""
 
 
@@ -302,11 +333,13 @@ def _fault(path: Path, member: _Member, parts: list[str]) -> str:
     """Why a member that may be a picture cannot be asked about; '' where nothing is known."""
     last = parts[-1]
     if Path(last).suffix.lower() in PACKED_ENDINGS:
-        return f"{_inside(last, path)} is packed, too: unpack it, and name it by itself."
+        return say("{name} is packed, too: unpack it, and name it by itself.", name=_inside(last, path))
     if member.name.startswith(("/", "\\")) or ".." in parts or re.match("[A-Za-z]:", member.name):
-        return f"{_inside(last, path)} is named as if it lay outside of it: pack it anew, by its own name."
+        return say(
+            "{name} is named as if it lay outside of it: pack it anew, by its own name.", name=_inside(last, path)
+        )
     if member.fault:
-        return f"{_inside(last, path)} {member.fault}."
+        return say(member.fault, name=_inside(last, path))
     try:
         check_bytes(member.size, image_name(last))
     except ImageRefused as error:
@@ -319,19 +352,28 @@ def _is_hidden(part: str) -> bool:
 
 
 def _inside(last: str, path: Path) -> str:
-    return f"{image_name(last)} in {printable(path.name)}"
+    return say("{name} in {archive}", name=image_name(last), archive=printable(path.name))
 
 
 def _damaged(name: str, path: Path) -> ImageRefused:
-    return ImageRefused(f"{_inside(name, path)} is damaged or cut short: pack it again, or copy the archive anew.")
+    return ImageRefused(
+        say("{name} is damaged or cut short: pack it again, or copy the archive anew.", name=_inside(name, path))
+    )
 
 
 def _sentence_of_damage(name: str, count: int, error: Exception) -> str:
     if isinstance(error, FileNotFoundError | PermissionError):
-        return f"{name} cannot be read ({error.strerror}): check its permissions."
+        return say("{name} cannot be read ({strerror}): check its permissions.", name=name, strerror=error.strerror)
     if not count:
-        return f"{name} is packed, but no archive of pictures that Derm can open, or damaged: copy or pack it again."
-    return f"{name} is damaged or cut short behind its first {count:,} pictures: copy or pack it again."
+        return say(
+            "{name} is packed, but no archive of pictures that Derm can open, or damaged: copy or pack it again.",
+            name=name,
+        )
+    return say(
+        "{name} is damaged or cut short behind its first {count:,} pictures: copy or pack it again.",
+        name=name,
+        count=count,
+    )
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -19,6 +19,7 @@ from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
 from derm.image.decode import image_name, read_image
 from derm.image.overlay import jpeg, png
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.budget import KeptFile
 from derm.predict.case import Case, changed, diagnose
@@ -45,6 +46,17 @@ MAX_FILE_BYTES = 200_000_000
 
 THUMBNAIL = 96
 """Longer side of a thumbnail, pixels."""
+
+DRAWN = {
+    "akiec": mark("Drawn actinic keratosis or Bowen's disease"),
+    "bcc": mark("Drawn basal cell carcinoma"),
+    "bkl": mark("Drawn benign keratosis"),
+    "df": mark("Drawn dermatofibroma"),
+    "mel": mark("Drawn melanoma"),
+    "nv": mark("Drawn melanocytic nevus"),
+    "vasc": mark("Drawn vascular lesion"),
+}
+"""What a drawn sample is called, by the diagnosis's code."""
 
 SAMPLE_SIZE = (450, 600)
 """Height and width of a drawn sample, pixels: those of HAM10000."""
@@ -283,7 +295,7 @@ def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     `derm.data.synthetic.samples`."""
     height, width = SAMPLE_SIZE
     drawn = draw_sample(diagnosis.code, height=height, width=width)
-    return diagnose(model, drawn.image, f"Drawn {diagnosis.name}", truth=drawn.mask, drawn=True)
+    return diagnose(model, drawn.image, say(DRAWN[diagnosis.code]), truth=drawn.mask, drawn=True)
 
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
@@ -296,7 +308,11 @@ def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
     rows = catalogue.table.index[catalogue.table["image_id"] == image_id]
     if not len(rows):
         raise DataFault(
-            f"The data set has no image '{image_id}': give a name of its table, such as {first_id(catalogue)}."
+            say(
+                "The data set has no image '{image_id}': give a name of its table, such as {first}.",
+                image_id=image_id,
+                first=first_id(catalogue),
+            )
         )
     row = catalogue.table.loc[rows[0]]
     image, truth = read_pair(row["image_path"], row["mask_path"])

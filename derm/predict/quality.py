@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from derm.image.lesion_measures import feret_diameter
 from derm.image.marks import Marks
+from derm.language.speech import mark, say
 from derm.predict.case import Case, lesion_in
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.record import Record, text_of
@@ -40,9 +41,9 @@ class Note(StrEnum):
 
 
 SAID = {
-    Note.FEW_PIXELS: "Fewer pixels than the network looks at: take it again closer, or open the original.",
-    Note.INK: "Ink or a coloured sticker lies beside the lesion: where you can, take it again without.",
-    Note.RULER: "A ruler lies in the picture: a line along it gives the scale.",
+    Note.FEW_PIXELS: mark("Fewer pixels than the network looks at: take it again closer, or open the original."),
+    Note.INK: mark("Ink or a coloured sticker lies beside the lesion: where you can, take it again without."),
+    Note.RULER: mark("A ruler lies in the picture: a line along it gives the scale."),
 }
 """Each note in a sentence with what to do."""
 
@@ -88,7 +89,7 @@ def notes_of(case: Case, input_size: int) -> tuple[Note, ...]:
 
 def note_sentences(case: Case, input_size: int) -> list[str]:
     """Each note in a sentence with what to do."""
-    return [SAID[note] for note in notes_of(case, input_size)]
+    return [say(SAID[note]) for note in notes_of(case, input_size)]
 
 
 def quality_row(case: Case, file: str, input_size: int) -> Record:
@@ -96,7 +97,7 @@ def quality_row(case: Case, file: str, input_size: int) -> Record:
     quality, outline, marks = case.quality, lesion_in(case.mask), case.marks
     doubts, notes = doubts_of(case), _notes(case, marks, input_size)
     height, width = case.mask.shape
-    said = [doubt_sentence(doubt) for doubt in doubts if CURES[doubt]] + [SAID[note] for note in notes]
+    said = [doubt_sentence(doubt) for doubt in doubts if CURES[doubt]] + [say(SAID[note]) for note in notes]
     return {
         "file": file,
         "error": "",

@@ -6,20 +6,21 @@ Needs what `derm.predict.similar` found. Gives no probability.
 from collections.abc import Sequence
 
 from derm.figures.text import capital
+from derm.language.speech import mark, say, say_many
 from derm.predict.similar import Similar, counted
 
-TITLE = "Similar confirmed cases"
+TITLE = mark("Similar confirmed cases")
 
 CONFIRMED = {
-    "histo": "histopathology",
-    "follow_up": "follow-up",
-    "consensus": "consensus of experts",
-    "confocal": "confocal microscopy",
-    "unknown": "not told how",
+    "histo": mark("histopathology"),
+    "follow_up": mark("follow-up"),
+    "consensus": mark("consensus of experts"),
+    "confocal": mark("confocal microscopy"),
+    "unknown": mark("not told how"),
 }
 """How a diagnosis was confirmed, in words; others stand as they are told."""
 
-WORTH = (
+WORTH = mark(
     "Chosen by how the network sees them, each lesion once and never this one, as far as its name or look tells. They "
     "are pictures to compare by eye, not a second probability: with HAM10000's training part as library, most of the "
     "ten shared the true diagnosis in 73 of 100 pictures of its test part (mean of the diagnoses; of melanomas in 57), "
@@ -27,26 +28,32 @@ WORTH = (
 )
 """Measured by `derm library worth`, docs/similar.md; of the weights 68d29e0e."""
 
-NONE = "The library holds no case to compare with."
+NONE = mark("The library holds no case to compare with.")
 
 
 def how_confirmed(word: str) -> str:
     """How a diagnosis was confirmed, in words."""
-    return CONFIRMED.get(word, word.replace("_", " "))
+    return say(CONFIRMED[word]) if word in CONFIRMED else word.replace("_", " ")
 
 
 def summary(found: Sequence[Similar]) -> str:
     """How many of the cases have each diagnosis, in one sentence."""
     if not found:
-        return NONE
-    parts = [f"{count} {diagnosis.name}" for diagnosis, count in counted(found)]
+        return say(NONE)
+    parts = [f"{count} {diagnosis.called}" for diagnosis, count in counted(found)]
     by_tissue = sum(one.confirmed == "histo" for one in found)
-    return f"Of {len(found)} similar cases: {', '.join(parts)}; {by_tissue} confirmed by histopathology."
+    return say_many(
+        "Of 1 similar case: {counts}; {by_tissue} confirmed by histopathology.",
+        "Of {count} similar cases: {counts}; {by_tissue} confirmed by histopathology.",
+        len(found),
+        counts=", ".join(parts),
+        by_tissue=by_tissue,
+    )
 
 
 def told(one: Similar) -> str:
     """One case: its diagnosis, how it was confirmed, what it is called."""
-    return f"{capital(one.diagnosis.name)}, {how_confirmed(one.confirmed)} ({one.label})"
+    return f"{capital(one.diagnosis.called)}, {how_confirmed(one.confirmed)} ({one.label})"
 
 
 def in_lines(found: Sequence[Similar]) -> list[str]:

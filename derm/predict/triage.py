@@ -10,8 +10,9 @@ from enum import IntEnum
 from pathlib import PurePath
 from typing import NamedTuple
 
-from derm.figures.text import SPACE, capital, duration, fine_percent, percent, plain
+from derm.figures.text import capital, duration, fine_percent, percent, plain
 from derm.image.decode import image_name
+from derm.language.speech import mark, say, say_many
 from derm.predict.case import Case
 from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, ListedCase
 from derm.predict.doubts import doubts_of
@@ -42,44 +43,44 @@ class Urgency(IntEnum):
     """Referral is not advised, and no doubt was found."""
 
 
-LABELS = {Urgency.REFER: "Refer", Urgency.LOOK: "Look yourself", Urgency.REST: "The rest"}
+LABELS = {Urgency.REFER: mark("Refer"), Urgency.LOOK: mark("Look yourself"), Urgency.REST: mark("The rest")}
 """Each group in a word or two."""
 
-ORDER = (
+ORDER = mark(
     "By urgency: first those whose referral is advised, by malignant probability; then those that a human must look "
     "at, for there is no answer or a doubt about it; then the rest, by malignant probability."
 )
 
 COLUMNS = (
     {"label": "", "by": None},
-    {"label": "Case", "by": "name"},
-    {"label": "What to do", "by": ""},
-    {"label": "Malignant", "by": "malignant"},
-    {"label": "Likeliest diagnosis", "by": "likeliest"},
-    {"label": "Doubts", "by": None},
+    {"label": mark("Case"), "by": "name"},
+    {"label": mark("What to do"), "by": ""},
+    {"label": mark("Malignant"), "by": "malignant"},
+    {"label": mark("Likeliest diagnosis"), "by": "likeliest"},
+    {"label": mark("Doubts"), "by": None},
 )
 """Heads of the table, and by what each sorts; '' is the order of urgency."""
 
 TABLE_WORDS = {
-    "table": "All cases of this visit. Up and down move, Enter opens.",
-    "search": "Search name, diagnosis or doubt",
-    "groups": "Which cases are shown",
-    "found": "{shown} shown",
+    "table": mark("All cases of this visit. Up and down move, Enter opens."),
+    "search": mark("Search name, diagnosis or doubt"),
+    "groups": mark("Which cases are shown"),
+    "found": mark("{shown} shown"),
 }
 """What the table says of itself; in `found` the number is put in while it is searched."""
 
-REFUSED = "Not read"
+REFUSED = mark("Not read")
 """What stands in the place of flags for a refused file."""
 
-TO_DO_REFUSED = "No answer"
+TO_DO_REFUSED = mark("No answer")
 
-TO_DO_WITHHELD = "Your opinion first"
+TO_DO_WITHHELD = mark("Your opinion first")
 
-WITHHELD = "Your opinion first: the answer is shown once you have given your own."
+WITHHELD = mark("Your opinion first: the answer is shown once you have given your own.")
 
-READING_AGAIN = "Reading the picture again …"
+READING_AGAIN = mark("Reading the picture again …")
 
-NO_LONGER_KEPT = "The cases that this tab had are no longer kept. Choose the files again."
+NO_LONGER_KEPT = mark("The cases that this tab had are no longer kept. Choose the files again.")
 
 
 class TriageRow(NamedTuple):
@@ -117,7 +118,16 @@ def row_of(listed: ListedCase, case: Case | None) -> TriageRow:
     """The row of a listed case. case: its answers, among the patients that are set; None where the file was refused."""
     if case is None:
         return TriageRow(
-            listed.key, listed.name, b"", TO_DO_REFUSED, None, "", "", (REFUSED,), listed.refusal, Urgency.LOOK
+            listed.key,
+            listed.name,
+            b"",
+            say(TO_DO_REFUSED),
+            None,
+            "",
+            "",
+            (say(REFUSED),),
+            listed.refusal,
+            Urgency.LOOK,
         )
     found = flags(case)
     start = (listed.key, listed.name, listed.thumbnail, what_to_do(case))
@@ -125,14 +135,14 @@ def row_of(listed: ListedCase, case: Case | None) -> TriageRow:
         return TriageRow(*start, None, "", "", found, "", Urgency.LOOK)
     (first, share), *_ = case.ranked
     urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if doubts_of(case) else Urgency.REST
-    named = f"{capital(first.name)} {percent(share)}"
+    named = f"{capital(first.called)} {percent(share)}"
     return TriageRow(*start, case.p_malignant, fine_percent(case.p_malignant), named, found, "", urgency)
 
 
 def withheld_row(listed: ListedCase) -> TriageRow:
     """The row of a listed case whose answer waits for the clinician's own opinion: nothing of the answer is in it."""
-    start = (listed.key, listed.name, listed.thumbnail, TO_DO_WITHHELD)
-    return TriageRow(*start, None, "", "", (), WITHHELD, Urgency.LOOK)
+    start = (listed.key, listed.name, listed.thumbnail, say(TO_DO_WITHHELD))
+    return TriageRow(*start, None, "", "", (), say(WITHHELD), Urgency.LOOK)
 
 
 def by_urgency(rows: Iterable[TriageRow]) -> list[TriageRow]:
@@ -148,11 +158,16 @@ def counts(rows: Iterable[TriageRow]) -> dict[Urgency, int]:
     return found
 
 
+def heads() -> list[dict[str, str | None]]:
+    """`COLUMNS` in the language now spoken."""
+    return [{**column, "label": say(str(column["label"]))} for column in COLUMNS]
+
+
 def groups(rows: Sequence[TriageRow]) -> list[dict[str, object]]:
     """The buttons that choose what is shown: all, and each urgency of which there is a row, with their numbers."""
     found = counts(rows)
-    some = [{"urgency": int(one), "label": f"{LABELS[one]} {count}"} for one, count in found.items() if count]
-    return [{"urgency": "", "label": f"All {len(rows)}"}, *some]
+    some = [{"urgency": int(one), "label": f"{say(LABELS[one])} {count}"} for one, count in found.items() if count]
+    return [{"urgency": "", "label": say("All {count}", count=len(rows))}, *some]
 
 
 def place_of(rows: Sequence[TriageRow], key: str) -> int:
@@ -164,7 +179,16 @@ def in_line(row: TriageRow) -> str:
     """A row as one line of text: 'Refer: malignant 39 %. Melanoma 34 %.'"""
     if row.note:
         return row.note
-    said = f"{row.to_do}: malignant {row.malignant}. {row.likeliest}." if row.malignant else f"{row.to_do}."
+    said = (
+        say(
+            "{to_do}: malignant {malignant}. {likeliest}.",
+            to_do=row.to_do,
+            malignant=row.malignant,
+            likeliest=row.likeliest,
+        )
+        if row.malignant
+        else f"{row.to_do}."
+    )
     return f"{', '.join(row.flags)}. {said}" if row.flags else said
 
 
@@ -175,14 +199,16 @@ def said(sentences: Sequence[str]) -> str:
 
 def keeping(minutes: float) -> str:
     """How long the list lasts. minutes: for how many it is kept over a reload, 0 for none."""
-    reload = (
-        f"Reloading the page keeps it for {minutes:g} minutes; closing the tab or the browser, or a restart of the "
-        "server, loses it"
-        if minutes
-        else "Reloading the page loses it"
-    )
-    return (
-        f"This list is in the server's memory alone, and nothing of it on its disk. {reload}: download the table first."
+    if not minutes:
+        return say(
+            "This list is in the server's memory alone, and nothing of it on its disk. Reloading the page loses it: "
+            "download the table first."
+        )
+    return say(
+        "This list is in the server's memory alone, and nothing of it on its disk. Reloading the page keeps it for "
+        "{minutes:g} minutes; closing the tab or the browser, or a restart of the server, loses it: download the table "
+        "first.",
+        minutes=minutes,
     )
 
 
@@ -210,7 +236,7 @@ def listing(names: Sequence[str]) -> str:
     """Files by name, the first `NAMES` of them: 'a.jpg, b.jpg and 3 more'."""
     shown = ", ".join(image_name(name) for name in names[:NAMES])
     more = len(names) - NAMES
-    return f"{shown} and {more} more" if more > 0 else shown
+    return say("{shown} and {more} more", shown=shown, more=more) if more > 0 else shown
 
 
 def no_longer_there(cases: Sequence[ListedCase]) -> str:
@@ -219,76 +245,112 @@ def no_longer_there(cases: Sequence[ListedCase]) -> str:
     if not gone:
         return ""
     lost = sum(listed.let_go and listed.file is None for listed in cases)
-    verb = "is" if len(gone) == 1 else "are"
-    limit = f"{MAX_CASES} or {MAX_MEGAPIXELS}{SPACE}megapixels of a list, fewer where many are at work"
-    how = "opening the row reads the file again" + (
-        f", but for {lost}, whose files must be chosen again." if lost else "."
+    limit = say(
+        "{cases} or {megapixels}\N{NO-BREAK SPACE}megapixels of a list, fewer where many are at work",
+        cases=MAX_CASES,
+        megapixels=MAX_MEGAPIXELS,
     )
-    return (
-        f"{len(gone)} of {len(cases)} pictures {verb} no longer in memory, which holds {limit}: "
-        f"{listing(gone)}. All answers stay; {how}"
+    what = say_many(
+        "{count} of {cases} pictures is no longer in memory, which holds {limit}: {names}.",
+        "{count} of {cases} pictures are no longer in memory, which holds {limit}: {names}.",
+        len(gone),
+        cases=len(cases),
+        limit=limit,
+        names=listing(gone),
     )
+    if not lost:
+        return f"{what} {say('All answers stay; opening the row reads the file again.')}"
+    back = say(
+        "All answers stay; opening the row reads the file again, but for {lost}, whose files must be chosen again.",
+        lost=lost,
+    )
+    return f"{what} {back}"
 
 
 def headline(listed: ListedCase) -> str:
     """What stands in the headline's place where there is no picture to show."""
     return (
-        f"{listed.name} could not be read: no answer." if listed.refusal else f"{listed.name}: picture not in memory."
+        say("{name} could not be read: no answer.", name=listed.name)
+        if listed.refusal
+        else say("{name}: picture not in memory.", name=listed.name)
     )
 
 
 def picture_gone(name: str) -> str:
     """What an opened row says whose picture cannot be brought back by itself."""
-    return (
-        f"The picture of {name} is no longer in memory. Its answer stays in the table of cases; to see it with "
-        f"outline and heat map, choose the file again."
+    return say(
+        "The picture of {name} is no longer in memory. Its answer stays in the table of cases; to see it "
+        "with outline and heat map, choose the file again.",
+        name=name,
     )
 
 
 def too_large(name: str) -> str:
     """Why a picture is refused for which there is no memory."""
-    return f"{image_name(name)} needs more memory than this machine has: make it smaller."
+    return say("{name} needs more memory than this machine has: make it smaller.", name=image_name(name))
 
 
 def not_read(names: Sequence[str]) -> str:
     """What is said of files that a stopped reading left out."""
-    verb = "was" if len(names) == 1 else "were"
-    return f"Stopped. {len(names)} {'file' if len(names) == 1 else 'files'} {verb} not read: {listing(names)}."
+    return say_many(
+        "Stopped. 1 file was not read: {names}.",
+        "Stopped. {count} files were not read: {names}.",
+        len(names),
+        names=listing(names),
+    )
 
 
 def no_room(names: Sequence[str], most: int) -> str:
     """What is said of files for which the list has no row left."""
-    return f"The list holds {most:,} cases; not taken in: {listing(names)}. Download the table, then clear the list."
+    return say(
+        "The list holds {most:,} cases; not taken in: {names}. Download the table, then clear the list.",
+        most=most,
+        names=listing(names),
+    )
 
 
 def no_memory(names: Sequence[str]) -> str:
     """What is said of files for which the server has no memory left."""
-    return (
-        f"The server's memory is full with what its visitors have open; not taken in: {listing(names)}. Choose "
-        f"{'it' if len(names) == 1 else 'them'} again later, or clear the list."
+    return say_many(
+        "The server's memory is full with what its visitors have open; not taken in: {names}. Choose it again later, "
+        "or clear the list.",
+        "The server's memory is full with what its visitors have open; not taken in: {names}. Choose them again later, "
+        "or clear the list.",
+        len(names),
+        names=listing(names),
     )
 
 
 def let_go_for_others(names: Sequence[str]) -> str:
     """What is said of pictures whose files the server has let go, for other visitors need the memory."""
-    what, stay, it = (
-        ("The picture of {} is", "Its answer stays", "it")
-        if len(names) == 1
-        else ("The pictures of {} are", "All answers stay", "one")
-    )
-    return (
-        f"{what.format(listing(names))} no longer in the server's memory, which other visitors need. {stay} in the "
-        f"table; to see {it} again, choose the file again."
+    return say_many(
+        "The picture of {names} is no longer in the server's memory, which other visitors need. Its answer stays in "
+        "the table; to see it again, choose the file again.",
+        "The pictures of {names} are no longer in the server's memory, which other visitors need. All answers stay in "
+        "the table; to see one again, choose the file again.",
+        len(names),
+        names=listing(names),
     )
 
 
 def came_before(names: Sequence[str]) -> str:
     """What is said of files that are in the list already."""
-    verb = "was" if len(names) == 1 else "were"
-    return f"{listing(names)} {verb} in the list already and {verb} not read again."
+    return say_many(
+        "{names} was in the list already and was not read again.",
+        "{names} were in the list already and were not read again.",
+        len(names),
+        names=listing(names),
+    )
 
 
 def progress(read: int, total: int, name: str, left: float | None) -> str:
     """How far the reading is. left: seconds that it may still take, or None where nothing was read yet."""
-    rest = f", {duration(left)} left" if left is not None else ""
-    return f"Reading {image_name(name)}: {read + 1} of {total}{rest}"
+    if left is None:
+        return say("Reading {name}: {place} of {total}", name=image_name(name), place=read + 1, total=total)
+    return say(
+        "Reading {name}: {place} of {total}, {left} left",
+        name=image_name(name),
+        place=read + 1,
+        total=total,
+        left=duration(left),
+    )

@@ -7,6 +7,7 @@ bounded before anything is read. One bad member costs its own row. Knows nothing
 from collections import Counter
 
 from derm.errors import ImageRefused
+from derm.language.speech import say
 from derm.predict.archive import is_zip, survey_zip
 from derm.predict.found import FoundPicture
 from derm.predict.reading import WaitingFile
@@ -31,11 +32,9 @@ def unpacked(file: WaitingFile) -> list[WaitingFile]:
     if not is_zip(file.content):
         return [file]
     found = survey_zip(file.content, file.name, Counter())
-    fault = _too_much(found, len(file.content))
+    fault = _too_much(found, file.name, len(file.content))
     if fault:
-        return [
-            WaitingFile(f"{file.token}/0", file.name, b"", f"{file.name} {fault}: unpack it, and open its pictures.")
-        ]
+        return [WaitingFile(f"{file.token}/0", file.name, b"", fault)]
     return [_member(file, one, place) for place, one in enumerate(found)]
 
 
@@ -49,9 +48,19 @@ def _member(file: WaitingFile, one: FoundPicture, place: int) -> WaitingFile:
         return WaitingFile(token, name, b"", str(refused))
 
 
-def _too_much(found: list[FoundPicture], size: int) -> str:
+def _too_much(found: list[FoundPicture], name: str, size: int) -> str:
     if len(found) > MEMBERS:
-        return f"holds more than {MEMBERS:,} pictures"
+        return say(
+            "{name} holds more than {members:,} pictures: unpack it, and open its pictures.", name=name, members=MEMBERS
+        )
     most = min(MOST, max(ALWAYS, MOST_TIMES * size))
     total = sum(one.source.member.file_size for one in found if one.source is not None)  # type: ignore[attr-defined]
-    return f"unpacks to {total:,} bytes, more than the {most:,} that are taken at once" if total > most else ""
+    if total <= most:
+        return ""
+    return say(
+        "{name} unpacks to {total:,} bytes, more than the {most:,} that are taken at once: unpack it, and open its "
+        "pictures.",
+        name=name,
+        total=total,
+        most=most,
+    )

@@ -19,7 +19,7 @@ from derm.predict.case import Case
 from derm.predict.entries import models_polygons
 from derm.predict.measure_words import length
 from derm.predict.view import LAYERS, class_mask_at, draw_diameter, outlined, screen_jpeg, screen_size
-from derm.predict.viewer_words import LAYER_NAMES, WORDS
+from derm.predict.viewer_words import LAYER_NAMES, said_words
 from derm.predict.words import caption, description_of, heat_ends
 
 OVERLAYS = tuple(LAYER_NAMES)
@@ -166,7 +166,7 @@ def _frame(width: int, height: int, about: str) -> dict[str, Any]:
         "width": width,
         "height": height,
         "about": about,
-        "words": {**WORDS, "names": LAYER_NAMES},
+        "words": said_words(),
         "opacity": OPACITY,
     }
 

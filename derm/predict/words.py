@@ -13,6 +13,7 @@ import numpy as np
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, fine_percent, percent, plain
+from derm.language.speech import mark, number, say, say_many
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case
@@ -20,7 +21,7 @@ from derm.predict.doubts import Doubt, doubts_of, meets_edge
 from derm.predict.learned_words import all_not_learned
 from derm.predict.view import Layer, class_mask_at, screen_size
 
-NOTICE = "Research use only, not a medical device."
+NOTICE = mark("Research use only, not a medical device.")
 
 UNDECIDED = 0.10
 """Two diagnoses whose probabilities lie closer than this are not told apart. It is a manner of speaking, not a
@@ -36,85 +37,95 @@ NAMED = 3
 INSIDE = 0.75
 """Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too."""
 
-INVITATION = "Open pictures or a ZIP: JPEG, PNG, TIFF, BMP, WebP, AVIF or DICOM"
+INVITATION = mark("Open pictures or a ZIP: JPEG, PNG, TIFF, BMP, WebP, AVIF or DICOM")
 
-DRAWN = "A drawing, not a patient. It shows how the app works, not how often the model is right."
+DRAWN = mark("A drawing, not a patient. It shows how the app works, not how often the model is right.")
 
-NOT_CALIBRATED = "These probabilities are not yet calibrated: read them as an order more than as odds."
+NOT_CALIBRATED = mark("These probabilities are not yet calibrated: read them as an order more than as odds.")
 
-CALIBRATED = "Probabilities calibrated on validation."
+CALIBRATED = mark("Probabilities calibrated on validation.")
 
-COVERAGE = (
+NO_THRESHOLD = mark("No threshold for referral has been set.")
+
+LINES = mark("Line: as corrected by hand. Dashes: the model's.")
+
+COVERAGE = mark(
     "Limits were set on validation so that such a list holds the true diagnosis in nine of ten lesions; for other "
     "kinds of pictures that is not promised."
 )
 
-SOURCE_NAMES = {"ham10000": "HAM10000", "isic2018_task1": "ISIC 2018 Task 1", "derm_synthetic": "drawn lesions"}
+SOURCE_NAMES = {
+    "ham10000": "HAM10000",
+    "isic2018_task1": "ISIC 2018 Task 1",
+    "derm_synthetic": mark("drawn lesions"),
+}
 """Sources as people say them; others by their own name."""
 
-VIEWS = "Mean of eight views"
-VIEWS_HELP = (
+VIEWS = mark("Mean of eight views")
+VIEWS_HELP = mark(
     "Asks about the picture in eight views, turned and mirrored, and shows their mean and how far they are apart. It "
     "takes eight times as long; thresholds were chosen on single views. With the shipped weights, on validation, this "
     "spread told wrong answers less well than the probability itself."
 )
-ASKING_AGAIN = "Asking about this picture again …"
+ASKING_AGAIN = mark("Asking about this picture again …")
 
-PREDICTIVE_NOTE = (
+PREDICTIVE_NOTE = mark(
     "By Bayes' rule from sensitivity and specificity on the test part, each lesion counting once; your patients may "
     "differ from those of the data set in more than this share."
 )
 
-NOT_DERMOSCOPIC = "This does not look like a dermoscopic picture; the model's answer is not to be relied on."
+NOT_DERMOSCOPIC = mark("This does not look like a dermoscopic picture; the model's answer is not to be relied on.")
 
-SEEN_LITTLE = "Less certain: dermoscopy of a kind the model has seen little of, by camera, light or skin."
+SEEN_LITTLE = mark("Less certain: dermoscopy of a kind the model has seen little of, by camera, light or skin.")
 
 FLAGS = {
-    Doubt.SCREENSHOT: "Screenshot",
-    Doubt.SEVERAL_PICTURES: "Several pictures",
-    Doubt.NOT_DERMOSCOPIC: "Not dermoscopic",
-    Doubt.BURNT_OUT: "Burnt out",
-    Doubt.TOO_DARK: "Too dark",
-    Doubt.NO_LESION: "No lesion",
-    Doubt.SEVERAL_LESIONS: "Several lesions",
-    Doubt.CUT_BY_EDGE: "Cut by the edge",
-    Doubt.OVEREXPOSED: "Overexposed",
-    Doubt.UNDEREXPOSED: "Underexposed",
-    Doubt.BLURRED: "Blurred",
-    Doubt.SEEN_LITTLE: "Seen little",
+    Doubt.SCREENSHOT: mark("screenshot"),
+    Doubt.SEVERAL_PICTURES: mark("several pictures"),
+    Doubt.NOT_DERMOSCOPIC: mark("not dermoscopic"),
+    Doubt.BURNT_OUT: mark("burnt out"),
+    Doubt.TOO_DARK: mark("too dark"),
+    Doubt.NO_LESION: mark("no lesion"),
+    Doubt.SEVERAL_LESIONS: mark("several lesions"),
+    Doubt.CUT_BY_EDGE: mark("cut by the edge"),
+    Doubt.OVEREXPOSED: mark("overexposed"),
+    Doubt.UNDEREXPOSED: mark("underexposed"),
+    Doubt.BLURRED: mark("blurred"),
+    Doubt.SEEN_LITTLE: mark("seen little"),
 }
-"""Each doubt in a word or two."""
+"""Each doubt in a word or two, as within a sentence."""
 
 WHAT_IS_WRONG = {
-    Doubt.SCREENSHOT: "This looks like a screenshot or a page, not like a picture from a camera.",
-    Doubt.SEVERAL_PICTURES: "This looks like several pictures side by side.",
+    Doubt.SCREENSHOT: mark("This looks like a screenshot or a page, not like a picture from a camera."),
+    Doubt.SEVERAL_PICTURES: mark("This looks like several pictures side by side."),
     Doubt.NOT_DERMOSCOPIC: NOT_DERMOSCOPIC,
-    Doubt.BURNT_OUT: "This picture is overexposed: much of it is plain white.",
-    Doubt.TOO_DARK: "This picture is too dark to tell anything.",
-    Doubt.NO_LESION: "No lesion found in this picture.",
-    Doubt.SEVERAL_LESIONS: "The model outlines several lesions here, and can give one answer only.",
-    Doubt.CUT_BY_EDGE: "The picture's edge cuts the lesion, so that a part of it is not judged.",
-    Doubt.OVEREXPOSED: "Less certain: a part of the picture is overexposed.",
-    Doubt.UNDEREXPOSED: "Less certain: the picture is dark all over.",
-    Doubt.BLURRED: "Less certain: the picture is blurred, so that fine structures cannot be seen.",
+    Doubt.BURNT_OUT: mark("This picture is overexposed: much of it is plain white."),
+    Doubt.TOO_DARK: mark("This picture is too dark to tell anything."),
+    Doubt.NO_LESION: mark("No lesion found in this picture."),
+    Doubt.SEVERAL_LESIONS: mark("The model outlines several lesions here, and can give one answer only."),
+    Doubt.CUT_BY_EDGE: mark("The picture's edge cuts the lesion, so that a part of it is not judged."),
+    Doubt.OVEREXPOSED: mark("Less certain: a part of the picture is overexposed."),
+    Doubt.UNDEREXPOSED: mark("Less certain: the picture is dark all over."),
+    Doubt.BLURRED: mark("Less certain: the picture is blurred, so that fine structures cannot be seen."),
     Doubt.SEEN_LITTLE: SEEN_LITTLE,
 }
 """Each doubt in a sentence."""
 
-RETAKE = "Take a picture with the whole lesion in the middle and some skin around it."
+RETAKE = mark("Take a picture with the whole lesion in the middle and some skin around it.")
 
 CURES = {
-    Doubt.SCREENSHOT: "Open the picture's own file.",
-    Doubt.SEVERAL_PICTURES: "Open each picture by itself.",
-    Doubt.NOT_DERMOSCOPIC: "Take it through a dermatoscope, with the lesion in the middle and some skin around it.",
-    Doubt.BURNT_OUT: "Take it again with less light or a shorter exposure.",
-    Doubt.TOO_DARK: "Take it again with more light or a longer exposure.",
+    Doubt.SCREENSHOT: mark("Open the picture's own file."),
+    Doubt.SEVERAL_PICTURES: mark("Open each picture by itself."),
+    Doubt.NOT_DERMOSCOPIC: mark(
+        "Take it through a dermatoscope, with the lesion in the middle and some skin around it."
+    ),
+    Doubt.BURNT_OUT: mark("Take it again with less light or a shorter exposure."),
+    Doubt.TOO_DARK: mark("Take it again with more light or a longer exposure."),
     Doubt.NO_LESION: RETAKE,
-    Doubt.SEVERAL_LESIONS: "Take a picture of each, or cut the picture so that one is left.",
+    Doubt.SEVERAL_LESIONS: mark("Take a picture of each, or cut the picture so that one is left."),
     Doubt.CUT_BY_EDGE: RETAKE,
-    Doubt.OVEREXPOSED: "Take it again with less light or a shorter exposure.",
-    Doubt.UNDEREXPOSED: "Take it again with more light or a longer exposure.",
-    Doubt.BLURRED: "Take it again in focus.",
+    Doubt.OVEREXPOSED: mark("Take it again with less light or a shorter exposure."),
+    Doubt.UNDEREXPOSED: mark("Take it again with more light or a longer exposure."),
+    Doubt.BLURRED: mark("Take it again in focus."),
     Doubt.SEEN_LITTLE: "",
 }
 """What to do about each; '' where nothing can be done."""
@@ -126,10 +137,10 @@ FEW = 10
 def what_to_do(case: Case) -> str:
     """What follows from the answer, in two words: 'Refer', 'Not referred', 'No answer', or that no threshold is set."""
     if not case.answerable:
-        return "No answer"
+        return say("No answer")
     if case.above_referral is None:
-        return "No threshold"
-    return "Refer" if case.above_referral else "Not referred"
+        return say("No threshold")
+    return say("Refer") if case.above_referral else say("Not referred")
 
 
 def headline(case: Case) -> str:
@@ -139,19 +150,22 @@ def headline(case: Case) -> str:
     """
     found = doubts_of(case)
     if blocking := [doubt for doubt in found if doubt.blocks]:
-        return WHAT_IS_WRONG[blocking[0]]
-    labels = [FLAGS[doubt] for doubt in found if doubt != Doubt.SEEN_LITTLE]
-    return f"{capital(', '.join(labels).lower())}. {_advice(case)}" if labels else _advice(case)
+        return say(WHAT_IS_WRONG[blocking[0]])
+    labels = [say(FLAGS[doubt]) for doubt in found if doubt != Doubt.SEEN_LITTLE]
+    return f"{capital(', '.join(labels))}. {_advice(case)}" if labels else _advice(case)
 
 
 def _advice(case: Case) -> str:
+    todo = what_to_do(case)
     total = fine_percent(case.p_malignant)
     if case.referral_threshold is None:
-        return f"Malignant probability {total}."
+        return say("Malignant probability {total}.", total=total)
     # Two figures that round to the same would contradict the advice.
-    near = total == fine_percent(case.referral_threshold)
-    side = f", just {'above' if case.above_referral else 'below'} the threshold" if near else ""
-    return f"{what_to_do(case)}: malignant {total}{side}."
+    if total == fine_percent(case.referral_threshold):
+        if case.above_referral:
+            return say("{what_to_do}: malignant {total}, just above the threshold.", what_to_do=todo, total=total)
+        return say("{what_to_do}: malignant {total}, just below the threshold.", what_to_do=todo, total=total)
+    return say("{what_to_do}: malignant {total}.", what_to_do=todo, total=total)
 
 
 def likeliest(case: Case) -> str:
@@ -159,34 +173,47 @@ def likeliest(case: Case) -> str:
     (first, p_first), *_ = case.ranked
     open_between = _undecided(case)
     if len(open_between) > NAMED:
-        return f"Undecided between {len(open_between)} diagnoses; most likely {first.name}, {percent(p_first)}."
+        return say(
+            "Undecided between {count} diagnoses; most likely {name}, {share}.",
+            count=len(open_between),
+            name=first.called,
+            share=percent(p_first),
+        )
     if open_between:
-        *others, last = [f"{diagnosis.name}, {percent(share)}" for diagnosis, share in open_between]
-        return f"Undecided between {', '.join(others)}, and {last}."
+        *others, last = [f"{diagnosis.called}, {percent(share)}" for diagnosis, share in open_between]
+        return say("Undecided between {others}, and {last}.", others=", ".join(others), last=last)
     if p_first < 0.5 or case.falls_short:
-        return f"No clear diagnosis; most likely {first.name}, {percent(p_first)}."
-    return f"Most likely {first.name}, {percent(p_first)}."
+        return say("No clear diagnosis; most likely {name}, {share}.", name=first.called, share=percent(p_first))
+    return say("Most likely {name}, {share}.", name=first.called, share=percent(p_first))
 
 
 def second_line(case: Case) -> str:
     """What stands under the headline: the likeliest diagnosis and from where referral is advised, or what to do
     instead."""
     if blocking := [doubt for doubt in doubts_of(case) if doubt.blocks]:
-        return f"{CURES[blocking[0]]} The probabilities below are not to be relied on."
+        return f"{say(CURES[blocking[0]])} {say('The probabilities below are not to be relied on.')}"
     if case.referral_threshold is None:
-        return f"{likeliest(case)} No threshold for referral has been set."
-    threshold = fine_percent(case.referral_threshold)
-    return f"{likeliest(case)} Referral is advised from a malignant probability of {threshold}."
+        return f"{likeliest(case)} {say(NO_THRESHOLD)}"
+    advised = say(
+        "Referral is advised from a malignant probability of {threshold}.",
+        threshold=fine_percent(case.referral_threshold),
+    )
+    return f"{likeliest(case)} {advised}"
 
 
 def flags(case: Case) -> tuple[str, ...]:
     """Labels of what makes the answer doubtful, a word or two each, for a cell of a table; none where nothing does."""
-    return tuple(FLAGS[doubt] for doubt in doubts_of(case))
+    return tuple(flag(doubt) for doubt in doubts_of(case))
+
+
+def flag(doubt: Doubt) -> str:
+    """A doubt in a word or two, as a cell of a table begins."""
+    return capital(say(FLAGS[doubt]))
 
 
 def doubt_sentence(doubt: Doubt) -> str:
     """What is wrong, and what to do about it."""
-    return f"{WHAT_IS_WRONG[doubt]} {CURES[doubt]}".strip()
+    return f"{say(WHAT_IS_WRONG[doubt])} {say(CURES[doubt])}".strip()
 
 
 def doubt_sentences(case: Case, description: WeightsInfo) -> list[str]:
@@ -215,26 +242,44 @@ def seen_little(case: Case, description: WeightsInfo) -> str:
     if not case.answerable or not case.seen_little:
         return ""
     measured = description.measured
-    for part, name in (("test", "the test part"), ("validation", "validation"), ("calibration", "validation")):
+    for part in ("test", "validation", "calibration"):
         if seen := measured.get(part, {}).get("seen_little"):
-            return f"{SEEN_LITTLE} {_worth(seen, name)}"
-    return f"{SEEN_LITTLE} What that costs has not been measured."
+            return f"{say(SEEN_LITTLE)} {_worth(seen, tested=part == 'test')}"
+    return f"{say(SEEN_LITTLE)} {say('What that costs has not been measured.')}"
 
 
-def _worth(seen: dict[str, Any], part: str) -> str:
-    """What answers were worth inside of what the model has seen little of, and outside, on `part`."""
+def _worth(seen: dict[str, Any], *, tested: bool) -> str:
+    """What answers were worth inside of what the model has seen little of, and outside, on the test part or on
+    validation."""
     inside, outside = seen["inside"], seen["outside"]
     said = []
     if min(inside["malignant"], outside["malignant"]) >= FEW and (rates := _pair(seen, "sensitivity")):
         said.append(
-            f"of 100 malignant lesions in such pictures {rates[0]} lay above the referral threshold, "
-            f"{rates[1]} in others"
+            say(
+                "of 100 malignant lesions in such pictures {inside} lay above the referral threshold, {outside} in "
+                "others",
+                inside=rates[0],
+                outside=rates[1],
+            )
         )
     if min(inside["images"], outside["images"]) >= FEW and (rates := _pair(seen, "coverage")):
-        said.append(f"what cannot be excluded held the true diagnosis in {rates[0]} of 100, {rates[1]} in others")
+        said.append(
+            say(
+                "what cannot be excluded held the true diagnosis in {inside} of 100, {outside} in others",
+                inside=rates[0],
+                outside=rates[1],
+            )
+        )
     if not said:
-        return f"There were too few such pictures on {part} to say what that costs."
-    return f"{capital('; '.join(said))} (on {part}, {inside['images']:,} such pictures)."
+        return (
+            say("There were too few such pictures on the test part to say what that costs.")
+            if tested
+            else say("There were too few such pictures on validation to say what that costs.")
+        )
+    images, sentence = inside["images"], capital("; ".join(said))
+    if tested:
+        return say("{said} (on the test part, {images:,} such pictures).", said=sentence, images=images)
+    return say("{said} (on validation, {images:,} such pictures).", said=sentence, images=images)
 
 
 def _pair(seen: dict[str, Any], figure: str) -> tuple[int, int] | None:
@@ -254,20 +299,33 @@ def referral_meaning(description: WeightsInfo) -> str:
     malignant, benign = referral["of_100_malignant"], referral["of_100_benign"]
     if malignant is None or benign is None:
         return ""
-    measured = f"(on the test part, split {test['split']}, {_counted(test)})"
-    home = home_source(description)
+    home, measured = home_source(description), _measured_on(test)
     if home is None:
-        return (
-            f"Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, "
-            f"{benign} {measured}."
+        return say(
+            "Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, "
+            "{benign} {measured}.",
+            malignant=malignant,
+            benign=benign,
+            measured=measured,
         )
-    return " ".join(
-        [
-            f"On pictures like those of {source_name(home)}, of 100 malignant lesions about {malignant} are "
-            f"above it; of 100 benign, {benign} {measured}.",
-            *_elsewhere(description, home),
-        ]
+    said = say(
+        "On pictures like those of {source}, of 100 malignant lesions about {malignant} are above it; of 100 benign, "
+        "{benign} {measured}.",
+        source=source_name(home),
+        malignant=malignant,
+        benign=benign,
+        measured=measured,
     )
+    return " ".join([said, *_elsewhere(description, home)])
+
+
+def _measured_on(test: dict[str, Any]) -> str:
+    """On which part, in brackets, as it stands at the end of a sentence."""
+    if test["split"] == "by lesion":
+        return say("(on the test part, split by lesion, {counted})", counted=_counted(test))
+    if test["split"] == "by image":
+        return say("(on the test part, split by image, {counted})", counted=_counted(test))
+    return say("(on the test part, split {split}, {counted})", split=test["split"], counted=_counted(test))
 
 
 def home_source(description: WeightsInfo) -> str | None:
@@ -283,7 +341,7 @@ def home_source(description: WeightsInfo) -> str | None:
 
 def source_name(source: str) -> str:
     """A source as people say it, such as 'ISIC 2018 Task 1'."""
-    return SOURCE_NAMES.get(source, source)
+    return say(SOURCE_NAMES[source]) if source in SOURCE_NAMES else source
 
 
 def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
@@ -295,18 +353,24 @@ def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
         hundred = of_hundred(LesionRates(*(_number(figures[key]["value"]) for key in ("sensitivity", "specificity"))))
         if hundred.malignant is not None and hundred.benign is not None:
             sentences.append(
-                f"On those of {source_name(name)}, about {hundred.malignant} and {hundred.benign} "
-                f"({_counted(told[name])})."
+                say(
+                    "On those of {source}, about {malignant} and {benign} ({counted}).",
+                    source=source_name(name),
+                    malignant=hundred.malignant,
+                    benign=hundred.benign,
+                    counted=_counted(told[name]),
+                )
             )
-    return sentences or ["On pictures of other clinics it has not been measured."]
+    return sentences or [say("On pictures of other clinics it has not been measured.")]
 
 
 def _counted(part: dict[str, Any]) -> str:
     """On how much it was measured: the lesions, for rates are by lesion, and the images that show them."""
-    images = f"{part['images']:,} {'image' if part['images'] == 1 else 'images'}"
+    images = say_many("1 image", "{count:,} images", part["images"])
     if "lesions" not in part:
-        return f"each lesion counting once, {images}"
-    return f"{part['lesions']:,} {'lesion' if part['lesions'] == 1 else 'lesions'} in {images}"
+        return say("each lesion counting once, {images}", images=images)
+    lesions = say_many("1 lesion", "{count:,} lesions", part["lesions"])
+    return say("{lesions} in {images}", lesions=lesions, images=images)
 
 
 def _number(value: float | None) -> float:
@@ -323,12 +387,28 @@ def predictive_sentence(description: WeightsInfo, prevalence: float) -> str:
     if sensitivity is None or specificity is None:
         return ""
     values = predictive_values(sensitivity, specificity, prevalence)
-    parts = []
-    if not math.isnan(values.ppv):
-        parts.append(f"of those above the threshold, {percent(values.ppv)} are")
-    if not math.isnan(values.npv):
-        parts.append(f"of those below, {fine_percent(1 - values.npv)} are")
-    return f"Where {share_set(prevalence)} of lesions are malignant: {'; '.join(parts)}." if parts else ""
+    share, above, below = share_set(prevalence), math.isnan(values.ppv), math.isnan(values.npv)
+    if above and below:
+        return ""
+    if below:
+        return say(
+            "Where {share} of lesions are malignant: of those above the threshold, {ppv} are.",
+            share=share,
+            ppv=percent(values.ppv),
+        )
+    if above:
+        return say(
+            "Where {share} of lesions are malignant: of those below, {missed} are.",
+            share=share,
+            missed=fine_percent(1 - values.npv),
+        )
+    return say(
+        "Where {share} of lesions are malignant: of those above the threshold, {ppv} are; of those below, {missed} "
+        "are.",
+        share=share,
+        ppv=percent(values.ppv),
+        missed=fine_percent(1 - values.npv),
+    )
 
 
 def predictive_at(case: Case, description: WeightsInfo) -> str:
@@ -339,11 +419,19 @@ def predictive_at(case: Case, description: WeightsInfo) -> str:
 def predictive_note(description: WeightsInfo) -> str:
     """Where predictive values come from, and what they cannot know."""
     if local := _local(description):
-        return PREDICTIVE_NOTE.replace("on the test part", f"cross-validated on {local['folder']}").replace(
-            "the data set", local["folder"]
+        return say(
+            "By Bayes' rule from sensitivity and specificity cross-validated on {folder}, each lesion counting once; "
+            "your patients may differ from those of {folder} in more than this share.",
+            folder=local["folder"],
         )
     source = home_source(description)
-    return PREDICTIVE_NOTE.replace("test part", f"test part of {source_name(source)}") if source else PREDICTIVE_NOTE
+    if source is None:
+        return say(PREDICTIVE_NOTE)
+    return say(
+        "By Bayes' rule from sensitivity and specificity on the test part of {source}, each lesion counting once; "
+        "your patients may differ from those of the data set in more than this share.",
+        source=source_name(source),
+    )
 
 
 def cannot_exclude(case: Case) -> str:
@@ -357,14 +445,17 @@ def conformal_set(case: Case) -> tuple[str, str]:
     no diagnosis reaches its threshold."""
     if case.cannot_exclude is None:
         return "", ""
-    names = [DIAGNOSES[index].name for index in case.cannot_exclude]
+    names = [DIAGNOSES[index].called for index in case.cannot_exclude]
     if case.falls_short:
-        return f"No diagnosis is as probable here as in nine of ten lesions that have it; nearest is {names[0]}.", ""
+        return say(
+            "No diagnosis is as probable here as in nine of ten lesions that have it; nearest is {name}.",
+            name=names[0],
+        ), ""
     if len(names) == 1:
-        return f"At 90{SPACE}% coverage no diagnosis but {names[0]} remains.", COVERAGE
+        return say("At 90\N{NO-BREAK SPACE}% coverage no diagnosis but {name} remains.", name=names[0]), say(COVERAGE)
     if len(names) == len(CODES):
-        return "No diagnosis can be excluded.", COVERAGE
-    return f"Cannot be excluded: {', '.join(names)}.", COVERAGE
+        return say("No diagnosis can be excluded."), say(COVERAGE)
+    return say("Cannot be excluded: {names}.", names=", ".join(names)), say(COVERAGE)
 
 
 def calibration_note(description: WeightsInfo) -> str:
@@ -374,34 +465,42 @@ def calibration_note(description: WeightsInfo) -> str:
 
 def _calibrated(description: WeightsInfo) -> str:
     if local := _local(description):
-        return f"Probabilities calibrated on {local['images']:,} confirmed images of {local['folder']}."
-    return NOT_CALIBRATED if description.temperature == 1.0 else CALIBRATED
+        return say(
+            "Probabilities calibrated on {images:,} confirmed images of {folder}.",
+            images=local["images"],
+            folder=local["folder"],
+        )
+    return say(NOT_CALIBRATED) if description.temperature == 1.0 else say(CALIBRATED)
 
 
 def share_set(share: float) -> str:
     """A share of malignant lesions as it was set, 0 … 1, in percent: '5 %', '0.5 %'."""
-    return f"{share * 100:.3g}{SPACE}%"
+    return f"{number(share * 100, '.3g')}{SPACE}%"
 
 
 def patients(data: float, practice: float | None) -> str:
     """The setting in a few words. data: the data's own share of malignant lesions. practice: the visitor's, or None."""
     if practice is None:
-        return f"Patients as in the data: {percent(data)} malignant"
-    return f"Your patients: {share_set(practice)} malignant"
+        return say("Patients as in the data: {data} malignant", data=percent(data))
+    return say("Your patients: {practice} malignant", practice=share_set(practice))
 
 
 def patients_note(data: float, practice: float | None) -> str:
     """What the setting does, and what it leaves alone."""
     if practice is None:
-        return (
-            f"Probabilities hold for a mix of patients like that of the data: {percent(data)} of lesions malignant. "
-            "Among your patients the share may be another, and then so are they."
+        return say(
+            "Probabilities hold for a mix of patients like that of the data: {data} of lesions malignant. "
+            "Among your patients the share may be another, and then so are they.",
+            data=percent(data),
         )
-    return (
-        f"By Bayes' rule from {percent(data)} malignant in the data to {share_set(practice)} among your patients: "
-        "probabilities, malignant sum, referral threshold and predictive values move together. Who is referred stays, "
-        "and so does what cannot be excluded: sensitivity and coverage do not depend on the share. It holds where "
-        "lesions of one diagnosis look as they do in the data. Figures of data sets stay as measured."
+    return say(
+        "By Bayes' rule from {data} malignant in the data to {practice} among your patients: "
+        "probabilities, malignant sum, referral threshold and predictive values move together. Who is "
+        "referred stays, and so does what cannot be excluded: sensitivity and coverage do not depend on "
+        "the share. It holds where lesions of one diagnosis look as they do in the data. Figures of data "
+        "sets stay as measured.",
+        data=percent(data),
+        practice=share_set(practice),
     )
 
 
@@ -410,11 +509,13 @@ def mix_sentence(case: Case) -> str:
     if case.mix_share is None:
         return ""
     if case.at_data is None:
-        return f"At the data's own mix of diagnoses, {percent(case.mix_share)} malignant."
+        return say("At the data's own mix of diagnoses, {mix_share} malignant.", mix_share=percent(case.mix_share))
     before = percent(case.at_data.p_malignant)
-    return (
-        f"Carried to your patients, {share_set(case.mix_share)} malignant; at the data's own mix the malignant sum is "
-        f"{before}. Who is referred does not change with it."
+    return say(
+        "Carried to your patients, {mix_share} malignant; at the data's own mix the malignant sum is "
+        "{before}. Who is referred does not change with it.",
+        mix_share=share_set(case.mix_share),
+        before=before,
     )
 
 
@@ -423,17 +524,28 @@ def views_note(case: Case) -> str:
     if case.spread is None:
         return ""
     points = round(100 * case.spread)
-    varies = "less than 1 point" if points == 0 else "1 point" if points == 1 else f"{points} points"
-    return (
-        f"Mean over {case.views} views, turned and mirrored: the probability of {case.predicted.name} varies among "
-        f"them by {varies} (standard deviation)."
+    if points == 0:
+        return say(
+            "Mean over {views} views, turned and mirrored: the probability of {name} varies among them by less than 1 "
+            "point (standard deviation).",
+            views=case.views,
+            name=case.predicted.called,
+        )
+    return say_many(
+        "Mean over {views} views, turned and mirrored: the probability of {name} varies among them by 1 point "
+        "(standard deviation).",
+        "Mean over {views} views, turned and mirrored: the probability of {name} varies among them by {count} points "
+        "(standard deviation).",
+        points,
+        views=case.views,
+        name=case.predicted.called,
     )
 
 
 def row(diagnosis: Diagnosis, share: float) -> str:
     """One of the seven as Markdown: name, whether it is malignant, and its probability in bold."""
-    mark = " :small[· malignant]" if diagnosis.malignant else ""
-    return f"{plain(capital(diagnosis.name))}{mark} **{percent(share)}**"
+    malignant = f" :small[· {say('malignant')}]" if diagnosis.malignant else ""
+    return f"{plain(capital(diagnosis.called))}{malignant} **{percent(share)}**"
 
 
 def malignant_parts(case: Case) -> list[tuple[Diagnosis, float]]:
@@ -443,34 +555,38 @@ def malignant_parts(case: Case) -> list[tuple[Diagnosis, float]]:
 
 def evidence_sentence(case: Case, index: int) -> str:
     """How well the evidence for `CODES[index]` agrees with the outline, beside what the centre prior would have."""
-    name = DIAGNOSES[index].name
+    name = DIAGNOSES[index].called
     if case.evidence[index].flat:
-        return f"The heat map for {name} is empty: no place in the picture raises its score. That does not exclude it."
+        return say(
+            "The heat map for {name} is empty: no place in the picture raises its score. That does not exclude it.",
+            name=name,
+        )
     agreement = case.agreement(index)
     if agreement is None:
-        return f"Without an outline there is nothing to hold the evidence for {name} against."
+        return say("Without an outline there is nothing to hold the evidence for {name} against.", name=name)
     inside, prior = agreement.inside, agreement.baseline_inside
-    said = f"The evidence for {name} {_place(inside, prior, case.peaks_inside(index))}: {percent(inside)} of it inside"
+    place = _place(inside, prior, case.peaks_inside(index))
+    said = say(place, name=name, inside=percent(inside))
     if percent(inside) == percent(prior):
-        said = f"{said}, as much as of a centre prior."
+        said = say("{said}, as much as of a centre prior.", said=said)
     elif inside < prior:
-        said = f"{said}, less than of a centre prior, {percent(prior)}."
+        said = say("{said}, less than of a centre prior, {prior}.", said=said, prior=percent(prior))
     else:
-        said = f"{said}; of a centre prior it would be {percent(prior)}."
-    return f"{said} {BUILT_IN}" if case.looks_inside else said
+        said = say("{said}; of a centre prior it would be {prior}.", said=said, prior=percent(prior))
+    return f"{said} {say(BUILT_IN)}" if case.looks_inside else said
 
 
 def _place(inside: float, prior: float, peaks_inside: bool) -> str:
-    """Where the evidence lies, by the figures that are printed. A map is coarser than a small lesion and spreads past
-    it even where it points there: that is not evidence outside."""
+    """Where the evidence lies, by the figures that are printed, as a clause to be said with `name` and `inside`. A
+    map is coarser than a small lesion and spreads past it even where it points there: that is not evidence outside."""
     whole = round(100 * inside)
     if whole >= round(100 * INSIDE):
-        return "lies inside the lesion"
+        return mark("The evidence for {name} lies inside the lesion: {inside} of it inside")
     if whole >= 50:
-        return "lies partly inside the lesion"
+        return mark("The evidence for {name} lies partly inside the lesion: {inside} of it inside")
     if whole > round(100 * prior) and peaks_inside:
-        return "peaks inside the lesion and spreads past it"
-    return "lies mostly outside the lesion"
+        return mark("The evidence for {name} peaks inside the lesion and spreads past it: {inside} of it inside")
+    return mark("The evidence for {name} lies mostly outside the lesion: {inside} of it inside")
 
 
 def lesion_measures(case: Case) -> list[tuple[str, str]]:
@@ -480,94 +596,111 @@ def lesion_measures(case: Case) -> list[tuple[str, str]]:
     height, width = case.mask.shape
     _, _, across, down = cv2.boundingRect(case.outline.view(np.uint8))
     return [
-        ("Share of the picture", percent(case.outline_fraction)),
-        ("Extent", f"{across} × {down} of {width} × {height} pixels"),
-        ("At the picture's edge", "yes, it may be cut" if meets_edge(case) else "no"),
+        (say("Share of the picture"), percent(case.outline_fraction)),
+        (
+            say("Extent"),
+            say("{across} × {down} of {width} × {height} pixels", across=across, down=down, width=width, height=height),
+        ),
+        (say("At the picture's edge"), say("yes, it may be cut") if meets_edge(case) else say("no")),
     ]
 
 
 def caption(case: Case, layer: Layer, index: int) -> str:
     """One line under the picture that says what its layer shows; '' for the heat map with a legend and the original."""
-    name = DIAGNOSES[index].name
+    name = DIAGNOSES[index].called
     if layer == "Original":
-        return "The picture as it came."
+        return say("The picture as it came.")
     if layer == "Outline":
         return outline_caption(case)
     if case.evidence[index].flat:
-        return f"An empty heat map: no place raises the score of {name}."
+        return say("An empty heat map: no place raises the score of {name}.", name=name)
     if layer == "Heat map":
         return ""
     if not class_mask_at(case, index, *screen_size(case)).any():
-        return f"No part of the lesion carries enough evidence for {name} to be marked."
-    return f"The part of the lesion that speaks for {name}, inside the whole outline."
+        return say("No part of the lesion carries enough evidence for {name} to be marked.", name=name)
+    return say("The part of the lesion that speaks for {name}, inside the whole outline.", name=name)
 
 
 def outline_caption(case: Case) -> str:
     """What the outline encloses, and whose it is."""
     if not case.has_outline:
-        return "There is no lesion to outline."
-    said = f"The outline encloses {percent(case.outline_fraction)} of the picture."
-    return said if case.polygons is None else f"{said} Line: as corrected by hand. Dashes: the model's."
+        return say("There is no lesion to outline.")
+    said = say("The outline encloses {share} of the picture.", share=percent(case.outline_fraction))
+    return said if case.polygons is None else f"{said} {say(LINES)}"
 
 
 def heat_ends(case: Case, index: int) -> tuple[str, str]:
     """What the two ends of the heat map of `CODES[index]` mean."""
-    name = DIAGNOSES[index].name
-    most = f"{case.evidence[index].maximum:.2g}"
-    return f"0: does not speak for {name}", f"Most: adds {most} to its score (logit)"
+    name = DIAGNOSES[index].called
+    most = case.evidence[index].maximum
+    return say("0: does not speak for {name}", name=name), say("Most: adds {most:.2g} to its score (logit)", most=most)
 
 
 def description_of(case: Case, layer: Layer, index: int) -> str:
     """The picture in words, for those who do not see it."""
-    name = DIAGNOSES[index].name
+    name = DIAGNOSES[index].called
     shown = {
-        "Original": "as it came",
-        "Outline": f"with the outline of the lesion{'' if case.polygons is None else ' as corrected by hand'}",
-        "Heat map": f"under a heat map of the evidence for {name}",
-        "Class mask": f"with the part of the lesion marked that speaks for {name}",
+        "Original": say("{picture}, as it came.", picture=case.name),
+        "Outline": say("{picture}, with the outline of the lesion.", picture=case.name)
+        if case.polygons is None
+        else say("{picture}, with the outline of the lesion as corrected by hand.", picture=case.name),
+        "Heat map": say("{picture}, under a heat map of the evidence for {name}.", picture=case.name, name=name),
+        "Class mask": say(
+            "{picture}, with the part of the lesion marked that speaks for {name}.", picture=case.name, name=name
+        ),
     }[layer]
-    return f"{case.name}, {shown}. {caption(case, layer, index)}".strip()
+    return f"{shown} {caption(case, layer, index)}".strip()
 
 
 def provenance(case: Case, *, drawn: bool) -> str:
     """What lies on the desk: the picture's name and size, and whether it is a drawing."""
     height, width = case.mask.shape
-    size = f"{width} × {height} pixels"
-    return f"{case.name}, {size}. {DRAWN}" if drawn else f"{case.name}, {size}"
+    size = say("{width} × {height} pixels", width=width, height=height)
+    return f"{case.name}, {size}. {say(DRAWN)}" if drawn else f"{case.name}, {size}"
 
 
 def method(case: Case, description: WeightsInfo) -> list[str]:
     """How the answer is made, and the terms, paragraph by paragraph."""
     size = description.model.input_size
     paragraphs = [
-        f"One network reads the picture, scaled to {size} × {size} pixels, and answers once: the outline, where the "
-        f"probability of lesion is at least {percent(description.mask_threshold)}, and seven probabilities that sum "
-        "to one. The malignant probability is the sum of melanoma, basal cell carcinoma and actinic keratosis or "
-        "Bowen's disease.",
+        say(
+            "One network reads the picture, scaled to {size} × {size} pixels, and answers once: the outline, "
+            "where the probability of lesion is at least {mask_threshold}, and seven probabilities that sum "
+            "to one. The malignant probability is the sum of melanoma, basal cell carcinoma and actinic "
+            "keratosis or Bowen's disease.",
+            size=size,
+            mask_threshold=percent(description.mask_threshold),
+        ),
         _heat_map(description),
-        f"This case was asked over {case.views} views, turned and mirrored; scores, outline and heat maps are means."
+        say(
+            "This case was asked over {views} views, turned and mirrored; scores, outline and heat maps are means.",
+            views=case.views,
+        )
         if case.views > 1
         else "",
         *_decision(case, description),
         *_mix(case, description),
-        f"Weights: {case.weights}. {description.licence}",
+        f"{say('Weights: {weights}.', weights=case.weights)} {description.licence}",
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
 def _heat_map(description: WeightsInfo) -> str:
     """What heat map and class mask are."""
-    threshold = f"reaches {description.class_mask_threshold:g}"
-    scaled = "scaled to that diagnosis's own maximum, so two heat maps compare by place and not by strength"
+    threshold = description.class_mask_threshold
     if description.model.weighs_cells:
-        return (
+        return say(
             "The heat map is a part of the score itself: the network judges each place, weighs it with the outline, "
-            "and adds up what all places say for and against a diagnosis. What speaks for it is shown, "
-            f"{scaled}. The class mask is where that {threshold}."
+            "and adds up what all places say for and against a diagnosis. What speaks for it is shown, scaled to that "
+            "diagnosis's own maximum, so two heat maps compare by place and not by strength. The class mask is where "
+            "that reaches {threshold:g}.",
+            threshold=threshold,
         )
-    return (
-        f"The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is {scaled}. The "
-        f"class mask is the part of the lesion where probability of lesion times evidence {threshold}."
+    return say(
+        "The heat map is Grad-CAM: for each place, what it adds to the score of one diagnosis. It is scaled to that "
+        "diagnosis's own maximum, so two heat maps compare by place and not by strength. The class mask is the part "
+        "of the lesion where probability of lesion times evidence reaches {threshold:g}.",
+        threshold=threshold,
     )
 
 
@@ -577,13 +710,24 @@ def overlap(case: Case, index: int) -> str:
     if own is None or mean is None:
         return ""
     sentences = [
-        f"Heat map for {DIAGNOSES[index].name} and outline overlap by {own.best_iou:.2f} (IoU) where the map is cut at "
-        f"{own.best_threshold:.2f}, its best threshold; a centre prior reaches "
-        f"{own.baseline_iou:.2f}.",
-        f"As the mean over the seven diagnoses it is {mean.best_iou:.2f}, at {mean.best_threshold:.2f}.",
+        say(
+            "Heat map for {name} and outline overlap by {best_iou:.2f} (IoU) where the map is cut at "
+            "{best_threshold:.2f}, its best threshold; a centre prior reaches {baseline_iou:.2f}.",
+            name=DIAGNOSES[index].called,
+            best_iou=own.best_iou,
+            best_threshold=own.best_threshold,
+            baseline_iou=own.baseline_iou,
+        ),
+        say(
+            "As the mean over the seven diagnoses it is {best_iou:.2f}, at {best_threshold:.2f}.",
+            best_iou=mean.best_iou,
+            best_threshold=mean.best_threshold,
+        ),
     ]
     if true is not None:
-        sentences.append(f"With the true outline, known for this picture, it is {true.best_iou:.2f}.")
+        sentences.append(
+            say("With the true outline, known for this picture, it is {best_iou:.2f}.", best_iou=true.best_iou)
+        )
     return " ".join(sentences)
 
 
@@ -608,10 +752,15 @@ def _local_meaning(description: WeightsInfo) -> str:
         return ""
     above = of_hundred(LesionRates(rates["sensitivity"]["value"], rates["specificity"]["value"]))
     low = rates["sensitivity"]["interval"][0]
-    return (
-        f"Of 100 malignant lesions like those of {local['folder']}, about {above.malignant} are above it, at least "
-        f"{percent(low)} with 97.5{SPACE}% confidence; of 100 benign, {above.benign} (cross-validated on its "
-        f"{local['lesions']:,} lesions)."
+    return say(
+        "Of 100 malignant lesions like those of {folder}, about {malignant} are above it, at least {low} "
+        "with 97.5\N{NO-BREAK SPACE}% confidence; of 100 benign, {benign} (cross-validated on its "
+        "{lesions:,} lesions).",
+        folder=local["folder"],
+        malignant=above.malignant,
+        low=percent(low),
+        benign=above.benign,
+        lesions=local["lesions"],
     )
 
 
@@ -637,11 +786,13 @@ def _mix(case: Case, description: WeightsInfo) -> list[str]:
     sentence = mix_sentence(case)
     if case.at_data is None or case.referral_threshold is None or description.referral_threshold is None:
         return [sentence] if sentence else []
-    moved = (
-        f"The referral threshold moved along, from {fine_percent(description.referral_threshold)} to "
-        f"{fine_percent(case.referral_threshold)}: it stands for a sensitivity, which the share of malignant lesions "
-        "does not change (Saerens, Latinne and Decaestecker 2002). Limits of what cannot be excluded are compared at "
-        "the data's own mix."
+    moved = say(
+        "The referral threshold moved along, from {before} to {after}: it "
+        "stands for a sensitivity, which the share of malignant lesions does not change (Saerens, "
+        "Latinne and Decaestecker 2002). Limits of what cannot be excluded are compared at the data's "
+        "own mix.",
+        before=fine_percent(description.referral_threshold),
+        after=fine_percent(case.referral_threshold),
     )
     return [f"{sentence} {moved}"]
 
@@ -651,35 +802,51 @@ def _kind(case: Case, description: WeightsInfo) -> str:
     gate."""
     score, gate = case.not_dermoscopic_score, description.gate
     if gate is None or case.seen_little_score is None:
-        return (
-            f"Distance from dermoscopic pictures: {score:.3g}; higher is less like the pictures the model learned from."
+        return say(
+            "Distance from dermoscopic pictures: {score:.3g}; higher is less like the pictures the model learned from.",
+            score=score,
         )
-    return (
-        f"Distance from dermoscopic pictures: {score:.3g}, none above {gate.not_dermoscopic.threshold:.3g}. Distance "
-        f"from pictures the model learned from: {case.seen_little_score:.3g}, about 1 for one of them, seen little of "
-        f"above {gate.seen_little.threshold:.3g}. Both by colour and texture, at the encoder's stages."
+    return say(
+        "Distance from dermoscopic pictures: {score:.3g}, none above {threshold:.3g}. Distance from "
+        "pictures the model learned from: {seen_little_score:.3g}, about 1 for one of them, seen little "
+        "of above {threshold_2:.3g}. Both by colour and texture, at the encoder's stages.",
+        score=score,
+        threshold=gate.not_dermoscopic.threshold,
+        seen_little_score=case.seen_little_score,
+        threshold_2=gate.seen_little.threshold,
     )
 
 
 def _decision(case: Case, description: WeightsInfo) -> list[str]:
     """How probabilities, referral threshold, sets and the kind of picture come about, a paragraph each."""
     temperature, threshold = description.temperature, description.referral_threshold
-    calibrated = f"The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation."
-    referral = (
-        "No threshold for referral has been set."
-        if threshold is None
-        else f"The referral threshold, a malignant sum of {fine_percent(threshold)}, was chosen on validation so that "
-        "few malignant lesions lie below it."
+    calibrated = say(
+        "The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation.",
+        temperature=temperature,
     )
-    paragraphs = [f"{NOT_CALIBRATED if temperature == 1.0 else calibrated} {referral}"]
+    referral = (
+        say(NO_THRESHOLD)
+        if threshold is None
+        else say(
+            "The referral threshold, a malignant sum of {threshold}, was chosen on validation so that few "
+            "malignant lesions lie below it.",
+            threshold=fine_percent(threshold),
+        )
+    )
+    paragraphs = [f"{say(NOT_CALIBRATED) if temperature == 1.0 else calibrated} {referral}"]
     if description.conformal_thresholds is not None:
         limits = ", ".join(
-            f"{diagnosis.name} from {percent(limit)}" if limit else f"{diagnosis.name} always"
+            say("{name} from {limit}", name=diagnosis.called, limit=percent(limit))
+            if limit
+            else say("{name} always", name=diagnosis.called)
             for diagnosis, limit in zip(DIAGNOSES, description.conformal_thresholds, strict=True)
         )
         paragraphs.append(
-            f"What cannot be excluded (conformal set): {limits}. Nine of ten lesions of a diagnosis reach its limit "
-            "on validation; where there were too few, it is always in the set."
+            say(
+                "What cannot be excluded (conformal set): {limits}. Nine of ten lesions of a diagnosis reach its "
+                "limit on validation; where there were too few, it is always in the set.",
+                limits=limits,
+            )
         )
     if case.not_dermoscopic_score is not None:
         paragraphs.append(_kind(case, description))

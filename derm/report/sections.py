@@ -16,6 +16,7 @@ from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.figures.text import epoch_number
+from derm.language.speech import say
 from derm.metrics.paper import PER_CLASS, specificity_from_table
 from derm.report import tables
 from derm.report.facts import Facts
@@ -365,7 +366,7 @@ def _explanation(facts: Facts) -> Section:
     if facts.explained is not None:
         paragraphs.append(_by_area(facts.explained))
     if facts.model.description.model.looks_inside:
-        paragraphs.append(BUILT_IN)
+        paragraphs.append(say(BUILT_IN))
     if facts.explained is None:
         paragraphs.append("Other methods, faithfulness and sanity were not measured: `derm explain` does.")
     else:

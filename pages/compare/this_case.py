@@ -15,6 +15,7 @@ from derm.figures.compare import randomisation, threshold_curves
 from derm.figures.markup import shown_figure
 from derm.figures.text import capital, plain
 from derm.image.overlay import jpeg
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.viewer import pictures_view
@@ -86,7 +87,7 @@ def show_pair(model: Model, pair: Pair) -> None:
         if trials:
             show_randomised(pair, trials)
     downloads(pair, threshold, true=true)
-    st.caption(NOTICE)
+    st.caption(say(NOTICE))
 
 
 def choose_cut(case: Case) -> tuple[float, float, bool]:

@@ -11,6 +11,7 @@ from derm.compare.follow_up_words import ADVICE, CHOOSE_TWO, headline, json_text
 from derm.errors import NotRegistered
 from derm.figures.text import plain
 from derm.image.overlay import jpeg, png
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.predict.words import NOTICE
@@ -41,7 +42,7 @@ def two_visits(model: Model) -> None:
     except NotRegistered as refused:
         st.header("These pictures cannot be compared", anchor=False)
         st.markdown(plain(str(refused)))
-    st.caption(NOTICE)
+    st.caption(say(NOTICE))
 
 
 def held(model: Model, earlier: str, later: str) -> FollowUp:

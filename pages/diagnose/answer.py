@@ -5,6 +5,7 @@ import streamlit as st
 from derm.diagnoses import INDEX
 from derm.figures import bars
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
@@ -37,10 +38,10 @@ def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
     """
     st.html(bars.bars_style(case.ranked, BARS))
     rows = {INDEX[diagnosis.code]: words.row(diagnosis, share) for diagnosis, share in case.ranked}
-    place = st.container() if case.answerable else st.expander("Probabilities, not to be relied on")
+    place = st.container() if case.answerable else st.expander(say("Probabilities, not to be relied on"))
     with place, st.container(key="bars"):
         index = st.radio(
-            "Diagnosis shown in the picture",
+            say("Diagnosis shown in the picture"),
             list(rows),
             key=f"diagnosis-{key}",
             format_func=rows.__getitem__,
@@ -51,10 +52,10 @@ def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
         st.caption(plain(f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip()))
         # The choice is kept beside the widget: Streamlit forgets what it held while another page is open.
         st.toggle(
-            words.VIEWS,
+            say(words.VIEWS),
             value=st.session_state.views > 1,
             key="wide",
-            help=words.VIEWS_HELP,
+            help=say(words.VIEWS_HELP),
             on_change=visit.choose_views,
         )
         if apart := words.views_note(case):

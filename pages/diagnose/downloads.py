@@ -9,6 +9,7 @@ import streamlit as st
 from derm.document import bundle
 from derm.figures.text import plain
 from derm.image.overlay import mask_png
+from derm.language.speech import keeping_language, say
 from derm.model.weights import WeightsInfo
 from derm.predict import export
 from derm.predict.case import Case
@@ -23,13 +24,13 @@ KeptFile = tuple[str, Callable[[], bytes] | Callable[[], str], str, str]
 
 def downloads(case: Case, description: WeightsInfo, index: int, shown: Mapping[str, float], *, drawn: bool) -> None:
     """Files to keep; each is made only when it is asked for. shown: layers. drawn: the picture is a drawing."""
-    with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
+    with st.popover(say("Download"), icon=":material/download:"), st.container(gap="xxsmall"):
         documents(case, index, drawn=drawn)
         files: list[KeptFile] = [
             *outlines(case),
-            ("Picture as shown, PNG", partial(shown_png, case, dict(shown), index), "view.png", "image/png"),
+            (say("Picture as shown, PNG"), partial(shown_png, case, dict(shown), index), "view.png", "image/png"),
             (
-                "Probabilities, JSON",
+                say("Probabilities, JSON"),
                 partial(export.case_json, case, description.licence),
                 "case.json",
                 "application/json",
@@ -43,17 +44,22 @@ def downloads(case: Case, description: WeightsInfo, index: int, shown: Mapping[s
 
 def outlines(case: Case) -> list[KeptFile]:
     """The outlines of the case: the model's, and where it was corrected both, each as a mask and as polygons."""
-    model = "Outline" if case.polygons is None else "Model's outline"
+    model = say("Outline") if case.polygons is None else say("Model's outline")
     files: list[KeptFile] = [
-        (f"{model}, PNG", partial(export.outline_png, case), "segmentation.png", "image/png"),
-        (f"{model}, polygons, JSON", partial(outline_json, case, edited=False), "outline.json", "application/json"),
+        (say("{model}, PNG", model=model), partial(export.outline_png, case), "segmentation.png", "image/png"),
+        (
+            say("{model}, polygons, JSON", model=model),
+            partial(outline_json, case, edited=False),
+            "outline.json",
+            "application/json",
+        ),
     ]
     if case.polygons is None:
         return files
     return [
-        ("Corrected outline, PNG", partial(mask_png, case.outline), "segmentation_edited.png", "image/png"),
+        (say("Corrected outline, PNG"), partial(mask_png, case.outline), "segmentation_edited.png", "image/png"),
         (
-            "Corrected outline, polygons, JSON",
+            say("Corrected outline, polygons, JSON"),
             partial(outline_json, case, edited=True),
             "outline_edited.json",
             "application/json",
@@ -65,18 +71,18 @@ def outlines(case: Case) -> list[KeptFile]:
 def documents(case: Case, index: int, *, drawn: bool) -> None:
     """What a clinic files, or what has to be installed for it."""
     if not bundle.can_be_made():
-        st.caption(plain(bundle.MISSING))
+        st.caption(plain(say(bundle.MISSING)))
         return
     model, today, last = visit.shared_model(), date.today(), saving.last_hash()
-    if not st.checkbox(NAMED, key="documents-named", help=NAMED_HELP):
+    if not st.checkbox(say(NAMED), key="documents-named", help=say(NAMED_HELP)):
         case = without_name(case)
     for label, make, name, kind in (
-        ("Report to print, PDF", bundle.page_of, "report.pdf", "application/pdf"),
-        ("Documents to file, ZIP: PDF, FHIR, DICOM", bundle.archive_of, "documents.zip", "application/zip"),
+        (say("Report to print, PDF"), bundle.page_of, "report.pdf", "application/pdf"),
+        (say("Documents to file, ZIP: PDF, FHIR, DICOM"), bundle.archive_of, "documents.zip", "application/zip"),
     ):
         st.download_button(
             label,
-            partial(make, case, model, on=today, index=index, drawn=drawn, last_hash=last),
+            keeping_language(partial(make, case, model, on=today, index=index, drawn=drawn, last_hash=last)),
             export.file_name(case, name),
             kind,
             on_click="ignore",

@@ -6,10 +6,20 @@ from functools import partial
 import streamlit as st
 
 from derm.figures.text import plain
+from derm.language.speech import mark, say
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.entries import with_forms, without_line
-from derm.predict.form_words import ABCD_TITLE, LABELS, OWN, SEVEN_TITLE, abcd_sentence, criterion_label, seven_sentence
+from derm.predict.form_words import (
+    ABCD_TITLE,
+    LABELS,
+    OWN,
+    SEVEN_TITLE,
+    abcd_sentence,
+    criterion_label,
+    option_name,
+    seven_sentence,
+)
 from derm.predict.forms import (
     ABCD_COLOURS,
     ABCD_STRUCTURES,
@@ -24,7 +34,7 @@ from derm.predict.forms import (
 from derm.predict.measure_words import WORTH_NOTE, lesion_rows, outline_sentence, rows_html, scale_sentence
 from pages.parts import visit
 
-ABSENT, PRESENT = "Absent", "Present"
+ABSENT, PRESENT = mark("Absent"), mark("Present")
 
 
 def measures(key: str, case: Case) -> None:
@@ -40,9 +50,9 @@ def measures(key: str, case: Case) -> None:
     st.caption(plain(scale_sentence(case.scale)))
     if case.scale is not None and case.scale.source == "ruler":
         st.button(
-            "Remove this scale", icon=":material/straighten:", type="tertiary", on_click=remove_scale, args=(key,)
+            say("Remove this scale"), icon=":material/straighten:", type="tertiary", on_click=remove_scale, args=(key,)
         )
-    st.caption(plain(WORTH_NOTE))
+    st.caption(plain(say(WORTH_NOTE)))
 
 
 def remove_scale(key: str) -> None:
@@ -52,36 +62,39 @@ def remove_scale(key: str) -> None:
 
 def forms(key: str, case: Case) -> None:
     """Both forms, as far as they are filled in; each change is kept with the case. key: of the listed case."""
-    with st.expander("Your own forms: ABCD and seven points", icon=":material/edit_note:"):
-        st.caption(plain(OWN))
+    with st.expander(say("Your own forms: ABCD and seven points"), icon=":material/edit_note:"):
+        st.caption(plain(say(OWN)))
         change = partial(keep, key)
-        st.subheader(ABCD_TITLE, anchor=False)
+        st.subheader(say(ABCD_TITLE), anchor=False)
         abcd(key, case.forms.abcd, change)
         st.markdown(plain(abcd_sentence(case.forms.abcd)))
-        st.subheader(SEVEN_TITLE, anchor=False)
+        st.subheader(say(SEVEN_TITLE), anchor=False)
         seven(key, case.forms.seven, change)
         st.markdown(plain(seven_sentence(case.forms.seven)))
         if case.forms.begun:
-            st.button("Empty both forms", icon=":material/backspace:", type="tertiary", on_click=empty, args=(key,))
+            st.button(
+                say("Empty both forms"), icon=":material/backspace:", type="tertiary", on_click=empty, args=(key,)
+            )
 
 
 def abcd(key: str, given: Abcd, change: Callable[[], None]) -> None:
     """The fields of the ABCD rule."""
     for name, most, value in (("asymmetry", AXES, given.asymmetry), ("border", SECTORS, given.border)):
         st.segmented_control(
-            LABELS[name], range(most + 1), default=value, key=field(key, name), on_change=change, format_func=str
+            say(LABELS[name]), range(most + 1), default=value, key=field(key, name), on_change=change, format_func=str
         )
     for name, options, chosen in (
         ("colours", ABCD_COLOURS, given.colours),
         ("structures", ABCD_STRUCTURES, given.structures),
     ):
         st.pills(
-            LABELS[name],
+            say(LABELS[name]),
             options,
             selection_mode="multi",
             default=[option for option in options if option in chosen],
             key=field(key, name),
             on_change=change,
+            format_func=option_name,
         )
 
 
@@ -91,7 +104,12 @@ def seven(key: str, given: SevenPoint, change: Callable[[], None]) -> None:
         for name in CRITERIA:
             told = PRESENT if name in given.present else ABSENT if name in given.absent else None
             st.segmented_control(
-                criterion_label(name), (ABSENT, PRESENT), default=told, key=field(key, name), on_change=change
+                criterion_label(name),
+                (ABSENT, PRESENT),
+                default=told,
+                key=field(key, name),
+                on_change=change,
+                format_func=say,
             )
 
 

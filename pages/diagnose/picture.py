@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from derm.language.speech import say
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
@@ -22,4 +23,4 @@ def picture(listed: ListedCase, case: Case, description: WeightsInfo, index: int
         viewer({**data, "finer": finer}, listed.key)
     with st.container(key="below", horizontal=True, vertical_alignment="center"):
         downloads(case, description, index, shown, drawn=listed.drawn)
-        st.caption(words.NOTICE, width="content")
+        st.caption(say(words.NOTICE), width="content")

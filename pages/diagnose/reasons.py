@@ -6,6 +6,7 @@ from derm.diagnoses import DIAGNOSES
 from derm.figures.markup import shown_figure
 from derm.figures.overlap import overlap_curves
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.case import Case
@@ -24,7 +25,7 @@ def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
     forms(key, case)
     overlaps(key, case, index)
     referral(case, description)
-    with st.expander("How this was made", icon=":material/info:"):
+    with st.expander(say("How this was made"), icon=":material/info:"):
         for paragraph in words.method(case, description):
             st.markdown(plain(paragraph))
 
@@ -35,7 +36,7 @@ def overlaps(key: str, case: Case, index: int) -> None:
     if case.evidence[index].flat or not case.has_outline:
         return
     fold = st.expander(
-        "Heat map against outline, threshold by threshold",
+        say("Heat map against outline, threshold by threshold"),
         icon=":material/show_chart:",
         key=f"overlaps-{key}",
         on_change="rerun",
@@ -54,6 +55,6 @@ def overlaps(key: str, case: Case, index: int) -> None:
 def referral(case: Case, description: WeightsInfo) -> None:
     """What a referral means among the patients that are set on top of the page."""
     if said := words.predictive_at(case, description):
-        with st.expander("What referral means among these patients", icon=":material/groups:"):
+        with st.expander(say("What referral means among these patients"), icon=":material/groups:"):
             st.markdown(plain(said))
             st.caption(plain(words.predictive_note(description)))

@@ -7,6 +7,7 @@ import streamlit as st
 from derm.errors import DermError
 from derm.figures.similar import similar_grid
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.paths import library_folder
 from derm.predict import similar_words
 from derm.predict.case import Case
@@ -36,7 +37,7 @@ def similar(key: str, case: Case) -> None:
     except DermError as fault:
         st.caption(plain(str(fault)))
         return
-    fold = st.expander(similar_words.TITLE, icon=":material/grid_view:", key=f"similar-{key}", on_change="rerun")
+    fold = st.expander(say(similar_words.TITLE), icon=":material/grid_view:", key=f"similar-{key}", on_change="rerun")
     if not fold.open:
         return
     with fold:
@@ -47,4 +48,4 @@ def similar(key: str, case: Case) -> None:
             return
         st.markdown(plain(similar_words.summary(found)))
         st.html(similar_grid([(library.picture(one.row), similar_words.told(one)) for one in found]))
-        st.caption(plain(similar_words.WORTH))
+        st.caption(plain(say(similar_words.WORTH)))

@@ -10,6 +10,7 @@ from derm.explore.pictures import LEGEND, LOOKS, look_jpeg
 from derm.explore.predictions import UNSEEN
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import words
 from pages.explore.gallery import one_tile
@@ -58,7 +59,7 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         with st.container(key="gallery-sisters", horizontal=True, gap="small"):
             for place, tile in enumerate(tiles.data_tiles(shown.table, others)):
                 one_tile(model, shown, tile, f"sisters-{place}", "True outline")
-    st.caption(words.NOTICE)
+    st.caption(say(words.NOTICE))
 
 
 def leave_for(page: str, model: Model, catalogue: Catalogue, image_id: str) -> None:

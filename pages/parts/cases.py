@@ -10,6 +10,7 @@ import streamlit as st
 
 from derm.figures import bars
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import triage
 from derm.predict.reading import Reading
@@ -53,7 +54,7 @@ def cases(model: Model) -> None:
     if reading.waiting:
         with st.container(key="reading", horizontal=True, vertical_alignment="bottom"):
             bar(reading)
-            st.button("Stop reading", icon=":material/stop_circle:", type="tertiary", on_click=visit.stop_reading)
+            st.button(say("Stop reading"), icon=":material/stop_circle:", type="tertiary", on_click=visit.stop_reading)
         if st.session_state.beat:
             visit.read_some(model, SPELL)
     if st.session_state.beat and (not reading.waiting or visit.at_hand().key != st.session_state.drawn_for):
@@ -79,7 +80,7 @@ def notes() -> None:
     if st.session_state.told:
         with st.container(key="told", horizontal=True, vertical_alignment="center"):
             st.warning(triage.said(st.session_state.told), icon=":material/info:")
-            st.button("Seen", type="tertiary", key="told-seen", on_click=visit.forget_told)
+            st.button(say("Seen"), type="tertiary", key="told-seen", on_click=visit.forget_told)
 
 
 def line(rows: Sequence[TriageRow]) -> None:
@@ -89,11 +90,11 @@ def line(rows: Sequence[TriageRow]) -> None:
     with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(bars.case_line(row.thumbnail, row.name, triage.in_line(row)), width="stretch")
         if len(rows) > 1:
-            step("Previous", ":material/chevron_left:", rows, place - 1)
-            st.markdown(f"{place + 1} of {len(rows)}", width="content")
-            step("Next", ":material/chevron_right:", rows, place + 1)
+            step("previous", say("Previous"), ":material/chevron_left:", rows, place - 1)
+            st.markdown(say("{place} of {total}", place=place + 1, total=len(rows)), width="content")
+            step("next", say("Next"), ":material/chevron_right:", rows, place + 1)
         st.button(
-            "Fold the table" if st.session_state.table_open else "All cases",
+            say("Fold the table") if st.session_state.table_open else say("All cases"),
             icon=":material/expand_less:" if st.session_state.table_open else ":material/table_rows:",
             type="tertiary",
             key="table",
@@ -101,13 +102,11 @@ def line(rows: Sequence[TriageRow]) -> None:
         )
 
 
-def step(label: str, icon: str, rows: Sequence[TriageRow], place: int) -> None:
+def step(name: str, label: str, icon: str, rows: Sequence[TriageRow], place: int) -> None:
     """A button that opens the row at `place`, if there is one."""
     there = 0 <= place < len(rows)
     key = rows[place].key if there else ""
-    st.button(
-        label, icon=icon, type="tertiary", key=label.lower(), disabled=not there, on_click=visit.open_case, args=(key,)
-    )
+    st.button(label, icon=icon, type="tertiary", key=name, disabled=not there, on_click=visit.open_case, args=(key,))
 
 
 def fold() -> None:
@@ -124,23 +123,23 @@ def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
                 "rows": [shown_row(row) for row in rows],
                 "open": st.session_state.at_hand,
                 "groups": triage.groups(rows),
-                "columns": triage.COLUMNS,
-                "words": triage.TABLE_WORDS,
+                "columns": triage.heads(),
+                "words": {name: say(one) for name, one in triage.TABLE_WORDS.items()},
             },
             on_open_change=open_row,
         )
         with st.container(key="cases-below", horizontal=True, vertical_alignment="center"):
             as_csv, as_json = visit.table_files(model)
             for label, make, name, kind in (
-                ("Table, CSV", as_csv, "cases.csv", "text/csv"),
-                ("Table, JSON", as_json, "cases.json", "application/json"),
+                (say("Table, CSV"), as_csv, "cases.csv", "text/csv"),
+                (say("Table, JSON"), as_json, "cases.json", "application/json"),
             ):
                 st.download_button(
                     label, make, name, kind, on_click="ignore", type="tertiary",
                     key=f"all-{name}", icon=":material/download:",
                 )  # fmt: skip
-            st.button("Clear the list", icon=":material/delete:", type="tertiary", on_click=visit.clear)
-        for said in (triage.ORDER, triage.no_longer_there(st.session_state.cases), triage.keeping(minutes())):
+            st.button(say("Clear the list"), icon=":material/delete:", type="tertiary", on_click=visit.clear)
+        for said in (say(triage.ORDER), triage.no_longer_there(st.session_state.cases), triage.keeping(minutes())):
             if said:
                 st.caption(plain(said))
 

@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from derm.errors import ConfigFault
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.monitor.quota import Visitor, browser_of
 from derm.paths import app_folder, cache_folder
 from derm.predict.budget import memory_limit
@@ -81,7 +82,11 @@ def check_base() -> None:
     found, base = login(), (st.get_option("server.baseUrlPath") or "").strip("/")
     if found is not None and found.base != (f"/{base}" if base else ""):
         raise ConfigFault(
-            f"redirect_uri is {found.redirect.geturl()}, and the app lies under /{base}: let both name the same path."
+            say(
+                "redirect_uri is {address}, and the app lies under /{base}: let both name the same path.",
+                address=found.redirect.geturl(),
+                base=base,
+            )
         )
 
 
@@ -168,7 +173,7 @@ def way_out() -> None:
     name = plain(account.name or account.id)
     with st.popover(name, icon=":material/account_circle:", width="content", key="way-out"):
         st.markdown(plain(words.logged_in_as(account.name, roles.named(account.roles), account.id)))
-        st.button("Log out", icon=":material/logout:", key="log-out", on_click=st.logout)
+        st.button(say("Log out"), icon=":material/logout:", key="log-out", on_click=st.logout)
 
 
 def visitor_now() -> Visitor:

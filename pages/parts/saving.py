@@ -21,7 +21,7 @@ from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
 from derm.records import entry, missing, words
 from derm.records.entry import DIAGNOSIS_CODES, Management
-from derm.records.sites import BY_CODE, SITES
+from derm.records.sites import SITES
 from derm.serve.roles import Right
 from pages.parts import opening, visit
 
@@ -73,7 +73,7 @@ def ask_who() -> DeltaGenerator:
 def ask_name(place: DeltaGenerator, width: int | None = None) -> None:
     """The visitor's name, as it is typed; nothing is asked of who is logged in."""
     if opening.account_now() is None:
-        place.text_input("Your name", key="actor", max_chars=80, persist_state="session", width=width or "stretch")
+        place.text_input(say("Your name"), key="actor", max_chars=80, persist_state="session", width=width or "stretch")
 
 
 def actor() -> str:
@@ -88,15 +88,22 @@ def ask_place(key: str) -> None:
     for name, usual in (("patient", ""), ("lesion", "A"), ("day", words.today())):
         state.setdefault(f"{name}-{key}", state.get(f"last_{name}", usual) if name != "day" else usual)
     one, two = st.columns(2)
-    one.text_input("Patient (pseudonym)", key=f"patient-{key}", max_chars=80, persist_state="session")
-    two.text_input("Lesion", key=f"lesion-{key}", max_chars=80, persist_state="session")
+    one.text_input(say("Patient (pseudonym)"), key=f"patient-{key}", max_chars=80, persist_state="session")
+    two.text_input(say("Lesion"), key=f"lesion-{key}", max_chars=80, persist_state="session")
     known = {row["label"]: row["site"] for row in read.lesions_of(records(), state[f"patient-{key}"].strip())}
     if known:
-        st.caption(plain("Known: " + ", ".join(f"{label} ({BY_CODE[site].name})" for label, site in known.items())))
+        st.caption(
+            plain(
+                say(
+                    "Known: {lesions}",
+                    lesions=", ".join(f"{label} ({words.site_name(site)})" for label, site in known.items()),
+                )
+            )
+        )
     site = known.get(state[f"lesion-{key}"].strip())
     if site is None:
         st.selectbox(
-            "Place on the body",
+            say("Place on the body"),
             [one.code for one in SITES],
             index=None,
             key=f"site-{key}",
@@ -104,9 +111,9 @@ def ask_place(key: str) -> None:
             persist_state="session",
         )
     one, two = st.columns(2)
-    one.text_input("Day of the visit", key=f"day-{key}", max_chars=10, persist_state="session")
+    one.text_input(say("Day of the visit"), key=f"day-{key}", max_chars=10, persist_state="session")
     two.number_input(
-        "Millimetres a pixel, if known",
+        say("Millimetres a pixel, if known"),
         value=None,
         min_value=0.0,
         step=0.001,
@@ -120,7 +127,7 @@ def ask_opinion(key: str) -> None:
     """A clinician's own diagnosis, management and confidence; from the first time on the seconds count."""
     st.session_state.setdefault("asked", {}).setdefault(key, (entry.now(), time.monotonic()))
     st.selectbox(
-        "Diagnosis",
+        say("Diagnosis"),
         DIAGNOSIS_CODES,
         index=None,
         key=f"opinion-diagnosis-{key}",
@@ -128,11 +135,11 @@ def ask_opinion(key: str) -> None:
         persist_state="session",
     )
     st.selectbox(
-        "Management", list(Management), index=None, key=f"opinion-management-{key}",
+        say("Management"), list(Management), index=None, key=f"opinion-management-{key}",
         format_func=lambda one: say(words.MANAGEMENT_NAMES[one]), persist_state="session",
     )  # fmt: skip
     st.slider(
-        "How sure are you?",
+        say("How sure are you?"),
         0,
         100,
         50,
@@ -166,7 +173,10 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
     assert listed.case is not None
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(key="picture"):
-        st.image(screen_jpeg(listed.case, "Original", INDEX["mel"], 0.0), alt=f"{listed.name}, as it came")
+        st.image(
+            screen_jpeg(listed.case, "Original", INDEX["mel"], 0.0),
+            alt=say("{name}, as it came", name=listed.name),
+        )
     with right:
         st.header(say(words.WITHHELD), anchor=False)
         st.markdown(say(words.WITHHELD_NOTE))
@@ -175,12 +185,12 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
         ask_opinion(listed.key)
         ask_place(listed.key)
         st.button(
-            "Give my opinion and show the answer", type="primary", key="give-before", on_click=give_before,
+            say("Give my opinion and show the answer"), type="primary", key="give-before", on_click=give_before,
             args=(model, listed),
         )  # fmt: skip
         st.caption(say(words.FINAL_NOTE))
         tell_refusal(listed.key)
-    st.caption(case_words.NOTICE)
+    st.caption(say(case_words.NOTICE))
 
 
 def give_before(model: Model, listed: ListedCase) -> None:

@@ -84,9 +84,9 @@ def set_patients(row: DeltaGenerator, model: Model) -> None:
     st.session_state["practice-on"] = share is not None
     st.session_state["practice-share"] = st.session_state.get("practice_last", PRACTICE)
     with row.popover(words.patients(data, share), icon=":material/groups:", width="content"):
-        st.toggle("My patients have another share", key="practice-on", on_change=visit.set_practice)
+        st.toggle(say("My patients have another share"), key="practice-on", on_change=visit.set_practice)
         st.slider(
-            "Malignant among the lesions you see",
+            say("Malignant among the lesions you see"),
             *(LEAST, MOST),
             step=LEAST,
             format="percent",
@@ -128,29 +128,29 @@ def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
         # No `type`: the browser would judge by the name alone, and the sentence of the door says more. One key for the
         # whole visit: a fresh uploader would lose what is on its way to the old one.
         files = st.file_uploader(
-            words.INVITATION,
+            say(words.INVITATION),
             accept_multiple_files=True,
             key=f"files-{st.session_state.round}",
         )
         shots = [camera(), pasted()]
         with (
-            st.popover("Drawn samples", icon=":material/draw:", width="content"),
+            st.popover(say("Drawn samples"), icon=":material/draw:", width="content"),
             st.container(gap="xxsmall"),
         ):
             for diagnosis in DIAGNOSES:
                 st.button(
-                    plain(capital(diagnosis.name)),
+                    plain(capital(diagnosis.called)),
                     key=f"sample-{diagnosis.code}",
                     type="tertiary",
                     on_click=visit.keep_sample,
                     args=(model, diagnosis),
                 )
         if catalogue is not None:
-            with st.popover("From the data set", icon=":material/photo_library:", width="content"):
-                image_id = st.text_input("Image", placeholder=case_list.first_id(catalogue), key="image-id")
-                st.caption("Its name in the table, such as the one above; empty: the first.")
+            with st.popover(say("From the data set"), icon=":material/photo_library:", width="content"):
+                image_id = st.text_input(say("Image"), placeholder=case_list.first_id(catalogue), key="image-id")
+                st.caption(say("Its name in the table, such as the one above; empty: the first."))
                 st.button(
-                    "Open",
+                    say("Open"),
                     key="open-image",
                     on_click=visit.keep_from_data,
                     args=(model, catalogue, image_id or case_list.first_id(catalogue)),
@@ -179,5 +179,5 @@ def opened(model: Model, *, named: bool = False) -> case_list.ListedCase | None:
         return None
     st.header(plain(triage.headline(listed)), anchor=False)
     st.markdown(plain(listed.refusal or triage.picture_gone(listed.name)))
-    st.caption(words.NOTICE)
+    st.caption(say(words.NOTICE))
     return None

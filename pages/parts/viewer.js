@@ -365,7 +365,7 @@ class View {
     this.opacities.dataset.on = wanted.join();
     this.opacities.replaceChildren(
       ...wanted.map((name) => {
-        const label = element("label", "", `${words.opacity} ${words.names[name].toLowerCase()}`);
+        const label = element("label", "", words.opacities[name]);
         const slider = Object.assign(element("input"), { type: "range", min: 0, max: 100, step: 5 });
         slider.value = Math.round(100 * this.state.shown[name]);
         const figure = element("output", "", `${slider.value} %`);

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from derm.errors import EntryRefused
+from derm.language.speech import say
 from derm.predict.case import Case
 from derm.predict.entries import with_line, with_models_outline, with_outline
 from derm.predict.viewer import FIRST, known_layers
@@ -68,7 +69,7 @@ def take_scale(key: str) -> None:
 def enter(given: Mapping[str, Any], change: Callable[[Case], Case]) -> None:
     """Add to the case that `given` speaks of, or keep the sentence why not for the viewer to say."""
     try:
-        said = "" if visit.enter(str(given.get("of")), change) else GONE
+        said = "" if visit.enter(str(given.get("of")), change) else say(GONE)
     except EntryRefused as refused:
         said = str(refused)
     st.session_state.reply = {"id": given.get("id"), "of": given.get("of"), "said": said}

@@ -16,6 +16,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.image.decode import claimed_pixels
+from derm.language.speech import keeping_language, language, say, speaking
 from derm.model.weights import Model, load_weights
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
@@ -68,9 +69,10 @@ def find_catalogue() -> "Catalogue | None":
 
 
 @st.cache_resource(show_spinner=False, max_entries=2 * len(DIAGNOSES))
-def shared_sample(_model: Model, diagnosis: Diagnosis, label: str) -> Case:
-    """A drawn sample with the answer of the weights `label`, made once for all sessions."""
-    ask = partial(case_list.sample_case, _model, diagnosis)
+def shared_sample(_model: Model, diagnosis: Diagnosis, label: str, spoken: str) -> Case:
+    """A drawn sample with the answer of the weights `label`, made once for all sessions that speak a language."""
+    with speaking(spoken):
+        ask = keeping_language(partial(case_list.sample_case, _model, diagnosis))
     return budget().hold(ask(), ask, "")
 
 
@@ -170,7 +172,7 @@ def enter(key: str, change: Callable[[Case], Case]) -> bool:
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     """Draw a lesion and make it the case at hand."""
-    keep(shared_sample(model, diagnosis, model.label), drawn=True)
+    keep(shared_sample(model, diagnosis, model.label, language()), drawn=True)
 
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
@@ -326,7 +328,7 @@ def rows() -> list[triage.TriageRow]:
     for listed in st.session_state.cases:
         case = listed.kept.case if listed.kept is not None else listed.case
         waits = withheld(listed)
-        known = (listed.key, practice(), None if case is None else case.views, waits)
+        known = (listed.key, practice(), None if case is None else case.views, waits, language())
         if known in made:
             found[known] = made[known]
         else:
@@ -355,7 +357,7 @@ def with_picture(model: Model) -> ListedCase:
     """The case at hand, its picture read again where it was let go and its file is there."""
     listed = case_list.find_case(st.session_state.cases, st.session_state.at_hand)
     if listed.let_go:
-        with st.spinner(triage.READING_AGAIN):
+        with st.spinner(say(triage.READING_AGAIN)):
             st.session_state.cases = case_list.bring_back(
                 model, st.session_state.cases, listed, st.session_state.views, hold
             )
@@ -366,7 +368,7 @@ def picture_of(model: Model, key: str) -> ListedCase:
     """A row of the list with its picture, read again where it was let go and its file is there."""
     listed = case_list.find_case(st.session_state.cases, key)
     if listed.let_go:
-        with st.spinner(triage.READING_AGAIN):
+        with st.spinner(say(triage.READING_AGAIN)):
             st.session_state.cases = case_list.bring_back(model, st.session_state.cases, listed, st.session_state.views)
     return case_list.find_case(st.session_state.cases, key)
 
@@ -375,7 +377,7 @@ def as_asked(model: Model, listed: ListedCase) -> ListedCase:
     """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
     current = case_list.find_case(st.session_state.cases, listed.key)
     if current.case is not None and current.case.views != st.session_state.views:
-        with st.spinner(words.ASKING_AGAIN):
+        with st.spinner(say(words.ASKING_AGAIN)):
             st.session_state.cases, current = case_list.ask_again(
                 model, st.session_state.cases, current, st.session_state.views, hold
             )
@@ -419,7 +421,7 @@ def take_over() -> None:
     st.session_state.claimed = True
     found = kept_visits().find(opening.own(token))
     if found is None:
-        tell(triage.NO_LONGER_KEPT)
+        tell(say(triage.NO_LONGER_KEPT))
         return
     before, waiting = found
     for listed in before:

@@ -43,7 +43,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
         st.subheader(plain(f"{words.day_said(visit.visit['day'])}. {words.state_line(visit.worst)}"), anchor=False)
         for picture in visit.pictures:
             show_picture(picture)
-    st.caption(case_words.NOTICE)
+    st.caption(say(case_words.NOTICE))
     about(history)
 
 

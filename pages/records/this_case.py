@@ -35,4 +35,4 @@ def this_case(model: Model, listed: ListedCase) -> None:
             say("Save this case"), type="primary", key="save-case", on_click=saving.save_case, args=(model, listed)
         )
         saving.tell_refusal(listed.key)
-    st.caption(case_words.NOTICE)
+    st.caption(say(case_words.NOTICE))

@@ -66,7 +66,7 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
         if said := st.session_state.get("study_refusal"):
             st.error(plain(said), icon=":material/block:")
         st.caption(words.FINAL_NOTE)
-    st.caption(case_words.NOTICE)
+    st.caption(say(case_words.NOTICE))
 
 
 def picture(folder: Path, case: StudyCase, task: NextTask) -> None:
