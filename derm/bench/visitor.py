@@ -56,7 +56,7 @@ class ServedVisitor:
         self._xsrf, self._login = self._cookie(), session
         self._session = self._page = self._uploader = ""
         self._said: list[str] = []
-        self._headline = 0
+        self._headline: int | None = None
         self.files: set[str] = set()
         self._ends = ExitStack()
         self._socket = self._connect()
@@ -184,14 +184,14 @@ class ServedVisitor:
             said = [text.replace("\\", "") for text in self._said]
             if any(name in text for text in said):
                 written = (text.replace(name, "") for text in said if not OWN.search(text))
-                return Answer(said[self._headline], tuple(written))
+                return Answer(said[self._headline or 0], tuple(written))
 
     def _note(self, message: Any) -> None:  # noqa: ANN401
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._session = message.new_session.initialize.session_id or self._session
             self._page = message.new_session.page_script_hash
-            self._said = []
+            self._said, self._headline = [], None
         self.files |= {found.decode() for found in FILE.findall(message.SerializeToString())}
         if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._note_element(message.delta.new_element)
@@ -203,6 +203,7 @@ class ServedVisitor:
         if kind == "file_uploader":
             self._uploader = element.file_uploader.id
         if kind in ("heading", "markdown", "html"):
-            if kind == "heading":  # the last: the first is the app's own name
+            # The first of this height: the app's own name stands higher, what comes after the answer lower or later.
+            if kind == "heading" and element.heading.tag == "h2" and self._headline is None:
                 self._headline = len(self._said)
             self._said.append(getattr(element, kind).body)

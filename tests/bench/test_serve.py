@@ -6,10 +6,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from derm.api import load
 from derm.bench import serve
 from derm.bench.serve import Memory, Server, encoded, hostile_pictures
 from derm.bench.visitor import Answer, ServedVisitor
 from derm.errors import ConfigFault
+from derm.predict.case import diagnose_bytes
+from derm.predict.words import headline
 
 
 class Page:
@@ -95,5 +98,9 @@ def test_a_visitor_of_the_served_app_gets_the_answer_to_their_picture(tmp_path):
     with serve.served(tmp_path / "log") as server:
         expected = serve.alone(server, pictures)
         assert expected[0] != expected[1]
+        model = load()
+        assert [one.headline for one in expected] == [
+            headline(diagnose_bytes(model, picture, "picture")) for picture in pictures
+        ]
         found = serve.bench_crowd(server, pictures, expected, 2, 1)
     assert (found.diagnoses, found.wrong) == (2, 0)
