@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 pytest.importorskip("sqlalchemy")
 from playwright.sync_api import expect
+from postgres import cluster
 from served import choose, go, launch, rest, serve, settle, visit
 
 from derm.data.synthetic.lesion import draw_lesion
@@ -42,8 +44,18 @@ def kill(address: str) -> None:
             os.kill(int(place.parent.name), signal.SIGKILL)
 
 
-def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights):
-    place = {"DERM_RECORDS": str(tmp_path / "records"), "DERM_WEIGHTS": str(tiny_weights)}
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request) -> Iterator[str]:
+    """Address of a database with empty records, '' where they lie in a file."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with cluster() as new_database:
+        yield new_database()
+
+
+def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights, url):
+    place = {"DERM_RECORDS": str(tmp_path / "records"), "DERM_WEIGHTS": str(tiny_weights), "DERM_RECORDS_URL": url}
     with launch() as browser:
         with serve(tmp_path / "one.log", **place) as address:
             with visit(browser, address, "Cases") as page:
@@ -80,7 +92,7 @@ def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights):
                 page.get_by_role("button", name="Report to print, PDF").click()
             report = tmp_path / "report.pdf"
             waiting.value.save_as(report)
-    records = open_records(tmp_path / "records")
+    records = open_records(tmp_path / "records", url or None)
     counts = read.counts(records)
     assert (counts.patients, counts.lesions, counts.visits, counts.pictures) == (1, 1, 2, 2)
     assert verify(records, counts.last_hash).broken is None
