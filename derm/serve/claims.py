@@ -15,6 +15,7 @@ from typing import Any
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from derm.errors import NotAllowed
+from derm.language.speech import say
 from derm.serve import words
 from derm.serve.login import Login
 from derm.serve.roles import Role
@@ -93,9 +94,9 @@ def check_claims(claims: Mapping[str, Any], login: Login, now: float) -> None:
         and claims.get("is_logged_in") is True
     )
     if not known:
-        raise NotAllowed(words.FOREIGN_LOGIN)
+        raise NotAllowed(say(words.FOREIGN_LOGIN))
     if isinstance(expires, bool) or not isinstance(expires, int | float) or not now - LEEWAY < expires:
-        raise NotAllowed(words.OLD_LOGIN)
+        raise NotAllowed(say(words.OLD_LOGIN))
 
 
 def roles_of(claims: Mapping[str, Any], login: Login) -> frozenset[Role]:
@@ -131,7 +132,7 @@ def _claims(cookies: Mapping[str, str], login: Login) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise NotAllowed(words.FOREIGN_LOGIN)
+        raise NotAllowed(say(words.FOREIGN_LOGIN))
     return found
 
 
@@ -141,5 +142,5 @@ def _signed(cookies: Mapping[str, str], name: str, login: Login) -> str:
     except BadData:
         text = None
     if not isinstance(text, str):
-        raise NotAllowed(words.FOREIGN_LOGIN)
+        raise NotAllowed(say(words.FOREIGN_LOGIN))
     return text

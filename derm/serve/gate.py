@@ -10,7 +10,9 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
+from derm.language.speech import say, speaking
 from derm.serve import words
+from derm.serve.browser_language import language_of
 from derm.serve.headers import DROPPED, HEADERS
 from derm.serve.opening import Opening, is_loopback
 
@@ -42,6 +44,7 @@ class Refusal(NamedTuple):
 
     status: int
     sentence: str
+    """In English."""
 
 
 class Gate:
@@ -73,7 +76,8 @@ class Gate:
             return
         answer = _with_headers(send)
         if refusal is not None:
-            await _answer(answer, refusal.status, refusal.sentence)
+            with speaking(language_of(scope["headers"])):
+                await _answer(answer, refusal.status, say(refusal.sentence))
         elif (place := _shown_token(scope, self.opening)) is not None:
             cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))

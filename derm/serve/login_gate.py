@@ -15,7 +15,9 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from derm.errors import NotAllowed
+from derm.language.speech import say, speaking
 from derm.serve import words
+from derm.serve.browser_language import language_of
 from derm.serve.claims import FAMILY, read_account
 from derm.serve.cookies import Headers, only_cookie, set_cookies, with_cookies
 from derm.serve.gate import HEALTH, App, Message, Receive, Send, is_health
@@ -82,6 +84,10 @@ class LoginGate:
             else:
                 await Connection(self, session, receive, send).run(self._inner(scope, session))
             return
+        with speaking(language_of(scope["headers"])):
+            await self._request(scope, receive, send, session)
+
+    async def _request(self, scope: Message, receive: Receive, send: Send, session: Session | None) -> None:
         place = scope["path"].removeprefix(self.login.base)
         ways = {LOGIN: self._to_provider, START: self._start, CALLBACK: self._finish, LOGOUT: self._logout}
         if scope["method"] == "GET" and place in ways and scope["path"].startswith(self.login.base):
@@ -91,7 +97,7 @@ class LoginGate:
         elif session is None:
             await self._refuse(scope, send)
         elif not self._owns(session, place):
-            await answer(send, 403, words.ANOTHERS)
+            await answer(send, 403, say(words.ANOTHERS))
         else:
             if _is_page(scope) or place.startswith(UPLOAD):
                 self.sessions.use(session)
@@ -142,7 +148,7 @@ class LoginGate:
             await answer(send, 303, "", headers)
         else:
             log.error("no provider")
-            await self._sign_in(send, 502, words.NO_PROVIDER, f"{self.login.base}{LOGIN}")
+            await self._sign_in(send, 502, say(words.NO_PROVIDER), f"{self.login.base}{LOGIN}")
 
     async def _finish(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let Streamlit finish the login; what it makes of it is checked and becomes a session."""
@@ -160,13 +166,13 @@ class LoginGate:
             if failed:
                 log.info("login failed")
             sentence = words.NOT_LOGGED_IN if failed else words.LOG_IN_FIRST
-            await self._sign_in(send, 401, sentence, f"{self.login.base}{LOGIN}", kept)
+            await self._sign_in(send, 401, say(sentence), f"{self.login.base}{LOGIN}", kept)
             return
         try:
             account = read_account(cookies, self.login)
         except NotAllowed as fault:
             log.warning("login refused")
-            await self._sign_in(send, 403, str(fault), f"{self.login.base}{LOGIN}", kept, "Log in as somebody else")
+            await self._sign_in(send, 403, str(fault), f"{self.login.base}{LOGIN}", kept, words.AS_SOMEBODY_ELSE)
             return
         before = self._session(scope["headers"])
         if before is not None:
@@ -183,7 +189,7 @@ class LoginGate:
         """End the session, then let Streamlit tell the provider."""
         session, gone = self._session(scope["headers"]), f"{self.cookie}=; {self._attributes(0)}".encode()
         if _header(scope, b"sec-fetch-site") in ("cross-site", "same-site"):
-            await answer(send, 403, words.NOT_FROM_THERE)
+            await answer(send, 403, say(words.NOT_FROM_THERE))
         elif session is None:
             headers = ((b"location", f"{self.login.base}/".encode()), (b"set-cookie", gone))
             await answer(send, 303, "", headers)
@@ -200,15 +206,15 @@ class LoginGate:
         """The way to the provider for who asks for a page; 401 for all else."""
         if scope["method"] in ("GET", "HEAD") and _is_page(scope):
             back = address_of(scope["path"], scope["query_string"].decode("latin-1"))
-            await self._sign_in(send, 401, words.LOG_IN_FIRST, f"{self.login.base}{LOGIN}?to={in_one(back)}")
+            await self._sign_in(send, 401, say(words.LOG_IN_FIRST), f"{self.login.base}{LOGIN}?to={in_one(back)}")
         else:
-            await answer(send, 401, words.LOG_IN_FIRST)
+            await answer(send, 401, say(words.LOG_IN_FIRST))
 
     async def _sign_in(
-        self, send: Send, status: int, sentence: str, address: str, headers: Headers = (), label: str = "Log in"
+        self, send: Send, status: int, sentence: str, address: str, headers: Headers = (), label: str = words.LOG_IN
     ) -> None:
         note = words.sessions_end(self.login.idle, self.login.longest)
-        await answer(send, status, sign_in_page(sentence, note, address, label), headers)
+        await answer(send, status, sign_in_page(sentence, note, address, say(label)), headers)
 
     def _attributes(self, seconds: int) -> str:
         place, secure = self.login.base or "/", "; Secure" if self.login.secure else ""

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.serve import words
 
 INSECURE = "DERM_INSECURE"
@@ -69,7 +70,7 @@ class Opening:
     @property
     def warning(self) -> str | None:
         """What the top of every page says; None where nobody comes in unasked."""
-        return words.INSECURE if self.insecure and self.token is None and self.login_host is None else None
+        return say(words.INSECURE) if self.insecure and self.token is None and self.login_host is None else None
 
     @property
     def cookie(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from derm.errors import NotAllowed
+from derm.language.speech import mark, say
 
 
 class Role(StrEnum):
@@ -34,17 +35,17 @@ class Right(StrEnum):
     MONITOR = "Monitor"
     CASES = "Cases"
     STUDY = "Study"
-    OWN_CASES = "taking away tables and reports of one's own visit"
-    RECORD = "entering into the records"
-    DELETE = "deleting patients"
-    SIMILAR = "seeing confirmed cases that look alike"
-    DATA_SETS = "opening pictures of data sets"
-    EXPORT = "taking away tables of data sets and results"
-    STUDY_RESULTS = "seeing what a study found"
-    TRAIN = "starting and stopping training"
-    ALL_RUNS = "stopping the runs of others"
-    WEIGHTS = "training on the records and choosing the weights in use"
-    PATHS = "seeing where files of the server lie"
+    OWN_CASES = mark("taking away tables and reports of one's own visit")
+    RECORD = mark("entering into the records")
+    DELETE = mark("deleting patients")
+    SIMILAR = mark("seeing confirmed cases that look alike")
+    DATA_SETS = mark("opening pictures of data sets")
+    EXPORT = mark("taking away tables of data sets and results")
+    STUDY_RESULTS = mark("seeing what a study found")
+    TRAIN = mark("starting and stopping training")
+    ALL_RUNS = mark("stopping the runs of others")
+    WEIGHTS = mark("training on the records and choosing the weights in use")
+    PATHS = mark("seeing where files of the server lie")
 
 
 EVERYBODY = frozenset(Role)
@@ -84,10 +85,20 @@ def may(roles: Collection[Role] | None, right: Right) -> bool:
 
 def refusal(roles: Collection[Role], right: Right) -> str:
     """Why somebody with these roles is refused, and what would help."""
-    what = f"the page {right}" if right in PAGES else right.value
-    return (
-        f"Your role ({named(roles)}) does not include {what}: ask who runs this app for the role "
-        f"{' or '.join(sorted(TABLE[right]))}."
+    joint = say("or")
+    wanted = f" {joint} ".join(sorted(TABLE[right]))
+    if right in PAGES:
+        return say(
+            "Your role ({roles}) does not include the page {page}: ask who runs this app for the role {wanted}.",
+            roles=named(roles),
+            page=say(right.value),
+            wanted=wanted,
+        )
+    return say(
+        "Your role ({roles}) does not include {what}: ask who runs this app for the role {wanted}.",
+        roles=named(roles),
+        what=say(right.value),
+        wanted=wanted,
     )
 
 

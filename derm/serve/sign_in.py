@@ -6,12 +6,15 @@ Needs nothing. Knows no session.
 from html import escape
 from urllib.parse import quote
 
+from derm.language.speech import language, say
+from derm.serve.words import SIGN_IN_TITLE
+
 LONGEST = 500
 """Characters of an address to return to; who asks for a longer one comes to the first page."""
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Derm: log in</title><style>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>
 :root {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 sans-serif; max-width: 34rem; margin: 18vh auto 0; padding: 0 1.5rem }}
 h1 {{ font-size: 1.25rem; font-weight: 600 }}
@@ -23,10 +26,11 @@ small {{ opacity: .8 }}
 """
 
 
-def sign_in_page(sentence: str, note: str, address: str, label: str = "Log in") -> bytes:
-    """The page; everything is text but the address, which is the app's own."""
-    written = {name: escape(text) for name, text in (("sentence", sentence), ("note", note), ("label", label))}
-    return PAGE.format(address=escape(address), **written).encode()
+def sign_in_page(sentence: str, note: str, address: str, label: str) -> bytes:
+    """The page in the language now spoken; everything is text but the address, which is the app's own."""
+    texts = {"sentence": sentence, "note": note, "label": label, "title": say(SIGN_IN_TITLE), "address": address}
+    written = {name: escape(text) for name, text in texts.items()}
+    return PAGE.format(language=language(), **written).encode()
 
 
 def in_one(address: str) -> str:

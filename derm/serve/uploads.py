@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
+from derm.language.speech import say, speaking
 from derm.serve import words
+from derm.serve.browser_language import language_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -55,7 +57,8 @@ class Uploads:
         session = scope["path"].partition(PLACE)[2].partition("/")[0]
         size, arrived = _size(scope), self.arrived(session)
         if arrived.files >= MOST or arrived.bytes + self._coming + size > self.limit:
-            await _refuse(send)
+            with speaking(language_of(scope["headers"])):
+                await _refuse(send)
             return
         self._coming += size
         try:
@@ -88,7 +91,7 @@ def _size(scope: Message) -> int:
 
 
 async def _refuse(send: Send) -> None:
-    body = words.NO_ROOM.encode()
+    body = say(words.NO_ROOM).encode()
     about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 503, "headers": [*about, (b"retry-after", b"10")]})
     await send({"type": "http.response.body", "body": body})

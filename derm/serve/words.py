@@ -3,53 +3,58 @@
 Needs nothing. Knows no server.
 """
 
-INSECURE = (
+from derm.language.speech import mark, say
+
+INSECURE = mark(
     "Insecure setup: this app is open to the network and asks nobody who they are. Whoever reaches it sees the data "
     "set and can start and stop training."
 )
 """On top of every page of an app that is open to the network."""
 
-FOREIGN_HOST = (
+FOREIGN_HOST = mark(
     "Refused: this app answers to its own machine's name alone, or to that under which visitors log in. If a server in "
     "front of it passes this name on, start the app with derm app --behind NAME.\n"
 )
 
-FOREIGN_PAGE = "Refused: the request comes from a page of another site.\n"
+FOREIGN_PAGE = mark("Refused: the request comes from a page of another site.\n")
 
-OTHER_MACHINE = "Refused: this app answers to its own machine alone. Start it with derm app --token to open it.\n"
+OTHER_MACHINE = mark("Refused: this app answers to its own machine alone. Start it with derm app --token to open it.\n")
 
-NO_TOKEN = (
+NO_TOKEN = mark(
     "This app asks for a token: open the address that ends in ?token=…, as `derm app --token` printed it when it "
     "started.\n"
 )
 
-NO_ROOM = "The server's memory is full with what its visitors have open: send the file again later.\n"
+NO_ROOM = mark("The server's memory is full with what its visitors have open: send the file again later.\n")
 
-CLOSED = "Not found.\n"
+CLOSED = mark("Not found.\n")
+LOG_IN = mark("Log in")
+AS_SOMEBODY_ELSE = mark("Log in as somebody else")
+SIGN_IN_TITLE = mark("Derm: log in")
 
 HEALTHY, STARTING = "ok\n", "starting\n"
 
-LOG_IN_FIRST = "Log in to use this app.\n"
+LOG_IN_FIRST = mark("Log in to use this app.\n")
 """To who asks for a part of the app and has no session."""
 
-ANOTHERS = "Refused: this address belongs to another session.\n"
+ANOTHERS = mark("Refused: this address belongs to another session.\n")
 
-NOT_FROM_THERE = "Refused: a page of another site cannot log you out.\n"
+NOT_FROM_THERE = mark("Refused: a page of another site cannot log you out.\n")
 
-FOREIGN_LOGIN = (
+FOREIGN_LOGIN = mark(
     "The login could not be checked, or it was made for another app: log in again, and if that does not help, ask who "
     "runs this app to look at its settings of login."
 )
 
-OLD_LOGIN = "This login is over already: log in again, and if that does not help, let the server's clock be set."
+OLD_LOGIN = mark("This login is over already: log in again, and if that does not help, let the server's clock be set.")
 
-NOT_LOGGED_IN = "The provider did not log you in: log in again, or ask who runs it."
+NOT_LOGGED_IN = mark("The provider did not log you in: log in again, or ask who runs it.")
 
-NO_PROVIDER = (
+NO_PROVIDER = mark(
     "The provider that you would log in with does not answer: try again in a few minutes, or ask who runs this app."
 )
 
-PAST_THE_GATE = "This page was opened without a session: reload it and log in."
+PAST_THE_GATE = mark("This page was opened without a session: reload it and log in.")
 
 
 def open_address(address: str | None) -> str:
@@ -78,27 +83,34 @@ def login_words(address: str, issuer: str) -> str:
 
 def sessions_end(idle: float, longest: float) -> str:
     """How long a session lasts. idle, longest: seconds."""
-    return f"A session ends after {_span(idle)} without use, and {_span(longest)} after the login."
+    return say(
+        "A session ends after {idle} without use, and {longest} after the login.",
+        idle=_span(idle),
+        longest=_span(longest),
+    )
 
 
 def no_role(who: str) -> str:
     """To somebody who has logged in and has no role."""
-    return f"{who} has no role here: ask who runs this app for one, then log in again."
+    return say("{who} has no role here: ask who runs this app for one, then log in again.", who=who)
 
 
 def logged_in_as(name: str, roles: str, account: str) -> str:
     """To somebody who is logged in; account: as the records name them."""
-    return f"{name or account} ({roles}). What you enter bears the name {account}."
+    return say(
+        "{who} ({roles}). What you enter bears the name {account}.", who=name or account, roles=roles, account=account
+    )
 
 
 def _span(seconds: float) -> str:
-    for size, name in ((3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = f"{seconds / size:.3g}"
-            return f"{count} {name}{'' if count == '1' else 's'}"
-    return f"{seconds:.3g} seconds"
+    """'1 hour', '1.5 hours', '30 seconds'."""
+    if seconds >= 3600:
+        return say("1 hour") if seconds == 3600 else say("{count:.3g} hours", count=seconds / 3600)
+    if seconds >= 60:
+        return say("1 minute") if seconds == 60 else say("{count:.3g} minutes", count=seconds / 60)
+    return say("{count:.3g} seconds", count=seconds)
 
 
 def no_reader(account: str) -> str:
     """To somebody who is logged in and none of a study's readers."""
-    return f"You are none of this study's readers: ask who leads it to name {account} among them."
+    return say("You are none of this study's readers: ask who leads it to name {account} among them.", account=account)

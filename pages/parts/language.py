@@ -8,9 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from derm.language.speech import ask_for, known_language, language, languages, own_name, say
+from derm.serve.browser_language import COOKIE
 from pages.parts.component import component
-
-COOKIE = "derm-language"
 
 keep = component("language")
 

@@ -127,7 +127,7 @@ def account_now() -> Account | None:
     """Who looks at the page; None where nobody is asked to log in. Ends the page of who should have, and has not."""
     session = session_now()
     if login() is not None and session is None:
-        st.error(words.PAST_THE_GATE, icon=":material/lock:")
+        st.error(say(words.PAST_THE_GATE), icon=":material/lock:")
         st.stop()
     return None if session is None else session.account
 
