@@ -7,6 +7,7 @@ import streamlit as st
 
 from derm.errors import DermError
 from derm.figures.text import plain
+from derm.language.speech import mark, say
 from derm.paths import studies_folder
 from derm.serve.roles import Right
 from derm.study import words
@@ -15,7 +16,7 @@ from pages.parts import opening, top
 from pages.study.read import read
 from pages.study.results import results
 
-READ, RESULTS = "Read", "Results"
+READ, RESULTS = mark("Read"), mark("Results")
 
 
 def main() -> None:
@@ -23,15 +24,21 @@ def main() -> None:
     top.open_frame("Study")
     names = find_studies(studies_folder())
     if not names:
-        st.header(words.NONE_YET, anchor=False)
-        st.markdown(words.HOW_TO_BEGIN)
+        st.header(say(words.NONE_YET), anchor=False)
+        st.markdown(say(words.HOW_TO_BEGIN))
         if opening.may(Right.PATHS):
             st.code(words.command(str(studies_folder() / "first")), language="bash")
         return
     with st.container(key="study-choice", horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Study", names, key="study-name", persist_state="session", width=260)
+        name = st.selectbox(say("Study"), names, key="study-name", persist_state="session", width=260)
         view = st.segmented_control(
-            "View", (READ, RESULTS), default=READ, required=True, key="study-view", label_visibility="collapsed"
+            say("View"),
+            (READ, RESULTS),
+            default=READ,
+            required=True,
+            key="study-view",
+            label_visibility="collapsed",
+            format_func=say,
         )
     folder = studies_folder() / name
     try:

@@ -9,15 +9,22 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from derm.language.speech import separators
+
 _FOREIGN = re.compile(
     r"<(?!/?(?:b|br|extra)>|/span>|span style=[\"'](?:color: ?#[0-9a-fA-F]{6}|font-size: ?\d+px)[\"']>)"
 )
 
 
 def shown_figure(figure: go.Figure) -> go.Figure:
-    """The figure with every tag but Derm's own as plain text; the very same where there is none."""
+    """The figure with every tag but Derm's own as plain text; the very same where there is none, in English.
+
+    Numbers that plotly writes follow the language now spoken.
+    """
     content = figure.to_dict()
     cleaned = _cleaned(content)
+    if separators() != ".,":  # plotly's own
+        return go.Figure(cleaned).update_layout(separators=separators())
     return figure if cleaned is content else go.Figure(cleaned)
 
 

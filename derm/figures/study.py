@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from derm.figures.palette import GREY, PRIMARY
 from derm.figures.text import chart_text
+from derm.language.speech import say
 
 ROW = 44
 """Height of an arm, pixels."""
@@ -40,7 +41,7 @@ def arms_figure(
             x=[share for one in values for share in one.readers],
             y=[line for line, one in zip(lines, values, strict=True) for _ in one.readers],
             text=[chart_text(reader) for one in values for reader, _ in zip(readers, one.readers, strict=True)],
-            name="Each reader",
+            name=say("Each reader"),
             mode="markers",
             marker={"symbol": "circle-open", "size": 9, "color": soft, "line": {"width": 1.5}},
             showlegend=row == 1,
@@ -60,12 +61,12 @@ def arms_figure(
                 "color": strong,
                 "thickness": 2,
             },
-            name="Mean, 95 % interval",
+            name=say("Mean, 95 % interval"),
             mode="markers",
             marker={"symbol": "diamond", "size": 11, "color": strong},
             showlegend=row == 1,
             legendgroup="means",
-            hovertemplate=f"{name}: %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{chart_text(name)}: %{{x:.2f}}<extra></extra>",
             row=row,
             col=1,
         )
@@ -81,5 +82,6 @@ def arms_figure(
 
 
 def _folded(name: str) -> str:
-    """A name in lines short enough for a phone."""
-    return chart_text(name).replace(", ", ",<br>").replace(" and ", "<br>and ")
+    """A name in lines short enough for a phone: broken after a comma, and before the last of two things."""
+    joint = say("and")
+    return chart_text(name).replace(", ", ",<br>").replace(f" {joint} ", f"<br>{joint} ")

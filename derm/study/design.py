@@ -32,6 +32,7 @@ from derm.json_checks import (
     none_or,
     object_with,
 )
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case, diagnose
@@ -224,7 +225,7 @@ def new_study(
 
 def read_study(folder: Path) -> StudyDesign:
     """The study in `folder`. Raises StudyFault where there is none, or it is not what it was when it was made."""
-    damaged = StudyFault(f"{folder / FILE} is missing or damaged: make the study with `derm study new`.")
+    damaged = StudyFault(say("{file} is missing or damaged: make the study with `derm study new`.", file=folder / FILE))
     try:
         content = read_json(folder / FILE)
     except (OSError, ValueError) as error:
@@ -239,7 +240,9 @@ def read_study(folder: Path) -> StudyDesign:
     lists = {"readers": tuple(content["readers"]), "arms": tuple(content["arms"]), "cases": cases}
     study = StudyDesign(**given | lists)
     if form != FORMAT or study.hash != told:
-        raise StudyFault(f"{folder / FILE} is not what it was when the study was made: put it back from a copy.")
+        raise StudyFault(
+            say("{file} is not what it was when the study was made: put it back from a copy.", file=folder / FILE)
+        )
     return study
 
 

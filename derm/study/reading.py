@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from derm.errors import RecordsFault, StudyFault
 from derm.files import hold, make_folder, parse_json, read_file
+from derm.language.speech import say
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
 from derm.records.entry import Management
@@ -124,7 +125,7 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
     make_folder(folder)
     with path.open("ab+") as stream:
         if not hold(stream, patience=10):
-            raise StudyFault(f"{path} is held by another program: end it, then try again.")
+            raise StudyFault(say("{path} is held by another program: end it, then try again.", path=path))
         stream.seek(0)
         content = stream.read()
         given, previous, whole = _parse(content, path, study)
@@ -132,7 +133,7 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
         task = next_task(study, reading.reader, given, kept.at)
         if not isinstance(task, NextTask) or task[:3] != (reading.arm, reading.case_id, reading.stage):
             raise StudyFault(
-                "This opinion is not the next one of this reader: an opinion is final. Load the page again."
+                say("This opinion is not the next one of this reader: an opinion is final. Load the page again.")
             )
         stream.truncate(whole)  # what a kill left of a line
         line = {**kept._asdict(), "study": study.hash, "previous": previous}
@@ -154,7 +155,9 @@ def read_given(folder: Path, study: StudyDesign) -> list[StudyOpinion]:
     try:
         content = read_file(path, MOST)
     except (OSError, ValueError) as error:
-        raise StudyFault(f"{path} cannot be read ({error}): put the file back from a copy.") from error
+        raise StudyFault(
+            say("{path} cannot be read ({error}): put the file back from a copy.", path=path, error=error)
+        ) from error
     return _parse(content, path, study)[0]
 
 
@@ -171,9 +174,17 @@ def _parse(content: bytes, path: Path, study: StudyDesign) -> tuple[list[StudyOp
             _check(reading)
             datetime.fromisoformat(reading.at)
         except (ValueError, KeyError, TypeError, AttributeError, RecordsFault) as error:
-            raise StudyFault(f"Line {number} of {path} cannot be read: put the file back from a copy.") from error
+            raise StudyFault(
+                say("Line {number} of {path} cannot be read: put the file back from a copy.", number=number, path=path)
+            ) from error
         if line["previous"] != previous or digest(previous, line) != told or owner != seal:
-            raise StudyFault(f"Line {number} of {path} is not what was kept there: put the file back from a copy.")
+            raise StudyFault(
+                say(
+                    "Line {number} of {path} is not what was kept there: put the file back from a copy.",
+                    number=number,
+                    path=path,
+                )
+            )
         given.append(reading)
         previous = told
     return given, previous, whole
@@ -189,7 +200,14 @@ def _check(reading: StudyOpinion) -> None:
 
 def _place(study: StudyDesign, reader: str) -> int:
     if reader not in study.readers:
-        raise StudyFault(f"'{reader}' is no reader of the study {study.name}: one of {', '.join(study.readers)}.")
+        raise StudyFault(
+            say(
+                "'{reader}' is no reader of the study {name}: one of {readers}.",
+                reader=reader,
+                name=study.name,
+                readers=", ".join(study.readers),
+            )
+        )
     return study.readers.index(reader)
 
 

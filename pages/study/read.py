@@ -26,15 +26,15 @@ def read(folder: Path, study: StudyDesign) -> None:
     if account is not None and not readers:
         st.info(plain(no_reader(account.id)), icon=":material/block:")
         return
-    reader = st.selectbox("Who reads", readers, index=None, key=f"reader-{study.name}", width=260)
+    reader = st.selectbox(say("Who reads"), readers, index=None, key=f"reader-{study.name}", width=260)
     if reader is None:
         return
     given = read_given(folder, study)
     done, total = progress_of(study, reader, given)
-    st.progress(done / total, f"{done} of {total} opinions")
+    st.progress(done / total, say("{done} of {total} opinions", done=done, total=total))
     task = next_task(study, reader, given, entry.now())
     if task is None:
-        st.success(words.FINISHED, icon=":material/check:")
+        st.success(say(words.FINISHED), icon=":material/check:")
     elif isinstance(task, Washout):
         st.info(plain(words.waiting(task)), icon=":material/hourglass_empty:")
     else:
@@ -53,32 +53,38 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
             for sentence in case.sentences:
                 st.markdown(plain(sentence))
         st.session_state.setdefault("study_asked", {}).setdefault(key, (entry.now(), time.monotonic()))
-        st.selectbox("Diagnosis", DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=diagnosis_name)
+        st.selectbox(say("Diagnosis"), DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=diagnosis_name)
         st.selectbox(
-            "Management", list(Management), index=None, key=f"management-{key}",
+            say("Management"), list(Management), index=None, key=f"management-{key}",
             format_func=lambda one: say(MANAGEMENT_NAMES[one]),
         )  # fmt: skip
-        st.slider(words.SUSPICION, 0, 100, 50, format="%d %%", key=f"suspicion-{key}")
-        st.slider("How sure are you of the diagnosis?", 0, 100, 50, step=5, format="%d %%", key=f"confidence-{key}")
+        st.slider(say(words.SUSPICION), 0, 100, 50, format="%d %%", key=f"suspicion-{key}")
+        st.slider(
+            say("How sure are you of the diagnosis?"), 0, 100, 50, step=5, format="%d %%", key=f"confidence-{key}"
+        )
         st.button(
-            "Give my opinion", type="primary", key="study-give", on_click=keep, args=(folder, study, reader, task, key)
+            say("Give my opinion"),
+            type="primary",
+            key="study-give",
+            on_click=keep,
+            args=(folder, study, reader, task, key),
         )
         if said := st.session_state.get("study_refusal"):
             st.error(plain(said), icon=":material/block:")
-        st.caption(words.FINAL_NOTE)
+        st.caption(say(words.FINAL_NOTE))
     st.caption(say(case_words.NOTICE))
 
 
 def picture(folder: Path, case: StudyCase, task: NextTask) -> None:
     """The picture; in the arm with explanations outline and heat map, too, once the answer is shown."""
-    shown = [("The picture", case.picture)]
+    shown = [(say("The picture"), case.picture)]
     if task.stage == AFTER and task.arm == EXPLAINED:
         shown += [
-            ("Outline", case.outline),
-            *([("Evidence for the likeliest diagnosis", case.heat)] if case.heat else []),
+            (say("Outline"), case.outline),
+            *([(say("Evidence for the likeliest diagnosis"), case.heat)] if case.heat else []),
         ]
     for caption, name in shown:
-        st.image(picture_of(folder, name), alt=f"Case {task.place}: {caption.lower()}")
+        st.image(picture_of(folder, name), alt=say("Case {place}: {picture}", place=task.place, picture=caption))
         st.caption(caption)
 
 
@@ -88,7 +94,7 @@ def keep(folder: Path, study: StudyDesign, reader: str, task: NextTask, key: str
     state.pop("study_refusal", None)
     diagnosis, management = state[f"diagnosis-{key}"], state[f"management-{key}"]
     if diagnosis is None or management is None:
-        state.study_refusal = words.OPINION_LACKS
+        state.study_refusal = say(words.OPINION_LACKS)
         return
     asked_at, begun = state.study_asked[key]
     given = StudyOpinion(

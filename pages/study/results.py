@@ -9,6 +9,7 @@ import streamlit as st
 from derm.figures.markup import shown_figure
 from derm.figures.study import ArmValues, arms_figure
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.study import words
 from derm.study.design import StudyDesign
 from derm.study.reading import read_given
@@ -20,18 +21,18 @@ def results(folder: Path, study: StudyDesign) -> None:
     """Figures of those who have finished."""
     given = read_given(folder, study)
     found = results_of(study, given)
-    st.markdown(plain(f"Finished: {', '.join(found.finished) or 'nobody'}."))
+    st.markdown(plain(words.finished(found.finished)))
     if found.unfinished:
-        st.caption(plain(f"Not finished, and left out: {', '.join(found.unfinished)}."))
+        st.caption(plain(words.unfinished(found.unfinished)))
     if found.finished:
         figures(study, found)
         reliance(found)
     else:
-        st.info(words.FEW)
+        st.info(say(words.FEW))
     with st.container(horizontal=True, key="study-files"):
         for label, make, name, kind in (
-            ("Opinions, CSV", partial(opinions_csv, study, given), "opinions.csv", "text/csv"),
-            ("Results, JSON", partial(told, study, found), "results.json", "application/json"),
+            (say("Opinions, CSV"), partial(opinions_csv, study, given), "opinions.csv", "text/csv"),
+            (say("Results, JSON"), partial(told, study, found), "results.json", "application/json"),
         ):
             st.download_button(
                 label, make, f"{study.name}_{name}", kind, on_click="ignore", type="tertiary", key=f"get-{name}",
@@ -44,10 +45,10 @@ def figures(study: StudyDesign, found: StudyResults) -> None:
     picture(study, found)
     for name, values in found.table.items():
         compared = found.compared.get(name)
-        st.subheader(words.FIGURE_NAMES[name], anchor=False)
+        st.subheader(say(words.FIGURE_NAMES[name]), anchor=False)
         rows = []
         for place, arm in enumerate(study.arms):
-            row = {"Arm": words.ARM_NAMES[arm], "Mean": words.share(float(values[place].mean()))}
+            row = {say("Arm"): say(words.ARM_NAMES[arm]), say("Mean"): words.share(float(values[place].mean()))}
             if compared is not None:
                 row["95 %"] = words.interval(compared.arms[place].low, compared.arms[place].high)
             by_reader = zip(found.finished, values[place], strict=True)
@@ -56,13 +57,13 @@ def figures(study: StudyDesign, found: StudyResults) -> None:
         if compared is not None:
             told = [words.difference_row(study, one) for one in compared.differences]
             show_table(told, key=f"study-{name}-compared")
-    st.caption(words.METHOD if found.compared else words.FEW)
+    st.caption(say(words.METHOD) if found.compared else say(words.FEW))
 
 
 def picture(study: StudyDesign, found: StudyResults) -> None:
     """Means with their intervals, and every reader."""
-    measures = {words.FIGURE_NAMES[name]: arms_of(found, name) for name in found.table}
-    arms = [words.ARM_NAMES[arm] for arm in study.arms]
+    measures = {say(words.FIGURE_NAMES[name]): arms_of(found, name) for name in found.table}
+    arms = [say(words.ARM_NAMES[arm]) for arm in study.arms]
     figure = arms_figure(measures, arms, found.finished, dark=st.context.theme.type == "dark")
     st.plotly_chart(
         shown_figure(figure),
@@ -85,23 +86,23 @@ def arms_of(found: StudyResults, name: str) -> list[ArmValues]:
 
 def reliance(found: StudyResults) -> None:
     """How opinions moved once the answer was seen."""
-    st.subheader("Reliance on the answer", anchor=False)
+    st.subheader(say("Reliance on the answer"), anchor=False)
     rows = []
     for one in found.reliance:
         over, under = reliance_shares(one)
         rows.append(
             {
-                "Reader": one.reader,
-                "Arm": words.ARM_NAMES[one.arm],
-                "Wrong to right": one.corrected + one.found,
-                "Right to wrong": one.misled + one.lost,
-                "Over-reliance": f"{words.share(over)} ({one.misled} of {one.misled + one.withstood})",
-                "Under-reliance": f"{words.share(under)} ({one.not_taken} of {one.not_taken + one.corrected})",
-                "Seconds a case": f"{one.seconds:.0f}",
+                say("Reader"): one.reader,
+                say("Arm"): say(words.ARM_NAMES[one.arm]),
+                say("Wrong to right"): one.corrected + one.found,
+                say("Right to wrong"): one.misled + one.lost,
+                say("Over-reliance"): words.relied(over, one.misled, one.misled + one.withstood),
+                say("Under-reliance"): words.relied(under, one.not_taken, one.not_taken + one.corrected),
+                say("Seconds a case"): f"{one.seconds:.0f}",
             }
         )
     show_table(rows, key="study-reliance")
-    st.caption(words.RELIANCE)
+    st.caption(say(words.RELIANCE))
 
 
 def told(study: StudyDesign, found: StudyResults) -> str:
