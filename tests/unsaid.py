@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from google.protobuf.message import Message
 
 NAMES = (
-    "Derm", "English", "Deutsch", "HAM10000", "ISIC", "BCN20000", "Grad-CAM", "IoU", "AUC", "ECE", "TDS",
+    "Derm", "English", "Deutsch", "HAM10000", "ISIC 2018 Task 1", "ISIC", "BCN20000", "Grad-CAM", "IoU", "AUC", "ECE",
+    "TDS",
     "ABCD", "PDF", "PNG", "JPEG", "JSON", "CSV", "ZIP", "FHIR", "DICOM", "TIFF", "BMP", "WebP", "AVIF", "HEIC",
     "DX", "MIT", "CC BY-NC", "GPU", "CPU",
 )  # fmt: skip
@@ -64,7 +65,7 @@ def unsaid(text: str, allowed: Iterable[str] = ()) -> list[str]:
     rest = html.unescape(rest)
     for name in sorted((*allowed, *SOURCES), key=len, reverse=True):
         rest = rest.replace(name, " ")
-    for name in (*NAMES, *UNITS, *CODES):
+    for name in sorted((*NAMES, *UNITS, *CODES), key=len, reverse=True):
         rest = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", " ", rest)
     return _WORD.findall(rest)
 

@@ -6,7 +6,7 @@ is spoken belongs to the context (`speaking`) or, where none was set there, is t
 
 import gettext
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
 from functools import cache, wraps
@@ -22,7 +22,7 @@ ENGLISH = "en"
 """The language of the sentences in the source, which needs no catalogue."""
 
 BRACKETED = "brackets"
-"""No language: English, and whatever comes from a catalogue stands in ⟦ ⟧. Tests find by it what is not said."""
+"""No language: English, and whatever a catalogue has stands in ⟦ ⟧. Tests find by it what is not said."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -133,17 +133,46 @@ class _Filling(Formatter):
         return _by_locale(text) if isinstance(value, Number) else text
 
 
-class _Bracketed(gettext.NullTranslations):
-    """English, with what is written in the catalogue in brackets and what is filled in outside of them."""
+class _Unknown(gettext.NullTranslations):
+    """What is asked where a catalogue does not have a sentence: says so."""
 
     def gettext(self, message: str) -> str:
-        return _bracketed(message)
+        raise LookupError(message)
 
-    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return _bracketed(msgid1 if n == 1 else msgid2)
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:  # noqa: ARG002
+        raise LookupError(msgid1)
 
     def pgettext(self, context: str, message: str) -> str:  # noqa: ARG002
-        return _bracketed(message)
+        raise LookupError(message)
+
+
+class _Bracketed(gettext.NullTranslations):
+    """English, with what the catalogues have in brackets; what they do not have, and what is filled in, stands outside
+    of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known = gettext.translation(DOMAIN, CATALOGUES, [languages()[1]])
+        self._known.add_fallback(_Unknown())
+
+    def gettext(self, message: str) -> str:
+        with suppress(LookupError):
+            self._known.gettext(message)
+            return _bracketed(message)
+        return message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        message = msgid1 if n == 1 else msgid2
+        with suppress(LookupError):
+            self._known.ngettext(msgid1, msgid2, n)
+            return _bracketed(message)
+        return message
+
+    def pgettext(self, context: str, message: str) -> str:
+        with suppress(LookupError):
+            self._known.pgettext(context, message)
+            return _bracketed(message)
+        return message
 
 
 def _bracketed(message: str) -> str:

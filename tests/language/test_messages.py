@@ -12,6 +12,7 @@ from derm.language.messages import (
     TEMPLATE,
     fields,
     files,
+    messages_of,
     mo_text,
     place,
     po_text,
@@ -63,7 +64,7 @@ def test_every_sentence_in_the_source_is_written_out():
             put_together += [
                 f"{path.relative_to(ROOT)}:{node.lineno}"
                 for one in node.args
-                if isinstance(one, ast.JoinedStr | ast.BinOp)
+                if isinstance(one, ast.JoinedStr | ast.BinOp | ast.IfExp)
             ]
     assert put_together == []
 
@@ -96,6 +97,16 @@ def test_a_translation_outlives_its_neighbours_and_a_merge():
     assert made.get("gone") is None
     assert po_text(made).count(b'msgid "melanoma"\n') == 1
     assert mo_text(made) == mo_text(made)
+
+
+def test_what_is_said_within_an_f_string_is_found_too():
+    source = """a = f"{say('One' ' two')} {say_many('a', 'b', 2)}"; say_of('c', 'd'); say(a); mark('e'); other('f')"""
+    assert sorted(messages_of(source)) == [
+        ("mark", ("e",)),
+        ("say", ("One two",)),
+        ("say_many", ("a", "b")),
+        ("say_of", ("c", "d")),
+    ]
 
 
 def test_fields_are_named_with_conversion_and_format():

@@ -109,12 +109,16 @@ def test_a_thread_speaks_english_unless_the_language_is_kept(asked):
     assert said == ["Melanom", "melanoma", "Melanom"]
 
 
-def test_in_brackets_what_is_filled_in_stands_outside():
+def test_in_brackets_what_is_filled_in_or_unknown_stands_outside():
     with speaking(BRACKETED):
-        assert say("{share}\N{NO-BREAK SPACE}% of {name}", share=3, name="a.png") == "3⟦\N{NO-BREAK SPACE}% of ⟧a.png"
+        assert say("{name} always", name="a.png") == "a.png⟦ always⟧"
         assert say("melanoma") == "⟦melanoma⟧"
-        assert say_many("One {thing}", "{count} of {thing}", 2, thing=say("melanoma")) == "2⟦ of ⟧⟦melanoma⟧"
-        assert say("{a}, {b}", a=1, b=2) == "1, 2"
+        assert say("No catalogue has this.") == "No catalogue has this."
+        assert say_many("1 lesion", "{count:,} lesions", 2004) == "2,004⟦ lesions⟧"
+        assert say_many("One {thing}", "{count} of {thing}", 2, thing="x") == "2 of x"
+        assert say_of("this language", "English") == "⟦English⟧"
+        assert say_of("another", "English") == "English"
+        assert say("{share}\N{NO-BREAK SPACE}%", share=1) == "1\N{NO-BREAK SPACE}%"
 
 
 def test_english_needs_no_babel():
