@@ -13,6 +13,7 @@ from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
 from pages.diagnose.similar import similar
+from pages.diagnose.structures import structures
 from pages.parts import keeping, opening, top, visit
 
 
@@ -46,6 +47,7 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
             picture(listed, case, description, index)
         with below:
             reasons(listed.key, case, description, index)
+            structures(listed.key, case)
             similar(listed.key, case)
 
 

@@ -29,6 +29,7 @@ from derm.cli import (
     ship,
     similar,
     soup,
+    structures,
     study,
     train,
     zoo,
@@ -68,6 +69,7 @@ app.command("ship")(ship.ship)
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
 app.add_typer(study.app, name="study")
+app.add_typer(structures.app, name="structures")
 app.add_typer(library.app, name="library")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(zoo.app, name="zoo")

@@ -17,6 +17,7 @@ from derm.language.speech import number, say
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
+from derm.predict.case_structures import structures_of
 from derm.predict.form_words import form_lines
 from derm.predict.measure_words import (
     WORTH_NOTE,
@@ -27,6 +28,7 @@ from derm.predict.measure_words import (
     scale_sentence,
 )
 from derm.predict.view import Layer, draw_diameter, draw_view
+from derm.structures.words import in_one_sentence
 
 LONGEST = 900
 """Longer side of a picture in the report, pixels."""
@@ -170,6 +172,7 @@ def _paragraphs(case: Case, model: Model, shown: int) -> list[str]:
         words.referral_meaning(description),
         f"{words.calibration_note(description)} {words.mix_sentence(case)}".strip(),
         words.evidence_sentence(case, shown),
+        in_one_sentence(structures_of(case)),
         say("A heat map shows which places the score comes from, not why, and no cause."),
     ]
 

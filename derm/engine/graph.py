@@ -6,6 +6,7 @@ writes files that hold them. Knows nothing of what runs the graph.
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +74,30 @@ def make_graph(config: ModelConfig, folder: Path | None = None) -> Graph:
         raise ConfigFault(
             f"The system {config.system} has no graph: it runs on PyTorch, with DERM_ENGINE=auto or torch."
         )
-    onnx = exporter()
+    exporter()
     torch.manual_seed(0)
     net = LesionNet(config).eval().requires_grad_(requires_grad=False)
-    proto = _export(net)
-    tidy(onnx, proto)
+    example = torch.zeros(2, config.input_size, config.input_size, 3, dtype=torch.uint8)
+    content, taken = export_module(Whole(net), example, INPUT, OUTPUTS, within="net.")
     tensors = {name: tuple(value.shape) for name, value in net.state_dict().items()}
-    taken = _leave_out(onnx, proto, tensors)
-    return write_graph(folder or graph_folder(), config, proto.SerializeToString(), tensors, taken)
+    return write_graph(folder or graph_folder(), config, content, tensors, taken)
+
+
+def export_module(
+    module: nn.Module, example: Tensor, given: str, outputs: Sequence[str], within: str = ""
+) -> tuple[bytes, tuple[str, ...]]:
+    """A module that takes one tensor as an ONNX file without its weights, and the names of those that it takes, in
+    order, as in the module but for `within`, which they begin with.
+
+    example: of what goes in, whose first axis may be of any length. Raises ConfigFault where the extra `export` is not
+    installed.
+    """
+    onnx = exporter()
+    proto = _export(module, example, given, outputs)
+    tidy(onnx, proto)
+    tensors = {name.removeprefix(within): tuple(value.shape) for name, value in module.state_dict().items()}
+    taken = _leave_out(onnx, proto, tensors, within)
+    return proto.SerializeToString(), taken
 
 
 def exporter() -> Any:  # noqa: ANN401 - a module, which may be absent
@@ -88,10 +105,8 @@ def exporter() -> Any:  # noqa: ANN401 - a module, which may be absent
     return onnx_package("export", "onnxscript")
 
 
-def _export(net: LesionNet) -> Any:  # noqa: ANN401 - of a package without types
+def _export(module: nn.Module, example: Tensor, given: str, outputs: Sequence[str]) -> Any:  # noqa: ANN401 - untyped
     """PyTorch's own export, unoptimised: its optimiser would mix weights into constants."""
-    size = net.config.input_size
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -99,15 +114,15 @@ def _export(net: LesionNet) -> Any:  # noqa: ANN401 - of a package without types
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of PyTorch, about its own exporter
             program = torch.onnx.export(
-                Whole(net),
+                module,
                 (example,),
                 dynamo=True,
                 optimize=False,
                 verbose=False,
                 opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=list(OUTPUTS),
-                dynamic_shapes={"squares": {0: torch.export.Dim("n")}},
+                input_names=[given],
+                output_names=list(outputs),
+                dynamic_shapes=({0: torch.export.Dim("n")},),
             )
     finally:
         logger.setLevel(before)
@@ -152,11 +167,16 @@ def _is_zero(onnx: Any, made: dict[str, Any], name: str) -> bool:  # noqa: ANN40
     return not onnx.numpy_helper.to_array(node.attribute[0].t).any()
 
 
-def _leave_out(onnx: Any, proto: Any, tensors: dict[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ANN401
+def _leave_out(
+    onnx: Any,  # noqa: ANN401
+    proto: Any,  # noqa: ANN401
+    tensors: dict[str, tuple[int, ...]],
+    within: str,
+) -> tuple[str, ...]:
     """Replace the weights in a graph by their names, as in the network; these names, in order."""
     new = {}
     for held in proto.graph.initializer:
-        name = held.name.removeprefix("net.")
+        name = held.name.removeprefix(within)
         if name in tensors and tuple(held.dims) == tensors[name]:
             new[held.name] = name
             held.name = name

@@ -34,16 +34,7 @@ class OnnxEngine:
     def __init__(
         self, graph: bytes, tensors: Mapping[str, NDArray[np.float32]] | None = None, threads: int | None = None
     ) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        if tensors:
-            values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in tensors.values()]
-            options.add_external_initializers(list(tensors), values)
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = session(graph, tensors, threads)
 
     def look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         """Look at squares, see `Engine`."""
@@ -53,6 +44,22 @@ class OnnxEngine:
     def _look(self, squares: NDArray[np.uint8]) -> EngineOutput:
         logits, lesion, *others = self._session.run(OUTPUTS, {INPUT: np.ascontiguousarray(squares)})
         return EngineOutput(logits, sigmoid(lesion), *others)
+
+
+def session(
+    graph: bytes, tensors: Mapping[str, NDArray[np.float32]] | None = None, threads: int | None = None
+) -> onnxruntime.InferenceSession:
+    """A session on the processor, with one pool of threads that sleep; arguments as of `OnnxEngine`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if tensors:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in tensors.values()]
+        options.add_external_initializers(list(tensors), values)
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import re
 
 from derm.image.overlay import mask_png, png
 from derm.predict.case import Case
+from derm.predict.case_structures import structures_json
 from derm.predict.entries import entries_json
 from derm.predict.record import json_of, record_of
 from derm.predict.view import Layer, draw_view
@@ -26,9 +27,10 @@ def view_png(case: Case, layer: Layer, index: int, opacity: float) -> bytes:
 def case_json(case: Case, licence: str) -> str:
     """The case as JSON, see `derm.predict.record.json_of`; what the weights bring no number for is null.
 
-    `reading`: what whoever reads the case added to it, and what is measured, see `derm.predict.entries.entries_json`.
+    `structures`: the dermoscopic structures of the picture, null where they are not looked for. `reading`: what
+    whoever reads the case added to it, and what is measured, see `derm.predict.entries.entries_json`.
     """
-    content = {**json_of(record_of(case), licence), "reading": entries_json(case)}
+    content = {**json_of(record_of(case), licence), "structures": structures_json(case), "reading": entries_json(case)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -5,7 +5,7 @@ begin here. Knows no picture's own size and no truth.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from derm.model.network import ModelOutput
+    from derm.structures.engine import Seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,10 @@ class Prediction:
 
     answer: "ModelOutput | None" = None
     """The network's own answer to `images`, where PyTorch was the engine; see `output`."""
+
+    structures: "dict[str, Seen]" = field(default_factory=dict, repr=False)
+    """What a decoder of dermoscopic structures saw, by the SHA-256 of its weights; empty until somebody asks, see
+    `derm.predict.case_structures`."""
 
     @property
     def info(self) -> WeightsInfo:

@@ -16,11 +16,14 @@ from derm.diagnoses import DIAGNOSES
 from derm.image.lesion_measures import feret_line
 from derm.image.overlay import heat_colours, heat_stops, jpeg, lay_heat, lay_mask, png, resize_picture
 from derm.predict.case import Case
+from derm.predict.case_structures import decoder_of, structures_of
 from derm.predict.entries import models_polygons
 from derm.predict.measure_words import length
 from derm.predict.view import LAYERS, class_mask_at, draw_diameter, outlined, screen_jpeg, screen_size
 from derm.predict.viewer_words import LAYER_NAMES, said_words
 from derm.predict.words import caption, description_of, heat_ends
+from derm.structures.table import KEYS
+from derm.structures.words import alternative, layer_name
 
 OVERLAYS = tuple(LAYER_NAMES)
 """Layers that may lie on the picture, by name."""
@@ -30,6 +33,12 @@ FIRST = {"Outline": 1.0}
 
 OPACITY = {"Outline": 1.0, "Heat map": 0.5, "Class mask": 0.5, "Diameter": 1.0}
 """Of a layer until the visitor sets another, 0 … 1."""
+
+STRUCTURE_LAYERS = {key: layer_name(key) for key in KEYS}
+"""Layers of dermoscopic structures, by key, with their names; which of them a case has `structure_layers` says."""
+
+STRUCTURE_OPACITY = 0.4
+"""Of such a layer until the visitor sets another, 0 … 1."""
 
 HEAT_SIDE = 480
 """Longer side of the heat map that is sent, pixels: it has no finer grain, and the browser spreads it smoothly."""
@@ -46,7 +55,7 @@ def known_layers(given: object) -> dict[str, float]:
     if not isinstance(given, Mapping):
         return dict(FIRST)
     kept = {}
-    for name in OVERLAYS:
+    for name in (*OVERLAYS, *STRUCTURE_LAYERS):
         opacity = given.get(name)
         if isinstance(opacity, int | float) and 0 <= opacity <= 1:
             kept[name] = float(opacity)
@@ -71,6 +80,9 @@ def draw_shown(case: Case, shown: Mapping[str, float], index: int, longest: int 
     if "Class mask" in shown:
         marked = class_mask_at(case, index, height, width)
         drawn = lay_mask(drawn, marked, DIAGNOSES[index].colour, shown["Class mask"])
+    for one in structures_of(case) if any(key in shown for key in structure_layers(case)) else ():
+        if one.structure.key in shown:
+            drawn = lay_mask(drawn, one.mask(height, width), one.structure.colour, shown[one.structure.key])
     for name, draw in (("Outline", outlined), ("Diameter", draw_diameter)):
         if name in shown:
             drawn = np.asarray(cv2.addWeighted(draw(case, drawn), shown[name], drawn, 1 - shown[name], 0), np.uint8)
@@ -90,6 +102,7 @@ def case_view(case: Case, index: int, shown: Mapping[str, float], about: str, *,
     """
     height, width = case.mask.shape
     evidence = case.evidence[index]
+    areas = areas_of(case, shown)
     fine = lines_of(case.mask) if case.has_lesion else []
     starts = models_polygons(case)
     pane = {
@@ -104,7 +117,8 @@ def case_view(case: Case, index: int, shown: Mapping[str, float], about: str, *,
     return {
         **_frame(width, height, about),
         "panes": [pane],
-        "layers": OVERLAYS,
+        "layers": [*OVERLAYS, *structure_layers(case)],
+        "areas": areas,
         "shown": dict(shown),
         "rings": {
             "fine": fine,
@@ -117,6 +131,29 @@ def case_view(case: Case, index: int, shown: Mapping[str, float], about: str, *,
         "colour": DIAGNOSES[index].colour,
         **_diameter(case),
         "tools": ["out", "in", "whole", "side", "ruler", "edit", "full"],
+    }
+
+
+def structure_layers(case: Case) -> tuple[str, ...]:
+    """Keys of the structures that can be shown of a case; nothing is computed for it."""
+    decoder = decoder_of(case)
+    return () if decoder is None else decoder.info.shown
+
+
+def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """The areas of the structures among the layers `shown`, by key: closed lines and a colour; the network looks for
+    them where it has not yet."""
+    if not any(key in shown for key in structure_layers(case)):
+        return {}
+    width = case.mask.shape[1]
+    return {
+        one.structure.key: {
+            "lines": lines_of(one.mask(*screen_size(case, MASK_SIDE)), width),
+            "colour": one.structure.colour,
+            "said": alternative(one),
+        }
+        for one in structures_of(case)
+        if one.structure.key in shown
     }
 
 
@@ -134,6 +171,7 @@ def pictures_view(width: int, height: int, pictures: list[tuple[bytes, str, str]
         **_frame(width, height, ""),
         "panes": panes,
         "layers": [],
+        "areas": {},
         "shown": {},
         "rings": nothing,
         "heat": None,
@@ -166,9 +204,15 @@ def _frame(width: int, height: int, about: str) -> dict[str, Any]:
         "width": width,
         "height": height,
         "about": about,
-        "words": said_words(),
-        "opacity": OPACITY,
+        "words": _words(),
+        "opacity": OPACITY | dict.fromkeys(STRUCTURE_LAYERS, STRUCTURE_OPACITY),
     }
+
+
+def _words() -> dict[str, Any]:
+    """What the viewer says, in the language now spoken, with the names of all layers."""
+    words = said_words()
+    return {**words, "names": words["names"] | {key: layer_name(key) for key in STRUCTURE_LAYERS}}
 
 
 def _diameter(case: Case) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 const states = new Map(); // by the component's name: what is kept while the page is drawn anew
 const views = new WeakMap();
 const ORDER = ["Heat map", "Class mask", "Outline", "Diameter"];
+const orderOf = (data) => [...ORDER.slice(0, 2), ...data.layers.filter((name) => !ORDER.includes(name)), ...ORDER.slice(2)];
 
 class View {
   constructor(root) {
@@ -342,6 +343,16 @@ class View {
         group.append(area);
         drawLine(group, "part", d); // always: colour alone would be lost on some skin
       }, 1);
+      for (const [name, { lines, colour }] of Object.entries(data.areas))
+        put(name, (group) => {
+          if (!lines.length) return;
+          const d = pathOf(lines);
+          const area = drawn("path", { d, class: "mask" });
+          area.style.fill = colour;
+          area.style.fillOpacity = state.shown[name];
+          group.append(area);
+          drawLine(group, "part", d);
+        }, 1);
       if (!this.draft) {
         put("Outline", (group) => {
           if (data.rings.edited) drawLine(group, "model", pathOf(data.rings.fine));
@@ -359,7 +370,7 @@ class View {
   }
 
   drawOpacities(words) {
-    const on = ORDER.filter((name) => name !== "Diameter" && name in this.state.shown);
+    const on = orderOf(this.data).filter((name) => name !== "Diameter" && name in this.state.shown);
     const wanted = on.some((name) => name !== "Outline") && this.data.layers.length ? on : [];
     if (this.opacities.dataset.on === wanted.join()) return;
     this.opacities.dataset.on = wanted.join();

@@ -1,0 +1,156 @@
+"""`derm structures`: train, measure and look for dermoscopic structures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from derm.cli.terminal import check_description, err, out, progress
+from derm.errors import ConfigFault
+
+if TYPE_CHECKING:
+    from derm.model.weights import Model
+    from derm.structures.weights import StructureWeights
+
+app = typer.Typer(
+    help="Dermoscopic structures: train their decoder, measure it, look for them in pictures.", no_args_is_help=True
+)
+
+Data = Annotated[list[Path], typer.Option("--data", help="Folder of ISIC 2018 Tasks 1 and 2, with attributes.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Weights whose encoder is used (.json); without: the shipped ones.")
+]
+Decoder = Annotated[
+    Path | None,
+    typer.Option("--structures", help="The decoder (.json); without: DERM_STRUCTURES, or the shipped one."),
+]
+
+
+@app.command()
+def train(
+    data: Data,
+    target: Annotated[Path, typer.Option("--out", help="Description (.json); tensors and graph go beside it.")],
+    weights: Weights = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training part.")] = 24,
+    views: Annotated[int, typer.Option(min=1, help="Views of each training picture, turned, cropped, relit.")] = 4,
+    size: Annotated[int, typer.Option(min=64, help="Side of the encoder's square, pixels, a multiple of 32.")] = 224,
+    width: Annotated[int, typer.Option(min=8, help="Channels of the decoder.")] = 48,
+    seed: Annotated[int, typer.Option(help="Of starting weights and draws.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the processor.")] = 1,
+) -> None:
+    """Train a slim decoder on the frozen encoder; thresholds and calibration are chosen on the validation part.
+
+    The encoder's features are kept in the cache, and a stopped run finds them again.
+    """
+    import torch
+
+    from derm.data.catalogue import read_data
+    from derm.files import check_file
+    from derm.model.weights import default_weights, load_weights
+    from derm.paths import cache_folder
+    from derm.structures.learn import learn
+    from derm.structures.train import Epoch, HeadTraining
+    from derm.train.commit import current_commit
+
+    check_description(target)
+    check_file(target)
+    if size % 32:
+        raise ConfigFault(f"A side of {size} pixels does not fit: use a multiple of 32, such as 224 or 320.")
+    torch.set_num_threads(threads)
+    model = load_weights(weights or default_weights())
+
+    def tell(epoch: Epoch) -> None:
+        aucs = ", ".join(f"{value:.2f}" for value in epoch.auc)
+        err.print(f"Epoch {epoch.number} of {epochs}: loss {epoch.loss:.3f}, validation AUC {aucs}")
+
+    learn(
+        model,
+        read_data(data),
+        target,
+        cache_folder(),
+        config=HeadTraining(epochs=epochs, seed=seed),
+        views=views,
+        size=size,
+        width=width,
+        commit=current_commit(),
+        progress=progress,
+        tell=tell,
+    )
+    out.print(f"Written: {target}, {target.with_suffix('.safetensors').name} and {target.with_suffix('.onnx').name}")
+    out.print("Measure it with `derm structures evaluate --split test --record`.")
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    split: Annotated[str, typer.Option(help="Part to measure: 'train', 'validation' or 'test'.")] = "validation",
+    weights: Weights = None,
+    structures: Decoder = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the decoder's description.")] = False,
+) -> None:
+    """Say how well presence and place of each structure are told, with 95 % intervals over lesions."""
+    from rich.table import Table
+
+    from derm.data.catalogue import read_data
+    from derm.data.split import known_part
+    from derm.structures.report import HEADS, measure_part, table_rows
+    from derm.structures.weights import record_measured, structures_path
+
+    part = known_part(split)
+    model, decoder = _opened(weights, structures)
+    with progress("Looking for structures") as watch:
+        measured = measure_part(model, decoder, read_data(data), part, watch)
+    table = Table(title=f"Dermoscopic structures, ISIC 2018 Task 2, {part} part", title_justify="left")
+    for head in HEADS:
+        table.add_column(head)
+    for row in table_rows(measured, decoder):
+        table.add_row(*row)
+    out.print(table)
+    if record:
+        place = structures or structures_path()
+        record_measured(place, part, measured)
+        out.print(f"Written: {place}")
+
+
+@app.command()
+def find(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    target: Annotated[Path | None, typer.Option("--out", help="CSV file, one row a picture.")] = None,
+    weights: Weights = None,
+    structures: Decoder = None,
+) -> None:
+    """Say which structures pictures show, how likely, and where."""
+    from derm.files import check_file, write_text
+    from derm.predict.case_structures import structure_rows
+    from derm.predict.folder import survey
+    from derm.spreadsheet import csv_line
+
+    if target:
+        check_file(target)
+    model, decoder = _opened(weights, structures)
+    found = survey(pictures)
+    rows = []
+    with progress("Looking for structures") as watch:
+        for row in structure_rows(model, decoder, found.files, watch):
+            rows.append(row.cells)
+            if not target:
+                out.print(f"{row.name}\n" + "\n".join(f"  {said}" for said in row.said))
+    if target:
+        from derm.predict.case_structures import columns
+
+        write_text(target, "".join(csv_line(cells) for cells in [columns(decoder.info), *rows]))
+        out.print(f"Written: {target}")
+
+
+def _opened(weights: Path | None, structures: Path | None) -> "tuple[Model, StructureWeights]":
+    """The model and the decoder that belongs to it; ConfigFault where it has none."""
+    from derm.model.weights import default_weights, load_weights
+    from derm.structures.weights import load_structures, structures_for
+
+    model = load_weights(weights or default_weights())
+    decoder = load_structures(structures) if structures else structures_for(model.sha256)
+    if decoder is None or decoder.info.trunk != model.sha256:
+        raise ConfigFault(
+            f"There is no decoder of structures for the weights {model.label}: train one with `derm structures train`."
+        )
+    return model, decoder

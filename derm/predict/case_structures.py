@@ -1,0 +1,113 @@
+"""The dermoscopic structures of a case: found by a second look of the network, when somebody asks for them.
+
+Needs a prediction, or pictures in files. A picture that cannot be judged has none. Knows nothing of pages.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.errors import ImageRefused
+from derm.image.decode import read_image
+from derm.image.resize import square
+from derm.model.weights import Model
+from derm.predict.case import Case, diagnose
+from derm.predict.found import FoundPicture
+from derm.structures.look import FoundStructure, found_in, see
+from derm.structures.weights import StructureInfo, StructureWeights, structures_for
+from derm.structures.words import NOT_JUDGED, lines
+
+
+def decoder_of(case: Case) -> StructureWeights | None:
+    """The decoder that can look at the case; None where its weights have none, what the network saw was let go, or the
+    picture cannot be judged. Raises WeightsFault for a decoder that is damaged."""
+    if case.prediction is None or not case.answerable:
+        return None
+    return structures_for(case.prediction.model.sha256)
+
+
+def structures_of(case: Case) -> tuple[FoundStructure, ...]:
+    """The structures of the case that are worth showing, inside the outline that is shown; none where there is no
+    decoder, see `decoder_of`. The network looks at the first call."""
+    decoder = decoder_of(case)
+    return () if decoder is None else _found(case, decoder)
+
+
+def _found(case: Case, decoder: StructureWeights) -> tuple[FoundStructure, ...]:
+    prediction = case.prediction
+    if prediction is None:
+        return ()
+    fit, size = prediction.info.model.fit, decoder.info.input_size
+    kept = prediction.structures.get(decoder.sha256)
+    if kept is None:
+        own = prediction.squares
+        squares = own if own.shape[1] == size else square(case.image, size, fit)[None]
+        kept = prediction.structures[decoder.sha256] = see(prediction.model, decoder, squares)
+    return found_in(kept, decoder.info, case.outline, fit)
+
+
+def structures_json(case: Case) -> list[dict[str, Any]] | None:
+    """The structures of the case for JSON; None where they are not looked for."""
+    decoder = decoder_of(case)
+    if decoder is None:
+        return None
+    return [
+        {
+            "structure": one.structure.key,
+            "probability": round(one.probability, 6),
+            "share_of_outline": round(one.share, 6),
+            "zone": one.zone,
+            "marked_in_training": {code: list(counts) for code, counts in one.marked.items()},
+            "decoder": decoder.sha256[:8],
+        }
+        for one in _found(case, decoder)
+    ]
+
+
+class StructureRow(NamedTuple):
+    """One picture of `derm structures find`. said: sentences for a terminal. cells: of a table, see `columns`."""
+
+    name: str
+    said: list[str]
+    cells: list[object]
+
+
+def columns(info: StructureInfo) -> list[str]:
+    """Of the table: the picture, why there is nothing, and for each structure its probability, place and share."""
+    own = [f"{key}_{what}" for key in info.shown for what in ("probability", "zone", "share")]
+    return ["file", "error", *own]
+
+
+def structure_rows(
+    model: Model,
+    decoder: StructureWeights,
+    pictures: Iterable[FoundPicture],
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[StructureRow]:
+    """A row for each picture; what is wrong with one stands in its own row."""
+    every = list(pictures)
+    for done, one in enumerate(every, 1):
+        yield _row(model, decoder, one)
+        if progress:
+            progress(done, len(every))
+
+
+def _row(model: Model, decoder: StructureWeights, picture: FoundPicture) -> StructureRow:
+    none: list[object] = [None] * (len(columns(decoder.info)) - 2)
+    try:
+        if picture.fault:
+            raise ImageRefused(picture.fault)
+        case = diagnose(model, _read(picture), picture.path.name)
+    except ImageRefused as error:
+        return StructureRow(picture.file, [str(error)], [picture.file, str(error), *none])
+    if not case.answerable:
+        return StructureRow(picture.file, [NOT_JUDGED], [picture.file, NOT_JUDGED, *none])
+    found = _found(case, decoder)
+    cells = [value for one in found for value in (round(one.probability, 6), one.zone, round(one.share, 6))]
+    return StructureRow(picture.file, lines(found), [picture.file, None, *cells])
+
+
+def _read(picture: FoundPicture) -> NDArray[np.uint8]:
+    return read_image(picture.read(), picture.path.name)

@@ -1,0 +1,43 @@
+"""Presence as a calibrated probability: a line through the logits for each structure (Platt 1999).
+
+Needs scores of pictures whose structures are known. Two numbers a structure, so that ninety pictures can bear it.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fit_platt(scores: NDArray[np.floating[Any]], shown: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and offset, so that 1 / (1 + exp(−(slope · score + offset))) fits best.
+
+    scores: float (n,). shown: bool (n,). With Platt's targets, (n₊ + 1) / (n₊ + 2) and 1 / (n₋ + 2), so
+    that a score that separates all is not called certain. The slope is at least 0: a structure is never called the
+    likelier the lower its score. Newton's method. Raises ValueError where either kind is missing.
+    """
+    positive, negative = int(shown.sum()), int((~shown).sum())
+    if not positive or not negative:
+        raise ValueError("all pictures show the structure, or none does: pass some of each")
+    target = np.where(shown, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    values = scores.astype(np.float64)
+    middle, spread = float(values.mean()), float(values.std()) or 1.0
+    design = np.stack([(values - middle) / spread, np.ones(len(values))], axis=1)
+    found = np.array([0.0, np.log(positive / negative)])
+    for _ in range(100):
+        given = 1 / (1 + np.exp(-design @ found))
+        gradient = design.T @ (given - target)
+        hessian = (design * (given * (1 - given))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        found = found - step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    if found[0] <= 0:
+        return 0.0, float(np.log(positive / negative))
+    return float(found[0] / spread), float(found[1] - found[0] * middle / spread)
+
+
+def calibrated(scores: NDArray[np.floating[Any]], platt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities, float64 (n, 5), of scores, float (n, 5); platt: float64 (5, 2), slope and offset of each."""
+    lines: NDArray[np.float64] = 1 / (1 + np.exp(-(scores.astype(np.float64) * platt[:, 0] + platt[:, 1])))
+    return lines

@@ -1,0 +1,122 @@
+"""From a folder with marks to a decoder on disk: views, training, thresholds and calibration on validation, graph.
+
+Needs a loaded model and a catalogue with marks. What the test part is worth `derm.structures.report` measures.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.data.catalogue import Catalogue
+from derm.data.split import Part, split_catalogue
+from derm.model.weights import Model
+from derm.structures.build import graph_of_structures, tensors_of
+from derm.structures.calibrate import calibrated, fit_platt
+from derm.structures.marks import marked
+from derm.structures.measure import choose_thresholds, count_pixels, frequencies, measure, worth_showing
+from derm.structures.network import HeadConfig
+from derm.structures.table import KEYS
+from derm.structures.train import Epoch, HeadAnswers, HeadTraining, answers_of, train_head
+from derm.structures.views import Views, open_views
+from derm.structures.weights import StructureInfo, save_structures
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class MarkedPart:
+    """Pictures of one part with what is marked in them."""
+
+    table: pd.DataFrame
+    shown: NDArray[np.bool_]
+    """Bool (n, 5)."""
+    lesions: NDArray[np.object_]
+    """Text (n,)."""
+
+
+def marked_part(catalogue: Catalogue, part: Part) -> MarkedPart:
+    """The marked pictures of a part of the split by lesion; raises DataFault where nothing is marked."""
+    table, shown, rows = marked(catalogue)
+    split = split_catalogue(catalogue)
+    inside = (split.parts.iloc[rows] == part).to_numpy()
+    lesions = split.lesions.iloc[rows].to_numpy(dtype=object)
+    return MarkedPart(table[inside].reset_index(drop=True), shown[inside], lesions[inside])
+
+
+def learn(
+    model: Model,
+    catalogue: Catalogue,
+    target: Path,
+    cache: Path,
+    *,
+    config: HeadTraining,
+    views: int,
+    size: int,
+    width: int,
+    commit: str | None,
+    progress: Callable[[str], Any],
+    tell: Callable[[Epoch], None] | None = None,
+) -> StructureInfo:
+    """Train a decoder for `model`'s encoder, choose all it needs on validation, and write it to `target` (.json).
+
+    views: of each training picture, the upright one among them. size: side of the encoder's square, pixels, a multiple
+    of 32. width: channels of the decoder. commit: of the code, for the record. progress: gives a context for a named
+    piece of work that is told (done, total). Raises DataFault without marks, ConfigFault where nothing can
+    be written or exported.
+    """
+    train, validation = marked_part(catalogue, "train"), marked_part(catalogue, "validation")
+    with progress("Looking at validation pictures") as watch:
+        seen_validation = open_views(model, validation.table, size, 1, cache, watch)
+    with progress("Looking at training pictures") as watch:
+        seen = open_views(model, train.table, size, views, cache, watch)
+    made = HeadConfig(channels=channels_of(seen), input_size=size, width=width)
+    head, best = train_head(seen, seen_validation, train.shown, validation.shown, made, config, tell)
+    graph, taken = graph_of_structures(model.net, head)
+    info = StructureInfo(
+        trunk=model.sha256,
+        head=made.as_dict(),
+        platt=((0.0, 0.0),) * len(KEYS),
+        mask_thresholds=(0.5,) * len(KEYS),
+        shown=(),
+        frequencies=frequencies(train.shown, train.table["dx"].tolist()),
+        taken=taken,
+        training={
+            "commit": commit,
+            "config": config.as_dict(),
+            "views": views,
+            "epoch": best.number,
+            "images": {"train": len(train.table), "validation": len(validation.table)},
+            "data": "ISIC 2018 Tasks 1 and 2, split by lesion",
+        },
+    )
+    info = chosen_on(validation, answers_of(head, seen_validation), info)
+    save_structures(target, tensors_of(head), info, graph)
+    return info
+
+
+def channels_of(views: Views) -> tuple[int, int, int, int]:
+    """Channels of the encoder's stages 2 to 5."""
+    finest, *deeper = (int(array.shape[2]) for array in views.sources)
+    third, fourth, fifth = deeper
+    return finest // 2, third, fourth, fifth
+
+
+def chosen_on(validation: MarkedPart, answers: HeadAnswers, info: StructureInfo) -> StructureInfo:
+    """`info` with what is chosen on validation: calibration, thresholds, which are worth showing, and the figures."""
+    platt = [fit_platt(answers.presence[:, place], validation.shown[:, place]) for place in range(len(KEYS))]
+    counts = count_pixels(answers.masks, validation.table["image_path"].tolist())
+    thresholds = choose_thresholds(counts)
+    probability = calibrated(answers.presence, np.array(platt))
+    measured = measure(answers.presence, probability, validation.shown, counts, thresholds, validation.lesions)
+    return replace(
+        info,
+        platt=tuple(platt),
+        mask_thresholds=tuple(thresholds),
+        shown=tuple(worth_showing(measured)),
+        measured={"validation": measured},
+    )

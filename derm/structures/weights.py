@@ -1,0 +1,197 @@
+"""The decoder's weights and what never leaves them: `structures.safetensors`, its `.json` and its graph `.onnx`.
+
+Needs the description to load. It names the encoder that the decoder belongs to by the hash of its weights, and says
+nothing beside others. Imports neither torch nor an engine.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from derm import __version__
+from derm.errors import WeightsFault
+from derm.files import sha256, write_bytes, write_json, write_whole
+from derm.json_checks import is_number, is_several, is_text
+from derm.model.description import SEAL, check_seal, named_tensors, read_content, seal_of
+from derm.model.stored import save_tensors
+from derm.model.tensors import TensorsFault, read_tensors
+from derm.paths import app_folder
+from derm.structures.table import KEYS
+
+FORMAT = 1
+
+PLACE = "DERM_STRUCTURES"
+"""Description (.json) of the decoder of structures; without it the one that comes with Derm."""
+
+LICENCE = (
+    "Weights learned from ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368): CC BY-NC 4.0. "
+    "Research use only, not a medical device."
+)
+
+CURE = "copy the three files anew, or train them with `derm structures train`"
+
+
+@dataclass(frozen=True)
+class StructureInfo:
+    """What a reader must know to use a decoder of structures, and to know what it is worth."""
+
+    trunk: str
+    """SHA-256 of the weights whose encoder it belongs to."""
+
+    head: dict[str, Any]
+    """What it is made of, see `derm.structures.network.HeadConfig`."""
+
+    platt: tuple[tuple[float, float], ...]
+    """For each of `KEYS` slope and offset that make a probability of its presence logit."""
+
+    mask_thresholds: tuple[float, ...]
+    """For each of `KEYS` the probability from which a pixel is marked, 0 … 1."""
+
+    shown: tuple[str, ...]
+    """Which of `KEYS` are worth showing, by the rule in `derm.structures.measure`."""
+
+    frequencies: dict[str, dict[str, list[int]]]
+    """Of each of `KEYS`, by diagnosis: how many pictures of the training part are marked so, and how many there are."""
+
+    taken: tuple[str, ...] = ()
+    """Tensors that the graph takes: the encoder's by their names, the decoder's after `head.`."""
+
+    training: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    licence: str = LICENCE
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square that the encoder sees, pixels."""
+        return int(self.head["input_size"])
+
+
+@dataclass(frozen=True, eq=False)
+class StructureWeights:
+    """A decoder of structures, loaded; safe to share between threads."""
+
+    info: StructureInfo
+    tensors: dict[str, NDArray[Any]]
+    """By their names in `StructureHead`."""
+
+    graph: bytes | None
+    """The ONNX file of encoder and decoder without any weights; None where there is none: then PyTorch looks."""
+
+    sha256: str
+    """Of the safetensors file."""
+
+
+def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: StructureInfo, graph: bytes | None) -> None:
+    """Write `path` (.json) after the tensors and the graph beside it; ConfigFault where nothing can be written."""
+    place = path.with_suffix(".safetensors")
+    write_whole(place, lambda part: save_tensors(tensors, part))
+    if graph is not None:
+        write_bytes(path.with_suffix(".onnx"), graph)
+    content = {
+        "format": FORMAT,
+        "derm": __version__,
+        "file": place.name,
+        "sha256": sha256(place),
+        "graph_sha256": None if graph is None else hashlib.sha256(graph).hexdigest(),
+        "structures": list(KEYS),
+        **{name: getattr(info, name) for name in _FIELDS},
+    }
+    content = json.loads(json.dumps(content, allow_nan=False))
+    write_json(path, {SEAL: seal_of(content), **content})
+
+
+_FIELDS = (
+    "trunk", "head", "platt", "mask_thresholds", "shown", "frequencies", "taken", "training", "measured", "licence",
+)  # fmt: skip
+
+
+def load_structures(path: Path) -> StructureWeights:
+    """Load a decoder by the path of its description; WeightsFault where a file is missing, damaged or of others."""
+    try:
+        content = read_content(path)
+        check_seal(content)
+        file, expected = named_tensors(content)
+        info = _info(content)
+        raw = path.with_name(file).read_bytes()
+        if hashlib.sha256(raw).hexdigest() != expected:
+            raise ValueError(f"{file} is another file than it describes")
+        tensors = read_tensors(raw)
+    except FileNotFoundError as error:
+        raise WeightsFault(f"The decoder of structures lacks {error.filename}: {CURE}.") from error
+    except (OSError, ValueError, KeyError, TypeError, TensorsFault) as error:
+        raise WeightsFault(f"The decoder of structures {path} is damaged ({error}): {CURE}.") from error
+    return StructureWeights(info, tensors, _graph(path, content.get("graph_sha256")), expected)
+
+
+def record_measured(path: Path, part: str, measured: dict[str, Any]) -> None:
+    """Write what was measured on a part into the description `path`; all else stays. Raises WeightsFault."""
+    load_structures(path)
+    content = {name: value for name, value in read_content(path).items() if name != SEAL}
+    content["measured"] = {**content["measured"], part: measured}
+    content = json.loads(json.dumps(content, allow_nan=False))
+    write_json(path, {SEAL: seal_of(content), **content})
+
+
+def structures_path() -> Path:
+    """The description that `PLACE` names, or the one that comes with Derm, whether it is there or not."""
+    named = os.environ.get(PLACE)
+    return Path(named).expanduser() if named else app_folder() / "weights" / "structures.json"
+
+
+def structures_for(trunk: str) -> StructureWeights | None:
+    """The decoder that belongs to the weights of that SHA-256; None where there is none. Raises WeightsFault."""
+    path = structures_path()
+    if not path.is_file():
+        return None
+    found = _loaded(path, path.stat().st_mtime_ns)
+    return found if found.info.trunk == trunk else None
+
+
+@lru_cache(2)
+def _loaded(path: Path, _changed: int) -> StructureWeights:
+    return load_structures(path)
+
+
+def _graph(path: Path, digest: object) -> bytes | None:
+    """The graph beside a description, where it is the one described."""
+    try:
+        content = path.with_suffix(".onnx").read_bytes()
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _info(content: dict[str, Any]) -> StructureInfo:
+    """The description's fields; ValueError for what does not fit."""
+    if content["format"] != FORMAT or content["structures"] != list(KEYS):
+        raise ValueError(f"format {content['format']} of {content['structures']}, expected {FORMAT} of {list(KEYS)}")
+    platt = tuple((float(slope), float(offset)) for slope, offset in content["platt"])
+    thresholds = tuple(float(value) for value in content["mask_thresholds"])
+    numbers = [*thresholds, *(value for pair in platt for value in pair)]
+    if (len(platt), len(thresholds)) != (len(KEYS), len(KEYS)) or not all(is_number(value) for value in numbers):
+        raise ValueError("platt or mask_thresholds are not finite numbers, one row a structure")
+    if not set(content["shown"]) <= set(KEYS) or not is_text(content["trunk"]) or not is_text(content["licence"]):
+        raise ValueError("shown, trunk or licence are not what they should be")
+    if not is_several(content["head"]["input_size"]):
+        raise ValueError("the input size is no whole number")
+    for key, told in content["frequencies"].items():
+        if key not in KEYS or not all(is_text(code) and 0 <= hits <= images for code, (hits, images) in told.items()):
+            raise ValueError("frequencies are not pairs of counts by structure and diagnosis")
+    return StructureInfo(
+        trunk=content["trunk"],
+        head=dict(content["head"]),
+        platt=platt,
+        mask_thresholds=thresholds,
+        shown=tuple(key for key in KEYS if key in content["shown"]),
+        frequencies=content["frequencies"],
+        taken=tuple(str(name) for name in content["taken"]),
+        training=dict(content["training"]),
+        measured=dict(content["measured"]),
+        licence=content["licence"],
+    )

@@ -1,0 +1,28 @@
+"""Dermoscopic structures of the picture, in a fold that is filled when it is opened; their areas are layers of it."""
+
+import streamlit as st
+
+from derm.errors import DermError
+from derm.figures.text import plain
+from derm.predict.case import Case
+from derm.predict.case_structures import decoder_of, structures_of
+from derm.structures import words
+
+
+def structures(key: str, case: Case) -> None:
+    """A fold with a line for each structure; nothing where the weights have no decoder, or nothing can be judged.
+
+    key: of the listed case.
+    """
+    try:
+        if decoder_of(case) is None:
+            return
+        fold = st.expander(words.TITLE, icon=":material/grain:", key=f"structures-{key}", on_change="rerun")
+        if not fold.open:
+            return
+        with fold:
+            for said in words.lines(structures_of(case)):
+                st.markdown(plain(said))
+            st.caption(plain(words.NOTE))
+    except DermError as fault:
+        st.caption(plain(str(fault)))

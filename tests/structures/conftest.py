@@ -1,0 +1,68 @@
+"""A drawn folder with marks in the layout of ISIC 2018 Task 2, and a decoder for the tiny network."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from derm.data.synthetic.lesion import draw_lesion
+from derm.model.weights import Model
+from derm.structures.build import graph_of_structures, tensors_of
+from derm.structures.network import HeadConfig, StructureHead
+from derm.structures.table import KEYS
+from derm.structures.weights import StructureInfo, StructureWeights, load_structures, save_structures
+
+PICTURES = 30
+
+
+@pytest.fixture(scope="session")
+def marked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`PICTURES` drawn pictures: every other one has a bright square, which is marked as globules, all network."""
+    folder = tmp_path_factory.mktemp("marked")
+    for name in ("images", "masks", "attributes"):
+        (folder / name).mkdir()
+    rows = []
+    for number in range(PICTURES):
+        image_id, code = f"ISIC_9{number:06}", ("nv", "mel", "bkl")[number % 3]
+        drawn = draw_lesion(code, number, height=64, width=64)
+        image, marks = drawn.image.copy(), np.zeros((64, 64), np.uint8)
+        marks[8:56, 8:56] = 1
+        if number % 2:
+            image[24:40, 24:40] = (250, 250, 60)
+            marks[24:40, 24:40] |= 16
+        cv2.imwrite(str(folder / "images" / f"{image_id}.jpg"), image[..., ::-1])
+        cv2.imwrite(str(folder / "masks" / f"{image_id}_segmentation.png"), drawn.mask.astype(np.uint8) * 255)
+        cv2.imwrite(str(folder / "attributes" / f"{image_id}.png"), marks)
+        shown = {key: int(key == "pigment_network" or (key == "globules" and number % 2)) for key in KEYS}
+        rows.append({"image_id": image_id, "dx": code, "age": 50, "sex": "female", "mask_share": 0.3, **shown})
+    pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The description of a decoder with random weights for the tiny network, with its graph."""
+    torch.manual_seed(1)
+    head = StructureHead(HeadConfig(channels=(24, 40, 112, 320), width=8, blocks=1, input_size=64)).eval()
+    graph, taken = graph_of_structures(tiny_model.net, head)
+    info = StructureInfo(
+        trunk=tiny_model.sha256,
+        head=head.config.as_dict(),
+        platt=((1.0, 0.0),) * 5,
+        mask_thresholds=(0.5,) * 5,
+        shown=("pigment_network", "streaks"),
+        frequencies={key: {"mel": [1, 4], "nv": [1, 10]} for key in KEYS},
+        taken=taken,
+    )
+    path = tmp_path_factory.mktemp("decoder") / "structures.json"
+    save_structures(path, tensors_of(head), info, graph)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_structures(tiny_decoder: Path) -> StructureWeights:
+    """`tiny_decoder`, loaded."""
+    return load_structures(tiny_decoder)

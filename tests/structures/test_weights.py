@@ -1,0 +1,77 @@
+"""A decoder on disk: it comes back as it was, and what is damaged, missing or another's is refused or not used."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from derm.errors import WeightsFault
+from derm.model.description import SEAL, seal_of
+from derm.structures import weights as stored
+from derm.structures.weights import load_structures, record_measured, structures_for
+
+
+@pytest.fixture
+def copied(tiny_decoder, tmp_path):
+    return shutil.copytree(tiny_decoder.parent, tmp_path / "copy") / "structures.json"
+
+
+def test_a_decoder_comes_back_as_it_was(tiny_structures, copied):
+    found = load_structures(copied)
+    assert found.info == tiny_structures.info
+    assert found.graph == tiny_structures.graph is not None
+    assert all(np.array_equal(found.tensors[name], value) for name, value in tiny_structures.tensors.items())
+
+
+def test_measured_figures_are_added_under_a_new_hash(copied):
+    record_measured(copied, "test", {"streaks": {"auc": [0.9, 0.8, 1.0]}})
+    assert load_structures(copied).info.measured == {"test": {"streaks": {"auc": [0.9, 0.8, 1.0]}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mask_thresholds": [0.5]}, "one row a structure"),
+        ({"platt": [[1, 2], [1, 2], [1, 2], [1, 2], [1, None]]}, "damaged"),
+        ({"shown": ["freckles"]}, "shown, trunk or licence"),
+        ({"structures": ["streaks"]}, "expected 1 of"),
+        ({"format": 2}, "format 2"),
+        ({"frequencies": {"streaks": {"nv": [3, 2]}}}, "pairs of counts"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(copied, change, said):
+    content = {**json.loads(copied.read_text()), **change}
+    content[SEAL] = seal_of(content)
+    copied.write_text(json.dumps(content))
+    with pytest.raises(WeightsFault, match=said):
+        load_structures(copied)
+
+
+def test_files_that_do_not_belong_together_are_refused(copied):
+    content = json.loads(copied.read_text())
+    copied.write_text(json.dumps({**content, "trunk": "0" * 64}))
+    with pytest.raises(WeightsFault, match="changed after it was written"):
+        load_structures(copied)
+    copied.write_text(json.dumps(content))
+    tensors = copied.with_suffix(".safetensors")
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    with pytest.raises(WeightsFault, match="another file"):
+        load_structures(copied)
+    tensors.unlink()
+    with pytest.raises(WeightsFault, match="lacks .*structures.safetensors.*derm structures train"):
+        load_structures(copied)
+
+
+def test_only_the_weights_that_it_belongs_to_have_a_decoder(copied, tiny_model, monkeypatch, tmp_path):
+    monkeypatch.setenv(stored.PLACE, str(copied))
+    found = structures_for(tiny_model.sha256)
+    assert found is not None
+    assert structures_for("0" * 64) is None
+    monkeypatch.setenv(stored.PLACE, str(tmp_path / "nowhere.json"))
+    assert structures_for(tiny_model.sha256) is None
+
+
+def test_another_graph_than_described_is_not_used(copied):
+    copied.with_suffix(".onnx").write_bytes(b"another")
+    assert load_structures(copied).graph is None
