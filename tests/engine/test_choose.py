@@ -85,6 +85,9 @@ def test_a_prediction_imports_neither_torch_nor_timm(tmp_path):
         "import sys\nfrom derm.cli.main import app\n"
         f"app(['predict', {str(picture)!r}, '--json'], standalone_mode=False)\n"
         f"import derm, pages.parts.top\nderm.record(derm.predict(derm.load(), {str(picture)!r}))\n"
+        "import numpy\nfrom derm.structures.look import see\nfrom derm.structures.weights import structures_for\n"
+        "model = derm.load()\ndecoder = structures_for(model.sha256)\n"
+        "see(model, decoder, numpy.zeros((1, decoder.info.input_size, decoder.info.input_size, 3), numpy.uint8))\n"
         f"print(sorted(set({SLOW!r}) & sys.modules.keys()))"
     )
     environment = {key: value for key, value in os.environ.items() if key != ENGINE}

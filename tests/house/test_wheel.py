@@ -55,6 +55,9 @@ def test_the_wheel_holds_app_weights_splits_and_licences(installed):
         "app/weights/derm.json",
         "app/weights/derm.safetensors",
         "app/weights/LICENSE.txt",
+        "app/weights/structures.json",
+        "app/weights/structures.safetensors",
+        "app/weights/structures.onnx",
         "data/splits/ham10000_by_lesion.csv",
     ):
         assert (inside / name).is_file(), name

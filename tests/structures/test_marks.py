@@ -29,7 +29,7 @@ def test_a_folder_tells_which_picture_shows_what(marked_folder):
 
 
 def test_data_without_marks_are_refused(drawn_catalogue):
-    with pytest.raises(DataFault, match="marks no dermoscopic structures.*HAM10000 has no marks"):
+    with pytest.raises(DataFault, match=r"marks no dermoscopic structures.*HAM10000 has no marks"):
         marked(drawn_catalogue)
 
 

@@ -59,7 +59,7 @@ def test_files_that_do_not_belong_together_are_refused(copied):
     with pytest.raises(WeightsFault, match="another file"):
         load_structures(copied)
     tensors.unlink()
-    with pytest.raises(WeightsFault, match="lacks .*structures.safetensors.*derm structures train"):
+    with pytest.raises(WeightsFault, match=r"lacks .*structures.safetensors.*derm structures train"):
         load_structures(copied)
 
 
