@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from derm.errors import ImageRefused
 from derm.image.decode import read_image
 from derm.image.resize import square
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
 from derm.predict.found import FoundPicture
@@ -103,7 +104,7 @@ def _row(model: Model, decoder: StructureWeights, picture: FoundPicture) -> Stru
     except ImageRefused as error:
         return StructureRow(picture.file, [str(error)], [picture.file, str(error), *none])
     if not case.answerable:
-        return StructureRow(picture.file, [NOT_JUDGED], [picture.file, NOT_JUDGED, *none])
+        return StructureRow(picture.file, [say(NOT_JUDGED)], [picture.file, say(NOT_JUDGED), *none])
     found = _found(case, decoder)
     cells = [value for one in found for value in (round(one.probability, 6), one.zone, round(one.share, 6))]
     return StructureRow(picture.file, lines(found), [picture.file, None, *cells])

@@ -23,7 +23,7 @@ from derm.predict.view import LAYERS, class_mask_at, draw_diameter, outlined, sc
 from derm.predict.viewer_words import LAYER_NAMES, said_words
 from derm.predict.words import caption, description_of, heat_ends
 from derm.structures.table import KEYS
-from derm.structures.words import alternative, layer_name
+from derm.structures.words import alternative, layer_name, opacity_name
 
 OVERLAYS = tuple(LAYER_NAMES)
 """Layers that may lie on the picture, by name."""
@@ -34,8 +34,8 @@ FIRST = {"Outline": 1.0}
 OPACITY = {"Outline": 1.0, "Heat map": 0.5, "Class mask": 0.5, "Diameter": 1.0}
 """Of a layer until the visitor sets another, 0 … 1."""
 
-STRUCTURE_LAYERS = {key: layer_name(key) for key in KEYS}
-"""Layers of dermoscopic structures, by key, with their names; which of them a case has `structure_layers` says."""
+STRUCTURE_LAYERS = KEYS
+"""Layers of dermoscopic structures, by key; which of them a case has `structure_layers` says."""
 
 STRUCTURE_OPACITY = 0.4
 """Of such a layer until the visitor sets another, 0 … 1."""
@@ -211,8 +211,9 @@ def _frame(width: int, height: int, about: str) -> dict[str, Any]:
 
 def _words() -> dict[str, Any]:
     """What the viewer says, in the language now spoken, with the names of all layers."""
-    words = said_words()
-    return {**words, "names": words["names"] | {key: layer_name(key) for key in STRUCTURE_LAYERS}}
+    words: dict[str, Any] = dict(said_words())
+    own = {"names": layer_name, "opacities": opacity_name}
+    return {**words, **{of: words[of] | {key: name(key) for key in STRUCTURE_LAYERS} for of, name in own.items()}}
 
 
 def _diameter(case: Case) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from derm.structures.learn import marked_part
 from derm.structures.look import see
 from derm.structures.measure import count_pixels, measure
 from derm.structures.weights import StructureWeights
-from derm.structures.words import NAMES
+from derm.structures.words import LAYERS
 
 AT_ONCE = 8
 """Pictures that are looked at together."""
@@ -59,7 +59,7 @@ def table_rows(measured: dict[str, dict[str, Any]], weights: StructureWeights) -
     """Lines for a table: structure, pictures that show it, AUC, average precision, Brier score, Jaccard, shown."""
     return [
         (
-            NAMES[key],
+            LAYERS[key],
             f"{told['shown']:,} of {told['images']:,}",
             span(told["auc"]),
             f"{span(told['average_precision'])}; by chance {told['share']:.2f}",

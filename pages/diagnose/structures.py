@@ -4,6 +4,7 @@ import streamlit as st
 
 from derm.errors import DermError
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.predict.case import Case
 from derm.predict.case_structures import decoder_of, structures_of
 from derm.structures import words
@@ -17,12 +18,12 @@ def structures(key: str, case: Case) -> None:
     try:
         if decoder_of(case) is None:
             return
-        fold = st.expander(words.TITLE, icon=":material/grain:", key=f"structures-{key}", on_change="rerun")
+        fold = st.expander(say(words.TITLE), icon=":material/grain:", key=f"structures-{key}", on_change="rerun")
         if not fold.open:
             return
         with fold:
             for said in words.lines(structures_of(case)):
                 st.markdown(plain(said))
-            st.caption(plain(words.NOTE))
+            st.caption(plain(say(words.NOTE)))
     except DermError as fault:
         st.caption(plain(str(fault)))

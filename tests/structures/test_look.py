@@ -62,7 +62,7 @@ def test_place_and_share_are_inside_the_outline(tiny_structures):
     assert streaks.mask(128, 128).sum() == pytest.approx(8 * 96, abs=96)
     assert line(streaks).startswith("Streaks at the border: likely, 0.9; marked in 10")
     assert lines((network, streaks))[0].startswith("Pigment network throughout the lesion")
-    assert "pigment network likely (0.9)" in in_one_sentence((network, streaks))
+    assert "Pigment network throughout the lesion: likely, 0.9" in in_one_sentence((network, streaks))
 
 
 def test_the_inner_half_is_half_of_the_area():
