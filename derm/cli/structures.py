@@ -129,7 +129,7 @@ def find(
         check_file(target)
     model, decoder = _opened(weights, structures)
     found = survey(pictures)
-    rows = []
+    rows: list[list[object]] = []
     with progress("Looking for structures") as watch:
         for row in structure_rows(model, decoder, found.files, watch):
             rows.append(row.cells)
@@ -138,7 +138,7 @@ def find(
     if target:
         from derm.predict.case_structures import columns
 
-        write_text(target, "".join(csv_line(cells) for cells in [columns(decoder.info), *rows]))
+        write_text(target, "".join(csv_line(cells) for cells in [list[object](columns(decoder.info)), *rows]))
         out.print(f"Written: {target}")
 
 

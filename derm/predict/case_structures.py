@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derm.errors import ImageRefused
+from derm.errors import ImageRefused, WeightsFault
 from derm.image.decode import read_image
 from derm.image.resize import square
 from derm.language.speech import say
@@ -22,6 +22,14 @@ from derm.structures.words import NOT_JUDGED, lines
 
 
 def decoder_of(case: Case) -> StructureWeights | None:
+    """As `find_decoder`; None for a decoder that is damaged, too: the answer goes on without structures."""
+    try:
+        return find_decoder(case)
+    except WeightsFault:
+        return None
+
+
+def find_decoder(case: Case) -> StructureWeights | None:
     """The decoder that can look at the case; None where its weights have none, what the network saw was let go, or the
     picture cannot be judged. Raises WeightsFault for a decoder that is damaged."""
     if case.prediction is None or not case.answerable:
@@ -58,7 +66,7 @@ def structures_json(case: Case) -> list[dict[str, Any]] | None:
         {
             "structure": one.structure.key,
             "probability": round(one.probability, 6),
-            "share_of_outline": round(one.share, 6),
+            "share_of_outline": None if one.share is None else round(one.share, 6),
             "zone": one.zone,
             "marked_in_training": {code: list(counts) for code, counts in one.marked.items()},
             "decoder": decoder.sha256[:8],
@@ -106,7 +114,7 @@ def _row(model: Model, decoder: StructureWeights, picture: FoundPicture) -> Stru
     if not case.answerable:
         return StructureRow(picture.file, [say(NOT_JUDGED)], [picture.file, say(NOT_JUDGED), *none])
     found = _found(case, decoder)
-    cells = [value for one in found for value in (round(one.probability, 6), one.zone, round(one.share, 6))]
+    cells = [value for one in found for value in (round(one.probability, 6), one.zone, one.share)]
     return StructureRow(picture.file, lines(found), [picture.file, None, *cells])
 
 

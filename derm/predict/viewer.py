@@ -81,7 +81,7 @@ def draw_shown(case: Case, shown: Mapping[str, float], index: int, longest: int 
         marked = class_mask_at(case, index, height, width)
         drawn = lay_mask(drawn, marked, DIAGNOSES[index].colour, shown["Class mask"])
     for one in structures_of(case) if any(key in shown for key in structure_layers(case)) else ():
-        if one.structure.key in shown:
+        if one.structure.key in shown and one.share is not None:
             drawn = lay_mask(drawn, one.mask(height, width), one.structure.colour, shown[one.structure.key])
     for name, draw in (("Outline", outlined), ("Diameter", draw_diameter)):
         if name in shown:
@@ -135,9 +135,9 @@ def case_view(case: Case, index: int, shown: Mapping[str, float], about: str, *,
 
 
 def structure_layers(case: Case) -> tuple[str, ...]:
-    """Keys of the structures that can be shown of a case; nothing is computed for it."""
+    """Keys of the structures whose places can be shown of a case; nothing is computed for it."""
     decoder = decoder_of(case)
-    return () if decoder is None else decoder.info.shown
+    return () if decoder is None else decoder.info.placed
 
 
 def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]]:
@@ -153,7 +153,7 @@ def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]
             "said": alternative(one),
         }
         for one in structures_of(case)
-        if one.structure.key in shown
+        if one.structure.key in shown and one.share is not None
     }
 
 

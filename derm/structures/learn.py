@@ -18,7 +18,7 @@ from derm.model.weights import Model
 from derm.structures.build import graph_of_structures, tensors_of
 from derm.structures.calibrate import calibrated, fit_platt
 from derm.structures.marks import marked
-from derm.structures.measure import choose_thresholds, count_pixels, frequencies, measure, worth_showing
+from derm.structures.measure import choose_thresholds, count_pixels, frequencies, measure, worth_placing, worth_showing
 from derm.structures.network import HeadConfig
 from derm.structures.table import KEYS
 from derm.structures.train import Epoch, HeadAnswers, HeadTraining, answers_of, train_head
@@ -83,6 +83,7 @@ def learn(
         platt=((0.0, 0.0),) * len(KEYS),
         mask_thresholds=(0.5,) * len(KEYS),
         shown=(),
+        placed=(),
         frequencies=frequencies(train.shown, train.table["dx"].tolist()),
         taken=taken,
         training={
@@ -118,5 +119,6 @@ def chosen_on(validation: MarkedPart, answers: HeadAnswers, info: StructureInfo)
         platt=tuple(platt),
         mask_thresholds=tuple(thresholds),
         shown=tuple(worth_showing(measured)),
+        placed=tuple(worth_placing(measured)),
         measured={"validation": measured},
     )

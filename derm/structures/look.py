@@ -45,11 +45,11 @@ class FoundStructure(NamedTuple):
     fit: Fit
     """How the picture fills the square."""
 
-    share: float
-    """Share of the outline that is marked, 0 … 1."""
+    share: float | None
+    """Share of the outline that is marked, 0 … 1; None where places are not worth showing."""
 
     zone: Zone | None
-    """Where the marks lie; None where they take less than `LEAST`."""
+    """Where the marks lie; None where they take less than `LEAST`, or places are not worth showing."""
 
     marked: dict[str, tuple[int, int]]
     """By diagnosis, pictures of the training part that are marked so, and all: of nevi, melanomas, keratoses."""
@@ -77,7 +77,7 @@ def found_in(
             continue
         cells, threshold = seen.masks[place, number], info.mask_thresholds[number]
         inside = lesion & (unsquare(cells, *lesion.shape) >= threshold)
-        share = float(inside.sum() / max(1, lesion.sum()))
+        share = float(inside.sum() / max(1, lesion.sum())) if structure.key in info.placed else None
         told = {code: (hits, images) for code, (hits, images) in info.frequencies[structure.key].items()}
         found.append(
             FoundStructure(
@@ -97,8 +97,8 @@ def inner_half(outline: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return half
 
 
-def _zone(inside: NDArray[np.bool_], inner: NDArray[np.bool_], share: float) -> Zone | None:
-    if share < LEAST:
+def _zone(inside: NDArray[np.bool_], inner: NDArray[np.bool_], share: float | None) -> Zone | None:
+    if share is None or share < LEAST:
         return None
     deep = float((inside & inner).sum() / inside.sum())
     if deep >= MOST:

@@ -127,6 +127,16 @@ def worth_showing(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [key for key in KEYS if (low := measured[key]["auc"][1]) is not None and low >= LEAST_AUC]
 
 
+LEAST_JACCARD = 0.1
+"""The place of a structure that is worth showing is shown, too, where its Jaccard index on validation reaches this. Set
+when the figures of validation and test were known, to leave out areas that hardly ever lie where people marked."""
+
+
+def worth_placing(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of which structures the place is worth showing, by what `measure` says of the validation part."""
+    return [key for key in worth_showing(measured) if (measured[key]["jaccard"][0] or 0.0) >= LEAST_JACCARD]
+
+
 def frequencies(shown: NDArray[np.bool_], dx: Sequence[str]) -> dict[str, dict[str, list[int]]]:
     """How often each structure is marked, by structure and diagnosis: [pictures that show it, pictures]."""
     codes = np.asarray(dx, dtype=object)

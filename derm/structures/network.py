@@ -100,7 +100,7 @@ class StructureHead(nn.Module):
     def start_at(self, share: Tensor) -> None:
         """Let masks begin at the share of cells that are marked, float32 (5,), above 0: rare ones take long else."""
         with torch.no_grad():
-            self.masks.bias.copy_((share / (1 - share)).log())
+            self.masks.load_state_dict({**self.masks.state_dict(), "bias": (share / (1 - share)).log()})
 
     def forward(self, sources: Sequence[Tensor]) -> StructureOutput:
         """sources: of `gathered`."""

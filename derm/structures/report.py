@@ -65,7 +65,7 @@ def table_rows(measured: dict[str, dict[str, Any]], weights: StructureWeights) -
             f"{span(told['average_precision'])}; by chance {told['share']:.2f}",
             f"{span(told['brier'], 3)}; of the share {told['brier_of_share']:.3f}",
             span(told["jaccard"]),
-            "yes" if key in weights.info.shown else "no",
+            "with its place" if key in weights.info.placed else "yes" if key in weights.info.shown else "no",
         )
         for key, told in measured.items()
     ]

@@ -7,7 +7,7 @@ touched. Chooses the epoch on validation; the test part is not known here.
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -92,6 +92,7 @@ def train_head(
     random = np.random.default_rng(config.seed)
     head = StructureHead(head_config).to(memory_format=torch.channels_last)
     kept = AveragedModel(head, multi_avg_fn=get_ema_multi_avg_fn(config.smoothing), use_buffers=True)
+    smoothed = cast(StructureHead, kept.module)
     optimiser = torch.optim.AdamW(head.parameters(), lr=config.rate, weight_decay=config.decay)
     steps = max(1, len(train) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=steps * config.epochs)
@@ -113,9 +114,9 @@ def train_head(
             schedule.step()
             kept.update_parameters(head)
             losses.append(loss.item())
-        epoch = _measured(number, float(np.mean(losses)), kept.module, validation, shown_validation)
+        epoch = _measured(number, float(np.mean(losses)), smoothed, validation, shown_validation)
         if best is None or epoch.worth > best[1].worth:
-            best = deepcopy(kept.module).eval(), epoch
+            best = deepcopy(smoothed).eval(), epoch
         if tell:
             tell(epoch)
     if best is None:
@@ -132,7 +133,7 @@ def _drawn(views: Views, rows: NDArray[np.int64], random: np.random.Generator) -
     which = random.integers(views.marks.shape[1], size=len(rows))
     turns, mirrored = int(random.integers(4)), bool(random.integers(2))
 
-    def turned(values: NDArray[np.floating[Any]]) -> Tensor:
+    def turned(values: NDArray[Any]) -> Tensor:
         found = np.rot90(values, turns, axes=(-2, -1))
         found = found[..., ::-1] if mirrored else found
         tensor = torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32))

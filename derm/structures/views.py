@@ -99,8 +99,8 @@ def _make(
         ]
         squares += [one for one, _ in variants]
         marks += [_nearest(one, size // CELL) for _, one in variants]
-    found = stages_of(model, np.stack(squares))
-    for array, values in zip(arrays, [*found, np.stack(marks)], strict=True):
+    found: list[NDArray[Any]] = [*stages_of(model, np.stack(squares)), np.stack(marks)]
+    for array, values in zip(arrays, found, strict=True):
         array[rows.start : rows.stop] = values.reshape(len(rows), views, *values.shape[1:])
 
 

@@ -56,6 +56,9 @@ class StructureInfo:
     shown: tuple[str, ...]
     """Which of `KEYS` are worth showing, by the rule in `derm.structures.measure`."""
 
+    placed: tuple[str, ...]
+    """Those of `shown` whose place is worth showing, too."""
+
     frequencies: dict[str, dict[str, list[int]]]
     """Of each of `KEYS`, by diagnosis: how many pictures of the training part are marked so, and how many there are."""
 
@@ -107,7 +110,8 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
 
 
 _FIELDS = (
-    "trunk", "head", "platt", "mask_thresholds", "shown", "frequencies", "taken", "training", "measured", "licence",
+    "trunk", "head", "platt", "mask_thresholds", "shown", "placed", "frequencies", "taken", "training", "measured",
+    "licence",
 )  # fmt: skip
 
 
@@ -176,7 +180,11 @@ def _info(content: dict[str, Any]) -> StructureInfo:
     numbers = [*thresholds, *(value for pair in platt for value in pair)]
     if (len(platt), len(thresholds)) != (len(KEYS), len(KEYS)) or not all(is_number(value) for value in numbers):
         raise ValueError("platt or mask_thresholds are not finite numbers, one row a structure")
-    if not set(content["shown"]) <= set(KEYS) or not is_text(content["trunk"]) or not is_text(content["licence"]):
+    if (
+        not set(content["placed"]) <= set(content["shown"]) <= set(KEYS)
+        or not is_text(content["trunk"])
+        or not is_text(content["licence"])
+    ):
         raise ValueError("shown, trunk or licence are not what they should be")
     if not is_several(content["head"]["input_size"]):
         raise ValueError("the input size is no whole number")
@@ -189,6 +197,7 @@ def _info(content: dict[str, Any]) -> StructureInfo:
         platt=platt,
         mask_thresholds=thresholds,
         shown=tuple(key for key in KEYS if key in content["shown"]),
+        placed=tuple(key for key in KEYS if key in content["placed"]),
         frequencies=content["frequencies"],
         taken=tuple(str(name) for name in content["taken"]),
         training=dict(content["training"]),

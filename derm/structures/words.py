@@ -40,7 +40,8 @@ AREAS = {
 NOTE = mark(
     "Read by a small decoder from the features that the diagnosis comes from, learned from marks of ISIC 2018 Task 2; "
     "the probability is that annotators would mark the structure in this picture. It adds nothing to the diagnosis, "
-    "and a structure that is not found may still be there. Shares are of that training part, not of your patients."
+    "and a structure that is not found may still be there. Areas are rough. Shares are of that training part, not of "
+    "your patients."
 )
 
 NOT_JUDGED = mark("Structures are not looked for in a picture that cannot be judged.")
@@ -115,4 +116,6 @@ def in_one_sentence(found: Sequence[FoundStructure]) -> str:
 
 def alternative(found: FoundStructure) -> str:
     """The layer in words, for those who do not see it."""
-    return say(AREAS[found.zone or "nowhere"], structure=layer_name(found.structure.key), share=percent(found.share))
+    return say(
+        AREAS[found.zone or "nowhere"], structure=layer_name(found.structure.key), share=percent(found.share or 0)
+    )

@@ -6,7 +6,7 @@ from derm.errors import DermError
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.predict.case import Case
-from derm.predict.case_structures import decoder_of, structures_of
+from derm.predict.case_structures import find_decoder, structures_of
 from derm.structures import words
 
 
@@ -16,7 +16,7 @@ def structures(key: str, case: Case) -> None:
     key: of the listed case.
     """
     try:
-        if decoder_of(case) is None:
+        if find_decoder(case) is None:
             return
         fold = st.expander(say(words.TITLE), icon=":material/grain:", key=f"structures-{key}", on_change="rerun")
         if not fold.open:

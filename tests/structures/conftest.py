@@ -6,14 +6,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.weights import Model
-from derm.structures.build import graph_of_structures, tensors_of
-from derm.structures.network import HeadConfig, StructureHead
 from derm.structures.table import KEYS
-from derm.structures.weights import StructureInfo, StructureWeights, load_structures, save_structures
+from derm.structures.weights import StructureWeights, load_structures
+from tests.decoders import save_decoder
 
 PICTURES = 30
 
@@ -45,20 +43,8 @@ def marked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_decoder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The description of a decoder with random weights for the tiny network, with its graph."""
-    torch.manual_seed(1)
-    head = StructureHead(HeadConfig(channels=(24, 40, 112, 320), width=8, blocks=1, input_size=64)).eval()
-    graph, taken = graph_of_structures(tiny_model.net, head)
-    info = StructureInfo(
-        trunk=tiny_model.sha256,
-        head=head.config.as_dict(),
-        platt=((1.0, 0.0),) * 5,
-        mask_thresholds=(0.5,) * 5,
-        shown=("pigment_network", "streaks"),
-        frequencies={key: {"mel": [1, 4], "nv": [1, 10]} for key in KEYS},
-        taken=taken,
-    )
     path = tmp_path_factory.mktemp("decoder") / "structures.json"
-    save_structures(path, tensors_of(head), info, graph)
+    save_decoder(tiny_model, path)
     return path
 
 

@@ -15,7 +15,7 @@ from derm.predict.export import case_json
 from derm.predict.found import FoundPicture
 from derm.predict.viewer import case_view, draw_shown, known_layers
 from derm.structures import weights as stored
-from derm.structures.engine import Seen
+from derm.structures.engine import OnnxStructures, Seen, structure_engine
 from derm.structures.look import found_in, inner_half, see
 from derm.structures.table import KEYS
 from derm.structures.words import NOT_JUDGED, in_one_sentence, line, lines, rounded
@@ -35,9 +35,10 @@ def case(tiny_model):
 
 def test_both_engines_see_the_same(tiny_model, tiny_structures, monkeypatch):
     squares = np.stack([square(draw_lesion(code, 1, height=70, width=90).image, 64) for code in ("mel", "nv", "bcc")])
-    monkeypatch.setenv(ENGINE, "onnx" if tiny_structures.graph else "torch")
+    assert tiny_structures.graph
     monkeypatch.setenv(ENGINE, "auto")
     one = see(tiny_model, tiny_structures, squares)
+    assert isinstance(structure_engine(tiny_model, tiny_structures), OnnxStructures)
     monkeypatch.setenv(ENGINE, "torch")
     other = see(tiny_model, tiny_structures, squares)
     assert one.masks.shape == (3, 5, 8, 8)
@@ -52,9 +53,11 @@ def test_place_and_share_are_inside_the_outline(tiny_structures):
     masks[0, 0] = 1  # everywhere, beside the lesion, too
     masks[0, 2, 8:12, 8:56] = 1  # a band at the border
     info = replace(tiny_structures.info, platt=((0.0, 2.0),) * 5)
-    network, streaks = found_in(Seen(masks, np.zeros((1, 5), np.float32)), info, outline, "squeeze")
+    network, streaks, globules = found_in(Seen(masks, np.zeros((1, 5), np.float32)), info, outline, "squeeze")
     assert (network.structure.key, streaks.structure.key) == ("pigment_network", "streaks")
     assert network.share == 1.0
+    assert (globules.structure.key, globules.share, globules.zone) == ("globules", None, None)
+    assert line(globules).startswith("Globules: likely, 0.9; marked in")
     assert network.zone == "throughout"
     assert streaks.share == pytest.approx(4 * 48 / 48**2, abs=0.01)
     assert streaks.zone == "border"
