@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from small_nets import SMALL
 
 from derm.data.catalogue import Catalogue, read_catalogue
 from derm.data.synthetic.dataset import synthesise
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.explain.agreement import CENTRE_PRIOR
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
 
@@ -59,6 +59,20 @@ def main_module() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def components() -> Iterator[None]:
+    """Look once for components of others among the installed packages: 0.3 s, which each `AppTest` begins with."""
+    if "streamlit.testing.v1" not in sys.modules:
+        yield
+        return
+    from streamlit.components.v2 import manifest_scanner
+
+    found = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of decoded images, for this session alone; also in DERM_CACHE."""
     place = tmp_path_factory.mktemp("cache")
@@ -93,7 +107,7 @@ def ham10000() -> Path:
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The description (.json) of a tiny network with random weights, quick to load and to ask."""
     torch.manual_seed(0)
-    net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
+    net = LesionNet(SMALL)
     path = tmp_path_factory.mktemp("weights") / "tiny.json"
     save_weights(path, net, WeightsInfo(model=net.config))
     return path

@@ -95,9 +95,9 @@ def lesion_names() -> dict[str, str]:
 
 def name_rows(catalogue: Catalogue) -> Names:
     """What each row of a catalogue's table is in the shipped splits, by its names and by the copies found before."""
-    table, shipped = catalogue.table, shipped_splits()
+    table = catalogue.table
     drawn = table["source"] == SYNTHETIC if "source" in table else pd.Series(False, index=table.index)
-    exact = table["image_id"].isin(shipped.index)
+    exact = is_shipped(table["image_id"])
     image = table["image_id"].where(exact, table["image_id"].map(_by_number))
     image = image.where(image != "", _looked_up(table["image_id"], catalogue.copies)).mask(drawn, "")
     by_id = table["lesion_id"].map(_by_lesion).mask(drawn, "")
@@ -105,12 +105,18 @@ def name_rows(catalogue: Catalogue) -> Names:
     return Names(exact, image, lesion.where(lesion != "", by_id).astype(str), by_id.astype(str))
 
 
+def is_shipped(ids: pd.Series) -> pd.Series:
+    """Whether each image id is one of the shipped splits: bool (n,)."""
+    known = shipped_lesions()
+    return pd.Series([one in known for one in ids], index=ids.index, dtype=bool)
+
+
 def _looked_up(keys: pd.Series, names: Mapping[str, str]) -> pd.Series:
     return pd.Series([names.get(key, "") for key in keys], index=keys.index, dtype=str)
 
 
 def _by_number(name: str) -> str:
-    known = shipped_splits().index
+    known = shipped_lesions()
     return next((f"ISIC_{number}" for number in _NUMBER.findall(name) if f"ISIC_{number}" in known), "")
 
 

@@ -7,14 +7,14 @@ source may be left out of training to be tested on. Knows nothing of pictures.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from derm.data.catalogue import Catalogue
-from derm.data.recognise import Names, name_rows, shipped_splits
+from derm.data.recognise import Names, is_shipped, name_rows, shipped_splits
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
@@ -105,9 +105,9 @@ def left_out(table: pd.DataFrame, names: Collection[str]) -> pd.Series:
 
 def _split(catalogue: Catalogue, by: By) -> Split:
     table = catalogue.table
-    names, shipped = name_rows(catalogue), shipped_splits()
+    names = name_rows(catalogue)
     known = names.lesion != ""
-    if known.all() and catalogue.duplicates["image_id"].isin(shipped.index).all():
+    if known.all() and is_shipped(catalogue.duplicates["image_id"]).all():
         lesions = _first_of(names)
     elif (table.loc[~known, "lesion_id"] != "").all():
         lesions = _name_lesions(table, catalogue.duplicates, names)
@@ -137,6 +137,7 @@ def _named_parts(catalogue: Catalogue, lesions: pd.Series) -> dict[str, str]:
     return {lesion: part for part in reversed(PARTS) for lesion in lesions[named == part]}
 
 
+@cache
 def _shipped_parts() -> dict[str, str]:
     """The part of each lesion of the shipped splits."""
     shipped = shipped_splits()
@@ -259,6 +260,8 @@ def _by_lesion(dx: pd.Series, lesions: pd.Series) -> pd.Series:
 
 def _by_image(dx: pd.Series) -> pd.Series:
     """Split images 60/20/20, stratified by class, whatever lesion they show."""
+    from sklearn.model_selection import train_test_split
+
     rows = np.arange(len(dx))
     try:
         _, rest = train_test_split(rows, train_size=SHARES["train"], stratify=dx, random_state=SEED)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_nets import SMALL
 from typer.testing import CliRunner
 
 from derm.bench import explain
 from derm.bench.explain import ExplainTiming, bench_explain, drawn_images, interleaved_medians
 from derm.cli.main import app
 from derm.errors import ConfigFault
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 
 
@@ -41,8 +41,7 @@ def test_bench_explain_ends_with_json(tiny_weights):
 @pytest.mark.parametrize("whole_share", [0.25, 1.0])
 def test_evidence_by_cells_is_what_the_library_finds_at_the_last_layer(whole_share):
     torch.manual_seed(0)
-    small = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
-    net = LesionNet(replace(small, head="pixel", whole_share=whole_share)).eval()
+    net = LesionNet(replace(SMALL, head="pixel", whole_share=whole_share)).eval()
     net.requires_grad_(requires_grad=False)
     assert bench_explain(net, 1).max_difference <= 1e-4
 
@@ -84,6 +83,6 @@ def test_without_the_library_one_sentence_says_so(tiny_model, monkeypatch):
 
 @pytest.mark.usefixtures("_library")
 def test_a_network_without_a_layer_to_hook_is_refused():
-    net = LesionNet(ModelConfig(input_size=64, feature_channels=0, decoder_channels=(8, 8, 8, 8))).eval()
+    net = LesionNet(replace(SMALL, feature_channels=0)).eval()
     with pytest.raises(ConfigFault, match="feature_channels 0, so there is no layer between encoder and head"):
         bench_explain(net, 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_nets import let_through
+from small_nets import SMALL, let_through
 
 from derm.compare import pictures, words
 from derm.compare.explained_case import ExplainedCase, explain_case, hold
@@ -173,7 +173,7 @@ def by_itself(model, case, held: ExplainedCase) -> dict[str, float]:
 @pytest.mark.slow
 def test_what_maps_share_is_asked_once_and_changes_no_figure(case):
     torch.manual_seed(7)
-    net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
+    net = LesionNet(SMALL)
     let_through(net, torch.randn(8, 3, 64, 64))
     model = Model(net.eval(), WeightsInfo(model=net.config), "let through", "cd" * 32)
     seen = replace(diagnose(model, case.image, "drawn"), mask=case.mask)

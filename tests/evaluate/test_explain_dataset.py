@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
-from small_nets import let_through
+from small_nets import SMALL, let_through
 from typer.testing import CliRunner
 
 from derm.cli.main import app, main
@@ -49,7 +49,7 @@ FILES = ("about.json", "agreement.parquet", "sample.parquet", "summary.json")
 def weights(tmp_path_factory) -> Path:
     """A tiny network whose normalisation fits its features and whose scores differ, so that few maps are flat."""
     torch.manual_seed(5)
-    net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
+    net = LesionNet(SMALL)
     let_through(net, torch.randn(8, 3, 64, 64))
     with torch.no_grad():
         net.head.scores.weight *= 10

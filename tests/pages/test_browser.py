@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 from served import PATIENCE, open_row, rest, serve, visit
+from small_nets import SMALL
 
 from derm.data.synthetic.lesion import draw_lesion
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 
@@ -27,7 +27,7 @@ def address(tmp_path_factory) -> Iterator[str]:
     """Serve the app with small random weights on a free port of this machine."""
     folder = tmp_path_factory.mktemp("served")
     torch.manual_seed(3)
-    config = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+    config = SMALL
     net = LesionNet(config)
     with torch.no_grad():
         net.mask_head.bias.fill_(5.0)  # all of the picture is lesion, so that there is an outline to measure

@@ -11,13 +11,13 @@ import streamlit as st
 import torch
 from cases import LIKELY
 from PIL import Image
+from small_nets import SMALL
 from streamlit.testing.v1 import AppTest
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.figures.text import plain
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, triage, words
@@ -33,7 +33,6 @@ from pages.parts import visit as parts_visit
 pytestmark = pytest.mark.slow
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
-SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 
 def write_weights(folder: Path, mask_bias: float, description: WeightsInfo) -> Path:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,16 @@ def measured(tiny_model, drawn_catalogue, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def caches() -> Iterator[None]:
+    """What the visits of this file share, as those of one server do."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
 @pytest.fixture
 def visit(tiny_weights, drawn, measured, monkeypatch):
     """A function that opens the page as a new visitor; settings: environment variables, None takes one away."""
@@ -43,14 +54,9 @@ def visit(tiny_weights, drawn, measured, monkeypatch):
                 monkeypatch.delenv(name, raising=False)
             else:
                 monkeypatch.setenv(name, value)
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        page = AppTest.from_file(APP, default_timeout=120).run()
-        return page.switch_page(PAGE).run()
+        return AppTest.from_file(APP, default_timeout=120).switch_page(PAGE).run()
 
-    yield opened
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    return opened
 
 
 def choose(page: AppTest, key: str, value: str) -> AppTest:

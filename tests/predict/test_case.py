@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_nets import SMALL
 from torch import nn
 
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.errors import ImageRefused
 from derm.explain.gradcam import heat_map_of
 from derm.image.resize import square, unsquare, window_of
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.preprocess import normalise
 from derm.model.weights import Model, WeightsInfo
@@ -23,7 +23,7 @@ from derm.predict.case import Case, diagnose, diagnose_bytes
 from derm.predict.case import changed as edited
 from derm.predict.view import class_mask_at
 
-CONFIG = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
+CONFIG = SMALL
 
 
 @pytest.fixture(scope="module")

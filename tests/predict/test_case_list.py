@@ -2,8 +2,8 @@
 
 import numpy as np
 from cases import LIKELY, case_with, half_mask
+from small_nets import SMALL
 
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import Model, WeightsInfo
 from derm.predict import case_list
@@ -24,8 +24,6 @@ from derm.predict.case_list import (
     sample_case,
     within_limits,
 )
-
-SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 
 def test_the_list_is_newest_first_and_drawings_leave():

@@ -1,14 +1,12 @@
 """The model that the environment names."""
 
 import pytest
+from small_nets import SMALL
 
 from derm.errors import WeightsFault
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 from derm.predict.open import open_model
-
-SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 
 def test_the_environment_names_other_weights(tmp_path, monkeypatch):

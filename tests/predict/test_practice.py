@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 import torch
 from PIL import Image
+from small_nets import SMALL
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
@@ -18,7 +19,6 @@ from derm.cli.main import app
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import HAM10000_IMAGES, WeightsInfo, default_weights, load_weights, save_weights
 from derm.predict import words
@@ -28,7 +28,6 @@ from derm.predict.practice import LEAST, MOST, at_practice, data_share
 from tests.cases import cases_csv
 
 ROOT = Path(__file__).parents[2]
-SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 RATES = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.8}}
 
 

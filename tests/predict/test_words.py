@@ -5,18 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import LIKELY, LIMITS, case_with, half_mask, middle_mask, said, with_sets
+from small_nets import SMALL
 
 from derm.diagnoses import INDEX
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import fine_percent
-from derm.model.config import ModelConfig
 from derm.model.weights import WeightsInfo
 from derm.predict import words
 from derm.predict.doubts import Doubt
 
 PLAIN = replace(LIKELY, mask=middle_mask())
-
-SMALL = ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_nets import SMALL
 from typer.testing import CliRunner
 
 from derm.cli.main import app
@@ -17,7 +18,6 @@ from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
 from derm.errors import DataFault, RunFault
 from derm.explore.table import explorable
-from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, load_info, load_weights, save_weights
 from derm.predict.open import open_model
@@ -45,7 +45,7 @@ def cases(tmp_path_factory) -> Path:
 def weights(tmp_path_factory) -> Path:
     """A tiny network that says it has learned from drawn lesions."""
     torch.manual_seed(0)
-    net = LesionNet(ModelConfig(input_size=64, feature_channels=32, decoder_channels=(8, 8, 8, 8)))
+    net = LesionNet(SMALL)
     path = tmp_path_factory.mktemp("drawn-weights") / "drawn.json"
     sources = {"derm_synthetic": {"derm_synthetic": 38}}
     save_weights(path, net, WeightsInfo(model=net.config, training={"data": {"sources": sources}}))
