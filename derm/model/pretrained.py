@@ -1,23 +1,25 @@
 """Starting weights: ImageNet's, by timm's name where there is a network, or from a local file.
 
-Needs a fresh `LesionNet`. Knows nothing of training.
+Needs a fresh `LesionNet`; timm is imported where it is asked, for the workers of training that import the names alone
+would wait two seconds for it. Knows nothing of training.
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 from torch import Tensor
 from torch.nn import Identity, Module
 
 from derm.errors import WeightsFault
-from derm.model.network import LesionNet
 from derm.model.weights import load_weights
+
+if TYPE_CHECKING:
+    from derm.model.network import LesionNet
 
 RANDOM = "random"
 TIMM = "timm"
@@ -32,7 +34,7 @@ PIXEL_ANEW = (
 
 
 def start_from(
-    net: LesionNet,
+    net: "LesionNet",
     start: str,
     mask_start: str = RANDOM,
     split_by: str = "lesion",
@@ -60,12 +62,14 @@ def start_from(
     return ""
 
 
-def _start_system(net: LesionNet, start: str) -> str:
+def _start_system(net: "LesionNet", start: str) -> str:
     """Start another system: each of its encoders that timm has by name from ImageNet, all else at random."""
     if start not in (RANDOM, TIMM):
         raise WeightsFault(
             f"The system {net.config.system} starts from no file: use --start random, or timm for ImageNet's weights."
         )
+    from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
+
     encoders = [part for part in net.modules() if isinstance(part, TimmUniversalEncoder)] if start == TIMM else []
     for encoder in encoders:
         encoder.load_state_dict(_by_name(encoder.name))
@@ -77,7 +81,7 @@ def learned_before(start: str) -> frozenset[str]:
     return load_weights(Path(start)).description.learned_from if start.endswith(".json") else frozenset()
 
 
-def _go_on_from(net: LesionNet, path: Path, split_by: str, leave_out: Collection[str]) -> str:
+def _go_on_from(net: "LesionNet", path: Path, split_by: str, leave_out: Collection[str]) -> str:
     trained = load_weights(path)
     if learned := sorted(set(leave_out) & trained.description.learned_from):
         raise WeightsFault(
@@ -152,11 +156,15 @@ def _from_file(path: Path) -> dict[str, Tensor]:
 
 
 def _from_timm(name: str) -> dict[str, Tensor]:
+    import timm
+
     return _fetched(name, lambda: timm.create_model(name, pretrained=True, num_classes=0))
 
 
 def _by_name(name: str) -> dict[str, Tensor]:
     """ImageNet's weights of an encoder under the names that segmentation-models-pytorch gives its tensors."""
+    from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
+
     return _fetched(name, lambda: TimmUniversalEncoder(name=name, pretrained=True))
 
 
