@@ -1,12 +1,13 @@
 """The plan for an accelerator, rehearsed on the processor with drawn pictures."""
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from derm.cli.main import app
 from derm.data.synthetic.dataset import synthesise
 from derm.model.weights import load_weights
 from derm.train.config import DERM, change
@@ -44,15 +45,25 @@ def test_weights_come_back_in_pieces(plan, tmp_path, monkeypatch):
     assert b"".join(piece.read_bytes() for piece in pieces) == b"0123456789abcdefghijXYZ"
 
 
+@pytest.mark.slow
+def test_commands_are_those_of_this_interpreter(plan, capfd):
+    assert plan.derm("--version") == 0
+    assert capfd.readouterr().out.startswith("derm ")
+    assert plan.derm("ship", "none.json", "--out", "none.txt") != 0
+
+
 @pytest.mark.training
-def test_the_plan_is_rehearsed(tmp_path):
+def test_the_plan_is_rehearsed(plan, tmp_path, monkeypatch, capsys):
     synthesise(tmp_path / "set", images=42, seed=1)
     rehearsal = "--device cpu --epochs 1 --size 64 --batch 8 --start random --minutes 5 --workers 0"
     words = ["--only", "both-224-1", *rehearsal.split(" ")]
     words += ["--data", tmp_path / "set", "--out", tmp_path / "out", "--runs", tmp_path / "runs"]
-    done = subprocess.run([sys.executable, SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert '"training": "both-224-1"' in done.stdout
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
+    # A small network, by the same commands in this process, which has imported all that they need.
+    monkeypatch.setitem(plan.RECIPE, "model.encoder", '"test_resnet"')
+    monkeypatch.setattr(plan, "derm", lambda *words: CliRunner().invoke(app, words, catch_exceptions=False).exit_code)
+    plan.main()
+    assert '"training": "both-224-1"' in capsys.readouterr().out
     out = tmp_path / "out"
     (out / "both-224-1.safetensors").write_bytes((out / "both-224-1.safetensors.0").read_bytes())
     description = load_weights(out / "both-224-1.json").description

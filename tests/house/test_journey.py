@@ -1,12 +1,10 @@
 """One visit through all four pages, as a user would make it, in headless Chromium on drawn data.
 
-Upload, diagnosis, compare, the pictures behind a cell of the confusion matrix, a training run started and stopped.
+Upload, diagnosis, compare, the pictures behind a cell of the confusion matrix, the Monitor, and back.
 """
 
 import json
-import os
 import re
-import signal
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -15,32 +13,27 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from served import PATIENCE, click_cell, fill_in_a_short_run, go, launch, open_row, serve, visit
+from served import click_cell, go, launch, open_row, serve, visit
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.model.weights import Model
-from derm.monitor.state import find_holder
-from derm.train.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def places(tiny_model, tiny_weights, drawn, drawn_catalogue, tmp_path_factory) -> Iterator[dict[str, Path]]:
-    """Weights, data, results and runs, by the variable that names each; whatever trains there is ended."""
+def places(tiny_model, tiny_weights, drawn, drawn_catalogue, tmp_path_factory) -> dict[str, Path]:
+    """Weights, data, results and runs, by the variable that names each."""
     folder = tmp_path_factory.mktemp("journey")
     found = evaluate(tiny_model, drawn_catalogue, "validation", replicates=5)
     write_evaluation(found, folder / "results" / "validation")
-    yield {
+    return {
         "DERM_WEIGHTS": tiny_weights,
         "DERM_DATA": drawn,
         "DERM_RESULTS": folder / "results",
         "DERM_RUNS": folder / "runs",
     }
-    if holder := find_holder(folder / "runs" / "mine"):
-        os.kill(holder.pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -52,7 +45,7 @@ def page(places, tmp_path) -> Iterator[Page]:
         yield opened
 
 
-def test_from_an_upload_to_a_stopped_run(page: Page, places: dict[str, Path], tiny_model: Model) -> None:
+def test_from_an_upload_over_every_page_and_back(page: Page, places: dict[str, Path]) -> None:
     # Upload, and the diagnosis.
     stream = BytesIO()
     Image.fromarray(draw_lesion("bcc", 5, height=150, width=200).image).save(stream, format="PNG")
@@ -83,21 +76,10 @@ def test_from_an_upload_to_a_stopped_run(page: Page, places: dict[str, Path], ti
     page.get_by_role("button", name="Compare on this").click()
     expect(page.get_by_alt_text(re.compile(f"^{image_id}: "))).to_be_visible()
 
-    # Monitor: a run is started, watched and stopped; both cases are still there.
+    # Monitor, whose runs tests/pages/test_monitor_browser.py starts and stops: both cases are still there.
     go(page, "Monitor")
     expect(page.locator(".st-key-strip")).to_contain_text("of 2")
     expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
-    fill_in_a_short_run(page, "mine")
-    page.get_by_role("button", name="Start this run").click()
-    heading = page.get_by_role("heading", level=2)
-    expect(heading).to_contain_text("mine is running: in epoch", timeout=2 * PATIENCE)
-    expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    pid = find_holder(places["DERM_RUNS"] / "mine").pid
-    page.get_by_role("button", name="Stop with a checkpoint").click()
-    expect(heading).to_contain_text("mine stopped ")
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    assert load_checkpoint(places["DERM_RUNS"] / "mine" / "last.safetensors")[1]["step"] > 0
 
     # And the first case is still what Diagnose shows when it is chosen.
     go(page, "Diagnose")
