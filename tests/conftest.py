@@ -6,6 +6,7 @@ Needs nothing. A test that needs the real data asks for `ham10000` and bears the
 import os
 import sys
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from small_nets import SMALL
 
 from derm.data.catalogue import Catalogue, read_catalogue
 from derm.data.synthetic.dataset import synthesise
+from derm.evaluate import dataset
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.model.network import LesionNet
@@ -117,6 +119,12 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model(tiny_weights: Path) -> Model:
     """`tiny_weights`, loaded."""
     return load_weights(tiny_weights)
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that evaluate take 20 resamples for an interval, not 1,000: 3 s of a dozen images' evaluation."""
+    monkeypatch.setattr(dataset, "evaluate", partial(dataset.evaluate, replicates=20))
 
 
 @pytest.fixture

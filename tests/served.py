@@ -38,6 +38,7 @@ START = 120  # seconds that a loaded machine may need to import everything
 GRACE = 10  # seconds to end in before the server is killed
 HEARD = 500  # milliseconds in which a click that the server hears of has set its script running
 CALM = 5_000  # milliseconds in which most pages stand still; one that watches a run on a slow machine may never
+STILL = "reduce"  # what turns and slides is painted by a core: a quarter of what it takes to open a page
 STATE = "[data-testid=stApp][data-test-script-state={}]"
 
 
@@ -88,7 +89,7 @@ def launch() -> Iterator[Browser]:
 @contextmanager
 def visit(browser: Browser, server: str, page: str = "", height: int = 900) -> Iterator[Page]:
     """A new visitor on a page of the app; afterwards nothing may have failed, or been asked for elsewhere."""
-    visitor = browser.new_context(viewport={"width": 1440, "height": height})
+    visitor = browser.new_context(viewport={"width": 1440, "height": height}, reduced_motion=STILL)
     opened = visitor.new_page()
     opened.set_default_timeout(PATIENCE)
     asked: list[str] = []

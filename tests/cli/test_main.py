@@ -106,18 +106,6 @@ def test_predict_alone_says_the_answer(run, tiny_weights, drawn):
     assert done.stdout.endswith("Research use only, not a medical device.\n")
 
 
-@pytest.mark.slow
-def test_predicting_imports_neither_app_nor_figures(tiny_weights, drawn):
-    file = sorted((drawn / "images").iterdir())[0]
-    code = (
-        "import sys\nfrom derm.cli.main import app\n"
-        f"try:\n    app(['predict', {str(file)!r}, '--weights', {str(tiny_weights)!r}])\n"
-        "except SystemExit:\n    print(sorted({'plotly', 'streamlit'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
 def test_weights_that_are_missing_are_one_sentence(capsys, monkeypatch, drawn, tmp_path):
     status, said = sentence(capsys, monkeypatch, "predict", drawn, "--json", "--weights", tmp_path / "none.json")
     assert status == 1
@@ -126,6 +114,7 @@ def test_weights_that_are_missing_are_one_sentence(capsys, monkeypatch, drawn, t
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_resamples")
 def test_evaluate_writes_and_prints_the_table(run, tiny_weights, drawn, tmp_path):
     done = run("evaluate", "--data", drawn, "--weights", tiny_weights, "--split", "test", "--out", tmp_path / "r")
     assert done.exit_code == 0
@@ -174,6 +163,7 @@ def test_data_split_refuses_another_rule(capsys, monkeypatch, drawn):
 
 
 @pytest.mark.training
+@pytest.mark.usefixtures("few_resamples")
 def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_path, monkeypatch):
     monkeypatch.setenv("DERM_CACHE", str(tmp_path / "cache"))
     small = ("--set", "model.decoder_channels=[8,8,8]", "--set", "model.feature_channels=16")
@@ -301,6 +291,7 @@ def test_bench_predict_ends_with_json(run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_resamples")
 def test_ship_and_record(run, tiny_weights, drawn, tmp_path):
     target = tmp_path / "weights" / "derm.json"
     assert run("ship", tiny_weights, "--out", target, "--size", 96).exit_code == 0
@@ -345,6 +336,7 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_resamples")
 def test_eight_views_on_the_command_line(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     picture = next((drawn / "images").iterdir())
     told = run("predict", picture, "--weights", tiny_weights, "--views", 8, "--json")

@@ -112,12 +112,13 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
             path.unlink()
         kept.rmdir()
 
-    def evaluated() -> None:
+    def evaluating() -> tuple[Callable[[], object], Callable[[], object]]:
         from test_folders import made_evaluation
 
         from derm.evaluate.dataset import write_evaluation
 
-        write_evaluation(made_evaluation(), place)
+        evaluation = made_evaluation()
+        return lambda: write_evaluation(evaluation, place), check_results
 
     def check_results() -> None:
         said = ""
@@ -127,13 +128,19 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
             said = str(fault)
         assert said == "" or "is missing: make them anew with" in said
 
-    def train_on() -> None:
+    def training() -> tuple[Callable[[], object], Callable[[], object]]:
         import torch
+
+        import derm.train.loop  # noqa: F401  each child trains with it
+
+        torch.set_num_threads(1)  # a pool of threads would not outlive a fork
+        return train_on, check_run
+
+    def train_on() -> None:
         from short_run import CONFIG
 
         from derm.train.loop import train
 
-        torch.set_num_threads(1)  # a pool of threads would not outlive a fork
         run = place / "run"
         data = read_catalogue(place.parent / "data")
         config = replace(CONFIG, epochs=2)
@@ -153,6 +160,7 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
         shutil.rmtree(place / "run")
 
     def predicting(target: Path, masks: Path | None = None) -> tuple[Callable[[], object], Callable[[], object]]:
+        import derm.model.network  # noqa: F401  built in each child, and imported here once
         from derm.model.weights import load_weights
         from derm.predict.mask_files import Folders
         from derm.predict.record import csv_line
@@ -207,6 +215,7 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
     def explaining() -> tuple[Callable[[], object], Callable[[], object]]:
         import torch
 
+        import derm.model.network  # noqa: F401  as above
         from derm.evaluate.explain_dataset import explain, read_explain_results
         from derm.model.weights import load_weights
 
@@ -234,11 +243,11 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
         "predicted.parquet": lambda: predicting(place / "out.parquet"),
         "predicted-masks.csv": lambda: predicting(place / "out.csv", place / "masks"),
         "explanations": explaining,
-        "training": lambda: (train_on, check_run),
+        "training": training,
         "record": lambda: (write_record, check_record),
         "selection": lambda: (write_selection, check_selection),
         "store": lambda: (decode, check_store),
-        "results": lambda: (evaluated, check_results),
+        "results": evaluating,
     }
     return made[name]()
 

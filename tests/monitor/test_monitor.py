@@ -1,6 +1,7 @@
 """The Monitor's reading of logs, states, series, comparison, words, figures and export, on written and real logs."""
 
 import importlib.util
+import itertools
 import json
 import math
 import os
@@ -300,20 +301,27 @@ def test_a_damaged_step_costs_no_other_step(tmp_path):
     assert reader.newest("step") is None
 
 
+DAMAGE = (None, "x", -1, [], {}, 1e999)
+
+
 @pytest.mark.slow
+@pytest.mark.fuzz
 def test_no_damage_of_one_field_breaks_the_page(tmp_path):
+    """Each field with one of the damages, in turn; `make fuzz` tries each field with all of them."""
     from derm.bench.monitor import write_run
 
+    every = int(os.environ.get("FUZZ_EXAMPLES", "0")) >= 100_000
+    turn = itertools.cycle(DAMAGE)
     folder = tmp_path / "run"
     folder.mkdir()
-    write_run(folder, 600, 0)
+    write_run(folder, 600 if every else 210, 0)  # an epoch, or three
     whole = (folder / "events.jsonl").read_text().splitlines()
     places = {json.loads(line)["event"]: place for place, line in enumerate(whole)}
     without = set()  # kinds whose line was refused and all else drawn: however it is damaged, that comes out the same
     for kind, place in places.items():
         event = json.loads(whole[place])
         for field in event:
-            for value in (None, "x", -1, [], {}, 1e999):
+            for value in DAMAGE if every else (next(turn),):
                 changed = [*whole[:place], json.dumps({**event, field: value}), *whole[place + 1 :]]
                 (folder / "events.jsonl").write_text("\n".join(changed) + "\n")
                 run = Run(folder)

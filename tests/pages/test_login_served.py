@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from served import PATIENCE, at_once, rest, serve
+from served import PATIENCE, STILL, at_once, rest, serve
 
 from derm.bench.provider import ask, local_provider, log_in, session_of
 from derm.bench.serve import encoded
@@ -76,7 +76,7 @@ def test_who_has_no_role_gets_one_sentence(address):
 
 def test_login_page_and_logout_in_a_browser(places, browser):
     address, issuer, log = places
-    visitor = browser.new_context(viewport={"width": 1440, "height": 900})
+    visitor = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion=STILL)
     visitor.route("https://**", lambda route: route.abort())  # the provider's style, which is elsewhere
     page = visitor.new_page()
     page.set_default_timeout(PATIENCE)

@@ -146,7 +146,7 @@ def test_a_damaged_run_spoils_nothing_and_a_deleted_one_is_named(visit, trained,
 STEPS_0 = '{"event":"start","steps":1,"steps_per_epoch":0,"config":{"epochs":1}}\n'
 
 
-def test_a_run_that_died_says_when_and_its_last_words(visit, trained, tmp_path):
+def test_a_run_that_died_says_when_and_its_last_words(visit, trained, tmp_path, monkeypatch):
     folder = tmp_path / "runs" / "tiny"
     shutil.copytree(trained, folder)
     log = folder / "events.jsonl"
@@ -164,6 +164,11 @@ def test_a_run_that_died_says_when_and_its_last_words(visit, trained, tmp_path):
         assert "begun by an older Derm that does not say which process it is" in said(page)
     page.run()
     assert "older Derm" not in said(page)
+    asked: list[tuple[Path, list[str]]] = []
+    monkeypatch.setattr(launch, "launch", lambda run, words, visitor: asked.append((run, words)))
+    page.button(key="resume-tiny").click().run()
+    assert not page.exception
+    assert asked == [(folder.resolve(), ["--run", str(folder.resolve()), "--resume"])]
 
 
 def test_runs_are_held_against_each_other(visit, trained, tmp_path):

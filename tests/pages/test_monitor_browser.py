@@ -1,4 +1,4 @@
-"""The Monitor as a visitor meets it in headless Chromium: a run on drawn data is started, watched, stopped, resumed."""
+"""The Monitor as a visitor meets it in headless Chromium: a run on drawn data is started, watched and stopped."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def page(browser, address) -> Iterator[Page]:
         yield opened
 
 
-def test_a_run_is_started_watched_stopped_and_resumed(page, runs):
+def test_a_run_is_started_watched_and_stopped(page, runs):
     expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
     fill_in_a_short_run(page, "seen")
     for label in ("Curriculum: easy", "Replay: hard"):
@@ -58,9 +58,6 @@ def test_a_run_is_started_watched_stopped_and_resumed(page, runs):
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     step = re.search(r"step ([\d,]+) of", heading.inner_text())[1]
     expect(heading).not_to_contain_text(f"step {step} of")  # it moves without a click
-    page.get_by_role("radio", name="Curriculum and replay").click()
-    expect(page.get_by_text(re.compile("^Stage of epoch"))).to_be_visible()
-    expect(page.locator("ol.derm-wall img").first).to_be_visible()
     config = Run(runs / "seen")
     config.look()
     assert (config.config["epochs"], config.config["batch"], config.config["replay"]["enabled"]) == (400, 4, True)
@@ -72,14 +69,11 @@ def test_a_run_is_started_watched_stopped_and_resumed(page, runs):
     expect(heading).to_contain_text("seen stopped ")
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    stopped_at = load_checkpoint(runs / "seen" / "last.safetensors")[1]["step"]
-    assert stopped_at > 0
-    page.get_by_role("button", name="Resume").click()
-    expect(heading).to_contain_text("seen is running: in epoch", timeout=2 * PATIENCE)
-    assert find_holder(runs / "seen").pid != pid
-    page.get_by_role("button", name="Stop with a checkpoint").click()
-    expect(heading).to_contain_text("seen stopped ")
-    assert load_checkpoint(runs / "seen" / "last.safetensors")[1]["step"] > stopped_at
+    assert load_checkpoint(runs / "seen" / "last.safetensors")[1]["step"] > 0
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()  # tests/monitor/test_launch.py resumes one
+    page.get_by_role("radio", name="Curriculum and replay").click()
+    expect(page.get_by_text(re.compile("^Stage of epoch"))).to_be_visible()
+    expect(page.locator("ol.derm-wall img").first).to_be_visible()
 
 
 def test_nothing_is_cut_off_in_any_width_or_theme(page):
