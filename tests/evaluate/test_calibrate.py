@@ -245,6 +245,7 @@ def test_what_is_undefined_is_printed_as_a_dash(tiny_model, drawn_catalogue, cap
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_resamples")
 def test_calibrate_writes_beside_the_weights_and_evaluate_speaks_of_it(tiny_weights, drawn, tmp_path):
     target = tmp_path / "derm.json"
     ship_weights(tiny_weights, target, half=False)
