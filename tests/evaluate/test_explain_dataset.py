@@ -173,7 +173,7 @@ def test_sanity_is_measured_where_maps_are_quick_and_painting_at_the_mask(found)
     sample = found.sample
     random = [name for name in sample.columns if name.startswith("random_")]
     assert random[:2] == ["random_scores_rank", "random_scores_structure"]
-    assert len(random) == 2 * (2 + 7 + 1)
+    assert len(random) == 2 * (2 + 5 + 1)  # scores and neck, the encoder's five blocks, its stem
     quick = sample["method"].isin(list(QUICK))
     lively = quick & ~sample["flat"]
     assert lively.any()
@@ -438,7 +438,7 @@ def test_the_command_line(drawn, weights, tiny_weights, folder, tmp_path, monkey
     done = CliRunner().invoke(app, [*words, "--weights", str(weights)])
     assert done.exit_code == 0
     assert "lively" in done.stdout
-    assert "Right from wrong predictions by grad-cam, area under its IoU with the true mask: AUC" in done.stdout
+    assert "Right from wrong predictions by Grad-CAM, area under its IoU with the true mask: AUC" in done.stdout
     for extra, said in (
         (("--weights", str(tiny_weights)), "was begun with sha256"),
         (("--split", "exam"), "There is no part 'exam': use one of train, validation, test."),

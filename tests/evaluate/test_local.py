@@ -177,13 +177,15 @@ def copied(tiny_weights, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_new_description_of_the_same_tensors(copied, tmp_path, drawn):
+def test_a_new_description_of_the_same_tensors(copied, tmp_path, drawn, monkeypatch):
+    # Whether drawn cases are calibrated better than before is chance; tests/evaluate/test_weak.py has what is weak.
+    monkeypatch.setattr("derm.evaluate.weak.weaknesses", lambda *found: ["The error became larger."])
     before = copied.read_bytes()
     target = tmp_path / "new" / "clinic.json"
     words = ["calibrate", "--data", str(drawn), "--weights", str(copied), "--keep-weights", "--out", str(target)]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 3, told.output  # written, and said to be weak
-    assert "NOT WORTH USING" in told.stdout
+    assert "NOT WORTH USING: The error became larger." in told.stdout
     for part in ("Local calibration on all 63 images", "cross-validated", "as before: too few cases", "DERM_WEIGHTS"):
         assert part in " ".join(told.stdout.split())
     assert copied.read_bytes() == before
