@@ -64,14 +64,15 @@ def gradient_shap(
     check_evaluation(net)
     wanted = wanted_classes(classes)
     maps = []
-    with _seeded(seed), torch.inference_mode(mode=False), torch.enable_grad():
+    with torch.inference_mode(mode=False), torch.enable_grad():
         explain = attr.GradientShap(_scores(net))
         for image in images.detach().clone().float().split(1):
-            baseline = skin(image).expand_as(image)
-            own = [
-                explain.attribute(image.requires_grad_(), baselines=baseline, n_samples=samples, target=index)
-                for index in wanted
-            ]
+            baseline, own = skin(image).expand_as(image), []
+            for index in wanted:
+                with _seeded(seed):  # the same points, whatever else is asked
+                    own.append(
+                        explain.attribute(image.requires_grad_(), baselines=baseline, n_samples=samples, target=index)
+                    )
             maps.append(torch.cat([one.detach().sum(dim=1) for one in own]))
     summed = F.avg_pool2d(torch.stack(maps), GRADIENT_CELL) * GRADIENT_CELL**2
     return F.relu(summed)
