@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 PART = ".part"
 """Ending of a file or folder that is being written. Its writer holds it, or a folder's file `HOLD`, see `hold`."""
@@ -64,7 +65,13 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             finally:
                 part.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigFault(f"{path} cannot be written ({error.strerror}): name a place with room for it.") from error
+        raise ConfigFault(
+            say(
+                "{path} cannot be written ({strerror}): name a place with room for it.",
+                path=path,
+                strerror=error.strerror,
+            )
+        ) from error
 
 
 @contextlib.contextmanager
@@ -87,7 +94,13 @@ def making_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        raise ConfigFault(f"{target} cannot be written ({error.strerror}): name a place with room for it.") from error
+        raise ConfigFault(
+            say(
+                "{target} cannot be written ({strerror}): name a place with room for it.",
+                target=target,
+                strerror=error.strerror,
+            )
+        ) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -95,9 +108,17 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigFault(f"The folder {folder} cannot be made ({error.strerror}): name another one.") from error
+        raise ConfigFault(
+            say(
+                "The folder {folder} cannot be made ({strerror}): name another one.",
+                folder=folder,
+                strerror=error.strerror,
+            )
+        ) from error
     if not os.access(folder, os.W_OK):
-        raise ConfigFault(f"The folder {folder} cannot be written to: name another one, or change its permissions.")
+        raise ConfigFault(
+            say("The folder {folder} cannot be written to: name another one, or change its permissions.", folder=folder)
+        )
 
 
 def check_file(path: Path) -> None:
@@ -105,11 +126,15 @@ def check_file(path: Path) -> None:
     try:
         path.resolve()
     except (OSError, RuntimeError) as error:
-        raise ConfigFault(f"{path} is a link that leads to itself: remove it, or name another file.") from error
+        raise ConfigFault(
+            say("{path} is a link that leads to itself: remove it, or name another file.", path=path)
+        ) from error
     if path.is_dir():
-        raise ConfigFault(f"{path} is a folder: name a file in it, as {path / 'out.csv'}.")
+        raise ConfigFault(
+            say("{path} is a folder: name a file in it, as {example}.", path=path, example=path / "out.csv")
+        )
     if path.exists() and not path.is_file():
-        raise ConfigFault(f"{path} is no ordinary file: name another one.")
+        raise ConfigFault(say("{path} is no ordinary file: name another one.", path=path))
     make_folder(path.parent)
 
 
@@ -260,8 +285,10 @@ def hold(stream: IO[Any], patience: float = 1.0) -> bool:
     while not (held := try_hold(stream)):
         if held is None:
             raise ConfigFault(
-                "Training needs a file lock that processes inherit, which Windows and some network disks do not have: "
-                "train in WSL or on Linux, on a disk of this machine."
+                say(
+                    "Training needs a file lock that processes inherit, which Windows and some network disks do not "
+                    "have: train in WSL or on Linux, on a disk of this machine."
+                )
             )
         if time.monotonic() > until:
             return False

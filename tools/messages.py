@@ -6,7 +6,7 @@ from pathlib import Path
 from babel.messages.pofile import read_po
 
 from derm.files import write_whole
-from derm.language.messages import files
+from derm.language.messages import files, template
 
 ROOT = Path(__file__).parents[1]
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Write template and catalogues; the number of languages with something to translate decides the exit code."""
     lacking = 0
-    for path, content in list(files(ROOT)):
+    for path, content in list(files(template(ROOT))):
         if not path.is_file() or path.read_bytes() != content:
             write_whole(path, lambda part, content=content: part.write_bytes(content))
         if path.suffix == ".po":

@@ -8,6 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from derm.figures.palette import BODY, PLACE
+from derm.language.speech import mark_of, say, say_of
 
 WIDTH, HEIGHT = 100, 240
 """Of one outline, in the drawing's own units."""
@@ -31,6 +32,9 @@ PARTS = (
     '<ellipse cx="61" cy="229" rx="10" ry="7"/>',
 )
 """An outline of plain shapes, without sex or age."""
+
+VIEWS = {"front": mark_of("side of the body", "front"), "back": mark_of("side of the body", "back")}
+"""The sides of the body, as they are written below."""
 
 
 class Mark(NamedTuple):
@@ -62,13 +66,16 @@ def body_map(marks: Sequence[Mark]) -> str:
 
 def said_of(marks: Sequence[Mark]) -> str:
     """The map in words, for those who do not see it."""
-    return "Body map: " + (", ".join(mark.name for mark in marks) or "nothing marked")
+    if not marks:
+        return say("Body map: nothing marked")
+    return say("Body map: {places}", places=", ".join(mark.name for mark in marks))
 
 
 def _outline(view: str, place: int) -> str:
     left = place * (WIDTH + 30)
     place_of_name = f'x="{left + WIDTH / 2}" y="{HEIGHT + 11}"'
-    name = f'<text {place_of_name} font-size="11" text-anchor="middle" fill-opacity="1">{view}</text>'
+    side = escape(say_of("side of the body", VIEWS[view]))
+    name = f'<text {place_of_name} font-size="11" text-anchor="middle" fill-opacity="1">{side}</text>'
     return f'<g transform="translate({left} 0)">{"".join(PARTS)}</g>{name}'
 
 

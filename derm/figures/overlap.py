@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from derm.diagnoses import Diagnosis
 from derm.explain.agreement import Agreement
 from derm.figures.palette import GREY
+from derm.language.speech import number, say
 
 
 def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | None, *, dark: bool) -> go.Figure:
@@ -26,20 +27,20 @@ def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | 
             name=name,
             mode="lines",
             line={"dash": dash, "color": colour, "width": 2.5},
-            hovertemplate="%{y:.2f} at %{x:.2f}",
+            hovertemplate=say("{iou} at {threshold}", iou="%{y:.2f}", threshold="%{x:.2f}"),
         )
 
-    line(outline.iou_curve, "heat map and outline", "solid", colour)
+    line(outline.iou_curve, say("heat map and outline"), "solid", colour)
     if truth is not None:
-        line(truth.iou_curve, "heat map and true outline", "dash", colour)
-    line(outline.baseline_curve, "centre prior and outline", "dot", grey)
+        line(truth.iou_curve, say("heat map and true outline"), "dash", colour)
+    line(outline.baseline_curve, say("centre prior and outline"), "dot", grey)
     figure.add_scatter(
         x=[outline.best_threshold],
         y=[outline.best_iou],
-        name="best threshold",
+        name=say("best threshold"),
         mode="markers+text",
         marker={"symbol": "diamond", "size": 11, "color": colour},
-        text=[f"{outline.best_iou:.2f}"],
+        text=[number(outline.best_iou, ".2f")],
         textposition="top center",
         hoverinfo="skip",
     )
@@ -47,7 +48,7 @@ def overlap_curves(diagnosis: Diagnosis, outline: Agreement, truth: Agreement | 
         height=300,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": -0.25, "x": 0},
-        xaxis={"title": "threshold of the heat map", "range": [0, 1]},
+        xaxis={"title": say("threshold of the heat map"), "range": [0, 1]},
         yaxis={"title": "IoU", "range": [0, 1]},
     )
     return figure

@@ -100,9 +100,8 @@ def fields(message: str) -> list[str]:
     return sorted(f"{field}!{how or ''}:{form or ''}" for field, form, how in found)
 
 
-def files(root: Path) -> Iterator[tuple[Path, bytes]]:
-    """Each file of the catalogues with what belongs in it."""
-    wanted = template(root)
+def files(wanted: Catalog) -> Iterator[tuple[Path, bytes]]:
+    """Each file of the catalogues with what belongs in it. wanted: the template of the source."""
     yield TEMPLATE, po_text(wanted)
     for found in sorted(CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
         language = found.parents[1].name

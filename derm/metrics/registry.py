@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
+from derm.language.speech import BRACKETED, ENGLISH, language, mark, say
 from derm.metrics import classification
 from derm.metrics.missing import mean_defined, or_none
 
@@ -83,7 +84,7 @@ class Metric:
     @property
     def brief(self) -> str:
         """The label inside a line: small, but for names of people and abbreviations."""
-        return self.short or lower_first(self.label)
+        return say(self.short) if self.short else lower_first(self.label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,61 +96,66 @@ class ClassMetric(Metric):
 
 
 def lower_first(label: str) -> str:
-    """A metric's label inside a sentence: small, but for names of people and abbreviations."""
-    return label if label in ("Dice", "IoU", "F1", "AUC") else label[0].lower() + label[1:]
+    """A metric's label inside a sentence of the language now spoken: in English small, but for names of people and
+    abbreviations."""
+    if language() not in (ENGLISH, BRACKETED) or label in ("Dice", "IoU", "F1", "AUC"):
+        return say(label)
+    return say(label).replace(label, label[0].lower() + label[1:])
 
 
 OVERALL: tuple[ClassMetric, ...] = (
-    ClassMetric("accuracy", "Accuracy", headline=True, compute=lambda cases: classification.accuracy(cases.matrix)),
+    ClassMetric(
+        "accuracy", mark("Accuracy"), headline=True, compute=lambda cases: classification.accuracy(cases.matrix)
+    ),
     ClassMetric(
         "balanced_accuracy",
-        "Balanced accuracy",
+        mark("Balanced accuracy"),
         headline=True,
-        short="balanced",
+        short=mark("balanced"),
         compute=lambda cases: classification.balanced_accuracy(cases.matrix),
     ),
-    ClassMetric("macro_precision", "Macro precision", compute=lambda cases: mean_defined(cases.precision)),
+    ClassMetric("macro_precision", mark("Macro precision"), compute=lambda cases: mean_defined(cases.precision)),
     # The mean recall is the balanced accuracy: one of the two is enough for a chart.
-    ClassMetric("macro_recall", "Macro recall", charted=False, compute=lambda cases: mean_defined(cases.recall)),
-    ClassMetric("macro_f1", "Macro F1", headline=True, compute=lambda cases: mean_defined(cases.f1)),
+    ClassMetric("macro_recall", mark("Macro recall"), charted=False, compute=lambda cases: mean_defined(cases.recall)),
+    ClassMetric("macro_f1", mark("Macro F1"), headline=True, compute=lambda cases: mean_defined(cases.f1)),
     ClassMetric(
         "weighted_precision",
-        "Weighted precision",
+        mark("Weighted precision"),
         charted=False,
         compute=lambda cases: mean_defined(cases.precision, cases.support),
     ),
     # Recall weighted by support is the accuracy.
     ClassMetric(
         "weighted_recall",
-        "Weighted recall",
+        mark("Weighted recall"),
         charted=False,
         compute=lambda cases: mean_defined(cases.recall, cases.support),
     ),
-    ClassMetric("weighted_f1", "Weighted F1", compute=lambda cases: mean_defined(cases.f1, cases.support)),
-    ClassMetric("macro_auc", "Macro AUC", headline=True, compute=lambda cases: mean_defined(cases.auc)),
+    ClassMetric("weighted_f1", mark("Weighted F1"), compute=lambda cases: mean_defined(cases.f1, cases.support)),
+    ClassMetric("macro_auc", mark("Macro AUC"), headline=True, compute=lambda cases: mean_defined(cases.auc)),
 )
 """Of the diagnoses, in the order of tables."""
 
 OUTLINE: tuple[Metric, ...] = (
-    Metric("dice", "Dice", headline=True),
-    Metric("iou", "IoU", headline=True),
-    Metric("pixel_accuracy", "Pixel accuracy"),
+    Metric("dice", mark("Dice"), headline=True),
+    Metric("iou", mark("IoU"), headline=True),
+    Metric("pixel_accuracy", mark("Pixel accuracy")),
 )
 """Of the outlines, means over images; `derm.metrics.masks.mask_measures` computes them."""
 
 DECISION: tuple[Metric, ...] = (
-    Metric("malignant.auc", "AUC, malignant against benign", headline=True),
-    Metric("decision.sensitivity", "Sensitivity of referral", headline=True),
-    Metric("decision.specificity", "Specificity of referral", headline=True),
+    Metric("malignant.auc", mark("AUC, malignant against benign"), headline=True),
+    Metric("decision.sensitivity", mark("Sensitivity of referral"), headline=True),
+    Metric("decision.specificity", mark("Specificity of referral"), headline=True),
 )
 """Of malignant against benign and of referral, by their dotted names in metrics.json."""
 
 PER_CLASS = {
-    "precision": "Precision",
-    "recall": "Recall (sensitivity)",
-    "f1": "F1",
-    "specificity": "Specificity",
-    "auc": "AUC",
+    "precision": mark("Precision"),
+    "recall": mark("Recall (sensitivity)"),
+    "f1": mark("F1"),
+    "specificity": mark("Specificity"),
+    "auc": mark("AUC"),
 }
 """Figures of one diagnosis: attributes of `Scored`, names in metrics.json and the run log → label."""
 

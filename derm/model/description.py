@@ -13,6 +13,7 @@ from typing import Any
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.files import open_ordinary
+from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
 
@@ -115,8 +116,12 @@ def read_fields(content: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"format {content['format']}, this version of Derm reads {FORMAT}")
     if content["classes"] != list(CODES):
         raise ConfigFault(
-            f"these weights tell apart {str(content['classes'])[:200]}, this version of Derm {list(CODES)}: take "
-            "weights that were trained for the latter, or train some with `derm train`."
+            say(
+                "these weights tell apart {classes}, this version of Derm {list}: take weights that were trained "
+                "for the latter, or train some with `derm train`.",
+                classes=str(content["classes"])[:200],
+                list=list(CODES),
+            )
         )
     referral = content.get("referral_threshold")
     return {

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import WeightsFault
+from derm.language.speech import mark, say
 from derm.model.stored import stored_numbers
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ doubtful lesions instead, of which more are referred, not fewer."""
 FAINT = 1e-4
 """Added to deviations before their logarithm; a channel that does not change has none."""
 
-CURE = "calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew"
+CURE = mark("calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew")
 
 
 def stage_statistics(stages: "Sequence[Tensor]") -> NDArray[np.float32]:
@@ -169,10 +170,16 @@ def read_gate(content: dict[str, Any] | None) -> OodGate | None:
     if content is None:
         return None
     if not isinstance(content, dict) or (content.get("version"), content.get("stages")) != (VERSION, list(STAGES)):
-        raise WeightsFault(f"The weights' gate is not of version {VERSION}, which this Derm reads: {CURE}.")
+        raise WeightsFault(
+            say(
+                "The weights' gate is not of version {version}, which this Derm reads: {cure}.",
+                version=VERSION,
+                cure=say(CURE),
+            )
+        )
     first, second = content.get("not_dermoscopic"), content.get("seen_little")
     if not isinstance(first, dict) or not isinstance(second, dict):
-        raise WeightsFault(f"The weights' gate lacks one of its two statements: {CURE}.")
+        raise WeightsFault(say("The weights' gate lacks one of its two statements: {cure}.", cure=say(CURE)))
     gate = OodGate(
         NotDermoscopic(
             _numbers(first, "weights", 1),
@@ -196,7 +203,7 @@ def read_gate(content: dict[str, Any] | None) -> OodGate | None:
     fits = (len(little.columns), len(little.deviation), little.axes.shape) == (d, d, (r, d))
     inside = little.columns.min() >= 0 and little.columns.max() < len(gate.not_dermoscopic.weights)
     if not (fits and inside and little.rest > 0 and (little.variances > 0).all() and (little.deviation > 0).all()):
-        raise WeightsFault(f"The numbers of the weights' gate do not fit each other: {CURE}.")
+        raise WeightsFault(say("The numbers of the weights' gate do not fit each other: {cure}.", cure=say(CURE)))
     return gate
 
 
@@ -210,5 +217,10 @@ def _check(statistics: NDArray[np.floating[Any]], width: int) -> None:
         raise ValueError(f"the statistics are {statistics.dtype} {statistics.shape}, not finite float (N, D)")
     if statistics.shape[1] != width:
         raise WeightsFault(
-            f"The weights' gate is for {width} statistics, and the network has {statistics.shape[1]}: {CURE}."
+            say(
+                "The weights' gate is for {width} statistics, and the network has {shape}: {cure}.",
+                width=width,
+                shape=statistics.shape[1],
+                cure=say(CURE),
+            )
         )

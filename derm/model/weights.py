@@ -20,6 +20,7 @@ from derm import __version__
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
+from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, seal_of
 from derm.model.gate import OodGate
@@ -236,21 +237,38 @@ def words_of_unsealed(description: Path) -> str:
 def _read_source(place: Path, tensors_path: Path, expected: str, config: ModelConfig) -> tuple[StoredNet, str]:
     """The tensors that the description `place` names, and their SHA-256; raises WeightsFault."""
     if not tensors_path.is_file():
-        raise WeightsFault(f"{place} names {tensors_path.name}, which is not beside it: copy it there.")
+        raise WeightsFault(
+            say("{place} names {name}, which is not beside it: copy it there.", place=place, name=tensors_path.name)
+        )
     if tensors_path.stat().st_size > LARGEST_TENSORS:
-        raise WeightsFault(f"{tensors_path} has more than {LARGEST_TENSORS / 1e9:g} GB, which no network here has.")
+        raise WeightsFault(
+            say(
+                "{tensors_path} has more than {largest_tensors:g} GB, which no network here has.",
+                tensors_path=tensors_path,
+                largest_tensors=LARGEST_TENSORS / 1e9,
+            )
+        )
     content = tensors_path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != expected:
         raise WeightsFault(
-            f"{tensors_path} is not the file that {place.name} describes (sha256 {digest[:8]}…, expected "
-            f"{expected[:8]}…): copy both anew."
+            say(
+                "{tensors_path} is not the file that {name} describes (sha256 {digest}…, expected {expected}…): "
+                "copy both anew.",
+                tensors_path=tensors_path,
+                name=place.name,
+                digest=digest[:8],
+                expected=expected[:8],
+            )
         )
     try:
         return _stored(tensors_path, config, read_tensors(content)), digest
     except TensorsFault as error:
         raise WeightsFault(
-            f"{tensors_path} does not fit the model in its description: retrain or copy both anew."
+            say(
+                "{tensors_path} does not fit the model in its description: retrain or copy both anew.",
+                tensors_path=tensors_path,
+            )
         ) from error
 
 
@@ -259,7 +277,9 @@ def _stored(place: Path, config: ModelConfig, tensors: Mapping[str, NDArray[Any]
     for tensors of another. place: named in the sentence."""
     odd = [name for name, value in tensors.items() if not np.isfinite(value).all()]
     if odd:
-        raise WeightsFault(f"{place} has numbers that are not finite ({odd[0]}): retrain or copy both anew.")
+        raise WeightsFault(
+            say("{place} has numbers that are not finite ({odd}): retrain or copy both anew.", place=place, odd=odd[0])
+        )
     try:
         return StoredNet(config, tensors)
     except ConfigFault as error:  # an encoder that there is not
@@ -270,7 +290,7 @@ def _answer_of(path: Path, tensors: Mapping[str, NDArray[Any]], description: Wei
     """What is recorded of a network; WeightsFault for one that answers no number."""
     answer = answer_for(_stored(path, description.model, tensors), description.temperature)
     if not is_finite(answer):
-        raise WeightsFault(f"The weights for {path} answer no number for a drawn picture: retrain them.")
+        raise WeightsFault(say("The weights for {path} answer no number for a drawn picture: retrain them.", path=path))
     return answer
 
 
@@ -285,8 +305,12 @@ def _try(path: Path, source: StoredNet, temperature: float, recorded: object, di
             remember(key)
     except ValueError as error:
         raise WeightsFault(
-            f"The weights {path} do not answer as they did when they were written ({error}): copy both files anew, or "
-            "install the releases that their training names."
+            say(
+                "The weights {path} do not answer as they did when they were written ({error}): copy both files "
+                "anew, or install the releases that their training names.",
+                path=path,
+                error=error,
+            )
         ) from error
 
 
@@ -299,7 +323,10 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
     """The description of weights, and its JSON, in which `file` and `sha256` are checked; raises WeightsFault."""
     if description_path.suffix != ".json":
         raise WeightsFault(
-            f"{description_path} is not a weights file: give the path of a .safetensors file or of its .json."
+            say(
+                "{description_path} is not a weights file: give the path of a .safetensors file or of its .json.",
+                description_path=description_path,
+            )
         )
     try:
         content = read_content(description_path)
@@ -308,11 +335,20 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
         description = WeightsInfo(**read_fields(content))
     except FileNotFoundError as error:
         raise WeightsFault(
-            f"There is no description {description_path}: weights are a pair of a .safetensors and a .json, keep them "
-            "together."
+            say(
+                "There is no description {description_path}: weights are a pair of a .safetensors and a .json, "
+                "keep them together.",
+                description_path=description_path,
+            )
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsFault(f"The description {description_path} is damaged ({error}): copy it anew.") from error
+        raise WeightsFault(
+            say(
+                "The description {description_path} is damaged ({error}): copy it anew.",
+                description_path=description_path,
+                error=error,
+            )
+        ) from error
     except ConfigFault as error:
         raise WeightsFault(f"{description_path}: {error}") from error
     return description, content
@@ -341,12 +377,16 @@ def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
     description that others use is never replaced here.
     """
     if path.suffix != ".json":
-        raise ConfigFault(f"{path} is no name for a description: give one that ends in .json, such as clinic.json.")
+        raise ConfigFault(
+            say("{path} is no name for a description: give one that ends in .json, such as clinic.json.", path=path)
+        )
     place, plain = _describing(source), path.with_suffix(".safetensors")
     _, content = _read_pair(place)
     tensors = place.with_name(content["file"])
     if path.resolve() == place.resolve() or plain.resolve() == tensors.resolve():
-        raise ConfigFault(f"{path} would replace the weights that are calibrated: give the new ones another name.")
+        raise ConfigFault(
+            say("{path} would replace the weights that are calibrated: give the new ones another name.", path=path)
+        )
     stored, digest = _read_source(place, tensors, content["sha256"], description.model)
     answer = _answer_of(path, stored.tensors, description)
     write_bytes(plain, tensors.read_bytes())
@@ -375,7 +415,10 @@ def default_weights() -> Path:
     path = app_folder() / "weights" / "derm.json"
     if not path.is_file():
         raise WeightsFault(
-            f"The weights that come with Derm are not at {path}: install Derm anew, or name others with --weights."
+            say(
+                "The weights that come with Derm are not at {path}: install Derm anew, or name others with --weights.",
+                path=path,
+            )
         )
     return path
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from weakref import WeakSet
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.predict.case import Case, changed
 from derm.predict.pixels import PARTS, Pixels, pixels_of
 from derm.predict.reading import Reading, WaitingFile
@@ -234,7 +235,14 @@ def limit_of(given: str | None, machine: int | None) -> int:
     except ValueError:
         megabytes = 0.0
     if not LEAST <= megabytes < float("inf"):
-        raise ConfigFault(f"{MEMORY}={given} does not fit: give megabytes, {LEAST} or more.")
+        raise ConfigFault(
+            say(
+                "{memory}={given} does not fit: give megabytes, {least} or more.",
+                memory=MEMORY,
+                given=given,
+                least=LEAST,
+            )
+        )
     return int(megabytes * MEGABYTE)
 
 

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.files import is_there, make_folder, open_ordinary, read_json, write_json, write_whole
+from derm.language.speech import mark, say
 
 ABOUT = "library.json"
 """Written last: a folder without it is no library."""
 
 FORMAT = 1
 
-CURE = "build it again with `derm library build`"
+CURE = mark("build it again with `derm library build`")
 
 COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "dx": (np.uint8, ()),
@@ -116,7 +117,15 @@ class Library:
                 stream.seek(start)
                 return stream.read(end - start)
         except OSError as error:
-            raise DataFault(f"The library {self.folder} lacks {file} ({error.strerror}): {CURE}.") from error
+            raise DataFault(
+                say(
+                    "The library {folder} lacks {file} ({strerror}): {cure}.",
+                    folder=self.folder,
+                    file=file,
+                    strerror=error.strerror,
+                    cure=say(CURE),
+                )
+            ) from error
 
 
 def project(features: NDArray[np.floating[Any]], basis: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -140,7 +149,9 @@ def open_library(folder: Path) -> Library:
         basis = np.array(_mapped(folder / BASIS))
         columns = {name: _mapped(folder / f"{name}.npy") for name in COLUMNS}
     except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
-        raise DataFault(f"The library {folder} is damaged or incomplete: {CURE}.") from error
+        raise DataFault(
+            say("The library {folder} is damaged or incomplete: {cure}.", folder=folder, cure=say(CURE))
+        ) from error
     library = Library(
         folder, about["weights"], tuple(about["confirmations"]), tuple(about["sources"]), vectors, basis, columns
     )
@@ -229,7 +240,11 @@ class LibraryWriter:
 
     def _fault(self, error: OSError) -> ConfigFault:
         return ConfigFault(
-            f"The library cannot be written to {self.folder} ({error.strerror}): name a place with room for it."
+            say(
+                "The library cannot be written to {folder} ({strerror}): name a place with room for it.",
+                folder=self.folder,
+                strerror=error.strerror,
+            )
         )
 
 
@@ -255,7 +270,12 @@ def _mapped(path: Path) -> NDArray[Any]:
 def _read_about(folder: Path) -> dict[str, Any]:
     path = folder / ABOUT
     if not path.is_file():
-        raise DataFault(f"{folder} holds no library of confirmed cases: build one with `derm library build --out`.")
+        raise DataFault(
+            say(
+                "{folder} holds no library of confirmed cases: build one with `derm library build --out`.",
+                folder=folder,
+            )
+        )
     try:
         about = read_json(path)
         known = (
@@ -266,9 +286,11 @@ def _read_about(folder: Path) -> dict[str, Any]:
             and all(isinstance(word, str) for name in ("confirmations", "sources") for word in about[name])
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataFault(f"{path} is damaged: {CURE}.") from error
+        raise DataFault(say("{path} is damaged: {cure}.", path=path, cure=say(CURE))) from error
     if not known:
-        raise DataFault(f"{path} is of another format than {FORMAT}: {CURE}.")
+        raise DataFault(
+            say("{path} is of another format than {format}: {cure}.", path=path, format=FORMAT, cure=say(CURE))
+        )
     return about  # type: ignore[no-any-return]
 
 
@@ -283,9 +305,13 @@ def _check(library: Library, about: dict[str, Any]) -> None:
     for file, (name, most) in {LABELS: ("label", MOST_LABEL), PICTURES: ("picture", MOST_PICTURE)}.items():
         starts, ends = columns[name].T if sound else np.zeros((2, 0), np.uint64)
         if not is_there(library.folder / file):
-            raise DataFault(f"The library {library.folder} lacks {file}: {CURE}.")
+            raise DataFault(
+                say("The library {folder} lacks {file}: {cure}.", folder=library.folder, file=file, cure=say(CURE))
+            )
         size = (library.folder / file).stat().st_size
         sound &= bool(np.all(starts <= ends) and np.all(ends <= size) and np.all(ends - starts <= most))
     limits = {"dx": len(CODES), "confirmed": len(library.confirmations), "source": len(library.sources)}
     if not sound or any(count and int(columns[name].max()) >= most for name, most in limits.items()):
-        raise DataFault(f"The parts of the library {library.folder} do not go together: {CURE}.")
+        raise DataFault(
+            say("The parts of the library {folder} do not go together: {cure}.", folder=library.folder, cure=say(CURE))
+        )

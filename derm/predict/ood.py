@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import WeightsFault
+from derm.language.speech import mark, say
 from derm.model.stored import stored_numbers
 
 METHOD = "linear discriminant of pooled features"
@@ -19,7 +20,7 @@ caught 95 % at 3 % false alarms; of another source of dermoscopy it blocks a qua
 NUMBERS = {"weights": 1, "offset": 0, "threshold": 0}
 """What judging needs of a familiarity, with the axes of each."""
 
-CURE = "calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew"
+CURE = mark("calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew")
 
 
 def score(familiarity: dict[str, Any], features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -33,7 +34,12 @@ def score(familiarity: dict[str, Any], features: NDArray[np.floating[Any]]) -> N
     _check_features("pictures", features, features.shape[-1])
     if features.shape[1] != len(weights):
         raise WeightsFault(
-            f"The weights' familiarity is for {len(weights)} features, and the network has {features.shape[1]}: {CURE}."
+            say(
+                "The weights' familiarity is for {weights} features, and the network has {shape}: {cure}.",
+                weights=len(weights),
+                shape=features.shape[1],
+                cure=say(CURE),
+            )
         )
     return _project(features, weights, offset)
 
@@ -51,7 +57,14 @@ def _read(familiarity: dict[str, Any]) -> tuple[NDArray[np.float64], float, floa
     """Weights, float64 (C,), offset and threshold; WeightsFault unless they are finite numbers for this method."""
     method = familiarity.get("method") if isinstance(familiarity, dict) else familiarity
     if method != METHOD:
-        raise WeightsFault(f"The weights' familiarity is by the method '{method}', not '{METHOD}': {CURE}.")
+        raise WeightsFault(
+            say(
+                "The weights' familiarity is by the method '{method}', not '{wanted}': {cure}.",
+                method=method,
+                wanted=METHOD,
+                cure=say(CURE),
+            )
+        )
     weights, offset, threshold = (_numbers(familiarity, name, ndim) for name, ndim in NUMBERS.items())
     return weights, float(offset), float(threshold)
 

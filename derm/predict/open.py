@@ -11,6 +11,7 @@ from typing import Any
 
 from derm.errors import WeightsFault
 from derm.files import read_json
+from derm.language.speech import say
 from derm.model.weights import Model, default_weights, load_weights
 from derm.paths import WEIGHTS, records_folder
 
@@ -40,8 +41,12 @@ def weights_in_use(records: Path | None = None) -> Path:
     chosen = chosen_weights(folder)
     if chosen is not None and not chosen.is_file():
         raise WeightsFault(
-            f"The weights in use, {chosen}, are gone: put both files back from a copy, or delete {folder / CHOICE} to "
-            "go on with the shipped ones."
+            say(
+                "The weights in use, {chosen}, are gone: put both files back from a copy, or delete {folder} to "
+                "go on with the shipped ones.",
+                chosen=chosen,
+                folder=folder / CHOICE,
+            )
         )
     return chosen or default_weights()
 
@@ -73,8 +78,12 @@ def read_choice(records: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise WeightsFault(
-            f"{path} does not say which weights are in use ({error}): put it back from a copy, or delete it to go on "
-            "with the shipped ones."
+            say(
+                "{path} does not say which weights are in use ({error}): put it back from a copy, or delete it "
+                "to go on with the shipped ones.",
+                path=path,
+                error=error,
+            )
         ) from error
     found: dict[str, Any] = content
     return found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
 from derm.image.resize import square
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.interpret import interpret
@@ -50,8 +51,13 @@ def similar_to(library: Library, model: Model, case: Case, count: int = SHOWN) -
     """
     if library.weights != model.sha256:
         raise DataFault(
-            f"The library {library.folder} belongs to other weights (SHA-256 {library.weights[:8]}…) than these "
-            f"({model.sha256[:8]}…): {CURE}."
+            say(
+                "The library {folder} belongs to other weights (SHA-256 {weights}…) than these ({sha256}…): {cure}.",
+                folder=library.folder,
+                weights=library.weights[:8],
+                sha256=model.sha256[:8],
+                cure=say(CURE),
+            )
         )
     from derm.data.looks import look_at  # with SciPy, which no prediction needs
 

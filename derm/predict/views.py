@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from derm.engine.look import Engine, EngineOutput
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.metrics.calibration import log_softmax
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -36,7 +37,13 @@ class Viewed(NamedTuple):
 def check_views(views: int) -> None:
     """Refuse a number of views other than one and `EIGHT`: ConfigFault."""
     if views not in (1, EIGHT):
-        raise ConfigFault(f"{views} views do not fit: ask for 1, the upright one, or {EIGHT}, turned and mirrored.")
+        raise ConfigFault(
+            say(
+                "{views} views do not fit: ask for 1, the upright one, or {eight}, turned and mirrored.",
+                views=views,
+                eight=EIGHT,
+            )
+        )
 
 
 def view(engine: Engine, squares: NDArray[np.uint8], views: int) -> tuple[Viewed, EngineOutput]:

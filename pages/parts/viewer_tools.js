@@ -284,7 +284,7 @@ class RulerTool {
 
   get length() {
     const [x1, y1, x2, y2] = this.line;
-    return lengthOf(Math.hypot(x2 - x1, y2 - y1), this.view.data.scale);
+    return lengthOf(Math.hypot(x2 - x1, y2 - y1), this.view.data);
   }
 
   key(event) {
@@ -308,10 +308,10 @@ class RulerTool {
   }
 }
 
-function lengthOf(pixels, scale) {
+function lengthOf(pixels, { scale, words }) {
   if (!scale) return `${Math.round(pixels)} px`;
   const mm = pixels * scale;
-  return `${mm < 20 ? mm.toFixed(1) : Math.round(mm)} mm`;
+  return `${mm < 20 ? mm.toFixed(1).replace(".", words.point) : Math.round(mm)} mm`;
 }
 
 function drawLine(marks, kind, d) {

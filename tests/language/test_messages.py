@@ -26,8 +26,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
+def trees():
+    """The syntax trees of the source, each read once."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sources(ROOT)}
+
+
+@pytest.fixture(scope="module")
 def wanted():
-    return list(files(ROOT))
+    return template(ROOT)
 
 
 @pytest.fixture(params=languages()[1:])
@@ -36,8 +42,9 @@ def catalogue(request):
 
 
 def test_the_catalogues_are_in_step_with_the_source(wanted):
-    assert [path.name for path, _ in wanted[:1]] == [TEMPLATE.name]
-    stale = [path.name for path, content in wanted if not path.is_file() or path.read_bytes() != content]
+    found = list(files(wanted))
+    assert [path.name for path, _ in found[:1]] == [TEMPLATE.name]
+    stale = [path.name for path, content in found if not path.is_file() or path.read_bytes() != content]
     assert stale == [], "run `make messages`"
 
 
@@ -54,11 +61,11 @@ def test_a_translation_has_the_fields_of_its_sentence(catalogue):
                 assert tuple(fields(one)) in allowed, message.id
 
 
-def test_every_sentence_in_the_source_is_written_out():
+def test_every_sentence_in_the_source_is_written_out(trees):
     """`say` of a name finds a marked sentence; of a sentence that is put together it would find none."""
     put_together = []
-    for path in sources(ROOT):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in KEYWORDS:
                 continue
             put_together += [
@@ -69,11 +76,11 @@ def test_every_sentence_in_the_source_is_written_out():
     assert put_together == []
 
 
-def test_a_field_in_the_source_is_filled_and_none_is_left_over():
+def test_a_field_in_the_source_is_filled_and_none_is_left_over(trees):
     """Where the sentence stands in the call; one that was marked gets its fields from where it is said."""
     wrong = []
-    for path in sources(ROOT):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             if node.func.id not in ("say", "say_many", "say_of") or any(one.arg is None for one in node.keywords):
@@ -88,11 +95,11 @@ def test_a_field_in_the_source_is_filled_and_none_is_left_over():
     assert wrong == []
 
 
-def test_a_translation_outlives_its_neighbours_and_a_merge():
+def test_a_translation_outlives_its_neighbours_and_a_merge(wanted):
     """What two people added to one file, in any order and twice, comes out sorted and once."""
     text = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
     entries = 'msgid "melanoma"\nmsgstr "Melanom"\n\nmsgid "gone"\nmsgstr "weg"\n\nmsgid "melanoma"\nmsgstr "Melanom"\n'
-    made = renewed("de", template(ROOT), (text + entries).encode())
+    made = renewed("de", wanted, (text + entries).encode())
     assert made.get("melanoma").string == "Melanom"
     assert made.get("gone") is None
     assert po_text(made).count(b'msgid "melanoma"\n') == 1

@@ -1,0 +1,64 @@
+"""No text that a page or a figure shows is written there without being said."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from unsaid import unsaid
+
+ROOT = Path(__file__).parents[2]
+
+
+CALLS = {
+    "markdown", "caption", "header", "subheader", "title", "write", "text", "button", "toggle", "checkbox", "radio",
+    "selectbox", "multiselect", "expander", "popover", "text_input", "text_area", "number_input", "date_input",
+    "slider", "select_slider", "error", "warning", "info", "success", "toast", "download_button", "link_button",
+    "pills", "segmented_control", "tabs", "metric", "file_uploader", "camera_input", "spinner", "progress", "status",
+}  # fmt: skip
+"""Streamlit's functions whose first text is read."""
+
+READ = {"help", "placeholder", "alt", "caption", "xaxis_title", "yaxis_title", "title", "name", "text", "hovertemplate"}
+"""Arguments that are read, of pages and of figures."""
+
+NOT_YET = ("explore", "monitor", "compare")
+"""Folders of pages that are being said."""
+
+FIGURES = ("bars", "body", "overlap", "similar")
+"""Figures of Diagnose."""
+
+
+def literals(source: str) -> list[str]:
+    """Texts with letters that are handed to what shows them without being said."""
+    left = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        given = [one.value for one in node.keywords if one.arg in READ]
+        for one in [*(node.args[:1] if called in CALLS else ()), *given]:
+            parts = [one.body, one.orelse] if isinstance(one, ast.IfExp) else [one]
+            for part in parts:
+                texts = part.values if isinstance(part, ast.JoinedStr) else [part]
+                plain = [text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+                if unsaid("".join(plain)):
+                    left.append("".join(plain))
+    return left
+
+
+def written() -> list[Path]:
+    pages = [path for path in (ROOT / "pages").rglob("*.py") if not set(NOT_YET) & set(path.parent.parts)]
+    sheets = [path for path in pages if not any(name in path.stem.lower() for name in NOT_YET)]
+    return [ROOT / "streamlit_app.py", *sheets, *((ROOT / "derm" / "figures" / f"{name}.py") for name in FIGURES)]
+
+
+@pytest.mark.parametrize("path", written(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_text_is_shown_as_it_is_written(path):
+    assert literals(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_text_that_is_shown_as_it_is_written_is_found():
+    source = (
+        'st.caption("No")\nst.markdown(f"{a} of {b}")\nst.button(say("Yes"), help="Why")\nst.toggle("A" if a else "On")'
+        '\nst.html("<p>")\nfigure.add_scatter(name="curve", mode="lines")\nst.text(f"**{a}** %")\nst.caption("PDF")\n'
+    )
+    assert literals(source) == ["No", " of ", "Why", "On", "curve"]
