@@ -6,6 +6,7 @@ The parts of the page lie in `pages/compare`.
 
 import streamlit as st
 
+from derm.language.speech import say
 from pages.compare.seven import seven
 from pages.compare.this_case import case_view
 from pages.compare.two_visits import two_visits
@@ -22,7 +23,13 @@ def main() -> None:
     top.choose()
     st.session_state.setdefault("compare_view", VIEWS[0])
     view = st.segmented_control(
-        "View", VIEWS, key="compare_view", required=True, label_visibility="collapsed", persist_state="session"
+        say("View"),
+        VIEWS,
+        format_func=say,
+        key="compare_view",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
     )
     if view == VIEWS[1]:
         seven(model, catalogue)

@@ -3,6 +3,7 @@
 Needs `ExplainResults` results. Shapes tables and makes sentences; measures nothing anew. Knows no page.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,38 +12,39 @@ from derm.diagnoses import CODES
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
 from derm.explain.methods import METHODS
+from derm.language.speech import mark, number, say
 from derm.spreadsheet import csv_table
 
 MEASURES = {
-    "iou_area": "Area under the IoU curve",
-    "best_iou": "Best IoU",
-    "inside": "Evidence inside",
-    "pointing": "Strongest point inside",
-    "rank": "Strongest pixels inside",
+    "iou_area": mark("Area under the IoU curve"),
+    "best_iou": mark("Best IoU"),
+    "inside": mark("Evidence inside"),
+    "pointing": mark("Strongest point inside"),
+    "rank": mark("Strongest pixels inside"),
 }
 """Measures to choose from, by their names in the tables."""
 
-OUTLINES = {"true": "the dermatologist's outline", "predicted": "the model's outline"}
-REFERENCES = {CENTRE_PRIOR: "centre prior", UNIFORM: "the same everywhere"}
-INVITATION = (
+OUTLINES = {"true": mark("the dermatologist's outline"), "predicted": mark("the model's outline")}
+REFERENCES = {CENTRE_PRIOR: mark("centre prior"), UNIFORM: mark("the same everywhere")}
+INVITATION = mark(
     "There are no explanations of a whole part yet. `derm explain --data DIR --out results/explained` makes them, in "
     "some minutes, and can be stopped and taken up again."
 )
 
-SKILL = (
+SKILL = mark(
     "Skill: how far a mean gets from the centre prior, a Gaussian in the middle of the picture (0), to the outline "
     "itself (1); below 0 the centre prior does better."
 )
 
 COLUMNS = {
-    "method": "Map",
-    "mean": "Mean",
-    "low": "95 % from",
-    "high": "to",
-    "skill": "Skill",
-    "right": "Called right",
-    "wrong": "Called wrong",
-    "flat": "Flat maps",
+    "method": mark("Map"),
+    "mean": mark("Mean"),
+    "low": mark("95 % from"),
+    "high": mark("to"),
+    "skill": mark("Skill"),
+    "right": mark("Called right"),
+    "wrong": mark("Called wrong"),
+    "flat": mark("Flat maps"),
 }
 """The summary's columns as the page heads them."""
 
@@ -52,9 +54,16 @@ SUMMARY = ("method", "mean", "low", "high", "skill", "right", "wrong", "flat")
 def provenance(explained: ExplainResults) -> str:
     """What the figures belong to, in one line."""
     about = explained.about
-    return (
-        f"On the {about['part']} part, split {about['split']}, {about['images']:,} images of {about['lesions']:,} "
-        f"lesions; weights {about['weights']} {about['sha256'][:8]}, {about['date']}."
+    return say(
+        "On the {part} part, split {split}, {images:,} images of {lesions:,} lesions; weights {weights} "
+        "{sha256}, {date}.",
+        part=about["part"],
+        split=about["split"],
+        images=about["images"],
+        lesions=about["lesions"],
+        weights=about["weights"],
+        sha256=about["sha256"][:8],
+        date=about["date"],
     )
 
 
@@ -79,7 +88,7 @@ def references_of(explained: ExplainResults, outline: str, measure: str) -> dict
     for name, title in REFERENCES.items():
         values = table.loc[table["method"] == name, f"{outline}_{measure}"]
         if values.notna().any():
-            found[title] = float(values.mean())
+            found[say(title)] = float(values.mean())
     return found
 
 
@@ -91,7 +100,7 @@ def summary_table(explained: ExplainResults, outline: str, measure: str, diagnos
     """
     own = explained.summary["agreement"]["predicted"]
     rows = []
-    for name, label in {**methods_of(explained), **REFERENCES, ORACLE: "the outline itself"}.items():
+    for name, label in {**methods_of(explained), **_said(REFERENCES), ORACLE: say("the outline itself")}.items():
         if name not in own or diagnosis not in own[name]:
             continue
         groups = own[name][diagnosis]
@@ -118,9 +127,9 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     def text(value: object) -> str:
         if value is None or value != value:  # NaN alone is not itself  # noqa: PLR0124
             return ""
-        return f"{value:.2f}" if isinstance(value, float) else str(value)
+        return number(value, ".2f") if isinstance(value, float) else str(value)
 
-    return table.map(text).rename(columns=COLUMNS)
+    return table.map(text).rename(columns=_said(COLUMNS))
 
 
 def right_or_wrong(explained: ExplainResults, method: str, outline: str, measure: str) -> str:
@@ -130,11 +139,20 @@ def right_or_wrong(explained: ExplainResults, method: str, outline: str, measure
     if not own or own.get("auc") is None:
         return ""
     low, high = own["interval"] or (None, None)
-    between = "" if low is None else f" ({low:.2f} – {high:.2f})"
-    said = f"Does agreement tell right from wrong predictions? AUC {own['auc']:.2f}{between}; 0.50 is a coin."
+    told = {"auc": own["auc"], "coin": 0.5}
+    if low is None:
+        said = say("Does agreement tell right from wrong predictions? AUC {auc:.2f}; {coin:.2f} is a coin.", **told)
+    else:
+        said = say(
+            "Does agreement tell right from wrong predictions? AUC {auc:.2f} ({low:.2f} – {high:.2f}); {coin:.2f} is a "
+            "coin.",
+            **told,
+            low=low,
+            high=high,
+        )
     plain = found.get("probability", {}).get("probability", {})
     if plain.get("auc") is not None:
-        said += f" The probability alone reaches {plain['auc']:.2f}."
+        said += " " + say("The probability alone reaches {auc:.2f}.", auc=plain["auc"])
     return said
 
 
@@ -153,12 +171,18 @@ def clicked(event: Any) -> str | None:  # noqa: ANN401 (what plotly's selection 
 
 def no_data(image_id: str) -> str:
     """Why a clicked image cannot be opened."""
-    return f"{image_id} can be opened where the app knows the data set: start it with DERM_DATA=DIR."
+    return say(
+        "{image_id} can be opened where the app knows the data set: start it with DERM_DATA=DIR.", image_id=image_id
+    )
 
 
 def diagnoses() -> dict[str, str]:
     """What the summary can be narrowed to."""
-    return {"all": "all diagnoses", **{code: code for code in CODES}}
+    return {"all": say("all diagnoses"), **{code: code for code in CODES}}
+
+
+def _said(names: Mapping[str, str]) -> dict[str, str]:
+    return {key: say(name) for key, name in names.items()}
 
 
 def _figure(groups: dict[str, Any], group: str, name: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from derm.explain.sanity import (
     stages,
 )
 from derm.image.resize import place_cells, square_mask
+from derm.language.speech import say
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.weights import Model
 from derm.predict.case import Case
@@ -101,9 +102,9 @@ def measure_faithfulness(
     images = prediction_of(model, case).images
     score = remembering(scorer(model, TOGETHER))
     lesion = square_mask(case.outline, size, fit) if case.has_outline else np.zeros((size, size), dtype=np.bool_)
-    steps.begin("painting over")
+    steps.begin(say("painting over"))
     painted = repaint(score, images[0], lesion)
-    prior = _walks(score, images[0], centre_prior(size, size), steps, "centre prior")
+    prior = _walks(score, images[0], centre_prior(size, size), steps, say("centre prior"))
     if prior.deleted is None or prior.inserted is None:
         raise ValueError("the centre prior orders no pixel: it is never flat, so its making is damaged")
     walked: dict[bytes, _Walks] = {}
@@ -183,13 +184,13 @@ class _Steps:
 def _walks(
     score: Scorer, image: Tensor, map_: NDArray[np.float32], steps: _Steps, label: str, *, road_too: bool = False
 ) -> _Walks:
-    steps.begin(f"{label}: taking pixels away", 11)
+    steps.begin(say("{label}: taking pixels away", label=label), 11)
     deleted = deletion(score, image, map_)
-    steps.begin(f"{label}: bringing pixels back", 11)
+    steps.begin(say("{label}: bringing pixels back", label=label), 11)
     inserted = insertion(score, image, map_)
     if not road_too:
         return _Walks(deleted, inserted, None)
-    steps.begin(f"{label}: filling pixels in", 6 * (1 + SOLVED))
+    steps.begin(say("{label}: filling pixels in", label=label), 6 * (1 + SOLVED))
     return _Walks(deleted, inserted, road(score, image, map_))
 
 
@@ -199,7 +200,7 @@ def _stillness(
     """How alike each map stays under noise, and under flips and turns: SSIM of both."""
     if not tested:
         return {}
-    steps.begin("noisy and turned copies", steps.copies)
+    steps.begin(say("noisy and turned copies"), steps.copies)
     turned = [turn(images) for turn in SYMMETRIES.values()]
     copies = torch.cat([images, noisy_copies(images).flatten(end_dim=1), *turned])
     copies = copies.contiguous(memory_format=torch.channels_last)
@@ -234,7 +235,7 @@ def _randomised(
     if not tested:
         return found
     for name, unlearned in randomise(net, images):
-        steps.begin(f"unlearned down to {name}", steps.stage)
+        steps.begin(say("unlearned down to {name}", name=name), steps.stage)
         answer = _class_answer(unlearned, images)
         for key, one in tested.items():
             other = _maps(one.method, unlearned, images, answer, one.index).numpy(force=True)

@@ -17,6 +17,7 @@ from derm.image.lesion_measures import feret_diameter
 from derm.image.overlay import resize_mask, resize_picture
 from derm.image.quality import SECOND
 from derm.image.register import SAME_CURE, Registration, covered, laid, laid_mask, register
+from derm.language.speech import say
 from derm.predict.case import Case
 
 SIDE = 512
@@ -139,7 +140,13 @@ def follow_up(earlier: Case, later: Case) -> FollowUp:
 
 def _visit_of(case: Case) -> Visit:
     if not case.has_outline:
-        raise NotRegistered(f"No lesion was found in {case.name}, so that there is nothing to compare: {SAME_CURE}.")
+        raise NotRegistered(
+            say(
+                "No lesion was found in {name}, so that there is nothing to compare: {cure}.",
+                name=case.name,
+                cure=say(SAME_CURE),
+            )
+        )
     scale = None if case.scale is None else case.scale.mm_per_pixel
     return Visit(case.name, case.image, _without_specks(case.outline), scale)
 
@@ -162,12 +169,15 @@ def _check_seen(
     now_seen = float(after.sum()) / max(1.0, float(second.mask.sum()) * found.scale**2)
     if min(before_seen, now_seen) < SEEN:
         raise NotRegistered(
-            f"Only {min(before_seen, now_seen):.0%} of the lesion is in both pictures, so that its size cannot be "
-            "compared: choose two pictures that show all of it."
+            say(
+                "Only {seen:.0%} of the lesion is in both pictures, so that its size cannot be compared: "
+                "choose two pictures that show all of it.",
+                seen=min(before_seen, now_seen),
+            )
         )
     both = float((first.mask & after).sum()) / float((first.mask | after).sum())
     if not both:
-        raise NotRegistered(f"The outlines of both visits lie on different places: {SAME_CURE}.")
+        raise NotRegistered(say("The outlines of both visits lie on different places: {cure}.", cure=say(SAME_CURE)))
 
 
 def _middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from derm.compare.follow_up import FollowUp, Structure
 from derm.figures.text import SPACE
-from derm.language.speech import say
+from derm.language.speech import mark, say, say_many
 from derm.predict.words import NOTICE
 
-TITLE = "Two visits"
+TITLE = mark("Two visits")
 
 AREA, DIAMETER, LIGHTNESS, COLOUR = 0.13, 0.09, 5.1, 8.2
 """How far two pictures of one lesion without change were apart, the larger of 95 of 100 pictures taken again in memory
@@ -26,11 +26,11 @@ FALSE_STRUCTURES = 3
 LEAST_ON_SKIN = 6
 """Matches outside of the outlines from which the scale is that of the skin."""
 
-ADVICE = (
+ADVICE = mark(
     "Growth and new structures of a lesion that looked the same for years are reasons to look at it, whatever the "
     "figures say; the figures find no change that the eye would miss."
 )
-LIMITS = (
+LIMITS = mark(
     "Pressure of the contact plate, immersion, polarisation and swelling change size and colour as much as weeks do; "
     "they are not in these errors."
 )
@@ -38,24 +38,49 @@ MOST_NEARER = 1.5
 """Times as near, from which sizes are not called changed: a network outlines a lesion that is small in its picture more
 generously. In one pair of HAM10000 that differs by 2.3 the area was 49 % apart without change."""
 
-TOO_UNLIKE = (
+TOO_UNLIKE = mark(
     "One picture is taken from much nearer than the other, where outlines alone differ: sizes are not to be relied on. "
     "Take both from the same distance."
 )
-OWN_SCALE_ONLY = (
+OWN_SCALE_ONLY = mark(
     "Hardly any skin around the lesion was found again, so that size is held against the lesion's own structures: "
     "growth in all directions alike could not be seen."
 )
 
 
-CHOOSE_TWO = "Open two pictures of one lesion, of an earlier and a later visit, and choose them here."
+CHOOSE_TWO = mark("Open two pictures of one lesion, of an earlier and a later visit, and choose them here.")
+
+SIZES = {
+    (True, True): mark(
+        "{name}: {change} larger{told}; unchanged lesions were up to ±{apart} apart, which is within that."
+    ),
+    (True, False): mark(
+        "{name}: {change} larger{told}; unchanged lesions were up to ±{apart} apart, which is beyond that."
+    ),
+    (False, True): mark(
+        "{name}: {change} smaller{told}; unchanged lesions were up to ±{apart} apart, which is within that."
+    ),
+    (False, False): mark(
+        "{name}: {change} smaller{told}; unchanged lesions were up to ±{apart} apart, which is beyond that."
+    ),
+}
+"""By whether it is larger, and whether that is within the error."""
+
+LIGHTER = mark(
+    "Colour beside the skin's: {colour:.1f} apart in CIELAB, {lightness:.1f} of lightness lighter; unchanged lesions "
+    "were up to {most_colour:.1f} and {most_lightness:.1f} apart."
+)
+DARKER = mark(
+    "Colour beside the skin's: {colour:.1f} apart in CIELAB, {lightness:.1f} of lightness darker; unchanged lesions "
+    "were up to {most_colour:.1f} and {most_lightness:.1f} apart."
+)
 
 FLICKER_WORDS = {
-    "earlier": "Earlier",
-    "later": "Later",
-    "slider": "From the earlier picture to the later one",
-    "play": "Show by turns",
-    "stop": "Stop",
+    "earlier": mark("Earlier"),
+    "later": mark("Later"),
+    "slider": mark("From the earlier picture to the later one"),
+    "play": mark("Show by turns"),
+    "stop": mark("Stop"),
 }
 """What stands at two pictures one upon the other."""
 
@@ -64,19 +89,19 @@ def headline(found: FollowUp) -> str:
     """Whether something has changed beyond what pictures of an unchanged lesion do, in one sentence."""
     changed = [name for name, beyond in _beyond(found) if beyond]
     if not changed:
-        return "No change beyond what two pictures of an unchanged lesion show."
-    first, *others = changed
-    listed = first if not others else f"{', '.join(changed[:-1])} and {others[-1]}"
-    verb = "is" if len(changed) == 1 else "are"
-    return f"Changed beyond what two pictures of an unchanged lesion show {verb}: {listed}."
+        return say("No change beyond what two pictures of an unchanged lesion show.")
+    if len(changed) == 1:
+        return say("Changed beyond what two pictures of an unchanged lesion show is: {what}.", what=changed[0])
+    listed = say("{some} and {last}", some=", ".join(changed[:-1]), last=changed[-1])
+    return say("Changed beyond what two pictures of an unchanged lesion show are: {listed}.", listed=listed)
 
 
 def _beyond(found: FollowUp) -> list[tuple[str, bool]]:
     return [
-        ("area", _alike_near(found) and abs(math.log(found.area_ratio)) > AREA),
-        ("diameter", _alike_near(found) and abs(math.log(found.diameter_ratio)) > DIAMETER),
-        ("colour", found.colour > COLOUR),
-        ("structures at the border", bool(found.structures)),
+        (say("area"), _alike_near(found) and abs(math.log(found.area_ratio)) > AREA),
+        (say("diameter"), _alike_near(found) and abs(math.log(found.diameter_ratio)) > DIAMETER),
+        (say("colour"), found.colour > COLOUR),
+        (say("structures at the border"), bool(found.structures)),
     ]
 
 
@@ -89,31 +114,37 @@ def _alike_near(found: FollowUp) -> bool:
 def sentences(found: FollowUp) -> list[str]:
     """What has changed, a sentence each, with its error; then what the comparison rests on."""
     return [
-        *([] if _alike_near(found) else [TOO_UNLIKE]),
-        _size("Area", found.area_ratio, AREA, _square_mm(found)),
-        _size("Diameter", found.diameter_ratio, DIAMETER, _mm(found)),
+        *([] if _alike_near(found) else [say(TOO_UNLIKE)]),
+        _size(say("Area"), found.area_ratio, AREA, _square_mm(found)),
+        _size(say("Diameter"), found.diameter_ratio, DIAMETER, _mm(found)),
         _colour(found),
         _structures(found.structures),
         _fit(found),
-        *([OWN_SCALE_ONLY] if found.registration.on_skin < LEAST_ON_SKIN and found.told_scale is None else []),
+        *([say(OWN_SCALE_ONLY)] if found.registration.on_skin < LEAST_ON_SKIN and found.told_scale is None else []),
         *_scales(found),
-        LIMITS,
+        say(LIMITS),
     ]
 
 
 def _size(name: str, ratio: float, error: float, told: str) -> str:
-    change = ratio - 1
-    within = f"; unchanged lesions were up to ±{_whole(math.expm1(error))} apart"
-    side = "as before" if abs(change) < 0.005 else f"{_whole(abs(change))} {'larger' if change > 0 else 'smaller'}"
-    worth = ", which is within that" if abs(math.log(ratio)) <= error else ", which is beyond that"
-    return f"{name}: {side}{told}{within}{'' if side == 'as before' else worth}."
+    change, apart = ratio - 1, _whole(math.expm1(error))
+    if abs(change) < 0.005:
+        return say(
+            "{name}: as before{told}; unchanged lesions were up to ±{apart} apart.", name=name, told=told, apart=apart
+        )
+    sentence = SIZES[change > 0, abs(math.log(ratio)) <= error]
+    return say(sentence, name=name, change=_whole(abs(change)), told=told, apart=apart)
 
 
 def _square_mm(found: FollowUp) -> str:
     if found.first.mm_per_pixel is None:
         return ""
     before = float(found.first.mask.sum()) * found.first.mm_per_pixel**2
-    return f" ({before:.1f}{SPACE}mm² before, {before * found.area_ratio:.1f}{SPACE}mm² after)"
+    return say(
+        " ({before:.1f}\N{NO-BREAK SPACE}mm² before, {after:.1f}\N{NO-BREAK SPACE}mm² after)",
+        before=before,
+        after=before * found.area_ratio,
+    )
 
 
 def _mm(found: FollowUp) -> str:
@@ -122,37 +153,57 @@ def _mm(found: FollowUp) -> str:
     if found.first.mm_per_pixel is None:
         return ""
     before = feret_diameter(found.first.mask) * found.first.mm_per_pixel
-    return f" ({before:.1f}{SPACE}mm before, {before * found.diameter_ratio:.1f}{SPACE}mm after)"
+    return say(
+        " ({before:.1f}\N{NO-BREAK SPACE}mm before, {after:.1f}\N{NO-BREAK SPACE}mm after)",
+        before=before,
+        after=before * found.diameter_ratio,
+    )
 
 
 def _colour(found: FollowUp) -> str:
     if math.isnan(found.colour):
-        return "Colour: the outlines do not overlap, so that it cannot be compared."
-    turned = "lighter" if found.lighter > 0 else "darker"
-    return (
-        f"Colour beside the skin's: {found.colour:.1f} apart in CIELAB, {abs(found.lighter):.1f} of lightness "
-        f"{turned}; unchanged lesions were up to {COLOUR:.1f} and {LIGHTNESS:.1f} apart."
+        return say("Colour: the outlines do not overlap, so that it cannot be compared.")
+    return say(
+        LIGHTER if found.lighter > 0 else DARKER,
+        colour=found.colour,
+        lightness=abs(found.lighter),
+        most_colour=COLOUR,
+        most_lightness=LIGHTNESS,
     )
 
 
 def _structures(structures: Sequence[Structure]) -> str:
-    error = f"in up to {FALSE_STRUCTURES} of 100 pictures of an unchanged lesion one was found"
+    error = say("in up to {count} of 100 pictures of an unchanged lesion one was found", count=FALSE_STRUCTURES)
     if not structures:
-        return f"At the border: no place that is darker than before; {error}."
-    places = ", ".join(f"at {one.hour} o'clock ({_whole(one.share)} of the lesion's area)" for one in structures[:4])
-    more = f" and {len(structures) - 4} more" if len(structures) > 4 else ""
-    one = "a place that is" if len(structures) == 1 else f"{len(structures)} places that are"
-    return f"At the border: {one} darker than before, {places}{more}; {error}."
+        return say("At the border: no place that is darker than before; {error}.", error=error)
+    places = ", ".join(
+        say("at {hour} o'clock ({share} of the lesion's area)", hour=one.hour, share=_whole(one.share))
+        for one in structures[:4]
+    )
+    if len(structures) > 4:
+        places = say("{places} and {count} more", places=places, count=len(structures) - 4)
+    return say_many(
+        "At the border: a place that is darker than before, {places}; {error}.",
+        "At the border: {count} places that are darker than before, {places}; {error}.",
+        len(structures),
+        places=places,
+        error=error,
+    )
 
 
 def _fit(found: FollowUp) -> str:
     about = found.registration
     share = about.residual / max(found.first.mask.shape)
-    return (
-        f"Laid on each other by {about.matches} places found in both, {about.on_skin} of them on the skin around; they "
-        f"agree within {1000 * share:.1f}{SPACE}‰ of the picture. The later picture is turned by "
-        f"{about.angle:.0f}° and shown {about.scale:.2f} times as large; "
-        f"{_whole(about.overlap)} of the earlier one is in both."
+    return say(
+        "Laid on each other by {matches} places found in both, {on_skin} of them on the skin around; "
+        "they agree within {apart:.1f}\N{NO-BREAK SPACE}‰ of the picture. The later picture is turned by "
+        "{angle:.0f}° and shown {scale:.2f} times as large; {overlap} of the earlier one is in both.",
+        matches=about.matches,
+        on_skin=about.on_skin,
+        apart=1000 * share,
+        angle=about.angle,
+        scale=about.scale,
+        overlap=_whole(about.overlap),
     )
 
 
@@ -162,15 +213,18 @@ def _scales(found: FollowUp) -> list[str]:
         return []
     apart = found.registration.scale / told
     if abs(math.log(apart)) <= DIAMETER:
-        return ["Sizes are those of both files' millimetres."]
+        return [say("Sizes are those of both files' millimetres.")]
     return [
-        f"Sizes are those of both files' millimetres, by which the pictures differ {_whole(abs(apart - 1))} from how "
-        "they lie on each other: check both scales, or the whole lesion has changed."
+        say(
+            "Sizes are those of both files' millimetres, by which the pictures differ {apart} from how they "
+            "lie on each other: check both scales, or the whole lesion has changed.",
+            apart=_whole(abs(apart - 1)),
+        )
     ]
 
 
 def as_json(found: FollowUp) -> dict[str, Any]:
-    """The figures with their errors, ready for JSON."""
+    """The figures with their errors, ready for JSON; sentences in the language now spoken."""
     about = found.registration
     return {
         "headline": headline(found),

@@ -15,6 +15,7 @@ from derm.evaluate.belonging import other_data
 from derm.evaluate.results import Results, find_results, read_results, typical_image
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.figures.text import percent
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import data_case, sample_case
@@ -44,7 +45,7 @@ def seven(
     shown = []
     for place, diagnosis in enumerate(DIAGNOSES):
         if progress:
-            progress(place / len(DIAGNOSES), diagnosis.name)
+            progress(place / len(DIAGNOSES), diagnosis.called)
         image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
         if catalogue is not None and image_id is not None:
             shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id), drawn=False))
@@ -63,11 +64,11 @@ def ask_again(model: Model, catalogue: Catalogue | None, one: GalleryCase) -> Ca
 def said(shown: Sequence[GalleryCase]) -> str:
     """Where the pictures come from."""
     if all(one.drawn for one in shown):
-        return (
+        return say(
             "Seven drawings, not patients. With HAM10000 in DERM_DATA and results of `derm evaluate` on its test part "
             "in DERM_RESULTS, images of the test part stand here."
         )
-    return (
+    return say(
         "Of each diagnosis the test image with the median probability for its true diagnosis: neither best nor worst."
     )
 
@@ -81,12 +82,12 @@ def name_of(one: GalleryCase) -> str:
 def words_of(one: GalleryCase, held: ExplainedCase) -> str:
     """What a heat map of the gallery comes to."""
     if held.evidence.flat:
-        return f"No evidence for {one.diagnosis.code}"
+        return say("No evidence for {code}", code=one.diagnosis.code)
     found = held.against(true=one.case.truth is not None)
     if found is None:
-        return "No lesion to hold it against"
+        return say("No lesion to hold it against")
     own, prior = found.inside[ExplainedCase.place(MAP)], found.inside[ExplainedCase.place(CENTRE_PRIOR)]
-    return f"{percent(own)} inside; centre prior {percent(prior)}"
+    return say("{own} inside; centre prior {prior}", own=percent(own), prior=percent(prior))
 
 
 def _results_of(model: Model, catalogue: Catalogue, folder: Path) -> Results | None:

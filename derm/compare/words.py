@@ -17,34 +17,38 @@ from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, Localisation
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import SPACE, capital, duration, percent
-from derm.language.speech import say
+from derm.language.speech import mark, number, say
 from derm.model.config import ModelConfig
 from derm.predict.case import Case
 
 COSTS = {
-    "closed": "some milliseconds",
-    "gradient": "a tenth of a second",
-    "passes": "some seconds",
+    "closed": mark("some milliseconds"),
+    "gradient": mark("a tenth of a second"),
+    "passes": mark("some seconds"),
 }
 """What each kind of method costs for one picture."""
 
-_AGREEMENT_LIMITS = (
+_AGREEMENT_LIMITS = mark(
     "Agreement says where a map lies and not whether it is right: a model may look elsewhere for good reason, and "
     "lesions lie in the middle of most pictures, so that a centre prior, a Gaussian there, agrees, too."
 )
 
-TEST_BOTH = "Put both to the test on the model"
-TEST_SANITY = "Test it now: about a minute"
-TEST_NOTE = "Faithfulness and sanity ask the model about a hundred changed pictures, which takes some seconds."
-TEST_BEGINS = "Asking the model …"
+TEST_BOTH = mark("Put both to the test on the model")
+TEST_SANITY = mark("Test it now: about a minute")
+TEST_NOTE = mark("Faithfulness and sanity ask the model about a hundred changed pictures, which takes some seconds.")
+TEST_BEGINS = mark("Asking the model …")
 
-RANDOMISED = "How alike each map stays to itself as the network forgets what it learned, stage by stage."
+RANDOMISED = mark("How alike each map stays to itself as the network forgets what it learned, stage by stage.")
 
-TRIAL_LIMITS = (
+TRIAL_LIMITS = mark(
     "Faithfulness asks the model about pictures that nobody takes, with pixels blurred or painted over; what it "
     "answers there need not hold for real ones. Sanity tells maps that depend on what was learned from those that do "
     "not; passing it makes no map right."
 )
+
+
+INSIDE_MORE = mark("{label} has {own} of its evidence inside, more than the centre prior's {prior}")
+INSIDE_NO_MORE = mark("{label} has {own} of its evidence inside, no more than the centre prior's {prior}")
 
 
 class MeasureRow(NamedTuple):
@@ -62,21 +66,23 @@ def upright(case: Case) -> str:
     """Says so where the case is answered over several views, of which the maps here show one; '' where it is not."""
     if case.views == 1:
         return ""
-    return (
-        f"Maps here are of the upright view. The page Diagnose shows the mean over {case.views} views, whose figures "
-        "differ a little."
+    return say(
+        "Maps here are of the upright view. The page Diagnose shows the mean over {views} views, whose "
+        "figures differ a little.",
+        views=case.views,
     )
 
 
 def agreement_limits(config: ModelConfig) -> str:
     """What agreement of heat map and outline does not say, of a model made as `config` has it."""
-    return f"{_AGREEMENT_LIMITS} {say(BUILT_IN)}" if config.looks_inside else _AGREEMENT_LIMITS
+    limits = say(_AGREEMENT_LIMITS)
+    return f"{limits} {say(BUILT_IN)}" if config.looks_inside else limits
 
 
 def about(method: Method) -> str:
     """A method in one line: label, source, what it takes, and whether it knows classes."""
-    known = "" if method.by_class else " The same map for every diagnosis."
-    return f"{method.label} ({method.source}), {COSTS[method.cost]}.{known}"
+    line = f"{method.label} ({method.source}), {say(COSTS[method.cost])}."
+    return line if method.by_class else line + " " + say("The same map for every diagnosis.")
 
 
 def agreement_rows(pair: Sequence[ExplainedCase], threshold: float, *, true: bool) -> list[MeasureRow]:
@@ -87,12 +93,24 @@ def agreement_rows(pair: Sequence[ExplainedCase], threshold: float, *, true: boo
         return []
     step = round(threshold * (len(THRESHOLDS) - 1))
     measures: tuple[tuple[str, Callable[[Localisation, int], float], str], ...] = (
-        ("IoU at the threshold", lambda one, row: one.iou_curve[row, step], "moves with the slider"),
-        ("Best IoU", lambda one, row: one.best_iou[row], "at a threshold chosen with the outline in hand"),
-        ("Area under the IoU curve", lambda one, row: one.iou_area[row], "all thresholds alike, none chosen"),
-        ("Evidence inside", lambda one, row: one.inside[row], "share of the map's sum that lies in the lesion"),
-        ("Strongest point inside", lambda one, row: one.pointing[row], "1 where the maximum lies in the lesion"),
-        ("Strongest pixels inside", lambda one, row: one.rank[row], "of as many as the lesion has, those in it"),
+        (say("IoU at the threshold"), lambda one, row: one.iou_curve[row, step], say("moves with the slider")),
+        (say("Best IoU"), lambda one, row: one.best_iou[row], say("at a threshold chosen with the outline in hand")),
+        (say("Area under the IoU curve"), lambda one, row: one.iou_area[row], say("all thresholds alike, none chosen")),
+        (
+            say("Evidence inside"),
+            lambda one, row: one.inside[row],
+            say("share of the map's sum that lies in the lesion"),
+        ),
+        (
+            say("Strongest point inside"),
+            lambda one, row: one.pointing[row],
+            say("1 where the maximum lies in the lesion"),
+        ),
+        (
+            say("Strongest pixels inside"),
+            lambda one, row: one.rank[row],
+            say("of as many as the lesion has, those in it"),
+        ),
     )
     rows = []
     for name, value, reading in measures:
@@ -114,25 +132,40 @@ def trial_rows(trials: Sequence[Faithfulness | None]) -> list[MeasureRow]:
     rows = []
     for name, value, beside, reading in (
         (
-            "Deletion, area",
+            say("Deletion, area"),
             lambda trial: None if trial.deletion is None else trial.deletion.areas[0],
             known.deletion_prior.areas[0],
-            "low is good: taking the strongest pixels away must cost the diagnosis its probability",
+            say("low is good: taking the strongest pixels away must cost the diagnosis its probability"),
         ),
         (
-            "Insertion, area",
+            say("Insertion, area"),
             lambda trial: None if trial.insertion is None else trial.insertion.areas[0],
             known.insertion_prior.areas[0],
-            "high is good: bringing them back into a blurred picture must restore it",
+            say("high is good: bringing them back into a blurred picture must restore it"),
         ),
-        ("ROAD", lambda trial: trial.road, None, "above 0 is good: what ranks high matters more than what ranks low"),
-        ("Still under noise", lambda trial: trial.stability, None, "1: the same map under noise that nobody sees"),
-        ("Follows flips and turns", lambda trial: trial.equivariance, None, "1: a turned picture gives the turned map"),
         (
-            "Like a network that learned nothing",
+            "ROAD",
+            lambda trial: trial.road,
+            None,
+            say("above 0 is good: what ranks high matters more than what ranks low"),
+        ),
+        (
+            say("Still under noise"),
+            lambda trial: trial.stability,
+            None,
+            say("1: the same map under noise that nobody sees"),
+        ),
+        (
+            say("Follows flips and turns"),
+            lambda trial: trial.equivariance,
+            None,
+            say("1: a turned picture gives the turned map"),
+        ),
+        (
+            say("Like a network that learned nothing"),
             lambda trial: trial.destroyed,
             None,
-            "low is good: the map must depend on what was learned; – where it went flat",
+            say("low is good: the map must depend on what was learned; – where it went flat"),
         ),
     ):
         own = both(value)
@@ -154,34 +187,38 @@ def painted_sentence(trial: Faithfulness, index: int) -> str:
     "done."""
     if trial.repainted is None:
         return ""
-    name = DIAGNOSES[index].name
+    name = DIAGNOSES[index].called
     whole, without, alone = (
         float(values[index])
         for values in (trial.repainted.whole, trial.repainted.without_lesion, trial.repainted.without_surroundings)
     )
-    return (
-        f"With the lesion painted over with skin, the model gives {name} {percent(without)} instead of "
-        f"{percent(whole)}; with all but the lesion painted over, {percent(alone)}."
+    return say(
+        "With the lesion painted over with skin, the model gives {name} {without} instead of {whole}; "
+        "with all but the lesion painted over, {alone}.",
+        name=name,
+        without=percent(without),
+        whole=percent(whole),
+        alone=percent(alone),
     )
 
 
 def headline(pair: Sequence[ExplainedCase], *, true: bool) -> str:
     """Both maps in one sentence: how much of their evidence lies inside, and whether that beats the centre prior."""
-    which = "the true outline" if true else "the outline"
     said = []
     for held in pair:
         found = held.against(true=true)
         if held.evidence.flat:
-            said.append(f"{held.method.label} finds no evidence for {DIAGNOSES[held.index].name}")
+            said.append(
+                say("{label} finds no evidence for {name}", label=held.method.label, name=DIAGNOSES[held.index].called)
+            )
         elif found is not None:
             own, prior = found.inside[ExplainedCase.place(MAP)], found.inside[ExplainedCase.place(CENTRE_PRIOR)]
-            word = "more" if own > prior else "no more"
-            said.append(
-                f"{held.method.label} has {percent(own)} of its evidence inside, {word} than the centre prior's "
-                f"{percent(prior)}"
-            )
+            sentence = INSIDE_MORE if own > prior else INSIDE_NO_MORE
+            said.append(say(sentence, label=held.method.label, own=percent(own), prior=percent(prior)))
     if not said:
-        return f"There is no lesion in {which} to hold the maps against."
+        if true:
+            return say("There is no lesion in the true outline to hold the maps against.")
+        return say("There is no lesion in the outline to hold the maps against.")
     if len(said) == 2 and said[0] == said[1]:
         said = said[:1]
     return capital("; ".join(said)) + "."
@@ -190,29 +227,40 @@ def headline(pair: Sequence[ExplainedCase], *, true: bool) -> str:
 def captions(held: ExplainedCase, threshold: float) -> str:
     """What a method's picture shows."""
     if held.evidence.flat:
-        return f"{held.method.label}: no evidence for {DIAGNOSES[held.index].name}."
-    return f"{held.method.label}, cut at {threshold:.2f} of its own maximum."
+        return say("{label}: no evidence for {name}.", label=held.method.label, name=DIAGNOSES[held.index].called)
+    return say("{label}, cut at {threshold:.2f} of its own maximum.", label=held.method.label, threshold=threshold)
 
 
 def choice(case: Case, index: int) -> str:
     """A diagnosis to choose, with its probability and whether it is the likeliest."""
     diagnosis = DIAGNOSES[index]
-    likeliest = ", the likeliest" if diagnosis == case.predicted else ""
-    return f"{capital(diagnosis.name)}, {percent(float(case.probabilities[index]))}{likeliest}"
+    told = {"name": capital(diagnosis.called), "share": percent(float(case.probabilities[index]))}
+    if diagnosis == case.predicted:
+        return say("{name}, {share}, the likeliest", **told)
+    return say("{name}, {share}", **told)
 
 
 def outlines_caption(case: Case) -> str:
     """What the first picture shows."""
     if not case.has_outline:
-        return f"{case.name}. The model finds no lesion."
-    return f"{case.name}. Line: the {own_outline(case)} outline." + (
-        "" if case.truth is None else " Dashes: the true one."
-    )
+        return say("{name}. The model finds no lesion.", name=case.name)
+    if case.polygons is None:
+        line = say("{name}. Line: the model's outline.", name=case.name)
+    else:
+        line = say("{name}. Line: the corrected outline.", name=case.name)
+    return line if case.truth is None else line + " " + say("Dashes: the true one.")
+
+
+MODELS_OUTLINE, CORRECTED_OUTLINE, TRUE_OUTLINE = (
+    mark("Model's outline"),
+    mark("Corrected outline"),
+    mark("True outline"),
+)
 
 
 def own_outline(case: Case) -> str:
-    """Whose outline is shown and held against: 'model's' or 'corrected'."""
-    return "model's" if case.polygons is None else "corrected"
+    """Whose outline is shown and held against, besides the true one."""
+    return MODELS_OUTLINE if case.polygons is None else CORRECTED_OUTLINE
 
 
 def curves(pair: Sequence[ExplainedCase], *, true: bool) -> dict[str, NDArray[np.float64] | None]:
@@ -222,7 +270,7 @@ def curves(pair: Sequence[ExplainedCase], *, true: bool) -> dict[str, NDArray[np
     lines: dict[str, NDArray[np.float64] | None] = {}
     for letter, held, one in zip("AB", pair, found, strict=True):
         lines[f"{letter}: {held.method.label}"] = None if one is None else one.iou_curve[ExplainedCase.place(MAP)]
-    for which, name in ((CENTRE_PRIOR, "centre prior"), (ORACLE, "the outline itself")):
+    for which, name in ((CENTRE_PRIOR, say("centre prior")), (ORACLE, say("the outline itself"))):
         lines[name] = None if known is None else known.iou_curve[ExplainedCase.place(which)]
     return lines
 
@@ -235,7 +283,8 @@ def rows_html(rows: Sequence[MeasureRow]) -> str:
         + "</tr>"
         for row in rows
     ]
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("", "A", "B", "centre prior", "outline"))
+    names = ("", "A", "B", say("centre prior"), say("outline"))
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
     return f'<table class="derm-accounts"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 
@@ -249,11 +298,12 @@ def step(what: str, share: float, seconds: float) -> str:
 
     share: done so far, 0 … 1, in `seconds`. Nothing is foretold before a twentieth is done.
     """
-    said = f"{capital(what)} …" if what else "Done"
+    said = f"{capital(what)} …" if what else say("Done")
     if not 0.05 <= share < 1:
         return said
     left = max(1.0, seconds / share * (1 - share))
-    return f"{said} {duration(left) if left >= 50 else f'{left:.0f}{SPACE}s'} left"
+    span = duration(left) if left >= 50 else f"{left:.0f}{SPACE}s"
+    return say("{doing} {span} left", doing=said, span=span)
 
 
 def untested(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> str:
@@ -261,8 +311,12 @@ def untested(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> s
     slow = dict.fromkeys(held.method.label for held, trial in zip(pair, trials, strict=True) if not trial.randomised)
     if not slow:
         return ""
-    return f"The sanity of {' and '.join(slow)} is not tested yet: it takes some twenty maps, a few seconds each."
+    joint = say("and")
+    methods = f" {joint} ".join(slow)
+    return say(
+        "The sanity of {methods} is not tested yet: it takes some twenty maps, a few seconds each.", methods=methods
+    )
 
 
 def _figure(value: float | np.floating | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.2f}"
+    return "–" if value is None or math.isnan(value) else number(float(value), ".2f")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.figures.palette import GREY, PRIMARY, TEXT, WARM
 from derm.figures.text import chart_text
+from derm.language.speech import mark, number, say
 
 LOOKS = (("solid", 3.0), ("dash", 3.0), ("dot", 2.0), ("dashdot", 1.5))
 """Dash and width of the first map, the second, the centre prior and the oracle."""
@@ -23,6 +24,10 @@ COLOURS = (PRIMARY, WARM, GREY, TEXT)
 
 APART = 0.2
 """How far right and wrong predictions stand left and right of their diagnosis, in steps between diagnoses."""
+
+
+RIGHT_POINTS = mark("called right, {images:,} images")
+WRONG_POINTS = mark("called wrong, {images:,} images")
 
 
 def threshold_curves(
@@ -35,6 +40,7 @@ def threshold_curves(
     """
     colours = [tone.on(dark=dark) for tone in COLOURS]
     step = int(np.abs(thresholds - threshold).argmin())
+    of_both = say("{overlap} at {threshold}", overlap="%{y:.2f}", threshold="%{x:.2f}")
     figure = go.Figure()
     for (name, values), (dash, width), colour in zip(lines.items(), LOOKS, colours, strict=False):
         if values is None:
@@ -45,7 +51,7 @@ def threshold_curves(
             name=name,
             mode="lines",
             line={"dash": dash, "color": colour, "width": width},
-            hovertemplate=f"{name}: %{{y:.2f}} at %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{chart_text(name)}: {of_both}<extra></extra>",
         )
         figure.add_scatter(
             x=[thresholds[step]],
@@ -60,7 +66,7 @@ def threshold_curves(
         height=330,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": -0.25, "x": 0},
-        xaxis={"title": "threshold, as a share of the map's own maximum", "range": [0, 1], "fixedrange": True},
+        xaxis={"title": say("threshold, as a share of the map's own maximum"), "range": [0, 1], "fixedrange": True},
         yaxis={"title": "IoU", "range": [0, 1.02], "fixedrange": True},
     )
     return figure
@@ -80,16 +86,16 @@ def distributions(
     right = (images["dx_true"] == images["dx_pred"]).to_numpy()
     place = images["dx_true"].map({code: index for index, code in enumerate(CODES)}).to_numpy(dtype=np.float64)
     figure = go.Figure()
-    for name, chosen, side, symbol, colour in (
-        ("called right", right, -APART, "circle", colours[0]),
-        ("called wrong", ~right, APART, "x-thin-open", colours[1]),
+    for counted, of_median, chosen, side, symbol, colour in (
+        (RIGHT_POINTS, say("median, called right"), right, -APART, "circle", colours[0]),
+        (WRONG_POINTS, say("median, called wrong"), ~right, APART, "x-thin-open", colours[1]),
     ):
         rows = np.flatnonzero(chosen & known)
         figure.add_scatter(
             x=place[rows] + side + scatter[rows],
             y=images["value"].to_numpy()[rows],
             mode="markers",
-            name=f"{name}, {len(rows):,} images",
+            name=say(counted, images=len(rows)),
             marker={"symbol": symbol, "size": 6, "color": colour, "opacity": 0.55, "line": {"width": 1.2}},
             customdata=images["image_id"].to_numpy()[rows],
             text=[chart_text(str(name)) for name in images["image_id"].to_numpy()[rows]],
@@ -101,15 +107,15 @@ def distributions(
             x=[index + side for index in range(len(CODES))],
             y=medians,
             mode="markers",
-            name=f"median, {name}",
+            name=of_median,
             marker={"symbol": "line-ew-open", "size": 26, "color": colour, "line": {"width": 4}},
-            hovertemplate="median %{y:.2f}<extra></extra>",
+            hovertemplate=say("median") + " %{y:.2f}<extra></extra>",
         )
     for (name, value), dash in zip(references.items(), ("dot", "dash", "dashdot"), strict=False):
         figure.add_hline(
             y=value,
             line={"color": colours[2], "dash": dash, "width": 1.5},
-            annotation={"text": f"{name} {value:.2f}", "font": {"color": colours[3]}, "xanchor": "right"},
+            annotation={"text": f"{name} {number(value, '.2f')}", "font": {"color": colours[3]}, "xanchor": "right"},
         )
     figure.update_layout(
         height=430,
@@ -138,24 +144,24 @@ def randomisation(stages: Sequence[str], lines: Mapping[str, Sequence[float]], *
     figure = go.Figure()
     for (name, values), (dash, width), colour in zip(lines.items(), LOOKS, colours, strict=False):
         figure.add_scatter(
-            x=["as learned", *stages],
+            x=[say("as learned"), *stages],
             y=[1.0, *values],
             name=name,
             mode="lines+markers",
             line={"dash": dash, "width": width, "color": colour},
-            hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
+            hovertemplate=f"{chart_text(name)}: %{{y:.2f}}<extra></extra>",
         )
     figure.update_layout(
         height=280,
         margin={"l": 0, "r": 0, "t": 28, "b": 0},
         # Above: below, where names stand upright on a narrow page, it would lie on the axis's title.
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "unlearned down to", "fixedrange": True},
-        yaxis={"title": "likeness (SSIM)", "range": [-0.2, 1.05], "fixedrange": True},
+        xaxis={"title": say("unlearned down to"), "fixedrange": True},
+        yaxis={"title": say("likeness (SSIM)"), "range": [-0.2, 1.05], "fixedrange": True},
     )
     return figure
 
 
 def names_of_codes() -> str:
     """What the codes on an axis stand for, in one line."""
-    return ", ".join(f"{diagnosis.code}: {diagnosis.name}" for diagnosis in DIAGNOSES)
+    return ", ".join(f"{diagnosis.code}: {diagnosis.called}" for diagnosis in DIAGNOSES)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import NotRegistered
+from derm.language.speech import mark, say
 
 WORK_SIDE = 512
 """Longer side, pixels, at which pictures are compared; a smaller one is grown to it."""
@@ -40,7 +41,7 @@ MOST_SCALE = 2.5
 DARK = 20
 """Luminance, 0 … 255, up to which a pixel is a dermatoscope's black corner, in which nothing is looked for."""
 
-SAME_CURE = "choose two pictures of one lesion, taken alike and in focus"
+SAME_CURE = mark("choose two pictures of one lesion, taken alike and in focus")
 
 
 class Registration(NamedTuple):
@@ -97,14 +98,27 @@ def register(
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if not 1 / MOST_SCALE <= scale <= MOST_SCALE:
         raise NotRegistered(
-            f"One picture is taken from more than {MOST_SCALE:g} times as near as the other: {SAME_CURE}."
+            say(
+                "One picture is taken from more than {times:g} times as near as the other: {cure}.",
+                times=MOST_SCALE,
+                cure=say(SAME_CURE),
+            )
         )
     likeness, overlap = _fit(small, other, matrix)
     if overlap < LEAST_OVERLAP:
-        raise NotRegistered(f"The pictures share only {overlap:.0%} of the skin that they show: {SAME_CURE}.")
+        raise NotRegistered(
+            say(
+                "The pictures share only {overlap:.0%} of the skin that they show: {cure}.",
+                overlap=overlap,
+                cure=say(SAME_CURE),
+            )
+        )
     if likeness < LEAST_LIKENESS:
         raise NotRegistered(
-            f"The pictures do not show one lesion, or not clearly enough to be laid on each other: {SAME_CURE}."
+            say(
+                "The pictures do not show one lesion, or not clearly enough to be laid on each other: {cure}.",
+                cure=say(SAME_CURE),
+            )
         )
     apart = np.linalg.norm(_moved(others[kept], matrix) - places[kept], axis=1)
     on_skin = ~(_inside(first_mask, places[kept] / mine) | _inside(second_mask, others[kept] / its))
@@ -241,7 +255,9 @@ def _warp(
 
 
 def _few(count: int) -> str:
-    return (
-        f"Only {count} places of one picture were found again in the other, and {LEAST_MATCHES} are needed: "
-        f"{SAME_CURE}."
+    return say(
+        "Only {count} places of one picture were found again in the other, and {needed} are needed: {cure}.",
+        count=count,
+        needed=LEAST_MATCHES,
+        cure=say(SAME_CURE),
     )

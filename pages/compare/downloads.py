@@ -9,6 +9,7 @@ from derm.compare.explained_case import ExplainedCase
 from derm.compare.export import figure_html, rows_csv
 from derm.explain.agreement import THRESHOLDS
 from derm.figures.compare import threshold_curves
+from derm.language.speech import ENGLISH, keeping_language, say, speaking
 from derm.predict.export import file_name
 
 
@@ -17,24 +18,25 @@ def downloads(pair: tuple[ExplainedCase, ExplainedCase], threshold: float, *, tr
     case = st.session_state.shown.case
     kept = st.session_state.get("trials", {})
     trials = [kept.get((st.session_state.shown.key, held.method.name, held.index)) for held in pair]
-    rows = [*words.agreement_rows(pair, threshold, true=true), *words.trial_rows(trials)]
+    with speaking(ENGLISH):
+        rows = [*words.agreement_rows(pair, threshold, true=true), *words.trial_rows(trials)]
     opacity = st.session_state["heat-opacity"]
     curves = words.curves(pair, true=true)
-    with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
+    with st.popover(say("Download"), icon=":material/download:"), st.container(gap="xxsmall"):
         for label, make, name, kind in (
             (
-                "Pictures side by side, PNG",
+                say("Pictures side by side, PNG"),
                 partial(pictures.row_png, case, pair, threshold, opacity),
                 "compare.png",
                 "image/png",
             ),
             (
-                "IoU over thresholds, HTML",
-                partial(figure_html, threshold_curves, THRESHOLDS, curves, threshold),
+                say("IoU over thresholds, HTML"),
+                keeping_language(partial(figure_html, threshold_curves, THRESHOLDS, curves, threshold)),
                 "curves.html",
                 "text/html",
             ),
-            ("Table, CSV", partial(rows_csv, rows), "compare.csv", "text/csv"),
+            (say("Table, CSV"), partial(rows_csv, rows), "compare.csv", "text/csv"),
         ):
             st.download_button(
                 label, make, file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"

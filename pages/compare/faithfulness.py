@@ -10,6 +10,7 @@ from derm.compare import words
 from derm.compare.explained_case import ExplainedCase
 from derm.compare.faithfulness import Faithfulness, measure_faithfulness
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 
 
@@ -23,13 +24,13 @@ def accounts(model: Model, pair: tuple[ExplainedCase, ExplainedCase]) -> list[Fa
         measure(model, missing, slow=wanted == "slow")
     trials = [kept[key] for key in keys if key in kept]
     if len(trials) < len(keys):
-        ask(words.TEST_BOTH, "try", "quick")
-        st.caption(words.TEST_NOTE)
+        ask(say(words.TEST_BOTH), "try", "quick")
+        st.caption(say(words.TEST_NOTE))
         return []
     st.html(words.rows_html(words.trial_rows(trials)))
     if untested := words.untested(pair, trials):
         st.caption(plain(untested))
-        ask(words.TEST_SANITY, "try-slow", "slow")
+        ask(say(words.TEST_SANITY), "try-slow", "slow")
     return trials
 
 
@@ -40,7 +41,7 @@ def ask(label: str, key: str, how: str) -> None:
 
 def measure(model: Model, maps: list[ExplainedCase], *, slow: bool) -> None:
     """Put maps of the open case to the test, with a bar that says how long it takes; the visit keeps what comes."""
-    listed, bar = st.session_state.shown, st.progress(0.0, words.TEST_BEGINS)
+    listed, bar = st.session_state.shown, st.progress(0.0, say(words.TEST_BEGINS))
     found = measure_faithfulness(model, listed.case, maps, partial(show_step, bar, time.monotonic()), slow=slow)
     bar.empty()
     for held, trial in zip(maps, found, strict=True):

@@ -15,6 +15,7 @@ from derm.figures import bars
 from derm.figures.compare import names_of_codes
 from derm.figures.text import plain
 from derm.image.overlay import jpeg
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.paths import results_folder
 from derm.predict.practice import at_practice
@@ -26,7 +27,7 @@ from pages.parts import visit
 def seven(model: Model, catalogue: Catalogue | None) -> None:
     """The paper's Figure 10: an image of each diagnosis above its heat map."""
     chosen = st.selectbox(
-        "Method",
+        say("Method"),
         list(METHODS),
         format_func=words.choices().__getitem__,
         key="method-seven",
@@ -44,14 +45,18 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
     for column, shown, held in zip(columns, cases, maps, strict=True):
         with column:
             named, said = gallery.name_of(shown), gallery.words_of(shown, held)
-            st.image(jpeg(pictures.draw_outlines(shown.case, 300)), caption=plain(named), alt=f"{named}, outlined")
+            st.image(
+                jpeg(pictures.draw_outlines(shown.case, 300)),
+                caption=plain(named),
+                alt=say("{name}, outlined", name=named),
+            )
             st.image(
                 jpeg(pictures.draw_cut(shown.case, held.evidence, 0.0, 0.6, 300)),
                 caption=plain(said),
-                alt=f"{named}, heat map: {said}",
+                alt=say("{name}, heat map: {what}", name=named, what=said),
             )
             st.button(
-                "Open",
+                say("Open"),
                 key=f"open-{shown.diagnosis.code}",
                 on_click=open_case,
                 args=(shown,),
@@ -59,16 +64,21 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
                 icon=":material/open_in_full:",
             )
     st.caption(
-        plain(f"{names_of_codes()}. Under each picture the probability that the model gives its true diagnosis.")
+        plain(
+            say(
+                "{codes}. Under each picture the probability that the model gives its true diagnosis.",
+                codes=names_of_codes(),
+            )
+        )
     )
-    st.html(bars.heat_legend("0: no evidence", "1: each map's own maximum"))
+    st.html(bars.heat_legend(say("0: no evidence"), say("1: each map's own maximum")))
     st.caption(plain(words.agreement_limits(model.description.model)))
 
 
 def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.GalleryCase]:
     """The seven cases, asked once in this visit."""
     if "seven" not in st.session_state:
-        bar = st.progress(0.0, words.TEST_BEGINS)
+        bar = st.progress(0.0, say(words.TEST_BEGINS))
         tell = partial(show_step, bar, time.monotonic())
         found = gallery.seven(model, catalogue, results_folder(), tell)
         st.session_state.seven = [held(model, catalogue, one) for one in found]

@@ -13,7 +13,7 @@ from derm.explain.methods import METHODS
 from derm.figures import bars
 from derm.figures.compare import randomisation, threshold_curves
 from derm.figures.markup import shown_figure
-from derm.figures.text import capital, plain
+from derm.figures.text import plain
 from derm.image.overlay import jpeg
 from derm.language.speech import say
 from derm.model.weights import Model
@@ -35,17 +35,17 @@ def case_view(model: Model) -> None:
     one, two, three = st.columns([3, 2, 2])
     order = [INDEX[diagnosis.code] for diagnosis, _ in listed.case.ranked]
     index = one.selectbox(
-        "Diagnosis",
+        say("Diagnosis"),
         order,
         format_func=partial(words.choice, listed.case),
         key=f"class-{listed.key}",
         persist_state="session",
     )
     first = two.selectbox(
-        "Method A", names, 0, format_func=words.choices().__getitem__, key="method-a", persist_state="session"
+        say("Method A"), names, 0, format_func=words.choices().__getitem__, key="method-a", persist_state="session"
     )
     second = three.selectbox(
-        "Method B", names, 3, format_func=words.choices().__getitem__, key="method-b", persist_state="session"
+        say("Method B"), names, 3, format_func=words.choices().__getitem__, key="method-b", persist_state="session"
     )
     pair = held_maps(model, listed.key, (first, second), index)
     show_pair(model, pair)
@@ -58,7 +58,7 @@ def held_maps(model: Model, key: str, names: tuple[str, str], index: int) -> Pai
         if (key, name, index) not in kept:
             if len(kept) >= 100:
                 kept.clear()
-            with st.spinner(f"{METHODS[name].label}: {words.COSTS[METHODS[name].cost]} …"):
+            with st.spinner(f"{METHODS[name].label}: {say(words.COSTS[METHODS[name].cost])} …"):
                 kept[key, name, index] = explain_case(model, st.session_state.shown.case, METHODS[name], index)
     return kept[key, names[0], index], kept[key, names[1], index]
 
@@ -93,21 +93,22 @@ def show_pair(model: Model, pair: Pair) -> None:
 def choose_cut(case: Case) -> tuple[float, float, bool]:
     """Where the maps are cut, how opaque they lie, and whether the true outline is what they are held against."""
     head = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
-    threshold = head.slider("Threshold", 0.0, 1.0, 0.3, 0.01, key="threshold", width=420, persist_state="session")
+    threshold = head.slider(say("Threshold"), 0.0, 1.0, 0.3, 0.01, key="threshold", width=420, persist_state="session")
     opacity = head.slider(
-        "Opacity", 0.0, 1.0, 0.6, 0.05, format="percent", key="heat-opacity", width=180, persist_state="session"
+        say("Opacity"), 0.0, 1.0, 0.6, 0.05, format="percent", key="heat-opacity", width=180, persist_state="session"
     )
     if case.truth is None:
         return threshold, opacity, False
     against = head.segmented_control(
-        "Held against",
-        [f"{capital(words.own_outline(case))} outline", "True outline"],
-        default="True outline",
+        say("Held against"),
+        [words.own_outline(case), words.TRUE_OUTLINE],
+        format_func=say,
+        default=words.TRUE_OUTLINE,
         required=True,
         key="against",
         persist_state="session",
     )
-    return threshold, opacity, against == "True outline"
+    return threshold, opacity, against == words.TRUE_OUTLINE
 
 
 def show_pictures(case: Case, pair: Pair, threshold: float, opacity: float) -> None:
@@ -117,11 +118,13 @@ def show_pictures(case: Case, pair: Pair, threshold: float, opacity: float) -> N
     for letter, held in zip("AB", pair, strict=True):
         said = words.captions(held, threshold)
         drawn = pictures.draw_cut(case, held.evidence, threshold, opacity)
-        shown.append((jpeg(drawn), f"{letter}: {said}", f"{case.name}, heat map {said}"))
+        shown.append((jpeg(drawn), f"{letter}: {said}", say("{name}, heat map {what}", name=case.name, what=said)))
     height, width = case.mask.shape
     with st.container(key="compared"):
         viewer(pictures_view(width, height, shown), st.session_state.shown.key, "viewer-compared")
-    st.html(bars.heat_legend("0: no evidence", "1: the map's own maximum; maps compare by place, not by strength"))
+    st.html(
+        bars.heat_legend(say("0: no evidence"), say("1: the map's own maximum; maps compare by place, not by strength"))
+    )
 
 
 def show_agreement(model: Model, pair: Pair, threshold: float, *, true: bool) -> None:
@@ -140,6 +143,6 @@ def show_randomised(pair: Pair, trials: list[Faithfulness]) -> None:
     if lines := words.randomised(pair, trials):
         names = list(next(trial.randomised for trial in trials if trial.randomised))
         figure = randomisation(names, lines, dark=dark)
-        st.plotly_chart(shown_figure(figure), key="random", alt=words.RANDOMISED, config={"displayModeBar": False})
+        st.plotly_chart(shown_figure(figure), key="random", alt=say(words.RANDOMISED), config={"displayModeBar": False})
     st.markdown(plain(words.painted_sentence(trials[0], pair[0].index)))
-    st.caption(plain(words.TRIAL_LIMITS))
+    st.caption(plain(say(words.TRIAL_LIMITS)))

@@ -11,36 +11,36 @@ from derm.compare.follow_up_words import ADVICE, CHOOSE_TWO, headline, json_text
 from derm.errors import NotRegistered
 from derm.figures.text import plain
 from derm.image.overlay import jpeg, png
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.predict.words import NOTICE
 from pages.parts import visit
 from pages.parts.flicker import flicker
 
-WAYS = ("Side by side", "One upon the other")
+WAYS = (mark("Side by side"), mark("One upon the other"))
 
 
 def two_visits(model: Model) -> None:
     """Choose an earlier and a later picture, then both on each other and what has changed."""
     listed = [one for one in st.session_state.cases if one.case is not None or one.file is not None]
     if len(listed) < 2:
-        st.markdown(plain(CHOOSE_TWO))
+        st.markdown(plain(say(CHOOSE_TWO)))
         return
     keys = [one.key for one in reversed(listed)]  # as they came in
     name = {one.key: one.name for one in listed}.__getitem__
     at_hand = st.session_state.at_hand
     later_at = keys.index(at_hand) if at_hand in keys[1:] else len(keys) - 1
     one, two = st.columns(2)
-    earlier = one.selectbox("Earlier picture", keys, 0, format_func=name, key="visit-earlier")
-    later = two.selectbox("Later picture", keys, later_at, format_func=name, key="visit-later")
+    earlier = one.selectbox(say("Earlier picture"), keys, 0, format_func=name, key="visit-earlier")
+    later = two.selectbox(say("Later picture"), keys, later_at, format_func=name, key="visit-later")
     if earlier == later:
-        st.markdown(plain(CHOOSE_TWO))
+        st.markdown(plain(say(CHOOSE_TWO)))
         return
     try:
         show(held(model, earlier, later), earlier + later)
     except NotRegistered as refused:
-        st.header("These pictures cannot be compared", anchor=False)
+        st.header(say("These pictures cannot be compared"), anchor=False)
         st.markdown(plain(str(refused)))
     st.caption(say(NOTICE))
 
@@ -52,7 +52,7 @@ def held(model: Model, earlier: str, later: str) -> FollowUp:
     known = (earlier, later, id(first.case), id(second.case))
     if known not in kept:
         kept.clear()
-        with st.spinner("Laying both pictures on each other …"):
+        with st.spinner(say("Laying both pictures on each other …")):
             kept[known] = _compared(first, second)
     return kept[known]
 
@@ -60,7 +60,7 @@ def held(model: Model, earlier: str, later: str) -> FollowUp:
 def _compared(first: ListedCase, second: ListedCase) -> FollowUp:
     if first.case is None or second.case is None:
         lost = first if first.case is None else second
-        raise NotRegistered(f"The picture of {lost.name} is no longer in memory: choose its file again.")
+        raise NotRegistered(say("The picture of {name} is no longer in memory: choose its file again.", name=lost.name))
     return follow_up(first.case, second.case)
 
 
@@ -69,29 +69,35 @@ def show(found: FollowUp, key: str) -> None:
     """Headline, pictures, sentences and files; the switch redraws only this."""
     st.header(plain(headline(found)), anchor=False)
     way = st.segmented_control(
-        "Shown", WAYS, default=WAYS[0], required=True, key="visit-way", label_visibility="collapsed"
+        say("Shown"),
+        WAYS,
+        format_func=say,
+        default=WAYS[0],
+        required=True,
+        key="visit-way",
+        label_visibility="collapsed",
     )
     if way == WAYS[0]:
-        st.image(jpeg(side_by_side(found)), alt="The earlier picture left, the later one right, as it lies on it")
+        st.image(jpeg(side_by_side(found)), alt=say("The earlier picture left, the later one right, as it lies on it"))
         st.caption(
-            "Left the earlier picture, right the later one as it lies on it; the earlier outline is dashed there."
+            say("Left the earlier picture, right the later one as it lies on it; the earlier outline is dashed there.")
         )
     else:
         before, after = both(found, outlines=False)
         flicker(jpeg(before), jpeg(after), f"flicker-{key}")
     for said in sentences(found):
         st.markdown(plain(said))
-    st.caption(plain(ADVICE))
+    st.caption(plain(say(ADVICE)))
     downloads(found)
 
 
 def downloads(found: FollowUp) -> None:
     """Pictures and figures to keep; each is made only when it is asked for."""
     files: tuple[tuple[str, Callable[[], bytes | str], str, str], ...] = (
-        ("Side by side, PNG", lambda: png(side_by_side(found)), "side_by_side.png", "image/png"),
-        ("Flicker, GIF", partial(flicker_gif, found), "flicker.gif", "image/gif"),
-        ("Figures, JSON", partial(json_text, found), "changes.json", "application/json"),
+        (say("Side by side, PNG"), lambda: png(side_by_side(found)), "side_by_side.png", "image/png"),
+        (say("Flicker, GIF"), partial(flicker_gif, found), "flicker.gif", "image/gif"),
+        (say("Figures, JSON"), partial(json_text, found), "changes.json", "application/json"),
     )
-    with st.popover("Download", icon=":material/download:"), st.container(gap="xxsmall"):
+    with st.popover(say("Download"), icon=":material/download:"), st.container(gap="xxsmall"):
         for label, make, name, kind in files:
             st.download_button(label, make, name, kind, on_click="ignore", type="tertiary", key=f"get-{name}")

@@ -1,3 +1,5 @@
 """The four views of Compare, by name: an opened picture leads back to the first of them."""
 
-VIEWS = ("This case", "Seven diagnoses", "The whole test part", "Two visits")
+from derm.language.speech import mark
+
+VIEWS = (mark("This case"), mark("Seven diagnoses"), mark("The whole test part"), mark("Two visits"))

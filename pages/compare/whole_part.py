@@ -13,11 +13,13 @@ from derm.evaluate import explain_dataset
 from derm.figures.compare import distributions, names_of_codes
 from derm.figures.markup import shown_figure
 from derm.figures.text import plain
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import results_folder
 from derm.serve.roles import Right
 from pages.compare.views import VIEWS
 from pages.parts import opening, top, visit
+from pages.parts.spinning import spinning
 from pages.parts.tables import show_table
 
 
@@ -25,11 +27,11 @@ def whole_part(model: Model) -> None:
     """Every image of a part: one point each, and what they come to."""
     folders = explain_dataset.find_explained(results_folder())
     if not folders:
-        st.info(dataset_view.INVITATION, icon=":material/terminal:")
+        st.info(say(dataset_view.INVITATION), icon=":material/terminal:")
         return
     folder = (
         st.selectbox(
-            "Results",
+            say("Results"),
             folders,
             format_func=lambda place: place.name,
             width=420,
@@ -50,14 +52,14 @@ def whole_part(model: Model) -> None:
         return
     st.caption(plain(dataset_view.provenance(explained)))
     row = st.columns(4)
-    method = choose(row[0], "Method", dataset_view.methods_of(explained), "whole-method")
-    measure = choose(row[1], "Measure", dataset_view.MEASURES, "whole-measure")
-    outline = choose(row[2], "Against", dataset_view.OUTLINES, "whole-against")
-    diagnosis = choose(row[3], "Diagnosis in the table", dataset_view.diagnoses(), "whole-diagnosis")
+    method = choose(row[0], say("Method"), dataset_view.methods_of(explained), "whole-method")
+    measure = choose(row[1], say("Measure"), dataset_view.MEASURES, "whole-measure")
+    outline = choose(row[2], say("Against"), dataset_view.OUTLINES, "whole-against")
+    diagnosis = choose(row[3], say("Diagnosis in the table"), dataset_view.diagnoses(), "whole-diagnosis")
     dark = st.context.theme.type == "dark"
     images = dataset_view.points(explained, method, outline, measure)
     figure = distributions(
-        images, dataset_view.MEASURES[measure], dataset_view.references_of(explained, outline, measure), dark=dark
+        images, say(dataset_view.MEASURES[measure]), dataset_view.references_of(explained, outline, measure), dark=dark
     )
     told = dataset_view.right_or_wrong(explained, method, outline, measure)
     st.plotly_chart(
@@ -66,28 +68,29 @@ def whole_part(model: Model) -> None:
     )  # fmt: skip
     if lost := st.session_state.get("lost_point"):
         st.info(dataset_view.no_data(lost), icon=":material/folder_off:")
-    st.caption(plain(f"{names_of_codes()}. A click on a point opens that image."))
+    st.caption(plain(say("{codes}. A click on a point opens that image.", codes=names_of_codes())))
     st.markdown(plain(told))
     table = dataset_view.shown(dataset_view.summary_table(explained, outline, measure, diagnosis))
-    show_table(table, alt="Every method's agreement, with intervals")
+    show_table(table, alt=say("Every method's agreement, with intervals"))
     if opening.may(Right.EXPORT):
         content = partial(dataset_view.points_csv, images)
         st.download_button(
-            "Table, CSV", content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
+            say("Table, CSV"), content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
             type="tertiary", icon=":material/download:",
         )  # fmt: skip
-    st.caption(plain(f"{words.agreement_limits(model.description.model)} {dataset_view.SKILL}"))
+    st.caption(plain(f"{words.agreement_limits(model.description.model)} {say(dataset_view.SKILL)}"))
 
 
 def choose(place: DeltaGenerator, label: str, choices: Mapping[str, str], key: str) -> str:
     """One of `choices`, names by what they stand for, which a change of page keeps."""
     chosen: str = place.selectbox(
-        label, list(choices), format_func=choices.__getitem__, key=key, persist_state="session"
+        label, list(choices), format_func=lambda one: say(choices[one]), key=key, persist_state="session"
     )
     return chosen
 
 
-@st.cache_resource(show_spinner="Reading the explanations …", max_entries=2)
+@spinning(mark("Reading the explanations …"))
+@st.cache_resource(show_spinner=False, max_entries=2)
 def shared_explained(folder: str, _changed: float) -> explain_dataset.ExplainResults:
     """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
     return explain_dataset.read_explain_results(Path(folder))

@@ -10,11 +10,14 @@ from derm.errors import DermError
 from derm.explore import data_places
 from derm.explore.shown_data import ShownData, read_shown_data
 from derm.figures.text import plain
+from derm.language.speech import mark
 from derm.paths import cache_folder, data_folder
 from pages.explore.measured_once import watch
+from pages.parts.spinning import spinning
 
 
-@st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
+@spinning(mark("Reading the data set's table …"))
+@st.cache_resource(show_spinner=False, max_entries=2)
 def shared_set(folder: str, drawn: bool) -> ShownData:
     """The data set in `folder`, read once for all sessions; raises DermError for one that cannot be explored."""
     return read_shown_data(Path(folder), cache_folder(), drawn=drawn)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from derm.language.speech import mark
 from derm.monitor.runs import Run, Runs
 from derm.paths import runs_folder
+from pages.parts.spinning import spinning
 
 EVERY = 2.0
 """Seconds between two looks at the logs."""
@@ -16,7 +18,8 @@ def look() -> list[Run]:
     return shared_runs(str(runs_folder().resolve())).look()
 
 
-@st.cache_resource(show_spinner="Reading the logs …", max_entries=4)
+@spinning(mark("Reading the logs …"))
+@st.cache_resource(show_spinner=False, max_entries=4)
 def shared_runs(folder: str) -> Runs:
     """The runs in `folder`, read once for all sessions, then only what is new."""
     return Runs(Path(folder))

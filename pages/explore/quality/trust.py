@@ -7,7 +7,9 @@ from derm.explore import data_quality
 from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
+from derm.language.speech import mark
 from pages.explore.widgets import chart, table_of
+from pages.parts.spinning import spinning
 
 
 def splits(shown: ShownData, dark: bool) -> None:
@@ -45,7 +47,8 @@ def sources(shown: ShownData, dark: bool) -> None:
     chart(figure, "sources", "Share of malignant images by source")
 
 
-@st.cache_data(show_spinner="Counting what the splits leak …", max_entries=2)
+@spinning(mark("Counting what the splits leak …"))
+@st.cache_data(show_spinner=False, max_entries=2)
 def shared_trust(folder: str, _shown: ShownData) -> tuple[data_quality.Leaks, data_quality.SourceCue | None]:
     """What the splits leak, and what the sources give away."""
     return data_quality.count_leaks(_shown.catalogue), data_quality.source_tell(_shown.table)

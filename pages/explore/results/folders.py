@@ -11,10 +11,12 @@ from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.language.speech import mark
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
 from pages.explore.measured_once import changed, watch
 from pages.explore.widgets import choose
+from pages.parts.spinning import spinning
 
 
 def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
@@ -86,7 +88,8 @@ def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
         return None
 
 
-@st.cache_data(show_spinner="Comparing results and data set …", max_entries=16)
+@spinning(mark("Comparing results and data set …"))
+@st.cache_data(show_spinner=False, max_entries=16)
 def shared_refusal(
     folder: str, changed: int, data: str, sha256: str | None, _results: Results, _table: pd.DataFrame
 ) -> str | None:
@@ -94,7 +97,8 @@ def shared_refusal(
     return predictions.refusal(_results, _table, sha256)
 
 
-@st.cache_resource(show_spinner="Reading the results …", max_entries=6)
+@spinning(mark("Reading the results …"))
+@st.cache_resource(show_spinner=False, max_entries=6)
 def shared_results(folder: str, changed: int) -> Results:
     """Results, read anew when they have changed."""
     return read_results(Path(folder))

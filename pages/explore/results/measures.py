@@ -7,15 +7,19 @@ import streamlit as st
 from derm.evaluate.results import Results
 from derm.explore import predictions
 from derm.explore.filtered import Kept
+from derm.language.speech import mark
+from pages.parts.spinning import spinning
 
 
-@st.cache_data(show_spinner="Resampling for the intervals …", max_entries=32)
+@spinning(mark("Resampling for the intervals …"))
+@st.cache_data(show_spinner=False, max_entries=32)
 def shared_measures(folder: str, changed: int, kept: Kept, _results: Results) -> dict[str, Any]:
     """Figures of the kept images with intervals."""
     return predictions.measures(_results, kept)
 
 
-@st.cache_data(show_spinner="Resampling for the intervals …", max_entries=32)
+@spinning(mark("Resampling for the intervals …"))
+@st.cache_data(show_spinner=False, max_entries=32)
 def shared_curves(folder: str, changed: int, kept: Kept, _results: Results) -> tuple[dict[str, Any], dict[str, Any]]:
     """Curves of the kept images, and intervals of their average precision."""
     return predictions.curves(_results, kept), predictions.precision_intervals(_results, kept)

@@ -12,11 +12,13 @@ from derm.explore.filtered import Kept, disagreements_kept, same_images
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
+from derm.language.speech import mark
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
 from pages.explore.measured_once import changed
 from pages.explore.results.folders import choose_results, result_names
 from pages.explore.widgets import chart, choose_look, table_of
+from pages.parts.spinning import spinning
 
 
 def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
@@ -52,7 +54,8 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
     gallery(model, shown, "rivals", rows, lambda some: tiles.disagreement_tiles(shown.table, disagreed, some), look)
 
 
-@st.cache_data(show_spinner="Comparing by a paired bootstrap …", max_entries=8)
+@spinning(mark("Comparing by a paired bootstrap …"))
+@st.cache_data(show_spinner=False, max_entries=8)
 def shared_comparison(
     folders: tuple[str, str], changed: tuple[int, int], _first: Results, _second: Results
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,0 +1,29 @@
+"""What is being done, in the visitor's language, while a cached function works.
+
+Needs Streamlit. `show_spinner` of its caches takes one sentence at import, for all visitors.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import streamlit as st
+
+from derm.language.speech import say
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def spinning(sentence: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """A decorator that shows a marked sentence while the function works; what comes at once shows nothing."""
+
+    def around(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        @wraps(function)
+        def shown(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+            with st.spinner(say(sentence)):
+                return function(*arguments, **named)
+
+        return shown
+
+    return around
