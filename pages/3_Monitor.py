@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from derm.language.speech import mark, say
 from derm.monitor import words
 from derm.paths import runs_folder
 from pages.monitor.compare_runs import compare_runs
@@ -17,7 +18,7 @@ from pages.monitor.watch import watch
 from pages.parts import top
 
 STYLE = Path(__file__).parents[1] / ".streamlit" / "monitor.css"
-WATCH, COMPARE, START = "Watch", "Compare", "Start a run"
+WATCH, COMPARE, START = mark("Watch"), mark("Compare"), mark("Start a run")
 
 
 def main() -> None:
@@ -30,14 +31,15 @@ def main() -> None:
     if name := st.session_state.pop("show", None):
         st.session_state.run, st.session_state.part = name, WATCH
     if not look():
-        st.header(words.NO_RUN, anchor=False)
-        st.markdown(words.HOW_TO_BEGIN)
+        st.header(say(words.NO_RUN), anchor=False)
+        st.markdown(say(words.HOW_TO_BEGIN))
         st.code(words.how_to_begin(runs_folder()), language="bash")
         start_run()
         return
     st.session_state.setdefault("part", WATCH)
     part = st.segmented_control(
-        "Part of the page", [WATCH, COMPARE, START], required=True, key="part", label_visibility="collapsed",
+        say("Part of the page"), [WATCH, COMPARE, START], format_func=say, required=True, key="part",
+        label_visibility="collapsed",
         persist_state="session",
     )  # fmt: skip
     {WATCH: watch, COMPARE: compare_runs, START: start_run}[part or WATCH]()

@@ -16,6 +16,7 @@ from derm.figures.palette import GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEX
 from derm.figures.strokes import DASHES, MARKS
 from derm.figures.text import capital, chart_text, epoch_number
 from derm.image.overlay import rgb
+from derm.language.speech import say
 
 MOST_FRAMES = 60
 """Pictures of a moving figure, at most."""
@@ -43,14 +44,15 @@ def curves(
     """
     figure = go.Figure()
     if training is not None:
-        _add(figure, training, "training", PRIMARY.on(dark=dark), mark="circle" if training.epochs else None)
+        _add(figure, training, say("training"), PRIMARY.on(dark=dark), mark="circle" if training.epochs else None)
     if validation is not None:
-        _add(figure, validation, "validation", SECOND.on(dark=dark), dash="dash", mark="square")
+        _add(figure, validation, say("validation"), SECOND.on(dark=dark), dash="dash", mark="square")
     if best is not None:
         figure.add_vline(best + 1, line={"dash": "dot", "width": 1.5, "color": GREY.on(dark=dark)})
         ends = [line.x[-1] for line in (training, validation) if line is not None]
         figure.add_annotation(
-            x=best + 1, y=1, yref="paper", yanchor="bottom", showarrow=False, text=f"best, epoch {epoch_number(best)}",
+            x=best + 1, y=1, yref="paper", yanchor="bottom", showarrow=False,
+            text=say("best, epoch {epoch}", epoch=epoch_number(best)),
             xanchor="right" if 2 * (best + 1) > max(ends, default=0) else "left", font={"color": GREY.on(dark=dark)},
         )  # fmt: skip
     _lay_out(figure, 265, legend=True, dark=dark)
@@ -77,7 +79,7 @@ def class_curves(lines: Mapping[str, Line], *, dark: bool) -> go.Figure:
         place = INDEX[code]
         diagnosis = DIAGNOSES[place]
         colour = _of(diagnosis, dark)
-        _add(figure, line, capital(diagnosis.name), colour, dash=DASHES[place], mark=MARKS[place])
+        _add(figure, line, capital(diagnosis.called), colour, dash=DASHES[place], mark=MARKS[place])
         figure.add_scatter(
             x=[line.x[-1]],
             y=[heights.get(code)],
@@ -140,9 +142,9 @@ def admitted_areas(
     """
     figure = go.Figure()
     end = max(len(planned_paces), len(shares))
-    rows = [("Pace", GREY.on(dark=dark), list(paces), list(planned_paces))] + [
+    rows = [(say("Pace"), GREY.on(dark=dark), list(paces), list(planned_paces))] + [
         (
-            capital(diagnosis.name),
+            capital(diagnosis.called),
             _of(diagnosis, dark),
             [one[diagnosis.code] for one in shares],
             [one[diagnosis.code] for one in planned_shares],
@@ -180,6 +182,8 @@ def _area(
     x = [float(edge) for edge in range(len(values) + 1)]
     held = [*values, values[-1]]
     full = {"color": GREY.on(dark=dark), "width": 0.75, "dash": "dot"}
+    told = {"label": label, "share": "%{customdata[0]:.0%}", "epoch": "%{customdata[1]}"}
+    of_epoch = say("{label}: {share} in epoch {epoch}", **told)
     figure.add_scatter(x=[0, end], y=[floor + BAND] * 2, line=full, **quiet)
     figure.add_scatter(x=x, y=[floor] * len(x), line={"width": 0}, **quiet)
     figure.add_scatter(
@@ -190,7 +194,7 @@ def _area(
         fillcolor=_pale(colour, 0.35),
         line={"color": colour, "width": 2, "shape": "hv"},
         customdata=[[share, min(place + 1, len(values))] for place, share in enumerate(held)],
-        hovertemplate=f"{label}: %{{customdata[0]:.0%}} in epoch %{{customdata[1]}}<extra></extra>",
+        hovertemplate=f"{of_epoch}<extra></extra>",
         showlegend=False,
     )
     to_come = planned[len(values) - 1 :]
@@ -201,7 +205,7 @@ def _area(
             mode="lines",
             line={"color": colour, "width": 2, "dash": "dash", "shape": "vh"},
             customdata=to_come,
-            hovertemplate=f"{label}, planned: %{{customdata:.0%}}<extra></extra>",
+            hovertemplate=say("{label}, planned: {share}", label=label, share="%{customdata:.0%}") + "<extra></extra>",
             showlegend=False,
         )
     if not math.isnan(values[-1]):
@@ -228,9 +232,9 @@ def difficulty_motion(
         waiting = [total - inside for total, inside in zip(everything[place], admitted[place], strict=True)]
         hatched = {"color": "rgba(0,0,0,0)", "line": {"color": grey, "width": 1}}
         return [
-            go.Bar(x=x, y=list(admitted[place]), name="admitted", marker={"color": colour, "line": {"width": 0}}),
+            go.Bar(x=x, y=list(admitted[place]), name=say("admitted"), marker={"color": colour, "line": {"width": 0}}),
             go.Bar(
-                x=x, y=waiting, name="not yet",
+                x=x, y=waiting, name=say("not yet"),
                 marker={**hatched, "pattern": {"shape": "/", "fgcolor": grey, "size": 6}},
             ),
         ]  # fmt: skip
@@ -248,8 +252,8 @@ def difficulty_motion(
         {"label": str(epochs[place]), "method": "animate", "args": [[str(epochs[place])], still]} for place in kept
     ]
     ink, ground = TEXT.on(dark=dark), PANEL.on(dark=dark)
-    play = {"label": "Play", "method": "animate", "args": [None, {**moving, "fromcurrent": False}]}
-    pause = {"label": "Pause", "method": "animate", "args": [[None], still]}
+    play = {"label": say("Play"), "method": "animate", "args": [None, {**moving, "fromcurrent": False}]}
+    pause = {"label": say("Pause"), "method": "animate", "args": [[None], still]}
     figure.update_layout(
         barmode="stack",
         bargap=0.08,
@@ -260,7 +264,7 @@ def difficulty_motion(
             {
                 "active": len(kept) - 1,
                 "steps": steps,
-                "currentvalue": {"prefix": "epoch ", "font": {"color": ink}},
+                "currentvalue": {"prefix": say("epoch") + " ", "font": {"color": ink}},
                 "pad": {"t": 44, "l": 130},
                 "font": {"color": ink},
                 "bgcolor": ground,
@@ -277,8 +281,8 @@ def difficulty_motion(
             }
         ],
     )  # fmt: skip
-    figure.update_xaxes(title="difficulty, 0 easy … 1 hard", range=[0, 1], showgrid=False)
-    figure.update_yaxes(title="pictures", **axis(kept[-1]))
+    figure.update_xaxes(title=say("difficulty, 0 easy … 1 hard"), range=[0, 1], showgrid=False)
+    figure.update_yaxes(title=say("pictures"), **axis(kept[-1]))
     _colour_text(figure, dark)
     return figure
 
@@ -286,12 +290,12 @@ def difficulty_motion(
 def hit_curve(hits: Line, shares: Line, *, dark: bool) -> go.Figure:
     """Replay's hit rate over the epochs, beside the half that blind draws would reach, and the replayed share."""
     figure = go.Figure()
-    _add(figure, hits, "hit rate", PRIMARY.on(dark=dark), mark="circle")
-    _add(figure, shares, "share of images that are replayed", SECOND.on(dark=dark), dash="dash", mark="square")
+    _add(figure, hits, say("hit rate"), PRIMARY.on(dark=dark), mark="circle")
+    _add(figure, shares, say("share of images that are replayed"), SECOND.on(dark=dark), dash="dash", mark="square")
     figure.add_hline(
         0.5,
         line={"dash": "dot", "width": 1.5, "color": GREY.on(dark=dark)},
-        annotation={"text": "blind draws", "font": {"color": GREY.on(dark=dark), "size": 12}},
+        annotation={"text": say("blind draws"), "font": {"color": GREY.on(dark=dark), "size": 12}},
         annotation_position="bottom left",
     )
     _lay_out(figure, 360, legend=True, dark=dark)
@@ -314,7 +318,7 @@ def drawn_bars(epochs: Sequence[int], drawn: Sequence[Mapping[str, int]], *, dar
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            hovertemplate=f"{capital(diagnosis.name)} %{{y:.1%}}<extra></extra>",
+            hovertemplate=f"{capital(diagnosis.called)} %{{y:.1%}}<extra></extra>",
         )  # fmt: skip
     _lay_out(figure, 360, legend=True, dark=dark)
     figure.update_layout(barmode="stack", bargap=0.1)
@@ -325,6 +329,7 @@ def drawn_bars(epochs: Sequence[int], drawn: Sequence[Mapping[str, int]], *, dar
 def _add(
     figure: go.Figure, line: Line, name: str, colour: str, *, dash: str = "solid", mark: str | None = None
 ) -> None:
+    value = "%{y:.3~g}"
     figure.add_scatter(
         x=line.x,
         y=[None if math.isnan(value) else value for value in line.y],
@@ -333,7 +338,7 @@ def _add(
         line={"color": colour, "width": 2, "dash": dash},
         marker={"symbol": mark, "size": 7, "color": colour} if mark else None,
         customdata=[epoch_number(epoch) for epoch in line.epochs] or None,
-        hovertemplate="%{y:.3~g}, epoch %{customdata}" if line.epochs else "%{y:.3~g}",
+        hovertemplate=say("{value}, epoch {epoch}", value=value, epoch="%{customdata}") if line.epochs else value,
     )
 
 
@@ -346,7 +351,7 @@ def _lay_out(figure: go.Figure, height: int, *, legend: bool, dark: bool) -> Non
         hovermode="x",
         uirevision="kept",  # new points leave the reader's zoom alone
     )
-    figure.update_xaxes(title="epochs trained", rangemode="tozero")
+    figure.update_xaxes(title=say("epochs trained"), rangemode="tozero")
     _colour_text(figure, dark)
 
 

@@ -14,6 +14,7 @@ from derm.figures import training
 from derm.figures.results import confusion_matrix
 from derm.figures.text import epoch_number
 from derm.figures.training import Line
+from derm.language.speech import language, say, say_many
 from derm.monitor import compare, series
 from derm.monitor.runs import Run
 from derm.monitor.words import in_percent, name_of, three
@@ -52,10 +53,11 @@ def classes(run: Run, measure: str, *, dark: bool) -> list[Plate]:
 
     def make() -> list[Plate]:
         lines = series.of_classes(run, measure)
-        title = f"{series.CLASS_MEASURES[measure]} of each diagnosis, validation"
+        title = say("{measure} of each diagnosis, validation", measure=say(series.CLASS_MEASURES[measure]))
         said = ", ".join(f"{code} {three(line.y[-1])}" for code, line in lines.items())
         figure = training.class_curves(lines, dark=dark)
-        return [Plate(title, figure, f"{title}, over the epochs; last: {said}.")] if lines else []
+        alt = say("{title}, over the epochs; last: {figures}.", title=title, figures=said)
+        return [Plate(title, figure, alt)] if lines else []
 
     return _kept(run, f"classes {measure}", dark, make)
 
@@ -68,9 +70,10 @@ def confusion(run: Run, epoch: int, *, rates: bool, dark: bool) -> list[Plate]:
         if matrix is None:
             return []
         right = [
-            f"{one.name} {matrix[place, place]} of {matrix[place].sum()} right" for place, one in enumerate(DIAGNOSES)
+            say("{name} {right} of {all} right", name=one.called, right=matrix[place, place], all=matrix[place].sum())
+            for place, one in enumerate(DIAGNOSES)
         ]
-        title = f"Confusion matrix after epoch {epoch_number(epoch)}"
+        title = say("Confusion matrix after epoch {epoch}", epoch=epoch_number(epoch))
         return [Plate(title, confusion_matrix(matrix, rates=rates, dark=dark), f"{title}: {', '.join(right)}.")]
 
     return _kept(run, f"confusion {epoch} {rates}", dark, make)
@@ -81,15 +84,15 @@ def machine(run: Run, *, dark: bool) -> list[Plate]:
 
     def make() -> list[Plate]:
         known = {
-            "Learning rate": (series.step_line(run, "learning_rate"), "~e"),
-            "Images a second": (series.speeds(run, "images_per_second"), ""),
-            "Memory, megabytes": (series.speeds(run, "memory_mb"), ","),
+            say("Learning rate"): (series.step_line(run, "learning_rate"), "~e"),
+            say("Images a second"): (series.speeds(run, "images_per_second"), ""),
+            say("Memory, megabytes"): (series.speeds(run, "memory_mb"), ","),
         }
         return [
             Plate(
                 title,
                 training.single(line, title, form=form, dark=dark),
-                f"{title} over the epochs; last {line.y[-1]:.4g}.",
+                say("{title} over the epochs; last {value:.4g}.", title=title, value=line.y[-1]),
             )
             for title, (line, form) in known.items()
             if line is not None
@@ -109,8 +112,9 @@ def admitted(run: Run, *, dark: bool) -> list[Plate]:
         said = ", ".join(f"{code} {in_percent(share)}" for code, share in shares[-1].items() if not math.isnan(share))
         planned = series.planned_pace(run), series.planned_shares(run)
         figure = training.admitted_areas(shares, paces, *planned, dark=dark)
-        title = "Share admitted, diagnosis by diagnosis"
-        return [Plate(title, figure, f"{title}, over the epochs; in epoch {epoch_number(stages[-1].epoch)}: {said}.")]
+        title, epoch = say("Share admitted, diagnosis by diagnosis"), epoch_number(stages[-1].epoch)
+        alt = say("{title}, over the epochs; in epoch {epoch}: {shares}.", title=title, epoch=epoch, shares=said)
+        return [Plate(title, figure, alt)]
 
     return _kept(run, "admitted", dark, make)
 
@@ -129,9 +133,15 @@ def difficulty(run: Run, *, dark: bool) -> list[Plate]:
             dark=dark,
         )
         last = stages[-1]
-        title = "Difficulty of the training pictures"
-        said = f"{last.admitted} of {last.images} pictures are admitted in epoch {epoch_number(last.epoch)}"
-        return [Plate(title, figure, f"{title}, a histogram for each epoch; {said}.")]
+        title = say("Difficulty of the training pictures")
+        alt = say(
+            "{title}, a histogram for each epoch; {admitted} of {images} pictures are admitted in epoch {epoch}.",
+            title=title,
+            admitted=last.admitted,
+            images=last.images,
+            epoch=epoch_number(last.epoch),
+        )
+        return [Plate(title, figure, alt)]
 
     return _kept(run, "difficulty", dark, make)
 
@@ -145,13 +155,20 @@ def replay(run: Run, *, dark: bool) -> list[Plate]:
             return []
         epochs = [epoch_number(one.epoch) for one in told]
         drawn = training.drawn_bars(epochs, [one.drawn for one in told], dark=dark)
-        made_of = Plate("Pictures shown, by diagnosis", drawn, f"Shares of the diagnoses in {len(epochs)} epochs.")
+        made_of = Plate(
+            say("Pictures shown, by diagnosis"),
+            drawn,
+            say_many("Shares of the diagnoses in 1 epoch.", "Shares of the diagnoses in {count} epochs.", len(epochs)),
+        )
         hits = series.hit_rates(told)
         if not told[-1].enabled:
             return [made_of]
-        title = "Hit rate of replay"
+        title = say("Hit rate of replay")
         curve = training.hit_curve(hits, series.replayed_shares(told), dark=dark)
-        return [Plate(title, curve, f"{title} over the epochs; last {three(hits.y[-1])}, blind draws 0.5."), made_of]
+        alt = say(
+            "{title} over the epochs; last {rate}, blind draws {half}.", title=title, rate=three(hits.y[-1]), half=0.5
+        )
+        return [Plate(title, curve, alt), made_of]
 
     return _kept(run, "replay", dark, make)
 
@@ -159,24 +176,27 @@ def replay(run: Run, *, dark: bool) -> list[Plate]:
 def overlaid(runs: Sequence[Run], measure: str, *, dark: bool) -> list[Plate]:
     """A validation figure of several runs over their epochs; empty where none has it."""
     lines: dict[str, Line] = compare.overlay(runs, measure)
-    title = f"{name_of(measure)}, validation"
+    title = say("{measure}, validation", measure=name_of(measure))
     said = ", ".join(f"{name} {three(line.y[-1])}" for name, line in lines.items())
-    return [Plate(title, training.overlaid(lines, dark=dark), f"{title}; last: {said}.")] if lines else []
+    alt = say("{title}; last: {figures}.", title=title, figures=said)
+    return [Plate(title, training.overlaid(lines, dark=dark), alt)] if lines else []
 
 
 def _panels(run: Run, panels: Sequence[series.Panel], *, loss: bool = False, dark: bool) -> list[Plate]:
     best = run.best()
     plates = []
     for panel in panels:
-        ends = {"training": panel.training, "validation": panel.validation}
+        ends = {say("training"): panel.training, say("validation"): panel.validation}
         said = ", ".join(f"{part} {three(line.y[-1])}" for part, line in ends.items() if line is not None)
         if said:
             figure = training.curves(
                 panel.training, panel.validation, best=best.epoch if best else None, loss=loss, dark=dark
             )
-            plates.append(Plate(panel.name, figure, f"{panel.name} over the epochs; last: {said}."))
+            title = say(panel.name)
+            alt = say("{title} over the epochs; last: {figures}.", title=title, figures=said)
+            plates.append(Plate(title, figure, alt))
     return plates
 
 
 def _kept(run: Run, what: str, dark: bool, make: Callable[[], list[Plate]], *, steps: bool = False) -> list[Plate]:
-    return run.once((what, dark), make, steps=steps)
+    return run.once((what, dark, language()), make, steps=steps)

@@ -15,6 +15,7 @@ import numpy as np
 
 from derm.errors import ConfigFault, RunFault
 from derm.files import PART, make_folder
+from derm.language.speech import say
 from derm.monitor.compare import flatten
 from derm.monitor.runs import Run
 from derm.runlog.reader import FIELDS
@@ -42,7 +43,9 @@ class Scalar(NamedTuple):
 def need(tool: str) -> None:
     """Raise ConfigFault where the package `tool` is not installed."""
     if importlib.util.find_spec(tool) is None:
-        raise ConfigFault(f"The package {tool} is not installed, and the export needs it: {CURES[tool]}.")
+        raise ConfigFault(
+            say("The package {tool} is not installed, and the export needs it: {cure}.", tool=tool, cure=CURES[tool])
+        )
 
 
 def scalars(run: Run) -> Iterator[Scalar]:
@@ -52,7 +55,7 @@ def scalars(run: Run) -> Iterator[Scalar]:
     """
     start = run.reader.newest("start")
     if start is None:
-        raise RunFault(f"The log of '{run.name}' holds no event yet: wait until the run has begun.")
+        raise RunFault(say("The log of '{name}' holds no event yet: wait until the run has begun.", name=run.name))
     each = start["steps_per_epoch"]
     clock = _Clock(run, each)
     steps = run.reader.steps()
@@ -91,7 +94,9 @@ def to_tensorboard(run: Run, out: Path) -> int:
             part.write_bytes(made.read_bytes())
             part.replace(out / EVENT_FILE)
         except OSError as error:
-            raise ConfigFault(f"{out} cannot be written to ({error.strerror}): name a place with room.") from error
+            raise ConfigFault(
+                say("{path} cannot be written to ({reason}): name a place with room.", path=out, reason=error.strerror)
+            ) from error
         finally:
             part.unlink(missing_ok=True)
     return len(figures)

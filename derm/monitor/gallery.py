@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from derm.diagnoses import Diagnosis
 from derm.figures.bars import themed
 from derm.figures.text import capital
+from derm.language.speech import say
 from derm.monitor.replay_images import ReplayImage
 from derm.monitor.words import held_words
 
@@ -33,10 +34,18 @@ def _card(image: ReplayImage) -> str:
 
 def _picture(image: ReplayImage) -> str:
     if image.thumbnail is None:
-        return '<div class="derm-no-picture" role="img" aria-label="no picture here"></div>'
-    alt = html.escape(f"{image.image_id}, {_title(image.diagnosis)}, loss {image.loss:.2f}")
+        label = html.escape(say("no picture here"))
+        return f'<div class="derm-no-picture" role="img" aria-label="{label}"></div>'
+    alt = html.escape(
+        say(
+            "{name}, {diagnosis}, loss {loss:.2f}",
+            name=image.image_id,
+            diagnosis=_title(image.diagnosis),
+            loss=image.loss,
+        )
+    )
     return f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(image.thumbnail).decode()}">'
 
 
 def _title(diagnosis: Diagnosis | None) -> str:
-    return "diagnosis not known here" if diagnosis is None else capital(diagnosis.name)
+    return say("diagnosis not known here") if diagnosis is None else capital(diagnosis.called)

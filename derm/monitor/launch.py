@@ -21,6 +21,7 @@ import derm
 from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, RunFault
 from derm.files import hold, is_there, portable_name, write_json
+from derm.language.speech import mark, say
 from derm.monitor.quota import LAUNCHED_BY, OWNER, Visitor, check_visitor, room_for_one
 from derm.monitor.state import LAUNCH, OUTPUT, STOP, Holder, find_holder, is_alive, read_record
 from derm.train.config import change, preset
@@ -29,10 +30,15 @@ from derm.train.run_folder import has_begun
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a run may be called."""
 
-TAKEN = "There is a run called '{name}' already: give another name, or resume that one."
+OLD_RUN = mark(
+    "The run '{name}' cannot be stopped from here: it was begun by an older Derm that does not say which process it "
+    "is: press Ctrl-C where it was started."
+)
+NOT_RUNNING = mark("The run '{name}' cannot be stopped from here: it is not running, so there is nothing to stop.")
+TAKEN = mark("There is a run called '{name}' already: give another name, or resume that one.")
 
 
-ANOTHER = "Another process is training in '{name}': stop it first."
+ANOTHER = mark("Another process is training in '{name}': stop it first.")
 
 
 def start(
@@ -65,7 +71,9 @@ def start(
         try:
             run.mkdir(exist_ok=True)
         except OSError as error:
-            raise ConfigFault(f"The folder {run} cannot be made ({error.strerror}): give another name.") from error
+            raise ConfigFault(
+                say("The folder {run} cannot be made ({reason}): give another name.", run=run, reason=error.strerror)
+            ) from error
         launch(run, words, visitor)
     return run
 
@@ -74,13 +82,18 @@ def check_name(runs: Path, name: str) -> None:
     """Refuse a name that no new run in the folder `runs` can have: ConfigFault, or RunFault where it is taken."""
     if not NAME.fullmatch(name):
         raise ConfigFault(
-            f"A run cannot be called '{name}': use up to 60 letters, digits, dots, dashes and underscores, a letter or "
-            "a digit first."
+            say(
+                "A run cannot be called '{name}': use up to 60 letters, digits, dots, dashes and underscores, a "
+                "letter or a digit first.",
+                name=name,
+            )
         )
     if portable_name(name) != name:
-        raise ConfigFault(f"A run cannot be called '{name}', which no folder on Windows can be: give another name.")
+        raise ConfigFault(
+            say("A run cannot be called '{name}', which no folder on Windows can be: give another name.", name=name)
+        )
     if os.path.lexists(runs / name) and (is_alive(runs / name) or has_begun(runs / name)):
-        raise RunFault(TAKEN.format(name=name))
+        raise RunFault(say(TAKEN, name=name))
 
 
 def resume(run: Path, visitor: Visitor = OWNER) -> None:
@@ -90,10 +103,12 @@ def resume(run: Path, visitor: Visitor = OWNER) -> None:
     the disk is too full.
     """
     if not is_there(run / "run.json"):
-        raise RunFault(f"The run '{run.name}' had not begun, so there is nothing to go on with: start a new one.")
+        raise RunFault(
+            say("The run '{name}' had not begun, so there is nothing to go on with: start a new one.", name=run.name)
+        )
     check_visitor(run, LAUNCH, visitor)
     if is_alive(run):
-        raise RunFault(ANOTHER.format(name=run.name))
+        raise RunFault(say(ANOTHER, name=run.name))
     with room_for_one(run.resolve().parent):
         launch(run.resolve(), ["--run", str(run.resolve()), "--resume"], visitor)
 
@@ -107,14 +122,16 @@ def stop(run: Path, visitor: Visitor = OWNER) -> Holder:
     check_visitor(run, LAUNCH, visitor)
     holder = find_holder(run)
     if holder is None:
-        cure = (
-            "it was begun by an older Derm that does not say which process it is: press Ctrl-C where it was started"
-            if is_alive(run)
-            else "it is not running, so there is nothing to stop"
-        )
-        raise RunFault(f"The run '{run.name}' cannot be stopped from here: {cure}.")
+        sentence = OLD_RUN if is_alive(run) else NOT_RUNNING
+        raise RunFault(say(sentence, name=run.name))
     if holder.host != socket.gethostname():
-        raise RunFault(f"The run '{run.name}' is training on another machine, {holder.host}: stop it from there.")
+        raise RunFault(
+            say(
+                "The run '{name}' is training on another machine, {host}: stop it from there.",
+                name=run.name,
+                host=holder.host,
+            )
+        )
     asked = read_record(run / STOP)
     if asked is None or asked.get("pid") != holder.pid:
         write_json(run / STOP, {"pid": holder.pid, "time": time.time()})
@@ -137,11 +154,11 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
     record: dict[str, Any] = {"host": socket.gethostname(), "time": time.time(), "command": command[1:]}
     record[LAUNCHED_BY] = visitor.record()
     if os.path.lexists(run / OUTPUT) and not is_there(run / OUTPUT):
-        raise RunFault(f"{run / OUTPUT} is no ordinary file: delete it.")
+        raise RunFault(say("{path} is no ordinary file: delete it.", path=run / OUTPUT))
     with (run / OUTPUT).open("ab") as output:
         # The lock belongs to the open file, which the process inherits: it is free when the last one that has it ends.
         if is_alive(run) or not hold(output):
-            raise RunFault(ANOTHER.format(name=run.name))
+            raise RunFault(say(ANOTHER, name=run.name))
         (run / STOP).unlink(missing_ok=True)
         write_json(run / LAUNCH, record)
         process = subprocess.Popen(

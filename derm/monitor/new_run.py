@@ -9,6 +9,8 @@ from typing import Any
 from derm.data.synthetic.standin import draw_once
 from derm.errors import ConfigFault, DermError
 from derm.files import is_there
+from derm.language.again import say_again
+from derm.language.speech import mark, say
 from derm.model.weights import default_weights
 from derm.monitor import launch, words
 from derm.monitor.quota import OWNER, Visitor
@@ -20,7 +22,7 @@ from derm.train.config import PRESETS, change, preset
 KNOWN_STARTS = ("timm", "random")
 """Starting weights that are no file."""
 
-OWN_WEIGHTS = "those that come with Derm"
+OWN_WEIGHTS = mark("those that come with Derm")
 
 MOST_THREADS = 256
 """Of a network; no machine that it trains on has more cores."""
@@ -65,10 +67,15 @@ def known_starts(runs: Path) -> dict[str, str]:
     )
 
 
+def said_start(name: str) -> str:
+    """Starting weights as they are called in the language now spoken; their names are `known_starts`'s keys."""
+    return say_again(name, (OWN_WEIGHTS, words.BEST_OF))
+
+
 def setting_fault(runs: Path, preset_name: str, name: str, value: Any) -> str:  # noqa: ANN401 (whatever a setting can be)
     """What is wrong with the value of one setting, by dotted name; '' where nothing is."""
     if value is None:
-        return "Give a number."
+        return say("Give a number.")
     try:
         change(preset(preset_name), {name: _taken(runs, name, value)})
     except DermError as error:
@@ -95,9 +102,21 @@ def start_run(
     not offer.
     """
     if preset_name not in PRESETS:
-        raise ConfigFault(f"There is no preset '{preset_name}': use {' or '.join(PRESETS)}.")
+        raise ConfigFault(
+            say(
+                "There is no preset '{preset}': use {presets}.",
+                preset=preset_name,
+                presets=" or ".join(PRESETS),
+            )
+        )
     if not 0 <= threads <= MOST_THREADS:
-        raise ConfigFault(f"{threads} threads do not fit: use a number from 0 to {MOST_THREADS}.")
+        raise ConfigFault(
+            say(
+                "{threads} threads do not fit: use a number from 0 to {most}.",
+                threads=threads,
+                most=MOST_THREADS,
+            )
+        )
     taken = {key: _taken(runs, key, value) for key, value in chosen.items()}
     launch.check_name(runs, name)
     data = draw_once(cache_folder()) if drawn else folder
@@ -108,12 +127,20 @@ def _taken(runs: Path, name: str, value: Any) -> Any:  # noqa: ANN401
     """A setting's value as training takes it; ConfigFault for one that the form does not offer."""
     setting = next((one for one in SETTINGS if one.name == name), None)
     if setting is None:
-        raise ConfigFault(f"The setting {name} is not one of the form's: set it in a terminal.")
+        raise ConfigFault(say("The setting {name} is not one of the form's: set it in a terminal.", name=name))
     if setting.kind == "weights":
         starts = known_starts(runs)
         if not isinstance(value, str) or value not in starts:
-            raise ConfigFault("These starting weights are not among those that are known here: choose one of the list.")
+            raise ConfigFault(
+                say("These starting weights are not among those that are known here: choose one of the list.")
+            )
         return starts[value]
     if setting.kind == "choice" and value not in setting.options:
-        raise ConfigFault(f"{setting.label}: choose one of {', '.join(map(str, setting.options))}.")
+        raise ConfigFault(
+            say(
+                "{label}: choose one of {options}.",
+                label=say(setting.label),
+                options=", ".join(map(str, setting.options)),
+            )
+        )
     return value

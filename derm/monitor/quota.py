@@ -16,6 +16,7 @@ from typing import Any
 from derm.errors import ConfigFault, RunFault
 from derm.files import hold, make_folder
 from derm.json_checks import is_text
+from derm.language.speech import say, say_many
 from derm.monitor.runs import find_runs
 from derm.monitor.state import is_alive, read_record
 from derm.paths import cache_folder, kept_free, teaching_folder
@@ -80,19 +81,22 @@ def starter_line(launched: dict[str, Any] | None, visitor: Visitor) -> str:
     if visitor.alone:
         return ""
     if not isinstance(by, dict):
-        return "started in a terminal"
+        return say("started in a terminal")
     if is_text(by.get("name")) and by["name"]:
-        return "started by you" if by["name"] == visitor.name else f"started by {by['name']}"
+        return say("started by you") if by["name"] == visitor.name else say("started by {name}", name=by["name"])
     own = bool(visitor.browser) and by.get("browser") == visitor.browser
-    return "started in this browser" if own else "started in another browser"
+    return say("started in this browser") if own else say("started in another browser")
 
 
 def check_visitor(run: Path, launch: str, visitor: Visitor) -> None:
     """Raise RunFault where the run is another's. launch: name of its record of who launched it."""
     if not visitor.may_stop(read_record(run / launch)):
         raise RunFault(
-            f"The run '{run.name}' was started by somebody else: ask them to stop or resume it, or do so in a terminal "
-            "of this machine."
+            say(
+                "The run '{name}' was started by somebody else: ask them to stop or resume it, or do so in a terminal "
+                "of this machine.",
+                name=run.name,
+            )
         )
 
 
@@ -102,7 +106,7 @@ def room_for_one(runs: Path) -> Iterator[None]:
     make_folder(runs)
     with (runs / QUEUE).open("a") as stream:
         if not hold(stream, patience=10):
-            raise RunFault("Another run is being started at this moment: try again in a few seconds.")
+            raise RunFault(say("Another run is being started at this moment: try again in a few seconds."))
         check_count(runs)
         check_disk(runs)
         yield
@@ -114,11 +118,24 @@ def check_count(runs: Path) -> None:
     if len(alive) < most:
         return
     if not most:
-        raise RunFault(f"This app starts no runs ({AT_ONCE} is 0): start them in a terminal with `derm train`.")
+        raise RunFault(
+            say(
+                "This app starts no runs ({variable} is 0): start them in a terminal with `derm train`.",
+                variable=AT_ONCE,
+            )
+        )
     names = ", ".join(sorted(path.name for path in alive)[:3])
     raise RunFault(
-        f"{len(alive)} runs train already ({names}), and this app starts one only below {most}: wait for an end, stop "
-        f"one, or let the app be started with a higher {AT_ONCE}."
+        say_many(
+            "1 run trains already ({names}), and this app starts one only below {most}: wait for an end, stop one, or "
+            "let the app be started with a higher {variable}.",
+            "{count} runs train already ({names}), and this app starts one only below {most}: wait for an end, stop "
+            "one, or let the app be started with a higher {variable}.",
+            len(alive),
+            names=names,
+            most=most,
+            variable=AT_ONCE,
+        )
     )
 
 
@@ -130,8 +147,13 @@ def check_disk(runs: Path) -> None:
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise RunFault(
-                f"{free / 1e9:.1f} GB are free in {folder}, and a run is started only with {needed / 1e9:.1f} GB: "
-                "delete runs or results that nobody needs, or name a folder on another disk."
+                say(
+                    "{free:.1f} GB are free in {folder}, and a run is started only with {needed:.1f} GB: delete runs "
+                    "or results that nobody needs, or name a folder on another disk.",
+                    free=free / 1e9,
+                    folder=folder,
+                    needed=needed / 1e9,
+                )
             )
 
 
@@ -139,5 +161,12 @@ def most_at_once() -> int:
     """What `AT_ONCE` says; ConfigFault where it is no number from 0 on."""
     told = os.environ.get(AT_ONCE, "").strip() or str(USUAL_AT_ONCE)
     if not told.isascii() or not told.isdigit() or len(told) > 4:
-        raise ConfigFault(f"{AT_ONCE} is '{told}': give a whole number, such as {USUAL_AT_ONCE}.")
+        raise ConfigFault(
+            say(
+                "{variable} is '{told}': give a whole number, such as {usual}.",
+                variable=AT_ONCE,
+                told=told,
+                usual=USUAL_AT_ONCE,
+            )
+        )
     return int(told)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.figures.training import Line
+from derm.language.speech import mark
 from derm.metrics.missing import fraction
 from derm.metrics.registry import OUTLINE, OVERALL, PER_CLASS
 from derm.monitor.downsample import POINTS, smooth, thin
@@ -31,7 +32,11 @@ class Panel(NamedTuple):
     validation: Line | None
 
 
-LOSSES = {"loss": "Joint loss", "mask_loss": "Loss of the outline", "class_loss": "Loss of the diagnosis"}
+LOSSES = {
+    "loss": mark("Joint loss"),
+    "mask_loss": mark("Loss of the outline"),
+    "class_loss": mark("Loss of the diagnosis"),
+}
 """The loss and its parts, by their names in the log."""
 
 MEASURES = {
@@ -98,7 +103,7 @@ def measures(run: Run) -> list[Panel]:
 
 def figure_7(run: Run) -> list[Panel]:
     """Loss and Dice in training and validation, epoch by epoch: Figure 7 of Fiaz et al. 2025."""
-    names = {"loss": "Loss", "dice": "Dice"}
+    names = {"loss": mark("Loss"), "dice": "Dice"}
     return [
         Panel(label, epoch_line(run, "train", name), epoch_line(run, "validation", name))
         for name, label in names.items()

@@ -6,6 +6,7 @@ Needs `derm.train.config`. All other settings are in docs/training.md. Knows not
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from derm.language.speech import mark
 from derm.train.config import RANGES, preset
 
 Kind = Literal["choice", "whole", "number", "switch", "weights"]
@@ -46,73 +47,87 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        "model.input_size", "Side of the picture, pixels", "choice",
-        "Time grows with the square: 224 takes twice as long as 160. Below 128, fine structures are lost.",
+        "model.input_size", mark("Side of the picture, pixels"), "choice",
+        mark("Time grows with the square: 224 takes twice as long as 160. Below 128, fine structures are lost."),
         options=(32, 64, 96, 128, 160, 192, 224, 256),
     ),
     Setting(
-        "epochs", "Epochs", "whole",
-        "Time grows with them. On HAM10000, outlines are as good as finished after four; rare diagnoses gain until "
-        "the end.",
+        "epochs", mark("Epochs"), "whole",
+        mark(
+            "Time grows with them. On HAM10000, outlines are as good as finished after four; rare diagnoses gain until "
+            "the end."
+        ),
         step=1,
     ),
     Setting(
-        "batch", "Images a step", "whole",
-        "Memory grows with it, time hardly changes. With half as many, take half the learning rate.",
+        "batch", mark("Images a step"), "whole",
+        mark("Memory grows with it, time hardly changes. With half as many, take half the learning rate."),
         step=1,
     ),
     Setting(
-        "learning_rate", "Learning rate", "number",
-        "Costs nothing. Too high, and the loss leaps or the run ends with a loss that is no number; too low, and "
-        "epochs are wasted.",
+        "learning_rate", mark("Learning rate"), "number",
+        mark(
+            "Costs nothing. Too high, and the loss leaps or the run ends with a loss that is no number; too low, and "
+            "epochs are wasted."
+        ),
         step=1e-4, form="%.6f",
     ),
     Setting(
-        "train_share", "Share of the training images", "number",
-        "Time shrinks with it, and so does what is learned: for trying things out.",
+        "train_share", mark("Share of the training images"), "number",
+        mark("Time shrinks with it, and so does what is learned: for trying things out."),
         step=0.05, form="%.2f",
     ),
     Setting(
-        "start", "Starting weights", "weights",
-        "“timm” fetches ImageNet weights over the network once. “random” needs no network and knows nothing of "
-        "photographs yet. The others go on from weights that are here, and need the same design and encoder.",
+        "start", mark("Starting weights"), "weights",
+        mark(
+            "“timm” fetches ImageNet weights over the network once. “random” needs no network and knows nothing of "
+            "photographs yet. The others go on from weights that are here, and need the same design and encoder."
+        ),
     ),
     Setting(
-        "model.design", "Design", "choice",
-        "“dual” has an encoder of its own for the outline: at 96 pixels it takes as long as “shared” at 160.",
+        "model.design", mark("Design"), "choice",
+        mark("“dual” has an encoder of its own for the outline: at 96 pixels it takes as long as “shared” at 160."),
         options=("shared", "dual"),
     ),
     Setting(
-        "model.encoder", "Encoder", "choice",
-        "A step with ResNet34 takes two thirds as long as with EfficientNet-B0, with B3 twice as long (128 pixels, one "
-        "core). test_efficientnet is tiny: it trains in seconds and shows how things work.",
+        "model.encoder", mark("Encoder"), "choice",
+        mark(
+            "A step with ResNet34 takes two thirds as long as with EfficientNet-B0, with B3 twice as long (128 pixels, "
+            "one core). test_efficientnet is tiny: it trains in seconds and shows how things work."
+        ),
         options=("efficientnet_b0", "resnet34", "efficientnet_b3", "test_efficientnet"),
     ),
     Setting(
-        "curriculum.enabled", "Curriculum: easy and common images first", "switch",
-        "No time: an epoch draws as many images either way. Rare diagnoses come later.",
+        "curriculum.enabled", mark("Curriculum: easy and common images first"), "switch",
+        mark("No time: an epoch draws as many images either way. Rare diagnoses come later."),
     ),
     Setting(
-        "replay.enabled", "Replay: hard images come back", "switch",
-        "No time: a quarter of each batch is drawn from the hardest. Wrong labels are hard, too, and come back as well "
-        "until they are suspected.",
+        "replay.enabled", mark("Replay: hard images come back"), "switch",
+        mark(
+            "No time: a quarter of each batch is drawn from the hardest. Wrong labels are hard, too, and come back as "
+            "well until they are suspected."
+        ),
     ),
     Setting(
-        "split_by", "Split", "choice",
-        "“lesion” is honest. “image” repeats the paper's split, where pictures of one lesion lie on both sides: its "
-        "figures are too good.",
+        "split_by", mark("Split"), "choice",
+        mark(
+            "“lesion” is honest. “image” repeats the paper's split, where pictures of one lesion lie on both sides: "
+            "its figures are too good."
+        ),
         options=("lesion", "image"),
     ),
     Setting(
-        "workers", "Processes that vary the pictures", "whole",
-        "Each needs seconds to start, a core and memory. With none the network waits for its pictures. The result is "
-        "the same.",
+        "workers", mark("Processes that vary the pictures"), "whole",
+        mark(
+            "Each needs seconds to start, a core and memory. With none the network waits for its pictures. The result "
+            "is the same."
+        ),
         step=1,
     ),
 )  # fmt: skip
 """In the order in which a page shows them."""
 
-THREADS_COST = "0 takes all cores. One leaves the machine to others, and takes up to twice as long on two cores."
+THREADS_COST = mark("0 takes all cores. One leaves the machine to others, and takes up to twice as long on two cores.")
 
 
 def value_in(config: dict[str, Any], name: str) -> Any:  # noqa: ANN401 (whatever a setting can be)

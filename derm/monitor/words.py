@@ -4,12 +4,22 @@ Needs `Run`s that were looked at. Every sentence is made here, so that the page 
 """
 
 import math
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from derm.figures.text import SPACE, duration, epoch_number
+from derm.language.speech import (
+    BRACKETED,
+    ENGLISH,
+    day_text,
+    language,
+    mark,
+    number,
+    say,
+    say_many,
+)
 from derm.metrics.registry import HEADLINE, lower_first
 from derm.monitor.compare import Figures, SettingDifference
 from derm.monitor.downsample import POINTS
@@ -19,75 +29,125 @@ from derm.monitor.series import LOSSES, MEASURES, CurriculumPoint, Replay
 from derm.monitor.state import last_words
 from derm.runlog.reader import MOST
 
-NO_RUN = "No run yet"
-HOW_TO_BEGIN = (
+NO_RUN = mark("No run yet")
+HOW_TO_BEGIN = mark(
     "A run is one training of the model, in a folder of its own. Start one below: it goes on when this page, the "
     "browser or the app is closed. Or start one in a terminal, and it shows up here:"
 )
-EPOCHS_NOTE = "Epochs count from 1, as in the log: what was measured after epoch 1 lies at 1 epoch trained."
-STEP_NOTE = (
+EPOCHS_NOTE = mark("Epochs count from 1, as in the log: what was measured after epoch 1 lies at 1 epoch trained.")
+STEP_NOTE = mark(
     "Training is the mean over a tenth of an epoch, on varied pictures and with dropout; validation is measured after "
     "each epoch, on pictures as they are, with the averaged weights where the run averages them."
 )
-FIGURE_7_NOTE = "As Figure 7 of Fiaz et al. 2025: loss and Dice in training and validation, epoch by epoch."
-MATRIX_NOTE = "Validation part. Colour: share of the row, so that rare diagnoses are seen, too."
-HIT_NOTE = (
+FIGURE_7_NOTE = mark("As Figure 7 of Fiaz et al. 2025: loss and Dice in training and validation, epoch by epoch.")
+MATRIX_NOTE = mark("Validation part. Colour: share of the row, so that rare diagnoses are seen, too.")
+HIT_NOTE = mark(
     "A hit is a replayed picture that is still harder than the median fresh one of its batch. Blind draws would hit "
     "half of the time; what replay is for is the distance to that line."
 )
-AREA_NOTE = (
+AREA_NOTE = mark(
     "Each row fills as the curriculum admits more of that diagnosis, easiest first; the dotted line is all of it. "
     "Common diagnoses open before rare ones. Dashed lines are what is planned."
 )
-DIFFICULTY_NOTE = (
+DIFFICULTY_NOTE = mark(
     "Difficulty joins the rank of a picture's smoothed loss within its diagnosis with the rarity of that diagnosis. "
     "Before its first view a picture stands in the middle."
 )
-DRAWN_NOTE = "What each epoch was made of: pictures shown, fresh and replayed, by diagnosis."
-NO_DATA_SET = "The data set of this run is not on this machine, so the pictures are missing."
-STOP_HELP = "The process saves a checkpoint after the step it is in and ends; Resume goes on from there, bit for bit."
-RESUME_HELP = "A new process takes up the last checkpoint, with the settings the run began with."
-EXPORT_HELP = "Packs what the log holds now as TensorBoard's event file; while the run goes on, press again for more."
-MEND_FIRST = "Nothing was started: mend what is marked above."
-NOTHING_MEASURED = "Nothing is measured before the first epoch ends."
-CHOOSE_RUNS = "Choose one run or more to see its curve, figures and settings."
-NO_DIFFERENCE = "Settings, data and code are the same in all of them."
-PRESET_HELP = "derm: AdamW, cosine, averaged weights. paper: Adam, constant rate, curriculum and replay, as published."
-START_NOTE = "The run is a process of its own: it goes on when this page, the browser or the app is closed."
-STARTING = "Reading the data set's table, then starting the process …"
-DRAWING = "Drawing the data set, once, some ten seconds, then starting the process …"
-DRAWN_CHOICE = "Drawn lesions, made on this machine"
-MEMORY_NOTE = "Memory is the most that the process, or the accelerator, has held so far."
+DRAWN_NOTE = mark("What each epoch was made of: pictures shown, fresh and replayed, by diagnosis.")
+NO_DATA_SET = mark("The data set of this run is not on this machine, so the pictures are missing.")
+STOP_HELP = mark(
+    "The process saves a checkpoint after the step it is in and ends; Resume goes on from there, bit for bit."
+)
+RESUME_HELP = mark("A new process takes up the last checkpoint, with the settings the run began with.")
+EXPORT_HELP = mark(
+    "Packs what the log holds now as TensorBoard's event file; while the run goes on, press again for more."
+)
+MEND_FIRST = mark("Nothing was started: mend what is marked above.")
+NOTHING_MEASURED = mark("Nothing is measured before the first epoch ends.")
+CHOOSE_RUNS = mark("Choose one run or more to see its curve, figures and settings.")
+NO_DIFFERENCE = mark("Settings, data and code are the same in all of them.")
+PRESET_HELP = mark(
+    "derm: AdamW, cosine, averaged weights. paper: Adam, constant rate, curriculum and replay, as published."
+)
+START_NOTE = mark("The run is a process of its own: it goes on when this page, the browser or the app is closed.")
+STARTING = mark("Reading the data set's table, then starting the process …")
+DRAWING = mark("Drawing the data set, once, some ten seconds, then starting the process …")
+DRAWN_CHOICE = mark("Drawn lesions, made on this machine")
+MEMORY_NOTE = mark("Memory is the most that the process, or the accelerator, has held so far.")
 
+LOSS = mark("Loss")
 FORMATS: dict[str, Any] = {
-    label: {"type_config": {"type": "number", "format": "%.3f"}} for label in ("Loss", *MEASURES.values())
+    label: {"type_config": {"type": "number", "format": "%.3f"}} for label in (LOSS, *MEASURES.values())
 }
-"""How figures stand in tables, as Streamlit's columns take it."""
+"""How figures stand in tables, as Streamlit's columns take it, by labels that are said where they are shown."""
 
 STATES = {
-    "starting": (":material/hourglass_top:", "starting"),
-    "running": (":material/play_circle:", "running"),
-    "stopping": (":material/stop_circle:", "stopping"),
-    "finished": (":material/check_circle:", "finished"),
-    "stopped": (":material/pause_circle:", "stopped"),
-    "died": (":material/error:", "died"),
+    "starting": (":material/hourglass_top:", mark("starting")),
+    "running": (":material/play_circle:", mark("running")),
+    "stopping": (":material/stop_circle:", mark("stopping")),
+    "finished": (":material/check_circle:", mark("finished")),
+    "stopped": (":material/pause_circle:", mark("stopped")),
+    "died": (":material/error:", mark("died")),
 }
 """Icon and word of each state."""
 
+
+HEADLINES = {
+    ("starting", ""): mark(
+        "{name} is starting: it is reading the data set and decoding its pictures, once for each size."
+    ),
+    ("running", ""): mark("{name} is running: {place}."),
+    ("running", "left"): mark("{name} is running: {place}, {span} left."),
+    ("stopping", ""): mark("{name} stops after this step or validation, with a checkpoint."),
+    ("finished", ""): mark("{name} finished {when}, after {steps:,} steps."),
+    ("finished", "early"): mark("{name} finished {when}, early, because it got no better, after {steps:,} steps."),
+    ("stopped", ""): mark("{name} stopped {when}, {place}."),
+    ("stopped", "before"): mark("{name} stopped {when} before it had begun."),
+    ("died", ""): mark("{name} died {when}, {place}."),
+    ("died", "before"): mark("{name} died {when} before it had begun."),
+}
+"""By state, and what else is known of it."""
+
+WHICH = {"best": mark("best"), "last": mark("last")}
+"""Which epoch of a run."""
+
+STAGE_DONE = mark(
+    "Stage of epoch {epoch}: pace {pace}, {admitted:,} of {images:,} pictures admitted; the curriculum is done."
+)
+STAGE_UNTIL = mark(
+    "Stage of epoch {epoch}: pace {pace}, {admitted:,} of {images:,} pictures admitted; all of them from epoch {full} "
+    "on."
+)
+MISREAD = mark(
+    "Its run.json cannot be read, so what its log says of the settings is shown: put the file back from a copy to "
+    "resume the run."
+)
+MISREAD_UNKNOWN = mark(
+    "Its run.json cannot be read, so nothing is known of its settings: put the file back from a copy to resume the run."
+)
+BEST_OF = mark("the best of {run}")
+SOURCE_AUC = mark("Macro AUC, mean over sources")
 
 SUMMED_UP = (*HEADLINE, "dice")
 """Figures that sum a run up; IoU goes as Dice does."""
 
 
+def formats() -> dict[str, Any]:
+    """`FORMATS` by the columns' heads in the language now spoken."""
+    return {say(label): form for label, form in FORMATS.items()}
+
+
 def moment(seconds: float) -> str:
     """A point in time of this machine's clock, `seconds` since 1970."""
-    told = time.localtime(seconds)
-    return f"{told.tm_mday} {time.strftime('%B, %H:%M', told)}"
+    told = datetime.fromtimestamp(seconds, tz=UTC).astimezone()
+    if language() in (ENGLISH, BRACKETED):
+        return f"{told.day} {told:%B, %H:%M}"
+    return f"{day_text(told.date())}, {told:%H:%M}"
 
 
 def three(value: float | None) -> str:
     """A figure from 0 to 1, or a loss, with three decimals; '–' where undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+    return "–" if value is None or math.isnan(value) else number(value, ".3f")
 
 
 def in_percent(share: float) -> str:
@@ -97,15 +157,15 @@ def in_percent(share: float) -> str:
 
 def name_of(figure: str) -> str:
     """What a figure of the log is called."""
-    return {**MEASURES, **LOSSES, "source_auc": "Macro AUC, mean over sources"}.get(figure, figure)
+    return say({**MEASURES, **LOSSES, "source_auc": SOURCE_AUC}.get(figure, figure))
 
 
 def state_word(run: Run) -> str:
     """The state in a few words, with the time left."""
     standing = run.standing
-    word = STATES[standing.state][1]
+    word = say(STATES[standing.state][1])
     if standing.seconds_left is not None:
-        return f"{word}, {duration(standing.seconds_left)} left"
+        return say("{state}, {span} left", state=word, span=duration(standing.seconds_left))
     if standing.state in ("stopped", "died"):
         return f"{word} {moment(standing.when)}"
     return word
@@ -113,37 +173,48 @@ def state_word(run: Run) -> str:
 
 def in_list(run: Run) -> str:
     """What the list says under a run's name."""
-    icon = STATES[run.standing.state][0]
-    best = run.best()
-    figure = f" · {name_of(best.by)} {three(best.value)}" if best else ""
-    damaged = " · log damaged" if run.reader.damaged or run.reader.too_long else ""
-    damaged += " · run.json damaged" if run.misread else ""
-    return f"{icon} {state_word(run)}{figure}{damaged}"
+    parts = [f"{STATES[run.standing.state][0]} {state_word(run)}"]
+    if best := run.best():
+        parts.append(f"{name_of(best.by)} {three(best.value)}")
+    if run.reader.damaged or run.reader.too_long:
+        parts.append(say("log damaged"))
+    if run.misread:
+        parts.append(say("run.json damaged"))
+    return " · ".join(parts)
 
 
 def headline(run: Run) -> str:
     """Where the run stands, in one line."""
-    standing = run.standing
-    place = (
-        f"in epoch {epoch_number(standing.epoch)} of {standing.epochs}, step {standing.step:,} of {standing.steps:,}"
-        if standing.steps
-        else ""
+    standing, end = run.standing, run.reader.newest("end")
+    case = ""
+    if standing.state == "running" and standing.seconds_left is not None:
+        case = "left"
+    elif standing.state == "finished" and end is not None and end.get("early", False):
+        case = "early"
+    elif standing.state in ("stopped", "died") and not standing.steps:
+        case = "before"
+    return say(
+        HEADLINES[standing.state, case],
+        name=run.name,
+        when=moment(standing.when),
+        place=_place(run),
+        span=duration(standing.seconds_left or 0),
+        steps=standing.step,
     )
-    if standing.state == "starting":
-        return f"{run.name} is starting: it is reading the data set and decoding its pictures, once for each size."
-    if standing.state == "running":
-        left = f", {duration(standing.seconds_left)} left" if standing.seconds_left is not None else ""
-        return f"{run.name} is running: {place}{left}."
-    if standing.state == "stopping":
-        return f"{run.name} stops after this step or validation, with a checkpoint."
-    if standing.state == "finished":
-        end = run.reader.newest("end")
-        early = end is not None and end.get("early", False)
-        reason = ", early, because it got no better" if early else ""
-        return f"{run.name} finished {moment(standing.when)}{reason}, after {standing.step:,} steps."
-    if standing.state == "stopped":
-        return f"{run.name} stopped {moment(standing.when)}" + (f", {place}." if place else " before it had begun.")
-    return f"{run.name} died {moment(standing.when)}" + (f", {place}." if place else " before it had begun.")
+
+
+def _place(run: Run) -> str:
+    """How far a run is; '' before its first step."""
+    standing = run.standing
+    if not standing.steps:
+        return ""
+    return say(
+        "in epoch {epoch} of {epochs}, step {step:,} of {steps:,}",
+        epoch=epoch_number(standing.epoch),
+        epochs=standing.epochs,
+        step=standing.step,
+        steps=standing.steps,
+    )
 
 
 def obituary(run: Run) -> str:
@@ -152,26 +223,31 @@ def obituary(run: Run) -> str:
     if words:
         return words
     last = run.reader.last
-    return "" if last is None else f"The last line of its log tells of the event “{last['event']}”."
+    return "" if last is None else say("The last line of its log tells of the event “{event}”.", event=last["event"])
 
 
 def what_to_do(run: Run) -> str:
     """What can be done about a run that died."""
     if run.resumable:
-        return (
+        return say(
             "It printed no reason if it was killed or the machine went down. Resume goes on from its last checkpoint: "
             "nothing but the steps since then is trained again."
         )
-    return "It had not begun, so there is nothing to resume: mend what its last words name, and start a new run."
+    return say("It had not begun, so there is nothing to resume: mend what its last words name, and start a new run.")
 
 
 def best_line(best: Best) -> str:
     """The best epoch so far with its figures."""
-    said = ", ".join(
-        f"{lower_first(MEASURES[name])} {three(best.validation.get(name))}" for name in SUMMED_UP if name != best.by
+    others = ", ".join(
+        f"{lower_first(say(MEASURES[name])) if language() == ENGLISH else say(MEASURES[name])} "
+        f"{three(best.validation.get(name))}"
+        for name in SUMMED_UP
+        if name != best.by
     )
-    line = f"Best so far: {name_of(best.by)} {three(best.value)} in epoch {epoch_number(best.epoch)}"
-    return f"{line} ({said})." if best.validation else f"{line}."
+    told = {"figure": name_of(best.by), "value": three(best.value), "epoch": epoch_number(best.epoch)}
+    if not best.validation:
+        return say("Best so far: {figure} {value} in epoch {epoch}.", **told)
+    return say("Best so far: {figure} {value} in epoch {epoch} ({others}).", **told, others=others)
 
 
 def about_line(run: Run) -> str:
@@ -186,7 +262,13 @@ def data_words(run: Run) -> str:
         return ""
     train, validation = data.get("train", 0), data.get("validation", 0)
     folders = " + ".join(Path(folder).name for folder in data.get("folders") or [data.get("folder", "")])
-    return f"{folders}, {train:,} + {validation:,} images, split {data.get('split', '')}"
+    return say(
+        "{folders}, {train:,} + {validation:,} images, split {split}",
+        folders=folders,
+        train=train,
+        validation=validation,
+        split=data.get("split", ""),
+    )
 
 
 def configuration(config: dict[str, Any]) -> str:
@@ -196,10 +278,14 @@ def configuration(config: dict[str, Any]) -> str:
     model = config["model"]
     parts = [
         model.get("system") or f"{model['design']} {model['encoder']}",
-        *(["pooled inside the outline, too"] if model.get("pooling") == "whole+lesion" else []),
-        *([f"head pixel, whole share {model['whole_share']:g}"] if model.get("head") == "pixel" else []),
+        *([say("pooled inside the outline, too")] if model.get("pooling") == "whole+lesion" else []),
+        *(
+            [say("head pixel, whole share {whole_share:g}", whole_share=model["whole_share"])]
+            if model.get("head") == "pixel"
+            else []
+        ),
         f"{model['input_size']} px",
-        f"batch {config['batch']}",
+        say("batch {batch}", batch=config["batch"]),
         f"{config['optimiser']} {config['learning_rate']:g} {config['schedule']}",
         *(name for name in ("curriculum", "replay") if config[name]["enabled"]),
     ]
@@ -214,12 +300,12 @@ def table(runs: Sequence[Run]) -> list[dict[str, Any]]:
         figures = best.validation if best else {}
         rows.append(
             {
-                "Run": run.name,
-                "State": state_word(run),
-                "Best epoch": epoch_number(best.epoch) if best else None,
-                **{MEASURES[name]: figures.get(name) for name in SUMMED_UP},
-                "Data": data_words(run),
-                "Configuration": configuration(run.config),
+                say("Run"): run.name,
+                say("State"): state_word(run),
+                say("Best epoch"): epoch_number(best.epoch) if best else None,
+                **{say(MEASURES[name]): figures.get(name) for name in SUMMED_UP},
+                say("Data"): data_words(run),
+                say("Configuration"): configuration(run.config),
             }
         )
     return rows
@@ -227,18 +313,20 @@ def table(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 def difference_rows(runs: Sequence[Run], rows: Sequence[SettingDifference]) -> list[dict[str, str]]:
     """The settings that differ, one row each, one column a run."""
-    return [{"Setting": row.name, **dict(zip([run.name for run in runs], row.values, strict=True))} for row in rows]
+    return [
+        {say("Setting"): row.name, **dict(zip([run.name for run in runs], row.values, strict=True))} for row in rows
+    ]
 
 
 def figure_rows(rows: Sequence[Figures]) -> list[dict[str, Any]]:
     """Best and last figures, one row each."""
     return [
         {
-            "Run": row.run,
-            "Which": row.which,
-            "Epoch": epoch_number(row.epoch),
-            "Loss": row.figures["loss"],
-            **{label: row.figures[name] for name, label in MEASURES.items()},
+            say("Run"): row.run,
+            say("Which"): say(WHICH[row.which]),
+            say("Epoch"): epoch_number(row.epoch),
+            say(LOSS): row.figures["loss"],
+            **{say(label): row.figures[name] for name, label in MEASURES.items()},
         }
         for row in rows
     ]
@@ -246,42 +334,49 @@ def figure_rows(rows: Sequence[Figures]) -> list[dict[str, Any]]:
 
 def settings_rows(flat: dict[str, Any]) -> list[dict[str, str]]:
     """A configuration by dotted names, one row a setting."""
-    return [{"Setting": name, "Value": str(value)} for name, value in flat.items()]
+    return [{say("Setting"): name, say("Value"): str(value)} for name, value in flat.items()]
 
 
 def stage_line(stages: Sequence[CurriculumPoint], planned: Sequence[float], epoch: int) -> str:
     """Where the curriculum stands in `epoch`."""
     if not stages:
-        return "The curriculum's first stage is not decided yet."
+        return say("The curriculum's first stage is not decided yet.")
     now = stages[min(epoch, len(stages) - 1)]
     if not now.enabled:
-        return "The curriculum is off in this run: every picture is admitted from the first epoch on."
-    said = (
-        f"Stage of epoch {epoch_number(now.epoch)}: pace {in_percent(now.pace)}, {now.admitted:,} of {now.images:,} "
-        "pictures admitted"
-    )
+        return say("The curriculum is off in this run: every picture is admitted from the first epoch on.")
+    told = {
+        "epoch": epoch_number(now.epoch),
+        "pace": in_percent(now.pace),
+        "admitted": now.admitted,
+        "images": now.images,
+    }
     if now.admitted == now.images:
-        return f"{said}; the curriculum is done."
+        return say(STAGE_DONE, **told)
     full = next((place for place, pace in enumerate(planned) if pace >= 1), None)
-    return said + (f"; all of them from epoch {epoch_number(full)} on." if full is not None else ".")
+    if full is None:
+        return say("Stage of epoch {epoch}: pace {pace}, {admitted:,} of {images:,} pictures admitted.", **told)
+    return say(STAGE_UNTIL, **told, full=epoch_number(full))
 
 
 def replay_line(replays: Sequence[Replay], share: float) -> str:
     """What the replay buffer holds and brings. share: of each batch, as configured, 0 … 1."""
     if not replays:
-        return "Replay tells of itself after the first epoch."
+        return say("Replay tells of itself after the first epoch.")
     now = replays[-1]
     if not now.enabled:
-        return "Replay is off in this run. These are the pictures that it would bring back: the hardest of those seen."
-    hit = (
-        ""
-        if now.hit_rate is None
-        else f" {in_percent(now.hit_rate)} of its draws in epoch {epoch_number(now.epoch)} were hits."
+        return say(
+            "Replay is off in this run. These are the pictures that it would bring back: the hardest of those seen."
+        )
+    line = say(
+        "{size:,} pictures in the buffer, which gave {share} of all that were shown, of {allowed} allowed.",
+        size=now.size,
+        share=in_percent(now.share),
+        allowed=in_percent(share),
     )
-    return (
-        f"{now.size:,} pictures in the buffer, which gave {in_percent(now.share)} of all that were shown, of "
-        f"{in_percent(share)} allowed.{hit}"
-    )
+    if now.hit_rate is None:
+        return line
+    rate, epoch = in_percent(now.hit_rate), epoch_number(now.epoch)
+    return line + " " + say("{rate} of its draws in epoch {epoch} were hits.", rate=rate, epoch=epoch)
 
 
 def suspects_line(replays: Sequence[Replay]) -> str:
@@ -290,25 +385,32 @@ def suspects_line(replays: Sequence[Replay]) -> str:
     if not suspects:
         return ""
     shown = ", ".join(suspects[:12]) + (" …" if len(suspects) > 12 else "")
-    return f"Taken for label errors and left out, {len(suspects):,}: {shown}"
+    return say("Taken for label errors and left out, {suspects:,}: {shown}", suspects=len(suspects), shown=shown)
 
 
 def held_words(held: ReplayImage) -> list[str]:
     """What stands under a picture of the buffer, line by line."""
-    age = [] if held.age is None else [f"in for {held.age:.1f} epochs"]
+    age = [] if held.age is None else [say("in for {age:.1f} epochs", age=held.age)]
     return [
-        f"loss {held.loss:.2f}",
+        say("loss {loss:.2f}", loss=held.loss),
         *age,
-        f"drawn {held.drawn}{SPACE}×, {held.drawn_in_epoch}{SPACE}× last epoch",
-        f"seen {held.views}{SPACE}×",
+        say(
+            "drawn {drawn}\N{NO-BREAK SPACE}×, {drawn_in_epoch}\N{NO-BREAK SPACE}× last epoch",
+            drawn=held.drawn,
+            drawn_in_epoch=held.drawn_in_epoch,
+        ),
+        say("seen {views}\N{NO-BREAK SPACE}×", views=held.views),
     ]
 
 
 def buffer_title(replays: Sequence[Replay]) -> str:
     """What the wall of pictures is."""
     now = replays[-1]
-    return (
-        f"The hardest {len(now.hardest)} of {now.size:,} pictures in the buffer after epoch {epoch_number(now.epoch)}"
+    return say(
+        "The hardest {hardest} of {size:,} pictures in the buffer after epoch {epoch}",
+        hardest=len(now.hardest),
+        size=now.size,
+        epoch=epoch_number(now.epoch),
     )
 
 
@@ -328,35 +430,44 @@ def name_for(preset: str, *, drawn: bool) -> str:
 
 def best_weights_of(run: str) -> str:
     """What the best weights of a run are called, in the list of starting weights."""
-    return f"the best of {run}"
+    return BEST_OF.format(run=run)
 
 
 def stop_label(run: Run) -> str:
     """What the button that stops a run is called: before it trains there is nothing to save."""
-    return "Stop" if run.standing.state == "starting" and not run.config else "Stop with a checkpoint"
+    return say("Stop") if run.standing.state == "starting" and not run.config else say("Stop with a checkpoint")
 
 
 def save_label(step: int) -> str:
     """What the button is called that saves an export made at `step`."""
-    return f"Save, up to step {step:,}"
+    return say("Save, up to step {step:,}", step=step)
 
 
 def gone(name: str, shown: str) -> str:
     """Says that the run that was shown is no longer there, and which is shown now."""
-    return f"The folder of the run {name} is no longer there; {shown} is shown."
+    return say("The folder of the run {name} is no longer there; {shown} is shown.", name=name, shown=shown)
 
 
 def damaged_line(run: Run) -> str:
     """What of the run's files nobody can read; '' where all can be."""
     said, count = [], run.reader.damaged
     if count:
-        what = "1 line cannot be read and is" if count == 1 else f"{count:,} lines cannot be read and are"
-        said.append(f"The log is damaged: {what} left out.")
+        said.append(
+            say_many(
+                "The log is damaged: 1 line cannot be read and is left out.",
+                "The log is damaged: {count:,} lines cannot be read and are left out.",
+                count,
+            )
+        )
     if run.reader.too_long:
-        said.append(f"The log has more than {MOST >> 20:,} MB, more than any training writes: the rest is left out.")
+        said.append(
+            say(
+                "The log has more than {most:,} MB, more than any training writes: the rest is left out.",
+                most=MOST >> 20,
+            )
+        )
     if run.misread:
-        told = "what its log says of the settings is shown" if run.about else "nothing is known of its settings"
-        said.append(f"Its run.json cannot be read, so {told}: put the file back from a copy to resume the run.")
+        said.append(say(MISREAD if run.about else MISREAD_UNKNOWN))
     return " ".join(said)
 
 
@@ -365,6 +476,8 @@ def thinned_line(run: Run) -> str:
     lines = len(run.reader.steps().step)
     if lines <= POINTS:
         return ""
-    return (
-        f"{lines:,} lines of steps, drawn as at most {POINTS} points a curve: of each stretch its lowest and highest."
+    return say(
+        "{lines:,} lines of steps, drawn as at most {points} points a curve: of each stretch its lowest and highest.",
+        lines=lines,
+        points=POINTS,
     )

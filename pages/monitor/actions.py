@@ -7,6 +7,7 @@ import streamlit as st
 
 from derm.errors import DermError
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.monitor import export, launch, words
 from derm.monitor.quota import Visitor, starter_line
 from derm.monitor.runs import Run
@@ -22,12 +23,12 @@ def act(run: Run) -> None:
         own = visitor.may_stop(launched)
         if run.standing.alive and own:
             st.button(
-                words.stop_label(run), icon=":material/stop:", help=words.STOP_HELP, disabled=state == "stopping",
+                words.stop_label(run), icon=":material/stop:", help=say(words.STOP_HELP), disabled=state == "stopping",
                 key=f"stop-{run.name}", on_click=attempt, args=(launch.stop, run, visitor),
             )  # fmt: skip
         if run.resumable and own:
             st.button(
-                "Resume", icon=":material/play_arrow:", help=words.RESUME_HELP,
+                say("Resume"), icon=":material/play_arrow:", help=say(words.RESUME_HELP),
                 key=f"resume-{run.name}", on_click=attempt, args=(launch.resume, run, visitor),
             )  # fmt: skip
         if run.config:
@@ -59,8 +60,8 @@ def download(run: Run) -> None:
     # In two steps: a file that is made at the click would be gone by the time it is asked for, for the page is drawn
     # anew every few seconds while a run goes on.
     st.button(
-        "For TensorBoard", icon=":material/package_2:", type="tertiary", key=f"export-{run.name}",
-        help=words.EXPORT_HELP, on_click=attempt_export, args=(run,),
+        say("For TensorBoard"), icon=":material/package_2:", type="tertiary", key=f"export-{run.name}",
+        help=say(words.EXPORT_HELP), on_click=attempt_export, args=(run,),
     )  # fmt: skip
     made = st.session_state.get("board")
     if made and made[0] == run.name:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from derm.language.speech import say
 from derm.monitor import charts, compare, words
 from pages.monitor.figures import draw, is_dark
 from pages.monitor.runs import EVERY, look
@@ -12,10 +13,10 @@ from pages.parts.tables import show_table
 def compare_runs() -> None:
     """All runs as a table; those that are chosen held against each other."""
     runs = look()
-    show_table(words.table(runs), column_config=words.FORMATS, alt="All runs, and how they stand")
+    show_table(words.table(runs), column_config=words.formats(), alt=say("All runs, and how they stand"))
     names = [run.name for run in runs]
     wanted = st.multiselect(
-        "Hold against each other",
+        say("Hold against each other"),
         names,
         default=names[:2],
         max_selections=compare.MOST,
@@ -24,25 +25,25 @@ def compare_runs() -> None:
     )
     chosen = [run for run in runs if run.name in wanted]
     if not chosen:
-        st.info(words.CHOOSE_RUNS, icon=":material/compare_arrows:")
+        st.info(say(words.CHOOSE_RUNS), icon=":material/compare_arrows:")
         return
     measure = st.selectbox(
-        "Curve",
+        say("Curve"),
         list(compare.CURVES),
-        format_func=compare.CURVES.__getitem__,
+        format_func=lambda one: say(compare.CURVES[one]),
         index=5,
         key="curve",
         persist_state="session",
     )
     draw(charts.overlaid(chosen, measure, dark=is_dark()), 1)
-    st.markdown("**Best and last figures, validation**")
+    st.markdown("**" + say("Best and last figures, validation") + "**")
     if figures := words.figure_rows(compare.best_and_last(chosen)):
-        show_table(figures, column_config=words.FORMATS, alt="Best and last figures of each run")
+        show_table(figures, column_config=words.formats(), alt=say("Best and last figures of each run"))
     else:
-        st.caption(words.NOTHING_MEASURED)
-    st.markdown("**Settings that differ**")
+        st.caption(say(words.NOTHING_MEASURED))
+    st.markdown("**" + say("Settings that differ") + "**")
     differing = compare.differences(chosen)
     if not differing:
-        st.caption(words.NO_DIFFERENCE)
+        st.caption(say(words.NO_DIFFERENCE))
         return
-    show_table(words.difference_rows(chosen, differing), alt="Settings that differ between the runs")
+    show_table(words.difference_rows(chosen, differing), alt=say("Settings that differ between the runs"))

@@ -7,6 +7,7 @@ import streamlit as st
 
 from derm.errors import DataFault, DermError
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.monitor import new_run, words
 from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, defaults
 from derm.paths import data_folder, runs_folder
@@ -20,16 +21,22 @@ def start_run() -> None:
     refused: dict[str, str] = st.session_state.pop("start-refused", {})
     one, two, three = st.columns(3)
     with one:
-        data = st.selectbox("Data", new_run.data_choices(folder), key="start-data", persist_state="session")
-        say(refused.get("data"))
+        data = st.selectbox(
+            say("Data"), new_run.data_choices(folder), key="start-data", persist_state="session", format_func=say
+        )
+        tell_fault(refused.get("data"))
     with two:
         preset = st.selectbox(
-            "Preset", new_run.preset_choices(), key="start-preset", help=words.PRESET_HELP, persist_state="session"
+            say("Preset"),
+            new_run.preset_choices(),
+            key="start-preset",
+            help=say(words.PRESET_HELP),
+            persist_state="session",
         )
     drawn = data == words.DRAWN_CHOICE
     with three:
         name = ask_name(new_run.suggested_name(runs, preset, drawn=drawn))
-        say(new_run.name_fault(runs, name) or refused.get("name"))
+        tell_fault(new_run.name_fault(runs, name) or refused.get("name"))
     usual = defaults(preset, drawn=drawn)
     chosen, wrong = {}, bool(new_run.name_fault(runs, name))
     # Two by two, so that fields stand level and the keyboard walks them as they are read.
@@ -39,21 +46,21 @@ def start_run() -> None:
             options = list(new_run.known_starts(runs)) if setting.kind == "weights" else list(setting.options)
             chosen[setting.name] = ask(setting, options, usual[setting.name], f"start-{preset}-{drawn}-{setting.name}")
             fault = new_run.setting_fault(runs, preset, setting.name, chosen[setting.name])
-            say(fault)
+            tell_fault(fault)
             wrong = wrong or bool(fault)
-            st.caption(setting.cost)
+            st.caption(say(setting.cost))
     threads = st.number_input(
-        "Threads", 0, new_run.MOST_THREADS, 0, key="start-threads", width=200, persist_state="session"
+        say("Threads"), 0, new_run.MOST_THREADS, 0, key="start-threads", width=200, persist_state="session"
     )
-    st.caption(THREADS_COST)
-    pressed = st.button("Start this run", icon=":material/play_arrow:", key="start")
-    say(refused.get("") or (words.MEND_FIRST if pressed and wrong else None))
+    st.caption(say(THREADS_COST))
+    pressed = st.button(say("Start this run"), icon=":material/play_arrow:", key="start")
+    tell_fault(refused.get("") or (say(words.MEND_FIRST) if pressed and wrong else None))
     if wrong or not pressed:
-        st.caption(words.START_NOTE)
+        st.caption(say(words.START_NOTE))
         return
     try:
         check(Right.TRAIN)
-        with st.spinner(words.DRAWING if drawn else words.STARTING):
+        with st.spinner(say(words.DRAWING) if drawn else say(words.STARTING)):
             new_run.start_run(runs, name, folder, preset, chosen, int(threads), drawn=drawn, visitor=visitor_now())
     except DermError as error:
         st.session_state["start-refused"] = {"data" if isinstance(error, DataFault) else "": str(error)}
@@ -62,7 +69,7 @@ def start_run() -> None:
     st.rerun()
 
 
-def say(fault: str | None) -> None:
+def tell_fault(fault: str | None) -> None:
     """What is wrong with the field above, if anything."""
     if fault:
         st.error(plain(fault), icon=":material/block:")
@@ -73,15 +80,23 @@ def ask_name(suggested: str) -> str:
     if st.session_state.get("start-name", "") in ("", st.session_state.get("start-suggested")):
         st.session_state["start-name"] = suggested
     st.session_state["start-suggested"] = suggested
-    return st.text_input("Name of the run", key="start-name", persist_state="session")
+    return st.text_input(say("Name of the run"), key="start-name", persist_state="session")
 
 
 def ask(setting: Setting, options: list[Any], usual: Any, key: str) -> object:  # noqa: ANN401
     """The widget for one setting; its value comes back. options: of one that is chosen."""
     if options:
-        return st.selectbox(setting.label, options, options.index(usual), key=key, persist_state="session")
+        return st.selectbox(
+            say(setting.label),
+            options,
+            options.index(usual),
+            key=key,
+            persist_state="session",
+            format_func=new_run.said_start if setting.kind == "weights" else str,
+        )
     if setting.kind == "switch":
-        return st.toggle(setting.label, bool(usual), key=key, persist_state="session")
+        return st.toggle(say(setting.label), bool(usual), key=key, persist_state="session")
     return st.number_input(
-        setting.label, setting.low, setting.high, usual, setting.step, setting.form, key=key, persist_state="session"
+        say(setting.label), setting.low, setting.high, usual, setting.step, setting.form, key=key,
+        persist_state="session",
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.monitor import words
 from derm.monitor.runs import Run
 from pages.monitor.actions import act
@@ -15,7 +16,7 @@ def watch() -> None:
     """The list of runs and the chosen one, looked at anew every few seconds."""
     runs = look()
     if not runs:
-        st.info(words.NO_RUN)
+        st.info(say(words.NO_RUN))
         return
     by_name = {run.name: run for run in runs}
     if (before := st.session_state.get("run")) not in by_name:
@@ -26,7 +27,7 @@ def watch() -> None:
         left, right = st.columns([1, 3], gap="large")
         with left, st.container(key="runs"):
             name = st.radio(
-                "Runs", list(by_name), format_func=plain, captions=[words.in_list(run) for run in runs],
+                say("Runs"), list(by_name), format_func=plain, captions=[words.in_list(run) for run in runs],
                 key="run", width="stretch", persist_state="session",
             )  # fmt: skip
         with right:
@@ -48,7 +49,8 @@ def show_run(run: Run) -> None:
     if not run.config:
         return
     view = st.segmented_control(
-        "View", list(VIEWS), default=next(iter(VIEWS)), required=True, key="monitor_view", label_visibility="collapsed",
+        say("View"), list(VIEWS), format_func=say, default=next(iter(VIEWS)), required=True,
+        key="monitor_view", label_visibility="collapsed",
         persist_state="session",
     )  # fmt: skip
     VIEWS[view](run)
