@@ -163,8 +163,9 @@ def _mm(found: FollowUp) -> str:
 def _colour(found: FollowUp) -> str:
     if math.isnan(found.colour):
         return say("Colour: the outlines do not overlap, so that it cannot be compared.")
+    sentence = LIGHTER if found.lighter > 0 else DARKER
     return say(
-        LIGHTER if found.lighter > 0 else DARKER,
+        sentence,
         colour=found.colour,
         lightness=abs(found.lighter),
         most_colour=COLOUR,

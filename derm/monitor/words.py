@@ -467,7 +467,8 @@ def damaged_line(run: Run) -> str:
             )
         )
     if run.misread:
-        said.append(say(MISREAD if run.about else MISREAD_UNKNOWN))
+        told = MISREAD if run.about else MISREAD_UNKNOWN
+        said.append(say(told))
     return " ".join(said)
 
 

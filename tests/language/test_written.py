@@ -20,11 +20,11 @@ CALLS = {
 READ = {"help", "placeholder", "alt", "caption", "xaxis_title", "yaxis_title", "title", "name", "text", "hovertemplate"}
 """Arguments that are read, of pages and of figures."""
 
-NOT_YET = ("explore", "monitor", "compare")
+NOT_YET = ("explore",)
 """Folders of pages that are being said."""
 
-FIGURES = ("bars", "body", "overlap", "similar")
-"""Figures of Diagnose."""
+FIGURES = ("bars", "body", "compare", "overlap", "similar", "study", "training")
+"""Figures that are said."""
 
 
 def literals(source: str) -> list[str]:

@@ -8,9 +8,16 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from unsaid import texts, unsaid
 
+from derm.explain.methods import METHODS
 from derm.language import speech
 from derm.language.speech import BRACKETED, say
 from derm.model.weights import load_weights
+from derm.monitor.new_run import KNOWN_STARTS
+from derm.monitor.settings import SETTINGS
+from derm.monitor.words import how_to_begin
+from derm.paths import runs_folder, studies_folder
+from derm.study.words import command as study_command
+from derm.train.config import PRESETS
 from pages.parts import language
 
 ROOT = Path(__file__).parents[2]
@@ -75,8 +82,19 @@ def test_outside_of_a_page_english_is_spoken(opened):
     assert say("melanoma") == "melanoma"
 
 
-SAID = ("streamlit_app.py",)
-"""Sheets of which every text comes from a catalogue."""
+SAID: dict[str, tuple[str, ...]] = {
+    "streamlit_app.py": (),
+    "pages/1_Compare.py": tuple(text for method in METHODS.values() for text in (method.label, method.source)),
+    "pages/3_Monitor.py": (
+        how_to_begin(runs_folder()),
+        *(name for preset in PRESETS for name in (f"drawn-{preset}", preset)),
+        *(str(option) for setting in SETTINGS for option in setting.options),
+        *KNOWN_STARTS,
+    ),
+    "pages/4_Cases.py": (),
+    "pages/5_Study.py": (study_command(str(studies_folder() / "first")),),
+}
+"""Sheets of which every text comes from a catalogue, with names, values of settings and commands that stay."""
 
 
 @pytest.mark.parametrize("script", SAID)
@@ -85,7 +103,7 @@ def test_every_text_of_a_page_comes_from_a_catalogue(opened, tiny_weights, monke
     page = opened(script)
     assert not page.exception
     weights = load_weights(tiny_weights)
-    own = (weights.label, weights.description.licence)  # terms stand as they were given
+    own = (*SAID[script], weights.label, weights.description.licence)  # terms stand as they were given
     shown = [text.replace("\\", "") for one in page for text in texts(getattr(one, "proto", None))]
     assert len(shown) > 20
     assert {text[:200]: words for text in shown if (words := unsaid(text, own))} == {}
