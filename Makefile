@@ -42,7 +42,7 @@ fix: $(VENV)/installed-dev ## mend what linter and formatter can mend
 
 fuzz: $(VENV)/installed-dev ## feed readers with made input, for hours: FUZZ_EXAMPLES=1000, FUZZ_PICTURES=2000 for less
 	$(BIN)/python tests/fuzz/mutated_pictures.py $${FUZZ_PICTURES:-20000} $${FUZZ_FIRST:-0} 101
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz tests/house/test_killed_writers.py tests/monitor/test_monitor.py
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200000} $(BIN)/python -m pytest -m fuzz --timeout 0 tests/fuzz tests/house/test_killed_writers.py tests/monitor/test_monitor.py tests/engine/test_graph.py
 
 messages: $(VENV)/installed-dev ## renew the catalogues of languages from the source (docs/languages.md)
 	$(BIN)/python tools/messages.py

@@ -30,7 +30,7 @@ def make_nets(variants: Mapping[str, Mapping[str, Any]], **small: Any) -> dict[s
     made = {}
     for name, variant in variants.items():
         torch.manual_seed(7)
-        net = LesionNet(ModelConfig(**small, **variant))
+        net = LesionNet(ModelConfig(**{**small, **variant}))
         let_through(net, torch.randn(8, 3, 64, 64))
         made[name] = net.eval()
     return made

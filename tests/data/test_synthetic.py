@@ -1,5 +1,6 @@
 """Drawn lesions: the same seed gives the same pixels, the mask is the painted shape, the seven look different."""
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -30,10 +31,16 @@ def folder(tmp_path_factory):
     return folder
 
 
+@cache
+def seen(dx, seed):
+    """A lesion that several tests look at, and none changes."""
+    return draw_lesion(dx, seed)
+
+
 @pytest.mark.parametrize("dx", CODES)
 def test_one_lesion_is_an_rgb_picture_with_one_connected_mask(dx):
     for seed in range(6):
-        drawn = draw_lesion(dx, seed)
+        drawn = seen(dx, seed)
         assert drawn.dx == dx
         assert (drawn.image.shape, drawn.image.dtype) == ((300, 400, 3), np.uint8)
         assert (drawn.mask.shape, drawn.mask.dtype) == ((300, 400), np.bool_)
@@ -46,7 +53,7 @@ def test_one_lesion_is_an_rgb_picture_with_one_connected_mask(dx):
 @pytest.mark.parametrize("dx", CODES)
 def test_the_lesion_differs_from_the_skin_around_it(dx):
     for seed in range(6):
-        image, mask, _ = draw_lesion(dx, seed)
+        image, mask, _ = seen(dx, seed)
         around = cv2.dilate(mask.astype(np.uint8), np.ones((41, 41), np.uint8)).astype(bool)
         skin = around & ~cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool)
         assert np.abs(image[mask].mean(axis=0) - image[skin].mean(axis=0)).max() > 12
@@ -122,8 +129,8 @@ def test_simple_features_tell_the_seven_apart():
     def table(seeds):
         return np.array([features(dx, seed) for dx in CODES for seed in seeds]), np.repeat(CODES, len(seeds))
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(*table(range(100, 125)))
-    assert model.score(*table(range(200, 210))) > 0.6  # chance is 1 / 7
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(*table(range(100, 115)))
+    assert model.score(*table(range(200, 206))) > 0.6  # chance is 1 / 7
 
 
 def test_an_unknown_diagnosis_is_refused():
@@ -219,17 +226,25 @@ def test_people_are_plausible_and_a_few_facts_are_missing(folder):
 
 @pytest.mark.slow
 def test_a_set_is_the_same_for_the_same_seed_and_reports_progress(tmp_path):
-    seen = []
-    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
-        synthesise(tmp_path / name, images=21, seed=seed, progress=lambda done, images: seen.append((done, images)))
-    assert seen == 3 * [(done, 21) for done in range(1, 22)]
+    told = []
+
+    def stop(done, images):
+        raise KeyboardInterrupt
+
+    (tmp_path / "one").mkdir()  # an empty folder is filled
+    for name in ("one", "again"):
+        synthesise(tmp_path / name, images=21, seed=1, progress=lambda done, images: told.append((done, images)))
+    assert told == 2 * [(done, 21) for done in range(1, 22)]
+    with pytest.raises(KeyboardInterrupt):
+        synthesise(tmp_path / "other", images=21, seed=2, progress=stop)
 
     def content(name):
         root = tmp_path / name
         return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
     assert content("one") == content("again")
-    assert content("one").keys() == content("other").keys()
+    assert (tmp_path / "one" / "HAM10000_metadata.csv").is_file()
+    assert content("one").keys() > content("other").keys()
     first = Path("images/DRAWN_0000001.jpg")
     assert content("one")[first] != content("other")[first]
 
@@ -247,11 +262,7 @@ def test_an_interrupted_set_has_no_metadata(tmp_path):
         synthesise(tmp_path / "set", images=21, seed=0)
 
 
-@pytest.mark.slow
-def test_an_empty_folder_is_filled_and_a_file_is_refused(tmp_path):
-    (tmp_path / "empty").mkdir()
-    synthesise(tmp_path / "empty", images=21, seed=0)
-    assert (tmp_path / "empty" / "HAM10000_metadata.csv").is_file()
+def test_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataFault, match="file” exists and is not an empty folder"):
         synthesise(tmp_path / "file", images=21, seed=0)

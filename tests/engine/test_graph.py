@@ -1,5 +1,6 @@
 """Graphs of networks: found by what they are of, tidy, and right for every design, pooling and head."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from derm.model.preprocess import normalise
 from derm.model.tensors import StoredNet, TensorsFault
 from derm.model.weights import WeightsInfo, default_weights, load_info, load_weights, save_weights
 
+AT_LENGTH = pytest.mark.skipif(int(os.environ.get("FUZZ_EXAMPLES", "0")) < 100_000, reason="at length: `make fuzz`")
 SMALL = {"input_size": 64, "encoder": "test_efficientnet", "feature_channels": 16, "decoder_channels": (8, 8, 8)}
 VARIANTS = {
     "cells": {"head": "pixel", "colour_constancy": "shades-of-grey"},
@@ -28,6 +30,11 @@ VARIANTS = {
     "dual": {"design": "dual", "mask_encoder": "test_efficientnet", "dilated_bottleneck": True, "fit": "pad"},
     "fine, no neck": {"feature_channels": 0, "decoder_channels": (8, 8, 8, 8, 8), "input_size": 96},
 }
+EXPORTED = [pytest.param(settings, id=name, marks=AT_LENGTH) for name, settings in VARIANTS.items()] + [
+    pytest.param(VARIANTS[one] | VARIANTS[other], id=f"{one}; {other}")
+    for one, other in (("cells", "dual"), ("inside, with a dense layer", "fine, no neck"))
+]
+"""All settings in two networks, each of which takes ten seconds to export; `make fuzz` takes them one by one, too."""
 
 
 @pytest.fixture
@@ -109,9 +116,10 @@ def test_exporting_without_its_packages_names_the_cure(own_cache, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_network_answers_as_in_pytorch(name, own_cache):
-    config = ModelConfig(**{**SMALL, **VARIANTS[name]})
+@pytest.mark.fuzz
+@pytest.mark.parametrize("settings", EXPORTED)
+def test_every_network_answers_as_in_pytorch(settings, own_cache):
+    config = ModelConfig(**{**SMALL, **settings})
     torch.manual_seed(7)
     net = LesionNet(config)
     drawn = drawn_squares(config)

@@ -19,7 +19,10 @@ from derm.metrics.masks import count_masks, iou
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet, ModelOutput
 
-SMALL = {"input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8)}
+SMALL = {
+    "encoder": "test_efficientnet", "mask_encoder": "test_resnet",
+    "input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8),
+}  # fmt: skip
 VARIANTS = {
     "shared": {},
     "dual": {"design": "dual"},
@@ -57,7 +60,7 @@ def test_maps_follow_the_definition_through_the_whole_network(nets, images, vari
     answer = net(images)
     expected = definition(answer)
     cells = expected[0, 0].size
-    assert (expected.max(axis=(1, 2, 3)) * cells).min() > 0.4
+    assert (expected.max(axis=(1, 2, 3)) * cells).min() > 0.2
     maps = class_maps(net, answer.features)
     assert maps.dtype == torch.float32
     np.testing.assert_allclose(maps.numpy(), expected, atol=1e-6)

@@ -25,12 +25,15 @@ from derm.model.preprocess import normalise
 from derm.model.weights import default_weights, load_weights
 
 MEL, NV = INDEX["mel"], INDEX["nv"]
-SMALL = {"input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8)}
+SMALL = {
+    "encoder": "test_efficientnet", "mask_encoder": "test_resnet",
+    "input_size": 64, "feature_channels": 32, "decoder_channels": (8, 8, 8, 8),
+}  # fmt: skip
 VARIANTS = {
     "shared": {},
     "dual": {"design": "dual"},
     "hidden": {"hidden": 16},
-    "resnet": {"encoder": "resnet18"},
+    "resnet": {"encoder": "test_resnet"},
     "inside": {"pooling": "whole+lesion"},
     "pixel": {"head": "pixel"},
     "dual pixel": {"design": "dual", "head": "pixel"},
