@@ -113,7 +113,7 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     assert "After the answer, Dr A: Melanocytic nevus, biopsy, 50 % sure" in text(page)
 
     key = upload(page, "two.png", 5)  # the next visit
-    assert "Known: A (upper back)" in text(page)
+    assert "Known: A (Upper back)" in text(page)
     page.button(key="save-case").click().run()
     assert not page.exception
     (state,) = read.search(kept)

@@ -80,7 +80,7 @@ def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights, 
             page.locator("input[type=file]").first.set_input_files([picture(4)])
             expect(page.get_by_role("button", name="Save this case")).to_be_visible()
             fill(page, "Patient (pseudonym)", "P-001")
-            expect(page.get_by_text("Known: A (upper back)")).to_be_visible()
+            expect(page.get_by_text("Known: A (Upper back)")).to_be_visible()
             fill(page, "Day of the visit", "2026-01-02")
             page.get_by_role("button", name="Save this case").click()
             expect(page.get_by_text("Corrected by Dr A: Basal cell carcinoma (follow-up)")).to_be_visible()
