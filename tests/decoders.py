@@ -15,7 +15,8 @@ def save_decoder(model: Model, path: Path) -> None:
     """Write a decoder for `model`'s encoder to `path` (.json): three structures are shown, two of them placed."""
     torch.manual_seed(1)
     size = model.description.model.input_size
-    head = StructureHead(HeadConfig(channels=tuple(model.net.encoder.out_channels[2:6]), width=8, blocks=1, input_size=size)).eval()
+    channels = tuple(model.net.encoder.out_channels[2:6])
+    head = StructureHead(HeadConfig(channels=channels, width=8, blocks=1, input_size=size)).eval()
     graph, taken = graph_of_structures(model.net, head)
     info = StructureInfo(
         trunk=model.sha256,
