@@ -52,7 +52,7 @@ SOURCES = (
 
 _BRACKETS = re.compile(r"⟦[^⟦⟧]*⟧")
 _MARKUP = re.compile(
-    r"<style.*?</style>|<svg.*?</svg>|<[^>]*>|:[a-z]+\[|:material/\w+:|https?://\S+|`[^`]*`|\{\w+\}", re.DOTALL
+    r"<style.*?</style>|<svg.*?</svg>|<[^>]*>|:[a-z]+\[|:material/\w+:|https?://\S+|`[^`⟦⟧]*`|\{\w+\}", re.DOTALL
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
 

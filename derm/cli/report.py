@@ -25,18 +25,25 @@ def report(
         list[Path] | None, typer.Option(help="The same with a source left out; may be repeated.")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the results; without: the shipped ones.")] = None,
+    spoken: Annotated[
+        str, typer.Option("--language", help="Of card and report: en or de; see docs/languages.md.")
+    ] = "en",
     card: Annotated[Path, typer.Option(help="File for the model card, Markdown.")] = Path("docs/model-card.md"),
     page: Annotated[Path, typer.Option(help="File for the report with figures, HTML.")] = Path("results/report.html"),
 ) -> None:
     """Write the model card and the report; every number in them comes from the folders that are named."""
+    from derm.errors import ConfigFault
     from derm.evaluate.explain_dataset import read_explain_results
     from derm.evaluate.results import read_results
     from derm.files import check_file, write_text
+    from derm.language.speech import languages, speaking
     from derm.model.weights import default_weights, load_weights
     from derm.report.card import model_card
     from derm.report.facts import gather
     from derm.report.page import report_page
 
+    if spoken not in languages():
+        raise ConfigFault(f"--language is '{spoken}': it must be one of {', '.join(languages())}.")
     for path in (card, page):
         check_file(path)
     facts = gather(
@@ -49,7 +56,8 @@ def report(
         [read_results(folder) for folder in left_out or ()],
     )
     err.print("Drawing figures and pictures: some seconds …")
-    write_text(card, model_card(facts))
-    write_text(page, report_page(facts))
+    with speaking(spoken):
+        write_text(card, model_card(facts))
+        write_text(page, report_page(facts))
     out.print(f"Written: {card}, {page}")
     out.print(f"{page} holds pictures of the data set: keep it where the data set may be.")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from derm.data.diagnosis_words import allowed_codes
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.evaluate.decision import Cases
+from derm.language.speech import mark
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.calibration import calibration_measures
 from derm.metrics.classification import auc, balanced_accuracy, confusion_matrix, most_likely
@@ -23,15 +24,15 @@ from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.subgroups import COLUMNS
 
 FIGURES = {
-    "balanced_accuracy": "Balanced accuracy",
-    "melanoma_auc": "Melanoma AUC",
-    "malignant_auc": "Malignant AUC",
-    "sensitivity": "Malignant found",
-    "specificity": "Benign left alone",
-    "ece_debiased": "Calibration error",
-    "coverage": "Sets hold the truth",
+    "balanced_accuracy": mark("Balanced accuracy"),
+    "melanoma_auc": mark("Melanoma AUC"),
+    "malignant_auc": mark("Malignant AUC"),
+    "sensitivity": mark("Malignant found"),
+    "specificity": mark("Benign left alone"),
+    "ece_debiased": mark("Calibration error"),
+    "coverage": mark("Sets hold the truth"),
     "dice": "Dice",
-    "turned_away": "Turned away",
+    "turned_away": mark("Turned away"),
 }
 """Figure → its heading, in the order of tables. sensitivity, specificity: at the referral threshold, each lesion
 counting once. ece_debiased: of the top label, what a perfect model would show taken off. coverage: of the conformal

@@ -36,7 +36,11 @@ MEASURES = ("iou_area", "best_iou", "dice_area", "best_dice", "pointing", "insid
 CENTRE_PRIOR, UNIFORM, ORACLE = "centred blob", "uniform", "mask"
 """Names of the three maps that know no network, as files hold them: the two baselines, and the mask itself."""
 
-REFERENCE_LABELS = {CENTRE_PRIOR: "The centre prior", UNIFORM: "The same everywhere", ORACLE: "The mask itself"}
+REFERENCE_LABELS = {
+    CENTRE_PRIOR: mark("The centre prior"),
+    UNIFORM: mark("The same everywhere"),
+    ORACLE: mark("The mask itself"),
+}
 """These three as people say them."""
 
 AGREEMENT_SIDE = 224

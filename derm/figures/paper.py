@@ -13,6 +13,7 @@ from derm.diagnoses import DIAGNOSES
 from derm.figures import palette
 from derm.figures.palette import PRIMARY, TEXT, WARM
 from derm.figures.text import epoch_number
+from derm.language.speech import number, say
 
 INK, PETROL = TEXT.light, PRIMARY.light
 """Text and the strong line; each has at least 4.5 : 1 on white."""
@@ -28,13 +29,13 @@ def class_distribution(counts: Mapping[str, int]) -> go.Figure:
             x=[diagnosis.code for diagnosis in DIAGNOSES],
             y=[counts.get(diagnosis.code, 0) for diagnosis in DIAGNOSES],
             marker_color=[diagnosis.ink for diagnosis in DIAGNOSES],
-            text=[f"{counts.get(diagnosis.code, 0):,}" for diagnosis in DIAGNOSES],
+            text=[number(counts.get(diagnosis.code, 0), ",") for diagnosis in DIAGNOSES],
             textposition="outside",
-            hovertext=[diagnosis.name for diagnosis in DIAGNOSES],
-            hovertemplate="%{hovertext}: %{y:,} images<extra></extra>",
+            hovertext=[diagnosis.called for diagnosis in DIAGNOSES],
+            hovertemplate=say("{name}: {count} images", name="%{hovertext}", count="%{y:,}") + "<extra></extra>",
         )
     )
-    return _laid_out(figure, "images")
+    return _laid_out(figure, say("images"))
 
 
 def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
@@ -48,11 +49,14 @@ def split_sizes(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
             orientation="h",
             name=diagnosis.code,
             marker={"color": diagnosis.ink, "line": {"color": "white", "width": 1}},
-            hovertemplate=f"{diagnosis.name}: %{{x:,}} of the %{{y}} part<extra></extra>",
+            hovertemplate=say("{name}: {count} of the part {part}", name=diagnosis.called, count="%{x:,}", part="%{y}")
+            + "<extra></extra>",
         )
-    figure.update_layout(barmode="stack", xaxis_title="images", yaxis={"autorange": "reversed"})
+    figure.update_layout(barmode="stack", xaxis_title=say("images"), yaxis={"autorange": "reversed"})
     figure.update_yaxes(
-        tickmode="array", tickvals=parts, ticktext=[f"{part} {sum(counts[part].values()):,}" for part in parts]
+        tickmode="array",
+        tickvals=parts,
+        ticktext=[f"{say(part)} {number(sum(counts[part].values()), ',')}" for part in parts],
     )
     return _laid_out(figure, None)
 
@@ -84,8 +88,8 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> go.Figure:
     epochs = [epoch_number(entry["epoch"]) for entry in history]
     figure = go.Figure()
     for name, part, dash, colour in (
-        ("outline loss, training", "train", "solid", PETROL),
-        ("outline loss, validation", "validation", "dash", PETROL),
+        (say("outline loss, training"), "train", "solid", PETROL),
+        (say("outline loss, validation"), "validation", "dash", PETROL),
     ):
         figure.add_scatter(
             x=epochs,

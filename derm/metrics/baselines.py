@@ -15,10 +15,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
+from derm.language.speech import mark
 
-MOST_FREQUENT = "always the most frequent diagnosis"
-PATIENT = "age, sex and site alone"
-SOURCE = "source alone"
+MOST_FREQUENT = mark("always the most frequent diagnosis")
+PATIENT = mark("age, sex and site alone")
+SOURCE = mark("source alone")
 
 READ: dict[str, tuple[str, ...]] = {
     MOST_FREQUENT: (),

@@ -5,8 +5,10 @@ Needs `Facts`. Shows no picture of a patient.
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from derm.language.speech import say
 from derm.report.facts import Facts
 from derm.report.sections import Section, sections
+from derm.report.tables import split_name
 
 TEMPLATES = Environment(
     loader=PackageLoader("derm", "report"),
@@ -19,16 +21,21 @@ TEMPLATES = Environment(
 
 def section_markdown(section: Section) -> str:
     """One section as Markdown, without its charts, ending in one newline."""
-    return TEMPLATES.get_template("section.md.j2").render(section=section).strip() + "\n"
+    return TEMPLATES.get_template("section.md.j2").render(section=section, say=say).strip() + "\n"
 
 
 def model_card(facts: Facts) -> str:
     """The whole card as Markdown."""
     about = facts.results.about
-    head = (
-        f"# Model card: {facts.model.name}\n\n"
-        f"Written by `derm report` from what `derm evaluate` measured on {about['date']} with Derm {about['derm']}: "
-        f"the {about['part']} part of {about['data_images']:,} images, split {about['split']}. Numbers in brackets are "
-        "95 % intervals by bootstrap over lesions.\n"
+    head = say(
+        "# Model card: {name}\n\nWritten by `derm report` from what `derm evaluate` measured on {date} "
+        "with Derm {derm}: the {part} part of {images:,} images, {split}. Numbers in brackets "
+        "are 95 % intervals by bootstrap over lesions.\n",
+        name=facts.model.name,
+        date=about["date"],
+        derm=about["derm"],
+        part=say(about["part"]),
+        images=about["data_images"],
+        split=split_name(about["split"]),
     )
     return "\n".join([head, *(section_markdown(section) for section in sections(facts))])

@@ -15,10 +15,13 @@ from markdown_it import MarkdownIt
 
 from derm.evaluate.results import WORST
 from derm.figures.markup import shown_figure
+from derm.language.speech import language, say
+from derm.predict.words import NOTICE
 from derm.report.card import section_markdown
 from derm.report.facts import Facts
 from derm.report.pictures import Picture, seven_classes
 from derm.report.sections import Section, sections
+from derm.report.tables import split_name
 
 TEMPLATES = Environment(
     loader=PackageLoader("derm", "report"), undefined=StrictUndefined, autoescape=True, trim_blocks=True
@@ -31,9 +34,14 @@ CLEAR = "rgba(0,0,0,0)"
 def report_page(facts: Facts) -> str:
     """The whole report as HTML; about 5 MB of it is plotly's own script, so that it opens without a network."""
     about = facts.results.about
-    head = (
-        f"Measured on {about['date']} with Derm {about['derm']}: the {about['part']} part of {about['data_images']:,} "
-        f"images, split {about['split']}. Numbers in brackets are 95 % intervals by bootstrap over lesions."
+    head = say(
+        "Measured on {date} with Derm {derm}: the {part} part of {images:,} images, {split}. "
+        "Numbers in brackets are 95 % intervals by bootstrap over lesions.",
+        date=about["date"],
+        derm=about["derm"],
+        part=say(about["part"]),
+        images=about["data_images"],
+        split=split_name(about["split"]),
     )
     parts, drawn = [], 0
     for section in sections(facts):
@@ -42,15 +50,38 @@ def report_page(facts: Facts) -> str:
     seven = [
         {
             "code": row.diagnosis.code,
-            "name": row.diagnosis.name,
+            "name": row.diagnosis.called,
             "words": row.words,
             "pictures": [_source(picture) for picture in (row.original, row.outlines, row.heat)],
         }
         for row in seven_classes(facts)
     ]
+    worst = _worst(facts.results.folder)
     return TEMPLATES.get_template("report.html.j2").render(
-        name=facts.model.name, head=head, parts=parts, seven=seven, worst=_worst(facts.results.folder)
+        title=say("Report on {name}", name=facts.model.name),
+        head=head,
+        parts=parts,
+        seven=seven,
+        worst=worst,
+        words=_words(len(worst)),
+        language=language(),
     )
+
+
+def _words(worst: int) -> dict[str, str]:
+    """What stands between the sections, by the template's names. worst: how many outlines are shown."""
+    return {
+        "notice": say(NOTICE),
+        "sections": say("Sections"),
+        "worst": say("The {count} outlines that agree least", count=worst),
+        "lines": say("Line: the model's outline. Dashes: the dermatologist's."),
+        "seven": say("The paper's Figures 8, 9 and 10: seven diagnoses"),
+        "seven_note": say(
+            "For each diagnosis the test image with the median probability for its true diagnosis: as it is, with the "
+            "outline (line: the model's, dashes: the dermatologist's), and under the heat map of that diagnosis, from "
+            "black, no evidence, to pale yellow, the map's own maximum."
+        ),
+    }
 
 
 def _part(section: Section, *, with_script: bool) -> dict[str, Any]:
@@ -74,7 +105,8 @@ def _part(section: Section, *, with_script: bool) -> dict[str, Any]:
     ]
     return {
         "title": section.title,
-        "anchor": re.sub(r"[^a-z]+", "-", section.title.lower()).strip("-"),
+        "holds": section.holds,
+        "anchor": re.sub(r"[^\w]+", "-", section.title.lower()).strip("-"),
         "html": html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"),
         "charts": charts,
     }

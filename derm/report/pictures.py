@@ -10,6 +10,7 @@ from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.evaluate.results import typical_image
 from derm.figures.text import percent
 from derm.image.overlay import draw_outline, jpeg, resize_mask
+from derm.language.speech import say
 from derm.predict.case import Case
 from derm.predict.case_list import data_case
 from derm.predict.view import draw_view, screen_size
@@ -57,18 +58,32 @@ def _row(case: Case, diagnosis: Diagnosis) -> PictureRow:
     share = percent(float(case.probabilities[index]))
     agreement = case.true_agreement(index)
     said = (
-        f"no evidence for {diagnosis.code}"
+        say("no evidence for {code}", code=diagnosis.code)
         if agreement is None
-        else f"heat map and true mask overlap by {agreement.best_iou:.2f} at {agreement.best_threshold:.2f}, "
-        f"the centre prior by {agreement.baseline_iou:.2f}"
+        else say(
+            "heat map and true mask overlap by {best_iou:.2f} at {best_threshold:.2f}, the centre prior by "
+            "{baseline_iou:.2f}",
+            best_iou=agreement.best_iou,
+            best_threshold=agreement.best_threshold,
+            baseline_iou=agreement.baseline_iou,
+        )
     )
     return PictureRow(
         diagnosis,
-        Picture(jpeg(draw_view(case, "Original", index, OPACITY, SIDE)), f"{case.name}, {diagnosis.name}"),
-        Picture(jpeg(outlined), f"{case.name} with the model's outline as a line and the true one dashed"),
+        Picture(jpeg(draw_view(case, "Original", index, OPACITY, SIDE)), f"{case.name}, {diagnosis.called}"),
+        Picture(
+            jpeg(outlined), say("{name} with the model's outline as a line and the true one dashed", name=case.name)
+        ),
         Picture(
             jpeg(draw_view(case, "Heat map", index, OPACITY, SIDE)),
-            f"{case.name} under the heat map of the evidence for {diagnosis.name}",
+            say("{picture} under the heat map of the evidence for {name}", picture=case.name, name=diagnosis.called),
         ),
-        f"{case.name}: {share} for {diagnosis.code}, likeliest {case.predicted.code}; {said}.",
+        say(
+            "{name}: {share} for {code}, likeliest {likeliest}; {said}.",
+            name=case.name,
+            share=share,
+            code=diagnosis.code,
+            likeliest=case.predicted.code,
+            said=said,
+        ),
     )

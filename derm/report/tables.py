@@ -13,6 +13,7 @@ from derm.evaluate.results import Results
 from derm.explain.agreement import REFERENCE_LABELS
 from derm.explain.methods import METHODS
 from derm.figures.text import capital
+from derm.language.speech import mark, number, say
 from derm.metrics import registry
 from derm.metrics.decision import predictive_values
 from derm.metrics.paper import OVERALL, PER_CLASS, specificity_from_table
@@ -33,14 +34,39 @@ PREVALENCES = (0.02, 0.05, 0.1, 0.2)
 HEADLINE = {metric.key: metric.label for metric in registry.OVERALL}
 OUTLINE = {metric.key: metric.label for metric in registry.OUTLINE}
 SUBGROUP_FIGURES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "malignant.auc": "malignant AUC",
-    "decision.sensitivity": "sensitivity",
-    "decision.specificity": "specificity",
+    "accuracy": mark("accuracy"),
+    "balanced_accuracy": mark("balanced accuracy"),
+    "malignant.auc": mark("malignant AUC"),
+    "decision.sensitivity": mark("sensitivity"),
+    "decision.specificity": mark("specificity"),
     "dice": "Dice",
 }
 """The subgroup figures that the card prints; subgroups.csv holds every headline figure."""
+
+
+BY = {
+    "age": mark("By age"),
+    "sex": mark("By sex"),
+    "site": mark("By site"),
+    "source": mark("By source"),
+}
+"""Captions of the tables of subgroups."""
+
+SPLITS = {"by lesion": mark("split by lesion"), "by image": mark("split by image")}
+"""How a data set was split, as it stands within a sentence."""
+
+HEADS = (
+    *(mark("measure"), mark("class"), mark("precision"), mark("recall"), mark("specificity"), mark("images")),
+    *(mark("source"), mark("melanomas"), mark("split"), mark("all"), mark("sensitivity"), mark("coverage")),
+    *(mark("age"), mark("sex"), mark("site"), mark("lesions"), mark("malignant"), mark("read"), mark("map")),
+    *(mark("by"), mark("epoch"), mark("accuracy"), mark("training"), mark("validation"), mark("test"), mark("train")),
+)
+"""Heads of columns in a word, which are said where a table is drawn; names of parts, too."""
+
+
+def split_name(split: str) -> str:
+    """How a data set was split, as it stands within a sentence."""
+    return say(SPLITS[split]) if split in SPLITS else say("split {split}", split=split)
 
 
 class Table(NamedTuple):
@@ -56,7 +82,11 @@ def figure(value: float | None, interval: Sequence[float] | None = None) -> str:
     """A figure of 0 … 1 with its 95 % interval in brackets, '–' where it is undefined."""
     if value is None:
         return "–"
-    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.3f} – {interval[1]:.3f})"
+    return (
+        number(value, ".3f")
+        if interval is None
+        else f"{number(value, '.3f')} ({number(interval[0], '.3f')} – {number(interval[1], '.3f')})"
+    )
 
 
 def measured(results: Results | None, name: str) -> str:
@@ -72,11 +102,18 @@ def measured(results: Results | None, name: str) -> str:
 def beside(facts: Facts, names: Mapping[str, str], caption: str) -> Table:
     """Overall figures under both protocols beside the paper's."""
     rows = [
-        (title, measured(facts.results, name), measured(facts.by_image, name), figure(OVERALL.get(name)))
+        (say(title), measured(facts.results, name), measured(facts.by_image, name), figure(OVERALL.get(name)))
         for name, title in names.items()
     ]
-    columns = ("measure", "ours, split by lesion", "ours, split by image (leaks)", "the paper, split by image (leaks)")
-    source = f"{EVALUATE} and {BY_IMAGE}: metrics.json; the paper's Tables 2 to 4"
+    columns = (
+        "measure",
+        say("ours, split by lesion"),
+        say("ours, split by image (leaks)"),
+        say("the paper, split by image (leaks)"),
+    )
+    source = say(
+        "{evaluate} and {by_image}: metrics.json; the paper's Tables 2 to 4", evaluate=EVALUATE, by_image=BY_IMAGE
+    )
     return Table(caption, columns, rows, source)
 
 
@@ -86,22 +123,26 @@ def sources(results: Results, caption: str, source: str) -> Table:
     rows = [
         (
             name if own["within"] is None else f"{own['within']}: {name}",
-            f"{own['images']:,}",
-            f"{own['melanomas']:,}",
+            number(own["images"], ","),
+            number(own["melanomas"], ","),
             *(short(told["value"], told["interval"]) for told in own["figures"].values()),
         )
         for name, own in results.by_source.items()
         if not out or name in out
     ]
-    columns = ("source", "images", "melanomas", *(label.lower() for label in FIGURES.values()))
-    return Table(caption, columns, rows, f"{source}: metrics.json, by_source")
+    columns = ("source", "images", "melanomas", *(lower_first(label) for label in FIGURES.values()))
+    return Table(caption, columns, rows, say("{source}: metrics.json, by_source", source=source))
 
 
 def short(value: float | None, interval: Sequence[float] | None = None) -> str:
     """A figure of 0 … 1 with two digits and its 95 % interval, '–' where it is undefined."""
     if value is None:
         return "–"
-    return f"{value:.2f}" if interval is None else f"{value:.2f} ({interval[0]:.2f} – {interval[1]:.2f})"
+    return (
+        number(value, ".2f")
+        if interval is None
+        else f"{number(value, '.2f')} ({number(interval[0], '.2f')} – {number(interval[1], '.2f')})"
+    )
 
 
 def classes(results: Results, caption: str, source: str) -> Table:
@@ -111,9 +152,9 @@ def classes(results: Results, caption: str, source: str) -> Table:
         own = results.metrics["per_class"][diagnosis.code]
         names = ("precision", "recall", "f1", "specificity", "auc")
         shares = [measured(results, f"per_class.{diagnosis.code}.{name}") for name in names]
-        rows.append((diagnosis.code, *shares, f"{own['support']:,}"))
+        rows.append((diagnosis.code, *shares, number(own["support"], ",")))
     columns = ("class", "precision", "recall", "F1", "specificity", "AUC", "images")
-    return Table(caption, columns, rows, f"{source}: metrics.json, per_class")
+    return Table(caption, columns, rows, say("{source}: metrics.json, per_class", source=source))
 
 
 def paper_classes() -> Table:
@@ -122,32 +163,47 @@ def paper_classes() -> Table:
         (
             code,
             *(figure(value) for value in (row.precision, row.recall, row.f1)),
-            f"{specificity_from_table(code):.3f}",
-            f"{row.printed_specificity:.3f}",
-            f"{row.support:,}",
+            number(specificity_from_table(code), ".3f"),
+            number(row.printed_specificity, ".3f"),
+            number(row.support, ","),
         )
         for code, row in ((code, PER_CLASS[code]) for code in CODES)
     ]
-    columns = ("class", "precision", "recall", "F1", "specificity that follows", "specificity printed", "images")
-    return Table("The paper's Table 2", columns, rows, "Fiaz et al. 2025, Table 2 and section 4.1")
+    columns = (
+        "class",
+        "precision",
+        "recall",
+        "F1",
+        say("specificity that follows"),
+        say("specificity printed"),
+        "images",
+    )
+    return Table(say("The paper's Table 2"), columns, rows, say("Fiaz et al. 2025, Table 2 and section 4.1"))
 
 
 def confusion(results: Results, caption: str, source: str) -> Table:
     """Figure 6 in numbers: rows are true diagnoses, columns the likeliest ones."""
     matrix = results.metrics["confusion_matrix"]
-    rows = [(code, *(f"{count:,}" for count in line)) for code, line in zip(CODES, matrix, strict=True)]
-    return Table(caption, ("true, then called", *CODES), rows, f"{source}: metrics.json, confusion_matrix")
+    rows = [(code, *(number(count, ",") for count in line)) for code, line in zip(CODES, matrix, strict=True)]
+    return Table(
+        caption,
+        (say("true, then called"), *CODES),
+        rows,
+        say("{source}: metrics.json, confusion_matrix", source=source),
+    )
 
 
 def data(facts: Facts) -> Table:
     """Figures 1 and 2 in numbers: images of each class in each part."""
     rows = [
-        (code, *(f"{facts.parts[part][code]:,}" for part in facts.parts), f"{facts.images_of(code):,}")
+        (code, *(number(facts.parts[part][code], ",") for part in facts.parts), number(facts.images_of(code), ","))
         for code in CODES
     ]
-    totals = [f"{sum(counts.values()):,}" for counts in facts.parts.values()]
-    rows.append(("all", *totals, f"{len(facts.catalogue.table):,}"))
-    return Table("Images of each class, split by lesion", ("class", *facts.parts, "all"), rows, "`derm data split DIR`")
+    totals = [number(sum(counts.values()), ",") for counts in facts.parts.values()]
+    rows.append((say("all"), *totals, number(len(facts.catalogue.table), ",")))
+    return Table(
+        say("Images of each class, split by lesion"), ("class", *facts.parts, "all"), rows, "`derm data split DIR`"
+    )
 
 
 def leaks(facts: Facts) -> Table:
@@ -156,23 +212,28 @@ def leaks(facts: Facts) -> Table:
     for by, leak in facts.leaks.items():
         test, sister = leak.by_class["mel"]
         rows.append(
-            (f"by {by}", f"{leak.test:,}", f"{leak.with_sister:,} ({leak.share:.0%})", f"{sister:,} of {test:,}")
+            (
+                split_name(f"by {by}"),
+                number(leak.test, ","),
+                f"{number(leak.with_sister, ',')} ({number(leak.share, '.0%')})",
+                say("{sister:,} of {test:,}", sister=sister, test=test),
+            )
         )
-    columns = ("split", "test images", "of a lesion in training", "melanomas of a lesion in training")
-    return Table("What leaks", columns, rows, "`derm data split DIR` and `derm data split DIR --by image`")
+    columns = ("split", say("test images"), say("of a lesion in training"), say("melanomas of a lesion in training"))
+    return Table(say("What leaks"), columns, rows, say("`derm data split DIR` and `derm data split DIR --by image`"))
 
 
 def calibration(facts: Facts) -> Table:
     """ECE, its share by chance, and Brier, before and after the temperature, of the top label and of malignancy."""
     rows = []
     found = facts.results.metrics["calibration"]
-    for title, prefix in (("likeliest diagnosis", ""), ("malignant against benign", "malignant.")):
+    for title, prefix in ((say("likeliest diagnosis"), ""), (say("malignant against benign"), "malignant.")):
         for when in ("before", "after"):
             own = found[when]["malignant"] if prefix else found[when]
             name = f"calibration.{when}.{prefix}"
             rows.append(
                 (
-                    f"{title}, {when}",
+                    say("{title}, before", title=title) if when == "before" else say("{title}, after", title=title),
                     measured(facts.results, f"{name}ece"),
                     figure(own["ece_by_chance"]),
                     measured(facts.results, f"{name}ece_debiased"),
@@ -180,19 +241,35 @@ def calibration(facts: Facts) -> Table:
                 )
             )
     temperature = found["temperature"]
-    columns = (f"probabilities (temperature {temperature:.3f})", "ECE, 15 bins", "by chance", "ECE debiased", "Brier")
-    return Table("Calibration on the test part", columns, rows, f"{EVALUATE}: metrics.json, calibration")
+    columns = (
+        say("probabilities (temperature {temperature:.3f})", temperature=temperature),
+        say("ECE, 15 bins"),
+        say("by chance"),
+        say("ECE debiased"),
+        "Brier",
+    )
+    return Table(
+        say("Calibration on the test part"),
+        columns,
+        rows,
+        say("{evaluate}: metrics.json, calibration", evaluate=EVALUATE),
+    )
 
 
 def referral(facts: Facts) -> Table:
     """Sensitivity and specificity of the referral threshold, by picture and by lesion."""
     rows = [
         (title, measured(facts.results, f"{key}.sensitivity"), measured(facts.results, f"{key}.specificity"))
-        for title, key in (("of pictures", "decision"), ("of lesions, each counting once", "decision.by_lesion"))
+        for title, key in (
+            (say("of pictures"), "decision"),
+            (say("of lesions, each counting once"), "decision.by_lesion"),
+        )
     ]
     threshold = facts.results.metrics["decision"]["threshold"]
-    caption = f"Referral from a malignant sum of {threshold:.4f}"
-    return Table(caption, ("", "sensitivity", "specificity"), rows, f"{EVALUATE}: metrics.json, decision")
+    caption = say("Referral from a malignant sum of {threshold:.4f}", threshold=threshold)
+    return Table(
+        caption, ("", "sensitivity", "specificity"), rows, say("{evaluate}: metrics.json, decision", evaluate=EVALUATE)
+    )
 
 
 def predictive(facts: Facts) -> Table:
@@ -201,49 +278,51 @@ def predictive(facts: Facts) -> Table:
     rows = []
     for prevalence in PREVALENCES:
         values = predictive_values(by_lesion["sensitivity"], by_lesion["specificity"], prevalence)
-        rows.append((f"{prevalence:.0%}", f"{values.ppv:.1%}", f"{values.npv:.2%}"))
-    columns = ("malignant among those seen", "of those referred, malignant", "of the others, benign")
-    source = f"{EVALUATE} --prevalence SHARE: metrics.json, decision, by lesion"
-    return Table("Predictive values of the referral threshold", columns, rows, source)
+        rows.append((number(prevalence, ".0%"), number(values.ppv, ".1%"), number(values.npv, ".2%")))
+    columns = (say("malignant among those seen"), say("of those referred, malignant"), say("of the others, benign"))
+    source = say("{evaluate} --prevalence SHARE: metrics.json, decision, by lesion", evaluate=EVALUATE)
+    return Table(say("Predictive values of the referral threshold"), columns, rows, source)
 
 
 def conformal(facts: Facts) -> Table:
     """Coverage and size of the sets of what cannot be excluded, overall and for each class."""
     held = facts.results.metrics["decision"]["conformal"]
     name = "decision.conformal"
-    sizes = [("all", measured(facts.results, f"{name}.coverage"), f"{held['mean_size']:.2f}", "")]
+    sizes = [(say("all"), measured(facts.results, f"{name}.coverage"), number(held["mean_size"], ".2f"), "")]
     for code in CODES:
         own = held["per_class"][code]
-        size = "–" if own["mean_size"] is None else f"{own['mean_size']:.2f}"
-        sizes.append((code, measured(facts.results, f"{name}.per_class.{code}.coverage"), size, f"{own['support']:,}"))
-    columns = ("true diagnosis", "coverage", "diagnoses in the set", "images")
-    caption = "What cannot be excluded: class-conditional conformal sets at 90 %"
-    return Table(caption, columns, sizes, f"{EVALUATE}: metrics.json, decision.conformal")
+        size = "–" if own["mean_size"] is None else number(own["mean_size"], ".2f")
+        sizes.append(
+            (code, measured(facts.results, f"{name}.per_class.{code}.coverage"), size, number(own["support"], ","))
+        )
+    columns = (say("true diagnosis"), "coverage", say("diagnoses in the set"), "images")
+    caption = say("What cannot be excluded: class-conditional conformal sets at 90 %")
+    return Table(caption, columns, sizes, say("{evaluate}: metrics.json, decision.conformal", evaluate=EVALUATE))
 
 
 def outlines(facts: Facts) -> Table:
     """Table 3 and what it leaves out: thresholded Jaccard, failures and surface distances."""
     rows = [
-        (title, measured(facts.results, name), measured(facts.by_image, name), figure(OVERALL.get(name)))
+        (say(title), measured(facts.results, name), measured(facts.by_image, name), figure(OVERALL.get(name)))
         for name, title in OUTLINE.items()
     ]
     more = {
-        "outlines.thresholded_jaccard": "Thresholded Jaccard (0 below 0.65)",
-        "outlines.share_failed": "Share that fails (IoU below 0.65)",
+        "outlines.thresholded_jaccard": say("Thresholded Jaccard (0 below 0.65)"),
+        "outlines.share_failed": say("Share that fails (IoU below 0.65)"),
     }
     rows += [
-        (title, measured(facts.results, name), measured(facts.by_image, name), "–") for name, title in more.items()
+        (say(title), measured(facts.results, name), measured(facts.by_image, name), "–") for name, title in more.items()
     ]
     distances = {
-        "outlines.hausdorff95_mean": "95th percentile Hausdorff, pixels",
-        "outlines.surface_distance_mean": "Mean surface distance, pixels",
+        "outlines.hausdorff95_mean": say("95th percentile Hausdorff, pixels"),
+        "outlines.surface_distance_mean": say("Mean surface distance, pixels"),
     }
     rows += [
         (title, _pixels(facts.results, name), _pixels(facts.by_image, name), "–") for name, title in distances.items()
     ]
-    columns = ("measure", "ours, split by lesion", "ours, split by image", "the paper's Table 3")
-    source = f"{EVALUATE}: metrics.json and outlines.csv, at each image's own size"
-    return Table("Outlines", columns, rows, source)
+    columns = ("measure", say("ours, split by lesion"), say("ours, split by image"), say("the paper's Table 3"))
+    source = say("{evaluate}: metrics.json and outlines.csv, at each image's own size", evaluate=EVALUATE)
+    return Table(say("Outlines"), columns, rows, source)
 
 
 def subgroups(facts: Facts, dimension: str) -> Table:
@@ -254,42 +333,52 @@ def subgroups(facts: Facts, dimension: str) -> Table:
     for group in dict.fromkeys(own["group"]):
         lines = own[own["group"] == group].set_index("figure").to_dict("index")
         first = next(iter(lines.values()))
-        counts = (f"{first['images']:,}", f"{first['lesions']:,}", f"{first['malignant']:,}")
+        counts = (number(first["images"], ","), number(first["lesions"], ","), number(first["malignant"], ","))
         rows.append((str(group), *counts, *(_of_group(lines.get(name)) for name in SUBGROUP_FIGURES)))
     columns = (dimension, "images", "lesions", "malignant", *SUBGROUP_FIGURES.values())
-    return Table(f"By {dimension}", columns, rows, f"{EVALUATE}: subgroups.csv")
+    return Table(say(BY[dimension]), columns, rows, say("{evaluate}: subgroups.csv", evaluate=EVALUATE))
 
 
 def baselines(facts: Facts) -> Table:
     """What can be had without looking at the picture, beside what the model reaches."""
     names = registry.HEADLINE
     rows = [
-        (capital(title), *(figure(own[name]) for name in names), figure(own["malignant_auc"]))
+        (capital(say(title)), *(figure(own[name]) for name in names), figure(own["malignant_auc"]))
         for title, own in facts.results.metrics["baselines"].items()
     ]
     ours = facts.results.metrics
-    rows.append(("The model", *(figure(ours[name]) for name in names), figure(ours["malignant"]["auc"])))
-    columns = ("read", *(lower_first(LABELS[name]) for name in names), "malignant AUC")
-    return Table("Without the picture", columns, rows, f"{EVALUATE}: metrics.json, baselines")
+    rows.append((say("The model"), *(figure(ours[name]) for name in names), figure(ours["malignant"]["auc"])))
+    columns = ("read", *(lower_first(LABELS[name]) for name in names), say("malignant AUC"))
+    return Table(
+        say("Without the picture"), columns, rows, say("{evaluate}: metrics.json, baselines", evaluate=EVALUATE)
+    )
 
 
 def agreement(facts: Facts) -> Table:
     """Grad-CAM against the masks: the paper's IoU at the best common threshold, beside the centre prior's."""
     titles = {
-        "all_classes": "Grad-CAM, mean over seven classes (the paper's measure)",
-        "likeliest_class": "Grad-CAM of the likeliest class",
-        "centred_blob": "A centre prior",
+        "all_classes": say("Grad-CAM, mean over seven classes (the paper's measure)"),
+        "likeliest_class": say("Grad-CAM of the likeliest class"),
+        "centred_blob": say("A centre prior"),
     }
     found = facts.results.metrics["explanation"]
     rows = []
     for name, title in titles.items():
         cells = [found[mask][name] if found[mask] else None for mask in ("true_mask", "predicted_mask")]
         rows.append(
-            (title, *("–" if cell is None else f"{cell['iou']:.3f} at {cell['threshold']:.2f}" for cell in cells))
+            (
+                title,
+                *(
+                    "–"
+                    if cell is None
+                    else say("{iou:.3f} at {threshold:.2f}", iou=cell["iou"], threshold=cell["threshold"])
+                    for cell in cells
+                ),
+            )
         )
-    columns = ("map", "IoU with the true mask, at threshold", "IoU with the predicted mask, at threshold")
-    source = f"{EVALUATE}: metrics.json, explanation"
-    return Table("Heat map and outline, at the best threshold common to all images", columns, rows, source)
+    columns = ("map", say("IoU with the true mask, at threshold"), say("IoU with the predicted mask, at threshold"))
+    source = say("{evaluate}: metrics.json, explanation", evaluate=EVALUATE)
+    return Table(say("Heat map and outline, at the best threshold common to all images"), columns, rows, source)
 
 
 def maps(facts: Facts) -> Table | None:
@@ -303,13 +392,20 @@ def maps(facts: Facts) -> Table | None:
         found = own[method]["all"]["all"]["figures"]
         cells = [_mean(found.get(f"true_{name}")) for name in names]
         skill = found.get("true_iou_area", {}).get("skill")
-        rows.append((label, *cells, "" if skill is None else f"{skill:+.2f}"))
+        rows.append((label, *cells, "" if skill is None else number(skill, "+.2f")))
     columns = (
-        "map", "area under IoU", "best IoU", "evidence inside", "strongest point inside", "strongest pixels inside",
-        "skill of the area",
-    )  # fmt: skip
-    source = f"{EXPLAIN}: summary.json, agreement; skill is 0 for the centre prior and 1 for the mask itself"
-    return Table("Each method's map of the likeliest class against the true mask", columns, rows, source)
+        "map",
+        say("area under IoU"),
+        say("best IoU"),
+        say("evidence inside"),
+        say("strongest point inside"),
+        say("strongest pixels inside"),
+        say("skill of the area"),
+    )
+    source = say(
+        "{explain}: summary.json, agreement; skill is 0 for the centre prior and 1 for the mask itself", explain=EXPLAIN
+    )
+    return Table(say("Each method's map of the likeliest class against the true mask"), columns, rows, source)
 
 
 def trials(facts: Facts) -> Table | None:
@@ -323,13 +419,20 @@ def trials(facts: Facts) -> Table | None:
     for method, label in _methods(own).items():
         found = own[method]["all"]["all"]["figures"]
         rows.append((label, *(_mean(found.get(name)) for name in names)))
-    titles = ("deletion (low is good)", "insertion (high)", "ROAD (above 0)", "still under noise", "follows turns")
-    columns = ("map", *titles, *("like an unlearned network (low)" for _ in last))
-    images = facts.explained.sample["image_id"].nunique()
-    caption = (
-        f"Faithfulness and sanity on a sample of {images} test images, equally many of each diagnosis where there are"
+    titles = (
+        say("deletion (low is good)"),
+        say("insertion (high)"),
+        say("ROAD (above 0)"),
+        say("still under noise"),
+        say("follows turns"),
     )
-    return Table(caption, columns, rows, f"{EXPLAIN}: summary.json, sample")
+    columns = ("map", *titles, *(say("like an unlearned network (low)") for _ in last))
+    images = facts.explained.sample["image_id"].nunique()
+    caption = say(
+        "Faithfulness and sanity on a sample of {images} test images, equally many of each diagnosis where there are",
+        images=images,
+    )
+    return Table(caption, columns, rows, say("{explain}: summary.json, sample", explain=EXPLAIN))
 
 
 def right_or_wrong(facts: Facts) -> Table | None:
@@ -337,18 +440,18 @@ def right_or_wrong(facts: Facts) -> Table | None:
     if facts.explained is None:
         return None
     own = facts.explained.summary["right_or_wrong"]
-    rows = [("Probability of the likeliest class", _auc(own.get("probability", {}).get("probability")), "")]
+    rows = [(say("Probability of the likeliest class"), _auc(own.get("probability", {}).get("probability")), "")]
     for method, label in _methods(own).items():
         rows.append((label, _auc(own[method].get("true_inside")), _auc(own[method].get("true_iou_area"))))
-    columns = ("by", "evidence inside the true mask", "area under IoU with it")
-    source = f"{EXPLAIN}: summary.json, right_or_wrong"
-    return Table("Does agreement tell right from wrong predictions? AUC, 0.5 is a coin", columns, rows, source)
+    columns = ("by", say("evidence inside the true mask"), say("area under IoU with it"))
+    source = say("{explain}: summary.json, right_or_wrong", explain=EXPLAIN)
+    return Table(say("Does agreement tell right from wrong predictions? AUC, 0.5 is a coin"), columns, rows, source)
 
 
 def _methods(own: Mapping[str, Any]) -> dict[str, str]:
     """The methods and references that a part of the summary holds, name → label, in the order of the table."""
     labels = {name: method.label for name, method in METHODS.items()}
-    return {name: label for name, label in (labels | REFERENCE_LABELS).items() if name in own}
+    return {name: say(label) for name, label in (labels | REFERENCE_LABELS).items() if name in own}
 
 
 def _mean(found: Mapping[str, Any] | None) -> str:
@@ -370,4 +473,8 @@ def _pixels(results: Results | None, name: str) -> str:
     if results is None or results.metrics["outlines"][name.split(".")[1]] is None:
         return "–"
     value, interval = results.metrics["outlines"][name.split(".")[1]], results.metrics["intervals"].get(name)
-    return f"{value:.1f}" if interval is None else f"{value:.1f} ({interval[0]:.1f} – {interval[1]:.1f})"
+    return (
+        number(value, ".1f")
+        if interval is None
+        else f"{number(value, '.1f')} ({number(interval[0], '.1f')} – {number(interval[1], '.1f')})"
+    )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from unsaid import unsaid
 
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES
@@ -15,6 +16,7 @@ from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import read_results, typical_image
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
+from derm.language.speech import BRACKETED, speaking
 from derm.metrics.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
@@ -262,3 +264,26 @@ def test_explanations_of_other_weights_or_another_part_are_refused(model, result
         gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, sha256="ffff"))
     with pytest.raises(DataFault, match="are of the validation part, split by lesion: a report needs the test part"):
         gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, part="validation"))
+
+
+def test_every_text_of_the_card_comes_from_a_catalogue(facts):
+    with speaking(BRACKETED):
+        card = model_card(facts)
+    about = facts.model.description
+    own = (facts.model.name, about.licence, facts.model.sha256[:16], *OWN)
+    assert unsaid(card, own) == []
+
+
+OWN = (
+    *("metrics.json", "subgroups.csv", "summary.json", "Brier", "derm_synthetic"),
+    *("female", "male", "back", "chest", "lower extremity", "upper extremity", "scalp", "unknown"),
+)
+"""Files, names, and what stands so in the data set's own table."""
+
+
+def test_the_page_speaks_german(facts):
+    with speaking("de"):
+        page = report_page(facts)
+    assert '<html lang="de">' in page
+    assert "Nur für Forschungszwecke, kein Medizinprodukt." in page
+    assert "Zweck und Grenzen" in page
