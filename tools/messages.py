@@ -1,5 +1,9 @@
-"""Renew the catalogues from the source: `make messages`. Says what is not translated yet, and ends with 1 then."""
+"""Renew the catalogues from the source: `make messages`. Says what is not translated yet, and ends with 1 then.
 
+In a merge or rebase that stops at a catalogue, both sides' translations are kept; `git add` is left to you.
+"""
+
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Write template and catalogues; the number of languages with something to translate decides the exit code."""
     lacking = 0
-    for path, content in list(files(template(ROOT))):
+    for path, content in list(files(template(ROOT), sides_of)):
         if not path.is_file() or path.read_bytes() != content:
             write_whole(path, lambda part, content=content: part.write_bytes(content))
         if path.suffix == ".po":
@@ -23,6 +27,17 @@ def main() -> int:
             print(f"{path.relative_to(ROOT)}: {len(empty)} to translate")
             lacking += bool(empty)
     return min(lacking, 1)
+
+
+def sides_of(path: Path) -> list[bytes]:
+    """Both sides of a catalogue that git could not merge; none where there is no conflict."""
+    if b"\n<<<<<<< " not in path.read_bytes():
+        return []
+    name = path.relative_to(ROOT).as_posix()
+    return [
+        subprocess.run(["git", "show", f":{side}:{name}"], cwd=ROOT, capture_output=True, check=True).stdout
+        for side in (2, 3)
+    ]
 
 
 def _texts(string: object) -> tuple[object, ...]:

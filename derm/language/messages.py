@@ -6,7 +6,7 @@ sorted and bear neither places nor dates, so that two people's changes merge.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -60,17 +60,18 @@ def messages_of(source: str) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield node.func.id, texts
 
 
-def renewed(language: str, wanted: Catalog, text: bytes | None = None) -> Catalog:
+def renewed(language: str, wanted: Catalog, *texts: bytes) -> Catalog:
     """The catalogue of a language with the sentences of `wanted`: those that it has translated, the others empty.
 
-    text: the catalogue as it is; None takes it from its file.
+    texts: the catalogue as it is, or of a merge both of its sides, the first of which counts; none: its file.
     """
-    had = read_po(BytesIO(place(language).read_bytes() if text is None else text), locale=language)
+    had = [read_po(BytesIO(text), locale=language) for text in texts or (place(language).read_bytes(),)]
     catalogue = _empty(language)
     for message in wanted:
         if message.id:
-            known = had.get(message.id, message.context)
-            catalogue.add(message.id, None if known is None else known.string, context=message.context)
+            known = (one.get(message.id, message.context) for one in had)
+            translated = next((one.string for one in known if one is not None and all(_forms(one.string))), None)
+            catalogue.add(message.id, translated, context=message.context)
     return catalogue
 
 
@@ -100,14 +101,19 @@ def fields(message: str) -> list[str]:
     return sorted(f"{field}!{how or ''}:{form or ''}" for field, form, how in found)
 
 
-def files(wanted: Catalog) -> Iterator[tuple[Path, bytes]]:
-    """Each file of the catalogues with what belongs in it. wanted: the template of the source."""
+def files(wanted: Catalog, sides: Callable[[Path], Sequence[bytes]] = lambda _: ()) -> Iterator[tuple[Path, bytes]]:
+    """Each file of the catalogues with what belongs in it. wanted: the template of the source. sides: of a catalogue
+    in conflict, both."""
     yield TEMPLATE, po_text(wanted)
     for found in sorted(CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
         language = found.parents[1].name
-        catalogue = renewed(language, wanted)
+        catalogue = renewed(language, wanted, *sides(found))
         yield place(language), po_text(catalogue)
         yield place(language).with_suffix(".mo"), mo_text(catalogue)
+
+
+def _forms(string: str | tuple[str, ...]) -> tuple[str, ...]:
+    return string if isinstance(string, tuple) else (string,)
 
 
 def _empty(language: str | None) -> Catalog:

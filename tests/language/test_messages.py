@@ -15,7 +15,6 @@ from derm.language.messages import (
     messages_of,
     mo_text,
     place,
-    po_text,
     renewed,
     sources,
     template,
@@ -96,14 +95,26 @@ def test_a_field_in_the_source_is_filled_and_none_is_left_over(trees):
 
 
 def test_a_translation_outlives_its_neighbours_and_a_merge(wanted):
-    """What two people added to one file, in any order and twice, comes out sorted and once."""
-    text = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
-    entries = 'msgid "melanoma"\nmsgstr "Melanom"\n\nmsgid "gone"\nmsgstr "weg"\n\nmsgid "melanoma"\nmsgstr "Melanom"\n'
-    made = renewed("de", wanted, (text + entries).encode())
-    assert made.get("melanoma").string == "Melanom"
-    assert made.get("gone") is None
-    assert po_text(made).count(b'msgid "melanoma"\n') == 1
+    """Of two sides of a merge both are kept; where both have a sentence the first counts."""
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    entries = 'msgid "melanoma"\nmsgstr "{}"\n\nmsgid "{}"\nmsgstr "{}"\n\nmsgid "dermatofibroma"\nmsgstr "{}"\n'
+    ours, theirs = (
+        entries.format("Melanom", "gone", "weg", ""),
+        entries.format("?", "Camera", "Kamera", "Dermatofibrom"),
+    )
+    made = renewed("de", wanted, (head + ours).encode(), (head + theirs).encode())
+    found = [made.get(name) for name in ("melanoma", "dermatofibroma", "Camera", "gone")]
+    assert [None if one is None else one.string for one in found] == ["Melanom", "Dermatofibrom", "Kamera", None]
     assert mo_text(made) == mo_text(made)
+
+
+def test_no_translation_has_swallowed_another_sentence(catalogue):
+    """As when git mixes two entries."""
+    sentences = [one for message in catalogue for one in forms(message.id) if len(one) > 40]
+    for message in catalogue:
+        own = "".join(forms(message.id))
+        for text in forms(message.string):
+            assert [one for one in sentences if one in text and one not in own] == []
 
 
 def test_what_is_said_within_an_f_string_is_found_too():
