@@ -112,8 +112,8 @@ def files(wanted: Catalog, sides: Callable[[Path], Sequence[bytes]] = lambda _: 
         yield place(language).with_suffix(".mo"), mo_text(catalogue)
 
 
-def _forms(string: str | tuple[str, ...]) -> tuple[str, ...]:
-    return string if isinstance(string, tuple) else (string,)
+def _forms(string: object) -> tuple[object, ...]:
+    return tuple(string) if isinstance(string, tuple | list) else (string,)
 
 
 def _empty(language: str | None) -> Catalog:
