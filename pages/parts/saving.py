@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.diagnoses import INDEX
 from derm.errors import DermError
 from derm.figures.text import plain
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import records_folder, records_url
 from derm.predict import words as case_words
@@ -24,6 +24,7 @@ from derm.records.entry import DIAGNOSIS_CODES, Management
 from derm.records.sites import SITES
 from derm.serve.roles import Right
 from pages.parts import opening, visit
+from pages.parts.spinning import spinning
 
 if missing.can_be_kept():
     from derm.records import read
@@ -32,7 +33,8 @@ if missing.can_be_kept():
     from derm.records.write import Opinion, Saved
 
 
-@st.cache_resource(show_spinner="Opening the records …", max_entries=4)
+@spinning(mark("Opening the records …"), once=True)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def shared_records(folder: str, url: str | None) -> "Records":
     """The practice's records, opened once for all sessions, whose threads may share them."""
     return missing.open_own(Path(folder), url)

@@ -15,12 +15,20 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def spinning(sentence: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """A decorator that shows a marked sentence while the function works; what comes at once shows nothing."""
+def spinning(
+    sentence: str, *, once: bool = False
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """A decorator that shows a marked sentence while the function works; what comes at once shows nothing.
+
+    once: only for the first call of a visit; for what many parts of a page ask for.
+    """
 
     def around(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @wraps(function)
         def shown(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+            if once and st.session_state.get(f"spun-{function.__name__}"):
+                return function(*arguments, **named)
+            st.session_state[f"spun-{function.__name__}"] = True
             with st.spinner(say(sentence)):
                 return function(*arguments, **named)
 

@@ -16,7 +16,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DermError, ImageRefused
 from derm.image.decode import claimed_pixels
-from derm.language.speech import keeping_language, language, say, speaking
+from derm.language.speech import keeping_language, language, mark, say, speaking
 from derm.model.weights import Model, load_weights
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
@@ -33,6 +33,7 @@ from derm.predict.unpacked import unpacked
 from derm.predict.views import EIGHT
 from pages.parts import opening
 from pages.parts.keeping import budget, is_here, kept_visits
+from pages.parts.spinning import spinning
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -41,7 +42,8 @@ HELD = ("held", "trials", "follow_ups")
 """What Compare keeps of the visitor's cases, by their keys."""
 
 
-@st.cache_resource(show_spinner="Loading the model …", max_entries=3)
+@spinning(mark("Loading the model …"), once=True)
+@st.cache_resource(show_spinner=False, max_entries=3)
 def loaded_model(place: str) -> Model:
     """The model of the weights at `place`, loaded once for all sessions; nothing in it changes, so threads share it."""
     return load_weights(Path(place))
@@ -54,7 +56,8 @@ def shared_model() -> Model:
     return loaded_model(st.session_state.weights_place)
 
 
-@st.cache_resource(show_spinner="Reading the data set's table …", max_entries=2)
+@spinning(mark("Reading the data set's table …"), once=True)
+@st.cache_resource(show_spinner=False, max_entries=2)
 def shared_catalogue(folder: str) -> "Catalogue":
     """The data set in `folder`, read once for all sessions."""
     from derm.data.catalogue import read_catalogue
