@@ -14,6 +14,7 @@ from pages.diagnose.picture import picture
 from pages.diagnose.reasons import reasons
 from pages.diagnose.similar import similar
 from pages.diagnose.structures import structures
+from pages.diagnose.what_if import changes
 from pages.parts import keeping, opening, top, visit
 
 
@@ -49,6 +50,7 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
             reasons(listed.key, case, description, index)
             structures(listed.key, case)
             similar(listed.key, case)
+            changes(listed.key, case)
 
 
 if __name__ == "__main__":  # a visit

@@ -21,6 +21,8 @@ from derm.evaluate.explain_dataset import ExplainResults
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.model.network import LesionNet
 from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
+from derm.structures.weights import StructureWeights, load_structures
+from tests.decoders import save_decoder
 
 HAM10000 = Path(__file__).parents[2] / "shared" / "ham10000"
 """Where the real data set lies: beside the checkout."""
@@ -119,6 +121,20 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model(tiny_weights: Path) -> Model:
     """`tiny_weights`, loaded."""
     return load_weights(tiny_weights)
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The description of a decoder of structures with random weights for the tiny network, with its graph."""
+    path = tmp_path_factory.mktemp("decoder") / "structures.json"
+    save_decoder(tiny_model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_structures(tiny_decoder: Path) -> StructureWeights:
+    """`tiny_decoder`, loaded."""
+    return load_structures(tiny_decoder)
 
 
 @pytest.fixture

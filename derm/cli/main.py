@@ -14,6 +14,7 @@ from derm.cli import (
     calibrate,
     compare,
     compare_visits,
+    concepts,
     data,
     evaluate,
     explain,
@@ -66,6 +67,7 @@ app.command("similar")(similar.similar)
 app.command("export")(export.export)
 app.command("soup")(soup.soup)
 app.command("ship")(ship.ship)
+app.add_typer(concepts.app, name="concepts")
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
 app.add_typer(study.app, name="study")

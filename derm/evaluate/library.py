@@ -18,7 +18,7 @@ from derm.data.diagnosis_words import UNKNOWN
 from derm.data.looks import long_hashes, look_at
 from derm.data.split import join_lesions as joined
 from derm.data.split import learned_parts, own_lesions
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault, ImageRefused
 from derm.evaluate.inference import Progress
 from derm.image.decode import open_image
@@ -102,7 +102,7 @@ def build_library(
         )
     order = np.random.default_rng(0).permutation(len(rows))
     unread: list[str] = []
-    waiting: list[tuple[list[LibraryCase], NDArray[np.float32]]] = []
+    waiting: list[tuple[list[LibraryCase], NDArray[np.float32], NDArray[np.float32]]] = []
     batches = _asked(model, rows.iloc[order], unread, names=names)
     done = cases = 0
     for batch in batches:
@@ -112,7 +112,7 @@ def build_library(
             progress(min(done, len(rows)), len(rows))
         if done >= FITTED:
             break
-    features = np.concatenate([found for _, found in waiting]) if waiting else np.zeros((0, 1), np.float32)
+    features = np.concatenate([found for _, found, _ in waiting]) if waiting else np.zeros((0, 1), np.float32)
     if not len(features):
         raise DataFault(f"None of the {len(rows):,} pictures can be read. {unread[0] if unread else ''}".strip())
     with LibraryWriter(folder, model.sha256, basis_of(features)) as library:
@@ -143,8 +143,9 @@ def basis_of(features: NDArray[np.float32], directions: int = DIRECTIONS) -> NDA
 
 def _asked(
     model: Model, rows: pd.DataFrame, unread: list[str], *, names: bool
-) -> Iterator[tuple[list[LibraryCase], NDArray[np.float32]]]:
-    """Cases with their pooled features, `AT_ONCE` rows at a time; why one cannot be read is added to `unread`."""
+) -> Iterator[tuple[list[LibraryCase], NDArray[np.float32], NDArray[np.float32]]]:
+    """Cases with their pooled features and malignant sums, `AT_ONCE` rows at a time; why one cannot be read is added to
+    `unread`."""
     size, fit = model.description.model.input_size, model.description.model.fit
     for first in range(0, len(rows), AT_ONCE):
         cases, squares = [], []
@@ -157,8 +158,10 @@ def _asked(
             cases.append(_case_of(row, image, names=names))
             squares.append(square(image, size, fit))
         if cases:
-            found = interpret_in_batches(model, np.stack(squares))
-            yield cases, np.concatenate([one.features for _, one in found])
+            found = [one for _, one in interpret_in_batches(model, np.stack(squares))]
+            probabilities = np.concatenate([one.probabilities for one in found])
+            malignant = probabilities[:, np.array(MALIGNANT)].sum(axis=1).astype(np.float32)
+            yield cases, np.concatenate([one.features for one in found]), malignant
 
 
 def _case_of(row: Mapping[Any, Any], image: NDArray[np.uint8], *, names: bool) -> LibraryCase:

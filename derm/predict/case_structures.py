@@ -16,6 +16,7 @@ from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
 from derm.predict.found import FoundPicture
+from derm.structures.engine import Seen
 from derm.structures.look import FoundStructure, found_in, see
 from derm.structures.weights import StructureInfo, StructureWeights, structures_for
 from derm.structures.words import NOT_JUDGED, lines
@@ -44,17 +45,29 @@ def structures_of(case: Case) -> tuple[FoundStructure, ...]:
     return () if decoder is None else _found(case, decoder)
 
 
+def seen_of(case: Case) -> Seen | None:
+    """What the decoder sees in the case, N = 1; None where there is none, see `decoder_of`. Looked at once."""
+    decoder = decoder_of(case)
+    return None if decoder is None else _seen(case, decoder)
+
+
 def _found(case: Case, decoder: StructureWeights) -> tuple[FoundStructure, ...]:
+    seen = _seen(case, decoder)
+    if seen is None or case.prediction is None:
+        return ()
+    return found_in(seen, decoder.info, case.outline, case.prediction.info.model.fit)
+
+
+def _seen(case: Case, decoder: StructureWeights) -> Seen | None:
     prediction = case.prediction
     if prediction is None:
-        return ()
-    fit, size = prediction.info.model.fit, decoder.info.input_size
+        return None
     kept = prediction.structures.get(decoder.sha256)
     if kept is None:
-        own = prediction.squares
-        squares = own if own.shape[1] == size else square(case.image, size, fit)[None]
+        own, size = prediction.squares, decoder.info.input_size
+        squares = own if own.shape[1] == size else square(case.image, size, prediction.info.model.fit)[None]
         kept = prediction.structures[decoder.sha256] = see(prediction.model, decoder, squares)
-    return found_in(kept, decoder.info, case.outline, fit)
+    return kept
 
 
 def structures_json(case: Case) -> list[dict[str, Any]] | None:

@@ -43,6 +43,7 @@ picture (`derm.data.looks`). label, picture: first byte and one past the last, i
 
 VECTORS = "vectors.npy"
 BASIS = "basis.npy"
+SCORES = "malignant.npy"
 LABELS, PICTURES = "labels.bin", "pictures.bin"
 
 MOST_LABEL, MOST_PICTURE = 4096, 1 << 20
@@ -94,6 +95,10 @@ class Library:
 
     columns: dict[str, NDArray[Any]]
     """See `COLUMNS`, mapped."""
+
+    scores: NDArray[np.float32] | None = None
+    """Float32 (n,), mapped: the malignant sum that the weights give each case, 0 … 1; None in libraries from before
+    they were kept."""
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -148,12 +153,20 @@ def open_library(folder: Path) -> Library:
         vectors = _mapped(folder / VECTORS)
         basis = np.array(_mapped(folder / BASIS))
         columns = {name: _mapped(folder / f"{name}.npy") for name in COLUMNS}
+        scores = _mapped(folder / SCORES) if about.get("scores") is True else None
     except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
         raise DataFault(
             say("The library {folder} is damaged or incomplete: {cure}.", folder=folder, cure=say(CURE))
         ) from error
     library = Library(
-        folder, about["weights"], tuple(about["confirmations"]), tuple(about["sources"]), vectors, basis, columns
+        folder,
+        about["weights"],
+        tuple(about["confirmations"]),
+        tuple(about["sources"]),
+        vectors,
+        basis,
+        columns,
+        scores,
     )
     _check(library, about)
     return library
@@ -178,6 +191,7 @@ class LibraryWriter:
         self.confirmations: dict[str, int] = {}
         self.sources: dict[str, int] = {}
         self.files: dict[str, IO[bytes]] = {}
+        self.scores: list[NDArray[np.floating[Any]] | None] = []
 
     def __enter__(self) -> Self:
         make_folder(self.folder)
@@ -196,8 +210,14 @@ class LibraryWriter:
         if error is None:
             self._finish()
 
-    def add(self, cases: Sequence[LibraryCase], features: NDArray[np.floating[Any]]) -> None:
-        """Add cases with their pooled features, float (n, C)."""
+    def add(
+        self,
+        cases: Sequence[LibraryCase],
+        features: NDArray[np.floating[Any]],
+        scores: NDArray[np.floating[Any]] | None = None,
+    ) -> None:
+        """Add cases with their pooled features, float (n, C), and their malignant sums, float (n,), where known."""
+        self.scores.append(scores)
         rows: dict[str, list[Any]] = {
             "dx": [CODES.index(case.dx) for case in cases],
             "confirmed": [self.confirmations.setdefault(case.confirmed, len(self.confirmations)) for case in cases],
@@ -229,8 +249,13 @@ class LibraryWriter:
         for name in empty:
             _save(self.folder / f"{name}.npy", np.concatenate([empty[name], *(part[name] for part in self.parts)]))
         _save(self.folder / BASIS, self.basis.astype(np.float32))
+        known = [scores for scores in self.scores if scores is not None]
+        scored = bool(known) and len(known) == len(self.scores)
+        if scored:
+            _save(self.folder / SCORES, np.concatenate(known).astype(np.float32))
         about = {
             "format": FORMAT,
+            "scores": scored,
             "weights": self.weights,
             "cases": sum(len(part["dx"]) for part in self.parts),
             "confirmations": list(self.confirmations),
@@ -301,6 +326,8 @@ def _check(library: Library, about: dict[str, Any]) -> None:
     sound &= basis.ndim == 2 and basis.dtype == np.float32 and len(basis) == vectors.shape[-1] + 1
     for name, (kind, shape) in COLUMNS.items():
         sound &= library.columns[name].shape == (count, *shape) and library.columns[name].dtype == kind
+    if sound and library.scores is not None:
+        sound = library.scores.shape == (count,) and library.scores.dtype == np.float32
     columns = library.columns
     for file, (name, most) in {LABELS: ("label", MOST_LABEL), PICTURES: ("picture", MOST_PICTURE)}.items():
         starts, ends = columns[name].T if sound else np.zeros((2, 0), np.uint64)

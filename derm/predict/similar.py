@@ -42,12 +42,14 @@ class Similar(NamedTuple):
     """Cosine of the vectors, −1 … 1. It orders cases, and means nothing by itself."""
 
 
-def similar_to(library: Library, model: Model, case: Case, count: int = SHOWN) -> list[Similar]:
+def similar_to(
+    library: Library, model: Model, case: Case, count: int = SHOWN, among: NDArray[np.bool_] | None = None
+) -> list[Similar]:
     """The `count` confirmed cases most like `case`, the most alike first, fewer where the library has fewer lesions.
 
     model: that which answered the case; it is asked again where the case does not know the answer any more. Left out
     are the case's own picture, any copy of it, turned or mirrored, and every picture of their lesions, known by name or
-    by look. Raises DataFault where the library belongs to other weights.
+    by look. among: as of `find_similar`. Raises DataFault where the library belongs to other weights.
     """
     if library.weights != model.sha256:
         raise DataFault(
@@ -64,17 +66,23 @@ def similar_to(library: Library, model: Model, case: Case, count: int = SHOWN) -
     description = model.description.model
     found = case.prediction or interpret(model, square(case.image, description.input_size, description.fit)[None])
     own = own_lesions(library, case.name, look_at(case.image))
-    return find_similar(library, library.project(found.features)[0], own, count)
+    return find_similar(library, library.project(found.features)[0], own, count, among)
 
 
 def find_similar(
-    library: Library, vector: NDArray[np.floating[Any]], without: Collection[int] = (), count: int = SHOWN
+    library: Library,
+    vector: NDArray[np.floating[Any]],
+    without: Collection[int] = (),
+    count: int = SHOWN,
+    among: NDArray[np.bool_] | None = None,
 ) -> list[Similar]:
     """The `count` cases whose vectors are most like `vector`, float (k,), each of another lesion.
 
-    without: digests of lesions that are left out.
+    without: digests of lesions that are left out. among: bool (n,), the cases that are looked through; None for all.
     """
     likeness = compare(library.vectors, vector)
+    if among is not None:
+        likeness[~among] = -np.inf
     if without:
         likeness[np.isin(library.columns["lesion"], np.fromiter(without, dtype=np.uint64))] = -np.inf
     return [_told(library, row, float(likeness[row])) for row in _best(likeness, library.columns["lesion"], count)]

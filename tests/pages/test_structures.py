@@ -1,24 +1,30 @@
 """Dermoscopic structures on Diagnose: a fold that is filled when it is opened, in the visitor's language."""
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from derm.concepts import directions
+from derm.concepts.read import CONCEPTS
+from derm.model.weights import copy_weights
 from derm.structures import weights as stored
 from tests.cases import said
-from tests.decoders import save_decoder
 
 ROOT = Path(__file__).parents[2]
 TITLE = "Dermoscopic structures"
 
 
 @pytest.fixture
-def opened(tiny_weights, tiny_model, tmp_path, monkeypatch):
+def opened(tiny_weights, tiny_decoder, tmp_path, monkeypatch):
     monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
     monkeypatch.setenv(stored.PLACE, str(tmp_path / "structures.json"))
-    save_decoder(tiny_model, tmp_path / "structures.json")
+    shutil.copytree(tiny_decoder.parent, tmp_path, dirs_exist_ok=True)
     st.cache_resource.clear()
     yield lambda: AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
     st.cache_resource.clear()
@@ -43,3 +49,27 @@ def test_structures_lie_in_a_fold_that_is_filled_when_opened(opened, tmp_path):
     (tmp_path / "structures.safetensors").unlink()
     stored._loaded.cache_clear()
     assert "lacks" in spoken(opened())
+
+
+@pytest.mark.slow
+def test_what_would_change_the_answer_lies_in_a_fold(
+    tiny_weights, tiny_model, tiny_structures, tiny_decoder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(stored.PLACE, str(tiny_decoder))
+    monkeypatch.setenv(directions.PLACE, str(tmp_path / "concepts.json"))
+    chosen = replace(tiny_model.description, referral_threshold=0.3)
+    copy_weights(tiny_weights, tmp_path / "chosen.json", chosen)
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "chosen.json"))
+    count = len(CONCEPTS)
+    slopes, zero, one = np.ones((count, 7)), np.zeros(count), np.ones(count)
+    decoder = tiny_structures.sha256
+    found = directions.Directions(tiny_model.sha256, decoder, zero, one, zero - 9, zero + 9, slopes, slopes, slopes)
+    (tmp_path / "concepts.json").write_text(json.dumps(directions.as_json(found)))
+    st.cache_resource.clear()
+    page = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
+    assert "What would change this answer" in [one.label for one in page.expander]
+    page.session_state[f"change-{page.session_state.shown.key}"] = True
+    page.run()
+    assert "No change of structures and measures within the range" in spoken(page)  # all seven scores move alike
+    assert "there is no real case to show" in spoken(page)
+    st.cache_resource.clear()

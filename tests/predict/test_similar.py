@@ -263,4 +263,4 @@ def test_no_case_at_all_is_one_sentence(drawn_catalogue, tiny_model, tmp_path):
 
 def test_the_description_of_a_library_names_nobody(built):
     about = json.loads((built.folder / "library.json").read_text())
-    assert set(about) == {"format", "weights", "cases", "confirmations", "sources"}
+    assert set(about) == {"format", "scores", "weights", "cases", "confirmations", "sources"}

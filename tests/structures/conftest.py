@@ -8,10 +8,7 @@ import pandas as pd
 import pytest
 
 from derm.data.synthetic.lesion import draw_lesion
-from derm.model.weights import Model
 from derm.structures.table import KEYS
-from derm.structures.weights import StructureWeights, load_structures
-from tests.decoders import save_decoder
 
 PICTURES = 30
 
@@ -38,17 +35,3 @@ def marked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append({"image_id": image_id, "dx": code, "age": 50, "sex": "female", "mask_share": 0.3, **shown})
     pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
     return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_decoder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The description of a decoder with random weights for the tiny network, with its graph."""
-    path = tmp_path_factory.mktemp("decoder") / "structures.json"
-    save_decoder(tiny_model, path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def tiny_structures(tiny_decoder: Path) -> StructureWeights:
-    """`tiny_decoder`, loaded."""
-    return load_structures(tiny_decoder)

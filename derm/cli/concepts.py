@@ -1,0 +1,125 @@
+"""`derm concepts`: what a diagnosis is made of in people's words, and what would change it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from derm.cli.terminal import check_description, out, progress
+from derm.errors import ConfigFault
+
+if TYPE_CHECKING:
+    from derm.concepts.learn import ReadPart
+    from derm.data.split import Part
+    from derm.model.weights import Model
+    from derm.structures.weights import StructureWeights
+
+app = typer.Typer(
+    help="Structures and measures as concepts: what they alone tell, and what would change an answer.",
+    no_args_is_help=True,
+)
+
+Data = Annotated[list[Path], typer.Option("--data", help="Folder of a data set; several may be given.")]
+Weights = Annotated[Path | None, typer.Option("--weights", help="Weights (.json); without: the shipped ones.")]
+Most = Annotated[int, typer.Option(min=20, help="Training pictures of a source, drawn by lot; half as many of others.")]
+
+
+@app.command()
+def measure(
+    data: Data,
+    target: Annotated[Path, typer.Option("--out", help="JSON file of all figures.")],
+    weights: Weights = None,
+    most: Most = 1400,
+    vectors: Annotated[bool, typer.Option("--vectors/--no-vectors", help="Test with concept vectors, too.")] = True,
+) -> None:
+    """Measure the additive model beside the network, and test with concept activation vectors, on the test parts."""
+    from derm.concepts.measure import measure_alone, measure_models, measure_vectors
+    from derm.concepts.report import marked_source, model_table, vector_table
+    from derm.files import check_file, write_json
+
+    check_file(target)
+    model, decoder = _opened(weights)
+    parts = _parts(model, decoder, data, most)
+    models, marked = measure_models(parts, model.description.temperature), marked_source(parts)
+    followed: list[dict[str, Any]] = []
+    if vectors and marked:
+        with progress("Following the score along concepts") as watch:
+            followed = measure_vectors(model, parts, marked, watch)
+    about = {"weights": model.sha256, "decoder": decoder.sha256, "most": most}
+    write_json(target, {**about, "models": models, "alone": measure_alone(parts), "vectors": followed})
+    out.print(model_table(models))
+    out.print(vector_table(followed))
+    out.print(f"Written: {target}")
+
+
+@app.command()
+def learn(
+    data: Data,
+    target: Annotated[Path, typer.Option("--out", help="Description (.json) of the directions.")],
+    weights: Weights = None,
+    most: Most = 1400,
+) -> None:
+    """Find what one deviation more of each concept does to the seven scores, on the training parts."""
+    from derm.concepts.directions import as_json, learned_from
+    from derm.files import check_file, write_json
+
+    check_description(target)
+    check_file(target)
+    model, decoder = _opened(weights)
+    parts = _parts(model, decoder, data, most)
+    write_json(target, as_json(learned_from(model, decoder, parts)))
+    out.print(f"Written: {target}")
+
+
+@app.command()
+def case(
+    picture: Annotated[Path, typer.Argument(help="A picture.")],
+    library: Annotated[Path | None, typer.Option(help="Folder of the library; without: DERM_LIBRARY.")] = None,
+    weights: Weights = None,
+) -> None:
+    """Say what would change the answer: the nearest confirmed case on the other side, and the smallest change."""
+    from derm.concepts.case import nearest_other, what_if
+    from derm.concepts.words import change_lines, other_lines
+    from derm.image.decode import open_image
+    from derm.model.weights import default_weights, load_weights
+    from derm.paths import library_folder
+    from derm.predict.case import diagnose
+    from derm.predict.library import find_library
+
+    model = load_weights(weights or default_weights())
+    found = diagnose(model, open_image(picture), picture.name)
+    for line in change_lines(found, what_if(found)):
+        out.print(line)
+    shelf = find_library(library or library_folder())
+    for line in other_lines(
+        found, None if shelf is None else nearest_other(shelf, model, found), library=shelf is not None
+    ):
+        out.print(line)
+
+
+def _opened(weights: Path | None) -> "tuple[Model, StructureWeights]":
+    from derm.model.weights import default_weights, load_weights
+    from derm.structures.weights import structures_for
+
+    model = load_weights(weights or default_weights())
+    decoder = structures_for(model.sha256)
+    if decoder is None:
+        raise ConfigFault(
+            f"There is no decoder of structures for the weights {model.label}: train one with `derm structures train`."
+        )
+    return model, decoder
+
+
+def _parts(
+    model: "Model", decoder: "StructureWeights", data: list[Path], most: int
+) -> "dict[tuple[str, Part], ReadPart]":
+    """What is read of the pictures of all folders, each split by itself, as it was when the weights learned."""
+    from derm.concepts.learn import read_parts
+    from derm.data.catalogue import read_data
+    from derm.paths import cache_folder
+
+    found: dict[tuple[str, Part], ReadPart] = {}
+    for folder in data:
+        with progress(f"Reading {folder.name}") as watch:
+            found |= read_parts(model, decoder, read_data([folder]), cache_folder() / "concepts", most, watch)
+    return found

@@ -1,0 +1,137 @@
+"""What a picture's logits do, on average, when a structure or a measure is greater: directions in its features.
+
+Needs readings of many pictures and a network whose class head is pooling and one linear layer. The directions are
+regressions over real pictures: what goes along with what, not what causes what.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derm.concepts.read import CONCEPTS, Readings
+from derm.errors import ConfigFault, WeightsFault
+from derm.files import read_json
+from derm.model.weights import Model
+from derm.paths import app_folder
+from derm.structures.weights import StructureWeights
+
+if TYPE_CHECKING:
+    from derm.concepts.learn import ReadPart
+    from derm.data.split import Part
+
+ENDS = (2.0, 98.0)
+"""Percentiles of the pictures between which a concept may be moved."""
+
+DRAWS = 200
+"""Resamples of pictures behind an interval."""
+
+
+class Directions(NamedTuple):
+    """Of k concepts, in the order of `CONCEPTS`.
+
+    weights: SHA-256 of those whose features they are. decoder: of the structures' weights. middle, deviation: float64
+    (k,), of each concept. low, high: float64 (k,), `ENDS` of it. slopes: float64 (k, 7), what one deviation more
+    adds to each logit, all other concepts as they are. slopes_low, slopes_high: ends of their 95 % intervals.
+    """
+
+    weights: str
+    decoder: str
+    middle: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    slopes_low: NDArray[np.float64]
+    slopes_high: NDArray[np.float64]
+
+
+def find_directions(
+    readings: Readings, head: NDArray[np.float64], weights: str, decoder: str, seed: int = 0
+) -> Directions:
+    """Regress pooled features on the concepts, and read off through the class head what it does to the logits.
+
+    head: float64 (7, C), the weights of the linear layer. Pictures without an outline are left out. Concepts are
+    standardised; the regression is of least squares, all concepts together (Haufe et al. 2014: a pattern, not a
+    filter).
+    """
+    concepts = readings.concepts
+    whole = ~np.isnan(concepts).any(axis=1)
+    values, scores = concepts[whole], readings.features[whole].astype(np.float64) @ head.T
+    middle, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
+    design = np.column_stack([(values - middle) / deviation, np.ones(len(values))])
+    # Features enter the logits linearly, so that regressing W f is W times the regression of f.
+    slopes = np.linalg.lstsq(design, scores, rcond=None)[0][:-1]
+    random = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(DRAWS):
+        rows = random.integers(len(design), size=len(design))
+        drawn.append(np.linalg.lstsq(design[rows], scores[rows], rcond=None)[0][:-1])
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    ends = np.percentile(values, ENDS, axis=0)
+    return Directions(weights, decoder, middle, deviation, ends[0], ends[1], slopes, low, high)
+
+
+def as_json(directions: Directions) -> dict[str, Any]:
+    """Ready for JSON."""
+    numbers = {
+        name: np.round(value, 6).tolist()
+        for name, value in directions._asdict().items()
+        if isinstance(value, np.ndarray)
+    }
+    return {"concepts": list(CONCEPTS), "weights": directions.weights, "decoder": directions.decoder, **numbers}
+
+
+def read_directions(content: dict[str, Any]) -> Directions:
+    """What `as_json` wrote; ValueError, KeyError or TypeError for anything else."""
+    if content["concepts"] != list(CONCEPTS):
+        raise ValueError(f"concepts {content['concepts']}, expected {list(CONCEPTS)}")
+    rows, table = (len(CONCEPTS),), (len(CONCEPTS), 7)
+    shapes: dict[str, tuple[int, ...]] = {"middle": rows, "deviation": rows, "low": rows, "high": rows}
+    shapes |= dict.fromkeys(("slopes", "slopes_low", "slopes_high"), table)
+    numbers = {name: np.array(content[name], dtype=np.float64) for name in shapes}
+    for name, shape in shapes.items():
+        if numbers[name].shape != shape or not np.isfinite(numbers[name]).all():
+            raise ValueError(f"{name} is not a table of finite numbers of {shape}")
+    if (numbers["deviation"] <= 0).any():
+        raise ValueError("a deviation is not above 0")
+    return Directions(str(content["weights"]), str(content["decoder"]), **numbers)
+
+
+def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[str, Part], ReadPart]") -> Directions:
+    """Directions from the training parts of all sources together; ConfigFault where the class head is not one layer."""
+    head = model.net.head
+    if head.hidden is not None or model.description.model.weighs_cells:
+        raise ConfigFault(
+            f"The scores of {model.label} are not one linear layer over pooled features: directions need such weights."
+        )
+    own = [part.readings for (_, part_name), part in parts.items() if part_name == "train"]
+    readings = Readings(*(np.concatenate(values) for values in zip(*own, strict=True)))
+    weight = head.scores.weight.detach().cpu().numpy().astype(np.float64)
+    return find_directions(readings, weight, model.sha256, decoder.sha256)
+
+
+PLACE = "DERM_CONCEPTS"
+"""Description (.json) of the directions; without it those that come with Derm."""
+
+
+def directions_for(weights: str, decoder: str) -> Directions | None:
+    """The directions that belong to weights and decoder of these SHA-256; None where there are none.
+
+    Raises WeightsFault for a damaged file.
+    """
+    named = os.environ.get(PLACE)
+    path = Path(named).expanduser() if named else app_folder() / "weights" / "concepts.json"
+    if not path.is_file():
+        return None
+    try:
+        found = read_directions(read_json(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsFault(
+            f"The directions of concepts {path} are damaged ({error}): copy them anew, or find them with "
+            "`derm concepts learn`."
+        ) from error
+    return found if (found.weights, found.decoder) == (weights, decoder) else None

@@ -1,0 +1,95 @@
+"""Which pictures are read to learn about concepts, part by part of the split by lesion, and what is known of each.
+
+Needs a catalogue. The same pictures are chosen each time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from derm.concepts.read import Readings, read_pictures
+from derm.data.catalogue import Catalogue
+from derm.data.split import PARTS, Part, split_catalogue
+from derm.diagnoses import CODES
+from derm.errors import DataFault
+from derm.model.weights import Model
+from derm.structures.table import KEYS
+from derm.structures.weights import StructureWeights
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadPart:
+    """Pictures of one source and one part, with what is known and what was read of them."""
+
+    source: str
+    table: pd.DataFrame
+    lesions: NDArray[np.object_]
+    """Text (n,)."""
+    marks: NDArray[np.float64] | None
+    """Float64 (n, 5), 1 where people marked the structure; None where nobody did."""
+    readings: Readings
+
+    @property
+    def dx(self) -> NDArray[np.object_]:
+        """Text (n,): the diagnosis."""
+        return self.table["dx"].to_numpy(dtype=object)
+
+
+def read_parts(
+    model: Model,
+    decoder: StructureWeights,
+    catalogue: Catalogue,
+    kept: Path,
+    most: int,
+    progress: Progress | None = None,
+) -> dict[tuple[str, Part], ReadPart]:
+    """Read pictures of every source and part of a catalogue, by source and part.
+
+    kept: folder for what is read. most: pictures of a source in the training part; of each other part half as many;
+    where there are more they are drawn by lot, lesions whole or not. progress: told (done, total) over all. Raises
+    DataFault where no picture has one of the seven diagnoses.
+    """
+    chosen = chosen_rows(catalogue, most)
+    total, before = sum(map(len, chosen.values())), 0
+    if not total:
+        raise DataFault(f"{catalogue.place} has no picture of the seven diagnoses.")
+    split = split_catalogue(catalogue)
+    known = catalogue.structures.set_index("image_id") if len(catalogue.structures) else None
+    found = {}
+    for (source, part), rows in chosen.items():
+        table = catalogue.table.iloc[rows].reset_index(drop=True)
+        marks = None
+        if known is not None and table["image_id"].isin(known.index).all():
+            marks = known.loc[table["image_id"], list(KEYS)].to_numpy(dtype=np.float64)
+
+        def tell(done: int, _own: int, before: int = before) -> None:
+            if progress:
+                progress(before + done, total)
+
+        readings = read_pictures(model, decoder, table, kept, tell)
+        lesions = split.lesions.iloc[rows].to_numpy(dtype=object)
+        found[source, part] = ReadPart(source, table, lesions, marks, readings)
+        before += len(rows)
+    return found
+
+
+def chosen_rows(catalogue: Catalogue, most: int) -> dict[tuple[str, Part], NDArray[np.int64]]:
+    """Row numbers in the catalogue, int64, ascending, by source and part; arguments as of `read_parts`."""
+    split, table = split_catalogue(catalogue), catalogue.table
+    named = table["dx"].isin(CODES).to_numpy() & (table["image_path"] != "").to_numpy()
+    chosen = {}
+    for source in sorted(set(table["source"])):
+        for part in PARTS:
+            rows = np.flatnonzero(named & (table["source"] == source).to_numpy() & (split.parts == part).to_numpy())
+            wanted = most if part == "train" else most // 2
+            if len(rows) > wanted:
+                rows = np.sort(np.random.default_rng(0).permutation(rows)[:wanted])
+            if len(rows):
+                chosen[source, part] = rows
+    return chosen

@@ -1,0 +1,51 @@
+"""What would change the answer, in a fold that is filled when it is opened: the nearest real case on the other side of
+the threshold, and the smallest change of structures and measures."""
+
+import streamlit as st
+
+from derm.concepts import words
+from derm.concepts.case import find_what_if, nearest_other, what_if
+from derm.errors import DermError
+from derm.figures.similar import similar_grid
+from derm.figures.text import plain
+from derm.language.speech import say
+from derm.paths import library_folder
+from derm.predict.case import Case
+from derm.serve.roles import Right
+from pages.diagnose.similar import shared_library
+from pages.parts import opening, visit
+
+
+def changes(key: str, case: Case) -> None:
+    """A fold on what would change the answer; nothing where it cannot be told. key: of the listed case."""
+    try:
+        if find_what_if(case) is None:
+            return
+        fold = st.expander(say(words.TITLE), icon=":material/swap_horiz:", key=f"change-{key}", on_change="rerun")
+        if not fold.open:
+            return
+        with fold:
+            other(case)
+            *lines, limits = words.change_lines(case, what_if(case))
+            for line in lines:
+                st.markdown(plain(line))
+            st.caption(plain(limits))
+    except DermError as fault:
+        st.caption(plain(str(fault)))
+
+
+def other(case: Case) -> None:
+    """The nearest confirmed case on the other side, where this visitor may see the library's and there is one."""
+    if not opening.may(Right.SIMILAR):
+        return
+    try:
+        library = shared_library(str(library_folder()))
+    except FileNotFoundError:
+        st.caption(plain(say(words.NO_LIBRARY)))
+        return
+    found = nearest_other(library, visit.shared_model(), case)
+    if found is None:
+        st.caption(plain(say(words.NO_SCORES)))
+        return
+    st.html(similar_grid([(library.picture(found.similar.row), words.other_title(case, found))]))
+    st.caption(plain(say(words.OTHER_LIMITS)))

@@ -1,0 +1,111 @@
+"""What would change one case: the nearest real case on the other side, the smallest change, when neither is told."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from derm.concepts import directions as stored
+from derm.concepts.case import concepts_of, nearest_other, what_if
+from derm.concepts.directions import as_json, directions_for
+from derm.concepts.words import NO_LIBRARY, NO_SCORES, UNTOLD, change_lines, other_lines
+from derm.data.synthetic.lesion import draw_lesion
+from derm.errors import DataFault, WeightsFault
+from derm.predict.case import diagnose
+from derm.predict.library import LibraryWriter, open_library
+from derm.structures import weights as decoders
+from tests.predict.test_similar import a_case
+
+
+@pytest.fixture
+def at_hand(monkeypatch, tiny_decoder, tiny_directions, tmp_path):
+    place = tmp_path / "concepts.json"
+    place.write_text(json.dumps(as_json(tiny_directions)))
+    monkeypatch.setenv(decoders.PLACE, str(tiny_decoder))
+    monkeypatch.setenv(stored.PLACE, str(place))
+    return place
+
+
+@pytest.fixture(scope="module")
+def case(tiny_model):
+    drawn = draw_lesion("mel", 3, height=90, width=120)
+    found = diagnose(tiny_model, drawn.image, "a.png", drawn=True)
+    mask = drawn.mask
+    found = replace(found, mask=mask, mask_probability=mask.astype(np.float32), not_dermoscopic=None)
+    return replace(found, referral_threshold=found.p_malignant - 0.05)
+
+
+def shelf(folder, model, scores):
+    count = len(scores)
+    features = np.random.default_rng(0).normal(size=(count, 32)).astype(np.float32)
+    basis = np.vstack([np.zeros(32), np.eye(32)]).astype(np.float32)
+    with LibraryWriter(folder, model.sha256, basis) as library:
+        library.add([a_case(place, f"lesion {place}") for place in range(count)], features, np.array(scores))
+    return open_library(folder)
+
+
+def test_the_change_crosses_and_says_so(case, at_hand):
+    change = what_if(case)
+    assert change.above
+    assert change.together
+    assert all(one.by < 0 for one in change.together)  # every concept raises melanoma
+    assert "milia_like_cyst" not in [one.concept for one in change.together]  # not worth showing, so left as it is
+    lines = change_lines(case, change)
+    assert lines[0].startswith("Malignant probability")
+    assert lines[1].startswith("Smallest change that would bring it below: ")
+    assert "not what causes what" in lines[-1]
+    below = replace(case, referral_threshold=case.p_malignant + 0.05)
+    assert "bring it above" in change_lines(below, what_if(below))[1]
+
+
+def test_concepts_are_those_of_the_outline_that_is_shown(case, at_hand):
+    values = concepts_of(case)
+    assert np.isnan(values[[1, 3]]).all()
+    assert np.isfinite(values[[0, 2, *range(4, 11)]]).all()
+    assert values[5] == pytest.approx(case.lesion.fill)
+
+
+@pytest.mark.parametrize(
+    "change", [{"referral_threshold": None}, {"prediction": None}, {"views": 8}, {"not_dermoscopic": True}]
+)
+def test_nothing_is_told_where_it_cannot_be(case, at_hand, change):
+    other = replace(case, **change)
+    assert what_if(other) is None
+    assert change_lines(other, None) == [UNTOLD]
+
+
+def test_directions_of_other_weights_or_damaged_ones_are_not_used(case, at_hand, tiny_directions):
+    assert directions_for("0" * 64, tiny_directions.decoder) is None
+    at_hand.write_text("{}")
+    with pytest.raises(WeightsFault, match="derm concepts learn"):
+        directions_for(tiny_directions.weights, tiny_directions.decoder)
+    assert what_if(case) is None
+
+
+def test_the_nearest_case_lies_on_the_other_side(case, tiny_model, tmp_path):
+    threshold = case.referral_threshold
+    scores = np.full(20, threshold + 0.01)
+    scores[7] = threshold - 0.01
+    library = shelf(tmp_path / "one", tiny_model, scores)
+    found = nearest_other(library, tiny_model, case)
+    assert found.similar.row == 7
+    assert found.malignant == pytest.approx(threshold - 0.01, abs=1e-6)
+    assert other_lines(case, found, library=True)[0].startswith("Most like this, but not referred: ")
+    below = replace(case, referral_threshold=threshold + 0.2)
+    assert nearest_other(library, tiny_model, below) is None
+    assert other_lines(below, None, library=True) == [NO_SCORES]
+    assert other_lines(below, None, library=False) == [NO_LIBRARY]
+
+
+def test_a_library_from_before_has_no_sums_and_damaged_ones_are_refused(case, tiny_model, tmp_path):
+    with LibraryWriter(tmp_path, tiny_model.sha256, np.vstack([np.zeros(32), np.eye(32)]).astype(np.float32)) as old:
+        old.add([a_case(0, "lesion")], np.ones((1, 32), np.float32))
+    library = open_library(tmp_path)
+    assert library.scores is None
+    assert nearest_other(library, tiny_model, case) is None
+    shelf(tmp_path, tiny_model, [0.1, 0.2])
+    assert open_library(tmp_path).scores.tolist() == pytest.approx([0.1, 0.2])
+    np.save(tmp_path / "malignant.npy", np.zeros(5, np.float32))
+    with pytest.raises(DataFault, match="do not go together"):
+        open_library(tmp_path)

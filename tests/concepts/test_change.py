@@ -1,0 +1,101 @@
+"""The smallest change, against what can be worked out by hand where logits are linear in a concept."""
+
+import numpy as np
+import pytest
+
+from derm.concepts.change import FINEST, smallest_change
+from derm.concepts.directions import as_json, find_directions, read_directions
+from derm.concepts.read import CONCEPTS, Readings
+from derm.diagnoses import INDEX
+from derm.metrics.calibration import softmax
+
+COUNT = len(CONCEPTS)
+
+
+def directions_of(slopes, room=3.0):
+    from derm.concepts.directions import Directions
+
+    zero = np.zeros(COUNT)
+    return Directions("w", "d", zero, np.ones(COUNT), zero - room, zero + room, slopes, slopes, slopes)
+
+
+def melanoma_by(*by):
+    slopes = np.zeros((COUNT, 7))
+    slopes[: len(by), INDEX["mel"]] = by
+    return slopes
+
+
+LOGITS = np.array([-20.0, -20, -20, -20, 1.0, 0.0, -20])  # melanoma against nevus: a log odds of 1
+
+
+def sum_after(change, directions, temperature=1.0):
+    step = np.zeros(COUNT)
+    for one in change.together:
+        step[CONCEPTS.index(one.concept)] = one.by
+    return softmax((LOGITS + step @ directions.slopes)[None], temperature)[0, INDEX["mel"]]
+
+
+def test_one_concept_goes_as_far_as_the_log_odds_are_apart():
+    directions = directions_of(melanoma_by(0.5))
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, 0.5)
+    assert change.above
+    assert [(one.concept, one.by) for one in change.single] == [(CONCEPTS[0], pytest.approx(-2.0, abs=FINEST))]
+    assert [one.concept for one in change.together] == [CONCEPTS[0]]
+    assert change.together[0].by == pytest.approx(-2.0, abs=FINEST)
+    assert sum_after(change, directions) < 0.5
+
+
+def test_two_concepts_share_it_in_proportion_to_their_slopes():
+    directions = directions_of(melanoma_by(0.6, 0.8))
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, 0.5)
+    assert [one.concept for one in change.together] == [CONCEPTS[1], CONCEPTS[0]]  # shortest: 1 along (0.6, 0.8)
+    assert [one.by for one in change.together] == pytest.approx([-0.8, -0.6], abs=FINEST)
+    assert [one.by for one in change.single] == pytest.approx([-1.25, -1 / 0.6], abs=FINEST)
+
+
+def test_a_concept_stays_within_the_range_of_real_pictures():
+    directions = directions_of(melanoma_by(0.6, 0.8), room=0.5)
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, 0.5)
+    assert change == (True, (), ())
+    wide = directions_of(melanoma_by(0.6, 0.8), room=0.9)
+    change = smallest_change(LOGITS, np.zeros(COUNT), wide, 1.0, 0.5)
+    assert max(abs(one.by) for one in change.together) <= 0.9
+    assert sum_after(change, wide) < 0.5
+
+
+def test_what_was_not_measured_is_left_as_it_is():
+    unknown = np.zeros(COUNT)
+    unknown[0] = np.nan
+    change = smallest_change(LOGITS, unknown, directions_of(melanoma_by(0.6, 0.8)), 1.0, 0.5)
+    assert {one.concept for one in (*change.together, *change.single)} == {CONCEPTS[1]}
+
+
+def test_below_the_threshold_it_goes_up():
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions_of(melanoma_by(0.5)), 2.0, 0.9)
+    assert not change.above
+    needed = (np.log(9) - 0.5) * 2 / 0.5  # log odds at a temperature of 2
+    assert needed > 3  # beyond the room
+    assert change.together == ()
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions_of(melanoma_by(0.5), room=9), 2.0, 0.9)
+    assert change.together[0].by == pytest.approx(needed, abs=2 * FINEST)
+
+
+def test_directions_are_found_back_and_survive_json():
+    random = np.random.default_rng(0)
+    concepts = random.normal(2, 3, (400, COUNT)).astype(np.float32)
+    mixed = random.normal(size=(COUNT, 16))
+    features = (concepts @ mixed + random.normal(0, 0.1, (400, 16))).astype(np.float32)
+    head = random.normal(size=(7, 16))
+    readings = Readings(np.zeros((400, 7), np.float32), features, concepts[:, :5], concepts[:, 5:])
+    readings.measures[3] = np.nan  # left out
+    found = find_directions(readings, head, "a", "b")
+    np.testing.assert_allclose(found.slopes, found.deviation[:, None] * (mixed @ head.T), rtol=0.02, atol=0.2)
+    assert (found.slopes_low <= found.slopes).all()
+    again = read_directions(as_json(found))
+    np.testing.assert_allclose(again.slopes, found.slopes, atol=1e-5)
+    with pytest.raises(ValueError, match="expected"):
+        read_directions({**as_json(found), "concepts": ["freckles"]})
+    with pytest.raises(ValueError, match="slopes is not a table"):
+        read_directions({**as_json(found), "slopes": [[1.0]]})
+    with pytest.raises(ValueError, match="not above 0"):
+        read_directions({**as_json(found), "deviation": [0.0] * COUNT})

@@ -1,0 +1,104 @@
+"""The additive model and concept vectors on made data whose answer is known."""
+
+import numpy as np
+import pytest
+
+from derm.concepts.additive import alone, disagreement, fit_additive, measure_additive
+from derm.concepts.learn import chosen_rows
+from derm.concepts.read import read_pictures
+from derm.concepts.report import model_table, vector_table
+from derm.concepts.tcav import LEVELS, Level, concept_vectors, concepts_tested, look, scores_of
+from derm.structures.table import KEYS
+
+
+def test_an_additive_model_finds_a_curve_that_no_line_has():
+    random = np.random.default_rng(0)
+    values = random.normal(size=(600, 3))
+    truth = np.abs(values[:, 0]) > 1  # both ends: a line through it tells nothing
+    values[::50, 1] = np.nan
+    model = fit_additive(values[:300], truth[:300], values[300:450], truth[300:450])
+    scores = model.score(values[450:])
+    lesions = np.arange(150).astype(str).astype(object)
+    told = measure_additive(scores, values[450:, 0], truth[450:], lesions, replicates=30)
+    assert told["additive"][0] > 0.9
+    assert told["network"][0] < 0.7
+    assert told["difference"][0] == pytest.approx(told["additive"][0] - told["network"][0])
+    assert told["difference"][1] > 0
+    single = alone(values[:300], truth[:300], values[450:], ["a", "b", "c"])
+    assert list(single) == ["a", "b", "c"]
+    assert np.isfinite(single["b"]).all()
+
+
+def test_disagreement_counts_as_many_calls_as_there_are_true_cases():
+    truth = np.array([True, True, False, False])
+    found = disagreement(np.array([0.9, 0.1, 0.8, 0.2]), np.array([0.9, 0.8, 0.1, 0.2]), truth)
+    assert found["true"] == {"both": 1, "network": 1, "additive": 0, "neither": 0}
+    assert found["others"] == {"both": 0, "network": 0, "additive": 1, "neither": 1}
+
+
+def test_a_concept_that_raises_a_score_differs_from_chance_and_noise_does_not():
+    random = np.random.default_rng(1)
+    activations = random.normal(size=(200, 12)).astype(np.float32)
+    shown = np.zeros((200, 2), bool)
+    shown[:60, 0] = True
+    activations[:60, 0] += 3  # the first concept lies along the first channel
+    shown[:, 1] = random.random(200) < 0.5  # the second along none
+    slopes = random.normal(size=(30, 12)).astype(np.float32) * 0.1
+    slopes[:, 0] = 1.0
+    tested = {"features": Level(activations[:30], slopes)}
+    dx = np.array(["mel"] * 30, dtype=object)
+    found = concepts_tested({"features": activations}, shown, ["first", "second"], tested, dx, ["mel"], seed=0)
+    first, second = found
+    assert first.score > 0.95
+    assert first.accuracy > 0.8
+    assert first.p == pytest.approx(1 / 500, abs=0.02)
+    assert first.low < 0.5 < first.high
+    assert second.accuracy == pytest.approx(0.5, abs=0.15)
+    assert second.p > 0.01  # though its draws agree with each other
+    assert (first.q, second.q) == pytest.approx((2 * first.p, second.p))
+    rows = [{"source": "made", **one._asdict()} for one in found]
+    assert "| made | mel, 30 | features |" in vector_table(rows)
+    vectors, _ = concept_vectors(activations, shown[:, 0], random, draws=3)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert scores_of(vectors, slopes).shape == (3,)
+
+
+def test_slopes_are_those_of_the_score(tiny_model, drawn_catalogue):
+    rows = drawn_catalogue.table.iloc[:2]
+    found = look(tiny_model, rows["image_path"].tolist(), ["mel", "nv"])
+    assert list(found) == list(LEVELS)
+    deep = found["features"]
+    weight = tiny_model.net.head.scores.weight.numpy()
+    np.testing.assert_allclose(deep.slopes, weight[[4, 5]], atol=1e-5)  # pooling and one layer: the weights themselves
+    assert np.abs(found["stage 4"].slopes).max() > 0
+
+
+def test_pictures_are_read_once(tiny_model, tiny_structures, drawn_catalogue, tmp_path, monkeypatch):
+    rows = drawn_catalogue.table.iloc[:3]
+    first = read_pictures(tiny_model, tiny_structures, rows, tmp_path)
+    assert first.logits.shape == (3, 7)
+    assert first.presence.shape == (3, len(KEYS))
+    assert first.concepts.shape == (3, 11)
+    monkeypatch.setattr("derm.concepts.read.interpret", None)
+    again = read_pictures(tiny_model, tiny_structures, rows, tmp_path)
+    assert np.array_equal(first.features, again.features)
+    next(tmp_path.glob("*.npz")).write_bytes(b"torn")
+    with pytest.raises(TypeError):  # read anew, for which the network is asked
+        read_pictures(tiny_model, tiny_structures, rows, tmp_path)
+
+
+def test_pictures_are_chosen_by_part_and_the_same_each_time(drawn_catalogue):
+    chosen = chosen_rows(drawn_catalogue, 20)
+    assert {part for _, part in chosen} == {"train", "validation", "test"}
+    assert max(len(rows) for (_, part), rows in chosen.items() if part == "train") <= 20
+    assert max(len(rows) for (_, part), rows in chosen.items() if part != "train") <= 10
+    assert all(np.array_equal(rows, chosen_rows(drawn_catalogue, 20)[key]) for key, rows in chosen.items())
+
+
+def test_a_table_of_models_stands_in_markdown():
+    part = {"both": 1, "network": 2, "additive": 3, "neither": 4}
+    row = {"source": "s", "target": "melanoma", "given": "measures", "images": {"positive": 10, "test": 50}}
+    row |= {name: [0.5, 0.4, 0.6] for name in ("additive", "network", "difference")}
+    table = model_table([{**row, "disagreement": {"true": part}}])
+    assert "| s | melanoma, 10 of 50 | measures | 0.50 (0.40 – 0.60) |" in table
+    assert table.endswith("1 · 2 · 3 · 4 |")
