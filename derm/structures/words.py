@@ -58,10 +58,11 @@ def opacity_name(key: str) -> str:
 
 
 def how_likely(probability: float) -> str:
-    """'likely', 'possible' or 'unlikely'."""
-    if probability >= LIKELY:
+    """'likely', 'possible' or 'unlikely', by the figure that is shown beside it."""
+    shown = round(probability, 1)
+    if shown >= LIKELY:
         return say("likely")
-    return say("unlikely") if probability < UNLIKELY else say("possible")
+    return say("unlikely") if shown < UNLIKELY else say("possible")
 
 
 def presence(found: FoundStructure) -> str:

@@ -1,6 +1,5 @@
 """A decoder and directions for the tiny network."""
 
-
 import numpy as np
 import pytest
 

@@ -55,6 +55,7 @@ def test_the_wheel_holds_app_weights_splits_and_licences(installed):
         "app/weights/derm.json",
         "app/weights/derm.safetensors",
         "app/weights/LICENSE.txt",
+        "app/weights/concepts.json",
         "app/weights/structures.json",
         "app/weights/structures.safetensors",
         "app/weights/structures.onnx",
