@@ -1,6 +1,6 @@
-"""Pictures at addresses of the web and of object stores, by fsspec: `https://`, `http://`, `s3://`, `gs://`.
+"""Pictures at addresses of the web, `https://`, `http://`, and of object stores, by fsspec: `s3://`, `gs://`.
 
-Needs the extra `remote`, and `s3` or `gs` for those. Credentials are those that the stores' own programs use. Knows no
+Needs the extras `s3` or `gs` for those. Credentials are those that the stores' own programs use. Knows no
 model.
 """
 
@@ -16,9 +16,13 @@ from derm.errors import ConfigFault, ImageRefused
 from derm.image.decode import MAX_BYTES, check_bytes, image_name
 from derm.image.kind import is_picture
 from derm.predict.found import FoundPicture, printable
+from derm.predict.web import fetch_web
 
-EXTRAS = {"https": "remote", "http": "remote", "s3": "s3", "gs": "gs"}
-"""Schemes that are read, each with the extra of Derm that it takes."""
+WEB = ("https", "http")
+"""Schemes that need no package."""
+
+EXTRAS = {"s3": "s3", "gs": "gs"}
+"""Schemes of object stores, each with the extra of Derm that it takes."""
 
 WAITS = (0.5, 3.0)
 """Seconds before a picture that could not be fetched is asked for again."""
@@ -38,11 +42,13 @@ def survey_address(address: str, passed_over: Counter[str]) -> list[FoundPicture
     Raises ConfigFault where what reads such addresses is not installed, or there are no credentials for the listing.
     """
     scheme = address.partition("://")[0].lower()
-    if scheme not in EXTRAS:
-        known = ", ".join(f"{name}://" for name in EXTRAS)
+    if scheme not in (*WEB, *EXTRAS):
+        known = ", ".join(f"{name}://" for name in (*WEB, *EXTRAS))
         return [_faulty(address, f"{_shown(address)} is no address that Derm reads: use {known}, or a path.")]
+    if scheme in WEB:
+        return [_of(address)]
     files = _file_system(scheme)
-    if not address.endswith("/") or scheme in ("http", "https"):
+    if not address.endswith("/"):
         return [_of(address)]
     try:
         below = sorted(files.find(address))
@@ -95,10 +101,9 @@ class RemotePicture(NamedTuple):
 
 def _fetch(address: str) -> bytes:
     scheme = address.partition("://")[0].lower()
-    how = (
-        {"block_size": 0} if scheme in ("http", "https") else {}
-    )  # of the web as a stream, whose length may be unknown
-    with _file_system(scheme).open(address, "rb", **how) as stream:
+    if scheme in WEB:
+        return fetch_web(address, MAX_BYTES + 1)
+    with _file_system(scheme).open(address, "rb") as stream:
         content: bytes = stream.read(MAX_BYTES + 1)
     return content
 
@@ -139,5 +144,5 @@ def _shown(address: str) -> str:
 
 def _reason(error: Exception) -> str:
     """An error in few words, on one line."""
-    said = " ".join(str(error).split())[:120]
+    said = printable(" ".join(str(error).split())[:120])  # it may hold what the server said, whatever that was
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

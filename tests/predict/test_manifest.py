@@ -74,6 +74,7 @@ class Store:
 def store(monkeypatch):
     files = Store()
     monkeypatch.setattr(remote, "_file_system", lambda scheme: files)
+    monkeypatch.setattr(remote, "fetch_web", lambda address, most: files.open(address, "rb").read(most))
     monkeypatch.setattr(remote, "WAITS", (0.0, 0.0))
     return files
 
