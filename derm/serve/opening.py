@@ -4,6 +4,7 @@ Needs environment variables, which `derm app` sets. Knows no server and no page.
 """
 
 import hmac
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ SHORTEST = 16
 USER_HEADER = "DERM_USER_HEADER"
 """The header in which a server in front of the app tells who the visitor is, as X-Forwarded-User; it must replace what
 visitors send of that name. Without it nobody is told apart but by their browser."""
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]*)?")
+"""A Host header: a name, or an address in digits, that of IPv6 within brackets and nothing beside them, and a port."""
 
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 """What an origin without a port means."""
@@ -174,7 +178,7 @@ def _split(address: str) -> SplitResult | None:
 
 def _host_name(header: str | None) -> str | None:
     """The name in a Host header, lower case, without port and last dot; None where it is none."""
-    if header is None or header != header.strip() or any(mark in header for mark in "\\@,/?#\t "):
+    if header is None or _HOST.fullmatch(header) is None:
         return None
     parts = _split(f"//{header}")
     return None if parts is None or parts.hostname is None else parts.hostname.removesuffix(".")

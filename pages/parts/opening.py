@@ -25,6 +25,7 @@ from derm.serve.claims import Account
 from derm.serve.gate import BROWSER, COOKIE, App
 from derm.serve.login import Login, login_now
 from derm.serve.login_gate import VISITOR, LoginGate
+from derm.serve.open_files import allow_more
 from derm.serve.opening import Opening, opening_of
 from derm.serve.roles import Right, Role
 from derm.serve.sessions import Session, Sessions
@@ -74,6 +75,7 @@ def checked() -> Opening:
     except ConfigFault as fault:
         sys.exit(f"derm: {fault}")
     keep_private(cache_folder() / "uploads", os.environ)
+    allow_more()
     return opening
 
 

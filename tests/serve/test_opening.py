@@ -47,6 +47,8 @@ def test_local_names_are_taken_whatever_the_port(host):
         "evil.example:8501@localhost", "localhost@evil.example", "localhost/evil", "localhost?", "localhost#",
         "localhost,evil", "localhost:99999", "localhost:x", "localhost:0", "localhost\\evil", "[::1", "::1",
         "192.168.1.2", "0.0.0.0", "localhost..", "localhost\t",
+        "[::1]]:80", "[::1]evil.example", "[::1].evil.example", "evil.example[::1]", "[::1%evil.example]",
+        "localhost:80;",
     ],
 )  # fmt: skip
 def test_foreign_names_are_not(host):
