@@ -71,7 +71,7 @@ def find_catalogue() -> "Catalogue | None":
     return None if folder is None else shared_catalogue(str(folder))
 
 
-@st.cache_resource(show_spinner=False, max_entries=2 * len(DIAGNOSES))
+@st.cache_resource(show_spinner=False, max_entries=4 * len(DIAGNOSES))
 def shared_sample(_model: Model, diagnosis: Diagnosis, label: str, spoken: str) -> Case:
     """A drawn sample with the answer of the weights `label`, made once for all sessions that speak a language."""
     with speaking(spoken):
