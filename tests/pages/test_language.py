@@ -121,3 +121,14 @@ def test_every_text_of_a_page_comes_from_a_catalogue(opened, tiny_weights, monke
 )
 def test_what_is_not_said_is_found(text, words):
     assert unsaid(text) == words
+
+
+def test_what_is_shown_already_is_said_anew_in_the_language_that_was_chosen(opened):
+    page = opened("streamlit_app.py")
+    assert "Malignant probability" in page.header[0].value
+    page.button(key="language-de").click().run()
+    assert not page.exception
+    assert "Malignitätswahrscheinlichkeit" in page.header[0].value
+    assert "Keine Schwelle" in " ".join(str(one.proto.body) for one in page.get("html"))  # a row that is kept
+    page.button(key="language-en").click().run()
+    assert "Malignant probability" in page.header[0].value
