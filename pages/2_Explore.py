@@ -6,11 +6,13 @@ The parts of the page lie in `pages/explore`, a folder for each view.
 
 import streamlit as st
 
+from derm.data.synthetic.standin import IMAGES
 from derm.explore import data_places, filters
 from derm.explore.address import VIEWS
 from derm.explore.shown_data import ShownData
 from derm.explore.table import DIMENSIONS, name_of, narrow
 from derm.figures.text import plain
+from derm.language.speech import say
 from pages.explore.address import follow_address, write_address
 from pages.explore.data.view import show_data
 from pages.explore.dataset import find_set
@@ -18,7 +20,7 @@ from pages.explore.opened import opened
 from pages.explore.quality.view import show_quality
 from pages.explore.results.folders import opened_cases
 from pages.explore.results.view import show_results
-from pages.explore.saved import choose_selection, say
+from pages.explore.saved import choose_selection, tell_done
 from pages.explore.systems.view import show_systems
 from pages.explore.widgets import pick
 from pages.parts import top
@@ -36,9 +38,9 @@ def main() -> None:
         st.info(plain(fault), icon=":material/link_off:")
     dark = st.context.theme.type == "dark"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = pick("View", VIEWS, "explore_view")
+        view = pick(say("View"), VIEWS, "explore_view")
         name, images = choose_selection(shown)
-    say()
+    tell_done()
     tell_drawn(shown)
     asked = filters.Asked(filter_bar(shown), images, name)
     if st.session_state.get("explore_opened"):
@@ -52,17 +54,17 @@ def main() -> None:
 def tell_drawn(shown: ShownData) -> None:
     """That the data set is drawn, where it is."""
     if shown.drawn:
-        with st.expander(data_places.DRAWN, icon=":material/draw:"):
-            st.markdown(data_places.HOW_TO_GET)
+        with st.expander(say(data_places.DRAWN, images=IMAGES), icon=":material/draw:"):
+            st.markdown(say(data_places.HOW_TO_GET))
 
 
 def filter_bar(shown: ShownData) -> dict[str, list[str]]:
     """The filter bar, which stays on every view; on a phone it is folded behind a switch."""
-    st.toggle("Filters", key="explore_fold", persist_state="session")
+    st.toggle(say("Filters"), key="explore_fold", persist_state="session")
     with st.container(key="explore_filters", horizontal=True, gap="xsmall"):
         return {
             dimension.key: st.multiselect(
-                dimension.label,
+                say(dimension.label),
                 choices,
                 key=f"explore_filter_{dimension.key}",
                 format_func=name_of,

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 NAMES = (
     "Derm", "English", "Deutsch", "HAM10000", "ISIC 2018 Task 1", "ISIC", "BCN20000", "Grad-CAM", "IoU", "AUC", "ECE",
-    "TDS",
+    "TDS", "ROC",
     "ABCD", "PDF", "PNG", "JPEG", "JSON", "CSV", "ZIP", "FHIR", "DICOM", "TIFF", "BMP", "WebP", "AVIF", "HEIC",
     "DX", "MIT", "CC BY-NC", "GPU", "CPU",
 )  # fmt: skip

@@ -57,8 +57,8 @@ def provenance(explained: ExplainResults) -> str:
     return say(
         "On the {part} part, split {split}, {images:,} images of {lesions:,} lesions; weights {weights} "
         "{sha256}, {date}.",
-        part=about["part"],
-        split=about["split"],
+        part=say(about["part"]),
+        split=say(about["split"]),
         images=about["images"],
         lesions=about["lesions"],
         weights=about["weights"],

@@ -33,6 +33,7 @@ from derm.data.remarks import UNMATCHED, remark_ages, remark_lesions, remark_tru
 from derm.data.values import impossible, read_ages, read_sexes
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
+from derm.language.speech import mark, say
 
 COLUMNS = (
     "image_id",
@@ -50,7 +51,7 @@ COLUMNS = (
 )
 """The columns of every catalogue's table, in this order."""
 
-CURE = (
+CURE = mark(
     "download HAM10000 from https://doi.org/10.7910/DVN/DBW86T and unpack it there, "
     "or draw a small set with `derm data synthesise DIR`"
 )
@@ -135,7 +136,13 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     an image file, two tables that disagree. `derm data check` reads without `strict` and reports all of it.
     """
     if not folder.is_dir():
-        raise DataFault(f"{folder} is not a folder, but the folder of a data set is needed: {CURE}.")
+        raise DataFault(
+            say(
+                "{folder} is not a folder, but the folder of a data set is needed: {cure}.",
+                folder=folder,
+                cure=say(CURE),
+            )
+        )
     conflicts = _no_conflicts()
     reading = read_own(folder) or read_task1(folder) or read_isic2019(folder) or read_archive(folder)
     if reading is None:

@@ -9,22 +9,40 @@ from typing import Any
 import pandas as pd
 
 from derm.data.identity import same_pictures
+from derm.language.speech import mark, say
 
-UNRECORDED = (
+UNRECORDED = mark(
     "These results do not record how the measured pictures look, as newer ones do. Their names and diagnoses agree "
     "with this data set; to be sure of the pictures, measure anew."
 )
 """Said of results that are older than the record."""
 
 
+CURE = mark("measure this one with {command}, or start the app with DERM_DATA set to that one.")
+UNSEEN_IMAGES = mark(
+    "{count:,} of the {total:,} images of these results are not in this data set, {first} for one, so they are of "
+    "another: {cure}"
+)
+OTHER_DIAGNOSES = mark(
+    "{count:,} of the {total:,} images of these results have another diagnosis in this data set, {first} for one, so "
+    "they are of another or were changed since: {cure}"
+)
+OTHER_PICTURES = mark(
+    "This data set has other pictures under the names of the {total:,} images of these results: {cure}"
+)
+
+
 def other_weights(about: Mapping[str, Any], sha256: str) -> str | None:
     """The sentence for results of other weights than those with this SHA-256; None where they are of these."""
     if about["sha256"] == sha256:
         return None
-    return (
-        f"These are results of other weights ({about['weights']} {about['sha256'][:8]}) than the loaded ones "
-        f"({sha256[:8]}): measure the loaded ones with {command(about)}, or start the app with DERM_WEIGHTS set to "
-        "those."
+    return say(
+        "These are results of other weights ({weights} {own}) than the loaded ones ({loaded}): "
+        "measure the loaded ones with {command}, or start the app with DERM_WEIGHTS set to those.",
+        weights=about["weights"],
+        own=about["sha256"][:8],
+        loaded=sha256[:8],
+        command=command(about),
     )
 
 
@@ -34,24 +52,19 @@ def other_data(about: Mapping[str, Any], measured: pd.DataFrame, table: pd.DataF
     about: of `derm.evaluate.dataset.measured_on`. measured: image_id and dx_true, text, one row an image that was
     measured. Names and diagnoses must agree, and where the results record them, the pictures.
     """
-    total = f"{len(measured):,} images of these results"
-    cure = f"measure this one with {command(about)}, or start the app with DERM_DATA set to that one."
+    total, cure = len(measured), say(CURE, command=command(about))
     own = table.drop_duplicates("image_id").set_index("image_id")
     unseen = ~measured["image_id"].isin(own.index)
     if unseen.any():
-        return (
-            f"{int(unseen.sum()):,} of the {total} are not in this data set, {measured['image_id'][unseen].iloc[0]} "
-            f"for one, so they are of another: {cure}"
-        )
+        first = measured["image_id"][unseen].iloc[0]
+        return say(UNSEEN_IMAGES, count=int(unseen.sum()), total=total, first=first, cure=cure)
     dx = own.loc[measured["image_id"], "dx"].astype(str).to_numpy()
     differs = dx != measured["dx_true"].astype(str).to_numpy()
     if differs.any():
-        return (
-            f"{int(differs.sum()):,} of the {total} have another diagnosis in this data set, "
-            f"{measured['image_id'][differs].iloc[0]} for one, so they are of another or were changed since: {cure}"
-        )
+        first = measured["image_id"][differs].iloc[0]
+        return say(OTHER_DIAGNOSES, count=int(differs.sum()), total=total, first=first, cure=cure)
     if is_recorded(about) and not same_pictures(about["identity"], table):
-        return f"This data set has other pictures under the names of the {total}: {cure}"
+        return say(OTHER_PICTURES, total=total, cure=cure)
     return None
 
 

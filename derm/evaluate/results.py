@@ -26,6 +26,7 @@ from derm.evaluate.check import (
     subgroups_fault,
 )
 from derm.files import is_there, read_file, read_json
+from derm.language.speech import say
 from derm.spreadsheet import uncell
 
 TABLES = ("predictions", "outlines", "subgroups", "embedding")
@@ -108,45 +109,72 @@ class Results(Evaluation):
 
 def name_of(about: Mapping[str, Any]) -> str:
     """What `measured_on` of `derm.evaluate.dataset` says, in a few words: weights, part and split."""
-    return f"{about['weights']} {about['sha256'][:8]}, {about['part']} part, split {about['split']}"
+    return say(
+        "{weights} {hash}, {part} part, split {split}",
+        weights=about["weights"],
+        hash=about["sha256"][:8],
+        part=say(about["part"]),
+        split=say(about["split"]),
+    )
 
 
 def why_known(about: Mapping[str, Any]) -> str | None:
     """How the weights that `about` names know images of its part, to follow "the weights"; None where they do not."""
     trained = about["trained_on_split_by"]
     if trained is not None and trained != about["split_by"]:
-        return f"were trained on the split by {trained} and know images of the {about['part']} part"
+        return say(
+            "were trained on the split by {split} and know images of the {part} part", split=trained, part=about["part"]
+        )
     known = sorted(set(about.get("left_out", ())) & set(about.get("trained_on_sources", ())))
     if known:
-        return f"were trained on {known[0]}, which is left out here"
+        return say("were trained on {source}, which is left out here", source=known[0])
     if trained is not None and about["part"] == "train":
-        return "were trained on this part"
+        return say("were trained on this part")
     images = about.get("known_images", 0)
-    return f"learned from {images:,} of these images, or from others of their lesions" if images else None
+    if not images:
+        return None
+    return say("learned from {images:,} of these images, or from others of their lesions", images=images)
 
 
 def read_results(folder: Path) -> Results:
     """Read what `derm evaluate --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
-    cure = f"make them anew with `derm evaluate --data DIR --out {folder}`."
+    cure = say("make them anew with `derm evaluate --data DIR --out {folder}`.", folder=folder)
     try:
         jsons: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in JSONS}
         tables: dict[str, Any] = {name: read_own_table(folder / f"{name}.csv") for name in TABLES}
     except FileNotFoundError as error:
-        raise DataFault(f"{folder} holds no results, {Path(error.filename).name} is missing: {cure}") from error
+        raise DataFault(
+            say(
+                "{folder} holds no results, {file} is missing: {cure}",
+                folder=folder,
+                file=Path(error.filename).name,
+                cure=cure,
+            )
+        ) from error
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataFault(f"The results in {folder} cannot be read ({reason}): {cure}") from error
+        raise DataFault(
+            say("The results in {folder} cannot be read ({reason}): {cure}", folder=folder, reason=reason, cure=cure)
+        ) from error
     checks = {
         "metrics": metrics_fault, "curves": curves_fault, "predictions": predictions_fault,
         "outlines": outlines_fault, "subgroups": subgroups_fault, "embedding": embedding_fault,
     }  # fmt: skip
     files = {**jsons, **tables}
     if fault := next((fault for name, check in checks.items() if (fault := check(files[name]))), None):
-        raise DataFault(f"The results in {folder} cannot be read ({fault}): {cure}")
+        raise DataFault(
+            say("The results in {folder} cannot be read ({reason}): {cure}", folder=folder, reason=fault, cure=cure)
+        )
     results = Results(folder=folder, **jsons, **tables)
     counts = {len(tables[name]) for name in ("predictions", "outlines", "embedding")}
     if counts != {results.about["images"]}:
-        raise DataFault(f"The results in {folder} are of several runs, their tables differ in length: {cure}")
+        raise DataFault(
+            say(
+                "The results in {folder} are of several runs, their tables differ in length: {cure}",
+                folder=folder,
+                cure=cure,
+            )
+        )
     return results
 
 

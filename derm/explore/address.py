@@ -12,16 +12,32 @@ from derm.diagnoses import CODES
 from derm.explore.gallery import RESULT_ORDERS, SHAPE_ORDERS, TABLE_ORDERS
 from derm.explore.pictures import LOOKS
 from derm.explore.table import DIMENSIONS
+from derm.language.speech import mark, say
 
-VIEWS = ("Data", "Quality", "Results", "Other systems")
-DATA_PARTS = ("Figures", "Crossed", "Pictures")
-RESULT_PARTS = ("Matrix", "Sources", "Classes", "Curves", "Map of features", "Label errors", "Two models")
-CELLS = ("Counts", "Rates")
-RULES = ("Data's mix", "Equal mix", "Referral threshold")
-TRUTHS = ("malignant", "benign")
-REFERRALS = ("referred", "not referred")
-SYSTEM_FIGURES = ("Accuracy", "Balanced accuracy", "Macro AUC", "Dice")
+VIEWS = (mark("Data"), mark("Quality"), mark("Results"), mark("Other systems"))
+DATA_PARTS = (mark("Figures"), mark("Crossed"), mark("Pictures"))
+RESULT_PARTS = (
+    mark("Matrix"),
+    mark("Sources"),
+    mark("Classes"),
+    mark("Curves"),
+    mark("Map of features"),
+    mark("Label errors"),
+    mark("Two models"),
+)
+CELLS = (mark("Counts"), mark("Rates"))
+RULES = (mark("Data's mix"), mark("Equal mix"), mark("Referral threshold"))
+TRUTHS = (mark("malignant"), mark("benign"))
+REFERRALS = (mark("referred"), mark("not referred"))
+SYSTEM_FIGURES = (mark("Accuracy"), mark("Balanced accuracy"), mark("Macro AUC"), mark("Dice"))
 COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
+
+UNKNOWN_NAME = mark(
+    "This address names '{name}', which this page does not know: the view to begin with is shown instead."
+)
+UNKNOWN_VALUE = mark(
+    "This address names {name} '{value}', which is not there (any more): the view to begin with is shown instead."
+)
 
 MOST_VALUES = 200
 """Values that an address may have in all."""
@@ -105,15 +121,15 @@ def follow(address: Mapping[str, Sequence[str]], known: Sequence[AddressField]) 
     by_name = {field.name: field for field in known}
     found: dict[str, Any] = {}
     if sum(len(values) for values in address.values()) > MOST_VALUES:
-        return _refused("has more parts than a view")
+        return Opened({}, say("This address has more parts than a view: the view to begin with is shown instead."))
     for name, values in address.items():
         field = by_name.get(name)
         if field is None:
-            return _refused(f"names '{_short(name)}', which this page does not know")
+            return Opened({}, say(UNKNOWN_NAME, name=_short(name)))
         read = [_value(field, value) for value in values]
         if not read or None in read or (len(read) > 1 and not field.many):
             wrong = next((value for value, one in zip(values, read, strict=True) if one is None), ", ".join(values))
-            return _refused(f"names {name} '{_short(wrong)}', which is not there (any more)")
+            return Opened({}, say(UNKNOWN_VALUE, name=name, value=_short(wrong)))
         found[PREFIX + field.key] = list(dict.fromkeys(read)) if field.many else read[0]
     return Opened(found, None)
 
@@ -153,10 +169,6 @@ def _text(value: Any) -> str:  # noqa: ANN401
     if value is True:
         return "yes"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _refused(why: str) -> Opened:
-    return Opened({}, f"This address {why}: the view to begin with is shown instead.")
 
 
 def _short(text: str) -> str:

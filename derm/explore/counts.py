@@ -9,13 +9,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.explore.table import DIMENSION
+from derm.language.speech import mark, say
 from derm.metrics.missing import fraction
 from derm.metrics.subgroups import UNKNOWN
 
 AGE_STEP = 5
 """Years in a bar of the ages: HAM10000 gives ages in steps of five."""
 
-MISSABLE = {"age": "Age", "sex": "Sex", "localization": "Site", "dataset": "Source", "dx_type": "Confirmed by"}
+MISSABLE = {
+    "age": mark("Age"),
+    "sex": mark("Sex"),
+    "localization": mark("Site"),
+    "dataset": mark("Source"),
+    "dx_type": mark("Confirmed by"),
+}
 """Columns that may be missing, with their names for people; masks are counted beside them."""
 
 MOST_IMAGES = 6
@@ -48,7 +55,7 @@ def images_per_lesion(table: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFr
     codes, first = np.unique(table["lesion_code"].to_numpy()[kept], return_index=True)
     images = table["lesion_images"].to_numpy()[kept][first] if len(codes) else np.zeros(0, dtype=np.int64)
     counts = np.bincount(np.minimum(images, MOST_IMAGES), minlength=MOST_IMAGES + 1)[1:]
-    names = [*(str(number) for number in range(1, MOST_IMAGES)), f"{MOST_IMAGES} or more"]
+    names = [*(str(number) for number in range(1, MOST_IMAGES)), say("{count} or more", count=MOST_IMAGES)]
     return pd.DataFrame({"lesions": counts}, index=names)
 
 
@@ -70,9 +77,10 @@ def ages(table: pd.DataFrame, kept: NDArray[np.bool_], columns: str) -> pd.DataF
 def missing(table: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
     """What the kept images lack: index the column's name for people; missing, int64, and share, 0 … 1."""
     lacks = {
-        name: table["age"].isna() if column == "age" else table[column] == UNKNOWN for column, name in MISSABLE.items()
+        say(name): table["age"].isna() if column == "age" else table[column] == UNKNOWN
+        for column, name in MISSABLE.items()
     }
-    lacks["Mask"] = table["mask_path"] == ""
+    lacks[say("Mask")] = table["mask_path"] == ""
     counts = pd.Series({name: int(lacking.to_numpy()[kept].sum()) for name, lacking in lacks.items()}, name="missing")
     total = np.full(len(counts), kept.sum())
     return pd.DataFrame({"missing": counts, "share": fraction(counts, total, when_empty=0.0)})

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from derm.data.catalogue import Catalogue
-from derm.data.synthetic.standin import IMAGES, drawn_folder
+from derm.data.synthetic.standin import drawn_folder
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import find_results
 from derm.files import read_json
+from derm.language.speech import mark
 from derm.model.weights import Model
-from derm.paths import DATA
 
 REPLICATES = 200
 """Resamples for the intervals of results on the drawn data set."""
 
-DRAWN = f"No data set is named, so this one is drawn: {IMAGES} pictures of lesions that nobody has."
+DRAWN = mark("No data set is named, so this one is drawn: {images} pictures of lesions that nobody has.")
+"""With IMAGES for {images}."""
 
-HOW_TO_GET = f"""
+HOW_TO_GET = mark("""
 HAM10000 (10,015 dermoscopic images, CC BY-NC 4.0) is free to download. Derm reads it in any of three layouts, as it was
 unpacked:
 
@@ -31,9 +32,9 @@ unpacked:
   `ISIC2018_Task3_Training_LesionGroupings.csv`; it comes without masks;
 - **Kaggle**: `images`, `masks`, `GroundTruth.csv`, and best `HAM10000_metadata.csv` beside them.
 
-Then start Derm with the folder's name: `{DATA}=/path/to/ham10000 make app`. `derm data check DIR` tells whether a copy
-is whole.
-"""
+Then start Derm with the folder's name: `DERM_DATA=/path/to/ham10000 make app`. `derm data check DIR` tells whether a
+copy is whole.
+""")
 """Markdown: how to get the data set, in the layouts that `derm.data.catalogue` reads."""
 
 
@@ -85,21 +86,21 @@ def _read_about(file: Path, changed: int, size: int) -> dict[str, Any]:  # noqa:
     return about if isinstance(about, dict) else {}
 
 
-HOW_TO_MEASURE = (
+HOW_TO_MEASURE = mark(
     "There are no results yet. Make them with `derm evaluate --data DIR --split validation --out results/validation`, "
     "which takes some minutes for 2,000 images, then open this page again. Results elsewhere are found with "
     "`DERM_RESULTS=/path/to/results`."
 )
 """Markdown."""
 
-MEASURE_DRAWN = (
+MEASURE_DRAWN = mark(
     "The loaded weights have not been measured on the drawn data set yet. That takes some seconds. They learned from "
     "photographs, and what they make of drawings says nothing of patients: this is to try the page."
 )
 
-TAKES_LONGER = (
+TAKES_LONGER = mark(
     "This asks the model about every image once, about five minutes for 10,000 images on one core, and keeps what it "
     "finds in {place}."
 )
 
-TAKES = "This reads all files once, about a minute for 10,000 images, and keeps what it finds in {place}."
+TAKES = mark("This reads all files once, about a minute for 10,000 images, and keeps what it finds in {place}.")

@@ -19,10 +19,11 @@ from derm.data.split import Leak, count_leak, split_catalogue
 from derm.data.store import table_key
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
-from derm.explore.table import name_of, quantity
+from derm.explore.table import name_of
 from derm.figures.text import SPACE
 from derm.files import read_json, write_json
 from derm.json_checks import is_text, list_of, object_with
+from derm.language.speech import ENGLISH, language, mark, number, say, say_many
 from derm.metrics.baselines import SOURCE, trivial_baselines
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import auc
@@ -64,15 +65,22 @@ def count_leaks(catalogue: Catalogue) -> Leaks:
 def leak_sentence(leaks: Leaks) -> str:
     """What the two splits leak, in words."""
     image = leaks.by_image
-    said = (
-        f"Split by image, as in the paper, {image.with_sister:,} of {image.test:,} test images "
-        f"({100 * image.share:.0f}{SPACE}%) show a lesion that is also in training; of the melanomas "
-        f"{image.by_class['mel'][1]:,} of {image.by_class['mel'][0]:,}."
+    share = f"{100 * image.share:.0f}{SPACE}%"
+    said = say(
+        "Split by image, as in the paper, {leaked:,} of {test:,} test images ({share}) show a lesion that is also in "
+        "training; of the melanomas {leaked_melanomas:,} of {melanomas:,}.",
+        leaked=image.with_sister,
+        test=image.test,
+        share=share,
+        leaked_melanomas=image.by_class["mel"][1],
+        melanomas=image.by_class["mel"][0],
     )
-    if leaks.by_lesion is None:
-        return f"{said} This data set does not tell which images show the same lesion, so more may leak unseen."
     lesion = leaks.by_lesion
-    return f"{said} Split by lesion, as here, {lesion.with_sister:,} of {lesion.test:,} do."
+    if lesion is None:
+        more = say("This data set does not tell which images show the same lesion, so more may leak unseen.")
+    else:
+        more = say("Split by lesion, as here, {leaked:,} of {test:,} do.", leaked=lesion.with_sister, test=lesion.test)
+    return f"{said} {more}"
 
 
 def leak_shares(leaks: Leaks) -> dict[str, dict[str, tuple[int, int]]]:
@@ -91,8 +99,8 @@ def part_table(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for code in table["dx"].cat.categories:
         rows.append((name_of(str(code)), *(_cell(grouped.loc[(code, part)]) for part in table["part"].cat.categories)))
-    rows.append(("all", *(_cell(totals.loc[part]) for part in table["part"].cat.categories)))
-    return pd.DataFrame(rows, columns=["Diagnosis", *(str(part) for part in table["part"].cat.categories)])
+    rows.append((say("all"), *(_cell(totals.loc[part]) for part in table["part"].cat.categories)))
+    return pd.DataFrame(rows, columns=[say("Diagnosis"), *(str(part) for part in table["part"].cat.categories)])
 
 
 def _cell(counts: pd.Series) -> str:
@@ -123,12 +131,18 @@ def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> SourceCue 
 def tell_sentence(tell: SourceCue | None) -> str:
     """What `source_tell` means, in words."""
     if tell is None or tell.auc is None:
-        return "All pictures are of one source, or too few to tell: the source gives nothing away."
-    interval = "" if tell.interval is None else f" ({tell.interval[0]:.2f} – {tell.interval[1]:.2f})"
-    return (
-        f"The source of a picture alone tells malignant from benign with an AUC of {tell.auc:.2f}{interval}, "
-        f"learned on the training part and measured on {tell.images:,} validation images. 0.50 would be nothing: "
-        "a model that recognises the camera scores as much without looking at the lesion."
+        return say("All pictures are of one source, or too few to tell: the source gives nothing away.")
+    interval = ""
+    if tell.interval is not None:
+        interval = f" ({number(tell.interval[0], '.2f')} – {number(tell.interval[1], '.2f')})"
+    return say(
+        "The source of a picture alone tells malignant from benign with an AUC of {auc:.2f}{interval}, learned on the "
+        "training part and measured on {images:,} validation images. {half:.2f} would be nothing: a model that "
+        "recognises the camera scores as much without looking at the lesion.",
+        auc=tell.auc,
+        interval=interval,
+        images=tell.images,
+        half=0.5,
     )
 
 
@@ -159,21 +173,38 @@ def alike_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"first": first, "second": second, **one, **other}).join(rest)
 
 
+LOOKS_ALIKE, FEATURES_ALIKE = "look nearly the same", "are alike to the model"
+ALIKE = {
+    LOOKS_ALIKE: (
+        mark("No two pictures look nearly the same."),
+        mark("{pairs:,} pairs of pictures look nearly the same; all of them show a lesion known to be one."),
+        mark(
+            "{pairs:,} pairs of pictures look nearly the same. {strange:,} of them count as two lesions; of these, "
+            "pairs across two parts of the split: {parts:,}, with two diagnoses: {labels:,}. Look at them by eye."
+        ),
+    ),
+    FEATURES_ALIKE: (
+        mark("No two pictures are alike to the model."),
+        mark("{pairs:,} pairs of pictures are alike to the model; all of them show a lesion known to be one."),
+        mark(
+            "{pairs:,} pairs of pictures are alike to the model. {strange:,} of them count as two lesions; of these, "
+            "pairs across two parts of the split: {parts:,}, with two diagnoses: {labels:,}. Look at them by eye."
+        ),
+    ),
+}
+"""What is said of none, of pairs that are known, and of others, by what the pairs are."""
+
+
 def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame, how: str = "look nearly the same") -> str:
     """How many pairs are alike, in the way `how` says, and what is worrying about them. strange: of `alike_pairs`."""
+    none, all_known, some = ALIKE[how]
     if pairs.empty:
-        return f"No two pictures {how}."
+        return say(none)
     if strange.empty:
-        return f"{len(pairs):,} pairs of pictures {how}; all of them show a lesion known to be one."
+        return say(all_known, pairs=len(pairs))
     labels = int((strange["diagnosis"] != strange["other_diagnosis"]).sum())
     parts = int((strange["part"] != strange["other_part"]).sum())
-    return (
-        f"{len(pairs):,} pairs of pictures {how}. {len(strange):,} of them count as two lesions; of these, pairs "
-        f"across two parts of the split: {parts:,}, with two diagnoses: {labels:,}. Look at them by eye."
-    )
-
-
-# The files
+    return say(some, pairs=len(pairs), strange=len(strange), parts=parts, labels=labels)
 
 
 def findings_file(catalogue: Catalogue, cache: Path) -> Path:
@@ -205,22 +236,29 @@ def check_files(
 def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """The findings for people: columns Fault, Where, What, Cure, in the order of the check."""
     rows = [(finding.kind, finding.subject, finding.problem, CURES[finding.kind]) for finding in findings]
-    return pd.DataFrame(rows, columns=["Fault", "Where", "What", "Cure"])
+    return pd.DataFrame(rows, columns=[say("Fault"), say("Where"), say("What"), say("Cure")])
 
 
 def findings_sentence(findings: Sequence[Finding], images: int) -> str:
     """How many faults there are, in words."""
     if not findings:
-        return f"Every image and mask of {images:,} can be read, and each fits the other."
+        return say("Every image and mask of {images:,} can be read, and each fits the other.", images=images)
     counts = Counter(finding.kind for finding in findings)
     kinds = ", ".join(f"{count:,} × {kind}" for kind, count in counts.items())
-    return f"{quantity(len(findings), 'finding')} in {images:,} images: {kinds}."
+    return say_many(
+        "{count:,} finding in {images:,} images: {kinds}.",
+        "{count:,} findings in {images:,} images: {kinds}.",
+        len(findings),
+        images=images,
+        kinds=kinds,
+    )
 
 
 def missing_sentence(counts: pd.DataFrame, images: int) -> str:
     """What is missing, in words. counts: of `derm.explore.counts.missing`."""
     lacking = counts[counts["missing"] > 0]
     if lacking.empty:
-        return f"Nothing is missing in {images:,} rows."
-    parts = [f"{str(name).lower()} {count:,}" for name, count in lacking["missing"].items()]
-    return f"Of {images:,} rows these lack a value: {', '.join(parts)}."
+        return say("Nothing is missing in {images:,} rows.", images=images)
+    named = str.lower if language() == ENGLISH else str
+    parts = [f"{named(str(name))} {number(count, ',')}" for name, count in lacking["missing"].items()]
+    return say("Of {images:,} rows these lack a value: {parts}.", images=images, parts=", ".join(parts))

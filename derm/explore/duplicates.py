@@ -19,6 +19,7 @@ from derm.data.store import table_key
 from derm.errors import DataFault
 from derm.explore.kept import are_rows, read_kept
 from derm.files import write_text
+from derm.language.speech import mark, say
 from derm.spreadsheet import csv_table
 
 FORMAT = 2
@@ -35,7 +36,7 @@ ALIKE = 0.98
 value, 110 show one lesion by its table; at 0.97 it is 123 of 138 and at 0.95 141 of 354: any two moles in the middle of
 a dark frame look alike to that degree."""
 
-HOW = (
+HOW = mark(
     "Found by a perceptual hash over all turns and mirrorings, confirmed by the correlation of small grey copies. Two "
     "photographs of one mole at two magnifications are not found: of the 18 known pairs in HAM10000, this finds one."
 )
@@ -69,8 +70,12 @@ def find_pairs(catalogue: Catalogue, file: Path, progress: Callable[[int, int], 
     paths = [Path(path) for path in catalogue.table["image_path"]]
     if len(paths) > MOST:
         raise DataFault(
-            f"{len(paths):,} images are too many to hold each against each other: look for duplicates in at most "
-            f"{MOST:,}."
+            say(
+                "{images:,} images are too many to hold each against each other: look for duplicates in at most "
+                "{most:,}.",
+                images=len(paths),
+                most=MOST,
+            )
         )
     pairs = near_duplicates(looks_of(paths, progress))
     write_text(file, csv_table(pairs, ".4f"))

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.evaluate.results import Results
+from derm.language.speech import mark, say
 
 METHODS = {"t-SNE": ("tsne_1", "tsne_2"), "PCA": ("pca_1", "pca_2")}
 """Name → columns of embedding.csv."""
 
 MEANING = {
-    "t-SNE": "Neighbours look alike to the model; distances between groups mean nothing.",
-    "PCA": "The two directions in which the model's features vary most; distances mean something.",
+    "t-SNE": mark("Neighbours look alike to the model; distances between groups mean nothing."),
+    "PCA": mark("The two directions in which the model's features vary most; distances mean something."),
 }
 
-COLOURINGS = ("Diagnosis", "Answer", "Right or wrong", "Confidence", "Source")
+COLOURINGS = (mark("Diagnosis"), mark("Answer"), mark("Right or wrong"), mark("Confidence"), mark("Source"))
 
 SURENESS = (0.0, 0.5, 0.7, 0.9, 1.0)
 """Ends of the steps of confidence."""
@@ -34,7 +35,13 @@ def points(results: Results, cases: pd.DataFrame, kept: NDArray[np.bool_], metho
     placed = results.embedding.set_index("image_id").reindex(results.predictions["image_id"])
     rows = np.flatnonzero(kept)
     texts = [
-        f"{case['image_id']}: {CODES[case['true']]}, called {CODES[case['predicted']]} {case['confidence']:.2f}"
+        say(
+            "{name}: {true}, called {called} {confidence:.2f}",
+            name=case["image_id"],
+            true=CODES[case["true"]],
+            called=CODES[case["predicted"]],
+            confidence=case["confidence"],
+        )
         for case in cases.iloc[rows].to_dict("records")
     ]
     return pd.DataFrame(

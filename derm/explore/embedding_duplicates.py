@@ -17,6 +17,7 @@ from derm.data.store import table_key
 from derm.errors import DataFault
 from derm.explore.duplicates import COLUMNS, MOST, near_duplicates
 from derm.files import write_text
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.features import features_of
 from derm.spreadsheet import csv_table
@@ -36,7 +37,7 @@ ALIKE = 0.55
 (c8827fbf…): of HAM10000's 759 pairs at this value 79 % show one lesion by its table, and 10 of the 18 known pairs are
 among them; at 0.4 it is 48 % of 1,931 and 15 of 18."""
 
-HOW = (
+HOW = mark(
     "Found by the loaded model's pooled features, decorrelated: each picture is the other's nearest. A mole from nearer"
     " or farther, or in other light, is found so; so are two moles that look alike."
 )
@@ -71,8 +72,13 @@ def find_likeness(
     paths = [str(path) for path in catalogue.table["image_path"]]
     if not FEWEST <= len(paths) <= MOST:
         raise DataFault(
-            f"Features are compared in sets of {FEWEST:,} to {MOST:,} images, and these are {len(paths):,}: name a "
-            "data set of such a size with DERM_DATA; in a smaller one many features agree by chance."
+            say(
+                "Features are compared in sets of {fewest:,} to {most:,} images, and these are {images:,}: name a "
+                "data set of such a size with DERM_DATA; in a smaller one many features agree by chance.",
+                fewest=FEWEST,
+                most=MOST,
+                images=len(paths),
+            )
         )
     features = features_of(model, [Path(path) for path in paths], progress, lenient=True)
     kept = np.flatnonzero(np.isfinite(features).all(axis=1))  # the others are named, with their cure, by the check
@@ -93,7 +99,13 @@ def find_same(model: Model, catalogue: Catalogue, progress: Callable[[int, int],
     table = catalogue.table[catalogue.table["image_path"] != ""].reset_index(drop=True)
     paths = [Path(path) for path in table["image_path"]]
     if len(paths) > MOST:
-        raise DataFault(f"{len(paths):,} images are too many to compare: name data sets of at most {MOST:,}.")
+        raise DataFault(
+            say(
+                "{images:,} images are too many to compare: name data sets of at most {most:,}.",
+                images=len(paths),
+                most=MOST,
+            )
+        )
     pairs = near_duplicates(looks_of(paths)).assign(found_by="look")
     if len(paths) >= FEWEST:
         features = features_of(model, paths, progress, lenient=True)

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.explore.table import DIMENSION, DIMENSIONS, name_of, quantity
+from derm.explore.table import DIMENSION, DIMENSIONS, name_of
+from derm.language.quantities import images_counted, lesions_counted
+from derm.language.speech import say
 
 Chosen = Mapping[str, Sequence[str]]
 """Key of a dimension → the values that are kept; a dimension that is absent or empty keeps all."""
@@ -32,7 +34,7 @@ class Asked(NamedTuple):
     @property
     def in_words(self) -> str:
         """The filter as a list, the selection first."""
-        said = [] if self.images is None else [f"selection '{self.name}'"]
+        said = [] if self.images is None else [say("selection '{name}'", name=self.name)]
         return "; ".join([*said, *([in_words(self.chosen)] if not is_open(self.chosen) else [])])
 
     def keep(self, table: pd.DataFrame) -> NDArray[np.bool_]:
@@ -76,7 +78,7 @@ def summary(table: pd.DataFrame, kept: NDArray[np.bool_], asked: Asked) -> str:
     """What the filter leaves: '171 of 10,015 images, of 98 lesions: melanoma; female.'"""
     rows = np.flatnonzero(kept)
     lesions = len(np.unique(table["lesion_code"].to_numpy()[rows]))
-    counts = f"{quantity(len(rows), 'image')} of {quantity(lesions, 'lesion')}"
+    counts = say("{images} of {lesions}", images=images_counted(len(rows)), lesions=lesions_counted(lesions))
     if asked.is_open:
-        return f"{counts}, all of the data set."
-    return f"{counts}, out of {len(table):,} images: {asked.in_words}."
+        return say("{counts}, all of the data set.", counts=counts)
+    return say("{counts}, out of {images:,} images: {filter}.", counts=counts, images=len(table), filter=asked.in_words)

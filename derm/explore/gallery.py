@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from derm.language.speech import mark, say
+
 PER_PAGE = 24
 """Pictures on a page: whole rows of 2, 3, 4 and 6."""
 
@@ -23,26 +25,26 @@ class Order(NamedTuple):
 
 
 TABLE_ORDERS: tuple[Order, ...] = (
-    Order("As in the table", "", True),
-    Order("Youngest first", "age", True),
-    Order("Oldest first", "age", False),
-    Order("Most images of the lesion first", "lesion_images", False),
+    Order(mark("As in the table"), "", True),
+    Order(mark("Youngest first"), "age", True),
+    Order(mark("Oldest first"), "age", False),
+    Order(mark("Most images of the lesion first"), "lesion_images", False),
 )
 
 SHAPE_ORDERS: tuple[Order, ...] = (
-    Order("Smallest lesion first", "area", True),
-    Order("Largest lesion first", "area", False),
+    Order(mark("Smallest lesion first"), "area", True),
+    Order(mark("Largest lesion first"), "area", False),
 )
 """Only where masks have been measured."""
 
 RESULT_ORDERS: tuple[Order, ...] = (
-    Order("Highest loss first", "loss", False),
-    Order("Lowest loss first", "loss", True),
-    Order("Most confident first", "confidence", False),
-    Order("Least confident first", "confidence", True),
-    Order("Lowest IoU first", "iou", True),
-    Order("Highest IoU first", "iou", False),
-    Order("As in the table", "", True),
+    Order(mark("Highest loss first"), "loss", False),
+    Order(mark("Lowest loss first"), "loss", True),
+    Order(mark("Most confident first"), "confidence", False),
+    Order(mark("Least confident first"), "confidence", True),
+    Order(mark("Lowest IoU first"), "iou", True),
+    Order(mark("Highest IoU first"), "iou", False),
+    Order(mark("As in the table"), "", True),
 )
 
 
@@ -60,7 +62,9 @@ class Page(NamedTuple):
     @property
     def sentence(self) -> str:
         """'25 – 48 of 1,113 images'."""
-        return f"{self.first:,} – {self.last:,} of {self.total:,} images" if self.total else "No image"
+        if not self.total:
+            return say("No image")
+        return say("{first:,} – {last:,} of {total:,} images", first=self.first, last=self.last, total=self.total)
 
 
 def arrange(table: pd.DataFrame, rows: NDArray[np.int64], order: Order) -> NDArray[np.int64]:

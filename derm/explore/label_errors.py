@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
+from derm.language.speech import mark, say
 from derm.metrics.missing import fraction
 from derm.spreadsheet import csv_table
 
@@ -68,7 +69,7 @@ def label_errors(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) 
     return table.sort_values("margin", ascending=False, kind="stable", ignore_index=True)
 
 
-METHOD = (
+METHOD = mark(
     "By [confident learning](https://doi.org/10.1613/jair.1.12125): the model is as sure that these are of another "
     "class as it is, on average, of that class's own images. It learned from none of them. The list is to be reviewed "
     "by eye: where the model is weak, as between melanoma and nevus, the label is more often right than the model, "
@@ -76,7 +77,7 @@ METHOD = (
 )
 """Markdown."""
 
-TRAINED_ON = (
+TRAINED_ON = mark(
     "These are results on the training part, whose labels the model has learned by heart: nothing can be said of their "
     "errors. Choose results on another part."
 )
@@ -84,7 +85,9 @@ TRAINED_ON = (
 
 def headline(errors: pd.DataFrame, images: int) -> str:
     """How many labels are to be reviewed."""
-    return f"{len(errors):,} of {images:,} labels to review, the likeliest errors first"
+    return say(
+        "{errors:,} of {images:,} labels to review, the likeliest errors first", errors=len(errors), images=images
+    )
 
 
 def review_csv(errors: pd.DataFrame, image_ids: pd.Series) -> str:

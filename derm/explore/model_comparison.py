@@ -6,7 +6,7 @@ Needs two results of one part; counts come from `derm.evaluate.compare`. Knows n
 import pandas as pd
 
 from derm.figures.results import FIGURES
-from derm.figures.text import SPACE
+from derm.language.speech import mark, say
 
 REPLICATES = 200
 """Resamples of the paired bootstrap on a page: the ends of an interval are known to a fifth of its width."""
@@ -20,30 +20,37 @@ def figures_table(compared: pd.DataFrame) -> pd.DataFrame:
         difference = "undefined" if pd.isna(row["difference"]) else f"{row['difference']:+.3f}{interval}"
         both = ["undefined" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in ("first", "second")]
         lines.append((figure_name(row["figure"]), *both, difference))
-    return pd.DataFrame(lines, columns=["Figure", "First", "Second", f"Difference (95{SPACE}% interval)"])
+    return pd.DataFrame(
+        lines, columns=[say("Figure"), say("First"), say("Second"), say("Difference (95\N{NO-BREAK SPACE}% interval)")]
+    )
 
 
 def figure_name(name: str) -> str:
     """A figure's name in metrics.json as people say it: 'per_class.mel.recall' is 'Recall of mel'."""
     if name.startswith("per_class."):
         _, code, measure = name.split(".")
-        return f"{measure.capitalize()} of {code}"
+        return say("{measure} of {code}", measure=say(measure.capitalize()), code=code)
     if name == "calibration.after.ece":
-        return "Calibration error"
-    return FIGURES.get(name, name.replace("_", " ").replace(".", ", ").capitalize())
+        return say("Calibration error")
+    return say(FIGURES[name]) if name in FIGURES else (name.replace("_", " ").replace(".", ", ").capitalize())
 
 
 def rivals_sentence(disagreed: pd.DataFrame, images: int) -> str:
     """On how many images two models disagree, and who is right there. disagreed: `derm.evaluate.compare`'s."""
     first = int((disagreed["first"] == disagreed["dx_true"]).sum())
     second = int((disagreed["second"] == disagreed["dx_true"]).sum())
-    return (
-        f"The two disagree on {len(disagreed):,} of {images:,} images. The first is right on {first:,} of them, the "
-        f"second on {second:,}, neither on {len(disagreed) - first - second:,}."
+    return say(
+        "The two disagree on {disagreed:,} of {images:,} images. The first is right on {first:,} of "
+        "them, the second on {second:,}, neither on {neither:,}.",
+        disagreed=len(disagreed),
+        images=images,
+        first=first,
+        second=second,
+        neither=len(disagreed) - first - second,
     )
 
 
-NO_OTHER = (
+NO_OTHER = mark(
     "There is only one folder of results. Measure other weights on the same part with `derm evaluate --data DIR "
     "--weights OTHER.json --split validation --out results/other` to see both side by side."
 )

@@ -13,6 +13,7 @@ from derm.data.catalogue import Catalogue
 from derm.errors import DataFault
 from derm.explore.thumbnails import SIDE, SMALL_LINE, thumbnail
 from derm.image.overlay import draw_outline, jpeg, lay_heat, resize_mask, resize_picture
+from derm.language.speech import mark
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import data_case
@@ -23,12 +24,17 @@ LOOKS: tuple[Look, ...] = get_args(Look)
 ASKED: tuple[Look, ...] = ("Both outlines", "Heat map")
 """Looks for which the model has to be asked."""
 
+LOOK_NAMES = (mark("Picture"), mark("True outline"), mark("Both outlines"), mark("Heat map"))
+"""`LOOKS`, for the catalogue."""
+
 LEGEND: dict[Look, str] = {
-    "Picture": "As it came, without marks.",
-    "True outline": "Dashed: the true outline.",
-    "Both outlines": "Line: the model's outline. Dashed: the true one.",
-    "Heat map": "Colour: the evidence for the diagnosis that the model gives, from dark, none, to bright, its own "
-    "maximum in each picture. Line: the model's outline. Dashed: the true one.",
+    "Picture": mark("As it came, without marks."),
+    "True outline": mark("Dashed: the true outline."),
+    "Both outlines": mark("Line: the model's outline. Dashed: the true one."),
+    "Heat map": mark(
+        "Colour: the evidence for the diagnosis that the model gives, from dark, none, to bright, its own "
+        "maximum in each picture. Line: the model's outline. Dashed: the true one."
+    ),
 }
 
 OPACITY = 0.5

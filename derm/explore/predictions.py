@@ -19,6 +19,7 @@ from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
 from derm.figures.results import figure_text
 from derm.figures.text import SPACE
+from derm.language.speech import mark, number, say
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import class_aucs, confusion_matrix, f1, most_likely, precision, recall, specificity
 from derm.metrics.curves import average_precision
@@ -33,32 +34,36 @@ UNSEEN = -1
 """Row of an image that the data set does not hold."""
 
 RELIABILITY = {
-    "top_label": "Calibration of the likeliest diagnosis",
-    "malignant": "Calibration of the malignant sum",
+    "top_label": mark("Calibration of the likeliest diagnosis"),
+    "malignant": mark("Calibration of the malignant sum"),
 }
 """Two diagnoses of reliability, by the name of their bins, with their titles."""
 
-INTERVALS = "Intervals are 95 %, by bootstrap over lesions."
-EXACT = (
+INTERVALS = mark("Intervals are 95 %, by bootstrap over lesions.")
+EXACT = mark(
     "The two diagrams below: of all images that were promised about this probability, the share that came true. Their "
     "intervals are exact ones that take each image as a case of its own, and so somewhat too narrow."
 )
-SUBGROUPS = "Over the whole part: the filter plays no part here. Open marks: too few lesions for an interval."
+SUBGROUPS = mark("Over the whole part: the filter plays no part here. Open marks: too few lesions for an interval.")
 
-SOURCES = (
+SOURCES = mark(
     "Over the whole part: the filter plays no part here. Malignant found and benign left alone are at the referral "
     "threshold, each lesion counting once; the calibration error is that of the likeliest diagnosis, less what a "
     "perfect model would show."
 )
 
 RULES = {
-    "data_mix": "The likeliest diagnosis where all are as frequent as in the data that the weights were calibrated on.",
-    "equal_mix": "The likeliest diagnosis where all seven are equally frequent: rare ones are found more often, at the "
-    "cost of more errors in all.",
+    "data_mix": mark(
+        "The likeliest diagnosis where all are as frequent as in the data that the weights were calibrated on."
+    ),
+    "equal_mix": mark(
+        "The likeliest diagnosis where all seven are equally frequent: rare ones are found more often, at the "
+        "cost of more errors in all."
+    ),
 }
 """What the two rules for a diagnosis mean."""
 
-NO_MIX = (
+NO_MIX = mark(
     "These weights do not say for which mix of diagnoses their probabilities hold, so nothing can be told of another: "
     "choose another rule, or calibrate them with `derm calibrate`."
 )
@@ -126,9 +131,9 @@ def remarks(results: Results) -> list[str]:
     """What must be known of results that belong here, one sentence each."""
     said = []
     if reason := why_known(results.about):
-        said.append(f"The weights {reason}: every figure here is too good.")
+        said.append(say("The weights {reason}: every figure here is too good.", reason=reason))
     if not is_recorded(results.about):
-        said.append(UNRECORDED)
+        said.append(say(UNRECORDED))
     return said
 
 
@@ -136,17 +141,25 @@ def sources_sentence(results: Results) -> str:
     """How many sources the figures are of, and on which one most melanomas are missed; or that none were kept."""
     found = {name: own for name, own in results.by_source.items() if own["within"] is None}
     if not found:
-        return "These results tell no sources apart: measure again with `derm evaluate`, which does."
+        return say("These results tell no sources apart: measure again with `derm evaluate`, which does.")
     if len(found) == 1:
         (name,) = found
         parts = [other for other, own in results.by_source.items() if own["within"]]
-        within = f", of {', '.join(parts)} within it" if parts else ""
-        return f"All figures are of one source, {name}{within}. How the model does elsewhere they do not say."
+        if parts:
+            return say(
+                "All figures are of one source, {name}, of {parts} within it. How the model does elsewhere they do not "
+                "say.",
+                name=name,
+                parts=", ".join(parts),
+            )
+        return say("All figures are of one source, {name}. How the model does elsewhere they do not say.", name=name)
     aucs = {name: own["figures"]["melanoma_auc"]["value"] for name, own in found.items()}
     known = {name: value for name, value in aucs.items() if value is not None}
     worst = min(known, key=lambda name: known[name]) if known else None
-    said = f"Figures of {len(found)} sources: {', '.join(found)}."
-    return said if worst is None else f"{said} Melanoma is told worst on {worst}, AUC {known[worst]:.2f}."
+    said = say("Figures of {count} sources: {sources}.", count=len(found), sources=", ".join(found))
+    if worst is None:
+        return said
+    return f"{said} " + say("Melanoma is told worst on {worst}, AUC {auc:.2f}.", worst=worst, auc=known[worst])
 
 
 def sources_spoken(results: Results, figure: str) -> str:
@@ -155,7 +168,7 @@ def sources_spoken(results: Results, figure: str) -> str:
         f"{name} {figure_text(own['figures'][figure]['value'], own['figures'][figure]['interval'])}"
         for name, own in results.by_source.items()
     ]
-    return f"{FIGURES[figure]} by source: {'; '.join(told)}."
+    return say("{figure} by source: {values}.", figure=say(FIGURES[figure]), values="; ".join(told))
 
 
 def sources_frame(results: Results) -> pd.DataFrame:
@@ -163,11 +176,11 @@ def sources_frame(results: Results) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Source": name if own["within"] is None else f"{own['within']}: {name}",
-                "Images": f"{own['images']:,}",
-                "Malignant": f"{own['malignant']:,}",
+                say("Source"): name if own["within"] is None else f"{own['within']}: {name}",
+                say("Images"): number(own["images"], ","),
+                say("Malignant"): number(own["malignant"], ","),
                 **{
-                    label: figure_text(own["figures"][key]["value"], own["figures"][key]["interval"])
+                    say(label): figure_text(own["figures"][key]["value"], own["figures"][key]["interval"])
                     for key, label in FIGURES.items()
                 },
             }
@@ -250,20 +263,38 @@ def bins(results: Results, kept: NDArray[np.bool_], of: str) -> dict[str, Any]:
 
 def cell_sentence(matrix: NDArray[np.int64], true: int, predicted: int) -> str:
     """A chosen cell as a headline: '94 of 223 melanomas …' in words that hold for every diagnosis."""
-    called = "recognised as such" if true == predicted else f"called {DIAGNOSES[predicted].name}"
-    return f"{matrix[true, predicted]:,} of {matrix[true].sum():,} images of {DIAGNOSES[true].name} {called}"
+    told = {"count": int(matrix[true, predicted]), "all": int(matrix[true].sum()), "name": DIAGNOSES[true].called}
+    if true == predicted:
+        return say("{count:,} of {all:,} images of {name} recognised as such", **told)
+    return say("{count:,} of {all:,} images of {name} called {called}", **told, called=DIAGNOSES[predicted].called)
 
 
 def accuracy_sentence(results: Results, matrix: NDArray[np.int64]) -> str:
     """What the matrix is of and its accuracy, small, in one line; says so where it holds no case."""
     about = results.about
-    where = f"on the {about['part']} part, split {about['split']}, {matrix.sum():,} images"
+    told = {"part": say(about["part"]), "split": say(about["split"]), "images": int(matrix.sum())}
     if not matrix.sum():
-        return f"No image of the {about['part']} part passes the filter."
+        return say("No image of the {part} part passes the filter.", part=say(about["part"]))
     if matrix.sum() != len(results.predictions):
-        return f"{100 * matrix.trace() / matrix.sum():.0f}{SPACE}% diagnosed right, {where}, filtered."
+        right = whole_percent(float(matrix.trace() / matrix.sum()))
+        return say(
+            "{right} diagnosed right, on the {part} part, split {split}, {images:,} images, filtered.",
+            **told,
+            right=right,
+        )
     low, high = (100 * end for end in results.metrics["intervals"]["accuracy"])
-    return f"{100 * results.metrics['accuracy']:.0f}{SPACE}% diagnosed right ({low:.0f} – {high:.0f}{SPACE}%), {where}."
+    interval = f"{low:.0f} – {high:.0f}{SPACE}%"
+    return say(
+        "{right} diagnosed right ({interval}), on the {part} part, split {split}, {images:,} images.",
+        **told,
+        right=whole_percent(float(results.metrics["accuracy"])),
+        interval=interval,
+    )
+
+
+def whole_percent(share: float) -> str:
+    """A share that was counted, in whole percent."""
+    return f"{100 * share:.0f}{SPACE}%"
 
 
 def gravest_cell(matrix: NDArray[np.int64]) -> tuple[int, int]:

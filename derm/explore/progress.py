@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from derm.figures.text import duration
+from derm.language.speech import say
 
 
 class Progress:
@@ -23,8 +24,8 @@ class Progress:
         if (percent := 100 * done // total) == self.percent:
             return None
         self.percent = percent
-        said = f"{self.text} {done:,} of {total:,}"
+        said = say("{doing} {done:,} of {total:,}", doing=self.text, done=done, total=total)
         if not 0 < done < total:
             return said
         left = (self.clock() - self.began) / done * (total - done)
-        return f"{said}, {duration(left)} left"
+        return say("{doing}, {span} left", doing=said, span=duration(left))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import MALIGNANT
 from derm.figures.text import SPACE
+from derm.language.speech import mark, number, say
 from derm.metrics.bootstrap import REPLICATES, percentile_interval
 from derm.metrics.missing import fraction
 
@@ -158,19 +159,19 @@ def _estimate(value: float, resampled: NDArray[np.float64]) -> Estimate:
 
 def figures(found: Referral) -> list[tuple[str, str]]:
     """The figures of a referral, name and value with interval, for people."""
-    seen = "unknown" if found.prevalence is None else f"{100 * found.prevalence:.3g}{SPACE}%"
+    seen = say("unknown") if found.prevalence is None else in_percent(found.prevalence)
     return [
-        ("Sensitivity, malignant lesions referred", estimate_text(found.sensitivity)),
-        ("Specificity, benign lesions not referred", estimate_text(found.specificity)),
-        (f"Malignant among those referred (PPV, at {seen} malignant)", estimate_text(found.ppv)),
-        (f"Benign among those not referred (NPV, at {seen} malignant)", estimate_text(found.npv)),
+        (say("Sensitivity, malignant lesions referred"), estimate_text(found.sensitivity)),
+        (say("Specificity, benign lesions not referred"), estimate_text(found.specificity)),
+        (say("Malignant among those referred (PPV, at {seen} malignant)", seen=seen), estimate_text(found.ppv)),
+        (say("Benign among those not referred (NPV, at {seen} malignant)", seen=seen), estimate_text(found.npv)),
     ]
 
 
 def estimate_text(estimate: Estimate) -> str:
     """A share with its interval in percent: '98 % (96 – 99 %)', to the tenth near 0 and 100; 'undefined'."""
     if estimate.value is None:
-        return "undefined"
+        return say("undefined")
     if estimate.interval is None:
         return f"{_percent(estimate.value)}{SPACE}%"
     low, high = (_percent(end) for end in estimate.interval)
@@ -185,28 +186,36 @@ def _percent(share: float) -> str:
 def sentence(found: Referral) -> str:
     """What the threshold does, in images: '385 of 393 malignant and 772 of 1,611 benign images are referred …'."""
     (hits, missed), (alarms, left) = found.counts.tolist()
-    return (
-        f"{hits:,} of {hits + missed:,} malignant and {alarms:,} of {alarms + left:,} benign images are referred at a "
-        f"malignant probability of {in_percent(found.threshold)} or more."
+    return say(
+        "{hits:,} of {malignant:,} malignant and {alarms:,} of {benign:,} benign images are referred at a "
+        "malignant probability of {threshold} or more.",
+        hits=hits,
+        malignant=hits + missed,
+        alarms=alarms,
+        benign=alarms + left,
+        threshold=in_percent(found.threshold),
     )
 
 
 def meaning(found: Referral) -> str:
     """What the figures hold for."""
-    return (
-        f"Figures count each of {found.malignant:,} malignant and {found.benign:,} benign lesions once; intervals are "
-        "95 %, by bootstrap over lesions. The threshold acts on probabilities at the data's own mix of diagnoses."
+    return say(
+        "Figures count each of {malignant:,} malignant and {benign:,} benign lesions once; intervals are "
+        "95 %, by bootstrap over lesions. The threshold acts on probabilities at the data's own mix of "
+        "diagnoses.",
+        malignant=found.malignant,
+        benign=found.benign,
     )
 
 
 def in_percent(threshold: float) -> str:
     """A threshold, 0 … 1, in percent, to the tenth where it is small: '2.5 %', '40 %'."""
-    return f"{100 * threshold:.3g}{SPACE}%"
+    return number(100 * threshold, ".3g") + SPACE + "%"
 
 
 def stop_label(stop: float, own: float | None) -> str:
     """A stop of the slider for people; `own`, the weights' referral threshold, says so."""
-    return f"{in_percent(stop)}, the weights' own" if stop == own else in_percent(stop)
+    return say("{threshold}, the weights' own", threshold=in_percent(stop)) if stop == own else in_percent(stop)
 
 
 def stops(own: float | None) -> list[float]:
@@ -232,5 +241,16 @@ def cell(cases: pd.DataFrame, kept: NDArray[np.bool_], threshold: float, row: in
 def cell_sentence(found: Referral, row: int, column: int) -> str:
     """A chosen cell as a headline: '8 of 393 malignant images not referred'."""
     of_row = int(found.counts[row].sum())
-    truth, done = ("malignant", "benign")[row], ("referred", "not referred")[column]
-    return f"{found.counts[row, column]:,} of {of_row:,} {truth} images {done}"
+    return say(CELLS[row][column], count=int(found.counts[row, column]), of_row=of_row)
+
+
+CELLS = (
+    (
+        mark("{count:,} of {of_row:,} malignant images referred"),
+        mark("{count:,} of {of_row:,} malignant images not referred"),
+    ),
+    (
+        mark("{count:,} of {of_row:,} benign images referred"),
+        mark("{count:,} of {of_row:,} benign images not referred"),
+    ),
+)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from derm.data.folder import parse_table
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.explore.table import quantity
 from derm.explore.verdicts import verdicts_of
 from derm.files import is_there, portable_name, read_file, write_text
+from derm.language.quantities import images_counted
+from derm.language.speech import say
 from derm.spreadsheet import csv_table, uncell
 
 FOLDER = "selections"
@@ -85,12 +86,20 @@ def save(folder: Path, name: str, known: pd.DataFrame) -> str:
     """
     name = _checked(name)
     if known.empty:
-        raise ConfigFault("There is no image to save: take something out of the filter.")
+        raise ConfigFault(say("There is no image to save: take something out of the filter."))
     names = listed(folder)
     if name.casefold() in {one.casefold() for one in names}:
-        raise ConfigFault(f"There is a selection '{name}' already: choose another name, or delete that one first.")
+        raise ConfigFault(
+            say("There is a selection '{name}' already: choose another name, or delete that one first.", name=name)
+        )
     if len(names) >= MOST:
-        raise ConfigFault(f"There are {MOST} selections in {folder}, as many as are kept: delete one first.")
+        raise ConfigFault(
+            say(
+                "There are {most} selections in {folder}, as many as are kept: delete one first.",
+                most=MOST,
+                folder=folder,
+            )
+        )
     write_text(folder / f"{name}.csv", to_csv(known))
     return name
 
@@ -103,7 +112,10 @@ def import_as(folder: Path, file: str, known: pd.DataFrame, found: Found) -> str
     """
     if known.empty:
         raise DataFault(
-            f"None of the {found.strange:,} images of this file is in this data set: choose its own data set."
+            say(
+                "None of the {strange:,} images of this file is in this data set: choose its own data set.",
+                strange=found.strange,
+            )
         )
     stem = re.sub(r"[^\w .()-]+", " ", file).strip(" .()-_")[:50].strip(" .(-") or "imported"
     stem = portable_name(stem).strip("_")
@@ -126,9 +138,13 @@ def read(folder: Path, name: str) -> list[str]:
     try:
         content = read_file(folder / f"{_checked(name)}.csv", MOST_BYTES)
     except ValueError as error:
-        raise DataFault(f"The selection '{name}' cannot be read: {error}. Delete it.") from None
+        raise DataFault(
+            say("The selection '{name}' cannot be read: {error}. Delete it.", name=name, error=error)
+        ) from None
     except (OSError, ConfigFault):
-        raise DataFault(f"There is no selection '{name[:60]}' any more: choose one of the list.") from None
+        raise DataFault(
+            say("There is no selection '{name}' any more: choose one of the list.", name=name[:60])
+        ) from None
     return parse(content, f"{name}.csv")
 
 
@@ -137,7 +153,13 @@ def delete(folder: Path, name: str) -> None:
     try:
         (folder / f"{_checked(name)}.csv").unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigFault(f"'{name}' cannot be deleted ({error.strerror}): allow this user to write there.") from error
+        raise ConfigFault(
+            say(
+                "'{name}' cannot be deleted ({reason}): allow this user to write there.",
+                name=name,
+                reason=error.strerror,
+            )
+        ) from error
 
 
 def parse(content: bytes, name: str) -> list[str]:
@@ -146,18 +168,25 @@ def parse(content: bytes, name: str) -> list[str]:
     Commas, semicolons or tabs; UTF-8, UTF-16 with its mark, or Latin-1. Raises DataFault for what is no such table.
     """
     if len(content) > MOST_BYTES:
-        raise DataFault(f"{name} has {len(content):,} bytes, more than the {MOST_BYTES:,} of a list of images.")
+        raise DataFault(
+            say(
+                "{name} has {size:,} bytes, more than the {most:,} of a list of images.",
+                name=name,
+                size=len(content),
+                most=MOST_BYTES,
+            )
+        )
     try:
         table = parse_table(content, or_latin=True)
     except ValueError as error:
-        raise DataFault(f"{name} is no table ({error}): save it as CSV.") from None
+        raise DataFault(say("{name} is no table ({error}): save it as CSV.", name=name, error=error)) from None
     columns = {str(column).strip().casefold(): column for column in table.columns}
     wanted = next((columns[column] for column in ID_COLUMNS if column in columns), None)
     if wanted is None:
-        raise DataFault(f"{name} has no column image_id: name the column of the images so.")
+        raise DataFault(say("{name} has no column image_id: name the column of the images so.", name=name))
     ids = [uncell(value) for value in table[wanted].str.strip() if value]
     if not ids:
-        raise DataFault(f"{name} names no image: its column {wanted} is empty.")
+        raise DataFault(say("{name} names no image: its column {column} is empty.", name=name, column=wanted))
     return list(dict.fromkeys(ids))
 
 
@@ -170,17 +199,28 @@ def find(table: pd.DataFrame, image_ids: Sequence[str]) -> Found:
 
 def sentence(name: str, found: Found) -> str:
     """An opened selection in words."""
-    held = f"Selection '{name}': {quantity(len(found.rows), 'image')}"
-    return f"{held}; {found.strange:,} more are not in this data set." if found.strange else f"{held}."
+    images = images_counted(len(found.rows))
+    if not found.strange:
+        return say("Selection '{name}': {images}.", name=name, images=images)
+    return say(
+        "Selection '{name}': {images}; {strange:,} more are not in this data set.",
+        name=name,
+        images=images,
+        strange=found.strange,
+    )
 
 
 def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not NAME.fullmatch(name):
         raise ConfigFault(
-            "A selection's name has letters, digits, spaces and . _ - ( ), begins with a letter or digit, and has 60 "
-            "characters at most."
+            say(
+                "A selection's name has letters, digits, spaces and . _ - ( ), begins with a letter or digit, and has "
+                "60 characters at most."
+            )
         )
     if portable_name(name) != name:
-        raise ConfigFault(f"Windows keeps the name '{name}' for a device: give the selection another one.")
+        raise ConfigFault(
+            say("Windows keeps the name '{name}' for a device: give the selection another one.", name=name)
+        )
     return name

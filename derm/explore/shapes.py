@@ -18,6 +18,7 @@ from derm.errors import ImageRefused
 from derm.explore.kept import read_kept
 from derm.files import write_text
 from derm.image.decode import read_mask
+from derm.language.speech import say
 from derm.spreadsheet import csv_table
 
 FORMAT = 1
@@ -117,11 +118,17 @@ def shape_sentence(shapes: pd.DataFrame, kept: NDArray[np.bool_]) -> str:
     """Size and place of the kept lesions in words, with figures; says so where no kept image has a mask."""
     some = shapes[kept].dropna()
     if some.empty:
-        return "None of these images has a mask."
+        return say("None of these images has a mask.")
     low, middle, high = (f"{100 * share:.0f}" for share in np.percentile(some["area"], [25, 50, 75]))
     central = ((some["x"] - 0.5).abs() < 0.125) & ((some["y"] - 0.5).abs() < 0.125)
-    return (
-        f"Half of the {len(some):,} lesions fill {low} to {high} % of their picture (median {middle} %); "
-        f"{100 * central.mean():.0f} % have their centre within an eighth of the picture's sides from its middle, and "
-        f"{100 * some['cut'].mean():.0f} % touch its edge."
+    return say(
+        "Half of the {lesions:,} lesions fill {low} to {high} % of their picture (median {middle} %); "
+        "{central:.0f} % have their centre within an eighth of the picture's sides from its middle, and "
+        "{cut:.0f} % touch its edge.",
+        lesions=len(some),
+        low=low,
+        high=high,
+        middle=middle,
+        central=100 * central.mean(),
+        cut=100 * some["cut"].mean(),
     )

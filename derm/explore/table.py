@@ -16,6 +16,7 @@ from derm.data.split import PARTS, own_lesions, split_catalogue
 from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from derm.errors import DataFault
 from derm.figures.text import plain
+from derm.language.speech import mark, say
 from derm.metrics.subgroups import AGE_BANDS, UNKNOWN, age_band
 
 
@@ -31,29 +32,38 @@ class Dimension(NamedTuple):
 
 
 DIMENSIONS: tuple[Dimension, ...] = (
-    Dimension("diagnosis", "Diagnosis", "dx"),
-    Dimension("age", "Age", "age_band"),
-    Dimension("sex", "Sex", "sex"),
-    Dimension("site", "Site", "localization"),
-    Dimension("source", "Source", "dataset"),
-    Dimension("confirmation", "Confirmed by", "dx_type"),
-    Dimension("part", "Part of the split", "part"),
-    Dimension("several", "Images of the lesion", "several"),
+    Dimension("diagnosis", mark("Diagnosis"), "dx"),
+    Dimension("age", mark("Age"), "age_band"),
+    Dimension("sex", mark("Sex"), "sex"),
+    Dimension("site", mark("Site"), "localization"),
+    Dimension("source", mark("Source"), "dataset"),
+    Dimension("confirmation", mark("Confirmed by"), "dx_type"),
+    Dimension("part", mark("Part of the split"), "part"),
+    Dimension("several", mark("Images of the lesion"), "several"),
 )
 """In the order of the filter bar."""
 
 DIMENSION = {dimension.key: dimension for dimension in DIMENSIONS}
 
-ONE, SEVERAL = "one image", "several images"
+ONE, SEVERAL = mark("one image"), mark("several images")
 """Whether a lesion has more than one image in the data set."""
 
 NAMES: dict[str, str] = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES} | {
-    "histo": "histopathology",
-    "follow_up": "follow-up",
-    "consensus": "expert consensus",
-    "confocal": "confocal microscopy",
+    "histo": mark("histopathology"),
+    "follow_up": mark("follow-up"),
+    "consensus": mark("expert consensus"),
+    "confocal": mark("confocal microscopy"),
 }
 """Values of a table that people call otherwise."""
+
+VALUES = (
+    mark("female"), mark("male"), mark("unknown"), mark("train"), mark("validation"), mark("test"), mark("abdomen"),
+    mark("acral"), mark("back"), mark("chest"), mark("ear"), mark("face"), mark("foot"), mark("genital"), mark("hand"),
+    mark("lower extremity"), mark("neck"), mark("scalp"), mark("trunk"), mark("upper extremity"), mark("age"),
+    mark("sex"), mark("site"), mark("source"), mark("images"), mark("lesions"), mark("by image"), mark("by lesion"),
+    mark("right"), mark("wrong"),
+)  # fmt: skip
+"""Values that HAM10000 has, and names of groups in results, which are said as they are; names of sources stay."""
 
 
 def explorable(catalogue: Catalogue) -> pd.DataFrame:
@@ -99,7 +109,7 @@ def prepare(table: pd.DataFrame, parts: pd.Series, lesions: pd.Series) -> pd.Dat
 
 def narrow(dimension: Dimension) -> str:
     """A dimension's name where there is little room, as in the filter bar."""
-    return {"part": "Part", "several": "Images each"}.get(dimension.key, dimension.label)
+    return {"part": say("Part"), "several": say("Images each")}.get(dimension.key, say(dimension.label))
 
 
 def image_names(table: pd.DataFrame, rows: NDArray[np.int64]) -> list[str]:
@@ -115,12 +125,7 @@ def wrapped(table: pd.DataFrame) -> pd.DataFrame:
 
 def name_of(value: str) -> str:
     """A value of the table as people say it."""
-    return NAMES.get(value, value.replace("_", " "))
-
-
-def quantity(count: int, noun: str) -> str:
-    """A count with its noun, whose plural ends in s: '1 lesion', '2,004 images'."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return say(NAMES.get(value, value.replace("_", " ")))
 
 
 def _category(values: pd.Series, order: Iterable[str]) -> pd.Series:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES
 from derm.explore.predictions import UNSEEN
-from derm.explore.table import DIMENSIONS, NAMES, name_of
+from derm.explore.table import DIMENSIONS, ONE, name_of
 from derm.explore.verdicts import by_image
 from derm.figures.text import capital, percent
+from derm.language.quantities import images_counted
+from derm.language.speech import mark, number, say
 
 
 class Tile(NamedTuple):
@@ -27,17 +29,30 @@ class Tile(NamedTuple):
     spoken: str
 
 
+TRULY = mark("{answer} {share}, truly {truth}")
+FIRST_OF_PAIR = mark("Open {image}, first of pair {pair}")
+SECOND_OF_PAIR = mark("Open {image}, second of pair {pair}")
+
+
 def data_tiles(table: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
     """Tiles of rows of the explorable table: what the image shows, and whom."""
     tiles = []
     for row in rows.tolist():
         entry = table.iloc[row]
-        name = NAMES.get(str(entry["dx"]), str(entry["dx"]))
-        whom = [str(entry["sex"]), name_of(str(entry["localization"]))]
+        name = name_of(str(entry["dx"]))
+        whom = [str(entry["sex"]), str(entry["localization"])]
         age = "" if np.isnan(entry["age"]) else f"{entry['age']:.0f}, "
-        note = age + ", ".join(value for value in whom if value != "unknown")
+        note = age + ", ".join(name_of(value) for value in whom if value != "unknown")
         image_id = str(entry["image_id"])
-        tiles.append(Tile(row, image_id, capital(name), note.strip(", ") or image_id, f"Open {image_id}, {name}"))
+        tiles.append(
+            Tile(
+                row,
+                image_id,
+                capital(name),
+                note.strip(", ") or image_id,
+                say("Open {image}, {diagnosis}", image=image_id, diagnosis=name),
+            )
+        )
     return tiles
 
 
@@ -46,15 +61,22 @@ def result_tiles(cases: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
     tiles = []
     for case in cases.iloc[rows].to_dict("records"):
         truth, answer = DIAGNOSES[case["true"]], DIAGNOSES[case["predicted"]]
-        right = "right" if truth is answer else f"truly {truth.code}"
-        overlap = "" if np.isnan(case["iou"]) else f", IoU {case['iou']:.2f}"
+        told = {
+            "image": str(case["image_id"]),
+            "true": truth.called,
+            "called": answer.called,
+            "share": percent(case["confidence"]),
+        }
+        codes = {"answer": answer.code, "share": told["share"], "truth": truth.code}
+        loss = say("loss {loss:.2f}", loss=float(case["loss"]))
+        overlap = "" if np.isnan(case["iou"]) else f", IoU {number(case['iou'], '.2f')}"
         tiles.append(
             Tile(
-                case["row"],
+                int(case["row"]),
                 str(case["image_id"]),
-                f"{answer.code} {percent(case['confidence'])}, {right}",
-                f"loss {case['loss']:.2f}{overlap}",
-                f"Open {case['image_id']}, {truth.name}, called {answer.name} {percent(case['confidence'])}",
+                say("{answer} {share}, right", **codes) if truth is answer else say(TRULY, **codes),
+                f"{loss}{overlap}",
+                say("Open {image}, {true}, called {called} {share}", **told),
             )
         )
     return tiles
@@ -73,9 +95,18 @@ def label_tiles(cases: pd.DataFrame, errors: pd.DataFrame, rows: NDArray[np.int6
             Tile(
                 int(case["row"]),
                 str(case["image_id"]),
-                f"labelled {given.code}, looks {suggested.code}",
-                f"{percent(error['p_given'])} against {percent(error['p_suggested'])}",
-                f"Open {case['image_id']}, labelled {given.name}, looks like {suggested.name}",
+                say("labelled {given}, looks {suggested}", given=given.code, suggested=suggested.code),
+                say(
+                    "{given} against {suggested}",
+                    given=percent(error["p_given"]),
+                    suggested=percent(error["p_suggested"]),
+                ),
+                say(
+                    "Open {image}, labelled {given}, looks like {suggested}",
+                    image=case["image_id"],
+                    given=given.called,
+                    suggested=suggested.called,
+                ),
             )
         )
     return tiles
@@ -87,9 +118,25 @@ def disagreement_tiles(table: pd.DataFrame, disagreed: pd.DataFrame, rows: NDArr
         Tile(
             row_of(table, str(case["image_id"])),
             str(case["image_id"]),
-            f"first {case['first']} {percent(case['p_first'])}, second {case['second']} {percent(case['p_second'])}",
-            f"truly {case['dx_true']}: {verdict(case['dx_true'], case['first'], case['second'])}",
-            f"Open {case['image_id']}, truly {case['dx_true']}, first says {case['first']}, second {case['second']}",
+            say(
+                "first {first} {p_first}, second {second} {p_second}",
+                first=case["first"],
+                p_first=percent(case["p_first"]),
+                second=case["second"],
+                p_second=percent(case["p_second"]),
+            ),
+            say(
+                "truly {true}: {verdict}",
+                true=case["dx_true"],
+                verdict=verdict(case["dx_true"], case["first"], case["second"]),
+            ),
+            say(
+                "Open {image}, truly {true}, first says {first}, second {second}",
+                image=case["image_id"],
+                true=case["dx_true"],
+                first=case["first"],
+                second=case["second"],
+            ),
         )
         for case in disagreed.iloc[rows].to_dict("records")
     ]
@@ -97,28 +144,30 @@ def disagreement_tiles(table: pd.DataFrame, disagreed: pd.DataFrame, rows: NDArr
 
 def verdict(truth: str, first: str, second: str) -> str:
     """Which of two models that disagree is right."""
-    return "first is right" if first == truth else "second is right" if second == truth else "both are wrong"
+    if first == truth:
+        return say("first is right")
+    return say("second is right") if second == truth else say("both are wrong")
 
 
 def facts(table: pd.DataFrame, row: int) -> list[tuple[str, str]]:
     """What the table says of one image: name and value, for people."""
     entry = table.iloc[row]
-    age = "unknown" if np.isnan(entry["age"]) else f"{entry['age']:.0f} years"
-    said = [("Image", str(entry["image_id"])), ("Lesion", f"{entry['lesion']}, {images_in_words(entry)}")]
+    age = say("unknown") if np.isnan(entry["age"]) else say("{age:.0f} years", age=entry["age"])
+    said = [(say("Image"), str(entry["image_id"])), (say("Lesion"), f"{entry['lesion']}, {images_in_words(entry)}")]
     for dimension in DIMENSIONS:
         if dimension.key == "age":
-            said.append(("Age", age))
+            said.append((say("Age"), age))
         elif dimension.key != "several":
-            said.append((dimension.label, capital(name_of(str(entry[dimension.column])))))
+            said.append((say(dimension.label), capital(name_of(str(entry[dimension.column])))))
     if "area" in table and not np.isnan(entry["area"]):
-        said.append(("Lesion fills", f"{percent(entry['area'])} of the picture"))
+        said.append((say("Lesion fills"), say("{share} of the picture", share=percent(entry["area"]))))
     return said
 
 
 def images_in_words(entry: pd.Series) -> str:
     """'one image' or '3 images', of a row of the explorable table."""
     count = int(entry["lesion_images"])
-    return "one image" if count == 1 else f"{count} images"
+    return say(ONE) if count == 1 else images_counted(count)
 
 
 def answers(cases: pd.DataFrame, image_id: str) -> list[tuple[str, str]]:
@@ -128,12 +177,12 @@ def answers(cases: pd.DataFrame, image_id: str) -> list[tuple[str, str]]:
         return []
     case = found.iloc[0]
     said = [
-        ("The results say", f"{DIAGNOSES[case['predicted']].name}, {percent(case['confidence'])}"),
-        ("That is", str(by_image(found)[image_id])),
-        ("Probability of the truth", percent(case["p_true"])),
-        ("Loss", f"{case['loss']:.2f}"),
+        (say("The results say"), f"{DIAGNOSES[case['predicted']].called}, {percent(case['confidence'])}"),
+        (say("That is"), say(by_image(found)[image_id].value)),
+        (say("Probability of the truth"), percent(case["p_true"])),
+        (say("Loss"), number(case["loss"], ".2f")),
     ]
-    return said if np.isnan(case["iou"]) else [*said, ("IoU of the outline", f"{case['iou']:.2f}")]
+    return said if np.isnan(case["iou"]) else [*said, (say("IoU of the outline"), number(case["iou"], ".2f"))]
 
 
 def sisters(table: pd.DataFrame, row: int) -> NDArray[np.int64]:
@@ -150,7 +199,7 @@ def row_of(table: pd.DataFrame, image_id: str) -> int:
 
 def code_labels() -> dict[str, str]:
     """Code → name and code of the seven diagnoses, in order, for a choice."""
-    return {diagnosis.code: f"{capital(diagnosis.name)} ({diagnosis.code})" for diagnosis in DIAGNOSES}
+    return {diagnosis.code: f"{capital(diagnosis.called)} ({diagnosis.code})" for diagnosis in DIAGNOSES}
 
 
 def pair_tiles(table: pd.DataFrame, pairs: pd.DataFrame, rows: NDArray[np.int64]) -> list[Tile]:
@@ -159,14 +208,14 @@ def pair_tiles(table: pd.DataFrame, pairs: pd.DataFrame, rows: NDArray[np.int64]
     pairs: of `derm.explore.data_quality.alike_pairs`.
     """
     tiles = []
-    for number in rows.tolist():
-        pair = pairs.iloc[number // 2]
-        row = int(pair["second" if number % 2 else "first"])
+    for place in rows.tolist():
+        pair = pairs.iloc[place // 2]
+        row = int(pair["second" if place % 2 else "first"])
         entry = table.iloc[row]
-        turned = ", turned" if pair["turned"] else ""
-        title = f"{number // 2 + 1}{'b' if number % 2 else 'a'}: {entry['dx']}, {entry['part']}"
-        note = f"{entry['lesion']}{turned}"
+        title = f"{place // 2 + 1}{'b' if place % 2 else 'a'}: {entry['dx']}, {name_of(str(entry['part']))}"
+        note = say("{lesion}, turned", lesion=entry["lesion"]) if pair["turned"] else str(entry["lesion"])
         image_id = str(entry["image_id"])
-        spoken = f"Open {image_id}, {'second' if number % 2 else 'first'} of pair {number // 2 + 1}"
+        sentence = SECOND_OF_PAIR if place % 2 else FIRST_OF_PAIR
+        spoken = say(sentence, image=image_id, pair=place // 2 + 1)
         tiles.append(Tile(row, image_id, title, note, spoken))
     return tiles

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import MALIGNANT
 from derm.explore.referral import is_malignant, is_referred
+from derm.language.speech import mark
 
 
 class Verdict(StrEnum):
     """How an answer stands to the truth; its value is what galleries and tables say."""
 
-    RIGHT = "right"
-    MISSED = "malignant missed"
-    ALARM = "false alarm"
-    CONFUSED = "other diagnosis"
+    RIGHT = mark("right")
+    MISSED = mark("malignant missed")
+    ALARM = mark("false alarm")
+    CONFUSED = mark("other diagnosis")
 
     @property
     def icon(self) -> str:
@@ -34,11 +35,11 @@ ICONS = {
     Verdict.CONFUSED: "swap_horiz",
 }
 
-MEANING = (
+MEANING = mark(
     "Malignant missed: a malignant lesion called benign. False alarm: a benign one called malignant. Other diagnosis: "
     "wrong, but rightly malignant or benign."
 )
-AT_THRESHOLD = "Malignant missed: a malignant lesion not referred. False alarm: a benign one referred."
+AT_THRESHOLD = mark("Malignant missed: a malignant lesion not referred. False alarm: a benign one referred.")
 
 
 def by_call(true: NDArray[np.int64], called: NDArray[np.int64]) -> list[Verdict]:

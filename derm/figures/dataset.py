@@ -23,6 +23,7 @@ from derm.figures.results import (
     text_on,
 )
 from derm.figures.text import SPACE, chart_text
+from derm.language.speech import number, say
 
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 """Of the seven diagnoses on the map of features, in the order of `DIAGNOSES`."""
@@ -87,13 +88,14 @@ def stacked(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool = Fal
             insidetextanchor="middle",
             textangle=0,
             customdata=counts.iloc[:, column],
-            hovertemplate="%{customdata:,} images<extra>" + named(str(value)) + "</extra>",
+            hovertemplate=say("{images} images", images="%{customdata:,}") + "<extra>" + named(str(value)) + "</extra>",
         )
     colour = SOFT_TEXT.on(dark=dark)
     totals = enumerate(sums.tolist())
     figure.update_layout(
         annotations=[
-            note(1.0 if share else total, place, f" {total:,}", colour, 12, xanchor="left") for place, total in totals
+            note(1.0 if share else total, place, " " + number(total, ","), colour, 12, xanchor="left")
+            for place, total in totals
         ]
     )
     figure.update_layout(
@@ -129,10 +131,10 @@ def balance(counts: pd.DataFrame, *, dark: bool) -> go.Figure:
             orientation="h",
             name=name,
             marker={"color": fills, "line": {"width": 1.5, "color": colours}},
-            text=[f"{count:,} {name}" for count in counts[name]],
+            text=[f"{number(count, ',')} {say(name)}" for count in counts[name]],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{x:,} " + name + "<extra></extra>",
+            hovertemplate="%{x:,} " + say(name) + "<extra></extra>",
         )
     figure.update_layout(
         barmode="group",
@@ -168,7 +170,10 @@ def columns(counts: pd.DataFrame, named: Named, title: str, *, dark: bool, width
             width=width * 0.92,
             name=named(str(value)),
             **(_piece(str(value), place, dark) if len(counts.columns) > 1 else _alone(counts.iloc[:, place], dark)),
-            hovertemplate="%{y:,} from %{x}<extra>" + named(str(value)) + "</extra>",
+            hovertemplate=say("{count} from {age}", count="%{y:,}", age="%{x}")
+            + "<extra>"
+            + named(str(value))
+            + "</extra>",
         )
     figure.update_layout(
         barmode="stack",
@@ -188,6 +193,7 @@ def crossed(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool) -> g
     sums = counts.to_numpy().sum(axis=1, keepdims=True)
     values = counts.to_numpy(dtype=np.float64)
     parts = np.divide(values, sums, out=np.zeros_like(values), where=sums > 0)
+    of_row = say("{images} images, {share} of the row", images="%{customdata:,}", share="%{z:.0%}")
     figure = go.Figure(
         go.Heatmap(
             z=parts,
@@ -198,12 +204,12 @@ def crossed(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool) -> g
             xgap=1,
             ygap=1,
             customdata=counts.to_numpy(),
-            hovertemplate="%{customdata:,} images, %{z:.0%} of the row<extra></extra>",
+            hovertemplate=f"{of_row}<extra></extra>",
         )
     )
     notes = []
     for row, column in np.ndindex(*counts.shape):
-        cell = f"{100 * parts[row, column]:.0f}{SPACE}%" if share else f"{int(values[row, column]):,}"
+        cell = f"{100 * parts[row, column]:.0f}{SPACE}%" if share else number(int(values[row, column]), ",")
         colour = text_on(blend(*ends, float(parts[row, column])))
         notes.append(note(column, row, cell, colour, 13))
     figure.update_layout(annotations=notes)
@@ -231,6 +237,8 @@ def crossed(counts: pd.DataFrame, named: Named, *, dark: bool, share: bool) -> g
 def areas(counts: NDArray[np.int64], *, dark: bool) -> go.Figure:
     """Lesions by the share of the picture that they fill. counts: (k,), bins of equal width from 0 to 1."""
     edges = np.linspace(0, 100, len(counts) + 1)
+    ends = {"lesions": "%{y:,}", "low": "%{x:.1f}", "high": "%{customdata:.1f}"}
+    of_bin = say("{lesions} lesions fill {low} to {high} %", **ends)
     figure = go.Figure(
         go.Bar(
             x=edges[:-1],
@@ -239,14 +247,14 @@ def areas(counts: NDArray[np.int64], *, dark: bool) -> go.Figure:
             width=float(edges[1]) * 0.92,
             marker={"color": PRIMARY.on(dark=dark)},
             customdata=edges[1:],
-            hovertemplate="%{y:,} lesions fill %{x:.1f} to %{customdata:.1f} %<extra></extra>",
+            hovertemplate=f"{of_bin}<extra></extra>",
         )
     )
     figure.update_layout(
         height=320,
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        xaxis={"title": f"share of the picture, {SPACE}%", "range": [0, 100], "fixedrange": True},
-        yaxis={"title": "images", "fixedrange": True, "tickformat": ",d", "nticks": 5},
+        xaxis={"title": say("share of the picture, \N{NO-BREAK SPACE}%"), "range": [0, 100], "fixedrange": True},
+        yaxis={"title": say("images"), "fixedrange": True, "tickformat": ",d", "nticks": 5},
     )
     return legible(figure, dark=dark)
 
@@ -261,15 +269,25 @@ def positions(grid: NDArray[np.int64], *, dark: bool) -> go.Figure:
             x=(np.arange(width) + 0.5) / width * 100,
             y=(np.arange(height) + 0.5) / height * 100,
             colorscale=[[0, ends[0]], [0.25, blend(*ends, 0.55)], [1, ends[1]]],
-            colorbar={"title": "images", "thickness": 12, "nticks": 5},
-            hovertemplate="%{z:,} lesions<extra></extra>",
+            colorbar={"title": say("images"), "thickness": 12, "nticks": 5},
+            hovertemplate=say("{lesions} lesions", lesions="%{z:,}") + "<extra></extra>",
         )
     )
     figure.update_layout(
         height=320,
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        xaxis={"title": f"from the left, {SPACE}%", "range": [0, 100], "fixedrange": True, "showgrid": False},
-        yaxis={"title": f"from the top, {SPACE}%", "range": [100, 0], "fixedrange": True, "showgrid": False},
+        xaxis={
+            "title": say("from the left, \N{NO-BREAK SPACE}%"),
+            "range": [0, 100],
+            "fixedrange": True,
+            "showgrid": False,
+        },
+        yaxis={
+            "title": say("from the top, \N{NO-BREAK SPACE}%"),
+            "range": [100, 0],
+            "fixedrange": True,
+            "showgrid": False,
+        },
     )
     return legible(figure, dark=dark)
 
@@ -289,10 +307,13 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
             orientation="h",
             name=name,
             marker={"color": fill if place == 0 else grey},
-            text=[f"{leaked:,} of {test:,}, {name.partition(',')[0]}" for test, leaked in by_class.values()],
+            text=[
+                say("{leaked:,} of {test:,}, {split}", leaked=leaked, test=test, split=say(name.partition(",")[0]))
+                for test, leaked in by_class.values()
+            ],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{text}: test images that show a lesion that is in training<extra></extra>",
+            hovertemplate="%{text}: " + say("test images that show a lesion that is in training") + "<extra></extra>",
         )
     codes = list(next(iter(splits.values())))
     figure.update_layout(
@@ -302,7 +323,7 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
         bargap=0.3,
         showlegend=False,
         xaxis={
-            "title": "share of the test images",
+            "title": say("share of the test images"),
             "range": [0, 1.35],
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "tickformat": ".0%",
@@ -329,7 +350,7 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
             orientation="h",
             marker={"color": PRIMARY.on(dark=dark)},
             text=[
-                f"{100 * share:.1f}{SPACE}%, {count:,}"
+                f"{number(100 * share, '.1f')}{SPACE}%, {number(count, ',')}"
                 for share, count in zip(table[column], table[counts], strict=True)
             ],
             textposition="outside",
@@ -407,7 +428,7 @@ def _alone(counts: pd.Series, dark: bool) -> dict[str, Any]:
     """Fill and words of bars that stand alone: each with its count on top."""
     return {
         "marker": {"color": PRIMARY.on(dark=dark)},
-        "text": [f"{count:,}" for count in counts],
+        "text": [number(count, ",") for count in counts],
         "textposition": "outside",
         "cliponaxis": False,
     }
@@ -415,7 +436,7 @@ def _alone(counts: pd.Series, dark: bool) -> dict[str, Any]:
 
 def _inside(value: str, named: Named, count: int) -> str:
     """What stands in a piece of a bar: a diagnosis by its code, with the count; nothing where there is none."""
-    return f"{value if value in INDEX else named(value)} {count:,}" if count else ""
+    return f"{value if value in INDEX else named(value)} {number(count, ',')}" if count else ""
 
 
 def _full(value: str, named: Named) -> str:

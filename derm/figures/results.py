@@ -17,6 +17,8 @@ from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
 from derm.figures.text import SPACE, capital, chart_text
 from derm.image.overlay import rgb
+from derm.language.quantities import images_counted
+from derm.language.speech import mark, number, say
 from derm.metrics.decision import clopper_pearson
 from derm.metrics.missing import fraction
 from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
@@ -34,10 +36,16 @@ FIGURES = {metric.key: metric.label for metric in (*OVERALL, *DECISION, *OUTLINE
 """Figures of a subgroup, by their names in subgroups.csv."""
 
 
+ROC_POINT = mark("sensitivity {y} at 1 − specificity {x}, threshold {threshold}")
+PRECISION_POINT = mark("precision {y} at recall {x}, threshold {threshold}")
+PROMISE = mark("promised {promised}, came true {came}, {images} images")
+
+
 def class_label(diagnosis: Diagnosis, dark: bool) -> str:
     """A diagnosis as an axis names it: its colour as a square, its name, its code; plotly's HTML."""
     colour = diagnosis.colour if dark else diagnosis.ink
-    name = capital(diagnosis.name).replace(" or ", " or<br>")
+    joint = say("or")
+    name = capital(diagnosis.called).replace(f" {joint} ", f" {joint}<br>")
     return f'{name} <b>{diagnosis.code}</b> <span style="color:{colour}">■</span>'
 
 
@@ -54,7 +62,7 @@ def confusion_matrix(
     matrix: counts, (7, 7). rates: the share of the row stands large and the count small, else the other way round; the
     colour is always the share. dark: for a dark page. chosen: row and column of a cell to frame. side: height, pixels.
     Plotly reports no click on a heat map, so an invisible marker lies on each cell: trace 1, point 7 · row + column,
-    with (row, column) as its custom data. `MATRIX_KEY` says what the codes stand for.
+    with (row, column) as its custom data. `matrix_key` says what the codes stand for.
     """
     counts = np.asarray(matrix, dtype=np.int64)
     names = [
@@ -74,7 +82,8 @@ def referral_matrix(
     counts: (2, 2), malignant and referred first. chosen: row and column of a cell to frame.
     """
     said = [[referral_text(counts, row, column) for column in range(2)] for row in range(2)]
-    rows, columns = (["<b>malignant</b>", "<b>benign</b>"], ["<b>referred</b>", "<b>not referred</b>"])
+    rows = [f"<b>{name}</b>" for name in (say("malignant"), say("benign"))]
+    columns = [f"<b>{name}</b>" for name in (say("referred"), say("not referred"))]
     figure = _cells(counts, said, rows, columns, rates=rates, dark=dark, chosen=chosen)
     return figure.update_layout(height=260)
 
@@ -120,7 +129,7 @@ def _cells(
     )
     notes = []
     for row, column in places:
-        share, count = _share(float(shares[row, column])), f"{counts[row, column]:,}"
+        share, count = _share(float(shares[row, column])), number(int(counts[row, column]), ",")
         large, small = (share, count) if rates else (count, share)
         text = f"<b>{large}</b><br><span style='font-size:11px'>{small}</span>"
         notes.append(note(column, row, text, text_on(blend(*ends, float(filled[row, column]))), 14))
@@ -140,7 +149,7 @@ def _cells(
     )
     axis = {"tickvals": list(range(size)), "showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(
-        title={"text": "the model says", "standoff": 10},
+        title={"text": say("the model says"), "standoff": 10},
         side="top",
         ticktext=list(columns),
         range=[-0.5, size - 0.5],
@@ -149,9 +158,9 @@ def _cells(
         **axis,
     )
     figure.update_yaxes(
-        title={"text": "the truth is"},
+        title={"text": say("the truth is")},
         ticktext=[
-            f"{name}<br><span style='font-size:11px'>{count:,}</span>"
+            f"{name}<br><span style='font-size:11px'>{number(count, ',')}</span>"
             for name, count in zip(rows, counts.sum(axis=1).tolist(), strict=True)
         ],
         range=[size - 0.5, -0.5],
@@ -161,27 +170,42 @@ def _cells(
     return legible(figure, dark=dark)
 
 
-MATRIX_KEY = ", ".join(
-    f"{diagnosis.code}: {diagnosis.name} ({'malignant' if diagnosis.malignant else 'benign'})"
-    for diagnosis in DIAGNOSES
-)
-"""What the codes on a matrix stand for; its rows are the truth, its columns what the model says."""
+def matrix_key() -> str:
+    """What the codes on a matrix stand for; its rows are the truth, its columns what the model says."""
+    malignant, benign = say("malignant"), say("benign")
+    return ", ".join(
+        f"{diagnosis.code}: {diagnosis.called} ({malignant if diagnosis.malignant else benign})"
+        for diagnosis in DIAGNOSES
+    )
 
 
 def referral_text(counts: NDArray[np.int64], row: int, column: int) -> str:
     """A cell of `referral_matrix` in words: 'malignant, not referred: 8 of 393 (2 %)'."""
     of_row = int(counts[row].sum())
-    truth, done = ("malignant", "benign")[row], ("referred", "not referred")[column]
     share = _share(float(fraction(counts[row, column], of_row)))
-    return f"{truth}, {done}: {counts[row, column]:,} of {of_row:,} ({share})"
+    return say(REFERRED[row][column], count=int(counts[row, column]), all=of_row, share=share)
+
+
+REFERRED = (
+    (
+        mark("malignant, referred: {count:,} of {all:,} ({share})"),
+        mark("malignant, not referred: {count:,} of {all:,} ({share})"),
+    ),
+    (
+        mark("benign, referred: {count:,} of {all:,} ({share})"),
+        mark("benign, not referred: {count:,} of {all:,} ({share})"),
+    ),
+)
 
 
 def cell_text(counts: NDArray[np.int64], row: int, column: int) -> str:
     """A cell of the matrix in words: 'melanoma, called melanocytic nevus: 94 of 223 (42 %)'."""
     of_row = int(counts[row].sum())
     share = float(fraction(counts[row, column], of_row))
-    called = "recognised" if row == column else f"called {DIAGNOSES[column].name}"
-    return f"{DIAGNOSES[row].name}, {called}: {counts[row, column]:,} of {of_row:,} ({_share(share)})"
+    told = {"name": DIAGNOSES[row].called, "count": int(counts[row, column]), "all": of_row, "share": _share(share)}
+    if row == column:
+        return say("{name}, recognised: {count:,} of {all:,} ({share})", **told)
+    return say("{name}, called {called}: {count:,} of {all:,} ({share})", **told, called=DIAGNOSES[column].called)
 
 
 def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.Figure:
@@ -202,13 +226,13 @@ def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.F
             width=0.62,
             marker={"color": diagnosis.colour if dark else diagnosis.ink},
             error_x=_error(value, interval, dark),
-            hovertext=[f"{diagnosis.name}: {figure_text(value, interval)}, {entry['support']:,} images"],
+            hovertext=[f"{diagnosis.called}: {figure_text(value, interval)}, {images_counted(entry['support'])}"],
             hoverinfo="text",
             showlegend=False,
         )
         notes.append(note(1.02, place, figure_text(value, interval), text_colour, 12, xanchor="left"))
     figure.update_layout(annotations=notes)
-    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 30, "b": 0}, title={"text": MEASURES[name]})
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 30, "b": 0}, title={"text": say(MEASURES[name])})
     figure.update_xaxes(range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], fixedrange=True)
     figure.update_yaxes(
         tickvals=list(range(len(CODES))),
@@ -229,8 +253,9 @@ def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | N
     figure = go.Figure()
     grey = GREY.on(dark=dark)
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": grey}, name="chance", hoverinfo="skip"
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": grey}, name=say("chance"), hoverinfo="skip"
     )
+    of_point = {"y": "%{y:.2f}", "x": "%{x:.2f}", "threshold": "%{customdata:.3f}"}
     for key, name, line in _lines(dark):
         value, interval = (None, None) if metrics is None else _auc(metrics, key)
         area = "" if metrics is None else f", AUC {figure_text(value, interval)}"
@@ -242,10 +267,9 @@ def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | N
             mode="lines",
             line=line,
             name=f"{name}{area}",
-            hovertemplate="sensitivity %{y:.2f} at 1 − specificity %{x:.2f}, threshold %{customdata:.3f}"
-            f"<extra>{name}</extra>",
+            hovertemplate=f"{say(ROC_POINT, **of_point)}<extra>{name}</extra>",
         )
-    return legible(_square(figure, "1 − specificity", "sensitivity"), dark=dark)
+    return legible(_square(figure, say("1 − specificity"), say("sensitivity")), dark=dark)
 
 
 def precision_recall(
@@ -257,6 +281,7 @@ def precision_recall(
     by the curve's key, where known. The first point is the highest score's; none is made up at recall 0.
     """
     figure = go.Figure()
+    of_point = {"y": "%{y:.2f}", "x": "%{x:.2f}", "threshold": "%{customdata:.3f}"}
     for key, name, line in _lines(dark):
         points, value = curves[key]["precision_recall"], curves[key]["average_precision"]
         interval = (intervals or {}).get(key)
@@ -266,11 +291,10 @@ def precision_recall(
             customdata=points["threshold"],
             mode="lines",
             line=line,
-            name=f"{name}, average precision {figure_text(value, interval)}",
-            hovertemplate="precision %{y:.2f} at recall %{x:.2f}, threshold %{customdata:.3f}"
-            f"<extra>{name}</extra>",
+            name=say("{name}, average precision {value}", name=name, value=figure_text(value, interval)),
+            hovertemplate=f"{say(PRECISION_POINT, **of_point)}<extra>{name}</extra>",
         )
-    return legible(_square(figure, "recall", "precision"), dark=dark)
+    return legible(_square(figure, say("recall"), say("precision")), dark=dark)
 
 
 def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
@@ -285,13 +309,14 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
     promised = np.array([bins["confidence"][int(place)] for place in filled], dtype=np.float64)
     came = np.array([bins["accuracy"][int(place)] for place in filled], dtype=np.float64)
     low, high = clopper_pearson(np.rint(came * cases[filled]), cases[filled], 0.975)
+    of_bin = {"promised": "%{x:.2f}", "came": "%{y:.2f}", "images": "%{customdata:,}"}
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
         mode="lines",
         line={"dash": "dot", "color": grey},
-        name="as promised",
+        name=say("as promised"),
         hoverinfo="skip",
     )
     figure.add_scatter(
@@ -309,8 +334,8 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
             "thickness": 1.2,
         },
         customdata=cases[filled],
-        hovertemplate="promised %{x:.2f}, came true %{y:.2f}, %{customdata:,} images<extra></extra>",
-        name="measured, 95" + SPACE + "% interval",
+        hovertemplate=f"{say(PROMISE, **of_bin)}<extra></extra>",
+        name=say("measured, 95\N{NO-BREAK SPACE}% interval"),
     )
     figure.add_bar(
         x=promised,
@@ -319,15 +344,15 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
         marker={"color": grey},
         yaxis="y2",
         showlegend=False,
-        hovertemplate="%{y:,} images<extra></extra>",
+        hovertemplate=say("{images} images", images="%{y:,}") + "<extra></extra>",
     )
     figure.update_layout(
         height=430,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": -0.14, "x": 0},
-        xaxis={"title": "probability promised", "range": [0, 1.02], "fixedrange": True, "anchor": "y2"},
-        yaxis={"title": "share that came true", "range": [0, 1.02], "domain": [0.28, 1], "fixedrange": True},
-        yaxis2={"title": "images", "domain": [0, 0.2], "fixedrange": True, "nticks": 3},
+        xaxis={"title": say("probability promised"), "range": [0, 1.02], "fixedrange": True, "anchor": "y2"},
+        yaxis={"title": say("share that came true"), "range": [0, 1.02], "domain": [0.28, 1], "fixedrange": True},
+        yaxis2={"title": say("images"), "domain": [0, 0.2], "fixedrange": True, "nticks": 3},
     )
     return legible(figure, dark=dark)
 
@@ -349,8 +374,13 @@ def subgroups(
     colour, grey = PRIMARY.on(dark=dark), GREY.on(dark=dark)
     chosen = table[table["figure"] == name].reset_index(drop=True)
     known = chosen["low"].notna()
+    counted = {"images": "%{customdata[0]:,}", "lesions": "%{customdata[1]:,}"}
+    of_group = "%{x:.2f}, " + say("{images} images of {lesions} lesions", **counted)
     figure = go.Figure()
-    for has, symbol, said in ((True, "circle", "95" + SPACE + "% interval"), (False, "circle-open", "too few lesions")):
+    for has, symbol, said in (
+        (True, "circle", say("95\N{NO-BREAK SPACE}% interval")),
+        (False, "circle-open", say("too few lesions")),
+    ):
         part = chosen[(known == has) & chosen["value"].notna()]
         figure.add_scatter(
             x=part["value"],
@@ -366,7 +396,7 @@ def subgroups(
                 "thickness": 1.2,
             },
             customdata=part[["images", "lesions", "low", "high"]],
-            hovertemplate="%{x:.2f}, %{customdata[0]:,} images of %{customdata[1]:,} lesions"
+            hovertemplate=of_group
             + (" (%{customdata[2]:.2f} – %{customdata[3]:.2f})" if has else "")
             + "<extra></extra>",
             name=said,
@@ -380,12 +410,13 @@ def subgroups(
         height=60 + 26 * len(chosen),
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        xaxis={"title": title or FIGURES.get(name, name), "range": [0, 1.02], "fixedrange": True},
+        xaxis={"title": title or say(FIGURES.get(name, name)), "range": [0, 1.02], "fixedrange": True},
     )
     figure.update_yaxes(
         tickvals=list(chosen.index),
         ticktext=[
-            f"{chart_text(str(dimension)) + ' ' if new else ''}<b>{chart_text(str(group))}</b>, {images:,} images"
+            f"{chart_text(say(str(dimension))) + ' ' if new else ''}<b>{chart_text(say(str(group)))}</b>, "
+            f"{images_counted(int(images))}"
             for dimension, group, images, new in zip(
                 chosen["dimension"], chosen["group"], chosen["images"], first, strict=True
             )
@@ -417,10 +448,11 @@ def note(x: float, y: float, text: str, colour: str, size: int, **more: object) 
 def figure_text(value: float | None, interval: Sequence[float] | None = None) -> str:
     """A figure with its interval: '0.42 (0.34 – 0.51)'; 'undefined' for None."""
     if value is None or not np.isfinite(value):
-        return "undefined"
+        return say("undefined")
     if interval is None:
-        return f"{value:.2f}"
-    return f"{value:.2f}{SPACE}({interval[0]:.2f}{SPACE}–{SPACE}{interval[1]:.2f})"
+        return number(value, ".2f")
+    low, high = (number(end, ".2f") for end in interval)
+    return f"{number(value, '.2f')}{SPACE}({low}{SPACE}–{SPACE}{high})"
 
 
 def interval_of(metrics: Mapping[str, Any], name: str) -> tuple[float, float] | None:
@@ -456,11 +488,11 @@ def _share(share: float) -> str:
 def _lines(dark: bool) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, name and line of each curve: each diagnosis with dashes of its own, the malignant sum thick."""
     lines: list[tuple[str, str, dict[str, Any]]] = [
-        (MALIGNANT, "malignant (sum)", {"color": PRIMARY.on(dark=dark), "width": 4})
+        (MALIGNANT, say("malignant (sum)"), {"color": PRIMARY.on(dark=dark), "width": 4})
     ]
     for diagnosis, dash in zip(DIAGNOSES, DASHES, strict=True):
         colour = diagnosis.colour if dark else diagnosis.ink
-        lines.append((diagnosis.code, diagnosis.name, {"color": colour, "width": 2, "dash": dash}))
+        lines.append((diagnosis.code, diagnosis.called, {"color": colour, "width": 2, "dash": dash}))
     return lines
 
 

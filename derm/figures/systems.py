@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from derm.figures.palette import GREY, PRIMARY, SECOND
 from derm.figures.text import chart_text
+from derm.language.speech import say
 
 
 class SystemPoint(NamedTuple):
@@ -26,7 +27,10 @@ def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> g
     """Each system on a line of its own, the highest on top; label: what is measured."""
     order = sorted(points, key=lambda point: point.value)
     figure = go.Figure()
-    for ours, name, symbol, tone in ((True, "ours", "diamond", PRIMARY), (False, "other systems", "circle", SECOND)):
+    for ours, name, symbol, tone in (
+        (True, say("ours"), "diamond", PRIMARY),
+        (False, say("other systems"), "circle", SECOND),
+    ):
         own = [point for point in order if point.ours == ours]
         if not own:
             continue
@@ -50,10 +54,10 @@ def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> g
         figure.add_scatter(
             x=[point.leaking for point in leaking],
             y=[chart_text(point.name) for point in leaking],
-            name="split by image, which leaks",
+            name=say("split by image, which leaks"),
             mode="markers",
             marker={"symbol": "x-thin-open", "size": 9, "color": GREY.on(dark=dark)},
-            hovertemplate="%{y}, split by image (leaks): %{x:.3f}<extra></extra>",
+            hovertemplate="%{y}, " + say("split by image (leaks)") + ": %{x:.3f}<extra></extra>",
         )
     figure.update_layout(
         height=120 + 34 * len(order),

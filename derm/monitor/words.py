@@ -267,7 +267,7 @@ def data_words(run: Run) -> str:
         folders=folders,
         train=train,
         validation=validation,
-        split=data.get("split", ""),
+        split=say(data.get("split", "")),
     )
 
 

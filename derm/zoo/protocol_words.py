@@ -1,9 +1,11 @@
 """The budgets in a few words, without what trains.
 
-Needs nothing.
+Needs nothing but a catalogue.
 """
 
+from derm.language.speech import mark
+
 BUDGETS = {
-    "proxy": "5 epochs over a third of the training part",
-    "full": "20 epochs over the whole training part",
+    "proxy": mark("5 epochs over a third of the training part"),
+    "full": mark("20 epochs over the whole training part"),
 }

@@ -6,6 +6,7 @@ Needs a `SystemComparison`. Knows no page.
 import pandas as pd
 
 from derm.figures.systems import SystemPoint
+from derm.language.speech import number, say
 from derm.zoo import words
 from derm.zoo.compared import LABELS, SystemComparison
 from derm.zoo.systems import OURS
@@ -38,15 +39,15 @@ def rows(found: SystemComparison, name: str) -> pd.DataFrame:
         cost = row.cost
         lines.append(
             {
-                "System": row.known.label,
-                "Start": row.start,
-                LABELS[name]: words.figure_text(own) if row.fair else "not run yet",
-                "Less ours": words.difference_text(row, name),
-                "By image (leaks)": words.figure_text(leaking).split(" ")[0] if leaking else "–",
-                "Claimed, of other data": words.claims_text(row.system),
-                "Million parameters": f"{cost['parameters']:.1f}" if "parameters" in cost else "–",
-                "GFLOP": f"{cost['gflop']:.2f}" if "gflop" in cost else "–",
-                "Time, times ours": f"{cost['ratio']:.2f}" if "ratio" in cost else "–",
+                say("System"): row.known.label,
+                say("Start"): row.start,
+                say(LABELS[name]): words.figure_text(own) if row.fair else say("not run yet"),
+                say("Less ours"): words.difference_text(row, name),
+                say("By image (leaks)"): words.figure_text(leaking).split(" ")[0] if leaking else "–",
+                say("Claimed, of other data"): words.claims_text(row.system),
+                say("Million parameters"): number(cost["parameters"], ".1f") if "parameters" in cost else "–",
+                "GFLOP": number(cost["gflop"], ".2f") if "gflop" in cost else "–",
+                say("Time, times ours"): number(cost["ratio"], ".2f") if "ratio" in cost else "–",
             }
         )
     return pd.DataFrame(lines)

@@ -3,41 +3,49 @@
 Needs a `SystemComparison`. Knows no page and no terminal.
 """
 
+from derm.language.speech import mark, number, say
 from derm.zoo.compared import LABELS, SystemComparison, SystemFigure, SystemRow
 from derm.zoo.protocol_words import BUDGETS
 from derm.zoo.systems import OURS, SYSTEMS
 
 SIGN = "−"
 
-NOTHING = (
+NOTHING = mark(
     "No comparison of other systems is here yet: `derm zoo run all --data DIR` trains and measures them, and "
     "`derm zoo table` puts them side by side."
 )
 
-LEAKS = "leaks: sisters of test images are in training"
+LEAKS = mark("leaks: sisters of test images are in training")
 
-CLAIMED = "of other data, as the paper prints it"
+CLAIMED = mark("of other data, as the paper prints it")
 
 
 def conclusion(found: SystemComparison) -> str:
     """The first paragraph: what may be concluded from the comparison, and what may not."""
     done, all_of = len({row.system for row in found.measured}), len(SYSTEMS)
     trained = {row.fair.trained_images for row in found.measured if row.fair}
-    images = f"{max(trained):,} training images" if trained else "training images"
+    images = say("{count:,} training images", count=max(trained)) if trained else say("training images")
     if done == 0:
-        return (
-            f"Nothing may be concluded yet: of {all_of} systems none has been trained and measured under the budget "
-            f"{found.budget}. What stands below is what each costs, and what was claimed of it on other data."
+        return say(
+            "Nothing may be concluded yet: of {total} systems none has been trained and measured under the "
+            "budget {budget}. What stands below is what each costs, and what was claimed of it on other data.",
+            total=all_of,
+            budget=found.budget,
         )
-    return (
-        f"What may be concluded: under one small protocol ({BUDGETS[found.budget]}, {images}, {found.size} pixels, one "
-        f"seed), on the same test images, how {done} of {all_of} systems compare with ours from the same kind of "
-        "starting weights, where the interval of the difference leaves out 0. What may not: that a system is better or "
-        "worse than another when both are trained to their end, at their own size, from ImageNet weights or with the "
-        "recipe of their authors; that a system as published would do so here, for the papers leave much open that we "
-        "had to decide; or anything from a claimed figure beside a measured one, for those are of other data, other "
-        "splits and often other classes. Intervals are of the images, not of seeds: another seed may move a figure by "
-        "as much."
+    return say(
+        "What may be concluded: under one small protocol ({budget}, {images}, {size} pixels, one seed), "
+        "on the same test images, how {done} of {total} systems compare with ours from the same kind of "
+        "starting weights, where the interval of the difference leaves out 0. What may not: that a "
+        "system is better or worse than another when both are trained to their end, at their own size, "
+        "from ImageNet weights or with the recipe of their authors; that a system as published would do "
+        "so here, for the papers leave much open that we had to decide; or anything from a claimed "
+        "figure beside a measured one, for those are of other data, other splits and often other "
+        "classes. Intervals are of the images, not of seeds: another seed may move a figure by as much.",
+        budget=say(BUDGETS[found.budget]),
+        images=images,
+        size=found.size,
+        done=done,
+        total=all_of,
     )
 
 
@@ -46,7 +54,10 @@ def not_run(found: SystemComparison) -> str:
     names = [SYSTEMS[name].label for name in found.not_run]
     if not names:
         return ""
-    return f"Not trained and measured yet: {'; '.join(names)}. Only what they cost and what was claimed stands here."
+    return say(
+        "Not trained and measured yet: {names}. Only what they cost and what was claimed stands here.",
+        names="; ".join(names),
+    )
 
 
 def figure_text(figure: SystemFigure | None) -> str:
@@ -54,13 +65,15 @@ def figure_text(figure: SystemFigure | None) -> str:
     if figure is None or figure.value is None:
         return "–"
     span = figure.interval
-    return f"{figure.value:.3f}" + ("" if span is None else f" ({span[0]:.3f} – {span[1]:.3f})")
+    if span is None:
+        return number(figure.value, ".3f")
+    return f"{number(figure.value, '.3f')} ({number(span[0], '.3f')} – {number(span[1], '.3f')})"
 
 
 def difference_text(row: SystemRow, name: str) -> str:
     """A figure's difference to ours with its interval, or why there is none."""
     if row.system == OURS:
-        return "ours"
+        return say("ours")
     figure = row.fair.figures.get(name) if row.fair else None
     if figure is None or figure.difference is None:
         return "–"
@@ -70,7 +83,7 @@ def difference_text(row: SystemRow, name: str) -> str:
 
 def signed(value: float) -> str:
     """A difference with its sign, three digits after the point."""
-    return f"{value:+.3f}".replace("-", SIGN)
+    return number(value, "+.3f").replace("-", SIGN)
 
 
 def verdict(found: SystemComparison, name: str) -> str:
@@ -79,12 +92,19 @@ def verdict(found: SystemComparison, name: str) -> str:
     figures = [row.fair.figures[name] for row in rows if row.fair and name in row.fair.figures]
     known = [one for one in figures if one.difference is not None]
     if not known:
-        return f"{LABELS[name]}: no system has been measured beside ours from the same kind of starting weights."
+        return say(
+            "{figure}: no system has been measured beside ours from the same kind of starting weights.",
+            figure=say(LABELS[name]),
+        )
     above = sum(one.decided and (one.difference or 0) > 0 for one in known)
     below = sum(one.decided and (one.difference or 0) < 0 for one in known)
-    return (
-        f"{LABELS[name]}: {above} above ours, {below} below, {len(known) - above - below} not told apart, of "
-        f"{len(known)} measured beside ours."
+    return say(
+        "{figure}: {above} above ours, {below} below, {undecided} not told apart, of {known} measured beside ours.",
+        figure=say(LABELS[name]),
+        above=above,
+        below=below,
+        undecided=len(known) - above - below,
+        known=len(known),
     )
 
 
@@ -96,8 +116,15 @@ def claims_text(row_system: str) -> str:
 def alt(found: SystemComparison, name: str) -> str:
     """What the figure shows, for screen readers: every system with its figure and interval."""
     told = [
-        f"{row.known.label} from {row.start} weights {figure_text(row.fair.figures.get(name))}"
+        say(
+            "{system} from {start} weights {value}",
+            system=row.known.label,
+            start=row.start,
+            value=figure_text(row.fair.figures.get(name)),
+        )
         for row in found.measured
         if row.fair and name in row.fair.figures
     ]
-    return f"{LABELS[name]} of each system with its 95 % interval: " + "; ".join(told) + "."
+    return say(
+        "{figure} of each system with its 95 % interval: {values}.", figure=say(LABELS[name]), values="; ".join(told)
+    )

@@ -12,7 +12,8 @@ from derm.explore.gallery import Page, page_of
 from derm.explore.pictures import LEGEND, Look, small_picture
 from derm.explore.shown_data import ShownData
 from derm.explore.verdicts import Verdict
-from derm.figures.text import plain
+from derm.figures.text import capital, plain
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder
 from pages.parts import visit
@@ -46,7 +47,7 @@ def gallery(
     with st.container(key=f"gallery-{name}", horizontal=True, gap="small"):
         for place, tile in enumerate(make(page.rows)):
             one_tile(model, shown, tile, f"{name}-{place}", look, (marks or {}).get(tile.image_id, Verdict.RIGHT))
-    st.caption(LEGEND[look])
+    st.caption(say(LEGEND[look]))
 
 
 def pager(name: str, page: Page) -> None:
@@ -55,11 +56,11 @@ def pager(name: str, page: Page) -> None:
     if page.pages == 1:
         return
     for label, icon, number, off in (
-        ("Previous", ":material/chevron_left:", page.number - 1, page.number == 1),
-        ("Next", ":material/chevron_right:", page.number + 1, page.number == page.pages),
+        (mark("Previous"), ":material/chevron_left:", page.number - 1, page.number == 1),
+        (mark("Next"), ":material/chevron_right:", page.number + 1, page.number == page.pages),
     ):
-        st.button(label, key=f"{label}-{name}", icon=icon, on_click=turn, args=(name, number), disabled=off)
-    st.markdown(f"Page {page.number:,} of {page.pages:,}")
+        st.button(say(label), key=f"{label}-{name}", icon=icon, on_click=turn, args=(name, number), disabled=off)
+    st.markdown(say("Page {number:,} of {pages:,}", number=page.number, pages=page.pages))
 
 
 def turn(name: str, number: int) -> None:
@@ -75,10 +76,10 @@ def one_tile(
     with st.container(key=f"tile-{key}-{verdict.name.lower()}", gap=None):
         folder, weights = str(shown.catalogue.folder), model.sha256
         st.image(picture(model, shown.catalogue, folder, weights, tile.row, look), alt=tile.spoken)
-        mark = f":material/{verdict.icon}: **{verdict.capitalize()}**  \n" if wrong else ""
-        st.markdown(f"{mark}**{plain(tile.title)}**")
+        flag = f":material/{verdict.icon}: **{capital(say(verdict.value))}**  \n" if wrong else ""
+        st.markdown(f"{flag}**{plain(tile.title)}**")
         st.caption(plain(tile.note))
-        spoken = f"{tile.spoken}, {verdict}" if wrong else tile.spoken
+        spoken = f"{tile.spoken}, {say(verdict.value)}" if wrong else tile.spoken
         st.button(plain(spoken), key=f"open-{key}", on_click=open_image, args=(model, shown, tile.image_id))
 
 

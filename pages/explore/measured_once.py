@@ -9,6 +9,7 @@ from derm.explore import data_places
 from derm.explore.progress import Progress
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.paths import cache_folder
 
 AT_ONCE = 500
@@ -19,7 +20,7 @@ def once(shown: ShownData, label: str, key: str, takes: str = data_places.TAKES)
     """Whether to do now what takes a while and is kept: at once for small sets, else when the button is pressed."""
     if len(shown.table) <= AT_ONCE:
         return True
-    st.caption(plain(takes.format(place=cache_folder())))
+    st.caption(plain(say(takes, place=cache_folder())))
     return bool(st.button(label, key=key, icon=":material/play_arrow:"))
 
 

@@ -10,7 +10,7 @@ from derm.explore.pictures import LEGEND, LOOKS, look_jpeg
 from derm.explore.predictions import UNSEEN
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict import words
 from pages.explore.gallery import one_tile
@@ -18,8 +18,8 @@ from pages.explore.widgets import choose_look
 from pages.parts import visit
 
 WAYS = (
-    ("Diagnose this", ":material/dermatology:", "explore_diagnose", "streamlit_app.py"),
-    ("Compare on this", ":material/compare:", "explore_compare", "pages/1_Compare.py"),
+    (mark("Diagnose this"), ":material/dermatology:", "explore_diagnose", "streamlit_app.py"),
+    (mark("Compare on this"), ":material/compare:", "explore_compare", "pages/1_Compare.py"),
 )
 """Where an image can be taken: label, icon, key and script."""
 
@@ -27,10 +27,13 @@ WAYS = (
 def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
     """The opened image: large with its layers on the left; what is known, its sisters and the ways on, on the right."""
     image_id = st.session_state.explore_opened
-    st.button("Back", key="explore_back", icon=":material/arrow_back:", on_click=close_image)
+    st.button(say("Back"), key="explore_back", icon=":material/arrow_back:", on_click=close_image)
     row = tiles.row_of(shown.table, image_id)
     if row == UNSEEN:
-        st.error(f"This data set has no image {plain(image_id)}.", icon=":material/image_not_supported:")
+        st.error(
+            say("This data set has no image {image}.", image=plain(image_id)),
+            icon=":material/image_not_supported:",
+        )
         return
     try:
         case = visit.data_case(model, shown.catalogue, image_id)
@@ -41,8 +44,8 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
     with left:
         look = choose_look("opened", LOOKS)
         with st.container(key="picture"):
-            st.image(look_jpeg(case, look, large=True), alt=f"{image_id}. {LEGEND[look]}")
-        st.caption(LEGEND[look])
+            st.image(look_jpeg(case, look, large=True), alt=f"{image_id}. {say(LEGEND[look])}")
+        st.caption(say(LEGEND[look]))
     with right:
         st.header(plain(image_id), anchor=False)
         st.markdown(plain(words.headline(case)))
@@ -55,7 +58,9 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
             for name, value in [*tiles.facts(shown.table, row), *said]:
                 st.markdown(f"{plain(name)} **{plain(value)}**")
         others = tiles.sisters(shown.table, row)
-        st.subheader("Other images of this lesion" if len(others) else "The only image of this lesion", anchor=False)
+        st.subheader(
+            say("Other images of this lesion") if len(others) else say("The only image of this lesion"), anchor=False
+        )
         with st.container(key="gallery-sisters", horizontal=True, gap="small"):
             for place, tile in enumerate(tiles.data_tiles(shown.table, others)):
                 one_tile(model, shown, tile, f"sisters-{place}", "True outline")

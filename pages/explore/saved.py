@@ -10,8 +10,9 @@ import streamlit as st
 from derm.errors import DermError
 from derm.explore import selections
 from derm.explore.shown_data import ShownData
-from derm.explore.table import quantity
 from derm.figures.text import plain
+from derm.language.quantities import images_counted
+from derm.language.speech import say
 from derm.paths import results_folder
 
 NONE = ""
@@ -32,16 +33,16 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
         st.session_state.explore_selection = name
     if st.session_state.get("explore_selection", NONE) not in (NONE, *names):
         st.session_state.explore_selection = NONE
-    with st.popover("Selections", icon=":material/bookmarks:", width="content"):
+    with st.popover(say("Selections"), icon=":material/bookmarks:", width="content"):
         chosen = st.selectbox(
-            "Open a selection",
+            say("Open a selection"),
             [NONE, *names],
             key="explore_selection",
-            format_func=lambda name: name or "All images",
+            format_func=lambda name: name or say("All images"),
             persist_state="session",
         )
         if chosen:
-            st.button("Delete it", icon=":material/delete:", key="explore_delete", on_click=forget, args=(chosen,))
+            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=forget, args=(chosen,))
         take_in(shown)
     if not chosen:
         return NONE, None
@@ -55,7 +56,7 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
 def take_in(shown: ShownData) -> None:
     """A list of images from a file, kept as a selection under the file's name."""
     turn = st.session_state.get("explore_imports", 0)
-    file = st.file_uploader("Import one: a CSV file with a column image_id", key=f"explore_import-{turn}")
+    file = st.file_uploader(say("Import one: a CSV file with a column image_id"), key=f"explore_import-{turn}")
     if file is None:
         return
     name = Path(file.name).stem
@@ -77,12 +78,12 @@ def forget(name: str) -> None:
     """Delete a selection."""
     try:
         selections.delete(selections_folder(), name)
-        st.session_state[SAID] = f"Selection '{name}' is deleted.", True
+        st.session_state[SAID] = say("Selection '{name}' is deleted.", name=name), True
     except DermError as fault:
         st.session_state[SAID] = str(fault), False
 
 
-def say() -> None:
+def tell_done() -> None:
     """What was last done with selections, once."""
     said, done = st.session_state.pop(SAID, ("", True))
     if said:
@@ -99,13 +100,15 @@ def offer(
     """Save or export the images that are shown. place: of this menu on the page, for its keys. threshold: for referral,
     where answers are judged by that alone."""
     known = partial(selections.known_of, shown.table, cases, image_ids, threshold)
-    with st.popover("Save or export", icon=":material/bookmark_add:", width="content"):
+    with st.popover(say("Save or export"), icon=":material/bookmark_add:", width="content"):
         with st.form(f"explore_keep-{place}", border=False):
             key = f"explore_name-{place}"
-            st.text_input("Name of the selection", max_chars=60, key=key)
-            st.form_submit_button(f"Save {quantity(len(image_ids), 'image')}", on_click=keep, args=(known, key))
+            st.text_input(say("Name of the selection"), max_chars=60, key=key)
+            st.form_submit_button(
+                say("Save {images}", images=images_counted(len(image_ids))), on_click=keep, args=(known, key)
+            )
         st.download_button(
-            "Export as CSV",
+            say("Export as CSV"),
             lambda: selections.to_csv(known()),
             "selection.csv",
             "text/csv",
@@ -113,7 +116,7 @@ def offer(
             key=f"explore_export-{place}",
             on_click="ignore",
         )
-        st.caption("Image names, with what the table and the results say of each.")
+        st.caption(say("Image names, with what the table and the results say of each."))
 
 
 def keep(known: Callable[[], pd.DataFrame], key: str) -> None:
@@ -121,6 +124,13 @@ def keep(known: Callable[[], pd.DataFrame], key: str) -> None:
     try:
         images = known()
         kept = selections.save(selections_folder(), st.session_state[key], images)
-        st.session_state[SAID] = f"Saved as '{kept}', {quantity(len(images), 'image')}: open it under Selections.", True
+        st.session_state[SAID] = (
+            say(
+                "Saved as '{name}', {images}: open it under Selections.",
+                name=kept,
+                images=images_counted(len(images)),
+            ),
+            True,
+        )
     except DermError as fault:
         st.session_state[SAID] = str(fault), False

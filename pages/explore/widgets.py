@@ -12,6 +12,7 @@ from derm.explore.gallery import Order
 from derm.explore.pictures import LOOKS, Look
 from derm.explore.table import wrapped
 from derm.figures.markup import shown_figure
+from derm.language.speech import language, say
 
 
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
@@ -21,7 +22,7 @@ def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: A
 
 def chart_once(make: Callable[..., go.Figure], *given: Any, key: str, alt: str, **how: Any) -> None:  # noqa: ANN401
     """The figure that `make` draws of plain values and tables, drawn once for all visits, for that takes a while."""
-    st.plotly_chart(_drawn(make, given, how), key=key, alt=alt, config={"displayModeBar": False})
+    st.plotly_chart(_drawn(make, given, how, language()), key=key, alt=alt, config={"displayModeBar": False})
 
 
 def _name_of(function: FunctionType) -> str:
@@ -29,7 +30,7 @@ def _name_of(function: FunctionType) -> str:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False, hash_funcs={FunctionType: _name_of})
-def _drawn(make: Callable[..., go.Figure], given: tuple[Any, ...], how: dict[str, Any]) -> go.Figure:
+def _drawn(make: Callable[..., go.Figure], given: tuple[Any, ...], how: dict[str, Any], spoken: str) -> go.Figure:
     return shown_figure(make(*given, **how))
 
 
@@ -43,7 +44,13 @@ def pick(label: str, choices: Sequence[str], key: str) -> str:
     """One of a few choices, kept through the session."""
     begin(key, choices)
     chosen = st.segmented_control(
-        label, choices, required=True, key=key, label_visibility="collapsed", persist_state="session"
+        label,
+        choices,
+        required=True,
+        key=key,
+        format_func=say,
+        label_visibility="collapsed",
+        persist_state="session",
     )
     return chosen or choices[0]
 
@@ -51,19 +58,19 @@ def pick(label: str, choices: Sequence[str], key: str) -> str:
 def choose(label: str, choices: Sequence[str], key: str, **more: Any) -> str:  # noqa: ANN401
     """One of many choices, as a list that unfolds."""
     begin(key, choices)
-    chosen: str = st.selectbox(label, choices, key=key, persist_state="session", **more)
+    chosen: str = st.selectbox(label, choices, key=key, persist_state="session", **{"format_func": say, **more})
     return chosen or choices[0]
 
 
 def sort_by(orders: Sequence[Order], key: str) -> Order:
     """How a gallery is sorted."""
     by_label = {order.label: order for order in orders}
-    return by_label[choose("Sort", list(by_label), key, width=240, label_visibility="collapsed")]
+    return by_label[choose(say("Sort"), list(by_label), key, width=240, label_visibility="collapsed")]
 
 
 def choose_look(name: str, looks: Sequence[Look] = LOOKS) -> Look:
     """How the gallery's pictures are shown, and what that means."""
-    return cast("Look", pick("Pictures show", looks, f"explore_look_{name}"))
+    return cast("Look", pick(say("Pictures show"), looks, f"explore_look_{name}"))
 
 
 def table_of(rows: pd.DataFrame) -> None:

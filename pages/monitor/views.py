@@ -4,7 +4,7 @@ import streamlit as st
 
 from derm.data.catalogue import Catalogue
 from derm.errors import DermError
-from derm.figures.results import MATRIX_KEY
+from derm.figures.results import matrix_key
 from derm.figures.text import epoch_number, plain
 from derm.language.speech import language, mark, say
 from derm.monitor import charts, compare, replay_images, series, words
@@ -59,7 +59,7 @@ def show_confusion(run: Run) -> None:
             disabled=newest, key=key, persist_state="session",
         )  # fmt: skip
     draw(charts.confusion(run, epoch, rates=shares, dark=is_dark()), 1)
-    st.caption(f"{say(words.MATRIX_NOTE)} {MATRIX_KEY}.")
+    st.caption(f"{say(words.MATRIX_NOTE)} {matrix_key()}.")
 
 
 def show_replay(run: Run) -> None:

@@ -340,7 +340,9 @@ def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, tabl
         "the split: 1, with two diagnoses: 1. Look at them by eye."
     )
     assert "all of them show a lesion known to be one" in data_quality.alike_sentence(pairs, strange.iloc[:0])
-    assert data_quality.alike_sentence(pairs.iloc[:0], strange.iloc[:0], "are alike") == "No two pictures are alike."
+    assert data_quality.alike_sentence(pairs.iloc[:0], strange.iloc[:0], data_quality.FEATURES_ALIKE) == (
+        "No two pictures are alike to the model."
+    )
     first, second = tiles.pair_tiles(table, strange, np.array([0, 1]))
     assert (first.row, first.title, second.row, second.title) == (2, "1a: mel, train", 3, "1b: nv, validation")
 

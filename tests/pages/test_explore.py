@@ -10,13 +10,18 @@ import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from unsaid import texts as read_of
+from unsaid import unsaid
 
-from derm.data.synthetic.standin import draw_once
+from derm.data.synthetic.standin import IMAGES, draw_once
 from derm.evaluate import by_source
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.explore import data_places
+from derm.explore.address import VIEWS
+from derm.language.speech import BRACKETED
 from derm.predict import case_list
 from derm.predict.case import diagnose
+from pages.parts import language
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +95,21 @@ def test_the_data_set_is_shown_and_filtered(visit):
     page.multiselect(key="explore_filter_source").set_value(["derm_synthetic"]).run()
     page.multiselect(key="explore_filter_part").set_value(["test"]).run()
     assert "melanoma; derm synthetic; test." in texts(page)
+
+
+OWN = r"DRAWN_(?:L_)?\d+|/\S+|tiny \w+|derm synthetic|CC BY-NC 4.0|\bdrawn\b|^validation$|^test$"
+"""Names of the data set, its pictures, weights and folders of results."""
+
+
+@pytest.mark.parametrize("view", VIEWS[:3])
+def test_every_text_of_a_view_comes_from_a_catalogue(visit, monkeypatch, view):
+    monkeypatch.setattr(language, "language_of_visit", lambda: BRACKETED)
+    page = choose(visit(), "explore_view", view)
+    elements = [one for one in page if one.type != "plotly_chart"]  # test_written.py reads figures
+    shown = [text.replace("\\", "") for one in elements for text in read_of(getattr(one, "proto", None))]
+    names = [name for text in shown for name in re.findall(OWN, text)]
+    assert len(shown) > 40
+    assert {text[:200]: words for text in shown if (words := unsaid(text, names))} == {}
 
 
 def test_the_filter_stays_on_every_view(visit):
@@ -252,7 +272,7 @@ def test_without_a_data_set_a_drawn_one_is_shown_and_can_be_measured(visit, monk
     draw_once(tmp_path, images=42)  # fewer than the page would draw, to be quick
     page = visit(DERM_DATA=None)
     assert not page.exception
-    assert page.expander[0].label == data_places.DRAWN
+    assert page.expander[0].label == data_places.DRAWN.format(images=IMAGES)
     assert "42 images of" in texts(page)
     choose(page, "explore_view", "Results")
     page.button(key="explore_evaluate").click().run()

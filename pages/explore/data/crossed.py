@@ -7,6 +7,7 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.explore.table import DIMENSION, DIMENSIONS, name_of
 from derm.figures import dataset as draw
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.spreadsheet import csv_table
 from pages.explore.widgets import chart, choose
@@ -18,19 +19,23 @@ def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
     with st.container(horizontal=True, vertical_alignment="bottom"):
         rows, columns = (
             choose(
-                label,
+                say(label),
                 [*keys[index:], *keys[:index]],
                 f"explore_cross_{label}",
-                format_func=lambda key: DIMENSION[key].label,
+                format_func=lambda key: say(DIMENSION[key].label),
                 width=220,
             )
-            for label, index in (("Rows", 0), ("Columns", 5))
+            for label, index in ((mark("Rows"), 0), (mark("Columns"), 5))
         )
-        share = st.toggle("As shares of each row", key="explore_cross_share", persist_state="session")
+        share = st.toggle(say("As shares of each row"), key="explore_cross_share", persist_state="session")
     table = counts.cross(shown.table, kept, rows, columns)
-    chart(draw.crossed(table, name_of, dark=dark, share=share), "crossed", f"Images by {rows} and {columns}")
+    chart(
+        draw.crossed(table, name_of, dark=dark, share=share),
+        "crossed",
+        say("Images by {rows} and {columns}", rows=say(DIMENSION[rows].label), columns=say(DIMENSION[columns].label)),
+    )
     st.download_button(
-        "Table, CSV",
+        say("Table, CSV"),
         csv_table(table, index=True),
         f"{rows}-by-{columns}.csv",
         "text/csv",

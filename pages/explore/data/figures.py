@@ -8,6 +8,7 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.explore.table import DIMENSION, name_of
 from derm.figures import dataset as draw
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.data.masks import mask_figures
 from pages.explore.widgets import chart_once, choose
@@ -17,22 +18,26 @@ def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
     """Each dimension of the data set, counted and coloured."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="explore_colouring"):
         colour = choose(
-            "Coloured by", COLOURINGS, "explore_colour", format_func=lambda key: DIMENSION[key].label, width=220
+            say("Coloured by"),
+            COLOURINGS,
+            "explore_colour",
+            format_func=lambda key: say(DIMENSION[key].label),
+            width=220,
         )
-        share = st.toggle("As shares of each bar", key="explore_share", persist_state="session")
+        share = st.toggle(say("As shares of each bar"), key="explore_share", persist_state="session")
         st.html(draw.legend(filters.options(shown.table)[colour], name_of, dark=dark))
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Diagnosis", anchor=False)
+        st.subheader(say("Diagnosis"), anchor=False)
         chart_once(
             draw.balance,
             counts.class_balance(shown.table, kept),
             dark=dark,
             key="balance",
-            alt="Images and lesions of each diagnosis",
+            alt=say("Images and lesions of each diagnosis"),
         )
     with right:
-        st.subheader("Age, years", anchor=False)
+        st.subheader(say("Age, years"), anchor=False)
         ages = counts.ages(shown.table, kept, colour)
         chart_once(
             draw.columns,
@@ -42,11 +47,11 @@ def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
             dark=dark,
             width=counts.AGE_STEP,
             key="ages",
-            alt=f"Images by age, coloured by {colour}",
+            alt=say("Images by age, coloured by {colour}", colour=say(DIMENSION[colour].label)),
         )
     for place, key in enumerate(("sex", "site", "source", "confirmation", "part")):
         with (left, right)[place % 2]:
-            st.subheader(DIMENSION[key].label, anchor=False)
+            st.subheader(say(DIMENSION[key].label), anchor=False)
             table = counts.cross(shown.table, kept, key, colour)
             chart_once(
                 draw.stacked,
@@ -55,25 +60,35 @@ def data_figures(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
                 dark=dark,
                 share=share,
                 key=f"stack-{key}",
-                alt=f"Images by {key} and {colour}",
+                alt=say(
+                    "Images by {rows} and {columns}",
+                    rows=say(DIMENSION[key].label),
+                    columns=say(DIMENSION[colour].label),
+                ),
             )
     with left:
-        st.subheader("Images of one lesion", anchor=False)
+        st.subheader(say("Images of one lesion"), anchor=False)
         lesions = counts.images_per_lesion(shown.table, kept)
         chart_once(
-            draw.columns, lesions, name_of, "", dark=dark, key="lesions", alt="Lesions by how many images they have"
+            draw.columns,
+            lesions,
+            name_of,
+            "",
+            dark=dark,
+            key="lesions",
+            alt=say("Lesions by how many images they have"),
         )
     with right:
-        st.subheader("Missing values", anchor=False)
+        st.subheader(say("Missing values"), anchor=False)
         missing = counts.missing(shown.table, kept)
         chart_once(
             draw.share_bars,
             missing,
             "share",
             "missing",
-            "share of the images",
+            say("share of the images"),
             dark=dark,
             key="missing",
-            alt="Missing values",
+            alt=say("Missing values"),
         )
     mask_figures(shown, kept, dark)

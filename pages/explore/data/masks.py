@@ -10,26 +10,27 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
+from derm.language.speech import say
 from pages.explore.measured_once import changed, once, watch
 from pages.explore.widgets import chart_once
 
 
 def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
     """Size and place of the lesions, after one pass over the masks."""
-    st.header("The lesion in its picture", anchor=False)
+    st.header(say("The lesion in its picture"), anchor=False)
     found = find_shapes(shown)
     if found is None:
         return
     st.markdown(plain(shapes.shape_sentence(found, kept)))
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("How much of it the lesion fills", anchor=False)
+        st.subheader(say("How much of it the lesion fills"), anchor=False)
         areas = shapes.area_histogram(found, kept)
-        chart_once(draw.areas, areas, dark=dark, key="areas", alt="Lesions by their share of the picture")
+        chart_once(draw.areas, areas, dark=dark, key="areas", alt=say("Lesions by their share of the picture"))
     with right:
-        st.subheader("Where its centre lies", anchor=False)
+        st.subheader(say("Where its centre lies"), anchor=False)
         places = shapes.position_grid(found, kept)
-        chart_once(draw.positions, places, dark=dark, key="positions", alt="Where the lesions' centres lie")
+        chart_once(draw.positions, places, dark=dark, key="positions", alt=say("Where the lesions' centres lie"))
 
 
 def find_shapes(shown: ShownData) -> pd.DataFrame | None:
@@ -37,8 +38,8 @@ def find_shapes(shown: ShownData) -> pd.DataFrame | None:
     found = shared_shapes(str(shown.shapes), changed(shown.shapes), len(shown.table))
     if found is not None:
         return found
-    if once(shown, "Measure the masks", "explore_measure"):
-        tell, done = watch("Measuring masks, once …")
+    if once(shown, say("Measure the masks"), "explore_measure"):
+        tell, done = watch(say("Measuring masks, once …"))
         shapes.measure_shapes(shown.catalogue, shown.shapes, tell)
         done()
         st.rerun()

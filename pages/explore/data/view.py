@@ -8,6 +8,7 @@ from derm.explore.address import DATA_PARTS
 from derm.explore.shown_data import ShownData
 from derm.explore.table import image_names
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.data.crossed import data_crossed
 from pages.explore.data.figures import data_figures
@@ -23,11 +24,11 @@ def show_data(model: Model, shown: ShownData, asked: filters.Asked, dark: bool) 
     """What is in the data set."""
     kept = asked.keep(shown.table)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        part = pick("Data as", DATA_PARTS, "explore_data")
+        part = pick(say("Data as"), DATA_PARTS, "explore_data")
         st.markdown(plain(filters.summary(shown.table, kept, asked)))
         if kept.any():
             offer(shown, opened_cases(model, shown), image_names(shown.table, np.flatnonzero(kept)), "data")
     if not kept.any():
-        st.info("No image passes the filter: take something out of it.", icon=":material/filter_alt_off:")
+        st.info(say("No image passes the filter: take something out of it."), icon=":material/filter_alt_off:")
         return
     PARTS[part](model, shown, kept, dark)

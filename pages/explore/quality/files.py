@@ -5,16 +5,17 @@ import streamlit as st
 from derm.explore import data_quality
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.language.speech import say
 from pages.explore.measured_once import once, watch
 from pages.explore.widgets import table_of
 
 
 def files(shown: ShownData) -> None:
     """Images and masks at fault, with the cure."""
-    st.header("Files at fault", anchor=False)
+    st.header(say("Files at fault"), anchor=False)
     found = data_quality.read_findings(shown.findings)
-    if found is None and once(shown, "Check every file", "explore_check"):
-        tell, done = watch("Reading every image and mask, once …")
+    if found is None and once(shown, say("Check every file"), "explore_check"):
+        tell, done = watch(say("Reading every image and mask, once …"))
         data_quality.check_files(shown.catalogue, shown.findings, tell)
         done()
         st.rerun()

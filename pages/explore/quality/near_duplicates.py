@@ -12,6 +12,7 @@ from derm.errors import DataFault
 from derm.explore import data_places, data_quality, duplicates, embedding_duplicates, tiles
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.paths import cache_folder
 from pages.explore.gallery import gallery
@@ -20,10 +21,12 @@ from pages.explore.measured_once import once, watch
 
 def alike(model: Model, shown: ShownData) -> None:
     """Pictures that count as two lesions and look like one, by their looks and by the model's features."""
-    st.header("Near duplicates", anchor=False)
+    st.header(say("Near duplicates"), anchor=False)
     find = partial(duplicates.find_pairs, shown.catalogue, shown.pairs)
-    show_pairs(model, shown, "alike", shown.pairs, find, "look nearly the same", duplicates.HOW, data_places.TAKES)
-    st.header("Alike to the model", anchor=False)
+    show_pairs(
+        model, shown, "alike", shown.pairs, find, data_quality.LOOKS_ALIKE, say(duplicates.HOW), data_places.TAKES
+    )
+    st.header(say("Alike to the model"), anchor=False)
     file = embedding_duplicates.likeness_file(shown.catalogue, model, cache_folder())
     find = partial(embedding_duplicates.find_likeness, model, shown.catalogue, file)
     show_pairs(
@@ -32,8 +35,8 @@ def alike(model: Model, shown: ShownData) -> None:
         "likeness",
         file,
         find,
-        "are alike to the model",
-        embedding_duplicates.HOW,
+        data_quality.FEATURES_ALIKE,
+        say(embedding_duplicates.HOW),
         data_places.TAKES_LONGER,
     )
 
@@ -50,8 +53,8 @@ def show_pairs(
 ) -> None:
     """Pairs side by side: those kept in `file`, or what `find` finds once it is asked for."""
     pairs = duplicates.read_pairs(file, len(shown.table))
-    if pairs is None and once(shown, "Look for pairs", f"explore_{name}", takes):
-        tell, done = watch("Looking at every image, once …")
+    if pairs is None and once(shown, say("Look for pairs"), f"explore_{name}", takes):
+        tell, done = watch(say("Looking at every image, once …"))
         try:
             find(tell)
         except DataFault as fault:

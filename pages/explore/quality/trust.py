@@ -7,14 +7,14 @@ from derm.explore import data_quality
 from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
-from derm.language.speech import mark
+from derm.language.speech import mark, say
 from pages.explore.widgets import chart, table_of
 from pages.parts.spinning import spinning
 
 
 def splits(shown: ShownData, dark: bool) -> None:
     """What the two ways to split leak."""
-    st.header("The split", anchor=False)
+    st.header(say("The split"), anchor=False)
     try:
         leaks, _ = shared_trust(str(shown.catalogue.folder), shown)
     except DataFault as fault:
@@ -26,25 +26,25 @@ def splits(shown: ShownData, dark: bool) -> None:
         chart(
             draw.leaks(data_quality.leak_shares(leaks), dark=dark),
             "leaks",
-            "Test images that leak, by class and split",
+            say("Test images that leak, by class and split"),
         )
     with right:
         table_of(data_quality.part_table(shown.table))
-        st.caption("Images (lesions) in each part, split by lesion: the default, and what all figures here use.")
+        st.caption(say("Images (lesions) in each part, split by lesion: the default, and what all figures here use."))
 
 
 def sources(shown: ShownData, dark: bool) -> None:
     """What the source of a picture gives away."""
-    st.subheader("Sources", anchor=False)
+    st.subheader(say("Sources"), anchor=False)
     try:
         _, tell = shared_trust(str(shown.catalogue.folder), shown)
     except DataFault:
         return
     st.markdown(plain(data_quality.tell_sentence(tell)))
     figure = draw.share_bars(
-        data_quality.source_rates(shown.table), "share", "malignant", "malignant images", dark=dark
+        data_quality.source_rates(shown.table), "share", "malignant", say("malignant images"), dark=dark
     )
-    chart(figure, "sources", "Share of malignant images by source")
+    chart(figure, "sources", say("Share of malignant images by source"))
 
 
 @spinning(mark("Counting what the splits leak …"))

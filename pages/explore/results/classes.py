@@ -9,6 +9,7 @@ from derm.explore.filtered import Kept, figures_in
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.measured_once import changed
 from pages.explore.results.measures import shared_measures
@@ -22,11 +23,17 @@ def classes(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFram
     columns = st.columns(2, gap="large")
     for place, (name, label) in enumerate(draw_results.MEASURES.items()):
         with columns[place % 2]:
-            chart(draw_results.per_class_bars(measured, name, dark=dark), f"class-{name}", f"{label} of each class")
-    st.caption(predictions.INTERVALS)
-    st.header("Subgroups", anchor=False)
+            chart(
+                draw_results.per_class_bars(measured, name, dark=dark),
+                f"class-{name}",
+                say("{measure} of each class", measure=say(label)),
+            )
+    st.caption(say(predictions.INTERVALS))
+    st.header(say("Subgroups"), anchor=False)
     names = figures_in(found.subgroups, draw_results.FIGURES)
-    figure = choose("Figure", names, "explore_figure", format_func=draw_results.FIGURES.__getitem__, width=320)
+    figure = choose(
+        say("Figure"), names, "explore_figure", format_func=lambda one: say(draw_results.FIGURES[one]), width=320
+    )
     drawn = draw_results.subgroups(found.subgroups, dark=dark, name=figure, overall=predictions.headline(found, figure))
-    chart(drawn, "subgroups", f"{figure} of each subgroup")
-    st.caption(predictions.SUBGROUPS)
+    chart(drawn, "subgroups", say("{figure} of each subgroup", figure=say(draw_results.FIGURES[figure])))
+    st.caption(say(predictions.SUBGROUPS))

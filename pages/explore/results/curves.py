@@ -9,6 +9,7 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.measured_once import changed
 from pages.explore.results.measures import shared_curves, shared_measures
@@ -24,13 +25,15 @@ def curves(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("ROC", anchor=False)
-        chart(draw_results.roc(lines, dark=dark, metrics=measured), "roc", "ROC curve of each class")
+        chart(draw_results.roc(lines, dark=dark, metrics=measured), "roc", say("ROC curve of each class"))
     with right:
-        st.subheader("Precision and recall", anchor=False)
+        st.subheader(say("Precision and recall"), anchor=False)
         figure = draw_results.precision_recall(lines, dark=dark, intervals=intervals)
-        chart(figure, "precision-recall", "Precision–recall curve of each class")
-    st.caption(f"{predictions.INTERVALS} {predictions.EXACT}")
+        chart(figure, "precision-recall", say("Precision–recall curve of each class"))
+    st.caption(f"{say(predictions.INTERVALS)} {say(predictions.EXACT)}")
     for place, (of, title) in zip(st.columns(2, gap="large"), predictions.RELIABILITY.items(), strict=True):
         with place:
-            st.subheader(title, anchor=False)
-            chart(draw_results.reliability(predictions.bins(found, kept, of), dark=dark), f"reliability-{of}", title)
+            st.subheader(say(title), anchor=False)
+            chart(
+                draw_results.reliability(predictions.bins(found, kept, of), dark=dark), f"reliability-{of}", say(title)
+            )

@@ -9,6 +9,7 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.explore.table import name_of
 from derm.figures import dataset as draw
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.results.pictures import cases_gallery
 from pages.explore.widgets import chart, choose, pick
@@ -17,20 +18,24 @@ from pages.explore.widgets import chart, choose, pick
 def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """The map of features; a lassoed region opens as a gallery."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = pick("Map by", list(embedding.METHODS), "explore_method")
-        colouring = choose("Coloured by", embedding.COLOURINGS, "explore_map_colour", width=220)
+        method = pick(say("Map by"), list(embedding.METHODS), "explore_method")
+        colouring = choose(say("Coloured by"), embedding.COLOURINGS, "explore_map_colour", width=220)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         points = embedding.points(found, cases, kept, method)
         figure = draw.feature_map(points, embedding.groups(cases, kept, colouring), name_of, dark=dark)
         event = chart(
-            figure, "explore_map", "Map of the model's features", on_select="rerun", selection_mode=("lasso", "box")
+            figure,
+            "explore_map",
+            say("Map of the model's features"),
+            on_select="rerun",
+            selection_mode=("lasso", "box"),
         )
-        st.caption(embedding.MEANING[method])
+        st.caption(say(embedding.MEANING[method]))
     with right:
         rows = embedding.chosen(event["selection"]["points"])
         if not len(rows):
-            st.info("Draw around points on the map to see their pictures.", icon=":material/gesture:")
+            st.info(say("Draw around points on the map to see their pictures."), icon=":material/gesture:")
             return
-        st.header(f"{len(rows):,} pictures in this region", anchor=False)
+        st.header(say("{rows:,} pictures in this region", rows=len(rows)), anchor=False)
         cases_gallery(model, shown, cases, rows, "map")

@@ -11,7 +11,7 @@ from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
-from derm.language.speech import mark
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
 from pages.explore.measured_once import changed, watch
@@ -35,16 +35,16 @@ def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame]
         measure_drawn(model, shown)
         return None
     if not folders:
-        st.info(data_places.HOW_TO_MEASURE, icon=":material/analytics:")
+        st.info(say(data_places.HOW_TO_MEASURE), icon=":material/analytics:")
         return None
-    return choose_results(shown, folders, "Results", "explore_first", model.sha256)
+    return choose_results(shown, folders, say("Results"), "explore_first", model.sha256)
 
 
 def measure_drawn(model: Model, shown: ShownData) -> None:
     """Offer to measure the loaded weights on the drawn data set."""
-    st.info(data_places.MEASURE_DRAWN, icon=":material/analytics:")
-    if st.button("Measure now", key="explore_evaluate", icon=":material/play_arrow:"):
-        tell, done = watch("Measuring …")
+    st.info(say(data_places.MEASURE_DRAWN), icon=":material/analytics:")
+    if st.button(say("Measure now"), key="explore_evaluate", icon=":material/play_arrow:"):
+        tell, done = watch(say("Measuring …"))
         data_places.measure_drawn(model, shown.catalogue, data_places.results_of_drawn(model, cache_folder()), tell)
         done()
         st.rerun()
@@ -57,7 +57,7 @@ def choose_results(
 
     sha256: of the weights that it must be of; None for any.
     """
-    folder = folders[choose(label, list(folders), key, width=260, label_visibility="collapsed")]
+    folder = folders[choose(label, list(folders), key, format_func=str, width=260, label_visibility="collapsed")]
     try:
         return read_own(shown, folder, sha256)
     except DataFault as fault:

@@ -8,6 +8,7 @@ from derm.evaluate.results import Results
 from derm.explore import label_errors, tiles, verdicts
 from derm.explore.filtered import Kept, errors_kept
 from derm.explore.shown_data import ShownData
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
 from pages.explore.widgets import choose_look
@@ -16,17 +17,17 @@ from pages.explore.widgets import choose_look
 def labels(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, _dark: bool) -> None:
     """Probable label errors, to be reviewed."""
     if found.about["part"] == "train":
-        st.info(label_errors.TRAINED_ON, icon=":material/info:")
+        st.info(say(label_errors.TRAINED_ON), icon=":material/info:")
         return
     errors = errors_kept(label_errors.label_errors(found.true, found.probabilities), kept)
     st.header(label_errors.headline(errors, int(kept.sum())), anchor=False)
-    st.markdown(label_errors.METHOD)
+    st.markdown(say(label_errors.METHOD))
     if errors.empty:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         look = choose_look("labels")
         st.download_button(
-            "List, CSV",
+            say("List, CSV"),
             label_errors.review_csv(errors, cases["image_id"]),
             "label-errors.csv",
             "text/csv",

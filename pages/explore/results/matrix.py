@@ -14,6 +14,7 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.gallery import turn
 from pages.explore.results.pictures import cases_gallery
@@ -28,18 +29,18 @@ def matrix(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
     left, right = st.columns([1, 1], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            rule = pick("Cells are counted at", RULES, "explore_rule")
-            rates = pick("Cells hold", CELLS, "explore_cells") == CELLS[1]
+            rule = pick(say("Cells are counted at"), RULES, "explore_rule")
+            rates = pick(say("Cells hold"), CELLS, "explore_cells") == CELLS[1]
         if rule == RULES[2]:
             decided = referral_view(model, cases, kept, rates, dark)
         else:
             mix = model.description.known_mix
             if rule == RULES[1] and mix is None:
-                st.info(predictions.NO_MIX, icon=":material/info:")
+                st.info(say(predictions.NO_MIX), icon=":material/info:")
                 return
             at_rule = predictions.at_rule(cases, found, mix if rule == RULES[1] else None)
             cell = diagnosis_view(found, at_rule, kept, rates, dark)
-            st.caption(predictions.RULES["equal_mix" if rule == RULES[1] else "data_mix"])
+            st.caption(say(predictions.RULES["equal_mix" if rule == RULES[1] else "data_mix"]))
     with right:
         if rule == RULES[2]:
             threshold, cell = decided.threshold, chosen_of(TRUTHS, REFERRALS)
@@ -62,13 +63,13 @@ def diagnosis_view(found: Results, cases: pd.DataFrame, kept: Kept, rates: bool,
     figure = draw_results.confusion_matrix(counted, rates=rates, dark=dark, chosen=cell)
     clickable(
         figure,
-        f"Confusion matrix. {draw_results.cell_text(counted, *cell)}",
+        say("Confusion matrix. {cell}", cell=draw_results.cell_text(counted, *cell)),
         {"explore_true": CODES, "explore_predicted": CODES},
     )
-    st.caption(f"{draw_results.MATRIX_KEY}. Colour: share of the row.")
+    st.caption(say("{key}. Colour: share of the row.", key=draw_results.matrix_key()))
     labels = tiles.code_labels()
     with st.container(horizontal=True):
-        for label, key in (("The truth is", "explore_true"), ("The model says", "explore_predicted")):
+        for label, key in ((say("The truth is"), "explore_true"), (say("The model says"), "explore_predicted")):
             st.selectbox(
                 label,
                 list(labels),
@@ -91,7 +92,7 @@ def referral_view(model: Model, cases: pd.DataFrame, kept: Kept, rates: bool, da
         (0.5 if own is None else own) if wanted is None else wanted, stops
     )
     threshold = st.select_slider(
-        "Refer from this malignant probability",
+        say("Refer from this malignant probability"),
         stops,
         key="explore_threshold",
         format_func=partial(referral.stop_label, own=own),
@@ -108,7 +109,7 @@ def referral_view(model: Model, cases: pd.DataFrame, kept: Kept, rates: bool, da
     figure = draw_results.referral_matrix(found.counts, rates=rates, dark=dark, chosen=cell)
     clickable(
         figure,
-        f"Referral. {draw_results.referral_text(found.counts, *cell)}",
+        say("Referral. {cell}", cell=draw_results.referral_text(found.counts, *cell)),
         {"explore_kind": TRUTHS, "explore_done": REFERRALS},
     )
     with st.container(key="measures", gap=None):
@@ -116,8 +117,8 @@ def referral_view(model: Model, cases: pd.DataFrame, kept: Kept, rates: bool, da
             st.markdown(f"{plain(name)} **{plain(value)}**")
     st.caption(plain(referral.meaning(found)))
     with st.container(horizontal=True):
-        pick("The truth is", TRUTHS, "explore_kind")
-        pick("The lesion is", REFERRALS, "explore_done")
+        pick(say("The truth is"), TRUTHS, "explore_kind")
+        pick(say("The lesion is"), REFERRALS, "explore_done")
     return found
 
 

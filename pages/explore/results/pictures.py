@@ -11,6 +11,7 @@ from derm.explore import tiles, verdicts
 from derm.explore.gallery import RESULT_ORDERS, arrange
 from derm.explore.shown_data import ShownData
 from derm.explore.table import image_names
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
 from pages.explore.saved import offer
@@ -27,7 +28,7 @@ def cases_gallery(
 ) -> None:
     """A gallery of results, sorted as asked. threshold: for referral, where answers are judged by that alone."""
     if not len(rows):
-        st.markdown("No image is here.")
+        st.markdown(say("No image is here."))
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         order = sort_by(RESULT_ORDERS, f"explore_sort_{name}")
@@ -36,4 +37,4 @@ def cases_gallery(
     marks = verdicts.by_image(cases, threshold)
     beside = partial(offer, shown, cases, image_names(cases, rows), name, threshold)
     gallery(model, shown, name, rows, lambda some: tiles.result_tiles(cases, some), look, marks, beside)
-    st.caption(verdicts.MEANING if threshold is None else verdicts.AT_THRESHOLD)
+    st.caption(say(verdicts.MEANING) if threshold is None else say(verdicts.AT_THRESHOLD))

@@ -10,6 +10,7 @@ from derm.explore.filtered import Kept, figures_in
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.widgets import chart, choose, table_of
 
@@ -23,9 +24,11 @@ def result_sources(
         return
     table = by_source.sources_table(found.by_source)
     names = figures_in(table.dropna(subset="value"), by_source.FIGURES)
-    figure = choose("Figure", names, "explore_source_figure", format_func=by_source.FIGURES.__getitem__, width=320)
-    label = by_source.FIGURES[figure]
+    figure = choose(
+        say("Figure"), names, "explore_source_figure", format_func=lambda one: say(by_source.FIGURES[one]), width=320
+    )
+    label = say(by_source.FIGURES[figure])
     drawn = draw_results.subgroups(table, dark=dark, name=figure, title=label)
     chart(drawn, "sources", predictions.sources_spoken(found, figure))
     table_of(predictions.sources_frame(found))
-    st.caption(predictions.SOURCES)
+    st.caption(say(predictions.SOURCES))

@@ -12,7 +12,7 @@ from derm.explore.filtered import Kept, disagreements_kept, same_images
 from derm.explore.shown_data import ShownData
 from derm.figures import results as draw_results
 from derm.figures.text import plain
-from derm.language.speech import mark
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
 from pages.explore.measured_once import changed
@@ -20,14 +20,17 @@ from pages.explore.results.folders import choose_results, result_names
 from pages.explore.widgets import chart, choose_look, table_of
 from pages.parts.spinning import spinning
 
+TWO = (mark("First"), mark("Second"))
+MATRIX_OF = {"First": mark("Confusion matrix of the first"), "Second": mark("Confusion matrix of the second")}
+
 
 def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Two results side by side, and the images on which they disagree."""
     others = {name: folder for name, folder in result_names(model, shown).items() if folder != found.folder}
     if not others:
-        st.info(model_comparison.NO_OTHER, icon=":material/analytics:")
+        st.info(say(model_comparison.NO_OTHER), icon=":material/analytics:")
         return
-    chosen = choose_results(shown, others, "Second results", "explore_second", None)
+    chosen = choose_results(shown, others, say("Second results"), "explore_second", None)
     if chosen is None:
         return
     other, other_cases = chosen
@@ -41,13 +44,13 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
     st.markdown(plain(model_comparison.rivals_sentence(disagreed, int(kept.sum()))))
     of_other = same_images(other_cases, cases, kept)
     for place, name, results, some in zip(
-        st.columns(2, gap="medium"), ("First", "Second"), (found, other), ((cases, kept), (other_cases, of_other)),
+        st.columns(2, gap="medium"), TWO, (found, other), ((cases, kept), (other_cases, of_other)),
         strict=True,
     ):  # fmt: skip
         with place:
-            st.subheader(plain(f"{name}: {results.name}"), anchor=False)
+            st.subheader(plain(f"{say(name)}: {results.name}"), anchor=False)
             figure = draw_results.confusion_matrix(predictions.count(*some), rates=False, dark=dark, side=520)
-            chart(figure, f"matrix-{name}", f"Confusion matrix of the {name.lower()}")
+            chart(figure, f"matrix-{name}", say(MATRIX_OF[name]))
     table_of(model_comparison.figures_table(table))
     look = choose_look("rivals")
     rows = np.arange(len(disagreed))

@@ -8,6 +8,7 @@ from derm.explore import filters, predictions
 from derm.explore.address import RESULT_PARTS
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.results.classes import classes
 from pages.explore.results.curves import curves
@@ -36,12 +37,12 @@ def show_results(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
         found = find_results(model, shown)
         if found is None:
             return
-        part = pick("Results as", RESULT_PARTS, "explore_results")
+        part = pick(say("Results as"), RESULT_PARTS, "explore_results")
     cases = found[1]
     kept = asked.keep(cases)
     for sentence in predictions.remarks(found[0]):
         st.caption(plain(sentence))
     if not kept.any():
-        st.info("No measured image passes the filter: take something out of it.", icon=":material/filter_alt_off:")
+        st.info(say("No measured image passes the filter: take something out of it."), icon=":material/filter_alt_off:")
         return
     PARTS[part](model, shown, found[0], cases, kept, dark)

@@ -10,6 +10,7 @@ from derm.explore.address import SYSTEM_FIGURES
 from derm.explore.shown_data import ShownData
 from derm.figures.systems import system_points
 from derm.figures.text import plain
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.zoo import view, words
 from derm.zoo.compared import LABELS, SystemComparison, read_comparison
@@ -22,7 +23,7 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
     """The paper's other systems beside ours; the data set on the page and its filter play no part."""
     place = find_comparison()
     if place is None:
-        st.info(words.NOTHING, icon=":material/compare_arrows:")
+        st.info(say(words.NOTHING), icon=":material/compare_arrows:")
         return
     try:
         found = shared_comparison(str(place), changed(place))
@@ -30,12 +31,12 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
         st.error(plain(str(fault)), icon=":material/link_off:")
         return
     st.markdown(plain(words.conclusion(found)))
-    label = pick("Figure", SYSTEM_FIGURES, "explore_systems")
+    label = pick(say("Figure"), SYSTEM_FIGURES, "explore_systems")
     name = next(key for key, one in LABELS.items() if one == label)
     points = view.points(found, name)
     st.markdown(plain(words.verdict(found, name)))
     if points:
-        figure = system_points(points, f"{label}, test part, split by lesion", dark=dark)
+        figure = system_points(points, say("{figure}, test part, split by lesion", figure=say(label)), dark=dark)
         chart(figure, f"systems-{name}", words.alt(found, name))
     if missing := words.not_run(found):
         st.caption(plain(missing))
