@@ -11,7 +11,7 @@ from derm.predict import case_list
 from derm.serve.gate import App, Gate
 from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
-from pages.diagnose.reasons import reasons
+from pages.diagnose.reasons import method, reasons
 from pages.diagnose.similar import similar
 from pages.diagnose.structures import structures
 from pages.diagnose.what_if import changes
@@ -51,6 +51,7 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
             structures(listed.key, case)
             similar(listed.key, case)
             changes(listed.key, case)
+            method(case, description)
 
 
 if __name__ == "__main__":  # a visit

@@ -1,4 +1,4 @@
-"""The reasons beside the answer: where the evidence lies, the lesion's measures, and how it was made."""
+"""The reasons beside the answer: where the evidence lies, the lesion's measures, and last how it was made."""
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from pages.diagnose.measures import forms, measures
 
 
 def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
-    """What referral is worth, how evidence and outline agree, the lesion's measures, and how it was made.
+    """What referral is worth, how evidence and outline agree, and the lesion's measures.
 
     key: of the listed case.
     """
@@ -25,9 +25,6 @@ def reasons(key: str, case: Case, description: WeightsInfo, index: int) -> None:
     forms(key, case)
     overlaps(key, case, index)
     referral(case, description)
-    with st.expander(say("How this was made"), icon=":material/info:"):
-        for paragraph in words.method(case, description):
-            st.markdown(plain(paragraph))
 
 
 def overlaps(key: str, case: Case, index: int) -> None:
@@ -58,3 +55,10 @@ def referral(case: Case, description: WeightsInfo) -> None:
         with st.expander(say("What referral means among these patients"), icon=":material/groups:"):
             st.markdown(plain(said))
             st.caption(plain(words.predictive_note(description)))
+
+
+def method(case: Case, description: WeightsInfo) -> None:
+    """How the answer was made, in a fold."""
+    with st.expander(say("How this was made"), icon=":material/info:"):
+        for paragraph in words.method(case, description):
+            st.markdown(plain(paragraph))
