@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, delete, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -78,18 +78,36 @@ def open_records(folder: Path, url: str | None = None) -> Records:
     """Open the records in `folder`, made where there are none, and bring them up to date.
 
     url: of a PostgreSQL database that holds the tables, such as postgresql://derm@localhost/derm; None: a file in
-    `folder`. Raises RecordsFault where they cannot be opened, ConfigFault where the folder cannot be written to.
+    `folder`. Raises RecordsFault where they cannot be opened, where the file is gone or empty though pictures of
+    records lie beside it, or where it is another program's, ConfigFault where the folder cannot be written to.
     """
     make_folder(folder)
+    if url is None:
+        _check_not_lost(folder)
     records = Records(_file_engine(folder / FILE) if url is None else _server_engine(url), folder)
     try:
         with records.writing() as connection:
+            if url is None and migrate.state(connection) is None and inspect(connection).get_table_names():
+                raise RecordsFault(f"{_damaged(folder / FILE)} (it holds tables of another program)")
             migrate.bring_up(connection)
         finish_removals(records)
     except BaseException:
         records.close()
         raise
     return records
+
+
+def _check_not_lost(folder: Path) -> None:
+    """Refuse to begin anew where records were: pictures lie there, and nothing tells of whom they are."""
+    file, ahead = folder / FILE, folder / f"{FILE}-wal"
+    if any(path.is_file() and path.stat().st_size for path in (file, ahead)) or file.is_dir():
+        return
+    try:
+        pictures = next((folder / PICTURES).iterdir(), None)
+    except OSError:
+        return
+    if pictures is not None:
+        raise RecordsFault(f"{_damaged(file)} (it is gone or empty, and pictures lie beside it)")
 
 
 def finish_removals(records: Records) -> int:
@@ -156,12 +174,16 @@ def _said(engine: Engine) -> Iterator[None]:
         raise RecordsFault(f"{_advice(reason, str(where))} ({reason})") from error
 
 
+def _damaged(where: str | Path) -> str:
+    return say(
+        "{where} is damaged or no file of records: move it away and restore a backup, `derm records restore`",
+        where=where,
+    )
+
+
 def _advice(reason: str, where: str) -> str:
-    if "not a database" in reason or "malformed" in reason:
-        return say(
-            "{where} is damaged or no file of records: move it away and restore a backup, `derm records restore`",
-            where=where,
-        )
+    if any(sign in reason for sign in ("not a database", "malformed", "no such table", "no such column")):
+        return _damaged(where)
     if "locked" in reason:
         return say("{where} is held by another program: end it, then try again", where=where)
     if "final:" in reason or "constraint" in reason.lower():

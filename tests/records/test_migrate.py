@@ -1,6 +1,10 @@
 """Migrations: up and down on both databases, the same tables as the code has, and records of another Derm."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
+from pictures import encoded, picture
 from sqlalchemy import insert, inspect, text
 
 pytest.importorskip("alembic")
@@ -8,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from derm.errors import RecordsFault
-from derm.records import migrate, tables
+from derm.records import migrate, tables, write
 from derm.records.connect import FILE, open_records
 
 
@@ -53,6 +57,49 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / FILE).write_bytes(b"no database at all" * 100)
     with pytest.raises(RecordsFault, match="is damaged or no file of records: move it away and restore a backup"):
         open_records(tmp_path)
+
+
+def drop(table: str):
+    def changed(file):
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute(f"DROP TABLE {table}")
+
+    return changed
+
+
+def told_in(file):
+    """What is in a file of SQLite behind its header, which says how it is written."""
+    return file.read_bytes()[100:] if file.exists() else None
+
+
+def another_program(file):
+    file.unlink()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE bookmarks (address TEXT)")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda file: file.write_bytes(b""), r"\(it is gone or empty, and pictures lie beside it\)"),
+        (lambda file: file.unlink(), r"\(it is gone or empty, and pictures lie beside it\)"),
+        (lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 3]), "malformed"),
+        (another_program, r"\(it holds tables of another program\)"),
+        (drop("alembic_version"), r"\(it holds tables of another program\)"),
+        (drop("removal"), "no such table: removal"),
+    ],
+    ids=["empty", "gone", "cut", "another program's", "without its state", "without a table"],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path, harm, said):
+    records = open_records(tmp_path)
+    new = write.NewPicture("P", "A", "upper_back", "2026-11-02", "a.png", encoded(picture(1)), 80, 60)
+    write.save_case(records, "Dr A", new)
+    records.close()
+    harm(tmp_path / FILE)
+    found = told_in(tmp_path / FILE)
+    with pytest.raises(RecordsFault, match=rf"is damaged or no file of records: move it away and restore.*{said}"):
+        open_records(tmp_path)
+    assert told_in(tmp_path / FILE) == found
 
 
 @pytest.mark.parametrize(
