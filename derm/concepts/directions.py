@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from derm.concepts.read import CONCEPTS, Readings
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_json
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.paths import app_folder
 from derm.structures.weights import StructureWeights
@@ -126,12 +127,24 @@ def directions_for(weights: str, decoder: str) -> Directions | None:
     named = os.environ.get(PLACE)
     path = Path(named).expanduser() if named else app_folder() / "weights" / "concepts.json"
     if not path.is_file():
+        if named:
+            raise WeightsFault(
+                say(
+                    "{variable} names {path}, where there is no file: name a .json that there is.",
+                    variable=PLACE,
+                    path=path,
+                )
+            )
         return None
     try:
         found = read_directions(read_json(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsFault(
-            f"The directions of concepts {path} are damaged ({error}): copy them anew, or find them with "
-            "`derm concepts learn`."
+            say(
+                "The directions of concepts {path} are damaged ({error}): copy them anew, or find them with `derm "
+                "concepts learn`.",
+                path=path,
+                error=error,
+            )
         ) from error
     return found if (found.weights, found.decoder) == (weights, decoder) else None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from derm.engine.choose import chosen
 from derm.model.tensors import StoredNet
 from derm.model.weights import Model
-from derm.structures.weights import StructureWeights
+from derm.structures.weights import HEAD, StructureWeights
 
 if TYPE_CHECKING:
     from derm.model.network import LesionNet
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUTS = "squares", ("masks", "presence")
 """Of the graph."""
-
-HEAD = "head."
-"""Before the names of the decoder's tensors in the graph."""
 
 
 class Seen(NamedTuple):

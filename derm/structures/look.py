@@ -24,6 +24,9 @@ Zone = Literal["border", "middle", "throughout"]
 MOST = 0.7
 """Share of a structure's area in one half of the lesion from which it is said to lie there; 0.5 is even."""
 
+WIDE = 0.1
+"""Share of the lesion from which a structure that lies in neither half is said to be throughout it."""
+
 LEAST = 0.005
 """Share of the lesion that a structure's area must take to lie anywhere: about a superpixel of the marks."""
 
@@ -49,7 +52,7 @@ class FoundStructure(NamedTuple):
     """Share of the outline that is marked, 0 … 1; None where places are not worth showing."""
 
     zone: Zone | None
-    """Where the marks lie; None where they take less than `LEAST`, or places are not worth showing."""
+    """Where the marks lie; None where they take too little to say so, or places are not worth showing."""
 
     marked: dict[str, tuple[int, int]]
     """By diagnosis, pictures of the training part that are marked so, and all: of nevi, melanomas, keratoses."""
@@ -103,4 +106,6 @@ def _zone(inside: NDArray[np.bool_], inner: NDArray[np.bool_], share: float | No
     deep = float((inside & inner).sum() / inside.sum())
     if deep >= MOST:
         return "middle"
-    return "border" if deep <= 1 - MOST else "throughout"
+    if deep <= 1 - MOST:
+        return "border"
+    return "throughout" if share >= WIDE else None

@@ -12,12 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from derm import __version__
 from derm.errors import WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.json_checks import is_number, is_several, is_text
+from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, seal_of
 from derm.model.stored import save_tensors
 from derm.model.tensors import TensorsFault, read_tensors
@@ -25,6 +27,9 @@ from derm.paths import app_folder
 from derm.structures.table import KEYS
 
 FORMAT = 1
+
+HEAD = "head."
+"""Before the names of the decoder's tensors in the graph."""
 
 PLACE = "DERM_STRUCTURES"
 """Description (.json) of the decoder of structures; without it the one that comes with Derm."""
@@ -34,7 +39,7 @@ LICENCE = (
     "Research use only, not a medical device."
 )
 
-CURE = "copy the three files anew, or train them with `derm structures train`"
+CURE = mark("copy the three files anew, or train them with `derm structures train`")
 
 
 @dataclass(frozen=True)
@@ -126,10 +131,17 @@ def load_structures(path: Path) -> StructureWeights:
         if hashlib.sha256(raw).hexdigest() != expected:
             raise ValueError(f"{file} is another file than it describes")
         tensors = read_tensors(raw)
+        _check_tensors(tensors, info)
     except FileNotFoundError as error:
-        raise WeightsFault(f"The decoder of structures lacks {error.filename}: {CURE}.") from error
+        raise WeightsFault(
+            say("The decoder of structures lacks {file}: {cure}.", file=error.filename, cure=say(CURE))
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, TensorsFault) as error:
-        raise WeightsFault(f"The decoder of structures {path} is damaged ({error}): {CURE}.") from error
+        raise WeightsFault(
+            say(
+                "The decoder of structures {path} is damaged ({error}): {cure}.", path=path, error=error, cure=say(CURE)
+            )
+        ) from error
     return StructureWeights(info, tensors, _graph(path, content.get("graph_sha256")), expected)
 
 
@@ -152,6 +164,14 @@ def structures_for(trunk: str) -> StructureWeights | None:
     """The decoder that belongs to the weights of that SHA-256; None where there is none. Raises WeightsFault."""
     path = structures_path()
     if not path.is_file():
+        if os.environ.get(PLACE):
+            raise WeightsFault(
+                say(
+                    "{variable} names {path}, where there is no file: name a .json that there is.",
+                    variable=PLACE,
+                    path=path,
+                )
+            )
         return None
     found = _loaded(path, path.stat().st_mtime_ns)
     return found if found.info.trunk == trunk else None
@@ -160,6 +180,16 @@ def structures_for(trunk: str) -> StructureWeights | None:
 @lru_cache(2)
 def _loaded(path: Path, _changed: int) -> StructureWeights:
     return load_structures(path)
+
+
+def _check_tensors(tensors: dict[str, NDArray[Any]], info: StructureInfo) -> None:
+    """Refuse tensors that are not finite, or lack one that the graph takes: ValueError."""
+    wanted = {name.removeprefix(HEAD) for name in info.taken if name.startswith(HEAD)}
+    if missing := sorted(wanted - tensors.keys()):
+        raise ValueError(f"it lacks the tensor {missing[0]}")
+    odd = [name for name, value in tensors.items() if not np.isfinite(value).all()]
+    if odd:
+        raise ValueError(f"{odd[0]} has numbers that are not finite")
 
 
 def _graph(path: Path, digest: object) -> bytes | None:

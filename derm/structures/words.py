@@ -34,6 +34,7 @@ AREAS = {
     "border": mark("{structure}: {share} of the outline, at the border"),
     "middle": mark("{structure}: {share} of the outline, in the middle"),
     "throughout": mark("{structure}: {share} of the outline, throughout the lesion"),
+    "somewhere": mark("{structure}: {share} of the outline"),
     "nowhere": mark("{structure}: no place that could be marked"),
 }
 
@@ -118,5 +119,7 @@ def in_one_sentence(found: Sequence[FoundStructure]) -> str:
 def alternative(found: FoundStructure) -> str:
     """The layer in words, for those who do not see it."""
     return say(
-        AREAS[found.zone or "nowhere"], structure=layer_name(found.structure.key), share=percent(found.share or 0)
+        AREAS[found.zone or ("somewhere" if found.share else "nowhere")],
+        structure=layer_name(found.structure.key),
+        share=percent(found.share or 0),
     )

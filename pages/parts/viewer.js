@@ -310,6 +310,13 @@ class View {
     const top = pane.layered ? ["Class mask", "Heat map", "Outline"].find((name) => name in state.shown) : undefined;
     pane.image.alt = one.plain ? one.alts.Original : one.alts[top ?? "Original"];
     pane.caption.textContent = one.plain ? data.words.plain : one.captions[top ?? "Original"];
+    const areas = pane.layered ? Object.entries(data.areas).filter(([name]) => name in state.shown) : [];
+    if (areas.length) pane.image.alt = [pane.image.alt, ...areas.map(([, { said }]) => `${said}.`)].join(" ");
+    for (const [, { said, colour }] of areas) {
+      const sign = element("span", "area", said); // which colour is which
+      sign.style.setProperty("--colour", colour);
+      pane.caption.append(sign);
+    }
     pane.frame.setAttribute("role", pane.layered && this.tool ? "application" : "group");
     pane.frame.setAttribute("aria-label", this.tool && pane.layered ? data.words[`keys_${this.draft ? (this.mode === "points" ? "points" : "brush") : "ruler"}`] : data.words.keys);
     const heat = pane.layered && "Heat map" in state.shown && data.heat ? data.heat.picture : "";

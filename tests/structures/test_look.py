@@ -18,7 +18,7 @@ from derm.structures import weights as stored
 from derm.structures.engine import OnnxStructures, Seen, structure_engine
 from derm.structures.look import found_in, inner_half, see
 from derm.structures.table import KEYS
-from derm.structures.words import NOT_JUDGED, in_one_sentence, line, lines, rounded
+from derm.structures.words import NOT_JUDGED, alternative, in_one_sentence, line, lines, rounded
 
 
 @pytest.fixture
@@ -65,6 +65,11 @@ def test_place_and_share_are_inside_the_outline(tiny_structures):
     assert streaks.mask(128, 128).sum() == pytest.approx(8 * 96, abs=96)
     assert line(streaks).startswith("Streaks at the border: likely, 0.9; marked in 10")
     assert lines((network, streaks))[0].startswith("Pigment network throughout the lesion")
+    masks[0, 2] = 0
+    masks[0, 2, 12:20, 28:32] = 1  # a spot, half of it in the inner half
+    spot = found_in(Seen(masks, np.zeros((1, 5), np.float32)), info, outline, "squeeze")[1]
+    assert spot.zone is None
+    assert alternative(spot) == "Streaks: 1\N{NO-BREAK SPACE}% of the outline"
     assert "Pigment network throughout the lesion: likely, 0.9" in in_one_sentence((network, streaks))
 
 
@@ -100,8 +105,8 @@ def test_a_picture_that_cannot_be_judged_has_none(case, at_hand):
     assert set(case_view(doubtful, 0, {}, "", finer=False)["layers"]).isdisjoint(KEYS)
 
 
-def test_weights_without_a_decoder_have_none(case, monkeypatch, tmp_path):
-    monkeypatch.setenv(stored.PLACE, str(tmp_path / "none.json"))
+def test_weights_without_a_decoder_have_none(case, monkeypatch):
+    monkeypatch.delenv(stored.PLACE, raising=False)  # the shipped one belongs to other weights
     assert structures_of(case) == ()
     assert json.loads(case_json(case, "licence"))["structures"] is None
 

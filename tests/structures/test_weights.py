@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from derm.errors import WeightsFault
 from derm.model.description import SEAL, seal_of
 from derm.structures import weights as stored
-from derm.structures.weights import load_structures, record_measured, structures_for
+from derm.structures.weights import load_structures, record_measured, save_structures, structures_for
 
 
 @pytest.fixture
@@ -69,7 +70,20 @@ def test_only_the_weights_that_it_belongs_to_have_a_decoder(copied, tiny_model, 
     assert found is not None
     assert structures_for("0" * 64) is None
     monkeypatch.setenv(stored.PLACE, str(tmp_path / "nowhere.json"))
-    assert structures_for(tiny_model.sha256) is None
+    with pytest.raises(WeightsFault, match=r"DERM_STRUCTURES names .*nowhere.json, where there is no file"):
+        structures_for(tiny_model.sha256)
+    monkeypatch.delenv(stored.PLACE)
+    assert structures_for(tiny_model.sha256) is None  # the shipped one belongs to other weights
+
+
+def test_tensors_that_the_graph_lacks_or_cannot_use_are_refused(copied, tiny_structures):
+    save = partial(save_structures, copied, info=tiny_structures.info, graph=tiny_structures.graph)
+    save({name: value for name, value in tiny_structures.tensors.items() if name != "masks.bias"})
+    with pytest.raises(WeightsFault, match=r"lacks the tensor masks.bias"):
+        load_structures(copied)
+    save(tiny_structures.tensors | {"masks.bias": np.full(5, np.nan, np.float32)})
+    with pytest.raises(WeightsFault, match=r"masks.bias has numbers that are not finite"):
+        load_structures(copied)
 
 
 def test_another_graph_than_described_is_not_used(copied):
