@@ -79,4 +79,4 @@ def shown_cell(value: object) -> object:
     return cell(value) if isinstance(value, str) and not _NUMBER.fullmatch(value) else value
 
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?")

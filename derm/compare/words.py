@@ -17,7 +17,7 @@ from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, Localisation
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import SPACE, capital, duration, percent
-from derm.language.speech import mark, number, say
+from derm.language.speech import mark, number, say, say_of
 from derm.model.config import ModelConfig
 from derm.predict.case import Case
 
@@ -283,7 +283,7 @@ def rows_html(rows: Sequence[MeasureRow]) -> str:
         + "</tr>"
         for row in rows
     ]
-    names = ("", "A", "B", say("centre prior"), say("outline"))
+    names = ("", "A", "B", say_of("head of a narrow column", "centre prior"), say("outline"))
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
     return f'<table class="derm-accounts"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
