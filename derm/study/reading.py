@@ -171,13 +171,17 @@ def _parse(content: bytes, path: Path, study: StudyDesign) -> tuple[list[StudyOp
             told, owner = line.pop("hash"), line["study"]
             kept = {name: value for name, value in line.items() if name not in ("study", "previous")}
             reading = StudyOpinion(**kept)
+            texts = (reading.reader, reading.arm, reading.case_id, reading.stage, reading.asked_at)
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError("names and times are texts")
             _check(reading)
             datetime.fromisoformat(reading.at)
+            seal_of_line = digest(previous, line)
         except (ValueError, KeyError, TypeError, AttributeError, RecordsFault) as error:
             raise StudyFault(
                 say("Line {number} of {path} cannot be read: put the file back from a copy.", number=number, path=path)
             ) from error
-        if line["previous"] != previous or digest(previous, line) != told or owner != seal:
+        if line["previous"] != previous or seal_of_line != told or owner != seal:
             raise StudyFault(
                 say(
                     "Line {number} of {path} is not what was kept there: put the file back from a copy.",

@@ -129,6 +129,21 @@ def test_an_opinion_is_final_and_in_its_turn(study, tmp_path):
     assert read_given(folder, made) == [kept]
 
 
+@pytest.mark.parametrize("field", ["reader", "arm", "case_id", "stage", "asked_at"])
+@pytest.mark.parametrize("value", [[], {}, None, 3, math.inf])
+def test_an_opinion_of_another_kind_is_one_sentence_even_where_it_was_sealed_anew(study, tmp_path, field, value):
+    place, made = copy(study, tmp_path)
+    task = next_task(made, "Dr A", [], entry.now())
+    give(place, made, opinion(task, "Dr A"))
+    line = json.loads((place / reading.FILE).read_text()) | {field: value}
+    del line["hash"]
+    if value != math.inf:  # which cannot be sealed
+        line["hash"] = reading.digest(line["previous"], line)
+    (place / reading.FILE).write_text(json.dumps(line | {"hash": line.get("hash", "0" * 64)}) + "\n")
+    with pytest.raises(StudyFault, match=r"^Line 1 of .* cannot be read: put the file back from a copy"):
+        read_given(place, made)
+
+
 def test_what_a_kill_cut_off_is_left_out_and_what_was_changed_is_said(study, tmp_path):
     folder, made = copy(study, tmp_path)
     for _ in range(3):
