@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from google.protobuf.message import Message
 
 NAMES = (
-    "Derm", "English", "Deutsch", "HAM10000", "ISIC 2018 Task 1", "ISIC", "BCN20000", "Grad-CAM", "IoU", "AUC", "ECE",
+    "Derm", "English", "Deutsch", "HAM10000", "ISIC 2018 Task 1", "ISIC", "BCN20000", "Grad-CAM", "IoU", "Dice",
+    "AUC", "ECE",
     "TDS", "ROC",
     "ABCD", "PDF", "PNG", "JPEG", "JSON", "CSV", "ZIP", "FHIR", "DICOM", "TIFF", "BMP", "WebP", "AVIF", "HEIC",
     "DX", "MIT", "CC BY-NC", "GPU", "CPU",

@@ -101,14 +101,14 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure.add_scatter(
         x=epochs,
         y=[entry["validation"].get("dice") for entry in history],
-        name="Dice, validation (right axis)",
+        name=say("Dice, validation (right axis)"),
         mode="lines+markers",
         marker_symbol="diamond",
         line={"color": WARM.light, "dash": "dot"},
         yaxis="y2",
     )
     figure.update_layout(
-        xaxis={"title": "epoch", "dtick": 1 if len(epochs) < 30 else None},
+        xaxis={"title": say("epoch"), "dtick": 1 if len(epochs) < 30 else None},
         yaxis2={"title": "Dice", "overlaying": "y", "side": "right", "range": [0, 1], "showgrid": False},
     )
     return _laid_out(figure, "loss")

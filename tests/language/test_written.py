@@ -21,20 +21,28 @@ READ = {"help", "placeholder", "alt", "caption", "xaxis_title", "yaxis_title", "
 """Arguments that are read, of pages and of figures."""
 
 FIGURES = (
-    "bars", "body", "compare", "dataset", "overlap", "results", "similar", "study", "systems", "training",
+    "bars", "body", "compare", "dataset", "overlap", "paper", "results", "similar", "study", "systems", "training",
 )  # fmt: skip
 """Figures that are said."""
+
+
+def shown(node: ast.AST) -> list[ast.expr]:
+    """What a call shows, or a dictionary of a figure's parts."""
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return [value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "title"]
+    if not isinstance(node, ast.Call):
+        return []
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    given = [one.value for one in node.keywords if one.arg in READ]
+    return [*(node.args[:1] if called in CALLS else ()), *given]
 
 
 def literals(source: str) -> list[str]:
     """Texts with letters that are handed to what shows them without being said."""
     left = []
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        given = [one.value for one in node.keywords if one.arg in READ]
-        for one in [*(node.args[:1] if called in CALLS else ()), *given]:
+        for one in shown(node):
             parts = [one.body, one.orelse] if isinstance(one, ast.IfExp) else [one]
             for part in parts:
                 texts = part.values if isinstance(part, ast.JoinedStr) else [part]
@@ -60,6 +68,7 @@ def test_no_text_is_shown_as_it_is_written(path):
 def test_a_text_that_is_shown_as_it_is_written_is_found():
     source = (
         'st.caption("No")\nst.markdown(f"{a} of {b}")\nst.button(say("Yes"), help="Why")\nst.toggle("A" if a else "On")'
-        '\nst.html("<p>")\nfigure.add_scatter(name="curve", mode="lines")\nst.text(f"**{a}** %")\nst.caption("PDF")\n'
+        '\nst.html("<p>")\nfigure.add_scatter(name="curve", xaxis={"title": "epoch"})'
+        '\nst.text(f"**{a}** %")\nst.caption("PDF")\n'
     )
-    assert literals(source) == ["No", " of ", "Why", "On", "curve"]
+    assert literals(source) == ["No", " of ", "Why", "On", "curve", "epoch"]
