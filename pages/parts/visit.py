@@ -21,6 +21,7 @@ from derm.model.weights import Model, load_weights
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
 from derm.predict.archive import is_zip
+from derm.predict.budget import Budget
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import ListedCase
 from derm.predict.memory import CaseMemory
@@ -205,31 +206,47 @@ def new(files: list[UploadedFile]) -> list[UploadedFile]:
 
 
 def take_in(files: list[WaitingFile]) -> None:
-    """Let uploaded files wait to be read, each once; say which find no room."""
+    """Let uploaded files wait to be read, each once; say which find no room.
+
+    Streamlit may interrupt a script wherever it asks for its session. So all that is asked of it comes first: until the
+    files wait the uploader has them, and once they do nothing is left that could be lost.
+    """
     if not files:
         return
-    # The uploader would keep them all for as long as the page is open.
-    context = get_script_run_ctx()
-    if context and isinstance(held := context.uploaded_file_mgr, MemoryUploadedFileManager):
-        for file in files:
-            held.remove_file(context.session_id, file.token)
     reading: Reading = st.session_state.reading
     if not reading.waiting:
         st.session_state.batch, st.session_state.again = [], []
         st.session_state.follow = True
-    room = case_list.MAX_ROWS - len(st.session_state.cases)
-    before = reading.total
+    if len(reading.waiting) + len(files) > 1 or is_zip(files[0].content):
+        st.session_state.table_open = True
+    told: list[str] = st.session_state.told
+    room, memory = case_list.MAX_ROWS - len(st.session_state.cases), budget()
+    for sentence in let_wait(reading, files, room, memory):
+        if sentence not in told:
+            told.append(sentence)
+    give_up_copies(files)
+
+
+def let_wait(reading: Reading, files: list[WaitingFile], room: int, memory: Budget) -> list[str]:
+    """Let files wait that were not taken in yet, as many as there is room for; sentences on the others come back."""
     fresh = [file for file in files if file.token not in reading.known]
     reading.known.update(file.token for file in fresh if is_zip(file.content))
     fresh = [one for file in fresh for one in unpacked(file)]
-    files, refused = budget().admit(fresh)
-    if refused:
-        reading.known.update(file.token for file in fresh)
-        tell(triage.no_memory(refused))
-    if turned_away := reading.take_in(files, room):
-        tell(triage.no_room(turned_away, case_list.MAX_ROWS))
-    if reading.total > max(before, 1):
-        st.session_state.table_open = True
+    admitted, refused = memory.admit(fresh)
+    reading.known.update({file.token for file in fresh} - {file.token for file in admitted})
+    turned_away = reading.take_in(admitted, room)
+    return [
+        *([triage.no_memory(refused)] if refused else []),
+        *([triage.no_room(turned_away, case_list.MAX_ROWS)] if turned_away else []),
+    ]
+
+
+def give_up_copies(files: list[WaitingFile]) -> None:
+    """Let the uploader forget files that wait: it would keep them for as long as the page is open."""
+    context = get_script_run_ctx()
+    if context and isinstance(held := context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            held.remove_file(context.session_id, file.token)
 
 
 def read_some(model: Model, seconds: float) -> None:
