@@ -16,7 +16,7 @@ from derm.errors import ConfigFault, ImageRefused
 from derm.image.decode import MAX_BYTES, check_bytes, image_name
 from derm.image.kind import is_picture
 from derm.predict.found import FoundPicture, printable
-from derm.predict.web import fetch_web
+from derm.predict.web import WebRefusal, fetch_web
 
 WEB = ("https", "http")
 """Schemes that need no package."""
@@ -77,7 +77,7 @@ class RemotePicture(NamedTuple):
         return True
 
     def read(self) -> bytes:
-        """Its content; ImageRefused where it cannot be fetched, after `WAITS`, or has too many bytes."""
+        """Its content; ImageRefused where it cannot be fetched, at once or after `WAITS`, or has too many bytes."""
         for wait in (*WAITS, None):
             try:
                 content = _fetch(self.address)
@@ -90,7 +90,7 @@ class RemotePicture(NamedTuple):
             except PermissionError as error:
                 raise ImageRefused(f"{_shown(self.address)} is not open to you: check your credentials.") from error
             except Exception as error:
-                if wait is None:
+                if wait is None or isinstance(error, WebRefusal):
                     raise ImageRefused(
                         f"{_shown(self.address)} cannot be fetched ({_reason(error)}): "
                         "check address and network, and go on with --resume."

@@ -20,12 +20,19 @@ DEADLINE = 120.0
 SILENCE = 30.0
 """Seconds without a byte after which a server is given up."""
 
+PASSING = (408, 429)
+"""Answers that speak of a client's mistake and pass by themselves: too slow, too often."""
+
 PIECE = 1 << 20
 """Bytes that are taken at a time."""
 
 
 class WebFault(OSError):
     """A server did not give the whole file; says why in a few words."""
+
+
+class WebRefusal(WebFault):
+    """It would not give it at another try either."""
 
 
 def fetch_web(address: str, most: int, deadline: float = DEADLINE) -> bytes:
@@ -70,12 +77,13 @@ def _fetch(address: str, most: int, until: float) -> bytes:
             raise FileNotFoundError(address) from error
         if error.code in (401, 403):
             raise PermissionError(address) from error
-        raise WebFault(f"the server answers {error.code} {error.reason}") from error
+        fault = WebRefusal if 400 <= error.code < 500 and error.code not in PASSING else WebFault
+        raise fault(f"the server answers {error.code} {error.reason}") from error
 
 
 def _content(response: HTTPResponse, most: int, until: float) -> bytes:
     if (coding := response.headers.get("Content-Encoding", "identity")) != "identity":
-        raise WebFault(f"the server sends it packed as {coding[:20]}, which was not asked for")
+        raise WebRefusal(f"the server sends it packed as {coding[:20]}, which was not asked for")
     pieces, count = list[bytes](), 0
     while count < most and (piece := response.read1(min(PIECE, most - count))):
         pieces.append(piece)
@@ -96,7 +104,7 @@ class _Watched(HTTPRedirectHandler):
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        """The request that a redirect leads to; WebFault where it must not be followed."""
+        """The request that a redirect leads to; WebRefusal where it must not be followed."""
         parts, fault = urlsplit(newurl), ""
         if parts.scheme not in ("http", "https"):
             fault = f"to {parts.scheme[:20]}://, which is not of the web"
@@ -104,7 +112,7 @@ class _Watched(HTTPRedirectHandler):
             fault = "to an address inside this network"
         if fault:
             fp.close()
-            raise WebFault(f"the server sends us on {fault}")
+            raise WebRefusal(f"the server sends us on {fault}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -98,10 +98,14 @@ def open_records(folder: Path, url: str | None = None) -> Records:
 
 
 def _check_not_lost(folder: Path) -> None:
-    """Refuse to begin anew where records were: pictures lie there, and nothing tells of whom they are."""
-    file, ahead = folder / FILE, folder / f"{FILE}-wal"
-    if any(path.is_file() and path.stat().st_size for path in (file, ahead)) or file.is_dir():
+    """Refuse to begin anew where records were: their log, which SQLite would delete, or pictures lie there."""
+    file, log = folder / FILE, folder / f"{FILE}-wal"
+    if file.is_dir() or (file.is_file() and file.stat().st_size):
         return
+    if log.is_file() and log.stat().st_size:
+        raise RecordsFault(
+            f"{_damaged(file)} (it is gone or empty, and {log.name} with the last changes lies beside it)"
+        )
     try:
         pictures = next((folder / PICTURES).iterdir(), None)
     except OSError:

@@ -104,10 +104,11 @@ def logged_in_as(name: str, roles: str, account: str) -> str:
 
 def _span(seconds: float) -> str:
     """'1 hour', '1.5 hours', '30 seconds'."""
-    if seconds >= 3600:
-        return say("1 hour") if seconds == 3600 else say("{count:.3g} hours", count=seconds / 3600)
-    if seconds >= 60:
-        return say("1 minute") if seconds == 60 else say("{count:.3g} minutes", count=seconds / 60)
+    hours, minutes = float(f"{seconds / 3600:.3g}"), float(f"{seconds / 60:.3g}")
+    if hours >= 1:
+        return say("1 hour") if hours == 1 else say("{count:.3g} hours", count=hours)
+    if minutes >= 1:
+        return say("1 minute") if minutes == 1 else say("{count:.3g} minutes", count=minutes)
     return say("{count:.3g} seconds", count=seconds)
 
 

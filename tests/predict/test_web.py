@@ -73,6 +73,9 @@ class Hostile(BaseHTTPRequestHandler):
     def failing(self) -> None:
         self.tell(503)
 
+    def wrong(self) -> None:
+        self.tell(400)
+
     def absent(self) -> None:
         self.tell(404)
 
@@ -170,3 +173,12 @@ def test_a_picture_that_cannot_be_fetched_is_one_sentence_after_three_tries(base
     with pytest.raises(ImageRefused, match="There is nothing at"):
         remote.RemotePicture(f"{base}/absent").read()
     assert len(server.asked) == 3 + 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("wrong", "answers 400"), ("packed", "packed as gzip"), ("on?ftp://127.0.0.1/a", "sends us on")]
+)
+def test_what_is_final_is_not_tried_again(base, server, path, said):
+    with pytest.raises(ImageRefused, match=said):
+        remote.RemotePicture(f"{base}/{path}").read()
+    assert len(server.asked) == 1

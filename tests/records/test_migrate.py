@@ -72,6 +72,17 @@ def told_in(file):
     return file.read_bytes()[100:] if file.exists() else None
 
 
+def only_the_log(file):
+    """Keep what was written last and is not in the file yet, and lose the file."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        with connection:
+            connection.execute("CREATE TABLE later (address TEXT)")
+        log = file.with_name(f"{file.name}-wal").read_bytes()
+    file.unlink()
+    file.with_name(f"{file.name}-wal").write_bytes(log)
+
+
 def another_program(file):
     file.unlink()
     with closing(sqlite3.connect(file)) as connection, connection:
@@ -83,12 +94,13 @@ def another_program(file):
     [
         (lambda file: file.write_bytes(b""), r"\(it is gone or empty, and pictures lie beside it\)"),
         (lambda file: file.unlink(), r"\(it is gone or empty, and pictures lie beside it\)"),
+        (only_the_log, r"\(it is gone or empty, and records\.sqlite-wal with the last changes lies beside it\)"),
         (lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 3]), "malformed"),
         (another_program, r"\(it holds tables of another program\)"),
         (drop("alembic_version"), r"\(it holds tables of another program\)"),
         (drop("removal"), "no such table: removal"),
     ],
-    ids=["empty", "gone", "cut", "another program's", "without its state", "without a table"],
+    ids=["empty", "gone", "gone but its log", "cut", "another program's", "without its state", "without a table"],
 )
 def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path, harm, said):
     records = open_records(tmp_path)
@@ -96,10 +108,11 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path, harm, said):
     write.save_case(records, "Dr A", new)
     records.close()
     harm(tmp_path / FILE)
-    found = told_in(tmp_path / FILE)
+    log = tmp_path / f"{FILE}-wal"
+    found, logged = told_in(tmp_path / FILE), told_in(log)
     with pytest.raises(RecordsFault, match=rf"is damaged or no file of records: move it away and restore.*{said}"):
         open_records(tmp_path)
-    assert told_in(tmp_path / FILE) == found
+    assert (told_in(tmp_path / FILE), told_in(log)) == (found, logged)
 
 
 @pytest.mark.parametrize(
