@@ -52,7 +52,13 @@ def chosen() -> str:
 
 
 def choose(code: str) -> None:
-    """Speak a language in this visit, or with '' the browser's again."""
+    """Speak a language in this visit, or with '' the browser's again; what is chosen elsewhere on the page stays.
+
+    A browser tells a choice by its label, and by that of another language Streamlit would know none.
+    """
+    for key, value in list(st.session_state.items()):
+        if isinstance(value, str | int) and not isinstance(value, bool):  # a button's cannot be set
+            st.session_state[key] = value
     st.session_state.language_chosen = code
     forget()
 

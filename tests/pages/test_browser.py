@@ -118,6 +118,17 @@ def test_keys_alone_choose_a_diagnosis(page):
     expect(page.get_by_alt_text(re.compile("heat map of the evidence for"))).to_be_visible()
 
 
+def test_a_choice_outlasts_a_change_of_language(page):
+    page.locator(".st-key-bars").get_by_text("Dermatofibroma").click()
+    chosen = page.locator(".st-key-bars").get_by_role("radio", checked=True)
+    for now, code, said in (("English", "de", "Dermatofibrom"), ("Deutsch", "en", "Dermatofibroma")):
+        rest(page)
+        page.get_by_test_id("stPopoverButton").filter(has_text=now).click()
+        page.locator(f".st-key-language-{code} button").click()
+        page.keyboard.press("Escape")
+        expect(chosen).to_have_accessible_name(re.compile(rf"{said}\b"))
+
+
 def test_a_text_file_named_jpg_gives_one_sentence(page):
     give(page, "words.jpg", b"this is text")
     expect(page.get_by_role("heading", name="words.jpg could not be read: no answer.")).to_be_visible()
