@@ -88,12 +88,10 @@ def case(
 
     model = load_weights(weights or default_weights())
     found = diagnose(model, open_image(picture), picture.name)
-    for line in change_lines(found, what_if(found)):
-        out.print(line)
     shelf = find_library(library or library_folder())
-    for line in other_lines(
-        found, None if shelf is None else nearest_other(shelf, model, found), library=shelf is not None
-    ):
+    other = None if shelf is None else nearest_other(shelf, model, found)
+    lines = [*change_lines(found, what_if(found)), *other_lines(found, other, shelf)]
+    for line in dict.fromkeys(lines):
         out.print(line)
 
 

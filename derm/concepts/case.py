@@ -4,7 +4,7 @@ the smallest change of structures and measures that crosses it.
 Needs a `Case` with what the network saw of it. Makes no picture: what is shown is a real one.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from derm.concepts.change import Change, smallest_change
 from derm.concepts.directions import Directions, directions_for
 from derm.concepts.read import MEASURES
-from derm.errors import WeightsFault
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_structures import decoder_of, seen_of
 from derm.predict.library import Library
 from derm.predict.similar import Similar, similar_to
 from derm.structures.table import KEYS
+
+Untold = Literal["not_judged", "gone", "no_threshold", "views", "no_directions", "no_sums", "no_other"]
+"""Why something is not told of a case: the picture cannot be judged; what the network saw of it was let go; the weights
+have no referral threshold; the answer is a mean over several views; no directions belong to the weights; the library
+was built before it kept malignant sums, or holds no case on the other side."""
 
 
 class Other(NamedTuple):
@@ -42,6 +46,28 @@ def nearest_other(library: Library, model: Model, case: Case) -> Other | None:
     return Other(found[0], float(library.scores[found[0].row])) if found else None
 
 
+def why_no_other(case: Case, library: Library) -> Untold:
+    """Why `nearest_other` gives none."""
+    own = case.at_data or case
+    if not own.answerable:
+        return "not_judged"
+    if own.referral_threshold is None:
+        return "no_threshold"
+    return "no_sums" if library.scores is None else "no_other"
+
+
+def why_no_change(case: Case) -> Untold:
+    """Why `find_what_if` gives none."""
+    own = case.at_data or case
+    if not own.answerable:
+        return "not_judged"
+    if own.prediction is None:
+        return "gone"
+    if own.referral_threshold is None:
+        return "no_threshold"
+    return "views" if own.views > 1 else "no_directions"
+
+
 def find_what_if(case: Case) -> Directions | None:
     """The directions that belong to the case's weights; None where there are none, or nothing can be judged.
 
@@ -55,12 +81,11 @@ def find_what_if(case: Case) -> Directions | None:
 
 def what_if(case: Case) -> Change | None:
     """The smallest change that moves the case across the referral threshold; None where that cannot be told: without
-    directions for the weights, or where the answer is the mean over several views. The outline is the one shown."""
-    own = case.at_data or case
-    try:
-        directions = find_what_if(case)
-    except WeightsFault:
-        return None
+    directions for the weights, or where the answer is the mean over several views. The outline is the one shown.
+
+    Raises WeightsFault for a damaged file.
+    """
+    own, directions = case.at_data or case, find_what_if(case)
     if directions is None or own.prediction is None or own.referral_threshold is None:
         return None
     info = own.prediction.info

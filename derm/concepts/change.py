@@ -16,10 +16,13 @@ from derm.diagnoses import MALIGNANT
 from derm.metrics.calibration import softmax
 
 FINEST = 0.05
-"""Deviations below which a step is none."""
+"""Deviations of the shortest joint change that is tried before it is halved."""
 
-FARTHEST = 30.0
-"""Deviations of a joint change beyond which none is looked for."""
+LENGTHS = 60
+"""Lengths of a joint change that are tried, from `FINEST` to where every concept is at its end."""
+
+HALVINGS = 40
+"""How often a step that crosses is halved, until it hardly does."""
 
 ROUNDS = 4
 """How often the gradient is taken anew."""
@@ -35,13 +38,13 @@ class Step(NamedTuple):
 class Change(NamedTuple):
     """What would move the malignant sum to the threshold.
 
-    above: whether the sum is above it now. together: steps of the smallest joint change, the largest first; empty where
-    none within the range of real pictures does. single: for each concept that does it alone within that range, the
-    step; the smallest first.
+    above: whether the sum is above it now. together: all steps of the smallest joint change, the largest first; None
+    where no change within the range of real pictures crosses. single: for each concept that does it alone within that
+    range, the step; the smallest first.
     """
 
     above: bool
-    together: tuple[Step, ...]
+    together: tuple[Step, ...] | None
     single: tuple[Step, ...]
 
 
@@ -96,16 +99,25 @@ def smallest_change(
     scale = _Scale(logits.astype(np.float64), directions.slopes, temperature, limit)
     low, high = _room(concepts, directions)
     above = scale.above(np.zeros(len(CONCEPTS)))
-    single = []
-    for place, name in enumerate(CONCEPTS):
-        for end in (low[place], high[place]):
-            step = np.zeros(len(CONCEPTS))
-            step[place] = end
-            if end and scale.above(step) != above:
-                single.append(Step(name, float(end * _share_across(scale, step, above))))
-    joint = _joint(scale, low, high, above)
-    together = [Step(name, float(by)) for name, by in zip(CONCEPTS, joint, strict=True) if abs(by) > FINEST]
-    return Change(above, tuple(_largest_first(together)), tuple(_largest_first(single)[::-1]))
+    alone = [step for step in _ends(low, high) if scale.above(step) != above]
+    alone = [step * _share_across(scale, step, above) for step in alone]
+    joint = min([*_joint(scale, low, high, above), *alone], key=_length, default=None)
+    together = None if joint is None else tuple(_largest_first(_steps(joint)))
+    single = _largest_first([one for step in alone for one in _steps(step)])[::-1]
+    return Change(above, together, tuple(single))
+
+
+def _length(step: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(step))
+
+
+def _steps(change: NDArray[np.float64]) -> list[Step]:
+    return [Step(name, float(by)) for name, by in zip(CONCEPTS, change, strict=True) if by]
+
+
+def _ends(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Steps of one concept to either end of its room, each float64 (k,); none of length 0."""
+    return [row for ends in (low, high) for row in np.diag(ends) if row.any()]
 
 
 def _largest_first(steps: list[Step]) -> list[Step]:
@@ -123,25 +135,65 @@ def _room(concepts: NDArray[np.float64], directions: Directions) -> tuple[NDArra
 def _share_across(scale: _Scale, step: NDArray[np.float64], above: bool) -> float:
     """The least share of a step that crosses, which the whole one does: by halving."""
     low, high = 0.0, 1.0
-    while (high - low) * float(np.abs(step).max()) > FINEST / 10:
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if scale.above(middle * step) != above else (middle, high)
     return high
 
 
-def _joint(scale: _Scale, low: NDArray[np.float64], high: NDArray[np.float64], above: bool) -> NDArray[np.float64]:
-    """The shortest step that crosses, float64 (k,); 0 where none within the room does.
+def _joint(
+    scale: _Scale, low: NDArray[np.float64], high: NDArray[np.float64], above: bool
+) -> list[NDArray[np.float64]]:
+    """Short steps that cross, each float64 (k,), one of each round that finds one.
 
     For log odds that were linear it is the gradient, so long that it crosses, cut at the ends of the room; the gradient
     is taken anew where that ends, a few times.
     """
-    step = np.zeros(len(low))
+    step, found = np.zeros(len(low)), []
     for _ in range(ROUNDS):
         towards = scale.slope(step) * (-1 if above else 1)
-        lengths = np.geomspace(FINEST, FARTHEST, 60) / max(float(np.linalg.norm(towards)), _LEAST)
-        paths = np.clip(lengths[:, None] * towards, low, high)
-        across = [place for place, path in enumerate(paths) if scale.above(path) != above]
-        if not across:
-            return np.zeros(len(low))
-        step = paths[across[0]]
-    return step * _share_across(scale, step, above)
+        step, crosses = _along(scale, np.where(np.abs(towards) < _LEAST, 0, towards), low, high, above)
+        if crosses:
+            found.append(step)
+    return found
+
+
+def _along(
+    scale: _Scale, towards: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], above: bool
+) -> tuple[NDArray[np.float64], bool]:
+    """The shortest step along `towards`, cut at the ends of the room, that crosses, and True; without one the longest
+    and False."""
+    ends = np.where(towards > 0, high, low)
+    moved = (towards != 0) & (ends != 0)
+    if not moved.any():
+        return np.zeros(len(towards)), False
+    farthest = float((ends[moved] / towards[moved]).max())
+    nearest = min(FINEST / float(np.linalg.norm(towards)), farthest)
+    short = 0.0
+    for length in np.geomspace(nearest, farthest, LENGTHS).tolist():
+        step = np.clip(length * towards, low, high)
+        if scale.above(step) != above:
+            return _halved(scale, towards, low, high, (short, length)), True
+        short = length
+    return step, False
+
+
+def _halved(
+    scale: _Scale,
+    towards: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    lengths: tuple[float, float],
+) -> NDArray[np.float64]:
+    """The shortest step along `towards` that crosses, between a length that does not and one that does."""
+    short, long = lengths
+    step = np.clip(long * towards, low, high)
+    above = scale.above(step)
+    for _ in range(HALVINGS):
+        middle = (short + long) / 2
+        between = np.clip(middle * towards, low, high)
+        if scale.above(between) == above:
+            long, step = middle, between
+        else:
+            short = middle
+    return step

@@ -21,31 +21,45 @@ def changes(key: str, case: Case) -> None:
     try:
         if find_what_if(case) is None:
             return
-        fold = st.expander(say(words.TITLE), icon=":material/swap_horiz:", key=f"change-{key}", on_change="rerun")
-        if not fold.open:
-            return
-        with fold:
-            other(case)
-            *lines, limits = words.change_lines(case, what_if(case))
-            for line in lines:
-                st.markdown(plain(line))
-            st.caption(plain(limits))
     except DermError as fault:
         st.caption(plain(str(fault)))
+        return
+    fold = st.expander(say(words.TITLE), icon=":material/swap_horiz:", key=f"change-{key}", on_change="rerun")
+    if not fold.open:
+        return
+    with fold:
+        other(case)
+        change(case)
+
+
+def change(case: Case) -> None:
+    """The smallest change, or why it is not told."""
+    try:
+        *lines, limits = words.change_lines(case, what_if(case))
+    except DermError as fault:
+        st.caption(plain(str(fault)))
+        return
+    for line in lines:
+        st.markdown(plain(line))
+    st.caption(plain(limits))
 
 
 def other(case: Case) -> None:
-    """The nearest confirmed case on the other side, where this visitor may see the library's and there is one."""
+    """The nearest confirmed case on the other side, where this visitor may see the library's and there is one; in its
+    place what is wrong with the library."""
     if not opening.may(Right.SIMILAR):
         return
     try:
         library = shared_library(str(library_folder()))
+        found = nearest_other(library, visit.shared_model(), case)
+        picture = None if found is None else library.picture(found.similar.row)
     except FileNotFoundError:
         st.caption(plain(say(words.NO_LIBRARY)))
         return
-    found = nearest_other(library, visit.shared_model(), case)
-    if found is None:
-        st.caption(plain(say(words.NO_SCORES)))
+    except DermError as fault:
+        st.caption(plain(str(fault)))
         return
-    st.html(similar_grid([(library.picture(found.similar.row), words.other_title(case, found))]))
-    st.caption(plain(say(words.OTHER_LIMITS)))
+    *titles, last = words.other_lines(case, found, library)
+    if picture is not None:
+        st.html(similar_grid([(picture, title) for title in titles]))
+    st.caption(plain(last))

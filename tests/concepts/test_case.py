@@ -9,7 +9,7 @@ import pytest
 from derm.concepts import directions as stored
 from derm.concepts.case import concepts_of, nearest_other, what_if
 from derm.concepts.directions import as_json, directions_for
-from derm.concepts.words import NO_LIBRARY, NO_SCORES, UNTOLD, change_lines, other_lines
+from derm.concepts.words import NO_LIBRARY, UNTOLD, change_lines, other_lines
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import DataFault, WeightsFault
 from derm.predict.case import diagnose
@@ -67,12 +67,37 @@ def test_concepts_are_those_of_the_outline_that_is_shown(case, at_hand):
 
 
 @pytest.mark.parametrize(
-    "change", [{"referral_threshold": None}, {"prediction": None}, {"views": 8}, {"not_dermoscopic": True}]
+    ("change", "why"),
+    [
+        ({"referral_threshold": None}, "no_threshold"),
+        ({"prediction": None}, "gone"),
+        ({"views": 8}, "views"),
+        ({"not_dermoscopic": True, "views": 8}, "not_judged"),
+    ],
 )
-def test_nothing_is_told_where_it_cannot_be(case, at_hand, change):
+def test_what_cannot_be_told_is_said_with_its_own_reason(case, at_hand, change, why):
     other = replace(case, **change)
     assert what_if(other) is None
-    assert change_lines(other, None) == [UNTOLD]
+    assert change_lines(other, None) == [UNTOLD[why]]
+    assert len(set(UNTOLD.values())) == len(UNTOLD)
+
+
+def test_weights_without_directions_are_told_how_they_are_made(case, at_hand, monkeypatch):
+    monkeypatch.delenv(stored.PLACE)  # the shipped ones belong to other weights
+    assert what_if(case) is None
+    assert change_lines(case, None) == [UNTOLD["no_directions"]]
+    assert "derm concepts learn" in UNTOLD["no_directions"]
+
+
+def test_figures_of_the_data_are_labelled_where_another_mix_is_shown(case, at_hand, tiny_model, tmp_path):
+    practice = replace(case, probabilities=np.full(7, 1 / 7), referral_threshold=0.9, at_data=case)
+    assert change_lines(practice, what_if(practice))[0] == (
+        change_lines(case, what_if(case))[0].replace("Malignant", "At the data's own mix: malignant")
+    )
+    scores = np.full(3, case.referral_threshold - 0.01)
+    found = nearest_other(shelf(tmp_path / "mix", tiny_model, scores), tiny_model, practice)
+    assert "malignant probability at the data's own mix " in other_lines(practice, found, "a library")[0]
+    assert "own mix" not in other_lines(case, found, "a library")[0]
 
 
 def test_directions_of_other_weights_or_damaged_ones_are_not_used(case, at_hand, tiny_directions):
@@ -80,7 +105,8 @@ def test_directions_of_other_weights_or_damaged_ones_are_not_used(case, at_hand,
     at_hand.write_text("{}")
     with pytest.raises(WeightsFault, match="derm concepts learn"):
         directions_for(tiny_directions.weights, tiny_directions.decoder)
-    assert what_if(case) is None
+    with pytest.raises(WeightsFault, match="derm concepts learn"):
+        what_if(case)
 
 
 def test_the_nearest_case_lies_on_the_other_side(case, tiny_model, tmp_path):
@@ -91,11 +117,15 @@ def test_the_nearest_case_lies_on_the_other_side(case, tiny_model, tmp_path):
     found = nearest_other(library, tiny_model, case)
     assert found.similar.row == 7
     assert found.malignant == pytest.approx(threshold - 0.01, abs=1e-6)
-    assert other_lines(case, found, library=True)[0].startswith("Most like this, but not referred: ")
+    assert other_lines(case, found, library)[0].startswith("Most like this, but not referred: ")
     below = replace(case, referral_threshold=threshold + 0.2)
     assert nearest_other(library, tiny_model, below) is None
-    assert other_lines(below, None, library=True) == [NO_SCORES]
-    assert other_lines(below, None, library=False) == [NO_LIBRARY]
+    assert other_lines(below, None, library) == [UNTOLD["no_other"]]
+    assert other_lines(below, None, None) == [NO_LIBRARY]
+    doubtful, blunt = replace(case, not_dermoscopic=True), replace(case, referral_threshold=None)
+    assert nearest_other(library, tiny_model, doubtful) is nearest_other(library, tiny_model, blunt) is None
+    assert other_lines(doubtful, None, library) == [UNTOLD["not_judged"]]
+    assert other_lines(blunt, None, library) == [UNTOLD["no_threshold"]]
 
 
 def test_a_library_from_before_has_no_sums_and_damaged_ones_are_refused(case, tiny_model, tmp_path):
@@ -104,6 +134,7 @@ def test_a_library_from_before_has_no_sums_and_damaged_ones_are_refused(case, ti
     library = open_library(tmp_path)
     assert library.scores is None
     assert nearest_other(library, tiny_model, case) is None
+    assert other_lines(case, None, library) == [UNTOLD["no_sums"]]
     shelf(tmp_path, tiny_model, [0.1, 0.2])
     assert open_library(tmp_path).scores.tolist() == pytest.approx([0.1, 0.2])
     np.save(tmp_path / "malignant.npy", np.zeros(5, np.float32))

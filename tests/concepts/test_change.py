@@ -1,11 +1,15 @@
 """The smallest change, against what can be worked out by hand where logits are linear in a concept."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from derm.concepts.change import FINEST, smallest_change
+from derm.concepts import change as change_of
+from derm.concepts.change import FINEST, Change, Step, smallest_change
 from derm.concepts.directions import as_json, find_directions, read_directions
 from derm.concepts.read import CONCEPTS, Readings
+from derm.concepts.words import change_lines
 from derm.diagnoses import INDEX
 from derm.metrics.calibration import softmax
 
@@ -56,7 +60,7 @@ def test_two_concepts_share_it_in_proportion_to_their_slopes():
 def test_a_concept_stays_within_the_range_of_real_pictures():
     directions = directions_of(melanoma_by(0.6, 0.8), room=0.5)
     change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, 0.5)
-    assert change == (True, (), ())
+    assert change == (True, None, ())
     wide = directions_of(melanoma_by(0.6, 0.8), room=0.9)
     change = smallest_change(LOGITS, np.zeros(COUNT), wide, 1.0, 0.5)
     assert max(abs(one.by) for one in change.together) <= 0.9
@@ -75,9 +79,71 @@ def test_below_the_threshold_it_goes_up():
     assert not change.above
     needed = (np.log(9) - 0.5) * 2 / 0.5  # log odds at a temperature of 2
     assert needed > 3  # beyond the room
-    assert change.together == ()
+    assert change.together is None
     change = smallest_change(LOGITS, np.zeros(COUNT), directions_of(melanoma_by(0.5), room=9), 2.0, 0.9)
     assert change.together[0].by == pytest.approx(needed, abs=2 * FINEST)
+
+
+def test_near_the_threshold_a_small_change_is_still_one():
+    directions = directions_of(melanoma_by(0.6, 0.8))
+    for distance in (1e-6, 1e-4, 0.01):  # log odds above the threshold
+        threshold = 1 / (1 + np.exp(distance - 1))
+        change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, threshold)
+        assert change.above
+        assert {one.concept for one in change.together} == set(CONCEPTS[:2])
+        assert 0 < max(abs(one.by) for one in change.together) <= FINEST
+        assert sum_after(change, directions) < threshold
+        assert len(change.single) == 2
+
+
+def test_many_small_slopes_cross_together_with_all_their_steps():
+    directions = directions_of(melanoma_by(*np.linspace(0.02, 0.03, COUNT)))
+    threshold = 1 / (1 + np.exp(-0.99))
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, threshold)
+    assert len(change.together) == COUNT
+    assert sum_after(change, directions) < threshold
+    assert sum_after(change._replace(together=change.together[:4]), directions) >= threshold
+
+
+def test_a_change_that_needs_every_concept_at_its_end_is_found():
+    directions = directions_of(melanoma_by(1.0, 0.01), room=0.9)
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, 1 / (1 + np.exp(-0.093)))
+    assert [one.by for one in change.together] == pytest.approx([-0.9, -0.7], abs=FINEST)
+
+
+def test_the_shortest_crossing_is_kept_whatever_a_later_round_finds(monkeypatch):
+    directions = directions_of(melanoma_by(0.6, 0.8))
+    slope, asked = change_of._Scale.slope, []
+
+    def turned(scale, step):
+        asked.append(step)
+        return slope(scale, step) if len(asked) == 1 else [-1, 0.1, 0][len(asked) - 2] * np.eye(COUNT)[2]
+
+    monkeypatch.setattr(change_of._Scale, "slope", turned)
+    change = smallest_change(LOGITS, np.zeros(COUNT), directions, 1.0, 0.5)
+    assert len(asked) == 4
+    assert [one.by for one in change.together] == pytest.approx([-0.8, -0.6], abs=FINEST)
+
+
+def said_of(change):
+    return change_lines(SimpleNamespace(referral_threshold=0.5, at_data=None, p_malignant=0.6), change)[1:-1]
+
+
+def test_steps_that_are_not_named_are_counted():
+    steps = tuple(Step(name, -2.0 + 0.2 * place) for place, name in enumerate(CONCEPTS[:7]))
+    together, alone = said_of(Change(True, steps, steps[4::-1]))
+    assert together.endswith("Milia-like cysts −1.4; and 3 smaller ones.")
+    assert alone.endswith("Negative network −1.8; and one larger one.")
+    together, alone = said_of(Change(True, steps[:4], ()))
+    assert together.endswith("Milia-like cysts −1.4.")
+    assert alone.startswith("No single one")
+
+
+def test_what_does_it_alone_is_said_without_a_joint_change_and_a_tiny_step_is_no_zero():
+    tiny = Step(CONCEPTS[2], -0.003)
+    assert said_of(Change(True, None, (tiny,))) == ["Each of these alone would do: Streaks down by less than 0.1."]
+    assert said_of(Change(False, (tiny._replace(by=0.04),), ()))[0].endswith("Streaks up by less than 0.1.")
+    assert said_of(Change(True, None, ()))[0].startswith("No change of structures and measures")
 
 
 def test_directions_are_found_back_and_survive_json():

@@ -72,4 +72,10 @@ def test_what_would_change_the_answer_lies_in_a_fold(
     page.run()
     assert "No change of structures and measures within the range" in spoken(page)  # all seven scores move alike
     assert "there is no real case to show" in spoken(page)
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "library.json").write_text("{}")
+    monkeypatch.setenv("DERM_LIBRARY", str(tmp_path / "library"))
+    fold = next(one for one in page.run().expander if one.label == "What would change this answer")
+    assert "is damaged" in " ".join(one.value for one in fold.caption)
+    assert "No change of structures and measures within the range" in " ".join(one.value for one in fold.markdown)
     st.cache_resource.clear()
