@@ -55,7 +55,8 @@ def _found(case: Case, decoder: StructureWeights) -> tuple[FoundStructure, ...]:
     seen = _seen(case, decoder)
     if seen is None or case.prediction is None:
         return ()
-    return found_in(seen, decoder.info, case.outline, case.prediction.info.model.fit)
+    outline = case.outline & case.has_outline
+    return found_in(seen, decoder.info, outline, case.prediction.info.model.fit)
 
 
 def _seen(case: Case, decoder: StructureWeights) -> Seen | None:

@@ -80,8 +80,9 @@ def draw_shown(case: Case, shown: Mapping[str, float], index: int, longest: int 
     if "Class mask" in shown:
         marked = class_mask_at(case, index, height, width)
         drawn = lay_mask(drawn, marked, DIAGNOSES[index].colour, shown["Class mask"])
-    for one in structures_of(case) if any(key in shown for key in structure_layers(case)) else ():
-        if one.structure.key in shown and one.share is not None:
+    wanted = [key for key in structure_layers(case) if key in shown]
+    for one in structures_of(case) if wanted else ():
+        if one.structure.key in wanted:
             drawn = lay_mask(drawn, one.mask(height, width), one.structure.colour, shown[one.structure.key])
     for name, draw in (("Outline", outlined), ("Diameter", draw_diameter)):
         if name in shown:
@@ -143,7 +144,8 @@ def structure_layers(case: Case) -> tuple[str, ...]:
 def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """The areas of the structures among the layers `shown`, by key: closed lines and a colour; the network looks for
     them where it has not yet."""
-    if not any(key in shown for key in structure_layers(case)):
+    wanted = [key for key in structure_layers(case) if key in shown]
+    if not wanted:
         return {}
     width = case.mask.shape[1]
     return {
@@ -153,7 +155,7 @@ def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]
             "said": alternative(one),
         }
         for one in structures_of(case)
-        if one.structure.key in shown and one.share is not None
+        if one.structure.key in wanted
     }
 
 

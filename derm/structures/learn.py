@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.split import Part, split_catalogue
+from derm.errors import DataFault
 from derm.model.weights import Model
 from derm.structures.build import graph_of_structures, tensors_of
 from derm.structures.calibrate import calibrated, fit_platt
@@ -22,8 +23,9 @@ from derm.structures.measure import choose_thresholds, count_pixels, frequencies
 from derm.structures.network import HeadConfig
 from derm.structures.table import KEYS
 from derm.structures.train import Epoch, HeadAnswers, HeadTraining, answers_of, train_head
-from derm.structures.views import Views, open_views
+from derm.structures.views import Views, check_fit, open_views
 from derm.structures.weights import StructureInfo, save_structures
+from derm.structures.words import LAYERS
 
 Progress = Callable[[int, int], None]
 
@@ -66,10 +68,12 @@ def learn(
 
     views: of each training picture, the upright one among them. size: side of the encoder's square, pixels, a multiple
     of 32. width: channels of the decoder. commit: of the code, for the record. progress: gives a context for a named
-    piece of work that is told (done, total). Raises DataFault without marks, ConfigFault where nothing can
-    be written or exported.
+    piece of work that is told (done, total). Raises DataFault without marks or with too few, ConfigFault where nothing
+    can be written or exported, and for weights that pad pictures.
     """
+    check_fit(model)
     train, validation = marked_part(catalogue, "train"), marked_part(catalogue, "validation")
+    check_enough(train, validation)
     with progress("Looking at validation pictures") as watch:
         seen_validation = open_views(model, validation.table, size, 1, cache, watch)
     with progress("Looking at training pictures") as watch:
@@ -98,6 +102,19 @@ def learn(
     info = chosen_on(validation, answers_of(head, seen_validation), info)
     save_structures(target, tensors_of(head), info, graph)
     return info
+
+
+def check_enough(train: MarkedPart, validation: MarkedPart) -> None:
+    """Raise DataFault where there is nothing to train on, or a structure could not be calibrated on validation."""
+    if not len(train.shown):
+        raise DataFault("The training part has no marked picture: use a folder with more of them.")
+    for place, key in enumerate(KEYS):
+        count, images = int(validation.shown[:, place].sum()), len(validation.shown)
+        if count in (0, images):
+            raise DataFault(
+                f"{LAYERS[key]}: {count} of {images} marked pictures of the validation part show it, and it takes some "
+                "with and some without to calibrate its probability: use a folder with more marked pictures."
+            )
 
 
 def channels_of(views: Views) -> tuple[int, int, int, int]:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.image.overlay import resize_mask
 from derm.image.resize import Fit, square_mask, unsquare
 from derm.model.weights import Model
 from derm.structures.calibrate import calibrated
@@ -48,8 +49,11 @@ class FoundStructure(NamedTuple):
     fit: Fit
     """How the picture fills the square."""
 
+    outline: NDArray[np.bool_]
+    """Bool (H, W): what the picture shows as the lesion."""
+
     share: float | None
-    """Share of the outline that is marked, 0 … 1; None where places are not worth showing."""
+    """Share of the outline that is marked, 0 … 1; None where places are not worth showing, or nothing is outlined."""
 
     zone: Zone | None
     """Where the marks lie; None where they take too little to say so, or places are not worth showing."""
@@ -58,8 +62,9 @@ class FoundStructure(NamedTuple):
     """By diagnosis, pictures of the training part that are marked so, and all: of nevi, melanomas, keratoses."""
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Where it is marked in the picture at that size, bool (height, width)."""
-        return unsquare(self.cells, height, width, self.fit) >= self.threshold
+        """Where it is marked inside the outline in the picture at that size, bool (height, width)."""
+        marked: NDArray[np.bool_] = unsquare(self.cells, height, width, self.fit) >= self.threshold
+        return marked & resize_mask(self.outline, height, width)
 
 
 def see(model: Model, weights: StructureWeights, squares: NDArray[np.uint8]) -> Seen:
@@ -80,11 +85,19 @@ def found_in(
             continue
         cells, threshold = seen.masks[place, number], info.mask_thresholds[number]
         inside = lesion & (unsquare(cells, *lesion.shape) >= threshold)
-        share = float(inside.sum() / max(1, lesion.sum())) if structure.key in info.placed else None
+        share = float(inside.sum() / lesion.sum()) if structure.key in info.placed and lesion.any() else None
         told = {code: (hits, images) for code, (hits, images) in info.frequencies[structure.key].items()}
         found.append(
             FoundStructure(
-                structure, float(probability[number]), cells, threshold, fit, share, _zone(inside, inner, share), told
+                structure=structure,
+                probability=float(probability[number]),
+                cells=cells,
+                threshold=threshold,
+                fit=fit,
+                outline=outline,
+                share=share,
+                zone=_zone(inside, inner, share),
+                marked=told,
             )
         )
     return tuple(found)

@@ -19,6 +19,7 @@ from derm.structures.engine import Seen
 from derm.structures.learn import marked_part
 from derm.structures.look import see
 from derm.structures.measure import count_pixels, measure
+from derm.structures.views import check_fit
 from derm.structures.weights import StructureWeights
 from derm.structures.words import LAYERS
 
@@ -33,7 +34,9 @@ def measure_part(
     part: Part,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """The figures of `derm.structures.measure.measure` on a part; raises DataFault without marks."""
+    """The figures of `derm.structures.measure.measure` on a part; raises DataFault without marks, ConfigFault for
+    weights that pad pictures."""
+    check_fit(model)
     own = marked_part(catalogue, part)
     paths, size, fit = own.table["image_path"].tolist(), weights.info.input_size, model.description.model.fit
     masks, presence = [], []

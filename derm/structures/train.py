@@ -31,7 +31,7 @@ class HeadTraining:
     """Passes over as many pictures as the training part has."""
 
     batch: int = 32
-    """Pictures a step."""
+    """Pictures a step; all of them where there are fewer."""
 
     rate: float = 3e-3
     """Highest learning rate of AdamW, in a single cycle."""
@@ -103,7 +103,7 @@ def train_head(
         head.train()
         losses = []
         for _ in range(steps):
-            rows = np.sort(random.choice(len(train), config.batch, replace=False, p=weights.draw))
+            rows = np.sort(random.choice(len(train), min(config.batch, len(train)), replace=False, p=weights.draw))
             sources, marks = _drawn(train, rows, random)
             with torch.autocast("cpu", torch.bfloat16, enabled=config.half):
                 output = head(sources)

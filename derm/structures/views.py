@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from derm.data.augment import AugmentConfig, Augmenter
 from derm.data.store import table_key
+from derm.errors import ConfigFault
 from derm.files import make_folder, read_json, write_json
 from derm.image.decode import open_image
 from derm.image.resize import square
@@ -81,6 +82,15 @@ def open_views(
         if progress:
             progress(made, len(table))
     return Views(tuple(arrays[:-1]), arrays[-1])
+
+
+def check_fit(model: Model) -> None:
+    """Raise ConfigFault where pictures do not fill the square: marks are laid on the whole of it."""
+    if model.description.model.fit != "squeeze":
+        raise ConfigFault(
+            f"Pictures are padded for {model.label}, and marks of structures are not: use weights whose fit is "
+            "'squeeze'."
+        )
 
 
 def _make(

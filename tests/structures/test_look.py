@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.engine.choose import ENGINE
 from derm.image.resize import square
+from derm.predict import case_structures
 from derm.predict.case import diagnose
 from derm.predict.case_structures import columns, decoder_of, structure_rows, structures_json, structures_of
 from derm.predict.export import case_json
@@ -63,6 +65,8 @@ def test_place_and_share_are_inside_the_outline(tiny_structures):
     assert streaks.zone == "border"
     assert network.probability == pytest.approx(1 / (1 + np.exp(-2)))
     assert streaks.mask(128, 128).sum() == pytest.approx(8 * 96, abs=96)
+    assert np.array_equal(network.mask(64, 64), outline)
+    assert np.array_equal(network.mask(128, 128), np.kron(outline, np.ones((2, 2), bool)))
     assert line(streaks).startswith("Streaks at the border: likely, 0.9; marked in 10")
     assert lines((network, streaks))[0].startswith("Pigment network throughout the lesion")
     masks[0, 2] = 0
@@ -71,6 +75,14 @@ def test_place_and_share_are_inside_the_outline(tiny_structures):
     assert spot.zone is None
     assert alternative(spot) == "Streaks: 1\N{NO-BREAK SPACE}% of the outline"
     assert "Pigment network throughout the lesion: likely, 0.9" in in_one_sentence((network, streaks))
+
+
+def test_nothing_is_marked_where_nothing_is_outlined(tiny_structures):
+    seen = Seen(np.ones((1, 5, 64, 64), np.float32), np.zeros((1, 5), np.float32))
+    network = found_in(seen, tiny_structures.info, np.zeros((64, 64), bool), "squeeze")[0]
+    assert (network.share, network.zone) == (None, None)
+    assert not network.mask(64, 64).any()
+    assert alternative(network) == "Pigment network: no place that could be marked"
 
 
 def test_the_inner_half_is_half_of_the_area():
@@ -124,11 +136,16 @@ def test_layers_are_offered_unasked_and_drawn_when_chosen(case, at_hand):
     assert areas["streaks"]["colour"].startswith("#")
     marked = structures_of(fresh)[1].mask(*fresh.shape)
     changed = (draw_shown(fresh, shown, 0) != draw_shown(fresh, {}, 0)).any(axis=-1)
-    assert np.array_equal(changed, marked) or (changed & ~marked).sum() == 0
+    assert marked.any()
+    assert not (marked & ~fresh.outline).any()
+    assert changed[marked].all()
+    around = cv2.dilate(marked.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0  # the border is drawn across its edge
+    assert not changed[~around].any()
+    assert not around.all()
 
 
 def test_a_table_has_a_row_for_each_picture_whatever_is_wrong_with_it(
-    tiny_model, tiny_structures, marked_folder, tmp_path
+    tiny_model, tiny_structures, marked_folder, tmp_path, monkeypatch
 ):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
@@ -138,4 +155,11 @@ def test_a_table_has_a_row_for_each_picture_whatever_is_wrong_with_it(
     assert heads[:3] == ["file", "error", "pigment_network_probability"]
     assert [len(row.cells) for row in rows] == [len(heads)] * 2
     assert "broken" in str(rows[0].cells[1])
-    assert rows[1].cells[1] in (None, NOT_JUDGED)
+    assert rows[1].cells[1] is None
+    assert 0 < rows[1].cells[2] < 1
+    monkeypatch.setattr(
+        case_structures, "diagnose", lambda *asked: replace(diagnose(*asked, drawn=True), not_dermoscopic=True)
+    )
+    (doubtful,) = structure_rows(tiny_model, tiny_structures, [FoundPicture(good)])
+    assert doubtful.cells[1:] == [NOT_JUDGED] + [None] * (len(heads) - 2)
+    assert doubtful.said == [NOT_JUDGED]
