@@ -11,7 +11,7 @@ from typing import Any
 
 from derm.compare.follow_up import FollowUp, Structure
 from derm.figures.text import SPACE
-from derm.language.speech import mark, say, say_many
+from derm.language.speech import ENGLISH, mark, say, say_many, speaking
 from derm.predict.words import NOTICE
 
 TITLE = mark("Two visits")
@@ -225,11 +225,13 @@ def _scales(found: FollowUp) -> list[str]:
 
 
 def as_json(found: FollowUp) -> dict[str, Any]:
-    """The figures with their errors, ready for JSON; sentences in the language now spoken."""
+    """The figures with their errors, ready for JSON; sentences in English, whatever language is spoken."""
+    with speaking(ENGLISH):
+        first, lines, notice = headline(found), sentences(found), say(NOTICE)
     about = found.registration
     return {
-        "headline": headline(found),
-        "sentences": sentences(found),
+        "headline": first,
+        "sentences": lines,
         "area_ratio": _rounded(found.area_ratio),
         "diameter_ratio": _rounded(found.diameter_ratio),
         "shift": _rounded(found.shift),
@@ -249,7 +251,7 @@ def as_json(found: FollowUp) -> dict[str, Any]:
             "overlap": _rounded(about.overlap),
         },
         "mm_per_pixel": found.first.mm_per_pixel,
-        "notice": say(NOTICE),
+        "notice": notice,
     }
 
 

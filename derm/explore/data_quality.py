@@ -17,6 +17,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.check import CURES, Finding, check_data
 from derm.data.split import Leak, count_leak, split_catalogue
 from derm.data.store import table_key
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.explore.table import name_of
@@ -96,15 +97,17 @@ def part_table(table: pd.DataFrame) -> pd.DataFrame:
     """
     grouped = table.groupby(["dx", "part"], observed=False)["lesion_code"].agg(["size", "nunique"])
     totals = table.groupby("part", observed=False)["lesion_code"].agg(["size", "nunique"])
-    rows = []
-    for code in table["dx"].cat.categories:
-        rows.append((name_of(str(code)), *(_cell(grouped.loc[(code, part)]) for part in table["part"].cat.categories)))
-    rows.append((say("all"), *(_cell(totals.loc[part]) for part in table["part"].cat.categories)))
-    return pd.DataFrame(rows, columns=[say("Diagnosis"), *(str(part) for part in table["part"].cat.categories)])
+    parts = table["part"].cat.categories
+    rows = [
+        (name_of(str(code)), *(_cell(grouped.loc[(code, part)]) for part in parts))
+        for code in table["dx"].cat.categories
+    ]
+    rows.append((say("all"), *(_cell(totals.loc[part]) for part in parts)))
+    return pd.DataFrame(rows, columns=[say("Diagnosis"), *(value_called(str(part)) for part in parts)])
 
 
 def _cell(counts: pd.Series) -> str:
-    return f"{counts['size']:,} ({counts['nunique']:,})"
+    return f"{number(counts['size'], ',')} ({number(counts['nunique'], ',')})"
 
 
 def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> SourceCue | None:

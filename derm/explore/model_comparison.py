@@ -6,7 +6,8 @@ Needs two results of one part; counts come from `derm.evaluate.compare`. Knows n
 import pandas as pd
 
 from derm.figures.results import FIGURES
-from derm.language.speech import mark, say
+from derm.language.speech import mark, number, say
+from derm.metrics.registry import PER_CLASS
 
 REPLICATES = 200
 """Resamples of the paired bootstrap on a page: the ends of an interval are known to a fifth of its width."""
@@ -16,9 +17,10 @@ def figures_table(compared: pd.DataFrame) -> pd.DataFrame:
     """`derm.evaluate.compare.compare`'s figures for people: Figure, First, Second, Difference (95 % interval)."""
     lines = []
     for row in compared.to_dict("records"):
-        interval = "" if pd.isna(row["low"]) else f" ({row['low']:+.3f} … {row['high']:+.3f})"
-        difference = "undefined" if pd.isna(row["difference"]) else f"{row['difference']:+.3f}{interval}"
-        both = ["undefined" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in ("first", "second")]
+        ends = f" ({number(row['low'], '+.3f')} … {number(row['high'], '+.3f')})"
+        interval = "" if pd.isna(row["low"]) else ends
+        difference = say("undefined") if pd.isna(row["difference"]) else number(row["difference"], "+.3f") + interval
+        both = [say("undefined") if pd.isna(row[name]) else number(row[name], ".3f") for name in ("first", "second")]
         lines.append((figure_name(row["figure"]), *both, difference))
     return pd.DataFrame(
         lines, columns=[say("Figure"), say("First"), say("Second"), say("Difference (95\N{NO-BREAK SPACE}% interval)")]
@@ -26,10 +28,10 @@ def figures_table(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def figure_name(name: str) -> str:
-    """A figure's name in metrics.json as people say it: 'per_class.mel.recall' is 'Recall of mel'."""
+    """A figure's name in metrics.json as people say it: 'per_class.mel.precision' is 'Precision of mel'."""
     if name.startswith("per_class."):
         _, code, measure = name.split(".")
-        return say("{measure} of {code}", measure=say(measure.capitalize()), code=code)
+        return say("{measure} of {code}", measure=say(PER_CLASS[measure]), code=code)
     if name == "calibration.after.ece":
         return say("Calibration error")
     return say(FIGURES[name]) if name in FIGURES else (name.replace("_", " ").replace(".", ", ").capitalize())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, own_lesions, split_catalogue
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from derm.errors import DataFault
 from derm.figures.text import plain
@@ -56,14 +57,11 @@ NAMES: dict[str, str] = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOS
 }
 """Values of a table that people call otherwise."""
 
-VALUES = (
-    mark("female"), mark("male"), mark("unknown"), mark("train"), mark("validation"), mark("test"), mark("abdomen"),
-    mark("acral"), mark("back"), mark("chest"), mark("ear"), mark("face"), mark("foot"), mark("genital"), mark("hand"),
-    mark("lower extremity"), mark("neck"), mark("scalp"), mark("trunk"), mark("upper extremity"), mark("age"),
-    mark("sex"), mark("site"), mark("source"), mark("images"), mark("lesions"), mark("by image"), mark("by lesion"),
-    mark("right"), mark("wrong"),
+GROUPS = (
+    mark("age"), mark("sex"), mark("site"), mark("source"), mark("images"), mark("lesions"), mark("right"),
+    mark("wrong"),
 )  # fmt: skip
-"""Values that HAM10000 has, and names of groups in results, which are said as they are; names of sources stay."""
+"""Names of groups in results, which are said as they are."""
 
 
 def explorable(catalogue: Catalogue) -> pd.DataFrame:
@@ -125,7 +123,7 @@ def wrapped(table: pd.DataFrame) -> pd.DataFrame:
 
 def name_of(value: str) -> str:
     """A value of the table as people say it."""
-    return say(NAMES.get(value, value.replace("_", " ")))
+    return say(NAMES[value]) if value in NAMES else value_called(value.replace("_", " "))
 
 
 def _category(values: pd.Series, order: Iterable[str]) -> pd.Series:

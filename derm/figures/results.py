@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
@@ -415,7 +416,7 @@ def subgroups(
     figure.update_yaxes(
         tickvals=list(chosen.index),
         ticktext=[
-            f"{chart_text(say(str(dimension))) + ' ' if new else ''}<b>{chart_text(say(str(group)))}</b>, "
+            f"{chart_text(say(str(dimension))) + ' ' if new else ''}<b>{chart_text(value_called(str(group)))}</b>, "
             f"{images_counted(int(images))}"
             for dimension, group, images, new in zip(
                 chosen["dimension"], chosen["group"], chosen["images"], first, strict=True

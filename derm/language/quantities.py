@@ -6,16 +6,6 @@ Needs `speech`. In German each form is nominative and accusative alike.
 from derm.language.speech import say_many
 
 
-def cases_counted(count: int) -> str:
-    """'1 case', '2,004 cases'."""
-    return say_many("{count:,} case", "{count:,} cases", count)
-
-
-def events_counted(count: int) -> str:
-    """'1 event', '2,004 events'."""
-    return say_many("{count:,} event", "{count:,} events", count)
-
-
 def images_counted(count: int) -> str:
     """'1 image', '2,004 images'."""
     return say_many("{count:,} image", "{count:,} images", count)

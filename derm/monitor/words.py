@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from derm.data.value_words import value_called
 from derm.figures.text import SPACE, duration, epoch_number
 from derm.language.speech import (
     BRACKETED,
@@ -157,7 +158,8 @@ def in_percent(share: float) -> str:
 
 def name_of(figure: str) -> str:
     """What a figure of the log is called."""
-    return say({**MEASURES, **LOSSES, "source_auc": SOURCE_AUC}.get(figure, figure))
+    named = {**MEASURES, **LOSSES, "source_auc": SOURCE_AUC}
+    return say(named[figure]) if figure in named else figure
 
 
 def state_word(run: Run) -> str:
@@ -239,10 +241,7 @@ def what_to_do(run: Run) -> str:
 def best_line(best: Best) -> str:
     """The best epoch so far with its figures."""
     others = ", ".join(
-        f"{lower_first(say(MEASURES[name])) if language() == ENGLISH else say(MEASURES[name])} "
-        f"{three(best.validation.get(name))}"
-        for name in SUMMED_UP
-        if name != best.by
+        f"{lower_first(MEASURES[name])} {three(best.validation.get(name))}" for name in SUMMED_UP if name != best.by
     )
     told = {"figure": name_of(best.by), "value": three(best.value), "epoch": epoch_number(best.epoch)}
     if not best.validation:
@@ -267,7 +266,7 @@ def data_words(run: Run) -> str:
         folders=folders,
         train=train,
         validation=validation,
-        split=say(data.get("split", "")),
+        split=value_called(data.get("split", "")),
     )
 
 

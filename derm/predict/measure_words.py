@@ -118,7 +118,8 @@ def worth_with_interval(source: str, part: str, key: str) -> str:
     row = _known(source, part, key)
     if row is None:
         return ""
-    return f"{row['auc']:.2f} ({row['low']:.2f} – {row['high']:.2f})"
+    auc, low, high = (number(row[name], ".2f") for name in ("auc", "low", "high"))
+    return f"{auc} ({low} – {high})"
 
 
 def scale_sentence(scale: Scale | None) -> str:

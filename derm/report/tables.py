@@ -7,6 +7,7 @@ predictive values at other prevalences. Knows neither Markdown nor HTML.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.evaluate.by_source import FIGURES
 from derm.evaluate.results import Results
@@ -334,7 +335,7 @@ def subgroups(facts: Facts, dimension: str) -> Table:
         lines = own[own["group"] == group].set_index("figure").to_dict("index")
         first = next(iter(lines.values()))
         counts = (number(first["images"], ","), number(first["lesions"], ","), number(first["malignant"], ","))
-        rows.append((str(group), *counts, *(_of_group(lines.get(name)) for name in SUBGROUP_FIGURES)))
+        rows.append((value_called(str(group)), *counts, *(_of_group(lines.get(name)) for name in SUBGROUP_FIGURES)))
     columns = (dimension, "images", "lesions", "malignant", *SUBGROUP_FIGURES.values())
     return Table(say(BY[dimension]), columns, rows, say("{evaluate}: subgroups.csv", evaluate=EVALUATE))
 

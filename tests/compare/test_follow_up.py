@@ -15,6 +15,7 @@ from derm.compare.follow_up_words import as_json, headline, json_text, sentences
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import NotRegistered
 from derm.image.scale import Scale
+from derm.language.speech import speaking
 from tests.cases import case_with, said
 
 
@@ -117,6 +118,9 @@ def test_files_hold_both_pictures_and_every_figure(unchanged):
     with Image.open(BytesIO(flicker_gif(unchanged))) as opened:
         assert (opened.n_frames, opened.size) == (2, (320, 240))
     told = json.loads(json_text(unchanged))
+    with speaking("de"):
+        assert json.loads(json_text(unchanged)) == told
+        assert headline(unchanged) != told["headline"]
     assert told["area_ratio"] == round(unchanged.area_ratio, 4)
     assert told["structures"] == []
     assert told["notice"]

@@ -32,10 +32,11 @@ from derm.explore import (
 )
 from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.progress import Progress
-from derm.explore.table import ONE, SEVERAL, explorable, prepare
+from derm.explore.table import ONE, SEVERAL, explorable, name_of, prepare
 from derm.explore.thumbnails import SIDE, thumbnail
 from derm.figures.text import SPACE
 from derm.image.decode import read_image
+from derm.language.speech import say, speaking
 from derm.predict.case_list import data_case
 
 
@@ -259,6 +260,26 @@ def test_leaks_of_a_drawn_set_follow_from_its_split(drawn_catalogue):
     rows = data_quality.part_table(table)
     assert rows["Diagnosis"].tolist()[-1] == "all"
     assert sum(int(rows.iloc[-1][part].split()[0]) for part in ("train", "validation", "test")) == 63
+
+
+def test_parts_and_counts_are_said_in_the_language_of_the_page():
+    table = pd.DataFrame(
+        {"dx": pd.Categorical(["nv"] * 1234), "part": pd.Categorical(["train"] * 1234), "lesion_code": range(1234)}
+    )
+    with speaking("de"):
+        rows = data_quality.part_table(table)
+    assert list(rows.columns) == ["Diagnose", "Training"]
+    assert rows["Training"].tolist() == ["1.234 (1.234)", "1.234 (1.234)"]
+
+
+def test_only_a_value_that_derm_names_is_translated_and_a_name_that_people_gave_stays():
+    with speaking("de"):
+        assert say("Camera") == "Kamera"
+        assert [name_of(value) for value in ("lower_extremity", "histo", "Camera")] == [
+            "untere Extremität",
+            "Histopathologie",
+            "Camera",
+        ]
 
 
 def test_a_source_that_holds_all_malignant_lesions_gives_everything_away():
@@ -599,8 +620,13 @@ def test_two_models_are_judged_where_they_disagree(drawn_table):
         columns=["figure", "first", "second", "difference", "low", "high"],
     )
     lines = model_comparison.figures_table(compared).to_numpy().tolist()
-    assert lines[0] == ["Recall of mel", "0.500", "0.600", "+0.100 (-0.050 … +0.200)"]
+    assert lines[0] == ["Recall (sensitivity) of mel", "0.500", "0.600", "+0.100 (-0.050 … +0.200)"]
     assert lines[1] == ["AUC, malignant against benign", "undefined", "0.900", "undefined"]
+    with speaking("de"):
+        german = model_comparison.figures_table(compared).to_numpy().tolist()
+    assert german[0][1:] == ["0,500", "0,600", "+0,100 (-0,050 … +0,200)"]
+    assert german[0][0] != lines[0][0]
+    assert german[1][1:] == ["nicht definiert", "0,900", "nicht definiert"]
 
 
 # Places

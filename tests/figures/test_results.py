@@ -15,6 +15,7 @@ from derm.explore.table import name_of
 from derm.figures import dataset as draw
 from derm.figures import palette
 from derm.figures import results as draw_results
+from derm.language.speech import speaking
 
 MATRIX = np.diag([2, 0, 3, 1, 4, 20, 5]) + np.eye(7, k=1, dtype=int)
 
@@ -129,6 +130,9 @@ def test_subgroups_without_interval_are_open():
     assert (list(closed.x), closed.marker.symbol) == ([0.8], "circle")
     assert (list(opened.x), opened.marker.symbol) == ([0.6], "circle-open")
     assert figure.layout.yaxis.ticktext == ("age <b>0–29</b>, 30 images", "<b>75+</b>, 5 images")
+    with speaking("de"):
+        figure = draw_results.subgroups(table.assign(group=["Camera", "female", "male"]), dark=False)
+    assert [text.split("<b>")[1].split("</b>")[0] for text in figure.layout.yaxis.ticktext] == ["Camera", "weiblich"]
 
 
 def test_bars_hold_what_was_counted_and_shares_sum_to_one():

@@ -94,6 +94,35 @@ def test_a_field_in_the_source_is_filled_and_none_is_left_over(trees):
     assert wrong == []
 
 
+def test_a_marked_sentence_gets_its_fields_where_it_is_said(trees):
+    """`X = mark("…")` of a module, said there or elsewhere as `say(X, …)` or `say(module.X, …)`."""
+    named = {module_name(path): tree for path, tree in trees.items()}
+    kept = {f"{module}.{name}": text for module, tree in named.items() for name, text in marked(tree)}
+    seen, wrong = 0, []
+    for module, tree in named.items():
+        for call, sentence in said_by_name(module, tree, kept):
+            if any(one.arg is None for one in call.keywords):
+                continue
+            seen += 1
+            lacking = {one.split("!")[0].split(".")[0] for one in fields(sentence)} ^ {one.arg for one in call.keywords}
+            if lacking:
+                wrong.append(f"{module}:{call.lineno}: {sorted(lacking)}")
+    assert wrong == []
+    assert seen > 50
+
+
+def test_a_field_that_a_marked_sentence_lacks_is_seen():
+    kept = {"a.words.X": "{name} of {count}"}
+    for source in ("from a.words import X as Y\nsay(Y, name=1)", "from a import words\nsay(words.X, name=1)"):
+        ((call, sentence),) = said_by_name("b", ast.parse(source), kept)
+        assert (sentence, [one.arg for one in call.keywords]) == ("{name} of {count}", ["name"])
+    assert list(marked(ast.parse('X = mark("{name}")\nY, Z = mark("a"), mark("b")'))) == [
+        ("X", "{name}"),
+        ("Y", "a"),
+        ("Z", "b"),
+    ]
+
+
 def test_a_translation_outlives_its_neighbours_and_a_merge(wanted):
     """Of two sides of a merge both are kept; where both have a sentence the first counts."""
     head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
@@ -133,3 +162,38 @@ def test_fields_are_named_with_conversion_and_format():
 
 def forms(text) -> tuple[str, ...]:
     return text if isinstance(text, tuple) else (text,)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def marked(tree: ast.Module):
+    """Names of a module that stand for one marked sentence each, with the sentence."""
+    for node in tree.body:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        (target,) = node.targets
+        together = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+        pairs = zip(target.elts, node.value.elts, strict=False) if together else [(target, node.value)]
+        for name, value in pairs:
+            if isinstance(value, ast.Call) and ast.unparse(value.func) == "mark" and isinstance(name, ast.Name):
+                yield name.id, ast.literal_eval(value.args[0])
+
+
+def said_by_name(module: str, tree: ast.Module, kept: dict[str, str]):
+    """Each call of `say` with a name of `kept` ('module.NAME' → sentence), and the sentence."""
+    known = {name.removeprefix(f"{module}."): name for name in kept if name.rpartition(".")[0] == module}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            known |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Import):
+            known |= {one.asname: one.name for one in node.names if one.asname}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say" and node.args:
+            whole = ast.unparse(node.args[0])
+            first, _, rest = whole.partition(".")
+            name = f"{known.get(first, first)}.{rest}" if rest else known.get(first, first)
+            if name in kept:
+                yield node, kept[name]

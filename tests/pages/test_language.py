@@ -1,6 +1,7 @@
 """The language of a page: as the browser asks or as chosen, kept over a reload; and no text without a catalogue."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
@@ -8,6 +9,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from unsaid import texts, unsaid
 
+from derm.errors import DataFault
 from derm.explain.methods import METHODS
 from derm.language import speech
 from derm.language.speech import BRACKETED, say
@@ -18,6 +20,7 @@ from derm.monitor.words import how_to_begin
 from derm.paths import runs_folder, studies_folder
 from derm.study.words import command as study_command
 from derm.train.config import PRESETS
+from pages.explore.results import folders
 from pages.parts import language
 
 ROOT = Path(__file__).parents[2]
@@ -132,3 +135,18 @@ def test_what_is_shown_already_is_said_anew_in_the_language_that_was_chosen(open
     assert "Keine Schwelle" in " ".join(str(one.proto.body) for one in page.get("html"))  # a row that is kept
     page.button(key="language-en").click().run()
     assert "Malignant probability" in page.header[0].value
+
+
+def test_a_refusal_that_all_visitors_share_is_kept_for_each_language(monkeypatch):
+    monkeypatch.setattr(folders.predictions, "refusal", lambda *_: say("undefined"))
+    shared = SimpleNamespace(catalogue=SimpleNamespace(folder=Path("here"), table=None), table=None)
+    monkeypatch.setattr(folders, "shared_results", lambda *_: None)
+    monkeypatch.setattr(folders, "changed", lambda _: 0)
+
+    def refused(code: str) -> str:
+        with speech.speaking(code), pytest.raises(DataFault) as fault:
+            folders.read_own(shared, Path("here"), "0")
+        return str(fault.value)
+
+    assert [refused("de"), refused("en"), refused("de")] == ["nicht definiert", "undefined", "nicht definiert"]
+    folders.shared_refusal.__wrapped__.clear()

@@ -9,6 +9,7 @@ from cases import LIKELY
 
 from derm.evaluate.lesion_measures import NAMES
 from derm.image.scale import Scale, scale_of_line
+from derm.language.speech import speaking
 from derm.predict.measure_words import (
     MEASURES,
     NO_SCALE,
@@ -32,6 +33,8 @@ def test_the_docs_have_the_figures_that_are_shown(measure):
     rows = [line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.endswith(f"| {' | '.join(told)} |")]
     assert len(rows) >= 1
     assert worth_of(measure.key).startswith(told[0][:4])
+    with speaking("de"):
+        assert worth_with_interval(*PARTS[0], measure.key) == told[0].replace(".", ",")
 
 
 def test_every_measure_is_said_but_the_share_that_it_fills():

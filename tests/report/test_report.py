@@ -148,6 +148,12 @@ def test_undefined_figures_of_a_group_are_a_dash(facts):
         assert sum(int(row[1]) for row in table.rows) == len(facts.results.predictions)
 
 
+def test_groups_are_said_in_the_language_of_the_report(facts):
+    with speaking("de"):
+        found = {row[0] for row in tables.subgroups(facts, "sex").rows}
+    assert found <= {"weiblich", "männlich", "unbekannt"}
+
+
 def test_the_page_stands_alone_and_has_the_papers_figures(facts):
     page = report_page(facts)
     assert page.count("<h1") == 1

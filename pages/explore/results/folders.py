@@ -11,7 +11,7 @@ from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
-from derm.language.speech import mark, say
+from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
 from pages.explore.measured_once import changed, watch
@@ -70,7 +70,7 @@ def read_own(shown: ShownData, folder: Path, sha256: str | None) -> tuple[Result
     when = changed(folder / "metrics.json")
     found = shared_results(str(folder), when)
     place = str(shown.catalogue.folder)
-    if fault := shared_refusal(str(folder), when, place, sha256, found, shown.catalogue.table):
+    if fault := shared_refusal(str(folder), when, place, sha256, language(), found, shown.catalogue.table):
         raise DataFault(fault)
     return found, shared_cases(str(folder), when, place, found, shown.table)
 
@@ -91,9 +91,9 @@ def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
 @spinning(mark("Comparing results and data set …"))
 @st.cache_data(show_spinner=False, max_entries=16)
 def shared_refusal(
-    folder: str, changed: int, data: str, sha256: str | None, _results: Results, _table: pd.DataFrame
+    folder: str, changed: int, data: str, sha256: str | None, spoken: str, _results: Results, _table: pd.DataFrame
 ) -> str | None:
-    """Why results must not be shown here, or None."""
+    """Why results must not be shown here, in the language that is spoken, or None."""
     return predictions.refusal(_results, _table, sha256)
 
 
