@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from derm.concepts.additive import alone, disagreement, fit_additive, measure_additive
 from derm.concepts.learn import ReadPart
 from derm.concepts.read import CONCEPTS
-from derm.concepts.tcav import LEVELS, concepts_tested, look
+from derm.concepts.tcav import LEVELS, Tested, adjusted, concepts_tested, look
 from derm.data.split import Part
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.metrics.calibration import softmax
@@ -128,7 +128,7 @@ def measure_vectors(
 
     paths = train.table["image_path"].iloc[rows].tolist()
     learned = look(model, paths, train.dx[rows].tolist(), tell)
-    found, before = [], len(rows)
+    sources, found, before = list[str](), list[Tested](), len(rows)
     for source, chosen in tests.items():
         part = parts[source, "test"]
         dx = part.dx[chosen]
@@ -137,8 +137,9 @@ def measure_vectors(
         codes = [code for code in CODES if (dx == code).sum() >= FEWEST]
         activations = {name: learned[name].activations for name in LEVELS}
         rows_told = concepts_tested(activations, shown[rows], KEYS, tested, dx, codes, seed=0)
-        found += [{"source": source, **told._asdict()} for told in rows_told]
-    return found
+        found += rows_told
+        sources += [source] * len(rows_told)
+    return [{"source": source, **told._asdict()} for source, told in zip(sources, adjusted(found), strict=True)]
 
 
 def _drawn(part: ReadPart, random: np.random.Generator) -> NDArray[np.int64]:

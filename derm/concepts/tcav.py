@@ -27,8 +27,9 @@ STAGE = 4
 DRAWS = 30
 """Vectors of each concept, each from other pictures drawn by lot."""
 
-RANDOM, RANDOM_DRAWS = 499, 5
-"""Random concepts behind a test, and vectors of each."""
+RANDOM = 499
+"""Random concepts behind a test. Each has as many vectors as a concept, or its score would vary more than a concept's
+does."""
 
 PENALTY = 0.3
 """Of the ridge classifier, in mean squared lengths of its pictures."""
@@ -143,7 +144,7 @@ def concepts_tested(
     codes: Sequence[str],
     seed: int,
 ) -> list[Tested]:
-    """Every concept for every diagnosis at every level.
+    """Every concept for every diagnosis at every level; q is p until `adjusted` has seen all tests.
 
     learned: by level, activations of the pictures that vectors come from, float32 (n, C). shown: bool (n, k), which
     concept each shows. names: of the k. tested: by level, of other pictures. dx: text (m,), their diagnoses; those of
@@ -156,9 +157,7 @@ def concepts_tested(
             random = np.random.default_rng([seed, place])
             marks = shown[:, place]
             vectors, accuracy = concept_vectors(activations, marks, random)
-            by_lot = [
-                concept_vectors(activations, random.permutation(marks), random, RANDOM_DRAWS)[0] for _ in range(RANDOM)
-            ]
+            by_lot = [concept_vectors(activations, random.permutation(marks), random)[0] for _ in range(RANDOM)]
             for code in codes:
                 slopes = tested[level].slopes[dx == code]
                 own = scores_of(vectors, slopes)
@@ -167,11 +166,16 @@ def concepts_tested(
                 found.append(
                     Tested(
                         name, code, level, len(slopes), float(own.mean()), float(own.std(ddof=1)), float(chance.mean()),
-                        float(low), float(high), _rarity(float(own.mean()), chance), 1.0, accuracy,
+                        float(low), float(high), (rarity := _rarity(float(own.mean()), chance)), rarity, accuracy,
                     )
                 )  # fmt: skip
-    adjusted = _false_discovery(np.array([one.p for one in found]))
-    return [one._replace(q=float(q)) for one, q in zip(found, adjusted, strict=True)]
+    return found
+
+
+def adjusted(found: Sequence[Tested]) -> list[Tested]:
+    """All tests that were made, with the q of each."""
+    every = _false_discovery(np.array([one.p for one in found]))
+    return [one._replace(q=float(q)) for one, q in zip(found, every, strict=True)]
 
 
 def _rarity(score: float, chance: NDArray[np.float64]) -> float:
