@@ -24,7 +24,7 @@ from derm.image.resize import square
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
 from derm.structures.marks import read_marks
-from derm.structures.network import gathered
+from derm.structures.network import STAGES, gathered
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
@@ -68,8 +68,9 @@ def open_views(
     folder = cache / f"structures-{sha256(words.encode()).hexdigest()[:16]}"
     make_folder(folder)
     state = folder / "made.json"
-    made = read_json(state)["pictures"] if state.is_file() else 0
-    arrays = _arrays(model, folder, len(table), size, views, fresh=not state.is_file())
+    begun = state.is_file() and all((folder / f"{place}.npy").is_file() for place in range(len(STAGES) + 2))
+    made = read_json(state)["pictures"] if begun else 0
+    arrays = _arrays(model, folder, len(table), size, views, fresh=not begun)
     augmenter = Augmenter(VARIED, size)
     while made < len(table):
         rows = range(made, min(made + max(1, AT_ONCE // views), len(table)))
@@ -137,7 +138,7 @@ def _arrays(
     arrays = []
     for place, (shape, kind) in enumerate(kinds):
         path = folder / f"{place}.npy"
-        mode: Literal["w+", "r+"] = "w+" if fresh or not path.is_file() else "r+"
+        mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
         sizes = (count, views, *shape) if mode == "w+" else None
         arrays.append(np.lib.format.open_memmap(path, mode=mode, dtype=kind, shape=sizes))
     return arrays

@@ -11,10 +11,11 @@ from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, DataFault
 from derm.structures import learn as learning
 from derm.structures.learn import MarkedPart, check_enough, learn
+from derm.structures.marks import marked
 from derm.structures.network import HeadConfig
 from derm.structures.report import measure_part
 from derm.structures.train import HeadTraining, train_head
-from derm.structures.views import Views
+from derm.structures.views import Views, open_views
 
 
 def views_of(count):
@@ -72,3 +73,15 @@ def test_what_cannot_be_learned_is_said_before_the_network_is_asked(tiny_model, 
 def test_padded_weights_are_not_measured_on_marks_that_are_squeezed(tiny_model, tiny_structures, marked_folder):
     with pytest.raises(ConfigFault, match="Pictures are padded"):
         measure_part(padded(tiny_model), tiny_structures, read_catalogue(marked_folder), "test")
+
+
+def test_views_of_which_a_file_is_lost_are_made_anew(tiny_model, marked_folder, tmp_path):
+    table = marked(read_catalogue(marked_folder))[0].iloc[:3]
+    first = open_views(tiny_model, table, 64, 2, tmp_path)
+    wanted = [np.array(one) for one in (*first.sources, first.marks)]
+    (lost,) = tmp_path.glob("structures-*/2.npy")
+    lost.unlink()
+    again = open_views(tiny_model, table, 64, 2, tmp_path)
+    for one, other in zip(wanted, (*again.sources, again.marks), strict=True):
+        assert one.any()
+        np.testing.assert_array_equal(one, other)
