@@ -106,8 +106,7 @@ def evaluate(
     for row in table_rows(measured, decoder):
         table.add_row(*row)
     out.print(table)
-    if record:
-        place = structures or structures_path()
+    if record and (place := structures or structures_path()):
         record_measured(place, part, measured)
         out.print(f"Written: {place}")
 

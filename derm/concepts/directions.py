@@ -4,8 +4,8 @@ Needs readings of many pictures and a network whose class head is pooling and on
 regressions over real pictures: what goes along with what, not what causes what.
 """
 
-import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,8 +17,7 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_json
 from derm.language.speech import say
 from derm.model.weights import Model
-from derm.paths import app_folder
-from derm.structures.weights import StructureWeights
+from derm.structures.weights import StructureWeights, description_at
 
 if TYPE_CHECKING:
     from derm.concepts.learn import ReadPart
@@ -124,20 +123,17 @@ def directions_for(weights: str, decoder: str) -> Directions | None:
 
     Raises WeightsFault for a damaged file.
     """
-    named = os.environ.get(PLACE)
-    path = Path(named).expanduser() if named else app_folder() / "weights" / "concepts.json"
-    if not path.is_file():
-        if named:
-            raise WeightsFault(
-                say(
-                    "{variable} names {path}, where there is no file: name a .json that there is.",
-                    variable=PLACE,
-                    path=path,
-                )
-            )
+    path = description_at(PLACE, "concepts.json")
+    if path is None:
         return None
+    found = _read(path, path.stat().st_mtime_ns)
+    return found if (found.weights, found.decoder) == (weights, decoder) else None
+
+
+@lru_cache(2)
+def _read(path: Path, _changed: int) -> Directions:
     try:
-        found = read_directions(read_json(path))
+        return read_directions(read_json(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsFault(
             say(
@@ -147,4 +143,3 @@ def directions_for(weights: str, decoder: str) -> Directions | None:
                 error=error,
             )
         ) from error
-    return found if (found.weights, found.decoder) == (weights, decoder) else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from derm.concepts.learn import ReadPart
 from derm.data.split import Part
+from derm.structures.report import span
 
 
 def marked_source(parts: Mapping[tuple[str, Part], ReadPart]) -> str | None:
@@ -27,7 +28,7 @@ def model_table(models: Sequence[Mapping[str, Any]]) -> str:
             str(one["disagreement"]["true"][name]) for name in ("both", "network", "additive", "neither")
         )
         told = f"{one['target']}, {one['images']['positive']} of {one['images']['test']}"
-        spans = [_span(one[name]) for name in ("additive", "network", "difference")]
+        spans = [span(one[name]) for name in ("additive", "network", "difference")]
         lines.append(f"| {one['source']} | {told} | {one['given']} | {' | '.join(spans)} | {parted} |")
     return "\n".join(lines)
 
@@ -53,13 +54,3 @@ def vector_table(vectors: Sequence[Mapping[str, Any]]) -> str:
         name = f"{dx}, {first['pictures']}"
         lines.append(f"| {source} | {name} | {level} | {' | '.join(cells)} | {first['by_chance']:.2f} |")
     return "\n".join(lines)
-
-
-def accuracy_of(vectors: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]:
-    """How often the vectors of each level and concept tell pictures apart that they have not seen, 0 … 1."""
-    return {(one["level"], one["concept"]): one["accuracy"] for one in vectors}
-
-
-def _span(figure: Sequence[float]) -> str:
-    value, low, high = figure
-    return f"{value:.2f} ({low:.2f} – {high:.2f})"

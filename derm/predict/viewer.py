@@ -22,6 +22,7 @@ from derm.predict.measure_words import length
 from derm.predict.view import LAYERS, class_mask_at, draw_diameter, outlined, screen_jpeg, screen_size
 from derm.predict.viewer_words import LAYER_NAMES, said_words
 from derm.predict.words import caption, description_of, heat_ends
+from derm.structures.look import FoundStructure
 from derm.structures.table import KEYS
 from derm.structures.words import alternative, layer_name, opacity_name
 
@@ -80,10 +81,8 @@ def draw_shown(case: Case, shown: Mapping[str, float], index: int, longest: int 
     if "Class mask" in shown:
         marked = class_mask_at(case, index, height, width)
         drawn = lay_mask(drawn, marked, DIAGNOSES[index].colour, shown["Class mask"])
-    wanted = [key for key in structure_layers(case) if key in shown]
-    for one in structures_of(case) if wanted else ():
-        if one.structure.key in wanted:
-            drawn = lay_mask(drawn, one.mask(height, width), one.structure.colour, shown[one.structure.key])
+    for one in structures_among(case, shown):
+        drawn = lay_mask(drawn, one.mask(height, width), one.structure.colour, shown[one.structure.key])
     for name, draw in (("Outline", outlined), ("Diameter", draw_diameter)):
         if name in shown:
             drawn = np.asarray(cv2.addWeighted(draw(case, drawn), shown[name], drawn, 1 - shown[name], 0), np.uint8)
@@ -141,12 +140,14 @@ def structure_layers(case: Case) -> tuple[str, ...]:
     return () if decoder is None else decoder.info.placed
 
 
-def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """The areas of the structures among the layers `shown`, by key: closed lines and a colour; the network looks for
-    them where it has not yet."""
+def structures_among(case: Case, shown: Mapping[str, float]) -> list[FoundStructure]:
+    """The structures among the layers `shown`; the network looks for them where it has not yet."""
     wanted = [key for key in structure_layers(case) if key in shown]
-    if not wanted:
-        return {}
+    return [one for one in structures_of(case) if one.structure.key in wanted] if wanted else []
+
+
+def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """The areas of the structures among the layers `shown`, by key: closed lines and a colour."""
     width = case.mask.shape[1]
     return {
         one.structure.key: {
@@ -154,8 +155,7 @@ def areas_of(case: Case, shown: Mapping[str, float]) -> dict[str, dict[str, Any]
             "colour": one.structure.colour,
             "said": alternative(one),
         }
-        for one in structures_of(case)
-        if one.structure.key in wanted
+        for one in structures_among(case, shown)
     }
 
 

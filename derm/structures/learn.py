@@ -18,11 +18,12 @@ from derm.errors import DataFault
 from derm.model.weights import Model
 from derm.structures.build import graph_of_structures, tensors_of
 from derm.structures.calibrate import calibrated, fit_platt
+from derm.structures.engine import Seen
 from derm.structures.marks import marked
 from derm.structures.measure import choose_thresholds, count_pixels, frequencies, measure, worth_placing, worth_showing
 from derm.structures.network import HeadConfig
 from derm.structures.table import KEYS
-from derm.structures.train import Epoch, HeadAnswers, HeadTraining, answers_of, train_head
+from derm.structures.train import Epoch, HeadTraining, answers_of, train_head
 from derm.structures.views import Views, check_fit, open_views
 from derm.structures.weights import StructureInfo, save_structures
 from derm.structures.words import LAYERS
@@ -124,7 +125,7 @@ def channels_of(views: Views) -> tuple[int, int, int, int]:
     return finest // 2, third, fourth, fifth
 
 
-def chosen_on(validation: MarkedPart, answers: HeadAnswers, info: StructureInfo) -> StructureInfo:
+def chosen_on(validation: MarkedPart, answers: Seen, info: StructureInfo) -> StructureInfo:
     """`info` with what is chosen on validation: calibration, thresholds, which are worth showing, and the figures."""
     platt = [fit_platt(answers.presence[:, place], validation.shown[:, place]) for place in range(len(KEYS))]
     counts = count_pixels(answers.masks, validation.table["image_path"].tolist())

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from derm.metrics.classification import auc
+from derm.structures.engine import Seen
 from derm.structures.marks import planes
 from derm.structures.network import HeadConfig, StructureHead, StructureOutput
 from derm.structures.table import KEYS
@@ -66,13 +67,6 @@ class Epoch(NamedTuple):
     def worth(self) -> float:
         """By which the best epoch is chosen: the mean over the structures of both figures."""
         return float(np.nanmean(self.auc) + np.nanmean(self.jaccard)) / 2
-
-
-class HeadAnswers(NamedTuple):
-    """Of n pictures: masks, float32 (n, 5, h, w), 0 … 1; presence, float32 (n, 5), logits before calibration."""
-
-    masks: NDArray[np.float32]
-    presence: NDArray[np.float32]
 
 
 def train_head(
@@ -191,8 +185,8 @@ def loss_of(output: StructureOutput, marks: Tensor, shown: Tensor, weights: Bala
     return cells + presence + (1 - dice).mean()
 
 
-def answers_of(head: StructureHead, views: Views, batch: int = 64) -> HeadAnswers:
-    """What a decoder says of the pictures as they are, see `HeadAnswers`."""
+def answers_of(head: StructureHead, views: Views, batch: int = 64) -> Seen:
+    """What a decoder says of the pictures as they are."""
     head.eval()
     masks, presence = [], []
     with torch.inference_mode():
@@ -201,7 +195,7 @@ def answers_of(head: StructureHead, views: Views, batch: int = 64) -> HeadAnswer
             output = head([torch.from_numpy(array[rows, 0].astype(np.float32)) for array in views.sources])
             masks.append(output.masks.sigmoid().numpy())
             presence.append(output.presence.numpy())
-    return HeadAnswers(np.concatenate(masks), np.concatenate(presence))
+    return Seen(np.concatenate(masks), np.concatenate(presence))
 
 
 def _measured(number: int, loss: float, head: StructureHead, views: Views, shown: NDArray[np.bool_]) -> Epoch:

@@ -33,7 +33,6 @@ HEAD = "head."
 
 PLACE = "DERM_STRUCTURES"
 """Description (.json) of the decoder of structures; without it the one that comes with Derm."""
-
 LICENCE = (
     "Weights learned from ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368): CC BY-NC 4.0. "
     "Research use only, not a medical device."
@@ -154,24 +153,35 @@ def record_measured(path: Path, part: str, measured: dict[str, Any]) -> None:
     write_json(path, {SEAL: seal_of(content), **content})
 
 
-def structures_path() -> Path:
-    """The description that `PLACE` names, or the one that comes with Derm, whether it is there or not."""
-    named = os.environ.get(PLACE)
-    return Path(named).expanduser() if named else app_folder() / "weights" / "structures.json"
+def description_at(variable: str, shipped: str) -> Path | None:
+    """The description that the environment's `variable` names, or `shipped`, the name of one that comes with Derm.
+
+    None where that is not there; raises WeightsFault where the named one is not.
+    """
+    named = os.environ.get(variable)
+    path = Path(named).expanduser() if named else app_folder() / "weights" / shipped
+    if path.is_file():
+        return path
+    if named:
+        raise WeightsFault(
+            say(
+                "{variable} names {path}, where there is no file: name a .json that there is.",
+                variable=variable,
+                path=path,
+            )
+        )
+    return None
+
+
+def structures_path() -> Path | None:
+    """The decoder's own, see `description_at`."""
+    return description_at(PLACE, "structures.json")
 
 
 def structures_for(trunk: str) -> StructureWeights | None:
     """The decoder that belongs to the weights of that SHA-256; None where there is none. Raises WeightsFault."""
     path = structures_path()
-    if not path.is_file():
-        if os.environ.get(PLACE):
-            raise WeightsFault(
-                say(
-                    "{variable} names {path}, where there is no file: name a .json that there is.",
-                    variable=PLACE,
-                    path=path,
-                )
-            )
+    if path is None:
         return None
     found = _loaded(path, path.stat().st_mtime_ns)
     return found if found.info.trunk == trunk else None
