@@ -9,10 +9,11 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from derm.files import write_whole
-from derm.language.messages import files, template
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # this checkout's catalogues, whichever one is installed
+
+from derm.files import write_whole  # noqa: E402
+from derm.language.messages import files, template  # noqa: E402
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from derm.compare.follow_up import FollowUp, Structure
 from derm.figures.text import SPACE
+from derm.language.quantities import listed
 from derm.language.speech import ENGLISH, mark, say, say_many, speaking
 from derm.predict.words import NOTICE
 
@@ -92,8 +93,7 @@ def headline(found: FollowUp) -> str:
         return say("No change beyond what two pictures of an unchanged lesion show.")
     if len(changed) == 1:
         return say("Changed beyond what two pictures of an unchanged lesion show is: {what}.", what=changed[0])
-    listed = say("{some} and {last}", some=", ".join(changed[:-1]), last=changed[-1])
-    return say("Changed beyond what two pictures of an unchanged lesion show are: {listed}.", listed=listed)
+    return say("Changed beyond what two pictures of an unchanged lesion show are: {listed}.", listed=listed(changed))
 
 
 def _beyond(found: FollowUp) -> list[tuple[str, bool]]:

@@ -17,6 +17,7 @@ from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, Localisation
 from derm.explain.methods import METHODS, Method
 from derm.figures.text import SPACE, capital, duration, percent
+from derm.language.quantities import listed
 from derm.language.speech import mark, number, say, say_of
 from derm.model.config import ModelConfig
 from derm.predict.case import Case
@@ -311,10 +312,9 @@ def untested(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> s
     slow = dict.fromkeys(held.method.label for held, trial in zip(pair, trials, strict=True) if not trial.randomised)
     if not slow:
         return ""
-    joint = say("and")
-    methods = f" {joint} ".join(slow)
     return say(
-        "The sanity of {methods} is not tested yet: it takes some twenty maps, a few seconds each.", methods=methods
+        "The sanity of {methods} is not tested yet: it takes some twenty maps, a few seconds each.",
+        methods=listed(list(slow)),
     )
 
 

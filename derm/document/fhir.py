@@ -8,7 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 from derm.document.content import CaseReport, Size, probabilities_of, sizes_of
-from derm.language.speech import ENGLISH, language, languages, mark, say, speaking
+from derm.language.speech import ENGLISH, document_language, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict.case import Case
 
@@ -35,7 +35,7 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     observations += [_size(one, day, " ".join([report.outline, *report.scale])) for one in sizes_of(case)]
     content = {
         "resourceType": "DiagnosticReport",
-        "language": language() if language() in languages() else ENGLISH,
+        "language": document_language(),
         "contained": observations,
         "status": "preliminary",
         "code": {"text": say("Dermoscopic picture, read by software")},

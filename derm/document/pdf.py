@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from derm.document.content import CaseReport
 from derm.errors import ConfigFault
-from derm.language.speech import ENGLISH, day_text, language, languages, mark, say
+from derm.language.speech import day_text, document_language, mark, say
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 MISSING = mark("Documents need Typst, which is not installed: pip install 'derm[documents]'.")
@@ -60,7 +60,7 @@ def _data(report: CaseReport) -> dict[str, object]:
     figures = [{"caption": figure.caption, "alternative": figure.alternative} for figure in report.figures]
     day = {"year": report.on.year, "month": report.on.month, "day": report.on.day}
     spoken = {
-        "language": language() if language() in languages() else ENGLISH,
+        "language": document_language(),
         "labels": {name: say(one) for name, one in LABELS.items()},
         "day": day_text(report.on),
     }

@@ -1,9 +1,11 @@
-"""Counts with their nouns: '1 lesion', '2,004 pictures'.
+"""Counts with their nouns, '1 lesion', '2,004 pictures', and names in a row.
 
 Needs `speech`. In German each form is nominative and accusative alike.
 """
 
-from derm.language.speech import say_many
+from collections.abc import Sequence
+
+from derm.language.speech import say, say_many
 
 
 def images_counted(count: int) -> str:
@@ -34,3 +36,9 @@ def rows_counted(count: int) -> str:
 def visits_counted(count: int) -> str:
     """'1 visit', '2,004 visits'."""
     return say_many("{count:,} visit", "{count:,} visits", count)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names that were said already, in a row: 'a', 'a and b', 'a, b and c'; raises ValueError without any."""
+    *most, last = names
+    return say("{most} and {last}", most=", ".join(most), last=last) if most else last

@@ -57,6 +57,11 @@ def language() -> str:
     return next((found for ask in _asked if (found := ask())), ENGLISH)
 
 
+def document_language() -> str:
+    """Code of the language now spoken, for what a document says of itself; `BRACKETED` is none and reads English."""
+    return language() if language() in languages() else ENGLISH
+
+
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
     """Speak a language within; raises ValueError for one that there is not."""
@@ -123,6 +128,11 @@ def day_text(day: date) -> str:
     from babel.dates import format_date
 
     return str(format_date(day, "medium", language()))
+
+
+def separators() -> str:
+    """Decimal point and thousands separator of the language as plotly takes them: '.,'."""
+    return "".join(_symbols(language()))
 
 
 class _Filling(Formatter):
@@ -213,8 +223,3 @@ def _symbols(code: str) -> tuple[str, str]:
     from babel.numbers import get_decimal_symbol, get_group_symbol
 
     return str(get_decimal_symbol(code)), str(get_group_symbol(code))
-
-
-def separators() -> str:
-    """Decimal point and thousands separator of the language as plotly takes them: '.,'."""
-    return "".join(_symbols(language()))

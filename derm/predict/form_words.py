@@ -3,9 +3,8 @@
 Needs `Forms`. Knows nothing of pages.
 """
 
-from collections.abc import Iterable
-
 from derm.figures.text import capital
+from derm.language.quantities import listed
 from derm.language.speech import mark, say
 from derm.predict.forms import (
     ABCD_COLOURS,
@@ -78,7 +77,9 @@ def abcd_sentence(abcd: Abcd) -> str:
             source=ABCD_SOURCE,
         )
     if abcd.total is None:
-        return say("No total yet: {listed} to be filled in.", listed=_listed(ABCD_NAMES[name] for name in abcd.missing))
+        return say(
+            "No total yet: {listed} to be filled in.", listed=listed([say(ABCD_NAMES[name]) for name in abcd.missing])
+        )
     if abcd.total < SUSPICIOUS:
         return say(
             "Total {total:.1f}: below {low}, benign ({source}).", total=abcd.total, low=SUSPICIOUS, source=ABCD_SOURCE
@@ -110,7 +111,9 @@ def seven_sentence(seven: SevenPoint) -> str:
             revised=SEVEN_REVISED_SOURCE,
         )
     if (totals := seven.totals) is None:
-        return say("No total yet: {listed} to be filled in.", listed=_listed(OPTIONS[name] for name in seven.missing))
+        return say(
+            "No total yet: {listed} to be filled in.", listed=listed([say(OPTIONS[name]) for name in seven.missing])
+        )
     return f"{_weighted(totals.weighted)} {_counted_present(totals.present)}"
 
 
@@ -161,11 +164,6 @@ def _seven_given(seven: SevenPoint) -> str:
     if present:
         return say("Present: {criteria}.", criteria=", ".join(present))
     return say("None present so far.") if seven.missing else say("None present.")
-
-
-def _listed(names: Iterable[str]) -> str:
-    *most, last = (say(name) for name in names)
-    return say("{most} and {last}", most=", ".join(most), last=last) if most else last
 
 
 def option_name(name: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.explain.agreement import BUILT_IN
 from derm.figures.text import SPACE, capital, fine_percent, percent, plain
+from derm.language.quantities import images_counted, lesions_counted
 from derm.language.speech import mark, number, say, say_many
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
 from derm.model.weights import WeightsInfo
@@ -366,10 +367,10 @@ def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
 
 def _counted(part: dict[str, Any]) -> str:
     """On how much it was measured: the lesions, for rates are by lesion, and the images that show them."""
-    images = say_many("1 image", "{count:,} images", part["images"])
+    images = images_counted(part["images"])
     if "lesions" not in part:
         return say("each lesion counting once, {images}", images=images)
-    lesions = say_many("1 lesion", "{count:,} lesions", part["lesions"])
+    lesions = lesions_counted(part["lesions"])
     return say("{lesions} in {images}", lesions=lesions, images=images)
 
 

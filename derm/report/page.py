@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from derm.evaluate.results import WORST
 from derm.figures.markup import shown_figure
-from derm.language.speech import language, say
+from derm.language.speech import document_language, say
 from derm.predict.words import NOTICE
 from derm.report.card import section_markdown
 from derm.report.facts import Facts
@@ -64,7 +64,7 @@ def report_page(facts: Facts) -> str:
         seven=seven,
         worst=worst,
         words=_words(len(worst)),
-        language=language(),
+        language=document_language(),
     )
 
 

@@ -28,9 +28,11 @@ def spinning(
         def shown(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
             if once and st.session_state.get(f"spun-{function.__name__}"):
                 return function(*arguments, **named)
-            st.session_state[f"spun-{function.__name__}"] = True
             with st.spinner(say(sentence)):
-                return function(*arguments, **named)
+                found = function(*arguments, **named)
+            if once:
+                st.session_state[f"spun-{function.__name__}"] = True
+            return found
 
         return shown
 

@@ -114,7 +114,7 @@ def test_in_brackets_what_is_filled_in_or_unknown_stands_outside():
         assert say("{name} always", name="a.png") == "a.png⟦ always⟧"
         assert say("melanoma") == "⟦melanoma⟧"
         assert say("No catalogue has this.") == "No catalogue has this."
-        assert say_many("1 lesion", "{count:,} lesions", 2004) == "2,004⟦ lesions⟧"
+        assert say_many("{count:,} lesion", "{count:,} lesions", 2004) == "2,004⟦ lesions⟧"
         assert say_many("One {thing}", "{count} of {thing}", 2, thing="x") == "2 of x"
         assert say_of("this language", "English") == "⟦English⟧"
         assert say_of("another", "English") == "English"
