@@ -8,6 +8,7 @@ import streamlit as st
 
 from derm.model.weights import Model
 from derm.predict import case_list
+from derm.serve.connections import Connections
 from derm.serve.gate import App, Gate
 from pages.diagnose.answer import answer, bars_of
 from pages.diagnose.picture import picture
@@ -58,4 +59,5 @@ if __name__ == "__main__":  # a visit
     main()
 else:  # the server: Streamlit finds a file's `st.App` by its text, and serves what `app` is in the end
     app: st.App | App = st.App(__file__, secrets=opening.secrets())
-    app = opening.logged(Gate(opening.guarded(keeping.bounded(app)), opening.checked(), opening.browser()))
+    app = Gate(opening.guarded(keeping.bounded(app)), opening.checked(), opening.browser())
+    app = Connections(opening.logged(app))

@@ -4,6 +4,7 @@ Needs to be told what has arrived and was not taken in yet. Knows of Streamlit t
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ MOST = 1000
 
 STALLED = 30.0
 """Seconds without a byte after which an upload is given up, for it would keep others out."""
+
+SLOWEST = 8000
+"""Bytes a second that an upload must come with, `STALLED` seconds let by: 40 MB take an hour and a half at most."""
 
 
 class Arrived(NamedTuple):
@@ -67,13 +71,18 @@ class Uploads:
             self._coming -= size
 
     def _patient(self, receive: Receive) -> Receive:
-        """`receive`, which takes an upload for broken off where nothing comes any more."""
+        """`receive`, which takes an upload for broken off where nothing comes any more, or hardly anything."""
+        began, come = time.monotonic(), 0
 
         async def received() -> Message:
+            nonlocal come
+            left = began + self.stalled + come / SLOWEST - time.monotonic()
             try:
-                return await asyncio.wait_for(receive(), self.stalled)
+                message = await asyncio.wait_for(receive(), min(self.stalled, max(left, 0.0)))
             except TimeoutError:
                 return {"type": "http.disconnect"}
+            come += len(message.get("body", b""))
+            return message
 
         return received
 

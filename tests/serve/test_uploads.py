@@ -110,6 +110,25 @@ def test_an_upload_that_stalls_is_given_up():
     assert uploads._coming == 0
 
 
+def test_an_upload_that_hardly_comes_is_given_up(monkeypatch):
+    monkeypatch.setattr("derm.serve.uploads.SLOWEST", 1_000_000)
+    come = 0
+
+    async def app(scope, receive, send) -> None:
+        nonlocal come
+        while (message := await receive())["type"] == "http.request":
+            come += len(message["body"])
+
+    async def receive():
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    uploads = Uploads(app, 100, lambda _: Arrived(0, 0), stalled=0.03)
+    scope = {"type": "http", "method": "PUT", "path": PATH, "headers": [(b"content-length", b"90")]}
+    asyncio.run(uploads(scope, receive, None))
+    assert come > 0
+
+
 @pytest.mark.parametrize(
     "headers",
     [

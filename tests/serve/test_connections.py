@@ -1,0 +1,236 @@
+"""Open connections: who says nothing, dribbles or lets others wait is cut off; who asks and fetches is not."""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+import uvicorn
+
+from derm.serve import connections
+from derm.serve.connections import Connection, Connections, Limits
+
+ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE = 16 << 20
+"""Bytes of an answer that no socket's buffers hold."""
+
+CLIENTS: list[asyncio.StreamWriter] = []
+"""Of the test that runs."""
+
+
+async def app(scope, receive, send) -> None:
+    """Answers with a small text, or with a large one under /large; takes in what comes over a websocket."""
+    if scope["type"] == "lifespan":
+        for stage in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{stage}.complete"})
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": str(len(message["bytes"]))})
+    else:
+        body = b"x" * LARGE if scope["path"] == "/large" else b"ok"
+        about = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": about})
+        await send({"type": "http.response.body", "body": body})
+
+
+def serve(limits: Limits, visit: Callable[[int, Connections], Awaitable[None]]) -> Connections:
+    """Let `visit` come to the port of a real server whose connections are kept within `limits`."""
+    kept = Connections(app, limits)
+
+    async def run() -> None:
+        with socket.socket() as place:
+            place.bind(("127.0.0.1", 0))
+            place.listen()
+            server = uvicorn.Server(uvicorn.Config(kept, log_level="critical", ws="websockets-sansio"))
+            task = asyncio.create_task(server._serve([place]))
+            while not server.started:
+                await asyncio.sleep(0.01)
+            try:
+                await asyncio.wait_for(visit(place.getsockname()[1], kept), 20)
+            finally:
+                for client in CLIENTS:
+                    client.close()
+                    with suppress(OSError):
+                        await client.wait_closed()
+                CLIENTS.clear()
+                server.should_exit = server.force_exit = True
+                await task
+
+    asyncio.run(run())
+    return kept
+
+
+@pytest.fixture(autouse=True)
+def looked_at_often(monkeypatch):
+    monkeypatch.setattr(connections, "EVERY", 0.02)
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the other side closes."""
+    with suppress(ConnectionError):
+        return await reader.read()
+    return b""
+
+
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection, to be closed at the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    CLIENTS.append(writer)
+    return reader, writer
+
+
+async def opened(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A websocket after its handshake."""
+    reader, writer = await connected(port)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+def frame(length: int, body: bytes) -> bytes:
+    """A message's frame that says so many bytes, with those that are sent so far."""
+    return struct.pack("!BBQ", 0x82, 0xFF, length) + bytes(4) + body
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab"],
+    ids=["nothing", "half a line", "half a head", "half a body"],
+)
+@pytest.mark.parametrize("dribbled", [False, True])
+def test_who_sends_no_whole_request_is_cut_off(said, dribbled):
+    async def visit(port: int, kept: Connections) -> None:
+        reader, writer = await connected(port)
+        writer.write(said)
+        ended = asyncio.create_task(rest(reader))
+        while not ended.done():
+            if dribbled:
+                writer.write(b"a")
+            await asyncio.sleep(0.02)
+        assert not kept.open
+
+    serve(Limits(head=0.1), visit)
+
+
+def test_who_asks_is_answered_however_many_are_silent_and_stays_as_a_websocket():
+    async def visit(port: int, kept: Connections) -> None:
+        page, sender = await opened(port)
+        silent = [await connected(port) for _ in range(8)]
+        reader, writer = await connected(port)
+        for _ in range(3):
+            writer.write(ASKED)
+            assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        assert len(kept.open) <= 4
+        assert [await rest(one) for one, _ in silent[:5]] == [b""] * 5  # the oldest
+        sender.write(frame(3, b"abc"))
+        assert (await page.readexactly(3))[2:] == b"3"
+
+    serve(Limits(most=4), visit)
+
+
+def test_a_new_connection_is_refused_where_all_are_answered():
+    async def visit(port: int, kept: Connections) -> None:
+        pages = [await opened(port) for _ in range(2)]
+        reader, _ = await connected(port)
+        assert await rest(reader) == b""
+        for page, sender in pages:
+            sender.write(frame(1, b"a"))
+            assert (await page.readexactly(3))[2:] == b"1"
+
+    serve(Limits(most=2), visit)
+
+
+def test_who_does_not_fetch_an_answer_is_cut_off():
+    async def visit(port: int, kept: Connections) -> None:
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", port))
+            slow.sendall(ASKED.replace(b"/ ", b"/large "))
+            while not kept.open:
+                await asyncio.sleep(0.01)
+            while kept.open:
+                await asyncio.sleep(0.01)
+
+    serve(Limits(stalled=0.1, head=0.1), visit)
+
+
+def test_answers_that_wait_to_be_fetched_take_no_more_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(connections, "EVERY", 1000.0)
+
+    async def visit(port: int, kept: Connections) -> None:
+        for _ in range(4):
+            _, writer = await connected(port)
+            writer.transport.pause_reading()
+            writer.write(ASKED.replace(b"/ ", b"/large "))
+        while sum(one.unsent > LARGE // 2 for one in kept.open) < 4:
+            await asyncio.sleep(0.01)
+        kept.look()
+        assert len(kept.open) == 1
+        assert 0 < sum(one.unsent for one in kept.open) <= LARGE
+
+    serve(Limits(waiting=LARGE), visit)
+
+
+def test_messages_on_their_way_take_no_more_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(connections, "LEFT", 100_000)
+
+    async def visit(port: int, kept: Connections) -> None:
+        first, second, third = [await opened(port) for _ in range(3)]
+        part = os.urandom(300_000)
+        for _, sender in (first, second):
+            sender.write(frame(400_000, part))
+            await sender.drain()
+        while sum(one.coming for one in kept.open) < 2 * (300_000 - connections.SMALL):
+            await asyncio.sleep(0.01)
+        third[1].write(frame(300_000, part))  # whole, while another waits
+        assert (await third[0].readexactly(8))[2:] == b"300000"
+        assert await rest(first[0]) == b""
+        second[1].write(bytes(100_000))
+        assert (await second[0].readexactly(8))[2:] == b"400000"
+
+    serve(Limits(coming=600_000), visit)
+
+
+def test_a_message_that_is_never_whole_is_cut_off_and_pongs_are_not():
+    async def visit(port: int, kept: Connections) -> None:
+        reader, writer = await opened(port)
+        page, sender = await opened(port)
+        writer.write(frame(400_000, bytes(200_000)))
+        for _ in range(20):
+            sender.write(b"\x8a\x84" + bytes(8))
+        assert await rest(reader) == b""
+        sender.write(frame(1, b"a"))
+        assert (await page.readexactly(3))[2:] == b"1"
+
+    serve(Limits(message=0.1), visit)
+
+
+def test_pongs_of_years_are_no_message():
+    now = [0.0]
+    kept = Connections(app, clock=lambda: now[0])
+    connection = Connection(asyncio.Protocol(), kept)
+    connection.begin("websocket")
+    for _ in range(100_000):
+        now[0] += 30
+        connection.data_received(bytes(10))
+    assert not connection.is_over(kept.limits)
+    assert connection.coming == 0
+
+
+def test_a_loop_that_cannot_be_wrapped_serves_without_limits():
+    class Closed:
+        __slots__ = ()
+
+        def create_server(self) -> None:
+            raise AssertionError
+
+    Connections(app).listen(Closed())
