@@ -18,7 +18,14 @@ terminal can show as it is. Anything else that is raised is our mistake, and cra
 
 
 class DermError(Exception):
-    """The root: a mistake that the user can mend; `str(error)` is one sentence for the user."""
+    """The root: a mistake that the user can mend; `str(error)` is one sentence for the user.
+
+    It can be said `again` in another language, as `derm.language.speech` made it.
+    """
+
+    def __str__(self) -> str:
+        only = self.args[0] if len(self.args) == 1 else None
+        return only if isinstance(only, str) else super().__str__()
 
 
 class ImageRefused(DermError):

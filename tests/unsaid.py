@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+import pyarrow as pa
 from google.protobuf.message import Message
 
 NAMES = (
@@ -72,16 +73,27 @@ def unsaid(text: str, allowed: Iterable[str] = ()) -> list[str]:
 
 
 def texts(message: object) -> Iterator[str]:
-    """What is read of one of Streamlit's messages, deep; of what a component gets, too."""
+    """What is read of one of Streamlit's messages, deep; of what a component gets, and of the cells of tables, too."""
     if isinstance(message, str):
         yield from texts_of_json(json.loads(message)) if message.startswith("{") else (message,)
     elif isinstance(message, Message):
         for field, value in message.ListFields():
             if field.name not in NOT_SHOWN:
-                yield from texts(value)
+                yield from texts_of_table(value) if isinstance(value, bytes) else texts(value)
     elif isinstance(message, Iterable) and not isinstance(message, bytes):
         for one in message:
             yield from texts(one)
+
+
+def texts_of_table(content: bytes) -> Iterator[str]:
+    """Heads and cells of a table in Arrow's format; nothing of other bytes, which are pictures."""
+    try:
+        table = pa.ipc.open_stream(content).read_pandas()
+    except pa.ArrowInvalid:
+        return
+    yield from (str(name) for name in table.columns)
+    for column in table.columns:
+        yield from (cell for cell in dict.fromkeys(table[column].dropna().map(str)) if not cell.startswith("data:"))
 
 
 def texts_of_json(value: object) -> Iterator[str]:

@@ -12,7 +12,7 @@ from derm.diagnoses import CODES
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.explain.agreement import CENTRE_PRIOR, ORACLE, UNIFORM
 from derm.explain.methods import METHODS
-from derm.language.speech import mark, number, say
+from derm.language.speech import day_text, mark, number, say
 from derm.spreadsheet import csv_table
 
 MEASURES = {
@@ -63,7 +63,7 @@ def provenance(explained: ExplainResults) -> str:
         lesions=about["lesions"],
         weights=about["weights"],
         sha256=about["sha256"][:8],
-        date=about["date"],
+        date=day_text(about["date"]),
     )
 
 

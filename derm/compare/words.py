@@ -16,7 +16,7 @@ from derm.compare.faithfulness import Faithfulness
 from derm.diagnoses import DIAGNOSES
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR, ORACLE, THRESHOLDS, Localisation
 from derm.explain.methods import METHODS, Method
-from derm.figures.text import SPACE, capital, duration, percent
+from derm.figures.text import capital, percent, time_left
 from derm.language.quantities import listed
 from derm.language.speech import mark, number, say, say_of
 from derm.model.config import ModelConfig
@@ -299,12 +299,9 @@ def step(what: str, share: float, seconds: float) -> str:
 
     share: done so far, 0 … 1, in `seconds`. Nothing is foretold before a twentieth is done.
     """
-    said = f"{capital(what)} …" if what else say("Done")
-    if not 0.05 <= share < 1:
-        return said
-    left = max(1.0, seconds / share * (1 - share))
-    span = duration(left) if left >= 50 else f"{left:.0f}{SPACE}s"
-    return say("{doing} {span} left", doing=said, span=span)
+    if not what:
+        return say("Done")
+    return time_left(capital(what), seconds / share * (1 - share)) if 0.05 <= share < 1 else f"{capital(what)} …"
 
 
 def untested(pair: Sequence[ExplainedCase], trials: Sequence[Faithfulness]) -> str:

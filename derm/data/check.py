@@ -25,6 +25,7 @@ from derm.data.remarks import INCOMPLETE, NO_LESION, UNMATCHED, UNREAD_AGE
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
 from derm.image.decode import lesion_of, mask_levels, open_image, read_mask_values
+from derm.language.speech import mark, say
 
 HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)
@@ -48,38 +49,63 @@ SHOWN = 10
 
 DOWNLOAD = "https://doi.org/10.7910/DVN/DBW86T"
 
-# Each kind of finding with its cure, in the order of the report.
+# Each kind of finding with its cure, in the order of the report; {codes} and {download} are filled in.
 CURES = {
-    "row count": f"take all rows of the original download ({DOWNLOAD}): with other rows, results cannot be compared",
-    "fewer rows": "say with each figure that it holds for this subset: it cannot be compared with others' figures",
-    "unknown class": f"write one of {', '.join(CODES)} in the table, or delete the row",
-    "duplicate id": "keep one row for each image in the table",
-    "labels disagree": "correct the wrong table, or remove the ground truth: then the metadata alone counts",
-    UNMATCHED: "give both tables the same ids, or remove the ground truth: then the metadata alone counts",
-    INCOMPLETE: "take both tables from one download where all rows are to be compared",
-    "lesion with several diagnoses": "correct the lesion or the diagnosis in the table: a lesion has one",
-    NO_LESION: "name the lesion in the table where several images show one: they could lie on both sides of a split",
-    "impossible age": "correct it in the table, or leave it empty; 999 and -1 are not read as missing",
-    UNREAD_AGE: "write years as a number, or leave the cell empty",
-    "image missing": "unpack the image archives again, or delete the row",
-    "image unreadable": f"copy the file again from the original download ({DOWNLOAD})",
-    "image without a row": "add a row for it to the table, or remove the file: it is not used",
-    "copies": "measure on other images: weights that learned from these know them; a split keeps them in their part",
-    "no masks": f"unpack HAM10000_segmentations_lesion_tschandl.zip ({DOWNLOAD}) beside the images, or train diagnoses "
-    "alone: without masks no outline is learned",
-    "mask missing": f"unpack HAM10000_segmentations_lesion_tschandl.zip ({DOWNLOAD}) beside the images: without masks "
-    "no outline can be learned",
-    "mask unreadable": f"copy the file again from the original download ({DOWNLOAD})",
-    "mask of another size": "take image and mask from one download, or scale the mask by nearest neighbour",
-    "mask empty": f"copy the file again from the original download ({DOWNLOAD}), or draw the outline anew",
-    "masks full": "copy the masks again from their source: a network trained on these calls every pixel lesion",
-    "masks inverted": "exchange black and white in these masks, so that the lesion is white",
-    "masks misplaced": "lay the masks over their pictures and look: turn, move or rename them until they fit",
-    "mask inverted": "exchange black and white in this mask, so that the lesion is white",
-    "mask of several labels": "keep the lesion's label alone: every value but 0 counts as lesion",
-    "masks soft": "nothing, if half of the highest value is where the outline lies: what is above counts as lesion",
-    "mask full": "look at the image: a lesion may fill it, but an inverted or failed mask looks the same",
+    mark("row count"): mark(
+        "take all rows of the original download ({download}): with other rows, results cannot be compared"
+    ),
+    mark("fewer rows"): mark(
+        "say with each figure that it holds for this subset: it cannot be compared with others' figures"
+    ),
+    mark("unknown class"): mark("write one of {codes} in the table, or delete the row"),
+    mark("duplicate id"): mark("keep one row for each image in the table"),
+    mark("labels disagree"): mark(
+        "correct the wrong table, or remove the ground truth: then the metadata alone counts"
+    ),
+    UNMATCHED: mark("give both tables the same ids, or remove the ground truth: then the metadata alone counts"),
+    INCOMPLETE: mark("take both tables from one download where all rows are to be compared"),
+    mark("lesion with several diagnoses"): mark("correct the lesion or the diagnosis in the table: a lesion has one"),
+    NO_LESION: mark(
+        "name the lesion in the table where several images show one: they could lie on both sides of a split"
+    ),
+    mark("impossible age"): mark("correct it in the table, or leave it empty; 999 and -1 are not read as missing"),
+    UNREAD_AGE: mark("write years as a number, or leave the cell empty"),
+    mark("image missing"): mark("unpack the image archives again, or delete the row"),
+    mark("image unreadable"): mark("copy the file again from the original download ({download})"),
+    mark("image without a row"): mark("add a row for it to the table, or remove the file: it is not used"),
+    mark("copies"): mark(
+        "measure on other images: weights that learned from these know them; a split keeps them in their part"
+    ),
+    mark("no masks"): mark(
+        "unpack HAM10000_segmentations_lesion_tschandl.zip ({download}) beside the images, or train diagnoses "
+        "alone: without masks no outline is learned"
+    ),
+    mark("mask missing"): mark(
+        "unpack HAM10000_segmentations_lesion_tschandl.zip ({download}) beside the images: without masks "
+        "no outline can be learned"
+    ),
+    mark("mask unreadable"): mark("copy the file again from the original download ({download})"),
+    mark("mask of another size"): mark("take image and mask from one download, or scale the mask by nearest neighbour"),
+    mark("mask empty"): mark("copy the file again from the original download ({download}), or draw the outline anew"),
+    mark("masks full"): mark(
+        "copy the masks again from their source: a network trained on these calls every pixel lesion"
+    ),
+    mark("masks inverted"): mark("exchange black and white in these masks, so that the lesion is white"),
+    mark("masks misplaced"): mark(
+        "lay the masks over their pictures and look: turn, move or rename them until they fit"
+    ),
+    mark("mask inverted"): mark("exchange black and white in this mask, so that the lesion is white"),
+    mark("mask of several labels"): mark("keep the lesion's label alone: every value but 0 counts as lesion"),
+    mark("masks soft"): mark(
+        "nothing, if half of the highest value is where the outline lies: what is above counts as lesion"
+    ),
+    mark("mask full"): mark("look at the image: a lesion may fill it, but an inverted or failed mask looks the same"),
 }
+
+
+def cure_of(kind: str) -> str:
+    """What mends findings of a kind, one of `CURES`."""
+    return say(CURES[kind], codes=", ".join(CODES), download=DOWNLOAD)
 
 
 @dataclass(frozen=True)
@@ -145,7 +171,7 @@ def check_data(catalogue: Catalogue, progress: Callable[[int, int], None] | None
 
 
 def _find(kind: str, subject: str, problem: str) -> Finding:
-    return Finding(kind, subject, problem, CURES[kind])
+    return Finding(kind, subject, problem, cure_of(kind))
 
 
 def _count_lesions(images: pd.DataFrame) -> int:
@@ -165,45 +191,77 @@ def _count_classes(images: pd.DataFrame) -> pd.DataFrame:
 def _check_rows(catalogue: Catalogue) -> Iterator[Finding]:
     table = catalogue.table
     if len(table) != HAM10000_ROWS and (table["source"] == HAM10000).all():
-        problem = f"{len(table):,} rows where HAM10000 has {HAM10000_ROWS:,}"
-        if len(table) in AUGMENTED_ROWS:
-            problem += ": a copy with augmented images, whose twins would lie on both sides of a split"
-        elif len(table) > HAM10000_ROWS:
-            problem += f"; copies with {' or '.join(f'{rows:,}' for rows in AUGMENTED_ROWS)} rows hold augmented images"
+        problem = _rows_problem(len(table))
         yield _find("row count" if len(table) > HAM10000_ROWS else "fewer rows", str(catalogue.folder), problem)
     for row in table[unreadable_diagnoses(catalogue)].itertuples():
         problem = (
-            f"the diagnosis {row.dx!r} is not one of the seven" if row.dx != UNKNOWN else "the diagnosis is missing"
+            say("the diagnosis {dx!r} is not one of the seven", dx=row.dx)
+            if row.dx != UNKNOWN
+            else say("the diagnosis is missing")
         )
         yield _find("unknown class", str(row.image_id), problem)
     named = table[(table["lesion_id"] != "") & (table["dx"] != UNKNOWN)].drop_duplicates("image_id")
     several = named.groupby("lesion_id")["dx"].nunique()
     for lesion in several.index[several > 1]:
         own = named[named["lesion_id"] == lesion]
-        problem = f"its {len(own)} images bear the diagnoses {', '.join(sorted(set(own['dx'])))}"
+        problem = say(
+            "its {images} images bear the diagnoses {diagnoses}",
+            images=len(own),
+            diagnoses=", ".join(sorted(set(own["dx"]))),
+        )
         yield _find("lesion with several diagnoses", str(lesion), problem)
     for image_id, rows in table[table["image_id"].duplicated(keep=False)].groupby("image_id"):
         diagnoses = ", ".join(sorted(set(rows["dx"])))
-        yield _find("duplicate id", str(image_id), f"{len(rows)} rows in the table, with the diagnosis {diagnoses}")
+        yield _find(
+            "duplicate id",
+            str(image_id),
+            say("{rows} rows in the table, with the diagnosis {diagnoses}", rows=len(rows), diagnoses=diagnoses),
+        )
     for row in catalogue.conflicts.itertuples():
-        problem = f"the metadata says {row.metadata}, the ground truth {row.ground_truth}"
+        problem = say(
+            "the metadata says {metadata}, the ground truth {ground_truth}",
+            metadata=row.metadata,
+            ground_truth=row.ground_truth,
+        )
         yield _find("labels disagree", str(row.image_id), problem)
     for row in table[impossible_ages(table)].itertuples():
-        yield _find("impossible age", str(row.image_id), f"an age of {row.age:g} is no number of years")
+        yield _find("impossible age", str(row.image_id), say("an age of {age:g} is no number of years", age=row.age))
+
+
+def _rows_problem(rows: int) -> str:
+    """What is said of a HAM10000 with another number of rows."""
+    if rows in AUGMENTED_ROWS:
+        return say(
+            "{rows:,} rows where HAM10000 has {published:,}: a copy with augmented images, whose twins would lie on "
+            "both sides of a split",
+            rows=rows,
+            published=HAM10000_ROWS,
+        )
+    if rows < HAM10000_ROWS:
+        return say("{rows:,} rows where HAM10000 has {published:,}", rows=rows, published=HAM10000_ROWS)
+    return say(
+        "{rows:,} rows where HAM10000 has {published:,}; copies with {few:,} or {many:,} rows hold augmented images",
+        rows=rows,
+        published=HAM10000_ROWS,
+        few=AUGMENTED_ROWS[0],
+        many=AUGMENTED_ROWS[1],
+    )
 
 
 def _check_files(catalogue: Catalogue) -> Iterator[Finding]:
     images = catalogue.table.drop_duplicates("image_id")
     for image_id in images.loc[images["image_path"] == "", "image_id"]:
-        yield _find("image missing", image_id, "has a row in the table but no .jpg, .jpeg or .png file")
+        yield _find("image missing", image_id, say("has a row in the table but no .jpg, .jpeg or .png file"))
     for path in catalogue.unlisted:
-        yield _find("image without a row", _inside(catalogue.folder, path), "no row of the table names this image")
+        yield _find("image without a row", _inside(catalogue.folder, path), say("no row of the table names this image"))
     no_mask = images.loc[images["mask_path"] == "", "image_id"]
     if len(no_mask) == len(images):  # one finding, not ten thousand: ISIC 2018 task 3 comes without masks
-        yield _find("no masks", str(catalogue.folder), f"none of the {len(images):,} images has a mask")
+        yield _find(
+            "no masks", str(catalogue.folder), say("none of the {images:,} images has a mask", images=len(images))
+        )
         return
     for image_id in no_mask:
-        yield _find("mask missing", image_id, f"has no file {image_id}_segmentation.png")
+        yield _find("mask missing", image_id, say("has no file {name}", name=f"{image_id}_segmentation.png"))
 
 
 class _Pair(NamedTuple):
@@ -247,9 +305,13 @@ def _check_copies(catalogue: Catalogue, images: pd.DataFrame, looks: np.ndarray)
     alike = int((find_copies(looks[nameless], shipped_pictures()) >= 0).sum())
     renamed = int(((lesion != "") & ~exact).sum())
     if renamed or alike:
-        problem = (
-            f"{renamed + alike:,} of {len(images):,} images are of the splits that come with Derm under other names, "
-            f"{renamed:,} by number or lesion, {alike:,} by their look"
+        problem = say(
+            "{found:,} of {images:,} images are of the splits that come with Derm under other names, {renamed:,} by "
+            "number or lesion, {alike:,} by their look",
+            found=renamed + alike,
+            images=len(images),
+            renamed=renamed,
+            alike=alike,
         )
         yield _find("copies", str(catalogue.folder), problem)
 
@@ -267,9 +329,10 @@ def _check_set(folder: Path, seen: list[_Seen]) -> Iterator[Finding]:
     for fault in faults:
         yield _find(fault.kind, str(folder), fault.problem)
     if soft := sum(one.soft for one in seen):
-        yield _find(
-            "masks soft", str(folder), f"{soft:,} of {len(with_mask):,} masks have values between black and white"
+        problem = say(
+            "{soft:,} of {masks:,} masks have values between black and white", soft=soft, masks=len(with_mask)
         )
+        yield _find("masks soft", str(folder), problem)
 
 
 def _check_pair(folder: Path, pair: _Pair) -> _Seen:
@@ -292,7 +355,9 @@ def _check_pair(folder: Path, pair: _Pair) -> _Seen:
             findings += _check_mask(subject, mask, mask_look, image)
             soft, labels = _levels_of(values)
             if labels:
-                findings.append(_find("mask of several labels", subject, f"the mask has the values {labels}"))
+                findings.append(
+                    _find("mask of several labels", subject, say("the mask has the values {labels}", labels=labels))
+                )
         except ImageRefused as error:
             findings.append(_find("mask unreadable", subject, str(error)))
     return _Seen(findings, mask_look, look, soft)
@@ -313,14 +378,22 @@ def _check_mask(subject: str, mask: np.ndarray, look: MaskLook, image: np.ndarra
     """The faults of one `mask`, bool (h, w), beside its `image`, uint8 (h, w, 3), where that could be read."""
     if image is not None and mask.shape != image.shape[:2]:
         (height, width), (image_height, image_width) = mask.shape, image.shape[:2]
-        problem = f"the mask has {width} × {height} pixels, its image {image_width} × {image_height}"
+        problem = say(
+            "the mask has {width} × {height} pixels, its image {image_width} × {image_height}",
+            width=width,
+            height=height,
+            image_width=image_width,
+            image_height=image_height,
+        )
         yield _find("mask of another size", subject, problem)
     if look.empty:
-        yield _find("mask empty", subject, "the mask marks no pixel as lesion")
+        yield _find("mask empty", subject, say("the mask marks no pixel as lesion"))
     elif look.full:
-        yield _find("mask full", subject, "the mask marks every pixel as lesion")
+        yield _find("mask full", subject, say("the mask marks every pixel as lesion"))
     elif look.border == 1:
-        yield _find("mask inverted", subject, "the mask marks the picture's whole border and leaves out its middle")
+        yield _find(
+            "mask inverted", subject, say("the mask marks the picture's whole border and leaves out its middle")
+        )
 
 
 def _inside(folder: Path, path: str) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.data.looks import FLAT, SIDE
+from derm.language.quantities import listed
+from derm.language.speech import mark, say
 
 TOO_MANY = 0.05
 """Share of a set's masks, three at least or half of a few, from which a fault is one of the set. Of HAM10000's 10,015
@@ -65,9 +67,17 @@ def judge_masks(masks: list[MaskLook], looks: NDArray[np.uint8]) -> list[SetFaul
     full = sum(mask.full for mask in masks)
     inverted = sum(mask.border > BORDER and not mask.full for mask in masks)
     if _too_many(full, count):
-        found.append(SetFault("masks full", f"{full:,} of {count:,} masks mark every pixel as lesion"))
+        found.append(
+            SetFault(
+                "masks full", say("{full:,} of {masks:,} masks mark every pixel as lesion", full=full, masks=count)
+            )
+        )
     if _too_many(inverted, count):
-        problem = f"{inverted:,} of {count:,} masks mark the picture's border as lesion and leave out its middle"
+        problem = say(
+            "{inverted:,} of {masks:,} masks mark the picture's border as lesion and leave out its middle",
+            inverted=inverted,
+            masks=count,
+        )
         found.append(SetFault("masks inverted", problem))
     return found or _misfits(masks, looks)
 
@@ -83,38 +93,50 @@ def _misfits(masks: list[MaskLook], looks: NDArray[np.uint8]) -> list[SetFault]:
         return []
     small = np.stack([mask.small for mask, good in zip(masks, clear, strict=True) if good])
     dark = _standard(-looks[clear].astype(np.float32))
-    fit, count = _fit(dark, small), f"the {len(small):,} masks"
+    fit, many = _fit(dark, small), len(small)
     ways = {
-        "fit their pictures better mirrored left to right": small[:, :, ::-1],
-        "fit their pictures better mirrored top to bottom": small[:, ::-1],
-        "fit their pictures better turned by half": small[:, ::-1, ::-1],
-        "fit their pictures better turned by a quarter": np.rot90(small, 1, axes=(1, 2)),
-        "fit their pictures better turned by three quarters": np.rot90(small, 3, axes=(1, 2)),
-        "fit their pictures better with rows and columns exchanged": small.transpose(0, 2, 1),
+        say("the {masks:,} masks fit their pictures better mirrored left to right", masks=many): small[:, :, ::-1],
+        say("the {masks:,} masks fit their pictures better mirrored top to bottom", masks=many): small[:, ::-1],
+        say("the {masks:,} masks fit their pictures better turned by half", masks=many): small[:, ::-1, ::-1],
+        say("the {masks:,} masks fit their pictures better turned by a quarter", masks=many): np.rot90(
+            small, 1, axes=(1, 2)
+        ),
+        say("the {masks:,} masks fit their pictures better turned by three quarters", masks=many): np.rot90(
+            small, 3, axes=(1, 2)
+        ),
+        say(
+            "the {masks:,} masks fit their pictures better with rows and columns exchanged", masks=many
+        ): small.transpose(0, 2, 1),
     }
     if any(offset := _offset(dark, small)):
-        ways[_said(*offset)] = _moved(small, *offset)
+        ways[_lie(many, *offset)] = _moved(small, *offset)
     fits = {name: _fit(dark, way) for name, way in ways.items()}
     best = max(fits, key=lambda name: fits[name].mean())
     if fits[best].mean() > CLEAR and _gain(fit, fits[best]) > CERTAIN:
-        return [SetFault("masks misplaced", f"{count} {best}")]
+        return [SetFault("masks misplaced", best)]
     others = _fit(dark, np.roll(small, 1, axis=0))
     if (
         fit.mean() > 0 and _gain(fit, others) > -DIFFERENT
     ):  # where lesions are lighter than skin, darkness tells nothing
-        return [SetFault("masks misplaced", f"{count} fit the pictures of other rows as well as their own")]
+        problem = say("the {masks:,} masks fit the pictures of other rows as well as their own", masks=many)
+        return [SetFault("masks misplaced", problem)]
     return []
 
 
-def _said(down: int, right: int) -> str:
+PLACES = {
+    (1, 0): mark("{share:.0%} of the height above"),
+    (-1, 0): mark("{share:.0%} of the height below"),
+    (0, 1): mark("{share:.0%} of the width left of"),
+    (0, -1): mark("{share:.0%} of the width right of"),
+}
+"""Where masks lie that must move down or up, right or left."""
+
+
+def _lie(masks: int, down: int, right: int) -> str:
     """Where masks lie that must move so many cells down and right."""
-    parts = [(down, "height", "above", "below"), (right, "width", "left of", "right of")]
-    places = [
-        f"{abs(cells) / SIDE:.0%} of the {side} {before if cells > 0 else after}"
-        for cells, side, before, after in parts
-        if cells
-    ]
-    return f"lie {' and '.join(places)} their lesions, by the median"
+    moves = [(abs(down), (int(np.sign(down)), 0)), (abs(right), (0, int(np.sign(right))))]
+    places = [say(PLACES[way], share=cells / SIDE) for cells, way in moves if cells]
+    return say("the {masks:,} masks lie {places} their lesions, by the median", masks=masks, places=listed(places))
 
 
 def _moved(small: NDArray[np.float32], down: int, right: int) -> NDArray[np.float32]:

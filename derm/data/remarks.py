@@ -9,14 +9,15 @@ import pandas as pd
 
 from derm.data.folder import Remark, column
 from derm.data.values import read_ages
+from derm.language.speech import mark, say, say_many
 
 NAMED = 3
 """Cells that a remark spells out."""
 
-UNREAD_AGE = "age not read"
-NO_LESION = "lesion not named"
-UNMATCHED = "ground truth of other images"
-INCOMPLETE = "ground truth incomplete"
+UNREAD_AGE = mark("age not read")
+NO_LESION = mark("lesion not named")
+UNMATCHED = mark("ground truth of other images")
+INCOMPLETE = mark("ground truth incomplete")
 
 
 def remark_ages(path: Path, table: pd.DataFrame) -> tuple[Remark, ...]:
@@ -25,12 +26,13 @@ def remark_ages(path: Path, table: pd.DataFrame) -> tuple[Remark, ...]:
     unread = cells[read_ages(cells).unread]
     if unread.empty:
         return ()
-    count = (
-        "1 age is no number and counts as missing"
-        if len(unread) == 1
-        else (f"{len(unread):,} ages are no number and count as missing")
+    problem = say_many(
+        "{count:,} age is no number and counts as missing: {first}",
+        "{count:,} ages are no number and count as missing: {first}",
+        len(unread),
+        first=_first(unread),
     )
-    return (Remark(UNREAD_AGE, path.name, f"{count}: {_first(unread)}"),)
+    return (Remark(UNREAD_AGE, path.name, problem),)
 
 
 def remark_lesions(path: Path, lesions: pd.Series) -> tuple[Remark, ...]:
@@ -38,8 +40,13 @@ def remark_lesions(path: Path, lesions: pd.Series) -> tuple[Remark, ...]:
     missing = int((lesions == "").sum())
     if not 0 < missing < len(lesions):
         return ()
-    whose = "each counts as a lesion of its own" if missing > 1 else "it counts as a lesion of its own"
-    return (Remark(NO_LESION, path.name, f"{missing:,} of {len(lesions):,} images name no lesion: {whose}"),)
+    problem = say_many(
+        "{count:,} of {images:,} images names no lesion: it counts as a lesion of its own",
+        "{count:,} of {images:,} images name no lesion: each counts as a lesion of its own",
+        missing,
+        images=len(lesions),
+    )
+    return (Remark(NO_LESION, path.name, problem),)
 
 
 def remark_truth(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[Remark, ...]:
@@ -50,9 +57,17 @@ def remark_truth(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[Rem
         return ()
     others = truth[~truth.str.lower().isin(known)]
     if not shared:
-        problem = f"names no image of the metadata: it has {_first(others)}, the metadata {_first(metadata)}"
+        problem = say(
+            "names no image of the metadata: it has {others}, the metadata {known}",
+            others=_first(others),
+            known=_first(metadata),
+        )
         return (Remark(UNMATCHED, path.name, problem),)
-    problem = f"names {len(shared):,} of the {len(known):,} images of the metadata; the others are not compared"
+    problem = say(
+        "names {shared:,} of the {known:,} images of the metadata; the others are not compared",
+        shared=len(shared),
+        known=len(known),
+    )
     return (Remark(INCOMPLETE, path.name, problem),)
 
 

@@ -14,7 +14,7 @@ from derm.diagnoses import CODES, DIAGNOSES, INDEX, Diagnosis
 from derm.figures.text import capital, percent
 from derm.image.overlay import jpeg
 from derm.language.speech import number, say
-from derm.model.weights import Model
+from derm.model.weights import Model, said_licence
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.case_structures import structures_of
@@ -227,7 +227,7 @@ def _made_with(case: Case, model: Model) -> list[str]:
         referral,
         limits,
         say("Mean over {views} views.", views=case.views) if case.views > 1 else "",
-        description.licence,
+        said_licence(description.licence),
     ]
 
 

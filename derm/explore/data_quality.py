@@ -5,7 +5,6 @@ Needs a catalogue. Knows no model.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
-from derm.data.check import CURES, Finding, check_data
+from derm.data.check import Finding, check_data, cure_of
 from derm.data.split import Leak, count_leak, split_catalogue
 from derm.data.store import table_key
 from derm.data.value_words import value_called
@@ -24,13 +23,13 @@ from derm.explore.table import name_of
 from derm.figures.text import SPACE
 from derm.files import read_json, write_json
 from derm.json_checks import is_text, list_of, object_with
-from derm.language.speech import ENGLISH, language, mark, number, say, say_many
+from derm.language.speech import ENGLISH, again, json_of_said, language, mark, number, said_of_json, say, say_many
 from derm.metrics.baselines import SOURCE, trivial_baselines
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import auc
 from derm.metrics.missing import or_none
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the findings are written otherwise, so that old ones are not read."""
 
 REPLICATES = 200
@@ -221,10 +220,14 @@ def read_findings(file: Path) -> tuple[Finding, ...] | None:
         found = read_json(file)
     except (OSError, ValueError):
         return None
-    texts = dict.fromkeys((field.name for field in fields(Finding)), is_text)
-    if not list_of(object_with(texts))(found) or any(one["kind"] not in CURES for one in found):
+    if not list_of(object_with({"kind": is_text, "subject": is_text}))(found):
         return None
-    return tuple(Finding(**{name: one[name] for name in texts}) for one in found)
+    try:
+        return tuple(
+            Finding(one["kind"], one["subject"], said_of_json(one["problem"]), cure_of(one["kind"])) for one in found
+        )
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def check_files(
@@ -232,13 +235,14 @@ def check_files(
 ) -> tuple[Finding, ...]:
     """Look at every file as `derm data check` does, and keep what is found in `file`. progress: told (done, total)."""
     findings = check_data(catalogue, progress).findings
-    write_json(file, [asdict(finding) for finding in findings])
+    kept = [{"kind": one.kind, "subject": one.subject, "problem": json_of_said(one.problem)} for one in findings]
+    write_json(file, kept)
     return findings
 
 
 def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """The findings for people: columns Fault, Where, What, Cure, in the order of the check."""
-    rows = [(finding.kind, finding.subject, finding.problem, CURES[finding.kind]) for finding in findings]
+    rows = [(say(one.kind), one.subject, again(one.problem), cure_of(one.kind)) for one in findings]
     return pd.DataFrame(rows, columns=[say("Fault"), say("Where"), say("What"), say("Cure")])
 
 
@@ -247,7 +251,7 @@ def findings_sentence(findings: Sequence[Finding], images: int) -> str:
     if not findings:
         return say("Every image and mask of {images:,} can be read, and each fits the other.", images=images)
     counts = Counter(finding.kind for finding in findings)
-    kinds = ", ".join(f"{count:,} × {kind}" for kind, count in counts.items())
+    kinds = ", ".join(f"{number(count, ',')} × {say(kind)}" for kind, count in counts.items())
     return say_many(
         "{count:,} finding in {images:,} images: {kinds}.",
         "{count:,} findings in {images:,} images: {kinds}.",

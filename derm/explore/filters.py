@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.explore.table import DIMENSION, DIMENSIONS, name_of
-from derm.language.quantities import images_counted, lesions_counted
+from derm.language.quantities import either, images_counted, lesions_counted
 from derm.language.speech import say
 
 Chosen = Mapping[str, Sequence[str]]
@@ -71,7 +71,7 @@ def is_open(chosen: Chosen) -> bool:
 
 def in_words(chosen: Chosen) -> str:
     """The filter as a list: 'melanoma or melanocytic nevus; female'; '' where it keeps everything."""
-    return "; ".join(" or ".join(name_of(value) for value in values) for values in chosen.values() if values)
+    return "; ".join(either([name_of(value) for value in values]) for values in chosen.values() if values)
 
 
 def summary(table: pd.DataFrame, kept: NDArray[np.bool_], asked: Asked) -> str:

@@ -6,7 +6,7 @@ Needs a clock. Knows nothing of what is done.
 import time
 from collections.abc import Callable
 
-from derm.figures.text import duration
+from derm.figures.text import time_left
 from derm.language.speech import say
 
 
@@ -27,5 +27,4 @@ class Progress:
         said = say("{doing} {done:,} of {total:,}", doing=self.text, done=done, total=total)
         if not 0 < done < total:
             return said
-        left = (self.clock() - self.began) / done * (total - done)
-        return say("{doing}, {span} left", doing=said, span=duration(left))
+        return time_left(said, (self.clock() - self.began) / done * (total - done))

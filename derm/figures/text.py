@@ -42,6 +42,11 @@ def duration(seconds: float) -> str:
     return say("{hours}\N{NO-BREAK SPACE}h {minutes}\N{NO-BREAK SPACE}min", hours=minutes // 60, minutes=minutes % 60)
 
 
+def time_left(doing: str, seconds: float) -> str:
+    """What is being done, said already, with the time that it will still take: 'Reading 3 of 9, 2 min left'."""
+    return say("{doing}, {span} left", doing=doing, span=duration(seconds))
+
+
 def epoch_number(epoch: int) -> int:
     """An epoch as people, files and figures count it, from 1; the code's own index counts from 0."""
     return epoch + 1

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DermError, ImageRefused
-from derm.language.speech import language, say, speaking
+from derm.language.speech import json_of_said, language, said_of_json, say, speaking
 
 MEMORY = 1 << 30
 """Bytes of address space that the process may take."""
@@ -58,7 +58,7 @@ def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np
     except subprocess.TimeoutExpired as error:
         raise damaged from error
     if done.returncode == _REFUSED:
-        raise ImageRefused(done.stderr.decode("utf-8", "replace").strip())
+        raise ImageRefused(said_of_json(json.loads(done.stderr)))
     if done.returncode:
         raise damaged
     head, _, pixels = done.stdout.partition(b"\n")
@@ -88,7 +88,7 @@ def main(function: str, name: str, spoken: str) -> int:
         with speaking(spoken):
             picture, about = read(content, name)
     except DermError as refused:
-        sys.stderr.write(str(refused))
+        sys.stderr.write(json.dumps(json_of_said(str(refused)), default=str))
         return _REFUSED
     height, width = picture.shape[:2]
     sys.stdout.buffer.write(json.dumps({"height": height, "width": width, "about": about}).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Counts with their nouns, '1 lesion', '2,004 pictures', and names in a row.
+"""Counts with their nouns, '1 lesion', '2,004 pictures', and names in a row or to choose from.
 
 Needs `speech`. In German each form is nominative and accusative alike.
 """
@@ -42,3 +42,9 @@ def listed(names: Sequence[str]) -> str:
     """Names that were said already, in a row: 'a', 'a and b', 'a, b and c'; raises ValueError without any."""
     *most, last = names
     return say("{most} and {last}", most=", ".join(most), last=last) if most else last
+
+
+def either(names: Sequence[str]) -> str:
+    """Names that were said already, one of which counts: 'a', 'a or b', 'a, b or c'; raises ValueError without any."""
+    *most, last = names
+    return say("{most} or {last}", most=", ".join(most), last=last) if most else last

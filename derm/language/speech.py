@@ -5,7 +5,7 @@ is spoken belongs to the context (`speaking`) or, where none was set there, is t
 """
 
 import gettext
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
@@ -13,7 +13,7 @@ from functools import cache, wraps
 from numbers import Number
 from pathlib import Path
 from string import Formatter
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 CATALOGUES = Path(__file__).with_name("catalogues")
 DOMAIN = "derm"
@@ -103,17 +103,66 @@ def mark_of(context: str, message: str) -> str:  # noqa: ARG001 (for the catalog
 
 def say(message: str, /, **values: object) -> str:
     """A sentence in the language now spoken, its fields filled: {name}, {share:.2f}; numbers by locale."""
-    return _filled(_catalogue(language()).gettext(message), values) if message else ""
+    return _retold(("say", (message,), values))
 
 
 def say_many(one: str, many: str, count: int, /, **values: object) -> str:
     """A sentence with a number, in the form that the language wants for it; {count} is a field."""
-    return _filled(_catalogue(language()).ngettext(one, many, count), {"count": count, **values})
+    return _retold(("many", (one, many), {"count": count, **values}))
 
 
 def say_of(context: str, message: str, /, **values: object) -> str:
     """A word that means several things, told apart by `context`, which is not shown."""
-    return _filled(_catalogue(language()).pgettext(context, message), values)
+    return _retold(("of", (context, message), values))
+
+
+_How = tuple[str, Sequence[str], dict[str, Any]]
+"""What made a sentence: 'say', 'many' or 'of', the texts that the catalogues know it by, its values."""
+
+
+class _Said(str):
+    """A sentence that knows how to be said in another language; what is made of it is text as any other."""
+
+    __slots__ = ("how",)
+    how: _How
+
+
+def again(text: str) -> str:
+    """What was said before, anew in the language now spoken, what was filled into it, too; another text as it is."""
+    return _retold(text.how) if isinstance(text, _Said) else text
+
+
+def json_of_said(text: object) -> object:
+    """What was said such that JSON holds how, and how what was filled in was said; anything else as it is."""
+    if not isinstance(text, _Said):
+        return text
+    kind, texts, values = text.how
+    return {"kind": kind, "texts": list(texts), "values": {name: json_of_said(one) for name, one in values.items()}}
+
+
+def said_of_json(told: Any) -> Any:  # noqa: ANN401 (of JSON)
+    """What `json_of_said` was made of, in the language now spoken; raises LookupError, TypeError or ValueError for what
+    it did not make."""
+    if not isinstance(told, dict):
+        return told
+    values = {name: said_of_json(value) for name, value in told["values"].items()}
+    return _retold((told["kind"], told["texts"], values))
+
+
+def _retold(how: _How) -> str:
+    """A sentence in the language now spoken."""
+    kind, texts, given = how
+    values: dict[str, Any] = {name: again(value) if isinstance(value, str) else value for name, value in given.items()}
+    catalogue = _catalogue(language())
+    if kind == "many":
+        found = catalogue.ngettext(texts[0], texts[1], values["count"])
+    elif kind == "of":
+        found = catalogue.pgettext(texts[0], texts[1])
+    else:
+        found = catalogue.gettext(texts[0]) if texts[0] else ""
+    said = _Said(_filled(found, values))
+    said.how = how
+    return said
 
 
 def number(value: float, form: str = "") -> str:
@@ -121,13 +170,24 @@ def number(value: float, form: str = "") -> str:
     return _by_locale(format(value, form))
 
 
-def day_text(day: date) -> str:
-    """A day as the language writes it: '27.11.2026'; in English as ISO 8601 does."""
+def day_text(day: date | str) -> str:
+    """A day, also one that is written as in ISO 8601, as the language writes it: '27.11.2026'; in English as ISO 8601
+    does. A text that is no day stays as it is."""
+    if isinstance(day, str):
+        try:
+            return day_text(date.fromisoformat(day))
+        except ValueError:
+            return day
     if language() in (ENGLISH, BRACKETED):
         return f"{day:%Y-%m-%d}"
     from babel.dates import format_date
 
     return str(format_date(day, "medium", language()))
+
+
+def day_pattern() -> str:
+    """How a day is entered, as Streamlit's calendar takes it: 'DD.MM.YYYY'; in English as ISO 8601 has it."""
+    return "YYYY-MM-DD" if language() in (ENGLISH, BRACKETED) else "DD.MM.YYYY"
 
 
 def separators() -> str:
@@ -212,7 +272,9 @@ def _catalogue(code: str) -> gettext.NullTranslations:
 
 def _by_locale(text: str) -> str:
     point, thousands = _symbols(language())
-    return text if (point, thousands) == (".", ",") else text.translate({ord("."): point, ord(","): thousands})
+    if (point, thousands) == (".", ","):
+        return text
+    return text.translate({ord("."): point, ord(","): thousands, ord("%"): "\N{NO-BREAK SPACE}%"})
 
 
 @cache

@@ -20,7 +20,8 @@ from derm import __version__
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
-from derm.language.speech import say
+from derm.language.again import say_again
+from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
 from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, seal_of
 from derm.model.gate import OodGate
@@ -42,8 +43,18 @@ _ORIGINS = {
     "ham10000": "HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T)",
     "isic2018_task1": "ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368)",
 }
-_TERMS = "CC BY-NC 4.0. Research use only, not a medical device."
-LICENCE = f"Weights learned from {_ORIGINS['ham10000']}: {_TERMS}"
+_ONE = mark("Weights learned from {source}: CC BY-NC 4.0. Research use only, not a medical device.")
+_BOTH = mark("Weights learned from {first} and {second}: CC BY-NC 4.0. Research use only, not a medical device.")
+_ONE_AND = mark(
+    "Weights learned from {source}: CC BY-NC 4.0; images of {others} come with their own terms. Research use only, not "
+    "a medical device."
+)
+_BOTH_AND = mark(
+    "Weights learned from {first} and {second}: CC BY-NC 4.0; images of {others} come with their own terms. Research "
+    "use only, not a medical device."
+)
+_OTHERS = mark("Weights learned from {others}: its terms hold for them. Research use only, not a medical device.")
+LICENCE = _ONE.format(source=_ORIGINS["ham10000"])
 
 HAM10000_DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias")
 """The clinics and cameras of HAM10000, by its column `dataset`."""
@@ -52,12 +63,17 @@ HAM10000_DATASETS = ("rosendahl", "vidir_modern", "vidir_molemax", "vienna_dias"
 def licence_of(sources: Collection[str]) -> str:
     """The terms of weights learned from `sources`, as the catalogue's column of that name has them."""
     known = [origin for name, origin in _ORIGINS.items() if name in sources]
-    other = sorted(set(sources) - _ORIGINS.keys() - set(HAM10000_DATASETS))
-    named = f"; images of {', '.join(other)} come with their own terms" if other and known else ""
+    others = ", ".join(sorted(set(sources) - _ORIGINS.keys() - set(HAM10000_DATASETS)))
     if not known:
-        terms = "its terms hold for them. Research use only, not a medical device."
-        return f"Weights learned from {', '.join(other)}: {terms}"
-    return f"Weights learned from {' and '.join(known)}: {_TERMS.replace('4.0.', f'4.0{named}.', 1)}"
+        return _OTHERS.format(others=others)
+    if len(known) == 1:
+        return (_ONE_AND if others else _ONE).format(source=known[0], others=others)
+    return (_BOTH_AND if others else _BOTH).format(first=known[0], second=known[1], others=others)
+
+
+def said_licence(licence: str) -> str:
+    """Terms that `licence_of` wrote, in the language now spoken; others as they are."""
+    return say_again(licence, (_BOTH_AND, _BOTH, _ONE_AND, _ONE, _OTHERS))
 
 
 HAM10000_IMAGES = {"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142}

@@ -10,6 +10,7 @@ from derm.data.synthetic.standin import draw_once
 from derm.errors import ConfigFault, DermError
 from derm.files import is_there
 from derm.language.again import say_again
+from derm.language.quantities import either
 from derm.language.speech import mark, say
 from derm.model.weights import default_weights
 from derm.monitor import launch, words
@@ -106,7 +107,7 @@ def start_run(
             say(
                 "There is no preset '{preset}': use {presets}.",
                 preset=preset_name,
-                presets=" or ".join(PRESETS),
+                presets=either(list(PRESETS)),
             )
         )
     if not 0 <= threads <= MOST_THREADS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.data.value_words import value_called
-from derm.figures.text import SPACE, duration, epoch_number
+from derm.figures.text import SPACE, duration, epoch_number, time_left
 from derm.language.speech import (
     BRACKETED,
     ENGLISH,
@@ -167,7 +167,7 @@ def state_word(run: Run) -> str:
     standing = run.standing
     word = say(STATES[standing.state][1])
     if standing.seconds_left is not None:
-        return say("{state}, {span} left", state=word, span=duration(standing.seconds_left))
+        return time_left(word, standing.seconds_left)
     if standing.state in ("stopped", "died"):
         return f"{word} {moment(standing.when)}"
     return word

@@ -19,7 +19,7 @@ from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
 from derm.image.decode import image_name, read_image
 from derm.image.overlay import jpeg, png
-from derm.language.speech import mark, say
+from derm.language.speech import again, mark, say
 from derm.model.weights import Model
 from derm.predict.budget import KeptFile
 from derm.predict.case import Case, changed, diagnose
@@ -188,6 +188,19 @@ def free_name(cases: list[ListedCase], name: str) -> str:
     while free in taken:
         free, number = f"{path.stem} ({number}){path.suffix}", number + 1
     return free
+
+
+def said_anew(cases: list[ListedCase]) -> list[ListedCase]:
+    """The list with what Derm itself has said in it, names of drawings and refusals, in the language now spoken."""
+    return [_said_anew(listed) for listed in cases]
+
+
+def _said_anew(listed: ListedCase) -> ListedCase:
+    name, case, kept = again(listed.name), listed.case, listed.kept
+    if name != listed.name:
+        case = None if case is None else changed(case, name=name)
+        kept = None if kept is None else kept._replace(case=changed(kept.case, name=name))
+    return listed._replace(name=name, case=case, kept=kept, refusal=again(listed.refusal))
 
 
 def bring_back(

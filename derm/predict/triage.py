@@ -10,7 +10,7 @@ from enum import IntEnum
 from pathlib import PurePath
 from typing import NamedTuple
 
-from derm.figures.text import capital, duration, fine_percent, percent, plain
+from derm.figures.text import capital, fine_percent, percent, plain, time_left
 from derm.image.decode import image_name
 from derm.language.speech import mark, say, say_many
 from derm.predict.case import Case
@@ -345,12 +345,5 @@ def came_before(names: Sequence[str]) -> str:
 
 def progress(read: int, total: int, name: str, left: float | None) -> str:
     """How far the reading is. left: seconds that it may still take, or None where nothing was read yet."""
-    if left is None:
-        return say("Reading {name}: {place} of {total}", name=image_name(name), place=read + 1, total=total)
-    return say(
-        "Reading {name}: {place} of {total}, {left} left",
-        name=image_name(name),
-        place=read + 1,
-        total=total,
-        left=duration(left),
-    )
+    said = say("Reading {name}: {place} of {total}", name=image_name(name), place=read + 1, total=total)
+    return said if left is None else time_left(said, left)

@@ -16,7 +16,7 @@ from derm.figures.text import SPACE, capital, fine_percent, percent, plain
 from derm.language.quantities import images_counted, lesions_counted
 from derm.language.speech import mark, number, say, say_many
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
-from derm.model.weights import WeightsInfo
+from derm.model.weights import WeightsInfo, said_licence
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of, meets_edge
 from derm.predict.learned_words import all_not_learned
@@ -681,7 +681,7 @@ def method(case: Case, description: WeightsInfo) -> list[str]:
         else "",
         *_decision(case, description),
         *_mix(case, description),
-        f"{say('Weights: {weights}.', weights=case.weights)} {description.licence}",
+        f"{say('Weights: {weights}.', weights=case.weights)} {said_licence(description.licence)}",
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
-from derm.language.speech import mark, say
+from derm.language.speech import day_text, mark, say
 from derm.records.sites import BY_CODE
 
 LONGEST = 2000
@@ -111,7 +111,7 @@ def day(value: date | str) -> str:
             say("'{value}' is no day: write it as year-month-day, such as 2026-11-27.", value=value)
         ) from error
     if found.year < 1900 or found > datetime.now(UTC).astimezone().date():
-        raise RecordsFault(say("{day} is no day of a visit: give one from 1900 until today.", day=found.isoformat()))
+        raise RecordsFault(say("{day} is no day of a visit: give one from 1900 until today.", day=day_text(found)))
     return found.isoformat()
 
 

@@ -321,6 +321,6 @@ def quantity(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def today() -> str:
-    """The day here, ISO 8601."""
-    return datetime.now(UTC).astimezone().date().isoformat()
+def today() -> date:
+    """The day here."""
+    return datetime.now(UTC).astimezone().date()

@@ -5,7 +5,7 @@ Needs `Facts`. Shows no picture of a patient.
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derm.language.speech import say
+from derm.language.speech import day_text, say
 from derm.report.facts import Facts
 from derm.report.sections import Section, sections
 from derm.report.tables import split_name
@@ -32,7 +32,7 @@ def model_card(facts: Facts) -> str:
         "with Derm {derm}: the {part} part of {images:,} images, {split}. Numbers in brackets "
         "are 95 % intervals by bootstrap over lesions.\n",
         name=facts.model.name,
-        date=about["date"],
+        date=day_text(about["date"]),
         derm=about["derm"],
         part=say(about["part"]),
         images=about["data_images"],

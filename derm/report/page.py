@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from derm.evaluate.results import WORST
 from derm.figures.markup import shown_figure
-from derm.language.speech import document_language, say
+from derm.language.speech import day_text, document_language, say
 from derm.predict.words import NOTICE
 from derm.report.card import section_markdown
 from derm.report.facts import Facts
@@ -37,7 +37,7 @@ def report_page(facts: Facts) -> str:
     head = say(
         "Measured on {date} with Derm {derm}: the {part} part of {images:,} images, {split}. "
         "Numbers in brackets are 95 % intervals by bootstrap over lesions.",
-        date=about["date"],
+        date=day_text(about["date"]),
         derm=about["derm"],
         part=say(about["part"]),
         images=about["data_images"],

@@ -16,9 +16,11 @@ from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.figures.text import epoch_number
+from derm.language.quantities import listed
 from derm.language.speech import number, say
 from derm.metrics.paper import PER_CLASS, specificity_from_table
 from derm.metrics.registry import lower_first
+from derm.model.weights import said_licence
 from derm.report import tables
 from derm.report.facts import Facts
 from derm.report.tables import Table
@@ -70,68 +72,81 @@ def _model(facts: Facts) -> Section:
     config, training = description.model, description.training
     recipe = training.get("config", {})
     parameters = sum(parameter.numel() for parameter in facts.model.net.parameters())
-    inside = say(", pooled over the picture and inside the outline") if config.pooling == "whole+lesion" else ""
+    measures = {
+        "parameters": parameters / 1e6,
+        "input_size": config.input_size,
+        "name": facts.model.name,
+        "sha256": facts.model.sha256[:16],
+    }
+    if config.system:
+        about = say(
+            "One network answers once for the outline, seven probabilities and the evidence behind each: `{system}`, "
+            "{parameters:.1f} million parameters, input {input_size} × {input_size} pixels. Weights `{name}`, SHA-256 "
+            "`{sha256}`.",
+            system=config.system,
+            **measures,
+        )
+    else:
+        about = say(
+            "One network answers once for the outline, seven probabilities and the evidence behind each: design "
+            "`{design}`, encoder {encoder}, {parameters:.1f} million parameters, input {input_size} × {input_size} "
+            "pixels. Weights `{name}`, SHA-256 `{sha256}`.",
+            design=config.design,
+            encoder=config.encoder,
+            **measures,
+        )
     if config.head == "pixel":
-        inside = say(
-            ", scores added up of evidence at each cell of 8 pixels, {whole_share:.0%} of the weight spread "
-            "over the picture and the rest by the outline",
+        about += " " + say(
+            "Scores are added up of the evidence at each cell of 8 pixels: {whole_share:.0%} of the weight is spread "
+            "over the picture, the rest by the outline.",
             whole_share=config.whole_share,
         )
-    made_of = (
-        say("`{design}`, encoder {encoder}", design=config.design, encoder=config.encoder)
-        if not config.system
-        else say("of `{system}`", system=config.system)
-    )
-    about = [
-        say(
-            "One network answers once for the outline, seven probabilities and the evidence behind each: "
-            "design {made_of}{inside}, {parameters:.1f} million parameters, input {input_size} × "
-            "{input_size} pixels. Weights `{name}`, SHA-256 `{sha256}`.",
-            made_of=made_of,
-            inside=inside,
-            parameters=parameters / 1e6,
-            input_size=config.input_size,
-            name=facts.model.name,
-            sha256=facts.model.sha256[:16],
-        ),
-    ]
+    elif config.pooling == "whole+lesion":
+        about += " " + say("Features are pooled over the picture and inside the outline.")
+    said = [about]
     soup = training.get("soup", [])
     if soup:
-        *others, last = [_ingredient(part) for part in soup]
-        about.append(
+        said.append(
             say(
                 "Its weights are the mean of those of {soup} trainings with a common beginning (a model soup, "
-                "Wortsman et al. 2022): {others} and {last}.",
+                "Wortsman et al. 2022): {parts}.",
                 soup=len(soup),
-                others=", ".join(others),
-                last=last,
+                parts=listed([_ingredient(part) for part in soup]),
             )
         )
     if recipe:
-        start = str(recipe["start"])
-        begun = say(", going on from the weights `{start}`,", start=start) if start.endswith(".json") else ""
-        about.append(
-            say(
-                "{either} for {epoch} of {epochs} epochs{begun} on {train:,} images ({split}) with "
-                "{optimiser}, rate {learning_rate:g}, batches of {batch}, {mask_loss} for the outline and "
-                "cross-entropy for the diagnosis; curriculum {curriculum}, hard-example replay {replay}. Commit "
-                "`{commit}`; the whole configuration lies beside the weights.",
-                either=say("The first was trained") if soup else say("Trained"),
-                epoch=training["epoch"] + 1,
-                epochs=recipe["epochs"],
-                begun=begun,
-                train=training["data"]["train"],
-                split=tables.split_name(training["data"]["split"]),
-                optimiser=recipe["optimiser"],
-                learning_rate=recipe["learning_rate"],
-                batch=recipe["batch"],
-                mask_loss=recipe["mask_loss"],
-                curriculum=_switch(recipe["curriculum"]["enabled"]),
-                replay=_switch(recipe["replay"]["enabled"]),
-                commit=str(training.get("commit") or "unknown")[:12],
-            )
-        )
-    return Section(say("Model"), about)
+        said.append(_recipe(training, recipe))
+    return Section(say("Model"), said)
+
+
+def _recipe(training: dict[str, Any], recipe: dict[str, Any]) -> str:
+    """How the weights were trained; of a mean the first of them. recipe: the configuration."""
+    epochs = {
+        "epoch": training["epoch"] + 1,
+        "epochs": recipe["epochs"],
+        "train": training["data"]["train"],
+        "split": tables.split_name(training["data"]["split"]),
+    }
+    told = (
+        say("The first was trained for {epoch} of {epochs} epochs on {train:,} images ({split}).", **epochs)
+        if training.get("soup")
+        else say("Trained for {epoch} of {epochs} epochs on {train:,} images ({split}).", **epochs)
+    )
+    start = str(recipe["start"])
+    begun = [say("Training went on from the weights `{start}`.", start=start)] if start.endswith(".json") else []
+    how = say(
+        "Optimiser {optimiser}, rate {learning_rate:g}, batches of {batch}; {mask_loss} for the outline and "
+        "cross-entropy for the diagnosis; curriculum {curriculum}, hard-example replay {replay}. Commit `{commit}`; "
+        "the whole configuration lies beside the weights.",
+        optimiser=recipe["optimiser"],
+        learning_rate=recipe["learning_rate"],
+        batch=recipe["batch"],
+        mask_loss=recipe["mask_loss"],
+        curriculum=_switch(recipe["curriculum"]["enabled"]),
+        replay=_switch(recipe["replay"]["enabled"]),
+        commit=str(training.get("commit") or say("unknown"))[:12],
+    )
+    return " ".join([told, *begun, how])
 
 
 def _ingredient(part: dict[str, Any]) -> str:
@@ -153,9 +168,21 @@ def _ingredient(part: dict[str, Any]) -> str:
 def _use(facts: Facts) -> Section:
     test = facts.results.about
     elsewhere = (
-        say("“By source” has the same of others; beyond those, how it does on other skin, cameras and clinics")
+        say(
+            "“By source” has the same of others; beyond those, how it does on other skin, cameras and clinics has not "
+            "been measured."
+        )
         if facts.sources is not None
-        else say("How it does on other skin, cameras and clinics")
+        else say("How it does on other skin, cameras and clinics has not been measured.")
+    )
+    measured = say(
+        "The model was measured on {images:,} images of {lesions:,} lesions from the data set that it was trained on.",
+        images=test["images"],
+        lesions=test["lesions"],
+    )
+    known = say(
+        "HAM10000 shows mostly fair skin, from Vienna and Queensland. The model knows seven diagnoses, and a lesion of "
+        "an eighth kind gets one of the seven. Images are scaled to a small square, so that fine structure is lost."
     )
     return Section(
         say("Intended use and limits"),
@@ -165,15 +192,7 @@ def _use(facts: Facts) -> Section:
                 "study how such a model behaves, where it errs, and what its explanations are worth. Not for decisions "
                 "about patients."
             ),
-            say(
-                "The model was measured on {images:,} images of {lesions:,} lesions from the data set that it "
-                "was trained on. {elsewhere} has not been measured; HAM10000 shows mostly fair skin, from Vienna "
-                "and Queensland. It knows seven diagnoses, and a lesion of an eighth kind gets one of the seven. "
-                "Images are scaled to a small square, so that fine structure is lost.",
-                images=test["images"],
-                lesions=test["lesions"],
-                elsewhere=elsewhere,
-            ),
+            f"{measured} {elsewhere} {known}",
             say(
                 "The test part of HAM10000 has been looked at {looks} times, as `looks-at-the-test-part.csv` "
                 "counts; each look makes its figures a little less new. `derm explain`, which chooses nothing, "
@@ -227,8 +246,8 @@ def _headline(facts: Facts) -> Section:
             size=size,
         )
         if size != about["input_size"]:
-            theirs += say(
-                " They are of another recipe than those split by lesion, so that the difference of the two is not the "
+            theirs += " " + say(
+                "They are of another recipe than those split by lesion, so that the difference of the two is not the "
                 "protocol's alone."
             )
     note = say("The paper also prints an accuracy of 0.8557 (text) and an AUC of 0.9739 (Table 4).")
@@ -391,25 +410,30 @@ def _decision(facts: Facts) -> Section:
             say("Decision"), [say("These weights have no referral threshold yet: `derm calibrate` chooses one.")]
         )
     record = facts.model.description.measured.get("calibration", {}).get("referral")
-    aim = say("at which the lower one-sided 95 % bound of sensitivity is at least 0.95")
-    if record and record.get("promise", "bound") != "bound":
-        aim = say("that so few malignant lesions allow")
-    each = say(" in each source") if record and len(record.get("chosen_by", ())) > 1 else ""
-    chosen = (
-        say(
-            "The referral threshold was chosen on validation: the highest {aim}{each}, each lesion judged by "
-            "its worst picture ({found} of {malignant_lesions} malignant lesions found, bound "
-            "{lower_bound:.3f}; {calibrate}).",
-            aim=aim,
-            each=each,
-            found=record["found"],
-            malignant_lesions=record["malignant_lesions"],
-            lower_bound=record["lower_bound"],
-            calibrate=tables.CALIBRATE,
+    chosen = [say("The referral threshold was chosen on validation, each lesion judged by its worst picture.")]
+    if record:
+        found = {
+            "found": record["found"],
+            "malignant_lesions": record["malignant_lesions"],
+            "lower_bound": record["lower_bound"],
+            "calibrate": tables.CALIBRATE,
+        }
+        chosen.append(
+            say(
+                "It is the highest at which the lower one-sided 95 % bound of sensitivity is at least {least} ({found} "
+                "of {malignant_lesions} malignant lesions found, bound {lower_bound:.3f}; {calibrate}).",
+                least=0.95,
+                **found,
+            )
+            if record.get("promise", "bound") == "bound"
+            else say(
+                "It is the highest that so few malignant lesions allow ({found} of {malignant_lesions} malignant "
+                "lesions found, bound {lower_bound:.3f}; {calibrate}).",
+                **found,
+            )
         )
-        if record
-        else say("The referral threshold was chosen on validation.")
-    )
+        if len(record.get("chosen_by", ())) > 1:
+            chosen.append(say("That holds in each source."))
     malignant, benign = decision["of_100_malignant"], decision["of_100_benign"]
     meaning = say(
         "Of 100 malignant lesions like those in the test part about {malignant} are above it; of 100 benign, {benign}.",
@@ -419,7 +443,7 @@ def _decision(facts: Facts) -> Section:
     curves = facts.results.curves
     return Section(
         say("Decision"),
-        [f"{chosen} {meaning}"],
+        [" ".join([*chosen, meaning])],
         [tables.referral(facts), tables.predictive(facts), tables.conformal(facts)],
         [
             Chart(
@@ -458,13 +482,18 @@ def _explanation(facts: Facts) -> Section:
     ]
     if found:
         best, prior = found["likeliest_class"]["iou"], found["centred_blob"]["iou"]
-        word = say("less than") if best < prior else say("more than")
         paragraphs.append(
             say(
-                "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, {word} the "
-                "centre prior ({prior:.2f}).",
+                "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, less than the centre "
+                "prior ({prior:.2f}).",
                 best=best,
-                word=word,
+                prior=prior,
+            )
+            if best < prior
+            else say(
+                "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, more than the centre "
+                "prior ({prior:.2f}).",
+                best=best,
                 prior=prior,
             )
         )
@@ -492,20 +521,26 @@ def _by_area(explained: ExplainResults) -> str:
     """What Grad-CAM's agreement comes to where no threshold is chosen, and whether it tells right from wrong."""
     own, telling = explained.summary["agreement"]["predicted"], explained.summary["right_or_wrong"]["grad-cam"]
     area, prior = (own[name]["all"]["all"]["figures"]["true_iou_area"]["mean"] for name in ("grad-cam", CENTRE_PRIOR))
-    word, auc = say("less than") if area < prior else say("more than"), telling["true_iou_area"]["auc"]
-    said = say(
-        "With each threshold counted alike it agrees {word} the centre prior: area under IoU {area:.2f} "
-        "against {prior:.2f}.",
-        word=word,
-        area=area,
-        prior=prior,
+    both, auc = {"area": area, "prior": prior}, telling["true_iou_area"]["auc"]
+    said = (
+        say(
+            "With each threshold counted alike it agrees less than the centre prior: area under IoU {area:.2f} against "
+            "{prior:.2f}.",
+            **both,
+        )
+        if area < prior
+        else say(
+            "With each threshold counted alike it agrees more than the centre prior: area under IoU {area:.2f} against "
+            "{prior:.2f}.",
+            **both,
+        )
     )
     if auc is None:
         return said
-    return say(
-        "{said} It tells right predictions from wrong ones with an AUC of {auc:.2f}, where a coin has 0.50.",
-        said=said,
+    return f"{said} " + say(
+        "It tells right predictions from wrong ones with an AUC of {auc:.2f}, where a coin has {coin:.2f}.",
         auc=auc,
+        coin=0.5,
     )
 
 
@@ -565,7 +600,7 @@ def _rerun(facts: Facts) -> Section:
 def _licence(facts: Facts) -> Section:
     return Section(
         say("Licence"),
-        [facts.model.description.licence, say("The code is under the MIT licence.")],
+        [said_licence(facts.model.description.licence), say("The code is under the MIT licence.")],
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from derm.errors import NotAllowed
-from derm.language.speech import mark, say
+from derm.language.quantities import either, listed
+from derm.language.speech import mark, mark_of, say, say_of
 
 
 class Role(StrEnum):
@@ -74,6 +75,14 @@ TABLE: dict[Right, frozenset[Role]] = {
 }
 """Who has which right. A test holds docs/operations.md to it."""
 
+NAMES = {
+    Role.READER: mark_of("role", "reader"),
+    Role.CLINICIAN: mark_of("role", "clinician"),
+    Role.RESEARCHER: mark_of("role", "researcher"),
+    Role.ADMIN: mark_of("role", "admin"),
+}
+"""The roles as sentences name them."""
+
 PAGES = tuple(right for right in Right if right.value.istitle())
 """The rights that are pages."""
 
@@ -85,8 +94,7 @@ def may(roles: Collection[Role] | None, right: Right) -> bool:
 
 def refusal(roles: Collection[Role], right: Right) -> str:
     """Why somebody with these roles is refused, and what would help."""
-    joint = say("or")
-    wanted = f" {joint} ".join(sorted(TABLE[right]))
+    wanted = either([_name(role) for role in Role if role in TABLE[right]])
     if right in PAGES:
         return say(
             "Your role ({roles}) does not include the page {page}: ask who runs this app for the role {wanted}.",
@@ -110,4 +118,8 @@ def check(roles: Collection[Role] | None, right: Right) -> None:
 
 def named(roles: Collection[Role]) -> str:
     """Roles in words, in the order of `Role`."""
-    return " and ".join(role for role in Role if role in roles) or "none"
+    return listed([_name(role) for role in Role if role in roles] or [say_of("role", "none")])
+
+
+def _name(role: Role) -> str:
+    return say_of("role", NAMES[role])

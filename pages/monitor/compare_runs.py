@@ -19,6 +19,7 @@ def compare_runs() -> None:
         say("Hold against each other"),
         names,
         default=names[:2],
+        placeholder=say("Choose runs"),
         max_selections=compare.MOST,
         key="compared",
         persist_state="session",

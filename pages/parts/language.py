@@ -7,7 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from derm.language.speech import ask_for, known_language, language, languages, own_name, say
+from derm.language.speech import again, ask_for, known_language, language, languages, own_name, say
+from derm.predict.case_list import said_anew
 from derm.serve.browser_language import COOKIE
 from pages.parts.component import component
 
@@ -61,6 +62,9 @@ def choose(code: str) -> None:
             st.session_state[key] = value
     st.session_state.language_chosen = code
     forget()
+    if "cases" in st.session_state:
+        st.session_state.cases = said_anew(st.session_state.cases)
+        st.session_state.told = [again(sentence) for sentence in st.session_state.told]
 
 
 def set_language(row: DeltaGenerator) -> None:

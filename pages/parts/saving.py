@@ -5,7 +5,9 @@ Needs `visit`, and the extra `records`; without it the pages say so and go on.
 """
 
 import time
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.diagnoses import INDEX
 from derm.errors import DermError
 from derm.figures.text import plain
-from derm.language.speech import mark, say
+from derm.language.speech import day_pattern, mark, say
 from derm.model.weights import Model
 from derm.paths import records_folder, records_url
 from derm.predict import words as case_words
@@ -72,6 +74,12 @@ def ask_who() -> DeltaGenerator:
     return row
 
 
+def ask_day(place: Any, label: str, key: str, **how: Any) -> None:  # noqa: ANN401 (Streamlit itself, or a part)
+    """Ask for a day that is over, in a calendar of the visitor's language."""
+    days = {"min_value": date(1900, 1, 1), "max_value": words.today(), "format": day_pattern(), "required": True}
+    place.date_input(label, key=key, **days, **how)
+
+
 def ask_name(place: DeltaGenerator, width: int | None = None) -> None:
     """The visitor's name, as it is typed; nothing is asked of who is logged in."""
     if opening.account_now() is None:
@@ -108,12 +116,13 @@ def ask_place(key: str) -> None:
             say("Place on the body"),
             [one.code for one in SITES],
             index=None,
+            placeholder=say("Choose one"),
             key=f"site-{key}",
             format_func=words.site_name,
             persist_state="session",
         )
     one, two = st.columns(2)
-    one.text_input(say("Day of the visit"), key=f"day-{key}", max_chars=10, persist_state="session")
+    ask_day(one, say("Day of the visit"), f"day-{key}", persist_state="session")
     two.number_input(
         say("Millimetres a pixel, if known"),
         value=None,
@@ -132,12 +141,13 @@ def ask_opinion(key: str) -> None:
         say("Diagnosis"),
         DIAGNOSIS_CODES,
         index=None,
+        placeholder=say("Choose one"),
         key=f"opinion-diagnosis-{key}",
         format_func=words.diagnosis_name,
         persist_state="session",
     )
     st.selectbox(
-        say("Management"), list(Management), index=None, key=f"opinion-management-{key}",
+        say("Management"), list(Management), index=None, placeholder=say("Choose one"), key=f"opinion-management-{key}",
         format_func=lambda one: say(words.MANAGEMENT_NAMES[one]), persist_state="session",
     )  # fmt: skip
     st.slider(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from derm.figures.text import plain
 from derm.language.quantities import lesions_counted
-from derm.language.speech import say
+from derm.language.speech import day_pattern, say
 from derm.records import read, words
 from derm.records.entry import DIAGNOSIS_CODES
 from derm.records.read import LEVELS, LesionState, Query
@@ -62,8 +62,8 @@ def ask() -> Query:
             say("Histology"), [None, True, False], key="find-histology", width=120,
             format_func={None: say("All"), True: say("There"), False: say("None")}.__getitem__,
         )  # fmt: skip
-        since = st.date_input(say("Last visit from"), value=None, key="find-since", width=140)
-        until = st.date_input(say("to"), value=None, key="find-until", width=140)
+        since = st.date_input(say("Last visit from"), value=None, format=day_pattern(), key="find-since", width=140)
+        until = st.date_input(say("to"), value=None, format=day_pattern(), key="find-until", width=140)
     return Query(
         text,
         site,

@@ -111,12 +111,18 @@ def correct(one: PictureHistory) -> None:
     key = f"correct-{one.picture['id']}"
     with st.expander(say("Correct"), icon=":material/edit:"):
         st.selectbox(
-            say("Diagnosis"), DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=words.diagnosis_name
+            say("Diagnosis"),
+            DIAGNOSIS_CODES,
+            index=None,
+            placeholder=say("Choose one"),
+            key=f"diagnosis-{key}",
+            format_func=words.diagnosis_name,
         )
         st.selectbox(
             say("What it rests on"),
             list(Basis),
             index=None,
+            placeholder=say("Choose one"),
             key=f"basis-{key}",
             format_func=lambda one: say(words.BASIS_NAMES[one]),
         )
@@ -150,9 +156,14 @@ def about(history: LesionHistory) -> None:
     lesion_id, patient = history.lesion["id"], history.patient
     with st.expander(say("Histology"), icon=":material/biotech:"):
         st.selectbox(
-            say("Found"), DIAGNOSIS_CODES, index=None, key="histology-diagnosis", format_func=words.diagnosis_name
+            say("Found"),
+            DIAGNOSIS_CODES,
+            index=None,
+            placeholder=say("Choose one"),
+            key="histology-diagnosis",
+            format_func=words.diagnosis_name,
         )
-        st.text_input(say("Day"), words.today(), key="histology-day", max_chars=10)
+        saving.ask_day(st, say("Day"), "histology-day", value=words.today())
         st.text_area(say("The pathologist's words"), key="histology-words", max_chars=2000)
         st.button(say("Save the histology"), key="save-histology", on_click=save_histology, args=(lesion_id,))
         saving.tell_refusal("histology")

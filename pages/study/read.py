@@ -26,7 +26,9 @@ def read(folder: Path, study: StudyDesign) -> None:
     if account is not None and not readers:
         st.info(plain(no_reader(account.id)), icon=":material/block:")
         return
-    reader = st.selectbox(say("Who reads"), readers, index=None, key=f"reader-{study.name}", width=260)
+    reader = st.selectbox(
+        say("Who reads"), readers, index=None, placeholder=say("Choose one"), key=f"reader-{study.name}", width=260
+    )
     if reader is None:
         return
     given = read_given(folder, study)
@@ -53,9 +55,16 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
             for sentence in case.sentences:
                 st.markdown(plain(sentence))
         st.session_state.setdefault("study_asked", {}).setdefault(key, (entry.now(), time.monotonic()))
-        st.selectbox(say("Diagnosis"), DIAGNOSIS_CODES, index=None, key=f"diagnosis-{key}", format_func=diagnosis_name)
         st.selectbox(
-            say("Management"), list(Management), index=None, key=f"management-{key}",
+            say("Diagnosis"),
+            DIAGNOSIS_CODES,
+            index=None,
+            placeholder=say("Choose one"),
+            key=f"diagnosis-{key}",
+            format_func=diagnosis_name,
+        )
+        st.selectbox(
+            say("Management"), list(Management), index=None, placeholder=say("Choose one"), key=f"management-{key}",
             format_func=lambda one: say(MANAGEMENT_NAMES[one]),
         )  # fmt: skip
         st.slider(say(words.SUSPICION), 0, 100, 50, format="%d %%", key=f"suspicion-{key}")

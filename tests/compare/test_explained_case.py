@@ -214,8 +214,8 @@ def test_a_method_of_many_passes_is_spared_sanity_until_it_is_asked_for(tiny_mod
 
 def test_the_bar_says_what_is_done_and_how_long_it_goes_on():
     assert words.step("centre prior: taking pixels away", 0.0, 0.0) == "Centre prior: taking pixels away …"
-    assert words.step("x", 0.25, 1.0) == "X … 3\N{NO-BREAK SPACE}s left"  # a quarter took one second
-    assert words.step("x", 0.25, 100.0) == "X … 5\N{NO-BREAK SPACE}min left"
+    assert words.step("x", 0.25, 1.0) == "X, under a minute left"  # a quarter took one second
+    assert words.step("x", 0.25, 100.0) == "X, 5\N{NO-BREAK SPACE}min left"
     assert words.step("", 1.0, 4.0) == "Done"
 
 

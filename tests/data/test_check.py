@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from derm.data.catalogue import COLUMNS, Catalogue, read_catalogue
-from derm.data.check import CURES, DataReport, Finding, check_data, report_as_dict, report_lines
+from derm.data.check import CURES, DataReport, Finding, check_data, cure_of, report_as_dict, report_lines
 
 HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization,dataset\n"
 METADATA = (
@@ -227,7 +227,7 @@ MASK = "masks/ISIC_2_segmentation.png"
         ),
         (tell_half_the_truth, "ground truth incomplete", "GroundTruth.csv", "names 1 of the 3 images of the metadata"),
         (forget_diagnosis, "unknown class", "ISIC_2", "the diagnosis is missing"),
-        (forget_lesion, "lesion not named", "HAM10000_metadata.csv", "1 of 3 images name no lesion: it counts as a"),
+        (forget_lesion, "lesion not named", "HAM10000_metadata.csv", "1 of 3 images names no lesion: it counts as a"),
         (
             contradict_within_a_lesion,
             "lesion with several diagnoses",
@@ -252,7 +252,7 @@ def test_each_finding_alone(folder, spoil: Callable[[Path], None], kind, subject
     assert finding.kind == kind
     assert finding.subject == subject.format(folder=folder)
     assert finding.problem.startswith(problem)
-    assert finding.cure == CURES[kind]
+    assert finding.cure == cure_of(kind)
 
 
 def test_every_kind_of_finding_is_tripped_above():
@@ -332,7 +332,7 @@ def test_lines_of_a_report(folder):
         "nv     melanocytic nevus                           2        1",
         "vasc   vascular lesion                             0        0",
         "",
-        f"Mask full: 1. Cure: {CURES['mask full']}.",
+        f"Mask full: 1. Cure: {cure_of('mask full')}.",
         "  masks/ISIC_2_segmentation.png: the mask marks every pixel as lesion",
     ]
 

@@ -11,6 +11,7 @@ from derm.image.decode import read_image
 from derm.image.dicom import is_dicom, parse, read_dicom
 from derm.image.isolate import in_own_process
 from derm.image.profiles import adobe_rgb
+from derm.language.speech import again, speaking
 
 pydicom = pytest.importorskip("pydicom")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
@@ -185,6 +186,15 @@ def test_what_is_not_read_ends_in_one_sentence(kind):
 def test_the_sentence_comes_out_of_the_process_of_its_own():
     with pytest.raises(ImageRefused, match="3 frames"):
         read_dicom(REFUSED["frames"][0](), "ä.dcm")
+
+
+def test_that_sentence_can_be_said_in_another_language():
+    with pytest.raises(ImageRefused) as refused:
+        read_dicom(REFUSED["grey"][0](), "a.dcm")
+    with speaking("de"), pytest.raises(ImageRefused) as anew:
+        read_dicom(REFUSED["grey"][0](), "a.dcm")
+    with speaking("de"):
+        assert again(str(refused.value)) == str(anew.value) != str(refused.value)
 
 
 def test_sequences_nested_five_hundred_deep_end_in_a_sentence():

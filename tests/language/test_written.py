@@ -20,11 +20,6 @@ CALLS = {
 READ = {"help", "placeholder", "alt", "caption", "xaxis_title", "yaxis_title", "title", "name", "text", "hovertemplate"}
 """Arguments that are read, of pages and of figures."""
 
-FIGURES = (
-    "bars", "body", "compare", "dataset", "overlap", "paper", "results", "similar", "study", "systems", "training",
-)  # fmt: skip
-"""Figures that are said."""
-
 
 def shown(node: ast.AST) -> list[ast.expr]:
     """What a call shows, or a dictionary of a figure's parts."""
@@ -56,13 +51,35 @@ def written() -> list[Path]:
     return [
         ROOT / "streamlit_app.py",
         *(ROOT / "pages").rglob("*.py"),
-        *((ROOT / "derm" / "figures" / f"{name}.py") for name in FIGURES),
+        *(ROOT / "derm" / "figures").glob("*.py"),
     ]
 
 
 @pytest.mark.parametrize("path", written(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_text_is_shown_as_it_is_written(path):
     assert literals(path.read_text(encoding="utf-8")) == []
+
+
+def wordless(source: str) -> list[int]:
+    """Lines of choices that begin with none made and for which the browser would say so, in English."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            given = {one.arg: one.value for one in node.keywords}
+            none = isinstance(given.get("index"), ast.Constant) and given["index"].value is None
+            if (node.func.attr == "multiselect" or none) and "placeholder" not in given:
+                found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "pages").rglob("*.py")], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_choice_without_one_made_says_so_in_the_pages_language(path):
+    assert wordless(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_choice_that_leaves_it_to_the_browser_is_found():
+    source = "st.selectbox(a, b, index=None)\nst.multiselect(a)\nst.multiselect(a, placeholder=b)\nst.selectbox(a, b)"
+    assert wordless(source) == [1, 2]
 
 
 def test_a_text_that_is_shown_as_it_is_written_is_found():

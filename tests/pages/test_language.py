@@ -9,8 +9,9 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from unsaid import texts, unsaid
 
-from derm.errors import DataFault
+from derm.errors import DataFault, ImageRefused
 from derm.explain.methods import METHODS
+from derm.image.decode import read_image
 from derm.language import speech
 from derm.language.speech import BRACKETED, say
 from derm.model.weights import load_weights
@@ -18,6 +19,7 @@ from derm.monitor.new_run import KNOWN_STARTS
 from derm.monitor.settings import SETTINGS
 from derm.monitor.words import how_to_begin
 from derm.paths import runs_folder, studies_folder
+from derm.predict.case_list import add_refused
 from derm.study.words import command as study_command
 from derm.train.config import PRESETS
 from pages.explore.results import folders
@@ -126,6 +128,14 @@ def test_what_is_not_said_is_found(text, words):
     assert unsaid(text) == words
 
 
+def test_heads_and_cells_of_tables_are_read():
+    page = AppTest.from_string(
+        "import streamlit as st\nst.table({'Head': ['cell', '3']})\nst.dataframe({'Other': ['thing', None]})"
+    ).run()
+    shown = {text for one in page for text in texts(getattr(one, "proto", None))}
+    assert {"Head", "cell", "Other", "thing"} <= shown
+
+
 def test_what_is_shown_already_is_said_anew_in_the_language_that_was_chosen(opened):
     page = opened("streamlit_app.py")
     assert "Malignant probability" in page.header[0].value
@@ -135,6 +145,26 @@ def test_what_is_shown_already_is_said_anew_in_the_language_that_was_chosen(open
     assert "Keine Schwelle" in " ".join(str(one.proto.body) for one in page.get("html"))  # a row that is kept
     page.button(key="language-en").click().run()
     assert "Malignant probability" in page.header[0].value
+
+
+def test_names_of_drawings_and_refusals_follow_the_language(opened):
+    page = opened("streamlit_app.py")
+    said = []
+    for code in ("en", "de"):
+        with speech.speaking(code), pytest.raises(ImageRefused) as fault:
+            read_image(b"no picture", "a.png")
+        said.append(str(fault.value))
+    (drawn,) = page.session_state.cases
+    (refused,) = add_refused([], "a.png", said[0])
+    page.session_state.cases = [refused, refused._replace(key="b", name="b.png", refusal="Whatever."), drawn]
+    page.run()
+    page.button(key="language-de").click().run()
+    assert not page.exception
+    listed = page.session_state.cases
+    assert [one.refusal for one in listed] == [said[1], "Whatever.", ""]
+    assert listed[2].name == listed[2].case.name == "Gezeichnetes Melanom"
+    page.button(key="language-en").click().run()
+    assert [one.refusal for one in page.session_state.cases] == [said[0], "Whatever.", ""]
 
 
 def test_a_refusal_that_all_visitors_share_is_kept_for_each_language(monkeypatch):

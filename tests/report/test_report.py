@@ -85,9 +85,10 @@ def test_the_card_names_the_weights_that_training_went_on_from(facts):
     recipe = {**preset("derm").as_dict(), "start": "before.json"}
     training = {"config": recipe, "epoch": 7, "data": {"train": 6006, "split": "by lesion"}}
     model = replace(facts.model, description=replace(facts.model.description, training=training))
-    assert "Trained for 8 of 20 epochs, going on from the weights `before.json`, on 6,006 images" in model_card(
-        replace(facts, model=model)
+    told = (
+        "Trained for 8 of 20 epochs on 6,006 images (split by lesion). Training went on from the weights `before.json`."
     )
+    assert told in model_card(replace(facts, model=model))
 
 
 def test_the_card_names_the_trainings_whose_weights_were_averaged(facts):
@@ -247,7 +248,7 @@ def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogu
     card = model_card(replace(facts, model=cells))
     assert BUILT_IN in card
     assert (
-        "evidence at each cell of 8 pixels, 40% of the weight spread over the picture and the rest by the outl" in card
+        "evidence at each cell of 8 pixels: 40% of the weight is spread over the picture, the rest by the outl" in card
     )
 
 

@@ -50,7 +50,7 @@ def test_several_roles_have_what_any_of_them_has():
 
 def test_a_refusal_names_role_and_cure():
     assert refusal({R}, Right.MONITOR) == (
-        "Your role (reader) does not include the page Monitor: ask who runs this app for the role admin or researcher."
+        "Your role (reader) does not include the page Monitor: ask who runs this app for the role researcher or admin."
     )
     with pytest.raises(NotAllowed, match="does not include deleting patients"):
         check({C, S}, Right.DELETE)
