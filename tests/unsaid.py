@@ -42,6 +42,8 @@ NOT_READ = {
 """Keys of what components get that nobody reads."""
 
 SOURCES = (
+    "Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T",
+    "Codella et al. 2018, 2019, arXiv:1902.03368",
     "Nachbar et al. 1994, J Am Acad Dermatol 30:551",
     "Argenziano et al. 1998, Arch Dermatol 134:1563",
     "Argenziano et al. 2011, Br J Dermatol 164:785",

@@ -79,10 +79,10 @@ class Gate:
             with speaking(language_of(scope["headers"])):
                 await _answer(answer, refusal.status, say(refusal.sentence))
         elif (place := _shown_token(scope, self.opening)) is not None:
-            cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
+            cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax{_secure(scope)}"
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
         elif _is_page(scope) and not _kept(scope["headers"], BROWSER):
-            cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}"
+            cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}{_secure(scope)}"
             await self.app(scope, receive, _with_headers(send, ((b"set-cookie", cookie.encode()),)))
         else:
             await self.app(scope, receive, answer)
@@ -96,6 +96,11 @@ class Gate:
                     self.started()
 
         return told
+
+
+def _secure(scope: Message) -> str:
+    """What keeps a cookie to TLS where a server in front says that it has it; who lies about that harms their own."""
+    return "; Secure" if _only(list(scope["headers"]), b"x-forwarded-proto") == "https" else ""
 
 
 def refuse(scope: Message, opening: Opening) -> Refusal | None:

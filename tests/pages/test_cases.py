@@ -1,5 +1,6 @@
 """The page Cases without a browser: saved, found again, corrected, deleted; and an opinion before the answer."""
 
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     assert not page.exception
     (state,) = read.search(kept)
     assert (state.visits, state.pictures) == (1, 2)
-    page.text_input(key="histology-day").set_value("2026-11-20")
+    page.date_input(key="histology-day").set_value(date(2026, 11, 20))
     page.selectbox(key="histology-diagnosis").set_value("bcc")
     page.button(key="save-histology").click().run()
     assert "Histology of 2026-11-20: Basal cell carcinoma." in text(page)

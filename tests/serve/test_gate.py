@@ -241,6 +241,7 @@ def test_a_browser_is_known_again_by_a_secret_of_its_own():
     assert secret not in second
     assert "set-cookie" not in ask(cookie=f"{BROWSER}={secret}", **page)[1]
     assert "set-cookie" not in ask(path="/static/app.js", accept="*/*")[1]
+    assert ask(**page, **{"x-forwarded-proto": "https"})[1]["set-cookie"].endswith("; Secure")
 
 
 def test_a_name_is_believed_only_from_a_server_in_front():
