@@ -1,14 +1,20 @@
 """`derm app`: what it starts, and what it refuses to."""
 
+import json
 import os
 import re
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.errors import ConfigFault
+from derm.serve.login import login_of
 from derm.serve.opening import HOSTS, INSECURE, TOKEN
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -82,3 +88,26 @@ def test_an_address_of_another_machine_is_named(started):
     words, _, result = started("--address", "192.0.2.77", "--insecure")
     assert words is None
     assert "192.0.2.77 is no address of this machine" in str(result.exception)
+
+
+def test_what_the_composition_orders_is_taken():
+    """No container engine is needed to see that options and settings are there."""
+    yaml = pytest.importorskip("yaml")
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yml").read_text(encoding="utf-8"))["services"]
+    asked = services["derm"]
+    words = [*asked["command"], *words_of(ROOT / "Dockerfile")]
+    options = get_command(app).commands["app"].params
+    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+    login = login_of(asked["environment"], [])
+    assert (login.redirect.port, login.roles_claim) == (8501, "roles")
+    assert "127.0.0.1:8501:8501" in asked["ports"]
+    assert services["database"]["environment"]["POSTGRES_USER"] in asked["environment"]["DERM_RECORDS_URL"]
+    volumes = [one.split(":")[1] for one in asked["volumes"]]
+    assert {asked["environment"]["DERM_RECORDS"], "/home/derm/runs"} == set(volumes)
+
+
+def words_of(dockerfile: Path) -> list[str]:
+    """The command that a Dockerfile starts."""
+    (line,) = (one for one in dockerfile.read_text(encoding="utf-8").splitlines() if one.startswith("CMD"))
+    return json.loads(line.removeprefix("CMD "))
