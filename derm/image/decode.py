@@ -66,6 +66,9 @@ _COLOUR_MODES = {
 }
 """For each 8-bit mode of Pillow, the mode without alpha or palette that its colour profile speaks of."""
 
+_JPEG = ("JPEG", "MPO")
+"""What Pillow calls a JPEG: of one picture, and of several."""
+
 _DEEP_MODES = ("I;16", "I;16B", "F")
 """Grey modes whose range is wider than 8 bits and yet known. 16-bit RGB is none: Pillow keeps its high bytes."""
 
@@ -155,7 +158,9 @@ def read_scaled(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | N
         check_bytes(len(content), name)
         return read_heic(content, name), None
     with _faults_refused(name, say(KNOWN_FORMATS), content[:HEAD]):
-        return _pixels(_load_whole(content, name), name), None
+        picture = _first_frame(content, name)
+        plain = _plain_jpeg(picture, content, name)
+        return _pixels(_whole(picture, content, name), name) if plain is None else plain, None
 
 
 def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
@@ -265,16 +270,42 @@ def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     return picture
 
 
-def _load_whole(content: bytes, name: str) -> Image.Image:
-    """The first frame, decoded and upright, of 8 bits where it is in colour; what holds less than it claims is
-    refused."""
+def _first_frame(content: bytes, name: str) -> Image.Image:
+    """The first frame, not decoded yet, of a kind and a size that Derm reads."""
     if other_kind(content[:HEAD], "") is RAW:
         raise ImageRefused(sentence(name, RAW))
     picture = _opened(content, name, FORMATS)
     _check_raw(picture, name)
     _check_density(picture, len(content), name)
+    return picture
+
+
+def _plain_jpeg(picture: Image.Image, content: bytes, name: str) -> NDArray[np.uint8] | None:
+    """The pixels of a sound JPEG in sRGB that is stored upright, as most are; None where more has to be done."""
+    if picture.format not in _JPEG or picture.mode != "RGB" or not _needs_no_change(picture):
+        return None
+    found = jpeg.layout(content)
+    jpeg.check_scans(found, name)
+    pixels = jpeg.sound_pixels(content)
+    if pixels is None or pixels.shape != (picture.height, picture.width, 3):
+        return None
+    jpeg.check_complete(found, pixels[-jpeg.ROWS :], name)
+    return pixels
+
+
+def _needs_no_change(picture: Image.Image) -> bool:
+    """Whether a picture's colours are sRGB, as far as its file says, and its first row is at the top."""
+    if picture.info.get("icc_profile") or _names_adobe_rgb(picture):
+        return False
+    with suppress(*_DECODER_FAULTS):
+        return picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    return False
+
+
+def _whole(picture: Image.Image, content: bytes, name: str) -> Image.Image:
+    """`picture`, decoded and upright, of 8 bits where it is in colour; what holds less than it claims is refused."""
     deep, told = depth.is_deep(picture), depth.told_bits(picture, content)
-    if picture.format not in ("JPEG", "MPO"):
+    if picture.format not in _JPEG:
         picture.load()
     else:
         found = jpeg.layout(content)

@@ -120,10 +120,11 @@ def _between(cells: NDArray[np.float32], pixels: int, shift: float, start: float
     share = start + (np.arange(pixels) + 0.5) / pixels * (end - start)
     place = np.clip(share * len(cells) - 0.5 + shift, 0, last)
     before = np.minimum(place.astype(np.int64), max(last - 1, 0))
-    beyond = (place - before).astype(np.float32)[:, None]
-    mixed: NDArray[np.float32] = cells[before]
-    mixed *= 1 - beyond
-    after = cells[np.minimum(before + 1, last)]
-    after *= beyond
-    mixed += after
+    beyond = (place - before).astype(np.float32)
+    mixed = np.empty((pixels, cells.shape[1]), dtype=np.float32)
+    ends = np.searchsorted(before, np.arange(last + 2))
+    for cell in range(last + 1):  # all pixels between two cells at once, so that what is mixed stays in the cache
+        rows = slice(ends[cell], ends[cell + 1])
+        np.multiply.outer(1 - beyond[rows], cells[cell], out=mixed[rows])
+        mixed[rows] += np.multiply.outer(beyond[rows], cells[min(cell + 1, last)])
     return mixed

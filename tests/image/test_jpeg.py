@@ -9,7 +9,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image.decode import read_image
-from derm.image.jpeg import MAX_SCANS, layout
+from derm.image.jpeg import MAX_SCANS, layout, sound_pixels
 
 LESION = Image.fromarray(draw_lesion("mel", 1, height=120, width=160).image)
 END = b"\xff\xd9"
@@ -82,3 +82,29 @@ def test_few_bytes_that_claim_many_pixels_are_refused():
     stream = io.BytesIO()
     noise.resize((2000, 2000)).save(stream, "WEBP", quality=10)
     assert read_image(stream.getvalue(), "mole.webp").shape == (2000, 2000, 3)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(160, 120), (33, 47)])
+def test_the_short_way_gives_pillows_pixels(subsampling, progressive, size):
+    content = jpeg(LESION.resize(size), subsampling=subsampling, progressive=progressive)
+    expected = np.asarray(Image.open(io.BytesIO(content)))
+    np.testing.assert_array_equal(sound_pixels(content), expected)
+    found = read_image(content, "mole")
+    np.testing.assert_array_equal(found, expected)
+    assert found.flags.writeable
+    assert found.flags.c_contiguous
+
+
+def test_what_libjpeg_warns_of_is_left_to_pillow():
+    content = jpeg()
+    assert sound_pixels(content[: len(content) // 2]) is None
+    odd = content[:-2] + b"\0\0" + END  # bytes before the end marker, of which libjpeg warns and which harm nothing
+    np.testing.assert_array_equal(read_image(odd, "mole"), read_image(content, "mole"))
+
+
+def test_a_turned_picture_is_still_put_upright():
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert read_image(jpeg(exif=turned), "mole").shape == (160, 120, 3)
