@@ -23,6 +23,7 @@ from derm.model.network import LesionNet
 from derm.model.weights import Model, WeightsInfo, load_weights, save_weights
 from derm.structures.weights import StructureWeights, load_structures
 from tests.decoders import save_decoder
+from tests.marked import write_marked
 
 HAM10000 = Path(__file__).parents[2] / "shared" / "ham10000"
 """Where the real data set lies: beside the checkout."""
@@ -129,6 +130,14 @@ def tiny_decoder(tiny_model: Model, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("decoder") / "structures.json"
     save_decoder(tiny_model, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def marked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn pictures with marks, see `tests.marked`."""
+    folder = tmp_path_factory.mktemp("marked")
+    write_marked(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

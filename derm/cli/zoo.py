@@ -58,6 +58,9 @@ def run(
     explain: Annotated[bool, typer.Option("--explain", help="Hold heat maps to account, too: minutes more each.")] = (
         False
     ),
+    marked: Annotated[
+        Path | None, typer.Option("--marked", help="Folder of ISIC 2018 Tasks 1 and 2: CME among the explanations.")
+    ] = None,
     costs_only: Annotated[bool, typer.Option("--costs-only", help="Count and time them, train nothing.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the network; 0: as many as there are cores.")] = 0,
     device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
@@ -82,7 +85,10 @@ def run(
         raise ConfigFault(f"Only shared and dual start from a file, not {odd[0]}: use --start random or timm.")
     if start not in ("random", "timm") and not Path(start).is_file():
         raise ConfigFault(f"There is no file {start} to start from: use random, timm, or a .safetensors that is there.")
-    orders = [SystemOrder(one, given, cast("By", split_by), start, folder, explain, costs_only) for one in systems]
+    known = None if marked is None else read_known([marked])
+    orders = [
+        SystemOrder(one, given, cast("By", split_by), start, folder, explain, known, costs_only) for one in systems
+    ]
     left = [order for order in orders if not is_done(order)]
     if passed := len(orders) - len(left):
         out.print(f"{passed} of {len(orders)} are done already.")

@@ -112,18 +112,18 @@ def lime(
     return _by_superpixel(_captum().Lime, net, images, classes, samples, seed)
 
 
-def superpixels(image: Tensor, config: ModelConfig) -> NDArray[np.int64]:
+def superpixels(image: Tensor, config: ModelConfig, count: int = SUPERPIXELS) -> NDArray[np.int64]:
     """Superpixels of a picture by SLIC (Achanta et al. 2012), numbered from 0: int64 (S, S).
 
-    image: normalised float (3, S, S); config: what it was normalised with. About `SUPERPIXELS` of them. Where SLIC
+    image: normalised float (3, S, S); config: what it was normalised with. count: about how many. Where SLIC
     finds no pieces, as in a picture of noise, which it joins to one, they are squares.
     """
     segmentation = _installed("skimage.segmentation", "scikit-image")
     mean, deviation = (torch.tensor(values)[:, None, None] for values in (config.mean, config.deviation))
     colours = (image.detach().float().cpu() * deviation + mean).clamp(0, 1).permute(1, 2, 0).numpy()
-    labels = segmentation.slic(colours, n_segments=SUPERPIXELS, compactness=10, start_label=0, channel_axis=-1)
+    labels = segmentation.slic(colours, n_segments=count, compactness=10, start_label=0, channel_axis=-1)
     if labels.max() == labels.min():
-        across = round(SUPERPIXELS**0.5)
+        across = round(count**0.5)
         rows = np.arange(len(labels)) * across // len(labels)
         labels = rows[:, None] * across + rows
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int64)

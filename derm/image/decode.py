@@ -298,7 +298,7 @@ def _needs_no_change(picture: Image.Image) -> bool:
     if picture.info.get("icc_profile") or _names_adobe_rgb(picture):
         return False
     with suppress(*_DECODER_FAULTS):
-        return picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        return bool(picture.getexif().get(ExifTags.Base.Orientation, 1) == 1)
     return False
 
 

@@ -4,7 +4,7 @@ Needs the folder of results. Gives plain values, which go into comparison.json a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from derm.files import read_json
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
-from derm.zoo.results import BYS, COST, EXPLAINED, SystemAnswers, in_order, read_answers, read_optional, starts_in
+from derm.zoo.results import (
+    BYS,
+    CONCEPTS,
+    COST,
+    EXPLAINED,
+    SystemAnswers,
+    in_order,
+    read_answers,
+    read_optional,
+    starts_in,
+)
 from derm.zoo.systems import OURS, SYSTEMS, System
 
 FORMAT = 1
@@ -75,6 +85,8 @@ class SystemRow:
     """By 'lesion' and 'image', what has been measured."""
     maps: dict[str, Any] = field(default_factory=dict)
     """By method, see `derm.zoo.explained.summarise_maps`."""
+    concepts: dict[str, Any] = field(default_factory=dict)
+    """By method, see `derm.zoo.explained.measure_concepts`."""
 
     @property
     def known(self) -> System:
@@ -125,7 +137,8 @@ def _row_from(content: Mapping[str, Any]) -> SystemRow:
         raise ValueError(f"it names a system '{str(content['system'])[:40]}', which is unknown")
     by = {name: _measured_from(one) for name, one in content["by"].items()}
     cost = {str(name): float(value) for name, value in content["cost"].items()}
-    return SystemRow(content["system"], str(content["start"]), cost, by, dict(content["maps"]))
+    concepts = dict(content.get("concepts", {}))  # of a comparison made before there were any: none
+    return SystemRow(content["system"], str(content["start"]), cost, by, dict(content["maps"]), concepts)
 
 
 def _measured_from(content: Mapping[str, Any]) -> SystemMeasures:
@@ -185,7 +198,7 @@ def compare_systems(
         seen = any(one.system == system.name for one in rows)
         last = start == starts[-1]
         if row.by or row.cost or (last and not seen):
-            rows.append(row if row.cost else SystemRow(row.system, row.start, dict(counted(system)), row.by, row.maps))
+            rows.append(row if row.cost else replace(row, cost=dict(counted(system))))
     if progress:
         progress(len(pairs), len(pairs))
     return SystemComparison(budget, size, datetime.now(UTC).date().isoformat(), tuple(rows))
@@ -194,6 +207,7 @@ def compare_systems(
 def _row_of(out: Path, budget: str, system: System, start: str, replicates: int) -> SystemRow:
     by: dict[str, SystemMeasures] = {}
     maps: dict[str, Any] = {}
+    concepts: dict[str, Any] = {}
     cost: dict[str, Any] | None = None
     for name in BYS:
         folder = out / budget / f"by-{name}" / start
@@ -204,8 +218,9 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
             by[name] = measure(system, answered, ours, replicates)
         if name == "lesion":
             maps = read_optional(folder / system.name / f"{EXPLAINED}.json") or {}
+            concepts = read_optional(folder / system.name / CONCEPTS) or {}
     kept = {key: float(cost[key]) for key in COSTS if key in cost} if cost else {}
-    return SystemRow(system.name, start, kept, by, maps)
+    return SystemRow(system.name, start, kept, by, maps, concepts)
 
 
 def measure(

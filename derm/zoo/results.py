@@ -21,6 +21,7 @@ COST = "cost.json"
 MEASURED = "measured.json"
 PREDICTIONS = "predictions.csv"
 EXPLAINED = "explained"
+CONCEPTS = "concepts.json"
 
 BYS: tuple[By, ...] = ("lesion", "image")
 

@@ -13,11 +13,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from derm.concepts.examples import examples_of
 from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.dataset import measured_on
+from derm.evaluate.explain_dataset import draw_sample
 from derm.evaluate.inference import answer_images
 from derm.files import make_folder, read_json, write_json, write_text
 from derm.metrics.calibration import softmax
@@ -30,9 +32,9 @@ from derm.train.config import TrainConfig
 from derm.train.run_folder import LAST
 from derm.zoo import kernel_machine
 from derm.zoo.cost import measure_cost
-from derm.zoo.explained import explain_system, methods_of, summarise_maps
+from derm.zoo.explained import explain_system, measure_concepts, methods_of, summarise_maps
 from derm.zoo.protocol import TrainingBudget, place_of, start_label, train_config
-from derm.zoo.results import COST, EXPLAINED, MEASURED, PREDICTIONS
+from derm.zoo.results import CONCEPTS, COST, EXPLAINED, MEASURED, PREDICTIONS
 from derm.zoo.systems import System
 
 OrderStage = Literal["costs", "training", "kernel machine", "measuring", "explaining"]
@@ -56,6 +58,8 @@ class SystemOrder:
     start: str
     out: Path
     explain: bool = False
+    marked: Catalogue | None = None
+    """Pictures whose dermoscopic structures are marked, for CME among the explanations; None: without it."""
     costs_only: bool = False
     workers: int = 2
     """Processes that augment images; nothing depends on it."""
@@ -202,8 +206,14 @@ def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
 def _explain(order: SystemOrder, catalogue: Catalogue, tell: Tell) -> None:
     table = _test_part(catalogue, split_catalogue(catalogue, order.by))
     model: Model = load_weights(_weights(order))
+    split = split_catalogue(catalogue, order.by)
+    examples = examples_of(model, catalogue.table.iloc[split.rows("train")])
+    methods = methods_of(order.system, examples)
     rows = explain_system(
-        order.system, model, table, order.budget.explained, lambda done, total: tell("explaining", done, total)
+        methods, model, table, order.budget.explained, lambda done, total: tell("explaining", done, total)
     )
+    tried = table.iloc[draw_sample(table, order.budget.explained)]
+    concepts = measure_concepts(methods, model, tried, order.marked)
+    write_json(order.place / CONCEPTS, json.loads(json.dumps(concepts)))
     write_text(order.place / f"{EXPLAINED}.csv", csv_table(rows, ".5f"))
     write_json(order.place / f"{EXPLAINED}.json", json.loads(json.dumps(summarise_maps(rows))))

@@ -200,8 +200,9 @@ SYSTEMS: dict[str, System] = {
                 Claim("F1 0.84 (melanoma), 0.87 (benign)", "ISIC", "Table 4"),
             ),
             "What 89.96–400 means; 0.88 is the fidelity of an explanation, not a diagnosis.",
-            _AS_IS + " Of reference 37's explanations LIME and SHAP are measured here, for Grad-CAM and Score-CAM see "
-            "below; ACE, ICE and CME need concepts, which are not marked.",
+            _AS_IS
+            + " Of reference 37's explanations LIME, SHAP, ACE and CME are measured here; for Grad-CAM, Score-CAM "
+            "and ICE see below.",
             maps="below 128 pixels its features are a single cell",
         ),
         System(

@@ -11,6 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from derm.cli.main import app
+from derm.concepts import cme
+from derm.concepts.discovered import discovering
+from derm.data.catalogue import read_catalogue
 from derm.data.split import split_catalogue
 from derm.errors import ConfigFault, DataFault
 from derm.metrics.classification import accuracy, confusion_matrix, most_likely
@@ -18,10 +21,11 @@ from derm.model.config import ModelConfig
 from derm.model.systems import classifiers
 from derm.model.systems.builders import BUILDERS
 from derm.model.weights import load_weights
+from derm.structures.table import KEYS
 from derm.zoo import explained, run, systems, view, words
 from derm.zoo.compared import SystemComparison, compare_systems, measure, read_comparison
 from derm.zoo.cost import count
-from derm.zoo.document import document
+from derm.zoo.document import _concept_cells, document
 from derm.zoo.kelm import ROUNDS as MOST_ROUNDS
 from derm.zoo.kernel_machine import HELD_OUT, hold_out
 from derm.zoo.protocol import BUDGETS, find_budget, start_label, train_config
@@ -215,19 +219,39 @@ def test_methods_are_those_that_make_sense():
 
 
 def test_maps_of_a_system_are_held_to_account_and_stay(done, drawn_catalogue, cache, monkeypatch):
-    monkeypatch.setattr(explained, "BY_TRIAL", {})  # LIME and SHAP ask hundreds of times; tests/explain has them
+    # LIME and SHAP ask hundreds of times, ACE thousands; tests/explain and tests/concepts have them.
+    monkeypatch.setattr(explained, "BY_TRIAL", {})
+    monkeypatch.setattr(explained, "discovering", lambda examples, by_cell: {"ice": discovering(examples)["ice"]})
     order = order_of(PAIR[1], done, explain=True)
     assert not run.is_done(order)
     assert run.carry_out(order, drawn_catalogue, cache)
     assert run.is_done(order)
     found = json.loads((order.place / "explained.json").read_text())
-    assert set(found) == {"grad-cam", "score-cam", "centred blob"}
+    assert set(found) == {"grad-cam", "score-cam", "ice", "centred blob"}
     measures = found["grad-cam"]["measures"]
     assert set(measures) == set(explained.MEASURED)
     assert found["grad-cam"]["images"] == TINY.explained
     assert found["score-cam"]["measures"]["stability_rank"]["value"] is None  # a gradient's maps alone are asked to
     compared = compare_systems(done, "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=5)
     assert "| grad-cam | 2 (" in document(compared)
+    kept = json.loads((order.place / "concepts.json").read_text())["ice"]
+    assert kept["images"] == TINY.explained
+    assert 0 <= kept["kept"] <= 1
+    row = next(row for row in SystemComparison.from_dict(compared.as_dict()).rows if row.concepts)
+    assert row.concepts == {"ice": kept}
+    assert f"| {kept['kept']:.2f} of 2 | – | – |" in document(compared)
+
+
+def test_what_marks_keep_of_a_network_is_measured_on_other_pictures(tiny_model, marked_folder, monkeypatch):
+    monkeypatch.setattr(cme, "REPLICATES", 5)
+    found = explained.measure_concepts({}, tiny_model, pd.DataFrame(), read_catalogue(marked_folder))
+    assert set(found) == {"cme"}
+    assert found["cme"]["images"] == 6
+    assert set(found["cme"]["concepts"]) == {"globules"}  # network is in every picture, and the others in none
+    cells = _concept_cells(found)
+    assert len(cells) == 5 + len(KEYS)
+    assert cells[:2] == ["–", "–"]
+    assert cells[2].startswith(f"{found['cme']['fidelity'][0]:.2f}")
 
 
 def test_maps_are_summarised_with_the_centre_prior_beside_them():

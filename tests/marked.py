@@ -1,11 +1,13 @@
-"""A drawn folder with marks in the layout of ISIC 2018 Task 2, and a decoder for the tiny network."""
+"""A drawn folder with marks in the layout of ISIC 2018 Task 2.
+
+Needs an empty folder to write into.
+"""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-import pytest
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.structures.table import KEYS
@@ -13,10 +15,8 @@ from derm.structures.table import KEYS
 PICTURES = 30
 
 
-@pytest.fixture(scope="session")
-def marked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`PICTURES` drawn pictures: every other one has a bright square, which is marked as globules, all network."""
-    folder = tmp_path_factory.mktemp("marked")
+def write_marked(folder: Path) -> None:
+    """Write `PICTURES` drawn pictures: every other one has a bright square, marked as globules; all have network."""
     for name in ("images", "masks", "attributes"):
         (folder / name).mkdir()
     rows = []
@@ -34,4 +34,3 @@ def marked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shown = {key: int(key == "pigment_network" or (key == "globules" and number % 2)) for key in KEYS}
         rows.append({"image_id": image_id, "dx": code, "age": 50, "sex": "female", "mask_share": 0.3, **shown})
     pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
-    return folder
