@@ -82,7 +82,7 @@ class LoginGate:
             if session is None:
                 await send({"type": "websocket.close", "code": 1008})
             else:
-                await Connection(self, session, receive, send).run(self._inner(scope, session))
+                await GatedConnection(self, session, receive, send).run(self._inner(scope, session))
             return
         with speaking(language_of(scope["headers"])):
             await self._request(scope, receive, send, session)
@@ -221,7 +221,7 @@ class LoginGate:
         return f"Path={place}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}"
 
 
-class Connection:
+class GatedConnection:
     """One websocket of a session: closed when the session ends, and its page sent to the way in."""
 
     def __init__(self, gate: LoginGate, session: Session, receive: Receive, send: Send) -> None:
