@@ -72,7 +72,7 @@ def filter_bar(shown: ShownData) -> dict[str, list[str]]:
                 label_visibility="collapsed",
                 persist_state="session",
             )
-            for dimension, choices in zip(DIMENSIONS, filters.options(shown.table).values(), strict=True)
+            for dimension, choices in zip(DIMENSIONS, shown.options.values(), strict=True)
         }
 
 

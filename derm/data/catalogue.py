@@ -305,7 +305,7 @@ def _find_images(folder: Path) -> tuple[str, list[str]]:
         return OTHER_IMAGES, images
     wanted = ", ".join(name for group in IMAGE_FOLDERS.values() for name in group)
     raise DataFault(
-        f"{folder} holds no .jpg, .jpeg or .png image in any of the folders {wanted}, nor in others, but "
+        f"{folder} holds no .jpg, .jpeg or .png image, neither in the folders {wanted} nor in others. It holds "
         f"{describe_folder(folder)}: {CURE}."
     )
 

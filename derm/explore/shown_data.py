@@ -11,14 +11,18 @@ import pandas as pd
 from derm.data.catalogue import Catalogue
 from derm.data.recognise import read_known
 from derm.explore import data_quality, duplicates, shapes
+from derm.explore.filters import options
 from derm.explore.table import explorable
 
 
 class ShownData(NamedTuple):
-    """The data set on the page: its catalogue, the explorable table, and where what was measured once is kept."""
+    """The data set on the page: its catalogue, the explorable table, the names of its images, the values of each
+    dimension that occur, and where what was measured once is kept."""
 
     catalogue: Catalogue
     table: pd.DataFrame
+    images: frozenset[str]
+    options: dict[str, list[str]]
     drawn: bool
     shapes: Path
     pairs: Path
@@ -32,9 +36,12 @@ def read_shown_data(folder: Path, cache: Path, *, drawn: bool) -> ShownData:
     copies, once for a data set: `derm.data.recognise.read_known` tells how far it is, and keeps it in `cache`, too.
     """
     catalogue = read_known([folder], cache)
+    table = explorable(catalogue)
     return ShownData(
         catalogue,
-        explorable(catalogue),
+        table,
+        frozenset(table["image_id"]),
+        options(table),
         drawn,
         shapes.shapes_file(catalogue, cache),
         duplicates.pairs_file(catalogue, cache),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from derm.explore import address, filters, selections
+from derm.explore import address, selections
 from derm.explore.shown_data import ShownData
 from derm.model.weights import Model
 from pages.explore.gallery import open_image
@@ -40,10 +40,10 @@ class OwnAddress(NamedTuple):
 def known_fields(model: Model, shown: ShownData) -> tuple[address.AddressField, ...]:
     """All that an address of this page may name."""
     return address.fields(
-        filters.options(shown.table),
+        shown.options,
         list(result_names(model, shown)),
         selections.listed(selections_folder()),
-        frozenset(shown.table["image_id"]),
+        shown.images,
     )
 
 

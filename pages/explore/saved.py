@@ -1,7 +1,6 @@
 """Selections of images: opened, deleted and imported from one menu; saved and exported beside what is shown."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -93,20 +92,22 @@ def tell_done() -> None:
 def offer(
     shown: ShownData,
     cases: pd.DataFrame | None,
-    image_ids: Sequence[str],
+    names: Callable[[], Sequence[str]],
+    count: int,
     place: str,
     threshold: float | None = None,
 ) -> None:
-    """Save or export the images that are shown. place: of this menu on the page, for its keys. threshold: for referral,
-    where answers are judged by that alone."""
-    known = partial(selections.known_of, shown.table, cases, image_ids, threshold)
+    """Save or export the images that are shown. names: of these, `count` in all, asked for only then. place: of this
+    menu on the page, for its keys. threshold: for referral, where answers are judged by that alone."""
+
+    def known() -> pd.DataFrame:
+        return selections.known_of(shown.table, cases, names(), threshold)
+
     with st.popover(say("Save or export"), icon=":material/bookmark_add:", width="content"):
         with st.form(f"explore_keep-{place}", border=False):
             key = f"explore_name-{place}"
             st.text_input(say("Name of the selection"), max_chars=60, key=key)
-            st.form_submit_button(
-                say("Save {images}", images=images_counted(len(image_ids))), on_click=keep, args=(known, key)
-            )
+            st.form_submit_button(say("Save {images}", images=images_counted(count)), on_click=keep, args=(known, key))
         st.download_button(
             say("Export as CSV"),
             lambda: selections.to_csv(known()),

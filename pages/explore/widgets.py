@@ -1,6 +1,7 @@
 """The small widgets that all views of Explore share: a figure, a choice, an order, and what pictures show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any, cast
 
@@ -20,9 +21,16 @@ def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> Any:  # noqa: A
     return st.plotly_chart(shown_figure(figure), key=key, alt=alt, config={"displayModeBar": False}, **more)
 
 
-def chart_once(make: Callable[..., go.Figure], *given: Any, key: str, alt: str, **how: Any) -> None:  # noqa: ANN401
-    """The figure that `make` draws of plain values and tables, drawn once for all visits, for that takes a while."""
-    st.plotly_chart(_drawn(make, given, how, language()), key=key, alt=alt, config={"displayModeBar": False})
+def chart_once(draw: partial[go.Figure], key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
+    """The figure that `draw` makes of plain values and tables, drawn once for all visits, for that takes a while."""
+    return st.plotly_chart(_drawn(draw, language()), key=key, alt=alt, config={"displayModeBar": False}, **more)
+
+
+def chart_of(of: Hashable, draw: Callable[[], go.Figure], key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
+    """The figure that `draw` makes, drawn once for all visits. of: names all that it is made of, with the theme, where
+    to compare that itself takes a while."""
+    figure = _drawn_of((key, of), language(), draw)
+    return st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False}, **more)
 
 
 def _name_of(function: FunctionType) -> str:
@@ -30,8 +38,13 @@ def _name_of(function: FunctionType) -> str:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False, hash_funcs={FunctionType: _name_of})
-def _drawn(make: Callable[..., go.Figure], given: tuple[Any, ...], how: dict[str, Any], spoken: str) -> go.Figure:
-    return shown_figure(make(*given, **how))
+def _drawn(draw: partial[go.Figure], spoken: str) -> go.Figure:
+    return shown_figure(draw())
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _drawn_of(of: Hashable, spoken: str, _draw: Callable[[], go.Figure]) -> go.Figure:
+    return shown_figure(_draw())
 
 
 def begin(key: str, choices: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from derm.serve.roles import Right
 from pages.parts import language, opening, saving, visit
 from pages.parts.cases import show_cases
 from pages.parts.live import camera, pasted
+from pages.parts.settled import settled
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -50,6 +51,7 @@ def open_frame(name: str) -> DeltaGenerator:
     st.html(COLOURS)
     st.html(STYLE)
     opening.warn()
+    settled.open(name)
     if page := st.session_state.pop("go_to", None):
         st.switch_page(page)
     row = st.container(key="top", horizontal=True, vertical_alignment="center")

@@ -1,5 +1,7 @@
 """Data as a table: two dimensions against each other."""
 
+from functools import partial
+
 import streamlit as st
 
 from derm.explore import counts
@@ -10,7 +12,7 @@ from derm.figures import dataset as draw
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.spreadsheet import csv_table
-from pages.explore.widgets import chart, choose
+from pages.explore.widgets import chart_once, choose
 
 
 def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
@@ -29,8 +31,8 @@ def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
         )
         share = st.toggle(say("As shares of each row"), key="explore_cross_share", persist_state="session")
     table = counts.cross(shown.table, kept, rows, columns)
-    chart(
-        draw.crossed(table, name_of, dark=dark, share=share),
+    chart_once(
+        partial(draw.crossed, table, name_of, dark=dark, share=share),
         "crossed",
         say("Images by {rows} and {columns}", rows=say(DIMENSION[rows].label), columns=say(DIMENSION[columns].label)),
     )

@@ -12,7 +12,7 @@ from derm.figures import dataset as draw
 from derm.figures.text import plain
 from derm.language.speech import say
 from pages.explore.measured_once import changed, once, watch
-from pages.explore.widgets import chart_once
+from pages.explore.widgets import chart_of
 
 
 def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
@@ -23,14 +23,15 @@ def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
         return
     st.markdown(plain(shapes.shape_sentence(found, kept)))
     left, right = st.columns(2, gap="large")
+    of = (str(shown.shapes), changed(shown.shapes), kept, dark)
     with left:
         st.subheader(say("How much of it the lesion fills"), anchor=False)
-        areas = shapes.area_histogram(found, kept)
-        chart_once(draw.areas, areas, dark=dark, key="areas", alt=say("Lesions by their share of the picture"))
+        alt = say("Lesions by their share of the picture")
+        chart_of(of, lambda: draw.areas(shapes.area_histogram(found, kept), dark=dark), "areas", alt)
     with right:
         st.subheader(say("Where its centre lies"), anchor=False)
-        places = shapes.position_grid(found, kept)
-        chart_once(draw.positions, places, dark=dark, key="positions", alt=say("Where the lesions' centres lie"))
+        alt = say("Where the lesions' centres lie")
+        chart_of(of, lambda: draw.positions(shapes.position_grid(found, kept), dark=dark), "positions", alt)
 
 
 def find_shapes(shown: ShownData) -> pd.DataFrame | None:

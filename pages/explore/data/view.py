@@ -1,5 +1,7 @@
 """The view Data: what is in the data set, as figures, as a table of two dimensions, or as pictures."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -27,7 +29,8 @@ def show_data(model: Model, shown: ShownData, asked: filters.Asked, dark: bool) 
         part = pick(say("Data as"), DATA_PARTS, "explore_data")
         st.markdown(plain(filters.summary(shown.table, kept, asked)))
         if kept.any():
-            offer(shown, opened_cases(model, shown), image_names(shown.table, np.flatnonzero(kept)), "data")
+            rows = np.flatnonzero(kept)
+            offer(shown, opened_cases(model, shown), partial(image_names, shown.table, rows), len(rows), "data")
     if not kept.any():
         st.info(say("No image passes the filter: take something out of it."), icon=":material/filter_alt_off:")
         return

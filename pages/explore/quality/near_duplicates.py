@@ -27,7 +27,7 @@ def alike(model: Model, shown: ShownData) -> None:
         model, shown, "alike", shown.pairs, find, data_quality.LOOKS_ALIKE, say(duplicates.HOW), data_places.TAKES
     )
     st.header(say("Alike to the model"), anchor=False)
-    file = embedding_duplicates.likeness_file(shown.catalogue, model, cache_folder())
+    file = shared_likeness(str(shown.catalogue.folder), model.sha256, shown, model)
     find = partial(embedding_duplicates.find_likeness, model, shown.catalogue, file)
     show_pairs(
         model,
@@ -39,6 +39,12 @@ def alike(model: Model, shown: ShownData) -> None:
         say(embedding_duplicates.HOW),
         data_places.TAKES_LONGER,
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def shared_likeness(folder: str, weights: str, _shown: ShownData, _model: Model) -> Path:
+    """Where the pairs that are alike to the model are kept; to name the place asks for every file's size."""
+    return embedding_duplicates.likeness_file(_shown.catalogue, _model, cache_folder())
 
 
 def show_pairs(

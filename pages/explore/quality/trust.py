@@ -1,5 +1,8 @@
 """What the splits leak from one part into another, and what the source of a picture gives away."""
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
 from derm.errors import DataFault
@@ -7,8 +10,8 @@ from derm.explore import data_quality
 from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
-from derm.language.speech import mark, say
-from pages.explore.widgets import chart, table_of
+from derm.language.speech import language, mark, say
+from pages.explore.widgets import chart_once, table_of
 from pages.parts.spinning import spinning
 
 
@@ -23,13 +26,13 @@ def splits(shown: ShownData, dark: bool) -> None:
     st.markdown(plain(data_quality.leak_sentence(leaks)))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        chart(
-            draw.leaks(data_quality.leak_shares(leaks), dark=dark),
+        chart_once(
+            partial(draw.leaks, data_quality.leak_shares(leaks), dark=dark),
             "leaks",
             say("Test images that leak, by class and split"),
         )
     with right:
-        table_of(data_quality.part_table(shown.table))
+        table_of(shared_parts(str(shown.catalogue.folder), language(), shown))
         st.caption(say("Images (lesions) in each part, split by lesion: the default, and what all figures here use."))
 
 
@@ -41,10 +44,15 @@ def sources(shown: ShownData, dark: bool) -> None:
     except DataFault:
         return
     st.markdown(plain(data_quality.tell_sentence(tell)))
-    figure = draw.share_bars(
-        data_quality.source_rates(shown.table), "share", "malignant", say("malignant images"), dark=dark
-    )
-    chart(figure, "sources", say("Share of malignant images by source"))
+    rates, label = data_quality.source_rates(shown.table), say("malignant images")
+    figure = partial(draw.share_bars, rates, "share", "malignant", label, dark=dark)
+    chart_once(figure, "sources", say("Share of malignant images by source"))
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def shared_parts(folder: str, spoken: str, _shown: ShownData) -> pd.DataFrame:
+    """Images and lesions of each class in each part, in the language that is spoken."""
+    return data_quality.part_table(_shown.table)
 
 
 @spinning(mark("Counting what the splits leak …"))

@@ -1,5 +1,7 @@
 """The view Quality: whether the data set can be trusted."""
 
+from functools import partial
+
 import streamlit as st
 
 from derm.explore import counts, data_quality, filters
@@ -11,7 +13,7 @@ from derm.model.weights import Model
 from pages.explore.quality.files import files
 from pages.explore.quality.near_duplicates import alike
 from pages.explore.quality.trust import sources, splits
-from pages.explore.widgets import chart
+from pages.explore.widgets import chart_once
 
 
 def show_quality(model: Model, shown: ShownData, asked: filters.Asked, dark: bool) -> None:
@@ -27,7 +29,7 @@ def show_quality(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
         st.subheader(say("Missing values"), anchor=False)
         missing = counts.missing(shown.table, kept)
         st.markdown(plain(data_quality.missing_sentence(missing, int(kept.sum()))))
-        figure = draw.share_bars(missing, "share", "missing", say("share of the images"), dark=dark)
-        chart(figure, "missing", say("Missing values"))
+        figure = partial(draw.share_bars, missing, "share", "missing", say("share of the images"), dark=dark)
+        chart_once(figure, "missing", say("Missing values"))
     files(shown)
     alike(model, shown)

@@ -1,6 +1,9 @@
 """The map of the model's features; a region drawn on it opens as a gallery."""
 
+from functools import partial
+
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from derm.evaluate.results import Results
@@ -11,8 +14,9 @@ from derm.explore.table import name_of
 from derm.figures import dataset as draw
 from derm.language.speech import say
 from derm.model.weights import Model
+from pages.explore.measured_once import changed
 from pages.explore.results.pictures import cases_gallery
-from pages.explore.widgets import chart, choose, pick
+from pages.explore.widgets import chart_of, choose, pick
 
 
 def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
@@ -22,10 +26,9 @@ def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame
         colouring = choose(say("Coloured by"), embedding.COLOURINGS, "explore_map_colour", width=220)
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        points = embedding.points(found, cases, kept, method)
-        figure = draw.feature_map(points, embedding.groups(cases, kept, colouring), name_of, dark=dark)
-        event = chart(
-            figure,
+        event = chart_of(
+            (str(found.folder), changed(found.folder / "metrics.json"), kept, method, colouring, dark),
+            partial(feature_map, found, cases, kept, method, colouring, dark),
             "explore_map",
             say("Map of the model's features"),
             on_select="rerun",
@@ -39,3 +42,9 @@ def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame
             return
         st.header(say("{rows:,} pictures in this region", rows=len(rows)), anchor=False)
         cases_gallery(model, shown, cases, rows, "map")
+
+
+def feature_map(found: Results, cases: pd.DataFrame, kept: Kept, method: str, colouring: str, dark: bool) -> go.Figure:
+    """The kept images on the map."""
+    points = embedding.points(found, cases, kept, method)
+    return draw.feature_map(points, embedding.groups(cases, kept, colouring), name_of, dark=dark)

@@ -18,7 +18,7 @@ from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.gallery import turn
 from pages.explore.results.pictures import cases_gallery
-from pages.explore.widgets import begin, chart, pick
+from pages.explore.widgets import begin, chart_once, pick
 from pages.parts import visit
 
 Cell = tuple[int, int]
@@ -60,9 +60,8 @@ def diagnosis_view(found: Results, cases: pd.DataFrame, kept: Kept, rates: bool,
         st.session_state.setdefault(key, CODES[place])
     st.markdown(plain(predictions.accuracy_sentence(found, counted)))
     cell = INDEX[st.session_state.explore_true], INDEX[st.session_state.explore_predicted]
-    figure = draw_results.confusion_matrix(counted, rates=rates, dark=dark, chosen=cell)
     clickable(
-        figure,
+        partial(draw_results.confusion_matrix, counted, rates=rates, dark=dark, chosen=cell),
         say("Confusion matrix. {cell}", cell=draw_results.cell_text(counted, *cell)),
         {"explore_true": CODES, "explore_predicted": CODES},
     )
@@ -106,9 +105,8 @@ def referral_view(model: Model, cases: pd.DataFrame, kept: Kept, rates: bool, da
     if st.session_state.get("explore_done") not in REFERRALS:
         st.session_state.explore_done = REFERRALS[1]
     cell = chosen_of(TRUTHS, REFERRALS)
-    figure = draw_results.referral_matrix(found.counts, rates=rates, dark=dark, chosen=cell)
     clickable(
-        figure,
+        partial(draw_results.referral_matrix, found.counts, rates=rates, dark=dark, chosen=cell),
         say("Referral. {cell}", cell=draw_results.referral_text(found.counts, *cell)),
         {"explore_kind": TRUTHS, "explore_done": REFERRALS},
     )
@@ -127,10 +125,10 @@ def chosen_of(rows: tuple[str, ...], columns: tuple[str, ...]) -> Cell:
     return rows.index(st.session_state.explore_kind), columns.index(st.session_state.explore_done)
 
 
-def clickable(figure: go.Figure, alt: str, keys: dict[str, tuple[str, ...]]) -> None:
+def clickable(draw: partial[go.Figure], alt: str, keys: dict[str, tuple[str, ...]]) -> None:
     """A matrix whose cells can be clicked. keys: where row and column go, with the values of each."""
     key = f"explore_matrix_{st.session_state.get('explore_clicks', 0)}"
-    chart(figure, key, alt, on_select=partial(choose_cell, key, keys), selection_mode="points")
+    chart_once(draw, key, alt, on_select=partial(choose_cell, key, keys), selection_mode="points")
 
 
 def choose_cell(key: str, keys: dict[str, tuple[str, ...]]) -> None:

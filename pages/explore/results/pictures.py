@@ -35,6 +35,6 @@ def cases_gallery(
         look = choose_look(name)
     rows = arrange(cases, rows, order)
     marks = verdicts.by_image(cases, threshold)
-    beside = partial(offer, shown, cases, image_names(cases, rows), name, threshold)
+    beside = partial(offer, shown, cases, partial(image_names, cases, rows), len(rows), name, threshold)
     gallery(model, shown, name, rows, lambda some: tiles.result_tiles(cases, some), look, marks, beside)
     st.caption(say(verdicts.MEANING) if threshold is None else say(verdicts.AT_THRESHOLD))

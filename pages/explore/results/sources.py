@@ -1,5 +1,7 @@
 """Every headline figure by source: where the answer holds."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,7 @@ from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
-from pages.explore.widgets import chart, choose, table_of
+from pages.explore.widgets import chart_once, choose, table_of
 
 
 def result_sources(
@@ -28,7 +30,7 @@ def result_sources(
         say("Figure"), names, "explore_source_figure", format_func=lambda one: say(by_source.FIGURES[one]), width=320
     )
     label = say(by_source.FIGURES[figure])
-    drawn = draw_results.subgroups(table, dark=dark, name=figure, title=label)
-    chart(drawn, "sources", predictions.sources_spoken(found, figure))
+    drawn = partial(draw_results.subgroups, table, dark=dark, name=figure, title=label)
+    chart_once(drawn, "sources", predictions.sources_spoken(found, figure))
     table_of(predictions.sources_frame(found))
     st.caption(say(predictions.SOURCES))

@@ -1,5 +1,7 @@
 """Two results side by side, and the images on which they disagree."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -17,7 +19,7 @@ from derm.model.weights import Model
 from pages.explore.gallery import gallery
 from pages.explore.measured_once import changed
 from pages.explore.results.folders import choose_results, result_names
-from pages.explore.widgets import chart, choose_look, table_of
+from pages.explore.widgets import chart_once, choose_look, table_of
 from pages.parts.spinning import spinning
 
 TWO = (mark("First"), mark("Second"))
@@ -49,8 +51,9 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
     ):  # fmt: skip
         with place:
             st.subheader(plain(f"{say(name)}: {results.name}"), anchor=False)
-            figure = draw_results.confusion_matrix(predictions.count(*some), rates=False, dark=dark, side=520)
-            chart(figure, f"matrix-{name}", say(MATRIX_OF[name]))
+            counted = predictions.count(*some)
+            figure = partial(draw_results.confusion_matrix, counted, rates=False, dark=dark, side=520)
+            chart_once(figure, f"matrix-{name}", say(MATRIX_OF[name]))
     table_of(model_comparison.figures_table(table))
     look = choose_look("rivals")
     rows = np.arange(len(disagreed))
