@@ -181,7 +181,10 @@ def test_folder_is_missing(tmp_path):
 def test_no_image_folder(tmp_path):
     write(tmp_path / "HAM10000_metadata.csv", METADATA)
     (tmp_path / "images").mkdir()
-    with pytest.raises(DataFault, match=r"no \.jpg, \.jpeg or \.png image in any of .*images, HAM10000_images_part_1"):
+    with pytest.raises(
+        DataFault,
+        match=r"no \.jpg, \.jpeg or \.png image, neither in .*images, HAM10000_images_part_1.* It holds no picture",
+    ):
         read_catalogue(tmp_path)
 
 
