@@ -39,6 +39,7 @@ INSIDE = 0.75
 """Share of the evidence from which it is said to lie inside the lesion, and not partly: a manner of speaking, too."""
 
 INVITATION = mark("Open pictures or a ZIP: JPEG, PNG, TIFF, BMP, WebP, AVIF or DICOM")
+INVITATION_WITH_HEIC = mark("Open pictures or a ZIP: JPEG, PNG, HEIC, TIFF, BMP, WebP, AVIF or DICOM")
 
 DRAWN = mark("A drawing, not a patient. It shows how the app works, not how often the model is right.")
 
@@ -367,11 +368,10 @@ def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
 
 def _counted(part: dict[str, Any]) -> str:
     """On how much it was measured: the lesions, for rates are by lesion, and the images that show them."""
-    images = images_counted(part["images"])
     if "lesions" not in part:
-        return say("each lesion counting once, {images}", images=images)
+        return say("each lesion counting once, {images}", images=images_counted(part["images"]))
     lesions = lesions_counted(part["lesions"])
-    return say("{lesions} in {images}", lesions=lesions, images=images)
+    return say_many("{lesions} in {count:,} image", "{lesions} in {count:,} images", part["images"], lesions=lesions)
 
 
 def _number(value: float | None) -> float:
@@ -837,7 +837,7 @@ def _decision(case: Case, description: WeightsInfo) -> list[str]:
     paragraphs = [f"{say(NOT_CALIBRATED) if temperature == 1.0 else calibrated} {referral}"]
     if description.conformal_thresholds is not None:
         limits = ", ".join(
-            say("{name} from {limit}", name=diagnosis.called, limit=percent(limit))
+            say("{name} from {limit}", name=diagnosis.called, limit=fine_percent(limit))
             if limit
             else say("{name} always", name=diagnosis.called)
             for diagnosis, limit in zip(DIAGNOSES, description.conformal_thresholds, strict=True)

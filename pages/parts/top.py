@@ -14,6 +14,7 @@ from derm.errors import DermError, WeightsFault
 from derm.figures.mark import mark as icon_of_page
 from derm.figures.palette import style_variables
 from derm.figures.text import capital, plain
+from derm.image.heic import heic_is_read
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict import case_list, triage, words
@@ -130,7 +131,7 @@ def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
         # No `type`: the browser would judge by the name alone, and the sentence of the door says more. One key for the
         # whole visit: a fresh uploader would lose what is on its way to the old one.
         files = st.file_uploader(
-            say(words.INVITATION),
+            say(words.INVITATION_WITH_HEIC) if heic_is_read() else say(words.INVITATION),
             accept_multiple_files=True,
             key=f"files-{st.session_state.round}",
         )

@@ -114,6 +114,7 @@ def test_each_table_of_the_card_is_whole_and_names_its_command(facts):
             assert {len(row) for row in table.rows} == {len(table.columns)}
             assert "`derm " in table.source or "Fiaz et al. 2025" in table.source
     card = model_card(facts)
+    assert re.findall(r"^\|.*\n(?=\n\|)", card, flags=re.MULTILINE) == []  # no line parts a head from its rows
     for table in re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE):
         assert len({line.count("|") for line in table.strip().splitlines()}) == 1
 
