@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from derm.cli.terminal import check_description, out, progress
-from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
     from derm.concepts.learn import ReadPart
@@ -36,9 +35,12 @@ def measure(
     from derm.concepts.measure import measure_alone, measure_models, measure_vectors
     from derm.concepts.report import marked_source, model_table, vector_table
     from derm.files import check_file, write_json
+    from derm.model.weights import default_weights, load_weights
+    from derm.structures.weights import wanted_structures
 
     check_file(target)
-    model, decoder = _opened(weights)
+    model = load_weights(weights or default_weights())
+    decoder = wanted_structures(model.sha256, model.label)
     parts = _parts(model, decoder, data, most)
     models, marked = measure_models(parts, model.description.temperature), marked_source(parts)
     followed: list[dict[str, Any]] = []
@@ -62,10 +64,13 @@ def learn(
     """Find what one deviation more of each concept does to the seven scores, on the training parts."""
     from derm.concepts.directions import as_json, learned_from
     from derm.files import check_file, write_json
+    from derm.model.weights import default_weights, load_weights
+    from derm.structures.weights import wanted_structures
 
     check_description(target)
     check_file(target)
-    model, decoder = _opened(weights)
+    model = load_weights(weights or default_weights())
+    decoder = wanted_structures(model.sha256, model.label)
     parts = _parts(model, decoder, data, most)
     write_json(target, as_json(learned_from(model, decoder, parts)))
     out.print(f"Written: {target}")
@@ -93,19 +98,6 @@ def case(
     lines = [*change_lines(found, what_if(found)), *other_lines(found, other, shelf)]
     for line in dict.fromkeys(lines):
         out.print(line)
-
-
-def _opened(weights: Path | None) -> "tuple[Model, StructureWeights]":
-    from derm.model.weights import default_weights, load_weights
-    from derm.structures.weights import structures_for
-
-    model = load_weights(weights or default_weights())
-    decoder = structures_for(model.sha256)
-    if decoder is None:
-        raise ConfigFault(
-            f"There is no decoder of structures for the weights {model.label}: train one with `derm structures train`."
-        )
-    return model, decoder
 
 
 def _parts(

@@ -1,16 +1,12 @@
 """`derm structures`: train, measure and look for dermoscopic structures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from derm.cli.terminal import check_description, err, out, progress
 from derm.errors import ConfigFault
-
-if TYPE_CHECKING:
-    from derm.model.weights import Model
-    from derm.structures.weights import StructureWeights
 
 app = typer.Typer(
     help="Dermoscopic structures: train their decoder, measure it, look for them in pictures.", no_args_is_help=True
@@ -93,11 +89,13 @@ def evaluate(
 
     from derm.data.catalogue import read_data
     from derm.data.split import known_part
+    from derm.model.weights import default_weights, load_weights
     from derm.structures.report import HEADS, measure_part, table_rows
-    from derm.structures.weights import record_measured, structures_path
+    from derm.structures.weights import record_measured, structures_path, wanted_structures
 
     part = known_part(split)
-    model, decoder = _opened(weights, structures)
+    model = load_weights(weights or default_weights())
+    decoder = wanted_structures(model.sha256, model.label, structures)
     with progress("Looking for structures") as watch:
         measured = measure_part(model, decoder, read_data(data), part, watch)
     table = Table(title=f"Dermoscopic structures, ISIC 2018 Task 2, {part} part", title_justify="left")
@@ -120,13 +118,16 @@ def find(
 ) -> None:
     """Say which structures pictures show, how likely, and where."""
     from derm.files import check_file, write_text
+    from derm.model.weights import default_weights, load_weights
     from derm.predict.case_structures import structure_rows
     from derm.predict.folder import survey
     from derm.spreadsheet import csv_line
+    from derm.structures.weights import wanted_structures
 
     if target:
         check_file(target)
-    model, decoder = _opened(weights, structures)
+    model = load_weights(weights or default_weights())
+    decoder = wanted_structures(model.sha256, model.label, structures)
     found = survey(pictures)
     rows: list[list[object]] = []
     with progress("Looking for structures") as watch:
@@ -139,17 +140,3 @@ def find(
 
         write_text(target, "".join(csv_line(cells) for cells in [list[object](columns(decoder.info)), *rows]))
         out.print(f"Written: {target}")
-
-
-def _opened(weights: Path | None, structures: Path | None) -> "tuple[Model, StructureWeights]":
-    """The model and the decoder that belongs to it; ConfigFault where it has none."""
-    from derm.model.weights import default_weights, load_weights
-    from derm.structures.weights import load_structures, structures_for
-
-    model = load_weights(weights or default_weights())
-    decoder = load_structures(structures) if structures else structures_for(model.sha256)
-    if decoder is None or decoder.info.trunk != model.sha256:
-        raise ConfigFault(
-            f"There is no decoder of structures for the weights {model.label}: train one with `derm structures train`."
-        )
-    return model, decoder

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm import __version__
-from derm.errors import WeightsFault
+from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.json_checks import is_number, is_several, is_text
 from derm.language.speech import mark, say
@@ -185,6 +185,19 @@ def structures_for(trunk: str) -> StructureWeights | None:
         return None
     found = _loaded(path, path.stat().st_mtime_ns)
     return found if found.info.trunk == trunk else None
+
+
+def wanted_structures(trunk: str, label: str, path: Path | None = None) -> StructureWeights:
+    """The decoder at `path`, or the one of `structures_for`; ConfigFault where it is not of these weights or not there.
+
+    trunk, label: of the weights. Raises WeightsFault.
+    """
+    found = load_structures(path) if path else structures_for(trunk)
+    if found is None or found.info.trunk != trunk:
+        raise ConfigFault(
+            f"There is no decoder of structures for the weights {label}: train one with `derm structures train`."
+        )
+    return found
 
 
 @lru_cache(2)

@@ -35,6 +35,19 @@ def inline_code(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
 
 
+# README
+
+
+def test_every_variable_of_the_environment_is_told_of():
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for folder in ("derm", "pages") for path in (ROOT / folder).rglob("*.py")
+    )
+    read = set(re.findall(r'"(DERM_[A-Z_]+)"', code))
+    told = set(re.findall(r"`(DERM_[A-Z_]+)`", text_of("README.md") + text_of("docs/operations.md")))
+    assert len(read) > 25
+    assert sorted(read - told - {"DERM_LOGIN"}) == []
+
+
 # CONTRIBUTING
 
 

@@ -1,0 +1,67 @@
+"""`derm structures` and `derm concepts` from marks to what is said of a picture, as a researcher runs them."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from derm.cli.main import app
+from derm.structures.table import KEYS
+from derm.structures.weights import load_structures
+from tests.marked import write_marked
+
+pytestmark = pytest.mark.training
+
+
+def run(*words):
+    ended = CliRunner().invoke(app, [str(word) for word in words])
+    assert ended.exit_code == 0, ended.output
+    return ended.output
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("marked")
+    write_marked(made, mixed=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tiny_weights, cache, tmp_path_factory):
+    """The description of a decoder that the command trained for two passes."""
+    place = tmp_path_factory.mktemp("trained") / "structures.json"
+    said = run(
+        "structures", "train", "--data", folder, "--weights", tiny_weights, "--out", place,
+        "--epochs", 2, "--views", 1, "--size", 64, "--width", 8,
+    )  # fmt: skip
+    assert "Measure it with `derm structures evaluate" in said
+    return place
+
+
+def test_a_decoder_is_trained_measured_and_asked(trained, folder, tiny_weights, tiny_model, tmp_path):
+    info = load_structures(trained).info
+    assert info.trunk == tiny_model.sha256
+    assert set(info.frequencies) == set(KEYS)
+    said = run(
+        "structures", "evaluate", "--data", folder, "--weights", tiny_weights, "--structures", trained,
+        "--split", "test", "--record",
+    )  # fmt: skip
+    assert "Dermoscopic structures, ISIC 2018 Task 2, test part" in said
+    assert set(KEYS) <= set(load_structures(trained).info.measured["test"])
+    table = tmp_path / "found.csv"
+    run("structures", "find", folder / "images", "--weights", tiny_weights, "--structures", trained, "--out", table)
+    assert len(pd.read_csv(table)) == len(list((folder / "images").iterdir()))
+
+
+def test_concepts_are_measured_and_learned(trained, folder, tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("DERM_STRUCTURES", str(trained))
+    monkeypatch.setattr("derm.concepts.additive.REPLICATES", 5)
+    figures, directions = tmp_path / "figures.json", tmp_path / "directions.json"
+    words = ("--data", folder, "--weights", tiny_weights)
+    run("concepts", "measure", *words, "--out", figures, "--no-vectors")
+    found = json.loads(figures.read_text())
+    assert {row["target"] for row in found["models"]} == {"melanoma"}  # no other malignant diagnosis is drawn
+    assert found["vectors"] == []
+    run("concepts", "learn", *words, "--out", directions)
+    assert json.loads(directions.read_text())["slopes"]
