@@ -13,11 +13,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import read_data
 from derm.data.split import split_catalogue
-from derm.image.decode import open_image
+from derm.image.decode import open_image, read_mask
+from derm.image.quality import share_at_edge
 from derm.metrics.decision import clopper_pearson
 from derm.model.weights import Model, default_weights, load_weights
 from derm.predict.case import diagnose
@@ -27,6 +29,12 @@ Picture = NDArray[np.uint8]
 Fault = Callable[[list[Picture], np.random.Generator], Picture]
 
 SEED = 11
+
+TRULY = {"True outline on the border by 20 %": 0.2, "By 10 to 20 %": 0.1, "By less": 0.0}
+"""Names of the groups of `edge_rates`, and the least share of the true outline's length on the border."""
+
+LOST = (0.1, 0.2, 0.3, 0.4)
+"""Shares of a lesion's area that are cut off."""
 
 
 def contact_sheet(rows: int, columns: int, gap: int) -> Fault:
@@ -122,14 +130,21 @@ def main() -> None:
         print(f"\n{folder.name}: {len(pictures)} pictures of the validation part\n")
         for row in [*real_rates(model, pictures), *fault_rates(model, pictures, asked.faulty)]:
             print(row)
+        for row in edge_rates(model, folder, asked.images):
+            print(row)
 
 
 def validation_pictures(folder: Path, count: int) -> Iterator[Picture]:
     """Up to `count` pictures of the validation part, drawn by lot, uint8 (H, W, 3) RGB."""
+    for path in validation_rows(folder, count)["image_path"]:
+        yield open_image(Path(path))
+
+
+def validation_rows(folder: Path, count: int) -> pd.DataFrame:
+    """Up to `count` rows of the validation part, drawn by lot."""
     catalogue = read_data([folder])
     rows = np.random.default_rng(SEED).permutation(split_catalogue(catalogue).rows("validation"))[:count]
-    for path in catalogue.table["image_path"].iloc[rows]:
-        yield open_image(Path(path))
+    return catalogue.table.iloc[rows]
 
 
 def real_rates(model: Model, pictures: list[Picture]) -> Iterator[str]:
@@ -145,6 +160,37 @@ def fault_rates(model: Model, pictures: list[Picture], count: int) -> Iterator[s
         random = np.random.default_rng(SEED)
         cases = (diagnose(model, make(pictures, random), "fault") for _ in range(count))
         yield line(name, [bool(wanted & set(doubts_of(case))) for case in cases])
+
+
+def edge_rates(model: Model, folder: Path, count: int) -> Iterator[str]:
+    """How often `cut_by_edge` is raised by what the true outline has on the border, and of lesions cut on purpose.
+
+    A lesion that lies free is cut by a side drawn by lot, so that the share of `LOST` of its area is gone.
+    """
+    by_truth: dict[str, list[bool]] = {name: [] for name in TRULY}
+    by_loss: dict[float, list[bool]] = {lost: [] for lost in LOST}
+    random = np.random.default_rng(SEED)
+    for image_path, mask_path in validation_rows(folder, count)[["image_path", "mask_path"]].itertuples(index=False):
+        if not mask_path:
+            continue
+        picture, truth = open_image(Path(image_path)), read_mask(Path(mask_path))
+        share = share_at_edge(truth)
+        name = next(name for name, least in TRULY.items() if share >= least)
+        by_truth[name].append(is_cut(model, picture))
+        if share == 0 and truth.any():
+            lost, side = LOST[random.integers(len(LOST))], random.integers(4)
+            turned, across = np.rot90(picture, side), np.rot90(truth, side).sum(axis=0).cumsum()
+            begin = int(np.searchsorted(across, lost * across[-1]))
+            by_loss[lost].append(is_cut(model, np.ascontiguousarray(turned[:, begin:])))
+    found = by_truth | {f"Cut, {lost:.0%} of its area gone": raised for lost, raised in by_loss.items()}
+    for name, raised in found.items():
+        if raised:
+            yield line(f"{name} ({len(raised)})", raised)
+
+
+def is_cut(model: Model, picture: Picture) -> bool:
+    """Whether the lesion is called cut by the edge."""
+    return Doubt.CUT_BY_EDGE in doubts_of(diagnose(model, picture, "edge"))
 
 
 def line(name: str, raised: list[bool]) -> str:

@@ -51,6 +51,9 @@ ALARM = Tone("#A06A00", "#F2B33D")
 CAPTION = Tone("#5C6166", "#A9ADB0")
 """Small words below others."""
 
+RULE = Tone("#DAD8D3", "#3A4046")
+"""Thin lines around fields and between rows."""
+
 BODY, PLACE = "#7C8589", "#D55E00"
 """The outline of a body and a place on it, on both pages."""
 

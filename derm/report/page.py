@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from derm.evaluate.results import WORST
 from derm.figures.markup import shown_figure
+from derm.figures.palette import CAPTION, PAGE, PRIMARY, RULE, TEXT
 from derm.language.speech import day_text, document_language, say
 from derm.predict.words import NOTICE
 from derm.report.card import section_markdown
@@ -26,6 +27,9 @@ from derm.report.tables import split_name
 TEMPLATES = Environment(
     loader=PackageLoader("derm", "report"), undefined=StrictUndefined, autoescape=True, trim_blocks=True
 )
+
+COLOURS = {"page": PAGE, "text": TEXT, "caption": CAPTION, "primary": PRIMARY, "rule": RULE}
+"""By the template's names; a report is light."""
 
 CLEAR = "rgba(0,0,0,0)"
 """Figures stand on the page's own background."""
@@ -65,6 +69,7 @@ def report_page(facts: Facts) -> str:
         worst=worst,
         words=_words(len(worst)),
         language=document_language(),
+        colours=COLOURS,
     )
 
 

@@ -29,8 +29,9 @@ def chart_once(draw: partial[go.Figure], key: str, alt: str, **more: Any) -> Any
 def chart_of(of: Hashable, draw: Callable[[], go.Figure], key: str, alt: str, **more: Any) -> Any:  # noqa: ANN401
     """The figure that `draw` makes, drawn once for all visits. of: names all that it is made of, with the theme, where
     to compare that itself takes a while."""
-    figure = _drawn_of((key, of), language(), draw)
-    return st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False}, **more)
+    return st.plotly_chart(
+        _drawn_of((key, of), language(), draw), key=key, alt=alt, config={"displayModeBar": False}, **more
+    )
 
 
 def _name_of(function: FunctionType) -> str:

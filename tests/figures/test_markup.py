@@ -72,6 +72,7 @@ def test_every_figure_of_a_page_or_file_passes_by():
     texts = [path.read_text() for path in files]
     drawn = [call for text in texts for call in re.findall(r"(?:plotly_chart|pio\.to_html)\(\s*(\w+)", text)]
     assert len(drawn) >= 7
-    assert set(drawn) == {"shown_figure", "_drawn"}
+    assert set(drawn) == {"shown_figure", "_drawn", "_drawn_of"}
     (kept,) = (text for text in texts if "def _drawn(" in text)  # what is drawn once has passed before it is kept
-    assert re.search(r"def _drawn\([^\n]*\n    return shown_figure\(", kept)
+    for name in ("_drawn", "_drawn_of"):
+        assert re.search(rf"def {name}\([^\n]*\n    return shown_figure\(", kept)

@@ -10,6 +10,7 @@ from theme import THEME, contrast, linear
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures import palette
+from derm.serve import sign_in
 
 DEUTERANOPIA = np.array(
     [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
@@ -41,9 +42,13 @@ def test_colours_stand_out_and_apart(theme, kind):
 def test_the_theme_has_the_palettes_colours(theme):
     dark = theme == "dark"
     named = {"primaryColor": palette.PRIMARY, "backgroundColor": palette.PAGE, "textColor": palette.TEXT}
-    named["secondaryBackgroundColor"] = palette.PANEL
+    named |= {"secondaryBackgroundColor": palette.PANEL, "borderColor": palette.RULE}
     for name, tone in named.items():
         assert THEME[theme][name] == tone.on(dark=dark)
+
+
+def test_the_page_of_who_is_not_logged_in_has_the_palettes_colours():
+    assert set(re.findall(r"#[0-9A-Fa-f]{6}\b", sign_in.PAGE)) == {palette.PRIMARY.light}
 
 
 def test_no_other_place_names_a_colour():
@@ -51,6 +56,7 @@ def test_no_other_place_names_a_colour():
     own = {"palette.py", "mark.py"}  # the mark is a picture
     sheets = [path for path in sorted((root / "derm" / "figures").glob("*.py")) if path.name not in own]
     sheets += [*sorted((root / "pages").rglob("*.py")), root / ".streamlit" / "style.css"]
+    sheets += [root / "derm" / "report" / "report.html.j2"]
     assert len(sheets) > 40
     named = {path.name: set(re.findall(r"#[0-9A-Fa-f]{6}\b", path.read_text(encoding="utf-8"))) for path in sheets}
     assert {name: found for name, found in named.items() if found - {"#000000", "#FFFFFF"}} == {}
