@@ -149,7 +149,13 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
         reading, conflicts = _read_ham10000(folder)
     table, images = reading.table, reading.images
     if not images:
-        raise DataFault(f"{folder} ({reading.layout}) holds no .jpg, .jpeg or .png image: copy the pictures there.")
+        raise DataFault(
+            say(
+                "{folder} ({layout}) holds no .jpg, .jpeg or .png image: copy the pictures there.",
+                folder=folder,
+                layout=reading.layout,
+            )
+        )
     if "image_path" not in table:
         image_of = by_id(images, IMAGE_ENDINGS)
         for name in [name for name in image_of if name.endswith("_downsampled")]:  # ISIC's, of large pictures
@@ -188,7 +194,7 @@ def read_data(folders: Sequence[Path], strict: bool = True) -> Catalogue:
     """
     if not folders:
         raise ConfigFault(
-            "No data: name the folder of a data set with --data, or draw one with `derm data synthesise`."
+            say("No data: name the folder of a data set with --data, or draw one with `derm data synthesise`.")
         )
     catalogues = [read_catalogue(Path(folder), strict) for folder in folders]
     return catalogues[0] if len(catalogues) == 1 else join_catalogues(catalogues)
@@ -248,22 +254,35 @@ def _refuse_faults(catalogue: Catalogue) -> None:
     table = catalogue.table
     twice = table["image_id"].duplicated()
     faults = {
-        f"a diagnosis that is not one of {', '.join(CODES)}": table.loc[unreadable_diagnoses(catalogue), "image_id"],
-        "more than one row": table.loc[twice, "image_id"],
-        "no image file": table.loc[table["image_path"] == "", "image_id"],
-        "one diagnosis in the metadata and another in the ground truth": catalogue.conflicts["image_id"],
-        "an age that is no number of years": table.loc[impossible_ages(table), "image_id"],
+        say("a diagnosis that is not one of {codes}", codes=", ".join(CODES)): table.loc[
+            unreadable_diagnoses(catalogue), "image_id"
+        ],
+        say("more than one row"): table.loc[twice, "image_id"],
+        say("no image file"): table.loc[table["image_path"] == "", "image_id"],
+        say("one diagnosis in the metadata and another in the ground truth"): catalogue.conflicts["image_id"],
+        say("an age that is no number of years"): table.loc[impossible_ages(table), "image_id"],
     }
     for remark in catalogue.remarks:
         if remark.kind == UNMATCHED:
             raise DataFault(
-                f"{catalogue.folder / remark.subject} {remark.problem}: give both tables the same ids, or remove it."
+                say(
+                    "{file} {problem}: give both tables the same ids, or remove it.",
+                    file=catalogue.folder / remark.subject,
+                    problem=remark.problem,
+                )
             )
     for fault, ids in faults.items():
         if len(ids):
             raise DataFault(
-                f"{len(ids):,} of {len(table):,} rows in {catalogue.folder} have {fault}, {ids.iloc[0]} for one: "
-                f"`derm data check {catalogue.folder}` lists them and says how to mend each."
+                say(
+                    "{wrong:,} of {rows:,} rows in {folder} have {fault}, {first} for one: `derm data check {folder}` "
+                    "lists them and says how to mend each.",
+                    wrong=len(ids),
+                    rows=len(table),
+                    folder=catalogue.folder,
+                    fault=fault,
+                    first=ids.iloc[0],
+                )
             )
 
 
@@ -286,8 +305,14 @@ def _read_ham10000(folder: Path) -> tuple[FolderContent, pd.DataFrame]:
         table = _add_lesions(_read_truth(truth_file), find_file(folder, GROUPING_FILES))
     else:
         raise DataFault(
-            f"{folder} holds neither HAM10000_metadata.csv nor GroundTruth.csv (nor {TABLE}), but "
-            f"{describe_folder(folder)}: name the table so or write a {TABLE} (docs/data.md), or {CURE}."
+            say(
+                "{folder} holds neither HAM10000_metadata.csv nor GroundTruth.csv (nor {table}), but {content}: name "
+                "the table so or write a {table} (docs/data.md), or {cure}.",
+                folder=folder,
+                table=TABLE,
+                content=describe_folder(folder),
+                cure=say(CURE),
+            )
         )
     if layout == "images":
         layout = "Derm (images, masks, metadata)" if metadata_file else "Kaggle (images, masks, GroundTruth.csv)"
@@ -305,8 +330,14 @@ def _find_images(folder: Path) -> tuple[str, list[str]]:
         return OTHER_IMAGES, images
     wanted = ", ".join(name for group in IMAGE_FOLDERS.values() for name in group)
     raise DataFault(
-        f"{folder} holds no .jpg, .jpeg or .png image, neither in the folders {wanted} nor in others. It holds "
-        f"{describe_folder(folder)}: {CURE}."
+        say(
+            "{folder} holds no .jpg, .jpeg or .png image, neither in the folders {wanted} nor in others. It holds "
+            "{content}: {cure}.",
+            folder=folder,
+            wanted=wanted,
+            content=describe_folder(folder),
+            cure=say(CURE),
+        )
     )
 
 
@@ -315,8 +346,8 @@ def _find_images(folder: Path) -> tuple[str, list[str]]:
 
 def _read_metadata(path: Path) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
     """HAM10000_metadata, without the paths, and what was found in it; Kaggle's copies lack the column `dataset`."""
-    raw = read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"), CURE)
-    refuse_nameless(path, raw["image_id"], CURE)
+    raw = read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"), say(CURE))
+    refuse_nameless(path, raw["image_id"], say(CURE))
     ids = raw["image_id"].map(plain_id)
     lesions = raw["lesion_id"]
     table = pd.DataFrame(
@@ -346,8 +377,8 @@ def _codes(words: pd.Series, own: Mapping[str, str]) -> pd.Series:
 def _read_truth(path: Path) -> pd.DataFrame:
     """A one-hot ground truth as metadata; a row that marks none is 'unknown', one that marks two 'mel+nv'."""
     columns = [code.upper() for code in CODES]
-    raw = read_table(path, ("image", *columns), CURE)
-    refuse_nameless(path, raw["image"], CURE)
+    raw = read_table(path, ("image", *columns), say(CURE))
+    refuse_nameless(path, raw["image"], say(CURE))
     marked = raw[columns].replace({"True": "1", "TRUE": "1", "true": "1"}).apply(pd.to_numeric, errors="coerce") == 1
     dx = [
         "+".join(code for code, mark in zip(CODES, row, strict=True) if mark) or "unknown" for row in marked.to_numpy()
@@ -362,7 +393,7 @@ def _add_lesions(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     if path is None:
         return table
     columns = ["image", "lesion_id", "diagnosis_confirm_type"]
-    groups = read_table(path, columns, CURE)
+    groups = read_table(path, columns, say(CURE))
     groups = groups.assign(image=groups["image"].map(plain_id)).drop_duplicates("image").set_index("image")
     groups = groups.reindex(table["image_id"]).fillna("").reset_index()
     kinds = groups["diagnosis_confirm_type"].replace(CONFIRMATIONS).replace("", "unknown")
@@ -373,7 +404,7 @@ def _read_duplicates(folder: Path) -> pd.DataFrame:
     """The pairs of one lesion that the folder's tables name; those that `derm data duplicates` found among them."""
     columns = ["image_id", "same_lesion_as"]
     found = [
-        read_table(path, columns, CURE)[columns].apply(lambda ids: ids.map(plain_id))
+        read_table(path, columns, say(CURE))[columns].apply(lambda ids: ids.map(plain_id))
         for name in DUPLICATE_FILES
         if (path := find_file(folder, (name,)))
     ]

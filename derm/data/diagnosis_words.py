@@ -14,6 +14,7 @@ from derm.data.folder import read_table
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.files import write_text
+from derm.language.speech import say
 from derm.spreadsheet import csv_table
 
 UNKNOWN = "unknown"
@@ -82,19 +83,29 @@ def read_mapping(folder: Path) -> dict[str, str]:
     path = folder / MAPPING_FILE
     if not path.is_file():
         return {}
-    cure = f"write two columns, word and code, with one of {', '.join(CODES)}, benign, malignant or unknown"
+    cure = say(
+        "write two columns, word and code, with one of {codes}, benign, malignant or unknown", codes=", ".join(CODES)
+    )
     table = read_table(path, ("word", "code"), cure, as_written=True)
     meant = {"benign": BENIGN, "malignant": MALIGNANT, UNKNOWN: UNKNOWN} | {code: code for code in CODES}
     codes = table["code"].str.lower()
     if (odd := table[~codes.isin(meant)]).size:
-        raise DataFault(f"{path} maps {odd['word'].iloc[0]!r} to {odd['code'].iloc[0]!r}: {cure}.")
+        raise DataFault(
+            say(
+                "{path} maps {word!r} to {code!r}: {cure}.",
+                path=path,
+                word=odd["word"].iloc[0],
+                code=odd["code"].iloc[0],
+                cure=cure,
+            )
+        )
     return dict(zip(table["word"].map(plain_word), codes.map(meant), strict=True))
 
 
 def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
     """Add `answers`, word → code, to the user's own mapping in `folder`; the file is whole or as it was."""
     path = folder / MAPPING_FILE
-    cure = "write two columns, word and code"
+    cure = say("write two columns, word and code")
     before = read_table(path, ("word", "code"), cure, as_written=True) if path.is_file() else None
     new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
     table = new if before is None else pd.concat([before[["word", "code"]], new], ignore_index=True)
@@ -117,10 +128,18 @@ def codes_of(words: pd.Series, own: Mapping[str, str], path: Path) -> pd.Series:
     own: the user's words, which come first. path: the table, for the DataFault that names words nobody knows.
     """
     if odd := unknown_words(words, own):
-        more = f" and {len(odd) - 5:,} more" if len(odd) > 5 else ""
+        shown = ", ".join(odd[:5])
+        if len(odd) > 5:
+            shown = say("{shown} and {more:,} more", shown=shown, more=len(odd) - 5)
         raise DataFault(
-            f"{path} has diagnoses that Derm does not know ({', '.join(odd[:5])}{more}): say what they are with "
-            f"`derm data words {path.parent}`, which asks for each and writes {MAPPING_FILE}."
+            say(
+                "{path} has diagnoses that Derm does not know ({shown}): say what they are with `derm data words "
+                "{folder}`, which asks for each and writes {mapping}.",
+                path=path,
+                shown=shown,
+                folder=path.parent,
+                mapping=MAPPING_FILE,
+            )
         )
     meaning = {word: code_of(word, own) for word in set(words)}
     return words.map(meaning).astype(str)

@@ -19,6 +19,7 @@ import pandas as pd
 from derm.data.values import blank_missing
 from derm.errors import DataFault
 from derm.files import read_file
+from derm.language.speech import say
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
@@ -117,7 +118,11 @@ def _entries(place: Path) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise DataFault(
-            f"The folder {place} cannot be listed ({error.strerror}): allow this user to read it."
+            say(
+                "The folder {place} cannot be listed ({reason}): allow this user to read it.",
+                place=place,
+                reason=error.strerror,
+            )
         ) from None
 
 
@@ -148,13 +153,17 @@ def find_file(folder: Path, names: Iterable[str]) -> Path | None:
 
 def describe_folder(folder: Path) -> str:
     """What lies in `folder`, for a sentence: how many pictures in which folders, and tables with their columns."""
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, Path]] = Counter()
     for path in _scan_below(folder, (*IMAGE_ENDINGS, ".tif", ".tiff", ".bmp", ".dcm"), DEPTH):
-        counts[f"{Path(path).suffix.lower()} files in {Path(path).parent.relative_to(folder)}"] += 1
-    told = [f"{count:,} {what}" for what, count in counts.most_common(3)] or ["no picture"]
+        counts[Path(path).suffix.lower(), Path(path).parent.relative_to(folder)] += 1
+    told = [
+        say("{count:,} {ending} files in {place}", count=count, ending=ending, place=place)
+        for (ending, place), count in counts.most_common(3)
+    ] or [say("no picture")]
     for table in _tables(folder):
         columns = ", ".join(_header(table)[:6])
-        told.append(f"{table.relative_to(folder)} with the columns {columns}" if columns else table.name)
+        named = table.relative_to(folder)
+        told.append(say("{table} with the columns {columns}", table=named, columns=columns) if columns else table.name)
     return "; ".join(told)
 
 
@@ -190,18 +199,35 @@ def read_table(
         table = parse_table(read_file(path, MOST_BYTES))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataFault(f"{path} is not a table in UTF-8 with commas or tabs ({reason}): {cure}.") from None
+        raise DataFault(
+            say(
+                "{path} is not a table in UTF-8 with commas or tabs ({reason}): {cure}.",
+                path=path,
+                reason=reason,
+                cure=cure,
+            )
+        ) from None
     table = _named(table, [*columns, *also])
     if twice := sorted(set(table.columns[table.columns.duplicated()])):
-        raise DataFault(f"{path} has the column(s) {', '.join(twice)} twice: delete one of each.")
+        raise DataFault(
+            say("{path} has the column(s) {twice} twice: delete one of each.", path=path, twice=", ".join(twice))
+        )
     if missing := [column for column in columns if column not in table.columns]:
         seen = ", ".join(table.columns[:8]) + (", …" if len(table.columns) > 8 else "")
-        raise DataFault(f"{path} lacks the column(s) {', '.join(missing)}; it has {seen}: {cure}.")
+        raise DataFault(
+            say(
+                "{path} lacks the column(s) {missing}; it has {seen}: {cure}.",
+                path=path,
+                missing=", ".join(missing),
+                seen=seen,
+                cure=cure,
+            )
+        )
     table = table.fillna("").apply(lambda cells: cells.str.strip())
     if not as_written:
         table = table.apply(blank_missing)
     if (table == "").all(axis=None):
-        raise DataFault(f"{path} has a header but no rows: {cure}.")
+        raise DataFault(say("{path} has a header but no rows: {cure}.", path=path, cure=cure))
     filled: pd.DataFrame = table[(table != "").any(axis=1)].reset_index(drop=True)
     return filled
 
@@ -274,7 +300,9 @@ def refuse_nameless(path: Path, ids: pd.Series, cure: str) -> None:
     """Raise DataFault where an image's name is empty, naming the line."""
     if (ids == "").any():
         row = int((ids == "").argmax()) + 2  # the header is line 1
-        raise DataFault(f"{path} names no image in line {row}: delete that line, or {cure}.")
+        raise DataFault(
+            say("{path} names no image in line {row}: delete that line, or {cure}.", path=path, row=row, cure=cure)
+        )
 
 
 def column(table: pd.DataFrame, *names: str, missing: str = "unknown") -> pd.Series:

@@ -25,6 +25,7 @@ from derm.data.folder import (
 from derm.data.remarks import remark_ages
 from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
+from derm.language.speech import mark, say
 
 STRUCTURES = ("pigment_network", "negative_network", "streaks", "milia_like_cyst", "globules")
 """The five dermoscopic structures of ISIC 2018 Task 2, in the order of the bits of our folder's files."""
@@ -49,7 +50,7 @@ ISIC2019_SOURCES = {"HAM": "ham10000", "BCN": "bcn20000", "MSK": "msk"}
 
 ARCHIVE_TABLE = "metadata.csv"
 ARCHIVE = "export it from https://www.isic-archive.com again"
-DOWNLOAD = "download it again from https://challenge.isic-archive.com/data"
+DOWNLOAD = mark("download it again from https://challenge.isic-archive.com/data")
 
 
 def read_task1(folder: Path) -> FolderContent | None:
@@ -65,8 +66,8 @@ def read_task1(folder: Path) -> FolderContent | None:
     path = find_file(folder, (ARCHIVE_TABLE,))
     if path is None or not (folder / "attributes").is_dir():
         return None
-    raw = read_table(path, ("image_id", "dx", *STRUCTURES), DOWNLOAD)
-    refuse_nameless(path, raw["image_id"], DOWNLOAD)
+    raw = read_table(path, ("image_id", "dx", *STRUCTURES), say(DOWNLOAD))
+    refuse_nameless(path, raw["image_id"], say(DOWNLOAD))
     raw["image_id"] = raw["image_id"].map(plain_id)
     table = _complete(raw[[name for name in ("image_id", "dx", "age", "sex") if name in raw]], TASK1)
     table["dx"] = codes_of(table["dx"], read_mapping(folder), path)
@@ -82,11 +83,18 @@ def read_isic2019(folder: Path) -> FolderContent | None:
     images, path = scan(folder, ISIC2019_IMAGES, IMAGE_ENDINGS), find_file(folder, ISIC2019_TRUTH)
     if not images or path is None:
         if images:
-            raise DataFault(f"{folder} holds images of ISIC 2019 but no {ISIC2019_TRUTH[0]}: {DOWNLOAD}.")
+            raise DataFault(
+                say(
+                    "{folder} holds images of ISIC 2019 but no {file}: {cure}.",
+                    folder=folder,
+                    file=ISIC2019_TRUTH[0],
+                    cure=say(DOWNLOAD),
+                )
+            )
         return None
     classes = [name for name in ISIC2019_CLASSES if name != "UNK"]
-    truth = read_table(path, ("image", *classes), DOWNLOAD, ("UNK",))
-    refuse_nameless(path, truth["image"], DOWNLOAD)
+    truth = read_table(path, ("image", *classes), say(DOWNLOAD), ("UNK",))
+    refuse_nameless(path, truth["image"], say(DOWNLOAD))
     truth["image"] = truth["image"].map(plain_id)
     marks = truth.reindex(columns=list(ISIC2019_CLASSES), fill_value="0").apply(pd.to_numeric, errors="coerce") == 1
     table = pd.DataFrame({"image_id": truth["image"]})
@@ -96,7 +104,7 @@ def read_isic2019(folder: Path) -> FolderContent | None:
     ]
     remarks: tuple[Remark, ...] = ()
     if metadata := find_file(folder, ISIC2019_METADATA):
-        told = read_table(metadata, ("image",), DOWNLOAD)
+        told = read_table(metadata, ("image",), say(DOWNLOAD))
         told = told.assign(image=told["image"].map(plain_id)).drop_duplicates("image")
         table = table.merge(told, left_on="image_id", right_on="image", how="left").fillna("")
         remarks = remark_ages(metadata, told)

@@ -12,6 +12,7 @@ from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, re
 from derm.data.remarks import remark_ages, remark_lesions
 from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
+from derm.language.speech import mark, say
 
 TABLE = "derm.csv"
 
@@ -34,7 +35,7 @@ COLUMNS_OF_OWN: dict[str, str] = {
 PARTS_OF_OWN = ("", "train", "validation", "test")
 """What may stand in the column part."""
 
-CURE = "docs/data.md lists the columns of derm.csv"
+CURE = mark("docs/data.md lists the columns of derm.csv")
 
 
 def read_own(folder: Path) -> FolderContent | None:
@@ -46,10 +47,17 @@ def read_own(folder: Path) -> FolderContent | None:
     path = find_file(folder, (TABLE,))
     if path is None:
         return None
-    raw = read_table(path, ("image",), CURE)
-    refuse_nameless(path, raw["image"], CURE)
+    raw = read_table(path, ("image",), say(CURE))
+    refuse_nameless(path, raw["image"], say(CURE))
     if odd := sorted(set(raw.columns) - set(COLUMNS_OF_OWN)):
-        raise DataFault(f"{path} has the column(s) {', '.join(odd)}, which Derm does not know: {CURE}.")
+        raise DataFault(
+            say(
+                "{path} has the column(s) {odd}, which Derm does not know: {cure}.",
+                path=path,
+                odd=", ".join(odd),
+                cure=say(CURE),
+            )
+        )
     raw["image"] = raw["image"].str.replace("\\", "/")
     files = [_find(folder, name) for name in raw["image"]]
     ids = pd.Series([Path(name).with_suffix("").as_posix().replace("/", "-") for name in raw["image"]])
@@ -78,7 +86,9 @@ def read_own(folder: Path) -> FolderContent | None:
     remarks = (*remark_ages(path, raw), *remark_lesions(path, lesions))
     parts = column(raw, "part", missing="").str.lower()
     if odd := sorted(set(parts) - set(PARTS_OF_OWN)):
-        raise DataFault(f"{path} has the part '{odd[0]}': use train, validation, test, or an empty cell.")
+        raise DataFault(
+            say("{path} has the part '{odd}': use train, validation, test, or an empty cell.", path=path, odd=odd[0])
+        )
     found = [file for file in files if file]
     named = {name: part for name, part in zip(ids, parts, strict=True) if part}
     return FolderContent("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks, parts=named)
@@ -89,7 +99,7 @@ def words_in_own(folder: Path) -> list[str]:
     path = find_file(folder, (TABLE,)) if folder.is_dir() else None
     if path is None:
         return []
-    return sorted(set(column(read_table(path, ("image",), CURE), "diagnosis", missing="")))
+    return sorted(set(column(read_table(path, ("image",), say(CURE)), "diagnosis", missing="")))
 
 
 def _find(folder: Path, name: str) -> str:
@@ -108,7 +118,14 @@ def _find_mask(folder: Path, mask: str, image: str) -> str:
     if mask:
         found = folder / mask
         if not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
-            raise DataFault(f"{folder / TABLE} names the mask {mask}, which is not in {folder}: copy it there.")
+            raise DataFault(
+                say(
+                    "{table} names the mask {mask}, which is not in {folder}: copy it there.",
+                    table=folder / TABLE,
+                    mask=mask,
+                    folder=folder,
+                )
+            )
         return str(found)
     found = folder / "masks" / f"{Path(image).stem}_segmentation.png"
     return str(found) if found.is_file() else ""

@@ -22,7 +22,8 @@ from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, making_folder, read_json, sweep, write_json
 from derm.image.decode import open_image, read_mask
 from derm.image.resize import Fit, square, square_mask
-from derm.json_checks import is_several, is_switch, is_text, list_of, object_with
+from derm.json_checks import is_several, is_switch, list_of, object_with
+from derm.language.speech import json_of_said, said_of_json, say
 from derm.paths import kept_free
 
 Progress = Callable[[int, int], None]
@@ -92,8 +93,12 @@ def open_store(
         store = load_store(folder)
     if fault := _known_fault(store):
         raise DataFault(
-            f"{catalogue.place}: {fault}, so that no outline can be learned from them. `derm data check` says how to "
-            "mend them; without its masks the set teaches diagnoses alone."
+            say(
+                "{place}: {fault}, so that no outline can be learned from them. `derm data check` says how to mend "
+                "them; without its masks the set teaches diagnoses alone.",
+                place=catalogue.place,
+                fault=fault,
+            )
         )
     return store
 
@@ -111,10 +116,10 @@ def _known_fault(store: ImageStore) -> str:
     """What is wrong with the masks of the whole store, '' where nothing is; looked for once and kept with it."""
     file = store.folder / "store.json"
     content = read_json(file)
-    if not is_text(content.get("mask_fault")):
-        content["mask_fault"] = _mask_fault(store)
+    if not isinstance(content.get("mask_fault"), str | dict):
+        content["mask_fault"] = json_of_said(_mask_fault(store))
         write_json(file, content)
-    return str(content["mask_fault"])
+    return str(said_of_json(content["mask_fault"]))
 
 
 def _mask_fault(store: ImageStore) -> str:
@@ -146,9 +151,16 @@ def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Pr
     free = shutil.disk_usage(folder.parent).free
     if free < needed * 1.05 + kept_free():
         raise DataFault(
-            f"Decoding {count:,} images at {size} pixels needs {needed / 1e9:.1f} GB in {folder.parent}, where "
-            f"{free / 1e9:.1f} GB are free and {kept_free() / 1e9:.1f} are to stay so: set DERM_CACHE to a folder on a "
-            "larger disk."
+            say(
+                "Decoding {count:,} images at {size} pixels needs {needed:.1f} GB in {folder}, where {free:.1f} GB are "
+                "free and {kept:.1f} are to stay so: set DERM_CACHE to a folder on a larger disk.",
+                count=count,
+                size=size,
+                needed=needed / 1e9,
+                folder=folder.parent,
+                free=free / 1e9,
+                kept=kept_free() / 1e9,
+            )
         )
     with making_folder(folder) as part:
         images = np.lib.format.open_memmap(part / "images.npy", mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
@@ -190,10 +202,17 @@ def read_pair(image_path: str, mask_path: str) -> tuple[NDArray[np.uint8], NDArr
         image = open_image(Path(image_path))
         mask = read_mask(Path(mask_path)) if mask_path else None
     except ImageRefused as error:
-        raise DataFault(f"{error} `derm data check` lists all that cannot be read.") from error
+        raise DataFault(say("{error} `derm data check` lists all that cannot be read.", error=error)) from error
     if mask is not None and mask.shape != image.shape[:2]:
         raise DataFault(
-            f"The mask {mask_path} is {mask.shape[1]} × {mask.shape[0]} pixels and its image "
-            f"{image.shape[1]} × {image.shape[0]}: replace it by one of the image's size."
+            say(
+                "The mask {path} is {width} × {height} pixels and its image {image_width} × {image_height}: replace it "
+                "by one of the image's size.",
+                path=mask_path,
+                width=mask.shape[1],
+                height=mask.shape[0],
+                image_width=image.shape[1],
+                image_height=image.shape[0],
+            )
         )
     return image, mask

@@ -30,6 +30,7 @@ from derm.evaluate.inference import Progress
 from derm.evaluate.results import MOST_TABLE, below, name_of, newest_first, why_known
 from derm.explain.methods import METHODS
 from derm.files import is_there, make_folder, read_file, read_json, sweep, write_json, write_whole
+from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model
 
@@ -126,11 +127,13 @@ def explain(
     """
     for name, value in (("sample", sample), ("workers", workers), ("replicates", replicates)):
         if value < 1:
-            raise ConfigFault(f"The number of {name} is {value}, at least 1 is needed.")
+            raise ConfigFault(say("The number of {name} is {value}, at least 1 is needed.", name=name, value=value))
     split = split_catalogue(catalogue, by)
     rows = split.rows(part)
     if not len(rows):
-        raise DataFault(f"{catalogue.folder} has no image in the {part} part: use a larger data set.")
+        raise DataFault(
+            say("{folder} has no image in the {part} part: use a larger data set.", folder=catalogue.folder, part=part)
+        )
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     table = catalogue.table.iloc[rows].reset_index(drop=True).assign(lesion_id=lesions)
     images = hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest()
@@ -192,32 +195,57 @@ def draw_sample(table: pd.DataFrame, size: int, seed: int = 0) -> list[int]:
 
 def read_explain_results(folder: Path) -> ExplainResults:
     """Read what `derm explain --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
-    cure = f"make them anew with `derm explain --data DIR --out {folder}`."
+    cure = say("make them anew with `derm explain --data DIR --out {folder}`.", folder=folder)
     there = [name for name in FILES if (folder / name).is_file()]
     if "about.json" in there and "summary.json" not in there:
         raise DataFault(
-            f"The explanations in {folder} are incomplete: go on with the same `derm explain --data DIR "
-            f"--out {folder}`."
+            say(
+                "The explanations in {folder} are incomplete: go on with the same `derm explain --data DIR --out "
+                "{folder}`.",
+                folder=folder,
+            )
         )
     if missing := [name for name in FILES if name not in there]:
-        raise DataFault(f"{folder} holds no explanations, {missing[0]} is missing: {cure}")
+        raise DataFault(
+            say(
+                "{folder} holds no explanations, {missing} is missing: {cure}",
+                folder=folder,
+                missing=missing[0],
+                cure=cure,
+            )
+        )
     try:
         jsons: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in JSONS}
         if fault := explanations_fault(**jsons):
             raise ValueError(fault)
         if jsons["about"]["format"] != FORMAT:
-            raise DataFault(f"The explanations in {folder} are of another version of Derm: {cure}")
+            raise DataFault(
+                say("The explanations in {folder} are of another version of Derm: {cure}", folder=folder, cure=cure)
+            )
         tables: dict[str, Any] = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
         for table, columns in (("agreement", AGREEMENT), ("sample", (*AGREEMENT, *FAITHFULNESS))):
             if fault := explained_fault(f"{table}.parquet", tables[table], IDENTITY, columns):
                 raise ValueError(fault)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataFault(f"The explanations in {folder} cannot be read ({reason}): {cure}") from error
+        raise DataFault(
+            say(
+                "The explanations in {folder} cannot be read ({reason}): {cure}",
+                folder=folder,
+                reason=reason,
+                cure=cure,
+            )
+        ) from error
     found = ExplainResults(folder, **jsons, **tables)
     counts = (tables["agreement"]["image_id"].nunique(), tables["sample"]["image_id"].nunique())
     if counts != (found.about["images"], found.about["sample"]):
-        raise DataFault(f"The explanations in {folder} are of several runs, their tables differ in length: {cure}")
+        raise DataFault(
+            say(
+                "The explanations in {folder} are of several runs, their tables differ in length: {cure}",
+                folder=folder,
+                cure=cure,
+            )
+        )
     return found
 
 
@@ -247,11 +275,19 @@ def _claim(out: Path, about: dict[str, Any]) -> None:
         former = read_json(place)
         differing = [key for key in about if key not in FREE and former.get(key) != about[key]]
     except (OSError, ValueError, AttributeError) as error:
-        raise ConfigFault(f"{place} cannot be read ({error}): name another folder with --out.") from error
+        raise ConfigFault(
+            say("{place} cannot be read ({error}): name another folder with --out.", place=place, error=error)
+        ) from error
     if differing:
         key = differing[0]
         raise ConfigFault(
-            f"{out} was begun with {key} {former.get(key)!r}, not {about[key]!r}: name another folder with --out."
+            say(
+                "{out} was begun with {key} {before!r}, not {now!r}: name another folder with --out.",
+                out=out,
+                key=key,
+                before=former.get(key),
+                now=about[key],
+            )
         )
 
 

@@ -88,7 +88,9 @@ def open_records(folder: Path, url: str | None = None) -> Records:
     try:
         with records.writing() as connection:
             if url is None and migrate.state(connection) is None and inspect(connection).get_table_names():
-                raise RecordsFault(f"{_damaged(folder / FILE)} (it holds tables of another program)")
+                raise RecordsFault(
+                    say("{damaged} (it holds tables of another program)", damaged=_damaged(folder / FILE))
+                )
             migrate.bring_up(connection)
         finish_removals(records)
     except BaseException:
@@ -104,14 +106,18 @@ def _check_not_lost(folder: Path) -> None:
         return
     if log.is_file() and log.stat().st_size:
         raise RecordsFault(
-            f"{_damaged(file)} (it is gone or empty, and {log.name} with the last changes lies beside it)"
+            say(
+                "{damaged} (it is gone or empty, and {name} with the last changes lies beside it)",
+                damaged=_damaged(file),
+                name=log.name,
+            )
         )
     try:
         pictures = next((folder / PICTURES).iterdir(), None)
     except OSError:
         return
     if pictures is not None:
-        raise RecordsFault(f"{_damaged(file)} (it is gone or empty, and pictures lie beside it)")
+        raise RecordsFault(say("{damaged} (it is gone or empty, and pictures lie beside it)", damaged=_damaged(file)))
 
 
 def finish_removals(records: Records) -> int:
@@ -175,7 +181,7 @@ def _said(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         where = engine.url.database if engine.dialect.name == "sqlite" else engine.url.render_as_string()
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-        raise RecordsFault(f"{_advice(reason, str(where))} ({reason})") from error
+        raise RecordsFault(say("{advice} ({reason})", advice=_advice(reason, str(where)), reason=reason)) from error
 
 
 def _damaged(where: str | Path) -> str:

@@ -65,7 +65,9 @@ def bring_down(connection: Connection, to: str = "base") -> None:
 def bring_to(connection: Connection, to: str) -> None:
     """Make empty tables anew as they were at the state `to`. Raises RecordsFault for one that is not known."""
     if to not in known():
-        raise RecordsFault(f"This is of a newer Derm (state {to}, this one knows {HEAD}): upgrade Derm.")
+        raise RecordsFault(
+            say("This is of a newer Derm (state {to}, this one knows {head}): upgrade Derm.", to=to, head=HEAD)
+        )
     from alembic import command
 
     bring_down(connection)

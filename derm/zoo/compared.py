@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derm.errors import DataFault
 from derm.files import read_json
+from derm.language.speech import say
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
@@ -171,8 +172,11 @@ def read_comparison(path: Path) -> SystemComparison:
         return SystemComparison.from_dict(read_json(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataFault(
-            f"The comparison {path} cannot be read ({' '.join(str(error).split())[:120]}): make it anew with "
-            "`derm zoo table`."
+            say(
+                "The comparison {path} cannot be read ({error}): make it anew with `derm zoo table`.",
+                path=path,
+                error=" ".join(str(error).split())[:120],
+            )
         ) from error
 
 

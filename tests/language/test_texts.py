@@ -7,6 +7,7 @@ import pytest
 from cases import LIKELY, LIMITS, half_mask, with_sets
 from unsaid import texts_of_json, unsaid
 
+from derm.data.catalogue import read_catalogue
 from derm.diagnoses import CODES
 from derm.document.content import report_of
 from derm.errors import DermError
@@ -139,6 +140,23 @@ def test_refusals(ask):
     with pytest.raises(DermError) as refused:
         ask()
     assert found(str(refused.value)) == {}
+
+
+def test_folders_of_data_that_are_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    tables = {"derm.csv": "image,odd\na.png,1\n", "HAM10000_metadata.csv": "image_id\nx\n", "other.csv": "a,b\n1,2\n"}
+    said = []
+    for name, content in tables.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(DermError) as refused:
+            read_catalogue(tmp_path)
+        said.append(str(refused.value))
+        (tmp_path / name).unlink()
+    named = (str(tmp_path), *tables, ".png", "GroundTruth.csv", "docs/data.md", "odd", *HAM_COLUMNS)
+    assert found(*said, allowed=named) == {}
+
+
+HAM_COLUMNS = ("lesion_id", "image_id", "dx_type", "dx", "age", "sex", "localization")
 
 
 def test_weights_that_are_not_there(tmp_path):
