@@ -1,10 +1,12 @@
 """What each role may see and start: one table, and the sentence for who is refused.
 
-Needs nothing. Knows no page, no provider and no session; who has no role is let in by nobody who asks here.
+Needs nothing. Knows of a page its name, script and icon, no provider and no session; who has no role is let in by
+nobody who asks here.
 """
 
 from collections.abc import Collection
 from enum import StrEnum
+from typing import NamedTuple
 
 from derm.errors import NotAllowed
 from derm.language.quantities import either, listed
@@ -30,12 +32,12 @@ class Role(StrEnum):
 class Right(StrEnum):
     """What is asked for; of a page its name."""
 
-    DIAGNOSE = "Diagnose"
-    COMPARE = "Compare"
-    EXPLORE = "Explore"
-    MONITOR = "Monitor"
-    CASES = "Cases"
-    STUDY = "Study"
+    DIAGNOSE = mark("Diagnose")
+    COMPARE = mark("Compare")
+    EXPLORE = mark("Explore")
+    MONITOR = mark("Monitor")
+    CASES = mark("Cases")
+    STUDY = mark("Study")
     OWN_CASES = mark("taking away tables and reports of one's own visit")
     RECORD = mark("entering into the records")
     DELETE = mark("deleting patients")
@@ -47,6 +49,13 @@ class Right(StrEnum):
     ALL_RUNS = mark("stopping the runs of others")
     WEIGHTS = mark("training on the records and choosing the weights in use")
     PATHS = mark("seeing where files of the server lie")
+
+
+class PageScript(NamedTuple):
+    """A page's script, from the app's folder on, and its icon among Google's Material symbols."""
+
+    script: str
+    icon: str
 
 
 EVERYBODY = frozenset(Role)
@@ -75,6 +84,18 @@ TABLE: dict[Right, frozenset[Role]] = {
 }
 """Who has which right. A test holds docs/operations.md to it."""
 
+SHEETS: dict[Right, PageScript] = {
+    Right.DIAGNOSE: PageScript("streamlit_app.py", ":material/dermatology:"),
+    Right.COMPARE: PageScript("pages/1_Compare.py", ":material/compare:"),
+    Right.EXPLORE: PageScript("pages/2_Explore.py", ":material/grid_view:"),
+    Right.MONITOR: PageScript("pages/3_Monitor.py", ":material/monitoring:"),
+    Right.CASES: PageScript("pages/4_Cases.py", ":material/folder_shared:"),
+    Right.STUDY: PageScript("pages/5_Study.py", ":material/groups_3:"),
+}
+"""The pages in the order of the row on top of each, beside the rights in `TABLE`: all that is to be known of one."""
+
+PAGES = tuple(SHEETS)
+
 NAMES = {
     Role.READER: mark_of("role", "reader"),
     Role.CLINICIAN: mark_of("role", "clinician"),
@@ -83,7 +104,6 @@ NAMES = {
 }
 """The roles as sentences name them."""
 
-PAGES = tuple(right for right in Right if right.value.istitle())
 """The rights that are pages."""
 
 

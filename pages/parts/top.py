@@ -15,12 +15,12 @@ from derm.figures.mark import mark as icon_of_page
 from derm.figures.palette import style_variables
 from derm.figures.text import capital, plain
 from derm.image.heic import heic_is_read
-from derm.language.speech import mark, say
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import case_list, triage, words
 from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
-from derm.serve.roles import Right
+from derm.serve.roles import SHEETS, Right
 from pages.parts import language, opening, saving, visit
 from pages.parts.cases import show_cases
 from pages.parts.live import camera, pasted
@@ -33,16 +33,6 @@ STYLE = Path(__file__).parents[2] / ".streamlit" / "style.css"
 COLOURS = f"<style>{style_variables()}</style>"
 PRACTICE = 0.05
 """Share of malignant lesions that the setting begins with."""
-
-PAGES = (
-    ("streamlit_app.py", mark("Diagnose"), ":material/dermatology:"),
-    ("pages/1_Compare.py", mark("Compare"), ":material/compare:"),
-    ("pages/2_Explore.py", mark("Explore"), ":material/grid_view:"),
-    ("pages/3_Monitor.py", mark("Monitor"), ":material/monitoring:"),
-    ("pages/4_Cases.py", mark("Cases"), ":material/folder_shared:"),
-    ("pages/5_Study.py", mark("Study"), ":material/groups_3:"),
-)
-"""Script, name and icon of each page, in the order of the row on top."""
 
 
 def open_frame(name: str) -> DeltaGenerator:
@@ -58,9 +48,9 @@ def open_frame(name: str) -> DeltaGenerator:
     row = st.container(key="top", horizontal=True, vertical_alignment="center")
     with row:
         st.title("Derm", anchor=False, width="content")
-        for script, label, icon in PAGES:
-            if opening.may(Right(label)):
-                st.page_link(script, label=say(label), icon=icon)
+        for page, sheet in SHEETS.items():
+            if opening.may(page):
+                st.page_link(sheet.script, label=say(page), icon=sheet.icon)
         opening.way_out()
     language.set_language(row)
     opening.enter(name)

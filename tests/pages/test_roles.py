@@ -10,10 +10,10 @@ from derm.figures.text import plain
 from derm.serve import roles, words
 from derm.serve.claims import Account
 from derm.serve.roles import PAGES, TABLE, Right, Role
-from pages.parts import opening, top
+from pages.parts import opening
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
-SCRIPTS = {name: script for script, name, _ in top.PAGES}
+SCRIPTS = {page.value: sheet.script for page, sheet in roles.SHEETS.items()}
 REFUSED = [(role, page) for role in Role for page in PAGES if role not in TABLE[page]]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from derm.errors import NotAllowed
-from derm.serve.roles import PAGES, TABLE, Right, Role, check, may, named, refusal
+from derm.serve.roles import PAGES, SHEETS, TABLE, Right, Role, check, may, named, refusal
 
 R, C, S, A = Role.READER, Role.CLINICIAN, Role.RESEARCHER, Role.ADMIN
 EXPECTED = {
@@ -59,9 +59,10 @@ def test_a_refusal_names_role_and_cure():
 
 
 def test_pages_are_those_of_the_app():
-    from pages.parts.top import PAGES as SHOWN
-
-    assert [page.value for page in PAGES] == [label for _, label, _ in SHOWN]
+    top = Path(__file__).parents[2]
+    sheets = [top / "streamlit_app.py", *sorted((top / "pages").glob("[0-9]*.py"))]
+    assert [top / SHEETS[page].script for page in PAGES] == sheets
+    assert [page.value for page in PAGES[1:]] == [sheet.stem[2:] for sheet in sheets[1:]]
 
 
 def test_the_documentation_says_what_the_table_says():
