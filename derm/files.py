@@ -46,7 +46,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     A kill at any moment leaves the old file or the new one, never a part; `path`'s folder is made. A link is followed.
     Raises ConfigFault where nothing can be written, or `path` is a folder or a device.
     """
-    check_file(path)
+    _check_place(path)
     target = path.resolve()
     _sweep_once(target.parent)
     try:
@@ -122,7 +122,34 @@ def make_folder(folder: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a place where no file can be written before hours are spent on it: ConfigFault; its folder is made."""
+    """Refuse a place where no table or text can be written before hours are spent on it; its folder is made.
+
+    Raises ConfigFault, also where a picture lies there: it would be lost, and may be the one that was asked about.
+    """
+    _check_place(path)
+    if is_there(path) and _is_picture(path):
+        raise ConfigFault(say("{path} is a picture, which would be lost: name another file.", path=path))
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file begins as pictures do."""
+    try:
+        with open_ordinary(path) as stream:
+            head = stream.read(132)
+    except OSError:
+        return False
+    bitmap = head.startswith(b"BM") and head[6:10] == bytes(4)
+    return (
+        bitmap or head.startswith(_PICTURES) or head[4:8] == b"ftyp" or head[8:12] == b"WEBP" or head[128:] == b"DICM"
+    )
+
+
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
+"""How files of JPEG, PNG, GIF and TIFF begin."""
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a place where no file can be written: ConfigFault; its folder is made."""
     try:
         path.resolve()
     except (OSError, RuntimeError) as error:
@@ -266,7 +293,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    """Write `text` as UTF-8 to `path`, whole or not at all; never over a picture, see `check_file`."""
+    check_file(path)
     write_bytes(path, text.encode())
 
 

@@ -94,6 +94,16 @@ def by_code(each: Check) -> Check:
     return lambda value: isinstance(value, dict) and set(value) == set(CODES) and all(map(each, value.values()))
 
 
+def within(low: float, high: float) -> Check:
+    """A number from `low` to `high`."""
+    return lambda value: is_number(value) and low <= value <= high
+
+
+def one_of(*values: str) -> Check:
+    """One of these texts."""
+    return lambda value: isinstance(value, str) and value in values
+
+
 def none_or(check: Check) -> Check:
     """Null, or such a value."""
     return lambda value: value is None or check(value)

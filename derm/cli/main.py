@@ -40,6 +40,7 @@ from derm.cli import (
 )
 from derm.cli.terminal import err, out
 from derm.errors import DermError
+from derm.files import NO_ROOM
 
 app = typer.Typer(
     name="derm",
@@ -97,4 +98,9 @@ def main() -> None:
         app()
     except DermError as error:
         err.print(f"derm: {error}")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename is not None:
+            raise
+        err.print(f"derm: The answer cannot be written ({error.strerror}): send it to a place with room for it.")
         sys.exit(1)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from derm.concepts.read import CONCEPTS, Readings
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_json
+from derm.json_checks import is_text, list_of, within
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.structures.weights import StructureWeights, description_at
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 ENDS = (2.0, 98.0)
 """Percentiles of the pictures between which a concept may be moved."""
+
+MOST = 1e6
+"""Of a concept, and of a logit that one deviation more adds: measured are some tens."""
+
+LEAST_DEVIATION = 1e-6
+"""Of a concept that differs from picture to picture at all, as it is written."""
 
 DRAWS = 200
 """Resamples of pictures behind an interval."""
@@ -61,7 +68,7 @@ def find_directions(
     concepts = readings.concepts
     whole = ~np.isnan(concepts).any(axis=1)
     values, scores = concepts[whole], readings.features[whole].astype(np.float64) @ head.T
-    middle, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
+    middle, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), LEAST_DEVIATION)
     design = np.column_stack([(values - middle) / deviation, np.ones(len(values))])
     # Features enter the logits linearly, so that regressing W f is W times the regression of f.
     slopes = np.linalg.lstsq(design, scores, rcond=None)[0][:-1]
@@ -88,17 +95,24 @@ def as_json(directions: Directions) -> dict[str, Any]:
 def read_directions(content: dict[str, Any]) -> Directions:
     """What `as_json` wrote; ValueError, KeyError or TypeError for anything else."""
     if content["concepts"] != list(CONCEPTS):
-        raise ValueError(f"concepts {content['concepts']}, expected {list(CONCEPTS)}")
+        raise ValueError(f"concepts {str(content['concepts'])[:80]}, expected {list(CONCEPTS)}")
+    if not (is_text(content["weights"]) and is_text(content["decoder"])):
+        raise ValueError("weights or decoder is no text")
     rows, table = (len(CONCEPTS),), (len(CONCEPTS), 7)
     shapes: dict[str, tuple[int, ...]] = {"middle": rows, "deviation": rows, "low": rows, "high": rows}
     shapes |= dict.fromkeys(("slopes", "slopes_low", "slopes_high"), table)
-    numbers = {name: np.array(content[name], dtype=np.float64) for name in shapes}
+    numbers: dict[str, NDArray[np.float64]] = {}
     for name, shape in shapes.items():
-        if numbers[name].shape != shape or not np.isfinite(numbers[name]).all():
-            raise ValueError(f"{name} is not a table of finite numbers of {shape}")
-    if (numbers["deviation"] <= 0).any():
-        raise ValueError("a deviation is not above 0")
-    return Directions(str(content["weights"]), str(content["decoder"]), **numbers)
+        told, row = content[name], list_of(within(-MOST, MOST))
+        if not (row if len(shape) == 1 else list_of(row))(told) or np.shape(told) != shape:
+            raise ValueError(f"{name} is not a table of numbers from {-MOST:g} to {MOST:g} of {shape}")
+        numbers[name] = np.array(told, dtype=np.float64)
+    if (numbers["deviation"] < LEAST_DEVIATION).any():
+        raise ValueError(f"a deviation is below {LEAST_DEVIATION:g}")
+    for low, high in (("low", "high"), ("slopes_low", "slopes_high")):
+        if (numbers[low] > numbers[high]).any():
+            raise ValueError(f"{low} lies above {high}")
+    return Directions(content["weights"], content["decoder"], **numbers)
 
 
 def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[str, Part], ReadPart]") -> Directions:

@@ -100,14 +100,19 @@ def _scan_below(place: Path, endings: tuple[str, ...], depth: int) -> list[str]:
     return paths
 
 
+# A path, not its entry, is asked what it is: of a link in a circle the entry raises.
+
+
 def _files(place: Path, endings: tuple[str, ...]) -> list[str]:
     # macOS leaves twins of each file in a zip, named `._ISIC_0024306.jpg`, that are no pictures.
-    return [entry.path for entry in _entries(place) if entry.name.lower().endswith(endings) and entry.is_file()]
+    return [
+        entry.path for entry in _entries(place) if entry.name.lower().endswith(endings) and Path(entry.path).is_file()
+    ]
 
 
 def _folders(place: Path) -> list[Path]:
     """The folders in `place`, but links back to a folder that it lies in."""
-    found = sorted(Path(entry.path) for entry in _entries(place) if entry.is_dir())
+    found = sorted(Path(entry.path) for entry in _entries(place) if Path(entry.path).is_dir())
     inside = place.resolve()
     return [path for path in found if not (path.is_symlink() and inside.is_relative_to(path.resolve()))]
 
@@ -146,7 +151,7 @@ def find_file(folder: Path, names: Iterable[str]) -> Path | None:
         for inside in (here.get(Path(name).stem.lower()), here.get(name.lower())):
             if inside and inside.is_dir():
                 for entry in _entries(inside):
-                    if entry.name.lower() == name.lower() and entry.is_file():
+                    if entry.name.lower() == name.lower() and Path(entry.path).is_file():
                         return Path(entry.path)
     return None
 

@@ -190,14 +190,17 @@ def _named(file: str, value: Any, fields: Mapping[str, Check], later: Mapping[st
     return f"{fault} in {file} is missing or not what it should be" if fault else f"{file} holds no object"
 
 
-def predictions_fault(table: pd.DataFrame) -> str | None:
-    """What readers of predictions.csv could not rely on; None where all will do."""
+def predictions_fault(table: pd.DataFrame, also: tuple[str, ...] = ("p_malignant", "iou")) -> str | None:
+    """What readers of predictions.csv could not rely on; None where all will do.
+
+    also: columns that it must have beside ids, true diagnosis and the seven probabilities.
+    """
     shares = [f"p_{code}" for code in CODES]
-    if fault := _lacks("predictions.csv", table, ("image_id", "lesion_id", "dx_true", *shares, "p_malignant", "iou")):
+    if fault := _lacks("predictions.csv", table, ("image_id", "lesion_id", "dx_true", *shares, *also)):
         return fault
     if strange := sorted(set(map(str, table["dx_true"])) - set(CODES)):
         return f"predictions.csv has the diagnosis {strange[0][:40]}, which is none of the seven"
-    for name in (*shares, "p_malignant"):
+    for name in (*shares, *("p_malignant",) * ("p_malignant" in also)):
         values = _numbers(table[name])
         if values is None or np.isnan(values).any() or (values < 0).any() or (values > 1.001).any():
             return f"predictions.csv has a value in {name} that is no probability"
@@ -245,6 +248,8 @@ def _nameless(file: str, table: pd.DataFrame) -> str | None:
     names = table["image_id"]
     if names.isna().any() or (names.astype(str) == "").any():
         return f"{file} has a row without an image_id"
+    if "lesion_id" in table and table["lesion_id"].isna().any():
+        return f"{file} has a row without a lesion_id"
     return f"{file} names an image twice" if names.duplicated().any() else None
 
 

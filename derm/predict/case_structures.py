@@ -38,17 +38,28 @@ def find_decoder(case: Case) -> StructureWeights | None:
     return structures_for(case.prediction.model.sha256)
 
 
-def structures_of(case: Case) -> tuple[FoundStructure, ...]:
-    """The structures of the case that are worth showing, inside the outline that is shown; none where there is no
-    decoder, see `decoder_of`. The network looks at the first call."""
-    decoder = decoder_of(case)
+def find_structures(case: Case) -> tuple[FoundStructure, ...]:
+    """As `structures_of`; raises WeightsFault for a decoder that is damaged."""
+    decoder = find_decoder(case)
     return () if decoder is None else _found(case, decoder)
 
 
+def structures_of(case: Case) -> tuple[FoundStructure, ...]:
+    """The structures of the case that are worth showing, inside the outline that is shown; none where there is no
+    decoder, or it is damaged. The network looks at the first call."""
+    try:
+        return find_structures(case)
+    except WeightsFault:
+        return ()
+
+
 def seen_of(case: Case) -> Seen | None:
-    """What the decoder sees in the case, N = 1; None where there is none, see `decoder_of`. Looked at once."""
-    decoder = decoder_of(case)
-    return None if decoder is None else _seen(case, decoder)
+    """What the decoder sees in the case, N = 1; None where there is none, or it is damaged. Looked at once."""
+    try:
+        decoder = find_decoder(case)
+        return None if decoder is None else _seen(case, decoder)
+    except WeightsFault:
+        return None
 
 
 def _found(case: Case, decoder: StructureWeights) -> tuple[FoundStructure, ...]:
@@ -73,7 +84,11 @@ def _seen(case: Case, decoder: StructureWeights) -> Seen | None:
 
 def structures_json(case: Case) -> list[dict[str, Any]] | None:
     """The structures of the case for JSON; None where they are not looked for."""
-    decoder = decoder_of(case)
+    try:
+        decoder = find_decoder(case)
+        found = () if decoder is None else _found(case, decoder)
+    except WeightsFault:
+        return None
     if decoder is None:
         return None
     return [
@@ -85,7 +100,7 @@ def structures_json(case: Case) -> list[dict[str, Any]] | None:
             "marked_in_training": {code: list(counts) for code, counts in one.marked.items()},
             "decoder": decoder.sha256[:8],
         }
-        for one in _found(case, decoder)
+        for one in found
     ]
 
 

@@ -3,13 +3,13 @@
 Needs plain values. Knows no database.
 """
 
-import math
 import unicodedata
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
+from derm.json_checks import is_number
 from derm.language.speech import day_text, mark, say
 from derm.records.sites import BY_CODE
 
@@ -152,7 +152,7 @@ def confidence(value: int) -> int:
 
 def seconds(value: float) -> float:
     """A span of time in seconds, to the millisecond. Raises RecordsFault for a negative one or none."""
-    if not math.isfinite(value) or value < 0:
+    if not is_number(value) or value < 0:
         raise RecordsFault(say("{value} seconds are no span of time: expected 0 or more.", value=value))
     return round(float(value), 3)
 

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from derm.errors import RecordsFault
-from derm.files import make_folder, sha256, write_bytes
+from derm.files import make_folder, read_file, sha256, write_bytes
 from derm.language.speech import say
 
 DIGITS = set("0123456789abcdef")
+
+MOST = 1 << 30
+"""Bytes of a file that is read back: a picture that was taken in has a fifth at most."""
 
 
 def keep(folder: Path, content: bytes) -> str:
@@ -35,13 +38,13 @@ def read(folder: Path, name: str) -> bytes:
     """The file with the SHA-256 `name`. Raises RecordsFault where it is gone, or is not what it was."""
     path = place(folder, name)
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = read_file(path, MOST)
+    except (OSError, ValueError) as error:
         raise RecordsFault(
             say(
                 "The picture {name}… is missing ({reason}): put {path} back from a backup.",
                 name=name[:12],
-                reason=error.strerror,
+                reason=getattr(error, "strerror", error),
                 path=path,
             )
         ) from error

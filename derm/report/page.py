@@ -5,6 +5,7 @@ Needs `Facts`. Holds pictures of patients where the data set does; the file stay
 
 import base64
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from markdown_it import MarkdownIt
 from derm.evaluate.results import WORST
 from derm.figures.markup import shown_figure
 from derm.figures.palette import CAPTION, PAGE, PRIMARY, RULE, TEXT
+from derm.files import read_file
 from derm.language.speech import day_text, document_language, say
 from derm.predict.words import NOTICE
 from derm.report.card import section_markdown
@@ -30,6 +32,12 @@ TEMPLATES = Environment(
 
 COLOURS = {"page": PAGE, "text": TEXT, "caption": CAPTION, "primary": PRIMARY, "rule": RULE}
 """By the template's names; a report is light."""
+
+JPEG = b"\xff\xd8\xff"
+"""How a JPEG file begins."""
+
+MOST_WORST, MOST_PICTURE = 50, 4_000_000
+"""Pictures of outlines that are taken over, and bytes of each: as `derm evaluate` draws them, and ten times as many."""
 
 CLEAR = "rgba(0,0,0,0)"
 """Figures stand on the page's own background."""
@@ -123,8 +131,13 @@ def _source(picture: Picture) -> dict[str, str]:
 
 def _worst(folder: Path) -> list[dict[str, str]]:
     """The outlines that agree least, as `derm evaluate` drew them."""
-    found = []
+    found: list[dict[str, str]] = []
     for path in sorted((folder / WORST).glob("*.jpg")):
-        rank, image, iou = re.fullmatch(r"(\d+)-(.+)-iou-(\d\.\d\d)", path.stem).groups()  # type: ignore[union-attr]
-        found.append(_source(Picture(path.read_bytes(), f"{int(rank)}. {image}, IoU {iou}")))
+        named = re.fullmatch(r"(\d{1,6})-(.{1,200})-iou-(\d\.\d\d)", path.stem, re.ASCII)
+        if named is None or path.is_symlink() or len(found) >= MOST_WORST:  # a link may lead out of the folder
+            continue
+        with suppress(OSError, ValueError):  # what cannot be read is not shown
+            content = read_file(path, MOST_PICTURE)
+            if content.startswith(JPEG):
+                found.append(_source(Picture(content, f"{int(named[1])}. {named[2]}, IoU {named[3]}")))
     return found

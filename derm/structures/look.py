@@ -10,17 +10,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.errors import DermError, WeightsFault
 from derm.image.overlay import resize_mask
 from derm.image.resize import Fit, square_mask, unsquare
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.structures.calibrate import calibrated
 from derm.structures.engine import Seen, structure_engine
 from derm.structures.table import STRUCTURES, DermoscopicStructure
-from derm.structures.weights import StructureInfo, StructureWeights
+from derm.structures.weights import CURE, StructureInfo, StructureWeights
 
 Zone = Literal["border", "middle", "throughout"]
 """Where in the lesion: `border`, most of it in the outer half of the lesion's area; `middle`, in the inner half;
 `throughout`, neither."""
+
+CELL = 8
+"""Pixels of the square beside a cell of the masks."""
 
 MOST = 0.7
 """Share of a structure's area in one half of the lesion from which it is said to lie there; 0.5 is even."""
@@ -68,8 +73,27 @@ class FoundStructure(NamedTuple):
 
 
 def see(model: Model, weights: StructureWeights, squares: NDArray[np.uint8]) -> Seen:
-    """What encoder and decoder make of squares, uint8 (n, S, S, 3) RGB, at the decoder's input size."""
-    return structure_engine(model, weights).see(squares)
+    """What encoder and decoder make of squares, uint8 (n, S, S, 3) RGB, at the decoder's input size.
+
+    Raises WeightsFault where tensors or graph are not those of such a decoder.
+    """
+    cells = (len(squares), len(STRUCTURES), weights.info.input_size // CELL, weights.info.input_size // CELL)
+    try:
+        seen = structure_engine(model, weights).see(squares)
+        for name, value, shape in zip(Seen._fields, seen, (cells, cells[:2]), strict=True):
+            if value.shape != shape or not np.isfinite(value).all():
+                raise ValueError(f"its {name} are no finite numbers of {shape}")
+    except DermError:
+        raise
+    except Exception as error:  # whatever an engine raises for a foreign graph, or tensors that do not fit it
+        raise WeightsFault(
+            say(
+                "The decoder of structures cannot be run ({error}): {cure}.",
+                error=" ".join(str(error).split())[:200],
+                cure=say(CURE),
+            )
+        ) from error
+    return seen
 
 
 def found_in(

@@ -25,9 +25,11 @@ from derm.json_checks import (
     fault_of,
     is_count,
     is_number,
+    is_number_or_none,
     is_shallow,
     is_switch,
     is_text,
+    is_text_or_none,
     list_of,
     none_or,
     object_with,
@@ -52,6 +54,9 @@ ARMS = (WITHOUT, WITH, EXPLAINED)
 MOST_DAYS = 36_500
 """Below which a washout is, for a date to be found after it."""
 
+LEAST = 2
+"""Malignant cases, and benign ones: with one left out there must be one."""
+
 SIDE = 900
 """Longer side of a picture, pixels."""
 
@@ -67,9 +72,16 @@ CASE_FIELDS: dict[str, Check] = {
     "heat": is_text,
     "sentences": list_of(is_text),
     "says_malignant": none_or(is_switch),
-    "record": all_of(lambda value: isinstance(value, dict), is_shallow),
+    "record": all_of(object_with({"p_malignant": is_number_or_none, "dx_pred": is_text_or_none}), is_shallow),
 }
 """Of a `StudyCase` in a study's file."""
+
+
+def _both_kinds(cases: list[dict[str, Any]]) -> bool:
+    """Whether there are malignant and benign cases, `LEAST` of each, and each with a number of its own."""
+    kinds = [DIAGNOSES[INDEX[one["truth"]]].malignant for one in cases]
+    return min(sum(kinds), len(kinds) - sum(kinds)) >= LEAST and len({one["id"] for one in cases}) == len(cases)
+
 
 FIELDS: dict[str, Check] = {
     **dict.fromkeys(("hash", "name", "created_at", "weights", "weights_sha256", "calibration", "software"), is_text),
@@ -79,7 +91,7 @@ FIELDS: dict[str, Check] = {
     and all(one in ARMS for one in arms),
     "washout_days": lambda days: is_count(days) and days < MOST_DAYS,
     "seed": lambda seed: is_number(seed) and isinstance(seed, int),
-    "cases": all_of(list_of(object_with(CASE_FIELDS)), bool),
+    "cases": all_of(list_of(object_with(CASE_FIELDS)), _both_kinds),
 }  # fmt: skip
 """Of a `StudyDesign` in a study's file."""
 
@@ -174,10 +186,10 @@ def choose_cases(catalogue: Catalogue, count: int, malignant_share: float, seed:
     ill = table["dx"].map(lambda code: DIAGNOSES[INDEX[code]].malignant).to_numpy(dtype=bool)
     wanted = round(count * malignant_share)
     for kind, rows, number in (("malignant", ill, wanted), ("benign", ~ill, count - wanted)):
-        if rows.sum() < max(number, 2) or number < 2:
+        if rows.sum() < max(number, LEAST) or number < LEAST:
             raise ConfigFault(
-                f"The data has {int(rows.sum()):,} {kind} lesions and the study wants {number}: it needs at least 2 of "
-                "each kind and no more than there are."
+                f"The data has {int(rows.sum()):,} {kind} lesions and the study wants {number}: it needs at least "
+                f"{LEAST} of each kind and no more than there are."
             )
     chosen = [*table["image_id"][ill][:wanted], *table["image_id"][~ill][: count - wanted]]
     return [str(chosen[place]) for place in lot.permutation(count)]
@@ -204,11 +216,18 @@ def new_study(
     named = tuple(entry.name(one, entry.READER_NAME) for one in readers)
     _check(named, arms, washout_days, image_ids)
     rows = catalogue.table.set_index("image_id")
+    for image_id in image_ids:
+        if image_id not in rows.index or rows.at[image_id, "dx"] not in CODES:
+            raise StudyFault(f"'{image_id}' is no image of this data with one of the seven diagnoses: leave it out.")
+    ill = sum(DIAGNOSES[INDEX[str(rows.at[image_id, "dx"])]].malignant for image_id in image_ids)
+    if min(ill, len(image_ids) - ill) < LEAST:
+        raise ConfigFault(
+            f"A study needs at least {LEAST} malignant and {LEAST} benign cases, and these are {ill} and "
+            f"{len(image_ids) - ill}: name others."
+        )
     make_folder(folder)
     cases = []
     for number, image_id in enumerate(image_ids):
-        if image_id not in rows.index or rows.at[image_id, "dx"] not in CODES:
-            raise StudyFault(f"'{image_id}' is no image of this data with one of the seven diagnoses: leave it out.")
         row = rows.loc[image_id]
         image, _ = read_pair(str(row["image_path"]), "")
         case = diagnose(model, image, f"Case {number + 1}")

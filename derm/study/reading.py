@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.errors import RecordsFault, StudyFault
-from derm.files import hold, make_folder, parse_json, read_file
+from derm.files import check_file, hold, parse_json, read_file
 from derm.language.speech import say
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
@@ -122,10 +122,14 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
     """Keep an opinion; as it was kept it comes back. Raises StudyFault for one that is not next, or out of range."""
     _check(reading)
     path = folder / FILE
-    make_folder(folder)
+    check_file(path)
     with path.open("ab+") as stream:
         if not hold(stream, patience=10):
             raise StudyFault(say("{path} is held by another program: end it, then try again.", path=path))
+        if stream.seek(0, os.SEEK_END) > MOST:
+            raise StudyFault(
+                say("{path} has more than {most:,} bytes: put the file back from a copy.", path=path, most=MOST)
+            )
         stream.seek(0)
         content = stream.read()
         given, previous, whole = _parse(content, path, study)
@@ -181,7 +185,7 @@ def _parse(content: bytes, path: Path, study: StudyDesign) -> tuple[list[StudyOp
             raise StudyFault(
                 say("Line {number} of {path} cannot be read: put the file back from a copy.", number=number, path=path)
             ) from error
-        if line["previous"] != previous or seal_of_line != told or owner != seal:
+        if line.get("previous") != previous or seal_of_line != told or owner != seal:
             raise StudyFault(
                 say(
                     "Line {number} of {path} is not what was kept there: put the file back from a copy.",

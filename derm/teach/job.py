@@ -19,9 +19,21 @@ from derm.data.split import Part, split_own
 from derm.errors import DataFault, DermError, RunFault
 from derm.evaluate.compare import COLUMNS, compare
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.results import read_results
+from derm.evaluate.results import read_own_table, read_results
 from derm.files import hold, read_json, write_json, write_text
-from derm.json_checks import is_text
+from derm.json_checks import (
+    Check,
+    by_name,
+    fault_of,
+    is_count,
+    is_number,
+    is_several,
+    is_switch,
+    is_text,
+    list_of,
+    object_with,
+    one_of,
+)
 from derm.language.speech import mark, say
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model, load_weights
@@ -49,8 +61,26 @@ Stage = Literal["begun", "learned", "done", "refused"]
 PRACTICE, OLD = "practice", "old"
 """What is compared on: the practice's test part, and the validation part of the old data."""
 
-FIELDS = {"epochs", "learning_rate", "outsiders", "old", "without_old", "said"}
-"""Of `ABOUT`, beside those that are looked at one by one."""
+_COUNTED = object_with({"images": is_count, "lesions": is_count})
+
+FIELDS: dict[str, Check] = {
+    "stage": one_of(*get_args(Stage)),
+    "way": one_of(*get_args(Way)),
+    "weights": is_text,
+    "before": is_text,
+    "epochs": is_several,
+    "learning_rate": is_number,
+    "outsiders": list_of(is_text),
+    "old": list_of(is_text),
+    "without_old": is_switch,
+    "said": list_of(is_text),
+}
+"""Of `ABOUT`."""
+
+LATER: dict[str, Check] = {
+    "compared": lambda value: by_name(_COUNTED)(value) and set(value) <= {PRACTICE, OLD},
+}
+"""Of `ABOUT`, once the training has ended."""
 
 KEYS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a training's folder may be called."""
@@ -174,11 +204,11 @@ def read_teaching(folder: Path) -> Teaching:
     compared = {}
     try:
         for name, told in about.get("compared", {}).items():
-            table = pd.read_csv(folder / f"compared-{name}.csv")[list(COLUMNS)].astype(
+            table = read_own_table(folder / f"compared-{name}.csv")[list(COLUMNS)].astype(
                 dict.fromkeys(COLUMNS[1:], float)
             )
-            compared[name] = (table, int(told["images"]), int(told["lesions"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            compared[name] = (table, told["images"], told["lesions"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFault(
             say("The comparison in {folder} cannot be read: delete the folder and train anew.", folder=folder)
         ) from error
@@ -354,11 +384,9 @@ def _write(folder: Path, about: dict[str, Any]) -> None:
 def _about(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = read_json(folder / ABOUT)
-        sound = content["stage"] in get_args(Stage) and content["way"] in get_args(Way)
-        sound = sound and content.keys() >= FIELDS and set(content.get("compared", {})) <= {PRACTICE, OLD}
-        if not sound or not all(is_text(content[name]) for name in ("weights", "before")):
+        if fault_of(content, FIELDS, LATER) is not None:
             raise ValueError("its fields are not those of a training")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise RunFault(
             say("{folder} holds no training on the practice's cases: start a new one.", folder=folder)
         ) from error

@@ -3,6 +3,7 @@
 Needs the folder of results. Gives plain values, which go into comparison.json and come back from it. Without PyTorch.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,8 +19,8 @@ from derm.language.speech import say
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
+from derm.zoo.check import BYS, COSTS_OF_SYSTEM, FORMAT, MAPS, comparison_fault, is_concepts
 from derm.zoo.results import (
-    BYS,
     CONCEPTS,
     COST,
     EXPLAINED,
@@ -30,8 +31,6 @@ from derm.zoo.results import (
     starts_in,
 )
 from derm.zoo.systems import OURS, SYSTEMS, System
-
-FORMAT = 1
 
 DIAGNOSIS = ("accuracy", "balanced_accuracy", "macro_auc")
 OUTLINE = ("dice",)
@@ -122,55 +121,44 @@ class SystemComparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {"format": FORMAT, **asdict(self)}
+        content: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False))
+        return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "SystemComparison":
-        """Rebuild from `as_dict`; ValueError, KeyError or TypeError for anything else."""
-        if content["format"] != FORMAT:
-            raise ValueError("it is of another version of Derm")
+        """Rebuild from `as_dict`; ValueError for anything else."""
+        if fault := comparison_fault(content):
+            raise ValueError(fault)
         rows = tuple(_row_from(one) for one in content["rows"])
-        return cls(str(content["budget"]), int(content["size"]), str(content["date"]), rows)
+        return cls(content["budget"], content["size"], content["date"], rows)
 
 
 def _row_from(content: Mapping[str, Any]) -> SystemRow:
-    if content["system"] not in SYSTEMS:
-        raise ValueError(f"it names a system '{str(content['system'])[:40]}', which is unknown")
     by = {name: _measured_from(one) for name, one in content["by"].items()}
-    cost = {str(name): float(value) for name, value in content["cost"].items()}
-    concepts = dict(content.get("concepts", {}))  # of a comparison made before there were any: none
-    return SystemRow(content["system"], str(content["start"]), cost, by, dict(content["maps"]), concepts)
+    cost = {name: float(value) for name, value in content["cost"].items()}
+    concepts = content.get("concepts", {})  # of a comparison made before there were any: none
+    return SystemRow(content["system"], content["start"], cost, by, content["maps"], concepts)
 
 
 def _measured_from(content: Mapping[str, Any]) -> SystemMeasures:
     figures = {
-        name: SystemFigure(
-            _number(one["value"]), _span(one["interval"]), _number(one["difference"]), _span(one["difference_interval"])
-        )
+        name: SystemFigure(one["value"], _span(one["interval"]), one["difference"], _span(one["difference_interval"]))
         for name, one in content["figures"].items()
         if name in LABELS
     }
-    counts = {name: int(content[name]) for name in ("images", "lesions", "trained_images", "epoch", "epochs")}
+    counts = {name: content[name] for name in ("images", "lesions", "trained_images", "epoch", "epochs")}
     return SystemMeasures(**counts, figures=figures)
 
 
-def _number(value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("a figure is no number")
-    return float(value)
-
-
-def _span(values: Any) -> Span:  # noqa: ANN401 - whatever JSON holds
-    return None if values is None else (float(values[0]), float(values[1]))
+def _span(values: list[float] | None) -> Span:
+    return None if values is None else (values[0], values[1])
 
 
 def read_comparison(path: Path) -> SystemComparison:
     """What `derm zoo table` wrote as JSON; DataFault, with the cure, where it cannot be read."""
     try:
         return SystemComparison.from_dict(read_json(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (OSError, ValueError) as error:
         raise DataFault(
             say(
                 "The comparison {path} cannot be read ({error}): make it anew with `derm zoo table`.",
@@ -215,16 +203,21 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
     cost: dict[str, Any] | None = None
     for name in BYS:
         folder = out / budget / f"by-{name}" / start
-        cost = cost or read_optional(folder / system.name / COST)
+        cost = cost or _costs_of(folder / system.name / COST)
         answered = read_answers(folder / system.name)
         if answered is not None:
             ours = read_answers(folder / OURS) if system.name != OURS else None
             by[name] = measure(system, answered, ours, replicates)
         if name == "lesion":
-            maps = read_optional(folder / system.name / f"{EXPLAINED}.json") or {}
-            concepts = read_optional(folder / system.name / CONCEPTS) or {}
-    kept = {key: float(cost[key]) for key in COSTS if key in cost} if cost else {}
-    return SystemRow(system.name, start, kept, by, maps, concepts)
+            maps = read_optional(folder / system.name / f"{EXPLAINED}.json", MAPS) or {}
+            concepts = read_optional(folder / system.name / CONCEPTS, is_concepts) or {}
+    return SystemRow(system.name, start, cost or {}, by, maps, concepts)
+
+
+def _costs_of(path: Path) -> dict[str, float] | None:
+    """Those of `COSTS` that a cost.json has; None where there is none."""
+    cost = read_optional(path, lambda content: COSTS_OF_SYSTEM({key: content[key] for key in COSTS if key in content}))
+    return cost and {key: float(cost[key]) for key in COSTS if key in cost}
 
 
 def measure(

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.split import By
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
+from derm.evaluate.check import predictions_fault
 from derm.evaluate.results import read_own_table
 from derm.files import read_json
+from derm.json_checks import Check, fault_of
+from derm.zoo.check import BYS, TRAINED
 
 COST = "cost.json"
 MEASURED = "measured.json"
 PREDICTIONS = "predictions.csv"
 EXPLAINED = "explained"
 CONCEPTS = "concepts.json"
-
-BYS: tuple[By, ...] = ("lesion", "image")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,31 +49,35 @@ def read_answers(folder: Path) -> SystemAnswers | None:
     try:
         about = read_json(folder / MEASURED)
         table = read_own_table(folder / PREDICTIONS)
-        true = table["dx_true"].map(INDEX)
-        values = table[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64)
-        marks = table["dice"].to_numpy(dtype=np.float64)
-        if true.isna().any() or not np.isfinite(values).all() or not isinstance(about["trained_images"], int):
-            raise ValueError("a diagnosis or a probability is none")
-        images = table["image_id"].astype(str)
+        if (name := fault_of(about, TRAINED)) is not None:
+            raise ValueError(f"{MEASURED} lacks {name or 'everything'}")
+        if fault := predictions_fault(table, ("dice",)):
+            raise ValueError(fault)
+        if table.empty or table["image_id"].duplicated().any():
+            raise ValueError(f"{PREDICTIONS} has an image twice, or none")
+        shares = table[[f"p_{code}" for code in CODES]]
         return SystemAnswers(
-            about, images.to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
-            true.to_numpy().astype(np.int64), values, marks,
+            about, table["image_id"].to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
+            table["dx_true"].map(INDEX).to_numpy().astype(np.int64), shares.to_numpy(dtype=np.float64),
+            table["dice"].to_numpy(dtype=np.float64),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataFault(
             f"The result in {folder} cannot be read ({reason}): delete it and run the system again with derm zoo run."
         ) from error
 
 
-def read_optional(path: Path) -> dict[str, Any] | None:
-    """The JSON object at `path`; None where there is none. DataFault where it is damaged."""
+def read_optional(path: Path, check: Check) -> dict[str, Any] | None:
+    """The JSON object at `path`, which `check` passes; None where there is none. DataFault where it is damaged."""
     if not path.is_file():
         return None
     try:
         content = read_json(path)
         if not isinstance(content, dict):
             raise ValueError("it is no object")
+        if not check(content):
+            raise ValueError("it holds something else than was written")
     except (OSError, ValueError) as error:
         raise DataFault(f"{path} cannot be read ({error}): delete it and run the system again.") from error
     return content

@@ -6,7 +6,7 @@ from derm.errors import DermError
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.predict.case import Case
-from derm.predict.case_structures import find_decoder, structures_of
+from derm.predict.case_structures import find_decoder, find_structures
 from derm.structures import words
 
 
@@ -22,7 +22,7 @@ def structures(key: str, case: Case) -> None:
         if not fold.open:
             return
         with fold:
-            for said in words.lines(structures_of(case)):
+            for said in words.lines(find_structures(case)):
                 st.markdown(plain(said))
             st.caption(plain(say(words.NOTE)))
     except DermError as fault:

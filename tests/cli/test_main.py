@@ -1,5 +1,6 @@
 """The command line as its user meets it: help, results, one sentence and an exit status for each mistake."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -354,3 +355,14 @@ def test_eight_views_on_the_command_line(run, capsys, monkeypatch, drawn, tiny_w
 def test_ship_wants_a_description_to_write(capsys, monkeypatch, tiny_weights, tmp_path):
     said = sentence(capsys, monkeypatch, "ship", tiny_weights, "--out", tmp_path / "derm.safetensors")[1]
     assert "does not end in .json: name the description" in said
+
+
+def test_an_output_that_takes_no_more_is_one_sentence(capsys, monkeypatch):
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("derm.cli.main.app", full)
+    assert sentence(capsys, monkeypatch) == (
+        1,
+        "derm: The answer cannot be written (No space left on device): send it to a place with room for it.",
+    )

@@ -163,5 +163,5 @@ def test_directions_are_found_back_and_survive_json():
         read_directions({**as_json(found), "concepts": ["freckles"]})
     with pytest.raises(ValueError, match="slopes is not a table"):
         read_directions({**as_json(found), "slopes": [[1.0]]})
-    with pytest.raises(ValueError, match="not above 0"):
+    with pytest.raises(ValueError, match="a deviation is below"):
         read_directions({**as_json(found), "deviation": [0.0] * COUNT})

@@ -164,6 +164,8 @@ def test_masks_beside_the_images_are_found(tmp_path):
 def test_a_link_back_leads_nowhere(tmp_path):
     draw(tmp_path / "pictures")
     (tmp_path / "pictures" / "again").symlink_to(tmp_path)
+    for name in ("itself", "itself.jpg"):
+        (tmp_path / "pictures" / name).symlink_to(name)
     rows().to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
     assert_whole(tmp_path)
     assert read_catalogue(tmp_path).unlisted == ()

@@ -1,9 +1,12 @@
 """Files that are whole or absent, and the places that are refused."""
 
+from functools import partial
+
 import pytest
+from PIL import Image
 
 from derm.errors import ConfigFault
-from derm.files import check_file, make_folder, sha256, sweep, write_json, write_text, write_whole
+from derm.files import check_file, make_folder, sha256, sweep, write_bytes, write_json, write_text, write_whole
 
 
 def test_a_file_is_whole_or_absent(tmp_path):
@@ -64,3 +67,21 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(ConfigFault, match=r"cannot be written \(No space left on device\): name a place with room"):
         write_text(tmp_path / "a.txt", "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "gif", "tiff", "bmp", "webp"])
+def test_a_text_is_never_written_over_a_picture(tmp_path, ending):
+    place = tmp_path / f"patient.{ending}"
+    Image.new("RGB", (8, 8)).save(place)
+    before = place.read_bytes()
+    for write in (check_file, partial(write_text, text="x"), partial(write_json, content={})):
+        with pytest.raises(ConfigFault, match="is a picture, which would be lost"):
+            write(place)
+    assert place.read_bytes() == before
+    write_bytes(place, b"another picture")  # a picture over a picture is
+
+
+def test_a_text_that_begins_as_a_bitmap_does_is_written_over(tmp_path):
+    (tmp_path / "table.csv").write_text("BMI,age\n20,30\n")
+    write_text(tmp_path / "table.csv", "x")
+    assert (tmp_path / "table.csv").read_text() == "x"

@@ -1,6 +1,8 @@
 """Model card and report: every number in them stands in the results they are made from."""
 
+import base64
 import json
+import os
 import re
 from dataclasses import replace
 
@@ -14,14 +16,14 @@ from derm.errors import DataFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.explain_dataset import ExplainResults
-from derm.evaluate.results import read_results, typical_image
+from derm.evaluate.results import WORST, read_results, typical_image
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.language.speech import BRACKETED, speaking
 from derm.metrics.decision import predictive_values
 from derm.report import tables
 from derm.report.card import model_card
 from derm.report.facts import gather
-from derm.report.page import report_page
+from derm.report.page import JPEG, _worst, report_page
 from derm.report.sections import sections
 from derm.train.config import preset
 
@@ -303,3 +305,18 @@ def test_the_page_speaks_german(facts):
     assert '<html lang="de">' in page
     assert "Nur für Forschungszwecke, kein Medizinprodukt." in page
     assert "Zweck und Grenzen" in page
+
+
+def test_pictures_of_outlines_are_taken_from_their_folder_alone(tmp_path):
+    """A results folder of somebody else's: links, pipes and other files never reach the page."""
+    folder = tmp_path / WORST
+    folder.mkdir()
+    (tmp_path / "secret.jpg").write_bytes(JPEG + b"elsewhere")
+    (folder / "01-A-iou-0.12.jpg").write_bytes(JPEG + b"own")
+    (folder / "02-B-iou-0.13.jpg").symlink_to(tmp_path / "secret.jpg")
+    (folder / "03-C-iou-0.14.jpg").write_bytes(b"text")
+    os.mkfifo(folder / "04-D-iou-0.15.jpg")
+    (folder / "foreign.jpg").write_bytes(JPEG)
+    (found,) = _worst(tmp_path)
+    assert found["alt"] == "1. A, IoU 0.12"
+    assert base64.b64decode(found["source"].partition(",")[2]) == JPEG + b"own"

@@ -1,6 +1,8 @@
 """A decoder on disk: it comes back as it was, and what is damaged, missing or another's is refused or not used."""
 
+import hashlib
 import json
+import os
 import shutil
 from functools import partial
 
@@ -8,8 +10,11 @@ import numpy as np
 import pytest
 
 from derm.errors import WeightsFault
+from derm.files import sha256
 from derm.model.description import SEAL, seal_of
+from derm.model.stored import save_tensors
 from derm.structures import weights as stored
+from derm.structures.look import see
 from derm.structures.weights import load_structures, record_measured, save_structures, structures_for
 
 
@@ -33,12 +38,15 @@ def test_measured_figures_are_added_under_a_new_hash(copied):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"mask_thresholds": [0.5]}, "one row a structure"),
+        ({"mask_thresholds": [0.5]}, "its field mask_thresholds"),
         ({"platt": [[1, 2], [1, 2], [1, 2], [1, 2], [1, None]]}, "damaged"),
-        ({"shown": ["freckles"]}, "shown, trunk or licence"),
-        ({"structures": ["streaks"]}, "expected 1 of"),
+        ({"shown": ["freckles"]}, "its field shown"),
+        ({"shown": ["streaks"], "placed": ["globules"]}, "placed names what is not shown"),
+        ({"platt": [[-1, 0]] * 5, "shown": ["streaks"], "placed": []}, "would turn its answers round"),
+        ({"platt": [[10**400, 0]] * 5}, "its field platt"),
+        ({"structures": ["streaks"]}, "its field structures"),
         ({"format": 2}, "format 2"),
-        ({"frequencies": {"streaks": {"nv": [3, 2]}}}, "pairs of counts"),
+        ({"frequencies": {"streaks": {"nv": [3, 2]}}}, "its field frequencies"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(copied, change, said):
@@ -89,3 +97,37 @@ def test_tensors_that_the_graph_lacks_or_cannot_use_are_refused(copied, tiny_str
 def test_another_graph_than_described_is_not_used(copied):
     copied.with_suffix(".onnx").write_bytes(b"another")
     assert load_structures(copied).graph is None
+
+
+def described(copied, **changes):
+    """Write other fields under a new hash."""
+    content = {**json.loads(copied.read_text()), **changes}
+    content[SEAL] = seal_of(content)
+    copied.write_text(json.dumps(content))
+
+
+def test_a_pipe_or_a_folder_in_place_of_a_file_is_never_waited_for(copied):
+    copied.with_suffix(".onnx").unlink()
+    os.mkfifo(copied.with_suffix(".onnx"))
+    assert load_structures(copied).graph is None
+    copied.with_suffix(".safetensors").unlink()
+    os.mkfifo(copied.with_suffix(".safetensors"))
+    with pytest.raises(WeightsFault, match="no ordinary file"):
+        load_structures(copied)
+
+
+@pytest.mark.parametrize("foreign", ["graph", "tensors"])
+def test_a_graph_or_tensors_of_another_kind_are_one_sentence(tiny_model, copied, foreign):
+    """As of somebody who describes them under a right hash."""
+    if foreign == "graph":
+        graph = b"no graph at all"
+        copied.with_suffix(".onnx").write_bytes(graph)
+        described(copied, graph_sha256=hashlib.sha256(graph).hexdigest())
+    else:
+        place = copied.with_suffix(".safetensors")
+        tensors = load_structures(copied).tensors
+        save_tensors({name: value.reshape(-1)[:1] for name, value in tensors.items()}, place)
+        described(copied, sha256=sha256(place))
+    side = load_structures(copied).info.input_size
+    with pytest.raises(WeightsFault, match="cannot be run"):
+        see(tiny_model, load_structures(copied), np.zeros((1, side, side, 3), np.uint8))
