@@ -38,9 +38,14 @@ MIN_LESION = 0.001
 what is a quarter of that is a speck of noise, and nothing about it is measured."""
 
 
+def _share(mask: NDArray[np.bool_]) -> float:
+    """Of the picture's pixels, 0 … 1. Counted: the mean of 12 million truth values takes 14 ms, their number 1."""
+    return int(np.count_nonzero(mask)) / mask.size
+
+
 def lesion_in(outline: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The outline, bool (h, w), or an empty one where it holds too little to be a lesion, see `MIN_LESION`."""
-    lesion: NDArray[np.bool_] = outline & (outline.mean() >= MIN_LESION)
+    lesion: NDArray[np.bool_] = outline & (_share(outline) >= MIN_LESION)
     return lesion
 
 
@@ -202,7 +207,7 @@ class Case:
     @cached_property
     def outline_fraction(self) -> float:
         """The share of the picture's pixels inside `outline`, 0 … 1."""
-        return float(self.outline.mean())
+        return _share(self.outline)
 
     @cached_property
     def lesion(self) -> LesionMeasures | None:
@@ -214,7 +219,7 @@ class Case:
     @cached_property
     def mask_fraction(self) -> float:
         """The share of the picture's pixels that are lesion, 0 … 1."""
-        return float(self.mask.mean())
+        return _share(self.mask)
 
     @property
     def has_lesion(self) -> bool:
