@@ -286,8 +286,8 @@ def _plain_jpeg(picture: Image.Image, content: bytes, name: str) -> NDArray[np.u
         return None
     found = jpeg.layout(content)
     jpeg.check_scans(found, name)
-    pixels = jpeg.sound_pixels(content)
-    if pixels is None or pixels.shape != (picture.height, picture.width, 3):
+    pixels = jpeg.sound_pixels(content, picture.height, picture.width)
+    if pixels is None:
         return None
     jpeg.check_complete(found, pixels[-jpeg.ROWS :], name)
     return pixels

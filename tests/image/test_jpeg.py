@@ -90,7 +90,7 @@ def test_few_bytes_that_claim_many_pixels_are_refused():
 def test_the_short_way_gives_pillows_pixels(subsampling, progressive, size):
     content = jpeg(LESION.resize(size), subsampling=subsampling, progressive=progressive)
     expected = np.asarray(Image.open(io.BytesIO(content)))
-    np.testing.assert_array_equal(sound_pixels(content), expected)
+    np.testing.assert_array_equal(sound_pixels(content, *expected.shape[:2]), expected)
     found = read_image(content, "mole")
     np.testing.assert_array_equal(found, expected)
     assert found.flags.writeable
@@ -99,7 +99,9 @@ def test_the_short_way_gives_pillows_pixels(subsampling, progressive, size):
 
 def test_what_libjpeg_warns_of_is_left_to_pillow():
     content = jpeg()
-    assert sound_pixels(content[: len(content) // 2]) is None
+    assert sound_pixels(content, 120, 160) is not None
+    assert sound_pixels(content, 160, 120) is None  # another size than was checked
+    assert sound_pixels(content[: len(content) // 2], 120, 160) is None
     odd = content[:-2] + b"\0\0" + END  # bytes before the end marker, of which libjpeg warns and which harm nothing
     np.testing.assert_array_equal(read_image(odd, "mole"), read_image(content, "mole"))
 
