@@ -359,9 +359,16 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
         )
     )
     figure.update_layout(
-        height=70 + 32 * len(table),
+        height=78 + 32 * len(table),
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        xaxis={"title": title, "range": [0, 1.25], "tickvals": [0, 0.5, 1], "tickformat": ".0%", "fixedrange": True},
+        xaxis={
+            "title": {"text": title, "standoff": 12},
+            "range": [0, 1.25],
+            "tickvals": [0, 0.5, 1],
+            "tickformat": ".0%",
+            "fixedrange": True,
+            "automargin": True,
+        },
     )
     figure.update_yaxes(
         tickvals=list(range(len(table))),

@@ -13,6 +13,7 @@ from derm.figures.text import plain
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict import words
+from derm.predict.practice import at_practice
 from pages.explore.gallery import one_tile
 from pages.explore.widgets import choose_look
 from pages.parts import visit
@@ -36,7 +37,7 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         )
         return
     try:
-        case = visit.data_case(model, shown.catalogue, image_id)
+        case = at_practice(visit.data_case(model, shown.catalogue, image_id), visit.practice())
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/image_not_supported:")
         return
@@ -48,11 +49,13 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         st.caption(say(LEGEND[look]))
     with right:
         st.header(plain(image_id), anchor=False)
-        st.markdown(plain(words.headline(case)))
+        for doubt in words.doubt_sentences(case, model.description):
+            st.caption(plain(doubt))
+        st.markdown(f"**{plain(words.headline(case))}** {plain(words.second_line(case))}")
         with st.container(horizontal=True, key="explore_ways"):
             for label, icon, key, page in WAYS:
                 way = (page, model, shown.catalogue, image_id)
-                st.button(label, icon=icon, key=key, on_click=leave_for, args=way)
+                st.button(say(label), icon=icon, key=key, on_click=leave_for, args=way)
         said = [] if cases is None else tiles.answers(cases, image_id)
         with st.container(key="measures", gap=None):
             for name, value in [*tiles.facts(shown.table, row), *said]:

@@ -19,7 +19,7 @@ from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.explore import data_places
 from derm.explore.address import VIEWS
 from derm.language.speech import BRACKETED
-from derm.predict import case_list
+from derm.predict import case_list, words
 from derm.predict.case import diagnose
 from pages.parts import language
 
@@ -175,6 +175,16 @@ def test_an_opened_image_becomes_the_case_that_follows(visit):
     assert not page.exception
     assert page.session_state.shown.case.name == image_id
     assert page.session_state.shown.case.truth is not None
+
+
+def test_an_opened_image_says_what_the_case_at_hand_says(visit):
+    page = choose(visit(), "explore_data", "Pictures")
+    page.button(key="open-data-3").click().run()
+    for share in (None, 0.01):
+        page.session_state.practice = share
+        page.run()
+        case = page.session_state.shown.case
+        assert f"**{words.headline(case)}** {words.second_line(case)}" in texts(page)
 
 
 def test_quality_says_whether_it_can_be_trusted(visit):
