@@ -36,13 +36,14 @@ def new(
     from derm.study.design import ARMS, choose_cases, new_study
 
     catalogue, model = read_known(data), load_weights(weights or default_weights())
-    names = _names(fixed) if fixed else choose_cases(catalogue, cases, malignant, seed)
-    rows = np.flatnonzero(catalogue.table["image_id"].isin(names))
-    known = find_known(model.description, catalogue, split_catalogue(catalogue, "lesion"), rows)
-    if known.rows.any():
-        said = (
-            f"The weights learned from {int(known.rows.sum())} of these {len(rows)} cases: their answers are too good"
-        )
+    every = np.arange(len(catalogue.table))
+    with progress("Looking for cases that the weights know") as watch:
+        known = find_known(model.description, catalogue, split_catalogue(catalogue, "lesion"), every, watch).rows
+    drawn_of = None if even_known else known
+    names = _names(fixed) if fixed else choose_cases(catalogue, cases, malignant, seed, drawn_of)
+    chosen = catalogue.table["image_id"].isin(names).to_numpy()
+    if count := int((known & chosen).sum()):
+        said = f"The weights learned from {count} of these {int(chosen.sum())} cases: their answers are too good"
         if not even_known:
             raise ConfigFault(f"{said}. Take others with --list, or go on with --even-known.")
         err.print(f"{said}.")

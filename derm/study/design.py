@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue
@@ -173,14 +174,18 @@ class StudyDesign:
         return {**vars(self), "readers": list(self.readers), "arms": list(self.arms), "cases": cases, "format": FORMAT}
 
 
-def choose_cases(catalogue: Catalogue, count: int, malignant_share: float, seed: int) -> list[str]:
+def choose_cases(
+    catalogue: Catalogue, count: int, malignant_share: float, seed: int, known: NDArray[np.bool_] | None = None
+) -> list[str]:
     """Names of `count` images by lot, so many of them malignant, one of a lesion; only those with one of the seven.
 
-    malignant_share: 0 … 1. Raises ConfigFault where there are too few.
+    malignant_share: 0 … 1. known: bool (n,), rows of the catalogue whose lesion the weights know, which are not drawn.
+    Raises ConfigFault where there are too few.
     """
     if count < 4 or not 0 < malignant_share < 1:
         raise ConfigFault("A study has at least 4 cases, and a share of malignant ones above 0 and below 1.")
-    table = catalogue.table[catalogue.table["dx"].isin(CODES)]
+    fit = catalogue.table["dx"].isin(CODES).to_numpy() & (True if known is None else ~known)
+    table = catalogue.table[fit]
     lot = np.random.default_rng(seed)
     table = table.iloc[lot.permutation(len(table))].drop_duplicates("lesion_id")
     ill = table["dx"].map(lambda code: DIAGNOSES[INDEX[code]].malignant).to_numpy(dtype=bool)
@@ -188,8 +193,9 @@ def choose_cases(catalogue: Catalogue, count: int, malignant_share: float, seed:
     for kind, rows, number in (("malignant", ill, wanted), ("benign", ~ill, count - wanted)):
         if rows.sum() < max(number, LEAST) or number < LEAST:
             raise ConfigFault(
-                f"The data has {int(rows.sum()):,} {kind} lesions and the study wants {number}: it needs at least "
-                f"{LEAST} of each kind and no more than there are."
+                f"The data has {int(rows.sum()):,} {kind} lesions to draw and the study wants {number}: it needs at "
+                f"least {LEAST} of each kind and no more than there are; those that the weights learned from are not "
+                "drawn."
             )
     chosen = [*table["image_id"][ill][:wanted], *table["image_id"][~ill][: count - wanted]]
     return [str(chosen[place]) for place in lot.permutation(count)]

@@ -57,10 +57,12 @@ def test_cases_are_half_malignant_one_of_a_lesion_and_always_the_same(drawn_cata
     assert table["dx"].isin(malignant).sum() == 4
     assert table["lesion_id"].is_unique
     assert names == choose_cases(drawn_catalogue, 10, 0.4, seed=3) != choose_cases(drawn_catalogue, 10, 0.4, seed=4)
-    with pytest.raises(ConfigFault, match="malignant lesions and the study wants"):
+    with pytest.raises(ConfigFault, match="malignant lesions to draw and the study wants"):
         choose_cases(drawn_catalogue, 10_000, 0.5, seed=0)
     with pytest.raises(ConfigFault, match="at least 4 cases"):
         choose_cases(drawn_catalogue, 2, 0.5, seed=0)
+    known = drawn_catalogue.table["image_id"].isin(names).to_numpy()
+    assert not set(names) & set(choose_cases(drawn_catalogue, 8, 0.5, seed=3, known=known))
 
 
 def test_a_study_is_frozen(study, tmp_path, tiny_model):
