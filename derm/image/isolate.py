@@ -28,7 +28,8 @@ PATIENCE = 30
 """Seconds by the clock after which it is ended, for it may wait for a busy machine."""
 
 _REFUSED = 3
-"""Exit status of a process whose function refused the file; its sentence stands on standard error."""
+"""Exit status of a process whose function refused the file; its sentence stands on standard output, for decoders write
+warnings to the other."""
 
 
 def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
@@ -58,13 +59,22 @@ def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np
     except subprocess.TimeoutExpired as error:
         raise damaged from error
     if done.returncode == _REFUSED:
-        raise ImageRefused(said_of_json(json.loads(done.stderr)))
+        raise _refusal(done.stdout) or damaged
     if done.returncode:
         raise damaged
     head, _, pixels = done.stdout.partition(b"\n")
     told = json.loads(head)
     picture = np.frombuffer(pixels, dtype=np.uint8).reshape(told["height"], told["width"], 3)
     return picture.copy(), told["about"]
+
+
+def _refusal(told: bytes) -> ImageRefused | None:
+    """The refusal that a process wrote; None where it wrote something else."""
+    try:
+        sentence = said_of_json(json.loads(told))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
+    return ImageRefused(sentence) if isinstance(sentence, str) else None
 
 
 def _limit() -> None:
@@ -88,7 +98,7 @@ def main(function: str, name: str, spoken: str) -> int:
         with speaking(spoken):
             picture, about = read(content, name)
     except DermError as refused:
-        sys.stderr.write(json.dumps(json_of_said(str(refused)), default=str))
+        sys.stdout.write(json.dumps(json_of_said(str(refused)), default=str))
         return _REFUSED
     height, width = picture.shape[:2]
     sys.stdout.buffer.write(json.dumps({"height": height, "width": width, "about": about}).encode() + b"\n")

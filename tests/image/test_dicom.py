@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from derm.errors import ImageRefused
+from derm.image import isolate
 from derm.image.decode import read_image
 from derm.image.dicom import is_dicom, parse, read_dicom
 from derm.image.isolate import in_own_process
@@ -195,6 +196,13 @@ def test_that_sentence_can_be_said_in_another_language():
         read_dicom(REFUSED["grey"][0](), "a.dcm")
     with speaking("de"):
         assert again(str(refused.value)) == str(anew.value) != str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"a warning", b"[1]", b"{}", b'{"kind": "say", "texts": [], "values": {}}', b"\xff"]
+)
+def test_what_is_no_refusal_of_a_decoders_process_is_none(told):
+    assert isolate._refusal(told) is None
 
 
 def test_sequences_nested_five_hundred_deep_end_in_a_sentence():
