@@ -9,6 +9,7 @@ import base64
 import csv
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import zlib
@@ -235,12 +236,14 @@ def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's col
         return text == "yes"
     if isinstance(kind, LargeBinary):
         return base64.b64decode(text, validate=True) if text else None
-    if text == "":
+    if text == "" and (column.nullable or not isinstance(kind, Integer | Float)):
         return None if column.nullable else ""
-    if isinstance(kind, Integer):
-        return int(text)
-    if isinstance(kind, Float):
-        return float(text)
+    if isinstance(kind, Integer) and -(2**63) <= (whole := int(text)) < 2**63:  # as databases take them
+        return whole
+    if isinstance(kind, Float) and math.isfinite(number := float(text)):
+        return number
+    if isinstance(kind, Integer | Float) or "\0" in text:
+        raise ValueError(f"{column.name} is {text[:40]!r}")
     return text
 
 

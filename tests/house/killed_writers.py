@@ -238,12 +238,39 @@ def writer(place: Path, name: str) -> tuple[Callable[[], object], Callable[[], o
 
         return explained, check
 
+    def decoding() -> tuple[Callable[[], object], Callable[[], object]]:
+        from derm.errors import WeightsFault
+        from derm.paths import app_folder
+        from derm.structures.weights import load_structures, save_structures
+
+        shipped = load_structures(app_folder() / "weights" / "structures.json")
+
+        def save() -> None:
+            for number in (1.0, 2.0):
+                tensors = {name: np.full_like(value, number) for name, value in shipped.tensors.items()}
+                licence = replace(shipped.info, licence=str(number))
+                save_structures(place / "it.json", tensors, licence, str(number).encode())
+
+        def check() -> None:
+            if not (place / "it.json").exists():
+                return
+            try:
+                found = load_structures(place / "it.json")
+            except WeightsFault as fault:
+                assert "copy the three files anew" in str(fault)  # noqa: PT017 (no test, but a script of one)
+                return
+            assert {float(value.flat[0]) for value in found.tensors.values()} == {float(found.info.licence)}
+            assert found.graph in (None, found.info.licence.encode())
+
+        return save, check
+
     made: dict[str, Callable[[], tuple[Callable[[], object], Callable[[], object]]]] = {
         "predicted.csv": lambda: predicting(place / "out.csv"),
         "predicted.parquet": lambda: predicting(place / "out.parquet"),
         "predicted-masks.csv": lambda: predicting(place / "out.csv", place / "masks"),
         "explanations": explaining,
         "training": training,
+        "decoder": decoding,
         "record": lambda: (write_record, check_record),
         "selection": lambda: (write_selection, check_selection),
         "store": lambda: (decode, check_store),

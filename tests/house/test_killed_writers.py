@@ -28,7 +28,7 @@ def killed(folder: Path, name: str, step: int) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.fuzz
-@pytest.mark.parametrize(("name", "step"), [("record", 5), ("selection", 3), ("results", 13)])
+@pytest.mark.parametrize(("name", "step"), [("record", 5), ("selection", 3), ("results", 13), ("decoder", 3)])
 def test_a_file_is_the_old_one_or_the_new_one(tmp_path, name, step):
     told = killed(tmp_path, name, step)
     assert told["kills"] >= 2

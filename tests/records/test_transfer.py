@@ -129,6 +129,30 @@ def damage_picture(folder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("patient", "birth_year", "9" * 30),
+        ("picture", "mm_per_pixel", "9" * 400),
+        ("picture", "mm_per_pixel", "nan"),
+        ("answer", "p_malignant", ""),
+        ("patient", "note", "a\0b"),
+    ],
+)
+def test_a_cell_that_no_records_can_hold_is_one_sentence(out, empty, table, column, value):
+    with (out / f"{table}.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[0][column] = value
+    lines = [
+        ",".join(rows[0]),
+        *(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values()) for row in rows),
+    ]
+    reseal(out, table, ("\n".join(lines) + "\n").encode())
+    with pytest.raises(RecordsFault, match=rf"{table}.csv cannot be read"):
+        transfer.import_folder(empty, out)
+    assert read.counts(empty) == (0, 0, 0, 0, "")
+
+
+@pytest.mark.parametrize(
     ("damage", "said"),
     [
         (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing or damaged"),
