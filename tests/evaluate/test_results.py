@@ -82,6 +82,12 @@ def test_a_damaged_file_is_refused(folder):
         read_results(folder)
 
 
+def test_a_table_of_columns_without_number_is_not_parsed(folder):
+    (folder / "outlines.csv").write_text(",".join(f"c{number}" for number in range(5000)) + "\n")
+    with pytest.raises(DataFault, match="outlines.csv has more than 1,000 columns"):
+        read_results(folder)
+
+
 def test_folders_of_results_are_found_newest_first(evaluation, folder, tmp_path):
     write_evaluation(evaluation, tmp_path / "second")
     assert [place.name for place in find_results(tmp_path)] == ["second", "first"]
