@@ -246,7 +246,7 @@ def no_longer_there(cases: Sequence[ListedCase]) -> str:
         return ""
     lost = sum(listed.let_go and listed.file is None for listed in cases)
     limit = say(
-        "{cases} or {megapixels}\N{NO-BREAK SPACE}megapixels of a list, fewer where many are at work",
+        "{cases} pictures or {megapixels}\N{NO-BREAK SPACE}megapixels of a list, fewer where many are at work",
         cases=MAX_CASES,
         megapixels=MAX_MEGAPIXELS,
     )
