@@ -20,6 +20,7 @@ from derm.data.values import blank_missing
 from derm.errors import DataFault
 from derm.files import read_file
 from derm.language.speech import say
+from derm.spreadsheet import check_columns
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
@@ -247,6 +248,7 @@ def parse_table(content: bytes, *, or_latin: bool = False) -> pd.DataFrame:
     if (mark := re.match(r"sep=.\r?\n", text, re.IGNORECASE)) is not None:  # Excel's own first line
         text = text[mark.end() :]
     separator = _separator(text.partition("\n")[0])
+    check_columns(io.StringIO(text), separator)
     try:
         table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
     except (ValueError, OverflowError) as error:  # empty, or rows of unequal length

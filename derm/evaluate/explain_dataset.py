@@ -101,6 +101,10 @@ class ExplainResults:
             raise DataFault(fault)
 
 
+MOST_CELLS = 100_000_000
+"""Of one of its tables: a million images with 100 figures each."""
+
+
 def explain(
     model: Model,
     catalogue: Catalogue,
@@ -252,9 +256,14 @@ def read_explain_results(folder: Path) -> ExplainResults:
 def read_parquet(path: Path) -> pd.DataFrame:
     """The table in a Parquet file; OSError and ValueError where it cannot be read."""
     import pyarrow
+    from pyarrow import parquet
 
     try:
-        return pd.read_parquet(io.BytesIO(read_file(path, MOST_TABLE)))
+        content = read_file(path, MOST_TABLE)
+        told = parquet.read_metadata(io.BytesIO(content))
+        if told.num_rows * max(told.num_columns, 1) > MOST_CELLS:  # half a megabyte can hold 300 million
+            raise ValueError(f"{path.name} has {told.num_rows:,} rows of {told.num_columns:,} columns")
+        return pd.read_parquet(io.BytesIO(content))
     except (pyarrow.ArrowException, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
 

@@ -459,3 +459,10 @@ def test_without_masks_the_maps_are_held_against_the_networks_outline_alone(mode
     assert ceiling["predicted_inside"].dropna().tolist() == [1] * ceiling["predicted_inside"].notna().sum()
     drawn_mask = drawn_catalogue.table.iloc[:2]
     assert agreement_rows(model, drawn_mask)["true_inside"].notna().any()
+
+
+def test_a_table_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("derm.evaluate.explain_dataset.MOST_CELLS", 10)
+    pd.DataFrame({"a": [None] * 11}).to_parquet(tmp_path / "it.parquet")
+    with pytest.raises(ValueError, match="has 11 rows of 1 columns"):
+        explain_dataset.read_parquet(tmp_path / "it.parquet")

@@ -113,3 +113,9 @@ def test_an_import_gets_a_free_name_and_one_of_another_data_set_is_refused(tmp_p
     assert selections.import_as(tmp_path, "§", known, found) == "imported"
     with pytest.raises(DataFault, match="None of the 1 images of this file is in this data set"):
         selections.import_as(tmp_path, "strange", known.iloc[:0], selections.find(table, ["none"]))
+
+
+@pytest.mark.parametrize("header", [",".join(["c"] * 2000), '"a\n",' + ",".join(["c"] * 2000)])
+def test_a_table_of_columns_without_number_is_refused_before_it_is_parsed(header):
+    with pytest.raises(DataFault, match="more than 1,000 columns"):
+        selections.parse(f"{header}\n1\n".encode(), "it.csv")
