@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import LIKELY, case_with, cases_csv, with_sets
+from jsonschema import Draft202012Validator
 
 import derm
 from derm.diagnoses import CODES
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.export import case_json
+from derm.predict.json_schema import json_schema
 from derm.predict.record import (
     COLUMNS,
     FIELDS,
@@ -133,3 +135,24 @@ def test_the_page_describes_every_field_and_doubt():
     assert told == [(field.name, field.kind, field.meaning) for field in FIELDS]
     assert re.search(rf"^Schema {SCHEMA}\b", text, re.MULTILINE)
     assert re.findall(r"^- `(\w+)`:", text, re.MULTILINE) == [doubt.value for doubt in Doubt]
+
+
+SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "prediction.schema.json"
+
+
+def test_the_published_schema_is_that_of_the_fields():
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == json_schema()
+
+
+def test_answers_and_refusals_keep_to_the_published_schema(tiny_model):
+    held = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    held.check_schema(held.schema)
+    case = derm.predict(tiny_model, np.full((64, 80, 3), 150, dtype=np.uint8), name="one")
+    answer = json.loads(case_json(case, "terms"))
+    held.validate(answer)
+    held.validate(json_of(derm.record(case), "terms"))
+    held.validate(json_of(refused_record("one", "one.jpg", "It is damaged."), "terms"))
+    for wrong in ({"p_mel": 1.2}, {"dx_pred": "scc"}, {"answerable": None}, {"schema": 1}):
+        assert not held.is_valid(answer | wrong)
+    del answer["notice"]
+    assert not held.is_valid(answer)
