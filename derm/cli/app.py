@@ -1,4 +1,4 @@
-"""`derm app`: serve the pages that come with Derm."""
+"""`derm app` and `derm serve`: serve the pages that come with Derm, to one person and to several."""
 
 import os
 import secrets
@@ -16,14 +16,21 @@ from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, ope
 from derm.serve.words import login_words, unencrypted
 
 
-def serve(
-    data: Annotated[Path | None, typer.Option(help="Folder of a data set, for Explore and Compare.")] = None,
-    runs: Annotated[Path | None, typer.Option(help="Folder of training runs, for Monitor; without: runs.")] = None,
-    results: Annotated[
-        Path | None, typer.Option(help="Folder of what `derm evaluate` and `derm explain` wrote; without: results.")
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help="Weights (.json); without: the shipped ones.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+Data = Annotated[Path | None, typer.Option(help="Folder of a data set, for Explore and Compare.")]
+Runs = Annotated[Path | None, typer.Option(help="Folder of training runs, for Monitor; without: runs.")]
+Results = Annotated[
+    Path | None, typer.Option(help="Folder of what `derm evaluate` and `derm explain` wrote; without: results.")
+]
+Weights = Annotated[Path | None, typer.Option(help="Weights (.json); without: the shipped ones.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+
+
+def app(
+    data: Data = None,
+    runs: Runs = None,
+    results: Results = None,
+    weights: Weights = None,
+    port: Port = 8501,
     address: Annotated[
         str,
         typer.Option(help="Address to listen on; another than this machine's own needs login, --token or --insecure."),
@@ -84,6 +91,22 @@ def serve(
     except KeyboardInterrupt:  # the server has had it, too
         raise typer.Exit(0) from None
     raise typer.Exit(done.returncode)
+
+
+def serve(
+    data: Data = None,
+    runs: Runs = None,
+    results: Results = None,
+    weights: Weights = None,
+    port: Port = 8501,
+    address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the app to several people who log in: `derm app --login --json-log --no-browser`.
+
+    docs/operations.md has the settings of login and samples of a server with TLS in front. Research use only, not a
+    medical device.
+    """
+    app(data, runs, results, weights, port, address, login=True, json_log=True, browser=False)
 
 
 def _opened(*, token: bool, behind: list[str], insecure: bool) -> dict[str, str]:

@@ -52,7 +52,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("predict")(predict.predict)
-app.command("app")(served.serve)
+app.command("app")(served.app)
+app.command("serve")(served.serve)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)

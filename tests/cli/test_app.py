@@ -31,9 +31,9 @@ def started(monkeypatch):
 
     monkeypatch.setattr(os, "execve", replace_process)
 
-    def start(*arguments):
+    def start(*arguments, command="app"):
         found.clear()
-        result = CliRunner().invoke(app, ["app", *arguments], catch_exceptions=True)
+        result = CliRunner().invoke(app, [command, *arguments], catch_exceptions=True)
         return found.get("words"), found.get("environment"), result
 
     return start
@@ -90,15 +90,35 @@ def test_an_address_of_another_machine_is_named(started):
     assert "192.0.2.77 is no address of this machine" in str(result.exception)
 
 
+def test_several_people_log_in_or_nobody_is_served(started, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("DERM_LOGIN")]:
+        monkeypatch.delenv(name)
+    words, _, result = started(command="serve")
+    assert words is None
+    assert isinstance(result.exception, ConfigFault)
+    assert "login" in str(result.exception).lower()
+    given = {
+        "PROVIDER": "https://id.example/.well-known/openid-configuration",
+        "CLIENT_ID": "derm",
+        "CLIENT_SECRET": "secret",
+        "REDIRECT": "https://derm.example/oauth2callback",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"DERM_LOGIN_{name}", value)
+    words, environment, _ = started(command="serve")
+    assert after(words, "--server.headless") == "true"
+    assert (environment["DERM_LOGIN"], environment["DERM_LOG"]) == ("1", "json")
+
+
 def test_what_the_composition_orders_is_taken():
     """No container engine is needed to see that options and settings are there."""
     yaml = pytest.importorskip("yaml")
     services = yaml.safe_load((ROOT / "deploy" / "compose.yml").read_text(encoding="utf-8"))["services"]
     asked = services["derm"]
-    words = [*asked["command"], *words_of(ROOT / "Dockerfile")]
-    options = get_command(app).commands["app"].params
-    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
-    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+    for words in (asked["command"], words_of(ROOT / "Dockerfile")):
+        command = get_command(app).commands[words[1]] if words[:1] == ["derm"] else get_command(app).commands["app"]
+        known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
     login = login_of(asked["environment"], [])
     assert (login.redirect.port, login.roles_claim) == (8501, "roles")
     assert "127.0.0.1:8501:8501" in asked["ports"]
