@@ -15,7 +15,6 @@ from derm.errors import ConfigFault
 from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
 from derm.serve.words import login_words, unencrypted
 
-
 Data = Annotated[Path | None, typer.Option(help="Folder of a data set, for Explore and Compare.")]
 Runs = Annotated[Path | None, typer.Option(help="Folder of training runs, for Monitor; without: runs.")]
 Results = Annotated[
