@@ -69,7 +69,7 @@ def bench_engines(model: Model, calls: int, busy: int = 0) -> list[EngineTiming]
     square = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
     timings = []
     product = _product(operations(model))
-    with _busy(busy):
+    with busy_neighbours(busy):
         ways: dict[str, Callable[[], object]] = {
             "torch": lambda: engines["torch"].look(square),
             "onnx": lambda: engines["onnx"].look(square),
@@ -77,7 +77,7 @@ def bench_engines(model: Model, calls: int, busy: int = 0) -> list[EngineTiming]
         }
         timings.append(_in_turn("the network alone", ways, calls))
         for height, width in SIZES:
-            content = _jpeg(height, width)
+            content = jpeg_of(height, width)
             ways = {
                 "torch": lambda content=content: _answer(models["torch"], content),  # type: ignore[misc]
                 "onnx": lambda content=content: _answer(models["onnx"], content),  # type: ignore[misc]
@@ -131,7 +131,8 @@ def _in_turn(what: str, ways: dict[str, Callable[[], object]], calls: int) -> En
     return EngineTiming(what, torch, onnx, torch_cores, onnx_cores, floor)
 
 
-def _jpeg(height: int, width: int) -> bytes:
+def jpeg_of(height: int, width: int) -> bytes:
+    """A drawn melanoma as a JPEG of that size, in pixels."""
     stream = io.BytesIO()
     drawn = Image.fromarray(draw_lesion("mel", 0, height=450, width=600).image)
     drawn.resize((width, height), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=90)
@@ -139,7 +140,7 @@ def _jpeg(height: int, width: int) -> bytes:
 
 
 @contextmanager
-def _busy(count: int) -> Iterator[None]:
+def busy_neighbours(count: int) -> Iterator[None]:
     """Other processes that each keep a core at work until the block ends."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
