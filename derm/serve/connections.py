@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
+from derm.serve.frames import FrameCount
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -39,6 +41,10 @@ class Limits:
 
     coming: int = 150_000_000
     """Of all messages over websockets that are not whole; beyond it the oldest of them goes with its connection."""
+
+    frames: int = 2000
+    """Frames over a websocket without a message, and one more for each second: a browser sends a message of 25 MB in
+    200, and a million of one byte each keep the server from all others for seconds."""
 
     waiting: int = 200_000_000
     """Of all answers that wait to be fetched; beyond it the largest goes with its connection."""
@@ -71,6 +77,8 @@ class Connection(asyncio.Protocol):
         self._unsent, self._moved = 0, connections.clock()
         self._websocket = False
         self._received, self._since = 0, connections.clock()
+        self._count: FrameCount | None = None
+        self._frames = 0
 
     # What the loop tells
 
@@ -89,6 +97,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes have come. The server may hand the socket to another of its protocols, as for a websocket."""
         self._received += len(data)
+        if self._count is not None and self._floods(self._count, data):
+            self.drop()
+            return
         token = _CURRENT.set(self)
         try:
             self._inner.data_received(data)
@@ -101,6 +112,7 @@ class Connection(asyncio.Protocol):
         if taken is not self:
             self._inner = cast("asyncio.Protocol", taken)
             transport.set_protocol(self)
+            self._count = FrameCount()  # frames begin with the next bytes: none may come before the handshake's answer
         if self._websocket and self.coming:
             self._all.make_room()
 
@@ -128,6 +140,13 @@ class Connection(asyncio.Protocol):
     def deliver(self) -> None:
         """What has come was taken in."""
         self._received, self._since = 0, self._all.clock()
+        self._frames = 0
+
+    def _floods(self, count: FrameCount, data: bytes) -> bool:
+        """Whether these bytes bring more frames than a message may have, see `Limits.frames`."""
+        most = self._all.limits.frames + int(self._all.clock() - self._since)
+        self._frames += count.add(data, most)
+        return self._frames > most
 
     def end(self) -> None:
         """The answer is given, though it may not be fetched yet."""

@@ -12,6 +12,7 @@ import uvicorn
 
 from derm.serve import connections
 from derm.serve.connections import Connection, Connections, Limits
+from derm.serve.frames import FrameCount
 
 ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LARGE = 16 << 20
@@ -212,6 +213,55 @@ def test_a_message_that_is_never_whole_is_cut_off_and_pongs_are_not():
         assert (await page.readexactly(3))[2:] == b"1"
 
     serve(Limits(message=0.1), visit)
+
+
+@pytest.mark.parametrize("body", [b"x", b""], ids=["of a byte", "empty"])
+def test_a_message_in_very_many_frames_is_cut_off(body):
+    """Each frame of a fragmented message costs the server a look."""
+
+    async def visit(port, kept):
+        reader, writer = await opened(port)
+        piece = struct.pack("!BB", 0, 0x80 | len(body)) + bytes(4) + body
+        writer.write(struct.pack("!BB", 2, 0x81) + bytes(4) + b"x" + piece * 60)
+        await asyncio.sleep(0.1)
+        assert len(kept.open) == 1
+        writer.write(piece * 60)
+        assert await rest(reader) == b""
+
+    serve(Limits(frames=100), visit)
+
+
+def test_a_message_in_a_few_frames_and_many_messages_arrive():
+    async def visit(port, kept):
+        reader, writer = await opened(port)
+        part = struct.pack("!BBH", 0, 0xFE, 300) + bytes(4) + b"x" * 300
+        for number in range(4):
+            for byte in struct.pack("!BB", 2, 0x81) + bytes(4) + b"x" + part * 30:
+                writer.write(bytes([byte]))
+            writer.write(struct.pack("!BB", 0x80, 0x80) + bytes(4))
+            assert await asyncio.wait_for(reader.readexactly(6), 10) == b"\x81\x04" + b"9001", number
+        assert len(kept.open) == 1
+
+    serve(Limits(frames=100), visit)
+
+
+def test_frames_are_counted_however_they_are_cut():
+    lengths = (0, 1, 125, 126, 300, 70_000)
+    sent = b""
+    for one in lengths:
+        head = (
+            struct.pack("!BB", 0x82, 0x80 | one)
+            if one < 126
+            else struct.pack("!BBH", 0x82, 0xFE, one)
+            if one < 65_536
+            else struct.pack("!BBQ", 0x82, 0xFF, one)
+        )
+        sent += head + bytes(4) + b"\x82" * one
+    for step in (1, 2, 7, 131, len(sent)):
+        count = FrameCount()
+        found = sum(count.add(sent[place : place + step], 100) for place in range(0, len(sent), step))
+        assert found == len(lengths), step
+    assert FrameCount().add(bytes([0x80, 0x80, 0, 0, 0, 0]) * 50, 10) == 11
 
 
 def test_pongs_of_years_are_no_message():
