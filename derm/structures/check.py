@@ -21,8 +21,9 @@ from derm.json_checks import (
 from derm.model.description import LONGEST_LICENCE
 from derm.structures.table import KEYS
 
-STEEPEST = 100.0
-"""Of a slope or an offset that makes a probability of a logit, either way; fitted are some units."""
+STEEPEST = 1e6
+"""Of a slope or an offset that makes a probability of a logit, either way. Fitted are some units; where a decoder that
+was hardly trained gives every picture nearly the same logit, thousands."""
 
 LARGEST_SIDE = 1024
 """Pixels of the square, as of other weights."""

@@ -69,7 +69,7 @@ class TorchStructures:
             return Seen(masks.float().cpu().numpy(), presence.float().cpu().numpy())
 
 
-_engines: "WeakKeyDictionary[LesionNet | StoredNet, tuple[str, str, StructureEngine]]" = WeakKeyDictionary()
+_engines: "WeakKeyDictionary[LesionNet | StoredNet, tuple[tuple[str, str, int], StructureEngine]]" = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -78,10 +78,11 @@ def structure_engine(model: Model, weights: StructureWeights) -> StructureEngine
     wanted = "torch" if chosen() == "torch" or not _has_graph(model, weights) else "onnx"
     with _lock:
         kept = _engines.get(model.source)
-        if kept is None or kept[:2] != (wanted, weights.sha256):
-            kept = wanted, weights.sha256, _start(model, weights, wanted)
+        what = wanted, weights.sha256, hash(weights.graph)
+        if kept is None or kept[0] != what:
+            kept = what, _start(model, weights, wanted)
             _engines[model.source] = kept
-    return kept[2]
+    return kept[1]
 
 
 def _has_graph(model: Model, weights: StructureWeights) -> bool:
