@@ -59,20 +59,18 @@ class IceMaps:
         found = self._parts.of(net)
         return found.get(index, next(iter(found.values())))
 
-    def kept(self, net: LesionNet, images: Tensor, batch: int = BATCH) -> float:
+    def kept(self, net: LesionNet, features: Tensor) -> float:
         """Fidelity: the share of pictures whose likeliest diagnosis stays when their features are put together again.
 
-        images: normalised float (N, 3, S, S), N ≥ 1; each by the parts of the diagnosis that the network calls it.
+        features: float (N, C, h, w) of the network's answer, N ≥ 1; each by the parts of the diagnosis that it calls.
         """
         same = 0
-        for some in images.split(batch):
-            features = class_features(net, some)
-            with torch.no_grad():
-                called = net.head(features).argmax(dim=1)
-                for own, index in zip(features, called.tolist(), strict=True):
-                    again = rebuilt(own[None].numpy(force=True), self.parts(net, index))
-                    same += int(net.head(torch.from_numpy(again)).argmax()) == index
-        return same / len(images)
+        with torch.no_grad():
+            called = net.head(features).argmax(dim=1)
+            for own, index in zip(features, called.tolist(), strict=True):
+                again = rebuilt(own[None].numpy(force=True), self.parts(net, index))
+                same += int(net.head(torch.from_numpy(again)).argmax()) == index
+        return same / len(features)
 
 
 def parts_of(net: LesionNet, images: Tensor, batch: int = BATCH) -> NDArray[np.float32]:

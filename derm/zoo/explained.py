@@ -131,8 +131,8 @@ def measure_concepts(
     found: dict[str, Any] = {}
     ice, ace = (methods[name].maps if name in methods else None for name in (ICE, ACE))
     if isinstance(ice, IceMaps):
-        looked = torch.cat([answer.images for answer in _answers(model, table)])
-        found[ICE] = {"parts": PARTS, "kept": ice.kept(model.net, looked), "images": len(looked)}
+        features = torch.cat([answer.output.features.float() for answer in _answers(model, table)])
+        found[ICE] = {"parts": PARTS, "kept": ice.kept(model.net, features), "images": len(features)}
     if isinstance(ace, AceMaps):
         every = ace.counted(model.net)
         found[ACE] = {

@@ -204,9 +204,9 @@ def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
 
 
 def _explain(order: SystemOrder, catalogue: Catalogue, tell: Tell) -> None:
-    table = _test_part(catalogue, split_catalogue(catalogue, order.by))
-    model: Model = load_weights(_weights(order))
     split = split_catalogue(catalogue, order.by)
+    table = _test_part(catalogue, split)
+    model: Model = load_weights(_weights(order))
     examples = examples_of(model, catalogue.table.iloc[split.rows("train")])
     methods = methods_of(order.system, examples)
     rows = explain_system(

@@ -99,7 +99,7 @@ def test_ice_of_all_parts_is_grad_cam(net, examples, monkeypatch):
 
 def test_what_ice_keeps_of_the_answers(net, examples):
     pictures = torch.cat([examples.of(MEL), examples.of(NV)])
-    assert IceMaps(examples).kept(net, pictures) == 1.0
+    assert IceMaps(examples).kept(net, net.class_features(pictures)) == 1.0
 
 
 def test_ace_finds_the_colour_and_where_it_is(net, examples):
