@@ -7,6 +7,7 @@ nothing beside others. Imports neither torch nor an engine.
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_file, sha256, write_bytes, write_json, write_whole
 from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, seal_of
+from derm.model.graph import graph_folder
 from derm.model.stored import save_tensors
 from derm.model.tensors import read_tensors
 from derm.paths import app_folder
@@ -91,7 +93,8 @@ class StructureWeights:
     """By their names in `StructureHead`."""
 
     graph: bytes | None
-    """The ONNX file of encoder and decoder without any weights; None where there is none: then PyTorch looks."""
+    """The ONNX file of encoder and decoder without any weights; None where there is none, or it is another machine's:
+    then PyTorch looks."""
 
     sha256: str
     """Of the safetensors file."""
@@ -103,6 +106,8 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
     write_whole(place, lambda part: save_tensors(tensors, part))
     if graph is not None:
         write_bytes(path.with_suffix(".onnx"), graph)
+        with suppress(ConfigFault):  # PyTorch looks in its place
+            write_bytes(_made_here(hashlib.sha256(graph).hexdigest()), b"")
     content = {
         "format": FORMAT,
         "derm": __version__,
@@ -219,12 +224,28 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], info: StructureInfo) -> Non
 
 
 def _graph(path: Path, digest: object) -> bytes | None:
-    """The graph beside a description, where it is the one described."""
+    """The graph beside a description, where it is the one described, and came with Derm or was made on this machine.
+
+    A graph is a program: one that somebody else has written may take as long, and as much memory, as it likes.
+    """
+    content = _read_graph(path.with_suffix(".onnx"))
+    if content is None or (found := hashlib.sha256(content).hexdigest()) != digest:
+        return None
+    known = _made_here(found).is_file() or content == _read_graph(app_folder() / "weights" / "structures.onnx")
+    return content if known else None
+
+
+def _read_graph(path: Path) -> bytes | None:
+    """The bytes of a graph; None where there is none that can be read."""
     try:
-        content = read_file(path.with_suffix(".onnx"), MOST_WEIGHTS)
+        return read_file(path, MOST_WEIGHTS)
     except (OSError, ValueError):
         return None
-    return content if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _made_here(digest: str) -> Path:
+    """What is there where a graph of that SHA-256 was made on this machine."""
+    return graph_folder() / "decoders" / digest
 
 
 def _info(content: dict[str, Any]) -> StructureInfo:

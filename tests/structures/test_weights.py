@@ -13,6 +13,7 @@ from derm.errors import WeightsFault
 from derm.files import sha256
 from derm.model.description import SEAL, seal_of
 from derm.model.stored import save_tensors
+from derm.paths import app_folder
 from derm.structures import weights as stored
 from derm.structures.look import see
 from derm.structures.weights import load_structures, record_measured, save_structures, structures_for
@@ -116,18 +117,26 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_is_never_waited_for(copied):
         load_structures(copied)
 
 
-@pytest.mark.parametrize("foreign", ["graph", "tensors"])
-def test_a_graph_or_tensors_of_another_kind_are_one_sentence(tiny_model, copied, foreign):
+def test_a_graph_that_was_made_elsewhere_is_not_run(copied, tmp_path, monkeypatch):
+    """It is a program, which may go on for ever; as of somebody who describes it under a right hash."""
+    graph = b"a loop without end"
+    copied.with_suffix(".onnx").write_bytes(graph)
+    described(copied, graph_sha256=hashlib.sha256(graph).hexdigest())
+    assert load_structures(copied).graph is None
+    assert load_structures(app_folder() / "weights" / "structures.json").graph is not None
+    kept = load_structures(copied)
+    save_structures(copied, kept.tensors, kept.info, graph)
+    assert load_structures(copied).graph == graph
+    monkeypatch.setenv("DERM_CACHE", str(tmp_path / "another"))
+    assert load_structures(copied).graph is None
+
+
+def test_tensors_of_another_kind_are_one_sentence(tiny_model, copied):
     """As of somebody who describes them under a right hash."""
-    if foreign == "graph":
-        graph = b"no graph at all"
-        copied.with_suffix(".onnx").write_bytes(graph)
-        described(copied, graph_sha256=hashlib.sha256(graph).hexdigest())
-    else:
-        place = copied.with_suffix(".safetensors")
-        tensors = load_structures(copied).tensors
-        save_tensors({name: value.reshape(-1)[:1] for name, value in tensors.items()}, place)
-        described(copied, sha256=sha256(place))
+    place = copied.with_suffix(".safetensors")
+    tensors = load_structures(copied).tensors
+    save_tensors({name: value.reshape(-1)[:1] for name, value in tensors.items()}, place)
+    described(copied, sha256=sha256(place))
     side = load_structures(copied).info.input_size
     with pytest.raises(WeightsFault, match="cannot be run"):
         see(tiny_model, load_structures(copied), np.zeros((1, side, side, 3), np.uint8))
