@@ -4,8 +4,10 @@ Gives `main`. Each command's own imports wait until it runs, so that `--help` is
 """
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from derm import __version__
 from derm.cli import (
@@ -38,12 +40,27 @@ from derm.cli import (
 from derm.cli import (
     app as served,
 )
+from derm.cli.interrupt import ENDED, INTERRUPTED
 from derm.cli.terminal import err, out
 from derm.errors import DermError
 from derm.files import NO_ROOM
 
+
+class Commands(TyperGroup):
+    """All commands, which Ctrl-C ends with one sentence."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer has it
+        """Carry out what was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            err.print(ENDED)
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
     name="derm",
+    cls=Commands,
     help="Dermoscopic images: outline, seven diagnoses and the evidence for each.\n\n"
     "Research use only, not a medical device.",
     no_args_is_help=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.interrupt import INTERRUPTED
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
 from derm.language.speech import say
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from derm.model.weights import Model
     from derm.predict.record import Record
     from derm.predict.run import Answered
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 
 def predict(

@@ -157,11 +157,11 @@ def _train(plan: Plan, run: Path, *, resume: bool, device: str, until: float, wo
 
     device, catalogue = world.together("ready", make_ready)
     config = settle(plan.config, device) if world.leads else plan.config
-    stopping, steps = False, 0
+    asked, steps = 0, 0
 
     def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
+        nonlocal asked
+        asked = number
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
         if world.size == 1 or (world.leads and number == signal.SIGINT):
             err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
@@ -194,11 +194,13 @@ def _train(plan: Plan, run: Path, *, resume: bool, device: str, until: float, wo
             device=device,
             watch=watch,
             decoding=lambda done, total: shown.update(decoding, completed=done, total=total),
-            stop=lambda: stopping or time.monotonic() > until,
+            stop=lambda: asked > 0 or time.monotonic() > until,
             world=world,
         )
     if world.leads:
         out.print(ending(state, config, run, steps))
+    if asked and not state.finished and world.size == 1:  # torchrun would take it for a failure
+        raise typer.Exit(128 + asked)
 
 
 def threads_of(processes: int) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
+from derm.cli.interrupt import INTERRUPTED
 from derm.cli.terminal import bar, err, out, progress, read_known
 from derm.errors import ConfigFault
 
@@ -120,12 +121,12 @@ def run(
 
             if not carry_out(order, catalogue, cache_folder(), device=found, tell=tell, stop=lambda: stopping):
                 out.print(f"{order.system.name}: stopped with a checkpoint. To go on: the same command again.")
-                raise typer.Exit(130)
+                raise typer.Exit(INTERRUPTED)
             shown.reset(part, visible=False)
             shown.advance(whole)
             out.print(f"{order.system.name}: {'counted and timed' if costs_only else 'done'}, {order.place}")
             if stopping:
-                raise typer.Exit(130)
+                raise typer.Exit(INTERRUPTED)
 
 
 @app.command()

@@ -4,7 +4,8 @@ Needs an image store and a planner. Knows nothing of losses.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import resource_tracker
 
 import cv2
 import numpy as np
@@ -68,9 +69,26 @@ def _as_prepared(batch: Prepared) -> Prepared:
     return batch
 
 
+class _Sheltered:
+    """What loads batches, whose processes no Ctrl-C reaches from their first moment on.
+
+    It reaches the whole group of processes; the training process alone decides what it means. It waits while they are
+    started: a blocked signal stays blocked in those that inherit it.
+    """
+
+    def __init__(self, loader: DataLoader[Prepared]) -> None:
+        self._loader = loader
+
+    def __iter__(self) -> Iterator[Prepared]:
+        resource_tracker.ensure_running()  # whose start ends the blocking
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return iter(self._loader)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(_: int) -> None:
-    # Ctrl-C reaches the whole group of processes; the training process alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker: the training process owns the cores.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -85,7 +103,7 @@ def open_loader(
     device: str = "cpu",
     choose: Choose | None = None,
     step: int = 0,
-) -> DataLoader[Prepared]:
+) -> Iterable[Prepared]:
     """Loader of the planned batches, in order; item i of the plan is image `rows[i]` of the store.
 
     choose: what is wanted of each batch, the first of which is of step `step`; without it all of it.
@@ -93,7 +111,7 @@ def open_loader(
 
     It asks for at most 2 · `workers` batches ahead, which the planner's lookahead covers.
     """
-    return DataLoader(
+    loader = DataLoader(
         _Variants(store, rows, augment),
         batch_sampler=_Plans(planner, choose, step),
         num_workers=workers,
@@ -105,3 +123,4 @@ def open_loader(
         generator=torch.Generator(),
         pin_memory=device != "cpu",
     )
+    return _Sheltered(loader)

@@ -1,7 +1,11 @@
 """Random variants: a function of their seed, with the mask on the lesion."""
 
 import pickle
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
@@ -13,7 +17,7 @@ from derm.data.augment import HIDDEN, AugmentConfig, Augmenter, darken_edge, dra
 from derm.data.store import ImageStore
 from derm.errors import ConfigFault
 from derm.train.config import TrainConfig
-from derm.train.loader import open_loader
+from derm.train.loader import _Sheltered, open_loader
 from derm.train.sampler import Sampler
 
 ARTEFACTS = ("hair", "vignette", "blur", "erase", "noise", "jpeg", "ruler", "patch", "ink")
@@ -105,6 +109,21 @@ def test_off_means_unchanged(tmp_path, image, mask):
         # Item 0 of the plan is row 1 of the store.
         np.testing.assert_array_equal(got, store.images[1 - item])
         np.testing.assert_array_equal(got_mask, store.masks[1 - item])
+
+
+def test_no_ctrl_c_reaches_a_process_that_prepares_batches():
+    """Not in its first moments either, in which Python itself is still starting."""
+
+    class Loader:
+        def __iter__(self):
+            own = get_context("spawn").Process(target=sys.exit)
+            own.start()  # which starts a process of Python's own, too
+            own.kill()
+            told = subprocess.run(["sh", "-c", "kill -INT $$; echo alive"], capture_output=True, text=True, check=False)
+            return iter([told.stdout])
+
+    assert list(_Sheltered(Loader())) == ["alive\n"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_on_means_the_variant_of_the_planned_seed(tmp_path, image, mask):
