@@ -35,6 +35,9 @@ TEACHING = "teaching"
 RECORDS_URL = "DERM_RECORDS_URL"
 """Address of a PostgreSQL database that holds the records in place of one file in `RECORDS`."""
 
+REFUSED = "DERM_REFUSAL"
+"""Where a process that was launched for a run leaves the sentence that it ends with. Set by whoever launches it."""
+
 STUDIES = "DERM_STUDIES"
 """Folder of reader studies, each in a folder of its own; without it `derm/studies` in the user's data folder."""
 

@@ -3,6 +3,7 @@
 Gives `main`. Each command's own imports wait until it runs, so that `--help` is quick.
 """
 
+import os
 import sys
 from typing import Any
 
@@ -44,6 +45,7 @@ from derm.cli.interrupt import ENDED, INTERRUPTED
 from derm.cli.terminal import err, out
 from derm.errors import DermError
 from derm.files import NO_ROOM
+from derm.paths import REFUSED
 
 
 class Commands(TyperGroup):
@@ -116,6 +118,10 @@ def main() -> None:
         app()
     except DermError as error:
         err.print(f"derm: {error}")
+        if REFUSED in os.environ:
+            from derm.monitor.state import keep_refusal
+
+            keep_refusal(str(error))
         sys.exit(1)
     except OSError as error:
         if error.errno not in NO_ROOM or error.filename is not None:

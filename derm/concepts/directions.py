@@ -120,7 +120,10 @@ def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[
     head = model.net.head
     if head.hidden is not None or model.description.model.weighs_cells:
         raise ConfigFault(
-            f"The scores of {model.label} are not one linear layer over pooled features: directions need such weights."
+            say(
+                "The scores of {label} are not one linear layer over pooled features: directions need such weights.",
+                label=model.label,
+            )
         )
     own = [part.readings for (_, part_name), part in parts.items() if part_name == "train"]
     readings = Readings(*(np.concatenate(values) for values in zip(*own, strict=True)))

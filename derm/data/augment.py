@@ -29,6 +29,7 @@ from derm.data.artefacts import (
 )
 from derm.errors import ConfigFault
 from derm.image.resize import PADDING
+from derm.language.speech import say
 
 HIDDEN = PADDING
 """Colour of a hidden rectangle: ImageNet's mean, which the network takes for 0."""
@@ -99,17 +100,44 @@ class AugmentConfig:
         """Check every field's range."""
         for name in ("hair", "vignette", "blur", "erase", "noise", "jpeg", "ruler", "patch", "ink"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigFault(f"The share of {name} {getattr(self, name)} does not fit: use a share from 0 to 1.")
+                raise ConfigFault(
+                    say(
+                        "The share of {name} {value} does not fit: use a share from 0 to 1.",
+                        name=name,
+                        value=getattr(self, name),
+                    )
+                )
         if not 0 <= self.rotation <= 180:
-            raise ConfigFault(f"The rotation {self.rotation} does not fit: use 0 to 180 degrees.")
+            raise ConfigFault(
+                say(
+                    "The rotation {rotation} does not fit: use 0 to 180 degrees.",
+                    rotation=self.rotation,
+                )
+            )
         if not 0 < self.smallest_crop <= 1:
-            raise ConfigFault(f"The smallest crop {self.smallest_crop} does not fit: use a share above 0, at most 1.")
+            raise ConfigFault(
+                say(
+                    "The smallest crop {smallest_crop} does not fit: use a share above 0, at most 1.",
+                    smallest_crop=self.smallest_crop,
+                )
+            )
         for name, most in (("zoom", 0.75), ("temperature", 1), ("gamma", 1), ("gradient", 1)):
             if not 0 <= getattr(self, name) <= most:
-                raise ConfigFault(f"The {name} {getattr(self, name)} does not fit: use 0 to {most}.")
+                raise ConfigFault(
+                    say(
+                        "The {name} {value} does not fit: use 0 to {most}.",
+                        name=name,
+                        value=getattr(self, name),
+                        most=most,
+                    )
+                )
         if not (0 <= self.brightness <= 1 and 0 <= self.colour <= 1):
             raise ConfigFault(
-                f"Brightness {self.brightness} and colour {self.colour} do not fit: use shares from 0 to 1."
+                say(
+                    "Brightness {brightness} and colour {colour} do not fit: use shares from 0 to 1.",
+                    brightness=self.brightness,
+                    colour=self.colour,
+                )
             )
 
 

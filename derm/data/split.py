@@ -17,6 +17,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.recognise import Names, is_shipped, name_rows, shipped_splits
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
+from derm.language.speech import say
 
 Part = Literal["train", "validation", "test"]
 By = Literal["lesion", "image"]
@@ -58,7 +59,13 @@ class Split:
 def known_part(name: str) -> Part:
     """`name` as one of `PARTS`; ConfigFault for another."""
     if name not in PARTS:
-        raise ConfigFault(f"There is no part '{name}': use one of {', '.join(PARTS)}.")
+        raise ConfigFault(
+            say(
+                "There is no part '{name}': use one of {parts}.",
+                name=name,
+                parts=", ".join(PARTS),
+            )
+        )
     return name
 
 
@@ -90,7 +97,12 @@ def split_catalogue(catalogue: Catalogue, by: By = "lesion", leave_out: Collecti
         return whole
     out = left_out(catalogue.table, leave_out)
     if out.all():
-        raise ConfigFault(f"Without {', '.join(leave_out)} nothing is left to train on: name further data with --data.")
+        raise ConfigFault(
+            say(
+                "Without {sources} nothing is left to train on: name further data with --data.",
+                sources=", ".join(leave_out),
+            )
+        )
     parts = whole.parts.mask(whole.lesions.isin(set(whole.lesions[out])) & (by == "lesion"), APART).mask(out, "test")
     return Split(by, parts, whole.lesions, tuple(sorted(leave_out)))
 
@@ -99,7 +111,13 @@ def left_out(table: pd.DataFrame, names: Collection[str]) -> pd.Series:
     """Which rows of a catalogue's table are of the sources, or parts of one, called `names`: bool (n,)."""
     known = sorted({*table["source"], *table["dataset"]})
     if odd := [name for name in names if name not in known]:
-        raise ConfigFault(f"There is no source '{odd[0]}' in the data: it has {', '.join(known)}.")
+        raise ConfigFault(
+            say(
+                "There is no source '{source}' in the data: it has {known}.",
+                source=odd[0],
+                known=", ".join(known),
+            )
+        )
     return table["source"].isin(names) | table["dataset"].isin(names)
 
 
@@ -115,8 +133,12 @@ def _split(catalogue: Catalogue, by: By) -> Split:
         lesions = table["image_id"]
     else:
         raise DataFault(
-            f"{catalogue.place} does not say which images show the same lesion, so it cannot be split by lesion: "
-            "add HAM10000_metadata.csv, or split by image with `--split-by image` and expect figures that are too good."
+            say(
+                "{place} does not say which images show the same lesion, so it cannot be split by "
+                "lesion: add HAM10000_metadata.csv, or split by image with `--split-by image` and expect "
+                "figures that are too good.",
+                place=catalogue.place,
+            )
         )
     if by == "image":
         return Split(by, _by_image(table["dx"]), lesions)
@@ -268,7 +290,10 @@ def _by_image(dx: pd.Series) -> pd.Series:
         validation, test = train_test_split(rest, train_size=0.5, stratify=dx.iloc[rest], random_state=SEED)
     except ValueError as error:
         raise DataFault(
-            f"{len(dx)} images are too few to split 60/20/20 by class: every class needs at least 5 images."
+            say(
+                "{count} images are too few to split 60/20/20 by class: every class needs at least 5 images.",
+                count=len(dx),
+            )
         ) from error
     parts = pd.Series("train", index=dx.index, dtype=str)
     parts.iloc[validation] = "validation"

@@ -9,6 +9,7 @@ from derm.data.synthetic.lesion import draw_lesion
 from derm.engine.look import Engine, EngineOutput
 from derm.errors import ConfigFault
 from derm.image.resize import square
+from derm.language.speech import say
 from derm.metrics.calibration import softmax
 from derm.model.config import ModelConfig
 
@@ -28,8 +29,15 @@ def check_alike(engine: Engine, known: Engine, config: ModelConfig) -> None:
         value > most for value, most in zip(found, (LARGEST_PROBABILITY, LARGEST_OUTLINE, LARGEST_MAP), strict=True)
     ):
         raise ConfigFault(
-            f"On this machine {engine.name} answers otherwise than {known.name} (probabilities by {found[0]:.1g}, "
-            f"outlines by {found[1]:.1g}, maps by {found[2]:.1g}): predict with {known.name}."
+            say(
+                "On this machine {engine} answers otherwise than {known} (probabilities by "
+                "{probability:.1g}, outlines by {outline:.1g}, maps by {map:.1g}): predict with {known}.",
+                engine=engine.name,
+                known=known.name,
+                probability=found[0],
+                outline=found[1],
+                map=found[2],
+            )
         )
 
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from derm.engine.look import Engine
 from derm.engine.together import Queue, TogetherEngine
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.tensors import StoredNet
 from derm.model.weights import Model
 
@@ -42,7 +43,14 @@ def known_choice(named: str) -> Choice:
     for choice in choices:
         if named.lower() == choice:
             return choice
-    raise ConfigFault(f"{named} is no engine: set --engine or {ENGINE} to one of {', '.join(choices)}.")
+    raise ConfigFault(
+        say(
+            "{named} is no engine: set --engine or {variable} to one of {choices}.",
+            named=named,
+            variable=ENGINE,
+            choices=", ".join(choices),
+        )
+    )
 
 
 def engine_of(model: Model, choice: Choice | None = None) -> TogetherEngine:
@@ -114,8 +122,12 @@ def _openvino_engine(model: Model) -> "OpenVinoEngine":
 
 def _graphless(model: Model) -> ConfigFault:
     return ConfigFault(
-        f"There is no graph of the network of {model.name} for ONNX Runtime: make it with `derm export`, or "
-        f"set {ENGINE}=auto."
+        say(
+            "There is no graph of the network of {weights} for ONNX Runtime: make it with `derm "
+            "export`, or set {variable}=auto.",
+            weights=model.name,
+            variable=ENGINE,
+        )
     )
 
 

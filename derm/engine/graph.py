@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from derm.engine.onnx_file import onnx_package
 from derm.engine.runtime import INPUT, OUTPUTS
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.gate import stage_tensor
 from derm.model.graph import Graph, find_graph, graph_folder, write_graph
@@ -72,7 +73,10 @@ def make_graph(config: ModelConfig, folder: Path | None = None) -> Graph:
     """
     if config.system:
         raise ConfigFault(
-            f"The system {config.system} has no graph: it runs on PyTorch, with DERM_ENGINE=auto or torch."
+            say(
+                "The system {system} has no graph: it runs on PyTorch, with DERM_ENGINE=auto or torch.",
+                system=config.system,
+            )
         )
     exporter()
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.graph import Graph
 
 
@@ -22,7 +23,11 @@ def onnx_package(extra: str, *also: str) -> Any:  # noqa: ANN401 - a module, whi
         return import_module("onnx")
     except ModuleNotFoundError as error:
         raise ConfigFault(
-            f"This needs the package {error.name}, which is not installed: run pip install 'derm[{extra}]'."
+            say(
+                "This needs the package {package}, which is not installed: run pip install 'derm[{extra}]'.",
+                package=error.name,
+                extra=extra,
+            )
         ) from error
 
 
@@ -30,7 +35,12 @@ def with_weights(onnx: Any, graph: Graph, tensors: Mapping[str, NDArray[np.float
     """A graph with its weights, `tensors` by name, as onnx's ModelProto; ConfigFault where its file is damaged."""
     content = graph.read()
     if content is None:
-        raise ConfigFault(f"{graph.path} is damaged: remove it, then export again.")
+        raise ConfigFault(
+            say(
+                "{path} is damaged: remove it, then export again.",
+                path=graph.path,
+            )
+        )
     proto = onnx.load_from_string(content)
     for held in proto.graph.initializer:
         if held.name in tensors:

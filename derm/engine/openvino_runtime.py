@@ -13,6 +13,7 @@ from derm.engine.look import EngineOutput, join
 from derm.engine.onnx_file import onnx_package, with_weights
 from derm.engine.runtime import AT_ONCE, OUTPUTS, cores, sigmoid
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.graph import Graph
 from derm.model.tensors import StoredNet
 
@@ -56,5 +57,5 @@ def _package() -> Any:  # noqa: ANN401 - a module, which may be absent
     try:
         import openvino
     except ImportError as error:
-        raise ConfigFault("The engine openvino is not installed: run pip install 'derm[openvino]'.") from error
+        raise ConfigFault(say("The engine openvino is not installed: run pip install 'derm[openvino]'.")) from error
     return openvino

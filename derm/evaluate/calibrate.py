@@ -26,6 +26,7 @@ from derm.explain.cell_offset import disagreement, fit_shift, turned_maps
 from derm.explain.methods import METHODS
 from derm.image.decode import open_image
 from derm.image.resize import square
+from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES
 from derm.metrics.calibration import calibration_measures, fit_temperature, softmax
 from derm.metrics.decision import least_given_to_truth, worst_pictures
@@ -152,9 +153,20 @@ def calibrate(
     table, lesions, true = _validation(catalogue, split)
     conformal = divide(lesions, true)
     if conformal.all() or not conformal.any():
-        raise DataFault(f"{catalogue.place} has {len(true)} validation images, too few to calibrate on: use more.")
+        raise DataFault(
+            say(
+                "{place} has {count} validation images, too few to calibrate on: use more.",
+                place=catalogue.place,
+                count=len(true),
+            )
+        )
     if not np.array(MALIGNANT)[true].any():
-        raise DataFault(f"{catalogue.place} has no malignant lesion to choose a threshold on: use a larger data set.")
+        raise DataFault(
+            say(
+                "{place} has no malignant lesion to choose a threshold on: use a larger data set.",
+                place=catalogue.place,
+            )
+        )
     answered = answer_images(model, table, progress)
     found = choose_decisions(answered.logits, true, lesions, sources_of(table), conformal, alike=alike)
     record = {"split": split.name, **found.record}

@@ -14,6 +14,7 @@ from derm.errors import DataFault
 from derm.evaluate.dataset import headline
 from derm.evaluate.decision import Cases
 from derm.evaluate.results import Results, why_known
+from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, Measure, paired_bootstrap
 from derm.metrics.calibration import expected_calibration_error, reliability, top_label
 from derm.metrics.classification import confusion_matrix, most_likely, recall
@@ -95,12 +96,22 @@ def _check_alike(first: Results, second: Results) -> None:
     for results in (first, second):
         if reason := why_known(results.about):
             raise DataFault(
-                f"{results.name}: these weights {reason}, so they cannot be compared: evaluate them on the validation "
-                "or test part of the split that they were trained on."
+                say(
+                    "{name}: these weights {reason}, so they cannot be compared: evaluate them on the "
+                    "validation or test part of the split that they were trained on.",
+                    name=results.name,
+                    reason=reason,
+                )
             )
     images = [results.predictions.set_index("image_id")["dx_true"].sort_index() for results in (first, second)]
     if not images[0].equals(images[1]):
         raise DataFault(
-            f"{first.folder} ({first.name}) and {second.folder} ({second.name}) are not of the same images, so they "
-            "cannot be compared: evaluate both on the same part of the same data."
+            say(
+                "{first} ({first_name}) and {second} ({second_name}) are not of the same images, so they "
+                "cannot be compared: evaluate both on the same part of the same data.",
+                first=first.folder,
+                first_name=first.name,
+                second=second.folder,
+                second_name=second.name,
+            )
         )

@@ -17,6 +17,7 @@ from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.identity import data_identity
 from derm.data.split import By, Part, Split, split_catalogue
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.by_source import Answers, measure_sources
@@ -29,6 +30,7 @@ from derm.evaluate.results import TABLES, WORST, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
 from derm.files import write_bytes, write_json, write_text
+from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
 from derm.metrics.classification import (
@@ -84,7 +86,13 @@ def evaluate(
         refuse_known(known, catalogue, rows, part)
     diagnosed = catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()
     if not diagnosed.any():
-        raise DataFault(f"{catalogue.place} has no image with a diagnosis in the {part} part: use a larger data set.")
+        raise DataFault(
+            say(
+                "{place} has no image with a diagnosis in the {part} part: use a larger data set.",
+                place=catalogue.place,
+                part=value_called(part),
+            )
+        )
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     description, answered = model.description, answer_images(model, table, measuring, views=views)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DataFault
+from derm.language.speech import mark, say
 from derm.metrics.decision import clopper_pearson
 from derm.model.gate import NotDermoscopic, OodGate, SeenLittle
 
@@ -47,6 +48,15 @@ AXES = 16
 
 DIGITS = 5
 """Significant digits of what is kept."""
+
+FEW_TRAINING = mark(
+    "There are too few training images of {which}, from which the weights learned, to tell what they have seen little "
+    "of: name that data with a further --data."
+)
+FEW_VALIDATION = mark(
+    "There are too few validation images of {which}, from which the weights learned, to tell what they have seen "
+    "little of: name that data with a further --data."
+)
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,10 @@ def fit_gate(
     pictures or patients, ValueError for arrays that do not fit.
     """
     _check(training, validation, outsiders, patients)
-    for name, pictures in (("training", training), ("validation", validation)):
+    for few, pictures in ((FEW_TRAINING, training), (FEW_VALIDATION, validation)):
         if learned_from is not None and len(pictures.of(learned_from).sources) < 2:
             which = ", ".join(sorted(learned_from))
-            raise DataFault(
-                f"There are too few {name} images of {which}, from which the weights learned, "
-                "to tell what they have seen little of: name that data with a further --data."
-            )
+            raise DataFault(say(few, which=which))
     middle = _Middle.of(training)
     random = np.random.default_rng(0)
     names = random.permutation(np.unique(np.array(patients)))
@@ -187,7 +194,9 @@ class _Middle:
         mean = share @ statistics
         deviation = np.sqrt(share @ (statistics - mean) ** 2)
         if not (deviation > 0).any():
-            raise DataFault("The training images all have the same features: give images that differ from each other.")
+            raise DataFault(
+                say("The training images all have the same features: give images that differ from each other.")
+            )
         deviation = np.where(deviation > 0, deviation, 1.0)
         away = (statistics - mean) / deviation
         return cls(mean, deviation, (away * share[:, None]).T @ away)
@@ -274,8 +283,14 @@ def _check(
     if len(patients) != len(outsiders):
         raise ValueError(f"there are {len(patients)} patients for {len(outsiders)} outsiders")
     if len(training.sources) < 2 or not len(validation.sources):
-        raise DataFault("There are too few training or validation images to tell what is not dermoscopic: use more.")
+        raise DataFault(
+            say("There are too few training or validation images to tell what is not dermoscopic: use more.")
+        )
     if len(set(patients)) < FOLDS:
         raise DataFault(
-            f"The outsiders are of {len(set(patients))} patients, too few to learn from: give {FOLDS} or more."
+            say(
+                "The outsiders are of {patients} patients, too few to learn from: give {least} or more.",
+                patients=len(set(patients)),
+                least=FOLDS,
+            )
         )

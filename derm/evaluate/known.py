@@ -16,8 +16,10 @@ from derm.data.learned import lesion_digests, read_learned
 from derm.data.looks import find_copies, looks_of
 from derm.data.recognise import SHIPPED, copies_among, shipped_splits
 from derm.data.split import Split, learned_parts
+from derm.data.value_words import value_called
 from derm.errors import DataFault
 from derm.evaluate.inference import Progress
+from derm.language.speech import say
 from derm.model.weights import WeightsInfo
 from derm.paths import cache_folder
 
@@ -76,7 +78,13 @@ def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], pa
         return
     first = catalogue.table["image_id"].iloc[rows[int(known.rows.argmax())]]
     raise DataFault(
-        f"{int(known.rows.sum()):,} of {len(rows):,} {part} images show a lesion, or are a picture, that the weights "
-        f"learned from, {first} for one, so that every figure would be too good: measure on other images, or go on all "
-        "the same with --even-known."
+        say(
+            "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the weights "
+            "learned from, {first} for one, so that every figure would be too good: measure on other "
+            "images, or go on all the same with --even-known.",
+            known=int(known.rows.sum()),
+            count=len(rows),
+            part=value_called(part),
+            first=first,
+        )
     )

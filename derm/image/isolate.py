@@ -98,7 +98,7 @@ def main(function: str, name: str, spoken: str) -> int:
         with speaking(spoken):
             picture, about = read(content, name)
     except DermError as refused:
-        sys.stdout.write(json.dumps(json_of_said(str(refused)), default=str))
+        sys.stdout.write(json.dumps(json_of_said(str(refused))))
         return _REFUSED
     height, width = picture.shape[:2]
     sys.stdout.buffer.write(json.dumps({"height": height, "width": width, "about": about}).encode() + b"\n")

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date
 from functools import cache, wraps
-from numbers import Number
+from numbers import Integral, Number, Real
 from pathlib import Path
 from string import Formatter
 from typing import Any, ParamSpec, TypeVar
@@ -133,11 +133,16 @@ def again(text: str) -> str:
 
 
 def json_of_said(text: object) -> object:
-    """What was said such that JSON holds how, and how what was filled in was said; anything else as it is."""
-    if not isinstance(text, _Said):
-        return text
-    kind, texts, values = text.how
-    return {"kind": kind, "texts": list(texts), "values": {name: json_of_said(one) for name, one in values.items()}}
+    """What was said such that JSON holds how, and how what was filled in was said; numbers and None as they are,
+    anything else as text."""
+    if isinstance(text, _Said):
+        kind, texts, values = text.how
+        return {"kind": kind, "texts": list(texts), "values": {name: json_of_said(one) for name, one in values.items()}}
+    if isinstance(text, Integral) and not isinstance(text, bool):
+        return int(text)
+    if isinstance(text, Real) and not isinstance(text, bool):
+        return float(text)
+    return text if text is None or isinstance(text, bool) else str(text)
 
 
 def said_of_json(told: Any) -> Any:  # noqa: ANN401 (of JSON)

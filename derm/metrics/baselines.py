@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
-from derm.language.speech import mark
+from derm.language.speech import mark, say
 
 MOST_FREQUENT = mark("always the most frequent diagnosis")
 PATIENT = mark("age, sex and site alone")
@@ -48,8 +48,11 @@ def trivial_baselines(train: pd.DataFrame, other: pd.DataFrame) -> dict[str, NDA
         raise ValueError(f"the training table holds the diagnosis {strangers[0]}, not one of {', '.join(CODES)}")
     if train["dx"].nunique() == 1:
         raise DataFault(
-            f"The training part holds no diagnosis but {train['dx'].iloc[0]}, and a baseline has to tell at least two "
-            "apart: use a larger data set."
+            say(
+                "The training part holds no diagnosis but {diagnosis}, and a baseline has to tell at "
+                "least two apart: use a larger data set.",
+                diagnosis=train["dx"].iloc[0],
+            )
         )
     return {
         name: _fit(train, columns, other) if columns else _most_frequent(train["dx"], len(other))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.metrics.classification import check_indexes, check_probabilities, most_likely
 from derm.metrics.missing import fraction, mean_defined, or_none
 
@@ -29,7 +30,12 @@ def conformal_thresholds(
     Raises ConfigFault for an alpha outside 0 … 1, ValueError for other arrays.
     """
     if not 0 < alpha < 1:
-        raise ConfigFault(f"alpha is {alpha:g}, which is not between 0 and 1: give the share to miss, such as 0.1.")
+        raise ConfigFault(
+            say(
+                "alpha is {alpha:g}, which is not between 0 and 1: give the share to miss, such as 0.1.",
+                alpha=alpha,
+            )
+        )
     check_indexes("true", true)
     check_probabilities(probabilities, len(true))
     thresholds = np.zeros(len(CODES))

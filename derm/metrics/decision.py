@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from derm.errors import ConfigFault
+from derm.language.speech import mark, say
 from derm.metrics.calibration import check_binary
 from derm.metrics.missing import fraction, mean_defined
 
@@ -69,9 +70,15 @@ class OfHundred(NamedTuple):
 
 
 def check_share(name: str, value: float) -> None:
-    """Raise ConfigFault unless 0 < `value` < 1; `name` is for the message."""
+    """Raise ConfigFault unless 0 < `value` < 1; `name`, a marked text, is for the sentence."""
     if not 0 < value < 1:
-        raise ConfigFault(f"{name} is {value:g}, which is not between 0 and 1: give a share such as 0.95.")
+        raise ConfigFault(
+            say(
+                "{name} is {value:g}, which is not between 0 and 1: give a share such as 0.95.",
+                name=say(name),
+                value=value,
+            )
+        )
 
 
 def clopper_pearson(
@@ -140,8 +147,8 @@ def referral_threshold(
     the same cases, for it is Wilks' one-sided tolerance limit (1941). At 0.95 and 0.95 it takes 59 malignant cases, all
     found (0.95^59 < 0.05); with fewer, the threshold is 0. Raises ConfigFault for a target or confidence outside 0 … 1.
     """
-    check_share("the target of the sensitivity", target)
-    check_share("the confidence", confidence)
+    check_share(mark("the target of the sensitivity"), target)
+    check_share(mark("the confidence"), confidence)
     check_binary(p_malignant, malignant)
     highest_first = np.sort(p_malignant[malignant].astype(np.float64))[::-1]
     cases = len(highest_first)
@@ -207,7 +214,12 @@ def predictive_values(sensitivity: float, specificity: float, prevalence: float)
     npv = c·(1-p) / (c·(1-p) + (1-s)·p). Raises ConfigFault for another prevalence: it is the user's to set.
     """
     if not 0 <= prevalence <= 1:
-        raise ConfigFault(f"the prevalence is {prevalence:g}, not within 0 and 1: give a share such as 0.05 for 5 %.")
+        raise ConfigFault(
+            say(
+                "the prevalence is {prevalence:g}, not within 0 and 1: give a share such as 0.05 for 5 %.",
+                prevalence=prevalence,
+            )
+        )
     ill, well = prevalence, 1 - prevalence
     right_referral, wrong_referral = sensitivity * ill, (1 - specificity) * well
     right_all_clear, wrong_all_clear = specificity * well, (1 - sensitivity) * ill

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, MALIGNANT
+from derm.language.speech import mark
 from derm.metrics.calibration import check_binary
 from derm.metrics.classification import check_indexes, check_probabilities
 from derm.metrics.decision import check_share
@@ -63,10 +64,10 @@ def practice_mix(mix: Mix, malignant: float) -> NDArray[np.float64]:
     malignant: above 0, below 1, of the practice. Raises ConfigFault for another share, or a mix that lacks malignant or
     benign cases, for which nothing can be told of the other kind.
     """
-    check_share("the share of malignant lesions", malignant)
+    check_share(mark("the share of malignant lesions"), malignant)
     shares, kind = _shares("old", mix), np.array(MALIGNANT)
     own = malignant_share(shares)
-    check_share("the share of malignant lesions that the model learned from", own)
+    check_share(mark("the share of malignant lesions that the model learned from"), own)
     return np.where(kind, shares * (malignant / own), shares * ((1 - malignant) / (1 - own)))
 
 
@@ -77,8 +78,8 @@ def change_share(p_malignant: NDArray[np.floating[Any]] | float, old: float, new
     threshold carried by it decides as the old one did on the old sums: sensitivity and specificity stay, by design.
     Raises ConfigFault for shares outside 0 … 1.
     """
-    check_share("the share of malignant lesions", new)
-    check_share("the share of malignant lesions that the model learned from", old)
+    check_share(mark("the share of malignant lesions"), new)
+    check_share(mark("the share of malignant lesions that the model learned from"), old)
     p = np.asarray(p_malignant, dtype=np.float64)
     ill, well = p * (new / old), (1 - p) * ((1 - new) / (1 - old))
     return ill / (ill + well)
@@ -93,8 +94,8 @@ def change_shares(probabilities: NDArray[np.floating[Any]], old: float, new: flo
     """
     check_probabilities(probabilities, len(probabilities))
     kind, values = np.array(MALIGNANT), probabilities.astype(np.float64)
-    check_share("the share of malignant lesions", new)
-    check_share("the share of malignant lesions that the model learned from", old)
+    check_share(mark("the share of malignant lesions"), new)
+    check_share(mark("the share of malignant lesions that the model learned from"), old)
     weighed = values * np.where(kind, new / old, (1 - new) / (1 - old))
     carried: NDArray[np.float64] = weighed / weighed.sum(axis=1, keepdims=True)
     return carried

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import DIAGNOSES
 from derm.errors import DataFault
+from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 
 UNKNOWN = "unknown"
@@ -54,7 +55,10 @@ def age_band(age: float) -> str:
         return UNKNOWN
     if not 0 <= age < math.inf:
         raise DataFault(
-            f"An age of {age:g} is not a number of years from 0: correct it in the table, or leave it empty."
+            say(
+                "An age of {age:g} is not a number of years from 0: correct it in the table, or leave it empty.",
+                age=age,
+            )
         )
     return next(band for band, end in AGE_BANDS.items() if age < end)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from derm.errors import ConfigFault
 from derm.image.resize import Fit
+from derm.language.speech import mark, say
 
 Design = Literal["shared", "dual"]
 Pooling = Literal["whole", "whole+lesion"]
@@ -57,11 +58,11 @@ KINDS: dict[type, tuple[type, ...]] = {
 """What a field may hold, by the type of its default."""
 
 KIND_NAMES = {
-    (str,): "a word",
-    (bool,): "true or false",
-    (int,): "a whole number",
-    (float, int): "a number",
-    (tuple,): "a list of numbers",
+    (str,): mark("a word"),
+    (bool,): mark("true or false"),
+    (int,): mark("a whole number"),
+    (float, int): mark("a number"),
+    (tuple,): mark("a list of numbers"),
 }
 
 
@@ -139,38 +140,84 @@ class ModelConfig:
         """Check every field's type and range."""
         self._check_types()
         if self.design not in get_args(Design):
-            raise ConfigFault(f"The design '{self.design}' is unknown: use one of {', '.join(get_args(Design))}.")
+            raise ConfigFault(
+                say(
+                    "The design '{design}' is unknown: use one of {known}.",
+                    design=self.design,
+                    known=", ".join(get_args(Design)),
+                )
+            )
         if self.pooling not in get_args(Pooling):
-            raise ConfigFault(f"The pooling '{self.pooling}' is unknown: use one of {', '.join(get_args(Pooling))}.")
+            raise ConfigFault(
+                say(
+                    "The pooling '{pooling}' is unknown: use one of {known}.",
+                    pooling=self.pooling,
+                    known=", ".join(get_args(Pooling)),
+                )
+            )
         if self.fit not in get_args(Fit):
-            raise ConfigFault(f"The fit '{self.fit}' is unknown: use one of {', '.join(get_args(Fit))}.")
+            raise ConfigFault(
+                say(
+                    "The fit '{fit}' is unknown: use one of {known}.",
+                    fit=self.fit,
+                    known=", ".join(get_args(Fit)),
+                )
+            )
         if self.colour_constancy not in get_args(ColourConstancy):
             raise ConfigFault(
-                f"The colour constancy '{self.colour_constancy}' is unknown: use one of "
-                f"{', '.join(get_args(ColourConstancy))}."
+                say(
+                    "The colour constancy '{colour_constancy}' is unknown: use one of {known}.",
+                    colour_constancy=self.colour_constancy,
+                    known=", ".join(get_args(ColourConstancy)),
+                )
             )
         self._check_head()
         if type(self.input_size) is not int or not 32 <= self.input_size <= 1024 or self.input_size % 32:
             raise ConfigFault(
-                f"The input size {self.input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels."
+                say(
+                    "The input size {input_size} does not fit: use a multiple of 32 from 32 to 1024 pixels.",
+                    input_size=self.input_size,
+                )
             )
         if not 0 <= self.dropout < 1:
-            raise ConfigFault(f"The dropout {self.dropout} does not fit: use a share from 0 up to, not including, 1.")
+            raise ConfigFault(
+                say(
+                    "The dropout {dropout} does not fit: use a share from 0 up to, not including, 1.",
+                    dropout=self.dropout,
+                )
+            )
         if not 0 <= self.drop_path <= 0.5:
-            raise ConfigFault(f"The drop path {self.drop_path} does not fit: use a share from 0 to 0.5.")
+            raise ConfigFault(
+                say(
+                    "The drop path {drop_path} does not fit: use a share from 0 to 0.5.",
+                    drop_path=self.drop_path,
+                )
+            )
         whole = all(type(width) is int for width in self.decoder_channels)
         if len(self.decoder_channels) not in (3, 4, 5) or not whole or min(self.decoder_channels) < 1:
             raise ConfigFault(
-                f"The decoder channels {list(self.decoder_channels)} do not fit: use three to five whole numbers "
-                "above 0."
+                say(
+                    "The decoder channels {channels} do not fit: use three to five whole numbers above 0.",
+                    channels=list(self.decoder_channels),
+                )
             )
         if self.hidden < 0 or self.feature_channels < 0:
             raise ConfigFault(
-                f"Widths cannot be negative, and hidden is {self.hidden}, feature_channels {self.feature_channels}: "
-                "use 0 to leave the layer out."
+                say(
+                    "Widths cannot be negative, and hidden is {hidden}, feature_channels {feature_channels}: "
+                    "use 0 to leave the layer out.",
+                    hidden=self.hidden,
+                    feature_channels=self.feature_channels,
+                )
             )
         if (widest := max(self.hidden, self.feature_channels, *self.decoder_channels)) > WIDEST:
-            raise ConfigFault(f"A layer of {widest} channels does not fit: use {WIDEST} at most.")
+            raise ConfigFault(
+                say(
+                    "A layer of {widest} channels does not fit: use {most} at most.",
+                    widest=widest,
+                    most=WIDEST,
+                )
+            )
         self._check_colours()
         self._check_system()
 
@@ -181,8 +228,12 @@ class ModelConfig:
         for field in fields(self):
             if field.name not in OF_EVERY_SYSTEM and getattr(self, field.name) != field.default:
                 raise ConfigFault(
-                    f"The system {self.system} is built as its paper has it: leave out model.{field.name}, which "
-                    "belongs to Derm's own designs."
+                    say(
+                        "The system {system} is built as its paper has it: leave out model.{name}, which belongs "
+                        "to Derm's own designs.",
+                        system=self.system,
+                        name=field.name,
+                    )
                 )
 
     def _check_colours(self) -> None:
@@ -192,15 +243,27 @@ class ModelConfig:
         )
         if len(self.mean) != 3 or len(self.deviation) != 3 or not finite:
             raise ConfigFault(
-                f"Mean {list(self.mean)} and deviation {list(self.deviation)} do not fit: give three numbers each, for "
-                "red, green and blue."
+                say(
+                    "Mean {mean} and deviation {deviation} do not fit: give three numbers each, for red, "
+                    "green and blue.",
+                    mean=list(self.mean),
+                    deviation=list(self.deviation),
+                )
             )
         if min(self.deviation) <= 0:
-            raise ConfigFault(f"The deviation {list(self.deviation)} does not fit: each number must be above 0.")
+            raise ConfigFault(
+                say(
+                    "The deviation {deviation} does not fit: each number must be above 0.",
+                    deviation=list(self.deviation),
+                )
+            )
         if not all(0 <= mean <= 1 for mean in self.mean) or not all(NARROWEST <= d <= 1 for d in self.deviation):
             raise ConfigFault(
-                f"Mean {list(self.mean)} and deviation {list(self.deviation)} do not fit: they are of colours from 0 "
-                "to 1, not to 255."
+                say(
+                    "Mean {mean} and deviation {deviation} do not fit: they are of colours from 0 to 1, not to 255.",
+                    mean=list(self.mean),
+                    deviation=list(self.deviation),
+                )
             )
 
     def _check_types(self) -> None:
@@ -210,24 +273,46 @@ class ModelConfig:
             kinds = KINDS[type(field.default)]
             if type(value) not in kinds:
                 raise ConfigFault(
-                    f"The {field.name.replace('_', ' ')} {str(value)[:80]!r} does not fit: use {KIND_NAMES[kinds]}."
+                    say(
+                        "The {name} {value!r} does not fit: use {kind}.",
+                        name=field.name.replace("_", " "),
+                        value=str(value)[:80],
+                        kind=say(KIND_NAMES[kinds]),
+                    )
                 )
 
     def _check_head(self) -> None:
         """Check what belongs to the class head; ConfigFault for what does not fit."""
         if self.head not in get_args(Head):
-            raise ConfigFault(f"The head '{self.head}' is unknown: use one of {', '.join(get_args(Head))}.")
+            raise ConfigFault(
+                say(
+                    "The head '{head}' is unknown: use one of {known}.",
+                    head=self.head,
+                    known=", ".join(get_args(Head)),
+                )
+            )
         if not 0 <= self.whole_share <= 1:
-            raise ConfigFault(f"The whole share {self.whole_share} does not fit: use a share from 0 to 1.")
+            raise ConfigFault(
+                say(
+                    "The whole share {whole_share} does not fit: use a share from 0 to 1.",
+                    whole_share=self.whole_share,
+                )
+            )
         if self.head == "pixel" and self.pooling != "whole":
             raise ConfigFault(
-                f"The head 'pixel' weighs its cells by model.whole_share, not by the pooling '{self.pooling}': leave "
-                "model.pooling at whole, or use the head pooled."
+                say(
+                    "The head 'pixel' weighs its cells by model.whole_share, not by the pooling '{pooling}': "
+                    "leave model.pooling at whole, or use the head pooled.",
+                    pooling=self.pooling,
+                )
             )
         if self.head == "pixel" and self.hidden:
             raise ConfigFault(
-                f"A dense layer of {self.hidden} would keep the cells of the head 'pixel' from adding up to the score: "
-                "use model.hidden=0, or the head pooled."
+                say(
+                    "A dense layer of {hidden} would keep the cells of the head 'pixel' from adding up to "
+                    "the score: use model.hidden=0, or the head pooled.",
+                    hidden=self.hidden,
+                )
             )
 
     @property
@@ -264,7 +349,10 @@ class ModelConfig:
         if content.keys() != names:
             odd = ", ".join(sorted(content.keys() ^ names))
             raise ConfigFault(
-                f"The model description does not fit this version of Derm (see: {odd}): retrain or update."
+                say(
+                    "The model description does not fit this version of Derm (see: {odd}): retrain or update.",
+                    odd=odd,
+                )
             )
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in content.items()

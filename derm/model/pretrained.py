@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import Identity, Module
 
 from derm.errors import WeightsFault
+from derm.language.speech import say
 from derm.model.weights import load_weights
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def _start_system(net: "LesionNet", start: str) -> str:
     """Start another system: each of its encoders that timm has by name from ImageNet, all else at random."""
     if start not in (RANDOM, TIMM):
         raise WeightsFault(
-            f"The system {net.config.system} starts from no file: use --start random, or timm for ImageNet's weights."
+            say(
+                "The system {system} starts from no file: use --start random, or timm for ImageNet's weights.",
+                system=net.config.system,
+            )
         )
     from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 
@@ -85,14 +89,23 @@ def _go_on_from(net: "LesionNet", path: Path, split_by: str, leave_out: Collecti
     trained = load_weights(path)
     if learned := sorted(set(leave_out) & trained.description.learned_from):
         raise WeightsFault(
-            f"The weights {path} were trained on {learned[0]}, which is to be left out: start from others, such as "
-            "ImageNet's."
+            say(
+                "The weights {path} were trained on {source}, which is to be left out: start from "
+                "others, such as ImageNet's.",
+                path=path,
+                source=learned[0],
+            )
         )
     before = trained.description.training.get("config", {}).get("split_by", split_by)
     if before != split_by:
         raise WeightsFault(
-            f"The weights {path} were trained on the split by {before} and know images that the split by {split_by} "
-            "tests on: start from others."
+            say(
+                "The weights {path} were trained on the split by {before} and know images that the split "
+                "by {split_by} tests on: start from others.",
+                path=path,
+                before=before,
+                split_by=split_by,
+            )
         )
     tensors, theirs = trained.net.state_dict(), trained.net.config
     if (theirs.pooling, net.config.pooling) == ("whole", "whole+lesion"):
@@ -107,8 +120,12 @@ def _go_on_from(net: "LesionNet", path: Path, split_by: str, leave_out: Collecti
         tensors = {name: value for name, value in tensors.items() if not name.startswith(PIXEL_HEAD)} | fresh
     if apart := net.config.apart_from(theirs):
         raise WeightsFault(
-            f"The weights {path} are of another model ({apart}): train the same model, at any size, or "
-            "start from other weights."
+            say(
+                "The weights {path} are of another model ({apart}): train the same model, at any size, "
+                "or start from other weights.",
+                path=path,
+                apart=apart,
+            )
         )
     net.load_state_dict(tensors)
     return PIXEL_ANEW.format(name=path.name) if anew else ""
@@ -129,9 +146,16 @@ def _start(encoder: Module, neck: Module, name: str, start: str) -> None:
     wrong = [key for key in own if key not in tensors or tensors[key].shape != encoder.state_dict()[own[key]].shape]
     if wrong:
         raise WeightsFault(
-            f"The starting weights '{start}' do not fit the encoder {name} ({len(wrong)} of its {len(own)} tensors are "
-            f"missing or of another shape, {wrong[0]} first): use weights of {name} in timm's naming, or "
-            "--start random."
+            say(
+                "The starting weights '{start}' do not fit the encoder {name} ({wrong} of its {own} "
+                "tensors are missing or of another shape, {first} first): use weights of {name} in "
+                "timm's naming, or --start random.",
+                start=start,
+                name=name,
+                wrong=len(wrong),
+                own=len(own),
+                first=wrong[0],
+            )
         )
     encoder.load_state_dict({long: tensors[key] for key, long in own.items()})
     head = {
@@ -149,8 +173,12 @@ def _from_file(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsFault(
-            f"The starting weights {path} cannot be read ({error}): give the path of a safetensors file, or "
-            "--start random."
+            say(
+                "The starting weights {path} cannot be read ({error}): give the path of a safetensors "
+                "file, or --start random.",
+                path=path,
+                error=error,
+            )
         ) from error
     return tensors
 
@@ -174,7 +202,10 @@ def _fetched(name: str, make: Callable[[], Module]) -> dict[str, Tensor]:
     # The hub's client raises its own tree of errors, rooted in OSError and RuntimeError, when it is out of reach.
     except (OSError, RuntimeError) as error:
         raise WeightsFault(
-            f"timm's weights of {name} could not be fetched: check the network and that timm has weights of "
-            "that name, or name a file with --start."
+            say(
+                "timm's weights of {name} could not be fetched: check the network and that timm has "
+                "weights of that name, or name a file with --start.",
+                name=name,
+            )
         ) from error
     return tensors

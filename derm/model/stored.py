@@ -15,22 +15,32 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from derm.errors import WeightsFault
+from derm.language.speech import mark, say
 
-KINDS = ("a finite number", "a list of finite numbers", "a table of finite numbers")
+KINDS = (mark("a finite number"), mark("a list of finite numbers"), mark("a table of finite numbers"))
 """What is expected, by the number of axes."""
 
 
 def stored_numbers(content: dict[str, Any], name: str, ndim: int, whose: str, cure: str) -> NDArray[np.float64]:
     """What stands under `name`, float64 with `ndim` axes; WeightsFault unless it is there, finite and numeric.
 
-    whose: what of the weights it belongs to, and cure: what to do about it, for the sentence of a refusal.
+    whose: what in the description it belongs to, as it is written there, and cure: what to do about it, a marked text,
+    for the sentence of a refusal.
     """
     try:
         numbers = np.asarray(content.get(name))
     except ValueError:  # lists of unequal length
         numbers = np.array("")
     if numbers.dtype.kind not in "if" or numbers.ndim != ndim or not numbers.size or not np.isfinite(numbers).all():
-        raise WeightsFault(f"The {name} of the weights' {whose} is not {KINDS[ndim]}: {cure}.")
+        raise WeightsFault(
+            say(
+                "The {name} of the weights' {whose} is not {kind}: {cure}.",
+                name=name,
+                whose=whose,
+                kind=say(KINDS[ndim]),
+                cure=say(cure),
+            )
+        )
     return numbers.astype(np.float64)
 
 

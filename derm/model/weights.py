@@ -299,7 +299,13 @@ def _stored(place: Path, config: ModelConfig, tensors: Mapping[str, NDArray[Any]
     try:
         return StoredNet(config, tensors)
     except ConfigFault as error:  # an encoder that there is not
-        raise WeightsFault(f"{place}: {error}") from error
+        raise WeightsFault(
+            say(
+                "{place}: {fault}",
+                place=place,
+                fault=error,
+            )
+        ) from error
 
 
 def _answer_of(path: Path, tensors: Mapping[str, NDArray[Any]], description: WeightsInfo) -> dict[str, Any]:
@@ -366,7 +372,13 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
             )
         ) from error
     except ConfigFault as error:
-        raise WeightsFault(f"{description_path}: {error}") from error
+        raise WeightsFault(
+            say(
+                "{place}: {fault}",
+                place=description_path,
+                fault=error,
+            )
+        ) from error
     return description, content
 
 

@@ -23,7 +23,8 @@ from derm.errors import ConfigFault, RunFault
 from derm.files import hold, is_there, portable_name, write_json
 from derm.language.speech import mark, say
 from derm.monitor.quota import LAUNCHED_BY, OWNER, Visitor, check_visitor, room_for_one
-from derm.monitor.state import LAUNCH, OUTPUT, STOP, Holder, find_holder, is_alive, read_record
+from derm.monitor.state import LAUNCH, OUTPUT, REFUSAL, STOP, Holder, find_holder, is_alive, read_record
+from derm.paths import REFUSED
 from derm.train.config import change, preset
 from derm.train.run_folder import has_begun
 
@@ -160,6 +161,7 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
         if is_alive(run) or not hold(output):
             raise RunFault(say(ANOTHER, name=run.name))
         (run / STOP).unlink(missing_ok=True)
+        (run / REFUSAL).unlink(missing_ok=True)
         write_json(run / LAUNCH, record)
         process = subprocess.Popen(
             command,
@@ -167,7 +169,12 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C in the app's terminal is not meant for it
-            env={**os.environ, "PYTHONPATH": search_path(), "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": search_path(),
+                "PYTHONUNBUFFERED": "1",
+                REFUSED: str(run.resolve() / REFUSAL),
+            },
         )
         write_json(run / LAUNCH, {**record, "pid": process.pid})
     # Somebody must wait for a child, or it stays among the processes after its end.

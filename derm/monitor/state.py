@@ -5,18 +5,21 @@ that was launched for it; what a dead one was is told by its log. Reads only; kn
 """
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from derm.files import is_held, open_ordinary, read_json
+from derm.files import is_held, open_ordinary, read_json, write_json
 from derm.json_checks import is_count, is_number, is_shallow
+from derm.language.speech import json_of_said, said_of_json
+from derm.paths import REFUSED
 from derm.runlog.events import BegunEvent
 from derm.runlog.reader import LogReader
 
-LOCK, OUTPUT, LAUNCH, STOP = "lock", "output.log", "launch.json", "stop.json"
+LOCK, OUTPUT, LAUNCH, STOP, REFUSAL = "lock", "output.log", "launch.json", "stop.json", "refusal.json"
 """In a run's folder: held by the process that trains; what the launched process says, held by it; how it was launched;
-whom we asked to stop."""
+whom we asked to stop; the sentence that the launched process ended with, so that each page says it in its language."""
 
 ALIVE = ("starting", "running", "stopping")
 """States of a run that a living process works on."""
@@ -29,6 +32,9 @@ WORDS_KEPT = 4000
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What a terminal would have made colour of."""
+
+SPEAKER = "derm: "
+"""Before a refusal, where a terminal shows it."""
 
 RunState = Literal["starting", "running", "stopping", "finished", "stopped", "died"]
 
@@ -146,7 +152,8 @@ def find_holder(folder: Path) -> Holder | None:
 
 
 def last_words(folder: Path) -> str:
-    """The last lines that the run's process printed, at most three, '' where nothing was kept."""
+    """The last lines that the run's process printed, at most three, '' where nothing was kept; a refusal in the
+    language now spoken."""
     try:
         with open_ordinary(folder / OUTPUT) as stream:
             size = stream.seek(0, 2)
@@ -155,7 +162,25 @@ def last_words(folder: Path) -> str:
     except OSError:
         return ""
     lines = [line.rstrip() for line in ESCAPES.sub("", text).replace("\r", "\n").split("\n")]
-    return "\n".join([line for line in lines if line][-3:])
+    last = [line for line in lines if line][-3:]
+    if last and last[-1].startswith(SPEAKER) and (refusal := _refusal(folder)):
+        last[-1] = f"{SPEAKER}{refusal}"
+    return "\n".join(last)
+
+
+def keep_refusal(sentence: str) -> None:
+    """Leave the sentence that this process ends with where whoever launched it looks for it, if somebody did."""
+    if place := os.environ.get(REFUSED):
+        with contextlib.suppress(OSError):  # the sentence stands in the output, too
+            write_json(Path(place), {"refusal": json_of_said(sentence)})
+
+
+def _refusal(folder: Path) -> str:
+    """The refusal that was kept, in the language now spoken; '' where there is none."""
+    try:
+        return str(said_of_json((read_record(folder / REFUSAL) or {}).get("refusal", "")))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return ""
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

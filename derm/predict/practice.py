@@ -6,6 +6,7 @@ not change with the share of malignant lesions. Nothing is asked of the model ag
 """
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.metrics.prior import change_share, change_shares, malignant_share, practice_mix
 from derm.model.weights import WeightsInfo
 from derm.predict.case import Case, changed
@@ -32,11 +33,18 @@ def check_share(description: WeightsInfo, share: float | None) -> None:
     if share is None:
         return
     if not 0 < share < 1:
-        raise ConfigFault(f"--prevalence {share:g} is no share of lesions: give one above 0 and below 1.")
+        raise ConfigFault(
+            say(
+                "--prevalence {share:g} is no share of lesions: give one above 0 and below 1.",
+                share=share,
+            )
+        )
     if data_share(description) is None:
         raise ConfigFault(
-            "These weights do not say for which mix of diagnoses their probabilities hold, so that --prevalence cannot "
-            "carry them elsewhere: `derm calibrate` records it."
+            say(
+                "These weights do not say for which mix of diagnoses their probabilities hold, so that "
+                "--prevalence cannot carry them elsewhere: `derm calibrate` records it."
+            )
         )
 
 

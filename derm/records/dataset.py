@@ -17,6 +17,7 @@ from derm.diagnoses import CODES
 from derm.errors import RecordsFault
 from derm.files import make_folder
 from derm.image.overlay import mask_png
+from derm.language.speech import say
 from derm.predict.packed import unpack
 from derm.records import store, tables
 from derm.records.connect import Records
@@ -50,12 +51,19 @@ def write_dataset(records: Records, target: Path) -> Drawn:
     RecordsFault where `target` is there, or there is nothing to write.
     """
     if target.exists():
-        raise RecordsFault(f"{target} is there already: name a new folder.")
+        raise RecordsFault(
+            say(
+                "{target} is there already: name a new folder.",
+                target=target,
+            )
+        )
     rows, outlines = _chosen(records)
     if not rows:
         raise RecordsFault(
-            "No picture has a histology, a corrected diagnosis by histology, consensus or follow-up, or a corrected "
-            "outline yet: enter one on the page Cases."
+            say(
+                "No picture has a histology, a corrected diagnosis by histology, consensus or follow-up, "
+                "or a corrected outline yet: enter one on the page Cases."
+            )
         )
     make_folder(target.parent)
     part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))

@@ -30,7 +30,12 @@ def keep(folder: Path, content: bytes) -> str:
 def place(folder: Path, name: str) -> Path:
     """Where the file with the SHA-256 `name` lies: in one of 256 folders. Raises RecordsFault for no such name."""
     if len(name) != 64 or not set(name) <= DIGITS:
-        raise RecordsFault(f"'{name[:80]}' is no SHA-256: expected 64 digits 0-9 and a-f.")
+        raise RecordsFault(
+            say(
+                "'{name}' is no SHA-256: expected 64 digits 0-9 and a-f.",
+                name=name[:80],
+            )
+        )
     return folder / name[:2] / name
 
 

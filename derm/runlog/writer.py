@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from derm.errors import RunFault
+from derm.language.speech import say
 from derm.runlog.events import EPOCHS_FROM, Logged, shifted
 
 
@@ -25,7 +26,12 @@ class RunLog:
         self._file = path.open("ab")
         if self._file.tell() < length:
             self._file.close()
-            raise RunFault(f"The log {path} was cut or deleted: put it back, or start a new run.")
+            raise RunFault(
+                say(
+                    "The log {path} was cut or deleted: put it back, or start a new run.",
+                    path=path,
+                )
+            )
         self._file.truncate(length)
         self._file.seek(0, os.SEEK_END)
 

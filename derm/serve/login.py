@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from derm.errors import ConfigFault
+from derm.language.speech import mark, say
 from derm.serve.opening import is_loopback
 from derm.serve.roles import Role
 
@@ -47,7 +48,9 @@ SHORTEST_SECRET = 32
 """Characters of the secret that signs cookies, at least; without one it is made anew at each start."""
 
 MOST_MINUTES, MOST_HOURS = 24 * 60, 24 * 7
-MISSING = "Login is set up, and what it needs is not installed: pip install 'derm[login]', or take its settings away."
+MISSING = mark(
+    "Login is set up, and what it needs is not installed: pip install 'derm[login]', or take its settings away."
+)
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,23 @@ def login_of(environment: Mapping[str, str], places: Sequence[Path] = ()) -> Log
     }
     if not any(wanted.values()):
         if environment.get(REQUIRED, "") not in ("", "0"):
-            raise ConfigFault(f"{REQUIRED} asks for login, and none is set up: docs/operations.md has its settings.")
+            raise ConfigFault(
+                say(
+                    "{variable} asks for login, and none is set up: docs/operations.md has its settings.",
+                    variable=REQUIRED,
+                )
+            )
         return None
     lacking = [name for name, value in wanted.items() if not isinstance(value, str) or not value.strip()]
     if lacking:
-        raise ConfigFault(f"Login lacks {', '.join(lacking)}: give it in [auth] of the secrets, or as a variable.")
+        raise ConfigFault(
+            say(
+                "Login lacks {lacking}: give it in [auth] of the secrets, or as a variable.",
+                lacking=", ".join(lacking),
+            )
+        )
     if find_spec("authlib") is None:
-        raise ConfigFault(MISSING)
+        raise ConfigFault(say(MISSING))
     given = {name: str(value).strip() for name, value in wanted.items()}
     return Login(
         provider=_provider(given["server_metadata_url"]),
@@ -165,35 +178,65 @@ def own_places(app: Path) -> tuple[Path, ...]:
 def _read(environment: Mapping[str, str], places: Sequence[Path]) -> tuple[dict[str, Any], str]:
     named = environment.get(SECRETS)
     if named and not Path(named).is_file():
-        raise ConfigFault(f"{SECRETS} names {named}, and there is no such file: check the path.")
+        raise ConfigFault(
+            say(
+                "{variable} names {named}, and there is no such file: check the path.",
+                variable=SECRETS,
+                named=named,
+            )
+        )
     found = Path(named) if named else next((place for place in places if place.is_file()), None)
     if found is None:
-        return {}, "the environment"
+        return {}, say("the environment")
     try:
         return tomllib.loads(found.read_text(encoding="utf-8")), str(found)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # The parser's words may quote the line, which may hold a secret.
-        raise ConfigFault(f"{found} cannot be read as TOML ({type(error).__name__}): mend it.") from None
+        raise ConfigFault(
+            say(
+                "{found} cannot be read as TOML ({reason}): mend it.",
+                found=found,
+                reason=type(error).__name__,
+            )
+        ) from None
 
 
 def _section(said: Mapping[str, Any], name: str, file: str) -> dict[str, Any]:
     found = said.get(name, {})
     if not isinstance(found, dict):
-        raise ConfigFault(f"'{name}' in {file} is one value where a section [{name}] was expected.")
+        raise ConfigFault(
+            say(
+                "'{name}' in {file} is one value where a section [{name}] was expected.",
+                name=name,
+                file=file,
+            )
+        )
     return found
 
 
 def _text(own: Mapping[str, Any], name: str, usual: str) -> str:
     found = own.get(name, usual)
     if not isinstance(found, str):
-        raise ConfigFault(f"'{name}' in [derm] of the secrets is {found!r}: give a text in quotes.")
+        raise ConfigFault(
+            say(
+                "'{name}' in [derm] of the secrets is {found!r}: give a text in quotes.",
+                name=name,
+                found=found,
+            )
+        )
     return found.strip()
 
 
 def _switch(own: Mapping[str, Any], name: str) -> bool:
     found = own.get(name, False)
     if not isinstance(found, bool):
-        raise ConfigFault(f"'{name}' in [derm] of the secrets is {found!r}: give true or false.")
+        raise ConfigFault(
+            say(
+                "'{name}' in [derm] of the secrets is {found!r}: give true or false.",
+                name=name,
+                found=found,
+            )
+        )
     return found
 
 
@@ -204,17 +247,33 @@ def _number(told: str | None, own: Mapping[str, Any], name: str, usual: float, m
     except (TypeError, ValueError):
         number = 0.0
     if isinstance(found, bool) or not 0 < number <= most:
-        raise ConfigFault(f"{name} of login is {found!r}: give a number above 0, {most:g} at most.")
+        raise ConfigFault(
+            say(
+                "{name} of login is {found!r}: give a number above 0, {most:g} at most.",
+                name=name,
+                found=found,
+                most=most,
+            )
+        )
     return number
 
 
 def _provider(address: str) -> str:
     parts = _address(address, "server_metadata_url")
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        raise ConfigFault(f"The provider {address} is asked without TLS: give its address with https://.")
+        raise ConfigFault(
+            say(
+                "The provider {address} is asked without TLS: give its address with https://.",
+                address=address,
+            )
+        )
     if not parts.path.endswith(DESCRIPTION):
         raise ConfigFault(
-            f"The provider's address {address} does not end in {DESCRIPTION}: give that of its description."
+            say(
+                "The provider's address {address} does not end in {ending}: give that of its description.",
+                address=address,
+                ending=DESCRIPTION,
+            )
         )
     return address
 
@@ -222,11 +281,20 @@ def _provider(address: str) -> str:
 def _redirect(address: str) -> SplitResult:
     parts = _address(address, "redirect_uri")
     if parts.query or parts.fragment or not parts.path.endswith(CALLBACK):
-        raise ConfigFault(f"redirect_uri is {address}: it has to end in {CALLBACK}.")
+        raise ConfigFault(
+            say(
+                "redirect_uri is {address}: it has to end in {ending}.",
+                address=address,
+                ending=CALLBACK,
+            )
+        )
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ConfigFault(
-            f"redirect_uri is {address}: without TLS everybody on the way could take over a session. Put a server with "
-            "TLS in front (docs/operations.md) and give its address with https://."
+            say(
+                "redirect_uri is {address}: without TLS everybody on the way could take over a session. "
+                "Put a server with TLS in front (docs/operations.md) and give its address with https://.",
+                address=address,
+            )
         )
     return parts
 
@@ -238,7 +306,14 @@ def _address(address: str, name: str) -> SplitResult:
     except ValueError:
         known = None
     if not known:
-        raise ConfigFault(f"{name} is {address}: give a whole address, such as https://derm.example{CALLBACK}.")
+        raise ConfigFault(
+            say(
+                "{name} is {address}: give a whole address, such as https://derm.example{ending}.",
+                name=name,
+                address=address,
+                ending=CALLBACK,
+            )
+        )
     return parts
 
 
@@ -248,7 +323,10 @@ def _cookie_secret(auth: Mapping[str, Any]) -> str:
         return secrets.token_urlsafe(48)
     if not isinstance(found, str) or len(found) < SHORTEST_SECRET:
         raise ConfigFault(
-            f"cookie_secret has fewer than {SHORTEST_SECRET} characters: take it away, and one is made at each start."
+            say(
+                "cookie_secret has fewer than {least} characters: take it away, and one is made at each start.",
+                least=SHORTEST_SECRET,
+            )
         )
     return found
 
@@ -258,12 +336,23 @@ def _people(own: Mapping[str, Any], told: str) -> dict[str, frozenset[Role]]:
     for address, roles in _section(own, "people", "the secrets").items():
         several = roles if isinstance(roles, list) else [roles]
         if not several:
-            raise ConfigFault(f"'{address}' is given no role: give one, or take the address away.")
+            raise ConfigFault(
+                say(
+                    "'{address}' is given no role: give one, or take the address away.",
+                    address=address,
+                )
+            )
         found[_email(address)] = frozenset(_role(role, address) for role in several)
     for entry in filter(None, (part.strip() for part in told.split(","))):
         address, equals, together = entry.rpartition("=")
         if not equals:
-            raise ConfigFault(f"{PEOPLE} has '{entry}': give address=role, several with commas between.")
+            raise ConfigFault(
+                say(
+                    "{variable} has '{entry}': give address=role, several with commas between.",
+                    variable=PEOPLE,
+                    entry=entry,
+                )
+            )
         found[_email(address)] = frozenset(_role(role.strip(), address) for role in together.split("+"))
     return found
 
@@ -271,7 +360,12 @@ def _people(own: Mapping[str, Any], told: str) -> dict[str, frozenset[Role]]:
 def _email(address: str) -> str:
     name = address.strip().lower()
     if name.count("@") != 1 or not all(name.split("@")):
-        raise ConfigFault(f"'{address}' among the people who may log in is no e-mail address.")
+        raise ConfigFault(
+            say(
+                "'{address}' among the people who may log in is no e-mail address.",
+                address=address,
+            )
+        )
     return name
 
 
@@ -280,7 +374,14 @@ def _role(name: object, whose: str) -> Role:
         return Role(str(name).strip().lower())
     except ValueError:
         known = ", ".join(Role)
-        raise ConfigFault(f"'{whose}' is given the role '{name}', which there is not: choose from {known}.") from None
+        raise ConfigFault(
+            say(
+                "'{whose}' is given the role '{name}', which there is not: choose from {known}.",
+                whose=whose,
+                name=name,
+                known=known,
+            )
+        ) from None
 
 
 def login_now(app: Path) -> Login | None:

@@ -62,8 +62,12 @@ class Opening:
         """Refuse a token that is soon guessed: ConfigFault."""
         if self.token is not None and (len(self.token) < SHORTEST or not self.token.isascii()):
             raise ConfigFault(
-                f"The token has {len(self.token)} characters: give {SHORTEST} ASCII characters or more, or let "
-                "`derm app --token` make one."
+                say(
+                    "The token has {count} characters: give {least} ASCII characters or more, or let `derm "
+                    "app --token` make one.",
+                    count=len(self.token),
+                    least=SHORTEST,
+                )
             )
 
     @property

@@ -59,12 +59,12 @@ PAST_THE_GATE = mark("This page was opened without a session: reload it and log 
 
 def open_address(address: str | None) -> str:
     """Why the app does not start on `address`, and the cures."""
-    named = address or "every address"
-    return (
-        f"The app does not listen on {named}, for it asks nobody who they are: leave the address at 127.0.0.1 (a "
+    return say(
+        "The app does not listen on {address}, for it asks nobody who they are: leave the address at 127.0.0.1 (a "
         "server that asks may stand before it: `derm app --behind NAME`), or let visitors log in (docs/operations.md), "
         "or ask for a token with `derm app --token`, or open it to everybody with `derm app --insecure`, which every "
-        "page then says."
+        "page then says.",
+        address=address or say("every address"),
     )
 
 

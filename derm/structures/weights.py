@@ -203,7 +203,10 @@ def wanted_structures(trunk: str, label: str, path: Path | None = None) -> Struc
     found = load_structures(path) if path else structures_for(trunk)
     if found is None or found.info.trunk != trunk:
         raise ConfigFault(
-            f"There is no decoder of structures for the weights {label}: train one with `derm structures train`."
+            say(
+                "There is no decoder of structures for the weights {label}: train one with `derm structures train`.",
+                label=label,
+            )
         )
     return found
 

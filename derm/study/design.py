@@ -35,7 +35,7 @@ from derm.json_checks import (
     none_or,
     object_with,
 )
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case, diagnose
@@ -166,12 +166,28 @@ class StudyDesign:
         for one in self.cases:
             if one.id == key:
                 return one
-        raise StudyFault(f"The study {self.name} has no case {key}.")
+        raise StudyFault(
+            say(
+                "The study {name} has no case {key}.",
+                name=self.name,
+                key=key,
+            )
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         cases = [{**vars(one), "sentences": list(one.sentences)} for one in self.cases]
         return {**vars(self), "readers": list(self.readers), "arms": list(self.arms), "cases": cases, "format": FORMAT}
+
+
+FEW_MALIGNANT = mark(
+    "The data has {found:,} malignant lesions to draw and the study wants {wanted:,}: it needs at least {least} of "
+    "each kind and no more than there are; those that the weights learned from are not drawn."
+)
+FEW_BENIGN = mark(
+    "The data has {found:,} benign lesions to draw and the study wants {wanted:,}: it needs at least {least} of each "
+    "kind and no more than there are; those that the weights learned from are not drawn."
+)
 
 
 def choose_cases(
@@ -183,20 +199,16 @@ def choose_cases(
     Raises ConfigFault where there are too few.
     """
     if count < 4 or not 0 < malignant_share < 1:
-        raise ConfigFault("A study has at least 4 cases, and a share of malignant ones above 0 and below 1.")
+        raise ConfigFault(say("A study has at least 4 cases, and a share of malignant ones above 0 and below 1."))
     fit = catalogue.table["dx"].isin(CODES).to_numpy() & (True if known is None else ~known)
     table = catalogue.table[fit]
     lot = np.random.default_rng(seed)
     table = table.iloc[lot.permutation(len(table))].drop_duplicates("lesion_id")
     ill = table["dx"].map(lambda code: DIAGNOSES[INDEX[code]].malignant).to_numpy(dtype=bool)
     wanted = round(count * malignant_share)
-    for kind, rows, number in (("malignant", ill, wanted), ("benign", ~ill, count - wanted)):
+    for few, rows, number in ((FEW_MALIGNANT, ill, wanted), (FEW_BENIGN, ~ill, count - wanted)):
         if rows.sum() < max(number, LEAST) or number < LEAST:
-            raise ConfigFault(
-                f"The data has {int(rows.sum()):,} {kind} lesions to draw and the study wants {number}: it needs at "
-                f"least {LEAST} of each kind and no more than there are; those that the weights learned from are not "
-                "drawn."
-            )
+            raise ConfigFault(say(few, found=int(rows.sum()), wanted=number, least=LEAST))
     chosen = [*table["image_id"][ill][:wanted], *table["image_id"][~ill][: count - wanted]]
     return [str(chosen[place]) for place in lot.permutation(count)]
 
@@ -218,18 +230,33 @@ def new_study(
     Raises StudyFault, ConfigFault or DataFault in one sentence where it cannot be begun.
     """
     if (folder / FILE).exists():
-        raise StudyFault(f"{folder} holds a study already: name another one.")
+        raise StudyFault(
+            say(
+                "{folder} holds a study already: name another one.",
+                folder=folder,
+            )
+        )
     named = tuple(entry.name(one, entry.READER_NAME) for one in readers)
     _check(named, arms, washout_days, image_ids)
     rows = catalogue.table.set_index("image_id")
     for image_id in image_ids:
         if image_id not in rows.index or rows.at[image_id, "dx"] not in CODES:
-            raise StudyFault(f"'{image_id}' is no image of this data with one of the seven diagnoses: leave it out.")
+            raise StudyFault(
+                say(
+                    "'{image_id}' is no image of this data with one of the seven diagnoses: leave it out.",
+                    image_id=image_id,
+                )
+            )
     ill = sum(DIAGNOSES[INDEX[str(rows.at[image_id, "dx"])]].malignant for image_id in image_ids)
     if min(ill, len(image_ids) - ill) < LEAST:
         raise ConfigFault(
-            f"A study needs at least {LEAST} malignant and {LEAST} benign cases, and these are {ill} and "
-            f"{len(image_ids) - ill}: name others."
+            say(
+                "A study needs at least {least} malignant and {least} benign cases, and these are "
+                "{malignant} and {benign}: name others.",
+                least=LEAST,
+                malignant=ill,
+                benign=len(image_ids) - ill,
+            )
         )
     make_folder(folder)
     cases = []
@@ -287,13 +314,23 @@ def picture_of(folder: Path, name: str) -> bytes:
 
 def _check(readers: Sequence[str], arms: Sequence[str], washout_days: int, image_ids: Sequence[str]) -> None:
     if not readers or len(set(readers)) < len(readers):
-        raise ConfigFault("A study needs readers with names of their own: give each once.")
+        raise ConfigFault(say("A study needs readers with names of their own: give each once."))
     if len(arms) < 2 or len(set(arms)) < len(arms) or not set(arms) <= set(ARMS):
-        raise ConfigFault(f"A study compares two or more of the arms {', '.join(ARMS)}, each once.")
+        raise ConfigFault(
+            say(
+                "A study compares two or more of the arms {arms}, each once.",
+                arms=", ".join(ARMS),
+            )
+        )
     if washout_days < 0:
-        raise ConfigFault(f"A washout of {washout_days} days is none: give 0 or more.")
+        raise ConfigFault(
+            say(
+                "A washout of {washout_days} days is none: give 0 or more.",
+                washout_days=washout_days,
+            )
+        )
     if len(set(image_ids)) < len(image_ids) or not image_ids:
-        raise ConfigFault("A study needs images, each once.")
+        raise ConfigFault(say("A study needs images, each once."))
 
 
 def _kept(pictures: Path, case: Case, model: Model, key: str, image_id: str, truth: str) -> StudyCase:

@@ -34,7 +34,9 @@ from derm.json_checks import (
     object_with,
     one_of,
 )
-from derm.language.speech import mark, say
+from derm.language.again import say_again
+from derm.language.quantities import listed
+from derm.language.speech import json_of_said, mark, said_of_json, say
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model, load_weights
 from derm.monitor.launch import free_name, launch
@@ -73,7 +75,7 @@ FIELDS: dict[str, Check] = {
     "outsiders": list_of(is_text),
     "old": list_of(is_text),
     "without_old": is_switch,
-    "said": list_of(is_text),
+    "said": list_of(lambda one: is_text(one) or isinstance(one, dict)),
 }
 """Of `ABOUT`."""
 
@@ -203,12 +205,13 @@ def read_teaching(folder: Path) -> Teaching:
     weights = folder / f"{NAME}.json"
     compared = {}
     try:
+        said = tuple(say_again(str(said_of_json(one)), KEPT) for one in about["said"])
         for name, told in about.get("compared", {}).items():
             table = read_own_table(folder / f"compared-{name}.csv")[list(COLUMNS)].astype(
                 dict.fromkeys(COLUMNS[1:], float)
             )
             compared[name] = (table, told["images"], told["lesions"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RunFault(
             say("The comparison in {folder} cannot be read: delete the folder and train anew.", folder=folder)
         ) from error
@@ -218,7 +221,7 @@ def read_teaching(folder: Path) -> Teaching:
         is_alive(folder),
         about["way"],
         about["before"],
-        tuple(about.get("said", ())),
+        said,
         weights if weights.is_file() else None,
         compared,
     )
@@ -245,7 +248,7 @@ def work(
             if not _work(records, folder, about, tell, progress, stop, replicates):
                 return read_teaching(folder)
         except DermError as fault:
-            _write(folder, about | {"stage": "refused", "said": [str(fault)]})
+            _write(folder, about | {"stage": "refused", "said": [json_of_said(str(fault))]})
             remove_lessons(folder / LESSONS)
             raise
         remove_lessons(folder / LESSONS)
@@ -268,7 +271,7 @@ def _work(
     tell("Reading confirmed cases")
     lessons = gather_lessons(records, model, [Path(one) for one in about["old"]], folder / LESSONS, progress)
     if lessons.old is None and not about["without_old"]:
-        raise DataFault(NO_REHEARSAL.format(names=" and ".join(lessons.lacking) or "the old data"))
+        raise DataFault(say(NO_REHEARSAL, names=listed(lessons.lacking) if lessons.lacking else say("the old data")))
     about["said"] = _said(lessons, settings)
     target = folder / f"{NAME}.json"
     if not target.is_file():
@@ -288,7 +291,7 @@ def _work(
         if catalogue is None:
             continue
         if not lesions_in(catalogue, split_own(catalogue), part):
-            about["said"].append(NOTHING_HELD_OUT)
+            about["said"].append(json_of_said(say(NOTHING_HELD_OUT)))
             continue
         compared[name] = _compare(model, taught, catalogue, part, folder, name, progress, replicates)
     _write(folder, about | {"stage": "done", "compared": compared})
@@ -336,19 +339,19 @@ NO_GATE = mark(
 )
 
 KEPT = (NO_REHEARSAL, NOTHING_HELD_OUT, LACKING, ALONE, NO_GATE)
-"""What a training keeps in English, for the terminal and for pages."""
+"""What trainings that older versions began keep in English."""
 
 
-def _said(lessons: Lessons, settings: TeachingSettings) -> list[str]:
-    """What is to be known of a training beforehand."""
+def _said(lessons: Lessons, settings: TeachingSettings) -> list[object]:
+    """What is to be known of a training beforehand, as `json_of_said` has it."""
     said = []
     if lessons.old is None:
-        said.append(ALONE)
+        said.append(say(ALONE))
     elif lessons.lacking:
-        said.append(LACKING.format(names=", ".join(lessons.lacking)))
+        said.append(say(LACKING, names=", ".join(lessons.lacking)))
     if settings.way == "whole" and not settings.outsiders:
-        said.append(NO_GATE)
-    return said
+        said.append(say(NO_GATE))
+    return [json_of_said(one) for one in said]
 
 
 def _begin(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from derm.errors import RunFault
 from derm.files import write_whole
+from derm.language.speech import say
 from derm.model.stored import full_disk
 
 
@@ -42,7 +43,18 @@ def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str,
                 group, _, name = key.partition("/")
                 groups.setdefault(group, {})[name] = stream.get_tensor(key)
     except FileNotFoundError as error:
-        raise RunFault(f"There is no checkpoint {path}: the run did not get that far, start it anew.") from error
+        raise RunFault(
+            say(
+                "There is no checkpoint {path}: the run did not get that far, start it anew.",
+                path=path,
+            )
+        ) from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise RunFault(f"The checkpoint {path} is damaged ({error}): start the run anew in another folder.") from error
+        raise RunFault(
+            say(
+                "The checkpoint {path} is damaged ({error}): start the run anew in another folder.",
+                path=path,
+                error=error,
+            )
+        ) from error
     return groups, state

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from derm.data.augment import AugmentConfig
 from derm.data.split import By
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.metrics.registry import HEADLINE
 from derm.model.config import ModelConfig
 from derm.model.pretrained import RANDOM, TIMM
@@ -70,7 +71,15 @@ class MixConfig:
             ("probability", 0, 1), ("mixup_alpha", 0.01, 10), ("cutmix_alpha", 0.01, 10), ("cutmix_share", 0, 1),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
-                raise ConfigFault(f"The mix's {name} {getattr(self, name)} does not fit: use {low} to {high}.")
+                raise ConfigFault(
+                    say(
+                        "The mix's {name} {value} does not fit: use {low} to {high}.",
+                        name=name,
+                        value=getattr(self, name),
+                        low=low,
+                        high=high,
+                    )
+                )
 
 
 @dataclass(frozen=True)
@@ -154,20 +163,45 @@ class TrainConfig:
             ("compile", Compile), ("split_by", By),
         ):  # fmt: skip
             if getattr(self, name) not in get_args(kind):
-                raise ConfigFault(f"{name} '{getattr(self, name)}' is unknown: use one of {', '.join(get_args(kind))}.")
+                raise ConfigFault(
+                    say(
+                        "{name} '{value}' is unknown: use one of {known}.",
+                        name=name,
+                        value=getattr(self, name),
+                        known=", ".join(get_args(kind)),
+                    )
+                )
         if self.best_by not in CHOOSING:
-            raise ConfigFault(f"best_by '{self.best_by}' is unknown: use one of {', '.join(CHOOSING)}.")
+            raise ConfigFault(
+                say(
+                    "best_by '{best_by}' is unknown: use one of {known}.",
+                    best_by=self.best_by,
+                    known=", ".join(CHOOSING),
+                )
+            )
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
-                raise ConfigFault(f"{name} {getattr(self, name)} does not fit: use a number from {low} to {high}.")
+                raise ConfigFault(
+                    say(
+                        "{name} {value} does not fit: use a number from {low} to {high}.",
+                        name=name,
+                        value=getattr(self, name),
+                        low=low,
+                        high=high,
+                    )
+                )
         if self.mask_weight == self.class_weight == 0:
             raise ConfigFault(
-                "mask_weight and class_weight are both 0, so nothing would be learned: raise one of them."
+                say("mask_weight and class_weight are both 0, so nothing would be learned: raise one of them.")
             )
         if self.lookahead < 2 * self.workers + 1:
             raise ConfigFault(
-                f"lookahead {self.lookahead} is too short for {self.workers} workers: use at least "
-                f"{2 * self.workers + 1}."
+                say(
+                    "lookahead {lookahead} is too short for {workers} workers: use at least {least}.",
+                    lookahead=self.lookahead,
+                    workers=self.workers,
+                    least=2 * self.workers + 1,
+                )
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -187,7 +221,10 @@ class TrainConfig:
             return cls(**{**values, "model": ModelConfig.from_dict(content["model"])})
         except (TypeError, KeyError) as error:
             raise ConfigFault(
-                f"The run's configuration does not fit this version of Derm ({error}): start a new run."
+                say(
+                    "The run's configuration does not fit this version of Derm ({error}): start a new run.",
+                    error=error,
+                )
             ) from error
 
 
@@ -223,7 +260,13 @@ PRESETS: dict[str, TrainConfig] = {"derm": DERM, "paper": PAPER}
 def preset(name: str) -> TrainConfig:
     """Return the preset called `name`; ConfigFault where there is none."""
     if name not in PRESETS:
-        raise ConfigFault(f"The preset '{name}' is unknown: use one of {', '.join(PRESETS)}.")
+        raise ConfigFault(
+            say(
+                "The preset '{name}' is unknown: use one of {presets}.",
+                name=name,
+                presets=", ".join(PRESETS),
+            )
+        )
     return PRESETS[name]
 
 
@@ -236,11 +279,23 @@ def change(config: TrainConfig, settings: dict[str, object]) -> TrainConfig:
         for step in path:
             place = place.get(step) if isinstance(place, dict) else None
         if not isinstance(place, dict) or isinstance(place.get(last, {}), dict):
-            raise ConfigFault(f"There is no setting '{name}': docs/training.md lists them.")
+            raise ConfigFault(
+                say(
+                    "There is no setting '{name}': docs/training.md lists them.",
+                    name=name,
+                )
+            )
         kind = type(place[last])
         # A bool is an int to Python, and no number to anybody else.
         number = kind is float and isinstance(value, int) and not isinstance(value, bool)
         if not (type(value) is kind or number):
-            raise ConfigFault(f"{name}={value} does not fit: give a value like {place[last]}.")
+            raise ConfigFault(
+                say(
+                    "{name}={value} does not fit: give a value like {like}.",
+                    name=name,
+                    value=str(value),
+                    like=str(place[last]),
+                )
+            )
         place[last] = value
     return type(config).from_dict(content)

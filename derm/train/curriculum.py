@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.train.loss_history import LossHistory
 
 Pace = Literal["root", "linear"]
@@ -36,16 +37,35 @@ class CurriculumConfig:
     def __post_init__(self) -> None:
         """Check every field's range."""
         if self.pace not in ("root", "linear"):
-            raise ConfigFault(f"The curriculum's pace '{self.pace}' is unknown: use root or linear.")
+            raise ConfigFault(
+                say(
+                    "The curriculum's pace '{pace}' is unknown: use root or linear.",
+                    pace=self.pace,
+                )
+            )
         for name in ("start", "full_after"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigFault(
-                    f"The curriculum's {name} {getattr(self, name)} does not fit: use a share from 0 to 1."
+                    say(
+                        "The curriculum's {name} {value} does not fit: use a share from 0 to 1.",
+                        name=name,
+                        value=getattr(self, name),
+                    )
                 )
         if not 0 <= self.rarity < 1:
-            raise ConfigFault(f"The curriculum's rarity {self.rarity} does not fit: use a weight from 0, below 1.")
+            raise ConfigFault(
+                say(
+                    "The curriculum's rarity {rarity} does not fit: use a weight from 0, below 1.",
+                    rarity=self.rarity,
+                )
+            )
         if not 0 < self.least <= 1:
-            raise ConfigFault(f"The curriculum's least {self.least} does not fit: use a share above 0, at most 1.")
+            raise ConfigFault(
+                say(
+                    "The curriculum's least {least} does not fit: use a share above 0, at most 1.",
+                    least=self.least,
+                )
+            )
 
 
 class Stage(NamedTuple):

@@ -4,6 +4,7 @@ Needs a configuration, a data set and a run folder. Tells the run log and `watch
 """
 
 import inspect
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import Progress
+from derm.language.speech import say
 from derm.metrics.missing import or_none
 from derm.model.weights import save_weights
 from derm.runlog.events import (
@@ -152,10 +154,18 @@ def train(
 def check_same(opened: OpenRun) -> None:
     """Raise a RunFault where the processes see other data, or another state of the run, than the first one."""
     world, run = opened.world, opened.run
-    cure = "give all the same data."
-    world.same("data", opened.parts.fingerprint, f"there are other training images than where the run began: {cure}")
-    cure = "put it on a disk that all machines share."
-    world.same("run", str(opened.fresh), f"the run's folder {run} holds another checkpoint than on the first: {cure}")
+    host = socket.gethostname()
+    other_data = say(
+        "On {host} there are other training images than where the run began: give all the same data.", host=host
+    )
+    world.same("data", opened.parts.fingerprint, other_data)
+    other_checkpoint = say(
+        "On {host} the run's folder {run} holds another checkpoint than on the first: put it on a disk that all "
+        "machines share.",
+        host=host,
+        run=run,
+    )
+    world.same("run", str(opened.fresh), other_checkpoint)
 
 
 def take_up(opened: OpenRun, stack: ExitStack) -> tuple[TrainState, RunLog | None]:
@@ -194,16 +204,34 @@ def surviving(opened: OpenRun, state: TrainState, save: Callable[[], None]) -> I
         world, run = opened.world, opened.run
         if world.size == 1 or not is_lost(error):
             raise
-        on = f"To go on: the same command with --run {run} --resume"
         if not world.leads:
             raise world.lost(
-                f"The first of {world.size} processes has ended; its last checkpoint stands. {on}"
+                say(
+                    "The first of {count} processes has ended; its last checkpoint stands. To go on: the same command "
+                    "with --run {run} --resume",
+                    count=world.size,
+                    run=run,
+                )
             ) from error
         whole = len(state.history) == state.step // opened.planner.steps_per_epoch
         if whole:
             save()
-        said = f"with a checkpoint at step {state.step}" if whole else "its last checkpoint stands"
-        raise world.lost(f"Another of {world.size} processes has ended, and so the run, {said}. {on}") from error
+        raise world.lost(
+            say(
+                "Another of {count} processes has ended, and so the run, with a checkpoint at step {step:,}. To go on: "
+                "the same command with --run {run} --resume",
+                count=world.size,
+                step=state.step,
+                run=run,
+            )
+            if whole
+            else say(
+                "Another of {count} processes has ended, and so the run, its last checkpoint stands. To go on: the "
+                "same command with --run {run} --resume",
+                count=world.size,
+                run=run,
+            )
+        ) from error
 
 
 class Clock:

@@ -25,6 +25,7 @@ from derm.data.split import Split, count_leak, split_catalogue
 from derm.data.store import ImageStore, Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
+from derm.language.speech import say
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.pretrained import learned_before, start_from
 from derm.model.weights import WeightsInfo, licence_of
@@ -114,14 +115,24 @@ def open_run(
     table, rows, validation = catalogue.table, training_rows(catalogue, split, config), split.rows("validation")
     if len(rows) < config.batch or not len(validation):
         raise DataFault(
-            f"{len(rows)} training and {len(validation)} validation images are too few for batches of {config.batch}: "
-            "bring more images or lower --batch."
+            say(
+                "{training} training and {validation} validation images are too few for batches of "
+                "{batch}: bring more images or lower --batch.",
+                training=len(rows),
+                validation=len(validation),
+                batch=config.batch,
+            )
         )
     if not resume and world.leads:
         refuse_taken(run)
     store = open_store(catalogue, config.model.input_size, cache, decoding, config.model.fit)
     if config.best_by == "dice" and not store.has_mask[validation].any():
-        raise DataFault(f"{catalogue.place} has no masks to choose by Dice: add them, or --set best_by=macro_auc.")
+        raise DataFault(
+            say(
+                "{place} has no masks to choose by Dice: add them, or --set best_by=macro_auc.",
+                place=catalogue.place,
+            )
+        )
     parts = divide(table, store, rows, validation)
     about: dict[str, Any] = {
         "derm": __version__,
@@ -182,9 +193,15 @@ def settle(config: TrainConfig, device: str, world: World = ALONE) -> TrainConfi
     """The settings as `device` and `world` have them; ConfigFault for those that several processes cannot have."""
     config = settle_workers(settle_precision(config, device), device, world.local_size)
     if config.batch < world.size:
-        raise ConfigFault(f"A batch of {config.batch} is too small for {world.size} processes: raise --batch.")
+        raise ConfigFault(
+            say(
+                "A batch of {batch} is too small for {size} processes: raise --batch.",
+                batch=config.batch,
+                size=world.size,
+            )
+        )
     if config.compile == "on" and world.size > 1:
-        raise ConfigFault("Several processes train a network that is not compiled: leave out --set compile=on.")
+        raise ConfigFault(say("Several processes train a network that is not compiled: leave out --set compile=on."))
     return config
 
 

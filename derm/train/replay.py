@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.train.loss_history import LossHistory
 
 
@@ -36,15 +37,30 @@ class ReplayConfig:
     def __post_init__(self) -> None:
         """Check every field's range."""
         if not 0 <= self.share < 1:
-            raise ConfigFault(f"The replay's share {self.share} does not fit: use a share from 0, below 1.")
+            raise ConfigFault(
+                say(
+                    "The replay's share {share} does not fit: use a share from 0, below 1.",
+                    share=self.share,
+                )
+            )
         if not 0 <= self.suspect_probability < 1:
             raise ConfigFault(
-                f"The replay's suspect probability {self.suspect_probability} does not fit: use 0, below 1."
+                say(
+                    "The replay's suspect probability {suspect_probability} does not fit: use 0, below 1.",
+                    suspect_probability=self.suspect_probability,
+                )
             )
         if min(self.capacity, self.cap, self.suspect_views) < 1:
-            raise ConfigFault("The replay's capacity, cap and suspect_views count from 1: raise the one that is 0.")
+            raise ConfigFault(
+                say("The replay's capacity, cap and suspect_views count from 1: raise the one that is 0.")
+            )
         if not 0 <= self.sharpness <= 10:  # beyond, small probabilities vanish in float64
-            raise ConfigFault(f"The replay's sharpness {self.sharpness} does not fit: use a power from 0 to 10.")
+            raise ConfigFault(
+                say(
+                    "The replay's sharpness {sharpness} does not fit: use a power from 0 to 10.",
+                    sharpness=self.sharpness,
+                )
+            )
 
 
 class BufferRow(NamedTuple):

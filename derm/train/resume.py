@@ -7,6 +7,7 @@ bit as if it had not been.
 import torch
 
 from derm.errors import RunFault
+from derm.language.speech import say
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
 from derm.train.open_run import OpenRun
 from derm.train.run_folder import LAST
@@ -33,8 +34,11 @@ def restore(opened: OpenRun) -> TrainState:
     groups, content = load_checkpoint(opened.run / LAST)
     if content.pop("fingerprint", images) != images or len(groups["planner"]["views"]) != len(planner.classes):
         raise RunFault(
-            f"{opened.run} was trained on other images than the data set now gives: bring back the data set it began "
-            "with, or start a new run."
+            say(
+                "{run} was trained on other images than the data set now gives: bring back the data set "
+                "it began with, or start a new run.",
+                run=opened.run,
+            )
         )
     param_groups = content.pop("groups")
     net.load_state_dict(groups["net"])

@@ -13,6 +13,7 @@ from typing import Any
 
 from derm.errors import RunFault
 from derm.files import PART, hold, make_folder, read_json, sweep, write_json
+from derm.language.speech import say
 
 LAST = "last.safetensors"
 """The last checkpoint's file."""
@@ -33,9 +34,19 @@ def has_begun(run: Path) -> bool:
 def refuse_taken(run: Path) -> None:
     """Raise RunFault where the place of a new run holds something already; see `make_run_folder`."""
     if os.path.lexists(run / "run.json"):
-        raise RunFault(f"{run} exists already: give another --run, or go on in it with --resume.")
+        raise RunFault(
+            say(
+                "{run} exists already: give another --run, or go on in it with --resume.",
+                run=run,
+            )
+        )
     if has_begun(run):
-        raise RunFault(f"{run} exists already and holds no run: give another --run, or delete it.")
+        raise RunFault(
+            say(
+                "{run} exists already and holds no run: give another --run, or delete it.",
+                run=run,
+            )
+        )
 
 
 def make_run_folder(run: Path, about: dict[str, Any]) -> None:
@@ -48,7 +59,12 @@ def make_run_folder(run: Path, about: dict[str, Any]) -> None:
     make_folder(run)
     with (run / "lock").open("a") as stream:
         if not hold(stream):
-            raise RunFault(f"Another process has begun a run in {run}: give another --run.")
+            raise RunFault(
+                say(
+                    "Another process has begun a run in {run}: give another --run.",
+                    run=run,
+                )
+            )
         refuse_taken(run)  # the other one may have been quicker, and have ended
         write_json(run / "run.json", about)
 
@@ -57,10 +73,20 @@ def make_run_folder(run: Path, about: dict[str, Any]) -> None:
 def claim(run: Path) -> Iterator[None]:
     """Hold a run's folder for this process, and say which it is; RunFault when another one trains in it."""
     if not (run / "run.json").is_file():
-        raise RunFault(f"There is no run in {run}: start one without --resume.")
+        raise RunFault(
+            say(
+                "There is no run in {run}: start one without --resume.",
+                run=run,
+            )
+        )
     with (run / "lock").open("a") as stream:
         if not hold(stream):
-            raise RunFault(f"Another process is training in {run}: stop it first, or give another --run.")
+            raise RunFault(
+                say(
+                    "Another process is training in {run}: stop it first, or give another --run.",
+                    run=run,
+                )
+            )
         stream.truncate(0)
         stream.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         stream.flush()

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 
 class _Normalise(torch.autograd.Function):
@@ -114,8 +115,12 @@ def share_norms(net: nn.Module, encoder: str) -> None:
                 setattr(parent, name, SharedBatchNorm.of(child))
             elif "running_var" in child._buffers and hasattr(child, "momentum") and not isinstance(child, _INSTANCE):
                 raise ConfigFault(
-                    f"The encoder {encoder} looks at whole batches in a way of its own ({type(child).__name__}), which "
-                    "several processes cannot share: train it in one, or take another encoder."
+                    say(
+                        "The encoder {encoder} looks at whole batches in a way of its own ({kind}), which "
+                        "several processes cannot share: train it in one, or take another encoder.",
+                        encoder=encoder,
+                        kind=type(child).__name__,
+                    )
                 )
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from derm.language.speech import say
 from derm.metrics.masks import count_masks, dice
 from derm.model.network import LesionNet, ModelOutput
 from derm.model.preprocess import normalise
@@ -56,8 +57,13 @@ def take_step(
     norm = torch.nn.utils.get_total_norm([weight.grad for weight in net.parameters() if weight.grad is not None])
     if not (losses.joint.isfinite() and norm.isfinite()):
         raise world.fault(
-            f"The loss is {losses.joint.item()} and its gradient {norm.item()}: lower the learning rate "
-            f"({optimiser.param_groups[0]['lr']:.1e}) and start a new run; the last checkpoint is from before."
+            say(
+                "The loss is {loss} and its gradient {gradient}: lower the learning rate ({rate:.1e}) and start a new "
+                "run; the last checkpoint is from before.",
+                loss=losses.joint.item(),
+                gradient=norm.item(),
+                rate=optimiser.param_groups[0]["lr"],
+            )
         )
     optimiser.step()
     return losses, scores

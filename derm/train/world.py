@@ -5,7 +5,6 @@ through gloo, whatever the network runs on. Knows nothing of networks and losses
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from derm.errors import ConfigFault, DermError, RunFault
+from derm.language.speech import say
 
 STARTED_WITH = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 """What `torchrun` puts into the environment of the processes that it starts."""
@@ -81,8 +81,12 @@ class World:
             return
         if self.local_size > torch.cuda.device_count():
             raise ConfigFault(
-                f"{self.local_size} processes share {torch.cuda.device_count()} accelerators: start as many as there "
-                "are, or train with --device cpu."
+                say(
+                    "{local_size} processes share {count} accelerators: start as many as there are, or train "
+                    "with --device cpu.",
+                    local_size=self.local_size,
+                    count=torch.cuda.device_count(),
+                )
             )
         torch.cuda.set_device(self.local_rank)
 
@@ -148,7 +152,7 @@ class World:
         """Raise a RunFault in all processes where `content` differs from the first one's; fault: a sentence of it."""
         if self.store is not None:
             differs = self.of_first(content) != content
-            self._agree(name, RunFault(f"On {socket.gethostname()} {fault}") if differs else None)
+            self._agree(name, RunFault(fault) if differs else None)
 
     def fault(self, text: str) -> RunFault:
         """A fault that all processes have come to at once, to be raised: the first one tells it."""
@@ -180,7 +184,14 @@ class World:
             return
         if not self.leads:
             raise ToldElsewhere(said[rank])
-        raise fault or RunFault(f"Process {rank} of {self.size}: {said[rank]}")
+        raise fault or RunFault(
+            say(
+                "Process {rank} of {size}: {fault}",
+                rank=rank,
+                size=self.size,
+                fault=said[rank],
+            )
+        )
 
 
 ALONE = World()

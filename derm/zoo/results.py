@@ -17,6 +17,7 @@ from derm.evaluate.check import predictions_fault
 from derm.evaluate.results import read_own_table
 from derm.files import read_json
 from derm.json_checks import Check, fault_of
+from derm.language.speech import say
 from derm.zoo.check import BYS, TRAINED
 
 COST = "cost.json"
@@ -64,7 +65,12 @@ def read_answers(folder: Path) -> SystemAnswers | None:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataFault(
-            f"The result in {folder} cannot be read ({reason}): delete it and run the system again with derm zoo run."
+            say(
+                "The result in {folder} cannot be read ({reason}): delete it and run the system again "
+                "with derm zoo run.",
+                folder=folder,
+                reason=reason,
+            )
         ) from error
 
 
@@ -79,7 +85,13 @@ def read_optional(path: Path, check: Check) -> dict[str, Any] | None:
         if not check(content):
             raise ValueError("it holds something else than was written")
     except (OSError, ValueError) as error:
-        raise DataFault(f"{path} cannot be read ({error}): delete it and run the system again.") from error
+        raise DataFault(
+            say(
+                "{path} cannot be read ({error}): delete it and run the system again.",
+                path=path,
+                error=error,
+            )
+        ) from error
     return content
 
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.config import Design, ModelConfig
 
 Task = Literal["diagnosis", "outline", "both"]
@@ -377,6 +378,9 @@ def find_systems(names: Sequence[str]) -> list[System]:
     for name in wanted:
         if name not in SYSTEMS:
             close = ", ".join(get_close_matches(name, SYSTEMS, n=3))
-            hint = f"such as {close}" if close else "see `derm zoo list`"
-            raise ConfigFault(f"There is no system '{name}': use one of its names, {hint}.")
+            raise ConfigFault(
+                say("There is no system '{name}': use one of its names, such as {close}.", name=name, close=close)
+                if close
+                else say("There is no system '{name}': use one of its names, see `derm zoo list`.", name=name)
+            )
     return [SYSTEMS[name] for name in wanted]

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from derm.figures.text import plain
-from derm.language.again import say_again
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.monitor.state import last_words
@@ -52,7 +51,7 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
     """A training: how far it is, what is to be known, both comparisons, and the button that takes it into use."""
     st.subheader(plain(words.teaching_line(one)), anchor=False)
     for sentence in one.said:
-        st.markdown(plain(say_again(sentence, job.KEPT)))
+        st.markdown(plain(sentence))
     if one.alive:
         st.button(say("Look again"), icon=":material/refresh:", key=f"look-{one.name}")
         return

@@ -48,7 +48,7 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
     found = find_known(description, renamed, replace(split, lesions=table["lesion_id"]), rows)
     assert not found.named.any()
     assert found.alike.all()
-    said = rf"^{len(rows)} of {len(rows)} test images show a lesion, or are a picture.*--even-known"
+    said = rf"^{len(rows)} of {len(rows)} images of the test part show a lesion, or are a picture.*--even-known"
     with pytest.raises(DataFault, match=said):
         refuse_known(found, renamed, rows, "test")
 

@@ -1,10 +1,12 @@
 """Sentences in several languages: lookup, fields, plurals, numbers and dates, and whose language it is."""
 
+import json
 import sys
 from datetime import date
 from subprocess import run
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from derm.figures.text import duration, fine_percent, percent
@@ -13,12 +15,14 @@ from derm.language.speech import (
     BRACKETED,
     ask_for,
     day_text,
+    json_of_said,
     keeping_language,
     known_language,
     language,
     languages,
     number,
     own_name,
+    said_of_json,
     say,
     say_many,
     say_of,
@@ -128,3 +132,18 @@ def test_english_needs_no_babel():
 
 def test_there_are_english_and_german():
     assert languages() == ("en", "de")
+
+
+def test_json_of_what_was_said_keeps_numbers_and_takes_the_rest_as_text(tmp_path):
+    sentence = say(
+        "{name} {value} does not fit: use a number from {low} to {high}.", name="a", value=0.5, low=0, high=9
+    )
+    path = say("{target} is there already: name a new folder.", target=tmp_path)
+    counted = say_many("{count:,} image", "{count:,} images", np.int64(2004))
+    told = json.loads(json.dumps([json_of_said(one) for one in (sentence, path, counted)]))
+    with speaking("de"):
+        assert [said_of_json(one) for one in told] == [
+            "a 0,5 ist nicht möglich: eine Zahl von 0 bis 9 verwenden.",
+            f"{tmp_path} gibt es schon: einen neuen Ordner angeben.",
+            "2.004 Bilder",
+        ]

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import sys
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,14 @@ from short_run import CONFIG
 from theme import THEME, contrast
 from typer.testing import CliRunner
 
-from derm.cli.main import app
+from derm.cli.main import app, main
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, RunFault
 from derm.figures import palette
 from derm.figures.text import duration
 from derm.figures.training import Line, admitted_areas, class_curves, curves, difficulty_motion, spread
 from derm.files import hold, is_held, write_json
+from derm.language.speech import speaking
 from derm.monitor import charts, compare, export, series, words
 from derm.monitor.downsample import smooth, thin
 from derm.monitor.gallery import wall
@@ -495,6 +497,29 @@ def test_last_words_are_the_end_of_the_output_without_colours(tmp_path):
     assert last_words(tmp_path) == ""
     (tmp_path / "output.log").write_bytes(b"one\n" * 3000 + b"two\n\n\x1b[31mderm: The loss is nan\x1b[0m\r\n")
     assert last_words(tmp_path) == "one\ntwo\nderm: The loss is nan"
+
+
+def test_the_refusal_that_a_launched_process_ends_with_is_said_in_each_pages_language(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DERM_REFUSAL", str(tmp_path / "refusal.json"))
+    monkeypatch.setattr(sys, "argv", ["derm", "train", "--data", str(tmp_path), "--run", "r", "--set", "momentum=9.5"])
+    with pytest.raises(SystemExit):
+        main()
+    (tmp_path / "output.log").write_text(f"Begins\n{capsys.readouterr().err}")
+    english = "derm: There is no setting 'momentum': docs/training.md lists them."
+    assert last_words(tmp_path) == f"Begins\n{english}"
+    with speaking("de"):
+        assert (
+            last_words(tmp_path) == "Begins\nderm: Es gibt keine Einstellung „momentum“: docs/training.md nennt alle."
+        )
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "[]", '{"refusal": {"kind": "of", "texts": ["a"], "values": {}}}', '{"refusal": {}}']
+)
+def test_a_refusal_that_cannot_be_read_leaves_the_last_words_as_they_were_printed(tmp_path, kept):
+    (tmp_path / "output.log").write_text("derm: No.\n")
+    (tmp_path / "refusal.json").write_text(kept)
+    assert last_words(tmp_path) == "derm: No."
 
 
 def test_runs_are_found_and_living_ones_come_first(tmp_path):

@@ -18,6 +18,7 @@ from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
 from derm.errors import DataFault, RunFault
 from derm.explore.table import explorable
+from derm.language.speech import speaking
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, load_info, load_weights, save_weights
 from derm.predict.open import open_model
@@ -205,6 +206,8 @@ def test_without_the_old_data_it_says_what_is_lost_and_how_to_mend_it(practice, 
     (found,) = job.teachings(practice)
     assert found.stage == "refused"
     assert "derm_synthetic" in found.said[0]
+    with speaking("de"):
+        assert "Die Daten, aus denen die Gewichte gelernt haben (derm_synthetic)" in job.read_teaching(folder).said[0]
     assert not (folder / job.LESSONS).exists()
     with pytest.raises(RunFault, match="has not come to its end"):
         job.weights_of(practice, folder.name)

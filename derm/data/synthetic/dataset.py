@@ -17,6 +17,7 @@ from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.files import write_bytes, write_text
+from derm.language.speech import say
 from derm.spreadsheet import csv_table
 
 HAM10000_IMAGES: dict[str, int] = {
@@ -117,11 +118,28 @@ def synthesise(folder: Path, *, images: int, seed: int, progress: Callable[[int,
     for fewer than 21 or more than a million images or a negative seed, `DataFault` for a folder that holds anything.
     """
     if not FEWEST <= images <= MOST:
-        raise ConfigFault(f"{images} images cannot be drawn: give {FEWEST} (three of each diagnosis) to {MOST}.")
+        raise ConfigFault(
+            say(
+                "{images} images cannot be drawn: give {fewest} (three of each diagnosis) to {most}.",
+                images=images,
+                fewest=FEWEST,
+                most=MOST,
+            )
+        )
     if seed < 0:
-        raise ConfigFault(f"Seed {seed} is negative: give a whole number from 0 on.")
+        raise ConfigFault(
+            say(
+                "Seed {seed} is negative: give a whole number from 0 on.",
+                seed=seed,
+            )
+        )
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise DataFault(f"“{folder}” exists and is not an empty folder: name a new folder, or empty this one first.")
+        raise DataFault(
+            say(
+                "“{folder}” exists and is not an empty folder: name a new folder, or empty this one first.",
+                folder=folder,
+            )
+        )
 
     rng = np.random.default_rng(seed)
     plan = _plan(images, rng)

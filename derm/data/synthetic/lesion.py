@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
+from derm.language.speech import say
 
 Plane = NDArray[np.floating[Any]]
 """One value for each pixel, float32 or float64, (height, width)."""
@@ -86,11 +87,30 @@ def draw_lesion(
     side that is too small.
     """
     if dx not in LOOKS:
-        raise ConfigFault(f"“{dx}” is no diagnosis that Derm can draw: give one of {', '.join(CODES)}.")
+        raise ConfigFault(
+            say(
+                "“{dx}” is no diagnosis that Derm can draw: give one of {codes}.",
+                dx=dx,
+                codes=", ".join(CODES),
+            )
+        )
     if min(seed, view) < 0:
-        raise ConfigFault(f"Seed {seed} and view {view} must not be negative: give whole numbers from 0 on.")
+        raise ConfigFault(
+            say(
+                "Seed {seed} and view {view} must not be negative: give whole numbers from 0 on.",
+                seed=seed,
+                view=view,
+            )
+        )
     if min(height, width) < SMALLEST_SIDE:
-        raise ConfigFault(f"A drawing of {width} × {height} is too small: give at least {SMALLEST_SIDE} pixels a side.")
+        raise ConfigFault(
+            say(
+                "A drawing of {width} × {height} is too small: give at least {least} pixels a side.",
+                width=width,
+                height=height,
+                least=SMALLEST_SIDE,
+            )
+        )
     look = look or LOOKS[dx]
     person = np.random.default_rng([0, INDEX[dx], seed])
     scene = np.random.default_rng([view + 1, INDEX[dx], seed])

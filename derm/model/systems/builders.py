@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from functools import partial
 
 from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.systems import classifiers, teaching, unets
 from derm.model.systems.parts import SystemParts
@@ -46,7 +47,19 @@ def build_system(config: ModelConfig) -> SystemParts:
     """The parts of the system that `config` names, with random weights; ConfigFault where there is none."""
     if config.system not in BUILDERS:
         close = ", ".join(get_close_matches(config.system, BUILDERS, n=3)) or ", ".join(BUILDERS)
-        raise ConfigFault(f"There is no system '{config.system}': use one of `derm zoo list`, such as {close}.")
+        raise ConfigFault(
+            say(
+                "There is no system '{system}': use one of `derm zoo list`, such as {close}.",
+                system=config.system,
+                close=close,
+            )
+        )
     if config.input_size < (least := SMALLEST.get(config.system, 0)):
-        raise ConfigFault(f"The system {config.system} needs an input of {least} pixels at least.")
+        raise ConfigFault(
+            say(
+                "The system {system} needs an input of {least} pixels at least.",
+                system=config.system,
+                least=least,
+            )
+        )
     return BUILDERS[config.system](config)
