@@ -37,6 +37,18 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
 
 
+SLOW = Path(__file__).with_name("slow.txt")
+"""Tests (file::function) that were measured to be slow, see tools/list_slow_tests.py."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what was measured to be."""
+    slow = set(SLOW.read_text().splitlines())
+    for item in items:
+        if item.nodeid.partition("[")[0] in slow:
+            item.add_marker("slow")
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a case of bytes by its argument: packed files hold the time, and processes must collect the same names."""
     return argname if isinstance(val, bytes) else None
