@@ -14,6 +14,7 @@ from derm.explore.table import DIMENSIONS, name_of, narrow
 from derm.figures.text import plain
 from derm.language.speech import say
 from pages.explore.address import follow_address, write_address
+from pages.explore.concepts.view import show_concepts
 from pages.explore.data.view import show_data
 from pages.explore.dataset import find_set
 from pages.explore.opened import opened
@@ -25,7 +26,13 @@ from pages.explore.systems.view import show_systems
 from pages.explore.widgets import pick
 from pages.parts import top
 
-SHOW = {"Data": show_data, "Quality": show_quality, "Results": show_results, "Other systems": show_systems}
+SHOW = {
+    "Data": show_data,
+    "Quality": show_quality,
+    "Results": show_results,
+    "Other systems": show_systems,
+    "Concepts": show_concepts,
+}
 
 
 def main() -> None:

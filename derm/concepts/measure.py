@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from derm.concepts.additive import alone, disagreement, fit_additive, measure_additive
 from derm.concepts.learn import ReadPart
+from derm.concepts.measured import GIVENS, LEVELS
 from derm.concepts.read import CONCEPTS
-from derm.concepts.tcav import LEVELS, Tested, adjusted, concepts_tested, look
+from derm.concepts.tcav import Tested, adjusted, concepts_tested, look
 from derm.data.split import Part
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.metrics.calibration import softmax
@@ -27,9 +28,6 @@ MALIGNANT_CODES = tuple(code for code, malignant in zip(CODES, MALIGNANT, strict
 
 TARGETS = {"melanoma": ("mel",), "malignant": MALIGNANT_CODES}
 """What is told, and the diagnoses that count."""
-
-SETS = ("marks and measures", "structures and measures", "structures", "measures")
-"""What a model is given: structures as people marked them, or as they are read by machine; measures are by machine."""
 
 VECTORS_FROM = 400
 """Pictures, drawn by lot beside all that show a rare structure, from which concept vectors come."""
@@ -53,8 +51,8 @@ def measure_models(parts: Parts, temperature: float) -> list[dict[str, Any]]:
             if target == "malignant" and not set(train.dx) & (set(codes) - {"mel"}):
                 continue  # the same as melanoma
             network = _network(test, codes, temperature)
-            for given in SETS:
-                if given == SETS[0] and train.marks is None:
+            for given in GIVENS:
+                if given == GIVENS[0] and train.marks is None:
                     continue
                 truths = [np.isin(part.dx, codes) for part in (train, validation, test)]
                 values = [_values(part, given) for part in (train, validation, test)]
@@ -94,7 +92,7 @@ def _values(part: ReadPart, given: str) -> NDArray[np.float64]:
         return machine
     if given == "measures":
         return measures
-    structures = machine if part.marks is None or given != SETS[0] else part.marks
+    structures = machine if part.marks is None or given != GIVENS[0] else part.marks
     return np.concatenate([structures, measures], axis=1)
 
 

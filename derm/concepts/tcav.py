@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from derm.concepts.measured import LEVELS
 from derm.diagnoses import INDEX
 from derm.image.decode import open_image
 from derm.image.resize import square
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
-
-LEVELS = ("features", "stage 4")
-"""Deep and earlier: what is pooled for the diagnosis, and cells of 16 pixels."""
 
 STAGE = 4
 

@@ -117,6 +117,16 @@ def _crossings(change: Change) -> list[str]:
     return found
 
 
+def named_steps(steps: Sequence[Step]) -> list[tuple[str, float]]:
+    """The steps of a change by name, in their order: the largest first."""
+    return [(say(NAMES[step.concept]), step.by) for step in steps]
+
+
+def steps_alt(steps: Sequence[Step]) -> str:
+    """The figure of a change in words: every step."""
+    return say("Steps of the smallest change: {steps}.", steps=", ".join(step_text(step) for step in steps))
+
+
 def other_lines(case: Case, other: Other | None, library: Library | None) -> list[str]:
     """The nearest real case on the other side in words, a sentence each. library: None where there is none."""
     if library is None:

@@ -14,7 +14,7 @@ from derm.explore.pictures import LOOKS
 from derm.explore.table import DIMENSIONS
 from derm.language.speech import mark, say
 
-VIEWS = (mark("Data"), mark("Quality"), mark("Results"), mark("Other systems"))
+VIEWS = (mark("Data"), mark("Quality"), mark("Results"), mark("Other systems"), mark("Concepts"))
 DATA_PARTS = (mark("Figures"), mark("Crossed"), mark("Pictures"))
 RESULT_PARTS = (
     mark("Matrix"),
@@ -30,6 +30,8 @@ RULES = (mark("Data's mix"), mark("Equal mix"), mark("Referral threshold"))
 TRUTHS = (mark("malignant"), mark("benign"))
 REFERRALS = (mark("referred"), mark("not referred"))
 SYSTEM_FIGURES = (mark("Accuracy"), mark("Balanced accuracy"), mark("Macro AUC"), mark("Dice"))
+CONCEPT_TARGETS = (mark("Melanoma"), mark("Malignant"))
+CONCEPT_LEVELS = (mark("What the diagnosis is made of"), mark("Cells of 16 pixels"))
 COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
 
 UNKNOWN_NAME = mark(
@@ -109,6 +111,8 @@ def fields(
         AddressField("show", "look_cell", LOOKS, LOOKS[0], result),
         AddressField("leaf", "page_cell", None, "1", result, least=1, most=1e6, whole=True),
         AddressField("figure", "systems", SYSTEM_FIGURES, SYSTEM_FIGURES[0], ("Other systems",)),
+        AddressField("tells", "concept_target", CONCEPT_TARGETS, CONCEPT_TARGETS[0], ("Concepts",)),
+        AddressField("level", "concept_level", CONCEPT_LEVELS, CONCEPT_LEVELS[0], ("Concepts",)),
         AddressField("picture", "opened", images),
     )
 

@@ -6,6 +6,8 @@ import streamlit as st
 from derm.concepts import words
 from derm.concepts.case import find_what_if, nearest_other, what_if
 from derm.errors import DermError
+from derm.figures.concepts import change_steps
+from derm.figures.markup import shown_figure
 from derm.figures.similar import similar_grid
 from derm.figures.text import plain
 from derm.language.speech import say
@@ -29,18 +31,27 @@ def changes(key: str, case: Case) -> None:
         return
     with fold:
         other(case)
-        change(case)
+        change(key, case)
 
 
-def change(case: Case) -> None:
-    """The smallest change, or why it is not told."""
+def change(key: str, case: Case) -> None:
+    """The smallest change in words and as bars, or why it is not told."""
     try:
-        *lines, limits = words.change_lines(case, what_if(case))
+        found = what_if(case)
+        *lines, limits = words.change_lines(case, found)
     except DermError as fault:
         st.caption(plain(str(fault)))
         return
     for line in lines:
         st.markdown(plain(line))
+    if found is not None and found.together:
+        figure = change_steps(words.named_steps(found.together), dark=st.context.theme.type == "dark")
+        st.plotly_chart(
+            shown_figure(figure),
+            key=f"steps-{key}",
+            alt=words.steps_alt(found.together),
+            config={"displayModeBar": False},
+        )
     st.caption(plain(limits))
 
 
