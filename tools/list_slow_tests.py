@@ -24,9 +24,7 @@ WAIT = 3.0
 """Seconds on a clock from which on a test is slow that hardly takes a processor."""
 QUICK = "not (browser or real or slow or training)"
 """What `make test-quick` runs."""
-HEAD = (
-    f"# Tests that take {LEAST} s of a processor or more: written by tools/list_slow_tests.py, for conftest.py.\n"
-)
+HEAD = f"# Tests that take {LEAST} s of a processor or more: written by tools/list_slow_tests.py, for conftest.py.\n"
 
 
 class Watch:

@@ -133,7 +133,7 @@ def measure_vectors(
         tested = look(model, part.table["image_path"].iloc[chosen].tolist(), dx.tolist(), tell)
         before += len(chosen)
         codes = [code for code in CODES if (dx == code).sum() >= FEWEST]
-        activations = {name: learned[name].activations for name in LEVELS}
+        activations: dict[str, NDArray[np.float32]] = {name: learned[name].activations for name in LEVELS}
         rows_told = concepts_tested(activations, shown[rows], KEYS, tested, dx, codes, seed=0)
         found += rows_told
         sources += [source] * len(rows_told)
