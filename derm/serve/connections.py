@@ -1,11 +1,13 @@
 """The server's open connections: none is silent, dribbles or holds memory for ever. An ASGI application around another.
 
-Needs an event loop that lets its listening be wrapped, as asyncio's own does; on another nothing is limited. Knows no
-server and no page: it stands between sockets and the server's protocols, and is told by ASGI when a request is whole.
+Needs an event loop that lets its listening be wrapped, as asyncio's own does; with another the server does not start.
+Knows no server and no page: it stands between sockets and the server's protocols, and is told by ASGI when a request is
+whole.
 """
 
 import asyncio
 import gc
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
@@ -50,6 +52,20 @@ class Limits:
     """Of all answers that wait to be fetched; beyond it the largest goes with its connection."""
 
 
+UNLIMITED = (
+    "Derm does not serve on the event loop {loop}, whose connections it cannot limit: remove the package that brings "
+    "it, such as by `pip uninstall uvloop`."
+)
+"""Said where a loop is another than asyncio's."""
+
+SERVER_LOG = "uvicorn.error"
+
+FAULTS = ("UnicodeDecodeError", "LocalProtocolError", "RemoteProtocolError")
+"""What a server raises, and logs with all its frames, for bytes that no browser sends."""
+
+PROTOCOLS = frozenset(("uvicorn", "h11", "websockets", "httptools", "wsproto"))
+"""Packages where it does."""
+
 SMALL = 65_536
 """Bytes over a websocket without a message that nobody counts: pings, pongs, and messages that are whole in no time."""
 
@@ -64,6 +80,24 @@ EVERY = 1.0
 
 _CURRENT: ContextVar["Connection | None"] = ContextVar("connection", default=None)
 """The connection whose bytes led to what is done."""
+
+
+def one_line(record: logging.LogRecord) -> bool:
+    """Take from a server's record the frames that led to a client's fault, which hold what it sent; keep the record."""
+    raised = record.exc_info[1] if record.exc_info else None
+    if type(raised).__name__ in FAULTS and _raising(raised) in PROTOCOLS:
+        record.msg, record.args = f"{str(record.msg).strip()} ({type(raised).__name__})", ()
+        record.exc_info, record.exc_text = None, None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
+
+
+def _raising(raised: BaseException | None) -> str:
+    """The package that raised; empty where none is known."""
+    place = None if raised is None else raised.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return "" if place is None else str(place.tb_frame.f_globals.get("__name__")).partition(".")[0]
 
 
 class Connection(asyncio.Protocol):
@@ -208,8 +242,10 @@ class Connections:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
         connection = _CURRENT.get()
-        if scope["type"] == "lifespan":
-            self.listen(asyncio.get_running_loop())
+        if scope["type"] == "lifespan" and not self.listen(loop := asyncio.get_running_loop()):
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": UNLIMITED.format(loop=type(loop).__module__)})
+            return
         if scope["type"] == "lifespan" or connection is None:
             await self.app(scope, receive, send)
             return
@@ -226,8 +262,12 @@ class Connections:
         finally:
             known.end()
 
-    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have `loop` put a `Connection` before each protocol of the servers that it makes from now on."""
+    def listen(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Have `loop` put a `Connection` before each protocol of the servers that it makes from now on.
+
+        False where it does not let itself be wrapped, as one that is not written in Python. What the server then logs
+        of a client's faults is one line each.
+        """
         create = getattr(loop, SERVER_CALLS)
 
         async def wrapped(factory: Callable[[], asyncio.Protocol], *places: Any, **options: Any) -> asyncio.Server:  # noqa: ANN401
@@ -236,8 +276,10 @@ class Connections:
 
         try:
             setattr(loop, SERVER_CALLS, wrapped)
-        except AttributeError:  # a loop that is not written in Python
-            return
+        except AttributeError:
+            return False
+        logging.getLogger(SERVER_LOG).addFilter(one_line)
+        return True
 
     def admit(self, connection: Connection) -> None:
         """Take a new connection in; where there are too many, the one that has been silent longest goes."""

@@ -1,6 +1,7 @@
 """Open connections: who says nothing, dribbles or lets others wait is cut off; who asks and fetches is not."""
 
 import asyncio
+import logging
 import os
 import socket
 import struct
@@ -11,7 +12,7 @@ import pytest
 import uvicorn
 
 from derm.serve import connections
-from derm.serve.connections import Connection, Connections, Limits
+from derm.serve.connections import Connection, Connections, Limits, one_line
 from derm.serve.frames import FrameCount
 
 ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -48,7 +49,7 @@ def serve(limits: Limits, visit: Callable[[int, Connections], Awaitable[None]]) 
         with socket.socket() as place:
             place.bind(("127.0.0.1", 0))
             place.listen()
-            server = uvicorn.Server(uvicorn.Config(kept, log_level="critical", ws="websockets-sansio"))
+            server = uvicorn.Server(uvicorn.Config(kept, log_config=None, log_level="warning", ws="websockets-sansio"))
             task = asyncio.create_task(server._serve([place]))
             while not server.started:
                 await asyncio.sleep(0.01)
@@ -150,15 +151,16 @@ def test_a_new_connection_is_refused_where_all_are_answered():
     serve(Limits(most=2), visit)
 
 
-def test_who_does_not_fetch_an_answer_is_cut_off():
+def test_who_does_not_fetch_an_answer_is_cut_off(monkeypatch):
+    came, admit = [], Connections.admit
+    monkeypatch.setattr(Connections, "admit", lambda self, one: came.append(one) or admit(self, one))
+
     async def visit(port: int, kept: Connections) -> None:
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(("127.0.0.1", port))
             slow.sendall(ASKED.replace(b"/ ", b"/large "))
-            while not kept.open:
-                await asyncio.sleep(0.01)
-            while kept.open:
+            while kept.open or not came:
                 await asyncio.sleep(0.01)
 
     serve(Limits(stalled=0.1, head=0.1), visit)
@@ -276,11 +278,58 @@ def test_pongs_of_years_are_no_message():
     assert connection.coming == 0
 
 
-def test_a_loop_that_cannot_be_wrapped_serves_without_limits():
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x81\x82" + bytes(4) + b"\xff\xfe",
+        b"\x01\x81" + bytes(4) + b"\xe2" + b"\x80\x81" + bytes(4) + b"(",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["a text that is none", "half a letter", "a tunnel", "a piece without a size"],
+)
+def test_what_no_browser_sends_is_one_line_in_the_log(sent, caplog):
+    async def visit(port, _kept):
+        reader, writer = await (connected(port) if sent[:1] in b"CP" else opened(port))
+        writer.write(sent)
+        await asyncio.wait_for(reader.read(1), 5)
+        await asyncio.sleep(0.05)
+
+    serve(Limits(), visit)
+    assert caplog.records
+    assert all(record.exc_info is None and "\n" not in record.getMessage() for record in caplog.records)
+
+
+def test_a_fault_of_our_own_keeps_its_frames():
+    try:
+        b"\xff".decode()
+    except UnicodeDecodeError as error:
+        record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "It", (), (type(error), error, None))
+    assert one_line(record)
+    assert (record.exc_info is not None, record.levelname) == (True, "ERROR")
+
+
+def test_a_loop_that_cannot_be_wrapped_is_refused(monkeypatch):
     class Closed:
         __slots__ = ()
 
         def create_server(self) -> None:
             raise AssertionError
 
-    Connections(app).listen(Closed())
+    said = []
+
+    async def start():
+        async def receive():
+            return {"type": "lifespan.startup"}
+
+        async def send(message):
+            said.append(message)
+
+        monkeypatch.setattr(asyncio, "get_running_loop", Closed)
+        await Connections(app)({"type": "lifespan"}, receive, send)
+        monkeypatch.undo()
+
+    asyncio.run(start())
+    assert said[0]["type"] == "lifespan.startup.failed"
+    assert "does not serve on the event loop" in said[0]["message"]
+    assert "pip uninstall uvloop" in said[0]["message"]
