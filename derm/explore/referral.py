@@ -180,7 +180,7 @@ def estimate_text(estimate: Estimate) -> str:
 
 def _percent(share: float) -> str:
     """Whole percent; to the tenth above 99 and below 1, where whole ones would say all or none."""
-    return f"{100 * share:.1f}" if 0 < share < 0.01 or 0.99 < share < 1 else f"{100 * share:.0f}"
+    return number(100 * share, ".1f" if 0 < share < 0.01 or 0.99 < share < 1 else ".0f")
 
 
 def sentence(found: Referral) -> str:

@@ -16,7 +16,7 @@ from derm.figures.palette import GREY, PAGE, PANEL, PRIMARY, SECOND, SERIES, TEX
 from derm.figures.strokes import DASHES, MARKS
 from derm.figures.text import capital, chart_text, epoch_number
 from derm.image.overlay import rgb
-from derm.language.speech import say
+from derm.language.speech import number, say
 
 MOST_FRAMES = 60
 """Pictures of a moving figure, at most."""
@@ -210,7 +210,7 @@ def _area(
         )
     if not math.isnan(values[-1]):
         figure.add_annotation(
-            x=1.0, xref="paper", y=floor + BAND / 2, text=f"<b>{values[-1]:.0%}</b>",
+            x=1.0, xref="paper", y=floor + BAND / 2, text=f"<b>{number(values[-1], '.0%')}</b>",
             showarrow=False, xanchor="left", xshift=8, font={"size": 13, "color": TEXT.on(dark=dark)},
         )  # fmt: skip
 
@@ -314,7 +314,7 @@ def drawn_bars(epochs: Sequence[int], drawn: Sequence[Mapping[str, int]], *, dar
             y=shares,
             name=diagnosis.code.upper(),
             marker={"color": _of(diagnosis, dark), "line": {"width": 1, "color": PAGE.on(dark=dark)}},
-            text=[f"{diagnosis.code.upper()} {share:.0%}" if share >= 0.05 else "" for share in shares],
+            text=[f"{diagnosis.code.upper()} {number(share, '.0%')}" if share >= 0.05 else "" for share in shares],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,

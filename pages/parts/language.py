@@ -80,6 +80,6 @@ def set_language(row: DeltaGenerator) -> None:
                 on_click=choose,
                 args=(code,),
             )
-        st.caption(say("Buttons of the browser and of Streamlit itself stay in English."))
+        st.caption(say("Streamlit's own buttons, such as “Upload”, stay in English; calendars follow the browser."))
     with row:
         keep(key="language", data={"cookie": COOKIE, "language": language(), "chosen": now}, height=0)

@@ -6,6 +6,7 @@ import pytest
 
 from derm.diagnoses import INDEX
 from derm.explore import referral
+from derm.language.speech import speaking
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.decision import lesion_rates, picture_weights, predictive_values
 
@@ -101,3 +102,7 @@ def test_shares_near_the_ends_are_not_rounded_away():
     said = referral.estimate_text(referral.Estimate(0.996, (0.991, 1.0))).replace("\xa0", " ")
     assert said == "99.6 % (99.1 – 100 %)"
     assert referral.estimate_text(referral.Estimate(0.5, None)).replace("\xa0", " ") == "50 %"
+    with speaking("de"):
+        assert referral.estimate_text(referral.Estimate(0.996, (0.991, 1.0))).startswith(
+            "99,6\N{NO-BREAK SPACE}% (99,1"
+        )

@@ -1,6 +1,7 @@
 """The catalogues: in step with the source, complete, and with the same fields in each language."""
 
 import ast
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -144,6 +145,42 @@ def test_no_translation_has_swallowed_another_sentence(catalogue):
         own = "".join(forms(message.id))
         for text in forms(message.string):
             assert [one for one in sentences if one in text and one not in own] == []
+
+
+CODE = re.compile(r"`[^`]*`|'(?:derm)\[\w+\]'|https?://\S+")
+"""What is typed, in which quotes and points are the machine's."""
+
+FOREIGN = {
+    "de": re.compile(
+        r"'\{|\}'|\"|[“”](?=\w)|\w„|[\d}] %|(?<![\d.])0\.\d|\bLabels?\b|\b([Dd]u|[Dd]ein\w*|[Dd]ir|[Dd]ich)\b"
+    ),
+}
+"""What a language does not write so: quotes, the space before a percent sign, the decimal point, whom it speaks to."""
+
+
+def unlike(language: str, text: str) -> list[str]:
+    return [found[0] for found in FOREIGN[language].finditer(CODE.sub("", text))] if language in FOREIGN else []
+
+
+def test_signs_and_address_are_the_languages_own(catalogue):
+    wrong = {
+        text: found
+        for message in catalogue
+        for text in forms(message.string)
+        if (found := unlike(str(catalogue.locale), text))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["Der Lauf '{name}'", 'Der "Lauf"', "“Lauf“", "95 % davon", "{share} % davon", "etwa 0.5", "dein Bild"]
+)
+def test_signs_of_another_language_are_found(text):
+    assert unlike("de", text) != []
+
+
+def test_what_is_typed_keeps_the_machines_signs():
+    assert unlike("de", "`--set a='{b}'`: pip install 'derm[heic]', 0,5, „{name}“ und 95\N{NO-BREAK SPACE}%") == []
 
 
 def test_what_is_said_within_an_f_string_is_found_too():
