@@ -39,6 +39,11 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
     Diagnosis("vasc", mark("vascular lesion"), False, "#8082B0", "#2B3A75"),
 )
 
+HAM10000_IMAGES: dict[str, int] = {
+    "akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142,
+}  # fmt: skip
+"""Images of each diagnosis in HAM10000 (Tschandl et al., Scientific Data 5:180161, 2018), which knows these seven."""
+
 CODES: tuple[str, ...] = tuple(diagnosis.code for diagnosis in DIAGNOSES)
 """The seven codes in output order of every model: alphabetical."""
 

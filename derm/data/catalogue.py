@@ -12,6 +12,7 @@ import pandas as pd
 
 from derm.data.diagnosis_words import UNKNOWN, code_of, is_readable, read_mapping
 from derm.data.folder import (
+    CONFIRMATIONS,
     IMAGE_ENDINGS,
     MASK_ENDINGS,
     FolderContent,
@@ -27,11 +28,11 @@ from derm.data.folder import (
     scan_all,
     scan_masks,
 )
-from derm.data.isic import CONFIRMATIONS, PARTS, read_archive, read_isic2019, read_task1, words_in_archive
+from derm.data.isic import PARTS, read_archive, read_isic2019, read_task1, words_in_archive
 from derm.data.own import TABLE, read_own, words_in_own
 from derm.data.remarks import UNMATCHED, remark_ages, remark_lesions, remark_truth
 from derm.data.values import impossible, read_ages, read_sexes
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
 from derm.language.speech import mark, say
 
@@ -377,9 +378,14 @@ def _codes(words: pd.Series, own: Mapping[str, str]) -> pd.Series:
 def _read_truth(path: Path) -> pd.DataFrame:
     """A one-hot ground truth as metadata; a row that marks none is 'unknown', one that marks two 'mel+nv'."""
     columns = [code.upper() for code in CODES]
-    raw = read_table(path, ("image", *columns), say(CURE))
+    raw = read_table(path, ("image", *(code.upper() for code in HAM10000_IMAGES)), say(CURE), columns)
     refuse_nameless(path, raw["image"], say(CURE))
-    marked = raw[columns].replace({"True": "1", "TRUE": "1", "true": "1"}).apply(pd.to_numeric, errors="coerce") == 1
+    marked = (
+        raw.reindex(columns=columns, fill_value="0")
+        .replace({"True": "1", "TRUE": "1", "true": "1"})
+        .apply(pd.to_numeric, errors="coerce")
+        == 1
+    )
     dx = [
         "+".join(code for code, mark in zip(CODES, row, strict=True) if mark) or "unknown" for row in marked.to_numpy()
     ]

@@ -1,6 +1,6 @@
 """Files and tables of a data set folder, found and read the same way whatever the layout.
 
-Needs the folder as it was unpacked; decodes no picture. Does not know what a table's columns mean.
+Needs the folder as it was unpacked; decodes no picture. Of columns it knows the usual names, see `all_columns`.
 """
 
 import codecs
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from derm.data.values import blank_missing
+from derm.data.values import blank_missing, read_ages, read_sexes
 from derm.errors import DataFault
 from derm.files import read_file
 from derm.language.speech import say
@@ -318,3 +318,39 @@ def column(table: pd.DataFrame, *names: str, missing: str = "unknown") -> pd.Ser
         if name in table:
             return blank_missing(table[name]).replace("", missing)
     return pd.Series(missing, index=table.index, dtype=str)
+
+
+CONFIRMATIONS = {
+    "histopathology": "histo",
+    "serial imaging showing no change": "follow_up",
+    "single image expert consensus": "consensus",
+    "single contributor clinical assessment": "clinical",
+    "confocal microscopy with consensus dermoscopy": "confocal",
+}
+"""What the ISIC calls the ways in which diagnoses were confirmed, in HAM10000's words."""
+
+
+def all_columns(raw: pd.DataFrame, source: str | pd.Series) -> pd.DataFrame:
+    """A table with all columns of a catalogue but the paths, as `FolderContent` wants it; what `raw` lacks is unknown.
+
+    raw: image_id, and what it has of lesion_id, patient_id, dx, dx_type (or the ISIC's diagnosis_confirm_type), age
+    (age_approx), sex and localization (anatom_site_general). source: the data set's name, or each row's. A lesion
+    without a name is its own: near duplicates join what is known to be one.
+    """
+    confirmed = column(raw, "dx_type", "diagnosis_confirm_type").str.lower()
+    lesions = column(raw, "lesion_id", missing="")
+    sources = pd.Series(source, index=raw.index) if isinstance(source, str) else source
+    return pd.DataFrame(
+        {
+            "image_id": raw["image_id"],
+            "lesion_id": lesions.where(lesions != "", raw["image_id"]),
+            "patient_id": column(raw, "patient_id", missing=""),
+            "dx": column(raw, "dx").str.lower(),
+            "dx_type": confirmed.replace(CONFIRMATIONS),
+            "age": read_ages(column(raw, "age", "age_approx", missing="")).years,
+            "sex": read_sexes(column(raw, "sex")),
+            "localization": column(raw, "localization", "anatom_site_general").str.lower(),
+            "dataset": sources,
+            "source": sources,
+        }
+    )

@@ -14,6 +14,7 @@ from derm.data.folder import (
     MASK_ENDINGS,
     FolderContent,
     Remark,
+    all_columns,
     column,
     find_file,
     plain_id,
@@ -23,7 +24,6 @@ from derm.data.folder import (
     scan_all,
 )
 from derm.data.remarks import remark_ages
-from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
 from derm.language.speech import mark, say
 
@@ -60,7 +60,7 @@ def read_task1(folder: Path) -> FolderContent | None:
     that would take decoding five files an image.
     """
     if images := scan(folder, TASK1_IMAGES, IMAGE_ENDINGS):
-        table = _complete(pd.DataFrame({"image_id": [_image_id(path) for path in images]}), TASK1)
+        table = all_columns(pd.DataFrame({"image_id": [_image_id(path) for path in images]}), TASK1)
         masks = scan(folder, TASK1_MASKS, MASK_ENDINGS)
         return FolderContent("ISIC 2018 Tasks 1 and 2", table, images, masks, undiagnosed=True)
     path = find_file(folder, (ARCHIVE_TABLE,))
@@ -69,7 +69,7 @@ def read_task1(folder: Path) -> FolderContent | None:
     raw = read_table(path, ("image_id", "dx", *STRUCTURES), say(DOWNLOAD))
     refuse_nameless(path, raw["image_id"], say(DOWNLOAD))
     raw["image_id"] = raw["image_id"].map(plain_id)
-    table = _complete(raw[[name for name in ("image_id", "dx", "age", "sex") if name in raw]], TASK1)
+    table = all_columns(raw[[name for name in ("image_id", "dx", "age", "sex") if name in raw]], TASK1)
     table["dx"] = codes_of(table["dx"], read_mapping(folder), path)
     structures = raw[["image_id", *STRUCTURES]].astype(dict.fromkeys(STRUCTURES, int))
     images, masks = scan(folder, ("images",), IMAGE_ENDINGS), scan(folder, ("masks",), MASK_ENDINGS)
@@ -113,7 +113,7 @@ def read_isic2019(folder: Path) -> FolderContent | None:
     # The same pictures as elsewhere, made smaller by the organisers: their ids in other data sets lack this ending.
     table["image_id"] = table["image_id"].str.removesuffix("_downsampled")
     return FolderContent(
-        "ISIC 2019", _complete(table, sources).assign(dx=dx), images, [], undiagnosed=True, remarks=remarks
+        "ISIC 2019", all_columns(table, sources).assign(dx=dx), images, [], undiagnosed=True, remarks=remarks
     )
 
 
@@ -134,7 +134,7 @@ def read_archive(folder: Path) -> FolderContent | None:
         raw = raw[raw["image_type"].str.lower().str.contains("dermoscopic") | (raw["image_type"] == "")]
     raw = raw.reset_index(drop=True)
     words = _finest(raw)
-    table = _complete(raw.rename(columns={"isic_id": "image_id"}), "isic_archive")
+    table = all_columns(raw.rename(columns={"isic_id": "image_id"}), "isic_archive")
     table["dx"] = codes_of(words, read_mapping(folder), path)
     table["dataset"] = column(raw, "attribution")
     return FolderContent("ISIC archive", table, scan_all(folder), [], undiagnosed=True, remarks=remark_ages(path, raw))
@@ -166,37 +166,3 @@ def _finest(raw: pd.DataFrame) -> pd.Series:
 
 def _image_id(path: str) -> str:
     return Path(path).stem.removesuffix("_downsampled")
-
-
-def _complete(raw: pd.DataFrame, source: str | pd.Series) -> pd.DataFrame:
-    """`raw` with all columns of a catalogue but the paths; missing ones are unknown.
-
-    A lesion without a name is its own: near duplicates join what is known to be one.
-    """
-    confirmed = column(raw, "dx_type", "diagnosis_confirm_type").str.lower()
-    lesions = column(raw, "lesion_id", missing="")
-    sources = pd.Series(source, index=raw.index) if isinstance(source, str) else source
-    return pd.DataFrame(
-        {
-            "image_id": raw["image_id"],
-            "lesion_id": lesions.where(lesions != "", raw["image_id"]),
-            "patient_id": column(raw, "patient_id", missing=""),
-            "dx": column(raw, "dx").str.lower(),
-            "dx_type": confirmed.replace(CONFIRMATIONS),
-            "age": read_ages(column(raw, "age", "age_approx", missing="")).years,
-            "sex": read_sexes(column(raw, "sex")),
-            "localization": column(raw, "localization", "anatom_site_general").str.lower(),
-            "dataset": sources,
-            "source": sources,
-        }
-    )
-
-
-# What ISIC calls the ways in which diagnoses were confirmed, in HAM10000's words.
-CONFIRMATIONS = {
-    "histopathology": "histo",
-    "serial imaging showing no change": "follow_up",
-    "single image expert consensus": "consensus",
-    "single contributor clinical assessment": "clinical",
-    "confocal microscopy with consensus dermoscopy": "confocal",
-}

@@ -99,19 +99,18 @@ METRICS: dict[str, Check] = {
     "confusion_matrix": is_matrix,
     "per_class": by_code(
         object_with(
-            {"support": is_count, **dict.fromkeys(PER_CLASS, is_number_or_none)},
-            {metric.key: is_number_or_none for metric in OUTLINE},
+            {"support": is_count},
+            dict.fromkeys((*PER_CLASS, *(metric.key for metric in OUTLINE)), is_number_or_none),
         )
     ),
     "malignant": object_with({"auc": is_share_or_none}),
     "intervals": all_of(by_name(is_interval), lambda value: value.get("accuracy") is not None),
     "accuracy": is_number,
-    **{metric.key: is_number_or_none for metric in OVERALL if metric.key != "accuracy"},
 }
 """Of metrics.json."""
 
 METRICS_LATER: dict[str, Check] = {
-    **{metric.key: is_number_or_none for metric in OUTLINE},
+    **{metric.key: is_number_or_none for metric in (*OVERALL, *OUTLINE) if metric.key != "accuracy"},
     "decision": none_or(
         object_with(
             {"threshold": is_number, **_RATES},

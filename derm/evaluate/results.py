@@ -27,6 +27,7 @@ from derm.evaluate.check import (
 )
 from derm.files import is_there, read_file, read_json
 from derm.language.speech import say
+from derm.metrics.registry import HEADLINE, OVERALL, PER_CLASS
 from derm.spreadsheet import check_columns, uncell
 
 TABLES = ("predictions", "outlines", "subgroups", "embedding")
@@ -165,7 +166,7 @@ def read_results(folder: Path) -> Results:
         raise DataFault(
             say("The results in {folder} cannot be read ({reason}): {cure}", folder=folder, reason=fault, cure=cure)
         )
-    results = Results(folder=folder, **jsons, **tables)
+    results = Results(folder=folder, **jsons | {"metrics": with_later_metrics(jsons["metrics"])}, **tables)
     counts = {len(tables[name]) for name in ("predictions", "outlines", "embedding")}
     if counts != {results.about["images"]}:
         raise DataFault(
@@ -176,6 +177,16 @@ def read_results(folder: Path) -> Results:
             )
         )
     return results
+
+
+def with_later_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
+    """A sound metrics.json with None for each metric of the registry that is younger than the file."""
+    overall, headline = dict.fromkeys(metric.key for metric in OVERALL), dict.fromkeys(HEADLINE)
+    later = {**overall, **metrics}
+    later["per_class"] = {code: {**dict.fromkeys(PER_CLASS), **own} for code, own in metrics["per_class"].items()}
+    if "baselines" in metrics:
+        later["baselines"] = {title: {**headline, **own} for title, own in metrics["baselines"].items()}
+    return later
 
 
 def read_own_table(path: Path) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from derm.explore.gallery import RESULT_ORDERS, SHAPE_ORDERS, TABLE_ORDERS
 from derm.explore.pictures import LOOKS
 from derm.explore.table import DIMENSIONS
 from derm.language.speech import mark, say
+from derm.zoo.compared import LABELS as SYSTEM_LABELS
 
 VIEWS = (mark("Data"), mark("Quality"), mark("Results"), mark("Other systems"), mark("Concepts"))
 DATA_PARTS = (mark("Figures"), mark("Crossed"), mark("Pictures"))
@@ -29,7 +30,7 @@ CELLS = (mark("Counts"), mark("Rates"))
 RULES = (mark("Data's mix"), mark("Equal mix"), mark("Referral threshold"))
 TRUTHS = (mark("malignant"), mark("benign"))
 REFERRALS = (mark("referred"), mark("not referred"))
-SYSTEM_FIGURES = (mark("Accuracy"), mark("Balanced accuracy"), mark("Macro AUC"), mark("Dice"))
+SYSTEM_FIGURES = tuple(SYSTEM_LABELS.values())
 CONCEPT_TARGETS = (mark("Melanoma"), mark("Malignant"))
 CONCEPT_LEVELS = (mark("What the diagnosis is made of"), mark("Cells of 16 pixels"))
 COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")

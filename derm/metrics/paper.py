@@ -7,6 +7,7 @@ Knows only what was printed; the paper's split is by image, so that its numbers 
 from typing import Any, NamedTuple
 
 from derm.diagnoses import CODES
+from derm.metrics import registry
 
 
 class PaperClass(NamedTuple):
@@ -89,8 +90,15 @@ def specificity_from_table(code: str) -> float:
     return 1 - fp / (CASES - row.support)
 
 
+def of_class(code: str, name: str) -> float | None:
+    """The paper's precision, recall, f1 or specificity (by its table) of a class, 0 … 1; None for one it lacks."""
+    if code not in PER_CLASS:
+        return None
+    return specificity_from_table(code) if name == "specificity" else getattr(PER_CLASS[code], name)
+
+
 def compare_with_paper(metrics: dict[str, Any], milliseconds: float | None = None) -> list[PaperFigure]:
-    """Our measurements beside the paper's, line by line: overall, then class by class in the order of CODES, then time.
+    """Our measurements beside the paper's, line by line: overall, class by class in the order of CODES, then time.
 
     metrics: as `merge_measures` gives it. milliseconds: our time for one image, None if it was not measured.
     """
@@ -98,19 +106,18 @@ def compare_with_paper(metrics: dict[str, Any], milliseconds: float | None = Non
         PaperFigure(name, metrics[name], paper, "; ".join(filter(None, (LEAKS, NOTES.get(name)))))
         for name, paper in OVERALL.items()
     ]
+    rows += [
+        PaperFigure(metric.key, metrics[metric.key], None, "")
+        for metric in (*registry.OVERALL, *registry.OUTLINE)
+        if metric.key not in OVERALL
+    ]
     for code in CODES:
-        ours, paper = metrics["per_class"][code], PER_CLASS[code]
-        rows += [
-            PaperFigure(f"{code} precision", ours["precision"], paper.precision, LEAKS),
-            PaperFigure(f"{code} recall", ours["recall"], paper.recall, LEAKS),
-            PaperFigure(f"{code} f1", ours["f1"], paper.f1, LEAKS),
-            PaperFigure(
-                f"{code} specificity",
-                ours["specificity"],
-                specificity_from_table(code),
-                f"{LEAKS}; from its Table 2, it prints {paper.printed_specificity:.4f}",
-            ),
-        ]
+        for name in ("precision", "recall", "f1", "specificity"):
+            paper = of_class(code, name)
+            note = "" if paper is None else LEAKS
+            if note and name == "specificity":
+                note += f"; from its Table 2, it prints {PER_CLASS[code].printed_specificity:.4f}"
+            rows.append(PaperFigure(f"{code} {name}", metrics["per_class"][code][name], paper, note))
     return [
         *rows,
         PaperFigure("milliseconds", milliseconds, MILLISECONDS, 'the paper says "more than 40 milliseconds"'),

@@ -10,6 +10,8 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from derm.errors import ConfigFault
+from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.encoder import make_encoder
 from derm.model.head import ClassHead
@@ -272,3 +274,26 @@ class LesionNet(nn.Module):
     def has_closed_form(self) -> bool:
         """Whether the class head is pooling and one linear layer, so that Grad-CAM is `relu(W_c · f) / (h · w)`."""
         return self.head.hidden is None
+
+
+def check_size(net: LesionNet) -> None:
+    """Raise ConfigFault where the network cannot take pictures of its own input size: some encoders know one alone.
+
+    One picture goes through it; the network stays as it was.
+    """
+    config, training = net.config, net.training
+    try:
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, 3, config.input_size, config.input_size))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigFault(
+            say(
+                "The network cannot take pictures of {size} pixels a side ({reason}): use another --size, or another "
+                "encoder.",
+                size=config.input_size,
+                reason=reason,
+            )
+        ) from error
+    finally:
+        net.train(training)

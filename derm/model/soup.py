@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from derm.data.recognise import SHIPPED
+from derm.diagnoses import HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.model.weights import HAM10000_DATASETS, HAM10000_IMAGES, Model, WeightsInfo, load_weights, save_weights
+from derm.model.weights import HAM10000_DATASETS, Model, WeightsInfo, load_weights, save_weights
 
 
 def cook_soup(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm import __version__
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256, write_bytes, write_json, write_whole
 from derm.language.again import say_again
@@ -76,10 +76,6 @@ def said_licence(licence: str) -> str:
     return say_again(licence, (_BOTH_AND, _BOTH, _ONE_AND, _ONE, _OTHERS))
 
 
-HAM10000_IMAGES = {"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142}
-"""Images of each diagnosis in HAM10000: the mix of weights that learned from it and do not name theirs."""
-
-
 @dataclass(frozen=True)
 class WeightsInfo:
     """What a reader must know to use weights, and to know what they are worth."""
@@ -134,7 +130,7 @@ class WeightsInfo:
         """
         total = sum(HAM10000_IMAGES.values())
         if self.mix is None and self.training.get("data", {}).get("images") == total:
-            return tuple(HAM10000_IMAGES[code] / total for code in CODES)
+            return tuple(HAM10000_IMAGES.get(code, 0) / total for code in CODES)
         return self.mix
 
     def unmeasured(self, model: ModelConfig) -> "WeightsInfo":

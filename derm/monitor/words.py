@@ -21,7 +21,7 @@ from derm.language.speech import (
     say,
     say_many,
 )
-from derm.metrics.registry import HEADLINE, lower_first
+from derm.metrics.registry import HEADLINE, LABELS, lower_first
 from derm.monitor.compare import Figures, SettingDifference
 from derm.monitor.downsample import POINTS
 from derm.monitor.replay_images import ReplayImage
@@ -158,7 +158,7 @@ def in_percent(share: float) -> str:
 
 def name_of(figure: str) -> str:
     """What a figure of the log is called."""
-    named = {**MEASURES, **LOSSES, "source_auc": SOURCE_AUC}
+    named = {**LABELS, **LOSSES, "source_auc": SOURCE_AUC}
     return say(named[figure]) if figure in named else figure
 
 
@@ -241,7 +241,7 @@ def what_to_do(run: Run) -> str:
 def best_line(best: Best) -> str:
     """The best epoch so far with its figures."""
     others = ", ".join(
-        f"{lower_first(MEASURES[name])} {three(best.validation.get(name))}" for name in SUMMED_UP if name != best.by
+        f"{lower_first(LABELS[name])} {three(best.validation.get(name))}" for name in SUMMED_UP if name != best.by
     )
     told = {"figure": name_of(best.by), "value": three(best.value), "epoch": epoch_number(best.epoch)}
     if not best.validation:
@@ -302,7 +302,7 @@ def table(runs: Sequence[Run]) -> list[dict[str, Any]]:
                 say("Run"): run.name,
                 say("State"): state_word(run),
                 say("Best epoch"): epoch_number(best.epoch) if best else None,
-                **{say(MEASURES[name]): figures.get(name) for name in SUMMED_UP},
+                **{say(LABELS[name]): figures.get(name) for name in SUMMED_UP},
                 say("Data"): data_words(run),
                 say("Configuration"): configuration(run.config),
             }

@@ -18,7 +18,7 @@ from derm.figures.results import confusion_matrix, precision_recall, reliability
 from derm.figures.text import epoch_number
 from derm.language.quantities import listed
 from derm.language.speech import number, say
-from derm.metrics.paper import PER_CLASS, specificity_from_table
+from derm.metrics.paper import of_class
 from derm.metrics.registry import lower_first
 from derm.model.weights import said_licence
 from derm.report import tables
@@ -610,13 +610,10 @@ def _series(facts: Facts, name: str) -> dict[str, list[float | None]]:
     def ours(results: Results) -> list[float | None]:
         return [results.metrics["per_class"][code][name] for code in CODES]
 
-    paper = [
-        specificity_from_table(code) if name == "specificity" else getattr(PER_CLASS[code], name) for code in CODES
-    ]
     found: dict[str, list[float | None]] = {say("ours, split by lesion"): ours(facts.results)}
     if facts.by_image is not None:
         found[say("ours, split by image")] = ours(facts.by_image)
-    return {**found, say("the paper"): paper}
+    return {**found, say("the paper"): [of_class(code, name) for code in CODES]}
 
 
 def _switch(on: bool) -> str:

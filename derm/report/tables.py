@@ -168,7 +168,7 @@ def paper_classes() -> Table:
             number(row.printed_specificity, ".3f"),
             number(row.support, ","),
         )
-        for code, row in ((code, PER_CLASS[code]) for code in CODES)
+        for code, row in PER_CLASS.items()
     ]
     columns = (
         "class",

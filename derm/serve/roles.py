@@ -95,6 +95,7 @@ SHEETS: dict[Right, PageScript] = {
 """The pages in the order of the row on top of each, beside the rights in `TABLE`: all that is to be known of one."""
 
 PAGES = tuple(SHEETS)
+"""The rights that are pages."""
 
 NAMES = {
     Role.READER: mark_of("role", "reader"),
@@ -103,8 +104,6 @@ NAMES = {
     Role.ADMIN: mark_of("role", "admin"),
 }
 """The roles as sentences name them."""
-
-"""The rights that are pages."""
 
 
 def may(roles: Collection[Role] | None, right: Right) -> bool:

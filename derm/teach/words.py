@@ -12,6 +12,7 @@ from derm.evaluate.compare import COLUMNS
 from derm.figures.text import capital, fine_percent
 from derm.language.quantities import lesions_counted, pictures_counted
 from derm.language.speech import ENGLISH, mark, number, say, say_many, speaking
+from derm.metrics.registry import LABELS
 from derm.records.sites import BY_CODE
 from derm.records.words import state_line
 from derm.spreadsheet import csv_line
@@ -128,14 +129,12 @@ COMPARED_ON = {
     "old": mark("On the validation part of the old data, on which thresholds were chosen, too"),
 }
 FIGURES = {
-    "malignant.auc": mark("Malignant, AUC"),
-    "decision.sensitivity": mark("Sensitivity at the referral threshold"),
-    "decision.specificity": mark("Specificity"),
-    "balanced_accuracy": mark("Balanced accuracy"),
-    "macro_auc": mark("Macro AUC"),
-    "per_class.mel.recall": mark("Melanoma called so"),
-    "dice": mark("Dice of outlines"),
-}
+    name: (LABELS | {"per_class.mel.recall": mark("Melanoma called so")})[name]
+    for name in (
+        "malignant.auc", "decision.sensitivity", "decision.specificity", "balanced_accuracy", "macro_auc",
+        "per_class.mel.recall", "dice",
+    )
+}  # fmt: skip
 """Figures of a comparison that the page shows, of all that `derm.evaluate.compare` gives."""
 
 

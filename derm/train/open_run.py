@@ -26,7 +26,7 @@ from derm.data.store import ImageStore, Progress, open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
 from derm.language.speech import say
-from derm.model.network import LesionNet, ModelOutput
+from derm.model.network import LesionNet, ModelOutput, check_size
 from derm.model.pretrained import learned_before, start_from
 from derm.model.weights import WeightsInfo, licence_of
 from derm.spreadsheet import csv_table
@@ -237,6 +237,7 @@ def build_network(config: TrainConfig, device: str, *, fresh: bool) -> tuple[Les
     """The network on `device`, where `fresh` with its starting weights, and what of it begins anew, in a sentence."""
     torch.manual_seed(config.seed)
     net = LesionNet(config.model)
+    check_size(net)
     anew = start_from(net, config.start, config.mask_start, config.split_by, config.leave_out) if fresh else ""
     return net.to(device=device, memory_format=torch.channels_last), anew  # type: ignore[call-overload]
 
@@ -285,7 +286,7 @@ def describe(config: TrainConfig, about: dict[str, Any], history: list[dict[str,
     data = {key: value for key, value in about["data"].items() if key not in ("folder", "folders")}
     starts = {key: Path(about["config"][key]).name for key in ("start", "mask_start")}
     training = {**about, "config": {**about["config"], **starts}, "data": data, "epoch": epoch, "history": history}
-    headline = {key: result[key] for key in HEADLINE}
+    headline = {key: result.get(key) for key in HEADLINE}  # of a run from before a metric, None
     return WeightsInfo(
         model=config.model,
         training=training,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from derm.errors import DataFault
 from derm.files import read_json
 from derm.language.speech import say
+from derm.metrics import registry
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
@@ -34,7 +35,7 @@ from derm.zoo.systems import OURS, SYSTEMS, System
 
 DIAGNOSIS = ("accuracy", "balanced_accuracy", "macro_auc")
 OUTLINE = ("dice",)
-LABELS = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "macro_auc": "Macro AUC", "dice": "Dice"}
+LABELS = {name: registry.LABELS[name] for name in (*DIAGNOSIS, *OUTLINE)}
 """Figures of a comparison, by their names in metrics.json."""
 
 COSTS = ("parameters", "gflop", "milliseconds", "ratio", "threads")

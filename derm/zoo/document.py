@@ -6,6 +6,7 @@ Needs a `SystemComparison`. Knows no result that is not in it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from derm.metrics.registry import lower_first
 from derm.structures.table import STRUCTURES
 from derm.structures.words import layer_name
 from derm.zoo import words
@@ -107,8 +108,7 @@ def _beside(found: SystemComparison) -> str:
             if one is None:
                 return "not run"
             return ", ".join(
-                f"{LABELS[name].lower().replace('auc', 'AUC').replace('dice', 'Dice')} "
-                f"{words.figure_text(one.figures.get(name)).split(' ')[0]}"
+                f"{lower_first(LABELS[name])} {words.figure_text(one.figures.get(name)).split(' ')[0]}"
                 for name in names
             )
 

@@ -99,7 +99,7 @@ def test_one_row_an_image_class_and_method(found, drawn_catalogue):
     quick = found.agreement[~found.agreement["method"].isin(REFERENCES)]
     assert len(quick) == len(ids) * len(CODES) * len(QUICK)
     assert not quick.duplicated(["image_id", "class", "method"]).any()
-    assert set(QUICK) == {"grad-cam", "grad-cam++", "hirescam", "layercam", "eigen-cam"}
+    assert {"grad-cam", "layercam"} <= set(QUICK) <= set(METHODS) - {"score-cam", "occlusion"}
     assert len(found.agreement) == len(quick) + len(ids) * len(REFERENCES)
     per_image = found.sample.groupby("image_id")["class"].nunique()
     assert len(per_image) == SAMPLE

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from derm.cli.calibrate import _warn_of_known
 from derm.cli.main import app
-from derm.diagnoses import CODES, INDEX, MALIGNANT
+from derm.diagnoses import CODES, HAM10000_IMAGES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.local import (
     FEWEST_MALIGNANT,
@@ -23,7 +23,7 @@ from derm.evaluate.local import (
 from derm.metrics.calibration import fit_temperature, softmax
 from derm.metrics.prior import malignant_share, practice_mix
 from derm.model.config import ModelConfig
-from derm.model.weights import HAM10000_IMAGES, Model, WeightsInfo, copy_weights, load_weights, ship_weights
+from derm.model.weights import Model, WeightsInfo, copy_weights, load_weights, ship_weights
 
 HOME = tuple(HAM10000_IMAGES[code] / 10_015 for code in CODES)
 

@@ -8,9 +8,11 @@ import pytest
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
+from derm.evaluate.compare import compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import WORST, find_results, read_results
+from derm.figures.results import per_class_bars
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,28 @@ def test_what_is_read_is_what_was_measured(evaluation, folder, tiny_model):
     assert not results.belongs_to("another")
     assert not results.leaks
     assert results.name == f"tiny {tiny_model.sha256[:8]}, test part, split by lesion"
+
+
+def test_results_from_before_a_metric_was_added_are_read_without_it(evaluation, folder):
+    """Whichever metric of the registry it is: its figures are None, and two results still compare."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    before = {name: value for name, value in metrics.items() if name not in ("macro_auc", "dice", "iou")}
+    before["intervals"] = {name: one for name, one in metrics["intervals"].items() if "auc" not in name}
+    before["per_class"] = {code: {"support": own["support"]} for code, own in metrics["per_class"].items()}
+    before["baselines"] = {
+        title: {name: value for name, value in own.items() if name != "macro_auc"}
+        for title, own in metrics["baselines"].items()
+    }
+    (folder / "metrics.json").write_text(json.dumps(before))
+    results = read_results(folder)
+    assert results.metrics["macro_auc"] is None
+    assert results.metrics["accuracy"] == metrics["accuracy"]
+    assert all(own["auc"] is own["recall"] is None for own in results.metrics["per_class"].values())
+    assert {own["macro_auc"] for own in results.metrics["baselines"].values()} == {None}
+    assert per_class_bars(results.metrics, "auc", dark=False).data
+    write_evaluation(evaluation, folder.parent / "now")
+    compared = compare(results, read_results(folder.parent / "now"), replicates=20)
+    assert compared.set_index("figure").loc["macro_auc", "difference"] == 0
 
 
 def test_weights_trained_on_another_split_are_known_to_leak(folder):

@@ -15,8 +15,9 @@ from PIL import Image
 
 import derm
 from derm.cli.main import app
+from derm.data import catalogue
 from derm.data.synthetic.lesion import draw_lesion
-from derm.explain import cams
+from derm.explain import cams, methods
 from derm.explain.gradcam import score_parts
 from derm.metrics import classification, registry
 
@@ -89,13 +90,32 @@ def test_the_metric_of_contributing_works(monkeypatch):
 
 
 def test_the_heat_map_of_contributing_works(tiny_model):
-    (block,) = (block for block in PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")) if "def grad_cam_against" in block)
+    function, entry = (
+        block for block in PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")) if "grad_cam_against" in block
+    )
     names = dict(vars(cams))
-    exec(block, names)
+    exec(function, names)
+    (method,) = eval(entry, {**vars(methods), **names})  # with its comma, as in the table
+    assert method.flat_below(49) > 0
     images = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     answer = tiny_model.net(images)
-    maps = names["grad_cam_against"](tiny_model.net, images, answer)
+    maps = method.maps(tiny_model.net, images, answer)
     torch.testing.assert_close(maps, (-score_parts(tiny_model.net, answer.features)).relu())
+
+
+def test_the_data_source_of_contributing_is_read(tmp_path, monkeypatch):
+    (block,) = (block for block in PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")) if "def read_ph2" in block)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    monkeypatch.setattr(catalogue, "read_own", names["read_ph2"])
+    (tmp_path / "PH2_images").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "PH2_images" / "IMD003.png")
+    (tmp_path / "PH2_dataset.csv").write_text("image_id,diagnosis\nIMD003,Common Nevus\n")
+    found = catalogue.read_catalogue(tmp_path)
+    (row,) = found.table.to_dict("records")
+    assert found.layout == "PH2"
+    assert (row["dx"], row["lesion_id"], row["sex"], row["source"]) == ("nv", "IMD003", "unknown", "ph2")
+    assert Path(row["image_path"]).name == "IMD003.png"
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCK.findall(text_of("CONTRIBUTING.md")))

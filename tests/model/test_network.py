@@ -13,7 +13,7 @@ from derm.errors import ConfigFault
 from derm.explain.gradcam import score_parts
 from derm.image.resize import PADDING
 from derm.model.config import ModelConfig
-from derm.model.network import CellFeatures, CellWeights, ClassHead, LesionFocus, LesionNet, ModelOutput
+from derm.model.network import CellFeatures, CellWeights, ClassHead, LesionFocus, LesionNet, ModelOutput, check_size
 from derm.model.preprocess import LARGEST_RATIO, normalise, shades_of_grey
 
 # timm's own networks for tests, of a tenth of a million numbers; their deepest features have 64 and 96 channels.
@@ -334,6 +334,26 @@ def test_an_unknown_encoder_is_refused():
         LesionNet(replace(SMALL, encoder="efficientnet_b99"))
     with pytest.raises(ConfigFault, match=r"named 'zzz': use one of its names, such as efficientnet_b0, resnet34\."):
         LesionNet(replace(SMALL, design="dual", mask_encoder="zzz"))
+
+
+def test_a_network_that_cannot_take_its_own_size_is_refused(monkeypatch):
+    """As of timm's Swin and MaxViT, which are made for one size."""
+    net = LesionNet(SMALL)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    check_size(net)
+    assert net.training
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+    def refuse(images: torch.Tensor) -> list[torch.Tensor]:
+        raise AssertionError(f"Input height ({len(images[0, 0])}) doesn't match model (224).")
+
+    monkeypatch.setattr(net.encoder, "forward", refuse)
+    told = (
+        rf"pictures of {SMALL.input_size} pixels a side \(Input height .* doesn't match model \(224\).\): use another"
+    )
+    with pytest.raises(ConfigFault, match=told):
+        check_size(net)
+    assert net.training
 
 
 def test_an_encoder_without_five_scales_is_refused():

@@ -81,8 +81,8 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     page.run()
     assert "30 pictures of 28 lesions" in text(page)
     (row,) = page.dataframe[0].value.to_dict("records")
-    assert row == {"Figure": "Malignant, AUC", "before": "0.800", "after": "0.900", "difference": "+0.100",
-                   "95 % interval": "−0.020 to 0.180"}  # fmt: skip
+    assert row == {"Figure": "AUC, malignant against benign", "before": "0.800", "after": "0.900",
+                   "difference": "+0.100", "95 % interval": "−0.020 to 0.180"}  # fmt: skip
     page.button(key=f"use-{folder.name}").click().run()
     assert "name of who decides this is empty" in text(page)
     page.text_input(key="actor").set_value("Dr A")

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.data.synthetic.lesion import draw_lesion
-from derm.diagnoses import CODES, INDEX
+from derm.diagnoses import CODES, HAM10000_IMAGES, INDEX
 from derm.errors import ConfigFault
 from derm.model.network import LesionNet
-from derm.model.weights import HAM10000_IMAGES, WeightsInfo, default_weights, load_weights, save_weights
+from derm.model.weights import WeightsInfo, default_weights, load_weights, save_weights
 from derm.predict import words
 from derm.predict.case import Case, diagnose
 from derm.predict.export import case_json

@@ -75,6 +75,19 @@ def test_the_card_tells_both_protocols_and_the_papers_figures(facts, results, by
     assert "CC BY-NC" in card
 
 
+def test_the_card_of_results_from_before_a_metric_has_a_dash_for_it(facts, results, tmp_path):
+    write_evaluation(results, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    del metrics["macro_auc"], metrics["intervals"]["macro_auc"]
+    for own in (*metrics["per_class"].values(), *metrics["baselines"].values()):
+        own.pop("specificity", None)
+        own.pop("macro_auc", None)
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    card = model_card(replace(facts, results=read_results(tmp_path)))
+    line = next(line for line in card.splitlines() if line.startswith("| Macro AUC |"))
+    assert line.split("|")[2].strip() == "–"
+
+
 def test_the_card_says_where_the_two_protocols_are_not_of_one_recipe(facts, by_image):
     assert "another recipe" not in model_card(facts)
     smaller = replace(by_image, metrics={**by_image.metrics, "measured_on": {**by_image.about, "input_size": 32}})

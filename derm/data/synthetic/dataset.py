@@ -14,22 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from derm.data.synthetic.lesion import draw_lesion
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
 from derm.files import write_bytes, write_text
 from derm.language.speech import say
 from derm.spreadsheet import csv_table
-
-HAM10000_IMAGES: dict[str, int] = {
-    "akiec": 327,
-    "bcc": 514,
-    "bkl": 1099,
-    "df": 115,
-    "mel": 1113,
-    "nv": 6705,
-    "vasc": 142,
-}
-"""Images of each diagnosis in HAM10000 (Tschandl et al., Scientific Data 5:180161, 2018)."""
 
 FEWEST_EACH = 3
 """Images of every diagnosis at least: one each for training, validation and test."""
@@ -80,7 +69,8 @@ MALE = 0.54
 UNKNOWN_AGE, UNKNOWN_SEX, UNKNOWN_SITE = 0.006, 0.006, 0.023
 """Shares of lesions whose age, sex or site is not recorded; at least one lesion of each."""
 
-GROUND_TRUTH_COLUMNS = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+HAM10000_COLUMNS = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+GROUND_TRUTH_COLUMNS = (*HAM10000_COLUMNS, *(code.upper() for code in CODES if code.upper() not in HAM10000_COLUMNS))
 """The order of the ISIC 2018 ground truth file, which HAM10000's users know."""
 
 README = """# Drawn lesions, no patients
@@ -171,7 +161,7 @@ def images_by_diagnosis(images: int) -> dict[str, int]:
     Three each, and the rest in proportion to the square root of HAM10000's counts, by largest remainder: nevi lead,
     but the rare ones are not lost in a small set.
     """
-    roots = np.sqrt([HAM10000_IMAGES[code] for code in CODES])
+    roots = np.sqrt([HAM10000_IMAGES.get(code, 0) for code in CODES])
     exact = (images - FEWEST) * roots / roots.sum()
     counts = np.floor(exact).astype(int)
     largest = np.argsort(counts - exact, kind="stable")[: images - FEWEST - counts.sum()]
