@@ -33,7 +33,7 @@ ABANDONED = 24 * 3600
 EMPTY = 60
 """The same of a folder that holds nothing, not even `HOLD`."""
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 """Errors of a disk that takes no more."""
 
 MOST_JSON = 64 << 20

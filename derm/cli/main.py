@@ -3,6 +3,7 @@
 Gives `main`. Each command's own imports wait until it runs, so that `--help` is quick.
 """
 
+import errno
 import os
 import sys
 from typing import Any
@@ -115,6 +116,7 @@ def _options(
 def main() -> None:
     """Run the command line; the user's mistakes end in one sentence and exit status 1."""
     try:
+        os.getcwd()  # libraries would end the process, or lead to other sentences, where it is gone
         app()
     except DermError as error:
         err.print(f"derm: {error}")
@@ -124,7 +126,27 @@ def main() -> None:
             keep_refusal(str(error))
         sys.exit(1)
     except OSError as error:
-        if error.errno not in NO_ROOM or error.filename is not None:
+        if (said := place_fault(error)) is None:
             raise
-        err.print(f"derm: The answer cannot be written ({error.strerror}): send it to a place with room for it.")
+        err.print(f"derm: {said}")
         sys.exit(1)
+
+
+def place_fault(error: OSError) -> str | None:
+    """What the system refused, as one sentence with its cure; None where it was about no file."""
+    if error.filename is None and error.errno in NO_ROOM:
+        return f"The answer cannot be written ({error.strerror}): send it to a place with room for it."
+    if error.filename is None and error.errno == errno.ENOENT:  # only the folder that the command runs in has no name
+        return "The folder that this was started in is gone: change to another one."
+    if isinstance(error.filename, str | bytes) and error.errno in _OF_PLACES:
+        return f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror}): {_CURES}."
+    return None
+
+
+_OF_PLACES = frozenset((
+    *NO_ROOM, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT,
+    errno.EEXIST, errno.ENXIO, errno.ENODEV, errno.EIO, errno.EBUSY, errno.ETXTBSY, errno.ESTALE, errno.EINVAL,
+))  # fmt: skip
+"""Errors of files and folders that who runs the command can mend."""
+
+_CURES = "name another file or folder, or mend its permissions or its disk"

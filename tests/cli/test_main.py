@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pictures import save
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -355,6 +356,38 @@ def test_eight_views_on_the_command_line(run, capsys, monkeypatch, drawn, tiny_w
 def test_ship_wants_a_description_to_write(capsys, monkeypatch, tiny_weights, tmp_path):
     said = sentence(capsys, monkeypatch, "ship", tiny_weights, "--out", tmp_path / "derm.safetensors")[1]
     assert "does not end in .json: name the description" in said
+
+
+@pytest.mark.parametrize("words", [("predict", "LONG.csv"), ("predict", "a.png", "--out", "LONG.csv")])
+def test_a_name_that_no_disk_takes_is_one_sentence(capsys, monkeypatch, tiny_weights, tmp_path, words):
+    save(tmp_path / "a.png", 1)
+    monkeypatch.chdir(tmp_path)
+    words = [word.replace("LONG", "n" * 300) for word in words]
+    status, said = sentence(capsys, monkeypatch, *words, "--weights", tiny_weights)
+    assert status == 1
+    assert "cannot be read or written (File name too long): name another file or folder" in said
+
+
+def test_a_folder_that_is_gone_is_one_sentence(capsys, monkeypatch, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert sentence(capsys, monkeypatch, "data", "synthesise", "drawn") == (
+        1,
+        "derm: The folder that this was started in is gone: change to another one.",
+    )
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "name"), [(errno.EBADF, "a.csv"), (errno.ECONNRESET, None)])
+def test_what_no_user_can_mend_keeps_its_frames(monkeypatch, number, name):
+    def broken() -> None:
+        raise OSError(number, "it is ours", name)
+
+    monkeypatch.setattr("derm.cli.main.app", broken)
+    with pytest.raises(OSError, match="it is ours"):
+        main()
 
 
 def test_an_output_that_takes_no_more_is_one_sentence(capsys, monkeypatch):
