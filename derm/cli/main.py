@@ -6,6 +6,7 @@ Gives `main`. Each command's own imports wait until it runs, so that `--help` is
 import errno
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -116,7 +117,7 @@ def _options(
 def main() -> None:
     """Run the command line; the user's mistakes end in one sentence and exit status 1."""
     try:
-        os.getcwd()  # libraries would end the process, or lead to other sentences, where it is gone
+        Path.cwd()  # libraries would end the process, or lead to other sentences, where it is gone
         app()
     except DermError as error:
         err.print(f"derm: {error}")

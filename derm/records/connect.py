@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from derm.errors import RecordsFault
-from derm.files import make_folder
+from derm.files import make_folder, sweep
 from derm.language.speech import say
 from derm.records import migrate, store, tables
 
@@ -82,6 +82,7 @@ def open_records(folder: Path, url: str | None = None) -> Records:
     records lie beside it, or where it is another program's, ConfigFault where the folder cannot be written to.
     """
     make_folder(folder)
+    sweep(folder)
     if url is None:
         _check_not_lost(folder)
     records = Records(_file_engine(folder / FILE) if url is None else _server_engine(url), folder)

@@ -4,8 +4,6 @@ Needs open `Records`. Explorer, evaluation, local calibration and training read 
 Knows nothing of models.
 """
 
-import shutil
-import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +13,7 @@ from derm.data.own import COLUMNS_OF_OWN, TABLE
 from derm.data.split import SHARES
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
-from derm.files import make_folder
+from derm.files import making_folder
 from derm.image.overlay import mask_png
 from derm.language.speech import say
 from derm.predict.packed import unpack
@@ -65,9 +63,7 @@ def write_dataset(records: Records, target: Path) -> Drawn:
                 "or a corrected outline yet: enter one on the page Cases."
             )
         )
-    make_folder(target.parent)
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with making_folder(target) as part:
         (part / "images").mkdir()
         (part / "masks").mkdir()
         for row, picture in rows:
@@ -75,9 +71,8 @@ def write_dataset(records: Records, target: Path) -> Drawn:
             if row["mask"]:
                 (part / row["mask"]).write_bytes(outlines[picture["id"]])
         (part / TABLE).write_text(_table([row for row, _ in rows]), encoding="utf-8")
+        part.chmod(0o700)
         part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return Drawn(len(rows), sum(bool(row["diagnosis"]) for row, _ in rows), sum(bool(row["mask"]) for row, _ in rows))
 
 

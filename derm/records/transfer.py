@@ -11,10 +11,10 @@ import hashlib
 import json
 import math
 import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
@@ -36,7 +36,7 @@ from sqlalchemy import (
 
 from derm import __version__
 from derm.errors import DermError, RecordsFault
-from derm.files import is_there, make_folder, open_ordinary, read_json, sha256, write_whole
+from derm.files import is_there, making_folder, open_ordinary, read_json, sha256, write_whole
 from derm.paths import kept_free
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
@@ -72,14 +72,10 @@ def export_folder(
     """
     if target.exists():
         raise RecordsFault(f"{target} is there already: name a new folder.")
-    make_folder(target.parent)
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with making_folder(target) as part:
         found = _write(records, part, parquet=parquet, progress=progress)
         part.chmod(0o700)
         part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return found
 
 
@@ -128,10 +124,10 @@ def _take_in(records: Records, source: Path, manifest: dict[str, Any], names: li
         connection.execute(delete(tables.removal))
         with _as_of(connection, manifest["state"]) as known:
             for name in manifest["tables"]:
-                rows = list(_rows_in(source / f"{name}.csv", known[name]))
-                found[name] = len(rows)
-                for start in range(0, len(rows), ROWS):
-                    connection.execute(insert(known[name]), rows[start : start + ROWS])
+                found[name], rows = 0, _rows_in(source / f"{name}.csv", known[name])
+                while some := list(islice(rows, ROWS)):
+                    connection.execute(insert(known[name]), some)
+                    found[name] += len(some)
         seen = verify_in(connection, records, manifest["last_hash"])
         if seen.broken is not None:
             raise RecordsFault(
@@ -143,8 +139,7 @@ def _take_in(records: Records, source: Path, manifest: dict[str, Any], names: li
 
 def restore(records: Records, source: Path, progress: Progress | None = None) -> Exported:
     """Put what `backup` wrote into `records`, which must be empty; errors as of `import_folder`."""
-    with tempfile.TemporaryDirectory(dir=records.folder, prefix=".restore.") as place:
-        folder = Path(place)
+    with making_folder(records.folder / "restored") as folder:
         try:
             with open_ordinary(source) as stream, ZipFile(stream) as archive:
                 for member in archive.namelist():

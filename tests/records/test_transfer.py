@@ -9,6 +9,7 @@ import pytest
 from entries import new_answer, new_opinion, new_picture, save
 
 from derm.errors import RecordsFault
+from derm.files import HOLD
 from derm.records import migrate, read, store, tables, transfer, write
 from derm.records.connect import Records, open_records
 from derm.records.entry import Basis
@@ -231,7 +232,31 @@ def test_a_backup_that_unpacks_to_more_than_the_disk_has_is_not_unpacked(filed, 
     monkeypatch.setenv("DERM_KEEP_FREE", "900000")
     with pytest.raises(RecordsFault, match="make room, or name another folder with DERM_RECORDS"):
         transfer.restore(empty, tmp_path / "b.zip")
-    assert list(empty.folder.glob(".restore.*")) == []
+    assert list(empty.folder.glob(".restored.*")) == []
+
+
+def test_what_a_killed_export_or_restoring_leaves_of_patients_goes(filed, empty, tmp_path):
+    fill(filed)
+
+    def left_of(begun):
+        """Make again what stood there while it was written: as a kill leaves it."""
+        (name,) = begun
+        (name / "whole").mkdir(parents=True)
+        (name / HOLD).touch()
+        (name / "whole" / "patient.csv").write_text("a patient")
+        return name
+
+    begun = set()
+    transfer.export_folder(filed, tmp_path / "out", progress=lambda *_: begun.update(tmp_path.glob(".out.*")))
+    left = left_of(begun)
+    transfer.export_folder(filed, tmp_path / "once more")
+    assert not left.exists()
+    transfer.backup(filed, tmp_path / "b.zip")
+    begun = set()
+    transfer.restore(empty, tmp_path / "b.zip", lambda *_: begun.update(empty.folder.glob(".restored.*")))
+    left = left_of(begun)
+    open_records(empty.folder).close()
+    assert not left.exists()
 
 
 def test_an_export_that_fails_leaves_nothing(filed, tmp_path):
