@@ -68,6 +68,11 @@ def button(name: str, seconds: float = 1.0) -> Callable[[Page], None]:
     return press
 
 
+def fold(name: str) -> Callable[[Page], None]:
+    """Open a fold."""
+    return lambda page: page.get_by_test_id("stExpander").filter(has_text=name).locator("summary").first.click()
+
+
 def tile(page: Page) -> None:
     """Open the first picture of a gallery."""
     page.locator("[class*=st-key-open-] button").first.click()
@@ -83,6 +88,7 @@ def first_row(page: Page) -> None:
 VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
     "diagnose": ("", []),
     "diagnose-heat": ("", [button("Heat map")]),
+    "diagnose-changes": ("", [fold("What would change this answer")]),
     "compare": ("Compare", []),
     "compare-tested": ("Compare", [button("Put both to the test", 20)]),
     "compare-seven": ("Compare", [radio("Seven diagnoses")]),
@@ -98,6 +104,8 @@ VIEWS: dict[str, tuple[str, list[Callable[[Page], None]]]] = {
     "explore-map": ("Explore", [radio("Results"), radio("Map of features")]),
     "explore-labels": ("Explore", [radio("Results"), radio("Label errors")]),
     "explore-two": ("Explore", [radio("Results"), radio("Two models")]),
+    "explore-systems": ("Explore", [radio("Other systems")]),
+    "explore-concepts": ("Explore", [radio("Concepts")]),
     "monitor": ("Monitor", []),
     "monitor-classes": ("Monitor", [radio("Diagnoses")]),
     "monitor-confusion": ("Monitor", [radio("Confusion")]),

@@ -8,6 +8,7 @@ from derm.concepts.words import NAMES
 from derm.diagnoses import DIAGNOSES
 from derm.figures.concepts import SpannedPoint, VectorCell
 from derm.language.speech import mark, number, say
+from derm.predict.words import source_name
 
 TARGET_NAMES: dict[Target, str] = {"melanoma": mark("Melanoma"), "malignant": mark("Malignant")}
 
@@ -59,7 +60,7 @@ def models_of(found: ConceptFigures, target: Target) -> list[AdditiveFigures]:
 
 def model_points(models: list[AdditiveFigures]) -> tuple[list[SpannedPoint], list[SpannedPoint]]:
     """The models and, line by line, the network on the same images."""
-    names = [f"{model.source}: {say(GIVEN_NAMES[model.given])}" for model in models]
+    names = [f"{source_name(model.source)}: {say(GIVEN_NAMES[model.given])}" for model in models]
     return (
         [SpannedPoint(name, *model.additive) for name, model in zip(names, models, strict=True)],
         [SpannedPoint(name, *model.network) for name, model in zip(names, models, strict=True)],
@@ -74,7 +75,7 @@ def models_sentence(models: list[AdditiveFigures]) -> str:
         told.append(
             say(
                 "{source}, {positive} of {images}: {given} reach {auc}, the network {network}, difference {difference}",
-                source=source,
+                source=source_name(source),
                 positive=best.positive,
                 images=best.images,
                 given=say(GIVEN_NAMES[best.given]),
@@ -94,7 +95,7 @@ def alone_points(found: ConceptFigures) -> dict[str, dict[str, float]]:
     """The AUC of each concept by itself, by source and then by the concept's name."""
     worth: dict[str, dict[str, float]] = {}
     for (source, concept), auc in found.alone.items():
-        worth.setdefault(source, {})[say(NAMES[concept])] = auc
+        worth.setdefault(source_name(source), {})[say(NAMES[concept])] = auc
     return worth
 
 
@@ -112,10 +113,11 @@ def alone_alt(found: ConceptFigures) -> str:
 def vector_cells(found: ConceptFigures, level: Level) -> list[VectorCell]:
     """The scores at a level, a row for each source and diagnosis."""
     called = {diagnosis.code: diagnosis.called for diagnosis in DIAGNOSES}
-    return [
-        VectorCell(f"{one.source}: {called[one.dx]}, {one.pictures}", say(NAMES[one.concept]), one.score, one.by_chance)
-        for one in _at(found, level)
-    ]
+    cells = []
+    for one in _at(found, level):
+        row = f"{source_name(one.source)}: {called[one.dx]}, {one.pictures}"
+        cells.append(VectorCell(row, say(NAMES[one.concept]), one.score, one.by_chance))
+    return cells
 
 
 def vectors_sentence(found: ConceptFigures, level: Level) -> str:
@@ -141,5 +143,5 @@ def _at(found: ConceptFigures, level: Level) -> list[VectorFigure]:
 
 
 def _signed(model: AdditiveFigures) -> str:
-    value, low, high = (number(part, "+.2f").replace("-", "−") for part in model.difference)
+    value, low, high = (number(part, "+.2f").replace("-", "−").replace("+0.00", "0.00") for part in model.difference)
     return f"{value} ({low} – {high})"

@@ -3,20 +3,25 @@
 Needs plain values. What differs by colour differs by symbol, place or text as well. Knows no files.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from derm.figures.palette import GREY, PRIMARY, SCALE, SECOND, SERIES, TEXT
+from derm.figures.palette import GREY, PRIMARY, SECOND, SERIES, TEXT, scale_on
+from derm.figures.results import blend, note, text_on
 from derm.figures.text import chart_text
 from derm.language.speech import number, say
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 """Of sources, in turn."""
 
-ROW = 34
-"""Pixels of a line."""
+ROW, TALL, LINE = 34, 48, 15
+"""Pixels of a row, of one in a map, and of each line of a name."""
+
+WIDE, CELL = 24, 10
+"""Characters of a name in one line, and above a cell: a phone has room for no more."""
 
 
 class SpannedPoint(NamedTuple):
@@ -47,7 +52,7 @@ def beside_network(additive: Sequence[SpannedPoint], network: Sequence[SpannedPo
     ):
         figure.add_scatter(
             x=[point.value for point in points],
-            y=[chart_text(point.name) for point in points],
+            y=[_label(point.name) for point in points],
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -68,7 +73,7 @@ def by_themselves(worth: Mapping[str, Mapping[str, float]], *, dark: bool) -> go
     for place, (source, own) in enumerate(worth.items()):
         figure.add_scatter(
             x=list(own.values()),
-            y=[chart_text(name) for name in own],
+            y=[_label(name) for name in own],
             name=chart_text(source),
             mode="markers",
             marker={
@@ -89,16 +94,16 @@ def vector_map(cells: Sequence[VectorCell], *, dark: bool) -> go.Figure:
     columns = list(dict.fromkeys(cell.column for cell in cells))
     by_place = {(cell.row, cell.column): cell for cell in cells}
     found = [[by_place.get((row, column)) for column in columns] for row in rows]
+    ends = scale_on(dark=dark)
     figure = go.Figure(
         go.Heatmap(
             z=[[None if cell is None else cell.share for cell in line] for line in found],
-            x=[chart_text(column) for column in columns],
-            y=[chart_text(row) for row in rows],
+            x=[_label(column, CELL) for column in columns],
+            y=[_label(row) for row in rows],
             text=[["" if cell is None else _cell_text(cell) for cell in line] for line in found],
-            texttemplate="%{text}",
             zmin=0,
             zmax=1,
-            colorscale=[[0, SCALE[0].on(dark=dark)], [1, SCALE[1].on(dark=dark)]],
+            colorscale=[[0, ends[0]], [1, ends[1]]],
             showscale=False,
             xgap=2,
             ygap=2,
@@ -106,18 +111,28 @@ def vector_map(cells: Sequence[VectorCell], *, dark: bool) -> go.Figure:
         )
     )
     figure.update_layout(
-        height=90 + ROW * len(rows),
+        height=120 + TALL * len(rows),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        xaxis={"side": "top", "automargin": True},
-        yaxis={"autorange": "reversed", "automargin": True},
+        annotations=[
+            note(
+                columns.index(cell.column),
+                rows.index(cell.row),
+                _cell_text(cell),
+                text_on(blend(*ends, cell.share)),
+                12,
+            )
+            for cell in cells
+        ],
     )
+    figure.update_xaxes(side="top", automargin=True, tickfont={"size": 11}, fixedrange=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
     return figure
 
 
 def change_steps(steps: Sequence[tuple[str, float]], *, dark: bool) -> go.Figure:
     """The steps of a change as bars from 0: less to the left, more to the right. steps: name, and standard deviations
     of training pictures."""
-    names = [chart_text(name) for name, _ in steps]
+    names = [_label(name) for name, _ in steps]
     figure = go.Figure(
         go.Bar(
             x=[by for _, by in steps],
@@ -133,7 +148,12 @@ def change_steps(steps: Sequence[tuple[str, float]], *, dark: bool) -> go.Figure
     reach = 1.3 * max((abs(by) for _, by in steps), default=1.0)
     figure.add_vline(x=0, line={"color": TEXT.on(dark=dark), "width": 1})
     figure.update_xaxes(range=[-reach, reach])
-    return _lined(figure, [name for name, _ in steps], say("standard deviations of training pictures, less or more"))
+    return _lined(figure, [name for name, _ in steps], say("standard deviations, less or more"))
+
+
+def _label(name: str, wide: int = WIDE) -> str:
+    """A name in lines of `wide` characters."""
+    return "<br>".join(chart_text(line) for line in textwrap.wrap(name, wide, break_long_words=False))
 
 
 def _cell_text(cell: VectorCell) -> str:
@@ -143,9 +163,9 @@ def _cell_text(cell: VectorCell) -> str:
 
 def _lined(figure: go.Figure, names: Sequence[str], label: str) -> go.Figure:
     """A figure of one line a name, the first on top."""
-    axis: dict[str, Any] = {"categoryorder": "array", "categoryarray": [chart_text(name) for name in names]}
+    axis: dict[str, Any] = {"categoryorder": "array", "categoryarray": [_label(name) for name in names]}
     figure.update_layout(
-        height=120 + ROW * len(names),
+        height=120 + len(names) * max([ROW, *(LINE * (1 + _label(name).count("<br>")) for name in names)]),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         xaxis={"title": chart_text(label), "automargin": True},

@@ -8,6 +8,7 @@ import pytest
 from derm.concepts import measured_words as words
 from derm.concepts.measured import LEVELS, read_concept_figures
 from derm.errors import DataFault
+from derm.predict.words import source_name
 
 SHIPPED = Path(__file__).parents[2] / "docs" / "concepts.json"
 
@@ -32,7 +33,7 @@ def test_every_model_stands_beside_the_network_of_its_images():
         assert [point.name for point in additive] == [point.name for point in network]
         assert [point.value for point in network] == [model.network.value for model in models]
         for source in {model.source for model in models}:
-            assert f"{source}, " in words.models_sentence(models)
+            assert f"{source_name(source)}, " in words.models_sentence(models)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -31,7 +31,9 @@ def test_sources_differ_by_symbol_and_a_half_is_marked():
 
 def test_what_chance_gives_is_in_brackets():
     cells = [VectorCell("nevus", "Streaks", 0.25, True), VectorCell("melanoma", "Globules", 0.75, False)]
-    (drawn,) = vector_map(cells, dark=True).data
+    figure = vector_map(cells, dark=True)
+    (drawn,) = figure.data
+    assert [one.text for one in figure.layout.annotations] == ["(0.25)", "0.75"]
     assert [list(line) for line in drawn.text] == [["(0.25)", ""], ["", "0.75"]]
     assert drawn.z[0][1] is None
 
