@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.check import (
@@ -124,7 +125,9 @@ def why_known(about: Mapping[str, Any]) -> str | None:
     trained = about["trained_on_split_by"]
     if trained is not None and trained != about["split_by"]:
         return say(
-            "were trained on the split by {split} and know images of the {part} part", split=trained, part=about["part"]
+            "were trained on the split {split} and know images of the {part} part",
+            split=value_called(f"by {trained}"),
+            part=value_called(about["part"]),
         )
     known = sorted(set(about.get("left_out", ())) & set(about.get("trained_on_sources", ())))
     if known:

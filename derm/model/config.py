@@ -329,7 +329,7 @@ class ModelConfig:
         """How `other` differs in what its weights are made of, such as "encoder resnet18, not resnet34"; '' if not."""
         own, theirs = self.as_dict(), other.as_dict()
         return "; ".join(
-            f"{name} {theirs[name]}, not {value}"
+            say("{name} {theirs}, not {own}", name=name, theirs=str(theirs[name]), own=str(value))
             for name, value in own.items()
             if name not in IN_NO_TENSOR and theirs[name] != value
         )

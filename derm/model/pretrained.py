@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import Identity, Module
 
+from derm.data.value_words import value_called
 from derm.errors import WeightsFault
 from derm.language.speech import say
 from derm.model.weights import load_weights
@@ -100,11 +101,11 @@ def _go_on_from(net: "LesionNet", path: Path, split_by: str, leave_out: Collecti
     if before != split_by:
         raise WeightsFault(
             say(
-                "The weights {path} were trained on the split by {before} and know images that the split "
-                "by {split_by} tests on: start from others.",
+                "The weights {path} were trained on the split {before} and know images that the split "
+                "{split_by} tests on: start from others.",
                 path=path,
-                before=before,
-                split_by=split_by,
+                before=value_called(f"by {before}"),
+                split_by=value_called(f"by {split_by}"),
             )
         )
     tensors, theirs = trained.net.state_dict(), trained.net.config
