@@ -34,12 +34,17 @@ Progress = Callable[[float, str], None]
 
 
 def seven(
-    model: Model, catalogue: Catalogue | None, results: Path, progress: Progress | None = None
+    model: Model,
+    catalogue: Catalogue | None,
+    results: Path,
+    progress: Progress | None = None,
+    sample: Callable[[Model, Diagnosis], Case] = sample_case,
 ) -> list[GalleryCase]:
     """A case of each diagnosis, in the order of CODES.
 
     With the data set and results of `derm evaluate` for this model on its test part in `results`, the typical image of
-    each (`typical_image`); where one of them lacks, a drawing. progress: told before each.
+    each (`typical_image`); where one of them lacks, a drawing. progress: told before each. sample: gives the drawings,
+    which others may have asked about already.
     """
     found = None if catalogue is None else _results_of(model, catalogue, results)
     shown = []
@@ -50,7 +55,7 @@ def seven(
         if catalogue is not None and image_id is not None:
             shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id), drawn=False))
         else:
-            shown.append(GalleryCase(diagnosis, sample_case(model, diagnosis), drawn=True))
+            shown.append(GalleryCase(diagnosis, sample(model, diagnosis), drawn=True))
     return shown
 
 

@@ -80,8 +80,8 @@ def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.Gal
     if "seven" not in st.session_state:
         bar = st.progress(0.0, say(words.TEST_BEGINS))
         tell = partial(show_step, bar, time.monotonic())
-        found = gallery.seven(model, catalogue, results_folder(), tell)
-        st.session_state.seven = [held(model, catalogue, one) for one in found]
+        found = gallery.seven(model, catalogue, results_folder(), tell, visit.sample)
+        st.session_state.seven = [one if one.drawn else held(model, catalogue, one) for one in found]
         bar.empty()
     shown: list[gallery.GalleryCase] = st.session_state.seven
     return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]

@@ -80,6 +80,11 @@ def shared_sample(_model: Model, diagnosis: Diagnosis, label: str, spoken: str) 
     return budget().hold(ask(), ask, "")
 
 
+def sample(model: Model, diagnosis: Diagnosis) -> Case:
+    """The drawn sample of a diagnosis with the model's answer, as `shared_sample` has it for the language spoken."""
+    return shared_sample(model, diagnosis, model.label, language())
+
+
 def begin(model: Model) -> None:
     """Give a new visitor a list of cases, with a drawn sample already analysed; settle that of an old one."""
     if "cases" in st.session_state:
@@ -176,7 +181,7 @@ def enter(key: str, change: Callable[[Case], Case]) -> bool:
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     """Draw a lesion and make it the case at hand."""
-    keep(shared_sample(model, diagnosis, model.label, language()), drawn=True)
+    keep(sample(model, diagnosis), drawn=True)
 
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
