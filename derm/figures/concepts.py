@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from derm.figures.intervals import interval_bars
 from derm.figures.palette import GREY, PRIMARY, SECOND, SERIES, TEXT, scale_on
 from derm.figures.results import blend, note, text_on
 from derm.figures.text import chart_text
@@ -53,12 +54,9 @@ def beside_network(additive: Sequence[SpannedPoint], network: Sequence[SpannedPo
         figure.add_scatter(
             x=[point.value for point in points],
             y=[_label(point.name) for point in points],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [point.high - point.value for point in points],
-                "arrayminus": [point.value - point.low for point in points],
-            },
+            error_x=interval_bars(
+                [point.value for point in points], [point.low for point in points], [point.high for point in points]
+            ),
             name=name,
             mode="markers",
             marker={"symbol": symbol, "size": 10, "color": tone.on(dark=dark)},

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derm.data.value_words import value_called
 from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
+from derm.figures.intervals import interval_bars
 from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
 from derm.figures.text import SPACE, capital, chart_text
@@ -326,14 +327,7 @@ def reliability(bins: Mapping[str, Sequence[Any]], *, dark: bool) -> go.Figure:
         mode="lines+markers",
         line={"color": colour, "width": 1.5},
         marker={"size": 9, "color": colour},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": high - came,
-            "arrayminus": came - low,
-            "color": colour,
-            "thickness": 1.2,
-        },
+        error_y=interval_bars(came, low, high, color=colour, thickness=1.2),
         customdata=cases[filled],
         hovertemplate=f"{say(PROMISE, **of_bin)}<extra></extra>",
         name=say("measured, 95\N{NO-BREAK SPACE}% interval"),
@@ -388,14 +382,7 @@ def subgroups(
             y=part.index,
             mode="markers",
             marker={"size": 10, "symbol": symbol, "color": colour, "line": {"width": 1.5, "color": colour}},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": part["high"] - part["value"],
-                "arrayminus": part["value"] - part["low"],
-                "color": colour,
-                "thickness": 1.2,
-            },
+            error_x=interval_bars(part["value"], part["low"], part["high"], color=colour, thickness=1.2),
             customdata=part[["images", "lesions", "low", "high"]],
             hovertemplate=of_group
             + (" (%{customdata[2]:.2f} – %{customdata[3]:.2f})" if has else "")
@@ -519,12 +506,5 @@ def _error(value: float | None, interval: Sequence[float] | None, dark: bool) ->
     """An interval as plotly's error bar."""
     if value is None or interval is None:
         return {"visible": False}
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [interval[1] - value],
-        "arrayminus": [value - interval[0]],
-        "color": TEXTS[1] if dark else TEXTS[0],
-        "thickness": 1.4,
-        "width": 5,
-    }
+    low, high = interval
+    return interval_bars([value], [low], [high], color=TEXTS[1] if dark else TEXTS[0], thickness=1.4, width=5)

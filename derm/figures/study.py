@@ -9,6 +9,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from derm.figures.intervals import interval_bars
 from derm.figures.palette import GREY, PRIMARY
 from derm.figures.text import chart_text
 from derm.language.speech import say
@@ -53,14 +54,13 @@ def arms_figure(
         figure.add_scatter(
             x=[one.mean for one in values],
             y=lines,
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [one.high - one.mean for one in values],
-                "arrayminus": [one.mean - one.low for one in values],
-                "color": strong,
-                "thickness": 2,
-            },
+            error_x=interval_bars(
+                [one.mean for one in values],
+                [one.low for one in values],
+                [one.high for one in values],
+                color=strong,
+                thickness=2,
+            ),
             name=say("Mean, 95 % interval"),
             mode="markers",
             marker={"symbol": "diamond", "size": 11, "color": strong},

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from derm.figures.intervals import interval_bars
 from derm.figures.palette import GREY, PRIMARY, SECOND
 from derm.figures.text import chart_text
 from derm.language.speech import say
@@ -38,12 +39,7 @@ def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> g
         figure.add_scatter(
             x=[point.value for point in own],
             y=[chart_text(point.name) for point in own],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - point.value for point, (_, high) in zip(own, spans, strict=True)],
-                "arrayminus": [point.value - low for point, (low, _) in zip(own, spans, strict=True)],
-            },
+            error_x=interval_bars([point.value for point in own], *zip(*spans, strict=True)),
             name=name,
             mode="markers",
             marker={"symbol": symbol, "size": 10, "color": tone.on(dark=dark)},
