@@ -7,10 +7,11 @@ Needs Typst, which `pip install 'derm[documents]'` brings. What is said comes fr
 import json
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 from derm.document.content import CaseReport
 from derm.errors import ConfigFault
+from derm.files import making_folder
 from derm.language.speech import day_text, document_language, mark, say
 
 TEMPLATE = Path(__file__).with_name("report.typ")
@@ -36,18 +37,21 @@ LABELS = {
 
 
 def report_pdf(report: CaseReport) -> bytes:
-    """The report as a PDF file, the same bytes for the same report; raises ConfigFault where Typst lacks."""
+    """The report as a PDF file, the same bytes for the same report; raises ConfigFault where Typst lacks.
+
+    Pictures lie in a folder of the system's meanwhile; what a killed process left there goes with the next report.
+    """
     try:
         import typst
     except ImportError as error:
         raise ConfigFault(say(MISSING)) from error
-    with TemporaryDirectory(prefix="derm-report-") as folder:
+    with making_folder(Path(gettempdir(), "derm-report")) as folder:
         for place, figure in enumerate(report.figures):
-            Path(folder, f"{place}.jpg").write_bytes(figure.content)
-        Path(folder, TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
+            (folder / f"{place}.jpg").write_bytes(figure.content)
+        (folder / TEMPLATE.name).write_bytes(TEMPLATE.read_bytes())
         page: bytes = typst.compile(
-            str(Path(folder, TEMPLATE.name)),
-            root=folder,
+            str(folder / TEMPLATE.name),
+            root=str(folder),
             ignore_system_fonts=True,
             sys_inputs={"report": json.dumps(_data(report), ensure_ascii=False)},
             pdf_standards=["a-2a", "ua-1"],

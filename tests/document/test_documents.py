@@ -17,6 +17,7 @@ from derm.document.bundle import archive_of, as_zip, can_be_made, documents_of, 
 from derm.document.content import report_of
 from derm.document.fhir import fhir_report
 from derm.document.pdf import report_pdf
+from derm.files import HOLD
 from derm.image.scale import Scale
 from derm.model.weights import default_weights, load_weights
 from derm.predict import words
@@ -104,6 +105,16 @@ def test_the_page_can_be_read_and_is_one(case, model, tmp_path):
 def test_markup_in_a_name_stays_a_name(case, model):
     hostile = replace(case, name='#import "x": * $ \\ ] <a> _b_ `c`')
     assert report_pdf(report_of(hostile, model, on=DAY)).startswith(b"%PDF")
+
+
+def test_pictures_that_a_killed_report_left_go_with_the_next_one(case, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("derm.document.pdf.gettempdir", lambda: str(tmp_path))
+    left = tmp_path / ".derm-report.12345678.part"
+    left.mkdir()
+    (left / HOLD).write_bytes(b"")
+    (left / "0.jpg").write_bytes(b"a patient's picture")
+    report_pdf(report_of(case, model, on=DAY))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dicom_objects_are_one_study_and_read_back(files, case):
