@@ -8,6 +8,7 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from derm.concepts.measured_words import LEVEL_NAMES, TARGET_NAMES
 from derm.diagnoses import CODES
 from derm.explore.gallery import RESULT_ORDERS, SHAPE_ORDERS, TABLE_ORDERS
 from derm.explore.pictures import LOOKS
@@ -31,8 +32,8 @@ RULES = (mark("Data's mix"), mark("Equal mix"), mark("Referral threshold"))
 TRUTHS = (mark("malignant"), mark("benign"))
 REFERRALS = (mark("referred"), mark("not referred"))
 SYSTEM_FIGURES = tuple(SYSTEM_LABELS.values())
-CONCEPT_TARGETS = (mark("Melanoma"), mark("Malignant"))
-CONCEPT_LEVELS = (mark("What the diagnosis is made of"), mark("Cells of 16 pixels"))
+CONCEPT_TARGETS = tuple(TARGET_NAMES.values())
+CONCEPT_LEVELS = tuple(LEVEL_NAMES.values())
 COLOURINGS = ("diagnosis", "sex", "source", "confirmation", "part", "several")
 
 UNKNOWN_NAME = mark(
