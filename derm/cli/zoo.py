@@ -64,6 +64,7 @@ def run(
     ] = None,
     costs_only: Annotated[bool, typer.Option("--costs-only", help="Count and time them, train nothing.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the network; 0: as many as there are cores.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, max=8, help="Processes that vary images; nothing depends on it.")] = 2,
     device: Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")] = "auto",
 ) -> None:
     """Train and measure systems one after the other; what is done is passed over, what was begun goes on."""
@@ -88,7 +89,8 @@ def run(
         raise ConfigFault(f"There is no file {start} to start from: use random, timm, or a .safetensors that is there.")
     known = None if marked is None else read_known([marked])
     orders = [
-        SystemOrder(one, given, cast("By", split_by), start, folder, explain, known, costs_only) for one in systems
+        SystemOrder(one, given, cast("By", split_by), start, folder, explain, known, costs_only, workers)
+        for one in systems
     ]
     left = [order for order in orders if not is_done(order)]
     if passed := len(orders) - len(left):

@@ -41,10 +41,12 @@ def put_machine(
     config: TrainConfig,
     cache: Path,
     progress: Progress | None = None,
+    device: str = "cpu",
 ) -> None:
     """Choose features and fit the machine, and write the weights with it to `target` (.json).
 
-    Learns from the images that `config` trained on. Until it is whole, `target` is not there.
+    Learns from the images that `config` trained on, whose features are read on `device`. Until it is whole, `target`
+    is not there.
     """
     model = load_weights(weights)
     rows = training_rows(catalogue, split, config)
@@ -52,7 +54,8 @@ def put_machine(
     known = classes < len(model.description.classes)
     rows, classes = rows[known], classes[known]
     store = open_store(catalogue, config.model.input_size, cache, None, config.model.fit)
-    features = np.concatenate([answer.pooled.cpu().numpy() for _, answer in answers(model.net, store.images, rows)])
+    net = model.net.to(device)
+    features = np.concatenate([answer.pooled.cpu().numpy() for _, answer in answers(net, store.images, rows)])
     judged = np.sort(np.random.default_rng(config.seed).permutation(len(rows))[:MOST_JUDGED])
     held_out = hold_out(split.lesions.iloc[rows].to_numpy(dtype=str)[judged], config.seed)
     chosen = moth_flame(
@@ -62,7 +65,7 @@ def put_machine(
         progress=progress,
     )
     machine = fit_machine(features, classes, chosen)
-    head = model.net.head
+    head = net.cpu().head
     assert isinstance(head, KernelHead)
     head.fit_to(
         torch.from_numpy(machine.centres),
@@ -71,7 +74,7 @@ def put_machine(
         machine.gamma,
         torch.from_numpy(machine.weights),
     )
-    save_weights(target, model.net.eval(), model.description)
+    save_weights(target, net.eval(), model.description)
 
 
 def told_of(net: LesionNet) -> dict[str, int] | None:

@@ -93,10 +93,10 @@ def carry_out(
     if not (place / MEASURED).is_file():
         if not _train(order, catalogue, cache, device, tell, stop):
             return False
-        _measure(order, catalogue, cache, tell)
+        _measure(order, catalogue, cache, device, tell)
         (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
     if order.explain and methods_of(order.system) and not (place / f"{EXPLAINED}.json").is_file():
-        _explain(order, catalogue, tell)
+        _explain(order, catalogue, device, tell)
     return True
 
 
@@ -148,17 +148,18 @@ def _weights(order: SystemOrder) -> Path:
     return next(place for place in places if place.is_file() or place == places[-1])
 
 
-def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, tell: Tell) -> None:
+def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str, tell: Tell) -> None:
     """Ask about the test part and write predictions.csv and, last, measured.json."""
     split = split_catalogue(catalogue, order.by)
     config = train_config(order.system, order.budget, order.by, order.start)
-    model = load_weights(_weights(order))
+    model = _load(_weights(order), device)
     if kernel_machine.needs_machine(model.net):
         kernel_machine.put_machine(
             _weights(order), order.place / "machine.json", catalogue, split, config, cache,
             progress=lambda done, total: tell("kernel machine", done, total),
+            device=device,
         )  # fmt: skip
-        model = load_weights(_weights(order))
+        model = _load(_weights(order), device)
     table = _test_part(catalogue, split)
     answered = answer_images(model, table, lambda done, total: tell("measuring", done, total))
     probabilities = softmax(answered.logits)
@@ -192,6 +193,14 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, tell: Tell) 
     )
 
 
+def _load(weights: Path, device: str) -> Model:
+    """Weights whose network lies on `device`."""
+    model = load_weights(weights)
+    if device != "cpu":
+        model.net.to(device)  # in place; the processor's engine would not build the network at all
+    return model
+
+
 def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
     """The images of the test part whose diagnosis is known; DataFault where there is none."""
     rows = split.rows(PART)
@@ -203,10 +212,10 @@ def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
     return table
 
 
-def _explain(order: SystemOrder, catalogue: Catalogue, tell: Tell) -> None:
+def _explain(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) -> None:
     split = split_catalogue(catalogue, order.by)
     table = _test_part(catalogue, split)
-    model: Model = load_weights(_weights(order))
+    model = _load(_weights(order), device)
     examples = examples_of(model, catalogue.table.iloc[split.rows("train")])
     methods = methods_of(order.system, examples)
     rows = explain_system(
