@@ -47,7 +47,7 @@ def take_step(
     whole = Divisors(*world.total(torch.stack(divisors_of(truth, class_weights)))) if world.size > 1 else None
     with unmoved(net, world):
         with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            answer = (forward or net)(normalise(images, config.model))
+            answer = (net if forward is None else forward)(normalise(images, config.model))
         losses = joint_loss(answer, truth, config, class_weights, shift, whole)
         optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over the processes, and theirs add up.

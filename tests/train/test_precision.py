@@ -59,8 +59,8 @@ def test_workers_grow_with_an_accelerators_cores(monkeypatch):
     ("chosen", "device", "steps", "expected"),
     [
         ("auto", "cpu", 10_000, False),
-        ("auto", "cuda", 2999, False),
-        ("auto", "cuda", 3000, True),
+        ("auto", "cuda", 9_999, False),
+        ("auto", "cuda", 10_000, True),
         ("on", "cpu", 1, True),
         ("off", "cuda", 10_000, False),
     ],
