@@ -19,8 +19,8 @@ PIECE = 15 << 20
 """Bytes of one file in --out: some ways back carry no more than 16 MiB a file."""
 
 RECIPE = {
-    "compile": '"off"', "learning_rate": 0.001, "weight_decay": 0.05, "sampling": 0.25, "source_balance": 0.5, "average": 0.999,
-    "mix.probability": 0.3, "model.drop_path": 0.1, "model.dropout": 0.3,
+    "compile": '"off"', "learning_rate": 0.001, "weight_decay": 0.05, "sampling": 0.25, "source_balance": 0.5,
+    "average": 0.999, "mix.probability": 0.3, "model.drop_path": 0.1, "model.dropout": 0.3,
     "augment.smallest_crop": 0.4, "augment.colour": 0.2, "augment.brightness": 0.3, "augment.hair": 0.1,
     "augment.vignette": 0.1, "augment.blur": 0.15, "augment.erase": 0.2, "augment.zoom": 0.3,
     "augment.temperature": 0.2, "augment.gamma": 0.25, "augment.gradient": 0.3, "augment.noise": 0.15,
@@ -45,8 +45,8 @@ PLAN = (
     Training("both-288-0", 5.0, {"model.input_size": 288, "epochs": 30, "batch": 96, "seed": 0}),
     Training("dual-224-0", 6.0, {"model.input_size": 224, "epochs": 30, "batch": 96, "model.design": '"dual"'}),
 )
-"""In the order of what is wanted most. An H200 with three workers gave 500 images a second at 224 pixels, so that thirty
-epochs of 7,245 images would take 7 minutes; the limits suppose all cores, which has not been tried."""
+"""In the order of what is wanted most. An H200 with three workers gave 500 images a second at 224 pixels, so that
+thirty epochs of 7,245 images would take 7 minutes; the limits suppose all cores, which has not been tried."""
 
 
 def main() -> None:
