@@ -14,8 +14,11 @@ def fit_platt(scores: NDArray[np.floating[Any]], shown: NDArray[np.bool_]) -> tu
 
     scores: float (n,). shown: bool (n,). With Platt's targets, (n₊ + 1) / (n₊ + 2) and 1 / (n₋ + 2), so
     that a score that separates all is not called certain. The slope is at least 0: a structure is never called the
-    likelier the lower its score. Newton's method. Raises ValueError where either kind is missing.
+    likelier the lower its score. Raises ValueError where either kind is missing.
     """
+    from scipy.optimize import minimize  # only who trains needs it
+    from scipy.special import expit
+
     positive, negative = int(shown.sum()), int((~shown).sum())
     if not positive or not negative:
         raise ValueError("all pictures show the structure, or none does: pass some of each")
@@ -23,15 +26,22 @@ def fit_platt(scores: NDArray[np.floating[Any]], shown: NDArray[np.bool_]) -> tu
     values = scores.astype(np.float64)
     middle, spread = float(values.mean()), float(values.std()) or 1.0
     design = np.stack([(values - middle) / spread, np.ones(len(values))], axis=1)
-    found = np.array([0.0, np.log(positive / negative)])
-    for _ in range(100):
-        given = 1 / (1 + np.exp(-design @ found))
-        gradient = design.T @ (given - target)
-        hessian = (design * (given * (1 - given))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
-        found = found - step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
-        if float(np.abs(step).max()) < 1e-10:
-            break
+    start = np.array([0.0, np.log(positive / negative)])
+
+    def loss(line: NDArray[np.float64]) -> float:
+        logits = design @ line
+        return float((np.logaddexp(0, logits) - target * logits).sum())
+
+    def gradient(line: NDArray[np.float64]) -> NDArray[np.float64]:
+        slopes: NDArray[np.float64] = design.T @ (expit(design @ line) - target)
+        return slopes
+
+    def hessian(line: NDArray[np.float64]) -> NDArray[np.float64]:
+        given = expit(design @ line)
+        return (design * (given * (1 - given))[:, None]).T @ design + 1e-9 * np.eye(2)
+
+    # Newton's method within a region of trust: without one, a few scores far from the others throw it off for good.
+    found = minimize(loss, start, method="trust-exact", jac=gradient, hess=hessian).x
     if found[0] <= 0:
         return 0.0, float(np.log(positive / negative))
     return float(found[0] / spread), float(found[1] - found[0] * middle / spread)
