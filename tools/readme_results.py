@@ -66,7 +66,8 @@ def cell(figure: dict[str, Any]) -> str:
     if figure["value"] is None:
         return "–"
     low, high = figure["interval"]
-    return f"{figure['value']:.2f} ({low:.2f} – {high:.2f})"
+    value, low, high = (f"{number:.2f}".replace("-0.00", "0.00") for number in (figure["value"], low, high))
+    return f"{value} ({low} – {high})"
 
 
 def training(description: dict[str, Any]) -> str:

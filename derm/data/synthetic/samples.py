@@ -56,7 +56,7 @@ SAMPLES = {
     "akiec": Sample(345, LesionStyle(_paint_keratosis, rough=0.132, waves=16, stretch=0.319, edge=19.85)),
     "bcc": Sample(35, LOOKS["bcc"]),
     "bkl": Sample(36, LOOKS["bkl"]),
-    "df": Sample(38, LesionStyle(_paint_dermatofibroma, rough=0.130, waves=13, stretch=0.125, edge=16.2)),
+    "df": Sample(55, LesionStyle(_paint_dermatofibroma, rough=0.130, waves=13, stretch=0.125, edge=16.2)),
     "mel": Sample(37, LOOKS["mel"]),
     "nv": Sample(26, LOOKS["nv"]),
     "vasc": Sample(23, LOOKS["vasc"]),
