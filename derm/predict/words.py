@@ -66,7 +66,7 @@ SOURCE_NAMES = {
 VIEWS = mark("Mean of eight views")
 VIEWS_HELP = mark(
     "Asks about the picture in eight views, turned and mirrored, and shows their mean and how far they are apart. It "
-    "takes eight times as long; thresholds were chosen on single views. With the shipped weights, on validation, this "
+    "takes eight times as long; thresholds were chosen on single views. With earlier weights, on validation, this "
     "spread told wrong answers less well than the probability itself."
 )
 ASKING_AGAIN = mark("Asking about this picture again …")
