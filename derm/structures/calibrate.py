@@ -38,7 +38,8 @@ def fit_platt(scores: NDArray[np.floating[Any]], shown: NDArray[np.bool_]) -> tu
 
     def hessian(line: NDArray[np.float64]) -> NDArray[np.float64]:
         given = expit(design @ line)
-        return (design * (given * (1 - given))[:, None]).T @ design + 1e-9 * np.eye(2)
+        curvature: NDArray[np.float64] = (design * (given * (1 - given))[:, None]).T @ design + 1e-9 * np.eye(2)
+        return curvature
 
     # Newton's method within a region of trust: without one, a few scores far from the others throw it off for good.
     found = minimize(loss, start, method="trust-exact", jac=gradient, hess=hessian).x
