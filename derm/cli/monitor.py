@@ -33,7 +33,13 @@ def list_runs(
     from derm.monitor.runs import Runs
     from derm.paths import runs_folder
 
-    known = Runs(runs or runs_folder()).look()
+    if runs is not None and not runs.is_dir():
+        raise ConfigFault(f"There is no folder {runs}: name the one that holds runs.")
+    folder = runs or runs_folder()
+    known = Runs(folder).look()
+    if not known:
+        out.print(f"There is no run in {folder} yet: `derm train --run {folder / 'first'}` begins one.")
+        return
     table = Table()
     for name in ("run", "state", "best", "epoch", "data and configuration"):
         table.add_column(name)

@@ -16,7 +16,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
-from derm.files import write_bytes, write_text
+from derm.files import making_folder, write_bytes, write_text
 from derm.language.speech import say
 from derm.spreadsheet import csv_table
 
@@ -84,7 +84,7 @@ The set is for trying the program: a model trained on it has learned drawings, a
 | `images/<image_id>.jpg` | RGB JPEG, 400 × 300, quality {quality} |
 | `masks/<image_id>_segmentation.png` | lesion mask of the same size, 1-bit PNG: 1 = lesion, exact |
 | `GroundTruth.csv` | labels one-hot: `image, MEL, NV, BCC, AKIEC, BKL, DF, VASC` |
-| `HAM10000_metadata.csv` | `lesion_id, image_id, dx, dx_type, age, sex, localization, dataset`; written last |
+| `HAM10000_metadata.csv` | `lesion_id, image_id, dx, dx_type, age, sex, localization, dataset` |
 
 About a third of the lesions have two images: split by lesion, never by image.
 
@@ -104,8 +104,8 @@ def synthesise(folder: Path, *, images: int, seed: int, progress: Callable[[int,
     """Draw `images` pictures with masks, labels and metadata into `folder`; the same seed gives the same set.
 
     Lesion `n` of the set is `draw_lesion(dx, seed * 1_000_000 + n)`. `progress(done, images)` is called after each
-    image. The metadata are written last: a folder without `HAM10000_metadata.csv` was interrupted. Raises `ConfigFault`
-    for fewer than 21 or more than a million images or a negative seed, `DataFault` for a folder that holds anything.
+    image. The folder is whole or absent, whatever interrupts. Raises `ConfigFault` for fewer than 21 or more than a
+    million images, a negative seed or a place without room, `DataFault` for a folder that holds anything.
     """
     if not FEWEST <= images <= MOST:
         raise ConfigFault(
@@ -131,6 +131,14 @@ def synthesise(folder: Path, *, images: int, seed: int, progress: Callable[[int,
             )
         )
 
+    with making_folder(folder) as part:
+        _draw_set(part, images, seed, progress)
+        if folder.exists():
+            folder.rmdir()  # it is empty; not every system renames onto one
+        part.rename(folder)
+
+
+def _draw_set(folder: Path, images: int, seed: int, progress: Callable[[int, int], None] | None) -> None:
     rng = np.random.default_rng(seed)
     plan = _plan(images, rng)
     for number, planned in enumerate(plan, start=1):
