@@ -970,7 +970,7 @@ def test_the_command_says_where_there_is_no_run(tmp_path):
     told = CliRunner().invoke(app, ["monitor", "list", str(tmp_path)])
     assert told.exit_code == 0
     assert "There is no run in" in told.output
-    with pytest.raises(ConfigFault, match="There is no folder .*none: name the one that holds runs"):
+    with pytest.raises(ConfigFault, match=r"There is no folder .*none: name the one that holds runs"):
         CliRunner().invoke(app, ["monitor", "list", str(tmp_path / "none")], catch_exceptions=False)
 
 
