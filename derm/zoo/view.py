@@ -8,7 +8,7 @@ import pandas as pd
 from derm.figures.systems import SystemPoint
 from derm.language.speech import number, say
 from derm.zoo import words
-from derm.zoo.compared import LABELS, SystemComparison
+from derm.zoo.compared import LABELS, SystemComparison, SystemRow
 from derm.zoo.systems import OURS
 
 
@@ -29,11 +29,9 @@ def points(found: SystemComparison, name: str) -> list[SystemPoint]:
 
 
 def rows(found: SystemComparison, name: str) -> pd.DataFrame:
-    """Every system that can have the figure, measured or not, with cost and what was claimed of it elsewhere."""
+    """Every system that can have the figure, measured or not, with its cost."""
     lines = []
-    for row in found.rows:
-        if not (row.known.draws if name == "dice" else row.known.names):
-            continue
+    for row in _having(found, name):
         own = row.fair.figures.get(name) if row.fair else None
         leaking = row.by["image"].figures.get(name) if "image" in row.by else None
         cost = row.cost
@@ -44,10 +42,21 @@ def rows(found: SystemComparison, name: str) -> pd.DataFrame:
                 say(LABELS[name]): words.figure_text(own) if row.fair else say("not run yet"),
                 say("Less ours"): words.difference_text(row, name),
                 say("By image (leaks)"): words.figure_text(leaking).split(" ")[0] if leaking else "–",
-                say("Claimed, of other data"): words.claims_text(row.system),
                 say("Million parameters"): number(cost["parameters"], ".1f") if "parameters" in cost else "–",
                 "GFLOP": number(cost["gflop"], ".2f") if "gflop" in cost else "–",
                 say("Time, times ours"): number(cost["ratio"], ".2f") if "ratio" in cost else "–",
             }
         )
     return pd.DataFrame(lines)
+
+
+def claims(found: SystemComparison, name: str) -> pd.DataFrame:
+    """What was claimed elsewhere of every system that can have the figure, each once: prose, which no table of figures
+    has room for on a phone."""
+    told = {row.known.label: words.claims_text(row.system) for row in _having(found, name)}
+    return pd.DataFrame({say("System"): list(told), say("Claimed, of other data"): list(told.values())})
+
+
+def _having(found: SystemComparison, name: str) -> list[SystemRow]:
+    """The rows of systems that can have the figure `name`, measured or not."""
+    return [row for row in found.rows if (row.known.draws if name == "dice" else row.known.names)]

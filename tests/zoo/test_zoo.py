@@ -162,6 +162,9 @@ def test_the_page_begins_with_what_may_be_concluded_and_names_what_was_not_run(d
     shown = view.rows(found, "dice")
     assert OURS in {name for name in SYSTEMS if SYSTEMS[name].label in set(shown["System"])}
     assert SYSTEMS["alexnet"].label not in set(shown["System"])
+    told = view.claims(found, "dice").set_index("System")["Claimed, of other data"]
+    assert set(told.index) == set(shown["System"])
+    assert all(claim.figures in told[SYSTEMS["unet"].label] for claim in SYSTEMS["unet"].claims)
     (point,) = view.points(found, "dice")
     assert point.ours
     assert "95 % interval" in words.alt(found, "accuracy")

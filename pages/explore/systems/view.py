@@ -41,6 +41,8 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
     if missing := words.not_run(found):
         st.caption(plain(missing))
     table_of(view.rows(found, name))
+    with st.expander(say("Claimed, of other data")):
+        table_of(view.claims(found, name))
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
