@@ -52,9 +52,10 @@ def test_the_view_shows_every_system_and_says_what_may_not_be_concluded(folder):
     (chart,) = shown.get("plotly_chart")
     assert "Accuracy of each system with its 95 % interval" in chart.proto.alt
     assert "AlexNet from random weights 0.700" in chart.proto.alt
-    cells = shown.table[0].value.to_string().replace("\\", "")
-    assert "U-Net" not in cells
-    assert "accuracy 78.4" in cells
+    cells, claims = (table.value.to_string().replace("\\", "") for table in shown.table)
+    assert "U-Net" not in cells + claims
+    assert "0.700" in cells
+    assert "accuracy 78.4" in claims
 
 
 def test_without_a_comparison_the_view_says_how_to_make_one(folder):
