@@ -19,8 +19,8 @@ PIECE = 15 << 20
 """Bytes of one file in --out: some ways back carry no more than 16 MiB a file."""
 
 RECIPE = {
-    "compile": '"off"', "learning_rate": 0.001, "weight_decay": 0.05, "sampling": 0.25, "source_balance": 0.5,
-    "average": 0.999, "mix.probability": 0.3, "model.drop_path": 0.1, "model.dropout": 0.3,
+    "learning_rate": 0.001, "weight_decay": 0.05, "sampling": 0.25, "source_balance": 0.5, "average": 0.999,
+    "mix.probability": 0.3, "model.drop_path": 0.1, "model.dropout": 0.3,
     "augment.smallest_crop": 0.4, "augment.colour": 0.2, "augment.brightness": 0.3, "augment.hair": 0.1,
     "augment.vignette": 0.1, "augment.blur": 0.15, "augment.erase": 0.2, "augment.zoom": 0.3,
     "augment.temperature": 0.2, "augment.gamma": 0.25, "augment.gradient": 0.3, "augment.noise": 0.15,

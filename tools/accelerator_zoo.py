@@ -25,7 +25,7 @@ KEPT = (COST, MEASURED, PREDICTIONS)
 """Files of a result that the table is made of."""
 
 PATIENCE = 20.0
-"""Seconds that a process is given to write its checkpoint before it is ended."""
+"""Seconds that processes are given, all together, to write their checkpoints before they are ended."""
 
 
 def main() -> None:
@@ -78,9 +78,10 @@ def wait(started: list["subprocess.Popen[bytes]"], end: float) -> None:
     left = [one for one in started if one.poll() is None]
     for one in left:
         one.send_signal(signal.SIGINT)
+    last = time.monotonic() + PATIENCE
     for one in left:
         try:
-            one.wait(PATIENCE)
+            one.wait(max(0.0, last - time.monotonic()))
         except subprocess.TimeoutExpired:
             one.kill()
 

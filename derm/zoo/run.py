@@ -196,8 +196,7 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
 def _load(weights: Path, device: str) -> Model:
     """Weights whose network lies on `device`."""
     model = load_weights(weights)
-    if device != "cpu":
-        model.net.to(device)  # in place; the processor's engine would not build the network at all
+    model.net.to(device)
     return model
 
 

@@ -1,10 +1,9 @@
 """The plan for an accelerator, rehearsed on the processor with drawn pictures."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
+from scripts import load_script
 from typer.testing import CliRunner
 
 from derm.cli.main import app
@@ -12,15 +11,10 @@ from derm.data.synthetic.dataset import synthesise
 from derm.model.weights import load_weights
 from derm.train.config import DERM, change
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "accelerator_plan.py"
-
 
 @pytest.fixture(scope="module")
 def plan():
-    spec = importlib.util.spec_from_file_location("accelerator_plan", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("accelerator_plan")
 
 
 def test_every_training_is_a_configuration_of_derm(plan):
@@ -58,7 +52,7 @@ def test_the_plan_is_rehearsed(plan, tmp_path, monkeypatch, capsys):
     rehearsal = "--device cpu --epochs 1 --size 64 --batch 8 --start random --minutes 5 --workers 0"
     words = ["--only", "both-224-1", *rehearsal.split(" ")]
     words += ["--data", tmp_path / "set", "--out", tmp_path / "out", "--runs", tmp_path / "runs"]
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
+    monkeypatch.setattr(sys, "argv", ["accelerator_plan.py", *map(str, words)])
     # A small network, by the same commands in this process, which has imported all that they need.
     monkeypatch.setitem(plan.RECIPE, "model.encoder", '"test_resnet"')
     monkeypatch.setattr(plan, "derm", lambda *words: CliRunner().invoke(app, words, catch_exceptions=False).exit_code)

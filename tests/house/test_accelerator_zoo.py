@@ -1,6 +1,5 @@
 """The zoo on an accelerator, rehearsed on the processor with drawn pictures."""
 
-import importlib.util
 import subprocess
 import sys
 import tarfile
@@ -9,19 +8,15 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+from scripts import load_script
 
 from derm.data.synthetic.dataset import synthesise
 from derm.zoo.systems import SYSTEMS
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "accelerator_zoo.py"
-
 
 @pytest.fixture(scope="module")
 def zoo():
-    spec = importlib.util.spec_from_file_location("accelerator_zoo", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("accelerator_zoo")
 
 
 def test_every_system_is_dealt_once(zoo):
@@ -66,14 +61,14 @@ def test_it_is_rehearsed(zoo, tmp_path, monkeypatch):
     results, out = tmp_path / "zoo", tmp_path / "zoo.tar.gz"
     words = ["resnet-18", "--data", tmp_path / "set", "--results", results, "--out", out, "--device", "cpu"]
     words += ["--split-by", "lesion", "--lanes", 1, "--workers", 0]
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, words)])
+    monkeypatch.setattr(sys, "argv", ["accelerator_zoo.py", *map(str, words)])
     zoo.main()
     with tarfile.open(out) as archive:
         assert "proxy/by-lesion/random/resnet-18/predictions.csv" in archive.getnames()
 
 
 def test_the_command_line_asks_for_both_splits(zoo, monkeypatch):
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--data", "set", "--out", "zoo.tar.gz"])
+    monkeypatch.setattr(sys, "argv", ["accelerator_zoo.py", "--data", "set", "--out", "zoo.tar.gz"])
     options = zoo.parse()
     assert isinstance(options, Namespace)
     assert (options.names, options.split_by, options.device) == (["all"], ["lesion", "image"], "cuda")
