@@ -38,6 +38,9 @@ STEP = b'{"event": "step", '
 MOST = 256 << 20
 """Bytes of a log that are read: a million steps. What follows is left out, and said."""
 
+BLOCK = 4 << 20
+"""Bytes that are read and parsed at once, where no line is longer: a long log takes the memory of a short one."""
+
 TAIL = 128
 """Bytes before the place where reading went on that are compared, to see that the log was not cut back."""
 
@@ -161,16 +164,24 @@ class LogReader:
             self.milestones += 1
         elif long_before and self.too_long:
             return False
-        stream.seek(self._offset)
-        fresh = stream.read(MOST - self._offset)
-        self.bytes_read += len(fresh)
-        end = fresh.rfind(b"\n") + 1  # what follows is still being written
-        if not end:
-            return False
-        self._sort(fresh[:end])
-        self._offset += end
-        self._tail = (self._tail + fresh[:end][-TAIL:])[-TAIL:]
-        return True
+        return self._read_on(stream)
+
+    def _read_on(self, stream: IO[bytes]) -> bool:
+        """Take in the whole lines that follow, a block at a time; true where there was one."""
+        began, size = self._offset, BLOCK
+        while True:
+            stream.seek(self._offset)
+            wanted = min(size, MOST - self._offset)
+            fresh = stream.read(wanted)
+            self.bytes_read += len(fresh)
+            end = fresh.rfind(b"\n") + 1  # what follows is still being written, or in the next block
+            if end:
+                self._sort(fresh[:end])
+                self._offset += end
+                self._tail = (self._tail + fresh[:end][-TAIL:])[-TAIL:]
+            if len(fresh) < size:
+                return self._offset > began
+            size = BLOCK if end else 2 * size  # for a line that is longer
 
     def _goes_on(self, stream: IO[bytes]) -> bool:
         """Whether the bytes before the offset are still those that were read."""

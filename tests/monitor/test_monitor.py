@@ -141,6 +141,23 @@ def test_each_look_reads_only_what_is_new(tmp_path, monkeypatch):
     assert spans == []
 
 
+@pytest.mark.parametrize("block", [1, 40, 300, 1000])
+def test_a_long_log_is_read_in_blocks_to_the_same_end(tmp_path, monkeypatch, block):
+    log = tmp_path / "events.jsonl"
+    told = [*begin(), *map(step, range(1, 30)), {"event": "best", "epoch": 0, "by": "dice", "value": 0.5}, step(30)]
+    log.write_bytes(lines(told) + b"damaged\n" + lines([step(31)]) + b'{"event": "st')
+    whole = LogReader(log)
+    whole.look()
+    assert whole.steps().step.tolist() == [*range(1, 32)]
+    monkeypatch.setattr("derm.runlog.reader.BLOCK", block)
+    reader = LogReader(log)
+    assert reader.look()
+    assert reader.last == whole.last == step(31)
+    assert reader.steps().loss.tolist() == whole.steps().loss.tolist()
+    assert (reader.damaged, reader.events("best")) == (1, whole.events("best"))
+    assert not reader.look()
+
+
 def test_a_half_written_last_line_waits_for_its_end(tmp_path):
     log = tmp_path / "events.jsonl"
     whole = lines([*begin(), step(1), step(2)])
