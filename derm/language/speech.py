@@ -171,8 +171,12 @@ def _retold(how: _How) -> str:
 
 
 def number(value: float, form: str = "") -> str:
-    """A number as `format` writes it, with point and thousands as the language has them: '1.234,5'."""
-    return _by_locale(format(value, form))
+    """A number as `format` writes it, with point and thousands as the language has them: '1.234,5'. What rounds to zero
+    is never written as negative."""
+    text = format(value, form)
+    if text.startswith("-") and "0" in text and not any(digit in text for digit in "123456789"):
+        text = ("+" if "+" in form else "") + text[1:]
+    return _by_locale(text)
 
 
 def day_text(day: date | str) -> str:

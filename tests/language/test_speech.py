@@ -1,6 +1,7 @@
 """Sentences in several languages: lookup, fields, plurals, numbers and dates, and whose language it is."""
 
 import json
+import math
 import sys
 from datetime import date
 from subprocess import run
@@ -51,6 +52,17 @@ def test_fields_are_filled_and_numbers_follow_the_locale():
         assert say("{a:,} of {b:.1f} in {c}", a=1234, b=2.5, c="x.y") == "1.234 of 2,5 in x.y"
         assert (number(1234.5, ",.1f"), number(3), separators()) == ("1.234,5", "3", ",.")
     assert (number(1234.5, ",.1f"), separators()) == ("1,234.5", ".,")
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (-0.004, ".2f", "0.00"), (-0.006, ".2f", "-0.01"), (-0.004, "+.2f", "+0.00"), (0.004, "+.2f", "+0.00"),
+        (-0.0, ".0%", "0%"), (-10, ",", "-10"), (-math.inf, ".2f", "-inf"),
+    ],
+)  # fmt: skip
+def test_what_rounds_to_zero_is_not_negative(value, form, text):
+    assert number(value, form) == text
 
 
 def test_shares_and_spans_of_time_follow_the_language():
