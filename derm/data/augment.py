@@ -5,12 +5,8 @@ have: other light and cameras, scales, stickers, ink.
 Needs square uint8 images. Each variant is a function of its seed alone, so that a resumed run sees the same ones.
 """
 
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
-
-# albumentations asks the network for a newer version of itself when it is imported, unless told not to.
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
 import cv2
