@@ -20,7 +20,7 @@ from derm.data.values import blank_missing, read_ages, read_sexes
 from derm.errors import DataFault
 from derm.files import read_file
 from derm.language.speech import say
-from derm.spreadsheet import check_columns
+from derm.spreadsheet import read_header
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
@@ -241,20 +241,23 @@ def read_table(
 def parse_table(content: bytes, *, or_latin: bool = False) -> pd.DataFrame:
     """The table in a file's bytes, all cells text as they stand there, '' where empty; the one reader of such tables.
 
-    Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. or_latin: what is neither is taken for
-    Latin-1, where a wrong letter does no harm. ValueError, in a few words, for what is no table.
+    Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. Columns may be there twice. or_latin: what is
+    neither is taken for Latin-1, where a wrong letter does no harm. ValueError, in a few words, for what is no table.
     """
     text = _decoded(content, or_latin=or_latin)
     if (mark := re.match(r"sep=.\r?\n", text, re.IGNORECASE)) is not None:  # Excel's own first line
         text = text[mark.end() :]
     separator = _separator(text.partition("\n")[0])
-    check_columns(io.StringIO(text), separator)
+    header = read_header(io.StringIO(text), separator)
     try:
         table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
     except (ValueError, OverflowError) as error:  # empty, or rows of unequal length
         raise ValueError(" ".join(str(error).split())[:200]) from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for the rows' names
         raise ValueError("its rows have more cells than its header")
+    if len(header) != len(table.columns):
+        raise ValueError("its first line does not name its columns")
+    table.columns = [name or made for name, made in zip(header, table.columns, strict=True)]
     return table
 
 
@@ -287,8 +290,13 @@ def _decoded(content: bytes, *, or_latin: bool = False) -> str:
         raise ValueError("it is a pointer of Git LFS: fetch the file with `git lfs pull`")
     if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
         raise ValueError("it is a web page: the download asked for a log-in or failed")
-    if b"\0" in content[:200]:  # UTF-16 without its mark: every other byte of plain text is zero
-        return content.decode("utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):  # without its mark: every other byte is zero
+        every_other = content[:200][first::2]
+        if every_other.count(b"\0") > 0.8 * len(every_other):
+            return content.decode(encoding)
+    if (place := content.find(b"\0")) >= 0:
+        line = content[:place].count(b"\n") + 1
+        raise ValueError(f"a NUL byte stands in line {line}: save it anew as CSV in UTF-8")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -29,7 +29,7 @@ from derm.evaluate.check import (
 from derm.files import is_there, read_file, read_json
 from derm.language.speech import say
 from derm.metrics.registry import HEADLINE, OVERALL, PER_CLASS
-from derm.spreadsheet import check_columns, uncell
+from derm.spreadsheet import read_header, uncell
 
 TABLES = ("predictions", "outlines", "subgroups", "embedding")
 """The tables of a folder of results, each NAME.csv."""
@@ -195,7 +195,9 @@ def with_later_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
 def read_own_table(path: Path) -> pd.DataFrame:
     """A table that `derm.spreadsheet` wrote, its ids and names as they were; OSError, ValueError where it is none."""
     content = read_file(path, MOST_TABLE)
-    check_columns(io.TextIOWrapper(io.BytesIO(content), errors="replace", newline=""))
+    header = read_header(io.TextIOWrapper(io.BytesIO(content), errors="replace", newline=""))
+    if twice := [name for place, name in enumerate(header) if name in header[:place]]:
+        raise ValueError(f"{path.name} has the column {twice[0][:40]} twice")
     try:
         table = pd.read_csv(io.BytesIO(content), dtype=TEXTS)
     except OverflowError as error:

@@ -184,6 +184,8 @@ def parse(content: bytes, name: str) -> list[str]:
     wanted = next((columns[column] for column in ID_COLUMNS if column in columns), None)
     if wanted is None:
         raise DataFault(say("{name} has no column image_id: name the column of the images so.", name=name))
+    if list(table.columns).count(wanted) > 1:
+        raise DataFault(say("{name} has the column {column} twice: delete one of the two.", name=name, column=wanted))
     ids = [uncell(value) for value in table[wanted].str.strip() if value]
     if not ids:
         raise DataFault(say("{name} names no image: its column {column} is empty.", name=name, column=wanted))

@@ -178,6 +178,25 @@ def test_a_column_that_is_there_twice_is_named(tmp_path):
         read_catalogue(tmp_path)
 
 
+def test_a_column_that_is_there_twice_under_exactly_one_name_is_named(tmp_path):
+    draw(tmp_path / "images")
+    table = tmp_path / "HAM10000_metadata.csv"
+    rows().to_csv(table, index=False)
+    header, *cells = table.read_text().splitlines()
+    table.write_text("\n".join([f"dx,{header}", *(f"nv,{line}" for line in cells)]))
+    with pytest.raises(DataFault, match=r"has the column\(s\) dx twice: delete one of each\."):
+        read_catalogue(tmp_path)
+
+
+def test_a_nul_in_a_table_is_named(tmp_path):
+    draw(tmp_path / "images")
+    table = tmp_path / "HAM10000_metadata.csv"
+    rows().to_csv(table, index=False)
+    table.write_bytes(table.read_bytes().replace(b"dx,", b"dx\0,", 1))
+    with pytest.raises(DataFault, match=r"a NUL byte stands in line 1"):
+        read_catalogue(tmp_path)
+
+
 def test_missing_values_in_every_column(tmp_path):
     ids = [f"X_{number}" for number in range(7)]
     draw(tmp_path / "images", ids)
