@@ -36,11 +36,24 @@ def thin(
 def smooth(y: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """The running mean of `y`, float64 (n,), over the last `width` values, fewer at the beginning.
 
-    NaN is left out, and is the mean where there is nothing else.
+    NaN is left out, and is the mean where there is nothing else. Each window is summed for itself: a difference of two
+    running sums would be wrong ever after one huge value, such as the loss of a training that went astray.
     """
     defined = ~np.isnan(y)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(defined, y, 0.0))])
     counts = np.concatenate([[0], np.cumsum(defined)])
     ends = np.arange(1, len(y) + 1)
     begins = np.maximum(ends - width, 0)
-    return fraction(sums[ends] - sums[begins], counts[ends] - counts[begins])
+    return fraction(_window_sums(np.where(defined, y, 0.0), width), counts[ends] - counts[begins])
+
+
+def _window_sums(y: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """The sum of the last `width` values at each place, float64 (n,): of those in its own stretch of `width`, and of
+    the end of the stretch before."""
+    width = max(1, min(width, len(y)))
+    stretches = np.concatenate([y, np.zeros(-len(y) % width)]).reshape(-1, width)
+    sums: NDArray[np.float64] = stretches.cumsum(axis=1).ravel()[: len(y)]
+    to_the_end = stretches[:, ::-1].cumsum(axis=1)[:, ::-1].ravel()
+    first = np.arange(len(y)) - width + 1
+    reach_back = (first > 0) & (first % width != 0)
+    sums[reach_back] += to_the_end[first[reach_back]]
+    return sums

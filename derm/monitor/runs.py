@@ -46,6 +46,7 @@ class Run:
         self.reader = LogReader(folder / "events.jsonl")
         self.about: dict[str, Any] | None = None
         self.misread = False
+        self._stamp: tuple[int, ...] | None = None  # of the run.json that was read
         self.standing = RunStatus("starting", 0.0)
         self._lock = threading.RLock()
         self._kept: dict[Hashable, tuple[int, Any]] = {}
@@ -54,13 +55,19 @@ class Run:
         """Read what is new in the log and decide anew where the run stands."""
         with self._lock:
             self.reader.look()
-            if self.about is None:
-                found = read_record(self.folder / "run.json")
-                self.about = found if is_sound_about(found) else None
-                self.misread = self.about is None and os.path.lexists(self.folder / "run.json")
-            if self.about is None and (start := self.reader.newest("start")) is not None:
-                self.about = dict(start)
+            self._read_about()
             self.standing = stand(self.folder, self.reader)
+
+    def _read_about(self) -> None:
+        """Read run.json where it is another one than was read, as that of a run that was deleted and trained anew."""
+        place = self.folder / "run.json"
+        stamp = _stamp_of(place)
+        if stamp is None or stamp != self._stamp or self.misread:
+            found = read_record(place)
+            self.misread = not is_sound_about(found) and os.path.lexists(place)
+            start = self.reader.newest("start")
+            self.about = found if is_sound_about(found) else None if start is None else dict(start)
+            self._stamp = stamp
 
     @property
     def config(self) -> dict[str, Any]:
@@ -104,6 +111,15 @@ class Run:
                 self._kept[key] = (now, made)
             kept: Made = made
             return kept
+
+
+def _stamp_of(path: Path) -> tuple[int, ...] | None:
+    """What tells one file at `path` from the next; None where there is none."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 class Runs:

@@ -8,31 +8,52 @@ from typing import Any
 from derm.json_checks import (
     Check,
     by_code,
-    by_name,
     is_count,
     is_matrix,
     is_number,
     is_number_or_none,
     is_several,
     is_shallow,
+    is_share_or_none,
     is_switch,
     is_text,
     list_of,
     object_with,
+    within,
 )
+
+DEEPER = ("per_class", "by_source", "undefined", "malignant", "confusion_matrix", "classes")
+"""What validation says beside its figures."""
+
+MOST_LOSS = 1e12
+"""Of an epoch, that of a training that went astray included."""
 
 
 def _figures(value: Any) -> bool:  # noqa: ANN401
-    """Figures by name, or what holds more of them."""
-    return by_name(lambda one: isinstance(one, dict | list) or is_number_or_none(one))(value)
+    """Figures of an epoch by name: losses, all else shares; and what lies deeper."""
+    return isinstance(value, dict) and all(
+        isinstance(one, dict | list) if name in DEEPER else (_loss if name.endswith("loss") else is_share_or_none)(one)
+        for name, one in value.items()
+    )
+
+
+def _loss(value: Any) -> bool:  # noqa: ANN401
+    """A loss that can be printed, or null."""
+    return value is None or within(-MOST_LOSS, MOST_LOSS)(value)
 
 
 def _measured(value: Any) -> bool:  # noqa: ANN401
     """What validation measured, with a confusion matrix and figures of each diagnosis."""
     return (
-        _figures(value) and is_matrix(value.get("confusion_matrix")) and by_code(_figures)(value.get("per_class"))
-        and all(is_number_or_none(one) for own in value["per_class"].values() for one in own.values())
+        _figures(value) and is_matrix(value.get("confusion_matrix")) and by_code(_of_class)(value.get("per_class"))
     )  # fmt: skip
+
+
+def _of_class(value: Any) -> bool:  # noqa: ANN401
+    """Figures of one diagnosis: its images, and shares."""
+    return isinstance(value, dict) and all(
+        (is_count if name == "support" else is_share_or_none)(one) for name, one in value.items()
+    )
 
 
 def _stage(value: Any) -> bool:  # noqa: ANN401
@@ -109,7 +130,7 @@ CHECKS: dict[str, Check] = {
             "validation": _measured,
         }
     ),
-    "best": object_with({"epoch": is_count, "by": is_text, "value": is_number}),
+    "best": object_with({"epoch": is_count, "by": is_text, "value": within(-MOST_LOSS, MOST_LOSS)}),
     "curriculum": _stage,
     "replay": object_with(
         {

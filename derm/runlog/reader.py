@@ -61,6 +61,9 @@ class Steps(NamedTuple):
 FIELDS = Steps._fields
 """What is kept of each line of the event `step`, see `derm.runlog.events.StepEvent`."""
 
+ALWAYS = [FIELDS.index(name) for name in ("step", "epoch", "learning_rate", "replayed_share")]
+"""Those that are never null, nor below 0."""
+
 
 class LogReader:
     """What a log holds so far. Threads may share it.
@@ -211,7 +214,7 @@ class LogReader:
 
     def _keep(self, line: bytes, place: int) -> None:
         """Take in the line that begins at `place`; one that holds no sound event is noted and left out."""
-        event = _read(line)
+        event = self._read(line)
         if event is None:
             self._damaged.add(place)
             return
@@ -244,14 +247,18 @@ class LogReader:
         """Lines of steps as rows, float64 (k, fields); a damaged one is noted and left out. begin: where they lie."""
         pick = itemgetter(*FIELDS)
         try:
-            events = json.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
-            table = np.array([pick(event) for event in events], dtype=np.float64)
-            if not (table[:, :2] >= 0).all() or not np.isfinite(table[:, :2]).all():
+            events = json.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]", parse_constant=_refuse)
+            rows = [pick(event) for event in events]
+            table = np.array(rows, dtype=np.float64)
+            doubted = not {int, float, type(None)}.issuperset(map(type, itertools.chain.from_iterable(rows)))
+            if doubted or np.isinf(table).any() or not (table[:, ALWAYS] >= 0).all():  # NaN is null here
+                raise ValueError
+            if (table[:, FIELDS.index("epoch")] < self._epochs_from).any():
                 raise ValueError
         except (ValueError, KeyError, TypeError, RecursionError):
             rows, place = [], begin
             for line in text.split(b"\n")[:-1]:
-                event = _read(line)
+                event = self._read(line)
                 if event is None:
                     self._damaged.add(place)
                 else:
@@ -261,11 +268,17 @@ class LogReader:
         table[:, FIELDS.index("epoch")] -= self._epochs_from
         return table
 
+    def _read(self, line: bytes) -> dict[str, Any] | None:
+        """The sound event in a line; None where it holds none."""
+        try:
+            event = parse_json(line)
+        except ValueError:
+            return None
+        if not is_sound(event):
+            return None
+        epoch = event.get("epoch")
+        return None if isinstance(epoch, int) and epoch < self._epochs_from else event  # before the file's first one
 
-def _read(line: bytes) -> dict[str, Any] | None:
-    """The sound event in a line; None where it holds none."""
-    try:
-        event = parse_json(line)
-    except ValueError:
-        return None
-    return event if is_sound(event) else None
+
+def _refuse(constant: str) -> float:
+    raise ValueError(constant)  # NaN and Infinity are no JSON

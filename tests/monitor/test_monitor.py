@@ -158,6 +158,53 @@ def test_a_long_log_is_read_in_blocks_to_the_same_end(tmp_path, monkeypatch, blo
     assert not reader.look()
 
 
+def test_one_huge_loss_spoils_no_later_point():
+    losses = np.array([1.0] * 300 + [1e20] + [0.5] * 700)
+    for width in (1, 7, 50, 1001, 10**9):
+        expected = [np.mean(losses[max(0, end - width) : end]) for end in range(1, len(losses) + 1)]
+        assert smooth(losses, width) == pytest.approx(expected, rel=1e-9)
+    assert smooth(losses, 7)[-1] == 0.5
+
+
+@pytest.mark.parametrize("loss", ["1e999", "NaN", '"0.25"', "true"])
+def test_a_step_whose_loss_is_no_number_is_left_out(tmp_path, loss):
+    log = tmp_path / "events.jsonl"
+    bad = lines([step(2, loss=77.0)]).replace(b"77.0", loss.encode())
+    log.write_bytes(lines([*begin(), step(1)]) + bad + lines([step(3)]))
+    reader = LogReader(log)
+    reader.look()
+    assert reader.steps().step.tolist() == [1, 3]
+    assert reader.damaged == 1
+
+
+def test_an_epoch_before_the_first_is_left_out(tmp_path):
+    first = {**begin()[0], "epochs_from": 1}
+    log = tmp_path / "events.jsonl"
+    best = {"event": "best", "epoch": 0, "by": "dice", "value": 0.5}
+    log.write_bytes(lines([first, step(1), {**step(2), "epoch": 1}, best, {**best, "epoch": 1}]))
+    reader = LogReader(log)
+    reader.look()
+    assert reader.steps().epoch.tolist() == [0]
+    assert [event["epoch"] for event in reader.events("best")] == [0]
+    assert reader.damaged == 2
+
+
+def test_a_run_trained_anew_under_its_name_has_its_own_settings(tmp_path):
+    known = write_log(tmp_path, [*begin(), step(1)])
+    about = {"config": begin()[0]["config"], "data": {"train": 7}}
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    known.look()
+    assert known.data["train"] == 7
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "run.json").write_text(json.dumps({**about, "data": {"train": 1234}}))
+    known.look()
+    assert known.data["train"] == 1234
+    (tmp_path / "run.json").write_text("{")
+    known.look()
+    assert known.misread
+    assert known.config == about["config"]  # of the log's first line
+
+
 def test_a_half_written_last_line_waits_for_its_end(tmp_path):
     log = tmp_path / "events.jsonl"
     whole = lines([*begin(), step(1), step(2)])
