@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -138,7 +138,8 @@ def finish_removals(records: Records) -> int:
 
 def _file_engine(path: Path, patience: float = PATIENCE) -> Engine:
     """SQLite as we want it: a log written ahead, commits on the disk, keys checked, deleted content overwritten."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": patience})
+    place = URL.create("sqlite", database=str(path))  # in an address as text a ? in a folder's name ends the path
+    engine = create_engine(place, connect_args={"timeout": patience})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others

@@ -1,7 +1,9 @@
 """What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
 
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,6 +224,20 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigFault, match="cannot be made"):
         open_records(tmp_path / "file" / "records")
+
+
+@pytest.mark.parametrize("name", ["a?north", "b?mode=ro#x", "c%3Fd", "file:e", "f:g@h", " i&j;k'\"", "[l]*", "\udcff"])
+@pytest.mark.filterwarnings("error")
+def test_the_database_lies_in_its_folder_whatever_that_is_called(tmp_path, monkeypatch, name):
+    if name == "\udcff" and sys.platform != "linux":
+        pytest.skip("only Linux takes names that are no text")
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / name, Path(name + "2")):
+        records = open_records(folder)
+        save(records)
+        assert (folder / "records.sqlite").stat().st_size
+        records.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, name + "2"]
 
 
 def test_a_row_that_another_program_holds_is_said(filed):
