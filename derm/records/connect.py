@@ -5,7 +5,7 @@ was committed is on the disk. Knows nothing of what is entered.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from derm.errors import RecordsFault
-from derm.files import make_folder, sweep
+from derm.files import OWN_FILE, PART, close_to_others, make_folder, sweep
 from derm.language.speech import say
+from derm.paths import TEACHING
 from derm.records import migrate, store, tables
 
 FILE = "records.sqlite"
@@ -24,6 +25,9 @@ FILE = "records.sqlite"
 
 PICTURES = "pictures"
 """The folder of pictures there."""
+
+BESIDE = (TEACHING, "weights", "weights-in-use.json")
+"""What other parts of Derm keep there: trainings, and the weights that the practice has chosen."""
 
 PATIENCE = 30
 """Seconds that a writer waits for another one."""
@@ -85,6 +89,9 @@ def open_records(folder: Path, url: str | None = None) -> Records:
     sweep(folder)
     if url is None:
         _check_not_lost(folder)
+        with suppress(OSError):  # what hinders it is said when the database is opened
+            (folder / FILE).touch(OWN_FILE, exist_ok=False)
+    _keep_private(folder)
     records = Records(_file_engine(folder / FILE) if url is None else _server_engine(url), folder)
     try:
         with records.writing() as connection:
@@ -98,6 +105,26 @@ def open_records(folder: Path, url: str | None = None) -> Records:
         records.close()
         raise
     return records
+
+
+def _keep_private(folder: Path) -> None:
+    """Let no other account of the machine read the records, also those that an older Derm has left open to all.
+
+    Where the folder holds other things, as a home does, the database and the pictures are closed, and it stays open.
+    """
+    pictures = folder / PICTURES
+    with suppress(OSError):  # what hinders it is said where something is written
+        if not pictures.exists():
+            pictures.mkdir(mode=0o700)
+        elif pictures.stat().st_mode & 0o077:
+            for path in pictures.glob("??/*"):
+                close_to_others(path)
+        parts = set(folder.iterdir())
+        own = {path for path in parts if path.name == PICTURES or path.name.startswith(FILE)}
+        for path in own:
+            close_to_others(path)
+        if all(path.name in BESIDE or path.suffix == PART for path in parts - own):
+            close_to_others(folder)
 
 
 def _check_not_lost(folder: Path) -> None:

@@ -36,7 +36,7 @@ from sqlalchemy import (
 
 from derm import __version__
 from derm.errors import DermError, RecordsFault
-from derm.files import is_there, making_folder, open_ordinary, read_json, sha256, write_whole
+from derm.files import OWN_FILE, is_there, making_folder, open_ordinary, read_json, sha256, write_whole
 from derm.paths import kept_free
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
@@ -92,8 +92,7 @@ def backup(records: Records, target: Path, progress: Progress | None = None) -> 
                 archive.writestr(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
                 _tell(progress, done + 1, len(names))
 
-    write_whole(target, fill)
-    target.chmod(0o600)
+    write_whole(target, fill, OWN_FILE)
     return found
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -80,6 +82,20 @@ def test_a_backup_is_restored(filed, tmp_path):
     assert everything(again) == everything(filed) != before
     assert sorted(store.names(again.pictures)) == sorted(store.names(filed.pictures))
     again.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_backup_is_at_no_moment_readable_for_others(filed, tmp_path, monkeypatch):
+    fill(filed)
+    (tmp_path / "b.zip").touch(0o644)
+    renamed = []
+    replace = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda part, target: (renamed.append(part.stat().st_mode & 0o777), replace(part, target))
+    )
+    transfer.backup(filed, tmp_path / "b.zip")
+    assert renamed == [0o600]
+    assert (tmp_path / "b.zip").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_of_an_older_state_is_restored_and_brought_up(filed, tmp_path):

@@ -1,5 +1,6 @@
 """What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
 
+import os
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,9 +12,10 @@ from entries import new_answer, new_opinion, new_picture, save
 from sqlalchemy import delete, select, text
 
 from derm.errors import ConfigFault, RecordsFault
+from derm.predict.open import CHOICE, WEIGHTS_FOLDER
 from derm.predict.packed import unpack
 from derm.records import entry, read, store, tables, write
-from derm.records.connect import Records, finish_removals, open_records
+from derm.records.connect import BESIDE, Records, finish_removals, open_records
 from derm.records.entry import Basis
 from derm.records.verify import verify
 
@@ -238,6 +240,44 @@ def test_the_database_lies_in_its_folder_whatever_that_is_called(tmp_path, monke
         assert (folder / "records.sqlite").stat().st_size
         records.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, name + "2"]
+
+
+def open_to_others(folder: Path) -> set[str]:
+    """Names of the files, and of the folders that close what is below them, whose mode lets other accounts in."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.name for path in (folder, folder / "pictures", *files) if path.stat().st_mode & 0o077}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_no_other_account_may_read_records_also_those_of_an_older_derm(tmp_path):
+    folder = tmp_path / "records"
+    records = open_records(folder)
+    save(records)
+    with records.reading() as held:
+        held.execute(text("SELECT 1"))
+        assert (folder / "records.sqlite-wal").exists()
+        assert open_to_others(folder) == set()
+    records.close()
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (folder / "teaching").mkdir()
+    open_records(folder).close()
+    assert open_to_others(folder) == set()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_folder_that_holds_other_things_stays_open_and_the_records_in_it_do_not(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o755)
+    (folder / "index.html").touch(0o644)
+    records = open_records(folder)
+    save(records)
+    records.close()
+    assert open_to_others(folder) == {"home", "index.html"}
+
+
+def test_what_lies_beside_records_is_known():
+    assert {CHOICE, WEIGHTS_FOLDER} < set(BESIDE)
 
 
 def test_a_row_that_another_program_holds_is_said(filed):
