@@ -32,6 +32,9 @@ BESIDE = (TEACHING, "weights", "weights-in-use.json")
 PATIENCE = 30
 """Seconds that a writer waits for another one."""
 
+FORGETTING = 2
+"""Seconds that a deletion waits for readers, who keep SQLite from overwriting what was deleted."""
+
 LOCK = 0x6465726D
 """Of PostgreSQL's advisory locks, the one that a writer takes."""
 
@@ -101,6 +104,8 @@ def open_records(folder: Path, url: str | None = None) -> Records:
                 )
             migrate.bring_up(connection)
         finish_removals(records)
+        if url is None:
+            empty_log(records, 0)  # where a deletion could not
     except BaseException:
         records.close()
         raise
@@ -161,6 +166,23 @@ def finish_removals(records: Records) -> int:
                 store.remove(records.pictures, name)
         connection.execute(delete(tables.removal).where(tables.removal.c.sha256.in_(names)))
     return len(names)
+
+
+def empty_log(records: Records, patience: float = FORGETTING) -> bool:
+    """Bring SQLite's log into the database's file, so that neither holds what was deleted; False where they still may.
+
+    So it is while somebody reads, for whom `patience` seconds are waited, or on a disk that takes nothing.
+    """
+    options: dict[str, Any] = {"derm_reads": True, "isolation_level": "AUTOCOMMIT"}
+    try:
+        with records.engine.connect().execution_options(**options) as connection:
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * patience)}")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
+    except DBAPIError:
+        return False
+    return not busy
 
 
 def _file_engine(path: Path, patience: float = PATIENCE) -> Engine:

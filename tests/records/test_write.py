@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sqlalchemy import delete, select, text
 from derm.errors import ConfigFault, RecordsFault
 from derm.predict.open import CHOICE, WEIGHTS_FOLDER
 from derm.predict.packed import unpack
-from derm.records import entry, read, store, tables, write
+from derm.records import connect, entry, read, store, tables, words, write
 from derm.records.connect import BESIDE, Records, finish_removals, open_records
 from derm.records.entry import Basis
 from derm.records.verify import verify
@@ -175,7 +176,7 @@ def test_a_patient_is_deleted_for_real(records):
     events = len(rows(records, tables.event))
     remains = write.delete_patient(records, "Dr A", mine.patient_id)
     # patient, lesion, visit, two pictures, two answers, two corrections, histology
-    assert remains == (10, 1, 20)
+    assert remains == (10, 1, 20, False)
     assert len(rows(records, tables.event)) == events + 10
     assert read.lesion_history(records, mine.lesion_id) is None
     assert [one.pseudonym for one in read.search(records)] == ["P-002"]
@@ -190,6 +191,27 @@ def test_a_patient_is_deleted_for_real(records):
         assert b"P-002" in left
     save(records)  # the same patient may come again
     assert verify(records).broken is None
+
+
+def test_a_deletion_beside_a_reader_says_so_and_is_finished_when_the_records_are_opened(filed, monkeypatch):
+    monkeypatch.setattr(write, "empty_log", partial(connect.empty_log, patience=0.05))
+
+    def kept() -> bool:
+        return any(b"secretword" in path.read_bytes() for path in filed.folder.glob("records.sqlite*"))
+
+    saved = save(filed)
+    write.describe_patient(filed, "Dr A", saved.patient_id, note="secretword")
+    other = open_records(filed.folder)
+    with other.reading() as held:
+        held.execute(select(tables.patient)).all()
+        remains = write.delete_patient(filed, "Dr A", saved.patient_id)
+        assert remains.read
+        assert "still holds the deleted text" in words.deleted("P-001", remains)
+        open_records(filed.folder).close()  # nor does it wait
+        assert kept()
+    open_records(filed.folder).close()
+    assert not kept()
+    other.close()
 
 
 def test_a_patient_with_lesions_cannot_be_deleted_past_derm(records):
