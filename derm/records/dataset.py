@@ -21,6 +21,7 @@ from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
 from derm.records.read import Entry, rows_of
+from derm.records.transfer import undisturbed
 from derm.spreadsheet import csv_line
 
 SOURCE = "practice"
@@ -55,6 +56,10 @@ def write_dataset(records: Records, target: Path) -> Drawn:
                 target=target,
             )
         )
+    return undisturbed(records, lambda: _write(records, target))
+
+
+def _write(records: Records, target: Path) -> Drawn:
     rows, outlines = _chosen(records)
     if not rows:
         raise RecordsFault(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from sqlalchemy import (
@@ -41,7 +41,7 @@ from derm.paths import kept_free
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
 from derm.records.verify import verify_in
-from derm.records.write import intend, last_event
+from derm.records.write import REMOVED, intend, last_event
 from derm.spreadsheet import csv_line, uncell
 
 FORMAT = 1
@@ -59,6 +59,9 @@ ROWS = 500
 """Put in at once."""
 
 
+Written = TypeVar("Written")
+
+
 class Exported(dict[str, int]):
     """Rows by table, and 'pictures'."""
 
@@ -72,11 +75,15 @@ def export_folder(
     """
     if target.exists():
         raise RecordsFault(f"{target} is there already: name a new folder.")
-    with making_folder(target) as part:
-        found = _write(records, part, parquet=parquet, progress=progress)
-        part.chmod(0o700)
-        part.rename(target)
-    return found
+
+    def write() -> Exported:
+        with making_folder(target) as part:
+            found = _write(records, part, parquet=parquet, progress=progress)
+            part.chmod(0o700)
+            part.rename(target)
+        return found
+
+    return undisturbed(records, write)
 
 
 def backup(records: Records, target: Path, progress: Progress | None = None) -> Exported:
@@ -86,14 +93,36 @@ def backup(records: Records, target: Path, progress: Progress | None = None) -> 
     found = Exported()
 
     def fill(part: Path) -> None:
+        found.clear()
         with ZipFile(part, "w") as archive, records.reading() as connection:
             names = _tables_into(connection, lambda name, content: archive.writestr(name, content, ZIP_DEFLATED), found)
             for done, name in enumerate(names):
                 archive.writestr(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
                 _tell(progress, done + 1, len(names))
 
-    write_whole(target, fill, OWN_FILE)
+    undisturbed(records, lambda: write_whole(target, fill, OWN_FILE))
     return found
+
+
+def undisturbed(records: Records, write: Callable[[], Written]) -> Written:
+    """What `write` gives, which reads rows and then their pictures; begun anew where a patient was deleted meanwhile.
+
+    For then pictures are gone that its rows name, and what it writes shall not hold the patient.
+    """
+    while True:
+        before = _removed(records)
+        try:
+            return write()
+        except RecordsFault:
+            if _removed(records) == before:
+                raise
+
+
+def _removed(records: Records) -> int:
+    """How many rows were ever removed."""
+    with records.reading() as connection:
+        events = select(func.count()).select_from(tables.event).where(tables.event.c.kind == REMOVED)
+        return connection.scalar(events) or 0
 
 
 def import_folder(records: Records, source: Path, progress: Progress | None = None) -> Exported:

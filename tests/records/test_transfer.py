@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -273,6 +274,25 @@ def test_what_a_killed_export_or_restoring_leaves_of_patients_goes(filed, empty,
     left = left_of(begun)
     open_records(empty.folder).close()
     assert not left.exists()
+
+
+@pytest.mark.parametrize("way", ["backup", "export_folder"])
+def test_a_deletion_meanwhile_lets_it_begin_anew_without_the_patient(filed, tmp_path, way):
+    by_picture = {sha256(new_picture(seed).content).hexdigest(): seed for seed in (1, 2)}
+    last = by_picture[max(by_picture)]  # which is written last
+    save(filed, 3 - last)
+    gone = save(filed, last, pseudonym="gone")
+
+    def watch(done: int, total: int) -> None:
+        if (done, total) == (1, 2):
+            write.delete_patient(filed, "Dr A", gone.patient_id)
+
+    assert getattr(transfer, way)(filed, tmp_path / "out.zip", progress=watch)["pictures"] == 1
+    again = open_records(tmp_path / "again")
+    put_back = transfer.restore if way == "backup" else transfer.import_folder
+    assert put_back(again, tmp_path / "out.zip")["patient"] == 1
+    assert list(store.names(again.pictures)) == list(store.names(filed.pictures))
+    again.close()
 
 
 def test_an_export_that_fails_leaves_nothing(filed, tmp_path):
