@@ -246,7 +246,13 @@ def _advice(reason: str, where: str) -> str:
     if any(sign in reason for sign in ("not a database", "malformed", "no such table", "no such column")):
         return _damaged(where)
     if "locked" in reason:
-        return say("{where} is held by another program: end it, then try again", where=where)
+        return say(
+            "{where} is held by another program: wait until it has ended, or end it, then try again", where=where
+        )
+    if "disk I/O" in reason:  # so SQLite names a full disk where it lays its log's index
+        return say(
+            "{where} cannot be read or written: make room on its disk, or look whether that is damaged", where=where
+        )
     if "final:" in reason or "constraint" in reason.lower():
         return say("The records refuse this entry: what was entered is final, and each entry has its place")
     if "full" in reason or "readonly" in reason or "unable to open" in reason:

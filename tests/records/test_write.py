@@ -1,6 +1,7 @@
 """What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
 
 import os
+import sqlite3
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from entries import new_answer, new_opinion, new_picture, save
 from sqlalchemy import delete, select, text
+from sqlalchemy.exc import OperationalError
 
 from derm.errors import ConfigFault, RecordsFault
 from derm.predict.open import CHOICE, WEIGHTS_FOLDER
@@ -310,6 +312,11 @@ def test_a_row_that_another_program_holds_is_said(filed):
         with pytest.raises(RecordsFault, match="is held by another program"), quick.writing():
             pass
         quick.close()
+
+
+def test_a_disk_that_takes_no_more_is_said_also_by_sqlite_s_other_name_for_it(filed):
+    with pytest.raises(RecordsFault, match="make room on its disk"), filed.reading():
+        raise OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
 
 
 def open_engine(records: Records) -> Records:
