@@ -20,8 +20,7 @@ from derm.predict.packed import unpack
 from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
-from derm.records.read import Entry, rows_of
-from derm.records.transfer import undisturbed
+from derm.records.read import Entry, rows_of, undisturbed
 from derm.spreadsheet import csv_line
 
 SOURCE = "practice"
