@@ -40,10 +40,15 @@ MOST_JSON = 64 << 20
 """Bytes of a JSON file: curves of 100,000 pictures take a tenth of it."""
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+OWN_FILE = 0o600
+"""Mode of a file that other accounts of the machine may not read."""
+
+
+def write_whole(path: Path, write: Callable[[Path], None], mode: int = 0o644) -> None:
     """Let `write` fill a file beside `path`, then put it in place in one step.
 
     A kill at any moment leaves the old file or the new one, never a part; `path`'s folder is made. A link is followed.
+    mode: of the file, which only its owner may read until it is whole.
     Raises ConfigFault where nothing can be written, or `path` is a folder or a device.
     """
     _check_place(path)
@@ -58,7 +63,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
                 own.close()
             try:
                 write(part)
-                part.chmod(0o644)
+                part.chmod(mode)
                 with part.open("rb+") as stream:
                     os.fsync(stream.fileno())
                 part.replace(target)
@@ -119,6 +124,19 @@ def make_folder(folder: Path) -> None:
         raise ConfigFault(
             say("The folder {folder} cannot be written to: name another one, or change its permissions.", folder=folder)
         )
+
+
+def close_to_others(path: Path) -> None:
+    """Take from other accounts of the machine what they may do with `path`, where it is this account's own.
+
+    Nothing happens on Windows, which has no such modes, nor where `path` is gone or on a disk without them.
+    """
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        told = path.stat()
+        if told.st_uid == os.geteuid() and told.st_mode & 0o077:
+            path.chmod(stat.S_IMODE(told.st_mode) & ~0o077)
 
 
 def check_file(path: Path) -> None:
@@ -283,13 +301,13 @@ def parse_json(content: bytes) -> Any:  # noqa: ANN401
     return found
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write `content` to `path`, whole or not at all; mode as of `write_whole`."""
 
     def fill(part: Path) -> None:
         part.write_bytes(content)
 
-    write_whole(path, fill)
+    write_whole(path, fill, mode)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,18 +5,19 @@ was committed is on the disk. Knows nothing of what is entered.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from derm.errors import RecordsFault
-from derm.files import make_folder, sweep
+from derm.files import OWN_FILE, PART, close_to_others, make_folder, sweep
 from derm.language.speech import say
+from derm.paths import TEACHING
 from derm.records import migrate, store, tables
 
 FILE = "records.sqlite"
@@ -25,8 +26,14 @@ FILE = "records.sqlite"
 PICTURES = "pictures"
 """The folder of pictures there."""
 
+BESIDE = (TEACHING, "weights", "weights-in-use.json")
+"""What other parts of Derm keep there: trainings, and the weights that the practice has chosen."""
+
 PATIENCE = 30
 """Seconds that a writer waits for another one."""
+
+FORGETTING = 2
+"""Seconds that a deletion waits for readers, who keep SQLite from overwriting what was deleted."""
 
 LOCK = 0x6465726D
 """Of PostgreSQL's advisory locks, the one that a writer takes."""
@@ -85,6 +92,9 @@ def open_records(folder: Path, url: str | None = None) -> Records:
     sweep(folder)
     if url is None:
         _check_not_lost(folder)
+        with suppress(OSError):  # what hinders it is said when the database is opened
+            (folder / FILE).touch(OWN_FILE, exist_ok=False)
+    _keep_private(folder)
     records = Records(_file_engine(folder / FILE) if url is None else _server_engine(url), folder)
     try:
         with records.writing() as connection:
@@ -94,10 +104,32 @@ def open_records(folder: Path, url: str | None = None) -> Records:
                 )
             migrate.bring_up(connection)
         finish_removals(records)
+        if url is None:
+            empty_log(records, 0)  # where a deletion could not
     except BaseException:
         records.close()
         raise
     return records
+
+
+def _keep_private(folder: Path) -> None:
+    """Let no other account of the machine read the records, also those that an older Derm has left open to all.
+
+    Where the folder holds other things, as a home does, the database and the pictures are closed, and it stays open.
+    """
+    pictures = folder / PICTURES
+    with suppress(OSError):  # what hinders it is said where something is written
+        if not pictures.exists():
+            pictures.mkdir(mode=0o700)
+        elif pictures.stat().st_mode & 0o077:
+            for path in pictures.glob("??/*"):
+                close_to_others(path)
+        parts = set(folder.iterdir())
+        own = {path for path in parts if path.name == PICTURES or path.name.startswith(FILE)}
+        for path in own:
+            close_to_others(path)
+        if all(path.name in BESIDE or path.suffix == PART for path in parts - own):
+            close_to_others(folder)
 
 
 def _check_not_lost(folder: Path) -> None:
@@ -136,9 +168,27 @@ def finish_removals(records: Records) -> int:
     return len(names)
 
 
+def empty_log(records: Records, patience: float = FORGETTING) -> bool:
+    """Bring SQLite's log into the database's file, so that neither holds what was deleted; False where they still may.
+
+    So it is while somebody reads, for whom `patience` seconds are waited, or on a disk that takes nothing.
+    """
+    options: dict[str, Any] = {"derm_reads": True, "isolation_level": "AUTOCOMMIT"}
+    try:
+        with records.engine.connect().execution_options(**options) as connection:
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * patience)}")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
+    except DBAPIError:
+        return False
+    return not busy
+
+
 def _file_engine(path: Path, patience: float = PATIENCE) -> Engine:
     """SQLite as we want it: a log written ahead, commits on the disk, keys checked, deleted content overwritten."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": patience})
+    place = URL.create("sqlite", database=str(path))  # in an address as text a ? in a folder's name ends the path
+    engine = create_engine(place, connect_args={"timeout": patience})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others
@@ -196,7 +246,13 @@ def _advice(reason: str, where: str) -> str:
     if any(sign in reason for sign in ("not a database", "malformed", "no such table", "no such column")):
         return _damaged(where)
     if "locked" in reason:
-        return say("{where} is held by another program: end it, then try again", where=where)
+        return say(
+            "{where} is held by another program: wait until it has ended, or end it, then try again", where=where
+        )
+    if "disk I/O" in reason:  # so SQLite names a full disk where it lays its log's index
+        return say(
+            "{where} cannot be read or written: make room on its disk, or look whether that is damaged", where=where
+        )
     if "final:" in reason or "constraint" in reason.lower():
         return say("The records refuse this entry: what was entered is final, and each entry has its place")
     if "full" in reason or "readonly" in reason or "unable to open" in reason:

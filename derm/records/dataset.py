@@ -20,7 +20,7 @@ from derm.predict.packed import unpack
 from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
-from derm.records.read import Entry, rows_of
+from derm.records.read import Entry, rows_of, undisturbed
 from derm.spreadsheet import csv_line
 
 SOURCE = "practice"
@@ -55,6 +55,10 @@ def write_dataset(records: Records, target: Path) -> Drawn:
                 target=target,
             )
         )
+    return undisturbed(records, lambda: _write(records, target))
+
+
+def _write(records: Records, target: Path) -> Drawn:
     rows, outlines = _chosen(records)
     if not rows:
         raise RecordsFault(

@@ -3,22 +3,26 @@
 Needs open `Records`. Knows nothing of pages.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
 
 from derm.diagnoses import DIAGNOSES, INDEX
+from derm.errors import RecordsFault
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records import tables
 from derm.records.connect import Records
-from derm.records.write import last_event
+from derm.records.write import REMOVED, last_event
 
 Entry = dict[str, Any]
 """A row of one of `tables.ENTRIES`, by column."""
 
 LEVELS = (REFER, NO_ANSWER, NOT_REFERRED)
 """What to do, the most urgent first."""
+
+
+Written = TypeVar("Written")
 
 
 class Query(NamedTuple):
@@ -172,6 +176,27 @@ def last_hash(records: Records) -> str:
     with records.reading() as connection:
         last = last_event(connection)
     return "" if last is None else last.hash
+
+
+def undisturbed(records: Records, write: Callable[[], Written]) -> Written:
+    """What `write` gives, which reads rows and then their pictures; begun anew where a patient was deleted meanwhile.
+
+    For then pictures are gone that its rows name, and what it writes shall not hold the patient.
+    """
+    while True:
+        before = _removed(records)
+        try:
+            return write()
+        except RecordsFault:
+            if _removed(records) == before:
+                raise
+
+
+def _removed(records: Records) -> int:
+    """How many rows were ever removed."""
+    with records.reading() as connection:
+        events = select(func.count()).select_from(tables.event).where(tables.event.c.kind == REMOVED)
+        return connection.scalar(events) or 0
 
 
 def lesion_history(records: Records, lesion_id: str) -> LesionHistory | None:

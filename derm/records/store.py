@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from derm.errors import RecordsFault
-from derm.files import make_folder, read_file, sha256, write_bytes
+from derm.files import OWN_FILE, make_folder, read_file, sha256, write_bytes
 from derm.language.speech import say
 
 DIGITS = set("0123456789abcdef")
@@ -18,12 +18,15 @@ MOST = 1 << 30
 
 
 def keep(folder: Path, content: bytes) -> str:
-    """Write `content` under its SHA-256, unless it is there; the hash comes back. Raises ConfigFault without room."""
+    """Write `content` under its SHA-256, unless it is there; the hash comes back. Raises ConfigFault without room.
+
+    Other accounts of the machine may not read it.
+    """
     name = hashlib.sha256(content).hexdigest()
     path = place(folder, name)
     if not path.exists():
         make_folder(path.parent)
-        write_bytes(path, content)
+        write_bytes(path, content, OWN_FILE)
     return name
 
 

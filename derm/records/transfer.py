@@ -36,10 +36,11 @@ from sqlalchemy import (
 
 from derm import __version__
 from derm.errors import DermError, RecordsFault
-from derm.files import is_there, making_folder, open_ordinary, read_json, sha256, write_whole
+from derm.files import NO_ROOM, OWN_FILE, is_there, making_folder, open_ordinary, read_json, sha256, write_whole
 from derm.paths import kept_free
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
+from derm.records.read import undisturbed
 from derm.records.verify import verify_in
 from derm.records.write import intend, last_event
 from derm.spreadsheet import csv_line, uncell
@@ -72,11 +73,15 @@ def export_folder(
     """
     if target.exists():
         raise RecordsFault(f"{target} is there already: name a new folder.")
-    with making_folder(target) as part:
-        found = _write(records, part, parquet=parquet, progress=progress)
-        part.chmod(0o700)
-        part.rename(target)
-    return found
+
+    def write() -> Exported:
+        with making_folder(target) as part:
+            found = _write(records, part, parquet=parquet, progress=progress)
+            part.chmod(0o700)
+            part.rename(target)
+        return found
+
+    return undisturbed(records, write)
 
 
 def backup(records: Records, target: Path, progress: Progress | None = None) -> Exported:
@@ -86,14 +91,14 @@ def backup(records: Records, target: Path, progress: Progress | None = None) -> 
     found = Exported()
 
     def fill(part: Path) -> None:
+        found.clear()
         with ZipFile(part, "w") as archive, records.reading() as connection:
             names = _tables_into(connection, lambda name, content: archive.writestr(name, content, ZIP_DEFLATED), found)
             for done, name in enumerate(names):
                 archive.writestr(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
                 _tell(progress, done + 1, len(names))
 
-    write_whole(target, fill)
-    target.chmod(0o600)
+    undisturbed(records, lambda: write_whole(target, fill, OWN_FILE))
     return found
 
 
@@ -102,38 +107,46 @@ def import_folder(records: Records, source: Path, progress: Progress | None = No
 
     Raises RecordsFault where something is there already, or the folder is not what was written.
     """
-    manifest = _manifest(source)
-    names = _named_pictures(source)
+    return _import(records, source, source, progress)
+
+
+def _import(records: Records, folder: Path, source: Path, progress: Progress | None) -> Exported:
+    """Put what lies in `folder` into `records`; source: what the user has named, for sentences."""
+    manifest = _manifest(folder, source)
+    names = _named_pictures(folder, source)
     with records.writing() as connection:
         _refuse_full(connection, records)
     intend(records, names)
     try:
-        for done, name in enumerate(names):
-            store.keep(records.pictures, store.read(source / PICTURES, name))
-            _tell(progress, done + 1, len(names))
-        return _take_in(records, source, manifest, names)
+        with records.writing() as connection:  # whoever opens them waits, and takes no picture away for lack of its row
+            _refuse_full(connection, records)
+            for done, name in enumerate(names):
+                store.keep(records.pictures, _picture(folder, source, name))
+                _tell(progress, done + 1, len(names))
+            return _take_in(connection, records, folder, source, manifest)
     except DermError:
         finish_removals(records)
         raise
 
 
-def _take_in(records: Records, source: Path, manifest: dict[str, Any], names: list[str]) -> Exported:
-    found = Exported(pictures=len(names))
-    with records.writing() as connection:
-        _refuse_full(connection, records)
-        connection.execute(delete(tables.removal))
-        with _as_of(connection, manifest["state"]) as known:
-            for name in manifest["tables"]:
-                found[name], rows = 0, _rows_in(source / f"{name}.csv", known[name])
-                while some := list(islice(rows, ROWS)):
-                    connection.execute(insert(known[name]), some)
-                    found[name] += len(some)
-        seen = verify_in(connection, records, manifest["last_hash"])
-        if seen.broken is not None:
-            raise RecordsFault(
-                f"{source} is not what was exported, nothing was taken in: row {seen.broken.row} of "
-                f"{seen.broken.table} {seen.broken.why}."
-            )
+def _take_in(
+    connection: Connection, records: Records, folder: Path, source: Path, manifest: dict[str, Any]
+) -> Exported:
+    found = Exported()
+    connection.execute(delete(tables.removal))
+    with _as_of(connection, manifest["state"]) as known:
+        for name in manifest["tables"]:
+            found[name], rows = 0, _rows_in(folder, source, known[name])
+            while some := list(islice(rows, ROWS)):
+                connection.execute(insert(known[name]), some)
+                found[name] += len(some)
+    seen = verify_in(connection, records, manifest["last_hash"])
+    found["pictures"] = seen.pictures
+    if seen.broken is not None:
+        raise RecordsFault(
+            f"{source} is not what was exported, nothing was taken in: row {seen.broken.row} of "
+            f"{seen.broken.table} {seen.broken.why}."
+        )
     return found
 
 
@@ -145,13 +158,19 @@ def restore(records: Records, source: Path, progress: Progress | None = None) ->
                 for member in archive.namelist():
                     if not _expected(member):
                         raise RecordsFault(f"{source} holds {member[:80]}, which no backup does: nothing was taken in.")
-                _check_room(source, archive, folder)
+                _check_room(source, archive, records.folder)
                 archive.extractall(folder)
         except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise RecordsFault(
+                    f"{source} cannot be unpacked in {records.folder} ({reason}): make room, or name another folder "
+                    "with DERM_RECORDS."
+                ) from error
             raise RecordsFault(
-                f"{source} is no whole backup ({error}): name one that `derm records backup` wrote."
+                f"{source} is no whole backup ({reason}): name one that `derm records backup` wrote."
             ) from error
-        return import_folder(records, folder, progress)
+        return _import(records, folder, source, progress)
 
 
 def _check_room(source: Path, archive: ZipFile, folder: Path) -> None:
@@ -159,7 +178,7 @@ def _check_room(source: Path, archive: ZipFile, folder: Path) -> None:
     wanted, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free - kept_free()
     if wanted > free:
         raise RecordsFault(
-            f"{source} unpacks to {wanted / 1e9:.3g} GB, and {folder.parent} has {max(0, free) / 1e9:.3g} GB to spare: "
+            f"{source} unpacks to {wanted / 1e9:.3g} GB, and {folder} has {max(0, free) / 1e9:.3g} GB to spare: "
             "make room, or name another folder with DERM_RECORDS."
         )
 
@@ -242,42 +261,54 @@ def _value(text: str, column: Any) -> object:  # noqa: ANN401 - SQLAlchemy's col
     return text
 
 
-def _rows_in(path: Path, table: Table) -> Iterator[dict[str, object]]:
+def _rows_in(folder: Path, source: Path, table: Table) -> Iterator[dict[str, object]]:
+    said = source / f"{table.name}.csv"
     before = csv.field_size_limit(MOST_CELL)  # of the whole process
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with (folder / said.name).open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
             columns = {column.name: column for column in table.columns}
             if set(reader.fieldnames or ()) != set(columns):
-                raise RecordsFault(f"{path} has not the columns {', '.join(columns)}: it is no export of Derm.")
+                raise RecordsFault(f"{said} has not the columns {', '.join(columns)}: it is no export of Derm.")
             for row in reader:
                 if None in row or None in row.values():
                     raise ValueError(f"row {reader.line_num} has another number of cells")
                 yield {name: _value(row[name], column) for name, column in columns.items()}
     except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise RecordsFault(f"{path} cannot be read ({error}): export or back up again.") from error
+        raise RecordsFault(f"{said} cannot be read ({error}): export or back up again.") from error
     finally:
         csv.field_size_limit(before)
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
+def _manifest(folder: Path, source: Path) -> dict[str, Any]:
     try:
-        manifest = read_json(path)
+        manifest = read_json(folder / MANIFEST)
         names, state, last = list(manifest["tables"].items()), str(manifest["state"]), str(manifest["last_hash"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordsFault(f"{path} is missing or damaged: name a folder that `derm records export` wrote.") from error
+        raise RecordsFault(
+            f"{source / MANIFEST} is missing or damaged: name what `derm records backup` or `export` wrote."
+        ) from error
     if manifest.get("format") != FORMAT or [name for name, _ in names] != [table.name for table in tables.ALL]:
-        raise RecordsFault(f"{folder} is an export of another Derm ({str(manifest.get('derm'))[:20]}): upgrade Derm.")
+        raise RecordsFault(f"{source} is an export of another Derm ({str(manifest.get('derm'))[:20]}): upgrade Derm.")
     for name, told in names:
         place = folder / f"{name}.csv"
         if (sha256(place) if is_there(place) else "") != told:
-            raise RecordsFault(f"{folder / name}.csv is not what was exported: nothing was taken in.")
+            raise RecordsFault(f"{source / place.name} is not what was exported: nothing was taken in.")
     return {"tables": [name for name, _ in names], "state": state, "last_hash": last}
 
 
-def _named_pictures(folder: Path) -> list[str]:
-    return sorted({str(row["sha256"]) for row in _rows_in(folder / "picture.csv", tables.picture)})
+def _named_pictures(folder: Path, source: Path) -> list[str]:
+    return sorted({str(row["sha256"]) for row in _rows_in(folder, source, tables.picture)})
+
+
+def _picture(folder: Path, source: Path, name: str) -> bytes:
+    try:
+        return store.read(folder / PICTURES, name)
+    except RecordsFault as error:
+        raise RecordsFault(
+            f"{source} is not whole, nothing was taken in: its picture {name[:12]}… is missing, or not what was saved; "
+            "name another backup or export."
+        ) from error
 
 
 def _refuse_full(connection: Connection, records: Records) -> None:

@@ -100,6 +100,10 @@ WORST = mark(
 )
 DELETE_NOTE = mark("Removes rows and pictures for good.")
 BACKUPS_STAY = mark("Backups and exports made before still hold the patient.")
+STILL_READ = mark(
+    "Somebody is reading the records, whose file therefore still holds the deleted text: it is overwritten when the "
+    "records are opened after that, as `derm records verify` does."
+)
 
 
 def diagnosis_name(code: str | None) -> str:
@@ -283,7 +287,8 @@ def deleted(pseudonym: str, remains: "Remains") -> str:
         "that tell nothing of the patient.",
         remains.events,
     )
-    return f"{removed} {stays} {say(BACKUPS_STAY)}"
+    lasts = f" {say(STILL_READ)}" if remains.read else ""
+    return f"{removed} {stays}{lasts} {say(BACKUPS_STAY)}"
 
 
 def delete_warning(pseudonym: str) -> tuple[str, str, str]:

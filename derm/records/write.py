@@ -18,7 +18,7 @@ from derm.errors import DermError, RecordsFault
 from derm.language.speech import mark, say
 from derm.predict.packed import pack
 from derm.records import chain, entry, store, tables
-from derm.records.connect import Records, finish_removals
+from derm.records.connect import Records, empty_log, finish_removals
 from derm.records.entry import Basis, Management
 
 ENTERED, CHANGED, REMOVED = "entered", "changed", "removed"
@@ -92,6 +92,9 @@ class Remains(NamedTuple):
 
     events: int
     """That stay in the chain, without a name or content."""
+
+    read: bool = False
+    """Whether somebody is reading, so that SQLite's file holds the deleted text until it is opened after that."""
 
 
 def save_case(
@@ -256,9 +259,9 @@ def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
         gone = sorted(in_question - kept)
         _mark(connection, gone)
     finish_removals(records)
-    _forget_pages(records)
+    forgotten = _forget_rows(records)
     rows = sum(len(mine) for mine in keys.values())
-    return Remains(rows, len(gone), events + rows)
+    return Remains(rows, len(gone), events + rows, not forgotten)
 
 
 def note(records: Records, actor: str, kind: str, about: str) -> chain.Event:
@@ -506,10 +509,10 @@ def _keys_of_patient(connection: Connection, patient_id: str) -> dict[str, Seque
     }
 
 
-def _forget_pages(records: Records) -> None:
-    """Let the database give up what it keeps of deleted rows: SQLite's log, PostgreSQL's dead rows."""
+def _forget_rows(records: Records) -> bool:
+    """Let the database give up what it keeps of deleted rows: SQLite's log, PostgreSQL's dead rows; whether it did."""
+    if not records.on_server:
+        return empty_log(records)
     with records.engine.connect().execution_options(derm_reads=True, isolation_level="AUTOCOMMIT") as connection:
-        if records.on_server:
-            connection.execute(text("VACUUM " + ", ".join([*(one.name for one in tables.ENTRIES), "salt"])))
-        else:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(text("VACUUM " + ", ".join([*(one.name for one in tables.ENTRIES), "salt"])))
+    return True

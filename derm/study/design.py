@@ -18,7 +18,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, StudyFault
-from derm.files import make_folder, read_json, write_json
+from derm.files import close_to_others, make_folder, read_json, write_json
 from derm.image.overlay import jpeg
 from derm.json_checks import (
     Check,
@@ -258,7 +258,10 @@ def new_study(
                 benign=len(image_ids) - ill,
             )
         )
+    new = not folder.exists()
     make_folder(folder)
+    if new:  # readers shall not find the diagnoses there, nor others what they have answered
+        close_to_others(folder)
     cases = []
     for number, image_id in enumerate(image_ids):
         row = rows.loc[image_id]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.errors import RecordsFault, StudyFault
-from derm.files import check_file, hold, parse_json, read_file
+from derm.files import OWN_FILE, check_file, close_to_others, hold, parse_json, read_file
 from derm.language.speech import say
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
@@ -123,6 +123,8 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
     _check(reading)
     path = folder / FILE
     check_file(path)
+    path.touch(OWN_FILE)
+    close_to_others(path)
     with path.open("ab+") as stream:
         if not hold(stream, patience=10):
             raise StudyFault(say("{path} is held by another program: end it, then try again.", path=path))

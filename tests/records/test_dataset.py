@@ -8,7 +8,7 @@ from pictures import encoded, picture
 from derm.data.catalogue import read_catalogue
 from derm.data.store import read_pair
 from derm.errors import RecordsFault
-from derm.records import write
+from derm.records import dataset, write
 from derm.records.dataset import write_dataset
 from derm.records.entry import Basis
 
@@ -44,6 +44,22 @@ def test_confirmed_cases_become_a_data_set(filed, tmp_path):
     assert "IMG_" not in text
     with pytest.raises(RecordsFault, match="is there already"):
         write_dataset(filed, tmp_path / "set")
+
+
+def test_a_deletion_meanwhile_lets_the_data_set_begin_anew_without_the_patient(filed, tmp_path, monkeypatch):
+    saved = [save(filed, seed, pseudonym=f"P-{seed}") for seed in (1, 2)]
+    for one in saved:
+        write.add_histology(filed, "Dr A", one.lesion_id, diagnosis="mel", on="2026-11-20")
+    chosen = dataset._chosen
+
+    def and_delete(records):
+        found = chosen(records)
+        if len(found[0]) == 2:
+            write.delete_patient(filed, "Dr A", saved[0].patient_id)
+        return found
+
+    monkeypatch.setattr(dataset, "_chosen", and_delete)
+    assert write_dataset(filed, tmp_path / "set") == (1, 1, 0)
 
 
 def test_without_anything_confirmed_there_is_no_data_set(filed, tmp_path):

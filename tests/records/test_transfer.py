@@ -1,7 +1,12 @@
 """Export and import, backup and restore: all comes back, across databases and states; damage is refused."""
 
 import csv
+import errno
 import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from threading import Thread
 from zipfile import ZipFile
 
 import numpy as np
@@ -80,6 +85,20 @@ def test_a_backup_is_restored(filed, tmp_path):
     assert everything(again) == everything(filed) != before
     assert sorted(store.names(again.pictures)) == sorted(store.names(filed.pictures))
     again.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_backup_is_at_no_moment_readable_for_others(filed, tmp_path, monkeypatch):
+    fill(filed)
+    (tmp_path / "b.zip").touch(0o644)
+    renamed = []
+    replace = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda part, target: (renamed.append(part.stat().st_mode & 0o777), replace(part, target))
+    )
+    transfer.backup(filed, tmp_path / "b.zip")
+    assert renamed == [0o600]
+    assert (tmp_path / "b.zip").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_of_an_older_state_is_restored_and_brought_up(filed, tmp_path):
@@ -176,7 +195,7 @@ def test_a_cell_that_no_records_can_hold_is_one_sentence(out, empty, table, colu
         (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes() + b"," * 99 + b"\n"),
          "has another number of cells"),
         (lambda folder: reseal(folder, "patient", b"id,pseudonym,birth_year,sex,note,created_at\n"), "refuse this"),
-        (damage_picture, "is not what was saved"),
+        (damage_picture, "out is not whole, nothing was taken in: its picture"),
     ],
 )  # fmt: skip
 def test_an_export_that_was_changed_is_refused_whole(out, empty, damage, said):
@@ -185,6 +204,57 @@ def test_an_export_that_was_changed_is_refused_whole(out, empty, damage, said):
         transfer.import_folder(empty, out)
     assert read.counts(empty) == (0, 0, 0, 0, "")
     assert list(store.names(empty.pictures)) == []
+
+
+def without(source: Path, target: Path, *left_out: str) -> None:
+    with ZipFile(source) as old, ZipFile(target, "w") as new:
+        for member in old.namelist():
+            if not member.startswith(left_out):
+                new.writestr(member, old.read(member))
+
+
+@pytest.mark.parametrize("left_out", ["manifest.json", "opinion.csv", "pictures/"])
+def test_a_backup_that_is_refused_is_named_itself(filed, empty, tmp_path, left_out):
+    fill(filed)
+    transfer.backup(filed, tmp_path / "b.zip")
+    without(tmp_path / "b.zip", tmp_path / "half.zip", left_out)
+    with pytest.raises(RecordsFault, match=r"half\.zip.* is ") as refused:
+        transfer.restore(empty, tmp_path / "half.zip")
+    assert str(empty.folder) not in str(refused.value)
+    assert read.counts(empty) == (0, 0, 0, 0, "")
+
+
+def test_a_full_disk_at_a_restore_is_called_one(filed, empty, tmp_path, monkeypatch):
+    fill(filed)
+    transfer.backup(filed, tmp_path / "b.zip")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ZipFile, "extractall", full)
+    with pytest.raises(RecordsFault, match=r"b\.zip cannot be unpacked in .*empty \(No space left.*: make room"):
+        transfer.restore(empty, tmp_path / "b.zip")
+
+
+def test_whoever_opens_records_that_are_being_restored_waits(records, tmp_path, server):
+    fill(records)
+    transfer.backup(records, tmp_path / "b.zip")
+    url = server() if records.on_server else None
+    again, opened = open_records(tmp_path / "again", url), []
+    other = Thread(target=lambda: opened.append(open_records(tmp_path / "again", url)))
+
+    def watch(done: int, total: int) -> None:
+        if done == 1:
+            other.start()
+        if done == total:
+            other.join(0.5)
+            assert opened == []
+
+    assert transfer.restore(again, tmp_path / "b.zip", watch)["pictures"] == 2
+    other.join(30)
+    assert verify(opened[0], read.counts(records).last_hash).broken is None
+    opened[0].close()
+    again.close()
 
 
 def test_records_that_are_not_empty_take_nothing_in(out, filed):
@@ -230,7 +300,7 @@ def test_a_backup_that_cannot_be_unpacked_is_one_sentence(filed, empty, tmp_path
 def test_a_backup_that_unpacks_to_more_than_the_disk_has_is_not_unpacked(filed, empty, tmp_path, monkeypatch):
     transfer.backup(filed, tmp_path / "b.zip")
     monkeypatch.setenv("DERM_KEEP_FREE", "900000")
-    with pytest.raises(RecordsFault, match="make room, or name another folder with DERM_RECORDS"):
+    with pytest.raises(RecordsFault, match=r"and \S+/empty has .* make room, or name another folder with DERM_RECORDS"):
         transfer.restore(empty, tmp_path / "b.zip")
     assert list(empty.folder.glob(".restored.*")) == []
 
@@ -257,6 +327,25 @@ def test_what_a_killed_export_or_restoring_leaves_of_patients_goes(filed, empty,
     left = left_of(begun)
     open_records(empty.folder).close()
     assert not left.exists()
+
+
+@pytest.mark.parametrize("way", ["backup", "export_folder"])
+def test_a_deletion_meanwhile_lets_it_begin_anew_without_the_patient(filed, tmp_path, way):
+    by_picture = {sha256(new_picture(seed).content).hexdigest(): seed for seed in (1, 2)}
+    last = by_picture[max(by_picture)]  # which is written last
+    save(filed, 3 - last)
+    gone = save(filed, last, pseudonym="gone")
+
+    def watch(done: int, total: int) -> None:
+        if (done, total) == (1, 2):
+            write.delete_patient(filed, "Dr A", gone.patient_id)
+
+    assert getattr(transfer, way)(filed, tmp_path / "out.zip", progress=watch)["pictures"] == 1
+    again = open_records(tmp_path / "again")
+    put_back = transfer.restore if way == "backup" else transfer.import_folder
+    assert put_back(again, tmp_path / "out.zip")["patient"] == 1
+    assert list(store.names(again.pictures)) == list(store.names(filed.pictures))
+    again.close()
 
 
 def test_an_export_that_fails_leaves_nothing(filed, tmp_path):

@@ -1,17 +1,24 @@
 """What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
 
+import os
+import sqlite3
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from entries import new_answer, new_opinion, new_picture, save
 from sqlalchemy import delete, select, text
+from sqlalchemy.exc import OperationalError
 
 from derm.errors import ConfigFault, RecordsFault
+from derm.predict.open import CHOICE, WEIGHTS_FOLDER
 from derm.predict.packed import unpack
-from derm.records import entry, read, store, tables, write
-from derm.records.connect import Records, finish_removals, open_records
+from derm.records import connect, entry, read, store, tables, words, write
+from derm.records.connect import BESIDE, Records, finish_removals, open_records
 from derm.records.entry import Basis
 from derm.records.verify import verify
 
@@ -171,7 +178,7 @@ def test_a_patient_is_deleted_for_real(records):
     events = len(rows(records, tables.event))
     remains = write.delete_patient(records, "Dr A", mine.patient_id)
     # patient, lesion, visit, two pictures, two answers, two corrections, histology
-    assert remains == (10, 1, 20)
+    assert remains == (10, 1, 20, False)
     assert len(rows(records, tables.event)) == events + 10
     assert read.lesion_history(records, mine.lesion_id) is None
     assert [one.pseudonym for one in read.search(records)] == ["P-002"]
@@ -186,6 +193,27 @@ def test_a_patient_is_deleted_for_real(records):
         assert b"P-002" in left
     save(records)  # the same patient may come again
     assert verify(records).broken is None
+
+
+def test_a_deletion_beside_a_reader_says_so_and_is_finished_when_the_records_are_opened(filed, monkeypatch):
+    monkeypatch.setattr(write, "empty_log", partial(connect.empty_log, patience=0.05))
+
+    def kept() -> bool:
+        return any(b"secretword" in path.read_bytes() for path in filed.folder.glob("records.sqlite*"))
+
+    saved = save(filed)
+    write.describe_patient(filed, "Dr A", saved.patient_id, note="secretword")
+    other = open_records(filed.folder)
+    with other.reading() as held:
+        held.execute(select(tables.patient)).all()
+        remains = write.delete_patient(filed, "Dr A", saved.patient_id)
+        assert remains.read
+        assert "still holds the deleted text" in words.deleted("P-001", remains)
+        open_records(filed.folder).close()  # nor does it wait
+        assert kept()
+    open_records(filed.folder).close()
+    assert not kept()
+    other.close()
 
 
 def test_a_patient_with_lesions_cannot_be_deleted_past_derm(records):
@@ -224,6 +252,58 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
         open_records(tmp_path / "file" / "records")
 
 
+@pytest.mark.parametrize("name", ["a?north", "b?mode=ro#x", "c%3Fd", "file:e", "f:g@h", " i&j;k'\"", "[l]*", "\udcff"])
+@pytest.mark.filterwarnings("error")
+def test_the_database_lies_in_its_folder_whatever_that_is_called(tmp_path, monkeypatch, name):
+    if name == "\udcff" and sys.platform != "linux":
+        pytest.skip("only Linux takes names that are no text")
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / name, Path(name + "2")):
+        records = open_records(folder)
+        save(records)
+        assert (folder / "records.sqlite").stat().st_size
+        records.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, name + "2"]
+
+
+def open_to_others(folder: Path) -> set[str]:
+    """Names of the files, and of the folders that close what is below them, whose mode lets other accounts in."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.name for path in (folder, folder / "pictures", *files) if path.stat().st_mode & 0o077}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_no_other_account_may_read_records_also_those_of_an_older_derm(tmp_path):
+    folder = tmp_path / "records"
+    records = open_records(folder)
+    save(records)
+    with records.reading() as held:
+        held.execute(text("SELECT 1"))
+        assert (folder / "records.sqlite-wal").exists()
+        assert open_to_others(folder) == set()
+    records.close()
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (folder / "teaching").mkdir()
+    open_records(folder).close()
+    assert open_to_others(folder) == set()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_folder_that_holds_other_things_stays_open_and_the_records_in_it_do_not(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o755)
+    (folder / "index.html").touch(0o644)
+    records = open_records(folder)
+    save(records)
+    records.close()
+    assert open_to_others(folder) == {"home", "index.html"}
+
+
+def test_what_lies_beside_records_is_known():
+    assert {CHOICE, WEIGHTS_FOLDER} < set(BESIDE)
+
+
 def test_a_row_that_another_program_holds_is_said(filed):
     other = replace(filed, engine=filed.engine)
     with filed.engine.connect() as held:
@@ -232,6 +312,11 @@ def test_a_row_that_another_program_holds_is_said(filed):
         with pytest.raises(RecordsFault, match="is held by another program"), quick.writing():
             pass
         quick.close()
+
+
+def test_a_disk_that_takes_no_more_is_said_also_by_sqlite_s_other_name_for_it(filed):
+    with pytest.raises(RecordsFault, match="make room on its disk"), filed.reading():
+        raise OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
 
 
 def open_engine(records: Records) -> Records:

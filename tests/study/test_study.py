@@ -50,6 +50,21 @@ def read_all(folder, study, reader: str, think) -> None:
         give(folder, study, opinion(task, reader, diagnosis, suspicion=90 if diagnosis == "mel" else 10))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_no_other_account_may_read_a_study_and_its_opinions(study, tmp_path):
+    assert [study[0].stat().st_mode & 0o777, *{path.stat().st_mode & 0o777 for path in study[0].glob("*/??/*")}] == [
+        0o700,
+        0o600,
+    ]
+    folder, design = copy(study, tmp_path)
+    for before in (None, 0o644):
+        if before:
+            (folder / reading.FILE).chmod(before)
+        task = next_task(design, "Dr A", read_given(folder, design), entry.now())
+        give(folder, design, opinion(task, "Dr A"))
+        assert (folder / reading.FILE).stat().st_mode & 0o777 == 0o600
+
+
 def test_cases_are_half_malignant_one_of_a_lesion_and_always_the_same(drawn_catalogue):
     names = choose_cases(drawn_catalogue, 10, 0.4, seed=3)
     table = drawn_catalogue.table.set_index("image_id").loc[names]
