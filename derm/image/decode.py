@@ -20,7 +20,7 @@ from derm.errors import ImageRefused
 from derm.image import depth, jpeg
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
-from derm.image.kind import HEAD, RAW, is_heic, is_raw, other_kind, sentence
+from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
 from derm.image.profiles import adobe_rgb
 from derm.image.tiff import jpeg_streams
 from derm.language.speech import mark, say
@@ -232,7 +232,10 @@ def _faults_refused(name: str, formats: str, head: bytes = b"") -> Iterator[None
     try:
         yield
     except UnidentifiedImageError as error:
-        if known := other_kind(head, Path(name).suffix):
+        known = other_kind(head, Path(name).suffix)
+        if known is AVIF and head and "AVIF" in FORMATS:
+            raise ImageRefused(_damaged(name)) from error
+        if known:
             raise ImageRefused(sentence(name, known)) from error
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             raise ImageRefused(
@@ -258,9 +261,11 @@ def _faults_refused(name: str, formats: str, head: bytes = b"") -> Iterator[None
             )
         ) from error
     except _DECODER_FAULTS as error:
-        raise ImageRefused(
-            say("{name} is damaged or cut short: copy it or export it again from its source.", name=name)
-        ) from error
+        raise ImageRefused(_damaged(name)) from error
+
+
+def _damaged(name: str) -> str:
+    return say("{name} is damaged or cut short: copy it or export it again from its source.", name=name)
 
 
 def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
