@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from derm.data.looks import long_hashes, look_at, same_looks
 from derm.errors import NotRegistered
 from derm.image.lesion_measures import feret_diameter
 from derm.image.overlay import resize_mask, resize_picture
@@ -38,6 +39,11 @@ LEAST_STRUCTURE = 0.02
 
 SOFTENED = 0.008
 """Deviation of the blur under which both pictures are compared, in longer sides: what registration leaves."""
+
+SAME_LIKENESS, SAME_TURN, SAME_SIZE, SAME_COLOUR = 0.97, 0.5, 0.02, 2.0
+"""What else two pictures of alike looks agree in where they are one photograph: structures, degrees from a right angle,
+share of the size, CIELAB. Copies at quality 30 or a third of the size have 0.977 or more; a second photograph by hand
+is turned and moved by more."""
 
 HOURS = 12
 
@@ -110,8 +116,8 @@ class FollowUp:
 def follow_up(earlier: Case, later: Case) -> FollowUp:
     """Lay the later visit's picture on the earlier one's and measure what has changed inside their outlines.
 
-    Millimetres count where both cases have a scale. Raises NotRegistered where they do not fit, or too little of the
-    lesion is in both.
+    Millimetres count where both cases have a scale. Raises NotRegistered where they do not fit, too little of the
+    lesion is in both, or both are one photograph, of which 'no change' would be true and mean nothing.
     """
     first, second = _visit_of(earlier), _visit_of(later)
     found = register(first.image, second.image, first.mask, second.mask)
@@ -124,6 +130,15 @@ def follow_up(earlier: Case, later: Case) -> FollowUp:
     before, now = _middle(first.mask), _middle(after)
     diameter = feret_diameter(first.mask)
     colours = _colours(first, second, found, there)
+    if _one_photograph(first, second, found, colours):
+        raise NotRegistered(
+            say(
+                "{earlier} and {later} are one photograph, be it saved again or in another size, which cannot show a "
+                "change: choose the picture of the other visit.",
+                earlier=first.name,
+                later=second.name,
+            )
+        )
     return FollowUp(
         first=first,
         second=second,
@@ -216,6 +231,17 @@ def _colours(first: Visit, second: Visit, found: Registration, there: NDArray[np
     band = _grown(was, reach) & ~_shrunk(was, reach) & _shrunk(seen, 3)
     darker = (lab_before[..., 0] - lab_now[..., 0]) * band
     return _Colours(float(change[0]), float(np.linalg.norm(change)), _structures(darker, was))
+
+
+def _one_photograph(first: Visit, second: Visit, found: Registration, colours: _Colours) -> bool:
+    """Whether both pictures are the same photograph, whatever became of its size, compression, light or turn."""
+    off = (found.angle + 45) % 90 - 45
+    size = found.scale * max(second.mask.shape) / max(first.mask.shape)
+    in_place = abs(off) <= SAME_TURN and abs(size - 1) <= SAME_SIZE and found.likeness >= SAME_LIKENESS
+    unchanged = not colours.structures and colours.apart <= SAME_COLOUR
+    return (
+        in_place and unchanged and bool(same_looks(look_at(first.image), long_hashes(look_at(second.image)[None]))[0])
+    )
 
 
 def _light(before: NDArray[np.float32], now: NDArray[np.float32], skin: NDArray[np.bool_]) -> NDArray[np.float32]:

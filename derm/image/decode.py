@@ -20,8 +20,9 @@ from derm.errors import ImageRefused
 from derm.image import depth, jpeg
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
-from derm.image.kind import HEAD, RAW, is_heic, is_raw, other_kind, sentence
+from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
 from derm.image.profiles import adobe_rgb
+from derm.image.tiff import jpeg_streams
 from derm.language.speech import mark, say
 
 MAX_BYTES = 200_000_000
@@ -169,7 +170,7 @@ def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
     with _faults_refused(name, say(KNOWN_FORMATS)):
         check_size(picture.width, picture.height, name)
         _check_planes(picture, name)
-        picture.load()
+        _load(picture, _stored(picture), name)
         return _pixels(_upright(picture.copy()), name)
 
 
@@ -204,8 +205,9 @@ def read_mask_values(path: Path) -> NDArray[Any]:
     transparent. Raises ImageRefused."""
     name = image_name(path.name)
     with _faults_refused(name, say("PNG, TIFF or BMP")):
-        picture = _opened(read_file(path), name, MASK_FORMATS)
-        picture.load()
+        content = read_file(path)
+        picture = _opened(content, name, MASK_FORMATS)
+        _load(picture, content, name)
         picture = _upright(picture)
         if picture.mode in _GREY_MODES:
             return np.asarray(picture)
@@ -230,7 +232,10 @@ def _faults_refused(name: str, formats: str, head: bytes = b"") -> Iterator[None
     try:
         yield
     except UnidentifiedImageError as error:
-        if known := other_kind(head, Path(name).suffix):
+        known = other_kind(head, Path(name).suffix)
+        if known is AVIF and head and "AVIF" in FORMATS:
+            raise ImageRefused(_damaged(name)) from error
+        if known:
             raise ImageRefused(sentence(name, known)) from error
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             raise ImageRefused(
@@ -256,9 +261,11 @@ def _faults_refused(name: str, formats: str, head: bytes = b"") -> Iterator[None
             )
         ) from error
     except _DECODER_FAULTS as error:
-        raise ImageRefused(
-            say("{name} is damaged or cut short: copy it or export it again from its source.", name=name)
-        ) from error
+        raise ImageRefused(_damaged(name)) from error
+
+
+def _damaged(name: str) -> str:
+    return say("{name} is damaged or cut short: copy it or export it again from its source.", name=name)
 
 
 def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
@@ -289,7 +296,7 @@ def _plain_jpeg(picture: Image.Image, content: bytes, name: str) -> NDArray[np.u
     pixels = jpeg.sound_pixels(content, picture.height, picture.width)
     if pixels is None:
         return None
-    jpeg.check_complete(found, pixels[-jpeg.ROWS :], name)
+    jpeg.check_complete(found, content, pixels[-jpeg.ROWS :], name)
     return pixels
 
 
@@ -305,21 +312,47 @@ def _needs_no_change(picture: Image.Image) -> bool:
 def _whole(picture: Image.Image, content: bytes, name: str) -> Image.Image:
     """`picture`, decoded and upright, of 8 bits where it is in colour; what holds less than it claims is refused."""
     deep, told = depth.is_deep(picture), depth.told_bits(picture, content)
-    if picture.format not in _JPEG:
-        picture.load()
-    else:
-        found = jpeg.layout(content)
-        jpeg.check_scans(found, name)
-        picture.load()
-        if picture.mode in ("L", "RGB"):
-            last = (0, max(0, picture.height - jpeg.ROWS), picture.width, picture.height)
-            jpeg.check_complete(found, np.asarray(picture.crop(last)), name)
+    _load(picture, content, name)
     if deep:
         _make_shallow(picture, content, told, name)
     picture.info["told_bits"] = told
     if not picture.info.get("icc_profile") and _names_adobe_rgb(picture):
         picture.info["icc_profile"] = adobe_rgb()
     return _upright(picture)
+
+
+def _load(picture: Image.Image, content: bytes, name: str) -> None:
+    """Decode `picture`; JPEG data, be it the file or a TIFF's strips, are refused where they are not all there.
+
+    content: its file; b'' where that is not known, as of a picture that was decoded before.
+    """
+    if not content:
+        picture.load()
+        return
+    if picture.format in _JPEG:
+        found = jpeg.layout(content)
+        jpeg.check_scans(found, name)
+        picture.load()
+        last = (0, max(0, picture.height - jpeg.ROWS), picture.width, picture.height)
+        jpeg.check_complete(found, content, np.asarray(picture.crop(last)), name)
+        return
+    for stream in jpeg_streams(picture, content):
+        jpeg.check_scans(jpeg.layout(stream), name)
+    picture.load()
+    for stream in jpeg_streams(picture, content):  # only now are their sizes known to be those of the strips
+        jpeg.check_stream(stream, name)
+
+
+def _stored(picture: Image.Image) -> bytes:
+    """The file of a picture that is not decoded yet, whose reading goes on where it was; b'' of any other."""
+    stream = getattr(picture, "fp", None)
+    if stream is None or stream.closed:
+        return b""
+    place = stream.tell()
+    stream.seek(0)
+    content = bytes(stream.read())
+    stream.seek(place)
+    return content
 
 
 def _names_adobe_rgb(picture: Image.Image) -> bool:

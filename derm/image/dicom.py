@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from derm.errors import ImageRefused
+from derm.image import jpeg
 from derm.image.isolate import in_own_process
 from derm.image.profiles import adobe_rgb
 from derm.language.speech import mark, say
@@ -134,7 +135,12 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
 
     from derm.image.decode import read_picture
 
+    frame = _jpeg_frame(data)
+    found = jpeg.layout(frame)
+    jpeg.check_scans(found, name)
     pixels = data.pixel_array  # YBR becomes RGB here
+    if frame:
+        jpeg.check_complete(found, frame, pixels[-jpeg.ROWS :], name)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)
         if pixels.dtype == np.uint16:
@@ -146,6 +152,16 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     picture.info["icc_profile"] = _profile(data)
     return read_picture(picture, name)
+
+
+def _jpeg_frame(data: "Dataset") -> bytes:
+    """The picture as its decoder takes it, where that is JPEG; else b''."""
+    from pydicom.encaps import get_frame
+
+    if SYNTAXES[data.file_meta.TransferSyntaxUID] != "JPEG":
+        return b""
+    places = (data.get("ExtendedOffsetTable"), data.get("ExtendedOffsetTableLengths"))
+    return get_frame(data.PixelData, 0, number_of_frames=1, extended_offsets=places if all(places) else None)
 
 
 def _profile(data: "Dataset") -> bytes | None:

@@ -38,11 +38,11 @@ _HEIC = Kind(
     mark("a HEIC picture"),
     mark("export it as JPEG, or install what reads it: pip install 'derm[heic]'"),
 )
-_AVIF = Kind(mark("an AVIF picture"), mark("export it as JPEG, or update Pillow to 11.3 or later"))
+AVIF = Kind(mark("an AVIF picture"), mark("export it as JPEG, or update Pillow to 11.3 or later"))
 
 _BY_ENDING = {
     **dict.fromkeys((".heic", ".heif", ".hif", ".heics"), _HEIC),
-    **dict.fromkeys((".avif", ".avifs"), _AVIF),
+    **dict.fromkeys((".avif", ".avifs"), AVIF),
     **dict.fromkeys((".dcm", ".dicom", ".ima"), _DICOM),
     **dict.fromkeys(
         (".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw",
@@ -72,7 +72,7 @@ _BY_ENDING = {
 
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"), _HEIC),
-    **dict.fromkeys((b"avif", b"avis"), _AVIF),
+    **dict.fromkeys((b"avif", b"avis"), AVIF),
     b"crx ": RAW,
 }
 """Of files in boxes (ISO 14496-12), by their major brand; all others are videos."""
@@ -174,7 +174,7 @@ def _boxed(head: bytes) -> Kind:
     length = int.from_bytes(head[:4], "big")
     inside = brands[: 1 + max(0, (length - 16) // 4)]
     if inside[0] in (b"mif1", b"msf1") and {b"avif", b"avis"} & set(inside):
-        return _AVIF
+        return AVIF
     return _BRANDS.get(inside[0], _VIDEO)
 
 

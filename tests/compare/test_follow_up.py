@@ -23,6 +23,12 @@ def visit(image: np.ndarray, mask: np.ndarray, name: str = "a.png"):
     return replace(case_with({"nv": 1.0}, mask, name=name), image=image)
 
 
+def turned(image: np.ndarray) -> np.ndarray:
+    """The picture taken again, 3° aslant, as no hand takes it twice alike."""
+    matrix = cv2.getRotationMatrix2D((image.shape[1] / 2, image.shape[0] / 2), 3, 1)
+    return cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
+
+
 @pytest.fixture(scope="module")
 def drawn():
     return draw_lesion("nv", 3, height=240, width=320)
@@ -73,19 +79,38 @@ def test_a_darker_lesion_is_told_with_its_sign(drawn):
 
 def test_told_millimetres_decide_and_their_contradiction_is_said(drawn):
     case = replace(visit(drawn.image, drawn.mask), scale=Scale(0.02, "DICOM"))
-    same = follow_up(case, case)
+    later = replace(case, image=turned(drawn.image))
+    same = follow_up(case, later)
     assert same.area_ratio == pytest.approx(1)
     area = drawn.mask.sum() * 0.0004
     assert f"{area:.1f} mm² before, {area:.1f} mm² after" in said(sentences(same)[0])
-    grown = follow_up(case, replace(case, scale=Scale(0.03, "given")))  # twice as near, and yet as large in the picture
+    grown = follow_up(
+        case, replace(later, scale=Scale(0.03, "given"))
+    )  # twice as near, and yet as large in the picture
     assert grown.area_ratio == pytest.approx(2.25)
     assert "check both scales, or the whole lesion has changed" in " ".join(sentences(grown))
+
+
+@pytest.mark.parametrize("how", ["same", "larger", "smaller", "packed", "upside down"])
+def test_one_photograph_is_refused_whatever_became_of_its_file(drawn, how):
+    image, mask = drawn.image, drawn.mask
+    if how in ("larger", "smaller"):
+        size = (800, 600) if how == "larger" else (160, 120)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    elif how == "packed":
+        image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    elif how == "upside down":
+        image, mask = np.ascontiguousarray(image[::-1, ::-1]), mask[::-1, ::-1]
+    with pytest.raises(NotRegistered, match=r"^a\.png and b\.png are one photograph, .* cannot show a change: choose"):
+        follow_up(visit(drawn.image, drawn.mask), visit(image, mask, "b.png"))
 
 
 def test_a_speck_far_away_is_no_part_of_the_lesion(drawn):
     specked = drawn.mask.copy()
     specked[2:5, 2:5] = True
-    found = follow_up(visit(drawn.image, drawn.mask), visit(drawn.image, specked))
+    cases = visit(drawn.image, drawn.mask), visit(turned(drawn.image), specked)
+    found = follow_up(*(replace(case, scale=Scale(0.02, "DICOM")) for case in cases))
     assert (found.area_ratio, found.diameter_ratio) == (1, 1)
 
 

@@ -16,7 +16,7 @@ from derm.language.speech import again, speaking
 
 pydicom = pytest.importorskip("pydicom")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
-from pydicom.encaps import encapsulate  # noqa: E402
+from pydicom.encaps import encapsulate, get_frame  # noqa: E402
 from pydicom.uid import (  # noqa: E402
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
@@ -24,6 +24,7 @@ from pydicom.uid import (  # noqa: E402
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLSLossless,
     RLELossless,
     generate_uid,
@@ -99,6 +100,42 @@ def test_lossy_packings_come_out_close():
         data["PixelData"].is_undefined_length = True
         picture = parse(file_of(data, syntax), "a.dcm")[0]
         assert np.abs(picture.astype(int) - skin()).mean() < 2
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGExtended12Bit])
+@pytest.mark.parametrize("mode", ["RGB", "YBR_FULL_422"])
+def test_a_part_of_a_jpeg_frame_is_incomplete(syntax, mode):
+    stream = BytesIO()
+    noise = np.random.default_rng(0).integers(0, 40, (48, 64, 3), dtype=np.uint8)
+    Image.fromarray(skin() + noise).save(stream, "JPEG", quality=90, keep_rgb=mode == "RGB")
+    whole = stream.getvalue()
+
+    def read(frame: bytes) -> np.ndarray:
+        data = data_of(skin(), PixelData=encapsulate([frame]), PhotometricInterpretation=mode)
+        data["PixelData"].is_undefined_length = True
+        return read_dicom(file_of(data, syntax), "a.dcm")[0]
+
+    assert read(whole).shape == (48, 64, 3)
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is incomplete: a part of the picture is missing"):
+        read(whole[: int(len(whole) * 0.6)] + b"\xff\xd9")
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageRefused, match=r"^a\.dcm has more than 50 scans, which no camera writes"):
+        read(whole[:-2] + scan * 60 + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+def test_a_part_of_another_frame_is_damaged(syntax):
+    data = data_of(skin())
+    if syntax == JPEGLSLossless:
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.compress(syntax)
+    else:
+        data.PixelData = packed("JPEG2000", no_jp2=True, mct=0, irreversible=False)
+    whole = get_frame(data.PixelData, 0, number_of_frames=1)
+    data.PixelData = encapsulate([whole[: len(whole) * 2 // 3] + b"\xff\xd9"])
+    data["PixelData"].is_undefined_length = True
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is a damaged DICOM file, or cut short"):
+        parse(file_of(data, syntax), "a.dcm")
 
 
 def test_colours_in_separate_planes_are_put_together():

@@ -1,6 +1,7 @@
 """A JPEG file that is not all there, or keeps its decoder busy, is refused; a sound one is not."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
-from derm.image.decode import read_image
+from derm.image.decode import read_image, read_mask, read_picture
 from derm.image.jpeg import MAX_SCANS, layout, sound_pixels
 
 LESION = Image.fromarray(draw_lesion("mel", 1, height=120, width=160).image)
@@ -34,7 +35,130 @@ def test_a_part_with_a_proper_end_is_incomplete(share, options):
         read_image(content[: int(len(content) * share)] + END, "mole.jpg")
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
+def decoded(content):
+    picture = Image.open(io.BytesIO(content))
+    picture.load()
+    return picture
+
+
+def tiff(picture=LESION, *, compression=7, **options) -> bytes:
+    """A TIFF packed as JPEG; of compression 6, as TIFF 6.0 had it, made by hand, for nothing writes it any more."""
+    if compression == 7:
+        stream = io.BytesIO()
+        picture.save(stream, "TIFF", compression="jpeg", **options)
+        return stream.getvalue()
+    data, (width, height) = jpeg(picture), picture.size
+    tags = {256: width, 257: height, 258: 8, 259: 6, 262: 6, 273: 8, 277: 3, 278: height, 279: len(data)}
+    tags |= {513: 8, 514: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<I", 8 + len(data))
+    return head + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def with_cut_strips(content, share, first=0) -> bytes:
+    """A TIFF whose strips or tiles, from the `first` on, end after `share` of their bytes, with a proper end."""
+    tags = Image.open(io.BytesIO(content)).tag_v2
+    tiled = 324 in tags
+    cut = bytearray(content)
+    for start, count in list(zip(tags[324 if tiled else 273], tags[325 if tiled else 279], strict=True))[first:]:
+        kept = int(count * share)
+        cut[start + kept : start + count] = END + bytes(count - kept - 2)
+    return bytes(cut)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.7, 0.97])
+def test_a_part_in_ink_is_incomplete(share):
+    content = jpeg(LESION.convert("CMYK"))
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(content[: int(len(content) * share)] + END, "mole")
+
+
+def test_a_part_without_half_of_its_last_blocks_is_incomplete():
+    content = jpeg(LESION.resize((640, 480)), quality=95)
+    lost = int(len(content) * 0.99)
+    assert (np.asarray(decoded(content[:lost] + END))[-8:, 0] != 128).any()
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(content[:lost] + END, "mole")
+
+
+def test_a_part_is_incomplete_whatever_else_is_wrong_with_it():
+    content = jpeg()
+    odd = content.replace(b"\xff\xda", b"\0\0\xff\xda", 1)  # of which libjpeg warns first
+    assert read_image(odd, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(odd[: len(odd) // 2] + END, "mole")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"strip_size": 10**7}, {"compression": 6}])
+def test_parts_in_a_tiff_are_incomplete(mode, options):
+    if options.get("compression") == 6 and mode != "RGB":
+        pytest.skip("made by hand in colour alone")
+    content = tiff(LESION.convert(mode), **options)
+    assert read_image(content, "mole.tif").shape == (120, 160, 3)
+    for share in (0.5, 0.8):
+        with pytest.raises(ImageRefused, match=r"^mole\.tif is incomplete: a part of the picture is missing"):
+            read_image(with_cut_strips(content, share), "mole.tif")
+
+
+def test_one_cut_strip_of_many_is_incomplete():
+    content = tiff(LESION, strip_size=160 * 16 * 3)
+    count = len(Image.open(io.BytesIO(content)).tag_v2[273])
+    assert count > 4
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(with_cut_strips(content, 0.7, first=count - 1), "mole")
+
+
+def test_a_mask_in_cut_jpeg_data_is_incomplete(tmp_path):
+    path = tmp_path / "mask.tif"
+    path.write_bytes(with_cut_strips(tiff(LESION.convert("L")), 0.5))
+    with pytest.raises(ImageRefused, match=r"^mask\.tif is incomplete"):
+        read_mask(path)
+
+
+def test_scans_of_a_strip_are_counted_before_anything_is_decoded():
+    content = tiff(LESION, strip_size=10**7)
+    picture = Image.open(io.BytesIO(content))
+    scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\0"
+    (start,), (count,) = picture.tag_v2[273], picture.tag_v2[279]
+    bomb = bytearray(content)
+    bomb[start : start + 12 + 100 * len(scan)] = content[start : start + 2] + scan * 100 + content[-10:]
+    assert count > 2000
+    with pytest.raises(ImageRefused, match=rf"has more than {MAX_SCANS} scans, which no camera writes"):
+        read_image(bytes(bomb), "mole.tif")
+
+
+def test_strips_that_lie_in_each_other_are_refused():
+    content = bytearray(tiff(LESION, strip_size=160 * 16 * 3))
+    tags = Image.open(io.BytesIO(content)).tag_v2
+    counts = content.index(struct.pack(f"<{len(tags[279])}L", *tags[279]))
+    content[counts : counts + 4 * len(tags[279])] = struct.pack("<L", len(content) - 600) * len(tags[279])
+    with pytest.raises(ImageRefused, match="is damaged or cut short"):
+        read_image(bytes(content), "mole.tif")
+
+
+def test_a_picture_that_pillow_has_opened_is_looked_at_too():
+    content = jpeg()
+    half = content[: len(content) // 2] + END
+    assert read_picture(Image.open(io.BytesIO(content)), "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_picture(Image.open(io.BytesIO(half)), "mole")
+    assert read_picture(decoded(half), "mole").shape == (120, 160, 3)  # its file is closed
+
+
+def test_a_colour_whose_scan_is_missing_is_missed():
+    whole = jpeg(LESION.convert("L"))
+    frame = whole.index(b"\xff\xc0")
+    three = whole[frame + 4 : frame + 9] + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    content = whole[:frame] + b"\xff\xc0\0\x11" + three + whole[frame + 13 :]
+    with pytest.raises(ImageRefused, match=r"mole is (incomplete|damaged)"):
+        read_image(content, "mole")
+    assert layout(content).components == (1, 2, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"subsampling": 0, "quality": 100}])
 def test_whole_pictures_are_read(mode, options):
     assert read_image(jpeg(LESION.convert(mode), **options), "mole").shape == (120, 160, 3)
@@ -45,6 +169,11 @@ def test_a_border_of_the_decoders_grey_is_a_border():
     padded.paste(LESION, (0, 0))
     for options in ({}, {"optimize": True}, {"subsampling": 0}, {"quality": 100}):
         assert read_image(jpeg(padded, **options), "mole").shape == (200, 160, 3)
+    for options in ({}, {"strip_size": 160 * 16 * 3}):
+        assert read_image(tiff(padded, **options), "mole").shape == (200, 160, 3)
+    edge = LESION.copy()
+    edge.paste((128, 128, 128), (144, 104, 160, 120))
+    assert read_image(jpeg(edge)[:-2] + b"\0\0" + END, "mole").shape == (120, 160, 3)
     assert read_image(jpeg(Image.new("L", (160, 200), 128)), "mole").shape == (200, 160, 3)
 
 

@@ -75,6 +75,9 @@ def test_avif_is_read():
     stream = io.BytesIO()
     Image.new("RGB", (64, 48), (200, 150, 120)).save(stream, "AVIF", quality=90)
     np.testing.assert_allclose(read_image(stream.getvalue(), "a.avif")[10, 10].astype(int), (200, 150, 120), atol=3)
+    for kept in (40, 200):
+        with pytest.raises(ImageRefused, match=r"^a\.avif is damaged or cut short: copy it or export it again"):
+            read_image(stream.getvalue()[:kept], "a.avif")
 
 
 def test_heic_is_told_from_avif():

@@ -3,6 +3,7 @@
 import base64
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import streamlit as st
@@ -65,7 +66,9 @@ def test_two_cases_of_the_list_are_laid_on_each_other(opened, tiny_model):
     assert "Open two pictures of one lesion" in spoken(page)
     drawn = draw_lesion("nv", 3, height=160, width=200)
     first = diagnose(tiny_model, drawn.image, "june.png")
-    second = diagnose(tiny_model, np.ascontiguousarray(np.rot90(drawn.image)), "july.png")
+    matrix = cv2.getRotationMatrix2D((99.5, 79.5), 8, 1)
+    turned = cv2.warpAffine(drawn.image, matrix, (200, 160), borderMode=cv2.BORDER_REFLECT_101)
+    second = diagnose(tiny_model, np.asarray(turned, np.uint8), "july.png")
     other = diagnose(tiny_model, draw_lesion("mel", 5, height=160, width=200).image, "other.png")
     cases = []
     for case in (first, second, other):
