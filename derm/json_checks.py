@@ -65,6 +65,11 @@ def is_interval(value: Any) -> bool:  # noqa: ANN401
     return value is None or (list_of(is_number)(value) and len(value) == 2 and value[0] <= value[1])
 
 
+def is_share_interval(value: Any) -> bool:  # noqa: ANN401
+    """Two numbers from 0 to 1, the lower one first, or null where there is none."""
+    return is_interval(value) and (value is None or all(is_share_or_none(one) for one in value))
+
+
 def is_matrix(value: Any) -> bool:  # noqa: ANN401
     """A confusion matrix: 7 × 7 counts."""
     return list_of(list_of(is_count))(value) and [len(row) for row in value] == [len(CODES)] * len(CODES)

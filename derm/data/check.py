@@ -18,7 +18,7 @@ import pandas as pd
 
 from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, impossible_ages, unreadable_diagnoses
 from derm.data.diagnosis_words import UNKNOWN
-from derm.data.looks import SIDE, find_copies, look_at
+from derm.data.looks import SIDE, find_copies, first_of_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
 from derm.data.recognise import name_rows, shipped_pictures
 from derm.data.remarks import INCOMPLETE, NO_LESION, UNMATCHED, UNREAD_AGE
@@ -65,6 +65,7 @@ CURES = {
     UNMATCHED: mark("give both tables the same ids, or remove the ground truth: then the metadata alone counts"),
     INCOMPLETE: mark("take both tables from one download where all rows are to be compared"),
     mark("lesion with several diagnoses"): mark("correct the lesion or the diagnosis in the table: a lesion has one"),
+    mark("copies disagree"): mark("correct the wrong diagnosis, or remove one of the files: a photograph has one"),
     NO_LESION: mark(
         "name the lesion in the table where several images show one: they could lie on both sides of a split"
     ),
@@ -294,7 +295,9 @@ def _check_pictures(
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C need not wait for ten thousand images
     yield from _check_set(folder, seen)
-    yield from _check_copies(catalogue, images, np.array([one.look for one in seen], dtype=np.uint8))
+    looks = np.array([one.look for one in seen], dtype=np.uint8)
+    yield from _check_copies(catalogue, images, looks)
+    yield from _check_diagnoses_of_copies(images, looks)
 
 
 def _check_copies(catalogue: Catalogue, images: pd.DataFrame, looks: np.ndarray) -> Iterator[Finding]:
@@ -314,6 +317,21 @@ def _check_copies(catalogue: Catalogue, images: pd.DataFrame, looks: np.ndarray)
             alike=alike,
         )
         yield _find("copies", str(catalogue.folder), problem)
+
+
+def _check_diagnoses_of_copies(images: pd.DataFrame, looks: np.ndarray) -> Iterator[Finding]:
+    """That one photograph lies there twice with different ones of the seven. looks: uint8 (n, 32, 32), of `images`."""
+    originals = images.iloc[first_of_copies(looks)]
+    told = [zip(rows["image_id"].astype(str), rows["dx"].astype(str), strict=True) for rows in (images, originals)]
+    for (image_id, dx), (other, other_dx) in zip(*told, strict=True):
+        if dx != other_dx and {dx, other_dx} <= set(CODES):
+            problem = say(
+                "the same photograph as {other}, with the diagnosis {dx} in place of {other_dx}",
+                other=other,
+                dx=dx,
+                other_dx=other_dx,
+            )
+            yield _find("copies disagree", image_id, problem)
 
 
 def _check_set(folder: Path, seen: list[_Seen]) -> Iterator[Finding]:

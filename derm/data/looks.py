@@ -99,6 +99,24 @@ def find_copies(looks: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[
     return all_found
 
 
+def first_of_copies(looks: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The first picture among `looks`, uint8 (n, 32, 32), that is the same photograph as each: int64 (n,), rows.
+
+    Within `SAME` bits as they are: turned and mirrored ways find more by chance. Of the 12,080 pictures of the shipped
+    splits four pairs of different lesions are that near, all of nevi. A picture of one shade is a copy of none.
+    """
+    first = np.arange(len(looks))
+    (shown,) = np.nonzero(looks.reshape(len(looks), -1).std(axis=1) >= FLAT) if len(looks) else (first,)
+    own = long_hashes(looks[shown])
+    for start in range(0, len(own), BLOCK):
+        rows = own[start : start + BLOCK]
+        apart = np.bitwise_count(rows[:, None, 0] ^ own[None, :, 0]) + np.bitwise_count(
+            rows[:, None, 1] ^ own[None, :, 1]
+        )
+        first[shown[start : start + BLOCK]] = shown[(apart <= SAME).argmax(axis=1)]
+    return first
+
+
 def same_looks(look: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which of the `known` hashes, uint64 (m, 2), belong to copies of one picture, turned or mirrored: bool (m,).
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, INDEX, MALIGNANT
+from derm.evaluate.by_source import FIGURES
 from derm.json_checks import (
     MOST_DEEP,
     Check,
@@ -23,21 +24,62 @@ from derm.json_checks import (
     is_number,
     is_number_or_none,
     is_shallow,
+    is_share_interval,
     is_share_or_none,
     is_text,
     is_text_or_none,
     list_of,
     none_or,
     object_with,
+    within,
 )
-from derm.metrics.registry import OUTLINE, OVERALL, PER_CLASS
+from derm.metrics.classification import confusion_matrix, f1, most_likely, precision, recall, specificity
+from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
 from derm.metrics.subgroups import COLUMNS as SUBGROUP_COLUMNS
 
 MOST_POINTS = 1_000_000
 """Points of a curve that are drawn; a part has no more images."""
 
+ROUNDED = 0.001
+"""By which a probability that was written may differ from what was measured: the tables have six digits."""
 
-def _leaves(value: Any, levels: int = MOST_DEEP) -> bool:  # noqa: ANN401 (whatever JSON holds)
+EXACT = 1e-9
+"""By which a share may differ from one that is divided anew: JSON keeps every digit."""
+
+SHARES = {
+    *(metric.key.rpartition(".")[2] for metric in (*OVERALL, *DECISION, *OUTLINE)),
+    *PER_CLASS,
+    *(name for name in FIGURES if name != "ece_debiased"),
+}
+"""Names of figures from 0 to 1, as the last part of a dotted name; of another, as a distance, no more is known."""
+
+
+def _is_share(name: str) -> bool:
+    """Whether a figure of this name is from 0 to 1."""
+    return name.rpartition(".")[2] in SHARES
+
+
+def _figures(value: Any) -> bool:  # noqa: ANN401 (whatever JSON holds)
+    """Figures by name: numbers or null, from 0 to 1 where the figure is a share."""
+    return by_name(is_number_or_none)(value) and all(
+        is_share_or_none(one) for name, one in value.items() if _is_share(name)
+    )
+
+
+def _intervals(value: Any) -> bool:  # noqa: ANN401
+    """Intervals by the name of their figure."""
+    return by_name(is_interval)(value) and all(is_share_interval(one) for name, one in value.items() if _is_share(name))
+
+
+def _source_figures(value: Any) -> bool:  # noqa: ANN401
+    """Figures with their intervals, by name."""
+    if not by_name(_FIGURE)(value):
+        return False
+    columns = [{name: one[part] for name, one in value.items()} for part in ("value", "interval")]
+    return _figures(columns[0]) and _intervals(columns[1])
+
+
+def _leaves(value: Any, levels: int = MOST_DEEP) -> bool:  # noqa: ANN401
     """Whether all that lies in it is text, true, false, null or a finite number."""
     if isinstance(value, dict):
         return all(_leaves(one, levels - 1) for one in value.values())
@@ -100,17 +142,17 @@ METRICS: dict[str, Check] = {
     "per_class": by_code(
         object_with(
             {"support": is_count},
-            dict.fromkeys((*PER_CLASS, *(metric.key for metric in OUTLINE)), is_number_or_none),
+            dict.fromkeys((*PER_CLASS, *(metric.key for metric in OUTLINE)), is_share_or_none),
         )
     ),
-    "malignant": object_with({"auc": is_share_or_none}),
-    "intervals": all_of(by_name(is_interval), lambda value: value.get("accuracy") is not None),
-    "accuracy": is_number,
+    "malignant": object_with({"auc": is_share_or_none}, {**_RATES, "precision": is_share_or_none}),
+    "intervals": all_of(_intervals, lambda value: value.get("accuracy") is not None),
+    "accuracy": within(0, 1),
 }
 """Of metrics.json."""
 
 METRICS_LATER: dict[str, Check] = {
-    **{metric.key: is_number_or_none for metric in (*OVERALL, *OUTLINE) if metric.key != "accuracy"},
+    **{metric.key: is_share_or_none for metric in (*OVERALL, *OUTLINE) if metric.key != "accuracy"},
     "decision": none_or(
         object_with(
             {"threshold": is_number, **_RATES},
@@ -118,9 +160,9 @@ METRICS_LATER: dict[str, Check] = {
                 "by_lesion": object_with(_RATES),
                 "of_100_malignant": is_count,
                 "of_100_benign": is_count,
-                "prevalence": is_number,
-                "ppv": is_number_or_none,
-                "npv": is_number_or_none,
+                "prevalence": within(0, 1),
+                "ppv": is_share_or_none,
+                "npv": is_share_or_none,
                 "conformal_thresholds": list_of(is_number),
                 "conformal": _ANYTHING,
             },
@@ -133,7 +175,7 @@ METRICS_LATER: dict[str, Check] = {
                 "images": is_count,
                 "lesions": is_count,
                 "malignant": is_count,
-                "figures": by_name(_FIGURE),
+                "figures": _source_figures,
             }
         )
     ),
@@ -141,9 +183,12 @@ METRICS_LATER: dict[str, Check] = {
         {"temperature": is_number, "before": _ANYTHING, "after": _ANYTHING},
         {"reliability": object_with({"before": _PAIR, "after": _PAIR})},
     ),
-    "rules": by_name(lambda one: one is None or isinstance(one, dict | list)),
-    "baselines": by_name(by_name(is_number_or_none)),
-    "outlines": by_name(is_number_or_none),
+    "rules": by_name(lambda one: one is None or isinstance(one, list) or _figures(one)),
+    "baselines": by_name(_figures),
+    "outlines": all_of(
+        by_name(is_number_or_none),
+        object_with({}, dict.fromkeys(("thresholded_jaccard", "share_failed"), is_share_or_none)),
+    ),
 }
 """The same, of what older versions do not have."""
 
@@ -152,7 +197,12 @@ _POINTS = {
     "precision_recall": ("precision", "recall", "threshold"),
 }
 _CURVE = object_with(
-    {name: object_with(dict.fromkeys(columns, list_of(is_number_or_none))) for name, columns in _POINTS.items()}
+    {
+        name: object_with(
+            {column: list_of(is_number_or_none if column == "threshold" else is_share_or_none) for column in columns}
+        )
+        for name, columns in _POINTS.items()
+    }
     | {"average_precision": is_share_or_none}
 )
 CURVES: dict[str, Check] = dict.fromkeys((*CODES, "malignant"), _CURVE)
@@ -199,23 +249,46 @@ def predictions_fault(table: pd.DataFrame, also: tuple[str, ...] = ("p_malignant
         return fault
     if strange := sorted(set(map(str, table["dx_true"])) - set(CODES)):
         return f"predictions.csv has the diagnosis {strange[0][:40]}, which is none of the seven"
-    for name in (*shares, *("p_malignant",) * ("p_malignant" in also)):
+    for name in (*shares, *("p_malignant",) * ("p_malignant" in table)):
         values = _numbers(table[name])
         if values is None or np.isnan(values).any() or (values < 0).any() or (values > 1.001).any():
             return f"predictions.csv has a value in {name} that is no probability"
-    sums = table[shares].to_numpy(dtype=np.float64).sum(axis=1)
-    if (np.abs(sums - 1) > 0.01).any():
+    probabilities = table[shares].to_numpy(dtype=np.float64)
+    if (np.abs(probabilities.sum(axis=1) - 1) > 0.01).any():
         return "predictions.csv has rows whose probabilities do not add up to 1"
-    for name in ("iou", "dice", "spread"):
-        if name in table and _numbers(table[name]) is None:
-            return f"predictions.csv has a value in {name} that is no number"
-    return _nameless("predictions.csv", table)
+    if "p_malignant" in table:
+        apart = np.abs(probabilities[:, np.array(MALIGNANT)].sum(axis=1) - table["p_malignant"].to_numpy(np.float64))
+        if (apart > ROUNDED).any():
+            return "predictions.csv has a value in p_malignant that is not the sum of its malignant diagnoses"
+    overlap = tuple(name for name in ("iou", "dice") if name in table)
+    return (
+        _called(table, probabilities)
+        or _worded("predictions.csv", table, (*overlap, *("spread",) * ("spread" in table)))
+        or _outside("predictions.csv", table, overlap)
+        or _nameless("predictions.csv", table)
+    )
+
+
+def _called(table: pd.DataFrame, probabilities: np.ndarray[Any, np.dtype[np.float64]]) -> str | None:
+    """What is wrong with the diagnoses that were called, of predictions.csv; older ones need not have them."""
+    if "dx_pred" not in table:
+        return None
+    if strange := sorted(set(map(str, table["dx_pred"])) - set(CODES)):
+        return f"predictions.csv calls the diagnosis {strange[0][:40]}, which is none of the seven"
+    called = probabilities[np.arange(len(table)), table["dx_pred"].map(INDEX).to_numpy(dtype=np.int64)]
+    if (called < probabilities.max(axis=1) - ROUNDED).any():
+        return "predictions.csv has a diagnosis in dx_pred that is not its likeliest"
+    return None
 
 
 def outlines_fault(table: pd.DataFrame) -> str | None:
     """What readers of outlines.csv could not rely on; None where all will do."""
     columns = ("dice", "iou", "hausdorff95", "surface_distance")
-    return _lacks("outlines.csv", table, ("image_id", "lesion_id", *columns)) or _worded("outlines.csv", table, columns)
+    return (
+        _lacks("outlines.csv", table, ("image_id", "lesion_id", *columns))
+        or _worded("outlines.csv", table, columns)
+        or _outside("outlines.csv", table, columns[:2])
+    )
 
 
 def embedding_fault(table: pd.DataFrame) -> str | None:
@@ -230,7 +303,46 @@ def embedding_fault(table: pd.DataFrame) -> str | None:
 def subgroups_fault(table: pd.DataFrame) -> str | None:
     """What readers of subgroups.csv could not rely on; None where all will do."""
     numbers = ("images", "lesions", "malignant", "value", "low", "high")
-    return _lacks("subgroups.csv", table, SUBGROUP_COLUMNS) or _worded("subgroups.csv", table, numbers)
+    if fault := _lacks("subgroups.csv", table, SUBGROUP_COLUMNS) or _worded("subgroups.csv", table, numbers):
+        return fault
+    return _outside("subgroups.csv", table[[_is_share(str(name)) for name in table["figure"]]], numbers[3:])
+
+
+def contradiction(
+    metrics: dict[str, Any], predictions: pd.DataFrame, outlines: pd.DataFrame, embedding: pd.DataFrame
+) -> str | None:
+    """In what files that are sound each by itself belong to different runs, in a few words; None where they agree."""
+    images = set(predictions["image_id"].astype(str))
+    for name, table in (("outlines", outlines), ("embedding", embedding)):
+        if set(table["image_id"].astype(str)) != images:
+            return f"{name}.csv and predictions.csv are of different images"
+    matrix = np.array(metrics["confusion_matrix"], dtype=np.int64)
+    counted, open_cases = _count(predictions)
+    if np.abs(matrix - counted).sum() > 2 * open_cases:  # a case that is counted elsewhere changes two cells
+        return "the confusion_matrix in metrics.json is not that of predictions.csv"
+    if abs(metrics["accuracy"] * len(predictions) - matrix.trace()) > EXACT * len(predictions):
+        return "the accuracy in metrics.json is not that of its confusion_matrix"
+    of_matrix = {"precision": precision, "recall": recall, "f1": f1, "specificity": specificity}
+    divided = {name: figure(matrix) for name, figure in of_matrix.items()} | {"support": matrix.sum(axis=1)}
+    for code, own in metrics["per_class"].items():
+        for name, values in divided.items():
+            # What is undefined was told otherwise by older versions.
+            if own.get(name) is not None and abs(own[name] - values[INDEX[code]]) > EXACT:
+                return f"the {name} of {code} in metrics.json is not that of its confusion_matrix"
+    return None
+
+
+def _count(predictions: pd.DataFrame) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
+    """The confusion matrix, int64 (7, 7), and of how many cases two diagnoses were written as equally likely.
+
+    What was called in a tie stands in dx_pred, so that with it no case is open.
+    """
+    true = predictions["dx_true"].map(INDEX).to_numpy(dtype=np.int64)
+    if "dx_pred" in predictions:
+        return confusion_matrix(true, predictions["dx_pred"].map(INDEX).to_numpy(dtype=np.int64)), 0
+    probabilities = predictions[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64)
+    highest = np.sort(probabilities, axis=1)
+    return confusion_matrix(true, most_likely(probabilities)), int((highest[:, -1] - highest[:, -2] < ROUNDED).sum())
 
 
 def _lacks(file: str, table: pd.DataFrame, columns: tuple[str, ...]) -> str | None:
@@ -241,6 +353,14 @@ def _lacks(file: str, table: pd.DataFrame, columns: tuple[str, ...]) -> str | No
 def _worded(file: str, table: pd.DataFrame, columns: tuple[str, ...]) -> str | None:
     wrong = [name for name in columns if _numbers(table[name]) is None]
     return f"{file} has a value in {wrong[0]} that is no number" if wrong else None
+
+
+def _outside(file: str, table: pd.DataFrame, columns: tuple[str, ...]) -> str | None:
+    for name in columns:
+        values = table[name].to_numpy(dtype=np.float64)
+        if (values < 0).any() or (values > 1).any():
+            return f"{file} has a value in {name} that is not from 0 to 1"
+    return None
 
 
 def _nameless(file: str, table: pd.DataFrame) -> str | None:

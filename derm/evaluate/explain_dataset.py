@@ -104,6 +104,12 @@ class ExplainResults:
 MOST_CELLS = 100_000_000
 """Of one of its tables: a million images with 100 figures each."""
 
+MOST_TEXT = 1_000
+"""Bytes of a text in one of its tables; a file's name has 255 at most."""
+
+COLUMN_TYPES = ("BYTE_ARRAY", "BOOLEAN", "INT32", "INT64", "FLOAT", "DOUBLE")
+"""How Parquet stores columns that Derm writes; a cell of a column of a fixed length could have megabytes."""
+
 
 def explain(
     model: Model,
@@ -254,16 +260,42 @@ def read_explain_results(folder: Path) -> ExplainResults:
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """The table in a Parquet file; OSError and ValueError where it cannot be read."""
+    """The table in a Parquet file; OSError and ValueError where it cannot be read.
+
+    Texts are unpacked as dictionaries, each once, and written out when they are known to be short: 160 kB can name one
+    megabyte in each of 3,000 rows.
+    """
     import pyarrow
-    from pyarrow import parquet
+    from pyarrow import compute, parquet
 
     try:
         content = read_file(path, MOST_TABLE)
         told = parquet.read_metadata(io.BytesIO(content))
-        if told.num_rows * max(told.num_columns, 1) > MOST_CELLS:  # half a megabyte can hold 300 million
+        columns = [
+            told.row_group(group).column(one) for group in range(told.num_row_groups) for one in range(told.num_columns)
+        ]
+        cells = max(told.num_rows * max(told.num_columns, 1), sum(one.num_values for one in columns))
+        if cells > MOST_CELLS:  # half a megabyte can hold 300 million
             raise ValueError(f"{path.name} has {told.num_rows:,} rows of {told.num_columns:,} columns")
-        return pd.read_parquet(io.BytesIO(content))
+        if strange := [one for one in columns if one.physical_type not in COLUMN_TYPES]:
+            raise ValueError(f"{path.name} has a column of the type {strange[0].physical_type}")
+        if (size := sum(one.total_uncompressed_size for one in columns)) > MOST_TABLE:
+            raise ValueError(f"{path.name} has {size:,} bytes when it is unpacked")
+        texts = sorted({one.path_in_schema for one in columns if one.physical_type == "BYTE_ARRAY"})
+        table = parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts).read()
+        written_out = 0
+        for name in texts:
+            longest = max(
+                (compute.max(compute.binary_length(one.dictionary)).as_py() or 0 for one in table[name].chunks),
+                default=0,
+            )
+            written_out += longest * table.num_rows
+            if longest > MOST_TEXT or written_out > MOST_TABLE:
+                raise ValueError(f"{path.name} has texts of {longest:,} bytes in {name}")
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, name, table[name].cast(table.schema.field(name).type.value_type))
+        found: pd.DataFrame = table.to_pandas()
+        return found
     except (pyarrow.ArrowException, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
 

@@ -7,6 +7,7 @@ stays, so that a model that tells melanoma from nevus badly there does so afterw
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
+from derm.data.looks import first_of_copies, looks_of
 from derm.data.split import split_own
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, INDEX, MALIGNANT
@@ -124,14 +126,30 @@ class CurvePoint(NamedTuple):
 def ask_own_cases(model: Model, catalogue: Catalogue, progress: Progress | None = None) -> OwnCases:
     """The model's scores for every image of `catalogue` that has one of the seven diagnoses, of all parts.
 
-    Images of one lesion count as one case; without a `lesion_id` each is a lesion of its own. Raises DataFault where no
-    image has a diagnosis, or a file cannot be read.
+    Images of one lesion count as one case; without a `lesion_id` each is a lesion of its own. Copies of one photograph
+    count once, and their lesions are one. Raises DataFault where no image has a diagnosis, a file cannot be read, or
+    copies have different diagnoses.
     """
     known = catalogue.table["dx"].isin(CODES)
     if not known.any():
         raise DataFault(f"{catalogue.place} has no image with one of the diagnoses {', '.join(CODES)}: add a table.")
-    lesions = split_own(catalogue).lesions[known].to_numpy(dtype=str)
     table = catalogue.table[known]
+    first = first_of_copies(looks_of([Path(path) for path in table["image_path"]]))
+    once = first == np.arange(len(first))
+    originals = table.iloc[first]
+    if (differ := np.flatnonzero(table["dx"].to_numpy() != originals["dx"].to_numpy())).size:
+        one, other = (rows[["image_id", "dx"]].iloc[differ[0]] for rows in (originals, table))
+        more = f", and so are {len(differ) - 1:,} more" if len(differ) > 1 else ""
+        raise DataFault(
+            f"{one['image_id']} ({one['dx']}) and {other['image_id']} ({other['dx']}) are one photograph with two "
+            f"diagnoses{more}: correct the wrong ones, or take one of the files out. `derm data check` names all."
+        )
+    copies = pd.DataFrame(
+        {"image_id": table["image_id"][~once].to_numpy(), "same_lesion_as": originals["image_id"][~once].to_numpy()}
+    )
+    joined = replace(catalogue, duplicates=pd.concat([catalogue.duplicates, copies], ignore_index=True))
+    lesions = split_own(joined).lesions[known].to_numpy(dtype=str)[once]
+    table = table[once]
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
     return OwnCases(_logits(model, table, progress), true, lesions)
 
@@ -150,10 +168,10 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
     malignant = len(np.unique(cases.lesions[cases.malignant]))
     benign = len(np.unique(cases.lesions[~cases.malignant]))
     if malignant < FEWEST_MALIGNANT or not benign:
+        wanted = f"at least {FEWEST_MALIGNANT} malignant ones" if malignant < FEWEST_MALIGNANT else "benign ones, too"
         raise DataFault(
             f"{folder} has {malignant} malignant and {benign} benign lesions with a diagnosis, and a threshold needs "
-            f"at least {FEWEST_MALIGNANT} malignant ones: add confirmed cases. docs/local-calibration.md says how many "
-            "buy what."
+            f"{wanted}: add confirmed cases. docs/local-calibration.md says how many buy what."
         )
     temperature, learned = _learn(cases)
     crossed = cross_validate(cases)

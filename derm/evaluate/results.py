@@ -19,6 +19,7 @@ from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.check import (
+    contradiction,
     curves_fault,
     embedding_fault,
     metrics_fault,
@@ -28,6 +29,7 @@ from derm.evaluate.check import (
 )
 from derm.files import is_there, read_file, read_json
 from derm.language.speech import say
+from derm.metrics.classification import most_likely
 from derm.metrics.registry import HEADLINE, OVERALL, PER_CLASS
 from derm.spreadsheet import read_header, uncell
 
@@ -169,7 +171,8 @@ def read_results(folder: Path) -> Results:
         raise DataFault(
             say("The results in {folder} cannot be read ({reason}): {cure}", folder=folder, reason=fault, cure=cure)
         )
-    results = Results(folder=folder, **jsons | {"metrics": with_later_metrics(jsons["metrics"])}, **tables)
+    later = {"metrics": with_later_metrics(jsons["metrics"]), "predictions": with_later_columns(tables["predictions"])}
+    results = Results(folder=folder, **{**jsons, **tables, **later})
     counts = {len(tables[name]) for name in ("predictions", "outlines", "embedding")}
     if counts != {results.about["images"]}:
         raise DataFault(
@@ -179,17 +182,34 @@ def read_results(folder: Path) -> Results:
                 cure=cure,
             )
         )
+    if fault := contradiction(results.metrics, tables["predictions"], results.outlines, results.embedding):
+        raise DataFault(
+            say(
+                "The results in {folder} are of several runs, or were changed ({reason}): {cure}",
+                folder=folder,
+                reason=fault,
+                cure=cure,
+            )
+        )
     return results
 
 
 def with_later_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
-    """A sound metrics.json with None for each metric of the registry that is younger than the file."""
+    """A sound metrics.json with None for the decision, and each metric of the registry, that it is too old to have."""
     overall, headline = dict.fromkeys(metric.key for metric in OVERALL), dict.fromkeys(HEADLINE)
-    later = {**overall, **metrics}
+    later = {"decision": None, **overall, **metrics}
     later["per_class"] = {code: {**dict.fromkeys(PER_CLASS), **own} for code, own in metrics["per_class"].items()}
     if "baselines" in metrics:
         later["baselines"] = {title: {**headline, **own} for title, own in metrics["baselines"].items()}
     return later
+
+
+def with_later_columns(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Sound predictions with what older ones lack: the likeliest diagnosis, and no Dice."""
+    if "dx_pred" not in predictions:
+        likeliest = most_likely(predictions[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64))
+        predictions = predictions.assign(dx_pred=np.array(CODES)[likeliest])
+    return predictions if "dice" in predictions else predictions.assign(dice=np.nan)
 
 
 def read_own_table(path: Path) -> pd.DataFrame:

@@ -325,11 +325,12 @@ def _check(readers: Sequence[str], arms: Sequence[str], washout_days: int, image
                 arms=", ".join(ARMS),
             )
         )
-    if washout_days < 0:
+    if not 0 <= washout_days < MOST_DAYS:
         raise ConfigFault(
             say(
-                "A washout of {washout_days} days is none: give 0 or more.",
+                "A washout of {washout_days} days is none: give 0 to {most:,}.",
                 washout_days=washout_days,
+                most=MOST_DAYS - 1,
             )
         )
     if len(set(image_ids)) < len(image_ids) or not image_ids:

@@ -15,8 +15,11 @@ from derm.json_checks import (
     is_interval,
     is_number_or_none,
     is_several,
+    is_share_interval,
+    is_share_or_none,
     is_text,
     list_of,
+    none_or,
     object_with,
     one_of,
     within,
@@ -31,12 +34,15 @@ BYS: tuple[By, ...] = ("lesion", "image")
 MOST_COST = 1e9
 """Of a cost, whatever its unit."""
 
+MOST_STARTS = 50
+"""Kinds of starting weights in one comparison."""
+
 _FIGURE = object_with(
     {
-        "value": is_number_or_none,
-        "interval": is_interval,
-        "difference": is_number_or_none,
-        "difference_interval": is_interval,
+        "value": is_share_or_none,
+        "interval": is_share_interval,
+        "difference": none_or(within(-1, 1)),
+        "difference_interval": all_of(is_interval, none_or(list_of(within(-1, 1)))),
     }
 )
 TRAINED: dict[str, Check] = dict.fromkeys(("trained_images", "epoch", "epochs"), is_count)
@@ -81,12 +87,21 @@ _ROW = object_with(
     },
     {"concepts": is_concepts},
 )
+
+
+def _each_once(rows: list[dict[str, Any]]) -> bool:
+    """Whether no system stands there twice with the same starting weights."""
+    return len({(row["system"], row["start"]) for row in rows}) == len(rows)
+
+
 _COMPARISON: dict[str, Check] = {
     "format": lambda value: is_count(value) and value == FORMAT,
     "budget": one_of(*BUDGETS),
     "size": is_several,
     "date": is_text,
-    "rows": list_of(_ROW),
+    "rows": all_of(
+        lambda rows: isinstance(rows, list) and len(rows) <= len(SYSTEMS) * MOST_STARTS, list_of(_ROW), _each_once
+    ),
 }
 
 

@@ -134,6 +134,15 @@ def name_other_source(folder: Path) -> None:
     write_metadata(folder, METADATA.replace("derm_synthetic", "rosendahl", 1))
 
 
+def copy_a_picture(folder):
+    """A picture of a lesion and its copy, saved again, under two names; the others are of one shade."""
+    shades = np.full((HEIGHT, WIDTH, 3), 200, np.uint8)
+    shades[8:24, 10:30] = (90, 60, 40)
+    shades[24:36, 6:20] = (150, 110, 90)
+    for name, quality in (("ISIC_1", 95), ("ISIC_2", 60)):
+        Image.fromarray(shades).save(folder / "images" / f"{name}.jpg", quality=quality)
+
+
 def age_beyond(folder: Path) -> None:
     write_metadata(folder, METADATA.replace("ISIC_2,mel,histo,", "ISIC_2,mel,histo,999"))
 
@@ -234,6 +243,7 @@ MASK = "masks/ISIC_2_segmentation.png"
             "HAM_1",
             "its 2 images bear the diagnoses mel, nv",
         ),
+        (copy_a_picture, "copies disagree", "ISIC_2", "the same photograph as ISIC_1, with the diagnosis mel in place"),
         (age_beyond, "impossible age", "ISIC_2", "an age of 999 is no number of years"),
         (age_in_words, "age not read", "HAM10000_metadata.csv", "1 age is no number and counts as missing: sixty"),
         (invert_mask, "mask inverted", MASK, "the mask marks the picture's whole border and leaves out its middle"),

@@ -1,5 +1,6 @@
 """Two sets of weights held against each other, by hand."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -88,6 +89,20 @@ def test_disagreements_name_both_answers(results, better):
     assert sorted(found["image_id"]) == sorted(results.predictions["image_id"][changed])
     assert (found["second"] == found["dx_true"]).all()
     assert (found["p_second"] == 1).all()
+
+
+def test_results_without_what_older_versions_lack_are_compared(results, tmp_path):
+    write_evaluation(results, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    del metrics["decision"]
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    table.drop(columns=["dx_pred", "dice"]).to_csv(tmp_path / "predictions.csv", index=False)
+    older = read_results(tmp_path)
+    found = compare(results, older, replicates=10).set_index("figure")
+    assert found.loc["accuracy", "difference"] == 0
+    assert np.isnan(found.loc["dice", "second"])
+    assert disagreements(results, older).empty
 
 
 def test_results_of_other_images_are_refused(results):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 import torch
+from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
 from small_nets import SMALL, let_through
 from typer.testing import CliRunner
@@ -466,3 +468,44 @@ def test_a_table_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch):
     pd.DataFrame({"a": [None] * 11}).to_parquet(tmp_path / "it.parquet")
     with pytest.raises(ValueError, match="has 11 rows of 1 columns"):
         explain_dataset.read_parquet(tmp_path / "it.parquet")
+
+
+def parquet_of(column, place, **how):
+    parquet.write_table(pyarrow.table({"image_id": column}), place, compression="zstd", **how)
+    return place
+
+
+def test_a_long_text_that_many_rows_name_is_not_written_out(tmp_path):
+    text = "x" * 100_000
+    for column in (pyarrow.array([text] * 500).dictionary_encode(), pyarrow.array(["a", text])):
+        place = parquet_of(column, tmp_path / "it.parquet", store_schema=False, dictionary_pagesize_limit=1 << 20)
+        assert place.stat().st_size < 10_000
+        before = pyarrow.total_allocated_bytes()
+        with pytest.raises(ValueError, match="texts of 100,000 bytes in image_id"):
+            explain_dataset.read_parquet(place)
+        assert pyarrow.total_allocated_bytes() - before < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("column", "limit", "said"),
+    [
+        (pyarrow.array(["x" * 50] * 500), {"MOST_TABLE": 10_000}, "texts of 50 bytes in image_id"),
+        (pyarrow.array([f"{row:0100}" for row in range(500)]), {"MOST_TABLE": 10_000}, "bytes when it is unpacked"),
+        (pyarrow.array([[1.0] * 500]), {"MOST_CELLS": 400}, "has 1 rows of 1 columns"),
+        (pyarrow.array([b"x" * 50] * 500, pyarrow.binary(50)), {}, "type FIXED_LEN_BYTE_ARRAY"),
+    ],
+)
+def test_a_table_is_measured_before_it_is_unpacked(column, limit, said, tmp_path, monkeypatch):
+    for name, most in limit.items():
+        monkeypatch.setattr(explain_dataset, name, most)
+    place = parquet_of(column, tmp_path / "it.parquet")
+    with pytest.raises(ValueError, match=said):
+        explain_dataset.read_parquet(place)
+
+
+def test_texts_come_back_as_they_were_written(tmp_path):
+    table = pd.DataFrame(
+        {"image_id": ["a", None, "ü", "a"], "flat": [True, False, True, True], "peak": [0.5, None, 1, 2]}
+    )
+    table.to_parquet(tmp_path / "it.parquet", index=False)
+    pd.testing.assert_frame_equal(explain_dataset.read_parquet(tmp_path / "it.parquet"), table)

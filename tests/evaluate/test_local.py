@@ -1,14 +1,17 @@
 """Local calibration: what so many cases can justify, honesty by cross-validation, and files that nobody loses."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from derm.cli.calibrate import _warn_of_known
 from derm.cli.main import app
+from derm.data.catalogue import read_catalogue
 from derm.diagnoses import CODES, HAM10000_IMAGES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.local import (
@@ -121,6 +124,11 @@ def test_too_few_malignant_lesions_are_refused(tiny_model):
         calibrate_locally(named(tiny_model), one, "clinic")
 
 
+def test_where_all_are_malignant_benign_ones_are_asked_for(tiny_model):
+    with pytest.raises(DataFault, match=r"has 28 malignant and 0 benign lesions .* needs benign ones, too: add"):
+        calibrate_locally(named(tiny_model), own_cases(28, malignant=1), "clinic")
+
+
 @pytest.mark.slow
 def test_more_cases_buy_more():
     cases = own_cases(3000)
@@ -159,6 +167,40 @@ def test_every_part_is_asked_and_lesions_are_kept_together(tiny_model, drawn_cat
     assert len(np.unique(ask_own_cases(tiny_model, nameless).lesions)) == len(nameless.table)
     with pytest.raises(DataFault, match="has no image with one of the diagnoses"):
         ask_own_cases(tiny_model, replace(drawn_catalogue, table=drawn_catalogue.table.assign(dx="unknown")))
+
+
+def copies_of(picture, folder, diagnoses, quality=None):
+    """A data set of one picture under several names, of its very bytes or saved again."""
+    (folder / "images").mkdir(parents=True)
+    for number in range(len(diagnoses)):
+        copied = folder / "images" / f"copy{number}.jpg"
+        if quality is None or not number:
+            shutil.copy(picture, copied)
+        else:
+            Image.open(picture).convert("RGB").save(copied, quality=quality)
+    rows = [f"copy{number}.jpg,{dx}" for number, dx in enumerate(diagnoses)]
+    (folder / "derm.csv").write_text("\n".join(["image,diagnosis", *rows]) + "\n")
+    return read_catalogue(folder)
+
+
+@pytest.mark.parametrize("quality", [None, 40])
+def test_copies_of_one_photograph_are_one_case(tiny_model, drawn_catalogue, tmp_path, quality):
+    picture = drawn_catalogue.table["image_path"].iloc[0]
+    cases = ask_own_cases(tiny_model, copies_of(picture, tmp_path / "alike", ["mel"] * 3, quality))
+    assert len(cases.true) == len(set(cases.lesions)) == 1
+    with pytest.raises(
+        DataFault, match=r"copy0 \(mel\) and copy1 \(nv\) are one photograph with two diagnoses, and so"
+    ):
+        ask_own_cases(tiny_model, copies_of(picture, tmp_path / "unlike", ["mel", "nv", "bcc"], quality))
+
+
+def test_lesions_that_share_a_photograph_are_one(tiny_model, drawn_catalogue):
+    table = drawn_catalogue.table[drawn_catalogue.table["dx"] == "nv"].iloc[:3].reset_index(drop=True)
+    table = table.assign(lesion_id=["a", "b", "b"])
+    assert len(set(ask_own_cases(tiny_model, replace(drawn_catalogue, table=table)).lesions)) == 2
+    table.loc[1, "image_path"] = table.loc[0, "image_path"]
+    cases = ask_own_cases(tiny_model, replace(drawn_catalogue, table=table))
+    assert (len(cases.true), len(set(cases.lesions))) == (2, 1)
 
 
 def test_cases_that_the_weights_learned_from_are_told(tiny_model, drawn_catalogue, capsys):

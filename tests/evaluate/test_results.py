@@ -93,6 +93,109 @@ def test_tables_of_two_runs_are_refused(folder):
         read_results(folder)
 
 
+def put(folder, file, column, value):
+    table = pd.read_csv(folder / file)
+    table.assign(**{column: value(table) if callable(value) else value}).to_csv(folder / file, index=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "column", "value", "said"),
+    [
+        ("predictions.csv", "iou", -55.0, "iou that is not from 0 to 1"),
+        ("predictions.csv", "dice", 9e9, "dice that is not from 0 to 1"),
+        ("predictions.csv", "p_malignant", 0.0, "p_malignant that is not the sum of its malignant diagnoses"),
+        ("predictions.csv", "dx_pred", "zzz", "calls the diagnosis zzz, which is none of the seven"),
+        ("predictions.csv", "dx_pred", "vasc", "dx_pred that is not its likeliest"),
+        ("predictions.csv", "dx_true", "vasc", "the confusion_matrix in metrics.json is not that of predictions.csv"),
+        ("outlines.csv", "dice", -3.0, "dice that is not from 0 to 1"),
+        ("subgroups.csv", "value", 42.0, "value that is not from 0 to 1"),
+        ("subgroups.csv", "low", 9.0, "low that is not from 0 to 1"),
+        ("outlines.csv", "image_id", lambda table: "x" + table["image_id"], "outlines.csv and predictions.csv are of"),
+        (
+            "embedding.csv",
+            "image_id",
+            lambda table: "x" + table["image_id"],
+            "embedding.csv and predictions.csv are of",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_true_is_refused(folder, file, column, value, said):
+    put(folder, file, column, value)
+    with pytest.raises(DataFault, match=said):
+        read_results(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"accuracy": 17.5}, "accuracy in metrics.json is missing or not what it should be"),
+        ({"accuracy": 0.999}, "the accuracy in metrics.json is not that of its confusion_matrix"),
+        ({"balanced_accuracy": -3.0}, "balanced_accuracy in metrics.json"),
+        ({"intervals": {"accuracy": [0.5, 17.0]}}, "intervals in metrics.json"),
+        ({"intervals": {"accuracy": [0.5, 1.0], "per_class.mel.recall": [-1.0, 1.0]}}, "intervals in metrics.json"),
+        ({"baselines": {"guess": {"accuracy": 2.0}}}, "baselines in metrics.json"),
+        ({"rules": {"data_mix": {"macro_f1": 2.0}}}, "rules in metrics.json"),
+        ({"outlines": {"share_failed": 2.0}}, "outlines in metrics.json"),
+    ],
+)
+def test_metrics_that_cannot_be_true_are_refused(folder, change, said):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(metrics | change))
+    with pytest.raises(DataFault, match=said):
+        read_results(folder)
+
+
+@pytest.mark.parametrize(("name", "value"), [("recall", 0.123), ("support", 999_999)])
+def test_figures_of_a_class_follow_from_the_matrix(evaluation, folder, name, value):
+    code = evaluation.predictions["dx_true"].iloc[0]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["per_class"][code][name] = value
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(DataFault, match=f"the {name} of {code} in metrics.json is not that of its confusion_matrix"):
+        read_results(folder)
+
+
+def test_points_of_a_curve_are_shares_and_their_thresholds_may_be_rounded(folder):
+    curves = json.loads((folder / "curves.json").read_text())
+    points = {"false_positive_rate": [0, 1], "true_positive_rate": [0, 1], "threshold": [None, 1 + 1e-12]}
+    curves["mel"]["roc"] = points
+    (folder / "curves.json").write_text(json.dumps(curves))
+    assert read_results(folder).curves["mel"]["roc"] == points
+    points["true_positive_rate"] = [-7, 1]
+    (folder / "curves.json").write_text(json.dumps(curves))
+    with pytest.raises(DataFault, match=r"mel in curves\.json"):
+        read_results(folder)
+
+
+def test_distances_and_a_debiased_error_are_no_shares(folder):
+    put(folder, "outlines.csv", "hausdorff95", 55.0)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["intervals"] |= {"calibration.after.ece_debiased": [-0.1, 0.1], "outlines.hausdorff95_mean": [5.0, 50.0]}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert read_results(folder).metrics == metrics
+
+
+def test_a_tie_that_rounding_made_is_no_contradiction(evaluation, folder):
+    """With what was called beside it, and without: the matrix counts what was called before the digits were cut."""
+    table = pd.read_csv(folder / "predictions.csv")
+    called = table.loc[0, "dx_pred"]
+    other = next(code for code in CODES if code not in ("mel", "bcc", "akiec", called))
+    shares = dict.fromkeys([f"p_{code}" for code in CODES], 0.0) | {f"p_{called}": 0.5, f"p_{other}": 0.5}
+    for name, value in (shares | {"p_malignant": 0.5 * (called in ("mel", "bcc", "akiec"))}).items():
+        table.loc[0, name] = value
+    for written in (table, table.drop(columns="dx_pred")):
+        written.to_csv(folder / "predictions.csv", index=False)
+        assert len(read_results(folder).predictions) == len(evaluation.predictions)
+
+
+def test_predictions_of_an_older_version_call_the_likeliest_and_have_no_dice(evaluation, folder):
+    table = pd.read_csv(folder / "predictions.csv")
+    table.drop(columns=["dx_pred", "dice"]).to_csv(folder / "predictions.csv", index=False)
+    read = read_results(folder).predictions
+    assert read["dx_pred"].tolist() == evaluation.predictions["dx_pred"].tolist()
+    assert read["dice"].isna().all()
+
+
 def test_a_table_without_its_columns_is_refused(folder):
     table = pd.read_csv(folder / "predictions.csv")
     table.drop(columns="p_mel").to_csv(folder / "predictions.csv", index=False)

@@ -403,8 +403,8 @@ def test_a_selection_is_saved_opened_exported_and_deleted(visit, measured, tmp_p
 
 def test_results_of_another_data_set_are_refused_everywhere(visit, measured, tmp_path):
     shutil.copytree(measured / "validation", tmp_path / "strange")
-    predictions = tmp_path / "strange" / "predictions.csv"
-    predictions.write_text(predictions.read_text().replace("DRAWN_", "ISIC_"))
+    for table in (tmp_path / "strange").glob("*.csv"):
+        table.write_text(table.read_text().replace("DRAWN_", "ISIC_"))
     page = choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results")
     assert not page.exception
     assert "are not in this data set" in page.error[0].value.replace("\\", "")

@@ -109,6 +109,7 @@ def test_a_study_is_frozen(study, tmp_path, tiny_model):
         ({"arms": ("with",)}, "compares two or more of the arms"),
         ({"arms": ("with", "best")}, "compares two or more of the arms"),
         ({"washout_days": -1}, "A washout of -1 days is none"),
+        ({"washout_days": 36_500}, "A washout of 36500 days is none: give 0 to 36,499"),
         ({"names": ["none"]}, "'none' is no image of this data"),
         ({"names": []}, "needs images, each once"),
     ],

@@ -289,6 +289,38 @@ def test_a_damaged_comparison_is_one_sentence(content, tmp_path):
         read_comparison(tmp_path / "c.json")
 
 
+FIGURE = {"value": 0.8, "interval": [0.7, 0.9], "difference": -0.1, "difference_interval": [-0.2, 0.0]}
+
+
+def compared(starts=("random",), **figure):
+    """A comparison of one system with one figure, from each of `starts`."""
+    counts = dict.fromkeys(("images", "lesions", "trained_images", "epoch", "epochs"), 9)
+    by = {"lesion": counts | {"figures": {"accuracy": FIGURE | figure}}}
+    row = {"system": OURS, "cost": {}, "by": by, "maps": {}, "concepts": {}}
+    rows = [row | {"start": start} for start in starts]
+    return {"format": 1, "budget": "proxy", "size": 9, "date": "", "rows": rows}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": 17.5},
+        {"value": -3},
+        {"interval": [0.5, 1.5]},
+        {"difference": -1.5},
+        {"difference_interval": [-2, 0]},
+        {"starts": ("random", "random")},
+        {"starts": tuple(map(str, range(5000)))},
+    ],
+)
+def test_a_comparison_that_cannot_be_true_is_refused(change, tmp_path):
+    (tmp_path / "c.json").write_text(json.dumps(compared()))
+    assert read_comparison(tmp_path / "c.json").as_dict() == compared()
+    (tmp_path / "c.json").write_text(json.dumps(compared(**change)))
+    with pytest.raises(DataFault, match="its field rows is missing, or not what this version of Derm writes"):
+        read_comparison(tmp_path / "c.json")
+
+
 def run_features(order):
     """How many features the linear layer of a run reads."""
     return load_weights(order.place / "run" / "best.json").net.head.scores.weight.shape[1]
