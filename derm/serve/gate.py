@@ -38,6 +38,10 @@ BROWSER = "derm-browser"
 
 YEAR = 365 * 24 * 3600
 
+MOST_LINE = 8000
+"""Bytes of a header, its name included. Websockets' handshakes get no answer above 8,192, so that a page would wait for
+its websocket for ever: it is refused with a sentence instead."""
+
 
 class Refusal(NamedTuple):
     """Why a request is not passed on."""
@@ -48,7 +52,7 @@ class Refusal(NamedTuple):
 
 
 class Gate:
-    """Passes on to `app` what `opening` lets in; refuses the rest with 401, 403 or 404 before `app` sees it."""
+    """Passes on to `app` what `opening` lets in; refuses the rest with 401, 403, 404 or 431 before `app` sees it."""
 
     def __init__(self, app: App, opening: Opening, started: Callable[[], None] | None = None) -> None:
         """started: called once when the server is about to take requests."""
@@ -74,7 +78,7 @@ class Gate:
             else:
                 await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the server answers 403
             return
-        answer = _with_headers(send)
+        answer = _with_headers(send, secure=_secure(scope))
         if refusal is not None:
             with speaking(language_of(scope["headers"])):
                 await _answer(answer, refusal.status, say(refusal.sentence))
@@ -83,7 +87,7 @@ class Gate:
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
         elif _is_page(scope) and not _kept(scope["headers"], BROWSER):
             cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}{_secure(scope)}"
-            await self.app(scope, receive, _with_headers(send, ((b"set-cookie", cookie.encode()),)))
+            await self.app(scope, receive, _with_headers(send, [(b"set-cookie", cookie.encode())], _secure(scope)))
         else:
             await self.app(scope, receive, answer)
 
@@ -117,12 +121,13 @@ def refuse(scope: Message, opening: Opening) -> Refusal | None:
         return Refusal(403, words.FOREIGN_HOST)
     if not opening.takes_origin(origin, host) or _embedded_elsewhere(headers):
         return Refusal(403, words.FOREIGN_PAGE)
+    if any(len(name) + len(value) > MOST_LINE for name, value in headers):
+        return Refusal(431, words.LONG_HEADER)
     if any(path in scope["path"] for path in CLOSED):
         return Refusal(404, words.CLOSED)
     known = opening.knows_cookie(_kept(headers, COOKIE)) or is_health(scope, HEALTH)
-    if not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None):
-        return Refusal(401, words.NO_TOKEN)
-    return None
+    barred = not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None)
+    return Refusal(401, words.NO_TOKEN) if barred else None
 
 
 def is_health(scope: Message, path: str) -> bool:
@@ -172,18 +177,25 @@ def _shown_token(scope: Message, opening: Opening) -> str | None:
     return f"{path}?{rest}" if rest else path
 
 
-def _with_headers(send: Send, more: Headers = ()) -> Send:
-    """`send`, with `HEADERS` and `more` on each answer."""
+def _with_headers(send: Send, more: Headers = (), secure: str = "") -> Send:
+    """`send`, with `HEADERS` and `more` on each answer, and `secure` on each cookie, Streamlit's included."""
     own = [*((name.encode(), value.encode()) for name, value in HEADERS.items()), *more]
     replaced = {name.encode() for name in (*HEADERS, *DROPPED)}
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in replaced]
-            message = {**message, "headers": [*kept, *own]}
+            message = {**message, "headers": [_kept_to(secure, header) for header in (*kept, *own)]}
         await send(message)
 
     return sent
+
+
+def _kept_to(secure: str, header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """A header of an answer; a cookie with `secure`."""
+    name, value = header
+    plain = secure and name.lower() == b"set-cookie" and b"; secure" not in value.lower()
+    return (name, value + secure.encode()) if plain else header
 
 
 async def _answer(send: Send, status: int, sentence: str, headers: Headers = ()) -> None:

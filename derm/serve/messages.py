@@ -7,6 +7,7 @@ such as the one that empties the caches of all visitors.
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sized
 from enum import Enum
+from math import isfinite
 from typing import Any
 
 from derm.files import parse_json
@@ -153,6 +154,8 @@ def _value_fits(widget: Any) -> bool:  # noqa: ANN401
                 return False
         elif isinstance(value, str | bytes) and len(value) > MOST_TEXT:
             return False
+        elif field.name.startswith("double") and not all(map(isfinite, getattr(value, "data", (value,)))):
+            return False  # no browser has such a number
     return bool(widget.WhichOneof("value") == "json_trigger_value" or widget.ByteSize() <= MOST_JSON)
 
 

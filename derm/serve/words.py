@@ -25,6 +25,11 @@ NO_TOKEN = mark(
     "started.\n"
 )
 
+LONG_HEADER = mark(
+    "Refused: a line of what the browser sends is too long, most often its cookies for this address, which all "
+    "programs on this machine share: delete the cookies of this address in the browser, then open it again.\n"
+)
+
 NO_ROOM = mark("The server's memory is full with what its visitors have open: send the file again later.\n")
 
 CLOSED = mark("Not found.\n")

@@ -92,6 +92,33 @@ def test_two_hosts_are_none():
     assert sent[1]["body"].decode() == words.FOREIGN_HOST
 
 
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_a_line_that_a_websocket_s_handshake_could_not_have_is_refused(kind):
+    assert ask(kind=kind, cookie="a=" + "b" * 7900)[0] == ask(kind=kind)[0]
+    status, _, body = ask(kind=kind, cookie="a=" + "b" * 8000)
+    assert (status, body.decode()) == ((431, words.LONG_HEADER) if kind == "http" else (403, ""))
+
+
+def test_cookies_of_all_parts_are_kept_to_tls_where_there_is_tls():
+    async def behind(_scope, _receive, send):
+        headers = [(b"set-cookie", b"_streamlit_xsrf=1; Path=/"), (b"set-cookie", b"own=2; Secure")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    def cookies(**headers):
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "path": "/", "query_string": b"", "server": ("127.0.0.1", 1), "method": "GET"}
+        scope["headers"] = [(b"host", b"localhost"), *((key.encode(), value) for key, value in headers.items())]
+        asyncio.run(Gate(behind, Opening())(scope, None, send))
+        return [value for name, value in sent[0]["headers"] if name == b"set-cookie"]
+
+    assert cookies() == [b"_streamlit_xsrf=1; Path=/", b"own=2; Secure"]
+    assert cookies(**{"x-forwarded-proto": b"https"}) == [b"_streamlit_xsrf=1; Path=/; Secure", b"own=2; Secure"]
+
+
 def test_a_link_on_another_site_may_lead_here():
     assert ask(sec_fetch_site="cross-site", sec_fetch_mode="navigate")[0] == 200
 

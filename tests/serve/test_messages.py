@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -62,6 +63,14 @@ def test_a_visitor_fetches_files_and_rows_and_writes_nothing_into_the_app_s_fold
         if verdict(message) is MessageVerdict.PASS:
             passed.add(field.name)
     assert passed == FETCHED
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_closes_the_connection(number):
+    several = widget()
+    several.rerun_script.widget_states.widgets[0].double_array_value.data.extend([1.0, number])
+    assert verdict(widget(double_value=number)) is verdict(several) is MessageVerdict.CLOSE
+    assert verdict(widget(double_value=1.5)) is MessageVerdict.PASS
 
 
 @pytest.mark.parametrize(
