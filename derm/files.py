@@ -257,6 +257,15 @@ def open_ordinary(path: Path) -> BinaryIO:
     return stream
 
 
+def closed(error: PermissionError, path: Path) -> str:
+    """What is said of a file or folder that this user may not read, with its cure. path: where the error names none."""
+    return say(
+        "{path} may not be read by this user: let its owner allow it (chmod g+r, and g+x for the folders above it), or "
+        "change the owner (chown).",
+        path=os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path,
+    )
+
+
 def read_file(path: Path, most: int) -> bytes:
     """The bytes of an ordinary file; OSError as `open_ordinary`, ValueError where it has more than `most` bytes."""
     with open_ordinary(path) as stream:
