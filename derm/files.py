@@ -78,8 +78,13 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 def making_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target` to fill, for the `with` block to rename to `target`; what is left of it goes.
 
-    What such makers have left beside `target` that were killed goes, too. Raises ConfigFault where it cannot be made.
+    What such makers have left beside `target` that were killed goes, too. Raises ConfigFault where it cannot be made,
+    or `target` is a link that leads nowhere, over which no folder can be renamed.
     """
+    if target.is_symlink() and not target.exists():
+        raise ConfigFault(
+            say("{target} is a link that leads nowhere: remove it, or name another folder.", target=target)
+        )
     make_folder(target.parent)
     sweep(target.parent)
     try:
