@@ -83,8 +83,13 @@ def write_whole(path: Path, write: Callable[[Path], None], mode: int = 0o644) ->
 def making_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target` to fill, for the `with` block to rename to `target`; what is left of it goes.
 
-    What such makers have left beside `target` that were killed goes, too. Raises ConfigFault where it cannot be made.
+    What such makers have left beside `target` that were killed goes, too. Raises ConfigFault where it cannot be made,
+    or `target` is a link that leads nowhere, over which no folder can be renamed.
     """
+    if target.is_symlink() and not target.exists():
+        raise ConfigFault(
+            say("{target} is a link that leads nowhere: remove it, or name another folder.", target=target)
+        )
     make_folder(target.parent)
     sweep(target.parent)
     try:
@@ -273,6 +278,15 @@ def open_ordinary(path: Path) -> BinaryIO:
         stream.close()
         raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
     return stream
+
+
+def closed(error: PermissionError, path: Path) -> str:
+    """What is said of a file or folder that this user may not read, with its cure. path: where the error names none."""
+    return say(
+        "{path} may not be read by this user: let its owner allow it (chmod g+r, and g+x for the folders above it), or "
+        "change the owner (chown).",
+        path=os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path,
+    )
 
 
 def read_file(path: Path, most: int) -> bytes:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from derm.data.values import blank_missing, read_ages, read_sexes
 from derm.errors import DataFault
-from derm.files import read_file
+from derm.files import closed, read_file
 from derm.language.speech import say
 from derm.spreadsheet import read_header
 
@@ -203,6 +203,8 @@ def read_table(
     columns = list(columns)
     try:
         table = parse_table(read_file(path, MOST_BYTES))
+    except PermissionError as error:
+        raise DataFault(closed(error, path)) from None
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataFault(

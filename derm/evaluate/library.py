@@ -94,7 +94,7 @@ def build_library(
 
     names: keep what pictures are called, which may be a patient's name; without it only names of the ISIC archive are,
     and the others are numbered. progress: told (done, total). Raises DataFault where none of them can be read,
-    ConfigFault where the folder cannot be written.
+    ConfigFault where the folder cannot be written. The library that was there stays until the new one is whole.
     """
     if rows.empty:
         raise DataFault(
@@ -105,26 +105,30 @@ def build_library(
     waiting: list[tuple[list[LibraryCase], NDArray[np.float32], NDArray[np.float32]]] = []
     batches = _asked(model, rows.iloc[order], unread, names=names)
     done = cases = 0
-    for batch in batches:
-        waiting.append(batch)
+
+    def tell() -> None:
+        nonlocal done
         done += AT_ONCE
         if progress:
             progress(min(done, len(rows)), len(rows))
-        if done >= FITTED:
-            break
-    features = np.concatenate([found for _, found, _ in waiting]) if waiting else np.zeros((0, 1), np.float32)
-    if not len(features):
-        raise DataFault(f"None of the {len(rows):,} pictures can be read. {unread[0] if unread else ''}".strip())
-    with LibraryWriter(folder, model.sha256, basis_of(features)) as library:
+
+    with LibraryWriter(folder, model.sha256) as library:
+        for batch in batches:
+            waiting.append(batch)
+            tell()
+            if done >= FITTED:
+                break
+        features = np.concatenate([found for _, found, _ in waiting]) if waiting else np.zeros((0, 1), np.float32)
+        if not len(features):
+            raise DataFault(f"None of the {len(rows):,} pictures can be read. {unread[0] if unread else ''}".strip())
+        library.basis = basis_of(features)
         for batch in waiting:
             library.add(*batch)
             cases += len(batch[0])
         for batch in batches:
             library.add(*batch)
             cases += len(batch[0])
-            done += AT_ONCE
-            if progress:
-                progress(min(done, len(rows)), len(rows))
+            tell()
     return Built(cases, tuple(unread))
 
 

@@ -1,18 +1,16 @@
-"""Numbers on disk: those that a description keeps as lists, read back or refused, and tensors, written.
+"""Numbers on disk: those that a description keeps as lists, read back or refused, and what a full disk says of tensors.
 
-Needs what stands in the JSON, or tensors. Knows nothing of what the numbers are for.
+Needs what stands in the JSON. Knows nothing of what the numbers are for.
 """
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
 from derm.errors import WeightsFault
 from derm.language.speech import mark, say
@@ -51,9 +49,3 @@ def full_disk() -> Iterator[None]:
         yield
     except SafetensorError as error:
         raise OSError(errno.ENOSPC, str(error)) from error
-
-
-def save_tensors(tensors: dict[str, NDArray[Any]], place: Path) -> None:
-    """Write a safetensors file; OSError where the disk is full."""
-    with full_disk():
-        save_file(tensors, place)

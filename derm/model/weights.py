@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import save
 
 from derm import __version__
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import sha256, write_bytes, write_json, write_whole
+from derm.files import closed, read_file, write_bytes, write_json
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
 from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, seal_of
 from derm.model.gate import OodGate
-from derm.model.stored import save_tensors
 from derm.model.tensors import StoredNet, TensorsFault, read_tensors
 from derm.model.trial import answer_for, check_answer, is_finite, remember, trial_key, tried
 from derm.paths import app_folder
@@ -182,16 +182,30 @@ def save_weights(path: Path, net: "LesionNet", description: WeightsInfo, *, half
     stays whole until the new one is; elsewhere use `ship_weights`. Raises ConfigFault where nothing can be written,
     WeightsFault for a network whose numbers are not finite.
     """
+    tensors = _tensors_of(net, half=half)
+    _write_pair(path, save(tensors), description, _answer_of(path, tensors, description))
+
+
+def _tensors_of(net: "LesionNet", *, half: bool) -> dict[str, NDArray[Any]]:
     tensors = {key: value.detach().cpu().contiguous().numpy() for key, value in net.state_dict().items()}
     if half:
-        tensors = {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
-    answer = _answer_of(path, tensors, description)
-    part = path.with_suffix(".safetensors.new")
-    write_whole(part, lambda place: save_tensors(tensors, place))
-    digest = sha256(part)
-    target = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
-    part.replace(target)
-    _write_description(path, target, digest, description, answer)
+        return {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
+    return tensors
+
+
+def _write_pair(
+    path: Path, content: bytes, description: WeightsInfo, answer: Mapping[str, Any], *, plain: bool = False
+) -> None:
+    """Write the tensors' file `content` under a name of its own, and the description `path` after it.
+
+    plain: then the same once more under the description's name, so that at any moment the description names a file that
+    is whole. Files of former tensors that no description names any more go.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
+    for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
+        write_bytes(place, content)
+        _write_description(path, place, digest, description, answer)
     others = {_named_file(place) for place in path.parent.glob("*.json")}  # this description's new file is one of them
     for old in path.parent.glob(f"{path.stem}-*.safetensors"):
         if re.fullmatch(r"[0-9a-f]{8}", old.stem.removeprefix(f"{path.stem}-")) and old not in others:
@@ -208,13 +222,8 @@ def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None
     description = model.description
     if input_size not in (None, description.model.input_size):
         description = description.unmeasured(replace(description.model, input_size=input_size))
-    save_weights(path, model.net, description, half=half)
-    # The pair stays whole: the description names the hashed file until the plain one is in place.
-    content = read_content(path)
-    hashed, plain = path.with_name(content["file"]), path.with_suffix(".safetensors")
-    write_bytes(plain, hashed.read_bytes())
-    _write_description(path, plain, content["sha256"], description, content[ANSWER])
-    hashed.unlink()
+    tensors = _tensors_of(model.net, half=half)
+    _write_pair(path, save(tensors), description, _answer_of(path, tensors, description), plain=True)
 
 
 def load_weights(path: Path) -> Model:
@@ -260,7 +269,10 @@ def _read_source(place: Path, tensors_path: Path, expected: str, config: ModelCo
                 largest_tensors=LARGEST_TENSORS / 1e9,
             )
         )
-    content = tensors_path.read_bytes()
+    try:
+        content = read_file(tensors_path, LARGEST_TENSORS)
+    except PermissionError as error:
+        raise WeightsFault(closed(error, tensors_path)) from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != expected:
         raise WeightsFault(
@@ -359,6 +371,8 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
                 description_path=description_path,
             )
         ) from error
+    except PermissionError as error:
+        raise WeightsFault(closed(error, description_path)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsFault(
             say(
@@ -411,10 +425,9 @@ def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
         raise ConfigFault(
             say("{path} would replace the weights that are calibrated: give the new ones another name.", path=path)
         )
-    stored, digest = _read_source(place, tensors, content["sha256"], description.model)
+    stored, _ = _read_source(place, tensors, content["sha256"], description.model)
     answer = _answer_of(path, stored.tensors, description)
-    write_bytes(plain, tensors.read_bytes())
-    _write_description(path, plain, digest, description, answer)
+    _write_pair(path, tensors.read_bytes(), description, answer, plain=True)
 
 
 def keep_former(path: Path) -> Path:

@@ -1,11 +1,16 @@
 """A library of confirmed cases on disk: vectors to search by, what is known of each case, and a small picture of it.
 
-Needs a folder that `LibraryWriter` wrote. All but its description is mapped into memory and read where it is asked for,
-so that a million cases open at once. Knows no way to search, and nothing of pages.
+Needs a folder that `LibraryWriter` wrote. All but its description is mapped into memory, so that a library that is open
+goes on as it was where another one takes its place. Knows no way to search, and nothing of pages.
 """
 
 import hashlib
+import os
+import re
+import secrets
+import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -17,13 +22,20 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.files import is_there, make_folder, open_ordinary, read_json, write_json, write_whole
+from derm.files import closed, make_folder, making_folder, open_ordinary, read_json, sha256, try_hold, write_json
 from derm.language.speech import mark, say
+from derm.model.description import SEAL, check_seal, seal_of
 
 ABOUT = "library.json"
-"""Written last: a folder without it is no library."""
+"""Names the folder of the parts, and is replaced last and in one step: a folder without it is no library."""
 
-FORMAT = 1
+FORMAT = 2
+
+UNHASHED = 1
+"""Format of libraries from before parts were under hashes: they lie beside `ABOUT`, and have no `CHECKED`."""
+
+LOCK = "lock"
+"""Held by who builds, so that a second build is refused at once."""
 
 CURE = mark("build it again with `derm library build`")
 
@@ -36,15 +48,25 @@ COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "look": (np.uint64, (2,)),
     "label": (np.uint64, (2,)),
     "picture": (np.uint64, (2,)),
+    "checksum": (np.uint64, ()),
 }
 """Of the table of cases, each a file NAME.npy with a row a case: dtype and shape of a row. dx: place in `CODES`.
 confirmed, source: places in the lists of the description. lesion, name: digests, see `digest`. look: hash of the
-picture (`derm.data.looks`). label, picture: first byte and one past the last, in labels.bin and pictures.bin."""
+picture (`derm.data.looks`). label, picture: first byte and one past the last, in labels.bin and pictures.bin.
+checksum: of the picture, see `_checksum`: the pictures of a million cases take minutes to hash when they are opened."""
+
+CHECKED = "checksum"
 
 VECTORS = "vectors.npy"
 BASIS = "basis.npy"
 SCORES = "malignant.npy"
 LABELS, PICTURES = "labels.bin", "pictures.bin"
+
+PARTS = re.compile(r"parts-[0-9a-f]{8}")
+"""Name of a folder of parts, each build's its own."""
+
+MOST_SCORE = 1.001
+"""A sum of probabilities in float32 may come out a little above 1."""
 
 MOST_LABEL, MOST_PICTURE = 4096, 1 << 20
 """Bytes of one, at most."""
@@ -94,7 +116,13 @@ class Library:
     """Float32 (k + 1, C): the features' mean, then the directions on which they are projected, scaled."""
 
     columns: dict[str, NDArray[Any]]
-    """See `COLUMNS`, mapped."""
+    """See `COLUMNS`, mapped; without `CHECKED` of a library from before there were hashes."""
+
+    labels: NDArray[np.uint8]
+    """The bytes of labels.bin, mapped."""
+
+    pictures: NDArray[np.uint8]
+    """Those of pictures.bin, mapped: so a picture is that of its case, whatever lies in the folder by now."""
 
     scores: NDArray[np.float32] | None = None
     """Float32 (n,), mapped: the malignant sum that the weights give each case, 0 … 1; None in libraries from before
@@ -109,28 +137,16 @@ class Library:
 
     def label(self, row: int) -> str:
         """What the case in `row` is called."""
-        return self._part(LABELS, "label", row).decode(errors="replace") or f"Case {row + 1:,}"
+        start, end = self.columns["label"][row]
+        return self.labels[start:end].tobytes().decode(errors="replace") or f"Case {row + 1:,}"
 
     def picture(self, row: int) -> bytes:
-        """The small picture of the case in `row`, a JPEG file."""
-        return self._part(PICTURES, "picture", row)
-
-    def _part(self, file: str, column: str, row: int) -> bytes:
-        start, end = (int(place) for place in self.columns[column][row])
-        try:
-            with open_ordinary(self.folder / file) as stream:
-                stream.seek(start)
-                return stream.read(end - start)
-        except OSError as error:
-            raise DataFault(
-                say(
-                    "The library {folder} lacks {file} ({strerror}): {cure}.",
-                    folder=self.folder,
-                    file=file,
-                    strerror=error.strerror,
-                    cure=say(CURE),
-                )
-            ) from error
+        """The small picture of the case in `row`, a JPEG file; DataFault where it is another than was written."""
+        start, end = self.columns["picture"][row]
+        content = self.pictures[start:end].tobytes()
+        if CHECKED in self.columns and _checksum(content) != self.columns[CHECKED][row]:
+            raise _damaged(self.folder)
+        return content
 
 
 def project(features: NDArray[np.floating[Any]], basis: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -143,72 +159,121 @@ def project(features: NDArray[np.floating[Any]], basis: NDArray[np.float32]) -> 
 
 def digest(text: str) -> int:
     """A number of 64 bits for a name, the same in any case of letters."""
-    return int.from_bytes(hashlib.blake2b(text.casefold().encode(), digest_size=8).digest(), "little")
+    return _checksum(text.casefold().encode())
+
+
+def _checksum(content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
+def stamp_of(folder: Path) -> tuple[int, int] | None:
+    """What changes when another library takes the place of the one in `folder`; None where there is none.
+
+    Raises DataFault where this user may not look.
+    """
+    try:
+        found = (folder / ABOUT).stat()
+    except PermissionError as error:
+        raise DataFault(closed(error, folder)) from error
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def open_library(folder: Path) -> Library:
-    """Open the library in `folder`; DataFault where there is none, or it is damaged."""
-    about = _read_about(folder)
+    """Open the library in `folder`; DataFault where there is none, it may not be read, or it is damaged."""
+    stamp = stamp_of(folder)
     try:
-        vectors = _mapped(folder / VECTORS)
-        basis = np.array(_mapped(folder / BASIS))
-        columns = {name: _mapped(folder / f"{name}.npy") for name in COLUMNS}
-        scores = _mapped(folder / SCORES) if about.get("scores") is True else None
-    except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
-        raise DataFault(
-            say("The library {folder} is damaged or incomplete: {cure}.", folder=folder, cure=say(CURE))
-        ) from error
-    library = Library(
-        folder,
-        about["weights"],
-        tuple(about["confirmations"]),
-        tuple(about["sources"]),
-        vectors,
-        basis,
-        columns,
-        scores,
-    )
-    _check(library, about)
-    return library
+        return _open(folder)
+    except DataFault:
+        if stamp_of(folder) == stamp:
+            raise
+        return _open(folder)  # a build ended in between, and took the parts away
 
 
 def find_library(folder: Path) -> Library | None:
     """As `open_library`; None where `folder` holds no library."""
-    return open_library(folder) if (folder / ABOUT).is_file() else None
+    return None if stamp_of(folder) is None else open_library(folder)
+
+
+def _open(folder: Path) -> Library:
+    about = _read_about(folder)
+    known = about["sha256"] if about["format"] == FORMAT else None
+    place = folder if known is None else folder / about["parts"]
+    columns = [name for name in COLUMNS if known is not None or name != CHECKED]
+    try:
+        library = Library(
+            folder,
+            about["weights"],
+            tuple(about["confirmations"]),
+            tuple(about["sources"]),
+            _mapped(place / VECTORS, known),
+            np.array(_mapped(place / BASIS, known)),
+            {name: _mapped(place / f"{name}.npy", known) for name in columns},
+            _bytes(place / LABELS, known),
+            _bytes(place / PICTURES, None),
+            _mapped(place / SCORES, known) if about.get("scores") is True else None,
+        )
+    except PermissionError as error:
+        raise DataFault(closed(error, place)) from error
+    except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
+        raise _damaged(folder) from error
+    _check(library, about)
+    return library
+
+
+def _damaged(folder: Path) -> DataFault:
+    return DataFault(say("The library {folder} is damaged or incomplete: {cure}.", folder=folder, cure=say(CURE)))
 
 
 class LibraryWriter:
-    """Writes a library case by case, to be used in a `with` block; the folder is a library once the block has ended.
+    """Writes a library case by case, to be used in a `with` block; it takes its place in one step when the block ends.
 
-    An older library in the folder is no library any more from the first case on. Raises ConfigFault where nothing can
-    be written.
+    Until then, and for good where the block is left by an error or a kill, the library that was there stays whole.
+    Raises ConfigFault where nothing can be written, or another build is at work in the folder.
     """
 
-    def __init__(self, folder: Path, weights: str, basis: NDArray[np.float32]) -> None:
-        """weights: SHA-256 of those whose features the vectors are. basis: as of `Library`."""
+    def __init__(self, folder: Path, weights: str, basis: NDArray[np.float32] | None = None) -> None:
+        """weights: SHA-256 of those whose features the vectors are. basis: as of `Library`; to be set before the first
+        case is added where it is not known yet."""
         self.folder, self.weights, self.basis = folder, weights, basis
         self.parts: list[dict[str, NDArray[Any]]] = []
         self.confirmations: dict[str, int] = {}
         self.sources: dict[str, int] = {}
         self.files: dict[str, IO[bytes]] = {}
         self.scores: list[NDArray[np.floating[Any]] | None] = []
+        self.place = folder / f"parts-{secrets.token_hex(4)}"
+        self.part = self.place
+        self.opened = ExitStack()
 
     def __enter__(self) -> Self:
         make_folder(self.folder)
-        try:
-            (self.folder / ABOUT).unlink(missing_ok=True)
-            self.files = {name: (self.folder / name).open("wb") for name in (LABELS, PICTURES)}
-        except OSError as error:
-            raise self._fault(error) from error
+        with self.opened as opened:
+            try:
+                lock = opened.enter_context((self.folder / LOCK).open("ab"))
+                if try_hold(lock) is False:
+                    raise ConfigFault(
+                        say(
+                            "The library {folder} is being built already: wait for that, or name another folder.",
+                            folder=self.folder,
+                        )
+                    )
+                self.part = opened.enter_context(making_folder(self.place))
+                self.files = {name: opened.enter_context((self.part / name).open("wb")) for name in (LABELS, PICTURES)}
+            except OSError as error:
+                raise self._fault(error) from error
+            self.opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self.files.values():
-            file.close()
-        if error is None:
-            self._finish()
+        try:
+            with self.opened:
+                if error is None:
+                    self._finish()
+        except OSError as fault:
+            raise self._fault(fault) from fault
 
     def add(
         self,
@@ -217,6 +282,8 @@ class LibraryWriter:
         scores: NDArray[np.floating[Any]] | None = None,
     ) -> None:
         """Add cases with their pooled features, float (n, C), and their malignant sums, float (n,), where known."""
+        if self.basis is None:
+            raise ValueError("no basis was set before the first case")
         self.scores.append(scores)
         rows: dict[str, list[Any]] = {
             "dx": [CODES.index(case.dx) for case in cases],
@@ -227,6 +294,7 @@ class LibraryWriter:
             "look": [case.look for case in cases],
             "label": [self._append(LABELS, case.label.encode()) for case in cases],
             "picture": [self._append(PICTURES, case.picture) for case in cases],
+            "checksum": [_checksum(case.picture) for case in cases],
         }
         columns = {
             name: np.array(rows[name], dtype=kind).reshape(len(cases), *shape)
@@ -244,72 +312,122 @@ class LibraryWriter:
         return start, start + len(content)
 
     def _finish(self) -> None:
+        """Write the parts that are left, and put the library in its place; OSError where there is no room."""
+        if self.basis is None:
+            raise ValueError("no basis was set")
         empty = {"vectors": np.zeros((0, len(self.basis) - 1), np.float16)}
         empty |= {name: np.zeros((0, *shape), kind) for name, (kind, shape) in COLUMNS.items()}
         for name in empty:
-            _save(self.folder / f"{name}.npy", np.concatenate([empty[name], *(part[name] for part in self.parts)]))
-        _save(self.folder / BASIS, self.basis.astype(np.float32))
+            _save(self.part / f"{name}.npy", np.concatenate([empty[name], *(part[name] for part in self.parts)]))
+        _save(self.part / BASIS, self.basis.astype(np.float32))
         known = [scores for scores in self.scores if scores is not None]
         scored = bool(known) and len(known) == len(self.scores)
         if scored:
-            _save(self.folder / SCORES, np.concatenate(known).astype(np.float32))
+            _save(self.part / SCORES, np.concatenate(known).astype(np.float32))
+        for file in self.files.values():
+            _flush(file)
+            file.close()  # Windows moves no folder with an open file
         about = {
             "format": FORMAT,
+            "parts": self.place.name,
+            "sha256": {path.name: sha256(path) for path in sorted(self.part.iterdir()) if path.name != PICTURES},
             "scores": scored,
             "weights": self.weights,
             "cases": sum(len(part["dx"]) for part in self.parts),
             "confirmations": list(self.confirmations),
             "sources": list(self.sources),
         }
-        write_json(self.folder / ABOUT, about)
+        self.part.rename(self.place)
+        write_json(self.folder / ABOUT, {SEAL: seal_of(about), **about})
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove the parts of former libraries, and of builds that were killed in their last moment."""
+        for path in self.folder.glob("parts-*"):
+            if PARTS.fullmatch(path.name) and path != self.place:
+                shutil.rmtree(path, ignore_errors=True)
+        for name in (*(f"{column}.npy" for column in COLUMNS), VECTORS, BASIS, SCORES, LABELS, PICTURES):
+            with suppress(OSError):  # as Windows refuses while an app has it open; the next build tries again
+                (self.folder / name).unlink()
 
     def _fault(self, error: OSError) -> ConfigFault:
         return ConfigFault(
             say(
                 "The library cannot be written to {folder} ({strerror}): name a place with room for it.",
                 folder=self.folder,
-                strerror=error.strerror,
+                strerror=error.strerror or error,
             )
         )
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
-    def fill(part: Path) -> None:
-        with part.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
-
-    write_whole(path, fill)
+    with path.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+        _flush(stream)
 
 
-def _mapped(path: Path) -> NDArray[Any]:
-    """The array in a file, mapped into memory, so that it takes none for what a file only claims to hold."""
+def _flush(stream: IO[bytes]) -> None:
+    """Wait until the disk has it: a description must not outlive its parts when the power goes."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _mapped(path: Path, known: dict[str, str] | None) -> NDArray[Any]:
+    """The array in a file, mapped into memory, so that it takes none for what a file only claims to hold.
+
+    known: SHA-256 by name; None for no check. OSError, or ValueError and others of NumPy's, where it is no such file.
+    """
     with open_ordinary(path) as stream:
+        _check_hash(stream, path, known)
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, kind = read(stream)
-    if 0 in shape:  # nothing cannot be mapped
-        return np.zeros(shape, kind)
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        shape, turned, kind = read(stream)
+        if kind.hasobject:
+            raise ValueError("it holds objects")
+        if 0 in shape:  # nothing cannot be mapped
+            return np.zeros(shape, kind)
+        return np.memmap(stream, kind, "r", stream.tell(), shape, "F" if turned else "C")
+
+
+def _bytes(path: Path, known: dict[str, str] | None) -> NDArray[np.uint8]:
+    """The bytes of a file, mapped; as of `_mapped`."""
+    with open_ordinary(path) as stream:
+        _check_hash(stream, path, known)
+        if not os.fstat(stream.fileno()).st_size:
+            return np.zeros(0, np.uint8)
+        return np.memmap(stream, np.uint8, "r")
+
+
+def _check_hash(stream: IO[bytes], path: Path, known: dict[str, str] | None) -> None:
+    if known is None:
+        return
+    if hashlib.file_digest(stream, "sha256").hexdigest() != known.get(path.name):  # type: ignore[arg-type]
+        raise ValueError(f"{path.name} is another file than was written")
+    stream.seek(0)
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
-    path = folder / ABOUT
-    if not path.is_file():
+    if stamp_of(folder) is None:
         raise DataFault(
             say(
                 "{folder} holds no library of confirmed cases: build one with `derm library build --out`.",
                 folder=folder,
             )
         )
+    path = folder / ABOUT
     try:
         about = read_json(path)
         known = (
             isinstance(about, dict)
-            and about["format"] == FORMAT
+            and about["format"] in (UNHASHED, FORMAT)
             and isinstance(about["weights"], str)
             and isinstance(about["cases"], int)
             and all(isinstance(word, str) for name in ("confirmations", "sources") for word in about[name])
         )
+        if known and about["format"] == FORMAT:
+            known = check_seal(about) and isinstance(about["sha256"], dict) and bool(PARTS.fullmatch(about["parts"]))
+    except PermissionError as error:
+        raise DataFault(closed(error, path)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataFault(say("{path} is damaged: {cure}.", path=path, cure=say(CURE))) from error
     if not known:
@@ -320,23 +438,25 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 
 def _check(library: Library, about: dict[str, Any]) -> None:
-    """Refuse parts that do not go together."""
-    count, vectors, basis = about["cases"], library.vectors, library.basis
+    """Refuse parts that do not go together, or hold what is no number or no share."""
+    count, vectors, basis, columns, scores = (
+        about["cases"], library.vectors, library.basis, library.columns, library.scores,
+    )  # fmt: skip
     sound = vectors.ndim == 2 and vectors.dtype == np.float16 and len(vectors) == count
     sound &= basis.ndim == 2 and basis.dtype == np.float32 and len(basis) == vectors.shape[-1] + 1
-    for name, (kind, shape) in COLUMNS.items():
-        sound &= library.columns[name].shape == (count, *shape) and library.columns[name].dtype == kind
-    if sound and library.scores is not None:
-        sound = library.scores.shape == (count,) and library.scores.dtype == np.float32
-    columns = library.columns
-    for file, (name, most) in {LABELS: ("label", MOST_LABEL), PICTURES: ("picture", MOST_PICTURE)}.items():
+    sound = sound and bool(np.isfinite(basis).all() and np.isfinite(vectors).all())
+    for name, column in columns.items():
+        kind, shape = COLUMNS[name]
+        sound &= column.shape == (count, *shape) and column.dtype == kind
+    if sound and scores is not None:
+        sound = scores.shape == (count,) and scores.dtype == np.float32
+        sound = sound and bool(np.all((scores >= 0) & (scores <= MOST_SCORE)))
+    for name, content, most in (
+        ("label", library.labels, MOST_LABEL),
+        ("picture", library.pictures, MOST_PICTURE),
+    ):
         starts, ends = columns[name].T if sound else np.zeros((2, 0), np.uint64)
-        if not is_there(library.folder / file):
-            raise DataFault(
-                say("The library {folder} lacks {file}: {cure}.", folder=library.folder, file=file, cure=say(CURE))
-            )
-        size = (library.folder / file).stat().st_size
-        sound &= bool(np.all(starts <= ends) and np.all(ends <= size) and np.all(ends - starts <= most))
+        sound &= bool(np.all(starts <= ends) and np.all(ends <= len(content)) and np.all(ends - starts <= most))
     limits = {"dx": len(CODES), "confirmed": len(library.confirmations), "source": len(library.sources)}
     if not sound or any(count and int(columns[name].max()) >= most for name, most in limits.items()):
         raise DataFault(

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import save
 
 from derm import __version__
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import read_file, sha256, write_bytes, write_json, write_whole
+from derm.files import closed, read_file, write_bytes, write_json
 from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, seal_of
 from derm.model.graph import graph_folder
-from derm.model.stored import save_tensors
 from derm.model.tensors import read_tensors
 from derm.paths import app_folder
 from derm.structures.check import description_fault
@@ -101,9 +101,14 @@ class StructureWeights:
 
 
 def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: StructureInfo, graph: bytes | None) -> None:
-    """Write `path` (.json) after the tensors and the graph beside it; ConfigFault where nothing can be written."""
-    place = path.with_suffix(".safetensors")
-    write_whole(place, lambda part: save_tensors(tensors, part))
+    """Write `path` (.json) after the tensors and the graph beside it; ConfigFault where nothing can be written.
+
+    The tensors go first under a name of their own: at any moment the description names a file that is whole. A graph
+    that is not the described one is left aside by `load_structures`.
+    """
+    raw = save(tensors)
+    digest = hashlib.sha256(raw).hexdigest()
+    hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
     if graph is not None:
         write_bytes(path.with_suffix(".onnx"), graph)
         with suppress(ConfigFault):  # PyTorch looks in its place
@@ -111,14 +116,17 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
     content = {
         "format": FORMAT,
         "derm": __version__,
-        "file": place.name,
-        "sha256": sha256(place),
+        "sha256": digest,
         "graph_sha256": None if graph is None else hashlib.sha256(graph).hexdigest(),
         "structures": list(KEYS),
         **{name: getattr(info, name) for name in _FIELDS},
     }
     content = json.loads(json.dumps(content, allow_nan=False))
-    write_json(path, {SEAL: seal_of(content), **content})
+    for place in (hashed, path.with_suffix(".safetensors")):
+        write_bytes(place, raw)
+        named = {"file": place.name, **content}
+        write_json(path, {SEAL: seal_of(named), **named})
+    hashed.unlink()
 
 
 _FIELDS = (
@@ -143,6 +151,8 @@ def load_structures(path: Path) -> StructureWeights:
         raise WeightsFault(
             say("The decoder of structures lacks {file}: {cure}.", file=error.filename, cure=say(CURE))
         ) from error
+    except PermissionError as error:
+        raise WeightsFault(closed(error, path)) from error
     except (OSError, ValueError, KeyError) as error:
         raise WeightsFault(
             say(

@@ -11,19 +11,25 @@ from derm.language.speech import say
 from derm.paths import library_folder
 from derm.predict import similar_words
 from derm.predict.case import Case
-from derm.predict.library import Library, find_library
+from derm.predict.library import Library, open_library, stamp_of
 from derm.predict.similar import similar_to
 from derm.serve.roles import Right
 from pages.parts import opening, visit
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def shared_library(folder: str) -> Library:
-    """The library in `folder`, opened once for all sessions; raises DataFault."""
-    library = find_library(Path(folder))
-    if library is None:
-        raise FileNotFoundError(folder)
-    return library
+def shared_library() -> Library | None:
+    """The app's library, opened once for all sessions, and anew where it was replaced; None where there is none.
+
+    Raises DataFault.
+    """
+    folder = library_folder()
+    stamp = stamp_of(folder)
+    return None if stamp is None else _opened(str(folder), stamp)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _opened(folder: str, stamp: tuple[int, int]) -> Library:
+    return open_library(Path(folder))
 
 
 def similar(key: str, case: Case) -> None:
@@ -31,11 +37,11 @@ def similar(key: str, case: Case) -> None:
     if not opening.may(Right.SIMILAR):
         return
     try:
-        library = shared_library(str(library_folder()))
-    except FileNotFoundError:
-        return
+        library = shared_library()
     except DermError as fault:
         st.caption(plain(str(fault)))
+        return
+    if library is None:
         return
     fold = st.expander(say(similar_words.TITLE), icon=":material/grid_view:", key=f"similar-{key}", on_change="rerun")
     if not fold.open:
@@ -43,9 +49,10 @@ def similar(key: str, case: Case) -> None:
     with fold:
         try:
             found = similar_to(library, visit.shared_model(), case)
+            shown = [(library.picture(one.row), similar_words.told(one)) for one in found]
         except DermError as fault:
             st.caption(plain(str(fault)))
             return
         st.markdown(plain(similar_words.summary(found)))
-        st.html(similar_grid([(library.picture(one.row), similar_words.told(one)) for one in found]))
+        st.html(similar_grid(shown))
         st.caption(plain(say(similar_words.WORTH)))

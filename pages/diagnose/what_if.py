@@ -11,7 +11,6 @@ from derm.figures.markup import shown_figure
 from derm.figures.similar import similar_grid
 from derm.figures.text import plain
 from derm.language.speech import say
-from derm.paths import library_folder
 from derm.predict.case import Case
 from derm.serve.roles import Right
 from pages.diagnose.similar import shared_library
@@ -61,12 +60,12 @@ def other(case: Case) -> None:
     if not opening.may(Right.SIMILAR):
         return
     try:
-        library = shared_library(str(library_folder()))
+        library = shared_library()
+        if library is None:
+            st.caption(plain(say(words.NO_LIBRARY)))
+            return
         found = nearest_other(library, visit.shared_model(), case)
         picture = None if found is None else library.picture(found.similar.row)
-    except FileNotFoundError:
-        st.caption(plain(say(words.NO_LIBRARY)))
-        return
     except DermError as fault:
         st.caption(plain(str(fault)))
         return

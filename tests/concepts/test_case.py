@@ -137,6 +137,6 @@ def test_a_library_from_before_has_no_sums_and_damaged_ones_are_refused(case, ti
     assert other_lines(case, None, library) == [UNTOLD["no_sums"]]
     shelf(tmp_path, tiny_model, [0.1, 0.2])
     assert open_library(tmp_path).scores.tolist() == pytest.approx([0.1, 0.2])
-    np.save(tmp_path / "malignant.npy", np.zeros(5, np.float32))
-    with pytest.raises(DataFault, match="do not go together"):
+    np.save(next(tmp_path.glob("parts-*")) / "malignant.npy", np.zeros(5, np.float32))
+    with pytest.raises(DataFault, match="is damaged or incomplete"):
         open_library(tmp_path)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from derm.data.catalogue import COLUMNS, read_catalogue
 from derm.errors import DataFault
+from tests.closed_files import refuse_to_read
 
 METADATA = """lesion_id,image_id,dx,dx_type,age,sex,localization,dataset
 HAM_2,ISIC_2,mel,histo,,unknown,unknown,rosendahl
@@ -231,6 +232,12 @@ def test_folder_that_may_not_be_listed(tmp_path, monkeypatch):
     monkeypatch.setattr("derm.data.folder.os.scandir", refuse)
     with pytest.raises(DataFault, match=r"images cannot be listed \(Permission denied\): allow this user to read it"):
         read_catalogue(ours(tmp_path))
+
+
+def test_a_table_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    refuse_to_read(monkeypatch, ours(tmp_path) / "HAM10000_metadata.csv")
+    with pytest.raises(DataFault, match=r"HAM10000_metadata.csv may not be read by this user: let its owner allow it"):
+        read_catalogue(tmp_path)
 
 
 # Faults that spoil training

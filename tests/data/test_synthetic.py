@@ -265,6 +265,22 @@ def test_a_file_is_refused(tmp_path):
         synthesise(tmp_path / "file", images=21, seed=0)
 
 
+@pytest.mark.parametrize("leads_to", ["nowhere", "link"])
+def test_a_link_that_leads_nowhere_is_refused_before_anything_is_drawn(tmp_path, leads_to):
+    (tmp_path / "link").symlink_to(tmp_path / leads_to)
+    drawn = []
+    with pytest.raises(ConfigFault, match=r"/link is a link that leads nowhere: remove it, or name another folder"):
+        synthesise(tmp_path / "link", images=21, seed=0, progress=lambda *done: drawn.append(done))
+    assert drawn == []
+
+
+def test_a_set_can_be_drawn_into_a_link_to_an_empty_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    synthesise(tmp_path / "link", images=21, seed=0)
+    assert (tmp_path / "empty" / "GroundTruth.csv").is_file()
+
+
 @pytest.mark.parametrize("images", [20, 1_000_001])
 def test_too_few_or_too_many_images_are_refused(tmp_path, images):
     with pytest.raises(ConfigFault, match=rf"{images} images cannot be drawn: give 21 .* to 1000000"):

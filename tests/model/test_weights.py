@@ -35,6 +35,7 @@ from derm.model.weights import (
     save_weights,
     ship_weights,
 )
+from tests.closed_files import refuse_to_read
 
 CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channels=16, decoder_channels=(8, 8, 8))
 
@@ -131,18 +132,14 @@ def test_new_weights_take_the_place_of_the_old(pair):
     load_weights(pair)
 
 
-@pytest.mark.parametrize("stage", ["save_tensors", "sha256", "replace", "write_json", "unlink"])
+@pytest.mark.parametrize("stage", ["save", "write_bytes", "write_json", "unlink"])
 def test_a_kill_while_saving_leaves_a_whole_pair(pair, stage, monkeypatch):
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     new = network(1)
     with monkeypatch.context() as patch:
-        if stage == "replace":
-            # The second one: the first puts the tensors' own temporary file in place.
-            replace_file: Callable[..., Path] = Path.replace
-            patch.setattr(Path, "replace", lambda a, b: killed() if a.suffix == ".new" else replace_file(a, b))
-        elif stage == "unlink":
+        if stage == "unlink":
             unlink: Callable[..., None] = Path.unlink
             patch.setattr(Path, "unlink", lambda a, **k: killed() if a.suffix == ".safetensors" else unlink(a, **k))
         else:
@@ -155,6 +152,48 @@ def test_a_kill_while_saving_leaves_a_whole_pair(pair, stage, monkeypatch):
     save_weights(pair, new, DESCRIPTION)
     assert torch.equal(load_weights(pair).net.mask_head.weight, new.mask_head.weight)
     assert set(pair.parent.iterdir()) == {pair, tensors_of(pair)}
+
+
+def test_two_writers_of_one_pair_share_no_unfinished_file(pair, monkeypatch):
+    written = []
+    write = weights.write_bytes
+    monkeypatch.setattr(weights, "write_bytes", lambda path, content: (written.append(path), write(path, content)))
+    save_weights(pair, network(1), DESCRIPTION)
+    save_weights(pair, network(2), DESCRIPTION)
+    assert len(set(written)) == 2
+
+
+@pytest.mark.parametrize("copy", [copy_weights, lambda source, path, _: ship_weights(source, path, half=False)])
+@pytest.mark.parametrize("stage", ["write_bytes", "_write_description"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_kill_while_copying_leaves_a_whole_pair(pair, tmp_path, copy, stage, count, monkeypatch):
+    target = tmp_path / "copies" / "clinic.json"
+    copy(pair, target, DESCRIPTION)
+    save_weights(pair, network(1), DESCRIPTION)
+    write, left = getattr(weights, stage), [count]
+
+    def killed(*given):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        write(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, stage, killed)
+        with pytest.raises(KeyboardInterrupt):
+            copy(pair, target, DESCRIPTION)
+    expected = network(0 if count == 1 else 1)
+    assert torch.equal(load_weights(target).net.mask_head.weight, expected.mask_head.weight)
+    copy(pair, target, DESCRIPTION)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["clinic.json", "clinic.safetensors"]
+    assert torch.equal(load_weights(target).net.mask_head.weight, network(1).mask_head.weight)
+
+
+@pytest.mark.parametrize("which", [lambda pair: pair, tensors_of])
+def test_weights_that_may_not_be_read_are_not_called_damaged(pair, which, monkeypatch):
+    refuse_to_read(monkeypatch, which(pair))
+    with pytest.raises(WeightsFault, match=rf"{which(pair).name} may not be read by this user: let its owner allow it"):
+        load_weights(pair)
 
 
 def test_two_shipped_weights_live_side_by_side(pair):

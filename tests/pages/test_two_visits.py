@@ -53,7 +53,10 @@ def test_similar_cases_lie_in_a_fold_that_is_filled_when_opened(opened, tiny_mod
     page.run()
     assert "Of 10 similar cases" in spoken(page)
     assert sum(one.value.count("<figure>") for one in page.get("html")) == 10
-    (tmp_path / "dx.npy").unlink()
+    with LibraryWriter(tmp_path, "ab" * 32, np.eye(33, 32, dtype=np.float32)):
+        pass
+    assert "belongs to other weights" in spoken(page.run())  # the one in its place, and not the one that was open
+    next(tmp_path.glob("parts-*/dx.npy")).unlink()
     st.cache_resource.clear()
     assert "is damaged or incomplete: build it again" in spoken(opened())
 

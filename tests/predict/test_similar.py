@@ -2,12 +2,16 @@
 
 import json
 import os
+import resource
+import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import derm.predict.library
 from derm.data.looks import long_hashes, look_at
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
@@ -16,9 +20,10 @@ from derm.evaluate.similar_worth import find_neighbours, malignant_auc, worth
 from derm.image.decode import open_image
 from derm.image.overlay import jpeg
 from derm.predict.case import diagnose
-from derm.predict.library import LibraryCase, LibraryWriter, find_library, open_library
+from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, find_library, open_library, stamp_of
 from derm.predict.similar import compare, counted, find_similar, majority, own_lesions, similar_to
 from derm.predict.similar_words import in_lines, summary, told
+from tests.closed_files import refuse_to_read
 from tests.pictures import picture
 
 EYE = np.vstack([np.zeros(4), np.eye(4)]).astype(np.float32)
@@ -41,6 +46,23 @@ def written(folder, lesions: list[str], vectors: np.ndarray, dx: list[str] | Non
         cases = [a_case(place, lesion, (dx or ["nv"] * 99)[place]) for place, lesion in enumerate(lesions)]
         library.add(cases, vectors)
     return open_library(folder)
+
+
+def part(folder: Path, name: str) -> Path:
+    """Where a part of the library in `folder` lies."""
+    return folder / name if name == "library.json" else next(folder.glob("parts-*")) / name
+
+
+def as_before(folder: Path) -> None:
+    """Make the library in `folder` one from before parts were under hashes."""
+    place = next(folder.glob("parts-*"))
+    (place / "checksum.npy").unlink()
+    for path in place.iterdir():
+        path.rename(folder / path.name)
+    place.rmdir()
+    about = json.loads((folder / "library.json").read_text())
+    kept = ("scores", "weights", "cases", "confirmations", "sources")
+    (folder / "library.json").write_text(json.dumps({"format": 1} | {name: about[name] for name in kept}))
 
 
 def directions(*angles: float) -> np.ndarray:
@@ -118,10 +140,15 @@ def test_directions_are_found_only_of_many():
         ("library.json", b"{", "is damaged: build it again"),
         (
             "library.json",
-            b'{"format": 2, "weights": "", "cases": 1, "confirmations": [], "sources": []}',
-            "format than 1",
+            b'{"format": 3, "weights": "", "cases": 1, "confirmations": [], "sources": []}',
+            "format than 2",
         ),
-        ("library.json", b"[]", "format than 1"),
+        ("library.json", b"[]", "format than 2"),
+        (
+            "library.json",
+            b'{"format": 2, "weights": "", "cases": 1, "confirmations": [], "sources": []}',
+            "format than 2",
+        ),
         ("vectors.npy", b"no array", "is damaged or incomplete"),
         ("library.json", b"[" * 100_000, "is damaged: build it again"),
         ("vectors.npy", b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118, "is damaged or incomplete"),
@@ -129,14 +156,18 @@ def test_directions_are_found_only_of_many():
         ("vectors.npy", CLAIMS, "is damaged or incomplete"),
         ("pictures.bin", b"", "do not go together"),
         ("dx.npy", None, "is damaged or incomplete"),
-        ("pictures.bin", None, "lacks pictures.bin"),
+        ("pictures.bin", None, "is damaged or incomplete"),
     ],
 )
-def test_a_damaged_library_is_one_sentence(tmp_path, name, content, said):
+@pytest.mark.parametrize("before", [False, True])
+def test_a_damaged_library_is_one_sentence(tmp_path, name, content, said, before):
     written(tmp_path, ["a", "b"], directions(0, 10))
-    (tmp_path / name).unlink()
+    if before:
+        as_before(tmp_path)
+    place = tmp_path / name if before else part(tmp_path, name)
+    place.unlink()
     if content is not None:
-        (tmp_path / name).write_bytes(content)
+        place.write_bytes(content)
     with pytest.raises(DataFault, match=said):
         open_library(tmp_path).picture(0)
 
@@ -144,6 +175,7 @@ def test_a_damaged_library_is_one_sentence(tmp_path, name, content, said):
 @pytest.mark.parametrize("values", [np.zeros(2, np.uint8), np.array([0, 200, 0], np.uint8), np.zeros(3, np.int64)])
 def test_parts_that_do_not_go_together_are_refused(tmp_path, values):
     written(tmp_path, ["a", "b", "c"], directions(0, 10, 20))
+    as_before(tmp_path)
     np.save(tmp_path / "dx.npy", values)
     with pytest.raises(DataFault, match="do not go together"):
         open_library(tmp_path)
@@ -154,6 +186,7 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path, values):
 @pytest.mark.parametrize("value", [2**64 - 1, 5 << 30])
 def test_places_beyond_a_file_s_end_are_refused(tmp_path, name, place, value):
     written(tmp_path, ["a", "b"], directions(0, 10))
+    as_before(tmp_path)
     places = np.load(tmp_path / f"{name}.npy")
     places[place] = value
     np.save(tmp_path / f"{name}.npy", places)
@@ -164,8 +197,9 @@ def test_places_beyond_a_file_s_end_are_refused(tmp_path, name, place, value):
 @pytest.mark.parametrize("name", ["library.json", "vectors.npy", "basis.npy", "labels.bin", "pictures.bin"])
 def test_a_pipe_in_a_library_is_not_waited_for(tmp_path, name):
     written(tmp_path, ["a"], directions(0))
-    (tmp_path / name).unlink()
-    os.mkfifo(tmp_path / name)
+    place = part(tmp_path, name)
+    place.unlink()
+    os.mkfifo(place)
     with pytest.raises(DataFault):
         open_library(tmp_path)
 
@@ -176,11 +210,153 @@ def test_a_folder_without_a_library_has_none(tmp_path):
         open_library(tmp_path)
 
 
-def test_a_build_that_ends_early_leaves_no_library(tmp_path):
+def scored(folder: Path, dx: list[str]):
+    """A library of as many cases, each with a malignant sum."""
+    with LibraryWriter(folder, "ab" * 32, EYE) as library:
+        cases = [a_case(place, f"lesion {place}", name) for place, name in enumerate(dx)]
+        library.add(cases, directions(*range(len(dx))), np.full(len(dx), 0.25, np.float32))
+    return open_library(folder)
+
+
+@pytest.mark.parametrize(
+    "name", [*(f"{column}.npy" for column in COLUMNS), "vectors.npy", "basis.npy", "malignant.npy", "labels.bin"]
+)
+def test_a_part_of_another_library_is_refused(tmp_path, name):
+    scored(tmp_path, ["nv", "mel", "bkl"])
+    place = part(tmp_path, name)
+    if name == "labels.bin":
+        place.write_bytes(b"ISIC_0000001")
+    else:
+        np.save(place, np.load(place) + np.ones(1, np.load(place).dtype))
+    with pytest.raises(DataFault, match="is damaged or incomplete: build it again"):
+        open_library(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("basis", np.nan), ("vectors", np.nan), ("malignant", np.nan), ("malignant", 1e30)]
+)
+def test_numbers_that_are_none_are_refused_without_hashes_too(tmp_path, name, value):
+    scored(tmp_path, ["nv", "mel", "bkl"])
+    as_before(tmp_path)
+    assert open_library(tmp_path).scores.tolist() == [0.25] * 3
+    numbers = np.load(tmp_path / f"{name}.npy")
+    numbers[1] = value
+    np.save(tmp_path / f"{name}.npy", numbers)
+    with pytest.raises(DataFault, match="do not go together"):
+        open_library(tmp_path)
+
+
+def test_a_picture_that_is_another_than_was_written_is_not_shown(tmp_path):
+    written(tmp_path, ["a", "b"], directions(0, 10))
+    place = part(tmp_path, "pictures.bin")
+    content = bytearray(place.read_bytes())
+    content[-20] ^= 1
+    place.write_bytes(content)
+    library = open_library(tmp_path)
+    assert library.picture(0)
+    with pytest.raises(DataFault, match="is damaged or incomplete"):
+        library.picture(1)
+
+
+def test_words_of_the_description_that_were_changed_are_refused(tmp_path):
     written(tmp_path, ["a"], directions(0))
-    with pytest.raises(ZeroDivisionError), LibraryWriter(tmp_path, "ab" * 32, EYE):
-        raise ZeroDivisionError
-    assert find_library(tmp_path) is None
+    place = tmp_path / "library.json"
+    place.write_text(place.read_text().replace('"histo"', '"consensus"'))
+    with pytest.raises(DataFault, match=r"library.json is damaged: build it again"):
+        open_library(tmp_path)
+
+
+def test_a_library_that_is_open_stays_as_it_was_when_another_takes_its_place(tmp_path):
+    first = scored(tmp_path, ["nv", "mel"])
+    pictures, stamp = [first.picture(row) for row in (0, 1)], stamp_of(tmp_path)
+    with LibraryWriter(tmp_path, "ab" * 32, EYE) as library:
+        library.add([a_case(place, "other", "df") for place in (7, 8, 9)], directions(0, 1, 2))
+        assert stamp_of(tmp_path) == stamp
+        assert open_library(tmp_path).picture(1) == pictures[1]
+    assert [first.picture(row) for row in (0, 1)] == pictures
+    assert stamp_of(tmp_path) != stamp
+    assert [CODES[dx] for dx in open_library(tmp_path).columns["dx"]] == ["df"] * 3
+    assert len(list(tmp_path.glob("*parts-*"))) == 1
+
+
+def test_a_library_from_before_gives_way_to_a_new_one(tmp_path):
+    written(tmp_path, ["a", "b"], directions(0, 10))
+    as_before(tmp_path)
+    first = open_library(tmp_path)
+    picture_before = first.picture(1)
+    written(tmp_path, ["a"], directions(0))
+    assert first.picture(1) == picture_before
+    assert len(open_library(tmp_path)) == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.is_dir()) == ["library.json", "lock"]
+
+
+def test_a_library_that_is_replaced_while_it_is_opened_is_opened_anew(tmp_path, monkeypatch):
+    written(tmp_path, ["a"], directions(0))
+    read = derm.predict.library._read_about
+
+    def replaced(folder):
+        about = read(folder)
+        monkeypatch.setattr("derm.predict.library._read_about", read)
+        written(folder, ["a", "b"], directions(0, 10))
+        return about
+
+    monkeypatch.setattr("derm.predict.library._read_about", replaced)
+    assert len(open_library(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_a_build_that_ends_early_leaves_what_was_there(tmp_path, error):
+    first = written(tmp_path, ["a"], directions(0))
+    with suppress(error), LibraryWriter(tmp_path, "ab" * 32, EYE) as library:
+        library.add([a_case(5, "b", "mel")], directions(9))
+        raise error
+    found = open_library(tmp_path)
+    assert found.picture(0) == first.picture(0)
+    assert [CODES[dx] for dx in found.columns["dx"]] == ["nv"]
+    with pytest.raises(error), LibraryWriter(tmp_path / "new", "ab" * 32, EYE):
+        raise error
+    assert find_library(tmp_path / "new") is None
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["lock"]
+
+
+def write_much(folder: Path) -> None:
+    """Write a picture of 32 kB, and 5,000 cases without any, whose vectors take 40 kB."""
+    with LibraryWriter(folder, "ab" * 32, EYE) as library:
+        library.add([a_case(5, "b")._replace(picture=bytes(32_000))], directions(1))
+        library.add([a_case(5, "b")._replace(picture=b"")] * 5_000, np.tile(directions(1), (5_000, 1)))
+
+
+@pytest.mark.parametrize("room", [100, 20_000, 33_000])
+def test_a_full_disk_names_the_folder_and_leaves_what_was_there(tmp_path, room):
+    first = written(tmp_path, ["a"], directions(0))
+    before, handled = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(ConfigFault, match=rf"cannot be written to {tmp_path} \([^N].*\): name a place with room"):
+            write_much(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handled)
+    assert open_library(tmp_path).picture(0) == first.picture(0)
+    assert len(list(tmp_path.glob("*parts-*"))) == 1
+
+
+def test_a_second_build_in_one_folder_is_refused_at_once(drawn_catalogue, tiny_model, tmp_path):
+    with LibraryWriter(tmp_path, "ab" * 32, EYE) as library:
+        library.add([a_case(5, "b")], directions(9))
+        asked = []
+        with pytest.raises(ConfigFault, match="is being built already: wait for that, or name another folder"):
+            build_library(tiny_model, choose(drawn_catalogue).rows, tmp_path, lambda *done: asked.append(done))
+        assert asked == []
+    assert len(open_library(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["library.json", "vectors.npy", "pictures.bin"])
+def test_a_library_that_may_not_be_read_is_not_called_damaged(tmp_path, name, monkeypatch):
+    written(tmp_path, ["a"], directions(0))
+    refuse_to_read(monkeypatch, part(tmp_path, name))
+    with pytest.raises(DataFault, match=rf"{name} may not be read by this user: let its owner allow it"):
+        open_library(tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
@@ -204,7 +380,7 @@ def built(drawn_catalogue, tiny_model, tmp_path_factory):
 def test_a_drawn_set_becomes_a_library_without_names(built, drawn_catalogue):
     assert {built.label(row)[:5] for row in range(len(built))} == {"Case "}
     names = drawn_catalogue.table["image_id"].str.encode("utf-8")
-    for path in built.folder.iterdir():
+    for path in filter(Path.is_file, built.folder.rglob("*")):
         content = path.read_bytes()
         assert not any(name in content for name in names), path.name
     assert np.bincount(built.columns["dx"], minlength=7).min() > 0
@@ -263,4 +439,6 @@ def test_no_case_at_all_is_one_sentence(drawn_catalogue, tiny_model, tmp_path):
 
 def test_the_description_of_a_library_names_nobody(built):
     about = json.loads((built.folder / "library.json").read_text())
-    assert set(about) == {"format", "scores", "weights", "cases", "confirmations", "sources"}
+    assert set(about) == {
+        "description_sha256", "format", "parts", "sha256", "scores", "weights", "cases", "confirmations", "sources",
+    }  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from entries import new_answer, new_opinion, new_picture, save
 
-from derm.errors import RecordsFault
+from derm.errors import ConfigFault, RecordsFault
 from derm.files import HOLD
 from derm.records import migrate, read, store, tables, transfer, write
 from derm.records.connect import Records, open_records
@@ -262,6 +262,11 @@ def test_records_that_are_not_empty_take_nothing_in(out, filed):
         transfer.import_folder(filed, out)
     with pytest.raises(RecordsFault, match="is there already: name a new folder"):
         transfer.export_folder(filed, out)
+    link, written = out.with_name("link"), []
+    link.symlink_to(link)
+    with pytest.raises(ConfigFault, match=r"/link is a link that leads nowhere: remove it, or name another folder"):
+        transfer.export_folder(filed, link, progress=lambda *done: written.append(done))
+    assert written == []
 
 
 @pytest.mark.parametrize("member", ["../evil", "/etc/evil", "pictures/../../evil", "pictures/aa/x.py", "other.csv"])

@@ -4,19 +4,22 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from derm.errors import WeightsFault
 from derm.files import sha256
 from derm.model.description import SEAL, seal_of
-from derm.model.stored import save_tensors
 from derm.paths import app_folder
 from derm.structures import weights as stored
 from derm.structures.look import see
 from derm.structures.weights import load_structures, record_measured, save_structures, structures_for
+from tests.closed_files import refuse_to_read
 
 
 @pytest.fixture
@@ -95,6 +98,34 @@ def test_tensors_that_the_graph_lacks_or_cannot_use_are_refused(copied, tiny_str
         load_structures(copied)
 
 
+@pytest.mark.parametrize("stage", ["safetensors", "json", "unlink"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_kill_while_saving_leaves_a_whole_decoder(copied, tiny_structures, stage, count, monkeypatch):
+    name = {"safetensors": "write_bytes", "json": "write_json", "unlink": "unlink"}[stage]
+    place = Path if stage == "unlink" else stored
+    write, left = getattr(place, name), [count]
+
+    def killed(path, *rest, **others):
+        left[0] -= path.suffix == f".{stage}" or stage == "unlink"
+        if not left[0]:
+            raise KeyboardInterrupt
+        write(path, *rest, **others)
+
+    new = {key: np.asarray(value + 1) for key, value in tiny_structures.tensors.items()}
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(place, name, killed)
+        save_structures(copied, new, tiny_structures.info, tiny_structures.graph)
+    load_structures(copied)
+    save_structures(copied, new, tiny_structures.info, tiny_structures.graph)
+    assert all(np.array_equal(load_structures(copied).tensors[key], value) for key, value in new.items())
+
+
+def test_a_decoder_that_may_not_be_read_is_not_called_damaged(copied, monkeypatch):
+    refuse_to_read(monkeypatch, copied.with_suffix(".safetensors"))
+    with pytest.raises(WeightsFault, match=r"structures.safetensors may not be read by this user: let its owner allow"):
+        load_structures(copied)
+
+
 def test_another_graph_than_described_is_not_used(copied):
     copied.with_suffix(".onnx").write_bytes(b"another")
     assert load_structures(copied).graph is None
@@ -135,7 +166,7 @@ def test_tensors_of_another_kind_are_one_sentence(tiny_model, copied):
     """As of somebody who describes them under a right hash."""
     place = copied.with_suffix(".safetensors")
     tensors = load_structures(copied).tensors
-    save_tensors({name: value.reshape(-1)[:1] for name, value in tensors.items()}, place)
+    save_file({name: value.reshape(-1)[:1] for name, value in tensors.items()}, place)
     described(copied, sha256=sha256(place))
     side = load_structures(copied).info.input_size
     with pytest.raises(WeightsFault, match="cannot be run"):

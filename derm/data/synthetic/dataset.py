@@ -131,6 +131,7 @@ def synthesise(folder: Path, *, images: int, seed: int, progress: Callable[[int,
             )
         )
 
+    folder = folder.resolve() if folder.exists() else folder  # a link to an empty folder cannot be removed as one
     with making_folder(folder) as part:
         _draw_set(part, images, seed, progress)
         if folder.exists():
