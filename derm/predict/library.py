@@ -53,7 +53,7 @@ COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
 """Of the table of cases, each a file NAME.npy with a row a case: dtype and shape of a row. dx: place in `CODES`.
 confirmed, source: places in the lists of the description. lesion, name: digests, see `digest`. look: hash of the
 picture (`derm.data.looks`). label, picture: first byte and one past the last, in labels.bin and pictures.bin.
-checksum: of the picture, see `_checksum`: the pictures of a million cases take minutes to hash when they are opened."""
+checksum: of the picture, see `_checksum`: all those of a million cases are too much to be read at each opening."""
 
 CHECKED = "checksum"
 
