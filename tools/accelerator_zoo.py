@@ -84,6 +84,7 @@ def wait(started: list["subprocess.Popen[bytes]"], end: float) -> None:
             one.wait(max(0.0, last - time.monotonic()))
         except subprocess.TimeoutExpired:
             one.kill()
+            one.wait()
 
 
 def pack(results: Path, out: Path) -> int:
