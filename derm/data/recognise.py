@@ -157,12 +157,14 @@ def copies_among(
     file = cache_folder / f"{table_key(rows)}-copies-{FORMAT}.json"
     if (before := _read(file)) is not None:
         return before
-    found = find_copies(looks_of([Path(path) for path in rows["image_path"]], progress), shipped_pictures())
+    looks = looks_of([Path(path) for path in rows["image_path"]], progress)
+    found = find_copies(looks, shipped_pictures())
     ids = shipped_splits().index
     copies = {
         str(image): str(ids[place]) for image, place in zip(rows["image_id"], found.tolist(), strict=True) if place >= 0
     }
-    write_json(file, copies)
+    if looks.any(axis=(1, 2)).all():  # one that cannot be read now is black, and may be a copy when it can
+        write_json(file, copies)
     return copies
 
 

@@ -29,6 +29,7 @@ from derm.runlog.events import Logged, TickEvent
 from derm.spreadsheet import csv_table
 from derm.train import loop
 from derm.train.config import TrainConfig
+from derm.train.open_run import fingerprint, training_rows
 from derm.train.run_folder import LAST
 from derm.zoo import kernel_machine
 from derm.zoo.cost import measure_cost
@@ -81,7 +82,8 @@ def carry_out(
 ) -> bool:
     """Do what is not done yet of `order`; whether all of it is there now, or False where it was stopped.
 
-    Raises ConfigFault where the folder holds a run with other settings, and what training and measuring raise.
+    Raises ConfigFault where the folder holds a run with other settings, or on other images, and what training and
+    measuring raise.
     """
     place = order.place
     make_folder(place)
@@ -153,6 +155,7 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
     split = split_catalogue(catalogue, order.by)
     config = train_config(order.system, order.budget, order.by, order.start)
     model = _load(_weights(order), device)
+    _refuse_other_images(order, model, catalogue, split)
     if kernel_machine.needs_machine(model.net):
         kernel_machine.put_machine(
             _weights(order), order.place / "machine.json", catalogue, split, config, cache,
@@ -200,6 +203,20 @@ def _load(weights: Path, device: str) -> Model:
     return model
 
 
+def _refuse_other_images(order: SystemOrder, model: Model, catalogue: Catalogue, split: Split) -> None:
+    """Raise ConfigFault where the weights learned from other images than the protocol gives them of `catalogue`.
+
+    For then some of those may be measured: a result is made in stages, between which another data set may be named.
+    """
+    config = train_config(order.system, order.budget, order.by, order.start)
+    wanted = fingerprint(catalogue.table, training_rows(catalogue, split, config))
+    if model.description.training["data"]["fingerprint"] != wanted:
+        raise ConfigFault(
+            f"{order.place} was trained on other images than {catalogue.place} gives it: name that data set with "
+            "--data, delete the folder, or name another one with --results."
+        )
+
+
 def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
     """The images of the test part whose diagnosis is known; DataFault where there is none."""
     rows = split.rows(PART)
@@ -215,6 +232,7 @@ def _explain(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) 
     split = split_catalogue(catalogue, order.by)
     table = _test_part(catalogue, split)
     model = _load(_weights(order), device)
+    _refuse_other_images(order, model, catalogue, split)
     examples = examples_of(model, catalogue.table.iloc[split.rows("train")])
     methods = methods_of(order.system, examples)
     rows = explain_system(

@@ -1,6 +1,7 @@
 """Images of the shipped splits under other names: by the ISIC number, by the lesion's id, by the picture itself."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ from PIL import Image, ImageFilter
 from derm.data import recognise as module
 from derm.data.catalogue import Catalogue, read_catalogue
 from derm.data.looks import find_copies, long_hashes, look_at
-from derm.data.recognise import lesion_names, name_rows, recognise, shipped_pictures, shipped_split, shipped_splits
+from derm.data.recognise import (
+    copies_among,
+    lesion_names,
+    name_rows,
+    recognise,
+    shipped_pictures,
+    shipped_split,
+    shipped_splits,
+)
 from derm.data.split import learned_parts, split_catalogue
 
 
@@ -151,6 +160,22 @@ def test_copies_under_any_name_keep_their_part(tmp_path, monkeypatch):
     assert learned_parts(catalogue).tolist() == [*shipped["part"], ""]
     assert split_catalogue(catalogue).parts[:30].tolist() == shipped["part"].tolist()
     assert recognise(before, tmp_path / "cache", lambda *_: pytest.fail("looked again")).copies == catalogue.copies
+
+
+def test_what_could_not_be_read_once_is_looked_at_again(tmp_path, monkeypatch):
+    picture = photograph(3)
+    monkeypatch.setattr(module, "shipped_pictures", lambda: long_hashes(looks([picture])))
+    place = tmp_path / "a.png"
+    picture.save(place)
+    rows = pd.DataFrame({"image_id": ["a"], "image_path": [str(place)], "mask_path": [""], "dx": ["nv"]})
+    whole = place.read_bytes()
+    told = place.stat()
+    place.write_bytes(b"\0" * len(whole))  # of the same size and time, as one whose disk is away for a moment
+    os.utime(place, ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert copies_among(rows, tmp_path / "cache") == {}
+    place.write_bytes(whole)
+    os.utime(place, ns=(told.st_atime_ns, told.st_mtime_ns))
+    assert list(copies_among(rows, tmp_path / "cache")) == ["a"]
 
 
 def test_pictures_are_shipped_for_every_image_of_the_splits():

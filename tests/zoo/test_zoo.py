@@ -221,6 +221,20 @@ def test_methods_are_those_that_make_sense():
     assert set(explained.methods_of(SYSTEMS["multiscale-inception-v3"])) == {"lime", "kernel-shap"}
 
 
+@pytest.mark.parametrize("asked", ["predictions.csv", "explained.json"])
+def test_what_was_trained_on_other_images_is_not_measured(done, drawn_catalogue, cache, tmp_path, asked):
+    out = tmp_path / "zoo"
+    shutil.copytree(done, out)
+    order = order_of(PAIR[1], out, explain=asked == "explained.json")
+    if not order.explain:  # ended between training and measuring
+        (order.place / "measured.json").unlink()
+        (order.place / "predictions.csv").unlink()
+    turned = drawn_catalogue.table.assign(dx=["nv"] * len(drawn_catalogue.table))
+    with pytest.raises(ConfigFault, match="was trained on other images than"):
+        run.carry_out(order, replace(drawn_catalogue, table=turned), cache)
+    assert not (order.place / asked).exists()
+
+
 def test_maps_of_a_system_are_held_to_account_and_stay(done, drawn_catalogue, cache, monkeypatch):
     # LIME and SHAP ask hundreds of times, ACE thousands; tests/explain and tests/concepts have them.
     monkeypatch.setattr(explained, "BY_TRIAL", {})
