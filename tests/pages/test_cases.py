@@ -84,27 +84,27 @@ def place(page: AppTest, key: str, **given: str) -> None:
 def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeypatch):
     assert words.NO_FILE in text(page)  # a drawing is no patient
     key = upload(page, "one.png", 2)
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert "The name of who enters this is empty" in text(page)
     page.text_input(key="actor").set_value("Dr A")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert "The pseudonym is empty" in text(page)
     assert read.counts(kept).pictures == 0
     place(page, key, patient="P-001")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert "Choose the place on the body first." in text(page)
     page.selectbox(key=f"site-{key}").set_value("upper_back")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert not page.exception
     assert words.ANSWER_KEPT in text(page)
     (state,) = read.search(kept)
     assert (state.pseudonym, state.site, state.visits) == ("P-001", "upper_back", 1)
     picture = state.worst.picture_id
 
-    page.selectbox(key=f"diagnosis-correct-{picture}").set_value("mel")
+    page.selectbox(key=f"diagnosis-correct-{picture}-0").set_value("mel")
     page.button(key=f"save-correct-{picture}").click().run()
     assert "what the corrected diagnosis rests on" in text(page)
-    page.selectbox(key=f"basis-correct-{picture}").set_value("consensus")
+    page.selectbox(key=f"basis-correct-{picture}-0").set_value("consensus")
     page.button(key=f"save-correct-{picture}").click().run()
     assert "Corrected by Dr A: Melanoma (consensus of several clinicians)" in text(page)
 
@@ -115,13 +115,14 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
 
     key = upload(page, "two.png", 5)  # the next visit
     assert "Known: A (Upper back)" in text(page)
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert not page.exception
     (state,) = read.search(kept)
     assert (state.visits, state.pictures) == (1, 2)
-    page.date_input(key="histology-day").set_value(date(2026, 11, 20))
-    page.selectbox(key="histology-diagnosis").set_value("bcc")
-    page.button(key="save-histology").click().run()
+    histology, deletion = f"histology-{state.lesion_id}", f"delete-{state.lesion_id}"
+    page.date_input(key=f"day-{histology}-0").set_value(date(2026, 11, 20))
+    page.selectbox(key=f"diagnosis-{histology}-0").set_value("bcc")
+    page.button(key=f"save-{histology}").click().run()
     assert "Histology of 2026-11-20: Basal cell carcinoma." in text(page)
     assert verify(kept).broken is None
 
@@ -130,11 +131,11 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     page.text_input(key="find-text").set_value("nobody").run()
     assert words.NOTHING_FOUND in text(page)
     choose_view(page, "This case")
-    page.text_input(key="delete-name").set_value("P-00")
-    page.button(key="delete-patient").click().run()
+    page.text_input(key=f"name-{deletion}").set_value("P-00")
+    page.button(key=f"do-{deletion}").click().run()
     assert words.DELETE_LACKS in text(page)
-    page.text_input(key="delete-name").set_value("P-001")
-    page.button(key="delete-patient").click().run()
+    page.text_input(key=f"name-{deletion}").set_value("P-001")
+    page.button(key=f"do-{deletion}").click().run()
     assert not page.exception
     assert "P-001 is deleted" in text(page)
     assert read.search(kept) == []
@@ -144,6 +145,73 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     page.run()
     assert not page.exception
     assert missing.MISSING in text(page)
+
+
+def fields(page: AppTest) -> list[tuple[str, object]]:
+    """What stands in the fields about the lesion that is open, by their labels."""
+    parts = (page.selectbox, page.text_area, page.text_input, page.date_input)
+    asked = {"Found", "Day", "The pathologist's words", "Place", "Write the pseudonym to delete it"}
+    return [(one.label, one.value) for part in parts for one in part if one.label in asked]
+
+
+def button(page: AppTest, label: str):
+    return next(one for one in page.button if one.label == label)
+
+
+def field(page: AppTest, kind: str, label: str):
+    return next(one for one in page.get(kind) if one.label == label)
+
+
+def test_what_is_entered_of_one_lesion_stands_at_no_other(page, kept):
+    """Saved, or typed and left, or refused: the next patient's page knows nothing of it."""
+    rows = {}
+    for seed, (patient, site) in enumerate((("P-1", "face"), ("P-2", "chest")), 2):
+        key = rows[patient] = upload(page, f"{patient}.png", seed)
+        place(page, key, patient=patient)
+        page.run()
+        page.selectbox(key=f"site-{key}").set_value(site)
+        page.button(key=f"save-case-{key}").click().run()
+    untouched = fields(page)
+    assert ("Place", "chest") in untouched
+
+    def on(patient: str) -> None:
+        page.session_state.at_hand = rows[patient]
+        page.run()
+        assert patient in page.header[-1].value.replace("\\", "")
+
+    on("P-1")
+    field(page, "selectbox", "Found").set_value("mel")
+    field(page, "text_area", "The pathologist's words").set_value("melanoma of P-1")
+    field(page, "date_input", "Day").set_value(date(2026, 11, 20))
+    button(page, "Save the histology").click().run()
+    assert "melanoma of P-1" in text(page)
+    assert [value for label, value in fields(page) if label in ("Found", "The pathologist's words", "Day")] == [
+        value for label, value in untouched if label in ("Found", "The pathologist's words", "Day")
+    ]
+
+    button(page, "Save the histology").click().run()
+    assert words.DIAGNOSIS_LACKS in text(page)
+    field(page, "text_input", "Write the pseudonym to delete it").set_value("P-2")
+    button(page, "Delete for good").click().run()
+    assert words.DELETE_LACKS in text(page)
+    field(page, "selectbox", "Found").set_value("mel")
+    field(page, "selectbox", "Place").set_value("scalp")
+    page.text_input(key="actor").set_value("")
+    button(page, "Save the place").click().run()
+    assert "The name of who enters this is empty" in text(page)
+    before = {one.key for one in page.button if one.label.startswith(("Save", "Delete"))}
+
+    on("P-2")
+    assert fields(page) == untouched
+    assert not page.error
+    assert before
+    assert not before & {one.key for one in page.button}
+
+    page.text_input(key="actor").set_value("Dr A")
+    field(page, "selectbox", "Place").set_value("abdomen").run()
+    button(page, "Save the place").click().run()
+    assert {one.pseudonym: one.site for one in read.search(kept)} == {"P-1": "face", "P-2": "abdomen"}
+    assert {one.pseudonym: one.source for one in read.search(kept)} == {"P-1": "histology", "P-2": "answer"}
 
 
 class Session(dict):
@@ -170,9 +238,10 @@ def test_entries_bear_the_account_of_who_is_logged_in_whose_role_deletes_nobody(
     key = upload(page, "one.png", 2)
     page.text_input(key=f"patient-{key}").set_value("P-001")
     page.selectbox(key=f"site-{key}").set_value("upper_back")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
-    assert not [button for button in page.button if button.key == "delete-patient"]
+    assert [button for button in page.button if button.key.startswith("save-place-")]
+    assert not [button for button in page.button if button.key.startswith("do-delete-")]
     with kept.reading() as connection:
         assert set(connection.execute(tables.event.select()).scalars("actor")) == {"u-0123456789abcdef"}
 
@@ -193,12 +262,12 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
         assert "alignant" not in text(page)
     place(page, key, patient="P-001")
     page.selectbox(key=f"site-{key}").set_value("palm_left")
-    page.button(key="give-before").click().run()
+    page.button(key=f"give-before-{key}").click().run()
     assert words.OPINION_LACKS in text(page)
     page.selectbox(key=f"opinion-diagnosis-{key}").set_value("mel")
     page.selectbox(key=f"opinion-management-{key}").set_value("excise")
     page.slider(key=f"opinion-confidence-{key}").set_value(80)
-    page.button(key="give-before").click().run()
+    page.button(key=f"give-before-{key}").click().run()
     assert not page.exception
     assert words.WITHHELD_NOTE not in text(page)
     page.switch_page("streamlit_app.py").run()
