@@ -154,7 +154,10 @@ def _check_not_lost(folder: Path) -> None:
 
 
 def finish_removals(records: Records) -> int:
-    """Take away the files of deleted pictures, those too that a kill left behind; how many there were."""
+    """Take away the files of deleted pictures, those too that a kill left behind; how many there were.
+
+    A name that no file can have, which an older Derm noted from a backup that was tampered with, is only forgotten.
+    """
     with records.reading() as connection:
         names = list(connection.scalars(select(tables.removal.c.sha256)))
     if not names:
@@ -162,7 +165,7 @@ def finish_removals(records: Records) -> int:
     with records.writing() as connection:  # nobody saves the same picture meanwhile
         used = set(connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.sha256.in_(names))))
         for name in names:
-            if name not in used:
+            if name not in used and store.is_name(name):
                 store.remove(records.pictures, name)
         connection.execute(delete(tables.removal).where(tables.removal.c.sha256.in_(names)))
     return len(names)

@@ -298,7 +298,14 @@ def _manifest(folder: Path, source: Path) -> dict[str, Any]:
 
 
 def _named_pictures(folder: Path, source: Path) -> list[str]:
-    return sorted({str(row["sha256"]) for row in _rows_in(folder, source, tables.picture)})
+    """The SHA-256 of every picture, checked before any is noted in the records."""
+    names = sorted({str(row["sha256"]) for row in _rows_in(folder, source, tables.picture)})
+    if wrong := next((name for name in names if not store.is_name(name)), None):
+        raise RecordsFault(
+            f"{source} is not what was exported, nothing was taken in: it calls a picture {wrong[:80]!r}, which is no "
+            "SHA-256; name another backup or export."
+        )
+    return names
 
 
 def _picture(folder: Path, source: Path, name: str) -> bytes:

@@ -144,6 +144,18 @@ def reseal(folder, name: str, content: bytes) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def change(folder, table: str, column: str, value: str) -> None:
+    """Put `value` in a table's first row, and the table's hash right."""
+    with (folder / f"{table}.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[0][column] = value
+    lines = [
+        ",".join(rows[0]),
+        *(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values()) for row in rows),
+    ]
+    reseal(folder, table, ("\n".join(lines) + "\n").encode())
+
+
 def damage_picture(folder) -> None:
     next((folder / "pictures").glob("*/*")).write_bytes(b"other")
 
@@ -159,14 +171,7 @@ def damage_picture(folder) -> None:
     ],
 )
 def test_a_cell_that_no_records_can_hold_is_one_sentence(out, empty, table, column, value):
-    with (out / f"{table}.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    rows[0][column] = value
-    lines = [
-        ",".join(rows[0]),
-        *(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values()) for row in rows),
-    ]
-    reseal(out, table, ("\n".join(lines) + "\n").encode())
+    change(out, table, column, value)
     with pytest.raises(RecordsFault, match=rf"{table}.csv cannot be read"):
         transfer.import_folder(empty, out)
     assert read.counts(empty) == (0, 0, 0, 0, "")
@@ -195,6 +200,7 @@ def test_a_cell_that_no_records_can_hold_is_one_sentence(out, empty, table, colu
         (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes() + b"," * 99 + b"\n"),
          "has another number of cells"),
         (lambda folder: reseal(folder, "patient", b"id,pseudonym,birth_year,sex,note,created_at\n"), "refuse this"),
+        (lambda folder: change(folder, "picture", "sha256", "../../../x"), r"calls a picture '\.\./\.\./\.\./x'"),
         (damage_picture, "out is not whole, nothing was taken in: its picture"),
     ],
 )  # fmt: skip
@@ -204,6 +210,7 @@ def test_an_export_that_was_changed_is_refused_whole(out, empty, damage, said):
         transfer.import_folder(empty, out)
     assert read.counts(empty) == (0, 0, 0, 0, "")
     assert list(store.names(empty.pictures)) == []
+    open_records(empty.folder).close()
 
 
 def without(source: Path, target: Path, *left_out: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from entries import new_answer, new_opinion, new_picture, save
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from derm.errors import ConfigFault, RecordsFault
@@ -231,6 +231,18 @@ def test_a_deletion_that_was_killed_is_finished_when_the_records_are_opened(file
     assert list(store.names(filed.pictures)) == []
     assert finish_removals(again) == 0
     again.close()
+
+
+def test_a_name_that_no_picture_has_is_not_noted_and_hinders_no_opening(records):
+    with pytest.raises(RecordsFault, match="is no SHA-256"):
+        write.intend(records, ["../../../x"])
+    assert rows(records, tables.removal) == []
+    with records.writing() as connection:  # as a Derm before this one has noted it
+        connection.execute(insert(tables.removal), [{"sha256": "../../../x"}])
+    finish_removals(records)
+    assert rows(records, tables.removal) == []
+    save(records)
+    assert verify(records).broken is None
 
 
 def test_a_picture_that_is_damaged_or_gone_is_said(filed):
