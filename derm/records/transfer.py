@@ -9,6 +9,7 @@ import base64
 import csv
 import hashlib
 import json
+import lzma
 import math
 import shutil
 import zlib
@@ -160,7 +161,7 @@ def restore(records: Records, source: Path, progress: Progress | None = None) ->
                         raise RecordsFault(f"{source} holds {member[:80]}, which no backup does: nothing was taken in.")
                 _check_room(source, archive, records.folder)
                 archive.extractall(folder)
-        except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+        except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise RecordsFault(

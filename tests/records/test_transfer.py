@@ -7,7 +7,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
-from zipfile import ZipFile
+from zipfile import ZIP_LZMA, ZipFile
 
 import numpy as np
 import pytest
@@ -307,6 +307,18 @@ def test_a_backup_that_cannot_be_unpacked_is_one_sentence(filed, empty, tmp_path
     with pytest.raises(RecordsFault, match="is no whole backup"):
         transfer.restore(empty, tmp_path / "b.zip")
     assert read.counts(empty) == (0, 0, 0, 0, "")
+
+
+def test_a_backup_packed_by_lzma_and_damaged_is_one_sentence(filed, empty, tmp_path):
+    transfer.backup(filed, tmp_path / "b.zip")
+    with ZipFile(tmp_path / "b.zip") as old, ZipFile(tmp_path / "lzma.zip", "w", ZIP_LZMA) as new:
+        new.writestr("manifest.json", old.read("manifest.json"))
+        start = new.getinfo("manifest.json").header_offset + 30 + len("manifest.json")
+    content = bytearray((tmp_path / "lzma.zip").read_bytes())
+    content[start + 30 : start + 80] = b"\xff" * 50
+    (tmp_path / "lzma.zip").write_bytes(content)
+    with pytest.raises(RecordsFault, match="is no whole backup"):
+        transfer.restore(empty, tmp_path / "lzma.zip")
 
 
 def test_a_backup_that_unpacks_to_more_than_the_disk_has_is_not_unpacked(filed, empty, tmp_path, monkeypatch):
