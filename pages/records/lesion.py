@@ -33,7 +33,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     if history is None:
         st.error(say(words.GONE), icon=":material/folder_off:")
         return
-    marks = [mark_of(history)]
+    marks = [mark_of(history)] if history.lesion["site"] in BY_CODE else []
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(plain(words.history_title(history)), anchor=False, width="content")
         st.image(body_map(marks), alt=said_of(marks), width=80)
@@ -176,7 +176,7 @@ def about(history: LesionHistory) -> None:
         st.selectbox(
             say("Place"),
             codes,
-            index=codes.index(history.lesion["site"]),
+            index=codes.index(history.lesion["site"]) if history.lesion["site"] in codes else None,
             key=f"site-{fields_of(key)}",
             format_func=words.site_name,
         )
@@ -216,7 +216,7 @@ def save_histology(key: str, lesion_id: str) -> None:
 
 def save_place(key: str, lesion_id: str) -> None:
     """Put the lesion elsewhere on the body map."""
-    site = st.session_state[f"site-{fields_of(key)}"]
+    site = st.session_state[f"site-{fields_of(key)}"] or ""
     attempt(key, lambda: write.move_lesion(saving.records(), saving.actor(), lesion_id, site))
 
 

@@ -12,9 +12,12 @@ from streamlit.testing.v1 import AppTest
 
 pytest.importorskip("sqlalchemy")
 
+from entries import new_answer, save
+from sqlalchemy import update
+
 from derm.data.synthetic.lesion import draw_lesion
 from derm.predict import triage
-from derm.records import missing, read, tables, words
+from derm.records import entry, missing, read, tables, words, write
 from derm.records.connect import open_records
 from derm.records.verify import verify
 from derm.serve.claims import Account
@@ -212,6 +215,27 @@ def test_what_is_entered_of_one_lesion_stands_at_no_other(page, kept):
     button(page, "Save the place").click().run()
     assert {one.pseudonym: one.site for one in read.search(kept)} == {"P-1": "face", "P-2": "abdomen"}
     assert {one.pseudonym: one.source for one in read.search(kept)} == {"P-1": "histology", "P-2": "answer"}
+
+
+def test_a_row_that_nobody_can_have_entered_hides_no_other(page, kept, monkeypatch):
+    bad = save(kept, 1, pseudonym="P-BAD", answer=new_answer(shown="[]"))
+    save(kept, 2, pseudonym="P-GOOD")
+    with kept.writing() as connection:  # as a Derm before this one has taken it in from a backup
+        for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.execute(update(tables.lesion).where(tables.lesion.c.id == bad.lesion_id).values(site="moon"))
+    for name in ("day", "diagnosis"):
+        monkeypatch.setattr(entry, name, str)
+    write.add_histology(kept, "Dr A", bad.lesion_id, diagnosis="xyz", on="2026-13-99")
+    choose_view(page, "Kept cases")
+    assert sorted(page.dataframe[0].value["Place"]) == ["'moon' (unknown)", "upper back"]
+    assert "'xyz' (unknown) (histology)" in list(page.dataframe[0].value["Held for"])
+    page.session_state["opened_lesion"] = bad.lesion_id
+    page.run()
+    assert not page.exception
+    assert "Histology of '2026-13-99' (unknown): 'xyz' (unknown)." in text(page)
+    assert "This answer is damaged." in text(page)
+    assert any("The outline of IMG_1.png is damaged" in one.value.replace("\\", "") for one in page.error)
 
 
 class Session(dict):

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -218,6 +219,41 @@ def without(source: Path, target: Path, *left_out: str) -> None:
         for member in old.namelist():
             if not member.startswith(left_out):
                 new.writestr(member, old.read(member))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("lesion", "site", "moon"),
+        ("visit", "day", "2026-13-99"),
+        ("visit", "day", "20261102"),
+        ("histology", "diagnosis", "xyz"),
+        ("opinion", "management", "pray"),
+        ("opinion", "asked_at", "noon"),
+        ("correction", "basis", "dream"),
+        ("correction", "outline", zlib.compress(bytes(1 << 20))),
+        ("answer", "shown", "[]"),
+    ],
+)
+def test_a_whole_chain_over_what_nobody_can_enter_is_refused_with_its_row(
+    filed, empty, tmp_path, monkeypatch, table, column, value
+):
+    enter = write._enter
+    monkeypatch.setattr(
+        write,
+        "_enter",
+        lambda connection, actor, to, row: enter(
+            connection, actor, to, {**row, column: value} if to.name == table and row.get(column) else row
+        ),
+    )
+    fill(filed)
+    broken = verify(filed).broken
+    assert broken is not None
+    assert broken.table == table
+    transfer.backup(filed, tmp_path / "b.zip")
+    with pytest.raises(RecordsFault, match=rf"nothing was taken in: row {broken.row} of {table} holds"):
+        transfer.restore(empty, tmp_path / "b.zip")
+    assert read.counts(empty) == (0, 0, 0, 0, "")
 
 
 @pytest.mark.parametrize("left_out", ["manifest.json", "opinion.csv", "pictures/"])
