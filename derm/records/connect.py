@@ -6,13 +6,15 @@ was committed is on the disk. Knows nothing of what is entered.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from derm.errors import RecordsFault
 from derm.files import OWN_FILE, PART, close_to_others, make_folder, sweep
@@ -30,7 +32,7 @@ BESIDE = (TEACHING, "weights", "weights-in-use.json")
 """What other parts of Derm keep there: trainings, and the weights that the practice has chosen."""
 
 PATIENCE = 30
-"""Seconds that a writer waits for another one."""
+"""Seconds that a writer waits for another one of this process, and then as long for one of another."""
 
 FORGETTING = 2
 """Seconds that a deletion waits for readers, who keep SQLite from overwriting what was deleted."""
@@ -48,6 +50,9 @@ class Records:
     engine: Engine
     folder: Path
     """Holds the pictures, and the database where that is a file."""
+
+    turn: Lock = field(default_factory=Lock, compare=False, repr=False)
+    """Of this process's writers: those who wait for it take no connection, which readers need."""
 
     @property
     def pictures(self) -> Path:
@@ -71,10 +76,20 @@ class Records:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection whose changes are all kept at the end, or none; the only writer meanwhile."""
-        with _said(self.engine), self.engine.begin() as connection:
+        with _said(self.engine), self._in_turn(), self.engine.begin() as connection:
             if self.on_server:
+                connection.execute(text(f"SET LOCAL lock_timeout = {round(1000 * PATIENCE)}"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if not self.turn.acquire(timeout=PATIENCE):
+            raise NoneFree
+        try:
+            yield
+        finally:
+            self.turn.release()
 
     def close(self) -> None:
         """Let all connections go."""
@@ -154,7 +169,10 @@ def _check_not_lost(folder: Path) -> None:
 
 
 def finish_removals(records: Records) -> int:
-    """Take away the files of deleted pictures, those too that a kill left behind; how many there were."""
+    """Take away the files of deleted pictures, those too that a kill left behind; how many there were.
+
+    A name that no file can have, which an older Derm noted from a backup that was tampered with, is only forgotten.
+    """
     with records.reading() as connection:
         names = list(connection.scalars(select(tables.removal.c.sha256)))
     if not names:
@@ -162,7 +180,7 @@ def finish_removals(records: Records) -> int:
     with records.writing() as connection:  # nobody saves the same picture meanwhile
         used = set(connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.sha256.in_(names))))
         for name in names:
-            if name not in used:
+            if name not in used and store.is_name(name):
                 store.remove(records.pictures, name)
         connection.execute(delete(tables.removal).where(tables.removal.c.sha256.in_(names)))
     return len(names)
@@ -180,15 +198,15 @@ def empty_log(records: Records, patience: float = FORGETTING) -> bool:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * patience)}")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
             connection.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
-    except DBAPIError:
+    except (DBAPIError, NoneFree):
         return False
     return not busy
 
 
-def _file_engine(path: Path, patience: float = PATIENCE) -> Engine:
+def _file_engine(path: Path, patience: float | None = None) -> Engine:
     """SQLite as we want it: a log written ahead, commits on the disk, keys checked, deleted content overwritten."""
     place = URL.create("sqlite", database=str(path))  # in an address as text a ? in a folder's name ends the path
-    engine = create_engine(place, connect_args={"timeout": patience})
+    engine = create_engine(place, connect_args={"timeout": PATIENCE if patience is None else patience})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others
@@ -229,8 +247,11 @@ def _said(engine: Engine) -> Iterator[None]:
     """Turn what the database says into one sentence, without the address, which may hold a password."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, NoneFree) as error:
         where = engine.url.database if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+        if isinstance(error, NoneFree):  # this process has no turn, or no connection, to give
+            reason = f"locked for {PATIENCE} s"
+            raise RecordsFault(say("{advice} ({reason})", advice=_advice(reason, str(where)), reason=reason)) from error
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
         raise RecordsFault(say("{advice} ({reason})", advice=_advice(reason, str(where)), reason=reason)) from error
 
@@ -245,7 +266,7 @@ def _damaged(where: str | Path) -> str:
 def _advice(reason: str, where: str) -> str:
     if any(sign in reason for sign in ("not a database", "malformed", "no such table", "no such column")):
         return _damaged(where)
-    if "locked" in reason:
+    if "locked" in reason or "lock timeout" in reason:
         return say(
             "{where} is held by another program: wait until it has ended, or end it, then try again", where=where
         )

@@ -16,10 +16,10 @@ from derm.errors import RecordsFault
 from derm.files import making_folder
 from derm.image.overlay import mask_png
 from derm.language.speech import say
-from derm.predict.packed import unpack
 from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
+from derm.records.pictures import kept_outline
 from derm.records.read import Entry, rows_of, undisturbed
 from derm.spreadsheet import csv_line
 
@@ -106,7 +106,7 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
         if diagnosis is None and said.get("basis") in TRUSTED:
             diagnosis, basis = said["diagnosis"], "histo" if said["basis"] == Basis.HISTOLOGY else said["basis"]
         if said.get("outline") is not None:
-            outline = unpack(said["outline"], (picture["height"], picture["width"]))
+            outline = kept_outline(said["outline"], picture)
             outlines[picture["id"]] = mask_png(outline)
         if diagnosis is None and picture["id"] not in outlines:
             continue

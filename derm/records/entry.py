@@ -3,9 +3,12 @@
 Needs plain values. Knows no database.
 """
 
+import json
 import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from typing import Any
 
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
@@ -141,6 +144,58 @@ def site(value: str) -> str:
     if not value:
         raise RecordsFault(say("Choose the place on the body first."))
     return choice(value, tuple(BY_CODE), NO_PLACE)
+
+
+CHOICES = {
+    ("lesion", "site"): tuple(BY_CODE),
+    ("answer", "diagnosis"): DIAGNOSIS_CODES,
+    ("opinion", "diagnosis"): DIAGNOSIS_CODES,
+    ("opinion", "management"): tuple(Management),
+    ("correction", "diagnosis"): DIAGNOSIS_CODES,
+    ("correction", "basis"): tuple(Basis),
+    ("histology", "diagnosis"): DIAGNOSIS_CODES,
+}
+"""Codes that may stand in a table's column."""
+
+
+def fault_of(table: str, row: Mapping[str, Any]) -> str:
+    """Which value of a row nobody can have entered, as the end of a sentence; '' where all may stand there.
+
+    A day may be yet to come here, where another zone or clock has entered it.
+    """
+    for column, value in row.items():
+        if value is None:
+            continue
+        known = value in CHOICES.get((table, column), (value,))
+        if column == "day":
+            known = _reads(date.fromisoformat, value) and date.fromisoformat(value).isoformat() == value
+        elif column in ("created_at", "asked_at"):
+            known = _reads(datetime.fromisoformat, value) and datetime.fromisoformat(value).tzinfo is not None
+        elif column == "shown":
+            known = shown_of(value) is not None
+        if not known:
+            return f"holds {value[:40]!r} as {column}, which nobody can have entered"
+    return ""
+
+
+def shown_of(text: str) -> dict[str, Any] | None:
+    """What an answer showed, with a headline and doubts; None where the text of the column `shown` is damaged."""
+    try:
+        shown = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(shown, dict) or not isinstance(shown.get("headline"), str):
+        return None
+    doubts = shown.get("doubts", [])
+    return shown if isinstance(doubts, list) and all(isinstance(one, str) for one in doubts) else None
+
+
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
 
 
 def confidence(value: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import RecordsFault
-from derm.image.decode import read_image
+from derm.image.decode import MAX_PIXELS, read_image
 from derm.image.overlay import draw_outline, resize_mask, resize_picture
 from derm.language.speech import say
 from derm.predict.packed import unpack
@@ -47,8 +47,25 @@ def with_outline(
     rows = drawn or answers
     if not rows:
         return image
-    outline = unpack(rows[-1]["outline"], (picture["height"], picture["width"]))
+    outline = kept_outline(rows[-1]["outline"], picture)
     return draw_outline(image, resize_mask(outline, *image.shape[:2]), dashed=bool(drawn), scale=OUTLINE)
+
+
+def kept_outline(packed: bytes, picture: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """A kept outline of a picture, by their rows, bool (H, W). Raises RecordsFault for one that is not of its size."""
+    shape = picture["height"], picture["width"]
+    try:
+        if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
+            raise ValueError(f"{shape[1]} × {shape[0]} pixels")
+        return unpack(packed, shape)
+    except ValueError as error:
+        raise RecordsFault(
+            say(
+                "The outline of {name} is damaged ({reason}): restore a backup, or draw it anew.",
+                name=picture["name"],
+                reason=error,
+            )
+        ) from error
 
 
 def outline_in(content: bytes, name: str) -> NDArray[np.bool_]:

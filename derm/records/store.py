@@ -30,9 +30,14 @@ def keep(folder: Path, content: bytes) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Whether `name` is a SHA-256 as files here are called."""
+    return len(name) == 64 and set(name) <= DIGITS
+
+
 def place(folder: Path, name: str) -> Path:
     """Where the file with the SHA-256 `name` lies: in one of 256 folders. Raises RecordsFault for no such name."""
-    if len(name) != 64 or not set(name) <= DIGITS:
+    if not is_name(name):
         raise RecordsFault(
             say(
                 "'{name}' is no SHA-256: expected 64 digits 0-9 and a-f.",
@@ -69,7 +74,7 @@ def remove(folder: Path, name: str) -> None:
 def names(folder: Path) -> Iterator[str]:
     """The SHA-256 of every file, as their names say."""
     for path in sorted(folder.glob("??/*")):
-        if len(path.name) == 64 and set(path.name) <= DIGITS:
+        if is_name(path.name):
             yield path.name
 
 

@@ -9,6 +9,7 @@ import base64
 import csv
 import hashlib
 import json
+import lzma
 import math
 import shutil
 import zlib
@@ -160,7 +161,7 @@ def restore(records: Records, source: Path, progress: Progress | None = None) ->
                         raise RecordsFault(f"{source} holds {member[:80]}, which no backup does: nothing was taken in.")
                 _check_room(source, archive, records.folder)
                 archive.extractall(folder)
-        except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+        except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise RecordsFault(
@@ -298,7 +299,14 @@ def _manifest(folder: Path, source: Path) -> dict[str, Any]:
 
 
 def _named_pictures(folder: Path, source: Path) -> list[str]:
-    return sorted({str(row["sha256"]) for row in _rows_in(folder, source, tables.picture)})
+    """The SHA-256 of every picture, checked before any is noted in the records."""
+    names = sorted({str(row["sha256"]) for row in _rows_in(folder, source, tables.picture)})
+    if wrong := next((name for name in names if not store.is_name(name)), None):
+        raise RecordsFault(
+            f"{source} is not what was exported, nothing was taken in: it calls a picture {wrong[:80]!r}, which is no "
+            "SHA-256; name another backup or export."
+        )
+    return names
 
 
 def _picture(folder: Path, source: Path, name: str) -> bytes:

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from derm.records import chain, store, tables
+from derm.errors import RecordsFault
+from derm.records import chain, entry, store, tables
 from derm.records.connect import Records
+from derm.records.pictures import kept_outline
 from derm.records.write import content_of
 
 Progress = Callable[[int, int], None]
@@ -86,6 +88,7 @@ def _rows_fault(connection: Connection, events: list[chain.Event]) -> tuple[int,
     """How many rows there are, and the one that is broken, of several the one that was entered first."""
     latest = {(one.table_name, one.row_id): one for one in events if one.table_name}
     salts: dict[int, str] = dict(connection.execute(select(tables.salt.c.event_number, tables.salt.c.salt)).all())
+    sizes = {row["id"]: row for row in connection.execute(select(tables.picture)).mappings()}
     faults: list[tuple[float, Broken]] = []
     rows = 0
     for table in tables.ENTRIES:
@@ -97,11 +100,23 @@ def _rows_fault(connection: Connection, events: list[chain.Event]) -> tuple[int,
             elif salts.get(event.number) is None or chain.digest(salts[event.number], _plain(row)) != event.digest:
                 why = f"is not what event {event.number} says of it"
                 faults.append((event.number, Broken(table.name, row["id"], why)))
+            elif why := entry.fault_of(table.name, dict(row)) or _outline_fault(table.name, row, sizes):
+                faults.append((event.number, Broken(table.name, row["id"], why)))
     for event in latest.values():
         if event.digest:
             why = f"is gone, though event {event.number} entered it and none removed it"
             faults.append((event.number, Broken(event.table_name, event.row_id, why)))
     return rows, min(faults, key=lambda one: one[0])[1] if faults else None
+
+
+def _outline_fault(table: str, row: Any, picture_rows: dict[str, Any]) -> str:  # noqa: ANN401 - SQLAlchemy's row
+    """What is wrong with a corrected outline, which must be of its picture's size."""
+    if table == tables.correction.name and row["outline"] is not None:
+        try:
+            kept_outline(row["outline"], picture_rows[row["picture_id"]])
+        except RecordsFault:
+            return "holds an outline that is not of its picture's size"
+    return ""
 
 
 def _pictures_fault(records: Records, names: list[str], progress: Progress | None) -> Broken | None:

@@ -3,10 +3,9 @@
 Needs plain values. Knows no database and no page.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures.text import capital, duration, fine_percent
@@ -19,7 +18,7 @@ from derm.language.quantities import (
 )
 from derm.language.speech import day_text, mark, say, say_many
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
-from derm.records.entry import OTHER, Basis, Management
+from derm.records.entry import OTHER, Basis, Management, shown_of
 from derm.records.sites import BY_CODE
 
 if TYPE_CHECKING:
@@ -110,24 +109,42 @@ def diagnosis_name(code: str | None) -> str:
     """A diagnosis by its code, as people read it."""
     if code is None:
         return "–"
-    return say("Another diagnosis") if code == OTHER else capital(DIAGNOSES[INDEX[code]].called)
+    if code == OTHER:
+        return say("Another diagnosis")
+    return capital(DIAGNOSES[INDEX[code]].called) if code in INDEX else unknown(code)
 
 
 def site_name(code: str) -> str:
     """A place on the body by its code."""
-    return capital(BY_CODE[code].called)
+    return capital(place_called(code))
+
+
+def place_called(code: str) -> str:
+    """The same within a sentence."""
+    return BY_CODE[code].called if code in BY_CODE else unknown(code)
+
+
+def unknown(value: str) -> str:
+    """A value that nobody can have entered, which shall not hide the others: see `derm records verify`."""
+    return say("{value} (unknown)", value=f"'{value[:40]}'")
 
 
 def local_time(at: str) -> str:
     """A time of the records, here: '2026-11-27 13:05 +01:00'."""
-    here = datetime.fromisoformat(at).astimezone()
+    try:
+        here = datetime.fromisoformat(at).astimezone()
+    except (ValueError, OverflowError):
+        return unknown(at)
     zone = here.isoformat(timespec="minutes").partition("T")[2][5:]
     return f"{day_text(here.date())} {here:%H:%M} {zone}"
 
 
 def day_said(day: str) -> str:
     """A day of the records, ISO 8601, as the language now spoken has it."""
-    return day_text(date.fromisoformat(day))
+    try:
+        return day_text(date.fromisoformat(day))
+    except ValueError:
+        return unknown(day)
 
 
 def what_to_do(referral: str | None) -> str:
@@ -149,7 +166,7 @@ def lesion_title(state: "LesionState") -> str:
         "{pseudonym}, lesion {label}, {place}",
         pseudonym=state.pseudonym,
         label=state.label,
-        place=BY_CODE[state.site].called,
+        place=place_called(state.site),
     )
 
 
@@ -180,7 +197,7 @@ def history_title(history: "LesionHistory") -> str:
         "{pseudonym}, lesion {label}, {place}",
         pseudonym=history.patient["pseudonym"],
         label=lesion["label"],
-        place=BY_CODE[lesion["site"]].called,
+        place=place_called(lesion["site"]),
     )
 
 
@@ -210,7 +227,7 @@ def picture_alt(one: "PictureHistory") -> str:
 
 def answer_lines(answer: Mapping[str, object]) -> list[str]:
     """An answer as it was shown: doubts, what to do, the likeliest, and who saw it when, of which weights."""
-    shown = json.loads(str(answer["shown"]))
+    shown = shown_of(str(answer["shown"])) or {"headline": say("This answer is damaged.")}
     lines = [*shown.get("doubts", ()), f"{shown['headline']} {shown.get('second_line', '')}".strip()]
     seen = say(
         "Shown to {author} on {time}; weights {weights}.",
@@ -227,18 +244,22 @@ def opinion_line(opinion: Mapping[str, object]) -> str:
         OPINION_LINES[str(opinion["stage"])],
         author=opinion["author"],
         diagnosis=diagnosis_name(str(opinion["diagnosis"])),
-        management=say(MANAGEMENT_IN_LINE[Management(str(opinion["management"]))]),
+        management=_called(MANAGEMENT_IN_LINE, str(opinion["management"])),
         confidence=opinion["confidence"],
         span=seconds(float(str(opinion["seconds"]))),
         time=local_time(str(opinion["created_at"])),
     )
 
 
+def _called(names: Mapping[Any, str], code: str) -> str:
+    return say(names[code]) if code in names else unknown(code)
+
+
 def correction_line(correction: Mapping[str, object]) -> str:
     """A correction as one line of text."""
     parts = []
     if correction["diagnosis"] is not None:
-        basis = say(BASIS_IN_LINE[Basis(str(correction["basis"]))])
+        basis = _called(BASIS_IN_LINE, str(correction["basis"]))
         parts.append(f"{diagnosis_name(str(correction['diagnosis']))} ({basis})")
     if correction["outline"] is not None:
         parts.append(say("outline drawn anew"))

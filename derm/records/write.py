@@ -256,8 +256,8 @@ def delete_patient(records: Records, actor: str, patient_id: str) -> Remains:
             for key in mine:
                 append(connection, actor, REMOVED, table.name, key, "")
         kept = set(connection.scalars(select(tables.picture.c.sha256).where(tables.picture.c.sha256.in_(in_question))))
-        gone = sorted(in_question - kept)
-        _mark(connection, gone)
+        gone = sorted(name for name in in_question - kept if store.is_name(name))  # others have no file
+        _mark(connection, records, gone)
     finish_removals(records)
     forgotten = _forget_rows(records)
     rows = sum(len(mine) for mine in keys.values())
@@ -302,10 +302,12 @@ def content_of(row: Mapping[str, Any]) -> dict[str, object]:
 def intend(records: Records, names: Sequence[str]) -> None:
     """Note a file before it is written, so that what a kill leaves is found: until a row names it, it is to go."""
     with records.writing() as connection:
-        _mark(connection, names)
+        _mark(connection, records, names)
 
 
-def _mark(connection: Connection, names: Sequence[str]) -> None:
+def _mark(connection: Connection, records: Records, names: Sequence[str]) -> None:
+    for name in names:
+        store.place(records.pictures, name)  # raises for what is no SHA-256: no file could be taken away by it
     known = set(connection.scalars(select(tables.removal.c.sha256)))
     if fresh := [name for name in names if name not in known]:
         connection.execute(insert(tables.removal), [{"sha256": name} for name in fresh])

@@ -197,8 +197,8 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
         ask_opinion(listed.key)
         ask_place(listed.key)
         st.button(
-            say("Give my opinion and show the answer"), type="primary", key="give-before", on_click=give_before,
-            args=(model, listed),
+            say("Give my opinion and show the answer"), type="primary", key=f"give-before-{listed.key}",
+            on_click=give_before, args=(model, listed),
         )  # fmt: skip
         st.caption(say(words.FINAL_NOTE))
         tell_refusal(listed.key)

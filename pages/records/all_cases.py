@@ -8,7 +8,7 @@ from derm.language.speech import day_pattern, say
 from derm.records import read, words
 from derm.records.entry import DIAGNOSIS_CODES
 from derm.records.read import LEVELS, LesionState, Query
-from derm.records.sites import BY_CODE, SITES
+from derm.records.sites import SITES
 from pages.parts import saving
 from pages.parts.tables import show_table
 
@@ -80,7 +80,7 @@ def row(one: LesionState) -> dict[str, object]:
     return {
         say("Patient"): one.pseudonym,
         say("Lesion"): one.label,
-        say("Place"): BY_CODE[one.site].called,
+        say("Place"): words.place_called(one.site),
         say("Last visit"): one.worst.day,
         say("Visits"): one.visits,
         say("Worst picture"): words.state_line(one.worst),

@@ -33,7 +33,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     if history is None:
         st.error(say(words.GONE), icon=":material/folder_off:")
         return
-    marks = [mark_of(history)]
+    marks = [mark_of(history)] if history.lesion["site"] in BY_CODE else []
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(plain(words.history_title(history)), anchor=False, width="content")
         st.image(body_map(marks), alt=said_of(marks), width=80)
@@ -109,13 +109,14 @@ def give_after(key: str, answer_id: str) -> None:
 def correct(one: PictureHistory) -> None:
     """A diagnosis or an outline that is known better."""
     key = f"correct-{one.picture['id']}"
+    fields = fields_of(key)
     with st.expander(say("Correct"), icon=":material/edit:"):
         st.selectbox(
             say("Diagnosis"),
             DIAGNOSIS_CODES,
             index=None,
             placeholder=say("Choose one"),
-            key=f"diagnosis-{key}",
+            key=f"diagnosis-{fields}",
             format_func=words.diagnosis_name,
         )
         st.selectbox(
@@ -123,10 +124,10 @@ def correct(one: PictureHistory) -> None:
             list(Basis),
             index=None,
             placeholder=say("Choose one"),
-            key=f"basis-{key}",
+            key=f"basis-{fields}",
             format_func=lambda one: say(words.BASIS_NAMES[one]),
         )
-        st.file_uploader(say(words.OUTLINE_FILE), key=f"outline-{key}")
+        st.file_uploader(say(words.OUTLINE_FILE), key=f"outline-{fields}")
         st.button(
             say("Save the correction"), key=f"save-{key}", on_click=save_correction, args=(key, one.picture["id"])
         )
@@ -135,16 +136,16 @@ def correct(one: PictureHistory) -> None:
 
 def save_correction(key: str, picture_id: str) -> None:
     """Keep a correction."""
-    state = st.session_state
-    file = state.get(f"outline-{key}")
+    state, fields = st.session_state, fields_of(key)
+    file = state.get(f"outline-{fields}")
 
     def do() -> None:
         write.correct(
             saving.records(),
             saving.actor(),
             picture_id,
-            diagnosis=state[f"diagnosis-{key}"],
-            basis=state[f"basis-{key}"],
+            diagnosis=state[f"diagnosis-{fields}"],
+            basis=state[f"basis-{fields}"],
             outline=None if file is None else pictures.outline_in(file.getvalue(), file.name),
         )
 
@@ -152,68 +153,77 @@ def save_correction(key: str, picture_id: str) -> None:
 
 
 def about(history: LesionHistory) -> None:
-    """What belongs to the lesion as a whole, and to the patient."""
+    """What belongs to the lesion as a whole, and to the patient; no field or button is shared with another lesion's."""
     lesion_id, patient = history.lesion["id"], history.patient
+    key = f"histology-{lesion_id}"
+    fields = fields_of(key)
     with st.expander(say("Histology"), icon=":material/biotech:"):
         st.selectbox(
             say("Found"),
             DIAGNOSIS_CODES,
             index=None,
             placeholder=say("Choose one"),
-            key="histology-diagnosis",
+            key=f"diagnosis-{fields}",
             format_func=words.diagnosis_name,
         )
-        saving.ask_day(st, say("Day"), "histology-day", value=words.today())
-        st.text_area(say("The pathologist's words"), key="histology-words", max_chars=2000)
-        st.button(say("Save the histology"), key="save-histology", on_click=save_histology, args=(lesion_id,))
-        saving.tell_refusal("histology")
+        saving.ask_day(st, say("Day"), f"day-{fields}", value=words.today())
+        st.text_area(say("The pathologist's words"), key=f"words-{fields}", max_chars=2000)
+        st.button(say("Save the histology"), key=f"save-{key}", on_click=save_histology, args=(key, lesion_id))
+        saving.tell_refusal(key)
+    key = f"place-{lesion_id}"
     with st.expander(say("Place on the body"), icon=":material/accessibility_new:"):
         codes = [one.code for one in SITES]
         st.selectbox(
             say("Place"),
             codes,
-            index=codes.index(history.lesion["site"]),
-            key=f"move-{lesion_id}",
+            index=codes.index(history.lesion["site"]) if history.lesion["site"] in codes else None,
+            key=f"site-{fields_of(key)}",
             format_func=words.site_name,
         )
-        st.button(say("Save the place"), key="save-place", on_click=save_place, args=(lesion_id,))
-        saving.tell_refusal("place")
+        st.button(say("Save the place"), key=f"save-{key}", on_click=save_place, args=(key, lesion_id))
+        saving.tell_refusal(key)
     if not opening.may(Right.DELETE):
         return
+    key = f"delete-{lesion_id}"
     with st.expander(say("Delete this patient"), icon=":material/delete:"):
         st.markdown(plain(" ".join(words.delete_warning(patient["pseudonym"]))))
-        st.text_input(say("Write the pseudonym to delete it"), key="delete-name")
+        st.text_input(say("Write the pseudonym to delete it"), key=f"name-{key}")
         st.button(
-            say("Delete for good"), key="delete-patient", on_click=delete, args=(patient["id"], patient["pseudonym"])
+            say("Delete for good"), key=f"do-{key}", on_click=delete, args=(key, patient["id"], patient["pseudonym"])
         )
-        saving.tell_refusal("delete")
+        saving.tell_refusal(key)
 
 
-def save_histology(lesion_id: str) -> None:
+def fields_of(key: str) -> str:
+    """The end of the keys of the fields at a place, another one after each saving: so they are empty again."""
+    return f"{key}-{st.session_state.get(f'times-{key}', 0)}"
+
+
+def save_histology(key: str, lesion_id: str) -> None:
     """Keep a histology."""
-    state = st.session_state
-    if state["histology-diagnosis"] is None:
-        state["refusal-histology"] = say(words.DIAGNOSIS_LACKS)
+    state, fields = st.session_state, fields_of(key)
+    if state[f"diagnosis-{fields}"] is None:
+        state[f"refusal-{key}"] = say(words.DIAGNOSIS_LACKS)
         return
     attempt(
-        "histology",
+        key,
         lambda: write.add_histology(
-            saving.records(), saving.actor(), lesion_id, diagnosis=state["histology-diagnosis"],
-            on=state["histology-day"], words=state["histology-words"],
+            saving.records(), saving.actor(), lesion_id, diagnosis=state[f"diagnosis-{fields}"],
+            on=state[f"day-{fields}"], words=state[f"words-{fields}"],
         ),
     )  # fmt: skip
 
 
-def save_place(lesion_id: str) -> None:
+def save_place(key: str, lesion_id: str) -> None:
     """Put the lesion elsewhere on the body map."""
-    site = st.session_state[f"move-{lesion_id}"]
-    attempt("place", lambda: write.move_lesion(saving.records(), saving.actor(), lesion_id, site))
+    site = st.session_state[f"site-{fields_of(key)}"] or ""
+    attempt(key, lambda: write.move_lesion(saving.records(), saving.actor(), lesion_id, site))
 
 
-def delete(patient_id: str, pseudonym: str) -> None:
+def delete(key: str, patient_id: str, pseudonym: str) -> None:
     """Delete the patient whose pseudonym was written."""
-    if st.session_state["delete-name"].strip() != pseudonym:
-        st.session_state["refusal-delete"] = say(words.DELETE_LACKS)
+    if st.session_state[f"name-{key}"].strip() != pseudonym:
+        st.session_state[f"refusal-{key}"] = say(words.DELETE_LACKS)
         return
 
     def do() -> None:
@@ -224,15 +234,16 @@ def delete(patient_id: str, pseudonym: str) -> None:
         st.session_state.saved = {key: one for key, one in kept.items() if one.patient_id != patient_id}
         close()
 
-    attempt("delete", do)
+    attempt(key, do)
 
 
 def attempt(key: str, action: Callable[[], object]) -> None:
-    """Do what a button says; what is refused stays to be read at its place."""
+    """Do what a button says; what is refused stays to be read at its place, and after what is done it is empty."""
     try:
         opening.check(Right.RECORD)
         action()
         st.session_state.pop(f"refusal-{key}", None)
+        st.session_state[f"times-{key}"] = st.session_state.get(f"times-{key}", 0) + 1
     except DermError as error:
         st.session_state[f"refusal-{key}"] = str(error)
 

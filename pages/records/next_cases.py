@@ -5,8 +5,7 @@ from datetime import date
 import streamlit as st
 
 from derm.language.speech import say
-from derm.records.sites import BY_CODE
-from derm.records.words import state_line
+from derm.records.words import place_called, state_line
 from derm.teach import words
 from derm.teach.next_cases import LISTED, NextCase, next_cases
 from derm.teach.ranking import BY_LOT
@@ -42,7 +41,7 @@ def row(one: NextCase) -> dict[str, object]:
     return {
         say("Patient"): one.lesion.pseudonym,
         say("Lesion"): one.lesion.label,
-        say("Place"): BY_CODE[one.lesion.site].called,
+        say("Place"): place_called(one.lesion.site),
         say("Last visit"): one.lesion.worst.day,
         say("Answer"): state_line(one.lesion.worst),
         say("Why it is here"): words.why(one),

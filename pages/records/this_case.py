@@ -32,7 +32,11 @@ def this_case(model: Model, listed: ListedCase) -> None:
         st.markdown(plain(case_words.second_line(case)))
         saving.ask_place(listed.key)
         st.button(
-            say("Save this case"), type="primary", key="save-case", on_click=saving.save_case, args=(model, listed)
+            say("Save this case"),
+            type="primary",
+            key=f"save-case-{listed.key}",
+            on_click=saving.save_case,
+            args=(model, listed),
         )
         saving.tell_refusal(listed.key)
     st.caption(say(case_words.NOTICE))

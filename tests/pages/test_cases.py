@@ -12,9 +12,12 @@ from streamlit.testing.v1 import AppTest
 
 pytest.importorskip("sqlalchemy")
 
+from entries import new_answer, save
+from sqlalchemy import update
+
 from derm.data.synthetic.lesion import draw_lesion
 from derm.predict import triage
-from derm.records import missing, read, tables, words
+from derm.records import entry, missing, read, tables, words, write
 from derm.records.connect import open_records
 from derm.records.verify import verify
 from derm.serve.claims import Account
@@ -84,27 +87,27 @@ def place(page: AppTest, key: str, **given: str) -> None:
 def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeypatch):
     assert words.NO_FILE in text(page)  # a drawing is no patient
     key = upload(page, "one.png", 2)
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert "The name of who enters this is empty" in text(page)
     page.text_input(key="actor").set_value("Dr A")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert "The pseudonym is empty" in text(page)
     assert read.counts(kept).pictures == 0
     place(page, key, patient="P-001")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert "Choose the place on the body first." in text(page)
     page.selectbox(key=f"site-{key}").set_value("upper_back")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert not page.exception
     assert words.ANSWER_KEPT in text(page)
     (state,) = read.search(kept)
     assert (state.pseudonym, state.site, state.visits) == ("P-001", "upper_back", 1)
     picture = state.worst.picture_id
 
-    page.selectbox(key=f"diagnosis-correct-{picture}").set_value("mel")
+    page.selectbox(key=f"diagnosis-correct-{picture}-0").set_value("mel")
     page.button(key=f"save-correct-{picture}").click().run()
     assert "what the corrected diagnosis rests on" in text(page)
-    page.selectbox(key=f"basis-correct-{picture}").set_value("consensus")
+    page.selectbox(key=f"basis-correct-{picture}-0").set_value("consensus")
     page.button(key=f"save-correct-{picture}").click().run()
     assert "Corrected by Dr A: Melanoma (consensus of several clinicians)" in text(page)
 
@@ -115,13 +118,14 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
 
     key = upload(page, "two.png", 5)  # the next visit
     assert "Known: A (Upper back)" in text(page)
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert not page.exception
     (state,) = read.search(kept)
     assert (state.visits, state.pictures) == (1, 2)
-    page.date_input(key="histology-day").set_value(date(2026, 11, 20))
-    page.selectbox(key="histology-diagnosis").set_value("bcc")
-    page.button(key="save-histology").click().run()
+    histology, deletion = f"histology-{state.lesion_id}", f"delete-{state.lesion_id}"
+    page.date_input(key=f"day-{histology}-0").set_value(date(2026, 11, 20))
+    page.selectbox(key=f"diagnosis-{histology}-0").set_value("bcc")
+    page.button(key=f"save-{histology}").click().run()
     assert "Histology of 2026-11-20: Basal cell carcinoma." in text(page)
     assert verify(kept).broken is None
 
@@ -130,11 +134,11 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     page.text_input(key="find-text").set_value("nobody").run()
     assert words.NOTHING_FOUND in text(page)
     choose_view(page, "This case")
-    page.text_input(key="delete-name").set_value("P-00")
-    page.button(key="delete-patient").click().run()
+    page.text_input(key=f"name-{deletion}").set_value("P-00")
+    page.button(key=f"do-{deletion}").click().run()
     assert words.DELETE_LACKS in text(page)
-    page.text_input(key="delete-name").set_value("P-001")
-    page.button(key="delete-patient").click().run()
+    page.text_input(key=f"name-{deletion}").set_value("P-001")
+    page.button(key=f"do-{deletion}").click().run()
     assert not page.exception
     assert "P-001 is deleted" in text(page)
     assert read.search(kept) == []
@@ -144,6 +148,94 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     page.run()
     assert not page.exception
     assert missing.MISSING in text(page)
+
+
+def fields(page: AppTest) -> list[tuple[str, object]]:
+    """What stands in the fields about the lesion that is open, by their labels."""
+    parts = (page.selectbox, page.text_area, page.text_input, page.date_input)
+    asked = {"Found", "Day", "The pathologist's words", "Place", "Write the pseudonym to delete it"}
+    return [(one.label, one.value) for part in parts for one in part if one.label in asked]
+
+
+def button(page: AppTest, label: str):
+    return next(one for one in page.button if one.label == label)
+
+
+def field(page: AppTest, kind: str, label: str):
+    return next(one for one in page.get(kind) if one.label == label)
+
+
+def test_what_is_entered_of_one_lesion_stands_at_no_other(page, kept):
+    """Saved, or typed and left, or refused: the next patient's page knows nothing of it."""
+    rows = {}
+    for seed, (patient, site) in enumerate((("P-1", "face"), ("P-2", "chest")), 2):
+        key = rows[patient] = upload(page, f"{patient}.png", seed)
+        place(page, key, patient=patient)
+        page.run()
+        page.selectbox(key=f"site-{key}").set_value(site)
+        page.button(key=f"save-case-{key}").click().run()
+    untouched = fields(page)
+    assert ("Place", "chest") in untouched
+
+    def on(patient: str) -> None:
+        page.session_state.at_hand = rows[patient]
+        page.run()
+        assert patient in page.header[-1].value.replace("\\", "")
+
+    on("P-1")
+    field(page, "selectbox", "Found").set_value("mel")
+    field(page, "text_area", "The pathologist's words").set_value("melanoma of P-1")
+    field(page, "date_input", "Day").set_value(date(2026, 11, 20))
+    button(page, "Save the histology").click().run()
+    assert "melanoma of P-1" in text(page)
+    assert [value for label, value in fields(page) if label in ("Found", "The pathologist's words", "Day")] == [
+        value for label, value in untouched if label in ("Found", "The pathologist's words", "Day")
+    ]
+
+    button(page, "Save the histology").click().run()
+    assert words.DIAGNOSIS_LACKS in text(page)
+    field(page, "text_input", "Write the pseudonym to delete it").set_value("P-2")
+    button(page, "Delete for good").click().run()
+    assert words.DELETE_LACKS in text(page)
+    field(page, "selectbox", "Found").set_value("mel")
+    field(page, "selectbox", "Place").set_value("scalp")
+    page.text_input(key="actor").set_value("")
+    button(page, "Save the place").click().run()
+    assert "The name of who enters this is empty" in text(page)
+    before = {one.key for one in page.button if one.label.startswith(("Save", "Delete"))}
+
+    on("P-2")
+    assert fields(page) == untouched
+    assert not page.error
+    assert before
+    assert not before & {one.key for one in page.button}
+
+    page.text_input(key="actor").set_value("Dr A")
+    field(page, "selectbox", "Place").set_value("abdomen").run()
+    button(page, "Save the place").click().run()
+    assert {one.pseudonym: one.site for one in read.search(kept)} == {"P-1": "face", "P-2": "abdomen"}
+    assert {one.pseudonym: one.source for one in read.search(kept)} == {"P-1": "histology", "P-2": "answer"}
+
+
+def test_a_row_that_nobody_can_have_entered_hides_no_other(page, kept, monkeypatch):
+    bad = save(kept, 1, pseudonym="P-BAD", answer=new_answer(shown="[]"))
+    save(kept, 2, pseudonym="P-GOOD")
+    with kept.writing() as connection:  # as a Derm before this one has taken it in from a backup
+        for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.execute(update(tables.lesion).where(tables.lesion.c.id == bad.lesion_id).values(site="moon"))
+    for name in ("day", "diagnosis"):
+        monkeypatch.setattr(entry, name, str)
+    write.add_histology(kept, "Dr A", bad.lesion_id, diagnosis="xyz", on="2026-13-99")
+    choose_view(page, "Kept cases")
+    assert sorted(page.dataframe[0].value["Place"]) == ["'moon' (unknown)", "upper back"]
+    assert "'xyz' (unknown) (histology)" in list(page.dataframe[0].value["Held for"])
+    page.session_state["opened_lesion"] = bad.lesion_id
+    page.run()
+    assert not page.exception
+    assert "Histology of '2026-13-99' (unknown): 'xyz' (unknown)." in text(page)
+    assert "This answer is damaged." in text(page)
+    assert any("The outline of IMG_1.png is damaged" in one.value.replace("\\", "") for one in page.error)
 
 
 class Session(dict):
@@ -170,9 +262,10 @@ def test_entries_bear_the_account_of_who_is_logged_in_whose_role_deletes_nobody(
     key = upload(page, "one.png", 2)
     page.text_input(key=f"patient-{key}").set_value("P-001")
     page.selectbox(key=f"site-{key}").set_value("upper_back")
-    page.button(key="save-case").click().run()
+    page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
-    assert not [button for button in page.button if button.key == "delete-patient"]
+    assert [button for button in page.button if button.key.startswith("save-place-")]
+    assert not [button for button in page.button if button.key.startswith("do-delete-")]
     with kept.reading() as connection:
         assert set(connection.execute(tables.event.select()).scalars("actor")) == {"u-0123456789abcdef"}
 
@@ -193,12 +286,12 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
         assert "alignant" not in text(page)
     place(page, key, patient="P-001")
     page.selectbox(key=f"site-{key}").set_value("palm_left")
-    page.button(key="give-before").click().run()
+    page.button(key=f"give-before-{key}").click().run()
     assert words.OPINION_LACKS in text(page)
     page.selectbox(key=f"opinion-diagnosis-{key}").set_value("mel")
     page.selectbox(key=f"opinion-management-{key}").set_value("excise")
     page.slider(key=f"opinion-confidence-{key}").set_value(80)
-    page.button(key="give-before").click().run()
+    page.button(key=f"give-before-{key}").click().run()
     assert not page.exception
     assert words.WITHHELD_NOTE not in text(page)
     page.switch_page("streamlit_app.py").run()

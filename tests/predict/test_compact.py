@@ -1,6 +1,7 @@
 """A case without its picture says all that it said before, to the last digit."""
 
 import sys
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,12 @@ from derm.predict.words import headline, lesion_measures, second_line
 def test_a_mask_comes_back_bit_for_bit(shape):
     mask = np.random.default_rng(1).random(shape) < 0.5
     np.testing.assert_array_equal(unpack(pack(mask), shape), mask)
+
+
+@pytest.mark.parametrize("packed", [zlib.compress(bytes(1 << 20)), zlib.compress(bytes(1)), b"no mask"])
+def test_bytes_of_another_mask_are_refused(packed):
+    with pytest.raises(ValueError, match=r"a mask (of another size|that cannot be unpacked)"):
+        unpack(packed, (40, 60))
 
 
 def test_answers_outline_and_measures_stay():

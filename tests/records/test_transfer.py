@@ -4,10 +4,11 @@ import csv
 import errno
 import json
 import os
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
-from zipfile import ZipFile
+from zipfile import ZIP_LZMA, ZipFile
 
 import numpy as np
 import pytest
@@ -144,6 +145,18 @@ def reseal(folder, name: str, content: bytes) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def change(folder, table: str, column: str, value: str) -> None:
+    """Put `value` in a table's first row, and the table's hash right."""
+    with (folder / f"{table}.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[0][column] = value
+    lines = [
+        ",".join(rows[0]),
+        *(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values()) for row in rows),
+    ]
+    reseal(folder, table, ("\n".join(lines) + "\n").encode())
+
+
 def damage_picture(folder) -> None:
     next((folder / "pictures").glob("*/*")).write_bytes(b"other")
 
@@ -159,14 +172,7 @@ def damage_picture(folder) -> None:
     ],
 )
 def test_a_cell_that_no_records_can_hold_is_one_sentence(out, empty, table, column, value):
-    with (out / f"{table}.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    rows[0][column] = value
-    lines = [
-        ",".join(rows[0]),
-        *(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row.values()) for row in rows),
-    ]
-    reseal(out, table, ("\n".join(lines) + "\n").encode())
+    change(out, table, column, value)
     with pytest.raises(RecordsFault, match=rf"{table}.csv cannot be read"):
         transfer.import_folder(empty, out)
     assert read.counts(empty) == (0, 0, 0, 0, "")
@@ -195,6 +201,7 @@ def test_a_cell_that_no_records_can_hold_is_one_sentence(out, empty, table, colu
         (lambda folder: reseal(folder, "opinion", (folder / "opinion.csv").read_bytes() + b"," * 99 + b"\n"),
          "has another number of cells"),
         (lambda folder: reseal(folder, "patient", b"id,pseudonym,birth_year,sex,note,created_at\n"), "refuse this"),
+        (lambda folder: change(folder, "picture", "sha256", "../../../x"), r"calls a picture '\.\./\.\./\.\./x'"),
         (damage_picture, "out is not whole, nothing was taken in: its picture"),
     ],
 )  # fmt: skip
@@ -204,6 +211,7 @@ def test_an_export_that_was_changed_is_refused_whole(out, empty, damage, said):
         transfer.import_folder(empty, out)
     assert read.counts(empty) == (0, 0, 0, 0, "")
     assert list(store.names(empty.pictures)) == []
+    open_records(empty.folder).close()
 
 
 def without(source: Path, target: Path, *left_out: str) -> None:
@@ -211,6 +219,41 @@ def without(source: Path, target: Path, *left_out: str) -> None:
         for member in old.namelist():
             if not member.startswith(left_out):
                 new.writestr(member, old.read(member))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("lesion", "site", "moon"),
+        ("visit", "day", "2026-13-99"),
+        ("visit", "day", "20261102"),
+        ("histology", "diagnosis", "xyz"),
+        ("opinion", "management", "pray"),
+        ("opinion", "asked_at", "noon"),
+        ("correction", "basis", "dream"),
+        ("correction", "outline", zlib.compress(bytes(1 << 20))),
+        ("answer", "shown", "[]"),
+    ],
+)
+def test_a_whole_chain_over_what_nobody_can_enter_is_refused_with_its_row(
+    filed, empty, tmp_path, monkeypatch, table, column, value
+):
+    enter = write._enter
+    monkeypatch.setattr(
+        write,
+        "_enter",
+        lambda connection, actor, to, row: enter(
+            connection, actor, to, {**row, column: value} if to.name == table and row.get(column) else row
+        ),
+    )
+    fill(filed)
+    broken = verify(filed).broken
+    assert broken is not None
+    assert broken.table == table
+    transfer.backup(filed, tmp_path / "b.zip")
+    with pytest.raises(RecordsFault, match=rf"nothing was taken in: row {broken.row} of {table} holds"):
+        transfer.restore(empty, tmp_path / "b.zip")
+    assert read.counts(empty) == (0, 0, 0, 0, "")
 
 
 @pytest.mark.parametrize("left_out", ["manifest.json", "opinion.csv", "pictures/"])
@@ -300,6 +343,18 @@ def test_a_backup_that_cannot_be_unpacked_is_one_sentence(filed, empty, tmp_path
     with pytest.raises(RecordsFault, match="is no whole backup"):
         transfer.restore(empty, tmp_path / "b.zip")
     assert read.counts(empty) == (0, 0, 0, 0, "")
+
+
+def test_a_backup_packed_by_lzma_and_damaged_is_one_sentence(filed, empty, tmp_path):
+    transfer.backup(filed, tmp_path / "b.zip")
+    with ZipFile(tmp_path / "b.zip") as old, ZipFile(tmp_path / "lzma.zip", "w", ZIP_LZMA) as new:
+        new.writestr("manifest.json", old.read("manifest.json"))
+        start = new.getinfo("manifest.json").header_offset + 30 + len("manifest.json")
+    content = bytearray((tmp_path / "lzma.zip").read_bytes())
+    content[start + 30 : start + 80] = b"\xff" * 50
+    (tmp_path / "lzma.zip").write_bytes(content)
+    with pytest.raises(RecordsFault, match="is no whole backup"):
+        transfer.restore(empty, tmp_path / "lzma.zip")
 
 
 def test_a_backup_that_unpacks_to_more_than_the_disk_has_is_not_unpacked(filed, empty, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -11,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from entries import new_answer, new_opinion, new_picture, save
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from derm.errors import ConfigFault, RecordsFault
 from derm.predict.open import CHOICE, WEIGHTS_FOLDER
@@ -233,6 +235,18 @@ def test_a_deletion_that_was_killed_is_finished_when_the_records_are_opened(file
     again.close()
 
 
+def test_a_name_that_no_picture_has_is_not_noted_and_hinders_no_opening(records):
+    with pytest.raises(RecordsFault, match="is no SHA-256"):
+        write.intend(records, ["../../../x"])
+    assert rows(records, tables.removal) == []
+    with records.writing() as connection:  # as a Derm before this one has noted it
+        connection.execute(insert(tables.removal), [{"sha256": "../../../x"}])
+    finish_removals(records)
+    assert rows(records, tables.removal) == []
+    save(records)
+    assert verify(records).broken is None
+
+
 def test_a_picture_that_is_damaged_or_gone_is_said(filed):
     save(filed)
     (name,) = store.names(filed.pictures)
@@ -312,6 +326,24 @@ def test_a_row_that_another_program_holds_is_said(filed):
         with pytest.raises(RecordsFault, match="is held by another program"), quick.writing():
             pass
         quick.close()
+
+
+def test_writers_that_wait_are_told_so_and_no_reader_waits_behind_them(records, monkeypatch):
+    monkeypatch.setattr(connect, "PATIENCE", 1)
+    url = records.engine.url.render_as_string(hide_password=False) if records.on_server else None
+    other = open_records(records.folder, url)
+    with ThreadPoolExecutor(20) as pool, records.writing():
+        savers = [pool.submit(save, other, seed) for seed in range(20)]
+        assert read.counts(other).pictures == 0
+        assert not any(saver.done() for saver in savers)
+        for saver in savers:
+            assert "is held by another program" in str(saver.exception(20))
+    other.close()
+
+
+def test_a_pool_without_a_free_connection_is_said(records):
+    with pytest.raises(RecordsFault, match="is held by another program"), records.reading():
+        raise NoneFree
 
 
 def test_a_disk_that_takes_no_more_is_said_also_by_sqlite_s_other_name_for_it(filed):
