@@ -209,9 +209,13 @@ def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
     data.pixel_array_options(decoding_plugin=DECODERS[how])
     pixels = data.pixel_array  # YBR becomes RGB here
     if told == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, data)
-        if pixels.dtype == np.uint16:
-            pixels = (pixels >> 8).astype(np.uint8)
+        colours = apply_color_lut(pixels, data)
+        if colours.dtype == np.uint8 and pixels.max() > 0xFF:
+            _check_bits(int(data.BitsAllocated), name)  # pydicom counts places as it counts colours: up to 255
+        if colours.dtype == np.uint16:
+            in_low_byte = data.RedPaletteColorLookupTableDescriptor[2] == 8  # words of 16 bits for 8 (C.7.6.3.1.5)
+            colours = (colours if in_low_byte else colours >> 8).astype(np.uint8)
+        return colours
     return pixels
 
 

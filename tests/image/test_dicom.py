@@ -348,6 +348,38 @@ def test_values_of_fewer_bits_are_not_read_as_a_dark_picture(make):
         parse(make(), "a.dcm")
 
 
+def _palette(places: np.ndarray, entries: np.ndarray) -> bytes:
+    """A file of a grey palette whose entries are told to have 8 bits."""
+    bits = 8 * places.itemsize
+    tables = {}
+    for colour in ("Red", "Green", "Blue"):
+        tables[f"{colour}PaletteColorLookupTableDescriptor"] = [len(entries), 0, 8]
+        tables[f"{colour}PaletteColorLookupTableData"] = entries.tobytes()
+    data = data_of(
+        skin(),
+        PhotometricInterpretation="PALETTE COLOR",
+        SamplesPerPixel=1,
+        BitsAllocated=bits,
+        BitsStored=bits,
+        HighBit=bits - 1,
+        PixelData=places.tobytes(),
+        **tables,
+    )
+    return file_of(data)
+
+
+def test_a_palette_of_8_bits_in_words_of_16_is_as_bright_as_told():
+    places = (np.arange(48 * 64) % 256).astype(np.uint8).reshape(48, 64)
+    picture = parse(_palette(places, np.arange(256, dtype="<u2")), "a.dcm")[0]
+    np.testing.assert_array_equal(picture[..., 0], places)
+
+
+def test_a_long_palette_of_8_bits_is_not_read_from_its_first_entries():
+    places = (np.arange(48 * 64) % 1024).astype("<u2").reshape(48, 64)
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is DICOM of 16 bits a value"):
+        parse(_palette(places, (np.arange(1024) // 4).astype(np.uint8)), "a.dcm")
+
+
 @pytest.mark.parametrize(
     ("spacing", "scale"),
     [([0.02, 0.02], 0.02), ([0.02, 0.021], None), ([1.0, 1.0], None), ([0.0001, 0.0001], None), ([0.2, 0.2], 0.2)],
