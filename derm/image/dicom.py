@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
 from derm.errors import ImageRefused
 from derm.image import jpeg
@@ -36,7 +37,21 @@ SYNTAXES = {
 """Transfer syntaxes that are read, by their number, with how they compress. None whose header itself is packed: 300 kB
 of that can unpack to gigabytes."""
 
+LOSSY = frozenset(f"1.2.840.10008.1.2.4.{last}" for last in (50, 51, 81, 91))
+"""Of these, those that may change values a little: of a palette, that is another colour."""
+
+DECODERS = {"uncompressed": "", "JPEG-LS": "pyjpegls", "JPEG 2000": "pillow", "RLE": "pydicom"}
+"""Of pydicom, which else takes what it finds installed, and those differ in what they make of colours."""
+
+COLOURS = {
+    **dict.fromkeys(("RGB", "YBR_FULL", "YBR_FULL_422"), frozenset(SYNTAXES)),
+    **dict.fromkeys(("YBR_ICT", "YBR_RCT"), frozenset(one for one, how in SYNTAXES.items() if how == "JPEG 2000")),
+    "PALETTE COLOR": frozenset(SYNTAXES) - LOSSY,
+}
+"""Photometric interpretations that become RGB (PS3.3, C.7.6.3.1.2), with the transfer syntaxes where they do."""
+
 CURE = mark("export it as JPEG, or as DICOM in colour with 8 bits")
+RGB_CURE = mark("export it as JPEG or PNG, or as uncompressed DICOM in RGB")
 
 LEAST_SPACING, MOST_SPACING = 0.002, 0.2
 """Millimetres a pixel of a dermatoscope's picture; what lies beyond tells of a sensor or a page."""
@@ -78,7 +93,7 @@ def _check(head: "Dataset", name: str) -> None:
     """Refuse, by its header, what is no single picture in colour of 8 bits."""
     from derm.image.decode import check_size
 
-    syntax = str(head.file_meta.TransferSyntaxUID)
+    syntax, told = str(head.file_meta.TransferSyntaxUID), str(head.get("PhotometricInterpretation"))
     if syntax not in SYNTAXES:
         packed = _known(head.file_meta.TransferSyntaxUID) or say("something unknown")
         raise ImageRefused(
@@ -107,20 +122,31 @@ def _check(head: "Dataset", name: str) -> None:
                 count=int(head.NumberOfFrames),
             )
         )
-    if int(head.BitsAllocated) != 8 and head.PhotometricInterpretation != "PALETTE COLOR":
-        raise ImageRefused(
-            say(
-                "{name} is DICOM of {bits} bits a value: {cure}.",
-                name=name,
-                bits=int(head.BitsAllocated),
-                cure=say(CURE),
-            )
-        )
-    if str(head.PhotometricInterpretation).startswith("MONOCHROME"):
+    if told != "PALETTE COLOR":
+        for bits in (int(head.BitsAllocated), int(head.BitsStored)):
+            _check_bits(bits, name)
+    if told.startswith("MONOCHROME"):
         raise ImageRefused(
             say("{name} is DICOM in grey, and the model was trained on colour: {cure}.", name=name, cure=say(CURE))
         )
+    if syntax not in COLOURS.get(told, ()):
+        raise ImageRefused(
+            say(
+                "{name} is DICOM whose colours are '{colours}', packed as '{packed}', which Derm does not turn into "
+                "RGB: {cure}.",
+                name=name,
+                colours=told if re.fullmatch(r"[A-Z0-9_ ]{1,16}", told) else say("something unknown"),
+                packed=_known(head.file_meta.TransferSyntaxUID),
+                cure=say(RGB_CURE),
+            )
+        )
     check_size(int(head.Columns), int(head.Rows), name)
+
+
+def _check_bits(bits: int, name: str) -> None:
+    """Refuse values of other than 8 bits: fewer would be read as a darker picture."""
+    if bits != 8:
+        raise ImageRefused(say("{name} is DICOM of {bits} bits a value: {cure}.", name=name, bits=bits, cure=say(CURE)))
 
 
 def _known(given: object) -> str:
@@ -131,20 +157,10 @@ def _known(given: object) -> str:
 
 def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
     """The pixels as uint8 (H, W, 3) sRGB, by the file's colour profile where it has one."""
-    from pydicom.pixels.processing import apply_color_lut
-
     from derm.image.decode import read_picture
 
-    frame = _jpeg_frame(data)
-    found = jpeg.layout(frame)
-    jpeg.check_scans(found, name)
-    pixels = data.pixel_array  # YBR becomes RGB here
-    if frame:
-        jpeg.check_complete(found, frame, pixels[-jpeg.ROWS :], name)
-    if data.PhotometricInterpretation == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, data)
-        if pixels.dtype == np.uint16:
-            pixels = (pixels >> 8).astype(np.uint8)
+    how = SYNTAXES[data.file_meta.TransferSyntaxUID]
+    pixels = _jpeg_pixels(data, name) if how == "JPEG" else _other_pixels(data, how, name)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ImageRefused(
             say("{name} is DICOM whose values are no colours of 8 bits: {cure}.", name=name, cure=say(CURE))
@@ -154,12 +170,96 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
     return read_picture(picture, name)
 
 
-def _jpeg_frame(data: "Dataset") -> bytes:
-    """The picture as its decoder takes it, where that is JPEG; else b''."""
+def _jpeg_pixels(data: "Dataset", name: str) -> NDArray[np.uint8]:
+    """RGB out of JPEG, by what its markers say of its colours, and by the header where there are none.
+
+    pydicom would turn data with Adobe's marker into RGB twice.
+    """
+    frame, told = _frame(data), str(data.PhotometricInterpretation)
+    found = jpeg.layout(frame)
+    jpeg.check_scans(found, name)
+    with Image.open(BytesIO(frame), formats=("JPEG",)) as picture:
+        if picture.size != (data.Columns, data.Rows):
+            raise ValueError(picture.size)
+        lettered = bytes(found.components).upper() == b"RGB"
+        if "jfif" in picture.info or "adobe_transform" in picture.info:
+            contradicts = lettered and ("jfif" in picture.info or picture.info["adobe_transform"] != 0)
+        else:
+            in_rgb = lettered or told == "RGB"
+            contradicts = in_rgb and get_sampling(picture) != 0  # what is stored smaller is no red, green or blue
+            if in_rgb and found.components != tuple(b"RGB"):
+                picture.draft("YCbCr", picture.size)  # libjpeg takes it for that, and so leaves it as it is
+        _check_sure(not contradicts, told, name)
+        pixels = np.asarray(picture)
+    jpeg.check_complete(found, frame, pixels[-jpeg.ROWS :], name)
+    return pixels
+
+
+def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
+    """RGB out of what pydicom turns into it."""
+    from pydicom.pixels.processing import apply_color_lut
+
+    told = str(data.PhotometricInterpretation)
+    if how == "uncompressed":
+        _check_sure(told != "YBR_FULL_422" or data.PlanarConfiguration == 0, told, name)
+    elif how == "JPEG-LS" and told != "PALETTE COLOR":
+        _check_bits(_segment(_frame(data), 0xF7)[0], name)
+    elif how == "JPEG 2000" and told != "PALETTE COLOR":
+        _check_wavelets(_frame(data), told, name)
+    data.pixel_array_options(decoding_plugin=DECODERS[how])
+    pixels = data.pixel_array  # YBR becomes RGB here
+    if told == "PALETTE COLOR":
+        colours = apply_color_lut(pixels, data)
+        if colours.dtype == np.uint8 and pixels.max() > 0xFF:
+            _check_bits(int(data.BitsAllocated), name)  # pydicom counts places as it counts colours: up to 255
+        if colours.dtype == np.uint16:
+            in_low_byte = data.RedPaletteColorLookupTableDescriptor[2] == 8  # words of 16 bits for 8 (C.7.6.3.1.5)
+            colours = (colours if in_low_byte else colours >> 8).astype(np.uint8)
+        return colours
+    return pixels
+
+
+def _check_wavelets(frame: bytes, told: str, name: str) -> None:
+    """Refuse JPEG 2000 data whose own header (ISO 15444-1, A.5.1 and A.6.1) does not go with the colours told.
+
+    The decoder undoes the colour transform, and turns smaller colour planes and what a JP2 header calls sYCC into RGB.
+    """
+    stream = frame[frame.index(b"\xff\x4f\xff\x51") :]
+    size, coding = _segment(stream, 0x51)[36:], _segment(stream, 0x52)
+    _check_bits((size[0] & 0x7F) + 1, name)
+    transformed, bare, full = coding[4] == 1, stream == frame, set(size[1::3] + size[2::3]) == {1}
+    fits = {"RGB": True, "YBR_ICT": transformed, "YBR_RCT": transformed}
+    _check_sure(fits.get(told, not transformed and bare and full), told, name)
+
+
+def _check_sure(sure: bool, told: str, name: str) -> None:
+    """Refuse a file whose header and pixel data tell of different colours: nothing says which of them is right."""
+    if not sure:
+        raise ImageRefused(
+            say(
+                "{name} is DICOM whose header names the colours '{colours}', which its pixel data contradict: {cure}.",
+                name=name,
+                colours=told,
+                cure=say(RGB_CURE),
+            )
+        )
+
+
+def _segment(stream: bytes, code: int) -> bytes:
+    """What the first marker of that code holds in the header of JPEG-LS or JPEG 2000 data; ValueError without one."""
+    place = 2
+    while stream[place : place + 1] == b"\xff":
+        end = place + 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
+        if stream[place + 1] == code:
+            return stream[place + 4 : end]
+        place = end
+    raise ValueError(code)
+
+
+def _frame(data: "Dataset") -> bytes:
+    """The picture as its decoder takes it, of a file that is compressed."""
     from pydicom.encaps import get_frame
 
-    if SYNTAXES[data.file_meta.TransferSyntaxUID] != "JPEG":
-        return b""
     places = (data.get("ExtendedOffsetTable"), data.get("ExtendedOffsetTableLengths"))
     return get_frame(data.PixelData, 0, number_of_frames=1, extended_offsets=places if all(places) else None)
 

@@ -94,7 +94,7 @@ def test_jpeg_2000_without_loss_comes_out_as_it_was():
 def test_lossy_packings_come_out_close():
     jpeg = data_of(skin(), PhotometricInterpretation="YBR_FULL_422", PixelData=packed("JPEG", quality=95))
     wavelet = data_of(
-        skin(), PhotometricInterpretation="YBR_ICT", PixelData=packed("JPEG2000", no_jp2=True, irreversible=True)
+        skin(), PhotometricInterpretation="YBR_ICT", PixelData=packed("JPEG2000", no_jp2=True, irreversible=True, mct=1)
     )
     for data, syntax in ((jpeg, JPEGBaseline8Bit), (wavelet, JPEG2000)):
         data["PixelData"].is_undefined_length = True
@@ -171,6 +171,213 @@ def test_a_palette_becomes_its_colours():
     picture = parse(file_of(data), "a.dcm")[0]
     np.testing.assert_array_equal(picture[..., 0], places)
     np.testing.assert_array_equal(picture[..., 1], places // 2)
+
+
+def encapsulated(frame: bytes, syntax: str, colours: str) -> bytes:
+    """A file of one compressed frame."""
+    data = data_of(skin(), PhotometricInterpretation=colours, PixelData=encapsulate([frame]))
+    data["PixelData"].is_undefined_length = True
+    return file_of(data, syntax)
+
+
+def frame_of(kind: str, **options: object) -> bytes:
+    return get_frame(packed(kind, **options), 0, number_of_frames=1)
+
+
+def jpeg_with(marker: bytes, names: bytes = b"", **options: object) -> bytes:
+    """A JPEG of `skin` with no marker of its colours but this one, and with its components named so."""
+    whole = bytearray(frame_of("JPEG", quality=95, **options))
+    frame, scan = whole.index(b"\xff\xc0"), whole.index(b"\xff\xda")
+    for place, name in enumerate(names):
+        whole[frame + 10 + 3 * place] = whole[scan + 5 + 2 * place] = name
+    return b"\xff\xd8" + marker + bytes(whole[whole.index(b"\xff\xdb") :])
+
+
+JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+ADOBE_RGB, ADOBE_YBR = (b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([how]) for how in (0, 1))
+
+
+@pytest.mark.parametrize("told", ["RGB", "YBR_FULL", "YBR_FULL_422"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        jpeg_with(JFIF),
+        jpeg_with(ADOBE_YBR),
+        jpeg_with(JFIF + ADOBE_YBR),
+        jpeg_with(ADOBE_RGB, keep_rgb=True),
+        jpeg_with(ADOBE_RGB, bytes((1, 2, 3)), keep_rgb=True),
+        jpeg_with(b"", keep_rgb=True),
+        jpeg_with(b"", b"rgb", keep_rgb=True),
+    ],
+    ids=["JFIF", "Adobe", "JFIF and Adobe", "Adobe RGB", "Adobe RGB without names", "named RGB", "named rgb"],
+)
+def test_a_jpeg_frame_that_tells_its_colours_is_right_whatever_the_header_tells(frame, told):
+    picture = parse(encapsulated(frame, JPEGBaseline8Bit, told), "a.dcm")[0]
+    assert np.abs(picture.astype(int) - skin()).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (jpeg_with(b"", bytes((1, 2, 3)), keep_rgb=True), "RGB"),
+        (jpeg_with(b""), "YBR_FULL"),
+        (jpeg_with(b"", subsampling=2), "YBR_FULL_422"),
+    ],
+)
+def test_a_jpeg_frame_that_does_not_tell_its_colours_has_those_of_the_header(frame, told):
+    picture = parse(encapsulated(frame, JPEGBaseline8Bit, told), "a.dcm")[0]
+    assert np.abs(picture.astype(int) - skin()).mean() < 2
+
+
+def test_a_jpeg_frame_of_another_size_than_its_header_tells_is_damaged():
+    turned = Image.fromarray(skin()).transpose(Image.Transpose.ROTATE_90)
+    stream = BytesIO()
+    turned.save(stream, "JPEG")
+    with pytest.raises(ImageRefused, match="damaged"):
+        parse(encapsulated(stream.getvalue(), JPEGBaseline8Bit, "YBR_FULL_422"), "a.dcm")
+
+
+def ybr() -> Image.Image:
+    """`skin` as brightness and colour differences, whose values Pillow takes for RGB."""
+    seen = Image.fromarray(skin()).convert("YCbCr")
+    return Image.frombytes("RGB", seen.size, seen.tobytes())
+
+
+def wavelets(picture: Image.Image, **options: object) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, "JPEG2000", **{"no_jp2": True, "mct": 0, **options})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mct", [0, 1])
+@pytest.mark.parametrize("no_jp2", [False, True])
+def test_jpeg_2000_in_rgb_is_right_with_its_colour_transform_and_without(mct, no_jp2):
+    frame = wavelets(Image.fromarray(skin()), mct=mct, no_jp2=no_jp2)
+    np.testing.assert_array_equal(parse(encapsulated(frame, JPEG2000Lossless, "RGB"), "a.dcm")[0], skin())
+
+
+@pytest.mark.parametrize("told", ["YBR_FULL", "YBR_FULL_422"])
+def test_jpeg_2000_of_brightness_and_colour_differences_becomes_rgb(told):
+    picture = parse(encapsulated(wavelets(ybr()), JPEG2000Lossless, told), "a.dcm")[0]
+    assert np.abs(picture.astype(int) - skin()).max() <= 3
+
+
+RGB_SKIN = Image.fromarray(skin())
+UNSURE = {
+    "transformed, told full": (lambda: wavelets(RGB_SKIN, mct=1), JPEG2000, "YBR_FULL"),
+    "transformed, told halved": (lambda: wavelets(RGB_SKIN, mct=1), JPEG2000, "YBR_FULL_422"),
+    "sYCC, which the decoder turns": (
+        lambda: wavelets(RGB_SKIN.convert("YCbCr"), no_jp2=False),
+        JPEG2000,
+        "YBR_FULL",
+    ),
+    "not transformed, told so": (lambda: wavelets(ybr()), JPEG2000, "YBR_ICT"),
+    "not transformed, told so without loss": (lambda: wavelets(ybr()), JPEG2000Lossless, "YBR_RCT"),
+    "JPEG, halved": (lambda: jpeg_with(b"", subsampling=2), JPEGBaseline8Bit, "RGB"),
+    "JPEG, named RGB in JFIF": (lambda: jpeg_with(JFIF, keep_rgb=True), JPEGBaseline8Bit, "RGB"),
+}
+
+
+@pytest.mark.parametrize("kind", UNSURE)
+def test_pixels_that_contradict_the_header_are_not_read(kind):
+    make, syntax, told = UNSURE[kind]
+    said = f"^a.dcm is DICOM whose header names the colours '{told}', which its pixel data contradict: export it as "
+    with pytest.raises(ImageRefused, match=said):
+        parse(encapsulated(make(), syntax, told), "a.dcm")
+
+
+@pytest.mark.parametrize(
+    "told", ["YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "HSV", "CMYK", "ARGB", "XYZ"]
+)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEGBaseline8Bit])
+def test_colours_that_do_not_become_rgb_are_named(told, syntax):
+    data = data_of(skin(), PhotometricInterpretation=told)
+    with pytest.raises(ImageRefused) as refused:
+        parse(file_of(data) if syntax == ExplicitVRLittleEndian else encapsulated(bytes(2), syntax, told), "a.dcm")
+    assert str(refused.value) == (
+        f"a.dcm is DICOM whose colours are '{told}', packed as '{syntax.name}', which Derm does not turn into RGB: "
+        "export it as JPEG or PNG, or as uncompressed DICOM in RGB."
+    )
+
+
+def test_colours_of_no_sound_name_are_unknown():
+    with pytest.raises(ImageRefused, match="whose colours are 'something unknown', packed as"):
+        parse(file_of(data_of(skin(), PhotometricInterpretation=["RGB", "RGB"])), "a.dcm")
+
+
+def test_a_palette_is_not_read_where_its_places_may_have_changed():
+    with pytest.raises(ImageRefused, match="whose colours are 'PALETTE COLOR', packed as 'JPEG 2000 Image"):
+        parse(encapsulated(bytes(2), JPEG2000, "PALETTE COLOR"), "a.dcm")
+
+
+def test_halved_colour_differences_are_not_read_from_separate_planes():
+    seen = np.asarray(ybr()).reshape(-1, 2, 3)
+    halved = np.concatenate([seen[..., 0], seen[:, 0, 1:]], axis=1)
+    data = data_of(skin(), PhotometricInterpretation="YBR_FULL_422", PixelData=halved.tobytes())
+    assert np.abs(parse(file_of(data), "a.dcm")[0].astype(int) - skin()).mean() < 2
+    data.PlanarConfiguration = 1
+    with pytest.raises(ImageRefused, match="which its pixel data contradict"):
+        parse(file_of(data), "a.dcm")
+
+
+def _with_fewer_bits(syntax: str) -> bytes:
+    """A file whose frame alone tells of 6 bits a value."""
+    if syntax == JPEG2000Lossless:
+        frame = bytearray(wavelets(RGB_SKIN))
+        frame[42:51:3] = bytes((5, 5, 5))
+    else:
+        data = data_of(skin())
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.compress(syntax)
+        frame = bytearray(get_frame(data.PixelData, 0, number_of_frames=1))
+        frame[frame.index(b"\xff\xf7") + 4] = 6
+    return encapsulated(bytes(frame), syntax, "RGB")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: file_of(data_of(skin() >> 2, BitsStored=6, HighBit=5)),
+        lambda: _with_fewer_bits(JPEG2000Lossless),
+        lambda: _with_fewer_bits(JPEGLSLossless),
+    ],
+    ids=["the header", "JPEG 2000", "JPEG-LS"],
+)
+def test_values_of_fewer_bits_are_not_read_as_a_dark_picture(make):
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is DICOM of 6 bits a value: export it as JPEG"):
+        parse(make(), "a.dcm")
+
+
+def _palette(places: np.ndarray, entries: np.ndarray) -> bytes:
+    """A file of a grey palette whose entries are told to have 8 bits."""
+    bits = 8 * places.itemsize
+    tables = {}
+    for colour in ("Red", "Green", "Blue"):
+        tables[f"{colour}PaletteColorLookupTableDescriptor"] = [len(entries), 0, 8]
+        tables[f"{colour}PaletteColorLookupTableData"] = entries.tobytes()
+    data = data_of(
+        skin(),
+        PhotometricInterpretation="PALETTE COLOR",
+        SamplesPerPixel=1,
+        BitsAllocated=bits,
+        BitsStored=bits,
+        HighBit=bits - 1,
+        PixelData=places.tobytes(),
+        **tables,
+    )
+    return file_of(data)
+
+
+def test_a_palette_of_8_bits_in_words_of_16_is_as_bright_as_told():
+    places = (np.arange(48 * 64) % 256).astype(np.uint8).reshape(48, 64)
+    picture = parse(_palette(places, np.arange(256, dtype="<u2")), "a.dcm")[0]
+    np.testing.assert_array_equal(picture[..., 0], places)
+
+
+def test_a_long_palette_of_8_bits_is_not_read_from_its_first_entries():
+    places = (np.arange(48 * 64) % 1024).astype("<u2").reshape(48, 64)
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is DICOM of 16 bits a value"):
+        parse(_palette(places, (np.arange(1024) // 4).astype(np.uint8)), "a.dcm")
 
 
 @pytest.mark.parametrize(
