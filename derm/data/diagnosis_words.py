@@ -4,13 +4,14 @@ Needs nothing. A table may tell less than the seven ("malignant"): its images ar
 as their codes with "|" between, in the order of `CODES`. Does not know where a word stood.
 """
 
-import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from derm.data.folder import read_table
+from derm.data.values import MISSING
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.files import write_text
@@ -71,8 +72,18 @@ WORDS: Mapping[str, str] = {code: code for code in CODES} | {
 
 
 def plain_word(word: str) -> str:
-    """`word` in lower case, without punctuation and with single spaces, as `WORDS` has it."""
-    return " ".join(re.sub(r"[^0-9a-zà-ÿ]+", " ", word.lower()).split())
+    """`word` in lower case, without punctuation and with single spaces, as `WORDS` has it; '' for a missing one alone.
+
+    Letters of every script stay, so that no two words become one.
+    """
+    folded = unicodedata.normalize("NFKC", word).casefold().strip()
+    plain = ""
+    for sign in folded:
+        kind = unicodedata.category(sign)
+        # An accent without its letter is an apostrophe: NFKC makes one of Bowen´s.
+        letter = kind[0] in "LN" or (kind[0] == "M" and plain[-1:] not in ("", " "))
+        plain += sign if letter else " "
+    return " ".join(plain.split()) or ("" if folded in MISSING else folded)
 
 
 def read_mapping(folder: Path) -> dict[str, str]:

@@ -210,6 +210,26 @@ def test_words_are_the_seven_or_open():
     assert plain_word(" Bowen's  Disease ") == "bowen s disease"
 
 
+@pytest.mark.parametrize(
+    "words", [("меланома", "невус"), ("黑色素瘤", "痣"), ("μελάνωμα", "σπίλος"), ("कील", "कल"), ("***", "+")]
+)
+def test_words_of_other_scripts_are_asked_for_and_told_apart(tmp_path, words):
+    table = pd.Series(words)
+    assert unknown_words(words, {}) == sorted(words)
+    with pytest.raises(DataFault, match="has diagnoses that Derm does not know"):
+        codes_of(table, {}, Path("t.csv"))
+    write(tmp_path / "diagnoses.csv", "word,code", f"{words[0]},mel", f"{words[1].upper()},nv")
+    assert codes_of(table, read_mapping(tmp_path), Path("t.csv")).tolist() == ["mel", "nv"]
+
+
+def test_one_word_in_other_letters_is_one_word():
+    assert plain_word("NÄVUS") == plain_word("na\u0308vus") == "nävus"
+    assert plain_word("ｎｅｖｕｓ") == "nevus"
+    assert plain_word("ΣΠΊΛΟΣ") == plain_word("σπίλος")
+    assert plain_word("Bowen´s Disease") == plain_word("Bowen’s disease") == "bowen s disease"
+    assert plain_word("") == plain_word(" - ") == plain_word("?") == ""
+
+
 def test_own_words_come_first():
     words = pd.Series(["Nevus", "wart", ""])
     assert codes_of(words, {"wart": "bkl", "nevus": "mel"}, Path("t.csv")).tolist() == ["mel", "bkl", UNKNOWN]
