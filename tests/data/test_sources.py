@@ -21,6 +21,7 @@ from derm.data.diagnosis_words import (
     plain_word,
     read_mapping,
     unknown_words,
+    write_mapping,
 )
 from derm.data.isic import STRUCTURES
 from derm.diagnoses import CODES
@@ -199,6 +200,21 @@ def test_a_mapping_to_no_diagnosis_is_refused(tmp_path):
         read_mapping(tmp_path)
 
 
+def test_a_mapping_that_contradicts_itself_is_refused(tmp_path):
+    write(tmp_path / "diagnoses.csv", "word,code", "Naevus x,nv", "wart,bkl", "naevus-x,mel")
+    told = "maps 'Naevus x' to 'nv' and 'naevus-x' to 'mel', which are one word: delete one of the two lines"
+    with pytest.raises(DataFault, match=told):
+        read_mapping(tmp_path)
+    write(tmp_path / "diagnoses.csv", "word,code", "Naevus x,nv", "naevus-x,NV")
+    assert read_mapping(tmp_path) == {"naevus x": "nv"}
+
+
+def test_a_second_answer_stands_in_place_of_the_first(tmp_path):
+    write_mapping(tmp_path, {"Wart": "nv", "spindle": "mel"})
+    write_mapping(tmp_path, {"wart": "bkl"})
+    assert read_mapping(tmp_path) == {"spindle": "mel", "wart": "bkl"}
+
+
 # Words
 
 
@@ -228,6 +244,19 @@ def test_one_word_in_other_letters_is_one_word():
     assert plain_word("ΣΠΊΛΟΣ") == plain_word("σπίλος")
     assert plain_word("Bowen´s Disease") == plain_word("Bowen’s disease") == "bowen s disease"
     assert plain_word("") == plain_word(" - ") == plain_word("?") == ""
+
+
+@pytest.mark.parametrize(
+    "word", ["melanoma?", "melanoma ?", "? melanoma", "melanoma？", "¿melanoma", "≠ melanoma", "!melanoma"]
+)
+def test_a_doubt_is_asked_for(tmp_path, word):
+    assert unknown_words([word, "melanoma", "(melanoma)"], {}) == [word]
+    write(tmp_path / "diagnoses.csv", "word,code", f"{word},unknown")
+    assert codes_of(pd.Series([word, "melanoma"]), read_mapping(tmp_path), Path("t.csv")).tolist() == [UNKNOWN, "mel"]
+
+
+def test_one_word_in_two_spellings_is_asked_for_once():
+    assert unknown_words(["wart", "Wart", "wart."], {}) == ["Wart"]
 
 
 def test_own_words_come_first():
