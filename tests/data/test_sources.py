@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.data.catalogue import COLUMNS, read_catalogue, read_data, read_words
+from derm.data.check import check_data
 from derm.data.diagnosis_words import (
     BENIGN,
     MALIGNANT,
@@ -165,6 +166,39 @@ def test_an_own_folder(tmp_path):
     assert table.loc["a", "mask_path"].endswith("masks/a_segmentation.png")
     assert table.loc["b", "image_path"].endswith("images/b.png")
     assert table["patient_id"].tolist() == ["P1", "P1"]
+
+
+def test_pictures_of_one_name_do_not_share_a_mask(tmp_path):
+    names = ["a/1.jpg", "b/1.jpg", "images/c/1.jpg", "d/2.jpg", "1.jpg", "e/3.jpg", "f/3.jpg"]
+    for name in names:
+        draw(tmp_path / name)
+    for mask in ("1", "b/1", "c/1", "2", "3"):
+        draw(tmp_path / "masks" / f"{mask}_segmentation.png", white=True)
+    write(tmp_path / "derm.csv", "image", *names)
+    table = read_catalogue(tmp_path).table.set_index("image_id")
+    found = {
+        name: path.partition("masks/")[2].removesuffix("_segmentation.png") for name, path in table["mask_path"].items()
+    }
+    assert found == {"a-1": "", "b-1": "b/1", "images-c-1": "c/1", "d-2": "2", "1": "1", "e-3": "", "f-3": ""}
+
+
+@pytest.mark.parametrize("name", ["../../b.jpg", "/b.jpg"])
+def test_no_mask_is_taken_from_outside(tmp_path, name):
+    draw(tmp_path / "b_segmentation.png", white=True)
+    folder = own(tmp_path / "praxis", "image", "b", f"{tmp_path}/b.jpg" if name == "/b.jpg" else name)
+    assert read_catalogue(folder, strict=False).table["mask_path"].tolist() == ["", ""]
+
+
+@pytest.mark.parametrize("other", ["images/b", "B", "linked.png"])
+def test_one_file_under_two_names_is_refused(tmp_path, other):
+    folder = own(tmp_path, "image,diagnosis", "b,nv", f"{other},nv")
+    (tmp_path / "linked.png").symlink_to(tmp_path / "images" / "b.png")
+    if other == "B" and not (tmp_path / "images" / "B.png").exists():
+        (tmp_path / "B.png").hardlink_to(tmp_path / "images" / "b.png")
+    with pytest.raises(DataFault, match=r"1 of 2 rows .* have the picture of another row, too"):
+        read_catalogue(folder)
+    kinds = {finding.kind for finding in check_data(read_catalogue(folder, strict=False)).findings}
+    assert "picture of several rows" in kinds
 
 
 @pytest.mark.parametrize(
