@@ -133,8 +133,8 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     """Read the tables of `folder` and find the files of each image.
 
     Raises DataFault where there is no table, no image or a table that cannot be read. With `strict`, as training and
-    evaluation need it, also for what would spoil them: diagnoses beside the seven, an image in two rows, rows without
-    an image file, two tables that disagree. `derm data check` reads without `strict` and reports all of it.
+    evaluation need it, also for what would spoil them: diagnoses beside the seven, an image or its file in two rows,
+    rows without an image file, two tables that disagree. `derm data check` reads without it and reports all of it.
     """
     if not folder.is_dir():
         raise DataFault(
@@ -251,14 +251,31 @@ def unreadable_diagnoses(catalogue: Catalogue) -> pd.Series:
     return ~is_readable(dx) | ((dx == UNKNOWN) & (not catalogue.undiagnosed))
 
 
+def picture_files(table: pd.DataFrame) -> pd.Series:
+    """What tells the file of each row's picture from all others, text (n,), '' where there is none.
+
+    By the disk's own number: a path tells nothing where the disk knows no case of letters, or has links.
+    """
+    return pd.Series([_file_number(path) if path else "" for path in table["image_path"]], index=table.index, dtype=str)
+
+
+def _file_number(path: str) -> str:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return path
+    return f"{found.st_dev}:{found.st_ino}" if found.st_ino else path  # some disks of a network number nothing
+
+
 def _refuse_faults(catalogue: Catalogue) -> None:
     table = catalogue.table
-    twice = table["image_id"].duplicated()
+    twice, files = table["image_id"].duplicated(), picture_files(table)
     faults = {
         say("a diagnosis that is not one of {codes}", codes=", ".join(CODES)): table.loc[
             unreadable_diagnoses(catalogue), "image_id"
         ],
         say("more than one row"): table.loc[twice, "image_id"],
+        say("the picture of another row, too"): table.loc[files.duplicated() & (files != ""), "image_id"],
         say("no image file"): table.loc[table["image_path"] == "", "image_id"],
         say("one diagnosis in the metadata and another in the ground truth"): catalogue.conflicts["image_id"],
         say("an age that is no number of years"): table.loc[impossible_ages(table), "image_id"],

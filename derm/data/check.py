@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, impossible_ages, unreadable_diagnoses
+from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, impossible_ages, picture_files, unreadable_diagnoses
 from derm.data.diagnosis_words import UNKNOWN
 from derm.data.looks import SIDE, find_copies, first_of_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
@@ -59,6 +59,7 @@ CURES = {
     ),
     mark("unknown class"): mark("write one of {codes} in the table, or delete the row"),
     mark("duplicate id"): mark("keep one row for each image in the table"),
+    mark("picture of several rows"): mark("keep one row for each picture in the table, or copy the missing file there"),
     mark("labels disagree"): mark(
         "correct the wrong table, or remove the ground truth: then the metadata alone counts"
     ),
@@ -218,6 +219,12 @@ def _check_rows(catalogue: Catalogue) -> Iterator[Finding]:
             str(image_id),
             say("{rows} rows in the table, with the diagnosis {diagnoses}", rows=len(rows), diagnoses=diagnoses),
         )
+    alone = table.drop_duplicates("image_id")
+    for file, rows in alone.groupby(picture_files(alone)):
+        if file and len(rows) > 1:
+            subject = _inside(catalogue.folder, str(rows["image_path"].iloc[0]))
+            names = ", ".join(rows["image_id"])
+            yield _find("picture of several rows", subject, say("it is the picture of the rows {names}", names=names))
     for row in catalogue.conflicts.itertuples():
         problem = say(
             "the metadata says {metadata}, the ground truth {ground_truth}",

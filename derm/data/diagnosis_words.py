@@ -4,13 +4,14 @@ Needs nothing. A table may tell less than the seven ("malignant"): its images ar
 as their codes with "|" between, in the order of `CODES`. Does not know where a word stood.
 """
 
-import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from derm.data.folder import read_table
+from derm.data.values import MISSING
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.files import write_text
@@ -69,16 +70,34 @@ WORDS: Mapping[str, str] = {code: code for code in CODES} | {
 }
 """Plain word → code, codes joined by `OPEN`, or `UNKNOWN`."""
 
+_DOUBTS = "?¿؟՞!"
+"""Punctuation that changes what a word says."""
+
 
 def plain_word(word: str) -> str:
-    """`word` in lower case, without punctuation and with single spaces, as `WORDS` has it."""
-    return " ".join(re.sub(r"[^0-9a-zà-ÿ]+", " ", word.lower()).split())
+    """`word` in lower case, without punctuation and with single spaces, as `WORDS` has it; '' for a missing one alone.
+
+    Letters of every script stay, so that no two words become one, and so do question marks and signs such as ≠: what is
+    doubted is not known.
+    """
+    folded = unicodedata.normalize("NFKC", word).casefold().strip()
+    if not any(sign.isalnum() for sign in folded):
+        return "" if folded in MISSING else folded
+    plain = ""
+    for sign in folded:
+        kind = unicodedata.category(sign)
+        # An accent without its letter is an apostrophe: NFKC makes one of Bowen´s.
+        letter = kind[0] in "LN" or (kind[0] == "M" and plain[-1:] not in ("", " "))
+        doubt = kind in ("Sm", "So") or sign in _DOUBTS
+        plain += sign if letter else f" {sign} " if doubt else " "
+    return " ".join(plain.split())
 
 
 def read_mapping(folder: Path) -> dict[str, str]:
     """The user's own words of `folder`/diagnoses.csv, plain word → code; empty where there is no such file.
 
-    Raises DataFault for a code that is not one of the seven, benign, malignant or unknown.
+    Raises DataFault for a code that is not one of the seven, benign, malignant or unknown, and for one word with two
+    codes.
     """
     path = folder / MAPPING_FILE
     if not path.is_file():
@@ -99,22 +118,42 @@ def read_mapping(folder: Path) -> dict[str, str]:
                 cure=cure,
             )
         )
-    return dict(zip(table["word"].map(plain_word), codes.map(meant), strict=True))
+    lines: dict[str, tuple[str, str]] = {}
+    for word, code in zip(table["word"], codes, strict=True):
+        before, former = lines.setdefault(plain_word(word), (word, code))
+        if former != code:
+            raise DataFault(
+                say(
+                    "{path} maps {before!r} to {former!r} and {word!r} to {code!r}, which are one word: delete "
+                    "one of the two lines.",
+                    path=path,
+                    before=before,
+                    former=former,
+                    word=word,
+                    code=code,
+                )
+            )
+    return {word: meant[code] for word, (_, code) in lines.items()}
 
 
 def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
-    """Add `answers`, word → code, to the user's own mapping in `folder`; the file is whole or as it was."""
+    """Add `answers`, word → code, to the user's own mapping in `folder`, in place of former ones to the same words; the
+    file is whole or as it was."""
     path = folder / MAPPING_FILE
     cure = say("write two columns, word and code")
     before = read_table(path, ("word", "code"), cure, as_written=True) if path.is_file() else None
     new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
-    table = new if before is None else pd.concat([before[["word", "code"]], new], ignore_index=True)
-    write_text(path, csv_table(table))
+    if before is not None:
+        others = before[~before["word"].map(plain_word).isin(set(map(plain_word, answers)))]
+        new = pd.concat([others[["word", "code"]], new], ignore_index=True)
+    write_text(path, csv_table(new))
 
 
 def unknown_words(words: Iterable[str], own: Mapping[str, str]) -> list[str]:
-    """The words, as they stand in a table, that neither `own` nor `WORDS` knows, by alphabet."""
-    return sorted({word for word in words if plain_word(word) not in own and plain_word(word) not in WORDS})
+    """The words, as they stand in a table, that neither `own` nor `WORDS` knows, by alphabet; of two spellings of one
+    word the first, so that nobody is asked twice."""
+    plain = {plain_word(word): word for word in sorted(set(words), reverse=True)}
+    return sorted(word for key, word in plain.items() if key not in own and key not in WORDS)
 
 
 def code_of(word: str, own: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 Needs the folder. Gives a `FolderContent`. The columns are those of `COLUMNS_OF_OWN`, of which only image is needed.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,8 @@ COLUMNS_OF_OWN: dict[str, str] = {
     "sex": "female or male",
     "site": "place on the body",
     "source": "clinic or camera; without it the folder's name",
-    "mask": "file of the outline, lesion white; without it masks/NAME_segmentation.png is tried",
+    "mask": "file of the outline, lesion white; without it masks/NAME_segmentation.png is tried, below masks/ in the "
+    "picture's own folder first; of two pictures of one name none takes it",
     "part": "train, validation or test, where you divide the pictures yourself; without it Derm does",
 }
 """Column of derm.csv → what it means."""
@@ -61,6 +63,8 @@ def read_own(folder: Path) -> FolderContent | None:
     raw["image"] = raw["image"].str.replace("\\", "/")
     files = [_find(folder, name) for name in raw["image"]]
     ids = pd.Series([Path(name).with_suffix("").as_posix().replace("/", "-") for name in raw["image"]])
+    places = [_place(name) for name in raw["image"]]
+    counts = Counter(map(str, places)) + Counter(f"*/{place.name.lower()}" for place in places)
     lesions, patients = column(raw, "lesion", missing=""), column(raw, "patient", missing="")
     table = pd.DataFrame(
         {
@@ -76,10 +80,8 @@ def read_own(folder: Path) -> FolderContent | None:
             "source": column(raw, "source", missing=folder.resolve().name),
             "image_path": files,
             "mask_path": [
-                _find_mask(folder, mask, image)
-                for mask, image in zip(
-                    column(raw, "mask", missing="").str.replace("\\", "/"), raw["image"], strict=True
-                )
+                _named_mask(folder, mask) if mask else _find_mask(folder, place, counts)
+                for mask, place in zip(column(raw, "mask", missing="").str.replace("\\", "/"), places, strict=True)
             ],
         }
     )
@@ -114,18 +116,35 @@ def _find(folder: Path, name: str) -> str:
     return ""
 
 
-def _find_mask(folder: Path, mask: str, image: str) -> str:
-    if mask:
-        found = folder / mask
-        if not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
-            raise DataFault(
-                say(
-                    "{table} names the mask {mask}, which is not in {folder}: copy it there.",
-                    table=folder / TABLE,
-                    mask=mask,
-                    folder=folder,
-                )
+def _place(name: str) -> Path:
+    """Where a picture lies, without its ending and without images/, for its mask lies likewise in masks/."""
+    place = Path(name)
+    place = place.with_suffix("") if place.suffix.lower() in IMAGE_ENDINGS else place
+    return Path(*place.parts[1:]) if len(place.parts) > 1 and place.parts[0].lower() == "images" else place
+
+
+def _named_mask(folder: Path, mask: str) -> str:
+    found = folder / mask
+    if not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+        raise DataFault(
+            say(
+                "{table} names the mask {mask}, which is not in {folder}: copy it there.",
+                table=folder / TABLE,
+                mask=mask,
+                folder=folder,
             )
-        return str(found)
-    found = folder / "masks" / f"{Path(image).stem}_segmentation.png"
-    return str(found) if found.is_file() else ""
+        )
+    return str(found)
+
+
+def _find_mask(folder: Path, place: Path, counts: Counter[str]) -> str:
+    """The mask of the picture at `place`, '' where there is none: in its own folder below masks/, or in masks/ itself.
+
+    counts: how many rows have a place, and under "*/" a name. Of two with one name neither has the mask called so.
+    """
+    own, bare = counts[str(place)] == 1, counts[f"*/{place.name.lower()}"] == 1
+    for mask in [place] * own + [Path(place.name)] * bare:
+        found = folder / "masks" / mask.parent / f"{mask.name}_segmentation.png"
+        if found.is_file() and found.resolve().is_relative_to(folder.resolve()):
+            return str(found)
+    return ""

@@ -247,6 +247,7 @@ def test_a_table_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatc
     ("metadata", "message"),
     [
         (METADATA.replace(",mel,", ",scc,"), r"1 of 3 rows .*not one of akiec, .*, ISIC_2 for one: `derm data check"),
+        (METADATA + "X,isic_1,nv,,,,,\n", r"1 of 4 rows .*the picture of another row, too, isic_1 for one: `derm data"),
         (METADATA + METADATA.splitlines()[2], r"1 of 4 rows .*more than one row, ISIC_1 for one: `derm data check"),
         (
             METADATA.replace(",mel,histo,", ",mel,histo,-5"),

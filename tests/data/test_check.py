@@ -121,6 +121,10 @@ def repeat_row(folder: Path) -> None:
     write_metadata(folder, METADATA + "HAM_2,ISIC_2,nv,histo,,unknown,unknown,derm_synthetic\n")
 
 
+def repeat_picture(folder: Path) -> None:
+    write_metadata(folder, METADATA + "HAM_2,isic_2,mel,histo,,unknown,unknown,derm_synthetic\n")
+
+
 def contradict(folder: Path) -> None:
     truth = f"{TRUTH_HEADER}ISIC_1,0,1,0,0,0,0,0\nISIC_2,0,0,1,0,0,0,0\nISIC_3,0,1,0,0,0,0,0\n"
     (folder / "GroundTruth.csv").write_text(truth, encoding="utf-8")
@@ -228,6 +232,12 @@ MASK = "masks/ISIC_2_segmentation.png"
         (fill_mask, "mask full", MASK, "the mask marks every pixel as lesion"),
         (name_unknown_class, "unknown class", "ISIC_2", "the diagnosis 'scc' is not one of the seven"),
         (repeat_row, "duplicate id", "ISIC_2", "2 rows in the table, with the diagnosis mel, nv"),
+        (
+            repeat_picture,
+            "picture of several rows",
+            "images/ISIC_2.jpg",
+            "it is the picture of the rows ISIC_2, isic_2",
+        ),
         (
             tell_truth_of_others,
             "ground truth of other images",

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.data.catalogue import COLUMNS, read_catalogue, read_data, read_words
+from derm.data.check import check_data
 from derm.data.diagnosis_words import (
     BENIGN,
     MALIGNANT,
@@ -21,6 +22,7 @@ from derm.data.diagnosis_words import (
     plain_word,
     read_mapping,
     unknown_words,
+    write_mapping,
 )
 from derm.data.isic import STRUCTURES
 from derm.diagnoses import CODES
@@ -166,6 +168,39 @@ def test_an_own_folder(tmp_path):
     assert table["patient_id"].tolist() == ["P1", "P1"]
 
 
+def test_pictures_of_one_name_do_not_share_a_mask(tmp_path):
+    names = ["a/1.jpg", "b/1.jpg", "images/c/1.jpg", "d/2.jpg", "1.jpg", "e/3.jpg", "f/3.jpg"]
+    for name in names:
+        draw(tmp_path / name)
+    for mask in ("1", "b/1", "c/1", "2", "3"):
+        draw(tmp_path / "masks" / f"{mask}_segmentation.png", white=True)
+    write(tmp_path / "derm.csv", "image", *names)
+    table = read_catalogue(tmp_path).table.set_index("image_id")
+    found = {
+        name: path.partition("masks/")[2].removesuffix("_segmentation.png") for name, path in table["mask_path"].items()
+    }
+    assert found == {"a-1": "", "b-1": "b/1", "images-c-1": "c/1", "d-2": "2", "1": "1", "e-3": "", "f-3": ""}
+
+
+@pytest.mark.parametrize("name", ["../../b.jpg", "/b.jpg"])
+def test_no_mask_is_taken_from_outside(tmp_path, name):
+    draw(tmp_path / "b_segmentation.png", white=True)
+    folder = own(tmp_path / "praxis", "image", "b", f"{tmp_path}/b.jpg" if name == "/b.jpg" else name)
+    assert read_catalogue(folder, strict=False).table["mask_path"].tolist() == ["", ""]
+
+
+@pytest.mark.parametrize("other", ["images/b", "B", "linked.png"])
+def test_one_file_under_two_names_is_refused(tmp_path, other):
+    folder = own(tmp_path, "image,diagnosis", "b,nv", f"{other},nv")
+    (tmp_path / "linked.png").symlink_to(tmp_path / "images" / "b.png")
+    if other == "B" and not (tmp_path / "images" / "B.png").exists():
+        (tmp_path / "B.png").hardlink_to(tmp_path / "images" / "b.png")
+    with pytest.raises(DataFault, match=r"1 of 2 rows .* have the picture of another row, too"):
+        read_catalogue(folder)
+    kinds = {finding.kind for finding in check_data(read_catalogue(folder, strict=False)).findings}
+    assert "picture of several rows" in kinds
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -199,6 +234,21 @@ def test_a_mapping_to_no_diagnosis_is_refused(tmp_path):
         read_mapping(tmp_path)
 
 
+def test_a_mapping_that_contradicts_itself_is_refused(tmp_path):
+    write(tmp_path / "diagnoses.csv", "word,code", "Naevus x,nv", "wart,bkl", "naevus-x,mel")
+    told = "maps 'Naevus x' to 'nv' and 'naevus-x' to 'mel', which are one word: delete one of the two lines"
+    with pytest.raises(DataFault, match=told):
+        read_mapping(tmp_path)
+    write(tmp_path / "diagnoses.csv", "word,code", "Naevus x,nv", "naevus-x,NV")
+    assert read_mapping(tmp_path) == {"naevus x": "nv"}
+
+
+def test_a_second_answer_stands_in_place_of_the_first(tmp_path):
+    write_mapping(tmp_path, {"Wart": "nv", "spindle": "mel"})
+    write_mapping(tmp_path, {"wart": "bkl"})
+    assert read_mapping(tmp_path) == {"spindle": "mel", "wart": "bkl"}
+
+
 # Words
 
 
@@ -208,6 +258,39 @@ def test_words_are_the_seven_or_open():
     assert BENIGN == "bkl|df|nv|vasc"
     assert MALIGNANT == "akiec|bcc|mel"
     assert plain_word(" Bowen's  Disease ") == "bowen s disease"
+
+
+@pytest.mark.parametrize(
+    "words", [("меланома", "невус"), ("黑色素瘤", "痣"), ("μελάνωμα", "σπίλος"), ("कील", "कल"), ("***", "+")]
+)
+def test_words_of_other_scripts_are_asked_for_and_told_apart(tmp_path, words):
+    table = pd.Series(words)
+    assert unknown_words(words, {}) == sorted(words)
+    with pytest.raises(DataFault, match="has diagnoses that Derm does not know"):
+        codes_of(table, {}, Path("t.csv"))
+    write(tmp_path / "diagnoses.csv", "word,code", f"{words[0]},mel", f"{words[1].upper()},nv")
+    assert codes_of(table, read_mapping(tmp_path), Path("t.csv")).tolist() == ["mel", "nv"]
+
+
+def test_one_word_in_other_letters_is_one_word():
+    assert plain_word("NÄVUS") == plain_word("na\u0308vus") == "nävus"
+    assert plain_word("ｎｅｖｕｓ") == "nevus"
+    assert plain_word("ΣΠΊΛΟΣ") == plain_word("σπίλος")
+    assert plain_word("Bowen´s Disease") == plain_word("Bowen’s disease") == "bowen s disease"
+    assert plain_word("") == plain_word(" - ") == plain_word("?") == ""
+
+
+@pytest.mark.parametrize(
+    "word", ["melanoma?", "melanoma ?", "? melanoma", "melanoma？", "¿melanoma", "≠ melanoma", "!melanoma"]
+)
+def test_a_doubt_is_asked_for(tmp_path, word):
+    assert unknown_words([word, "melanoma", "(melanoma)"], {}) == [word]
+    write(tmp_path / "diagnoses.csv", "word,code", f"{word},unknown")
+    assert codes_of(pd.Series([word, "melanoma"]), read_mapping(tmp_path), Path("t.csv")).tolist() == [UNKNOWN, "mel"]
+
+
+def test_one_word_in_two_spellings_is_asked_for_once():
+    assert unknown_words(["wart", "Wart", "wart."], {}) == ["Wart"]
 
 
 def test_own_words_come_first():
