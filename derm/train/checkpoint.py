@@ -45,7 +45,8 @@ def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str,
     except FileNotFoundError as error:
         raise RunFault(
             say(
-                "There is no checkpoint {path}: the run did not get that far, start it anew.",
+                "The checkpoint {path} is gone, without which its run cannot go on: put it back, or start the run "
+                "anew in another folder.",
                 path=path,
             )
         ) from error

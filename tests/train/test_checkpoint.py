@@ -52,7 +52,9 @@ def test_a_failure_leaves_the_old_checkpoint(tmp_path):
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path):
-    with pytest.raises(RunFault, match=r"There is no checkpoint .*last: the run did not get that far, start it anew"):
+    with pytest.raises(
+        RunFault, match=r"The checkpoint .*last is gone, without which its run cannot go on: put it back"
+    ):
         load_checkpoint(tmp_path / "last")
 
 

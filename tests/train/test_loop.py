@@ -522,6 +522,17 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(whole, tmp_path, 
     assert not list(run.glob(".*.part"))
 
 
+@pytest.mark.parametrize("name", ["events.jsonl", "best.json", "final.json"])
+def test_a_run_whose_checkpoint_is_gone_keeps_what_it_has(name, tmp_path, drawn_catalogue, cache):
+    """Whichever of the three tells that an epoch was trained."""
+    left = {"events.jsonl": '{"event": "start"}\n', name: '{"event": "epoch", "epoch": 1}\n', "run.json": "{}"}
+    for place, text in left.items():
+        (tmp_path / place).write_text(text)
+    with pytest.raises(RunFault, match=r"last\.safetensors is gone, without which its run cannot go on: put it back"):
+        train(CONFIG, drawn_catalogue, tmp_path, cache=cache, resume=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name != "lock"} == left
+
+
 @pytest.mark.training
 def test_resuming_with_other_images_is_refused(whole, drawn_catalogue, cache):
     unfinished = replace(CONFIG, train_share=0.5)
