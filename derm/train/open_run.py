@@ -34,7 +34,7 @@ from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
 from derm.train.losses import shift_of, weigh_classes
 from derm.train.precision import pays_to_compile, settle_precision, settle_workers
-from derm.train.run_folder import LAST, make_run_folder, read_sources_before, refuse_taken
+from derm.train.run_folder import LAST, has_trained, make_run_folder, read_sources_before, refuse_taken
 from derm.train.sampler import OPEN_CLASS, Sampler
 from derm.train.shared_norm import share_norms
 from derm.train.state import HEADLINE
@@ -155,8 +155,8 @@ def open_run(
             "learned": record_learned((store.images[row] for row in rows), table.iloc[rows], split.lesions.iloc[rows]),
         },
     }
-    # A run that was killed before its first checkpoint begins again.
-    fresh = not (resume and (run / LAST).exists())
+    # A run that was killed before its first checkpoint begins again; `restore` refuses one whose is gone.
+    fresh = not (resume and ((run / LAST).exists() or has_trained(run)))
     net, anew = build_network(config, device, fresh=fresh)
     average = copy.deepcopy(net) if config.average else net
     if world.size > 1:

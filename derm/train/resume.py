@@ -4,11 +4,13 @@ Needs an open run and its state. A run that was saved and taken up ends, on the 
 bit as if it had not been.
 """
 
+from typing import Any
+
 import torch
 
 from derm.errors import RunFault
 from derm.language.speech import say
-from derm.train.checkpoint import load_checkpoint, save_checkpoint
+from derm.train.checkpoint import damaged, load_checkpoint, save_checkpoint
 from derm.train.open_run import OpenRun
 from derm.train.run_folder import LAST
 from derm.train.state import TrainState
@@ -28,11 +30,14 @@ def keep(opened: OpenRun, state: TrainState) -> None:
 
 
 def restore(opened: OpenRun) -> TrainState:
-    """Take up the last checkpoint of a run, in place; RunFault where it knows other images than the data set has."""
-    net, average, optimiser, planner = opened.net, opened.average, opened.optimiser, opened.planner
+    """Take up the last checkpoint of a run, in place; RunFault where it knows other images than the data set has, or
+    holds what no checkpoint of this run can."""
     images = opened.parts.fingerprint
     groups, content = load_checkpoint(opened.run / LAST)
-    if content.pop("fingerprint", images) != images or len(groups["planner"]["views"]) != len(planner.classes):
+    views = groups.get("planner", {}).get("views")
+    if content.pop("fingerprint", images) != images or (
+        views is not None and views.shape != opened.planner.classes.shape
+    ):
         raise RunFault(
             say(
                 "{run} was trained on other images than the data set now gives: bring back the data set "
@@ -40,7 +45,24 @@ def restore(opened: OpenRun) -> TrainState:
                 run=opened.run,
             )
         )
-    param_groups = content.pop("groups")
+    try:
+        for group in ("net", "average", "optimiser"):  # the planner has NaN where an image was never seen
+            for name, tensor in groups.get(group, {}).items():
+                if not tensor.isfinite().all():
+                    raise ValueError(f"{group}/{name} has numbers that are not finite")
+        _restore_tensors(opened, groups, content.pop("groups"))
+        return TrainState.from_dict(content)
+    except KeyError as error:
+        raise damaged(opened.run / LAST, f"it has no {error}") from error
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise damaged(opened.run / LAST, str(error).partition("\n")[0].rstrip(": ")) from error
+
+
+def _restore_tensors(
+    opened: OpenRun, groups: dict[str, dict[str, torch.Tensor]], param_groups: list[dict[str, Any]]
+) -> None:
+    """Put the tensors of a checkpoint in their places; some built-in error where they do not belong there."""
+    net, average, optimiser = opened.net, opened.average, opened.optimiser
     net.load_state_dict(groups["net"])
     if average is not net:
         average.load_state_dict(groups["average"])
@@ -54,8 +76,9 @@ def restore(opened: OpenRun) -> TrainState:
             if tensor.shape == weight.shape:
                 # In the weight's memory layout, as before: two layouts at once take the optimiser three times as long.
                 taken_up[name] = torch.empty_like(weight).copy_(tensor)
-    planner.restore(groups["planner"])
-    return TrainState.from_dict(content)
+            elif tensor.ndim:
+                raise ValueError(f"the optimiser's {name} has the shape of another weight")
+    opened.planner.restore(groups["planner"])
 
 
 def flatten_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -69,6 +69,17 @@ def make_run_folder(run: Path, about: dict[str, Any]) -> None:
         write_json(run / "run.json", about)
 
 
+def has_trained(run: Path) -> bool:
+    """Whether the run has come to the end of an epoch: its log tells of one, or it has left weights."""
+    if any(os.path.lexists(run / name) for name in ("best.json", "final.json")):
+        return True
+    log = run / "events.jsonl"
+    if not log.is_file():
+        return False
+    with log.open("rb") as stream:
+        return any(line.startswith(b'{"event": "epoch"') for line in stream)
+
+
 @contextmanager
 def claim(run: Path) -> Iterator[None]:
     """Hold a run's folder for this process, and say which it is; RunFault when another one trains in it."""

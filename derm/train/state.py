@@ -11,6 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
+from derm.json_checks import (
+    Check,
+    by_name,
+    fault_of,
+    is_count,
+    is_number,
+    is_number_or_none,
+    is_switch,
+    list_of,
+    object_with,
+)
 from derm.metrics import registry
 from derm.metrics.registry import OUTLINE_HEADLINE
 from derm.runlog.events import Means
@@ -25,6 +36,26 @@ SCORES = {
 
 HEADLINE = (*registry.HEADLINE, *OUTLINE_HEADLINE)
 """What the weights' description tells of each epoch."""
+
+
+_FIELDS: dict[str, Check] = {
+    "step": is_count,
+    "log_bytes": is_count,
+    "best": is_number_or_none,
+    "best_epoch": lambda value: value == -1 or is_count(value),
+    "finished": is_switch,
+    "recent": by_name(is_number),
+    "epoch": by_name(is_number),
+}
+"""What each field of a checkpoint's state has to be."""
+
+_FIGURES = by_name(is_number_or_none)
+_LATER: dict[str, Check] = {
+    "drawn": lambda value: list_of(is_count)(value) and len(value) == len(CODES),
+    "replayed": list_of(is_count),
+    "history": list_of(object_with({"epoch": is_count, "train": _FIGURES, "validation": _FIGURES})),
+}
+"""The same of those that older checkpoints lack."""
 
 
 @dataclass
@@ -48,7 +79,11 @@ class TrainState:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TrainState":
-        """Rebuild from `as_dict`."""
+        """Rebuild from `as_dict`; ValueError for other fields, or one of another kind."""
+        if odd := sorted(content.keys() - _FIELDS.keys() - _LATER.keys()):
+            raise ValueError(f"its state has {odd[0]}, which this version of Derm does not know")
+        if fault := fault_of(content, _FIELDS, _LATER):
+            raise ValueError(f"the {fault} of its state is missing or of another kind than it has to be")
         best = -math.inf if content["best"] is None else content["best"]
         # Older ones summed less, and judged all that was replayed.
         sums = {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from derm.errors import RunFault
 from derm.train.checkpoint import load_checkpoint, save_checkpoint
@@ -52,7 +53,9 @@ def test_a_failure_leaves_the_old_checkpoint(tmp_path):
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path):
-    with pytest.raises(RunFault, match=r"There is no checkpoint .*last: the run did not get that far, start it anew"):
+    with pytest.raises(
+        RunFault, match=r"The checkpoint .*last is gone, without which its run cannot go on: put it back"
+    ):
         load_checkpoint(tmp_path / "last")
 
 
@@ -67,8 +70,6 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, fault):
     elif fault == "other":
         path.write_text("no checkpoint")
     elif fault == "no state":
-        from safetensors.torch import save_file
-
         save_file({"net/w": torch.zeros(1)}, path)
     else:
         path.unlink()
@@ -77,3 +78,20 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, fault):
         RunFault, match=r"The checkpoint .*last is damaged \(.*\): start the run anew in another folder"
     ):
         load_checkpoint(path)
+
+
+def test_a_flipped_bit_is_refused(tmp_path):
+    path = tmp_path / "last"
+    save_checkpoint(path, GROUPS, STATE)
+    whole = path.read_bytes()
+    for old, new in ((b'\\"step\\": 3', b'\\"step\\": 2'), (np.float32(5).tobytes(), np.float32(20).tobytes())):
+        assert whole.count(old) == 1
+        path.write_bytes(whole.replace(old, new))
+        with pytest.raises(RunFault, match=r"last is damaged \(changed after it was written\): start the run anew"):
+            load_checkpoint(path)
+
+
+def test_a_checkpoint_from_before_there_was_a_hash_opens(tmp_path):
+    save_file({"net/w": torch.ones(1)}, tmp_path / "last", metadata={"state": '{"step": 3}'})
+    groups, state = load_checkpoint(tmp_path / "last")
+    assert (groups["net"]["w"].item(), state) == (1.0, {"step": 3})

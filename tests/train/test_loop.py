@@ -34,6 +34,7 @@ from derm.train.loop import train
 from derm.train.losses import Losses
 from derm.train.open_run import choose_share, open_run
 from derm.train.replay import ReplayConfig
+from derm.train.resume import keep, restore
 from derm.train.run_folder import claim, make_run_folder
 from derm.train.state import TrainState
 from derm.train.step import learning_rate, move_average
@@ -520,6 +521,45 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(whole, tmp_path, 
     assert state.step == 1
     assert next(read_events(run / "events.jsonl"))["event"] == "start"
     assert not list(run.glob(".*.part"))
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "best.json", "final.json"])
+def test_a_run_whose_checkpoint_is_gone_keeps_what_it_has(name, tmp_path, drawn_catalogue, cache):
+    """Whichever of the three tells that an epoch was trained."""
+    left = {"events.jsonl": '{"event": "start"}\n', name: '{"event": "epoch", "epoch": 1}\n', "run.json": "{}"}
+    for place, text in left.items():
+        (tmp_path / place).write_text(text)
+    with pytest.raises(RunFault, match=r"last\.safetensors is gone, without which its run cannot go on: put it back"):
+        train(CONFIG, drawn_catalogue, tmp_path, cache=cache, resume=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.name != "lock"} == left
+
+
+def test_a_checkpoint_that_cannot_be_of_the_run_is_one_sentence(tmp_path, drawn_catalogue, cache):
+    opened = open_run(CONFIG, drawn_catalogue, tmp_path / "run", cache=cache)
+    keep(opened, TrainState(step=2))
+    place = opened.run / "last.safetensors"
+    groups, content = load_checkpoint(place)
+    net, name = groups["net"], "mask_head.weight"
+    odd = [
+        (groups, {key: value for key, value in content.items() if key != "groups"}, "it has no 'groups'"),
+        (groups, {**content, "step": "x"}, "the step of its state is missing or of another kind"),
+        (groups, {**content, "drawn": [1]}, "the drawn of its state is missing or of another kind"),
+        (groups, {**content, "newer": 1}, "its state has newer, which this version of Derm does not know"),
+        ({**groups, "net": {name: net[name]}}, content, r"Error\(s\) in loading state_dict for LesionNet"),
+        ({key: value for key, value in groups.items() if key != "planner"}, content, "it has no 'planner'"),
+        ({**groups, "net": {**net, name: net[name] / 0}}, content, f"net/{name} has numbers that are not finite"),
+        (
+            {**groups, "optimiser": {"0.step": torch.tensor(1.0), "0.exp_avg": torch.zeros(3)}},
+            content,
+            "the optimiser's exp_avg has the shape of another weight",
+        ),
+    ]
+    for tensors, state, why in odd:
+        save_checkpoint(place, tensors, state)
+        with pytest.raises(RunFault, match=rf"last\.safetensors is damaged \({why}.*\): start the run anew"):
+            restore(opened)
+    save_checkpoint(place, groups, content)
+    assert restore(opened).step == 2
 
 
 @pytest.mark.training
