@@ -71,7 +71,7 @@ class Visited:
         self.app = Played()
         wire = Wire(lambda: "/auth/login?provider=signed", b"clock".__ne__, b"farewell")
         inner = LoginGate(self.app, login, self.sessions, wire, grace)
-        self.gate = Gate(inner, Opening(login_host=login.host))
+        self.gate = Gate(inner, Opening(login_origin=login.origin))
 
     def scope(self, path="/", query="", kind="http", method="GET", cookie="", **headers):
         told = {"host": HOST, **headers, **({"cookie": cookie} if cookie else {})}
@@ -176,7 +176,8 @@ def test_another_name_is_refused_even_with_a_session(host):
 def test_a_page_of_another_site_is_refused_with_a_session():
     visited = Visited()
     cookie = visited.log_in()
-    assert visited.ask(cookie=cookie, kind="websocket", origin="https://evil.example")[0] == 403
+    for origin in ("https://evil.example", f"https://{HOST}:8443", f"http://{HOST}"):
+        assert visited.ask(cookie=cookie, kind="websocket", origin=origin)[0] == 403
     assert visited.ask(cookie=cookie, method="PUT", origin="https://evil.example")[0] == 403
     assert visited.ask(cookie=cookie, sec_fetch_site="cross-site", sec_fetch_mode="no-cors")[0] == 403
 
