@@ -69,7 +69,7 @@ def app(
     asked = {REQUIRED: login, WANTED: json_log}
     opened |= {name: value for name, value in ((REQUIRED, "1"), (WANTED, "json")) if asked[name]}
     known = login_of({**os.environ, **opened}, own_places(app_folder()))
-    opening = opening_of({**os.environ, **opened}, None if known is None else known.host)
+    opening = opening_of({**os.environ, **opened}, None if known is None else known.origin)
     opening.check_address(address)
     _check_own(address)
     words = [sys.executable, "-m", "streamlit", "run", str(app_folder() / "streamlit_app.py")]

@@ -119,7 +119,7 @@ def refuse(scope: Message, opening: Opening) -> Refusal | None:
         return Refusal(403, words.OTHER_MACHINE)
     if not opening.takes_host(host):
         return Refusal(403, words.FOREIGN_HOST)
-    if not opening.takes_origin(origin, host) or _embedded_elsewhere(headers):
+    if not opening.takes_origin(origin, host, _only(headers, b"x-forwarded-proto")) or _embedded_elsewhere(headers):
         return Refusal(403, words.FOREIGN_PAGE)
     if any(len(name) + len(value) > MOST_LINE for name, value in headers):
         return Refusal(431, words.LONG_HEADER)

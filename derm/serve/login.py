@@ -91,9 +91,9 @@ class Login:
     """Further settings for Authlib, as Streamlit has them under auth.client_kwargs."""
 
     @property
-    def host(self) -> str:
-        """The host name under which visitors come, lower case."""
-        return (self.redirect.hostname or "").lower()
+    def origin(self) -> str:
+        """Scheme, host name and port under which visitors come, such as https://derm.example."""
+        return f"{self.redirect.scheme}://{self.redirect.netloc}".lower()
 
     @property
     def secure(self) -> bool:

@@ -9,7 +9,7 @@ and nothing ends it. What Streamlit makes of a login is checked here and becomes
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
@@ -36,12 +36,6 @@ LOGIN, START, LOGOUT = "/login", "/auth/login", "/auth/logout"
 
 MEDIA = "/media/"
 UPLOAD = "/_stcore/upload_file/"
-TOLD = re.compile(rb"/media/([0-9a-f]{32})|/_stcore/upload_file/([0-9a-f-]{36}/[0-9a-f-]{36})")
-"""Addresses of files in what the server tells a page; what follows the digits may be the next field of the message."""
-
-FILE = re.compile(r"([0-9a-f]{32})[0-9a-f]*(\.\w+)?", re.ASCII)
-"""A file in `MEDIA`."""
-
 SECRET = re.compile(r"[\w-]{43}", re.ASCII)
 GRACE = 5.0
 """Seconds after a logout in which its page may still be on its way to the provider; then its other pages are sent to
@@ -61,6 +55,12 @@ class Wire(NamedTuple):
 
     farewell: bytes
     """The message that sends a page to the way in."""
+
+    files_told: Callable[[bytes], Iterable[str]]
+    """Addresses and names of files in what the server tells a page; not in what it repeats of a visitor's words."""
+
+    file_asked: Callable[[bytes], str | None]
+    """The name of the file that a message of a browser wants made; None where it wants none."""
 
 
 class LoginGate:
@@ -109,10 +109,7 @@ class LoginGate:
 
     def _owns(self, session: Session, place: str) -> bool:
         """Whether a file's address is one that the session was told; all else belongs to everybody."""
-        if place.startswith(MEDIA):
-            file = FILE.fullmatch(place.removeprefix(MEDIA))
-            return file is not None and self.sessions.was_told(session, file[1])
-        return not place.startswith(UPLOAD) or self.sessions.was_told(session, place.removeprefix(UPLOAD))
+        return not place.startswith((MEDIA, UPLOAD)) or self.sessions.was_told(session, place)
 
     def _inner(self, scope: Message, session: Session | None, more: Mapping[str, str] | None = None) -> Message:
         """The request as the app gets it: without the session's secret and without a login that a browser claims."""
@@ -264,12 +261,19 @@ class GatedConnection:
     async def receive(self) -> Message:
         """What the browser sends next; the end of the connection once the session has ended."""
         message = None if self.gone.is_set() else await self._next()
+        while message is not None and self._asks_anothers(message):
+            message = await self._next()
         if message is None:
             return {"type": "websocket.disconnect", "code": 1008}
         content = message.get("bytes")
         if message["type"] == "websocket.receive" and content and self.gate.wire.is_use(content):
             self.gate.sessions.use(self.session)
         return message
+
+    def _asks_anothers(self, message: Message) -> bool:
+        """Whether a file is wanted that the session was not told of; Streamlit would make it for anyone."""
+        name = self.gate.wire.file_asked(message.get("bytes") or b"")
+        return name is not None and not self.gate.sessions.was_told(self.session, name)
 
     async def _next(self) -> Message | None:
         coming, gone = asyncio.ensure_future(self.raw_receive()), asyncio.ensure_future(self.gone.wait())
@@ -285,10 +289,8 @@ class GatedConnection:
         """Pass on what the app says, and remember the addresses of files in it."""
         if self.gone.is_set():
             return
-        if content := message.get("bytes"):
-            found = [(media or upload).decode() for media, upload in TOLD.findall(content)]
-            if found:
-                self.gate.sessions.tell(self.session, found)
+        if (content := message.get("bytes")) and (found := list(self.gate.wire.files_told(content))):
+            self.gate.sessions.tell(self.session, found)
         await self.raw_send(message)
 
 

@@ -20,7 +20,8 @@ INSECURE = "DERM_INSECURE"
 """Set to 1, the app may listen on any address and asks nobody who they are; each page says so."""
 
 HOSTS = "DERM_HOSTS"
-"""Host names, separated by commas, under which a server in front of the app passes requests on."""
+"""Host names, separated by commas, under which a server in front of the app passes requests on; each with its port
+where that is another than 443, as derm.example:8443."""
 
 TOKEN = "DERM_TOKEN"
 """What visitors must know, at least `SHORTEST` characters; without it nothing is asked on this machine."""
@@ -47,7 +48,7 @@ class Opening:
     """Whether it may listen on any address although it asks nobody who they are."""
 
     hosts: tuple[str, ...] = ()
-    """Host names of a server in front of it, lower case."""
+    """Host names of a server in front of it, lower case, with a port where it is not the usual one."""
 
     token: str | None = None
     """What visitors must know; None: nothing."""
@@ -55,8 +56,8 @@ class Opening:
     user_header: str | None = None
     """The header that tells a visitor's name, where a server in front of it is trusted to set it; None: none is."""
 
-    login_host: str | None = None
-    """Host name under which visitors log in, lower case; None: nobody is asked to."""
+    login_origin: str | None = None
+    """Scheme, host name and port under which visitors log in, as https://derm.example; None: nobody is asked to."""
 
     def __post_init__(self) -> None:
         """Refuse a token that is soon guessed: ConfigFault."""
@@ -73,12 +74,12 @@ class Opening:
     @property
     def beyond(self) -> bool:
         """Whether visitors of other machines may come without a server in front."""
-        return self.insecure or self.token is not None or self.login_host is not None
+        return self.insecure or self.token is not None or self.login_origin is not None
 
     @property
     def warning(self) -> str | None:
         """What the top of every page says; None where nobody comes in unasked."""
-        return say(words.INSECURE) if self.insecure and self.token is None and self.login_host is None else None
+        return say(words.INSECURE) if self.insecure and self.token is None and self.login_origin is None else None
 
     @property
     def cookie(self) -> str:
@@ -100,30 +101,53 @@ class Opening:
         return self.token is None or hmac.compare_digest((given or "").encode(), self.cookie.encode())
 
     def takes_host(self, header: str | None) -> bool:
-        """Whether a request's Host is the app's own name, whatever the port.
+        """Whether a request's Host is the app's own name, with a port that is known, if one is.
 
         A browser sends the name that the visitor typed, so that a foreign one means a page of that name that has had it
         point to this machine (DNS rebinding). Addresses in digits cannot be made to point elsewhere.
         """
-        name = _host_name(header)
-        if name is None:
+        place = _place(header)
+        if place is None:
             return False
-        if name == "localhost" or is_loopback(name) or name in (*self.hosts, self.login_host):
+        name, port = place
+        if name == "localhost" or is_loopback(name):
             return True
+        if ports := self._ports(name):
+            return port is None or None in ports or port in ports  # a server in front may leave the port out
         # A login begins and ends under one name: under another its cookies would not be found.
-        return self.beyond and self.login_host is None and (_is_address(name) or name == socket.gethostname().lower())
+        return self.beyond and self.login_origin is None and (_is_address(name) or name == socket.gethostname().lower())
 
-    def takes_origin(self, origin: str | None, header: str | None) -> bool:
-        """Whether a request comes from a page of the app itself; header: its Host. None: from no page."""
+    def takes_origin(self, origin: str | None, header: str | None, proto: str | None = None) -> bool:
+        """Whether a request comes from a page of the app itself, and not of another port of its host, for cookies know
+        no ports.
+
+        origin: None for what comes from no page. header: its Host. proto: its X-Forwarded-Proto, by which a server in
+        front tells http from https.
+        """
         if origin is None:
             return True
-        sender, own = _split(origin), _split(f"//{header or ''}")
-        if sender is None or own is None or sender.scheme not in PORTS:
+        sender, own = _split(origin), _place(header)
+        if sender is None or own is None or sender.scheme not in PORTS or not sender.hostname:
             return False
-        if sender.hostname in (*self.hosts, self.login_host):  # a server in front may have put another Host in place
-            return True
-        usual = PORTS[sender.scheme]
-        return (sender.hostname, sender.port or usual) == (own.hostname, own.port or usual)
+        name, usual = sender.hostname.removesuffix("."), PORTS[sender.scheme]
+        port = sender.port or usual
+        if usual == 80 and PORTS.get(proto or "") == 443:
+            return False  # whoever is on the way can make up a page without TLS
+        login = None if self.login_origin is None else urlsplit(self.login_origin)
+        if login is not None and name == login.hostname:
+            return (sender.scheme, port) == (login.scheme, login.port or PORTS[login.scheme])
+        if ports := self._ports(name):  # a server in front may have put another Host in place
+            unnamed = None in ports and port == usual and port in (443, PORTS.get(proto or ""))
+            return port in ports or unnamed or (name, port) == own
+        return (name, port) == (own[0], own[1] or usual)
+
+    def _ports(self, name: str) -> set[int | None]:
+        """The ports that are named with a host's name, None where one is named without; empty for another's name."""
+        named = [place for place in map(_place, self.hosts) if place is not None]
+        if self.login_origin is not None:
+            login = urlsplit(self.login_origin)
+            named.append((login.hostname or "", login.port or PORTS[login.scheme]))
+        return {port for one, port in named if one == name}
 
     def check_address(self, address: str | None) -> None:
         """Refuse to listen on another address than this machine's own unless it is opened: ConfigFault.
@@ -134,18 +158,19 @@ class Opening:
             raise ConfigFault(words.open_address(address))
 
 
-def opening_of(environment: Mapping[str, str], login_host: str | None = None) -> Opening:
-    """What the variables `INSECURE`, `HOSTS` and `TOKEN` of `environment` say; ConfigFault for a token too short.
+def opening_of(environment: Mapping[str, str], login_origin: str | None = None) -> Opening:
+    """What the variables `INSECURE`, `HOSTS` and `TOKEN` of `environment` say; ConfigFault for a short token and for
+    what is no host name.
 
-    login_host: where visitors log in, as `derm.serve.login` has it.
+    login_origin: where visitors log in, as `derm.serve.login` has it.
     """
-    names = (name.strip().lower().rstrip(".") for name in environment.get(HOSTS, "").split(","))
+    names = filter(None, (name.strip().lower().rstrip(".") for name in environment.get(HOSTS, "").split(",")))
     return Opening(
         insecure=environment.get(INSECURE, "") not in ("", "0"),
-        hosts=tuple(name for name in names if name),
+        hosts=tuple(map(_named, names)),
         token=environment.get(TOKEN) or None,
         user_header=environment.get(USER_HEADER) or None,
-        login_host=login_host,
+        login_origin=login_origin,
     )
 
 
@@ -180,9 +205,24 @@ def _split(address: str) -> SplitResult | None:
     return parts if bare and port != 0 else None
 
 
-def _host_name(header: str | None) -> str | None:
-    """The name in a Host header, lower case, without port and last dot; None where it is none."""
+def _place(header: str | None) -> tuple[str, int | None] | None:
+    """Name, lower case and without last dot, and port of a Host header or a name of `HOSTS`; None where it is none."""
     if header is None or _HOST.fullmatch(header) is None:
         return None
     parts = _split(f"//{header}")
-    return None if parts is None or parts.hostname is None else parts.hostname.removesuffix(".")
+    return None if parts is None or parts.hostname is None else (parts.hostname.removesuffix("."), parts.port)
+
+
+def _named(host: str) -> str:
+    """A name of `HOSTS`, an address of IPv6 in brackets as a Host header has it; ConfigFault where it is none."""
+    written = f"[{host}]" if ":" in host and _is_address(host) else host
+    if _place(written) is None:
+        raise ConfigFault(
+            say(
+                "{variable} (derm app --behind) names '{host}': give a host name, with the port if it is not 443, such "
+                "as derm.example:8443.",
+                variable=HOSTS,
+                host=host,
+            )
+        )
+    return written

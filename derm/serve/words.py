@@ -16,7 +16,10 @@ FOREIGN_HOST = mark(
     "front of it passes this name on, start the app with derm app --behind NAME.\n"
 )
 
-FOREIGN_PAGE = mark("Refused: the request comes from a page of another site.\n")
+FOREIGN_PAGE = mark(
+    "Refused: the request comes from a page of another site, or of another port of this one. If a server in front of "
+    "this app listens on another port than 443, start the app with derm app --behind NAME:PORT.\n"
+)
 
 OTHER_MACHINE = mark("Refused: this app answers to its own machine alone. Start it with derm app --token to open it.\n")
 

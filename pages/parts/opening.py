@@ -53,7 +53,7 @@ def sessions() -> Sessions:
 def opening_now() -> Opening:
     """How far the app is open. Raises ConfigFault."""
     found = login()
-    return opening_of(os.environ, None if found is None else found.host)
+    return opening_of(os.environ, None if found is None else found.origin)
 
 
 def secrets() -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_a_file_says_everything(tmp_path):
     file = tmp_path / "secrets.toml"
     file.write_text(FILE, encoding="utf-8")
     login = login_of({}, [tmp_path / "none.toml", file])
-    assert (login.issuer, login.host, login.base, login.secure) == (ISSUER, "derm.example", "/app", True)
+    assert (login.issuer, login.origin, login.base, login.secure) == (ISSUER, "https://derm.example:8443", "/app", True)
     assert (login.idle, login.longest, login.roles_claim) == (900, 28800, "realm_access.roles")
     assert login.claim_roles == {"derm-staff": Role.CLINICIAN}
     assert login.people == {

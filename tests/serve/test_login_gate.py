@@ -55,6 +55,15 @@ class Played:
         await send({"type": "http.response.body", "body": b"app"})
 
 
+def files_told(content):
+    """Addresses that the server tells, and not what it repeats."""
+    return [] if content.startswith(b"heard ") else content.decode().split()
+
+
+def file_asked(content):
+    return content.removeprefix(b"make ").decode() if content.startswith(b"make ") else None
+
+
 class Clock:
     now = 0.0
 
@@ -69,9 +78,9 @@ class Visited:
         self.clock = Clock()
         self.sessions = Sessions(idle or login.idle, login.longest, self.clock)
         self.app = Played()
-        wire = Wire(lambda: "/auth/login?provider=signed", b"clock".__ne__, b"farewell")
+        wire = Wire(lambda: "/auth/login?provider=signed", b"clock".__ne__, b"farewell", files_told, file_asked)
         inner = LoginGate(self.app, login, self.sessions, wire, grace)
-        self.gate = Gate(inner, Opening(login_host=login.host))
+        self.gate = Gate(inner, Opening(login_origin=login.origin))
 
     def scope(self, path="/", query="", kind="http", method="GET", cookie="", **headers):
         told = {"host": HOST, **headers, **({"cookie": cookie} if cookie else {})}
@@ -176,7 +185,8 @@ def test_another_name_is_refused_even_with_a_session(host):
 def test_a_page_of_another_site_is_refused_with_a_session():
     visited = Visited()
     cookie = visited.log_in()
-    assert visited.ask(cookie=cookie, kind="websocket", origin="https://evil.example")[0] == 403
+    for origin in ("https://evil.example", f"https://{HOST}:8443", f"http://{HOST}"):
+        assert visited.ask(cookie=cookie, kind="websocket", origin=origin)[0] == 403
     assert visited.ask(cookie=cookie, method="PUT", origin="https://evil.example")[0] == 403
     assert visited.ask(cookie=cookie, sec_fetch_site="cross-site", sec_fetch_mode="no-cors")[0] == 403
 
@@ -394,10 +404,9 @@ def test_a_file_is_for_the_session_that_was_told_of_it():
     ada, bob = visited.log_in(), visited.log_in("bob")
     (first, second), upload = SAID, f"{UPLOADED}/{UPLOADED[-36:]}"
     for cookie, file in ((ada, first), (bob, second)):
-        # As protobuf writes it: what follows may look like more digits.
-        visited.app.says = [b"\x12\x28" + file.encode() + b"a2\x05", b"picture " + file.encode() + b".png"]
+        visited.app.says = [file.encode(), f"{file}.png".encode()]
         asyncio.run(talk(visited, cookie))
-    visited.app.says = [upload.encode() + b"a"]
+    visited.app.says = [upload.encode()]
     asyncio.run(talk(visited, ada))
     for place in (f"{first}.png", first):
         assert passed(visited.ask(place, cookie=ada))
@@ -414,6 +423,18 @@ def test_a_file_is_for_the_session_that_was_told_of_it():
         assert visited.ask(upload, method=method, cookie=bob)[0] == 403
         assert visited.ask(upload + "/x", method=method, cookie=ada)[0] == 403
         assert visited.ask(f"{UPLOADED}/x", method=method, cookie=ada)[0] == 403
+    visited.app.says = []
+    asyncio.run(talk(visited, bob, first.encode()))  # which the server repeats
+    assert visited.ask(first, cookie=bob)[0] == 403
+
+
+def test_a_file_is_made_for_the_session_that_was_told_its_name():
+    visited = Visited()
+    ada, bob = visited.log_in(), visited.log_in("bob")
+    visited.app.says = [b"table"]
+    assert b"heard make table" in asyncio.run(talk(visited, ada, b"make table"))
+    visited.app.says = []
+    assert asyncio.run(talk(visited, bob, b"make table", b"a")) == ["websocket.accept", b"heard a"]
 
 
 @pytest.mark.parametrize(

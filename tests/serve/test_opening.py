@@ -10,6 +10,8 @@ from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, ope
 
 SECRET = "a token of this test"
 CLOSED = Opening()
+BEHIND, NAMED = Opening(hosts=("derm.example",)), Opening(hosts=("derm.example:8443",))
+LOGIN, COMPOSED = Opening(login_origin="https://derm.example"), Opening(login_origin="http://localhost:8501")
 
 
 @pytest.mark.parametrize(
@@ -124,14 +126,71 @@ def test_only_who_asks_nobody_warns():
 
 
 def test_login_opens_the_app_under_its_name_alone():
-    opening = opening_of({}, "derm.example")
+    opening = opening_of({}, "https://derm.example:8443")
     opening.check_address("0.0.0.0")
     assert opening.beyond
     assert opening.warning is None
-    assert opening_of({INSECURE: "1"}, "derm.example").warning is None
+    assert opening_of({INSECURE: "1"}, "https://derm.example").warning is None
     assert opening.takes_host("derm.example:8443")
+    assert opening.takes_host("derm.example")  # a server in front may leave the port out
+    assert not opening.takes_host("derm.example:8444")
     assert opening.takes_host("localhost:8501")
     assert not opening.takes_host("10.0.0.7:8501")
     assert not opening.takes_host("evil.example")
-    assert opening.takes_origin("https://derm.example", "127.0.0.1:8501")
+    assert opening.takes_origin("https://derm.example:8443", "127.0.0.1:8501")
     assert not opening.takes_origin("https://evil.example", "derm.example")
+
+
+@pytest.mark.parametrize(
+    ("opening", "origin", "host", "proto", "taken"),
+    [
+        # nginx and Caddy as docs/operations.md has them, then another Host in place, then no X-Forwarded-Proto
+        (BEHIND, "https://derm.example", "derm.example", "https", True),
+        (BEHIND, "https://derm.example", "127.0.0.1:8501", "https", True),
+        (BEHIND, "https://derm.example", "derm.example", None, True),
+        (BEHIND, "https://derm.example", "derm.example", "http", True),  # two servers, the first with TLS
+        (BEHIND, "http://derm.example", "derm.example", "http", True),
+        (BEHIND, "https://derm.example:8443", "derm.example:8443", "https", True),
+        (BEHIND, "http://derm.example:8501", "derm.example:8501", None, True),
+        (BEHIND, "https://derm.example:8443", "derm.example", "https", False),
+        (BEHIND, "https://derm.example:8443", "127.0.0.1:8443", "https", False),
+        (BEHIND, "https://derm.example:8443", "derm.example:443", "https", False),
+        (BEHIND, "http://derm.example", "derm.example", "https", False),
+        (BEHIND, "http://derm.example", "derm.example", None, False),
+        (BEHIND, "http://derm.example.", "derm.example.", None, False),
+        (BEHIND, "http://derm.example:443", "derm.example", "https", False),
+        (BEHIND, "http://derm.example:81", "derm.example", "http", False),
+        (BEHIND, "http://localhost:8501", "localhost:8501", None, True),
+        (BEHIND, "http://localhost:3000", "localhost:8501", None, False),
+        (NAMED, "https://derm.example:8443", "derm.example:8443", "https", True),
+        (NAMED, "https://derm.example:8443", "derm.example", "https", True),
+        (NAMED, "https://derm.example:8443", "127.0.0.1:8501", None, True),
+        (NAMED, "https://derm.example", "derm.example", "https", False),
+        (NAMED, "http://derm.example:8443", "derm.example:8443", "https", False),
+        (NAMED, "http://localhost:8501", "localhost:8501", None, True),
+        (LOGIN, "https://derm.example", "derm.example", "https", True),
+        (LOGIN, "https://derm.example", "derm.example:443", None, True),
+        (LOGIN, "https://derm.example:8443", "derm.example:8443", "https", False),
+        (LOGIN, "https://derm.example:8443", "derm.example", "https", False),
+        (LOGIN, "http://derm.example", "derm.example", "http", False),
+        (LOGIN, "http://localhost:8501", "localhost:8501", None, True),
+        (COMPOSED, "http://localhost:8501", "localhost:8501", None, True),
+        (COMPOSED, "http://localhost:3000", "localhost:8501", None, False),
+    ],
+)
+def test_another_port_or_scheme_of_the_same_host_is_another_site(opening, origin, host, proto, taken):
+    assert opening.takes_origin(origin, host, proto) is taken
+
+
+@pytest.mark.parametrize("host", ["https://derm.example", "derm.example:x", "derm.example:99999", "a b", "ada@host"])
+def test_what_is_no_host_name_is_refused(host):
+    with pytest.raises(ConfigFault, match=r"names '.*': give a host name.*derm\.example:8443"):
+        opening_of({HOSTS: host})
+
+
+def test_a_port_may_be_named_with_a_host_and_is_then_the_only_one():
+    opening = opening_of({HOSTS: "Derm.example:8443, fe80::1"})
+    assert opening.takes_host("derm.example:8443")
+    assert opening.takes_host("derm.example")
+    assert not opening.takes_host("derm.example:9000")
+    assert opening.takes_host("[fe80::1]:8443")
