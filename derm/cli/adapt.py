@@ -51,8 +51,20 @@ def _pictures(folders: list[Path], by: "By") -> tuple[list[Path], str]:
 
     try:
         catalogue = read_known(folders)
-    except DataFault:  # no data set, or one without diagnoses: its pictures are all that is needed
+    except DataFault:
+        if _has_table(folders):  # pictures without a split would be those of its test part, too
+            raise
         found = [path for path in find_images(folders) if not path.stem.endswith("_segmentation")]
         return found, "all that was found"
     rows = split_catalogue(catalogue, by).rows("train")
     return [Path(path) for path in catalogue.table["image_path"].iloc[rows]], "the training part of a data set"
+
+
+def _has_table(folders: list[Path]) -> bool:
+    """Whether there is a data set's table anywhere in `folders`, whatever its fault."""
+    from derm.data.catalogue import METADATA_FILES, TRUTH_FILES
+    from derm.data.isic import ARCHIVE_TABLE, ISIC2019_TRUTH
+    from derm.data.own import TABLE
+
+    names = {name.lower() for name in (TABLE, ARCHIVE_TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)}
+    return any(place.name.lower() in names and place.is_file() for folder in folders for place in folder.rglob("*"))

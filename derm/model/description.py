@@ -3,6 +3,7 @@
 Needs the content of a `.json` beside tensors. Knows nothing of tensors, nor where the numbers come from.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.files import open_ordinary
+from derm.json_checks import Check, by_name, is_count, object_with
 from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
@@ -190,4 +192,22 @@ def _training(training: dict[str, Any]) -> dict[str, Any]:
         inside = list(names) if isinstance(names, dict | list) else [None]
         if not all(isinstance(name, str) for name in inside):
             raise ValueError("training.data.sources is no table of sources and their parts")
+    if "learned" in data and data["learned"] != {} and not _IS_LEARNED(data["learned"]):
+        raise ValueError("training.data.learned is no table of pictures, lesions and classes")
     return training
+
+
+def _packed(size: int) -> Check:
+    """Items of `size` bytes each, one after the other, in base 64."""
+
+    def check(value: Any) -> bool:  # noqa: ANN401 (whatever JSON holds)
+        try:
+            return isinstance(value, str) and len(base64.b64decode(value, validate=True)) % size == 0
+        except ValueError:
+            return False
+
+    return check
+
+
+_IS_LEARNED = object_with({"pictures": _packed(16), "lesions": _packed(8)}, {"classes": by_name(is_count)})
+"""What `derm.data.learned` records, and reads again."""

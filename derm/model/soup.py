@@ -4,6 +4,7 @@ Needs descriptions of weights of one architecture that were trained from a commo
 the mean is worth is to be measured: of trainings that have nothing in common it is worth nothing.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,9 @@ def cook_soup(
     shares = [1.0] * len(sources) if shares is None else list(shares)
     if len(sources) < 2:
         raise ConfigFault(f"A mean is of two sets of weights or more, not of {len(sources)}: name another.")
+    odd = next((share for share in shares if not math.isfinite(share)), sum(shares))
+    if not math.isfinite(odd):
+        raise ConfigFault(f"The shares {shares} come to {odd}, which is no finite number: give ones such as 3 and 1.")
     if len(shares) != len(sources) or min(shares) <= 0:
         raise ConfigFault(
             f"The shares {shares} do not fit {len(sources)} sets of weights: give one above 0 for each, or none."

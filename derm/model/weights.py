@@ -6,8 +6,11 @@ Needs the description to load. Loading is strict: another shape, another class o
 import hashlib
 import json
 import logging
+import os
 import re
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +23,7 @@ from safetensors.numpy import save
 from derm import __version__
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import closed, read_file, write_bytes, write_json
+from derm.files import closed, make_folder, read_file, try_hold, write_bytes, write_json
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
@@ -38,6 +41,9 @@ ANSWER = "answer_for_drawn_picture"
 
 LARGEST_TENSORS = 4_000_000_000
 """Bytes of a safetensors file, at most: a thousand million numbers."""
+
+PATIENCE = 120
+"""Seconds that a writer of weights waits for another in the same folder; the largest take a few to write."""
 
 _ORIGINS = {
     "ham10000": "HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.7910/DVN/DBW86T)",
@@ -179,8 +185,8 @@ def save_weights(path: Path, net: "LesionNet", description: WeightsInfo, *, half
 
     half: store convolutions and linear layers in float16, normalisation in float32, half the size. The tensors' file
     carries the beginning of its own hash in its name where `path` is replaced during training, so that the old pair
-    stays whole until the new one is; elsewhere use `ship_weights`. Raises ConfigFault where nothing can be written,
-    WeightsFault for a network whose numbers are not finite.
+    stays whole until the new one is; elsewhere use `ship_weights`. Two writers wait for each other. Raises ConfigFault
+    where nothing can be written, WeightsFault for a network whose numbers are not finite.
     """
     tensors = _tensors_of(net, half=half)
     _write_pair(path, save(tensors), description, _answer_of(path, tensors, description))
@@ -199,17 +205,56 @@ def _write_pair(
     """Write the tensors' file `content` under a name of its own, and the description `path` after it.
 
     plain: then the same once more under the description's name, so that at any moment the description names a file that
-    is whole. Files of former tensors that no description names any more go.
+    is whole. The former tensors of this description go, unless another one names them.
     """
     digest = hashlib.sha256(content).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
-    for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
-        write_bytes(place, content)
-        _write_description(path, place, digest, description, answer)
-    others = {_named_file(place) for place in path.parent.glob("*.json")}  # this description's new file is one of them
-    for old in path.parent.glob(f"{path.stem}-*.safetensors"):
-        if re.fullmatch(r"[0-9a-f]{8}", old.stem.removeprefix(f"{path.stem}-")) and old not in others:
-            old.unlink()
+    with _alone_in(path.parent):
+        former = _named_file(path)
+        for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
+            write_bytes(place, content)
+            _write_description(path, place, digest, description, answer)
+        # Only what this description has named: others' files may be called so, too, as timm's are.
+        descriptions = [*path.parent.glob("*.json"), *path.parent.glob("*.json.old")]
+        named = {_named_file(place) for place in descriptions}
+        for old in {hashed, former} - named:
+            if old is not None and _is_hashed(old, path):
+                old.unlink(missing_ok=True)
+
+
+def _is_hashed(tensors: Path, description: Path) -> bool:
+    """Whether a tensors' file is called as `description` calls it while it is replaced: with a hash in the name."""
+    return re.fullmatch(re.escape(description.stem) + r"-[0-9a-f]{8}", tensors.stem) is not None
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process or thread write weights into `folder` meanwhile; ConfigFault where one does not end.
+
+    The folder itself is locked, so that no lock file is left beside weights; where there are no such locks, nothing is.
+    """
+    make_folder(folder)
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folder
+        yield
+        return
+    try:
+        until = time.monotonic() + PATIENCE
+        while try_hold(lock) is False:
+            if time.monotonic() > until:
+                raise ConfigFault(
+                    say(
+                        "Another process has been writing weights into {folder} for {seconds} seconds: wait until it "
+                        "has ended, or name another folder.",
+                        folder=folder,
+                        seconds=PATIENCE,
+                    )
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(lock)
 
 
 def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None = None) -> None:
@@ -401,11 +446,23 @@ def _named_file(description: Path) -> Path | None:
 
 
 def _describing(path: Path) -> Path:
-    """The description of weights given by either file: of tensors, the one beside them that names them."""
+    """The description of weights given by either file: of tensors, the one of their name, or else the one beside them
+    that names them; WeightsFault where several do that differ, such as an old copy."""
     if path.suffix != ".safetensors":
         return path
     named = [place for place in sorted(path.parent.glob("*.json")) if _named_file(place) == path]
-    return named[0] if named else path.with_suffix(".json")
+    own = [place for place in named if place.stem == path.stem] or [place for place in named if _is_hashed(path, place)]
+    if own or not named:
+        return own[0] if own else path.with_suffix(".json")
+    if any(read_content(place) != read_content(named[0]) for place in named[1:]):
+        raise WeightsFault(
+            say(
+                "{path} is described by {names}, which differ: give the path of the one that is meant.",
+                path=path,
+                names=", ".join(place.name for place in named),
+            )
+        )
+    return named[0]
 
 
 def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
@@ -441,10 +498,11 @@ def keep_former(path: Path) -> Path:
 def rewrite_description(path: Path, description: WeightsInfo) -> None:
     """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
     place = _describing(path)
-    file, expected = named_tensors(read_content(place))
-    stored, digest = _read_source(place, place.with_name(file), expected, description.model)
-    answer = _answer_of(place, stored.tensors, description)
-    _write_description(place, place.with_name(file), digest, description, answer)
+    with _alone_in(place.parent):
+        file, expected = named_tensors(read_content(place))
+        stored, digest = _read_source(place, place.with_name(file), expected, description.model)
+        answer = _answer_of(place, stored.tensors, description)
+        _write_description(place, place.with_name(file), digest, description, answer)
 
 
 def default_weights() -> Path:

@@ -333,6 +333,19 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     adapted = load_weights(tmp_path / "all.json").description.training["adapted"]
     assert (adapted["pictures"], adapted["share"]) == (len(list((drawn / "images").iterdir())), 1.0)
     assert 4 <= trained < adapted["pictures"]
+    # A table with a fault, in the folder itself or further in, is no reason to take its test pictures, too.
+    faulty = tmp_path / "above" / "faulty"
+    shutil.copytree(drawn, faulty)
+    table = pd.read_csv(faulty / "HAM10000_metadata.csv")
+    table.loc[0, "age"] = 999
+    table.to_csv(faulty / "HAM10000_metadata.csv", index=False)
+    for folder, fault in (
+        (faulty, "have an age that is no number of years"),
+        (faulty.parent, "holds neither HAM10000_metadata.csv"),
+    ):
+        words = ("adapt", "--data", folder, "--weights", tiny_weights, "--out", tmp_path / "none.json")
+        assert fault in sentence(capsys, monkeypatch, *words)[1]
+        assert not (tmp_path / "none.json").exists()
     words = ("adapt", "--data", drawn, "--weights", tiny_weights, "--out", tmp_path / "own.safetensors")
     assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
 

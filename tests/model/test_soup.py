@@ -95,3 +95,6 @@ def test_shares_that_do_not_fit_are_refused(tmp_path):
     for shares in ([1.0], [1.0, 0.0], [2.0, -1.0]):
         with pytest.raises(ConfigFault, match=r"The shares .* do not fit 2 sets of weights: give one above 0 for each"):
             cook_soup([one, one], tmp_path / "soup.json", shares)
+    for shares, odd in (([float("nan"), 1.0], "nan"), ([1.0, float("inf")], "inf"), ([1e308, 1e308], "inf")):
+        with pytest.raises(ConfigFault, match=rf"The shares .* come to {odd}, which is no finite number: give ones"):
+            cook_soup([one, one], tmp_path / "soup.json", shares)

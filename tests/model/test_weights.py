@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from torch import nn
 
 from derm import paths
 from derm.diagnoses import CODES
-from derm.errors import WeightsFault
+from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256
 from derm.model import weights
 from derm.model.config import ModelConfig
@@ -29,6 +31,7 @@ from derm.model.weights import (
     WeightsInfo,
     copy_weights,
     default_weights,
+    keep_former,
     load_info,
     load_weights,
     rewrite_description,
@@ -137,7 +140,7 @@ def test_a_kill_while_saving_leaves_a_whole_pair(pair, stage, monkeypatch):
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    new = network(1)
+    new, old = network(1), tensors_of(pair)
     with monkeypatch.context() as patch:
         if stage == "unlink":
             unlink: Callable[..., None] = Path.unlink
@@ -151,7 +154,47 @@ def test_a_kill_while_saving_leaves_a_whole_pair(pair, stage, monkeypatch):
     assert torch.equal(load_weights(pair).net.mask_head.weight, expected.mask_head.weight)
     save_weights(pair, new, DESCRIPTION)
     assert torch.equal(load_weights(pair).net.mask_head.weight, new.mask_head.weight)
+    left = {old} if stage == "unlink" else set()  # nothing tells any more whose it was
+    assert set(pair.parent.iterdir()) == {pair, tensors_of(pair)} | left
+
+
+def test_a_second_writer_waits_for_the_first(pair, monkeypatch):
+    """Held between its tensors and its description, as long as the second would need to clear them away."""
+    write, between = weights._write_description, threading.Event()
+
+    def slow(*given: object) -> None:
+        if threading.current_thread() is first:
+            between.set()
+            time.sleep(0.5)
+        write(*given)
+
+    first = threading.Thread(target=lambda: save_weights(pair, network(1), DESCRIPTION))
+    monkeypatch.setattr(weights, "_write_description", slow)
+    first.start()
+    assert between.wait(30)
+    save_weights(pair, network(2), DESCRIPTION)
+    first.join()
+    assert torch.equal(load_weights(pair).net.mask_head.weight, network(2).mask_head.weight)
     assert set(pair.parent.iterdir()) == {pair, tensors_of(pair)}
+
+
+def test_a_writer_does_not_wait_for_ever(pair, monkeypatch):
+    monkeypatch.setattr(weights, "PATIENCE", 0.1)
+    with weights._alone_in(pair.parent):
+        for write in (save_weights, lambda path, _, description: rewrite_description(path, description)):
+            with pytest.raises(ConfigFault, match=r"Another process has been writing weights into .* for 0.1 seconds"):
+                write(pair, network(1), DESCRIPTION)
+    save_weights(pair, network(1), DESCRIPTION)
+
+
+def test_only_its_own_former_tensors_are_cleared_away(pair):
+    foreign = pair.with_name("a-355c32eb.safetensors")  # as timm's releases are called
+    foreign.write_bytes(b"another's")
+    former, kept = tensors_of(pair), keep_former(pair)
+    save_weights(pair, network(1), DESCRIPTION)
+    assert set(pair.parent.iterdir()) == {pair, tensors_of(pair), foreign, former, kept}
+    ship_weights(pair, pair, half=True)
+    assert set(pair.parent.iterdir()) == {pair, pair.with_suffix(".safetensors"), foreign, former, kept}
 
 
 def test_two_writers_of_one_pair_share_no_unfinished_file(pair, monkeypatch):
@@ -206,6 +249,24 @@ def test_two_shipped_weights_live_side_by_side(pair):
 
 def test_a_tensors_file_finds_the_description_that_names_it(pair):
     assert load_weights(tensors_of(pair)).sha256 == load_weights(pair).sha256
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_an_old_copy_of_a_description_is_not_taken_for_it(pair, shipped):
+    if shipped:
+        ship_weights(pair, pair, half=False)
+    copy = pair.with_name("a-backup.json")  # sorts before a.json
+    copy.write_bytes(pair.read_bytes())
+    rewrite_description(pair, replace(DESCRIPTION, temperature=2.5))
+    tensors = tensors_of(pair)
+    assert load_weights(tensors).description.temperature == load_info(tensors).temperature == 2.5
+    other = pair.rename(pair.with_name("b.json"))
+    with pytest.raises(
+        WeightsFault, match=rf"{tensors.name} is described by a-backup.json, b.json, which differ: give"
+    ):
+        load_weights(tensors)
+    other.write_bytes(copy.read_bytes())
+    assert load_weights(tensors).name == "a-backup"
 
 
 def test_shipped_weights_have_plain_names(pair, tmp_path):
@@ -309,6 +370,9 @@ def test_other_bytes_are_refused(pair):
         ({"model": {**CONFIG.as_dict(), "mean": [123, 116, 103]}}, r"they are of colours from 0 to 1, not to 255"),
         ({"model": {**CONFIG.as_dict(), "deviation": [1e-9, 0.2, 0.2]}}, r"they are of colours from 0 to 1"),
         ({"model": {**CONFIG.as_dict(), "mean": [10**400, 0, 0]}}, r"do not fit"),
+        ({"training": {"data": {"learned": {"pictures": "", "lesions": 5}}}}, r"training.data.learned is no table of"),
+        ({"training": {"data": {"learned": {"pictures": "abc", "lesions": ""}}}}, r"training.data.learned is no table"),
+        ({"training": {"data": {"learned": None}}}, r"training.data.learned is no table of pictures, lesions and"),
         ({"answer_for_drawn_picture": 3}, r"its answer for the drawn picture is no table of names and values"),
         ({"answer_for_drawn_picture": {}}, r"is for the drawn picture None, this Derm draws 1"),
         ({"answer_for_drawn_picture": {"picture": 1, "logits": 3}}, r"for the drawn picture has no 7 logits"),
