@@ -29,7 +29,8 @@ from derm.data.folder import (
     scan_masks,
 )
 from derm.data.isic import PARTS, read_archive, read_isic2019, read_task1, words_in_archive
-from derm.data.own import TABLE, read_own, words_in_own
+from derm.data.own import LAYOUT, TABLE, read_own, words_in_own
+from derm.data.own_names import NamedTable, refuse_contradictions, tell_apart
 from derm.data.remarks import UNMATCHED, remark_ages, remark_lesions, remark_truth
 from derm.data.values import impossible, read_ages, read_sexes
 from derm.diagnoses import CODES, HAM10000_IMAGES
@@ -191,7 +192,8 @@ def read_data(folders: Sequence[Path], strict: bool = True) -> Catalogue:
     """Read one or several data set folders as one catalogue; errors as of `read_catalogue`, ConfigFault for none.
 
     An image that several of them hold is one row: the first folder's, with what it lacks (diagnosis, outline, age, sex,
-    site, lesion) from the others, so that the outlines of one download join the diagnoses of another.
+    site, lesion) from the others, so that the outlines of one download join the diagnoses of another. Raises DataFault
+    where rows of one id cannot be one image; for a user's own folders see `derm.data.own_names`.
     """
     if not folders:
         raise ConfigFault(
@@ -203,15 +205,17 @@ def read_data(folders: Sequence[Path], strict: bool = True) -> Catalogue:
 
 def join_catalogues(catalogues: Sequence[Catalogue]) -> Catalogue:
     """Several catalogues as one; see `read_data`."""
+    named = [NamedTable(one.table, one.folder, LAYOUT in one.layout.split(" + ")) for one in catalogues]
+    refuse_contradictions(named)
     tables = [
-        catalogue.table.replace(dict.fromkeys(FILLABLE, UNKNOWN), "").assign(order=place)
-        for place, catalogue in enumerate(catalogues)
+        table.replace(dict.fromkeys(FILLABLE, UNKNOWN), "").assign(order=place)
+        for place, table in enumerate(tell_apart(named))
     ]
     rows = pd.concat(tables, ignore_index=True).sort_values(["image_id", "order"], kind="stable")
     # A lesion that is named like its image has no name: one that another folder knows comes first.
-    named = rows["lesion_id"].where(rows["lesion_id"] != rows["image_id"], "")
+    lesions = rows["lesion_id"].where(rows["lesion_id"] != rows["image_id"], "")
     texts = [name for name in COLUMNS if name not in ("image_id", "age")]
-    filled = rows.assign(lesion_id=named)[["image_id", *texts]].replace("", pd.NA)
+    filled = rows.assign(lesion_id=lesions)[["image_id", *texts]].replace("", pd.NA)
     first = filled.groupby("image_id", sort=True)[texts].first()  # the first that is not missing
     first["age"] = rows.groupby("image_id", sort=True)["age"].first()
     table = first.reset_index()

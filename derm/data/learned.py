@@ -56,10 +56,11 @@ def read_learned(training: Mapping[str, Any]) -> LearnedImages | None:
 
 
 def lesion_digests(table: pd.DataFrame, lesions: Iterable[str]) -> list[bytes]:
-    """Eight bytes for each row's lesion. A lesion of the shipped splits is the same one in every data set."""
+    """Eight bytes for each row's lesion. A lesion of the shipped splits is the same one in every data set; one that
+    bears its source beside other folders, see `derm.data.own_names`, is the same as without them."""
     shipped = set(shipped_lesions().values())
     names = [
-        lesion if lesion in shipped else f"{source}\n{lesion}"
+        lesion if lesion in shipped else f"{source}\n{lesion.removeprefix(f'{source}: ')}"
         for lesion, source in zip(lesions, table["source"], strict=True)
     ]
     return [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names]

@@ -17,6 +17,8 @@ from derm.language.speech import mark, say
 
 TABLE = "derm.csv"
 
+LAYOUT = "Your own folder (derm.csv)"
+
 COLUMNS_OF_OWN: dict[str, str] = {
     "image": "file of the picture, as a path inside the folder; without an ending .jpg, .jpeg and .png are tried, also "
     "in images/",
@@ -93,7 +95,7 @@ def read_own(folder: Path) -> FolderContent | None:
         )
     found = [file for file in files if file]
     named = {name: part for name, part in zip(ids, parts, strict=True) if part}
-    return FolderContent("Your own folder (derm.csv)", table, found, [], undiagnosed=True, remarks=remarks, parts=named)
+    return FolderContent(LAYOUT, table, found, [], undiagnosed=True, remarks=remarks, parts=named)
 
 
 def words_in_own(folder: Path) -> list[str]:

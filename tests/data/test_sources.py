@@ -25,6 +25,7 @@ from derm.data.diagnosis_words import (
     write_mapping,
 )
 from derm.data.isic import STRUCTURES
+from derm.data.learned import lesion_digests
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
@@ -326,6 +327,73 @@ def test_an_image_of_two_folders_is_one_row_with_what_both_know(tmp_path):
     assert both.folders == (tmp_path / "task1", tmp_path / "2019")
     assert both.place == f"{tmp_path / 'task1'}, {tmp_path / '2019'}"
     assert both.undiagnosed
+
+
+def clinic(folder: Path, header: str, *lines: str, shade: bool = False) -> Path:
+    for line in lines:
+        draw(folder / line.partition(",")[0], white=shade)
+    write(folder / "derm.csv", header, *lines)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cells", "shade", "told"),
+    [
+        ("mel,1,p", False, r"\(nv\) and that of .*two \(mel\) cannot be the same: rename one of the two"),
+        ("malignant,1,p", False, r"\(nv\) and that of .*two \(akiec\|bcc\|mel\) cannot"),
+        ("nv,2,p", False, r"\(1\) and that of .*two \(2\) cannot be"),
+        ("nv,1,q", False, r"\(p\) and that of .*two \(q\) cannot be"),
+        ("nv,1,p", True, r"one/a\.jpg\) and that of .*two \(.*two/a\.jpg\) cannot be"),
+    ],
+)
+def test_two_images_of_one_name_are_refused(tmp_path, cells, shade, told):
+    header = "image,diagnosis,lesion,patient"
+    one = clinic(tmp_path / "one", header, "a.jpg,nv,1,p")
+    two = clinic(tmp_path / "two", header, f"a.jpg,{cells}", shade=shade)
+    with pytest.raises(DataFault, match=f"The image a of .*one {told}" if not shade else told):
+        read_data([one, two])
+
+
+@pytest.mark.parametrize("cells", ["nv,1,p", "benign,,", ",,"])
+def test_one_image_of_two_own_folders_is_one_row(tmp_path, cells):
+    header = "image,diagnosis,lesion,patient"
+    one = clinic(tmp_path / "one", header, "a.jpg,nv,1,p", "b.jpg,nv,1,p")
+    two = clinic(tmp_path / "two", header, f"a.jpg,{cells}", "c.jpg,nv,7,q")
+    table = read_data([one, two]).table
+    assert table["lesion_id"].tolist() == ["1", "1", "7"]
+    assert table["patient_id"].tolist() == ["p", "p", "q"]
+
+
+def test_an_own_diagnosis_that_contradicts_a_public_one_is_refused(tmp_path):
+    own_folder = clinic(tmp_path / "own", "image,diagnosis,lesion", "ISIC_2.jpg,nv,1", shade=True)
+    with pytest.raises(DataFault, match=r"The image ISIC_2 of .*2019 \(mel\) and that of .*own \(nv\) cannot be"):
+        read_data([isic2019(tmp_path / "2019"), own_folder])
+
+
+def test_lesions_and_patients_of_two_clinics_are_told_apart(tmp_path):
+    header = "image,lesion,patient"
+    one = clinic(tmp_path / "one", header, "a.jpg,1,P", "b.jpg,1,P", "c.jpg,2,Q", "d.jpg,,")
+    two = clinic(tmp_path / "two", header, "e.jpg,1,P", "P.jpg,3,P")
+    both = read_data([one, two]).table
+    assert both["lesion_id"].tolist() == ["3", "one: 1", "one: 1", "2", "d", "two: 1"]
+    assert both["patient_id"].tolist() == ["two: P", "one: P", "one: P", "Q", "", "two: P"]
+    alone = read_data([two]).table
+    second = both[both["source"] == "two"]
+    assert lesion_digests(second, second["lesion_id"]) == lesion_digests(alone, alone["lesion_id"])
+
+
+def test_what_one_source_calls_alike_is_one(tmp_path):
+    header = "image,lesion,source"
+    one = clinic(tmp_path / "x" / "data", header, "a.jpg,1,Ulm", "b.jpg,1,camera")
+    two = clinic(tmp_path / "y" / "data", header, "c.jpg,1,Ulm")
+    assert read_data([one, two]).table["lesion_id"].tolist() == ["1", "1", "1"]
+    for folder in (one, two):
+        table = folder / "derm.csv"
+        table.write_text(table.read_text().replace("Ulm", ""))
+    with pytest.raises(
+        DataFault, match=r"both name a lesion or patient 1, .*: write the clinic's name into the column"
+    ):
+        read_data([one, two])
 
 
 def test_one_folder_is_itself(drawn):
