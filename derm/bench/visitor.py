@@ -23,8 +23,8 @@ XSRF = "_streamlit_xsrf"
 OWN = re.compile(r"^\d+ of \d+$|\bu-[0-9a-f]{16}\b")
 """Where a case stands in its list, and who is logged in."""
 
-FILE = re.compile(rb"/media/[0-9a-f]{32}")
-"""Address of a file on a page, without the ending that tells its kind."""
+FILE = re.compile(rb"/media/[0-9a-f]{32}(?:\.(?:jpg|png|webp))?")
+"""Address of a picture on a page; the next field of its message may follow at once."""
 
 EARLY, FRAGMENT = 2, 3
 """How a script may have ended: before its end, for it runs again; and a part of the page alone."""
