@@ -80,7 +80,7 @@ def find_copies(looks: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[
     picture of one shade is a copy of none.
     """
     all_found = np.full(len(looks), -1, dtype=np.int64)
-    (shown,) = np.nonzero(looks.reshape(len(looks), -1).std(axis=1) >= FLAT) if len(looks) else (all_found,)
+    shown = _shown(looks)
     if not len(known) or not len(shown):
         return all_found
     looks = looks[shown]
@@ -88,11 +88,9 @@ def find_copies(looks: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[
     for turned in turns(looks):
         for start in range(0, len(looks), BLOCK):
             rows = slice(start, start + BLOCK)
-            own = long_hashes(turned[rows])
-            apart = np.bitwise_count(own[:, None, 0] ^ known[None, :, 0])
-            apart += np.bitwise_count(own[:, None, 1] ^ known[None, :, 1])
+            apart = _bits_apart(long_hashes(turned[rows]), known)
             place = apart.argmin(axis=1)
-            least = apart[np.arange(len(own)), place]
+            least = apart[np.arange(len(apart)), place]
             better = least < nearest[rows]
             nearest[rows], found[rows] = np.where(better, least, nearest[rows]), np.where(better, place, found[rows])
     all_found[shown] = found
@@ -105,15 +103,11 @@ def first_of_copies(looks: NDArray[np.uint8]) -> NDArray[np.int64]:
     Within `SAME` bits as they are: turned and mirrored ways find more by chance. Of the 12,080 pictures of the shipped
     splits four pairs of different lesions are that near, all of nevi. A picture of one shade is a copy of none.
     """
-    first = np.arange(len(looks))
-    (shown,) = np.nonzero(looks.reshape(len(looks), -1).std(axis=1) >= FLAT) if len(looks) else (first,)
+    first, shown = np.arange(len(looks)), _shown(looks)
     own = long_hashes(looks[shown])
     for start in range(0, len(own), BLOCK):
-        rows = own[start : start + BLOCK]
-        apart = np.bitwise_count(rows[:, None, 0] ^ own[None, :, 0]) + np.bitwise_count(
-            rows[:, None, 1] ^ own[None, :, 1]
-        )
-        first[shown[start : start + BLOCK]] = shown[(apart <= SAME).argmax(axis=1)]
+        rows = slice(start, start + BLOCK)
+        first[shown[rows]] = shown[(_bits_apart(own[rows], own) <= SAME).argmax(axis=1)]
     return first
 
 
@@ -122,12 +116,23 @@ def same_looks(look: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[np
 
     look: uint8 (32, 32). A picture of one shade is a copy of none.
     """
-    found = np.zeros(len(known), dtype=np.bool_)
     if look.std() < FLAT:
-        return found
-    for first, second in long_hashes(np.concatenate(turns(look[None]))):
-        found |= np.bitwise_count(known[:, 0] ^ first) + np.bitwise_count(known[:, 1] ^ second) <= SAME
+        return np.zeros(len(known), dtype=np.bool_)
+    apart = _bits_apart(long_hashes(np.concatenate(turns(look[None]))), known)
+    found: NDArray[np.bool_] = np.any(apart <= SAME, axis=0)
     return found
+
+
+def _shown(looks: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Which of the copies, uint8 (n, 32, 32), show something that could be recognised: int64 (k,), rows."""
+    return np.flatnonzero(looks.reshape(len(looks), SIDE * SIDE).std(axis=1) >= FLAT)
+
+
+def _bits_apart(own: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """In how many bits each of the hashes `own`, uint64 (n, 2), differs from each of `known`, (m, 2): uint8 (n, m)."""
+    apart: NDArray[np.uint8] = np.bitwise_count(own[:, None, 0] ^ known[None, :, 0])
+    apart += np.bitwise_count(own[:, None, 1] ^ known[None, :, 1])
+    return apart
 
 
 BLOCK = 256
