@@ -280,6 +280,13 @@ def open_ordinary(path: Path) -> BinaryIO:
     return stream
 
 
+def stamp_of(path: Path) -> tuple[int, int, int]:
+    """What tells the file at `path` from the next one there: its number on the disk, when it was written, and its size;
+    OSError where there is none."""
+    told = path.stat()
+    return told.st_ino, told.st_mtime_ns, told.st_size
+
+
 def closed(error: PermissionError, path: Path) -> str:
     """What is said of a file or folder that this user may not read, with its cure. path: where the error names none."""
     return say(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from derm.files import is_there
+from derm.files import is_there, stamp_of
 from derm.monitor.state import LAUNCH, RunStatus, read_record, stand
 from derm.runlog.check import is_sound_about
 from derm.runlog.reader import LogReader
@@ -61,12 +61,15 @@ class Run:
     def _read_about(self) -> None:
         """Read run.json where it is another one than was read, as that of a run that was deleted and trained anew."""
         place = self.folder / "run.json"
-        stamp = _stamp_of(place)
+        try:
+            stamp = stamp_of(place)
+        except OSError:
+            stamp = None
         if stamp is None or stamp != self._stamp or self.misread:
-            found = read_record(place)
-            self.misread = not is_sound_about(found) and os.path.lexists(place)
-            start = self.reader.newest("start")
-            self.about = found if is_sound_about(found) else None if start is None else dict(start)
+            found, start = read_record(place), self.reader.newest("start")
+            sound = is_sound_about(found)
+            self.misread = not sound and os.path.lexists(place)
+            self.about = found if sound else None if start is None else dict(start)
             self._stamp = stamp
 
     @property
@@ -111,15 +114,6 @@ class Run:
                 self._kept[key] = (now, made)
             kept: Made = made
             return kept
-
-
-def _stamp_of(path: Path) -> tuple[int, ...] | None:
-    """What tells one file at `path` from the next; None where there is none."""
-    try:
-        told = path.stat()
-    except OSError:
-        return None
-    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 class Runs:

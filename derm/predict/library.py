@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.files import closed, make_folder, making_folder, open_ordinary, read_json, sha256, try_hold, write_json
+from derm.files import (
+    closed,
+    make_folder,
+    making_folder,
+    open_ordinary,
+    read_json,
+    sha256,
+    stamp_of,
+    try_hold,
+    write_json,
+)
 from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, seal_of
 
@@ -166,34 +176,33 @@ def _checksum(content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
-def stamp_of(folder: Path) -> tuple[int, int] | None:
+def library_stamp(folder: Path) -> tuple[int, int, int] | None:
     """What changes when another library takes the place of the one in `folder`; None where there is none.
 
     Raises DataFault where this user may not look.
     """
     try:
-        found = (folder / ABOUT).stat()
+        return stamp_of(folder / ABOUT)
     except PermissionError as error:
         raise DataFault(closed(error, folder)) from error
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino
 
 
 def open_library(folder: Path) -> Library:
     """Open the library in `folder`; DataFault where there is none, it may not be read, or it is damaged."""
-    stamp = stamp_of(folder)
+    stamp = library_stamp(folder)
     try:
         return _open(folder)
     except DataFault:
-        if stamp_of(folder) == stamp:
+        if library_stamp(folder) == stamp:
             raise
         return _open(folder)  # a build ended in between, and took the parts away
 
 
 def find_library(folder: Path) -> Library | None:
     """As `open_library`; None where `folder` holds no library."""
-    return None if stamp_of(folder) is None else open_library(folder)
+    return None if library_stamp(folder) is None else open_library(folder)
 
 
 def _open(folder: Path) -> Library:
@@ -407,7 +416,7 @@ def _check_hash(stream: IO[bytes], path: Path, known: dict[str, str] | None) -> 
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
-    if stamp_of(folder) is None:
+    if library_stamp(folder) is None:
         raise DataFault(
             say(
                 "{folder} holds no library of confirmed cases: build one with `derm library build --out`.",

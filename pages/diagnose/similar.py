@@ -11,7 +11,7 @@ from derm.language.speech import say
 from derm.paths import library_folder
 from derm.predict import similar_words
 from derm.predict.case import Case
-from derm.predict.library import Library, open_library, stamp_of
+from derm.predict.library import Library, library_stamp, open_library
 from derm.predict.similar import similar_to
 from derm.serve.roles import Right
 from pages.parts import opening, visit
@@ -23,12 +23,12 @@ def shared_library() -> Library | None:
     Raises DataFault.
     """
     folder = library_folder()
-    stamp = stamp_of(folder)
+    stamp = library_stamp(folder)
     return None if stamp is None else _opened(str(folder), stamp)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _opened(folder: str, stamp: tuple[int, int]) -> Library:
+def _opened(folder: str, stamp: tuple[int, int, int]) -> Library:
     return open_library(Path(folder))
 
 

@@ -20,7 +20,7 @@ from derm.evaluate.similar_worth import find_neighbours, malignant_auc, worth
 from derm.image.decode import open_image
 from derm.image.overlay import jpeg
 from derm.predict.case import diagnose
-from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, find_library, open_library, stamp_of
+from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, find_library, library_stamp, open_library
 from derm.predict.similar import compare, counted, find_similar, majority, own_lesions, similar_to
 from derm.predict.similar_words import in_lines, summary, told
 from tests.closed_files import refuse_to_read
@@ -268,13 +268,13 @@ def test_words_of_the_description_that_were_changed_are_refused(tmp_path):
 
 def test_a_library_that_is_open_stays_as_it_was_when_another_takes_its_place(tmp_path):
     first = scored(tmp_path, ["nv", "mel"])
-    pictures, stamp = [first.picture(row) for row in (0, 1)], stamp_of(tmp_path)
+    pictures, stamp = [first.picture(row) for row in (0, 1)], library_stamp(tmp_path)
     with LibraryWriter(tmp_path, "ab" * 32, EYE) as library:
         library.add([a_case(place, "other", "df") for place in (7, 8, 9)], directions(0, 1, 2))
-        assert stamp_of(tmp_path) == stamp
+        assert library_stamp(tmp_path) == stamp
         assert open_library(tmp_path).picture(1) == pictures[1]
     assert [first.picture(row) for row in (0, 1)] == pictures
-    assert stamp_of(tmp_path) != stamp
+    assert library_stamp(tmp_path) != stamp
     assert [CODES[dx] for dx in open_library(tmp_path).columns["dx"]] == ["df"] * 3
     assert len(list(tmp_path.glob("*parts-*"))) == 1
 
