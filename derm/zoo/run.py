@@ -154,15 +154,14 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
     """Ask about the test part and write predictions.csv and, last, measured.json."""
     split = split_catalogue(catalogue, order.by)
     config = train_config(order.system, order.budget, order.by, order.start)
-    model = _load(_weights(order), device)
-    _refuse_other_images(order, model, catalogue, split)
+    model = _load_own(order, catalogue, split, device)
     if kernel_machine.needs_machine(model.net):
         kernel_machine.put_machine(
             _weights(order), order.place / "machine.json", catalogue, split, config, cache,
             progress=lambda done, total: tell("kernel machine", done, total),
             device=device,
         )  # fmt: skip
-        model = _load(_weights(order), device)
+        model = _load_own(order, catalogue, split, device)
     table = _test_part(catalogue, split)
     answered = answer_images(model, table, lambda done, total: tell("measuring", done, total))
     probabilities = softmax(answered.logits)
@@ -196,18 +195,14 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
     )
 
 
-def _load(weights: Path, device: str) -> Model:
-    """Weights whose network lies on `device`."""
-    model = load_weights(weights)
-    model.net.to(device)
-    return model
+def _load_own(order: SystemOrder, catalogue: Catalogue, split: Split, device: str) -> Model:
+    """The weights that are measured, whose network lies on `device`.
 
-
-def _refuse_other_images(order: SystemOrder, model: Model, catalogue: Catalogue, split: Split) -> None:
-    """Raise ConfigFault where the weights learned from other images than the protocol gives them of `catalogue`.
-
-    For then some of those may be measured: a result is made in stages, between which another data set may be named.
+    Raises ConfigFault where they learned from other images than the protocol gives them of `catalogue`, for then some
+    of those may be measured: a result is made in stages, between which another data set may be named.
     """
+    model = load_weights(_weights(order))
+    model.net.to(device)
     config = train_config(order.system, order.budget, order.by, order.start)
     wanted = fingerprint(catalogue.table, training_rows(catalogue, split, config))
     if model.description.training["data"]["fingerprint"] != wanted:
@@ -215,6 +210,7 @@ def _refuse_other_images(order: SystemOrder, model: Model, catalogue: Catalogue,
             f"{order.place} was trained on other images than {catalogue.place} gives it: name that data set with "
             "--data, delete the folder, or name another one with --results."
         )
+    return model
 
 
 def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
@@ -231,8 +227,7 @@ def _test_part(catalogue: Catalogue, split: Split) -> pd.DataFrame:
 def _explain(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) -> None:
     split = split_catalogue(catalogue, order.by)
     table = _test_part(catalogue, split)
-    model = _load(_weights(order), device)
-    _refuse_other_images(order, model, catalogue, split)
+    model = _load_own(order, catalogue, split, device)
     examples = examples_of(model, catalogue.table.iloc[split.rows("train")])
     methods = methods_of(order.system, examples)
     rows = explain_system(
