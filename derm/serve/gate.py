@@ -83,10 +83,10 @@ class Gate:
             with speaking(language_of(scope["headers"])):
                 await _answer(answer, refusal.status, say(refusal.sentence))
         elif (place := _shown_token(scope, self.opening)) is not None:
-            cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax{_secure(scope)}"
+            cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
         elif _is_page(scope) and not _kept(scope["headers"], BROWSER):
-            cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}{_secure(scope)}"
+            cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}"
             await self.app(scope, receive, _with_headers(send, [(b"set-cookie", cookie.encode())], _secure(scope)))
         else:
             await self.app(scope, receive, answer)
