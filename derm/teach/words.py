@@ -78,7 +78,7 @@ def next_row(case: "NextCase") -> dict[str, str]:
     return {
         "patient": case.lesion.pseudonym,
         "lesion": case.lesion.label,
-        "site": BY_CODE[case.lesion.site].name,
+        "site": BY_CODE[site].name if (site := case.lesion.site) in BY_CODE else site,
         "last visit": case.lesion.worst.day,
         "answer": state_line(case.lesion.worst),
         "why": why(case),
