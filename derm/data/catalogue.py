@@ -22,6 +22,7 @@ from derm.data.folder import (
     describe_folder,
     find_file,
     plain_id,
+    read_marks,
     read_table,
     refuse_nameless,
     scan,
@@ -31,7 +32,7 @@ from derm.data.folder import (
 from derm.data.isic import PARTS, read_archive, read_isic2019, read_task1, words_in_archive
 from derm.data.own import LAYOUT, TABLE, read_own, words_in_own
 from derm.data.own_names import NamedTable, refuse_contradictions, tell_apart
-from derm.data.remarks import UNMATCHED, remark_ages, remark_lesions, remark_truth
+from derm.data.remarks import OTHER_METADATA, UNMATCHED, remark_ages, remark_lesions, remark_truth
 from derm.data.values import impossible, read_ages, read_sexes
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
@@ -285,7 +286,7 @@ def _refuse_faults(catalogue: Catalogue) -> None:
         say("an age that is no number of years"): table.loc[impossible_ages(table), "image_id"],
     }
     for remark in catalogue.remarks:
-        if remark.kind == UNMATCHED:
+        if remark.kind in (UNMATCHED, OTHER_METADATA):
             raise DataFault(
                 say(
                     "{file} {problem}: give both tables the same ids, or remove it.",
@@ -401,12 +402,7 @@ def _read_truth(path: Path) -> pd.DataFrame:
     columns = [code.upper() for code in CODES]
     raw = read_table(path, ("image", *(code.upper() for code in HAM10000_IMAGES)), say(CURE), columns)
     refuse_nameless(path, raw["image"], say(CURE))
-    marked = (
-        raw.reindex(columns=columns, fill_value="0")
-        .replace({"True": "1", "TRUE": "1", "true": "1"})
-        .apply(pd.to_numeric, errors="coerce")
-        == 1
-    )
+    marked = read_marks(path, raw.reindex(columns=columns, fill_value="0"))
     dx = [
         "+".join(code for code, mark in zip(CODES, row, strict=True) if mark) or "unknown" for row in marked.to_numpy()
     ]

@@ -21,7 +21,7 @@ from derm.data.diagnosis_words import UNKNOWN
 from derm.data.looks import SIDE, find_copies, first_of_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
 from derm.data.recognise import name_rows, shipped_pictures
-from derm.data.remarks import INCOMPLETE, NO_LESION, UNMATCHED, UNREAD_AGE
+from derm.data.remarks import INCOMPLETE, NO_LESION, OTHER_METADATA, SOME_METADATA, UNMATCHED, UNREAD_AGE
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
 from derm.image.decode import lesion_of, mask_levels, open_image, read_mask_values
@@ -31,7 +31,7 @@ HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)
 """Row counts of copies that circulate with augmented images as rows of their own: a leak between parts."""
 
-TO_LOOK_AT = ("fewer rows", INCOMPLETE, NO_LESION, "no masks", "mask full", "masks soft", "copies")
+TO_LOOK_AT = ("fewer rows", INCOMPLETE, SOME_METADATA, NO_LESION, "no masks", "mask full", "masks soft", "copies")
 """Findings that are no fault by themselves: HAM10000 as published has two lesions that fill their picture, a subset or
 a set without masks can be trained on, and a lesion without a name is taken for its own."""
 
@@ -65,6 +65,8 @@ CURES = {
     ),
     UNMATCHED: mark("give both tables the same ids, or remove the ground truth: then the metadata alone counts"),
     INCOMPLETE: mark("take both tables from one download where all rows are to be compared"),
+    OTHER_METADATA: mark("give both tables the same ids, or remove the metadata: then each image is its own lesion"),
+    SOME_METADATA: mark("take both tables from one download: images of one lesion could lie on both sides of a split"),
     mark("lesion with several diagnoses"): mark("correct the lesion or the diagnosis in the table: a lesion has one"),
     mark("copies disagree"): mark("correct the wrong diagnosis, or remove one of the files: a photograph has one"),
     NO_LESION: mark(

@@ -322,6 +322,31 @@ def refuse_nameless(path: Path, ids: pd.Series, cure: str) -> None:
         )
 
 
+_MARKS = {"1": True, "true": True, "0": False, "false": False, "": False}
+
+
+def read_marks(path: Path, cells: pd.DataFrame) -> pd.DataFrame:
+    """Columns of yes and no of the table at `path`, bool: 1, 1.0 or true is yes, 0, 0.0, false or an empty cell is no.
+
+    cells: text. Raises DataFault for another cell, naming its line.
+    """
+    plain = cells.apply(lambda column: column.str.lower().str.replace(r"\.0*$", "", regex=True))
+    known = plain.isin(list(_MARKS))
+    if not known.all(axis=None):
+        row, place = (int(number[0]) for number in (~known).to_numpy().nonzero())
+        raise DataFault(
+            say(
+                "{path} has '{cell}' in the column {column}, line {row}: write 1 for yes and 0 for no.",
+                path=path,
+                cell=cells.iloc[row, place],
+                column=cells.columns[place],
+                row=row + 2,  # the header is line 1
+            )
+        )
+    marks: pd.DataFrame = plain.apply(lambda column: column.map(_MARKS)).astype(bool)
+    return marks
+
+
 def column(table: pd.DataFrame, *names: str, missing: str = "unknown") -> pd.Series:
     """The first of the columns `names` that `table` has, text; `missing` where a cell is missing or it has none."""
     for name in names:

@@ -18,12 +18,13 @@ from derm.data.folder import (
     column,
     find_file,
     plain_id,
+    read_marks,
     read_table,
     refuse_nameless,
     scan,
     scan_all,
 )
-from derm.data.remarks import remark_ages
+from derm.data.remarks import remark_ages, remark_lesions, remark_metadata
 from derm.errors import DataFault
 from derm.language.speech import mark, say
 
@@ -71,7 +72,7 @@ def read_task1(folder: Path) -> FolderContent | None:
     raw["image_id"] = raw["image_id"].map(plain_id)
     table = all_columns(raw[[name for name in ("image_id", "dx", "age", "sex") if name in raw]], TASK1)
     table["dx"] = codes_of(table["dx"], read_mapping(folder), path)
-    structures = raw[["image_id", *STRUCTURES]].astype(dict.fromkeys(STRUCTURES, int))
+    structures = pd.concat([raw["image_id"], read_marks(path, raw[list(STRUCTURES)]).astype(int)], axis=1)
     images, masks = scan(folder, ("images",), IMAGE_ENDINGS), scan(folder, ("masks",), MASK_ENDINGS)
     return FolderContent(
         "ISIC 2018 Tasks 1 and 2 (images, masks)", table, images, masks, structures, True, remark_ages(path, raw)
@@ -96,7 +97,7 @@ def read_isic2019(folder: Path) -> FolderContent | None:
     truth = read_table(path, ("image", *classes), say(DOWNLOAD), ("UNK",))
     refuse_nameless(path, truth["image"], say(DOWNLOAD))
     truth["image"] = truth["image"].map(plain_id)
-    marks = truth.reindex(columns=list(ISIC2019_CLASSES), fill_value="0").apply(pd.to_numeric, errors="coerce") == 1
+    marks = read_marks(path, truth.reindex(columns=list(ISIC2019_CLASSES), fill_value="0"))
     table = pd.DataFrame({"image_id": truth["image"]})
     dx = [
         "+".join(ISIC2019_CLASSES[name] for name, mark in zip(ISIC2019_CLASSES, row, strict=True) if mark) or UNKNOWN
@@ -106,8 +107,13 @@ def read_isic2019(folder: Path) -> FolderContent | None:
     if metadata := find_file(folder, ISIC2019_METADATA):
         told = read_table(metadata, ("image",), say(DOWNLOAD))
         told = told.assign(image=told["image"].map(plain_id)).drop_duplicates("image")
-        table = table.merge(told, left_on="image_id", right_on="image", how="left").fillna("")
-        remarks = remark_ages(metadata, told)
+        keyed = told.assign(key=told["image"].str.lower())
+        table = table.assign(key=table["image_id"].str.lower()).merge(keyed, on="key", how="left").fillna("")
+        remarks = (
+            *remark_metadata(metadata, told["image"], truth["image"]),
+            *remark_ages(metadata, told),
+            *remark_lesions(metadata, column(table, "lesion_id", missing="")),
+        )
     prefix = column(table, "lesion_id", missing="").str.extract(r"^([A-Z]+)", expand=False).fillna("")
     sources = prefix.map(ISIC2019_SOURCES).fillna("isic2019")
     # The same pictures as elsewhere, made smaller by the organisers: their ids in other data sets lack this ending.

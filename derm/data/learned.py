@@ -31,8 +31,8 @@ class LearnedImages(NamedTuple):
 def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, lesions: pd.Series) -> dict[str, Any]:
     """What a description says of training images, ready for JSON: pictures and lesions in base 64, and images by class.
 
-    images: each uint8 (S, S, 3) RGB. table: their rows of a catalogue's table. lesions: text (n,), as the split names
-    them.
+    images: each uint8 (S, S, 3) RGB. table: their rows of a catalogue's table. lesions: text (n,), what the split
+    keeps together.
     """
     looks = np.array([look_at(image) for image in images], dtype=np.uint8)
     digests = sorted(set(lesion_digests(table, lesions)))

@@ -64,7 +64,7 @@ def read_own(folder: Path) -> FolderContent | None:
         )
     raw["image"] = raw["image"].str.replace("\\", "/")
     files = [_find(folder, name) for name in raw["image"]]
-    ids = pd.Series([Path(name).with_suffix("").as_posix().replace("/", "-") for name in raw["image"]])
+    ids = pd.Series([_without_ending(name).as_posix().replace("/", "-") for name in raw["image"]])
     places = [_place(name) for name in raw["image"]]
     counts = Counter(map(str, places)) + Counter(f"*/{place.name.lower()}" for place in places)
     lesions, patients = column(raw, "lesion", missing=""), column(raw, "patient", missing="")
@@ -118,10 +118,15 @@ def _find(folder: Path, name: str) -> str:
     return ""
 
 
+def _without_ending(name: str) -> Path:
+    """A picture's path without its ending; a point may stand in its name, too."""
+    place = Path(name)
+    return place.with_suffix("") if place.suffix.lower() in IMAGE_ENDINGS else place
+
+
 def _place(name: str) -> Path:
     """Where a picture lies, without its ending and without images/, for its mask lies likewise in masks/."""
-    place = Path(name)
-    place = place.with_suffix("") if place.suffix.lower() in IMAGE_ENDINGS else place
+    place = _without_ending(name)
     return Path(*place.parts[1:]) if len(place.parts) > 1 and place.parts[0].lower() == "images" else place
 
 

@@ -18,6 +18,8 @@ UNREAD_AGE = mark("age not read")
 NO_LESION = mark("lesion not named")
 UNMATCHED = mark("ground truth of other images")
 INCOMPLETE = mark("ground truth incomplete")
+OTHER_METADATA = mark("metadata of other images")
+SOME_METADATA = mark("metadata incomplete")
 
 
 def remark_ages(path: Path, table: pd.DataFrame) -> tuple[Remark, ...]:
@@ -69,6 +71,28 @@ def remark_truth(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[Rem
         known=len(known),
     )
     return (Remark(INCOMPLETE, path.name, problem),)
+
+
+def remark_metadata(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[Remark, ...]:
+    """That the metadata at `path` name none, or not all, of the ground truth's images. Both: ids, text (n,)."""
+    known = set(truth.str.lower())
+    shared = known & set(metadata.str.lower())
+    if shared == known:
+        return ()
+    if not shared:
+        problem = say(
+            "names no image of the ground truth: it has {others}, the ground truth {known}",
+            others=_first(metadata),
+            known=_first(truth),
+        )
+        return (Remark(OTHER_METADATA, path.name, problem),)
+    problem = say(
+        "names {shared:,} of the {known:,} images of the ground truth; of the others no lesion, age, sex or site is "
+        "known",
+        shared=len(shared),
+        known=len(known),
+    )
+    return (Remark(SOME_METADATA, path.name, problem),)
 
 
 def _first(cells: pd.Series) -> str:

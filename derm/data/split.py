@@ -36,13 +36,15 @@ class Split:
     """The part of each image.
 
     by: what was kept together. parts: text (n,), one of `PARTS` or `APART`, in the order of the catalogue's table.
-    lesions: text (n,), a name for each image's lesion after joining duplicates. leave_out: sources, or parts of one by
-    their `dataset`, that are all in the test part.
+    lesions: text (n,), a name for each image's lesion after joining duplicates: what figures count. together: text
+    (n,), a name for what was kept in one part, the lesion or, where patients are named, the patient. leave_out:
+    sources, or parts of one by their `dataset`, that are all in the test part.
     """
 
     by: By
     parts: pd.Series
     lesions: pd.Series
+    together: pd.Series
     leave_out: tuple[str, ...] = ()
 
     @property
@@ -103,8 +105,8 @@ def split_catalogue(catalogue: Catalogue, by: By = "lesion", leave_out: Collecti
                 sources=", ".join(leave_out),
             )
         )
-    parts = whole.parts.mask(whole.lesions.isin(set(whole.lesions[out])) & (by == "lesion"), APART).mask(out, "test")
-    return Split(by, parts, whole.lesions, tuple(sorted(leave_out)))
+    parts = whole.parts.mask(whole.together.isin(set(whole.together[out])) & (by == "lesion"), APART).mask(out, "test")
+    return replace(whole, parts=parts, leave_out=tuple(sorted(leave_out)))
 
 
 def left_out(table: pd.DataFrame, names: Collection[str]) -> pd.Series:
@@ -126,11 +128,12 @@ def _split(catalogue: Catalogue, by: By) -> Split:
     names = name_rows(catalogue)
     known = names.lesion != ""
     if known.all() and is_shipped(catalogue.duplicates["image_id"]).all():
-        lesions = _first_of(names)
+        lesions = together = _first_of(names)
     elif (table.loc[~known, "lesion_id"] != "").all():
         lesions = _name_lesions(table, catalogue.duplicates, names)
+        together = _name_lesions(table, _of_patients(table, catalogue.duplicates), names)
     elif by == "image":
-        lesions = table["image_id"]
+        lesions = together = table["image_id"]
     else:
         raise DataFault(
             say(
@@ -141,22 +144,22 @@ def _split(catalogue: Catalogue, by: By) -> Split:
             )
         )
     if by == "image":
-        return Split(by, _by_image(table["dx"]), lesions)
-    part_of = _named_parts(catalogue, lesions) | (_shipped_parts() if known.any() else {})
-    new = ~lesions.isin(set(part_of))
+        return Split(by, _by_image(table["dx"]), lesions, together)
+    part_of = _named_parts(catalogue, together) | (_shipped_parts() if known.any() else {})
+    new = ~together.isin(set(part_of))
     if new.any():
         source = table["source"] if "source" in table else pd.Series("", index=table.index)
         for name in sorted(set(source[new])):
-            own = new & (source == name) & ~lesions.isin(set(part_of))  # a lesion of two sources goes with the first
-            drawn = _by_lesion(strata_of(catalogue, own), lesions[own])
-            part_of |= dict(zip(lesions[own], drawn, strict=True))
-    return Split(by, lesions.map(part_of), lesions)
+            own = new & (source == name) & ~together.isin(set(part_of))  # one of two sources goes with the first
+            drawn = _by_lesion(strata_of(catalogue, own), together[own])
+            part_of |= dict(zip(together[own], drawn, strict=True))
+    return Split(by, together.map(part_of), lesions, together)
 
 
-def _named_parts(catalogue: Catalogue, lesions: pd.Series) -> dict[str, str]:
-    """The part of each lesion that a table names; where its pictures are in several, the foremost, as for copies."""
+def _named_parts(catalogue: Catalogue, together: pd.Series) -> dict[str, str]:
+    """The part of each group that a table names; where its pictures are in several, the foremost, as for copies."""
     named = catalogue.table["image_id"].map(catalogue.parts)
-    return {lesion: part for part in reversed(PARTS) for lesion in lesions[named == part]}
+    return {group: part for part in reversed(PARTS) for group in together[named == part]}
 
 
 @cache
@@ -185,9 +188,9 @@ def _first_of(names: Names) -> pd.Series:
 
 
 def count_leak(split: Split, dx: pd.Series) -> Leak:
-    """Count the test images, by diagnosis `dx`, text (n,), whose lesion is also in the training part."""
+    """Count the test images, by diagnosis `dx`, text (n,), whose lesion or patient is also in the training part."""
     test = split.parts == "test"
-    sister = test & split.lesions.isin(set(split.lesions[split.parts == "train"]))
+    sister = test & split.together.isin(set(split.together[split.parts == "train"]))
     by_class = {code: (int((test & (dx == code)).sum()), int((sister & (dx == code)).sum())) for code in CODES}
     return Leak(int(test.sum()), int(sister.sum()), by_class)
 
@@ -212,16 +215,11 @@ def join_lesions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.Series:
 def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, names: Names) -> pd.Series:
     """Name each image's lesion, text (n,): by the shipped lists where one of its images is in there.
 
-    Lesions of one patient are one, so that no patient is on two sides. Where images of one lesion or patient are of
-    several shipped lesions, those that are no shipped image by their very id go with the foremost, see `_first_of`.
+    Where images of one lesion, or of what `duplicates` joins, are of several shipped lesions, those that are no shipped
+    image by their very id go with the foremost, see `_first_of`.
     """
     own = own_lesions(table)
     known = _first_of(names)
-    if "patient_id" in table:
-        named = table.loc[table["patient_id"] != "", ["image_id", "patient_id"]]
-        firsts = named.groupby("patient_id")["image_id"].transform("first")
-        same = pd.DataFrame({"image_id": named["image_id"], "same_lesion_as": firsts})
-        duplicates = pd.concat([duplicates, same], ignore_index=True)
     joined = join_lesions(table.assign(lesion_id=own), duplicates)
     parts = _shipped_parts()
     groups: dict[str, str] = {}
@@ -231,6 +229,16 @@ def _name_lesions(table: pd.DataFrame, duplicates: pd.DataFrame, names: Names) -
     rows = zip(names.exact, known, joined, strict=True)
     named_rows = [lesion if exact else groups.get(group, lesion or group) for exact, lesion, group in rows]
     return pd.Series(named_rows, index=table.index, dtype=str)
+
+
+def _of_patients(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
+    """`duplicates` with all images of one patient joined, so that no patient is on two sides."""
+    if "patient_id" not in table:
+        return duplicates
+    named = table.loc[table["patient_id"] != "", ["image_id", "patient_id"]]
+    firsts = named.groupby("patient_id")["image_id"].transform("first")
+    same = pd.DataFrame({"image_id": named["image_id"], "same_lesion_as": firsts})
+    return pd.concat([duplicates, same], ignore_index=True)
 
 
 def own_lesions(table: pd.DataFrame) -> pd.Series:

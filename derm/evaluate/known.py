@@ -57,7 +57,7 @@ def find_known(
     named, alike = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     learned = read_learned(description.training)
     if learned is not None:
-        digests = lesion_digests(table, split.lesions.iloc[rows])
+        digests = lesion_digests(table, split.together.iloc[rows])
         # Split by image, as in the paper, sisters of training images are tested: the split's name says that it leaks.
         named = np.array([split.by == "lesion" and digest in learned.lesions for digest in digests], dtype=np.bool_)
         alike = find_copies(looks_of([Path(path) for path in table["image_path"]], progress), learned.pictures) >= 0

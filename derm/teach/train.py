@@ -144,14 +144,16 @@ def config_of(model: Model, weights: Path, settings: TeachingSettings, images: i
 
 
 class _Learnt:
-    """The training pictures of a catalogue with one of the seven diagnoses: table, lesions, classes and features.
+    """The training pictures of a catalogue with one of the seven diagnoses: table, what was kept together with each
+    (`Split.together`), classes and features.
 
     features: float32 (n, V, C), over eight views of the practice's. Only the old data's are kept for the next time.
     """
 
     def __init__(self, model: Model, catalogue: Catalogue, practice: bool, progress: Progress | None) -> None:
         split = split_own(catalogue)
-        self.table, self.lesions, self.classes = rows_of_part(catalogue, split, "train")
+        self.table, _, self.classes = rows_of_part(catalogue, split, "train")
+        self.together = split.together[self.table.index]
         kept = None if practice else cache_folder() / "features"
         self.features = pooled_features(model, self.table, views=EIGHT if practice else 1, kept=kept, progress=progress)
 
@@ -195,7 +197,7 @@ def _training_of(model: Model, practice: _Learnt, tables: Sequence[pd.DataFrame]
     before = model.description.training
     about, size = model.description.model, model.description.model.input_size
     images = (square(open_image(Path(path)), size, about.fit) for path in practice.table["image_path"])
-    learned = record_learned(images, practice.table, pd.Series(practice.lesions, index=practice.table.index))
+    learned = record_learned(images, practice.table, practice.together)
     known = before.get("data", {}).get("learned")
     if known:
         learned = {

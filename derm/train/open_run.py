@@ -152,7 +152,7 @@ def open_run(
             "sources_before": read_sources_before(run) if resume else sorted(learned_before(config.start)),
             "leaking_test_images": count_leak(split, table["dx"]).with_sister,
             "fingerprint": parts.fingerprint,
-            "learned": record_learned((store.images[row] for row in rows), table.iloc[rows], split.lesions.iloc[rows]),
+            "learned": record_learned((store.images[row] for row in rows), table.iloc[rows], split.together.iloc[rows]),
         },
     }
     # A run that was killed before its first checkpoint begins again; `restore` refuses one whose is gone.

@@ -57,7 +57,7 @@ def put_machine(
     net = model.net.to(device)
     features = np.concatenate([answer.pooled.cpu().numpy() for _, answer in answers(net, store.images, rows)])
     judged = np.sort(np.random.default_rng(config.seed).permutation(len(rows))[:MOST_JUDGED])
-    held_out = hold_out(split.lesions.iloc[rows].to_numpy(dtype=str)[judged], config.seed)
+    held_out = hold_out(split.together.iloc[rows].to_numpy(dtype=str)[judged], config.seed)
     chosen = moth_flame(
         held_out_fitness(features[judged], classes[judged], held_out),
         features.shape[1],

@@ -122,6 +122,43 @@ def test_isic_2019_without_its_table_is_told_so(tmp_path):
         read_catalogue(tmp_path)
 
 
+def test_isic_2019_with_metadata_of_other_images(tmp_path):
+    folder = isic2019(tmp_path)
+    metadata, header = folder / "ISIC_2019_Training_Metadata.csv", "image,lesion_id"
+    write(metadata, header, "isic_1,HAM_1", "isic_2_DOWNSAMPLED,HAM_1", "isic_3,BCN_1")
+    assert read_catalogue(folder).table["lesion_id"].tolist() == ["HAM_1", "HAM_1", "BCN_1"]
+    write(metadata, header, "ISIC_1,HAM_1")
+    found = [(finding.kind, finding.problem) for finding in check_data(read_catalogue(folder)).findings]
+    assert ("metadata incomplete", "names 1 of the 3 images of the ground truth; of the others no lesion, age, sex or "
+            "site is known") in found  # fmt: skip
+    write(metadata, header, "ISIC_7,HAM_1", "ISIC_8,HAM_1")
+    with pytest.raises(DataFault, match=r"names no image of the ground truth: it has ISIC_7, .* give both tables the"):
+        read_data([folder])
+
+
+def test_structures_are_marked_by_yes_and_no(tmp_path):
+    for image_id in ("ISIC_1", "ISIC_2"):
+        draw(tmp_path / "images" / f"{image_id}.jpg")
+    (tmp_path / "attributes").mkdir()
+    header = f"image_id,dx,{','.join(STRUCTURES)}"
+    write(tmp_path / "metadata.csv", header, "ISIC_1,mel,1.0,0,,true,0", "ISIC_2,mel,0,0,0,0,1")
+    structures = read_catalogue(tmp_path).structures.set_index("image_id")
+    assert structures.loc["ISIC_1", list(STRUCTURES)].tolist() == [1, 0, 0, 1, 0]
+    write(tmp_path / "metadata.csv", header, "ISIC_1,mel,1,0,0,0,0", "ISIC_2,mel,0,0,7,0,0")
+    with pytest.raises(DataFault, match="has '7' in the column streaks, line 3"):
+        read_catalogue(tmp_path)
+
+
+def test_marks_of_a_ground_truth_are_yes_or_no(tmp_path):
+    folder = isic2019(tmp_path)
+    truth = folder / "ISIC_2019_Training_GroundTruth.csv"
+    write(truth, TRUTH_2019, "ISIC_1,False,False,False,True,0.0,0,,0,0", "ISIC_3,1.0,0,0,0,0,0,0,0,0")
+    assert read_catalogue(folder).table["dx"].tolist() == ["akiec", "mel"]
+    write(truth, TRUTH_2019, "ISIC_1,0,0,0,1,0,0,0,0,0", "ISIC_3,0.98,0.02,0,0,0,0,0,0,0")
+    with pytest.raises(DataFault, match=r"GroundTruth.csv has '0.98' in the column MEL, line 3: write 1 for yes and 0"):
+        read_catalogue(folder)
+
+
 # The archive
 
 
@@ -368,6 +405,13 @@ def test_an_own_diagnosis_that_contradicts_a_public_one_is_refused(tmp_path):
     own_folder = clinic(tmp_path / "own", "image,diagnosis,lesion", "ISIC_2.jpg,nv,1", shade=True)
     with pytest.raises(DataFault, match=r"The image ISIC_2 of .*2019 \(mel\) and that of .*own \(nv\) cannot be"):
         read_data([isic2019(tmp_path / "2019"), own_folder])
+
+
+def test_a_point_in_a_name_is_no_ending(tmp_path):
+    for name in ("IMG_1.2.jpg", "IMG_1.3.jpg", "four.JPG"):
+        draw(tmp_path / "praxis" / name)
+    folder = own(tmp_path / "praxis", "image", "IMG_1.2", "IMG_1.3", "four.JPG")
+    assert sorted(read_catalogue(folder).table["image_id"]) == ["IMG_1.2", "IMG_1.3", "four"]
 
 
 def test_lesions_and_patients_of_two_clinics_are_told_apart(tmp_path):

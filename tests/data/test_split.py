@@ -88,16 +88,16 @@ def test_a_leak_is_a_test_image_whose_lesion_trains():
     parts = pd.Series(["train", "test", "test", "validation", "test", "test"])
     lesions = pd.Series(["a", "a", "a", "b", "b", "c"])
     dx = pd.Series(["mel", "mel", "mel", "nv", "nv", "nv"])
-    leak = count_leak(Split("image", parts, lesions), dx)
+    leak = count_leak(Split("image", parts, lesions, lesions), dx)
     # Lesion a trains and is tested twice; b is in validation and test, which is no leak into training.
     assert (leak.test, leak.with_sister, leak.share) == (4, 2, 1 / 2)
     assert leak.by_class == {**dict.fromkeys(CODES, (0, 0)), "mel": (2, 2), "nv": (2, 0)}
-    empty = count_leak(Split("image", pd.Series(["train"]), pd.Series(["a"])), pd.Series(["nv"]))
+    empty = count_leak(Split("image", pd.Series(["train"]), *[pd.Series(["a"])] * 2), pd.Series(["nv"]))
     assert (empty.test, empty.with_sister, empty.share) == (0, 0, 0)
 
 
 def test_rows_are_numbers_in_the_table():
-    split = Split("lesion", pd.Series(["test", "train", "test"], index=[7, 8, 9]), pd.Series(list("abc")))
+    split = Split("lesion", pd.Series(["test", "train", "test"], index=[7, 8, 9]), *[pd.Series(list("abc"))] * 2)
     assert split.rows("test").tolist() == [0, 2]
     assert split.rows("validation").tolist() == []
     assert split.name == "by lesion"
@@ -237,7 +237,17 @@ def test_pictures_of_one_patient_stay_together():
     table = catalogue.table.assign(patient_id=[f"P{n // 4}" if n < 20 else "" for n in range(40)])
     split = split_catalogue(Catalogue(catalogue.folder, "by hand", table))
     assert (split.parts[:20].groupby(table["patient_id"][:20]).nunique() == 1).all()
-    assert split.lesions[20:].tolist() == [f"L{n}" for n in range(20, 40)]
+    assert split.lesions.tolist() == [f"L{n}" for n in range(40)]  # figures count lesions, not patients
+    assert split.together.nunique() == 5 + 20
+
+
+def test_pictures_of_one_patient_leave_training_together():
+    rows = [("i0", "L0", "nv", "here", "here"), ("i1", "L1", "nv", "there", "there")]
+    rows += [(f"j{n}", f"M{n}", "nv", "there", "there") for n in range(10)]
+    catalogue = sourced(rows)
+    table = catalogue.table.assign(patient_id=["P", "P"] + [""] * 10)
+    split = split_catalogue(Catalogue(catalogue.folder, "by hand", table), leave_out=["here"])
+    assert split.parts[:2].tolist() == ["test", "apart"]
 
 
 def test_structures_are_dealt_evenly_too():
