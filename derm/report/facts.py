@@ -16,6 +16,10 @@ from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
 
 
+SECTIONS = ("by_source", "outlines", "explanation", "calibration", "baselines", "intervals")
+"""Of metrics.json, what a report tells of; older results lack some."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a report is made of.
@@ -57,8 +61,14 @@ def gather(
     results: of `model` on the test part, split by lesion. by_image: of weights that were trained and measured on the
     split by image. sources: of `model` on the test parts of several sources. left_out: of weights that were trained
     without a source, measured on it. Raises DataFault where results belong to other weights, another part or other
-    images.
+    images, or are too old to have all that a report tells.
     """
+    for one in (results, by_image, sources, *left_out):
+        if one is not None and (missing := [name for name in SECTIONS if name not in one.metrics]):
+            raise DataFault(
+                f"The results in {one.folder} come from an older Derm, metrics.json lacks {', '.join(missing)}: make them "
+                "anew with `derm evaluate`."
+            )
     if not results.belongs_to(model.sha256):
         raise DataFault(
             f"The results in {results.folder} are of the weights {results.about['weights']} "

@@ -57,7 +57,8 @@ def choose(code: str) -> None:
 
     A browser tells a choice by its label, and by that of another language Streamlit would know none.
     """
-    for key, value in list(st.session_state.items()):
+    for key in list(st.session_state):
+        value = st.session_state.get(key)  # what was pressed may be of a page that is no more, and its key with it
         if isinstance(value, str | int) and not isinstance(value, bool):  # a button's cannot be set
             st.session_state[key] = value
     st.session_state.language_chosen = code

@@ -208,6 +208,12 @@ def test_results_of_other_weights_are_refused(model, results, drawn_catalogue):
         gather(replace(model, sha256="ffff"), results, drawn_catalogue)
 
 
+def test_results_of_an_older_version_are_refused(model, results, drawn_catalogue):
+    older = replace(results, metrics={name: of for name, of in results.metrics.items() if name != "calibration"})
+    with pytest.raises(DataFault, match="come from an older Derm, metrics.json lacks calibration: make them anew"):
+        gather(model, older, drawn_catalogue)
+
+
 def test_results_of_another_part_are_refused(model, results, drawn_catalogue, by_image):
     about = {**results.about, "part": "validation"}
     other = replace(results, metrics={**results.metrics, "measured_on": about})
