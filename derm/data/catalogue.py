@@ -32,7 +32,7 @@ from derm.data.folder import (
 from derm.data.isic import PARTS, read_archive, read_isic2019, read_task1, words_in_archive
 from derm.data.own import LAYOUT, TABLE, read_own, words_in_own
 from derm.data.own_names import NamedTable, refuse_contradictions, tell_apart
-from derm.data.remarks import OTHER_METADATA, UNMATCHED, remark_ages, remark_lesions, remark_truth
+from derm.data.remarks import DIVIDED, OTHER_METADATA, UNMATCHED, remark_ages, remark_lesions, remark_truth
 from derm.data.values import impossible, read_ages, read_sexes
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
@@ -53,6 +53,13 @@ COLUMNS = (
     "mask_path",
 )
 """The columns of every catalogue's table, in this order."""
+
+CURES_OF_TABLES = {
+    UNMATCHED: mark("give both tables the same ids, or remove it"),
+    OTHER_METADATA: mark("give both tables the same ids, or remove it"),
+    DIVIDED: mark("write one part for all of them"),
+}
+"""Remark for which a data set is refused → its cure."""
 
 CURE = mark(
     "download HAM10000 from https://doi.org/10.7910/DVN/DBW86T and unpack it there, "
@@ -286,12 +293,13 @@ def _refuse_faults(catalogue: Catalogue) -> None:
         say("an age that is no number of years"): table.loc[impossible_ages(table), "image_id"],
     }
     for remark in catalogue.remarks:
-        if remark.kind in (UNMATCHED, OTHER_METADATA):
+        if remark.kind in CURES_OF_TABLES:
             raise DataFault(
                 say(
-                    "{file} {problem}: give both tables the same ids, or remove it.",
+                    "{file} {problem}: {cure}.",
                     file=catalogue.folder / remark.subject,
                     problem=remark.problem,
+                    cure=say(CURES_OF_TABLES[remark.kind]),
                 )
             )
     for fault, ids in faults.items():

@@ -21,7 +21,7 @@ from derm.data.diagnosis_words import UNKNOWN
 from derm.data.looks import SIDE, find_copies, first_of_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
 from derm.data.recognise import name_rows, shipped_pictures
-from derm.data.remarks import INCOMPLETE, NO_LESION, OTHER_METADATA, SOME_METADATA, UNMATCHED, UNREAD_AGE
+from derm.data.remarks import DIVIDED, INCOMPLETE, NO_LESION, OTHER_METADATA, SOME_METADATA, UNMATCHED, UNREAD_AGE
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
 from derm.image.decode import lesion_of, mask_levels, open_image, read_mask_values
@@ -69,6 +69,7 @@ CURES = {
     SOME_METADATA: mark("take both tables from one download: images of one lesion could lie on both sides of a split"),
     mark("lesion with several diagnoses"): mark("correct the lesion or the diagnosis in the table: a lesion has one"),
     mark("copies disagree"): mark("correct the wrong diagnosis, or remove one of the files: a photograph has one"),
+    DIVIDED: mark("write one part for all pictures of a lesion and of a patient"),
     NO_LESION: mark(
         "name the lesion in the table where several images show one: they could lie on both sides of a split"
     ),

@@ -4,6 +4,7 @@ Needs nothing. A table may tell less than the seven ("malignant"): its images ar
 as their codes with "|" between, in the order of `CODES`. Does not know where a word stood.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -73,18 +74,22 @@ WORDS: Mapping[str, str] = {code: code for code in CODES} | {
 _DOUBTS = "?¿؟՞!"
 """Punctuation that changes what a word says."""
 
+_DASHES = "\u002d\u2010-\u2015\u2212"
+_NEGATION = re.compile(rf"[(\[]\s*[{_DASHES}]?\s*[)\]]|^\s*[{_DASHES}]+|[{_DASHES}]+\s*$")
+"""A minus before or after all words, or brackets with it or with nothing: the finding is not there."""
+
 
 def plain_word(word: str) -> str:
     """`word` in lower case, without punctuation and with single spaces, as `WORDS` has it; '' for a missing one alone.
 
     Letters of every script stay, so that no two words become one, and so do question marks and signs such as ≠: what is
-    doubted is not known.
+    doubted or denied is not known.
     """
     folded = unicodedata.normalize("NFKC", word).casefold().strip()
     if not any(sign.isalnum() for sign in folded):
         return "" if folded in MISSING else folded
     plain = ""
-    for sign in folded:
+    for sign in _NEGATION.sub(" ≠ ", folded):
         kind = unicodedata.category(sign)
         # An accent without its letter is an apostrophe: NFKC makes one of Bowen´s.
         letter = kind[0] in "LN" or (kind[0] == "M" and plain[-1:] not in ("", " "))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from derm.data.diagnosis_words import codes_of, read_mapping
 from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, read_table, refuse_nameless
-from derm.data.remarks import remark_ages, remark_lesions
+from derm.data.remarks import remark_ages, remark_lesions, remark_parts
 from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
 from derm.language.speech import mark, say
@@ -23,7 +23,7 @@ COLUMNS_OF_OWN: dict[str, str] = {
     "image": "file of the picture, as a path inside the folder; without an ending .jpg, .jpeg and .png are tried, also "
     "in images/",
     "diagnosis": "in your words; benign, malignant and empty cells are understood, `derm data words` asks for others",
-    "lesion": "name of the lesion: pictures of one lesion stay in one part",
+    "lesion": "name of the lesion: pictures of one lesion stay in one part; of several patients each has its own",
     "patient": "name of the patient: so do pictures of one patient",
     "confirmed": "how the diagnosis was confirmed, such as histo, follow_up or consensus",
     "age": "years",
@@ -67,7 +67,8 @@ def read_own(folder: Path) -> FolderContent | None:
     ids = pd.Series([_without_ending(name).as_posix().replace("/", "-") for name in raw["image"]])
     places = [_place(name) for name in raw["image"]]
     counts = Counter(map(str, places)) + Counter(f"*/{place.name.lower()}" for place in places)
-    lesions, patients = column(raw, "lesion", missing=""), column(raw, "patient", missing="")
+    patients = column(raw, "patient", missing="")
+    lesions = _of_each_patient(column(raw, "lesion", missing=""), patients)
     table = pd.DataFrame(
         {
             "image_id": ids,
@@ -87,12 +88,16 @@ def read_own(folder: Path) -> FolderContent | None:
             ],
         }
     )
-    remarks = (*remark_ages(path, raw), *remark_lesions(path, lesions))
     parts = column(raw, "part", missing="").str.lower()
     if odd := sorted(set(parts) - set(PARTS_OF_OWN)):
         raise DataFault(
             say("{path} has the part '{odd}': use train, validation, test, or an empty cell.", path=path, odd=odd[0])
         )
+    remarks = (
+        *remark_ages(path, raw),
+        *remark_lesions(path, lesions),
+        *remark_parts(path, parts, {"lesion": lesions, "patient": patients}),
+    )
     found = [file for file in files if file]
     named = {name: part for name, part in zip(ids, parts, strict=True) if part}
     return FolderContent(LAYOUT, table, found, [], undiagnosed=True, remarks=remarks, parts=named)
@@ -104,6 +109,14 @@ def words_in_own(folder: Path) -> list[str]:
     if path is None:
         return []
     return sorted(set(column(read_table(path, ("image",), say(CURE)), "diagnosis", missing="")))
+
+
+def _of_each_patient(lesions: pd.Series, patients: pd.Series) -> pd.Series:
+    """The lesions' names, text (n,), with the patient's before a name that several patients have: "2" is another lesion
+    of each. patients: text (n,), '' where not named."""
+    named = (lesions != "") & (patients != "")
+    several = patients[named].groupby(lesions[named]).nunique()
+    return lesions.mask(lesions.isin(several.index[several > 1]) & named, patients + ": " + lesions)
 
 
 def _find(folder: Path, name: str) -> str:

@@ -3,6 +3,7 @@
 Needs columns of text as `derm.data.folder.read_table` gives them. Does not know what becomes of the rows.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +16,11 @@ NAMED = 3
 """Cells that a remark spells out."""
 
 UNREAD_AGE = mark("age not read")
+DIVIDED = mark("lesion or patient in several parts")
 NO_LESION = mark("lesion not named")
 UNMATCHED = mark("ground truth of other images")
 INCOMPLETE = mark("ground truth incomplete")
+COLUMNS_THAT_JOIN = {"lesion": mark("lesion"), "patient": mark("patient")}
 OTHER_METADATA = mark("metadata of other images")
 SOME_METADATA = mark("metadata incomplete")
 
@@ -49,6 +52,24 @@ def remark_lesions(path: Path, lesions: pd.Series) -> tuple[Remark, ...]:
         images=len(lesions),
     )
     return (Remark(NO_LESION, path.name, problem),)
+
+
+def remark_parts(path: Path, parts: pd.Series, groups: Mapping[str, pd.Series]) -> tuple[Remark, ...]:
+    """That the table at `path` gives pictures of one lesion or patient to several parts. parts: text (n,), '' where
+    none is named. groups: by its column, what stays together, text (n,), '' where it has no name."""
+    found = []
+    for kind, names in groups.items():
+        named = (parts != "") & (names != "")
+        several = parts[named].groupby(names[named]).unique()
+        for name, own in several[several.map(len) > 1].items():
+            problem = say(
+                "gives pictures of the {kind} {name} to {parts}, and they stay in one part",
+                kind=say(COLUMNS_THAT_JOIN[kind]),
+                name=name,
+                parts=", ".join(sorted(own)),
+            )
+            found.append(Remark(DIVIDED, path.name, problem))
+    return tuple(found)
 
 
 def remark_truth(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[Remark, ...]:

@@ -15,7 +15,6 @@ from derm.evaluate.results import Results
 from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
 
-
 SECTIONS = ("by_source", "outlines", "explanation", "calibration", "baselines", "intervals")
 """Of metrics.json, what a report tells of; older results lack some."""
 
@@ -66,8 +65,8 @@ def gather(
     for one in (results, by_image, sources, *left_out):
         if one is not None and (missing := [name for name in SECTIONS if name not in one.metrics]):
             raise DataFault(
-                f"The results in {one.folder} come from an older Derm, metrics.json lacks {', '.join(missing)}: make them "
-                "anew with `derm evaluate`."
+                f"The results in {one.folder} come from an older Derm, metrics.json lacks {', '.join(missing)}: make "
+                "them anew with `derm evaluate`."
             )
     if not results.belongs_to(model.sha256):
         raise DataFault(

@@ -319,7 +319,22 @@ def test_one_word_in_other_letters_is_one_word():
 
 
 @pytest.mark.parametrize(
-    "word", ["melanoma?", "melanoma ?", "? melanoma", "melanoma？", "¿melanoma", "≠ melanoma", "!melanoma"]
+    "word",
+    [
+        "melanoma?",
+        "melanoma ?",
+        "? melanoma",
+        "melanoma？",
+        "¿melanoma",
+        "≠ melanoma",
+        "!melanoma",
+        "melanoma (-)",
+        "melanoma -",
+        "-melanoma",
+        "− melanoma",
+        "[ ] melanoma",
+        "melanoma ()",
+    ],
 )
 def test_a_doubt_is_asked_for(tmp_path, word):
     assert unknown_words([word, "melanoma", "(melanoma)"], {}) == [word]
@@ -405,6 +420,26 @@ def test_an_own_diagnosis_that_contradicts_a_public_one_is_refused(tmp_path):
     own_folder = clinic(tmp_path / "own", "image,diagnosis,lesion", "ISIC_2.jpg,nv,1", shade=True)
     with pytest.raises(DataFault, match=r"The image ISIC_2 of .*2019 \(mel\) and that of .*own \(nv\) cannot be"):
         read_data([isic2019(tmp_path / "2019"), own_folder])
+
+
+def test_lesions_numbered_within_each_patient_are_told_apart(tmp_path):
+    for name in "cdef":
+        draw(tmp_path / "praxis" / f"{name}.jpg")
+    rows = ("a.jpg,1,P", "b,1,Q", "c.jpg,1,Q", "d.jpg,2,P", "e.jpg,2,", "f.jpg,1,")
+    table = read_data([own(tmp_path / "praxis", "image,lesion,patient", *rows)]).table
+    assert table["lesion_id"].tolist() == ["P: 1", "Q: 1", "Q: 1", "2", "2", "1"]
+
+
+def test_one_patient_in_two_parts_is_refused(tmp_path):
+    header = "image,lesion,patient,part"
+    folder = own(tmp_path / "praxis", header, "a.jpg,,P,train", "b,,P,test")
+    with pytest.raises(DataFault, match=r"gives pictures of the patient P to test, train, and they stay in one part: "):
+        read_data([folder])
+    (finding,) = [one for one in check_data(read_catalogue(folder, strict=False)).findings if "parts" in one.kind]
+    assert finding.cure == "write one part for all pictures of a lesion and of a patient"
+    assert read_data([own(folder, header, "a.jpg,1,P,train", "b,2,,test")]).parts == {"a": "train", "b": "test"}
+    with pytest.raises(DataFault, match="of the lesion 1 to train, validation"):
+        read_data([own(folder, header, "a.jpg,1,P,train", "b,1,P,Validation")])
 
 
 def test_a_point_in_a_name_is_no_ending(tmp_path):

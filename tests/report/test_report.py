@@ -210,7 +210,7 @@ def test_results_of_other_weights_are_refused(model, results, drawn_catalogue):
 
 def test_results_of_an_older_version_are_refused(model, results, drawn_catalogue):
     older = replace(results, metrics={name: of for name, of in results.metrics.items() if name != "calibration"})
-    with pytest.raises(DataFault, match="come from an older Derm, metrics.json lacks calibration: make them anew"):
+    with pytest.raises(DataFault, match=r"come from an older Derm, metrics\.json lacks calibration: make them anew"):
         gather(model, older, drawn_catalogue)
 
 
