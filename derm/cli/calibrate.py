@@ -334,6 +334,10 @@ def print_local(found: "LocalCalibration") -> None:
         f"calibration error      {record['before']['ece']:.3f} before, {record['after']['ece']:.3f} after, "
         f"cross-validated; a perfect model of this size shows {record['after']['ece_by_chance']:.3f}"
     )
+    out.print(
+        f"probabilities hold for {record['mix']['malignant_share']:.1%} malignant; at these cases' share their mean "
+        f"malignant sum is {record['mix']['mean_sum']:.1%}"
+    )
     print_threshold(found.referral_threshold, record["referral"])
     for name, rates in (("with the threshold before", untouched), ("now, cross-validated", crossed)):
         if rates:

@@ -22,7 +22,7 @@ from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.inference import Progress
 from derm.image.resize import square
-from derm.metrics.calibration import calibration_measures, fit_temperature, softmax
+from derm.metrics.calibration import calibration_measures, fit_temperature, nll, softmax
 from derm.metrics.conformal import conformal_thresholds
 from derm.metrics.decision import Rates, least_given_to_truth, rates_at, worst_pictures
 from derm.metrics.missing import or_none
@@ -31,8 +31,9 @@ from derm.metrics.sources import FOR_SETS, LearnedThreshold, learn_threshold
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.interpret import interpret_in_batches
 
-FEWEST_MALIGNANT = 9
-"""Malignant lesions without which nothing is learned: the lowest of nine finds 90 % of new ones on average."""
+FEWEST = 9
+"""Malignant lesions without which nothing is learned: the lowest of nine finds 90 % of new ones on average. Of benign
+ones as many are needed: with fewer, nothing tells for which share of malignant lesions the probabilities hold."""
 
 FOLDS = 5
 """Of the cross-validated temperature, by lesion; each holds its share of the malignant lesions."""
@@ -65,6 +66,11 @@ class OwnCases:
     def malignant(self) -> NDArray[np.bool_]:
         """Whether each image is of a malignant lesion, bool (n,)."""
         return np.array(MALIGNANT)[self.true]
+
+    @property
+    def lesions_of_each_kind(self) -> tuple[int, int]:
+        """How many lesions are malignant, and how many benign."""
+        return len(np.unique(self.lesions[self.malignant])), len(np.unique(self.lesions[~self.malignant]))
 
     def take(self, rows: NDArray[Any]) -> "OwnCases":
         """The cases of `rows`, row numbers or bool (n,)."""
@@ -107,7 +113,7 @@ class CurvePoint(NamedTuple):
     """What so many confirmed cases buy, measured on the cases that were not drawn.
 
     images: drawn at a time; 0 is the untouched model. malignant: lesions among them, mean. refused: share of draws with
-    too few malignant lesions, in which the untouched numbers stay. sensitivity, specificity: mean over the draws, with
+    too few lesions of a kind, in which the untouched numbers stay. sensitivity, specificity: mean over the draws, with
     the 2.5th and 97.5th percentile, in which a single clinic may find itself (of the untouched model: Clopper and
     Pearson's 95 % interval over all cases). reached: share of draws whose sensitivity is at least `TARGET`. ece: of the
     malignant sum, debiased, mean. temperature: mean.
@@ -159,26 +165,23 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
 
     folder: its name, for the record. The referral threshold is as good as the number of malignant lesions allows, see
     `derm.metrics.sources.learn_threshold`. The mix keeps the model's ratios of diagnoses within malignant and within
-    benign, with the malignant share of `cases`: a diagnosis that they happen to lack must not become impossible.
-    Conformal sets are calibrated on probabilities with the temperature of the other folds; a class with fewer than
-    `FOR_SETS` lesions keeps the weights' own threshold, or a lower one where the new temperature sharpens.
-    Raises DataFault for fewer than `FEWEST_MALIGNANT` malignant lesions, or no benign one.
+    benign, for a diagnosis that `cases` happen to lack must not become impossible; for its malignant share see
+    `find_held_mix`. Conformal sets are calibrated on probabilities with the temperature of the other folds; a class
+    with fewer than `FOR_SETS` lesions keeps the weights' own threshold, or a lower one where the new temperature
+    sharpens. Raises DataFault for fewer than `FEWEST` malignant or benign lesions.
     """
     description = model.description
-    malignant = len(np.unique(cases.lesions[cases.malignant]))
-    benign = len(np.unique(cases.lesions[~cases.malignant]))
-    if malignant < FEWEST_MALIGNANT or not benign:
-        wanted = f"at least {FEWEST_MALIGNANT} malignant ones" if malignant < FEWEST_MALIGNANT else "benign ones, too"
+    malignant, benign = cases.lesions_of_each_kind
+    if min(malignant, benign) < FEWEST:
         raise DataFault(
-            f"{folder} has {malignant} malignant and {benign} benign lesions with a diagnosis, and a threshold needs "
-            f"{wanted}: add confirmed cases. docs/local-calibration.md says how many buy what."
+            f"{folder} has {malignant} malignant and {benign} benign lesions with a diagnosis, and at least {FEWEST} "
+            "of each kind are needed: add confirmed cases as they come, not picked. docs/local-calibration.md says how "
+            "many buy what."
         )
-    temperature, learned = _learn(cases)
-    crossed = cross_validate(cases)
+    held = find_held_mix(cases, description.known_mix)
+    temperature, learned = _learn(cases, held)
+    crossed = cross_validate(cases, held)
     sets, own = _conformal(cases, crossed.probabilities, temperature, description)
-    share = float(cases.malignant.mean())
-    mix = description.known_mix
-    new_mix = class_mix(cases.true) if mix is None or not 0 < malignant_share(mix) < 1 else practice_mix(mix, share)
     lesions_of = {code: len(np.unique(cases.lesions[cases.true == index])) for code, index in INDEX.items()}
     record: dict[str, Any] = {
         "local": {
@@ -186,13 +189,13 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
             "images": len(cases.true),
             "lesions": len(np.unique(cases.lesions)),
             "lesions_of": lesions_of,
-            "malignant_share": share,
+            "malignant_share": float(cases.malignant.mean()),
             "weights": model.label,
             "temperature_before": description.temperature,
             "referral_threshold_before": description.referral_threshold,
         },
         "before": calibration_measures(cases.true, softmax(cases.logits, description.temperature)),
-        "after": calibration_measures(cases.true, crossed.probabilities),
+        "after": calibration_measures(cases.true, crossed.there),
         "referral": {
             "malignant_lesions": learned.threshold.malignant,
             "found": learned.threshold.found,
@@ -203,34 +206,85 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
         },
         "untouched": _told(cases, description),
         "cross_validated": _shares(crossed.rates),
+        "mix": _told_mix(cases, crossed.there, held),
         "conformal_own": {code: bool(flag) for code, flag in zip(CODES, own, strict=True)},
     }
-    return LocalCalibration(temperature, learned.threshold.value, sets, tuple(new_mix.tolist()), record)
+    return LocalCalibration(temperature, learned.threshold.value, sets, tuple(held.shares.tolist()), record)
+
+
+class HeldMix(NamedTuple):
+    """What a model's probabilities hold for.
+
+    shares: of the classes, float64 (7,). carried: what Bayes' rule adds to their logarithms at the malignant share of
+    the cases, float64 (7,); zeros where they hold for that share itself.
+    """
+
+    shares: NDArray[np.float64]
+    carried: NDArray[np.float64]
+
+    def there(self, logits: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+        """The probabilities at the malignant share of the cases, float64 (n, 7)."""
+        return softmax(logits / temperature + self.carried)
+
+
+def find_held_mix(cases: OwnCases, mix: tuple[float, ...] | None) -> HeldMix:
+    """Whether the model's probabilities hold for the malignant share of `cases`, or for the `mix` that it knows.
+
+    A temperature moves no prior, and cases that were picked must not become everybody's share: what explains the
+    diagnoses better is taken, each with the temperature that fits it. mix: of the weights, None where it is not known.
+    """
+    if mix is None or not 0 < malignant_share(mix) < 1:
+        return HeldMix(class_mix(cases.true), np.zeros(len(CODES)))
+    share, known = float(cases.malignant.mean()), malignant_share(mix)
+    ratio = np.log(np.where(np.array(MALIGNANT), share / known, (1 - share) / (1 - known)))
+    found = (HeldMix(practice_mix(mix, share), np.zeros(len(CODES))), HeldMix(np.array(mix), ratio))
+
+    def misfit(one: HeldMix) -> float:
+        temperature = fit_temperature(cases.logits, cases.true, carried=one.carried)
+        return nll(one.there(cases.logits, temperature)[np.arange(len(cases.true)), cases.true])
+
+    return min(found, key=misfit)
+
+
+def _told_mix(cases: OwnCases, there: NDArray[np.float64], held: HeldMix) -> dict[str, Any]:
+    """For which malignant share the probabilities hold, and what their mean says of it at the cases' own, by numbers
+    learned without each. there: float64 (n, 7), at that share."""
+    sums = there[:, np.array(MALIGNANT)].sum(axis=1)
+    # Images of one lesion err together: the error of the mean is that of the lesions' sums.
+    apart = pd.Series(sums - cases.malignant).groupby(cases.lesions).sum()
+    return {
+        "malignant_share": malignant_share(held.shares),
+        "mean_sum": float(sums.mean()),
+        "mean_sum_error": float(np.sqrt((apart**2).sum())) / len(sums),
+    }
 
 
 class Crossed(NamedTuple):
     """What numbers learned without a lesion say of it.
 
-    probabilities: float64 (n, 7), of each image. rates: of lesions by their worst picture, with 95 % intervals.
+    probabilities: float64 (n, 7), of each image; there: the same at the malignant share of the cases. rates: of lesions
+    by their worst picture, with 95 % intervals.
     """
 
     probabilities: NDArray[np.float64]
+    there: NDArray[np.float64]
     rates: Rates
 
 
-def cross_validate(cases: OwnCases) -> Crossed:
-    """Judge each lesion by numbers learned without it.
+def cross_validate(cases: OwnCases, held: HeldMix) -> Crossed:
+    """Judge each lesion by numbers learned without it; `held` alone, one of two, is found with all.
 
     The temperature comes from the other folds, lesions whole. The threshold of a malignant lesion comes from all the
     other malignant ones: a fifth of them less would change what their number can justify, see `learn_threshold`.
     """
     fold = _folds(cases)
-    probabilities = np.zeros_like(cases.logits)
+    probabilities, there = np.zeros_like(cases.logits), np.zeros_like(cases.logits)
     margin = np.full(len(cases.true), 0.5)
     for one in range(FOLDS):
         out = fold == one
-        temperature = fit_temperature(cases.logits[~out], cases.true[~out])
+        temperature = fit_temperature(cases.logits[~out], cases.true[~out], carried=held.carried)
         probabilities[out] = softmax(cases.logits[out], temperature)
+        there[out] = held.there(cases.logits[out], temperature)
         sums = cases.sums(temperature)
         rows = worst_pictures(sums, cases.malignant, cases.lesions)
         rows = rows[cases.malignant[rows]]
@@ -241,7 +295,7 @@ def cross_validate(cases: OwnCases) -> Crossed:
             thresholds[cases.lesions == lesion] = without
         # What counts is the side of the lesion's own threshold, and for its worst picture how far.
         margin[out] = (0.5 + (sums - thresholds) / 2)[out]
-    return Crossed(probabilities, cases.rates(margin.clip(0, 1), 0.5))
+    return Crossed(probabilities, there, cases.rates(margin.clip(0, 1), 0.5))
 
 
 def learning_curve(
@@ -307,9 +361,9 @@ def best_specificity(cases: OwnCases, temperature: float) -> float:
     ).specificity.value
 
 
-def _learn(cases: OwnCases) -> tuple[float, LearnedThreshold]:
+def _learn(cases: OwnCases, held: HeldMix) -> tuple[float, LearnedThreshold]:
     """The temperature of all images, and the threshold of each lesion's worst picture."""
-    temperature = fit_temperature(cases.logits, cases.true)
+    temperature = fit_temperature(cases.logits, cases.true, carried=held.carried)
     sums = cases.sums(temperature)
     rows = worst_pictures(sums, cases.malignant, cases.lesions)
     return temperature, learn_threshold(sums[rows], cases.malignant[rows], TARGET)
@@ -317,14 +371,16 @@ def _learn(cases: OwnCases) -> tuple[float, LearnedThreshold]:
 
 def _try(drawn: OwnCases, rest: OwnCases, description: WeightsInfo) -> dict[str, float]:
     """One draw of the curve: learned on `drawn`, measured on `rest`."""
-    malignant = len(np.unique(drawn.lesions[drawn.malignant]))
+    malignant, benign = drawn.lesions_of_each_kind
     temperature, threshold = description.temperature, description.referral_threshold or 0.0
-    refused = malignant < FEWEST_MALIGNANT
+    refused = min(malignant, benign) < FEWEST
+    there = softmax(rest.logits, temperature)
     if not refused:
-        temperature, learned = _learn(drawn)
-        threshold = learned.threshold.value
+        held = find_held_mix(drawn, description.known_mix)
+        temperature, learned = _learn(drawn, held)
+        threshold, there = learned.threshold.value, held.there(rest.logits, temperature)
     ill, well = rest.rates(rest.sums(temperature), threshold)
-    error = calibration_measures(rest.true, softmax(rest.logits, temperature))["malignant"]["ece_debiased"]
+    error = calibration_measures(rest.true, there)["malignant"]["ece_debiased"]
     return {
         "malignant": malignant,
         "refused": float(refused),

@@ -29,4 +29,12 @@ def weaknesses(
     before, after = record["before"]["ece"], record["after"]["ece"]
     if before is not None and after is not None and after > before:
         found.append(f"The calibration error became larger: {before:.3f} before, {after:.3f} after.")
+    if holds := record.get("mix"):
+        share = record["local"]["malignant_share"]
+        if abs(holds["mean_sum"] - share) > 2 * holds["mean_sum_error"]:
+            found.append(
+                f"The mean malignant sum of these cases is {holds['mean_sum']:.0%} where {share:.0%} are malignant: it "
+                "is not known for which share the probabilities hold, so do not rely on what the share among your "
+                "patients makes of them."
+            )
     return found

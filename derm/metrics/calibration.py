@@ -74,15 +74,18 @@ def fit_temperature(
     logits: NDArray[np.floating[Any]],
     true: NDArray[np.integer[Any]],
     weights: NDArray[np.floating[Any]] | None = None,
+    carried: NDArray[np.floating[Any]] | None = None,
 ) -> float:
     """The temperature, > 0, by which to divide the logits so that their probabilities fit best (Guo et al. 2017).
 
     logits: float (N, 7), finite. true: integer (N,). weights: float (N,), above 0, what each case counts; without them
-    all count alike. Fitting best means the lowest NLL, which has one minimum over the temperature: it is convex in
-    1 / temperature. There is none, and 1 is returned, the logits as they are, where no case is wrong (the smaller the
-    temperature the better: nothing says how often the model errs), where the true class has on average no more than its
-    row's mean logit (the larger the better: no more is known than by chance), and without a case. Raises ValueError for
-    arrays that do not hold this: the caller's mistake.
+    all count alike. carried: float (7,), what is added to the divided logits before they are judged, such as the
+    logarithms by which Bayes' rule carries them to the mix of these cases; without it nothing. Fitting best means the
+    lowest NLL, which has one minimum over the temperature: it is convex in 1 / temperature. There is none, and 1 is
+    returned, the logits as they are, where no case is wrong (the smaller the temperature the better: nothing says how
+    often the model errs), where the true class has on average no more than its row's mean logit, by the shares that
+    `carried` alone gives (the larger the better: no more is known than by chance), and without a case. Raises
+    ValueError for arrays that do not hold this: the caller's mistake.
     """
     check_indexes("true", true)
     if logits.shape != (len(true), len(CODES)):
@@ -95,11 +98,13 @@ def fit_temperature(
     counted = np.ones(len(true)) if weights is None else np.asarray(weights, dtype=np.float64)
     if counted.shape != true.shape or not (counted > 0).all():
         raise ValueError(f"weights are {counted.shape}, or not all above 0: pass one a case, {true.shape}")
-    if (of_true == logits.max(axis=1)).all() or (counted * of_true).sum() <= (counted * logits.mean(axis=1)).sum():
+    added = np.zeros(len(CODES)) if carried is None else carried.astype(np.float64)
+    mean = logits @ np.exp(log_softmax(added))
+    if (of_true == logits.max(axis=1)).all() or (counted * of_true).sum() <= (counted * mean).sum():
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        given = log_softmax(logits / math.exp(log_temperature))[rows, true]
+        given = log_softmax(logits / math.exp(log_temperature) + added)[rows, true]
         return -float(counted @ given) / float(counted.sum())
 
     low, high = map(math.log, TEMPERATURES)

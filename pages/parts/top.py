@@ -140,19 +140,24 @@ def take_in(model: Model, catalogue: "Catalogue | None" = None) -> None:
                 )
         if catalogue is not None:
             with st.popover(say("From the data set"), icon=":material/photo_library:", width="content"):
-                image_id = st.text_input(say("Image"), placeholder=case_list.first_id(catalogue), key="image-id")
+                st.text_input(say("Image"), placeholder=case_list.first_id(catalogue), key="image-id")
                 st.caption(say("Its name in the table, such as the one above; empty: the first."))
                 st.button(
                     say("Open"),
                     key="open-image",
-                    on_click=visit.keep_from_data,
-                    args=(model, catalogue, image_id or case_list.first_id(catalogue)),
+                    on_click=_open_named,
+                    args=(model, catalogue),
                 )
     fresh = visit.new(files)
     visit.take_in([WaitingFile(file.file_id, file.name, file.getvalue()) for file in fresh])
     for file in fresh:
         file.close()  # or the widget's state keeps the bytes for as long as the page is open
     visit.take_in([shot for shot in shots if shot is not None])
+
+
+def _open_named(model: Model, catalogue: "Catalogue") -> None:
+    """What the field says now: a click may come together with what was typed last, which no run has seen yet."""
+    visit.keep_from_data(model, catalogue, st.session_state["image-id"] or case_list.first_id(catalogue))
 
 
 def choose() -> case_list.ListedCase:

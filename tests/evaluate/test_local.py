@@ -15,16 +15,18 @@ from derm.data.catalogue import read_catalogue
 from derm.diagnoses import CODES, HAM10000_IMAGES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.local import (
-    FEWEST_MALIGNANT,
+    FEWEST,
     OwnCases,
     ask_own_cases,
     best_specificity,
     calibrate_locally,
     cross_validate,
+    find_held_mix,
     learning_curve,
 )
+from derm.evaluate.weak import weaknesses
 from derm.metrics.calibration import fit_temperature, softmax
-from derm.metrics.prior import malignant_share, practice_mix
+from derm.metrics.prior import change_share, malignant_share, practice_mix
 from derm.model.config import ModelConfig
 from derm.model.weights import Model, WeightsInfo, copy_weights, load_weights, ship_weights
 
@@ -68,13 +70,39 @@ def test_all_cases_are_used_and_the_description_says_so(tiny_model):
     json.dumps(record, allow_nan=False)
 
 
-def test_the_mix_takes_the_share_and_keeps_what_these_cases_lack(tiny_model):
-    found = calibrate_locally(named(tiny_model), own_cases(100, malignant=0.3), "clinic")
+def at_share(cases: OwnCases, share: float) -> OwnCases:
+    """The same cases with scores that hold where `share` is malignant."""
+    shift = np.where(MALIGNANT, np.log(share / (1 - share)), 0.0)
+    return replace(cases, logits=cases.logits + shift)
+
+
+def test_the_mix_takes_the_share_that_the_sums_agree_with(tiny_model):
+    found = calibrate_locally(named(tiny_model), at_share(own_cases(100, malignant=0.3), 0.3), "clinic")
     assert found.mix == pytest.approx(tuple(practice_mix(HOME, 0.3)))
     assert malignant_share(found.mix) == pytest.approx(0.3)
     assert found.mix[INDEX["bcc"]] > HOME[INDEX["bcc"]]
     unknown = calibrate_locally(named(tiny_model, mix=None), own_cases(100, malignant=0.3), "clinic")
     assert unknown.mix[INDEX["mel"]] == pytest.approx(0.3)
+
+
+def test_cases_that_were_picked_do_not_become_everybodys_share(tiny_model):
+    # Scores that hold at home, where a fifth is malignant; the cases are those that were cut out.
+    home = malignant_share(HOME)
+    picked = at_share(own_cases(400, malignant=0.8), home)
+    found = calibrate_locally(named(tiny_model), picked, "clinic")
+    assert found.mix == pytest.approx(HOME)
+    assert found.record["mix"]["malignant_share"] == pytest.approx(home)
+    # As they came they are right at a twentieth malignant, too: what the cases say would have been 16 times less.
+    new = at_share(own_cases(20_000, malignant=0.05, seed=5), home)
+    sums = change_share(new.sums(found.temperature), malignant_share(found.mix), 0.05)
+    assert sums.mean() == pytest.approx(0.05, abs=0.02)
+    assert weaknesses(found.referral_threshold, found.conformal_thresholds, found.record) == []
+
+
+def test_sums_that_agree_with_no_share_are_named(tiny_model):
+    found = calibrate_locally(named(tiny_model), at_share(own_cases(400, malignant=0.5), 0.01), "clinic")
+    (told,) = weaknesses(found.referral_threshold, found.conformal_thresholds, found.record)
+    assert "where 50% are malignant: it is not known for which share" in told
 
 
 def test_classes_with_too_few_lesions_keep_their_conformal_threshold_or_a_lower_one(tiny_model):
@@ -94,7 +122,7 @@ def test_classes_with_too_few_lesions_keep_their_conformal_threshold_or_a_lower_
 def test_cross_validation_judges_no_case_by_itself():
     # Two pictures of each lesion, alike: were they torn, a lesion would judge itself.
     cases = own_cases(150, images=2)
-    crossed = cross_validate(cases)
+    crossed = cross_validate(cases, find_held_mix(cases, None))
     assert crossed.rates.sensitivity.cases == 30
     assert crossed.rates.specificity.cases == 120
     np.testing.assert_allclose(crossed.probabilities[::2], crossed.probabilities[1::2])
@@ -115,8 +143,8 @@ def test_the_cross_validated_sensitivity_is_true_of_new_cases(tiny_model):
 
 
 def test_too_few_malignant_lesions_are_refused(tiny_model):
-    few = own_cases(40, malignant=(FEWEST_MALIGNANT - 1) / 40)
-    with pytest.raises(DataFault, match="clinic has 8 malignant and 32 benign lesions with a diagnosis, and a thresh"):
+    few = own_cases(40, malignant=(FEWEST - 1) / 40)
+    with pytest.raises(DataFault, match="clinic has 8 malignant and 32 benign lesions with a diagnosis, and at l"):
         calibrate_locally(named(tiny_model), few, "clinic")
     # Nine pictures of one lesion are one lesion.
     one = OwnCases(few.logits, few.true, np.where(few.malignant, "one", few.lesions))
@@ -125,7 +153,9 @@ def test_too_few_malignant_lesions_are_refused(tiny_model):
 
 
 def test_where_all_are_malignant_benign_ones_are_asked_for(tiny_model):
-    with pytest.raises(DataFault, match=r"has 28 malignant and 0 benign lesions .* needs benign ones, too: add"):
+    with pytest.raises(DataFault, match="has 45 malignant and 1 benign lesions"):
+        calibrate_locally(named(tiny_model), own_cases(46, malignant=45 / 46), "clinic")
+    with pytest.raises(DataFault, match="has 28 malignant and 0 benign lesions with a diagnosis, and at"):
         calibrate_locally(named(tiny_model), own_cases(28, malignant=1), "clinic")
 
 
