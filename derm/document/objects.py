@@ -34,6 +34,10 @@ PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 SCHEME = "99DERM"
 """Our own coding scheme, for what no public one has."""
 
+OF_MODEL = ("outline_model", SCHEME, "Inside the model's outline")
+BY_HAND = ("outline_edited", SCHEME, "Inside the outline as corrected by hand")
+"""Code, scheme and meaning of the outline that something was measured in."""
+
 SKIN = ("39937001", "SCT", "Skin")
 """Code, scheme and meaning of where a lesion is."""
 
@@ -198,7 +202,8 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
 
 
 def _measurements(case: Case) -> list[Any]:
-    """The seven probabilities and the malignant one, where there is an answer, the share of lesion, and its sizes."""
+    """The seven probabilities and the malignant one, where there is an answer, with the share and the views that they
+    hold for; the share of lesion, and its sizes, each with the outline that it belongs to."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -206,20 +211,25 @@ def _measurements(case: Case) -> list[Any]:
     shares = probabilities_of(case) if case.answerable else []
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
-    shares.append(("mask_fraction", "Share of the picture that is lesion", case.mask_fraction))
+    if case.mix_share is not None:
+        shares.append(("malignant_share", "Share of malignant lesions for which probabilities hold", case.mix_share))
+    shares.append(("views", "Views over which probabilities are the mean", case.views))
     probabilities = [
         hd.sr.Measurement(name=_code(value, SCHEME, meaning[:64]), value=round(share, 6), unit=one)
         for value, meaning, share in shares
     ]
     sizes = [
-        hd.sr.Measurement(
-            name=_code(size.code, "SCT", size.meaning),
-            value=round(size.value, 3),
-            unit=_code(size.unit, "UCUM", size.unit),
-        )
+        (_code(size.code, "SCT", size.meaning), round(size.value, 3), _code(size.unit, "UCUM", size.unit))
         for size in sizes_of(case)
     ]
-    return probabilities + sizes
+    if case.answerable or case.polygons is not None:
+        covered = _code("mask_fraction", SCHEME, "Share of the picture that is lesion")
+        sizes.insert(0, (covered, round(case.outline_fraction, 6), one))
+    inside = _code(*(OF_MODEL if case.polygons is None else BY_HAND))
+    return [
+        *probabilities,
+        *(hd.sr.Measurement(name=name, value=value, unit=unit, method=inside) for name, value, unit in sizes),
+    ]
 
 
 def _evaluations(case: Case) -> list[Any]:
