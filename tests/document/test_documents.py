@@ -216,6 +216,21 @@ def test_limits_and_threshold_are_named_with_their_mix(case, model):
     assert any("among your patients, 0.5\N{NO-BREAK SPACE}% malignant" in line for line in made)
 
 
+def test_objects_bear_the_day_that_they_are_given(case, model):
+    for content in dicom_objects(with_outline(case, TRIANGLE), model, b"%PDF", on=DAY).files().values():
+        stamps = [one for one in read(content).iterall() if one.VR in ("DA", "DT") and one.value]
+        assert {one.value[:8] for one in stamps} == {"20261127"}
+        moments = [one.value for one in read(content).iterall() if one.VR == "TM" and one.value]
+        assert set(moments) == {"000000"}
+
+
+def test_the_picture_claims_nothing_that_is_not_known(files):
+    picture, page = read(files["dicom/picture.dcm"]), read(files["dicom/page.dcm"])
+    assert picture.LossyImageCompression == picture.AcquisitionDateTime == page.AcquisitionDateTime == ""
+    assert "BurnedInAnnotation" not in picture
+    assert page.BurnedInAnnotation == "YES"
+
+
 def test_without_a_scale_no_size_is_filed(case, model):
     plain = replace(case, scale=None)
     content = json.loads(fhir_report(plain, model, report_of(plain, model, on=DAY), b"%PDF"))
