@@ -18,6 +18,7 @@ from derm.model.weights import Model, said_licence
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.case_structures import structures_of
+from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.form_words import form_lines
 from derm.predict.measure_words import (
     WORTH_NOTE,
@@ -109,9 +110,12 @@ class Size(NamedTuple):
 def sizes_of(case: Case) -> list[Size]:
     """Greatest diameter in mm and area in mm², inside the outline that the report shows.
 
-    Empty without an outline or a scale: a count of pixels is not a size.
+    Empty without an outline or a scale: a count of pixels is not a size. Empty, too, where the outline is the model's
+    and there is no answer to be relied on, or the edge cuts the lesion: who reads codes reads no doubts.
     """
     if case.lesion is None or case.scale is None:
+        return []
+    if case.polygons is None and (not case.answerable or Doubt.CUT_BY_EDGE in doubts_of(case)):
         return []
     spacing = case.scale.mm_per_pixel
     return [
@@ -210,13 +214,6 @@ def _diameter(case: Case) -> list[str]:
 def _made_with(case: Case, model: Model) -> list[str]:
     """Weights, thresholds and terms."""
     description = model.description
-    limits = "" if case.conformal_thresholds is None else _limits(case.conformal_thresholds)
-    threshold = case.referral_threshold
-    referral = (
-        say("No referral threshold.")
-        if threshold is None
-        else say("Referral from a malignant sum of {threshold:.3g}.", threshold=threshold)
-    )
     return [
         say("Weights {name}, SHA-256 {digest}.", name=model.name, digest=model.sha256),
         say(
@@ -224,8 +221,8 @@ def _made_with(case: Case, model: Model) -> list[str]:
             share=percent(description.mask_threshold),
             temperature=description.temperature,
         ),
-        referral,
-        limits,
+        _referral(case),
+        _limits(case),
         say("Mean over {views} views.", views=case.views) if case.views > 1 else "",
         said_licence(description.licence),
     ]
@@ -238,6 +235,30 @@ def _anchor(last_hash: str) -> str:
     return say("Last event of the records: {digest}; `derm records verify --hash` looks for it.", digest=last_hash)
 
 
-def _limits(thresholds: tuple[float, ...]) -> str:
-    told = ", ".join(f"{code} {number(limit, '.3g')}" for code, limit in zip(CODES, thresholds, strict=True))
-    return say("Probabilities from which a diagnosis cannot be excluded: {limits}.", limits=told)
+def _referral(case: Case) -> str:
+    """The threshold for referral; at a practice's mix with the share to which it was carried."""
+    threshold = case.referral_threshold
+    if threshold is None:
+        return say("No referral threshold.")
+    if case.at_data is None or case.mix_share is None:
+        return say("Referral from a malignant sum of {threshold:.3g}.", threshold=threshold)
+    return say(
+        "Referral from a malignant sum of {threshold:.3g} among your patients, {share} malignant.",
+        threshold=threshold,
+        share=words.share_set(case.mix_share),
+    )
+
+
+def _limits(case: Case) -> str:
+    """From where a diagnosis cannot be excluded. A practice's mix has no such limits: what a limit of one diagnosis
+    becomes there depends on the probabilities of the others."""
+    if case.conformal_thresholds is None:
+        return ""
+    pairs = zip(CODES, case.conformal_thresholds, strict=True)
+    told = ", ".join(f"{code} {number(limit, '.3g')}" for code, limit in pairs)
+    if case.at_data is None:
+        return say("Probabilities from which a diagnosis cannot be excluded: {limits}.", limits=told)
+    return say(
+        "Probabilities at the data's own mix from which a diagnosis cannot be excluded: {limits}.",
+        limits=told,
+    )

@@ -11,6 +11,7 @@ from derm.document.content import CaseReport, Size, probabilities_of, sizes_of
 from derm.language.speech import ENGLISH, document_language, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict.case import Case
+from derm.predict.words import mix_sentence
 
 SYSTEM = "urn:derm:codes"
 UNITS = "http://unitsofmeasure.org"
@@ -29,7 +30,7 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     with speaking(ENGLISH):  # what a code means
         meanings = [meaning for _, meaning, _ in probabilities_of(case)]
     observations = [
-        _observation(*one, meaning, day, model, case.answerable)
+        _observation(*one, meaning, day, case, model)
         for one, meaning in zip(probabilities_of(case), meanings, strict=True)
     ]
     observations += [_size(one, day, " ".join([report.outline, *report.scale])) for one in sizes_of(case)]
@@ -50,21 +51,28 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
 
 
 def _observation(
-    code: str, text: str, share: float, meaning: str, day: str, model: Model, answerable: bool
+    code: str, text: str, share: float, meaning: str, day: str, case: Case, model: Model
 ) -> dict[str, Any]:
     """One probability; without an answer its value is withheld. text: in the language of the report. meaning: of the
     code, which stays as it is."""
+    holds = [mix_sentence(case), _views(case)] if case.answerable else []
+    weights = say("Weights {name}, SHA-256 {digest}.", name=model.name, digest=model.sha256)
     about: dict[str, Any] = {
         "resourceType": "Observation",
         "id": code.replace("_", "-"),
         "status": "preliminary",
         "code": {"coding": [{"system": SYSTEM, "code": code, "display": meaning}], "text": text},
         "effectiveDateTime": day,
-        "method": {"text": say("Weights {name}, SHA-256 {digest}", name=model.name, digest=model.sha256)},
+        "method": {"text": " ".join(filter(None, [weights, *holds]))},
     }
-    if answerable:
+    if case.answerable:
         return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
     return about | {"dataAbsentReason": {"text": say("There is no answer to be relied on for this picture")}}
+
+
+def _views(case: Case) -> str:
+    """Of how many views the probabilities are."""
+    return say("Mean over {views} views.", views=case.views) if case.views > 1 else say("Read in one view.")
 
 
 def _size(size: Size, day: str, how: str) -> dict[str, Any]:

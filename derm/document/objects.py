@@ -34,8 +34,15 @@ PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 SCHEME = "99DERM"
 """Our own coding scheme, for what no public one has."""
 
+OF_MODEL = ("outline_model", SCHEME, "Inside the model's outline")
+BY_HAND = ("outline_edited", SCHEME, "Inside the outline as corrected by hand")
+"""Code, scheme and meaning of the outline that something was measured in."""
+
 SKIN = ("39937001", "SCT", "Skin")
 """Code, scheme and meaning of where a lesion is."""
+
+STAMPS = {"DA": "%Y%m%d", "TM": "%H%M%S", "DT": "%Y%m%d%H%M%S"}
+"""How a day, a time of day and a moment are written, by the kind of value."""
 
 MAKER = "Derm"
 MISSING = mark("DICOM objects need highdicom, which is not installed: pip install 'derm[documents]'.")
@@ -82,9 +89,9 @@ def _objects(case: Case, model: Model, page: bytes, on: date) -> Objects:
     """`dicom_objects`, of which highdicom is there."""
     mm_per_pixel = None if case.scale is None else case.scale.mm_per_pixel
     picture = _picture(case, on, mm_per_pixel)
-    outline = _outline(case, model, picture, mm_per_pixel) if case.has_lesion else None
-    edited = None if case.polygons is None else _outline(case, model, picture, mm_per_pixel, edited=True)
-    report = _report(case, model, picture, [one for one in (outline, edited) if one is not None])
+    outline = _outline(case, model, picture, mm_per_pixel, on) if case.has_lesion else None
+    edited = None if case.polygons is None else _outline(case, model, picture, mm_per_pixel, on, edited=True)
+    report = _report(case, model, picture, [one for one in (outline, edited) if one is not None], on)
     return Objects(picture, report, _page(page, picture, case.name, on), outline, edited)
 
 
@@ -105,8 +112,7 @@ def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
     data.PhotometricInterpretation = "RGB"
     data.Rows, data.Columns = case.mask.shape
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
-    data.LossyImageCompression = "00"
-    data.BurnedInAnnotation = "NO"
+    data.LossyImageCompression = ""  # whether the picture was a JPEG once is not known, nor what is written on it
     if mm_per_pixel is not None:
         data.PixelSpacing = [mm_per_pixel, mm_per_pixel]
     pixels = case.image.tobytes()
@@ -115,7 +121,7 @@ def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
 
 
 def _outline(
-    case: Case, model: Model, picture: "Dataset", mm_per_pixel: float | None, *, edited: bool = False
+    case: Case, model: Model, picture: "Dataset", mm_per_pixel: float | None, on: date, *, edited: bool = False
 ) -> "Dataset":
     """The predicted outline as a segmentation of the picture, or the corrected one."""
     import highdicom as hd
@@ -153,10 +159,11 @@ def _outline(
         content_description=f"Outline of the lesion, {'corrected by hand' if edited else 'predicted'}",
     )
     outline.PatientOrientation = picture.PatientOrientation
-    return outline
+    outline.LossyImageCompression = "00"  # of the mask itself, where one of two has to be said
+    return _dated(outline, on)
 
 
-def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Dataset]") -> "Dataset":
+def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Dataset]", on: date) -> "Dataset":
     """Probabilities and what to do, as a measurement report (TID 1500) about the picture."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -185,7 +192,7 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
         title=codes.DCM.ImagingMeasurementReport,
         referenced_images=[picture],
     )
-    return hd.sr.EnhancedSR(
+    report = hd.sr.EnhancedSR(
         evidence=[picture, *outlines],
         content=content[0],
         series_instance_uid=generate_uid(),
@@ -195,10 +202,12 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
         manufacturer=MAKER,
         is_complete=True,
     )
+    return _dated(report, on)
 
 
 def _measurements(case: Case) -> list[Any]:
-    """The seven probabilities and the malignant one, where there is an answer, the share of lesion, and its sizes."""
+    """The seven probabilities and the malignant one, where there is an answer, with the share and the views that they
+    hold for; the share of lesion, and its sizes, each with the outline that it belongs to."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -206,20 +215,25 @@ def _measurements(case: Case) -> list[Any]:
     shares = probabilities_of(case) if case.answerable else []
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
-    shares.append(("mask_fraction", "Share of the picture that is lesion", case.mask_fraction))
+    if case.mix_share is not None:
+        shares.append(("malignant_share", "Share of malignant lesions for which probabilities hold", case.mix_share))
+    shares.append(("views", "Views over which probabilities are the mean", case.views))
     probabilities = [
         hd.sr.Measurement(name=_code(value, SCHEME, meaning[:64]), value=round(share, 6), unit=one)
         for value, meaning, share in shares
     ]
     sizes = [
-        hd.sr.Measurement(
-            name=_code(size.code, "SCT", size.meaning),
-            value=round(size.value, 3),
-            unit=_code(size.unit, "UCUM", size.unit),
-        )
+        (_code(size.code, "SCT", size.meaning), round(size.value, 3), _code(size.unit, "UCUM", size.unit))
         for size in sizes_of(case)
     ]
-    return probabilities + sizes
+    if case.answerable or case.polygons is not None:
+        covered = _code("mask_fraction", SCHEME, "Share of the picture that is lesion")
+        sizes.insert(0, (covered, round(case.outline_fraction, 6), one))
+    inside = _code(*(OF_MODEL if case.polygons is None else BY_HAND))
+    return [
+        *probabilities,
+        *(hd.sr.Measurement(name=name, value=value, unit=unit, method=inside) for name, value, unit in sizes),
+    ]
 
 
 def _evaluations(case: Case) -> list[Any]:
@@ -243,7 +257,7 @@ def _page(page: bytes, picture: "Dataset", name: str, on: date) -> "Dataset":
     data.StudyInstanceUID, data.SeriesInstanceUID = picture.StudyInstanceUID, generate_uid()
     data.Modality, data.SeriesNumber, data.InstanceNumber = "DOC", 4, 1
     data.ConversionType = "WSD"
-    data.BurnedInAnnotation = "NO"
+    data.BurnedInAnnotation = "YES"  # one of two has to be said, and the picture on the page may bear a name
     data.DocumentTitle = f"Report of {name}"[:64]
     data.ConceptNameCodeSequence = []
     data.SourceInstanceSequence = [_reference(picture)]
@@ -271,11 +285,19 @@ def _begin(kind: str, on: date) -> "Dataset":
     data.AccessionNumber = ""
     moment = datetime.combine(on, time())
     for name in ("StudyDate", "ContentDate"):
-        setattr(data, name, moment.strftime("%Y%m%d"))
+        setattr(data, name, moment.strftime(STAMPS["DA"]))
     for name in ("StudyTime", "ContentTime"):
-        setattr(data, name, moment.strftime("%H%M%S"))
-    data.AcquisitionDateTime = moment.strftime("%Y%m%d%H%M%S")
+        setattr(data, name, moment.strftime(STAMPS["TM"]))
+    data.AcquisitionDateTime = ""  # when the picture was taken is not known
     data.Manufacturer, data.ManufacturerModelName, data.SoftwareVersions = MAKER, MAKER, __version__
+    return data
+
+
+def _dated(data: "Dataset", on: date) -> "Dataset":
+    """The same object, which bears the day `on` wherever highdicom wrote the moment that it was made."""
+    for element in data.iterall():
+        if element.VR in STAMPS and element.value:
+            element.value = datetime.combine(on, time()).strftime(STAMPS[element.VR])
     return data
 
 

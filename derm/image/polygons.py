@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from derm.errors import EntryRefused
 from derm.image.scale import is_number
-from derm.json_checks import is_count
+from derm.json_checks import is_count, is_text
 from derm.language.speech import say
 
 Ring = tuple[tuple[float, float], ...]
@@ -111,10 +111,12 @@ def crossing(ring: NDArray[np.float64]) -> tuple[float, float] | None:
     return None
 
 
-def polygons_json(polygons: Polygons, height: int, width: int, whose: str, notice: str) -> str:
-    """Polygons as a JSON file. whose: outline, such as 'model' or 'edited'. notice: what the file is not for."""
+def polygons_json(polygons: Polygons, height: int, width: int, digest: str, whose: str, notice: str) -> str:
+    """Polygons as a JSON file. digest: SHA-256 of the picture's size and pixels, for pictures of one camera have one
+    size. whose: outline, such as 'model' or 'edited'. notice: what the file is not for."""
     content = {
         "outline": whose,
+        "pixels_sha256": digest,
         "width": width,
         "height": height,
         "places": "x, y in pixels; 0, 0 is the centre of the first pixel, y grows downwards",
@@ -124,8 +126,12 @@ def polygons_json(polygons: Polygons, height: int, width: int, whose: str, notic
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
-def read_polygons(text: str, height: int, width: int, least: float) -> Polygons:
-    """The polygons in a JSON file as `polygons_json` writes it, checked as by `check_polygons`; raises EntryRefused."""
+def read_polygons(text: str, height: int, width: int, digest: str, least: float) -> tuple[Polygons, object]:
+    """The polygons in a JSON file as `polygons_json` writes it, checked as by `check_polygons`, and whose they are.
+
+    digest: of the picture that they are to belong to; a file without one is believed. Whose: what the file says, None
+    where it says nothing. Raises EntryRefused.
+    """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -146,7 +152,19 @@ def read_polygons(text: str, height: int, width: int, least: float) -> Polygons:
                 height=height,
             )
         )
-    return check_polygons(content["polygons"], height, width, least)
+    drawn_on = content.get("pixels_sha256", digest)
+    if not is_text(drawn_on) or not drawn_on.isalnum():
+        raise EntryRefused(say("The outline's file tells no digest of its picture: give one that Derm wrote."))
+    if drawn_on != digest:
+        raise EntryRefused(
+            say(
+                "The outline was drawn on picture {drawn_on} and this one is {digest}: give the outline of this "
+                "picture, or draw it anew.",
+                drawn_on=drawn_on[:8],
+                digest=digest[:8],
+            )
+        )
+    return check_polygons(content["polygons"], height, width, least), content.get("outline")
 
 
 def _parts(mask: NDArray[np.bool_]) -> list[NDArray[np.int32]]:

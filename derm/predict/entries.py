@@ -6,8 +6,10 @@ Needs a `Case`. What a page or a file hands over is checked here; each refusal i
 from dataclasses import replace
 from typing import Any
 
+from derm.errors import EntryRefused
 from derm.image.polygons import Polygons, check_polygons, polygons_json, polygons_of, read_polygons
 from derm.image.scale import scale_of_line
+from derm.language.speech import say
 from derm.predict.case import MIN_LESION, Case, changed
 from derm.predict.forms import Forms, forms_json
 from derm.predict.words import NOTICE
@@ -25,10 +27,24 @@ def with_outline(case: Case, given: object) -> Case:
 
 
 def with_read_outline(case: Case, content: bytes) -> Case:
-    """`case` with the outline in the JSON file `content`, as `outline_json` writes it; raises EntryRefused."""
+    """`case` with the outline in the JSON file `content`, as `outline_json` writes it; raises EntryRefused.
+
+    The model's own stays the model's. A file that calls another outline so is refused: whether a hand has corrected it
+    is not known.
+    """
     text = content.decode("utf-8", errors="replace")
     height, width = case.mask.shape
-    return changed(case, polygons=read_polygons(text, height, width, MIN_LESION))
+    polygons, whose = read_polygons(text, height, width, case.digest, MIN_LESION)
+    if whose != "model":
+        return changed(case, polygons=polygons)
+    if polygons != models_polygons(case):
+        raise EntryRefused(
+            say(
+                "The outline's file says 'model', and the outline is not the one of these weights for this picture: "
+                "leave it out for the model's, or call it 'edited' there where you corrected it."
+            )
+        )
+    return with_models_outline(case)
 
 
 def with_models_outline(case: Case) -> Case:
@@ -62,7 +78,7 @@ def outline_json(case: Case, *, edited: bool) -> str:
     """The model's outline, or the corrected one, as a JSON file of polygons."""
     polygons = (case.polygons or ()) if edited else models_polygons(case)
     height, width = case.mask.shape
-    return polygons_json(polygons, height, width, "edited" if edited else "model", NOTICE)
+    return polygons_json(polygons, height, width, case.digest, "edited" if edited else "model", NOTICE)
 
 
 def overlap_with_model(case: Case) -> float | None:

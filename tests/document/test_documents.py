@@ -14,8 +14,9 @@ import pytest
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.document.bundle import archive_of, as_zip, can_be_made, documents_of, page_of
-from derm.document.content import report_of
+from derm.document.content import report_of, sizes_of
 from derm.document.fhir import fhir_report
+from derm.document.objects import BY_HAND, OF_MODEL, dicom_objects
 from derm.document.pdf import report_pdf
 from derm.files import HOLD
 from derm.image.scale import Scale
@@ -26,6 +27,7 @@ from derm.predict.entries import with_forms, with_outline
 from derm.predict.export import outline_png
 from derm.predict.form_words import abcd_sentence
 from derm.predict.forms import Abcd, Forms, SevenPoint
+from derm.predict.practice import at_practice
 
 pytest.importorskip("typst")
 pytest.importorskip("highdicom")
@@ -156,10 +158,77 @@ def test_sizes_go_with_their_codes_and_units(files, case, model):
     filed = {one.name: (one.value, one.unit.value) for group in groups for one in group.get_measurements()}
     assert filed[codes.SCT.Diameter] == (pytest.approx(diameter, abs=1e-3), "mm")
     assert filed[codes.SCT.Area] == (pytest.approx(area, abs=1e-3), "mm2")
-    observed = {one["id"]: one for one in json.loads(files["fhir.json"])["contained"]}
-    assert observed["diameter"]["valueQuantity"]["value"] == pytest.approx(diameter, abs=1e-3)
-    assert observed["area"]["valueQuantity"]["code"] == "mm2"
-    assert "0.02" in observed["area"]["method"]["text"]
+    sizes = {one["id"]: one for one in json.loads(files["fhir.json"])["contained"]}
+    assert sizes["diameter"]["valueQuantity"]["value"] == pytest.approx(diameter, abs=1e-3)
+    assert sizes["area"]["valueQuantity"]["code"] == "mm2"
+    assert "0.02" in sizes["area"]["method"]["text"]
+
+
+def measured(case, model) -> dict[str, tuple[float, str | None]]:
+    """What the structured report holds: value and method by the name of the measurement."""
+    from highdicom.sr import EnhancedSR
+
+    report = EnhancedSR.from_dataset(dicom_objects(case, model, b"%PDF", on=DAY).report)
+    groups = report.content.get_image_measurement_groups()
+    found = [one for group in groups for one in group.get_measurements()]
+    return {one.name.meaning: (one.value, one.method and one.method.meaning) for one in found}
+
+
+def observed(case, model) -> dict[str, dict]:
+    content = json.loads(fhir_report(case, model, report_of(case, model, on=DAY, figures=False), b"%PDF"))
+    return {one["id"]: one for one in content["contained"]}
+
+
+@pytest.mark.parametrize("fault", [{"brightest": 0}, {"at_edge": 1.0}])
+def test_no_size_is_filed_of_the_models_outline_without_an_answer_or_across_the_edge(case, model, fault):
+    doubtful = replace(case, measured=case.quality._replace(**fault))
+    assert {"Diameter", "Area"}.isdisjoint(measured(doubtful, model))
+    assert {"diameter", "area"}.isdisjoint(observed(doubtful, model))
+    assert ("Share of the picture that is lesion" in measured(doubtful, model)) == doubtful.answerable
+    drawn = with_outline(doubtful, TRIANGLE)
+    assert measured(drawn, model)["Area"] == (pytest.approx(sizes_of(drawn)[1].value, abs=1e-3), BY_HAND[2])
+    assert {"diameter", "area"} <= set(observed(drawn, model))
+
+
+def test_each_measure_says_which_outline_it_belongs_to(case, model):
+    for shown, whose in ((case, OF_MODEL[2]), (with_outline(case, TRIANGLE), BY_HAND[2])):
+        found = measured(shown, model)
+        assert found["Share of the picture that is lesion"] == (pytest.approx(shown.outline_fraction, abs=1e-6), whose)
+        assert {found[name][1] for name in ("Diameter", "Area")} == {whose}
+
+
+def test_probabilities_are_filed_with_their_mix_and_views(case, model):
+    moved = replace(at_practice(case, 0.005), views=8)
+    found = measured(moved, model)
+    assert found["Share of malignant lesions for which probabilities hold"][0] == pytest.approx(0.005)
+    assert found["Views over which probabilities are the mean"][0] == 8
+    how = observed(moved, model)["p-mel"]["method"]["text"]
+    assert "your patients, 0.5\N{NO-BREAK SPACE}% malignant" in how
+    assert "Mean over 8 views." in how
+    assert "At the data's own mix" in observed(case, model)["p-mel"]["method"]["text"]
+
+
+def test_limits_and_threshold_are_named_with_their_mix(case, model):
+    own = [line for line in report_of(case, model, on=DAY, figures=False).made_with if "from" in line]
+    assert not any("mix" in line or "your patients" in line for line in own)
+    made = report_of(at_practice(case, 0.005), model, on=DAY, figures=False).made_with
+    assert any(line.startswith("Probabilities at the data's own mix from which") for line in made)
+    assert any("among your patients, 0.5\N{NO-BREAK SPACE}% malignant" in line for line in made)
+
+
+def test_objects_bear_the_day_that_they_are_given(case, model):
+    for content in dicom_objects(with_outline(case, TRIANGLE), model, b"%PDF", on=DAY).files().values():
+        stamps = [one for one in read(content).iterall() if one.VR in ("DA", "DT") and one.value]
+        assert {one.value[:8] for one in stamps} == {"20261127"}
+        moments = [one.value for one in read(content).iterall() if one.VR == "TM" and one.value]
+        assert set(moments) == {"000000"}
+
+
+def test_the_picture_claims_nothing_that_is_not_known(files):
+    picture, page = read(files["dicom/picture.dcm"]), read(files["dicom/page.dcm"])
+    assert picture.LossyImageCompression == picture.AcquisitionDateTime == page.AcquisitionDateTime == ""
+    assert "BurnedInAnnotation" not in picture
+    assert page.BurnedInAnnotation == "YES"
 
 
 def test_without_a_scale_no_size_is_filed(case, model):

@@ -78,16 +78,26 @@ def test_what_is_no_outline_is_refused_with_the_cure(drawn, said):
 
 def test_a_file_of_polygons_comes_back_and_belongs_to_its_picture():
     polygons = check_polygons(SQUARE, 12, 10, 0.0)
-    text = polygons_json(polygons, 12, 10, "edited", "notice")
+    text = polygons_json(polygons, 12, 10, "01234567aa", "edited", "notice")
     assert json.loads(text)["outline"] == "edited"
-    assert read_polygons(text, 12, 10, 0.0) == polygons
+    assert read_polygons(text, 12, 10, "01234567aa", 0.0) == (polygons, "edited")
     for spoilt, said in (
         (text[:-5], "no JSON file"),
         ("[" * 100_000, "no JSON file"),
         ("[]", "no field 'polygons'"),
         (text.replace('"width": 10', '"width": "1\\n2"'), "tells no size of its picture"),
         (text.replace("[[[", f"[{'[],' * 100_000}[["), "100001 parts and may have"),
+        (text.replace("01234567aa", "\\n"), "tells no digest of its picture"),
         (text.replace('"width": 10', '"width": 99'), "99 × 12 pixels and this one has 10 × 12"),
     ):
         with pytest.raises(EntryRefused, match=said):
-            read_polygons(spoilt, 12, 10, 0.0)
+            read_polygons(spoilt, 12, 10, "01234567aa", 0.0)
+
+
+def test_a_file_of_polygons_names_the_picture_among_those_of_one_size():
+    polygons = check_polygons(SQUARE, 12, 10, 0.0)
+    text = polygons_json(polygons, 12, 10, "01234567aa", "edited", "notice")
+    with pytest.raises(EntryRefused, match="drawn on picture 01234567 and this one is 89abcdef"):
+        read_polygons(text, 12, 10, "89abcdefaa", 0.0)
+    older = {key: value for key, value in json.loads(text).items() if key not in ("pixels_sha256", "outline")}
+    assert read_polygons(json.dumps(older), 12, 10, "89abcdefaa", 0.0) == (polygons, None)

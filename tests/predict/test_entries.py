@@ -1,5 +1,6 @@
 """What is added to a case: everything measured follows the corrected outline, and no answer does."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -68,6 +69,24 @@ def test_both_outlines_are_kept_and_the_models_comes_back():
     assert overlap_with_model(LIKELY) is None
     with pytest.raises(EntryRefused, match="no JSON file"):
         with_read_outline(LIKELY, b"\xff\xfe\x00")
+
+
+def test_an_outline_of_another_picture_of_the_same_size_is_refused():
+    other = replace(LIKELY, image=255 - LIKELY.image)
+    with pytest.raises(EntryRefused, match=f"drawn on picture {other.digest[:8]} and this one is {LIKELY.digest[:8]}"):
+        with_read_outline(LIKELY, outline_json(with_outline(other, BOX), edited=True).encode())
+
+
+def test_the_models_outline_read_back_is_not_corrected_by_hand():
+    own = outline_json(LIKELY, edited=False)
+    assert with_read_outline(LIKELY, own.encode()).polygons is None
+    older = {key: value for key, value in json.loads(own).items() if key != "pixels_sha256"}
+    assert with_read_outline(LIKELY, json.dumps(older).encode()).polygons is None
+    moved = replace(LIKELY, mask=~LIKELY.mask)
+    with pytest.raises(EntryRefused, match="says 'model', and the outline is not the one of these weights"):
+        with_read_outline(moved, own.encode())
+    others = {key: value for key, value in older.items() if key != "outline"}
+    assert with_read_outline(moved, json.dumps(others).encode()).polygons == models_polygons(LIKELY)
 
 
 def test_what_was_added_stays_when_a_case_is_let_go_asked_again_or_carried_to_a_practice():
