@@ -144,7 +144,9 @@ def _split(catalogue: Catalogue, by: By) -> Split:
             )
         )
     if by == "image":
-        return Split(by, _by_image(table["dx"]), lesions, together)
+        sources = table["source"] if "source" in table else pd.Series("", index=table.index)
+        parts = [_by_image(dx) for _, dx in table["dx"].groupby(sources)]  # each by itself: HAM10000's is the paper's
+        return Split(by, pd.concat(parts).reindex(table.index), lesions, together)
     part_of = _named_parts(catalogue, together) | (_shipped_parts() if known.any() else {})
     new = ~together.isin(set(part_of))
     if new.any():

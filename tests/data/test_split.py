@@ -224,6 +224,14 @@ def test_no_image_of_a_lesion_left_out_trains():
     assert list(parts.values()).count(APART) == 1
 
 
+def test_a_second_source_leaves_the_first_ones_split_by_image_alone():
+    rows = [(f"i{n}", f"L{n}", "nv" if n % 2 else "mel", "here", "here") for n in range(40)]
+    more = [(f"j{n}", f"M{n}", "nv", "there", "there") for n in range(20)]
+    alone, both = (split_catalogue(sourced(own), "image") for own in (rows, rows + more))
+    assert both.parts[:40].tolist() == alone.parts.tolist()
+    assert both.parts[40:].value_counts().to_dict() == {"train": 12, "validation": 4, "test": 4}
+
+
 def test_a_source_that_is_not_there_and_one_that_is_all():
     with pytest.raises(ConfigFault, match="There is no source 'rosendahl' in the data: it has here, new, old, there"):
         split_catalogue(two_sources(), leave_out=["rosendahl"])
