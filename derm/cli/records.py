@@ -97,7 +97,9 @@ def dataset(
     from derm.records import words
     from derm.records.dataset import write_dataset
 
-    out.print(words.drawn(write_dataset(_open(folder, url), target), str(target)))
+    with progress("Writing pictures") as watch:
+        found = write_dataset(_open(folder, url), target, watch)
+    out.print(words.drawn(found, str(target)))
     err.print(words.CONFIDENTIAL)
 
 

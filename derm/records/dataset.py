@@ -8,19 +8,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from derm.data.folder import IMAGE_ENDINGS
 from derm.data.own import COLUMNS_OF_OWN, TABLE
 from derm.data.split import SHARES
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
 from derm.files import making_folder
-from derm.image.overlay import mask_png
+from derm.image.decode import read_image
+from derm.image.overlay import mask_png, png
 from derm.language.speech import say
 from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import Basis
 from derm.records.pictures import kept_outline
 from derm.records.read import Entry, rows_of, undisturbed
+from derm.records.verify import Progress
 from derm.spreadsheet import csv_line
 
 SOURCE = "practice"
@@ -41,12 +42,14 @@ class Drawn(NamedTuple):
     """With a corrected outline."""
 
 
-def write_dataset(records: Records, target: Path) -> Drawn:
+def write_dataset(records: Records, target: Path, progress: Progress | None = None) -> Drawn:
     """Write every picture that has a trusted diagnosis or a corrected outline into the new folder `target`.
 
     Histology goes before corrections; what is outside the seven diagnoses is written as unknown, and teaches an outline
-    only. Patients and lesions are named by their random keys; each patient keeps one part, see `part_of`. Raises
-    RecordsFault where `target` is there, or there is nothing to write.
+    only. Patients and lesions are named by their random keys; each patient keeps one part, see `part_of`. Pictures are
+    written as their decoded pixels: what else their files hold may name the patient. Raises RecordsFault where `target`
+    is there, or there is nothing to write, and ImageRefused for a picture that cannot be decoded. progress: told of
+    the pictures written, (done, total).
     """
     if target.exists():
         raise RecordsFault(
@@ -55,10 +58,10 @@ def write_dataset(records: Records, target: Path) -> Drawn:
                 target=target,
             )
         )
-    return undisturbed(records, lambda: _write(records, target))
+    return undisturbed(records, lambda: _write(records, target, progress))
 
 
-def _write(records: Records, target: Path) -> Drawn:
+def _write(records: Records, target: Path, progress: Progress | None) -> Drawn:
     rows, outlines = _chosen(records)
     if not rows:
         raise RecordsFault(
@@ -70,10 +73,13 @@ def _write(records: Records, target: Path) -> Drawn:
     with making_folder(target) as part:
         (part / "images").mkdir()
         (part / "masks").mkdir()
-        for row, picture in rows:
-            (part / row["image"]).write_bytes(store.read(records.pictures, picture["sha256"]))
+        for done, (row, picture) in enumerate(rows, start=1):
+            content = store.read(records.pictures, picture["sha256"])
+            (part / row["image"]).write_bytes(png(read_image(content, picture["name"])))
             if row["mask"]:
                 (part / row["mask"]).write_bytes(outlines[picture["id"]])
+            if progress:
+                progress(done, len(rows))
         (part / TABLE).write_text(_table([row for row, _ in rows]), encoding="utf-8")
         part.chmod(0o700)
         part.rename(target)
@@ -112,7 +118,7 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
             continue
         year = people[lesion["patient_id"]]["birth_year"]
         row = dict.fromkeys(COLUMNS_OF_OWN, "") | {
-            "image": f"images/{picture['id']}{_ending(picture['name'])}",
+            "image": f"images/{picture['id']}.png",
             "diagnosis": diagnosis if diagnosis in CODES else "unknown" if diagnosis else "",
             "lesion": lesion["id"],
             "patient": lesion["patient_id"],
@@ -131,9 +137,3 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
 def _table(rows: list[dict[str, str]]) -> str:
     lines = (csv_line(row[name] for name in COLUMNS_OF_OWN) for row in rows)
     return "".join([csv_line(COLUMNS_OF_OWN), *lines])
-
-
-def _ending(name: str) -> str:
-    """Of a picture's file, in lower case; .jpg where a data set has no such pictures: its bytes tell what it is."""
-    ending = Path(name).suffix.lower()
-    return ending if ending in IMAGE_ENDINGS else ".jpg"

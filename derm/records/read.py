@@ -3,6 +3,7 @@
 Needs open `Records`. Knows nothing of pages.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,6 +11,8 @@ from sqlalchemy import Connection, Table, func, select
 
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.errors import RecordsFault
+from derm.json_checks import is_number
+from derm.metrics.prior import change_share
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records import tables
 from derm.records.connect import Records
@@ -58,7 +61,10 @@ class PictureState(NamedTuple):
     """What the answer said; None where there is none."""
 
     p_malignant: float | None
-    """0 … 1; None without an answer that can be relied on."""
+    """0 … 1, as it was shown; None without an answer that can be relied on."""
+
+    p_at_data: float | None
+    """The same at the data's own mix, see `at_data`: what pictures are ordered by."""
 
     diagnosis: str | None
 
@@ -122,11 +128,12 @@ class Counts(NamedTuple):
 
 
 def worst_of(states: Iterable[PictureState]) -> PictureState:
-    """The picture that decides: referral before a missing answer before none, then the higher malignant probability.
+    """The picture that decides: referral before a missing answer before none, then the higher malignant probability at
+    the data's own mix.
 
     Raises ValueError for no picture.
     """
-    return min(states, key=lambda one: (_level(one.referral), -(one.p_malignant or 0.0), one.name))
+    return min(states, key=lambda one: (*_urgency(one), one.name))
 
 
 def malignant(code: str | None) -> bool | None:
@@ -141,7 +148,7 @@ def search(records: Records, query: Query | None = None) -> list[LesionState]:
         lesions = _lesions(connection)
     return sorted(
         (one for one, names in lesions if _meets(one, names, wanted)),
-        key=lambda one: (_level(one.worst.referral), -(one.worst.p_malignant or 0.0), one.pseudonym, one.label),
+        key=lambda one: (*_urgency(one.worst), one.pseudonym, one.label),
     )
 
 
@@ -244,11 +251,32 @@ def _visit_history(visit: Entry, pictures: Sequence[Entry], said: dict[str, list
     return VisitHistory(visit, tuple(told), worst_of(states))
 
 
+def at_data(answer: Entry) -> float:
+    """The malignant sum of an answer, 0 … 1, at the data's own mix of diagnoses, whatever share it was shown at: only
+    there do two answers compare. As it was shown where its record does not tell the shares, as older ones do not.
+    """
+    shown: float = answer["p_malignant"]
+    try:
+        told = json.loads(answer["record"])
+    except (ValueError, RecursionError):
+        return shown
+    about: dict[str, Any] = told if isinstance(told, dict) else {}
+    share: Any = about.get("malignant_share")
+    own: Any = about.get("data_malignant_share")
+    if not (is_number(share) and is_number(own) and 0 < share < 1 and 0 < own < 1) or share == own:
+        return shown
+    return float(change_share(shown, share, own))
+
+
 def _state(day: str, picture: Entry, answer: Entry | None) -> PictureState:
     if answer is None:
-        return PictureState(picture["id"], day, picture["name"], None, None, None)
-    share = answer["p_malignant"] if answer["answerable"] else None
-    return PictureState(picture["id"], day, picture["name"], answer["referral"], share, answer["diagnosis"])
+        return PictureState(picture["id"], day, picture["name"], None, None, None, None)
+    shown, own = (answer["p_malignant"], at_data(answer)) if answer["answerable"] else (None, None)
+    return PictureState(picture["id"], day, picture["name"], answer["referral"], shown, own, answer["diagnosis"])
+
+
+def _urgency(one: PictureState) -> tuple[int, float]:
+    return _level(one.referral), -(one.p_at_data or 0.0)
 
 
 def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
@@ -256,8 +284,8 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     patient, lesion, visit, picture, answer = tables.ENTRIES[:5]
     people = {row["id"]: row for row in rows_of(connection, patient)}
     days = dict(connection.execute(select(visit.c.id, visit.c.day)).all())
-    brief = (answer.c.picture_id, answer.c.answerable, answer.c.referral, answer.c.diagnosis, answer.c.p_malignant)
-    said = connection.execute(select(*brief).order_by(tables.entered(answer))).mappings()
+    brief = ("picture_id", "answerable", "referral", "diagnosis", "p_malignant", "record")
+    said = connection.execute(select(*(answer.c[name] for name in brief)).order_by(tables.entered(answer))).mappings()
     answers = {row["picture_id"]: dict(row) for row in said}  # the last one counts
     corrected = _last(connection, tables.correction, "picture_id")
     found = _last(connection, tables.histology, "lesion_id")

@@ -95,7 +95,8 @@ GONE = mark("This lesion is no longer there.")
 NO_CASES = mark("No lesion is saved yet")
 NOTHING_FOUND = mark("No lesion meets this search.")
 WORST = mark(
-    "The worst picture of a visit decides: referral before a missing answer, then the higher malignant probability."
+    "The worst picture of a visit decides: referral before a missing answer, then the higher malignant probability "
+    "at the data's own mix of diagnoses."
 )
 DELETE_NOTE = mark("Removes rows and pictures for good.")
 BACKUPS_STAY = mark("Backups and exports made before still hold the patient.")
@@ -153,10 +154,17 @@ def what_to_do(referral: str | None) -> str:
 
 
 def state_line(state: "PictureState") -> str:
-    """What decides of a picture: 'Refer: malignant 39 %. Melanoma.'"""
-    if state.p_malignant is None:
-        return f"{what_to_do(state.referral)}."
-    line = say("{advice}: malignant {share}.", advice=what_to_do(state.referral), share=fine_percent(state.p_malignant))
+    """What decides of a picture: 'Refer: malignant 39 %. Melanoma.', with what pictures are ordered by where that is
+    another figure."""
+    advice = what_to_do(state.referral)
+    if state.p_malignant is None or state.p_at_data is None:
+        return f"{advice}."
+    share, own = fine_percent(state.p_malignant), fine_percent(state.p_at_data)
+    line = (
+        say("{advice}: malignant {share}.", advice=advice, share=share)
+        if share == own
+        else say("{advice}: malignant {share}, at the data's own mix {own}.", advice=advice, share=share, own=own)
+    )
     return line if state.diagnosis is None else f"{line} {diagnosis_name(state.diagnosis)}."
 
 

@@ -42,7 +42,7 @@ def whole_part(model: Model) -> None:
         else folders[0]
     )
     try:
-        explained = shared_explained(str(folder), (folder / "about.json").stat().st_mtime)
+        explained = shared_explained(str(folder), changed(folder))
         explained.check_weights(model.sha256)
         catalogue = top.known_data()
         if catalogue is not None:
@@ -91,9 +91,16 @@ def choose(place: DeltaGenerator, label: str, choices: Mapping[str, str], key: s
 
 @spinning(mark("Reading the explanations …"))
 @st.cache_resource(show_spinner=False, max_entries=2)
-def shared_explained(folder: str, _changed: float) -> explain_dataset.ExplainResults:
+def shared_explained(folder: str, changed: tuple[int, ...]) -> explain_dataset.ExplainResults:
     """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
     return explain_dataset.read_explain_results(Path(folder))
+
+
+def changed(folder: Path) -> tuple[int, ...]:
+    """When each file of `derm explain` was changed, nanoseconds: about.json alone is written when a run begins."""
+    return tuple(
+        place.stat().st_mtime_ns if place.is_file() else 0 for place in map(folder.joinpath, explain_dataset.FILES)
+    )
 
 
 def open_point(model: Model) -> None:

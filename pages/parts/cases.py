@@ -32,7 +32,6 @@ reload = component("reload")
 def show_cases(model: Model) -> None:
     """The line of the case at hand and, unfolded, the table; while files wait, they are read here, spell by spell."""
     visit.take_over()
-    handshake()
     reading: Reading = st.session_state.reading
     place = st.empty()
     if reading.waiting:
@@ -40,6 +39,7 @@ def show_cases(model: Model) -> None:
             bar(reading)
         visit.read_some(model, SPELL)
     place.empty()
+    handshake()  # a single file is the visitor's own only now, and what is clicked after it draws fragments
     st.session_state.drawn_for = visit.at_hand().key
     st.session_state.beat = False
     draw = st.fragment(cases, run_every=BEAT) if reading.waiting else cases

@@ -1,5 +1,8 @@
 """All lesions that are kept: searched, filtered, the most urgent first; a row opens the lesion."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import streamlit as st
 
 from derm.figures.text import plain
@@ -25,21 +28,13 @@ def all_cases() -> None:
         st.markdown(say(words.NOTHING_FOUND) if query != Query() else say(words.NO_CASES))
         return
     shown = found[:MOST]
-    chosen = show_table(
-        [row(one) for one in shown],
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"lesions-{st.session_state.get('lesions_turn', 0)}",
-    )
+    show_lesions("lesions", [row(one) for one in shown], tuple(one.lesion_id for one in shown))
     st.caption(
         say("{lesions}, the first {most} shown.", lesions=lesions_counted(len(found)), most=MOST)
         if len(found) > MOST
         else ""
     )
     st.caption(say(words.WORST))
-    if places := chosen.selection.rows:
-        open_lesion(shown[places[0]].lesion_id)
-        st.rerun()
 
 
 def ask() -> Query:
@@ -88,7 +83,18 @@ def row(one: LesionState) -> dict[str, object]:
     }
 
 
-def open_lesion(lesion_id: str) -> None:
-    """Open a lesion in place of the table, whose selection is forgotten."""
-    st.session_state.opened_lesion = lesion_id
-    st.session_state.lesions_turn = st.session_state.get("lesions_turn", 0) + 1
+def show_lesions(name: str, rows: Sequence[dict[str, object]], lesions: tuple[str, ...]) -> None:
+    """A table whose rows open the lesion of the same place in `lesions`, by their keys.
+
+    The browser tells the number of a row, and others enter cases meanwhile: so each table that was drawn has a key of
+    its own, and the lesions that were in it.
+    """
+    key = f"{name}-{st.session_state.get('lesions_turn', 0)}-{hash(lesions)}"
+    show_table(rows, on_select=partial(open_row, key, lesions), selection_mode="single-row", key=key)
+
+
+def open_row(key: str, lesions: Sequence[str]) -> None:
+    """Open the lesion of the chosen row in place of the table, whose selection is forgotten."""
+    if places := st.session_state[key].selection.rows:
+        st.session_state.opened_lesion = lesions[places[0]]
+        st.session_state.lesions_turn = st.session_state.get("lesions_turn", 0) + 1

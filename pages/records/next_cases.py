@@ -10,8 +10,7 @@ from derm.teach import words
 from derm.teach.next_cases import LISTED, NextCase, next_cases
 from derm.teach.ranking import BY_LOT
 from pages.parts import saving
-from pages.parts.tables import show_table
-from pages.records.all_cases import open_lesion
+from pages.records.all_cases import show_lesions
 
 
 def show_next() -> None:
@@ -25,15 +24,7 @@ def show_next() -> None:
     if not found:
         st.markdown(say(words.NOTHING_NEXT))
         return
-    chosen = show_table(
-        [row(one) for one in found],
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"next-{st.session_state.get('lesions_turn', 0)}",
-    )
-    if places := chosen.selection.rows:
-        open_lesion(found[places[0]].lesion.lesion_id)
-        st.rerun()
+    show_lesions("next", [row(one) for one in found], tuple(one.lesion.lesion_id for one in found))
 
 
 def row(one: NextCase) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The page Cases without a browser: saved, found again, corrected, deleted; and an opinion before the answer."""
 
+import json
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 pytest.importorskip("sqlalchemy")
@@ -16,6 +18,7 @@ from entries import new_answer, save
 from sqlalchemy import update
 
 from derm.data.synthetic.lesion import draw_lesion
+from derm.diagnoses import CODES
 from derm.predict import triage
 from derm.records import entry, missing, read, tables, words, write
 from derm.records.connect import open_records
@@ -322,3 +325,41 @@ def test_outlines_from_elsewhere():
         outline_in(png(drawn / 2 + 1), "a.png")
     with pytest.raises(RecordsFault, match="is all black"):
         outline_in(png(drawn * 0), "a.png")
+
+
+def click_row(page: AppTest, row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choose a row of the table as the browser does, which tells no more than the row's number."""
+    chosen = json.dumps({"selection": {"rows": [row], "columns": [], "cells": []}})
+    states = page._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=page.dataframe[0].proto.id, string_value=chosen))
+    with monkeypatch.context() as patch:
+        patch.setattr(page._tree, "get_widget_states", lambda: states)
+        page.run()
+    assert not page.exception
+
+
+@pytest.mark.parametrize("view", ["Kept cases", "Next to look at"])
+def test_a_click_opens_the_lesion_that_was_in_the_row_whatever_is_entered_meanwhile(page, kept, monkeypatch, view):
+    def enter(seed: int) -> write.Saved:
+        shares = dict.fromkeys([f"p_{code}" for code in CODES], 0.0) | {
+            "p_mel": 0.5 + seed / 20,
+            "p_nv": 0.5 - seed / 20,
+        }
+        answer = new_answer(shares["p_mel"], record=json.dumps(shares))
+        return save(kept, seed, pseudonym=f"P-{seed}", answer=answer)
+
+    saved = {f"P-{seed}": enter(seed) for seed in (1, 2, 3)}
+    choose_view(page, view)
+    shown = list(page.dataframe[0].value["Patient"])
+    enter(9)
+    write.add_histology(kept, "Dr B", saved[shown[0]].lesion_id, diagnosis="nv", on="2026-11-20")
+    click_row(page, 1, monkeypatch)
+    assert page.session_state.opened_lesion == saved[shown[1]].lesion_id
+    assert shown[1] in text(page)
+    page.button(key="lesion-back").click().run()
+    shown = list(page.dataframe[0].value["Patient"])
+    gone = next(one for one in read.search(kept) if one.pseudonym == shown[-1])
+    write.delete_patient(kept, "Dr B", gone.patient_id)
+    click_row(page, len(shown) - 1, monkeypatch)
+    assert words.GONE in text(page)
+    assert not page.header

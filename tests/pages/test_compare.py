@@ -1,5 +1,7 @@
 """The page Compare without a browser: one case by two methods, seven diagnoses, a whole part, two visitors."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +79,19 @@ def test_explanations_of_other_weights_are_refused(visit, explained, tmp_path, m
     page = visit()
     choose(page, "The whole test part")
     assert "are results of other weights (tiny abababab" in page.error[0].value.replace("\\", "")
+
+
+def test_explanations_that_were_written_anew_are_read_anew(visit, explained, tmp_path, monkeypatch):
+    for name in ("about.json", "summary.json"):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.setattr("derm.evaluate.explain_dataset.find_explained", lambda _: [tmp_path])
+    for digits, written in (("ab", 1), ("cd", 2)):
+        os.utime(tmp_path / "summary.json", (written, written))
+        found = replace(explained, about=explained.about | {"sha256": digits * 32})
+        monkeypatch.setattr("derm.evaluate.explain_dataset.read_explain_results", lambda _, found=found: found)
+        page = visit()
+        choose(page, "The whole test part")
+        assert f"(tiny {digits * 4}" in page.error[0].value.replace("\\", "")
 
 
 def test_the_page_shows_seven_diagnoses_and_opens_one(visit):

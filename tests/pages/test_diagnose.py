@@ -453,6 +453,15 @@ def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
     assert parts_visit.kept_visits().find(token) is None
 
 
+def test_a_single_picture_is_found_again_after_a_reload(visit):
+    page = visit()
+    page.get("file_uploader")[0].upload("a.png", encoded(photograph()), "image/png")
+    page.run()  # the only run: what a visitor clicks on after it may draw fragments alone
+    assert not page.session_state.reading.waiting
+    (told,) = (one for one in page.get("bidi_component") if one.proto.component_name == "derm_reload")
+    assert page.session_state.token in str(told.proto)
+
+
 def rotated() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn

@@ -10,7 +10,8 @@ from entries import new_picture, save
 from derm.data.synthetic.lesion import draw_lesion
 from derm.document.content import report_of
 from derm.predict import words as case_words
-from derm.predict.case import diagnose
+from derm.predict.case import changed, diagnose
+from derm.predict.practice import at_practice
 from derm.predict.record import record_of
 from derm.records import read, words, write
 from derm.records.answer import evidence_of, kept_answer, outline_of
@@ -40,6 +41,13 @@ def test_an_answer_comes_back_as_it_was_shown(filed, case, tiny_model):
     assert record | {"sha256": None, "calibration": None} == record_of(case) | {"calibration": None}
     assert record["sha256"] == "ab" * 32
     assert (row["weights_sha256"], row["engine"]) == (tiny_model.sha256, "TorchEngine")
+
+
+def test_an_answer_at_a_practice_s_share_tells_what_it_is_at_the_data_s_own(case, tiny_model):
+    known = changed(case, mix=(0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.1))
+    kept = kept_answer(at_practice(known, 0.01), tiny_model, on=DAY, sha256="ab" * 32)
+    assert kept["p_malignant"] < case.p_malignant / 2
+    assert read.at_data(kept) == pytest.approx(case.p_malignant)
 
 
 def test_a_report_bears_the_last_hash(case, tiny_model):

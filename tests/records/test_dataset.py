@@ -1,13 +1,21 @@
 """Corrections as a data set that everything reads: what counts, what does not, and outlines to the pixel."""
 
+from io import BytesIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 from entries import new_picture, save
 from pictures import encoded, picture
+from PIL import ExifTags, Image
+from pydicom import dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from derm.data.catalogue import read_catalogue
 from derm.data.store import read_pair
-from derm.errors import RecordsFault
+from derm.errors import ImageRefused, RecordsFault
+from derm.image.decode import read_image
 from derm.records import dataset, write
 from derm.records.dataset import write_dataset
 from derm.records.entry import Basis
@@ -44,6 +52,68 @@ def test_confirmed_cases_become_a_data_set(filed, tmp_path):
     assert "IMG_" not in text
     with pytest.raises(RecordsFault, match="is there already"):
         write_dataset(filed, tmp_path / "set")
+
+
+def named_jpeg(seed: int) -> bytes:
+    """A photograph that lies on its side, and whose file says whose it is, where and when."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.ImageDescription] = "Rossi^Anna 1961-02-03"
+    exif[ExifTags.Base.DateTime] = "2026:01:02 10:00:00"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[1] = "N"
+    stream = BytesIO()
+    Image.fromarray(picture(seed)).save(stream, "JPEG", exif=exif, comment=b"PAT-4711")
+    return stream.getvalue()
+
+
+def named_dicom(seed: int) -> bytes:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.7"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.PatientName, data.PatientID, data.PatientBirthDate = "Rossi^Anna", "PAT-4711", "19610203"
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PlanarConfiguration = 48, 80, 3, 0
+    data.PhotometricInterpretation, data.BitsAllocated, data.BitsStored, data.HighBit = "RGB", 8, 8, 7
+    data.PixelRepresentation, data.PixelData = 0, picture(seed).tobytes()
+    stream = BytesIO()
+    dcmwrite(stream, data, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def test_pictures_go_as_derm_decodes_them_without_what_their_files_tell_of_the_patient(filed, tmp_path):
+    files = {"Anna Rossi.jpg": named_jpeg(1), "Anna Rossi.dcm": named_dicom(2)}
+    outlines = {}
+    for name, content in files.items():
+        height, width = read_image(content, name).shape[:2]
+        outline = np.zeros((height, width), dtype=bool)
+        outline[5:30, 7:40] = True
+        new = new_picture(name=name, content=content, height=height, width=width)
+        outlines[write.save_case(filed, "Dr A", new, outline=outline).picture_id] = content, outline
+    write_dataset(filed, tmp_path / "set")
+    table = read_catalogue(tmp_path / "set").table
+    assert len(table) == 2
+    for place, mask_place in zip(table["image_path"], table["mask_path"], strict=True):
+        content, outline = outlines[Path(place).stem]
+        image, mask = read_pair(place, mask_place)
+        assert np.array_equal(image, read_image(content, "original"))
+        assert np.array_equal(mask, outline)
+        with Image.open(place) as opened:
+            assert (opened.format, opened.info) == ("PNG", {})
+    for file in (tmp_path / "set").rglob("*"):
+        held = file.read_bytes() if file.is_file() else b""
+        found = [
+            word for word in (b"Rossi", b"4711", b"1961", b"2026:01") if word in held or word.decode() in file.name
+        ]
+        assert not found
+
+
+def test_a_kept_picture_that_cannot_be_decoded_is_named_and_nothing_is_left(filed, tmp_path):
+    saved = save(filed, content=b"none", name="spoiled.png")
+    write.add_histology(filed, "Dr A", saved.lesion_id, diagnosis="mel", on="2026-11-20")
+    with pytest.raises(ImageRefused, match=r"spoiled\.png is no picture"):
+        write_dataset(filed, tmp_path / "set")
+    assert not list(tmp_path.glob("*set*"))
 
 
 def test_a_deletion_meanwhile_lets_the_data_set_begin_anew_without_the_patient(filed, tmp_path, monkeypatch):

@@ -1,15 +1,17 @@
 """Search, filters, history, and that the worst picture decides."""
 
+import json
+
 import pytest
 from entries import new_answer, save
 
-from derm.records import read, write
+from derm.records import read, words, write
 from derm.records.entry import Basis
 from derm.records.read import PictureState, Query, worst_of
 
 
 def state(name: str, referral: str | None, p_malignant: float | None = None) -> PictureState:
-    return PictureState(name, "2026-11-02", name, referral, p_malignant, None)
+    return PictureState(name, "2026-11-02", name, referral, p_malignant, p_malignant, None)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,43 @@ def state(name: str, referral: str | None, p_malignant: float | None = None) -> 
 )
 def test_the_worst_picture_decides(states, worst):
     assert worst_of(states).name == worst
+
+
+def shown_at(p_malignant: float, share: object, own: object = 0.2) -> dict[str, object]:
+    """An answer as it is kept where a share of malignant lesions was set among the practice's patients."""
+    record = {"p_malignant": p_malignant, "malignant_share": share, "data_malignant_share": own}
+    return new_answer(p_malignant, record=json.dumps(record))
+
+
+def test_answers_shown_at_different_shares_are_ordered_at_the_data_s_own(records):
+    save(records, 1, answer=shown_at(1 / 37, 1 / 100))  # odds of 1 : 36, and of 99 / 4 times that at 1 in 5: 11 : 16
+    save(records, 2, answer=shown_at(0.3, 0.2))
+    save(records, 3, pseudonym="P-002", answer=shown_at(0.4, 0.2))
+    first, second = read.search(records)
+    assert (first.pseudonym, first.worst.name) == ("P-001", "IMG_1.png")
+    assert first.worst.p_malignant == 1 / 37
+    assert first.worst.p_at_data == pytest.approx(11 / 27)
+    assert second.worst.p_at_data == second.worst.p_malignant == 0.4
+    assert words.state_line(first.worst) == "Refer: malignant 2.7 %, at the data's own mix 41 %. Melanoma.".replace(
+        " %", "\N{NO-BREAK SPACE}%"
+    )
+    history = read.lesion_history(records, first.lesion_id)
+    assert history is not None
+    assert history.visits[0].worst == first.worst
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "{}",
+        "[]",
+        "nonsense",
+        "[" * 100_000,
+        *(shown_at(0.3, one)["record"] for one in (None, 0, 1, "0.1", True, [0.1])),
+    ],
+)
+def test_an_answer_that_tells_no_share_counts_as_it_was_shown(record):
+    assert read.at_data(new_answer(0.3, record=record)) == 0.3
 
 
 def test_a_lesion_stands_as_its_last_visit_has_it(records):
