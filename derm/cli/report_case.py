@@ -90,10 +90,17 @@ def report_case(
         out.print(str(path), soft_wrap=True)
 
 
+YEARS = (1980, 2099)
+"""Of the day on the documents: no file in a ZIP archive is older, and none far in the future."""
+
+
 def _day(said: str | None) -> date:
     from derm.errors import ConfigFault
 
     try:
-        return date.today() if said is None else date.fromisoformat(said)
+        day = date.today() if said is None else date.fromisoformat(said)
     except ValueError as error:
         raise ConfigFault(f"--date is '{said}': write it as year-month-day, such as 2026-11-27.") from error
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise ConfigFault(f"--date is {day}: documents bear a day of the years {YEARS[0]} to {YEARS[1]}.")
+    return day

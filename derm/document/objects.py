@@ -98,6 +98,7 @@ def _objects(case: Case, model: Model, page: bytes, on: date) -> Objects:
 def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
     """The picture as a VL Photographic Image without a patient."""
     from pydicom.uid import generate_uid
+    from pydicom.valuerep import DSfloat
 
     data = _begin(PHOTOGRAPH, on)
     data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
@@ -114,7 +115,7 @@ def _picture(case: Case, on: date, mm_per_pixel: float | None) -> "Dataset":
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
     data.LossyImageCompression = ""  # whether the picture was a JPEG once is not known, nor what is written on it
     if mm_per_pixel is not None:
-        data.PixelSpacing = [mm_per_pixel, mm_per_pixel]
+        data.PixelSpacing = [DSfloat(mm_per_pixel, auto_format=True)] * 2  # at most 16 characters
     pixels = case.image.tobytes()
     data.PixelData = pixels + b"\0" * (len(pixels) % 2)
     return data

@@ -44,6 +44,8 @@ def test_the_documents_of_a_picture_are_written(picture, tmp_path):
     ("option", "value", "said"),
     [
         ("--date", "27.11.2026", "year-month-day"),
+        ("--date", "1979-12-31", "documents bear a day of the years 1980 to 2099"),
+        ("--date", "9999-12-31", "documents bear a day of the years 1980 to 2099"),
         ("--diagnosis", "melanoma", "one of akiec"),
         ("--scale", "3", "0.002 to 0.2"),
     ],

@@ -231,6 +231,14 @@ def test_the_picture_claims_nothing_that_is_not_known(files):
     assert page.BurnedInAnnotation == "YES"
 
 
+def test_a_scale_from_a_ruler_fits_into_dicom(case, model):
+    ruled = replace(case, scale=Scale(0.022923237206366517, "ruler"))
+    files = documents_of(ruled, model, on=DAY)
+    told = dcmread(BytesIO(files["dicom/picture.dcm"]))
+    assert [len(str(value)) <= 16 for value in told.PixelSpacing] == [True, True]
+    assert float(told.PixelSpacing[0]) == pytest.approx(0.022923237206366517)
+
+
 def test_without_a_scale_no_size_is_filed(case, model):
     plain = replace(case, scale=None)
     content = json.loads(fhir_report(plain, model, report_of(plain, model, on=DAY), b"%PDF"))
