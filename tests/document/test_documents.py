@@ -232,7 +232,7 @@ def test_the_picture_claims_nothing_that_is_not_known(files):
 
 
 def test_a_scale_from_a_ruler_fits_into_dicom(case, model):
-    ruled = replace(case, scale=Scale(0.022923237206366517, "ruler"))
+    ruled = replace(case, scale=Scale(0.022923237206366517, "given"))
     files = documents_of(ruled, model, on=DAY)
     told = dcmread(BytesIO(files["dicom/picture.dcm"]))
     assert [len(str(value)) <= 16 for value in told.PixelSpacing] == [True, True]
