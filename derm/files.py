@@ -101,14 +101,15 @@ def making_folder(target: Path) -> Iterator[Path]:
                 yield beside / "whole"
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except (OSError, ConfigFault) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__  # a file in it, under a name nobody knows
+        if not isinstance(cause, OSError) or cause.errno not in NO_ROOM:
             raise
         raise ConfigFault(
             say(
                 "{target} cannot be written ({strerror}): name a place with room for it.",
                 target=target,
-                strerror=error.strerror,
+                strerror=cause.strerror,
             )
         ) from error
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import check_description, out, progress, read_known
 from derm.errors import DataFault
 
@@ -34,6 +35,7 @@ def adapt(
     from derm.model.weights import default_weights, load_weights
 
     check_description(target)
+    refuse_read([target, target.with_suffix(".safetensors")], weights_files(weights))
     source = weights or default_weights()
     by = load_weights(source).description.training.get("config", {}).get("split_by", "lesion")
     pictures, told = _pictures(data, by)

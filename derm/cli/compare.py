@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, results_files
 from derm.cli.terminal import out, progress
 
 
@@ -24,6 +25,7 @@ def compare(
 
     if target:
         check_file(target)
+        refuse_read([target], results_files([first, second]))
     one, other = read_results(first), read_results(second)
     with progress("Resampling") as watch:
         found = hold_against(one, other, progress=watch)

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import out
 from derm.language.speech import say
 
 if TYPE_CHECKING:
     from derm.model.weights import Model
     from derm.predict.case import Case
+
+SIDES, FLICKER, CHANGES = "side_by_side.png", "flicker.gif", "changes.json"
+"""Files that are written."""
 
 
 def compare_visits(
@@ -38,6 +42,8 @@ def compare_visits(
     from derm.model.weights import default_weights, load_weights
     from derm.predict.words import NOTICE, doubt_sentences
 
+    if target is not None:
+        refuse_read([target / name for name in (SIDES, FLICKER, CHANGES)], [earlier, later, *weights_files(weights)])
     model = load_weights(weights or default_weights())
     given = (None, None) if scales is None else _checked(scales)
     first, second = (_case(model, path, scale) for path, scale in zip((earlier, later), given, strict=True))
@@ -49,9 +55,9 @@ def compare_visits(
         out.print(line)
     if target is not None:
         make_folder(target)
-        write_bytes(target / "side_by_side.png", png(side_by_side(found)))
-        write_bytes(target / "flicker.gif", flicker_gif(found))
-        write_json(target / "changes.json", as_json(found))
+        write_bytes(target / SIDES, png(side_by_side(found)))
+        write_bytes(target / FLICKER, flicker_gif(found))
+        write_json(target / CHANGES, as_json(found))
         out.print(f"Written: {target}")
 
 

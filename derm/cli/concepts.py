@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from derm.cli.targets import data_tables, refuse_read, weights_files
 from derm.cli.terminal import check_description, out, progress
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def measure(
     from derm.structures.weights import wanted_structures
 
     check_file(target)
+    refuse_read([target], [*data_tables(data), *weights_files(weights)])
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label)
     parts = _parts(model, decoder, data, most)
@@ -69,6 +71,7 @@ def learn(
 
     check_description(target)
     check_file(target)
+    refuse_read([target], [*data_tables(data), *weights_files(weights)])
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label)
     parts = _parts(model, decoder, data, most)

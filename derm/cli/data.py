@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import data_tables, refuse_read, weights_files
 from derm.cli.terminal import out, progress, read_known
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
@@ -47,11 +48,14 @@ def split(
 
     from derm.data.recognise import name_rows
     from derm.data.split import APART, PARTS, count_leak, learned_parts, split_catalogue
-    from derm.files import write_text
+    from derm.files import check_file, write_text
     from derm.spreadsheet import csv_table
 
     if by not in ("lesion", "image"):
         raise ConfigFault(f"--by '{by}' is unknown: use lesion or image.")
+    if target:
+        check_file(target)
+        refuse_read([target], data_tables(folders))
     catalogue = read_known(folders)
     parted = split_catalogue(catalogue, by, leave_out or ())  # type: ignore[arg-type]
     dx, source = catalogue.table["dx"], catalogue.table["source"]
@@ -94,10 +98,12 @@ def duplicates(
     """
     from derm.data.catalogue import read_data
     from derm.explore.embedding_duplicates import find_same
-    from derm.files import write_text
+    from derm.files import check_file, write_text
     from derm.model.weights import default_weights, load_weights
     from derm.spreadsheet import csv_table
 
+    check_file(target)
+    refuse_read([target], [*data_tables(folders), *weights_files(weights)])
     catalogue = read_data(folders, strict=False)
     with progress("Comparing pictures") as watch:
         pairs = find_same(load_weights(weights or default_weights()), catalogue, watch)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from derm.cli.calibrate import print_seen
+from derm.cli.targets import refuse_read, results_files, weights_files
 from derm.cli.terminal import figure, out, progress, read_known
 from derm.errors import ConfigFault
 from derm.language.speech import say
@@ -52,6 +53,7 @@ def evaluate(
     if views != 1 and record:
         raise ConfigFault("The weights' .json holds figures of one view: leave out --views, or --record.")
     make_folder(target)
+    refuse_read(results_files([target]), weights_files(weights))
     model = load_weights(weights or default_weights())
     catalogue = read_known(data)
     trained_by = model.description.training.get("config", {}).get("split_by")

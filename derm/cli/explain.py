@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from derm.cli.targets import refuse_read, results_files, weights_files
 from derm.cli.terminal import out, progress, read_known
 from derm.errors import ConfigFault
 from derm.language.speech import say
@@ -44,6 +45,7 @@ def explain(
     if split_by not in ("lesion", "image"):
         raise ConfigFault(f"--split-by '{split_by}' is unknown: use lesion or image.")
     make_folder(target)
+    refuse_read(results_files([target]), weights_files(weights))
     model, catalogue = load_weights(weights or default_weights()), read_known(data)
     # One thread a worker: the parts run side by side, and what is measured does not depend on the number of cores.
     torch.set_num_threads(1)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import err, out
 from derm.errors import WeightsFault
 
@@ -37,6 +38,7 @@ def export(
     exporter()
     if target is not None:
         check_target(target)
+        refuse_read([target, describing(target)], weights_files(weights))
     model = load_weights(weights or default_weights())
     if graph is not None:
         err.print("Making the graph …")

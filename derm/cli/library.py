@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import data_tables, refuse_read, weights_files
 from derm.cli.terminal import err, figure, out, progress, read_known
 
 app = typer.Typer(
@@ -80,6 +81,8 @@ def worth(
     part = known_part(split)
     if target:
         check_file(target)
+        kept = (library or library_folder()).glob("*")
+        refuse_read([target], [*data_tables(data), *kept, *weights_files(weights)])
     opened = open_library(library or library_folder())
     model = load_weights(weights or default_weights())
     with progress("Asking about pictures") as watch:

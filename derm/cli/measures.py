@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import data_tables, refuse_read
 from derm.cli.terminal import out, progress
 
 
@@ -29,6 +30,7 @@ def measures(
     part = known_part(split)
     for file in filter(None, (target, worth)):
         check_file(file)
+        refuse_read([file], data_tables(data))
     catalogue = read_data(data)
     with progress("Measuring") as watch:
         rows = measure_rows(catalogue.table.iloc[split_catalogue(catalogue).rows(part)], workers, watch)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from derm.cli.interrupt import INTERRUPTED
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
 from derm.language.speech import say
@@ -82,6 +83,8 @@ def predict(
         raise ConfigFault("--ray writes a table: name it with --out, such as predictions.parquet.")
     if cluster is not None and processes is not None:
         raise ConfigFault("--ray takes all cores of its cluster: leave out --processes.")
+    if target is not None:
+        refuse_read([target], [*map(Path, paths), *weights_files(weights)])
     model = load_weights(weights or default_weights())
     check_share(model.description, prevalence)
     run = predict_files(

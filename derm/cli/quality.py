@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def quality(
 
     if target is not None:
         check_file(target)
+        refuse_read([target], [*paths, *weights_files(weights)])
     found = survey(paths, (), () if target is None else (target,))
     if left_out := not_looked_at(found.passed_over):
         err.print(left_out)

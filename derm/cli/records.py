@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from derm.cli import teach
+from derm.cli.targets import refuse_read
 from derm.cli.terminal import err, out, progress
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ def backup(
     """Write all records and pictures into one file, while the app goes on."""
     from derm.records import transfer, words
 
+    records = _open(folder, url)
+    refuse_read([target], records.folder.glob("*"))
     with progress("Backing up pictures") as watch:
-        found = transfer.backup(_open(folder, url), target, watch)
+        found = transfer.backup(records, target, watch)
     out.print(words.transferred(found, str(target)))
     err.print(words.CONFIDENTIAL)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import data_tables, refuse_read, results_files, weights_files
 from derm.cli.terminal import err, out, read_known
 
 
@@ -46,6 +47,8 @@ def report(
         raise ConfigFault(f"--language is '{spoken}': it must be one of {', '.join(languages())}.")
     for path in (card, page):
         check_file(path)
+    measured = results_files([results, by_image, explained, sources, *(left_out or ())])
+    refuse_read([card, page], [*data_tables(data), *measured, *weights_files(weights)])
     facts = gather(
         load_weights(weights or default_weights()),
         read_results(results),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import out
 
 
@@ -83,6 +84,8 @@ def report_case(
     if archive:
         make_folder(target)
         files = {file_name(case, "documents.zip"): as_zip(files, on)}
+    read = [picture, *filter(None, [outline]), *weights_files(weights)]
+    refuse_read([target / name for name in files], read)
     for name, content in files.items():
         path = target / name
         make_folder(path.parent)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import check_description, out
 from derm.errors import ConfigFault
 
@@ -29,6 +30,7 @@ def ship(
         out.print(f"{source}: what it says is under a hash, and what the weights answer for a drawn picture recorded.")
         return
     check_description(target)
+    refuse_read([target, target.with_suffix(".safetensors")], weights_files(source))
     ship_weights(source, target, half=half, input_size=size)
     model = load_weights(target)
     megabytes = target.with_suffix(".safetensors").stat().st_size / 1e6

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import out
 from derm.language.speech import say
 
@@ -41,8 +42,10 @@ def similar(
     found = similar_to(opened, model, diagnose(model, image, picture.name))
     if pictures is not None:
         make_folder(pictures)
-        for place, one in enumerate(found, 1):
-            write_bytes(pictures / f"{place:02}_{one.diagnosis.code}.jpg", opened.picture(one.row))
+        files = {pictures / f"{place:02}_{one.diagnosis.code}.jpg": one.row for place, one in enumerate(found, 1)}
+        refuse_read(files, [picture, *weights_files(weights)])
+        for file, row in files.items():
+            write_bytes(file, opened.picture(row))
     if as_json:
         rows = [
             {"rank": place, "label": one.label, "dx": one.diagnosis.code, "confirmed": one.confirmed,

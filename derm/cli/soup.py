@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import check_description, out
 
 
@@ -24,6 +25,8 @@ def soup(
     from derm.model.soup import cook_soup
 
     check_description(target)
+    read = [place for source in sources for place in weights_files(source)]
+    refuse_read([target, target.with_suffix(".safetensors")], read)
     model = cook_soup(sources, target, share, input_size=size)
     for part in model.description.training["soup"]:
         epoch = "" if part["epoch"] is None else f", epoch {epoch_number(part['epoch'])}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import data_tables, refuse_read, weights_files
 from derm.cli.terminal import check_description, err, out, progress
 from derm.errors import ConfigFault
 
@@ -50,6 +51,8 @@ def train(
 
     check_description(target)
     check_file(target)
+    made = [target.with_suffix(ending) for ending in (".json", ".safetensors", ".onnx")]
+    refuse_read(made, [*data_tables(data), *weights_files(weights)])
     if size % 32:
         raise ConfigFault(f"A side of {size} pixels does not fit: use a multiple of 32, such as 224 or 320.")
     torch.set_num_threads(threads)
@@ -122,10 +125,12 @@ def find(
     from derm.predict.case_structures import structure_rows
     from derm.predict.folder import survey
     from derm.spreadsheet import csv_line
-    from derm.structures.weights import wanted_structures
+    from derm.structures.weights import structures_path, wanted_structures
 
     if target:
         check_file(target)
+        kept = weights_files(wanted) if (wanted := structures or structures_path()) else []
+        refuse_read([target], [*pictures, *weights_files(weights), *kept])
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label, structures)
     found = survey(pictures)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
 
@@ -83,11 +84,14 @@ def export_to(
     target: Annotated[Path, typer.Option("--out", help="CSV file: every opinion with truth and answer.")],
 ) -> None:
     """Write every opinion with the truth and the answer for its case."""
-    from derm.files import write_text
+    from derm.files import check_file, write_text
+    from derm.study import design, reading
     from derm.study.design import read_study
     from derm.study.reading import read_given
     from derm.study.results import opinions_csv
 
+    check_file(target)
+    refuse_read([target], [folder / design.FILE, folder / reading.FILE])
     study = read_study(folder)
     write_text(target, opinions_csv(study, read_given(folder, study)))
     out.print(str(target))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
 
@@ -50,6 +51,8 @@ def next_to_look_at(
     if target:
         check_file(target)
     records = _open(folder, url)
+    if target:
+        refuse_read([target], [*records.folder.glob("*"), *weights_files(weights)])
     on = date.fromisoformat(clean_day(day)) if day else date.today()
     spreads = None
     if views:

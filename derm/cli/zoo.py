@@ -8,6 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from derm.cli.interrupt import INTERRUPTED
+from derm.cli.targets import refuse_read
 from derm.cli.terminal import bar, err, out, progress, read_known
 from derm.errors import ConfigFault
 
@@ -152,6 +153,9 @@ def table(
         raise ConfigFault(f"--out {target} does not end in .md: name the page, its JSON goes beside it.")
     check_file(target)
     given, folder = find_budget(budget), results_of(results)
+    refuse_read(
+        [target, target.with_suffix(".json")], {*folder.rglob("*.json"), *folder.rglob("*.csv")} - {folder / NAME}
+    )
     with progress("Comparing") as watch:
         found = compare_systems(
             folder, given.name, given.size, lambda system: count(system.model(given.size)), progress=watch

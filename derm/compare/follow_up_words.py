@@ -43,6 +43,10 @@ TOO_UNLIKE = mark(
     "One picture is taken from much nearer than the other, where outlines alone differ: sizes are not to be relied on. "
     "Take both from the same distance."
 )
+WRONG_SCALE = mark(
+    "The millimetres of one of both pictures are wrong: by them the skin around the lesion would have changed its "
+    "size, too. Sizes are not to be relied on; check both scales."
+)
 OWN_SCALE_ONLY = mark(
     "Hardly any skin around the lesion was found again, so that size is held against the lesion's own structures: "
     "growth in all directions alike could not be seen."
@@ -98,8 +102,8 @@ def headline(found: FollowUp) -> str:
 
 def _beyond(found: FollowUp) -> list[tuple[str, bool]]:
     return [
-        (say("area"), _alike_near(found) and abs(math.log(found.area_ratio)) > AREA),
-        (say("diameter"), _alike_near(found) and abs(math.log(found.diameter_ratio)) > DIAMETER),
+        (say("area"), _is_sized(found) and abs(math.log(found.area_ratio)) > AREA),
+        (say("diameter"), _is_sized(found) and abs(math.log(found.diameter_ratio)) > DIAMETER),
         (say("colour"), found.colour > COLOUR),
         (say("structures at the border"), bool(found.structures)),
     ]
@@ -111,10 +115,26 @@ def _alike_near(found: FollowUp) -> bool:
     return 1 / MOST_NEARER <= times <= MOST_NEARER
 
 
+def _is_sized(found: FollowUp) -> bool:
+    """Whether sizes are to be relied on: both pictures from about as near, and no scale that the skin contradicts."""
+    return _alike_near(found) and not _against_skin(found)
+
+
+def _against_skin(found: FollowUp) -> bool:
+    """Whether told millimetres contradict matches on the skin: a lesion may grow, the skin around it does not."""
+    return found.registration.on_skin >= LEAST_ON_SKIN and _scales_apart(found) > DIAMETER
+
+
+def _scales_apart(found: FollowUp) -> float:
+    """How far told millimetres are from how the pictures lie on each other, as a logarithm; 0 where none are told."""
+    return 0.0 if found.told_scale is None else abs(math.log(found.registration.scale / found.told_scale))
+
+
 def sentences(found: FollowUp) -> list[str]:
     """What has changed, a sentence each, with its error; then what the comparison rests on."""
     return [
         *([] if _alike_near(found) else [say(TOO_UNLIKE)]),
+        *([say(WRONG_SCALE)] if _against_skin(found) else []),
         _size(say("Area"), found.area_ratio, AREA, _square_mm(found)),
         _size(say("Diameter"), found.diameter_ratio, DIAMETER, _mm(found)),
         _colour(found),
@@ -213,7 +233,7 @@ def _scales(found: FollowUp) -> list[str]:
     if told is None:
         return []
     apart = found.registration.scale / told
-    if abs(math.log(apart)) <= DIAMETER:
+    if _scales_apart(found) <= DIAMETER:
         return [say("Sizes are those of both files' millimetres.")]
     return [
         say(
@@ -251,6 +271,9 @@ def as_json(found: FollowUp) -> dict[str, Any]:
             "overlap": _rounded(about.overlap),
         },
         "mm_per_pixel": found.first.mm_per_pixel,
+        "mm_per_pixel_later": found.second.mm_per_pixel,
+        "told_scale": None if found.told_scale is None else _rounded(found.told_scale),
+        "sizes_reliable": _is_sized(found),
         "notice": notice,
     }
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from derm.errors import ImageRefused
+from derm.errors import DataFault, ImageRefused
+from derm.files import sha256
 from derm.image.decode import open_image
+from derm.language.speech import say
 
 PICTURES = 12
 """Pictures that are looked at, spread evenly over the rows: a tenth of a second's work."""
@@ -47,6 +49,27 @@ def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:
         and all(abs(now - then) <= TOLERANCE for now, then in zip(found[name], greys, strict=True))
         for name, greys in wanted.items()
     )
+
+
+def files_sha256(table: pd.DataFrame) -> str:
+    """SHA-256 over every picture and mask of these rows as they lie on disk, where one changed mask counts.
+
+    table: image_path and mask_path. Raises DataFault where a file cannot be read.
+    """
+    every = hashlib.sha256()
+    for places in zip(table["image_path"], table["mask_path"], strict=True):
+        for place in map(str, places):
+            try:
+                every.update(f"{sha256(Path(place)) if place else ''}\n".encode())
+            except OSError as error:
+                raise DataFault(
+                    say(
+                        "{path} cannot be read ({reason}): put the file back, or check its permissions.",
+                        path=place,
+                        reason=error.strerror or error,
+                    )
+                ) from error
+    return every.hexdigest()
 
 
 def _greys(table: pd.DataFrame) -> dict[str, list[int]]:

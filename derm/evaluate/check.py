@@ -132,7 +132,7 @@ ABOUT_LATER: dict[str, Check] = {
     "known_images": is_count,
     "views": is_count,
     "sources": by_name(is_count),
-    "identity": none_or(object_with({}, {"rows": is_text, "pictures": by_name(list_of(is_number))})),
+    "identity": none_or(object_with({}, {"rows": is_text, "files": is_text, "pictures": by_name(list_of(is_number))})),
 }
 """The same, of what older versions do not have."""
 

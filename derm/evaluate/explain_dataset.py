@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 
 from derm.data.catalogue import Catalogue
+from derm.data.identity import files_sha256, same_pictures
 from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.evaluate.belonging import other_data, other_weights
+from derm.evaluate.belonging import is_recorded, other_data, other_weights
 from derm.evaluate.check import explained_fault, explanations_fault
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
@@ -47,8 +48,8 @@ SAMPLE_IMAGES = 5
 """Images in a part of the sample, and those that a random network normalises by together."""
 
 FREE = ("weights", "date", "identity")
-"""What may differ where work goes on: the name of the weights' file, the date, and, for a folder begun by an older
-version, the record of the pictures; of the others their names stand in images_sha256."""
+"""What is not compared word by word where work goes on: the name of the weights' file, the date, and the record of the
+pictures, which a folder begun by an older version has not, or less of; see `_same_data`."""
 
 PARTS = "parts"
 """Folder of what is done so far; gone once everything is."""
@@ -147,7 +148,9 @@ def explain(
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     table = catalogue.table.iloc[rows].reset_index(drop=True).assign(lesion_id=lesions)
     images = hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest()
-    about = measured_on(model, catalogue, split, part, table, lesions) | {
+    measured = measured_on(model, catalogue, split, part, table, lesions)
+    about = measured | {
+        "identity": measured["identity"] | {"files": files_sha256(table)},
         "format": FORMAT,
         "images_sha256": images,
         "sample": min(sample, len(table)),
@@ -160,7 +163,7 @@ def explain(
         "evidence_shift": dict(model.description.evidence_shift),
     }
     make_folder(out)
-    _claim(out, about)
+    _claim(out, about, table)
     if (out / "summary.json").is_file():
         return read_explain_results(out)
     parts = out / PARTS
@@ -306,8 +309,8 @@ def find_explained(folder: Path) -> list[Path]:
     return newest_first(whole, "summary.json")
 
 
-def _claim(out: Path, about: dict[str, Any]) -> None:
-    """Write about.json, or hold it against what is there, but for what is `FREE`."""
+def _claim(out: Path, about: dict[str, Any], table: pd.DataFrame) -> None:
+    """Write about.json, or hold it against what is there, but for what is `FREE`, and against the data in `table`."""
     place = out / "about.json"
     if not place.is_file():
         write_json(place, about)
@@ -315,7 +318,8 @@ def _claim(out: Path, about: dict[str, Any]) -> None:
     try:
         former = read_json(place)
         differing = [key for key in about if key not in FREE and former.get(key) != about[key]]
-    except (OSError, ValueError, AttributeError) as error:
+        same_data = not is_recorded(former) or _same_data(former["identity"], about["identity"], table)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise ConfigFault(
             say("{place} cannot be read ({error}): name another folder with --out.", place=place, error=error)
         ) from error
@@ -330,6 +334,21 @@ def _claim(out: Path, about: dict[str, Any]) -> None:
                 now=about[key],
             )
         )
+    if not same_data:
+        raise ConfigFault(
+            say(
+                "{out} was begun with other pictures, masks or diagnoses under the same names: name another folder "
+                "with --out, or delete this one.",
+                out=out,
+            )
+        )
+
+
+def _same_data(recorded: dict[str, Any], present: dict[str, Any], table: pd.DataFrame) -> bool:
+    """Whether a folder was begun with the present data: by every file's content, or as far as it was recorded."""
+    if recorded.get("rows") != present["rows"]:
+        return False
+    return recorded["files"] == present["files"] if "files" in recorded else same_pictures(recorded, table)
 
 
 def _work_off(

@@ -53,6 +53,8 @@ COLOURS = {
 CURE = mark("export it as JPEG, or as DICOM in colour with 8 bits")
 RGB_CURE = mark("export it as JPEG or PNG, or as uncompressed DICOM in RGB")
 
+SQUARE_CURE = mark("export it as JPEG or PNG in its true proportions")
+
 LEAST_SPACING, MOST_SPACING = 0.002, 0.2
 """Millimetres a pixel of a dermatoscope's picture; what lies beyond tells of a sensor or a page."""
 
@@ -66,7 +68,7 @@ def read_dicom(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | No
     """The picture in a DICOM file, uint8 (H, W, 3) sRGB, and millimetres a pixel where it tells them, else None.
 
     content: the whole file. name: what the user calls it. Raises ImageRefused where it is no single picture in colour
-    of 8 bits, is packed in a way that is not read, or damaged.
+    of 8 bits with square pixels, is packed in a way that is not read, or damaged.
     """
     picture, about = in_own_process("derm.image.dicom:parse", content, name)
     return picture, about["mm_per_pixel"]
@@ -90,7 +92,7 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
 
 
 def _check(head: "Dataset", name: str) -> None:
-    """Refuse, by its header, what is no single picture in colour of 8 bits."""
+    """Refuse, by its header, what is no single picture in colour of 8 bits, with square pixels."""
     from derm.image.decode import check_size
 
     syntax, told = str(head.file_meta.TransferSyntaxUID), str(head.get("PhotometricInterpretation"))
@@ -114,12 +116,13 @@ def _check(head: "Dataset", name: str) -> None:
                 what=what,
             )
         )
-    if int(head.get("NumberOfFrames") or 1) > 1:
+    _check_frames(int(head.get("NumberOfFrames") or 1), name)
+    if not _is_square(head):
         raise ImageRefused(
             say(
-                "{name} is DICOM of {count} frames: export the one to look at.",
+                "{name} is DICOM whose pixels are not square, so that shapes and sizes would be wrong: {cure}.",
                 name=name,
-                count=int(head.NumberOfFrames),
+                cure=say(SQUARE_CURE),
             )
         )
     if told != "PALETTE COLOR":
@@ -143,6 +146,26 @@ def _check(head: "Dataset", name: str) -> None:
     check_size(int(head.Columns), int(head.Rows), name)
 
 
+def _check_frames(count: int, name: str) -> None:
+    if count > 1:
+        raise ImageRefused(say("{name} is DICOM of {count} frames: export the one to look at.", name=name, count=count))
+
+
+def _is_square(head: "Dataset") -> bool:
+    """Whether pixels are as high as wide, by whatever the header tells of that (PS3.3, C.7.6.3.1.7 and 10.7)."""
+    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        told = head.get(keyword)
+        if told and len(told) == 2:
+            down, across = float(told[0]), float(told[1])
+            if min(down, across) > 0 and not _alike(down, across):
+                return False
+    return True
+
+
+def _alike(down: float, across: float) -> bool:
+    return abs(down - across) <= 0.01 * max(down, across)
+
+
 def _check_bits(bits: int, name: str) -> None:
     """Refuse values of other than 8 bits: fewer would be read as a darker picture."""
     if bits != 8:
@@ -160,6 +183,8 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
     from derm.image.decode import read_picture
 
     how = SYNTAXES[data.file_meta.TransferSyntaxUID]
+    if how != "uncompressed":
+        _check_frames(_packed_frames(data), name)  # which the header may not tell
     pixels = _jpeg_pixels(data, name) if how == "JPEG" else _other_pixels(data, how, name)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ImageRefused(
@@ -264,6 +289,16 @@ def _frame(data: "Dataset") -> bytes:
     return get_frame(data.PixelData, 0, number_of_frames=1, extended_offsets=places if all(places) else None)
 
 
+def _packed_frames(data: "Dataset") -> int:
+    """How many pictures a compressed file holds: as many as fragments begin as the first one does."""
+    from pydicom.encaps import generate_fragments, parse_basic_offsets
+
+    packed = BytesIO(data.PixelData)
+    parse_basic_offsets(packed)
+    begun = [fragment[:3] for fragment in generate_fragments(packed)]
+    return begun.count(begun[0]) if begun else 1
+
+
 def _profile(data: "Dataset") -> bytes | None:
     """The colour profile that a file brings, or names; None where its colours are taken for sRGB."""
     if brought := data.get("ICCProfile"):
@@ -277,5 +312,4 @@ def _spacing(head: "Dataset") -> float | None:
     if not spacing or len(spacing) != 2:
         return None
     down, across = float(spacing[0]), float(spacing[1])
-    alike = abs(down - across) <= 0.01 * max(down, across)
-    return down if alike and LEAST_SPACING <= down <= MOST_SPACING else None
+    return down if _alike(down, across) and LEAST_SPACING <= down <= MOST_SPACING else None

@@ -5,6 +5,7 @@ lie. So neither weights nor thresholds can change while it runs, and the model n
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,10 +197,12 @@ def choose_cases(
     """Names of `count` images by lot, so many of them malignant, one of a lesion; only those with one of the seven.
 
     malignant_share: 0 … 1. known: bool (n,), rows of the catalogue whose lesion the weights know, which are not drawn.
-    Raises ConfigFault where there are too few.
+    Raises ConfigFault where there are too few, or the seed is negative.
     """
     if count < 4 or not 0 < malignant_share < 1:
         raise ConfigFault(say("A study has at least 4 cases, and a share of malignant ones above 0 and below 1."))
+    if seed < 0:
+        raise ConfigFault(say("Seed {seed} is negative: give a whole number from 0 on.", seed=seed))
     fit = catalogue.table["dx"].isin(CODES).to_numpy() & (True if known is None else ~known)
     table = catalogue.table[fit]
     lot = np.random.default_rng(seed)
@@ -236,6 +239,13 @@ def new_study(
                 folder=folder,
             )
         )
+    if (folder / PICTURES).exists():  # of a study that was killed: its cases are not those of this one
+        raise StudyFault(
+            say(
+                "{folder} holds pictures, but no study: delete them, or name another folder.",
+                folder=folder,
+            )
+        )
     named = tuple(entry.name(one, entry.READER_NAME) for one in readers)
     _check(named, arms, washout_days, image_ids)
     rows = catalogue.table.set_index("image_id")
@@ -263,18 +273,22 @@ def new_study(
     if new:  # readers shall not find the diagnoses there, nor others what they have answered
         close_to_others(folder)
     cases = []
-    for number, image_id in enumerate(image_ids):
-        row = rows.loc[image_id]
-        image, _ = read_pair(str(row["image_path"]), "")
-        case = diagnose(model, image, f"Case {number + 1}")
-        cases.append(_kept(folder / PICTURES, case, model, f"{number + 1:03d}", image_id, str(row["dx"])))
-        if progress is not None:
-            progress(number + 1, len(image_ids))
-    study = StudyDesign(
-        folder.name, entry.now(), named, tuple(arms), washout_days, seed, model.label, model.sha256,
-        calibration_of(model.description), f"derm {__version__}", tuple(cases),
-    )  # fmt: skip
-    write_json(folder / FILE, study.as_dict() | {"hash": study.hash})
+    try:
+        for number, image_id in enumerate(image_ids):
+            row = rows.loc[image_id]
+            image, _ = read_pair(str(row["image_path"]), "")
+            case = diagnose(model, image, f"Case {number + 1}")
+            cases.append(_kept(folder / PICTURES, case, model, f"{number + 1:03d}", image_id, str(row["dx"])))
+            if progress is not None:
+                progress(number + 1, len(image_ids))
+        study = StudyDesign(
+            folder.name, entry.now(), named, tuple(arms), washout_days, seed, model.label, model.sha256,
+            calibration_of(model.description), f"derm {__version__}", tuple(cases),
+        )  # fmt: skip
+        write_json(folder / FILE, study.as_dict() | {"hash": study.hash})
+    except BaseException:
+        shutil.rmtree(folder if new else folder / PICTURES, ignore_errors=True)
+        raise
     return study
 
 

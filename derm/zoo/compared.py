@@ -226,13 +226,15 @@ def measure(
 ) -> SystemMeasures:
     """A system's figures with intervals, and their differences to ours on the same images, by bootstrap over lesions.
 
-    ours: None, or of other images: then there is no difference.
+    ours: None, or of other images or diagnoses: then there is no difference.
     """
     names = (*(DIAGNOSIS if system.names else ()), *(OUTLINE if system.draws else ()))
     rows = np.arange(len(answered.true))
     own = _measure(answered, names)
     values, spans = own(rows), bootstrap(own, answered.lesions, replicates)
     other = None if ours is None else in_order(ours, answered.images)
+    if other is not None and (other.true != answered.true).any():
+        other = None
     apart = {} if other is None else paired_bootstrap(_measure(other, names), own, answered.lesions, replicates)
     figures = {
         name: SystemFigure(

@@ -8,7 +8,7 @@ from entries import save
 
 from derm.cli import main
 from derm.records import missing, read
-from derm.records.connect import open_records
+from derm.records.connect import FILE, open_records
 
 
 def run(*arguments: str):
@@ -41,6 +41,14 @@ def test_backup_restore_export_import_verify_and_delete(practice, tmp_path):
     assert "the chain's end was cut off" in broken.stdout
     assert run("delete", "P-001", "--yes", "--by", "Dr A").stdout.startswith("P-001 is deleted: 5 rows and 1 picture.")
     assert [one["pseudonym"] for one in read.patients(practice)] == ["P-002"]
+
+
+def test_a_list_or_a_backup_does_not_take_the_place_of_the_records(practice, tmp_path):
+    database, link = practice.folder / FILE, tmp_path / "link.zip"
+    link.symlink_to(database)
+    for words in (("next", "--out", database), ("backup", link)):
+        assert "is one of the files that this command reads" in str(run(*words).exception)
+    assert len(read.patients(practice)) == 2
 
 
 def test_what_is_refused(practice, tmp_path, monkeypatch):

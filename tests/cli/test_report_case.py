@@ -27,12 +27,15 @@ def run(*words: object) -> int:
     return int(ended.value.code or 0)
 
 
-def test_the_documents_of_a_picture_are_written(picture, tmp_path):
+def test_the_documents_of_a_picture_are_written(picture, tmp_path, capsys):
     pytest.importorskip("typst")
     pytest.importorskip("highdicom")
     assert run("report-case", picture, "--out", tmp_path / "out", "--date", "2026-11-27") == 0
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
     assert {"report.pdf", "case.json", "fhir.json", "outline.png"} <= names
+    own = tmp_path / "out" / "outline.json"
+    assert run("report-case", picture, "--out", tmp_path / "out", "--outline", own) == 1
+    assert "outline.json is one of the files that this command reads" in " ".join(capsys.readouterr().err.split())
     assert run("report-case", picture, "--out", tmp_path / "zip", "--zip") == 0
     (path,) = (tmp_path / "zip").iterdir()
     assert re.fullmatch(r"Picture_[0-9a-f]{8}_documents\.zip", path.name)

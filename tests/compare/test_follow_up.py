@@ -89,6 +89,14 @@ def test_told_millimetres_decide_and_their_contradiction_is_said(drawn):
     )  # twice as near, and yet as large in the picture
     assert grown.area_ratio == pytest.approx(2.25)
     assert "check both scales, or the whole lesion has changed" in " ".join(sentences(grown))
+    assert grown.registration.on_skin >= 6
+    assert "area" not in headline(grown)
+    assert sentences(grown)[0].startswith("The millimetres of one of both pictures are wrong")
+    told = as_json(grown)
+    assert (told["mm_per_pixel"], told["mm_per_pixel_later"], told["told_scale"]) == (0.02, 0.03, 1.5)
+    assert (told["sizes_reliable"], as_json(same)["sizes_reliable"]) == (False, True)
+    unseen = replace(grown, registration=grown.registration._replace(on_skin=5))  # then it may be the lesion
+    assert "area and diameter" in headline(unseen)
 
 
 @pytest.mark.parametrize("how", ["same", "larger", "smaller", "packed", "upside down"])

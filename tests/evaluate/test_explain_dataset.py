@@ -342,6 +342,61 @@ def test_other_weights_data_and_settings_are_refused(model, tiny_model, drawn_ca
         explain(model, replace(drawn_catalogue, table=table), "test", folder, **SETTINGS)
 
 
+def ended(*_arguments, **_named):
+    raise KeyboardInterrupt
+
+
+def test_a_folder_of_other_pictures_masks_or_diagnoses_is_not_gone_on_with(
+    model, drawn_catalogue, tmp_path, monkeypatch
+):
+    out, image, mask = tmp_path / "out", tmp_path / "image.jpg", tmp_path / "mask.png"
+    monkeypatch.setattr(explain_dataset, "agreement_rows", ended)
+    table = drawn_catalogue.table.copy()
+    first, second = split_catalogue(drawn_catalogue).rows("test")[[5, 6]]
+    for column, copy in (("image_path", image), ("mask_path", mask)):
+        shutil.copy(table.loc[first, column], copy)
+        table.loc[first, column] = str(copy)
+
+    def begin():
+        explain(model, replace(drawn_catalogue, table=table), "test", out, **SETTINGS)
+
+    for _ in range(2):  # begun, and gone on with
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    other = r"other pictures, masks or diagnoses under the same names: name another folder with --out, or delete this"
+    for column, place in (("image_path", image), ("mask_path", mask)):
+        former = place.read_bytes()
+        shutil.copy(table.loc[second, column], place)
+        with pytest.raises(ConfigFault, match=other):
+            begin()
+        place.write_bytes(former)
+    about = json.loads((out / "about.json").read_text())
+    diagnosed = about | {"identity": about["identity"] | {"rows": "of other diagnoses"}}
+    (out / "about.json").write_text(json.dumps(diagnosed))
+    with pytest.raises(ConfigFault, match=other):
+        begin()
+    mask.unlink()
+    with pytest.raises(DataFault, match=r"mask\.png cannot be read \(No such file or directory\): put the file back"):
+        begin()
+
+
+def test_a_folder_of_an_older_version_is_held_against_what_it_records(model, drawn_catalogue, tmp_path, monkeypatch):
+    monkeypatch.setattr(explain_dataset, "agreement_rows", ended)
+    swapped = drawn_catalogue.table["image_path"].iloc[::-1].to_numpy()
+    swapped = replace(drawn_catalogue, table=drawn_catalogue.table.assign(image_path=swapped))
+    with pytest.raises(KeyboardInterrupt):
+        explain(model, drawn_catalogue, "test", tmp_path, **SETTINGS)
+    about = json.loads((tmp_path / "about.json").read_text())
+    del about["identity"]["files"]
+    (tmp_path / "about.json").write_text(json.dumps(about))
+    with pytest.raises(ConfigFault, match="other pictures, masks or diagnoses"):
+        explain(model, swapped, "test", tmp_path, **SETTINGS)
+    del about["identity"]
+    (tmp_path / "about.json").write_text(json.dumps(about))
+    with pytest.raises(KeyboardInterrupt):
+        explain(model, swapped, "test", tmp_path, **SETTINGS)
+
+
 def test_guards(model, drawn_catalogue, tmp_path):
     for name in ("sample", "workers", "replicates"):
         with pytest.raises(ConfigFault, match=f"number of {name} is 0, at least 1 is needed"):

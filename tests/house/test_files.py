@@ -1,12 +1,24 @@
 """Files that are whole or absent, and the places that are refused."""
 
+import errno
+import os
 from functools import partial
 
 import pytest
 from PIL import Image
 
 from derm.errors import ConfigFault
-from derm.files import check_file, make_folder, sha256, sweep, write_bytes, write_json, write_text, write_whole
+from derm.files import (
+    check_file,
+    make_folder,
+    making_folder,
+    sha256,
+    sweep,
+    write_bytes,
+    write_json,
+    write_text,
+    write_whole,
+)
 
 
 def test_a_file_is_whole_or_absent(tmp_path):
@@ -21,6 +33,19 @@ def test_a_file_is_whole_or_absent(tmp_path):
         write_whole(path, half)
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_names_the_folder_that_is_made_not_the_hidden_one_beside_it(tmp_path):
+    def full(_part):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with (
+        pytest.raises(ConfigFault, match=r"new cannot be written \(No space left.*: name a place with room") as refused,
+        making_folder(tmp_path / "new") as part,
+    ):
+        write_whole(part / "a.txt", full)
+    assert ".part" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_is_followed(tmp_path):

@@ -382,10 +382,47 @@ def test_a_long_palette_of_8_bits_is_not_read_from_its_first_entries():
 
 @pytest.mark.parametrize(
     ("spacing", "scale"),
-    [([0.02, 0.02], 0.02), ([0.02, 0.021], None), ([1.0, 1.0], None), ([0.0001, 0.0001], None), ([0.2, 0.2], 0.2)],
+    [([0.02, 0.02], 0.02), ([0.02, 0.0201], 0.02), ([1.0, 1.0], None), ([0.0001, 0.0001], None), ([0.2, 0.2], 0.2)],
 )
 def test_a_scale_counts_where_it_is_a_dermatoscopes(spacing, scale):
     assert parse(file_of(data_of(skin(), PixelSpacing=spacing)), "a.dcm")[1]["mm_per_pixel"] == scale
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"PixelAspectRatio": [2, 1]},
+        {"PixelAspectRatio": [2, 1], "PixelSpacing": [0.02, 0.02]},
+        {"PixelSpacing": [0.02, 0.021]},
+        {"ImagerPixelSpacing": [0.04, 0.02]},
+        {"NominalScannedPixelSpacing": [0.04, 0.02]},
+    ],
+)
+def test_pixels_that_are_not_square_are_refused(told):
+    with pytest.raises(
+        ImageRefused, match=r"^a\.dcm is DICOM whose pixels are not square, .*: export it as JPEG or PNG in its true"
+    ):
+        parse(file_of(data_of(skin(), **told)), "a.dcm")
+
+
+def test_square_pixels_may_be_told_as_such():
+    data = data_of(skin(), PixelAspectRatio=[1, 1], ImagerPixelSpacing=[0.0, 0.0])
+    np.testing.assert_array_equal(parse(file_of(data), "a.dcm")[0], skin())
+
+
+@pytest.mark.parametrize(("kind", "syntax"), [("JPEG", JPEGBaseline8Bit), ("JPEG2000", JPEG2000Lossless)])
+@pytest.mark.parametrize("offsets", [False, True])
+def test_frames_that_the_header_does_not_tell_are_counted(kind, syntax, offsets):
+    colours = "YBR_FULL_422" if kind == "JPEG" else "RGB"
+    options = {"quality": 95} if kind == "JPEG" else {"no_jp2": True, "mct": 0, "irreversible": False}
+    frame = frame_of(kind, **options)
+    data = data_of(skin(), PhotometricInterpretation=colours, PixelData=encapsulate([frame, frame], has_bot=offsets))
+    data["PixelData"].is_undefined_length = True
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is DICOM of 2 frames: export the one to look at"):
+        parse(file_of(data, syntax), "a.dcm")
+    data.PixelData = encapsulate([frame], fragments_per_frame=2, has_bot=offsets)
+    data["PixelData"].is_undefined_length = True
+    assert np.abs(parse(file_of(data, syntax), "a.dcm")[0].astype(int) - skin()).max() < 12
 
 
 def _without_pixels() -> bytes:

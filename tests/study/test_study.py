@@ -76,6 +76,8 @@ def test_cases_are_half_malignant_one_of_a_lesion_and_always_the_same(drawn_cata
         choose_cases(drawn_catalogue, 10_000, 0.5, seed=0)
     with pytest.raises(ConfigFault, match="at least 4 cases"):
         choose_cases(drawn_catalogue, 2, 0.5, seed=0)
+    with pytest.raises(ConfigFault, match="Seed -1 is negative: give a whole number from 0 on"):
+        choose_cases(drawn_catalogue, 8, 0.5, seed=-1)
     known = drawn_catalogue.table["image_id"].isin(names).to_numpy()
     assert not set(names) & set(choose_cases(drawn_catalogue, 8, 0.5, seed=3, known=known))
 
@@ -120,6 +122,24 @@ def test_a_design_that_cannot_be_is_refused(tmp_path, tiny_model, drawn_catalogu
     with pytest.raises((StudyFault, ConfigFault), match=said):
         new_study(tmp_path / "s", drawn_catalogue, tiny_model, names, **usual)
     assert find_studies(tmp_path) == []
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_study_that_was_not_finished_leaves_no_pictures(study, tmp_path, tiny_model, drawn_catalogue, before):
+    folder, names = tmp_path / "s", [one.source_id for one in study[1].cases]
+    if before:
+        folder.mkdir()
+
+    def full(done: int, _total: int) -> None:
+        if done == 2:
+            raise ConfigFault("the disk is full")
+
+    with pytest.raises(ConfigFault, match="the disk is full"):
+        new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS, progress=full)
+    assert (folder.exists(), (folder / PICTURES).exists()) == (before, False)
+    (folder / PICTURES).mkdir(parents=True)  # as a kill leaves them
+    with pytest.raises(StudyFault, match="s holds pictures, but no study: delete them, or name another folder"):
+        new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS)
 
 
 def test_arms_rotate_and_orders_are_each_reader_s_own(study):
