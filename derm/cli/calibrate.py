@@ -126,15 +126,15 @@ def _is_shipped(path: Path) -> bool:
     return path.with_suffix("").resolve() == default_weights().with_suffix("").resolve()
 
 
-def _write(path: Path, target: Path | None, description: "WeightsInfo") -> Path:
+def _write(path: Path, target: Path | None, model: "Model", description: "WeightsInfo") -> Path:
     from derm.model.weights import copy_weights, keep_former, rewrite_description
 
     if target is None:
         former = keep_former(path)
-        rewrite_description(path, description)
+        rewrite_description(path, description, model.sha256)
         out.print(f"The former description: {former}.")
         return path
-    copy_weights(path, target, description)
+    copy_weights(path, target, description, model.sha256)
     return target
 
 
@@ -163,7 +163,7 @@ def _calibrate(
             f"The shipped weights stay as they were, for this calibration is not worth using. {' '.join(weak)} Use "
             "more data, or name a new description with --out."
         )
-    written = _write(path, target, found.describe(model.description))
+    written = _write(path, target, model, found.describe(model.description))
     if (model.description.familiarity or model.description.gate) and not found.gate:
         out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
     if "test" in model.description.measured:
@@ -199,7 +199,7 @@ def _calibrate_gate(path: Path, target: Path | None, model: "Model", catalogue: 
     by, leave_out = _split_of(model)
     with progress("Calibrating") as watch:
         found = calibrate_gate(model, catalogue, by, find_images([outsiders]), watch, leave_out=leave_out)
-    written = _write(path, target, found.describe(model.description))
+    written = _write(path, target, model, found.describe(model.description))
     print_gate(found.gate, found.seen_little)
     out.print(f"Written: {written}. What it turns away on the test part, `derm evaluate` tells.")
 
@@ -313,7 +313,7 @@ def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Cat
     with progress("Asking the model") as watch:
         cases = ask_own_cases(model, catalogue, watch)
     found = calibrate_locally(model, cases, ", ".join(one.name for one in catalogue.folders or (catalogue.folder,)))
-    copy_weights(path, target, found.describe(model.description))
+    copy_weights(path, target, found.describe(model.description), model.sha256)
     print_local(found)
     out.print(f"Written: {target}. Use it with --weights {target}, or DERM_WEIGHTS={target} for the app.")
     _end_weak(weaknesses(found.referral_threshold, found.conformal_thresholds, found.record))

@@ -108,7 +108,7 @@ def evaluate(
         table.add_row(*row)
     out.print(table)
     if record and (place := structures or structures_path()):
-        record_measured(place, part, measured)
+        record_measured(place, part, measured, decoder.sha256)
         out.print(f"Written: {place}")
 
 

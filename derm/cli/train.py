@@ -248,7 +248,8 @@ def settle(config: "TrainConfig", device: str) -> "TrainConfig":
 def epoch_line(event: "Logged | TickEvent") -> str | None:
     """What to print of an event of the log, if anything."""
     if event["event"] == "start":
-        return event.get("begins_anew")
+        told = [words for words in (event.get("begins_anew"), event.get("start_knows")) if words]
+        return "\n".join(told) or None
     if event["event"] in ("begun", "resumed") and event.get("processes", 1) > 1:
         return (
             f"Training with {event['processes']} processes, each on its part of every batch; batch normalisation looks "

@@ -123,6 +123,15 @@ def same_looks(look: NDArray[np.uint8], known: NDArray[np.uint64]) -> NDArray[np
     return found
 
 
+def alike(own: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of the hashes `own`, uint64 (n, 2), are within `SAME` bits of one of `known`, (m, 2): bool (n,)."""
+    found = np.zeros(len(own), dtype=np.bool_)
+    for start in range(0, len(own) if len(known) else 0, BLOCK):
+        rows = slice(start, start + BLOCK)
+        found[rows] = (_bits_apart(own[rows], known) <= SAME).any(axis=1)
+    return found
+
+
 def _shown(looks: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Which of the copies, uint8 (n, 32, 32), show something that could be recognised: int64 (k,), rows."""
     return np.flatnonzero(looks.reshape(len(looks), SIDE * SIDE).std(axis=1) >= FLAT)

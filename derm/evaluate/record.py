@@ -15,15 +15,15 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
 
     It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
-    Of several sources the pooled headline is left out, for it holds for none of them: each one's figures stand under
-    measured.<part>_by_source.
+    Raises WeightsFault where these were replaced meanwhile. Of several sources the pooled headline is left out, for it
+    holds for none of them: each one's figures stand under measured.<part>_by_source.
     """
     info = load_info(path)
     about = metrics["measured_on"]
     if len(about["sources"]) > 1:
         found = {"split": about["split"], "date": about["date"], "sources": metrics["by_source"]}
         key = f"{about['part']}_by_source"
-        rewrite_description(path, replace(info, measured={**info.measured, key: found}))
+        rewrite_description(path, replace(info, measured={**info.measured, key: found}), about["sha256"])
         return
     names = (*HEADLINE, *(metric.key for metric in OUTLINE))
     found = {
@@ -54,4 +54,4 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
         }
     if metrics.get("seen_little") is not None:
         found["seen_little"] = metrics["seen_little"]
-    rewrite_description(path, replace(info, measured={**info.measured, about["part"]: found}))
+    rewrite_description(path, replace(info, measured={**info.measured, about["part"]: found}), about["sha256"])

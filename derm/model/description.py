@@ -192,7 +192,7 @@ def _training(training: dict[str, Any]) -> dict[str, Any]:
         inside = list(names) if isinstance(names, dict | list) else [None]
         if not all(isinstance(name, str) for name in inside):
             raise ValueError("training.data.sources is no table of sources and their parts")
-    if "learned" in data and data["learned"] != {} and not _IS_LEARNED(data["learned"]):
+    if "learned" in data and data["learned"] != {} and not IS_LEARNED(data["learned"]):
         raise ValueError("training.data.learned is no table of pictures, lesions and classes")
     return training
 
@@ -209,5 +209,5 @@ def _packed(size: int) -> Check:
     return check
 
 
-_IS_LEARNED = object_with({"pictures": _packed(16), "lesions": _packed(8)}, {"classes": by_name(is_count)})
+IS_LEARNED = object_with({"pictures": _packed(16), "lesions": _packed(8)}, {"classes": by_name(is_count)})
 """What `derm.data.learned` records, and reads again."""

@@ -18,7 +18,7 @@ from torch.nn import Identity, Module
 from derm.data.value_words import value_called
 from derm.errors import WeightsFault
 from derm.language.speech import say
-from derm.model.weights import load_weights
+from derm.model.weights import WeightsInfo, load_weights
 
 if TYPE_CHECKING:
     from derm.model.network import LesionNet
@@ -81,9 +81,9 @@ def _start_system(net: "LesionNet", start: str) -> str:
     return ""
 
 
-def learned_before(start: str) -> frozenset[str]:
-    """The sources that the starting weights `start` were trained on; none unless they are Derm's own."""
-    return load_weights(Path(start)).description.learned_from if start.endswith(".json") else frozenset()
+def description_of_start(start: str) -> WeightsInfo | None:
+    """What the starting weights `start` say of themselves; None unless they are Derm's own."""
+    return load_weights(Path(start)).description if start.endswith(".json") else None
 
 
 def _go_on_from(net: "LesionNet", path: Path, split_by: str, leave_out: Collection[str]) -> str:

@@ -7,9 +7,11 @@ the mean is worth is to be measured: of trainings that have nothing in common it
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from derm.data.learned import join_learned
 from derm.data.recognise import SHIPPED
 from derm.diagnoses import HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
@@ -23,8 +25,9 @@ def cook_soup(
 
     shares: how much of each, positive, in any unit; None: alike. input_size: side of the network's input, pixels; None:
     that of the first. The description is the first's, with a list of all under training.soup; what was measured or
-    calibrated belongs to other numbers and is left out. Of weights trained on the shipped lists of HAM10000 and ISIC
-    2018 Task 1, one may have learned from fewer sources than the first, such as those that the first went on from.
+    calibrated belongs to other numbers and is left out; what was learned from, sources and images, is that of all. Of
+    weights trained on the same images, and of those trained on the shipped lists of HAM10000 and ISIC 2018 Task 1, one
+    may have learned from fewer sources than the first, such as those that the first went on from.
     Raises ConfigFault for fewer than two or other shares, WeightsFault where architectures differ, or the images that
     were trained on: one would know what another was measured on.
     """
@@ -52,9 +55,22 @@ def cook_soup(
     about = models[0].description
     soup = [_tell(source, model, share / total) for source, model, share in zip(sources, models, shares, strict=True)]
     config = replace(about.model, input_size=input_size or about.model.input_size)
-    described = replace(about.unmeasured(config), training={**about.training, "soup": soup})
+    training = _together([model.description for model in models])
+    described = replace(about.unmeasured(config), training={**training, "soup": soup})
     save_weights(path, net, described)
     return load_weights(path)
+
+
+def _together(abouts: Sequence[WeightsInfo]) -> dict[str, Any]:
+    """What the first says of its training, and of the sources and images that any of them learned from."""
+    data = [about.training.get("data", {}) for about in abouts]
+    learned = reduce(join_learned, (own.get("learned", {}) for own in data))
+    before = {name for own in data for name in own.get("sources_before", ())}
+    for about, own in zip(abouts, data, strict=True):
+        if learned and not own.get("learned"):  # its images are told by its sources alone, which the record hides
+            before |= about.learned_from
+    all_told = {"learned": learned, "sources_before": sorted(before)}
+    return {**abouts[0].training, "data": {**data[0], **{name: told for name, told in all_told.items() if told}}}
 
 
 def _tell(source: Path, model: Model, share: float) -> dict[str, Any]:
@@ -69,16 +85,14 @@ def _check_alike(first: Path, one: WeightsInfo, second: Path, other: WeightsInfo
         raise WeightsFault(
             f"{second} is of another model than {first} ({apart}): only weights of one model have a mean."
         )
-    if _by_fixed_lists(one) and _by_fixed_lists(other):
-        if not other.learned_from <= one.learned_from:
-            raise WeightsFault(f"{second} learned from sources that {first} did not: name it first.")
-        return
-    known = [_images(about) for about in (one, other)]
-    if known[0] != known[1]:
+    alike = _images(one) == _images(other)
+    if not alike and not (_by_fixed_lists(one) and _by_fixed_lists(other)):
         raise WeightsFault(
             f"{first} and {second} were not trained on the same images, so that their mean would know what one of "
             "them is measured on: name weights of one split and data set."
         )
+    if not other.learned_from <= one.learned_from:
+        raise WeightsFault(f"{second} learned from sources that {first} did not: name it first.")
 
 
 def _by_fixed_lists(about: WeightsInfo) -> bool:

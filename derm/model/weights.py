@@ -465,11 +465,11 @@ def _describing(path: Path) -> Path:
     return named[0]
 
 
-def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
+def copy_weights(source: Path, path: Path, description: WeightsInfo, measured: str | None = None) -> None:
     """Write the tensors of the weights `source`, byte by byte, beside `description` as the new pair `path` (.json).
 
-    The description comes last. Raises ConfigFault where `path` is no .json or names the weights that are copied: a
-    description that others use is never replaced here.
+    measured: as of `rewrite_description`. The description comes last. Raises ConfigFault where `path` is no .json or
+    names the weights that are copied: a description that others use is never replaced here.
     """
     if path.suffix != ".json":
         raise ConfigFault(
@@ -482,9 +482,13 @@ def copy_weights(source: Path, path: Path, description: WeightsInfo) -> None:
         raise ConfigFault(
             say("{path} would replace the weights that are calibrated: give the new ones another name.", path=path)
         )
+    if measured is not None:
+        refuse_replaced(place, content["sha256"], measured)
     stored, _ = _read_source(place, tensors, content["sha256"], description.model)
     answer = _answer_of(path, stored.tensors, description)
-    _write_pair(path, tensors.read_bytes(), description, answer, plain=True)
+    raw = tensors.read_bytes()
+    refuse_replaced(place, hashlib.sha256(raw).hexdigest(), content["sha256"])
+    _write_pair(path, raw, description, answer, plain=True)
 
 
 def keep_former(path: Path) -> Path:
@@ -495,14 +499,34 @@ def keep_former(path: Path) -> Path:
     return former
 
 
-def rewrite_description(path: Path, description: WeightsInfo) -> None:
-    """Replace the description of the weights `path` by another of the same model; the tensors stay as they are."""
+def rewrite_description(path: Path, description: WeightsInfo, measured: str | None = None) -> None:
+    """Replace the description of the weights `path` by another of the same model; the tensors stay as they are.
+
+    measured: SHA-256 of the tensors that `description` tells something new of, see `refuse_replaced`; None: nothing.
+    """
     place = _describing(path)
     with _alone_in(place.parent):
         file, expected = named_tensors(read_content(place))
+        if measured is not None:
+            refuse_replaced(place, expected, measured)
         stored, digest = _read_source(place, place.with_name(file), expected, description.model)
         answer = _answer_of(place, stored.tensors, description)
         _write_description(place, place.with_name(file), digest, description, answer)
+
+
+def refuse_replaced(place: Path, found: str, measured: str) -> None:
+    """Raise WeightsFault where the tensors that `place` names by now are others, by their SHA-256, than were measured:
+    measuring takes hours, and a training replaces its weights every few minutes."""
+    if found != measured:
+        raise WeightsFault(
+            say(
+                "The weights {place} were replaced while they were measured (sha256 {found}…, measured {measured}…), "
+                "so nothing is written: measure again.",
+                place=place,
+                found=found[:8],
+                measured=measured[:8],
+            )
+        )
 
 
 def default_weights() -> Path:

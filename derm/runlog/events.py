@@ -26,6 +26,8 @@ class StartEvent(TypedDict):
     steps_per_epoch: int
     begins_anew: NotRequired[str]
     """Which part of the weights could not be taken from the starting weights."""
+    start_knows: NotRequired[str]
+    """That these may know images that validation and test measure on, and how many."""
     derm: str
     commit: str | None
     threads: int

@@ -24,6 +24,7 @@ from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, seal_of
 from derm.model.graph import graph_folder
 from derm.model.tensors import read_tensors
+from derm.model.weights import refuse_replaced
 from derm.paths import app_folder
 from derm.structures.check import description_fault
 from derm.structures.table import KEYS
@@ -162,10 +163,14 @@ def load_structures(path: Path) -> StructureWeights:
     return StructureWeights(info, tensors, _graph(path, content.get("graph_sha256")), expected)
 
 
-def record_measured(path: Path, part: str, measured: dict[str, Any]) -> None:
-    """Write what was measured on a part into the description `path`; all else stays. Raises WeightsFault."""
+def record_measured(path: Path, part: str, measured: dict[str, Any], sha256: str) -> None:
+    """Write what was measured on a part into the description `path`; all else stays. Raises WeightsFault.
+
+    sha256: of the tensors that were measured, see `refuse_replaced`.
+    """
     load_structures(path)
     content = {name: value for name, value in read_content(path).items() if name != SEAL}
+    refuse_replaced(path, content["sha256"], sha256)
     content["measured"] = {**content["measured"], part: measured}
     content = json.loads(json.dumps(content, allow_nan=False))
     write_json(path, {SEAL: seal_of(content), **content})

@@ -4,7 +4,6 @@ Needs `Lessons`. Two ways: the class head alone on frozen features, in minutes, 
 processor. Both are calibrated on the validation parts. Puts nothing into use.
 """
 
-import base64
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue, join_catalogues
-from derm.data.learned import record_learned
+from derm.data.learned import join_learned, record_learned
 from derm.data.split import Part, Split, split_own
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
@@ -130,7 +129,7 @@ def teach_whole(
     trained = load_weights(run / "final.json")
     found = calibrate(trained, catalogue, outsiders=settings.outsiders, progress=progress)
     target = folder / f"{NAME}.json"
-    copy_weights(run / "final.json", target, found.describe(load_info(run / "final.json")))
+    copy_weights(run / "final.json", target, found.describe(load_info(run / "final.json")), trained.sha256)
     return target
 
 
@@ -200,11 +199,7 @@ def _training_of(model: Model, practice: _Learnt, tables: Sequence[pd.DataFrame]
     learned = record_learned(images, practice.table, practice.together)
     known = before.get("data", {}).get("learned")
     if known:
-        learned = {
-            "pictures": _added(known["pictures"], learned["pictures"]),
-            "lesions": _added(known["lesions"], learned["lesions"]),
-            "classes": {code: known["classes"].get(code, 0) + learned["classes"][code] for code in CODES},
-        }
+        learned = join_learned(known, learned)
     else:
         learned["classes"] = {code: sum(int((table["dx"] == code).sum()) for table in tables) for code in CODES}
     data = {
@@ -215,10 +210,6 @@ def _training_of(model: Model, practice: _Learnt, tables: Sequence[pd.DataFrame]
     }
     taught = {"way": "head", "from": model.label, "from_sha256": model.sha256, "pictures": len(practice.table)}
     return {**before, "derm": __version__, "data": data, "taught": taught}
-
-
-def _added(one: str, other: str) -> str:
-    return base64.b64encode(base64.b64decode(one) + base64.b64decode(other)).decode()
 
 
 def _sources(description: WeightsInfo) -> set[str]:

@@ -257,10 +257,11 @@ class Clock:
 
 def tell_start(opened: OpenRun, tell: Tell) -> None:
     """Plan the first batches, and log what is going to be done."""
-    planner, anew = opened.planner, opened.anew
+    planner = opened.planner
+    told = {name: words for name, words in (("begins_anew", opened.anew), ("start_knows", opened.knows)) if words}
     planner.top_up()
     begun = {"event": "start", "steps": planner.steps, "steps_per_epoch": planner.steps_per_epoch}
-    tell(cast("StartEvent", {**begun, **({"begins_anew": anew} if anew else {}), **opened.about}))
+    tell(cast("StartEvent", {**begun, **told, **opened.about}))
     tell_stages(planner, tell)
 
 

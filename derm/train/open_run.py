@@ -19,26 +19,35 @@ from numpy.typing import NDArray
 from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.diagnosis_words import allowed_codes
-from derm.data.learned import record_learned
+from derm.data.learned import join_learned, known_among, read_learned, record_learned
+from derm.data.looks import SIDE, look_at
 from derm.data.recognise import recognise
-from derm.data.split import Split, count_leak, split_catalogue
+from derm.data.split import Part, Split, count_leak, split_catalogue
 from derm.data.store import ImageStore, Progress, open_store
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
 from derm.language.speech import say
 from derm.model.network import LesionNet, ModelOutput, check_size
-from derm.model.pretrained import learned_before, start_from
+from derm.model.pretrained import description_of_start, start_from
 from derm.model.weights import WeightsInfo, licence_of
 from derm.spreadsheet import csv_table
 from derm.train.commit import current_commit
 from derm.train.config import TrainConfig
 from derm.train.losses import shift_of, weigh_classes
 from derm.train.precision import pays_to_compile, settle_precision, settle_workers
-from derm.train.run_folder import LAST, has_trained, make_run_folder, read_sources_before, refuse_taken
+from derm.train.run_folder import LAST, Before, has_trained, make_run_folder, read_before, refuse_taken
 from derm.train.sampler import OPEN_CLASS, Sampler
 from derm.train.shared_norm import share_norms
 from derm.train.state import HEADLINE
 from derm.train.world import ALONE, World
+
+_MEASURED: tuple[Part, ...] = ("validation", "test")
+
+START_KNOWS = (
+    "{alike:,} of {count:,} images of the validation and test parts look like ones that the starting weights learned "
+    "from: by chance, or figures on them will be too good."
+)
 
 Forward = Callable[[torch.Tensor], ModelOutput]
 """The network, or what was compiled of it: normalised images, float32 (N, 3, S, S), to what it says of them."""
@@ -71,9 +80,9 @@ class OpenRun:
     """A run about to be trained.
 
     config: settled for `device`. world: the processes that train it. about: what run.json tells. fresh: nothing is to
-    be taken up. anew: what begins anew beside trained weights, a sentence or "". average: the running average of the
-    weights, `net` itself where there is none. forward: `net`, or what was compiled of it. class_weights, shift: float
-    (7,) or None, see `derm.train.losses`.
+    be taken up. anew: what begins anew beside trained weights, a sentence or "". knows: that they may know images that
+    are measured on, a sentence or "". average: the running average of the weights, `net` itself where there is none.
+    forward: `net`, or what was compiled of it. class_weights, shift: float (7,) or None, see `derm.train.losses`.
     """
 
     config: TrainConfig
@@ -84,6 +93,7 @@ class OpenRun:
     parts: Parts
     fresh: bool
     anew: str
+    knows: str
     net: LesionNet
     average: LesionNet
     forward: Forward
@@ -134,6 +144,11 @@ def open_run(
             )
         )
     parts = divide(table, store, rows, validation)
+    # A run that was killed before its first checkpoint begins again; `restore` refuses one whose is gone.
+    fresh = not (resume and ((run / LAST).exists() or has_trained(run)))
+    before = what_start_learned(config.start) if fresh else read_before(run)
+    knows = check_start(before, config.start, table, split, store) if fresh else ""
+    own = record_learned((store.images[row] for row in rows), table.iloc[rows], split.together.iloc[rows])
     about: dict[str, Any] = {
         "derm": __version__,
         "commit": current_commit(),
@@ -149,14 +164,12 @@ def open_run(
             "train": len(rows),
             "validation": len(validation),
             "sources": count_sources(table.iloc[rows]),
-            "sources_before": read_sources_before(run) if resume else sorted(learned_before(config.start)),
+            "sources_before": before.sources,
             "leaking_test_images": count_leak(split, table["dx"]).with_sister,
             "fingerprint": parts.fingerprint,
-            "learned": record_learned((store.images[row] for row in rows), table.iloc[rows], split.together.iloc[rows]),
+            "learned": join_learned(before.learned, own),
         },
     }
-    # A run that was killed before its first checkpoint begins again; `restore` refuses one whose is gone.
-    fresh = not (resume and ((run / LAST).exists() or has_trained(run)))
     net, anew = build_network(config, device, fresh=fresh)
     average = copy.deepcopy(net) if config.average else net
     if world.size > 1:
@@ -169,7 +182,7 @@ def open_run(
     shift = shift_of(closed, config, len(CODES))
     forward: Forward = torch.compile(net) if world.size == 1 and pays_to_compile(config, device, planner.steps) else net
     if not resume and world.leads:
-        make_run_folder(run, about)
+        make_run_folder(run, {**about, **({"start_knows": knows} if knows else {})})
     return OpenRun(
         config,
         run,
@@ -179,6 +192,7 @@ def open_run(
         parts,
         fresh,
         anew,
+        knows,
         net,
         average,
         forward,
@@ -187,6 +201,46 @@ def open_run(
         None if class_weights is None else class_weights.to(device),
         None if shift is None else shift.to(device),
     )
+
+
+def what_start_learned(start: str) -> Before:
+    """What the weights learned from that training goes on from; nothing unless they are Derm's own."""
+    info = description_of_start(start)
+    if info is None:
+        return Before([], {})
+    return Before(sorted(info.learned_from), info.training.get("data", {}).get("learned", {}))
+
+
+def check_start(before: Before, start: str, table: pd.DataFrame, split: Split, store: ImageStore) -> str:
+    """Raise DataFault where the weights `start` learned from images that validation or test measure on.
+
+    Where a few look so, which may be by chance, a sentence that says so, else "". Training images of the shipped lists
+    are in no other part, so that weights without a record of images know none.
+    """
+    learned = read_learned({"data": {"learned": before.learned}})
+    if learned is None:
+        return ""
+    alike, count = 0, 0
+    for part in _MEASURED:
+        rows = split.rows(part)
+        looks = np.array([look_at(store.images[row]) for row in rows], dtype=np.uint8).reshape(-1, SIDE, SIDE)
+        known = known_among(learned, table, split, rows, looks)
+        if known.spoils:
+            raise DataFault(
+                say(
+                    "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the "
+                    "starting weights {start} learned from, {first} for one, so that every figure on it would be too "
+                    "good: keep these images in the training part by a column 'part' in derm.csv, or start from other "
+                    "weights.",
+                    known=int(known.rows.sum()),
+                    count=len(rows),
+                    part=value_called(part),
+                    start=start,
+                    first=table["image_id"].iloc[rows[int(known.rows.argmax())]],
+                )
+            )
+        alike, count = alike + int(known.alike.sum()), count + len(rows)
+    return START_KNOWS.format(alike=alike, count=count) if alike else ""
 
 
 def settle(config: TrainConfig, device: str, world: World = ALONE) -> TrainConfig:

@@ -9,11 +9,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from derm.errors import RunFault
 from derm.files import PART, hold, make_folder, read_json, sweep, write_json
 from derm.language.speech import say
+from derm.model.description import IS_LEARNED
 
 LAST = "last.safetensors"
 """The last checkpoint's file."""
@@ -21,6 +22,14 @@ LAST = "last.safetensors"
 LEFTOVERS = frozenset({"launch.json", "output.log", "stop.json", "lock"})
 """What the folder of a run holds before run.json: what launched it, what its process said, its lock. A process that is
 killed then leaves these, and no run."""
+
+
+class Before(NamedTuple):
+    """What was learned from before a run, or by it up to now: the names of sources, and what `derm.data.learned` tells
+    of their images."""
+
+    sources: list[str]
+    learned: dict[str, Any]
 
 
 def has_begun(run: Path) -> bool:
@@ -105,10 +114,22 @@ def claim(run: Path) -> Iterator[None]:
         yield
 
 
-def read_sources_before(run: Path) -> list[str]:
-    """The sources that a run's starting weights had been trained on, as its run.json says; none where it does not."""
+def read_before(run: Path) -> Before:
+    """What the run.json of a run that goes on says of before; RunFault where that was damaged.
+
+    Its starting weights may be gone or others by now. A run.json from before images were recorded names none.
+    """
     try:
-        found = list(read_json(run / "run.json")["data"].get("sources_before", []))
+        data = read_json(run / "run.json")["data"]
+        sources, learned = list(data.get("sources_before", [])), data.get("learned", {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []  # a run that cannot be resumed is refused further on, in its own words
-    return [str(name) for name in found]
+        return Before([], {})  # a run that cannot be resumed is refused further on, in its own words
+    if learned and not IS_LEARNED(learned):
+        raise RunFault(
+            say(
+                "{path} is damaged: what it says of the images that were learned from cannot be read; bring back a "
+                "copy of it, or start a new run.",
+                path=run / "run.json",
+            )
+        )
+    return Before([str(name) for name in sources], learned)

@@ -2,10 +2,18 @@
 
 import json
 
+import cv2
 import numpy as np
 import pandas as pd
 
-from derm.data.learned import classes_learned, hardly_learned, lesion_digests, read_learned, record_learned
+from derm.data.learned import (
+    classes_learned,
+    hardly_learned,
+    join_learned,
+    lesion_digests,
+    read_learned,
+    record_learned,
+)
 from derm.data.looks import find_copies, look_at
 from derm.data.recognise import shipped_split
 from derm.diagnoses import CODES
@@ -57,3 +65,31 @@ def test_classes_that_were_hardly_learned_are_named():
         "Vascular lesion cannot be predicted: the weights learned from one image of it, so that its probability means "
         "nothing, whether low or high.",
     )
+
+
+def test_two_records_are_joined_and_one_with_itself_stays_as_it_is():
+    one, other = training(["nv"] * 4 + ["df"] * 2)["data"]["learned"], training(["nv"] * 9)["data"]["learned"]
+    assert join_learned(one, one) == one
+    assert join_learned({}, one) == join_learned(one, {}) == one
+    both = join_learned(one, other)  # six of nine pictures are the same
+    assert len(read_learned({"data": {"learned": both}}).pictures) == 9
+    assert read_learned({"data": {"learned": both}}).lesions == {
+        *read_learned({"data": {"learned": one}}).lesions,
+        *read_learned({"data": {"learned": other}}).lesions,
+    }
+    # Of 4 and 9 nevi six pictures may be the same, and are at most 4; the two dermatofibromas are nowhere else.
+    assert both["classes"] == {**dict.fromkeys(CODES, 0), "nv": 9, "df": 2}
+    assert join_learned(both, other) == join_learned(both, one) == both
+    del one["classes"]
+    assert "classes" not in join_learned(one, other)
+
+
+def test_images_that_are_learned_again_at_another_size_do_not_count_twice():
+    large = [cv2.resize(image[:8, :8], (96, 96), interpolation=cv2.INTER_CUBIC) for image in images(12)]
+    small = [cv2.resize(image, (50, 50), interpolation=cv2.INTER_AREA) for image in large[:6]]
+    table = pd.DataFrame({"dx": ["df"] * 6, "source": "clinic"})
+    lesions = pd.Series([f"L{number}" for number in range(6)])
+    once, again, apart = (record_learned(part, table, lesions) for part in (large[:6], small, large[6:]))
+    assert once["pictures"] != again["pictures"]
+    assert join_learned(once, again)["classes"]["df"] == 6
+    assert join_learned(once, apart)["classes"]["df"] == 12

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from derm.diagnoses import CODES, INDEX
-from derm.errors import DataFault
+from derm.errors import DataFault, WeightsFault
 from derm.evaluate.by_source import FIGURES, Answers, is_malignant, measure_sources, sources_table
 from derm.evaluate.dataset import evaluate
 from derm.evaluate.record import record_measures
@@ -151,6 +151,9 @@ def test_what_is_recorded_of_several_sources_is_no_pooled_headline(tiny_model, t
     table.loc[np.arange(len(table)) % 3 == 0, ["source", "dataset"]] = "elsewhere"
     several = evaluate(tiny_model, replace(drawn_catalogue, table=table), "test", replicates=20)
     record_measures(path, several.metrics)
+    about = {**one.metrics["measured_on"], "sha256": "0" * 64}
+    with pytest.raises(WeightsFault, match="were replaced while they were measured"):
+        record_measures(path, {**one.metrics, "measured_on": about})
     measured = json.loads(path.read_text())["measured"]
     assert measured["test"]["source"] == "derm_synthetic"
     assert measured["test"]["accuracy"] == one.metrics["accuracy"]

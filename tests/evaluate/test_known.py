@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from derm.data.learned import record_learned
+from derm.data.learned import Known, record_learned
 from derm.data.split import split_catalogue
 from derm.errors import DataFault
-from derm.evaluate.known import Known, find_known, refuse_known
+from derm.evaluate.known import find_known, refuse_known
 from derm.evaluate.results import why_known
 from derm.image.decode import open_image
 from derm.image.resize import square

@@ -1,5 +1,6 @@
 """The mean of several sets of weights: of each tensor by hand, described as what it is, and every guard."""
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,15 @@ CONFIG = ModelConfig(encoder="test_efficientnet", input_size=32, feature_channel
 TRAINING = {"epoch": 3, "config": {"split_by": "lesion", "epochs": 8, "start": "a.json"}, "data": {"fingerprint": "ab"}}
 
 PARTS = dict.fromkeys(HAM10000_DATASETS, 1)
+
+
+HOME = ("ham10000", *HAM10000_DATASETS)
+
+
+def plain(folder: Path) -> Path:
+    """Weights whose description has no record of images."""
+    data = {"fingerprint": "ab", "sources": {"clinic": {}}, "sources_before": [*HOME]}
+    return weights(folder / "plain.json", 3, training={**TRAINING, "data": data})
 
 
 def weights(path: Path, seed: int, **changes: object) -> Path:
@@ -71,6 +81,29 @@ def test_weights_of_the_shipped_lists_have_a_mean_though_one_learned_from_fewer_
     apart = weights(tmp_path / "apart.json", 2, training=left_out)
     with pytest.raises(WeightsFault, match="were not trained on the same images"):
         cook_soup([one, apart], tmp_path / "wrong.json")
+
+
+def packed(*items: bytes) -> str:
+    return base64.b64encode(b"".join(items)).decode()
+
+
+def test_what_any_of_them_learned_from_is_told_of_the_mean(tmp_path):
+    def trained(path: Path, seed: int, pictures: tuple[bytes, ...], before: list[str]) -> Path:
+        learned = {"pictures": packed(*pictures), "lesions": packed(*(one[:8] for one in pictures))}
+        data = {"fingerprint": "ab", "sources": {"clinic": {}}, "sources_before": before, "learned": learned}
+        return weights(path, seed, training={**TRAINING, "data": data})
+
+    own, former = (b"the same picture", b"another picture."), (b"the same picture", b"its start's only")
+    one, other = trained(tmp_path / "one.json", 0, own, []), trained(tmp_path / "other.json", 1, former, ["elsewhere"])
+    data = cook_soup([other, one], tmp_path / "soup.json").description.training["data"]
+    assert data["learned"]["pictures"] == packed(*former, own[1])
+    assert data["learned"]["lesions"] == packed(b"another ", b"its star", b"the same")
+    assert data["sources_before"] == ["elsewhere"]
+    with pytest.raises(WeightsFault, match=r"other.json learned from sources that .*one.json did not: name it first"):
+        cook_soup([one, other], tmp_path / "wrong.json")
+    # The images of sources without a record are told by the sources' names.
+    told = cook_soup([trained(tmp_path / "all.json", 2, own, [*HOME]), plain(tmp_path)], tmp_path / "mixed.json")
+    assert set(told.description.training["data"]["sources_before"]) == {*HOME, "clinic"}
 
 
 @pytest.mark.parametrize(

@@ -459,6 +459,28 @@ def test_every_writer_records_the_answer(pair, tmp_path):
         assert load_weights(path).note == ""
 
 
+def test_what_was_found_of_weights_that_were_replaced_meanwhile_is_not_written(pair, tmp_path):
+    measured = load_weights(pair)
+    tensors = load_file(tensors_of(pair))
+    tensors["mask_head.bias"] += 1
+    net = measured.net
+    net.load_state_dict(tensors)
+    save_weights(pair, net, DESCRIPTION)
+    before, info = pair.read_bytes(), replace(DESCRIPTION, temperature=3.0)
+    for write in (
+        lambda: rewrite_description(pair, info, measured.sha256),
+        lambda: copy_weights(pair, tmp_path / "clinic.json", info, measured.sha256),
+    ):
+        with pytest.raises(
+            WeightsFault, match=rf"{pair.name} were replaced while they were measured .*{measured.sha256[:8]}….* again"
+        ):
+            write()
+    assert pair.read_bytes() == before
+    assert not (tmp_path / "clinic.json").exists()
+    rewrite_description(pair, info, load_weights(pair).sha256)
+    assert load_info(pair).temperature == 3.0
+
+
 def test_the_picture_is_the_same_everywhere():
     digest = hashlib.sha256(drawn_picture(224).tobytes()).hexdigest()
     assert digest.startswith("516ae0f4d075f9e9")

@@ -35,8 +35,15 @@ def test_a_decoder_comes_back_as_it_was(tiny_structures, copied):
 
 
 def test_measured_figures_are_added_under_a_new_hash(copied):
-    record_measured(copied, "test", {"streaks": {"auc": [0.9, 0.8, 1.0]}})
+    record_measured(copied, "test", {"streaks": {"auc": [0.9, 0.8, 1.0]}}, load_structures(copied).sha256)
     assert load_structures(copied).info.measured == {"test": {"streaks": {"auc": [0.9, 0.8, 1.0]}}}
+
+
+def test_figures_of_a_decoder_that_was_replaced_meanwhile_are_not_recorded(copied):
+    before = copied.read_bytes()
+    with pytest.raises(WeightsFault, match=r"structures.json were replaced while they were measured .*: measure again"):
+        record_measured(copied, "test", {}, "0" * 64)
+    assert copied.read_bytes() == before
 
 
 @pytest.mark.parametrize(

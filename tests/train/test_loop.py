@@ -1,5 +1,6 @@
 """Training from end to end on drawn lesions: it learns, tells what it does, ends, and survives being killed."""
 
+import base64
 import json
 import os
 import signal
@@ -10,20 +11,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from derm.data import recognise
+from derm.cli.train import epoch_line
+from derm.data import learned, recognise
 from derm.data.augment import AugmentConfig
+from derm.data.learned import join_learned
 from derm.data.split import split_catalogue
 from derm.data.store import open_store
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault, RunFault
 from derm.files import hold
+from derm.image.decode import open_image
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
-from derm.model.weights import load_weights
+from derm.model.weights import copy_weights, load_weights
 from derm.runlog.events import CLOCK_EVENTS
 from derm.runlog.writer import RunLog, read_events
 from derm.train import loop, precision, step
@@ -32,7 +38,7 @@ from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import train
 from derm.train.losses import Losses
-from derm.train.open_run import choose_share, open_run
+from derm.train.open_run import START_KNOWS, choose_share, open_run
 from derm.train.replay import ReplayConfig
 from derm.train.resume import keep, restore
 from derm.train.run_folder import claim, make_run_folder
@@ -273,6 +279,85 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
     assert about == {key: start[key] for key in ("derm", "commit", "threads", "processes", "config", "data")}
     (begun,) = whole.of("begun")
     assert (begun["step"], begun["threads"], begun["device"]) == (0, torch.get_num_threads(), "cpu")
+
+
+def started_from(whole: Whole, path: Path, images: dict[str, Any], sources: dict[str, Any]) -> TrainConfig:
+    """A short run that goes on from the weights of `whole`, as if these had learned from others; they lie at `path`."""
+    data = {**(trained := load_weights(whole.run / "best.json")).description.training["data"], "sources": sources}
+    training = {**trained.description.training, "data": {**data, "learned": images}}
+    copy_weights(whole.run / "best.json", path, replace(trained.description, training=training))
+    return replace(CONFIG, start=str(path), epochs=1)
+
+
+@pytest.mark.training
+def test_weights_know_what_their_start_learned_also_where_it_is_gone_when_the_run_is_resumed(
+    tmp_path, drawn_catalogue, cache, whole
+):
+    elsewhere = {
+        "pictures": base64.b64encode(b"0" * 32).decode(),
+        "lesions": base64.b64encode(b"lesion 0lesion 1").decode(),
+        "classes": {"df": 2},
+    }
+    config = started_from(whole, tmp_path / "start.json", elsewhere, {"elsewhere": {}})
+    run = tmp_path / "run"
+    train(config, drawn_catalogue, run, cache=cache, stop=lambda: True)
+    (tmp_path / "start.json").unlink()
+    assert train(config, drawn_catalogue, run, cache=cache, resume=True).finished
+    own = whole.events[0]["data"]["learned"]
+    expected = {**own["classes"], "df": own["classes"]["df"] + 2}
+    for about in (json.loads((run / "run.json").read_text()), load_weights(run / "final.json").description.training):
+        assert about["data"]["sources_before"] == ["elsewhere"]
+        assert about["data"]["learned"] == {**join_learned(elsewhere, own), "classes": expected}
+        assert "start_knows" not in about
+
+
+@pytest.mark.training
+def test_going_on_with_the_same_images_lets_a_description_not_grow(tmp_path, drawn_catalogue, cache, whole):
+    config = replace(CONFIG, start=str(whole.run / "best.json"), epochs=1)
+    train(config, drawn_catalogue, tmp_path / "run", cache=cache, stop=lambda: True)
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["data"]["learned"] == whole.events[0]["data"]["learned"]
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_start_that_learned_from_what_is_measured_on_is_refused(tmp_path, drawn_catalogue, cache, whole, part):
+    parts = split_catalogue(drawn_catalogue).parts.replace({part: "train", "train": part})
+    moved = replace(drawn_catalogue, parts=dict(zip(drawn_catalogue.table["image_id"], parts, strict=True)))
+    config = replace(CONFIG, start=str(whole.run / "best.json"))
+    count = (parts == part).sum()
+    words = rf"^{count} of {count} images of the {part} part .* that the starting weights .*best.json learned from, .*"
+    with pytest.raises(DataFault, match=words + "by a column 'part' in derm.csv, or start from other weights"):
+        train(config, moved, tmp_path / "run", cache=cache)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.training
+def test_a_start_that_may_know_a_few_images_by_chance_is_told_of(tmp_path, drawn_catalogue, cache, whole, monkeypatch):
+    monkeypatch.setattr(learned, "BY_CHANCE", 0.5)
+    split = split_catalogue(drawn_catalogue)
+    rows = split.rows("test")[:1]
+    image = cv2.resize(open_image(Path(drawn_catalogue.table["image_path"].iloc[rows[0]])), (32, 32))
+    likeness = learned.record_learned([image], drawn_catalogue.table.iloc[rows], pd.Series(["another"]))
+    config = started_from(whole, tmp_path / "start.json", likeness, {"elsewhere": {}})
+    train(config, drawn_catalogue, tmp_path / "run", cache=cache, stop=lambda: True)
+    count = sum(len(split.rows(part)) for part in ("validation", "test"))
+    said = START_KNOWS.format(alike=1, count=count)
+    assert said.startswith(f"1 of {count} images of the validation and test parts look like ones that the starting")
+    start = next(read_events(tmp_path / "run" / "events.jsonl"))
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert start["start_knows"] == about["start_knows"] == epoch_line(start) == said
+
+
+@pytest.mark.training
+def test_a_damaged_record_of_what_was_learned_is_not_gone_on_with(tmp_path, drawn_catalogue, cache):
+    run = tmp_path / "run"
+    train(CONFIG, drawn_catalogue, run, cache=cache, stop=lambda: True)
+    about = json.loads((run / "run.json").read_text())
+    about["data"]["learned"]["pictures"] = "?"
+    (run / "run.json").write_text(json.dumps(about))
+    with pytest.raises(RunFault, match=r"run.json is damaged: what it says of the images that were learned from"):
+        train(CONFIG, drawn_catalogue, run, cache=cache, resume=True)
 
 
 @pytest.mark.training
