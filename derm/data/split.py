@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from derm.data.catalogue import Catalogue
-from derm.data.recognise import Names, is_shipped, name_rows, shipped_splits
+from derm.data.recognise import SHIPPED, Names, is_shipped, name_rows, shipped_split, shipped_splits
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.language.speech import say
@@ -171,10 +171,12 @@ def _shipped_parts() -> dict[str, str]:
     return dict(zip(shipped["lesion"], shipped["part"], strict=True))
 
 
-def learned_parts(catalogue: Catalogue) -> pd.Series:
-    """The part of the shipped splits that each row belongs to, text (n,), '' where it is of none; see `name_rows`."""
+def learned_parts(catalogue: Catalogue, sources: Collection[str] = tuple(SHIPPED)) -> pd.Series:
+    """The part of the shipped splits of `sources` that each row belongs to, text (n,), '' where it is of none; see
+    `name_rows`."""
     lesions, parts = _first_of(name_rows(catalogue)), _shipped_parts()
-    return pd.Series([parts.get(lesion, "") for lesion in lesions], index=lesions.index, dtype=str)
+    own = {lesion for source in sources for lesion in shipped_split(source)["lesion"]}
+    return pd.Series([parts[lesion] if lesion in own else "" for lesion in lesions], index=lesions.index, dtype=str)
 
 
 def _first_of(names: Names) -> pd.Series:

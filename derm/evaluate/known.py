@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from derm.data.catalogue import SYNTHETIC, Catalogue
 from derm.data.learned import Known, known_among, read_learned
 from derm.data.looks import looks_of
-from derm.data.recognise import SHIPPED, copies_among, shipped_splits
+from derm.data.recognise import SHIPPED, copies_among, shipped_split
 from derm.data.split import Split, learned_parts
 from derm.data.value_words import value_called
 from derm.errors import DataFault
@@ -39,11 +39,12 @@ def find_known(
         named, alike = known_among(learned, catalogue.table, split, rows, looks)
     config = description.training.get("config", {})
     trained_on = description.learned_from if learned is None else set(data.get("sources_before", ()))
-    if not trained_on & set(SHIPPED) or config.get("leave_out") or config.get("split_by", "lesion") != "lesion":
+    shipped = trained_on & set(SHIPPED)
+    if not shipped or config.get("leave_out") or config.get("split_by", "lesion") != "lesion":
         return Known(named, alike)
-    named |= (learned_parts(catalogue).iloc[rows] == "train").to_numpy(dtype=np.bool_)
+    named |= (learned_parts(catalogue, shipped).iloc[rows] == "train").to_numpy(dtype=np.bool_)
     copies = copies_among(table[table["source"] != SYNTHETIC], cache_folder(), progress)
-    parts = dict(shipped_splits()["part"])
+    parts = {image: part for source in shipped for image, part in shipped_split(source)["part"].items()}
     alike |= np.array([parts.get(copies.get(image, ""), "") == "train" for image in table["image_id"]], dtype=np.bool_)
     return Known(named, alike)
 

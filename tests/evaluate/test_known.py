@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from derm.data.learned import Known, record_learned
+from derm.data.recognise import shipped_split
 from derm.data.split import split_catalogue
 from derm.errors import DataFault
 from derm.evaluate.known import find_known, refuse_known
@@ -45,12 +46,26 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
     table = drawn_catalogue.table.assign(image_id=ids, lesion_id=ids, source="clinic")
     renamed = replace(drawn_catalogue, table=table)
     rows = split.rows("train")
-    found = find_known(description, renamed, replace(split, lesions=table["lesion_id"]), rows)
+    found = find_known(
+        description, renamed, replace(split, lesions=table["lesion_id"], together=table["lesion_id"]), rows
+    )
     assert not found.named.any()
     assert found.alike.all()
     said = rf"^{len(rows)} of {len(rows)} images of the test part show a lesion, or are a picture.*--even-known"
     with pytest.raises(DataFault, match=said):
         refuse_known(found, renamed, rows, "test")
+
+
+def test_weights_of_one_shipped_source_do_not_know_the_other(drawn_catalogue, tiny_model):
+    first = shipped_split("isic2018_task1").query("part == 'train'").iloc[:3]
+    table = drawn_catalogue.table.iloc[:3].assign(
+        image_id=first.index, lesion_id=first.index, source="isic2018_task1", dataset="isic2018_task1"
+    )
+    catalogue = replace(drawn_catalogue, table=table)
+    split, rows = split_catalogue(catalogue), np.arange(3)
+    for sources, known in (({"ham10000": {}}, False), ({"ham10000": {}, "isic2018_task1": {}}, True)):
+        description = replace(tiny_model.description, training={"data": {"sources": sources}})
+        assert find_known(description, catalogue, split, rows).named.all() == known
 
 
 def test_a_chance_likeness_among_many_spoils_nothing_and_a_lesion_does():
