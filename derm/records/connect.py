@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from derm.errors import RecordsFault
@@ -209,10 +209,20 @@ def _file_engine(path: Path, patience: float | None = None) -> Engine:
     engine = create_engine(place, connect_args={"timeout": PATIENCE if patience is None else patience})
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _: object) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others
+    def set_up(connection: Any, kept: Any) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others
+        kept.info["file"] = _file_number(path)
         connection.isolation_level = None  # transactions begin where we say, not at the first write
         for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "checkout")
+    def stay_with_the_file(_: object, kept: Any, __: object) -> None:  # noqa: ANN401 - the pool's
+        # A connection stays with the file that it opened, also where that was moved away and a backup restored.
+        now = _file_number(path)
+        if now is None:
+            raise RecordsFault(say("{damaged} (it is gone)", damaged=_damaged(path)))
+        if now != kept.info["file"]:
+            raise InvalidatePoolError
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -220,6 +230,14 @@ def _file_engine(path: Path, patience: float | None = None) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _file_number(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _server_engine(url: str) -> Engine:

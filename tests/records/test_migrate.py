@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 
 import pytest
 from pictures import encoded, picture
@@ -12,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from derm.errors import RecordsFault
-from derm.records import migrate, tables, write
+from derm.records import migrate, read, tables, verify, write
 from derm.records.connect import FILE, open_records
 
 
@@ -87,6 +88,25 @@ def another_program(file):
     file.unlink()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE bookmarks (address TEXT)")
+
+
+def test_records_that_are_moved_away_and_restored_are_opened_anew(tmp_path):
+    folder, away = tmp_path / "records", tmp_path / "away"
+    records = open_records(folder)
+    save = partial(write.save_case, records, "Dr A")
+    save(write.NewPicture("P-1", "A", "upper_back", "2026-11-02", "a.png", encoded(picture(1)), 80, 60))
+    folder.rename(away)
+    with pytest.raises(RecordsFault, match=r"\(it is gone\)"):
+        read.search(records)
+    assert not folder.exists()
+    open_records(folder).close()  # as another program restores them
+    save(write.NewPicture("P-2", "A", "upper_back", "2026-11-02", "b.png", encoded(picture(2)), 80, 60))
+    assert [one.pseudonym for one in read.search(records)] == ["P-2"]
+    records.close()
+    again = open_records(folder)
+    assert verify.verify(again).broken is None
+    assert [one.pseudonym for one in read.search(again)] == ["P-2"]
+    again.close()
 
 
 @pytest.mark.parametrize(
