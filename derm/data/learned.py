@@ -114,10 +114,14 @@ def known_among(
     learned: LearnedImages, table: pd.DataFrame, split: Split, rows: NDArray[np.int64], looks: NDArray[np.uint8]
 ) -> Known:
     """Which of the `rows`, int64 (n,), of a catalogue's `table` were learned from. looks: theirs, uint8 (n, 32, 32)."""
-    # Split by image, as in the paper, sisters of training images are tested: the split's name says that it leaks.
-    digests = lesion_digests(table.iloc[rows], split.together.iloc[rows])
-    named = [split.by == "lesion" and digest in learned.lesions for digest in digests]
-    return Known(np.array(named, dtype=np.bool_), find_copies(looks, learned.pictures) >= 0)
+    named = [digest in learned.lesions for digest in lesion_digests(table.iloc[rows], split.together.iloc[rows])]
+    alike = find_copies(looks, learned.pictures) >= 0
+    if split.by == "lesion":
+        return Known(np.array(named, dtype=np.bool_), alike)
+    # Split by image, as in the paper, sisters of training images are tested, some of which look like these: the split's
+    # name says that it leaks.
+    sisters = split.together.iloc[rows].isin(set(split.together[split.parts == "train"])).to_numpy(dtype=np.bool_)
+    return Known(np.zeros(len(rows), dtype=np.bool_), alike & ~sisters)
 
 
 def lesion_digests(table: pd.DataFrame, lesions: Iterable[str]) -> list[bytes]:

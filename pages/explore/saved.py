@@ -41,7 +41,7 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
             persist_state="session",
         )
         if chosen:
-            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=forget, args=(chosen,))
+            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=forget)
         take_in(shown)
     if not chosen:
         return NONE, None
@@ -73,8 +73,11 @@ def take_in(shown: ShownData) -> None:
     st.rerun()
 
 
-def forget(name: str) -> None:
-    """Delete a selection."""
+def forget() -> None:
+    """Delete the selection that the menu names now: a click may come together with another choice."""
+    name = st.session_state.explore_selection
+    if name == NONE:
+        return
     try:
         selections.delete(selections_folder(), name)
         st.session_state[SAID] = say("Selection '{name}' is deleted.", name=name), True

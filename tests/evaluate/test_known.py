@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from derm.data.learned import Known, record_learned
 from derm.data.recognise import shipped_split
-from derm.data.split import split_catalogue
+from derm.data.split import Split, split_catalogue
 from derm.errors import DataFault
 from derm.evaluate.known import find_known, refuse_known
 from derm.evaluate.results import why_known
@@ -54,6 +55,19 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
     said = rf"^{len(rows)} of {len(rows)} images of the test part show a lesion, or are a picture.*--even-known"
     with pytest.raises(DataFault, match=said):
         refuse_known(found, renamed, rows, "test")
+
+
+def test_by_image_a_sister_that_looks_alike_is_the_splits_own_leak(drawn_catalogue, known_parts):
+    split, description = known_parts
+    rows = split.rows("train")[:4]
+    # The first two are of lesions of which another image trains, the last two of none.
+    parts = pd.Series("train", index=split.parts.index)
+    parts.iloc[rows] = "test"
+    lesions = split.lesions.where(~split.parts.index.isin(rows), [f"L{n}" for n in range(len(parts))])
+    lesions.iloc[rows[:2]] = lesions.iloc[split.rows("test")[0]]
+    by_image = Split("image", parts, lesions, lesions)
+    found = find_known(description, drawn_catalogue, by_image, rows)
+    assert found.rows.tolist() == [False, False, True, True]
 
 
 def test_weights_of_one_shipped_source_do_not_know_the_other(drawn_catalogue, tiny_model):

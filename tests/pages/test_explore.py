@@ -396,8 +396,14 @@ def test_a_selection_is_saved_opened_exported_and_deleted(visit, measured, tmp_p
     assert page.query_params["selection"] in ("my moles", ["my moles"])
     exported = pd.read_csv(tmp_path / "results" / "selections" / "my moles.csv")
     assert set(exported["dx"]) == {"mel"}
+    folder = tmp_path / "results" / "selections"
+    shutil.copy(folder / "my moles.csv", folder / "later.csv")
+    page.run()
+    # Another choice and the click reach the server together: what the menu names now is deleted.
+    page.selectbox(key="explore_selection").set_value("later")
     page.button(key="explore_delete").click().run()
     assert not page.exception
+    assert [file.name for file in folder.iterdir()] == ["my moles.csv"]
     assert "63 images of" in texts(page)
 
 
