@@ -9,6 +9,7 @@ import streamlit as st
 from derm.errors import DermError
 from derm.figures.text import plain
 from derm.language.speech import mark, say
+from derm.model.weights import Model
 from derm.records import missing
 from pages.parts import saving, top
 
@@ -28,11 +29,6 @@ def main() -> None:
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")
         return
-    from pages.records.all_cases import all_cases
-    from pages.records.lesion import CHOSEN, lesion
-    from pages.records.next_cases import show_next
-    from pages.records.this_case import this_case
-
     row = saving.ask_who()
     if said := st.session_state.pop("cases_said", ""):
         st.success(plain(said), icon=":material/delete:")
@@ -46,6 +42,19 @@ def main() -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
+    try:
+        show(model, view)
+    except DermError as fault:  # the database may go away below an open page
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+
+
+def show(model: Model, view: str | None) -> None:
+    """One of the views. Raises RecordsFault where the records cannot be read."""
+    from pages.records.all_cases import all_cases
+    from pages.records.lesion import CHOSEN, lesion
+    from pages.records.next_cases import show_next
+    from pages.records.this_case import this_case
+
     if view in (ALL, NEXT) and (chosen := st.session_state.get(CHOSEN)):
         lesion(chosen, back=True)
     elif view == ALL:

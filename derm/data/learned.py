@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from derm.data.looks import alike, find_copies, long_hashes, look_at
 from derm.data.recognise import shipped_lesions
-from derm.data.split import Split
+from derm.data.split import Split, own_lesions
 from derm.diagnoses import CODES
 
 FEW = 10
@@ -26,7 +26,8 @@ BY_CHANCE = 0.005
 
 
 class LearnedImages(NamedTuple):
-    """pictures: uint64 (n, 2), of `derm.data.looks.long_hashes`. lesions: digests of their names."""
+    """pictures: uint64 (n, 2), of `derm.data.looks.long_hashes`. lesions: digests of their names and of
+    their patients'."""
 
     pictures: NDArray[np.uint64]
     lesions: frozenset[bytes]
@@ -57,7 +58,7 @@ def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, les
     keeps together.
     """
     looks = np.array([look_at(image) for image in images], dtype=np.uint8)
-    digests = sorted(set(lesion_digests(table, lesions)))
+    digests = sorted({digest for names in _names_of(table, lesions) for digest in names})
     return {
         "pictures": base64.b64encode(long_hashes(looks).tobytes()).decode(),
         "lesions": _packed(digests),
@@ -114,7 +115,7 @@ def known_among(
     learned: LearnedImages, table: pd.DataFrame, split: Split, rows: NDArray[np.int64], looks: NDArray[np.uint8]
 ) -> Known:
     """Which of the `rows`, int64 (n,), of a catalogue's `table` were learned from. looks: theirs, uint8 (n, 32, 32)."""
-    named = [digest in learned.lesions for digest in lesion_digests(table.iloc[rows], split.together.iloc[rows])]
+    named = [bool(names & learned.lesions) for names in _names_of(table.iloc[rows], split.together.iloc[rows])]
     alike = find_copies(looks, learned.pictures) >= 0
     if split.by == "lesion":
         return Known(np.array(named, dtype=np.bool_), alike)
@@ -122,6 +123,21 @@ def known_among(
     # name says that it leaks.
     sisters = split.together.iloc[rows].isin(set(split.together[split.parts == "train"])).to_numpy(dtype=np.bool_)
     return Known(np.zeros(len(rows), dtype=np.bool_), alike & ~sisters)
+
+
+def _names_of(table: pd.DataFrame, together: pd.Series) -> list[set[bytes]]:
+    """Digests of each row's lesion, of its patient, and of what the split keeps together.
+
+    The last bears the name of one of its lesions, and another one when lesions come or go: alone it would tell nothing.
+    """
+    names = [together, own_lesions(table)]
+    found = [set(digests) for digests in zip(*(lesion_digests(table, own) for own in names), strict=True)]
+    if "patient_id" in table:
+        rows = zip(found, table["patient_id"], table["source"], strict=True)
+        for digests, patient, source in rows:
+            if patient:
+                digests.add(_digest(f"{source}\npatient {patient.removeprefix(f'{source}: ')}"))
+    return found
 
 
 def lesion_digests(table: pd.DataFrame, lesions: Iterable[str]) -> list[bytes]:
@@ -132,7 +148,11 @@ def lesion_digests(table: pd.DataFrame, lesions: Iterable[str]) -> list[bytes]:
         lesion if lesion in shipped else f"{source}\n{lesion.removeprefix(f'{source}: ')}"
         for lesion, source in zip(lesions, table["source"], strict=True)
     ]
-    return [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names]
+    return [_digest(name) for name in names]
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=8).digest()
 
 
 def classes_learned(training: Mapping[str, Any]) -> dict[str, int] | None:

@@ -40,7 +40,9 @@ def find_known(
     config = description.training.get("config", {})
     trained_on = description.learned_from if learned is None else set(data.get("sources_before", ()))
     shipped = trained_on & set(SHIPPED)
-    if not shipped or config.get("leave_out") or config.get("split_by", "lesion") != "lesion":
+    # What is known of the start says nothing of what the last training left out, or of how it split.
+    by_lesion = learned is not None or (not config.get("leave_out") and config.get("split_by", "lesion") == "lesion")
+    if not shipped or not by_lesion:
         return Known(named, alike)
     named |= (learned_parts(catalogue, shipped).iloc[rows] == "train").to_numpy(dtype=np.bool_)
     copies = copies_among(table[table["source"] != SYNTHETIC], cache_folder(), progress)

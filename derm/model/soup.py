@@ -69,6 +69,7 @@ def _together(abouts: Sequence[WeightsInfo]) -> dict[str, Any]:
     for about, own in zip(abouts, data, strict=True):
         if learned and not own.get("learned"):  # its images are told by its sources alone, which the record hides
             before |= about.learned_from
+            learned.pop("classes", None)  # from how many images of each diagnosis it learned is not recorded
     all_told = {"learned": learned, "sources_before": sorted(before)}
     return {**abouts[0].training, "data": {**data[0], **{name: told for name, told in all_told.items() if told}}}
 

@@ -208,6 +208,11 @@ def _file_engine(path: Path, patience: float | None = None) -> Engine:
     place = URL.create("sqlite", database=str(path))  # in an address as text a ? in a folder's name ends the path
     engine = create_engine(place, connect_args={"timeout": PATIENCE if patience is None else patience})
 
+    @event.listens_for(engine, "do_connect")
+    def find_the_file(*_: object) -> None:
+        if _file_number(path) is None:  # SQLite would begin a new one
+            raise RecordsFault(say("{damaged} (it is gone)", damaged=_damaged(path)))
+
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, kept: Any) -> None:  # noqa: ANN401 - sqlite3's, which has no common type with others
         kept.info["file"] = _file_number(path)
@@ -218,10 +223,7 @@ def _file_engine(path: Path, patience: float | None = None) -> Engine:
     @event.listens_for(engine, "checkout")
     def stay_with_the_file(_: object, kept: Any, __: object) -> None:  # noqa: ANN401 - the pool's
         # A connection stays with the file that it opened, also where that was moved away and a backup restored.
-        now = _file_number(path)
-        if now is None:
-            raise RecordsFault(say("{damaged} (it is gone)", damaged=_damaged(path)))
-        if now != kept.info["file"]:
+        if _file_number(path) != kept.info["file"]:
             raise InvalidatePoolError
 
     @event.listens_for(engine, "begin")

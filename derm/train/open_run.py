@@ -149,6 +149,9 @@ def open_run(
     before = what_start_learned(config.start) if fresh else read_before(run)
     knows = check_start(before, config.start, table, split, store) if fresh else ""
     own = record_learned((store.images[row] for row in rows), table.iloc[rows], split.together.iloc[rows])
+    learned = join_learned(before.learned, own)
+    if before.sources and not before.learned:
+        learned.pop("classes")  # from how many images of each diagnosis the start learned is not recorded
     about: dict[str, Any] = {
         "derm": __version__,
         "commit": current_commit(),
@@ -167,7 +170,7 @@ def open_run(
             "sources_before": before.sources,
             "leaking_test_images": count_leak(split, table["dx"]).with_sister,
             "fingerprint": parts.fingerprint,
-            "learned": join_learned(before.learned, own),
+            "learned": learned,
         },
     }
     net, anew = build_network(config, device, fresh=fresh)

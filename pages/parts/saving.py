@@ -56,8 +56,11 @@ def saved(key: str) -> "Saved | None":
 
 
 def last_hash() -> str:
-    """Of the records' chain, for a report of the case at hand; '' where that is not saved."""
-    return read.last_hash(records()) if saved(st.session_state.at_hand) else ""
+    """Of the records' chain, for a report of the case at hand; '' where that is not saved, or cannot be read now."""
+    try:
+        return read.last_hash(records()) if saved(st.session_state.at_hand) else ""
+    except DermError:
+        return ""
 
 
 def ask_who() -> DeltaGenerator:
@@ -92,6 +95,12 @@ def actor() -> str:
     return str(st.session_state.get("actor", "")) if account is None else account.id
 
 
+def known_lesions(key: str) -> dict[str, str]:
+    """The lesions of the patient in the field, by name, each with its place. Raises RecordsFault as `records` does."""
+    patient = st.session_state[f"patient-{key}"].strip()
+    return {row["label"]: row["site"] for row in read.lesions_of(records(), patient)}
+
+
 def ask_place(key: str) -> None:
     """To which patient and lesion a picture belongs; what was given last stands there."""
     state = st.session_state
@@ -100,7 +109,11 @@ def ask_place(key: str) -> None:
     one, two = st.columns(2)
     one.text_input(say("Patient (pseudonym)"), key=f"patient-{key}", max_chars=80, persist_state="session")
     two.text_input(say("Lesion"), key=f"lesion-{key}", max_chars=80, persist_state="session")
-    known = {row["label"]: row["site"] for row in read.lesions_of(records(), state[f"patient-{key}"].strip())}
+    try:
+        known = known_lesions(key)
+    except DermError as fault:
+        st.error(plain(str(fault)), icon=":material/folder_off:")
+        known = {}
     if known:
         st.caption(
             plain(
@@ -227,7 +240,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
     state.pop(refusal, None)
     try:
         opening.check(Right.RECORD)
-        known = {row["label"]: row["site"] for row in read.lesions_of(records(), state[f"patient-{key}"].strip())}
+        known = known_lesions(key)
         kept = save_listed(
             records(),
             model,

@@ -10,12 +10,14 @@ from derm.data.learned import (
     classes_learned,
     hardly_learned,
     join_learned,
+    known_among,
     lesion_digests,
     read_learned,
     record_learned,
 )
 from derm.data.looks import find_copies, look_at
 from derm.data.recognise import shipped_split
+from derm.data.split import Split
 from derm.diagnoses import CODES
 from derm.predict.learned_words import all_not_learned
 
@@ -26,8 +28,9 @@ def images(count: int) -> np.ndarray:
 
 
 def training(dx: list[str]) -> dict:
-    table = pd.DataFrame({"dx": dx, "source": "clinic"})
     lesions = pd.Series([f"L{number // 2}" for number in range(len(dx))])
+    table = pd.DataFrame({"dx": dx, "source": "clinic", "lesion_id": lesions})
+    table = table.assign(image_id=[f"i{number}" for number in range(len(dx))])
     return {"data": {"learned": json.loads(json.dumps(record_learned(images(len(dx)), table, lesions)))}}
 
 
@@ -39,6 +42,25 @@ def test_pictures_and_lesions_come_back():
     own = pd.DataFrame({"source": ["clinic", "clinic", "elsewhere"]})
     digests = lesion_digests(own, ["L2", "L3", "L2"])
     assert [digest in learned.lesions for digest in digests] == [True, False, False]
+
+
+def test_a_learned_lesion_and_patient_are_known_whatever_else_is_there():
+    def rows(lesions: str, patient: str) -> pd.DataFrame:
+        ids = [f"{patient}-{lesion}" for lesion in lesions]
+        told = {"dx": "nv", "source": "clinic", "image_id": ids, "lesion_id": ids, "patient_id": patient}
+        return pd.DataFrame(told)
+
+    before = rows("9", "P")
+    told = record_learned(images(1), before, before["lesion_id"])
+    learned = read_learned({"data": {"learned": told}})
+    # The same lesion beside another one of its patient, whose name comes first and is what the split calls both.
+    later = pd.concat([rows("19", "P"), rows("5", "Q"), rows("7", "")], ignore_index=True)
+    names = pd.Series(["P-1", "P-1", "Q-5", "-7"])
+    split = Split("lesion", pd.Series("test", index=later.index), later["lesion_id"], names)
+    strange = np.zeros((4, 32, 32), np.uint8)
+    assert known_among(learned, later, split, np.arange(4), strange).named.tolist() == [True, True, False, False]
+    renamed = later.assign(lesion_id=["P-9", "x", "P-9", "P-9"], patient_id="")
+    assert known_among(learned, renamed, split, np.arange(4), strange).named.tolist() == [True, False, True, True]
 
 
 def test_a_shipped_lesion_is_the_same_in_every_data_set():
@@ -87,8 +109,8 @@ def test_two_records_are_joined_and_one_with_itself_stays_as_it_is():
 def test_images_that_are_learned_again_at_another_size_do_not_count_twice():
     large = [cv2.resize(image[:8, :8], (96, 96), interpolation=cv2.INTER_CUBIC) for image in images(12)]
     small = [cv2.resize(image, (50, 50), interpolation=cv2.INTER_AREA) for image in large[:6]]
-    table = pd.DataFrame({"dx": ["df"] * 6, "source": "clinic"})
     lesions = pd.Series([f"L{number}" for number in range(6)])
+    table = pd.DataFrame({"dx": ["df"] * 6, "source": "clinic", "lesion_id": lesions, "image_id": lesions})
     once, again, apart = (record_learned(part, table, lesions) for part in (large[:6], small, large[6:]))
     assert once["pictures"] != again["pictures"]
     assert join_learned(once, again)["classes"]["df"] == 6

@@ -57,6 +57,17 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
         refuse_known(found, renamed, rows, "test")
 
 
+def test_what_the_start_knew_is_known_whatever_the_last_training_left_out(drawn_catalogue, known_parts):
+    split, description = known_parts
+    first = shipped_split().query("part == 'train'").iloc[:3]
+    table = drawn_catalogue.table.iloc[:3].assign(image_id=first.index, lesion_id=first.index, source="ham10000")
+    catalogue = replace(drawn_catalogue, table=table)
+    data = {**description.training["data"], "sources_before": ["ham10000"]}
+    for config in ({}, {"leave_out": ["clinic"]}, {"split_by": "image"}):
+        going_on = replace(description, training={"data": data, "config": config})
+        assert find_known(going_on, catalogue, split_catalogue(catalogue), np.arange(3)).named.all()
+
+
 def test_by_image_a_sister_that_looks_alike_is_the_splits_own_leak(drawn_catalogue, known_parts):
     split, description = known_parts
     rows = split.rows("train")[:4]

@@ -81,6 +81,18 @@ def choose_view(page: AppTest, view: str) -> None:
     assert not page.exception
 
 
+def test_records_that_go_away_below_an_open_page_are_a_sentence(page, tmp_path):
+    upload(page, "a.png", 1)
+    (tmp_path / "records").rename(tmp_path / "away")
+    for view in ("This case", "Kept cases", "Next to look at"):
+        choose_view(page, view)
+        assert not page.exception, view
+        assert "is damaged or no file of records" in page.error[0].value.replace("\\", ""), view
+    (tmp_path / "away").rename(tmp_path / "records")
+    choose_view(page, "Kept cases")
+    assert not page.error
+
+
 def place(page: AppTest, key: str, **given: str) -> None:
     page.text_input(key="actor").set_value("Dr A")
     for name, value in given.items():
