@@ -58,7 +58,7 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
 
 
 def test_what_the_start_knew_is_known_whatever_the_last_training_left_out(drawn_catalogue, known_parts):
-    split, description = known_parts
+    _, description = known_parts
     first = shipped_split().query("part == 'train'").iloc[:3]
     table = drawn_catalogue.table.iloc[:3].assign(image_id=first.index, lesion_id=first.index, source="ham10000")
     catalogue = replace(drawn_catalogue, table=table)
