@@ -16,7 +16,7 @@ def refuse_read(targets: Iterable[Path], read: Iterable[Path]) -> None:
     """Refuse a place to write to that is one of the files `read`, by whatever path or link: ConfigFault."""
     inputs = list(read)
     for target in targets:
-        if any(_is_same(target, one) for one in inputs):
+        if not target.is_dir() and any(_is_same(target, one) for one in inputs):
             raise ConfigFault(
                 say("{path} is one of the files that this command reads: name another place to write to.", path=target)
             )

@@ -13,7 +13,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -338,7 +337,8 @@ def test_a_start_that_may_know_a_few_images_by_chance_is_told_of(tmp_path, drawn
     split = split_catalogue(drawn_catalogue)
     rows = split.rows("test")[:1]
     image = cv2.resize(open_image(Path(drawn_catalogue.table["image_path"].iloc[rows[0]])), (32, 32))
-    likeness = learned.record_learned([image], drawn_catalogue.table.iloc[rows], pd.Series(["another"]))
+    another = drawn_catalogue.table.iloc[rows].assign(lesion_id="another")
+    likeness = learned.record_learned([image], another, another["lesion_id"])
     config = started_from(whole, tmp_path / "start.json", likeness, {"elsewhere": {}})
     train(config, drawn_catalogue, tmp_path / "run", cache=cache, stop=lambda: True)
     count = sum(len(split.rows(part)) for part in ("validation", "test"))
