@@ -3,7 +3,6 @@
 Needs plain values. What differs by colour differs by symbol, place or text as well. Knows no files.
 """
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,17 +11,17 @@ import plotly.graph_objects as go
 from derm.figures.intervals import interval_bars
 from derm.figures.palette import GREY, PRIMARY, SECOND, SERIES, TEXT, scale_on
 from derm.figures.results import blend, note, text_on
-from derm.figures.text import chart_text
+from derm.figures.text import chart_text, in_lines, row_height
 from derm.language.speech import number, say
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 """Of sources, in turn."""
 
-ROW, TALL, LINE = 34, 48, 15
-"""Pixels of a row, of one in a map, and of each line of a name."""
+TALL = 48
+"""Pixels of a row in a map."""
 
-WIDE, CELL = 24, 10
-"""Characters of a name in one line, and above a cell: a phone has room for no more."""
+CELL = 10
+"""Characters of a line above a cell."""
 
 
 class SpannedPoint(NamedTuple):
@@ -53,7 +52,7 @@ def beside_network(additive: Sequence[SpannedPoint], network: Sequence[SpannedPo
     ):
         figure.add_scatter(
             x=[point.value for point in points],
-            y=[_label(point.name) for point in points],
+            y=[in_lines(point.name) for point in points],
             error_x=interval_bars(
                 [point.value for point in points], [point.low for point in points], [point.high for point in points]
             ),
@@ -71,7 +70,7 @@ def by_themselves(worth: Mapping[str, Mapping[str, float]], *, dark: bool) -> go
     for place, (source, own) in enumerate(worth.items()):
         figure.add_scatter(
             x=list(own.values()),
-            y=[_label(name) for name in own],
+            y=[in_lines(name) for name in own],
             name=chart_text(source),
             mode="markers",
             marker={
@@ -96,8 +95,8 @@ def vector_map(cells: Sequence[VectorCell], *, dark: bool) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=[[None if cell is None else cell.share for cell in line] for line in found],
-            x=[_label(column, CELL) for column in columns],
-            y=[_label(row) for row in rows],
+            x=[in_lines(column, CELL) for column in columns],
+            y=[in_lines(row) for row in rows],
             text=[["" if cell is None else _cell_text(cell) for cell in line] for line in found],
             zmin=0,
             zmax=1,
@@ -130,7 +129,7 @@ def vector_map(cells: Sequence[VectorCell], *, dark: bool) -> go.Figure:
 def change_steps(steps: Sequence[tuple[str, float]], *, dark: bool) -> go.Figure:
     """The steps of a change as bars from 0: less to the left, more to the right. steps: name, and standard deviations
     of training pictures."""
-    names = [_label(name) for name, _ in steps]
+    names = [in_lines(name) for name, _ in steps]
     figure = go.Figure(
         go.Bar(
             x=[by for _, by in steps],
@@ -149,11 +148,6 @@ def change_steps(steps: Sequence[tuple[str, float]], *, dark: bool) -> go.Figure
     return _lined(figure, [name for name, _ in steps], say("standard deviations, less or more"))
 
 
-def _label(name: str, wide: int = WIDE) -> str:
-    """A name in lines of `wide` characters."""
-    return "<br>".join(chart_text(line) for line in textwrap.wrap(name, wide, break_long_words=False))
-
-
 def _cell_text(cell: VectorCell) -> str:
     share = number(cell.share, ".2f")
     return f"({share})" if cell.by_chance else share
@@ -161,12 +155,12 @@ def _cell_text(cell: VectorCell) -> str:
 
 def _lined(figure: go.Figure, names: Sequence[str], label: str) -> go.Figure:
     """A figure of one line a name, the first on top."""
-    axis: dict[str, Any] = {"categoryorder": "array", "categoryarray": [_label(name) for name in names]}
+    axis: dict[str, Any] = {"categoryorder": "array", "categoryarray": [in_lines(name) for name in names]}
     figure.update_layout(
-        height=120 + len(names) * max([ROW, *(LINE * (1 + _label(name).count("<br>")) for name in names)]),
+        height=120 + len(names) * row_height(names),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        xaxis={"title": chart_text(label), "automargin": True},
+        xaxis={"title": in_lines(label), "automargin": True},
         yaxis=axis | {"autorange": "reversed", "automargin": True},
     )
     return figure

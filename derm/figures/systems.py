@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from derm.figures.intervals import interval_bars
 from derm.figures.palette import GREY, PRIMARY, SECOND
-from derm.figures.text import chart_text
+from derm.figures.text import in_lines, row_height
 from derm.language.speech import say
 
 
@@ -38,7 +38,7 @@ def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> g
         spans = [point.interval or (point.value, point.value) for point in own]
         figure.add_scatter(
             x=[point.value for point in own],
-            y=[chart_text(point.name) for point in own],
+            y=[in_lines(point.name) for point in own],
             error_x=interval_bars([point.value for point in own], *zip(*spans, strict=True)),
             name=name,
             mode="markers",
@@ -49,19 +49,19 @@ def system_points(points: Sequence[SystemPoint], label: str, *, dark: bool) -> g
     if leaking:
         figure.add_scatter(
             x=[point.leaking for point in leaking],
-            y=[chart_text(point.name) for point in leaking],
+            y=[in_lines(point.name) for point in leaking],
             name=say("split by image, which leaks"),
             mode="markers",
             marker={"symbol": "x-thin-open", "size": 9, "color": GREY.on(dark=dark)},
             hovertemplate="%{y}, " + say("split by image (leaks)") + ": %{x:.3f}<extra></extra>",
         )
     figure.update_layout(
-        height=120 + 34 * len(order),
+        height=120 + row_height(point.name for point in order) * len(order),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        xaxis={"title": chart_text(label), "automargin": True},
+        xaxis={"title": in_lines(label), "automargin": True},
         yaxis={
-            "categoryorder": "array", "categoryarray": [chart_text(point.name) for point in order], "automargin": True,
+            "categoryorder": "array", "categoryarray": [in_lines(point.name) for point in order], "automargin": True,
         },
     )  # fmt: skip
     return figure

@@ -6,6 +6,8 @@ Needs plain values. Knows nothing of cases.
 import html
 import re
 import string
+import textwrap
+from collections.abc import Iterable
 
 from derm.language.speech import say
 
@@ -64,6 +66,20 @@ def plain(text: str) -> str:
 def chart_text(text: str) -> str:
     """`text` so that plotly shows it letter by letter: neither its tags nor its templates are taken for orders."""
     return html.escape(text, quote=False).replace("%{", "%&#123;")
+
+
+WIDE = 24
+"""Characters of a name in one line of a chart: a phone has room for no more."""
+
+
+def in_lines(name: str, wide: int = WIDE) -> str:
+    """A chart's text in lines of `wide` characters."""
+    return "<br>".join(chart_text(line) for line in textwrap.wrap(name, wide, break_long_words=False))
+
+
+def row_height(names: Iterable[str]) -> int:
+    """Pixels of a chart's row that has room for the tallest of the `names` in lines."""
+    return max([34, *(15 * (1 + in_lines(name).count("<br>")) + 4 for name in names)])
 
 
 def capital(text: str) -> str:
