@@ -84,6 +84,15 @@ def is_shallow(value: Any, levels: int = MOST_DEEP) -> bool:  # noqa: ANN401
     return True
 
 
+def is_finite(value: Any) -> bool:  # noqa: ANN401
+    """Whether all numbers in it, at any depth, are finite: what was read with NaN or infinity cannot be written."""
+    if isinstance(value, dict):
+        return all(is_finite(one) for one in value.values())
+    if isinstance(value, list):
+        return all(is_finite(one) for one in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def list_of(each: Check) -> Check:
     """A list of such values."""
     return lambda value: isinstance(value, list) and all(each(one) for one in value)

@@ -26,6 +26,7 @@ from derm.json_checks import (
     all_of,
     fault_of,
     is_count,
+    is_finite,
     is_number,
     is_number_or_none,
     is_shallow,
@@ -74,7 +75,9 @@ CASE_FIELDS: dict[str, Check] = {
     "heat": is_text,
     "sentences": list_of(is_text),
     "says_malignant": none_or(is_switch),
-    "record": all_of(object_with({"p_malignant": is_number_or_none, "dx_pred": is_text_or_none}), is_shallow),
+    "record": all_of(
+        object_with({"p_malignant": is_number_or_none, "dx_pred": is_text_or_none}), is_shallow, is_finite
+    ),
 }
 """Of a `StudyCase` in a study's file."""
 

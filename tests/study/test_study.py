@@ -94,9 +94,12 @@ def test_a_study_is_frozen(study, tmp_path, tiny_model):
     (place / FILE).write_text(text.replace('"truth": "mel"', '"truth": "nv"', 1))
     with pytest.raises(StudyFault, match="is not what it was when the study was made"):
         read_study(place)
-    (place / FILE).write_text("{}")
-    with pytest.raises(StudyFault, match="is missing or damaged"):
-        read_study(place)
+    odd = json.loads(text)
+    odd["cases"][0]["record"]["p_malignant_at_data"] = float("nan")
+    for damaged in ("{}", json.dumps(odd)):
+        (place / FILE).write_text(damaged)
+        with pytest.raises(StudyFault, match="is missing or damaged"):
+            read_study(place)
     kept = place / PICTURES / made.cases[0].picture[:2] / made.cases[0].picture
     kept.write_bytes(b"other")
     with pytest.raises(RecordsFault, match="is not what was saved"):
