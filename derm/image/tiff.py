@@ -14,10 +14,15 @@ _OLD_START, _OLD_COUNT = 513, 514
 """Tags of the old kind: where the JPEG begins, and how many bytes it has, of which some files name the head alone."""
 
 
+MAX_SEGMENTS = 64
+"""Most segments of the tables that all strips share: a writer needs a dozen, and each strip is read with them all."""
+
+
 def jpeg_streams(picture: Image.Image, content: bytes) -> Iterator[bytes]:
     """Each JPEG picture of which a TIFF consists, with its tables; of what is packed otherwise none.
 
-    content: the whole file. Raises ValueError where strips lie in each other, which could make a small file endless.
+    content: the whole file. Raises ValueError where strips lie in each other, or the tables that they share are long or
+    none, each of which could make a small file endless.
     """
     if not isinstance(picture, TiffImagePlugin.TiffImageFile):
         return
@@ -36,6 +41,21 @@ def jpeg_streams(picture: Image.Image, content: bytes) -> Iterator[bytes]:
             yield content[begin : max(begin + tags.get(_OLD_COUNT, 0), *(start + count for start, count in places))]
         return
     tables = bytes(tags.get(TiffImagePlugin.JPEGTABLES, b""))
+    if len(tables) > 4:
+        _check_tables(tables)
     for start, count in places:
         stream = content[start : start + count]
         yield tables[:-2] + stream[2:] if len(tables) > 4 else stream
+
+
+def _check_tables(tables: bytes) -> None:
+    """Raise ValueError unless these are a few segments, one behind the other, with an end or without."""
+    place, count = 2, 0
+    while place < len(tables) and tables[place : place + 2] != b"\xff\xd9":
+        length = int.from_bytes(tables[place + 2 : place + 4], "big")
+        count += 1
+        if tables[place] != 0xFF or length < 2 or count > MAX_SEGMENTS:
+            raise ValueError(f"its JPEG tables are broken, or more than {MAX_SEGMENTS} segments")
+        place += 2 + length
+    if place > len(tables) or not tables.startswith(b"\xff\xd8"):
+        raise ValueError("its JPEG tables are broken")

@@ -18,6 +18,7 @@ from derm.json_checks import Check, by_name, is_count, object_with
 from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
+from derm.model.measured import measured_fault
 
 FORMAT = 1
 
@@ -141,7 +142,7 @@ def read_fields(content: Mapping[str, Any]) -> dict[str, Any]:
         },
         "mix": _mix(content.get("mix")),
         "training": _training(_table(content, "training")),
-        "measured": _table(content, "measured"),
+        "measured": _measured(_table(content, "measured")),
         "licence": _text(content["licence"], "licence", LONGEST_LICENCE),
     }
 
@@ -195,6 +196,12 @@ def _training(training: dict[str, Any]) -> dict[str, Any]:
     if "learned" in data and data["learned"] != {} and not IS_LEARNED(data["learned"]):
         raise ValueError("training.data.learned is no table of pictures, lesions and classes")
     return training
+
+
+def _measured(measured: dict[str, Any]) -> dict[str, Any]:
+    if fault := measured_fault(measured):
+        raise ValueError(f"measured.{fault} is not what `derm evaluate` or `derm calibrate` writes there")
+    return measured
 
 
 def _packed(size: int) -> Check:

@@ -102,6 +102,25 @@ def test_parts_in_a_tiff_are_incomplete(mode, options):
             read_image(with_cut_strips(content, share), "mole.tif")
 
 
+def with_tables(content: bytes, tables: bytes) -> bytes:
+    """A TIFF with other JPEG tables, which lie at its end."""
+    begin = struct.unpack("<I", content[4:8])[0]
+    count = struct.unpack("<H", content[begin : begin + 2])[0]
+    entries = [begin + 2 + 12 * number for number in range(count)]
+    place = next(place for place in entries if content[place : place + 2] == struct.pack("<H", 347))
+    entry = struct.pack("<HHII", 347, 7, len(tables), len(content))
+    return content[:place] + entry + content[place + 12 :] + tables
+
+
+@pytest.mark.parametrize("extra", [b"\xff\xfe\x00\x02" * 125_000, b"\xff\x00" * 300_000, b"\xff\xfe\xff\xff"])
+def test_tables_that_would_be_read_with_every_strip_for_long_are_refused(extra):
+    content = tiff(LESION, strip_size=160 * 16 * 3)
+    tables = bytes(Image.open(io.BytesIO(content)).tag_v2[347])
+    assert read_image(with_tables(content, tables), "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match="is damaged"):
+        read_image(with_tables(content, tables[:-2] + extra + END), "mole")
+
+
 def test_one_cut_strip_of_many_is_incomplete():
     content = tiff(LESION, strip_size=160 * 16 * 3)
     count = len(Image.open(io.BytesIO(content)).tag_v2[273])
