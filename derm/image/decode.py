@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from derm.errors import ImageRefused
-from derm.image import depth, jpeg
+from derm.image import depth, jpeg, whole
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
@@ -47,8 +47,8 @@ STRIP = 128
 """Rows that are taken out of a decoded picture at a time: 1.5 MB of one that is 4,000 pixels wide."""
 
 MAX_PIXELS_A_BYTE = 1000
-"""Most pixels for each byte of a WebP, AVIF or GIF file above a megapixel. A poor JPEG of skin has 80; 34 bytes that
-claim 40 million pixels take 0.3 GB to decode. The other formats are bounded by their own coding."""
+"""Most pixels for each byte of a WebP, AVIF, GIF or BMP file above a megapixel. A poor JPEG of skin has 80; 34 bytes
+that claim 40 million pixels take 0.3 GB to decode. The other formats are bounded by their own coding."""
 
 MASK_FORMATS = ("PNG", "TIFF", "BMP")
 """Formats of masks. JPEG and WebP may blur an outline, and every blurred zero would count as lesion."""
@@ -143,9 +143,10 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
 def claimed_pixels(content: bytes) -> int:
     """How many pixels a file's header claims; `MAX_PIXELS` where that is not told before it is read."""
     try:
+        whole.check_parts(content, "")
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
             return picture.width * picture.height
-    except _DECODER_FAULTS:
+    except (ImageRefused, *_DECODER_FAULTS):
         return MAX_PIXELS
 
 
@@ -271,6 +272,7 @@ def _damaged(name: str) -> str:
 def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     """The first frame of `content`, not decoded yet; what its header says is checked."""
     check_bytes(len(content), name)
+    whole.check_parts(content, name)
     picture = Image.open(BytesIO(content), formats=formats)
     check_size(picture.width, picture.height, name)
     _check_planes(picture, name)
@@ -338,7 +340,9 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
         return
     for stream in jpeg_streams(picture, content):
         jpeg.check_scans(jpeg.layout(stream), name)
+    whole.check_claims(picture, content, name)
     picture.load()
+    whole.check_rows(picture, content, name)
     for stream in jpeg_streams(picture, content):  # only now are their sizes known to be those of the strips
         jpeg.check_stream(stream, name)
 
@@ -492,7 +496,7 @@ def _check_raw(picture: Image.Image, name: str) -> None:
 def _check_density(picture: Image.Image, count: int, name: str) -> None:
     """Refuse a file of few bytes that claims many pixels, see `MAX_PIXELS_A_BYTE`."""
     pixels = picture.width * picture.height
-    if picture.format in ("WEBP", "AVIF", "GIF") and pixels > max(1_000_000, MAX_PIXELS_A_BYTE * count):
+    if picture.format in ("WEBP", "AVIF", "GIF", "BMP") and pixels > max(1_000_000, MAX_PIXELS_A_BYTE * count):
         raise ImageRefused(
             say(
                 "{name} claims {width} × {height} pixels in {count:,} bytes, which no photograph does: export it "

@@ -1,0 +1,161 @@
+"""Whether PNG, TIFF, GIF and WebP files hold all the rows that they claim, and files no more parts than are read soon.
+
+Needs a file's bytes and the picture that Pillow has made of them. JPEG data are looked at by `jpeg`.
+"""
+
+import zlib
+
+import numpy as np
+from PIL import GifImagePlugin, Image, TiffImagePlugin
+
+from derm.errors import ImageRefused
+from derm.language.speech import say
+
+MAX_PARTS = 5_000
+"""Most segments of a JPEG before its first scan, and most chunks of a PNG beside its pixels'. Profiles and XMP come in
+64 kB each: no file that Derm takes needs as many, and each is walked in Python."""
+
+MAX_PIXEL_CHUNKS = 200_000
+"""Most chunks of pixels in a PNG."""
+
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column, first row and the steps of an interlaced PNG's passes."""
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a PNG's kind of colour."""
+
+
+def check_parts(content: bytes, name: str) -> None:
+    """Refuse a JPEG or PNG of so many parts that walking through them would take long: ImageRefused."""
+    if (content[:2] == b"\xff\xd8" and _segments(content) > MAX_PARTS) or (
+        content[:8] == b"\x89PNG\r\n\x1a\n" and _has_many_chunks(content)
+    ):
+        raise ImageRefused(
+            say(
+                "{name} consists of more than {parts:,} parts, which no camera writes: export it again from its "
+                "source.",
+                name=name,
+                parts=MAX_PARTS,
+            )
+        )
+
+
+def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
+    """Refuse, before it is decoded, a TIFF of too few strips, and a GIF or WebP whose first frame is smaller than its
+    canvas: ImageRefused."""
+    if (
+        (isinstance(picture, TiffImagePlugin.TiffImageFile) and _lacks_strips(picture, len(content)))
+        or (picture.format == "WEBP" and _is_part_of_canvas(content))
+        or (
+            isinstance(picture, GifImagePlugin.GifImageFile)
+            and any(tile[1] != (0, 0, *picture.size) for tile in picture.tile)
+        )
+    ):
+        raise _incomplete(name)
+
+
+def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
+    """Refuse a PNG that holds fewer rows than it claims: ImageRefused.
+
+    picture: decoded, as stored. Rows that are not there stay 0, so that a last row with anything in it proves a PNG
+    whole, unless it is interlaced.
+    """
+    if picture.format == "PNG" and _lacks_rows(picture, content):
+        raise _incomplete(name)
+
+
+def _incomplete(name: str) -> ImageRefused:
+    return ImageRefused(
+        say("{name} is incomplete: a part of the picture is missing, so copy it again from its source.", name=name)
+    )
+
+
+def _segments(content: bytes) -> int:
+    """Segments of a JPEG before its first scan, counted no further than past `MAX_PARTS`."""
+    place, count = 2, 0
+    while count <= MAX_PARTS and place + 4 <= len(content) and content[place] == 0xFF:
+        code = content[place + 1]
+        if code == 0xDA:
+            break
+        count += 1
+        alone = code in (0x01, 0xFF) or 0xD0 <= code <= 0xD8
+        place += 1 if code == 0xFF else 2 if alone else 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return count
+
+
+def _has_many_chunks(content: bytes) -> bool:
+    place, others, pixels = 8, 0, 0
+    while place + 12 <= len(content) and others <= MAX_PARTS and pixels <= MAX_PIXEL_CHUNKS:
+        if content[place + 4 : place + 8] == b"IDAT":
+            pixels += 1
+        else:
+            others += 1
+        place += 12 + int.from_bytes(content[place : place + 4], "big")
+    return others > MAX_PARTS or pixels > MAX_PIXEL_CHUNKS
+
+
+def _lacks_rows(picture: Image.Image, content: bytes) -> bool:
+    width, height = (int.from_bytes(content[place : place + 4], "big") for place in (16, 20))
+    bits, colour, interlaced = content[24], content[25], content[28] == 1
+    if not interlaced and np.asarray(picture.crop((0, picture.height - 1, *picture.size))).any():
+        return False
+    wide = bits * _CHANNELS.get(colour, 1)
+
+    def bytes_of(columns: int, rows: int) -> int:
+        return rows * (1 + (columns * wide + 7) // 8) if columns > 0 and rows > 0 else 0
+
+    steps = _PASSES if interlaced else ((0, 0, 1, 1),)
+    wanted = sum(
+        bytes_of(-(-(width - left) // across), -(-(height - top) // down)) for left, top, across, down in steps
+    )
+    return _inflated(content, wanted) < wanted
+
+
+def _inflated(content: bytes, wanted: int) -> int:
+    """How many bytes the pixels of a PNG unpack to, up to `wanted`."""
+    unpack, place, found = zlib.decompressobj(), 8, 0
+    while place + 12 <= len(content) and found < wanted:
+        length = int.from_bytes(content[place : place + 4], "big")
+        rest = content[place + 8 : place + 8 + length] if content[place + 4 : place + 8] == b"IDAT" else b""
+        while rest and not unpack.eof and found < wanted:
+            found += len(unpack.decompress(rest, 1 << 20))
+            rest = unpack.unconsumed_tail
+        place += 12 + length
+    return found
+
+
+def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
+    tags = picture.tag_v2
+    width, height = (
+        tags[TiffImagePlugin.IMAGEWIDTH],
+        tags[TiffImagePlugin.IMAGELENGTH],
+    )  # as stored, before it is turned
+    if tags.get(TiffImagePlugin.COMPRESSION, 1) == 1:  # as it is: what lies beyond the file's end is read as black
+        bits = sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        if width * height * bits > 8 * size:
+            return True
+    planes = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 else 1
+    if TiffImagePlugin.TILEOFFSETS in tags:
+        across, down = tags.get(TiffImagePlugin.TILEWIDTH, width), tags.get(TiffImagePlugin.TILELENGTH, height)
+        wanted, there = -(-width // max(1, across)) * -(-height // max(1, down)), tags[TiffImagePlugin.TILEOFFSETS]
+    else:
+        rows = min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height)
+        wanted, there = -(-height // max(1, rows)), tags.get(TiffImagePlugin.STRIPOFFSETS, ())
+    lacks: bool = len(there) < wanted * planes
+    return lacks
+
+
+def _is_part_of_canvas(content: bytes) -> bool:
+    """Whether the first frame of an animated WebP is smaller than its canvas."""
+    canvas, place = b"", 12
+    while place + 8 <= len(content):
+        kind, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
+        if kind == b"VP8X":
+            canvas = content[place + 12 : place + 18]
+        elif kind == b"ANMF":
+            corner, size = content[place + 8 : place + 14], content[place + 14 : place + 20]
+            return bool(canvas) and (corner != bytes(6) or size != canvas)
+        elif kind in (b"VP8 ", b"VP8L"):
+            return False
+        place += 8 + length + length % 2
+    return False

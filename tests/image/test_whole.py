@@ -1,0 +1,111 @@
+"""PNG, TIFF, GIF and WebP that hold fewer rows than they claim, and files of more parts than are read soon."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from derm.data.synthetic.lesion import draw_lesion
+from derm.errors import ImageRefused
+from derm.image.decode import claimed_pixels, read_image
+from derm.image.whole import MAX_PARTS
+
+LESION = Image.fromarray(draw_lesion("mel", 3, height=120, width=160).image)
+BLACK_BELOW = Image.fromarray(np.concatenate([np.asarray(LESION), np.zeros((40, 160, 3), np.uint8)]))
+
+
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def png(rows: bytes, width: int, height: int, *, interlaced: bool = False, extra: bytes = b"") -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlaced)
+    parts = (chunk(b"IHDR", head), extra, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def plain_rows(picture: Image.Image) -> bytes:
+    return b"".join(b"\0" + row.tobytes() for row in np.asarray(picture))
+
+
+def passes(picture: Image.Image, count: int) -> bytes:
+    """The first `count` of an interlaced PNG's seven passes."""
+    steps = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    pixels = np.asarray(picture)
+    parts = [pixels[top::down, left::across] for left, top, across, down in steps[:count]]
+    return b"".join(b"\0" + row.tobytes() for part in parts for row in part)
+
+
+def test_whole_pngs_are_read():
+    assert (read_image(png(plain_rows(LESION), 160, 120), "mole") == np.asarray(LESION)).all()
+    assert (read_image(png(passes(LESION, 7), 160, 120, interlaced=True), "mole") == np.asarray(LESION)).all()
+    assert (read_image(encoded(BLACK_BELOW, "PNG"), "mole") == np.asarray(BLACK_BELOW)).all()
+    for mode in ("L", "P", "RGBA"):
+        assert read_image(encoded(BLACK_BELOW.convert(mode), "PNG"), "mole").shape == (160, 160, 3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(plain_rows(LESION)[: 30 * 481], 160, 120),
+        png(plain_rows(BLACK_BELOW)[: 130 * 481], 160, 160),
+        png(passes(LESION, 3), 160, 120, interlaced=True),
+        png(passes(LESION, 6), 160, 120, interlaced=True),
+    ],
+    ids=["a quarter", "black below", "three passes", "six passes"],
+)
+def test_a_png_whose_pixels_end_early_is_incomplete(content):
+    with pytest.raises(ImageRefused, match=r"^mole is incomplete: a part of the picture is missing"):
+        read_image(content, "mole")
+
+
+def with_tag(content: bytes, wanted: int, value: int) -> bytes:
+    """A little-endian TIFF with another number for one of its tags."""
+    begin = struct.unpack("<I", content[4:8])[0]
+    (count,) = struct.unpack("<H", content[begin : begin + 2])
+    places = [begin + 2 + 12 * number for number in range(count)]
+    place = next(place for place in places if struct.unpack("<H", content[place : place + 2])[0] == wanted)
+    return content[:place] + struct.pack("<HHII", wanted, 4, 1, value) + content[place + 12 :]
+
+
+def test_a_tiff_that_lists_too_few_strips_or_ends_early_is_incomplete():
+    content = encoded(LESION, "TIFF")  # one strip of all rows
+    assert (read_image(content, "mole") == np.asarray(LESION)).all()
+    for less in (with_tag(content, 278, 30), with_tag(content[:-20_000], 279, 0)):
+        with pytest.raises(ImageRefused, match="is incomplete"):
+            read_image(less, "mole")
+
+
+def test_a_first_frame_smaller_than_its_canvas_is_incomplete():
+    half = LESION.crop((0, 0, 160, 60))
+    gif = bytearray(encoded(half, "GIF"))
+    gif[6:10] = struct.pack("<HH", 160, 120)  # the canvas
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(bytes(gif), "mole")
+    webp = bytearray(encoded(half, "WEBP", save_all=True, append_images=[half.rotate(180)]))
+    assert read_image(bytes(webp), "mole").shape == (60, 160, 3)
+    webp[24:30] = (159).to_bytes(3, "little") + (119).to_bytes(3, "little")
+    with pytest.raises(ImageRefused, match="is incomplete"):
+        read_image(bytes(webp), "mole")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xd8" + b"\xff\xfe\x00\x02" * (MAX_PARTS + 1) + encoded(LESION, "JPEG")[2:],
+        png(plain_rows(LESION), 160, 120, extra=(b"\0\0\0\0prVt" + struct.pack(">I", zlib.crc32(b"prVt"))) * MAX_PARTS),
+    ],
+    ids=["JPEG", "PNG"],
+)
+def test_a_file_of_thousands_of_parts_is_refused_before_it_is_opened(content):
+    with pytest.raises(ImageRefused, match=r"^mole consists of more than 5,000 parts, which no camera writes"):
+        read_image(content, "mole")
+    assert claimed_pixels(content) == 40_000_000
