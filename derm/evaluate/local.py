@@ -179,7 +179,7 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
             "many buy what."
         )
     held = find_held_mix(cases, description.known_mix)
-    temperature, learned = _learn(cases, held)
+    temperature, learned = held.temperature, _learn(cases, held)
     crossed = cross_validate(cases, held)
     sets, own = _conformal(cases, crossed.probabilities, temperature, description)
     lesions_of = {code: len(np.unique(cases.lesions[cases.true == index])) for code, index in INDEX.items()}
@@ -216,11 +216,12 @@ class HeldMix(NamedTuple):
     """What a model's probabilities hold for.
 
     shares: of the classes, float64 (7,). carried: what Bayes' rule adds to their logarithms at the malignant share of
-    the cases, float64 (7,); zeros where they hold for that share itself.
+    the cases, float64 (7,); zeros where they hold for that share itself. temperature: that fits all of the cases then.
     """
 
     shares: NDArray[np.float64]
     carried: NDArray[np.float64]
+    temperature: float
 
     def there(self, logits: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
         """The probabilities at the malignant share of the cases, float64 (n, 7)."""
@@ -233,15 +234,18 @@ def find_held_mix(cases: OwnCases, mix: tuple[float, ...] | None) -> HeldMix:
     A temperature moves no prior, and cases that were picked must not become everybody's share: what explains the
     diagnoses better is taken, each with the temperature that fits it. mix: of the weights, None where it is not known.
     """
+    nothing = np.zeros(len(CODES))
     if mix is None or not 0 < malignant_share(mix) < 1:
-        return HeldMix(class_mix(cases.true), np.zeros(len(CODES)))
+        return HeldMix(class_mix(cases.true), nothing, fit_temperature(cases.logits, cases.true))
     share, known = float(cases.malignant.mean()), malignant_share(mix)
     ratio = np.log(np.where(np.array(MALIGNANT), share / known, (1 - share) / (1 - known)))
-    found = (HeldMix(practice_mix(mix, share), np.zeros(len(CODES))), HeldMix(np.array(mix), ratio))
+    found = [
+        HeldMix(shares, carried, fit_temperature(cases.logits, cases.true, carried=carried))
+        for shares, carried in ((practice_mix(mix, share), nothing), (np.array(mix), ratio))
+    ]
 
     def misfit(one: HeldMix) -> float:
-        temperature = fit_temperature(cases.logits, cases.true, carried=one.carried)
-        return nll(one.there(cases.logits, temperature)[np.arange(len(cases.true)), cases.true])
+        return nll(one.there(cases.logits, one.temperature)[np.arange(len(cases.true)), cases.true])
 
     return min(found, key=misfit)
 
@@ -361,12 +365,11 @@ def best_specificity(cases: OwnCases, temperature: float) -> float:
     ).specificity.value
 
 
-def _learn(cases: OwnCases, held: HeldMix) -> tuple[float, LearnedThreshold]:
-    """The temperature of all images, and the threshold of each lesion's worst picture."""
-    temperature = fit_temperature(cases.logits, cases.true, carried=held.carried)
-    sums = cases.sums(temperature)
+def _learn(cases: OwnCases, held: HeldMix) -> LearnedThreshold:
+    """The threshold of each lesion's worst picture."""
+    sums = cases.sums(held.temperature)
     rows = worst_pictures(sums, cases.malignant, cases.lesions)
-    return temperature, learn_threshold(sums[rows], cases.malignant[rows], TARGET)
+    return learn_threshold(sums[rows], cases.malignant[rows], TARGET)
 
 
 def _try(drawn: OwnCases, rest: OwnCases, description: WeightsInfo) -> dict[str, float]:
@@ -377,8 +380,8 @@ def _try(drawn: OwnCases, rest: OwnCases, description: WeightsInfo) -> dict[str,
     there = softmax(rest.logits, temperature)
     if not refused:
         held = find_held_mix(drawn, description.known_mix)
-        temperature, learned = _learn(drawn, held)
-        threshold, there = learned.threshold.value, held.there(rest.logits, temperature)
+        temperature, threshold = held.temperature, _learn(drawn, held).threshold.value
+        there = held.there(rest.logits, temperature)
     ill, well = rest.rates(rest.sums(temperature), threshold)
     error = calibration_measures(rest.true, there)["malignant"]["ece_debiased"]
     return {
