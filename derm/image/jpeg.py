@@ -110,9 +110,14 @@ def check_complete(found: Layout, content: bytes, pixels: NDArray[np.uint8], nam
     stored; the last `ROWS` are enough.
     """
     if _unfinished(found) or _is_cut(found, content, pixels):
-        raise ImageRefused(
-            say("{name} is incomplete: a part of the picture is missing, so copy it again from its source.", name=name)
-        )
+        raise incomplete(name)
+
+
+def incomplete(name: str) -> ImageRefused:
+    """What is said of a picture that ends before it should, whatever its format."""
+    return ImageRefused(
+        say("{name} is incomplete: a part of the picture is missing, so copy it again from its source.", name=name)
+    )
 
 
 def check_stream(content: bytes, name: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import GifImagePlugin, Image, TiffImagePlugin
 
 from derm.errors import ImageRefused
+from derm.image.jpeg import incomplete
 from derm.language.speech import say
 
 MAX_PARTS = 5_000
@@ -51,7 +52,7 @@ def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
             and any(tile[1] != (0, 0, *picture.size) for tile in picture.tile)
         )
     ):
-        raise _incomplete(name)
+        raise incomplete(name)
 
 
 def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
@@ -61,13 +62,7 @@ def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
     whole, unless it is interlaced.
     """
     if picture.format == "PNG" and _lacks_rows(picture, content):
-        raise _incomplete(name)
-
-
-def _incomplete(name: str) -> ImageRefused:
-    return ImageRefused(
-        say("{name} is incomplete: a part of the picture is missing, so copy it again from its source.", name=name)
-    )
+        raise incomplete(name)
 
 
 def _segments(content: bytes) -> int:
