@@ -96,7 +96,7 @@ def read_own(folder: Path) -> FolderContent | None:
     remarks = (
         *remark_ages(path, raw),
         *remark_lesions(path, lesions),
-        *remark_parts(path, parts, {"lesion": lesions, "patient": patients}),
+        *remark_parts(path, parts, {mark("lesion"): lesions, mark("patient"): patients}),
     )
     found = [file for file in files if file]
     named = {name: part for name, part in zip(ids, parts, strict=True) if part}

@@ -20,7 +20,6 @@ DIVIDED = mark("lesion or patient in several parts")
 NO_LESION = mark("lesion not named")
 UNMATCHED = mark("ground truth of other images")
 INCOMPLETE = mark("ground truth incomplete")
-COLUMNS_THAT_JOIN = {"lesion": mark("lesion"), "patient": mark("patient")}
 OTHER_METADATA = mark("metadata of other images")
 SOME_METADATA = mark("metadata incomplete")
 
@@ -56,7 +55,7 @@ def remark_lesions(path: Path, lesions: pd.Series) -> tuple[Remark, ...]:
 
 def remark_parts(path: Path, parts: pd.Series, groups: Mapping[str, pd.Series]) -> tuple[Remark, ...]:
     """That the table at `path` gives pictures of one lesion or patient to several parts. parts: text (n,), '' where
-    none is named. groups: by its column, what stays together, text (n,), '' where it has no name."""
+    none is named. groups: by a word for it, what stays together, text (n,), '' where it has no name."""
     found = []
     for kind, names in groups.items():
         named = (parts != "") & (names != "")
@@ -64,7 +63,7 @@ def remark_parts(path: Path, parts: pd.Series, groups: Mapping[str, pd.Series]) 
         for name, own in several[several.map(len) > 1].items():
             problem = say(
                 "gives pictures of the {kind} {name} to {parts}, and they stay in one part",
-                kind=say(COLUMNS_THAT_JOIN[kind]),
+                kind=say(kind),
                 name=name,
                 parts=", ".join(sorted(own)),
             )
