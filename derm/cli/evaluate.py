@@ -131,7 +131,8 @@ def print_table(metrics: dict[str, Any]) -> None:
         )
         if metrics["measured_on"]["looks_inside"]:
             out.print(say(BUILT_IN))
-    print_sources(metrics["by_source"])
+    if metrics["by_source"]:
+        print_sources(metrics["by_source"])
     if metrics.get("seen_little"):
         print_seen(metrics["seen_little"])
     out.print("The paper splits by image, so that its test images have sisters in training: its figures are too good.")

@@ -158,8 +158,8 @@ METRICS_LATER: dict[str, Check] = {
             {"threshold": is_number, **_RATES},
             {
                 "by_lesion": object_with(_RATES),
-                "of_100_malignant": is_count,
-                "of_100_benign": is_count,
+                "of_100_malignant": none_or(is_count),
+                "of_100_benign": none_or(is_count),
                 "prevalence": within(0, 1),
                 "ppv": is_share_or_none,
                 "npv": is_share_or_none,

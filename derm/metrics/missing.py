@@ -46,3 +46,8 @@ def mean_defined(values: NDArray[np.float64], weights: NDArray[np.int64] | NDArr
 def or_none(value: float) -> float | None:
     """`value` as JSON can hold it: a plain float, or None where it is NaN or infinite."""
     return float(value) if math.isfinite(value) else None
+
+
+def or_nan(value: float | None) -> float:
+    """The way back from JSON: NaN for None."""
+    return math.nan if value is None else value

@@ -16,6 +16,7 @@ from derm.figures.text import SPACE, capital, fine_percent, percent, plain
 from derm.language.quantities import images_counted, lesions_counted
 from derm.language.speech import mark, number, say, say_many
 from derm.metrics.decision import LesionRates, of_hundred, predictive_values
+from derm.metrics.missing import or_nan
 from derm.model.weights import WeightsInfo, said_licence
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of, meets_edge
@@ -352,7 +353,7 @@ def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
     others = {name: own["figures"] for name, own in told.items() if name != home and own["within"] is None}
     sentences = []
     for name, figures in others.items():
-        hundred = of_hundred(LesionRates(*(_number(figures[key]["value"]) for key in ("sensitivity", "specificity"))))
+        hundred = of_hundred(LesionRates(*(or_nan(figures[key]["value"]) for key in ("sensitivity", "specificity"))))
         if hundred.malignant is not None and hundred.benign is not None:
             sentences.append(
                 say(
@@ -372,10 +373,6 @@ def _counted(part: dict[str, Any]) -> str:
         return say("each lesion counting once, {images}", images=images_counted(part["images"]))
     lesions = lesions_counted(part["lesions"])
     return say_many("{lesions} in {count:,} image", "{lesions} in {count:,} images", part["images"], lesions=lesions)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def predictive_sentence(description: WeightsInfo, prevalence: float) -> str:

@@ -435,15 +435,19 @@ def _decision(facts: Facts) -> Section:
         if len(record.get("chosen_by", ())) > 1:
             chosen.append(say("That holds in each source."))
     malignant, benign = decision["of_100_malignant"], decision["of_100_benign"]
-    meaning = say(
-        "Of 100 malignant lesions like those in the test part about {malignant} are above it; of 100 benign, {benign}.",
-        malignant=malignant,
-        benign=benign,
-    )
+    if malignant is not None and benign is not None:
+        chosen.append(
+            say(
+                "Of 100 malignant lesions like those in the test part about {malignant} are above it; of 100 benign, "
+                "{benign}.",
+                malignant=malignant,
+                benign=benign,
+            )
+        )
     curves = facts.results.curves
     return Section(
         say("Decision"),
-        [" ".join([*chosen, meaning])],
+        [" ".join(chosen)],
         [tables.referral(facts), tables.predictive(facts), tables.conformal(facts)],
         [
             Chart(

@@ -4,6 +4,7 @@ Needs `Facts`. Rounds to what figures are worth and puts each interval beside it
 predictive values at other prevalences. Knows neither Markdown nor HTML.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from derm.figures.text import capital
 from derm.language.speech import mark, number, say
 from derm.metrics import registry
 from derm.metrics.decision import predictive_values
+from derm.metrics.missing import or_nan
 from derm.metrics.paper import OVERALL, PER_CLASS, specificity_from_table
 from derm.metrics.registry import LABELS, lower_first
 from derm.report.facts import Facts
@@ -276,10 +278,14 @@ def referral(facts: Facts) -> Table:
 def predictive(facts: Facts) -> Table:
     """What a referral means at several prevalences, by Bayes' rule."""
     by_lesion = facts.results.metrics["decision"]["by_lesion"]
+    sensitivity, specificity = or_nan(by_lesion["sensitivity"]), or_nan(by_lesion["specificity"])
     rows = []
     for prevalence in PREVALENCES:
-        values = predictive_values(by_lesion["sensitivity"], by_lesion["specificity"], prevalence)
-        rows.append((number(prevalence, ".0%"), number(values.ppv, ".1%"), number(values.npv, ".2%")))
+        values = predictive_values(sensitivity, specificity, prevalence)
+        shares = ((values.ppv, ".1%"), (values.npv, ".2%"))
+        rows.append(
+            (number(prevalence, ".0%"), *("–" if math.isnan(value) else number(value, form) for value, form in shares))
+        )
     columns = (say("malignant among those seen"), say("of those referred, malignant"), say("of the others, benign"))
     source = say("{evaluate} --prevalence SHARE: metrics.json, decision, by lesion", evaluate=EVALUATE)
     return Table(say("Predictive values of the referral threshold"), columns, rows, source)

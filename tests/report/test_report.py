@@ -11,7 +11,7 @@ import pytest
 from unsaid import unsaid
 
 from derm.data.split import split_catalogue
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
@@ -163,6 +163,19 @@ def test_undefined_figures_of_a_group_are_a_dash(facts):
         table = tables.subgroups(facts, dimension)
         assert "nan" not in json.dumps(table.rows)
         assert sum(int(row[1]) for row in table.rows) == len(facts.results.predictions)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_lesions_that_are_all_malignant_or_all_benign_are_reported(model, drawn_catalogue, tmp_path, kept):
+    wanted = [code for code, is_malignant in zip(CODES, MALIGNANT, strict=True) if is_malignant == kept]
+    one_kind = drawn_catalogue.table[drawn_catalogue.table["dx"].isin(wanted)].reset_index(drop=True)
+    catalogue = replace(drawn_catalogue, table=one_kind)
+    write_evaluation(evaluate(model, catalogue, "test", replicates=20), tmp_path / "test")
+    found = read_results(tmp_path / "test")
+    assert found.metrics["decision"]["of_100_benign" if kept else "of_100_malignant"] is None
+    text = report_page(gather(model, found, catalogue, None))
+    assert "None" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert "about None" not in model_card(gather(model, found, catalogue, None))
 
 
 def test_groups_are_said_in_the_language_of_the_report(facts):
