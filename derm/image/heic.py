@@ -13,7 +13,9 @@ from PIL import Image
 
 from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
+from derm.image.jpeg import incomplete
 from derm.image.profiles import display_p3
+from derm.image.whole import ends_empty
 from derm.language.speech import say
 
 P3 = 12
@@ -43,6 +45,8 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
         found = pi_heif.open_heif(BytesIO(content), convert_hdr_to_8bit=True)
         width, height = found.size
         check_size(width, height, name)
+        if ends_empty(content, width * height):
+            raise incomplete(name)
         picture = Image.frombytes(found.mode, (width, height), bytes(found.data), "raw", found.mode, found.stride)
         # The file turns its picture itself; its EXIF orientation would turn it again.
         picture.info["icc_profile"] = found.info.get("icc_profile") or _named(found.info.get("nclx_profile"))

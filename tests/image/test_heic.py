@@ -28,6 +28,12 @@ def test_it_is_read():
     assert picture[4, 4].astype(int) == pytest.approx((90, 60, 40), abs=4)
 
 
+def test_one_whose_copy_stopped_is_incomplete():
+    pytest.importorskip("pi_heif")
+    with pytest.raises(ImageRefused, match=r"^photo\.heic is incomplete: a part of the picture is missing"):
+        read_image(DRAWN[:-20] + bytes(80), "photo.heic")
+
+
 @pytest.mark.parametrize("end", [40, 200, 470])
 def test_a_damaged_one_is_refused(end):
     pytest.importorskip("pi_heif")

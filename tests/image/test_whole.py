@@ -1,4 +1,4 @@
-"""PNG, TIFF, GIF and WebP that hold fewer rows than they claim, and files of more parts than are read soon."""
+"""Pictures that hold fewer rows than they claim, and files of more parts than are read soon."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image.decode import claimed_pixels, read_image
-from derm.image.whole import MAX_PARTS
+from derm.image.whole import MAX_PARTS, ends_empty
 
 LESION = Image.fromarray(draw_lesion("mel", 3, height=120, width=160).image)
 BLACK_BELOW = Image.fromarray(np.concatenate([np.asarray(LESION), np.zeros((40, 160, 3), np.uint8)]))
@@ -95,6 +95,34 @@ def test_a_first_frame_smaller_than_its_canvas_is_incomplete():
     webp[24:30] = (159).to_bytes(3, "little") + (119).to_bytes(3, "little")
     with pytest.raises(ImageRefused, match="is incomplete"):
         read_image(bytes(webp), "mole")
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}, {"kind": "AVIF", "quality": 90}])
+def test_a_file_whose_copy_stopped_is_incomplete(options, filler):
+    content = encoded(LESION, **({"kind": "WEBP"} | options))
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+        read_image(content[:-200] + filler * 200, "mole")
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_a_plain_picture_is_not_taken_for_one_whose_copy_stopped(shade):
+    noise = np.random.default_rng(0).integers(0, 256, (400, 800, 3), dtype=np.uint8)
+    half = Image.fromarray(np.concatenate([noise, np.full((400, 800, 3), shade, np.uint8)]))
+    plain = Image.new("RGB", (800, 800), (shade,) * 3)
+    for picture in (half, plain):
+        for kind, options in (("WEBP", {"quality": 10}), ("WEBP", {"lossless": True}), ("AVIF", {"quality": 10})):
+            content = encoded(picture, kind, **options)
+            assert not ends_empty(content, 640_000)
+
+
+def test_a_bmp_in_run_lengths_is_refused():
+    grey = encoded(LESION.convert("L"), "BMP")
+    assert read_image(grey, "mole").shape == (120, 160, 3)
+    runs = grey[:30] + struct.pack("<I", 1) + grey[34:1078] + b"\xa0\x80\0\0" * 60 + b"\0\1"  # half of its rows
+    with pytest.raises(ImageRefused, match=r"^mole is a BMP file in run lengths, which can leave out rows unnoticed"):
+        read_image(runs, "mole")
 
 
 @pytest.mark.parametrize(
