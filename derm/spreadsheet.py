@@ -6,7 +6,7 @@ what the cells mean.
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -86,18 +86,55 @@ _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?")
 MOST_COLUMNS = 1000
 """Of a table that is read; those that Derm knows have some twenty."""
 
+MOST_ROWS = 10_000_000
+"""Likewise: ten times the whole ISIC archive."""
 
-def read_header(lines: Iterable[str], separator: str = ",") -> list[str]:
+MOST_PADDED = 1_000_000
+"""Cells that rows may lack, all together: pandas fills each of them up."""
+
+MOST_SEPARATORS = 200_000
+"""Of one line, those within quotes included: more than a cell may have characters, which are 131,072."""
+
+
+def read_header(lines: Iterable[str], size: int, separator: str = ",", most_rows: int = MOST_ROWS) -> list[str]:
     """The names of a table's columns as they stand in its first line; `pandas.read_csv` makes new ones of those that
     are there twice.
 
-    ValueError for more than `MOST_COLUMNS`, before the table is parsed: 20,000 columns of one name, in 40 kB, kept
-    pandas busy for 19 s.
+    lines: all of the table's, each with its end. size: of the whole table, in bytes or characters.
+    ValueError for more than `MOST_COLUMNS` or `most_rows`, for a row of more cells than the header, for a cell of more
+    than 131,072 characters, and where the rows lack most of their cells, before the table is parsed: pandas was busy
+    for 19 s with 20,000 columns of one name, in 40 kB, and for 37 s, with 650 MB, with one row of 160,000 cells below
+    one column; rows of one cell below a thousand columns take a thousand times their bytes.
     """
+    header: list[str] = []
+    count = 0
+    rows = csv.reader(_short(lines, separator), delimiter=separator)
     try:
-        header = next((row for row in csv.reader(lines, delimiter=separator) if "".join(row).strip()), [])
+        for row in rows:
+            if len(row) > MOST_COLUMNS:
+                raise ValueError(f"more than {MOST_COLUMNS:,} columns, in line {rows.line_num}")
+            if not header:
+                header = row if len(row) > 1 or "".join(row).strip() else []  # pandas skips an empty line, too
+                continue
+            count += bool(row)
+            if len(row) > len(header):
+                raise ValueError(
+                    f"its rows have more cells than its header: line {rows.line_num} has {len(row):,}, the header "
+                    f"{len(header):,}"
+                )
+            if count > most_rows:
+                raise ValueError(f"more than {most_rows:,} rows")
+            # Each cell that is there is followed by a separator or a line's end.
+            if count * len(header) > size + MOST_PADDED:
+                raise ValueError(f"its rows have fewer cells than its header, which has {len(header):,}")
     except csv.Error as error:
-        raise ValueError(str(error)) from error
-    if len(header) > MOST_COLUMNS:
-        raise ValueError(f"more than {MOST_COLUMNS:,} columns")
+        raise ValueError(f"{error}, in line {rows.line_num}") from error
     return header
+
+
+def _short(lines: Iterable[str], separator: str) -> Iterator[str]:
+    """The lines; ValueError before one is split into cells beyond all measure."""
+    for number, line in enumerate(lines, start=1):
+        if line.count(separator) > MOST_SEPARATORS:
+            raise ValueError(f"more than {MOST_COLUMNS:,} columns, in line {number}")
+        yield line

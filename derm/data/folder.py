@@ -20,7 +20,7 @@ from derm.data.values import blank_missing, read_ages, read_sexes
 from derm.errors import DataFault
 from derm.files import closed, read_file
 from derm.language.speech import say
-from derm.spreadsheet import read_header
+from derm.spreadsheet import MOST_ROWS, read_header
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
@@ -240,19 +240,22 @@ def read_table(
     return filled
 
 
-def parse_table(content: bytes, *, or_latin: bool = False) -> pd.DataFrame:
+def parse_table(content: bytes, *, or_latin: bool = False, most_rows: int = MOST_ROWS) -> pd.DataFrame:
     """The table in a file's bytes, all cells text as they stand there, '' where empty; the one reader of such tables.
 
     Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. Columns may be there twice. or_latin: what is
-    neither is taken for Latin-1, where a wrong letter does no harm. ValueError, in a few words, for what is no table.
+    neither is taken for Latin-1, where a wrong letter does no harm. ValueError, in a few words, for what is no table,
+    and for one whose shape `derm.spreadsheet.read_header` refuses.
     """
     text = _decoded(content, or_latin=or_latin)
     if (mark := re.match(r"sep=.\r?\n", text, re.IGNORECASE)) is not None:  # Excel's own first line
         text = text[mark.end() :]
     separator = _separator(text.partition("\n")[0])
-    header = read_header(io.StringIO(text), separator)
+    stream = io.StringIO(text, newline="")  # lines end as they do for pandas
+    header = read_header(stream, len(text), separator, most_rows)
+    stream.seek(0)
     try:
-        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+        table = pd.read_csv(stream, sep=separator, dtype=str, keep_default_na=False)
     except (ValueError, OverflowError) as error:  # empty, or rows of unequal length
         raise ValueError(" ".join(str(error).split())[:200]) from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for the rows' names

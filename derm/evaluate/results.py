@@ -215,7 +215,8 @@ def with_later_columns(predictions: pd.DataFrame) -> pd.DataFrame:
 def read_own_table(path: Path) -> pd.DataFrame:
     """A table that `derm.spreadsheet` wrote, its ids and names as they were; OSError, ValueError where it is none."""
     content = read_file(path, MOST_TABLE)
-    header = read_header(io.TextIOWrapper(io.BytesIO(content), errors="replace", newline=""))
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
+    header = read_header(lines, len(content))
     if twice := [name for place, name in enumerate(header) if name in header[:place]]:
         raise ValueError(f"{path.name} has the column {twice[0][:40]} twice")
     try:

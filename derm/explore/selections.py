@@ -31,6 +31,9 @@ MOST = 200
 MOST_BYTES = 20_000_000
 """Of a file that is imported: a hundred times HAM10000's ids."""
 
+MOST_ROWS = 1_000_000
+"""Likewise."""
+
 NAME = re.compile(r"\w(?:[\w .()-]{0,58}[\w)])?")
 """A name that is a file's name everywhere, too: letters, digits, spaces and . _ - ( ), 60 characters at most."""
 
@@ -177,7 +180,7 @@ def parse(content: bytes, name: str) -> list[str]:
             )
         )
     try:
-        table = parse_table(content, or_latin=True)
+        table = parse_table(content, or_latin=True, most_rows=MOST_ROWS)
     except ValueError as error:
         raise DataFault(say("{name} is no table ({error}): save it as CSV.", name=name, error=error)) from None
     columns = {str(column).strip().casefold(): column for column in table.columns}

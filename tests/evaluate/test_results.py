@@ -11,7 +11,7 @@ from derm.errors import DataFault
 from derm.evaluate.compare import compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.embedding import embed
-from derm.evaluate.results import WORST, find_results, read_results
+from derm.evaluate.results import WORST, find_results, read_own_table, read_results
 from derm.figures.results import per_class_bars
 
 
@@ -213,6 +213,13 @@ def test_a_table_of_columns_without_number_is_not_parsed(folder):
     (folder / "outlines.csv").write_text(",".join(f"c{number}" for number in range(5000)) + "\n")
     with pytest.raises(DataFault, match="more than 1,000 columns"):
         read_results(folder)
+
+
+def test_a_row_of_more_cells_than_the_header_is_not_parsed(folder, monkeypatch):
+    (folder / "outlines.csv").write_text("image_id,iou\nA" + ",1" * 900 + "\n")
+    monkeypatch.setattr("derm.evaluate.results.pd.read_csv", lambda *_, **__: pytest.fail("it was parsed"))
+    with pytest.raises(ValueError, match="its rows have more cells than its header: line 2 has 901, the header 2"):
+        read_own_table(folder / "outlines.csv")
 
 
 def test_folders_of_results_are_found_newest_first(evaluation, folder, tmp_path):

@@ -119,3 +119,36 @@ def test_an_import_gets_a_free_name_and_one_of_another_data_set_is_refused(tmp_p
 def test_a_table_of_columns_without_number_is_refused_before_it_is_parsed(header):
     with pytest.raises(DataFault, match="more than 1,000 columns"):
         selections.parse(f"{header}\n1\n".encode(), "it.csv")
+
+
+WIDE = "its rows have more cells than its header"
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("image_id\n" + "," * 200 + "\n", f"{WIDE}: line 2 has 201, the header 1"),
+        ("image_id\n" + "," * 160_000 + "\n", "more than 1,000 columns, in line 2"),
+        ("image_id\n" + "," * 5_000_000 + "\n", "more than 1,000 columns, in line 2"),
+        ("image_id;x\nA;1\n" + ";" * 1500 + "\n", "more than 1,000 columns, in line 3"),
+        ("image_id\r" + "," * 200 + "\r", WIDE),
+        ('image_id\n"A\n' + ",\n" * 9 + '"' + "," * 200 + "\n", f"{WIDE}: line 12 has 201, the header 1"),
+        (",\n" + "image_id," * 900 + "\n", WIDE),
+        ("," * 5000 + "\nimage_id\nA\n", "more than 1,000 columns, in line 1"),
+        ("image_id" + ",x" * 900 + "\n" + "A\n" * 5000, "its rows have fewer cells than its header, which has 901"),
+        ("image_id\n" + "A\n" * 1_000_001, "more than 1,000,000 rows"),
+        ('image_id\n"' + "A" * 200_000 + "\n", "field larger than field limit"),
+    ],
+)
+def test_a_table_of_rows_without_measure_is_refused_before_it_is_parsed(table, told, monkeypatch):
+    def parse(*_arguments, **_options):
+        raise AssertionError
+
+    monkeypatch.setattr("derm.data.folder.pd.read_csv", parse)
+    with pytest.raises(DataFault, match=told):
+        selections.parse(table.encode(), "it.csv")
+
+
+def test_cells_may_hold_separators_and_line_ends_and_a_few_rows_may_be_short():
+    long = '"' + "a, b\n" * 20_000 + '"'
+    assert selections.parse(f"image_id,note\nA,{long}\n\nB\nC,\n".encode(), "it.csv") == ["A", "B", "C"]
