@@ -76,6 +76,8 @@ def app(
     # With a token the browser needs it in the address, which stands in no process's arguments.
     shown = browser and opening.token is None
     words += ["--server.port", str(port), "--server.address", address, "--server.headless", str(not shown).lower()]
+    # Without it Streamlit asks Amazon at its start for the machine's address, to print it, if it listens on every one.
+    words += ["--browser.serverAddress", _named(address)]
     if opening != Opening():
         words += ["--server.allowedHosts", "*"]  # the gate knows the names that are allowed
     if opening.token:
@@ -127,8 +129,12 @@ def _check_own(address: str) -> None:
 
 def _tell_token(token: str, address: str, port: int) -> None:
     """Print the address that lets in, and what it does not do."""
-    near = is_loopback(address)
-    name = "127.0.0.1" if address in ("0.0.0.0", "::", "") else address
-    out.print(f"Open http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}", soft_wrap=True)
-    if not near:
+    out.print(f"Open http://{_named(address)}:{port}/?token={token}", soft_wrap=True)
+    if not is_loopback(address):
         out.print(unencrypted(address), soft_wrap=True)
+
+
+def _named(address: str) -> str:
+    """An address that is listened on as a browser on this machine takes it."""
+    name = "127.0.0.1" if address in ("0.0.0.0", "::", "") else address
+    return f"[{name}]" if ":" in name else name

@@ -1,14 +1,14 @@
 """The gate before the app: who is let in, and which headers every answer has. An ASGI application around another.
 
 Needs an `Opening` and a server that tells on which address a request came in. Knows nothing of Streamlit but the
-paths that it closes.
+paths that it closes, and how it compares a handshake's headers.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from secrets import token_hex
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from derm.language.speech import say, speaking
 from derm.serve import words
@@ -74,7 +74,7 @@ class Gate:
         refusal = refuse(scope, self.opening)
         if scope["type"] == "websocket":
             if refusal is None:
-                await self.app(scope, receive, send)
+                await self.app(_under_its_origin(scope), receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the server answers 403
             return
@@ -128,6 +128,21 @@ def refuse(scope: Message, opening: Opening) -> Refusal | None:
     known = opening.knows_cookie(_kept(headers, COOKIE)) or is_health(scope, HEALTH)
     barred = not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None)
     return Refusal(401, words.NO_TOKEN) if barred else None
+
+
+def _under_its_origin(scope: Message) -> Message:
+    """A handshake that is let in, with the host of its Origin as its Host, which is another only in writing or where a
+    server in front has put it in place.
+
+    Streamlit compares the two letter by letter, and where they differ it asks Amazon for this machine's address before
+    it refuses: each time, and nobody is served meanwhile.
+    """
+    origin = _only(scope["headers"], b"origin")
+    if origin is None:
+        return scope
+    host = urlsplit(origin).netloc.encode("latin-1")
+    headers = [(name, host if name.lower() == b"host" else value) for name, value in scope["headers"]]
+    return {**scope, "headers": headers}
 
 
 def is_health(scope: Message, path: str) -> bool:

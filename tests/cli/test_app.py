@@ -75,6 +75,11 @@ def test_a_token_that_is_set_stays(started, monkeypatch):
     assert "give 16 ASCII characters" in str(started("--token")[2].exception)
 
 
+@pytest.mark.parametrize(("address", "named"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]")])
+def test_streamlit_is_told_an_address_to_print_lest_it_asks_amazon_for_one(started, address, named):
+    assert after(started("--insecure", "--address", address)[0], "--browser.serverAddress") == named
+
+
 def test_it_is_opened_by_a_flag_or_behind_a_server(started):
     words, environment, _ = started("--address", "0.0.0.0", "--insecure")
     assert environment[INSECURE] == "1"

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
+from streamlit import config
+from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowed
 
 from derm.serve import words
 from derm.serve.gate import BROWSER, COOKIE, Gate
@@ -59,6 +62,53 @@ def test_the_app_s_own_pages_are_let_in(kind):
     passed = {"http": 200, "websocket": 101}[kind]
     assert ask(kind=kind)[0] == passed
     assert ask(kind=kind, origin="http://localhost:8501", sec_fetch_site="same-origin")[0] == passed
+
+
+BEHIND = Opening(hosts=("derm.example",))
+THIS = socket.gethostname()
+
+
+@pytest.mark.parametrize(
+    ("opening", "host", "origin"),
+    [
+        (Opening(), "localhost:8501", None),
+        (Opening(), "localhost:8501", "http://localhost:8501"),
+        (Opening(), "LOCALHOST.:8501", "http://localhost:8501"),
+        (Opening(), "localhost", "http://localhost:80"),
+        (Opening(), "[::1]:8501", "http://[::1]:8501"),
+        (BEHIND, "derm.example", "https://derm.example"),
+        (BEHIND, "DERM.EXAMPLE", "https://derm.example"),
+        (BEHIND, "derm.example", "https://DERM.example."),
+        (BEHIND, "derm.example:443", "https://derm.example"),
+        (BEHIND, "derm.example", "https://derm.example:443"),
+        (BEHIND, "127.0.0.1:8501", "https://derm.example"),
+        (Opening(login_origin="https://derm.example"), "localhost:8501", "https://derm.example"),
+        (Opening(insecure=True), f"{THIS.upper()}.:8501", f"http://{THIS.lower()}:8501"),
+        (Opening(insecure=True), "10.1.2.3.:8501", "http://10.1.2.3:8501"),
+        (Opening(token=SECRET), "[FE80::1]:8501", "http://[fe80::1]:8501"),
+    ],
+)
+def test_streamlit_takes_every_handshake_that_is_let_in_and_asks_nobody_for_the_machine_s_address(
+    opening, host, origin, monkeypatch
+):
+    passed = []
+
+    async def app(scope, _receive, _send):
+        passed.append(scope)
+
+    headers = {"host": host, "origin": origin, "x-forwarded-proto": "https" if opening.hosts else None}
+    if opening.token:
+        headers["cookie"] = f"{COOKIE}={opening.cookie}"
+    scope = {"type": "websocket", "path": "/_stcore/stream", "query_string": b"", "server": ("127.0.0.1", 8501)}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items() if value is not None]
+    asyncio.run(Gate(app, opening)(scope, None, None))
+    told = Headers(scope=passed[0])
+    monkeypatch.setattr("streamlit.net_util._make_blocking_http_get", lambda *_, **__: pytest.fail("it was asked for"))
+    option = config.get_option
+    hosts = option("server.allowedHosts") if opening == Opening() else ["*"]  # as `derm app` sets them
+    monkeypatch.setattr(config, "get_option", lambda name: hosts if name == "server.allowedHosts" else option(name))
+    assert told.get("origin") == origin
+    assert _is_origin_allowed(told.get("origin"), told.get("host"))
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
