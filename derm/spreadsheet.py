@@ -110,9 +110,11 @@ def read_header(lines: Iterable[str], size: int, separator: str = ",", most_rows
     count = 0
     rows = csv.reader(_short(lines, separator), delimiter=separator)
     try:
-        for row in rows:
+        for number, row in enumerate(rows):
             if len(row) > MOST_COLUMNS:
                 raise ValueError(f"more than {MOST_COLUMNS:,} columns, in line {rows.line_num}")
+            if number > most_rows:  # empty ones, too, which take as long
+                raise ValueError(f"more than {most_rows:,} rows")
             if not header:
                 header = row if len(row) > 1 or "".join(row).strip() else []  # pandas skips an empty line, too
                 continue
@@ -122,8 +124,6 @@ def read_header(lines: Iterable[str], size: int, separator: str = ",", most_rows
                     f"its rows have more cells than its header: line {rows.line_num} has {len(row):,}, the header "
                     f"{len(header):,}"
                 )
-            if count > most_rows:
-                raise ValueError(f"more than {most_rows:,} rows")
             # Each cell that is there is followed by a separator or a line's end.
             if count * len(header) > size + MOST_PADDED:
                 raise ValueError(f"its rows have fewer cells than its header, which has {len(header):,}")

@@ -137,6 +137,7 @@ WIDE = "its rows have more cells than its header"
         ("," * 5000 + "\nimage_id\nA\n", "more than 1,000 columns, in line 1"),
         ("image_id" + ",x" * 900 + "\n" + "A\n" * 5000, "its rows have fewer cells than its header, which has 901"),
         ("image_id\n" + "A\n" * 1_000_001, "more than 1,000,000 rows"),
+        ("\n" * 1_000_001 + "image_id\nA\n", "more than 1,000,000 rows"),
         ('image_id\n"' + "A" * 200_000 + "\n", "field larger than field limit"),
     ],
 )
