@@ -255,7 +255,7 @@ class LogReader:
                 raise ValueError
             if (table[:, FIELDS.index("epoch")] < self._epochs_from).any():
                 raise ValueError
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             rows, place = [], begin
             for line in text.split(b"\n")[:-1]:
                 event = self._read(line)

@@ -356,18 +356,22 @@ def everything_of(run: Run) -> list[str]:
 
 def test_a_damaged_step_costs_no_other_step(tmp_path):
     reader = LogReader(tmp_path / "events.jsonl")
-    bad = [{**step(2), "loss": "much"}, {key: value for key, value in step(3).items() if key != "accuracy"}]
+    bad = [
+        {**step(2), "loss": "much"},
+        {key: value for key, value in step(3).items() if key != "accuracy"},
+        {**step(3), "loss": 10**390},  # no float can hold it
+    ]
     reader.path.write_bytes(
         lines([*begin(), step(1), *bad]) + b'{"event": "step", "step": 4, "lo\n' + lines([step(5), step(-1)])
     )
     reader.look()
     assert reader.steps().step.tolist() == [1, 5]
     assert reader.steps().loss.tolist() == [2, 2]
-    assert reader.damaged == 4  # three in the stretch; the last line is no step that a run can have taken
+    assert reader.damaged == 5  # four in the stretch; the last line is no step that a run can have taken
     assert reader.newest("step") is None
 
 
-DAMAGE = (None, "x", -1, [], {}, 1e999)
+DAMAGE = (None, "x", -1, [], {}, 1e999, 10**390)
 
 
 @pytest.mark.slow
