@@ -22,6 +22,9 @@ MAX_FRACTIONS = 2_000
 MAX_STRIPS = 100_000
 """Most strips or tiles of a picture, however large."""
 
+MAX_JPEG_STRIPS = 10_000
+"""The same of strips and tiles that are JPEG, each of which is opened by itself: 40 million pixels in tiles of 64."""
+
 _PREFIXES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
 """Headers that Pillow takes for TIFF's; in the last two places and counts have 64 bits."""
 
@@ -42,7 +45,8 @@ _PARTS = (273, 279, 324, 325)
 _DIRECTORIES = (34665, 34853, 40965)
 """Tags that point at another directory that Pillow reads: EXIF, GPS and Interoperability."""
 
-_WIDTH, _HEIGHT, _CHANNELS = 256, 257, 277
+_WIDTH, _HEIGHT, _CHANNELS, _COMPRESSION = 256, 257, 277, 259
+_JPEG = (6, 7)
 
 TILE = 16
 """Shortest side of a tile (TIFF 6.0, section 15)."""
@@ -84,7 +88,7 @@ def _check(block: bytes, name: str, *, wide: bool, is_picture: bool) -> None:
         if place in seen:
             continue
         seen.add(place)
-        sizes, parts = {_WIDTH: 0, _HEIGHT: 0, _CHANNELS: 1}, 0
+        sizes, parts, most = {_WIDTH: 0, _HEIGHT: 0, _CHANNELS: 1}, 0, MAX_STRIPS
         for tag in _tags(block, place, order, wide=wide):
             tags += 1
             is_part = is_picture and place == first and tag.number in _PARTS
@@ -96,12 +100,14 @@ def _check(block: bytes, name: str, *, wide: bool, is_picture: bool) -> None:
                 values += tag.values
             if tag.number in _DIRECTORIES:
                 waiting.append(tag.first)
+            if tag.number == _COMPRESSION and tag.first in _JPEG:
+                most = MAX_JPEG_STRIPS
             if tag.number in sizes:
                 sizes[tag.number] = max(sizes[tag.number], tag.first)
             _refuse_many(name, tags, mark("tags"), MAX_TAGS)
             _refuse_many(name, values, mark("values"), MAX_VALUES)
             _refuse_many(name, fractions, mark("fractions"), MAX_FRACTIONS)
-        _check_strips(name, parts, sizes[_WIDTH], sizes[_HEIGHT], sizes[_CHANNELS])
+        _check_strips(name, parts, sizes[_WIDTH], sizes[_HEIGHT], sizes[_CHANNELS], most)
 
 
 def _tags(block: bytes, place: int, order: str, *, wide: bool) -> Iterator[Tag]:
@@ -139,9 +145,9 @@ def _refuse_many(name: str, count: int, things: str, most: int) -> None:
         )
 
 
-def _check_strips(name: str, parts: int, width: int, height: int, channels: int) -> None:
+def _check_strips(name: str, parts: int, width: int, height: int, channels: int, most: int) -> None:
     """Refuse more strips than a picture has rows, or tiles of the least size, a channel; no size is Pillow's to say."""
-    most = min(MAX_STRIPS, channels * max(height, -(-width // TILE) * -(-height // TILE)))
+    most = min(most, channels * max(height, -(-width // TILE) * -(-height // TILE)))
     if width and height and parts > most:
         raise ImageRefused(
             say(

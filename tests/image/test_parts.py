@@ -10,7 +10,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image.decode import claimed_pixels, read_image
-from derm.image.directories import MAX_FRACTIONS, MAX_STRIPS, MAX_TAGS, MAX_VALUES
+from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_VALUES
 from derm.image.jpeg import MAX_MARKERS
 from derm.image.parts import MAX_BLOCKS, MAX_EXIF, MAX_PARTS, MAX_STRAY, MAX_TABLES, check_parts
 
@@ -120,6 +120,13 @@ def test_a_tiff_that_lists_more_than_its_picture_needs_is_refused_before_it_is_o
 def test_strips_are_limited_however_large_the_picture_is_said_to_be():
     sides = [(256, 4, 1, struct.pack("<L", 60_000)), (257, 4, 1, struct.pack("<L", 60_000))]
     refused(picture(*sides, strips=MAX_STRIPS + 1), "^mole lists 100,001 strips of pixels")
+
+
+def test_strips_that_are_jpeg_are_fewer():
+    sides = [(256, 4, 1, struct.pack("<L", 60_000)), (257, 4, 1, struct.pack("<L", 60_000))]
+    packed = (259, 3, 1, struct.pack("<H", 7))
+    refused(picture(*sides, packed, strips=MAX_JPEG_STRIPS + 1), "^mole lists 10,001 strips of pixels")
+    check_parts(picture(*sides, strips=MAX_JPEG_STRIPS + 1), "mole")
 
 
 @pytest.mark.parametrize("kind", [1, 2, 7], ids=["bytes", "text", "undefined"])
