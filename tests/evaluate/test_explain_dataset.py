@@ -320,6 +320,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
     assert find_explained(out.parent) == [out]
 
 
+@pytest.mark.slow
 def test_a_damaged_part_or_table_is_named_with_its_cure_before_work_goes_on(
     model, drawn_catalogue, tmp_path, monkeypatch
 ):
