@@ -6,6 +6,7 @@ Gives `main`. Each command's own imports wait until it runs, so that `--help` is
 import errno
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; the user's mistakes end in one sentence and exit status 1."""
+    # What Pillow passes over in metadata changes no pixel; its lines name no picture, but places of the installation.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     try:
         Path.cwd()  # libraries would end the process, or lead to other sentences, where it is gone
         app()

@@ -191,6 +191,10 @@ def _header(path: Path) -> list[str]:
 # Tables
 
 
+IMAGE_COLUMNS = ("image", "image_id", "isic_id")
+"""Columns of images' names, which people may have called NA or null: an empty cell alone names none."""
+
+
 def read_table(
     path: Path, columns: Iterable[str], cure: str, also: Iterable[str] = (), *, as_written: bool = False
 ) -> pd.DataFrame:
@@ -198,7 +202,8 @@ def read_table(
 
     Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. Columns match in any case of letters, and
     `columns` and `also` come back as they are written there, all others in lower case. Rows without any cell are left
-    out. cure: how to mend it, at the end of the sentence that a DataFault says. as_written: cells such as NA stay.
+    out. cure: how to mend it, at the end of the sentence that a DataFault says. as_written: cells such as NA stay;
+    names of images do anyway.
     """
     columns = list(columns)
     try:
@@ -233,7 +238,7 @@ def read_table(
         )
     table = table.fillna("").apply(lambda cells: cells.str.strip())
     if not as_written:
-        table = table.apply(blank_missing)
+        table = table.apply(lambda cells: cells if cells.name in IMAGE_COLUMNS else blank_missing(cells))
     if (table == "").all(axis=None):
         raise DataFault(say("{path} has a header but no rows: {cure}.", path=path, cure=cure))
     filled: pd.DataFrame = table[(table != "").any(axis=1)].reset_index(drop=True)

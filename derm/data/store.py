@@ -5,21 +5,23 @@ Needs a catalogue whose files can be read, and room on the disk. Knows nothing o
 
 import contextlib
 import hashlib
+import math
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.looks import look_at
 from derm.data.masks import judge_masks, look_at_mask
-from derm.errors import DataFault, ImageRefused
-from derm.files import make_folder, making_folder, read_json, sweep, write_json
+from derm.errors import ConfigFault, DataFault, ImageRefused
+from derm.files import make_folder, making_folder, read_json, reserve, sweep, write_json
 from derm.image.decode import open_image, read_mask
 from derm.image.resize import Fit, square, square_mask
 from derm.json_checks import is_several, is_switch, list_of, object_with
@@ -163,8 +165,8 @@ def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Pr
             )
         )
     with making_folder(folder) as part:
-        images = np.lib.format.open_memmap(part / "images.npy", mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
-        masks = np.lib.format.open_memmap(part / "masks.npy", mode="w+", dtype=np.uint8, shape=(count, size, size))
+        images = new_map(part / "images.npy", np.uint8, (count, size, size, 3))
+        masks = new_map(part / "masks.npy", np.uint8, (count, size, size))
 
         def decode(row: int) -> bool:
             image, mask = read_pair(str(table["image_path"].iloc[row]), str(table["mask_path"].iloc[row]))
@@ -191,6 +193,26 @@ def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Pr
         # Another process may have finished first: its store holds the same, so ours is let go.
         with contextlib.suppress(OSError):
             part.rename(folder)
+
+
+def new_map(path: Path, kind: DTypeLike, shape: tuple[int, ...]) -> "np.memmap[Any, Any]":
+    """A new .npy file of zeros, mapped for writing, its room on the disk taken; ConfigFault where there is none."""
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
+    try:
+        with path.open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, described)
+            stream.flush()
+            reserve(stream, stream.tell() + math.prod(shape) * np.dtype(kind).itemsize)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise ConfigFault(
+            say(
+                "{path} cannot be written ({strerror}): name a place with room for it.",
+                path=path,
+                strerror=error.strerror,
+            )
+        ) from error
+    return np.lib.format.open_memmap(path, mode="r+")
 
 
 def read_pair(image_path: str, mask_path: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:

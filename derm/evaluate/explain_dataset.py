@@ -54,7 +54,10 @@ pictures, which a folder begun by an older version has not, or less of; see `_sa
 PARTS = "parts"
 """Folder of what is done so far; gone once everything is."""
 
-TABLES = ("agreement", "sample")
+COLUMNS = {"agreement": AGREEMENT, "sample": (*AGREEMENT, *FAITHFULNESS)}
+"""Numbers of each table; of the parts that it is made of, too."""
+
+TABLES = tuple(COLUMNS)
 JSONS = ("about", "summary")
 FILES = (*(f"{name}.json" for name in JSONS), *(f"{name}.parquet" for name in TABLES))
 
@@ -170,6 +173,9 @@ def explain(
     make_folder(parts)
     sweep(parts)
     sweep(out)
+    for name in TABLES:
+        for place in (*out.glob(f"{name}.parquet"), *sorted(parts.glob(f"{name}-*.parquet"))):
+            _begun(place, name, out)  # before hours are spent on the others
     drawn = table.iloc[draw_sample(table, sample, seed)]
     work: tuple[tuple[str, Rows, pd.DataFrame, int, Progress | None], ...] = (
         ("agreement", agreement_rows, table, AGREEMENT_IMAGES, mapping),
@@ -183,9 +189,9 @@ def explain(
         }
         _work_off(partial(measure, model), pieces, workers, progress)
         _write_table(
-            out / f"{name}.parquet", pd.concat([pd.read_parquet(place) for place in pieces], ignore_index=True)
+            out / f"{name}.parquet", pd.concat([_begun(place, name, out) for place in pieces], ignore_index=True)
         )
-    tables = {name: pd.read_parquet(out / f"{name}.parquet") for name in TABLES}
+    tables = {name: _begun(out / f"{name}.parquet", name, out) for name in TABLES}
     write_json(out / "summary.json", summarise(**tables, replicates=replicates, progress=resampling))
     shutil.rmtree(parts, ignore_errors=True)
     return read_explain_results(out)
@@ -236,7 +242,7 @@ def read_explain_results(folder: Path) -> ExplainResults:
                 say("The explanations in {folder} are of another version of Derm: {cure}", folder=folder, cure=cure)
             )
         tables: dict[str, Any] = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
-        for table, columns in (("agreement", AGREEMENT), ("sample", (*AGREEMENT, *FAITHFULNESS))):
+        for table, columns in COLUMNS.items():
             if fault := explained_fault(f"{table}.parquet", tables[table], IDENTITY, columns):
                 raise ValueError(fault)
     except (OSError, ValueError) as error:
@@ -349,6 +355,26 @@ def _same_data(recorded: dict[str, Any], present: dict[str, Any], table: pd.Data
     if recorded.get("rows") != present["rows"]:
         return False
     return recorded["files"] == present["files"] if "files" in recorded else same_pictures(recorded, table)
+
+
+def _begun(place: Path, name: str, out: Path) -> pd.DataFrame:
+    """The table `name` of the explanations in `out`, or a part of it, at `place`; DataFault where it is damaged."""
+    try:
+        table = read_parquet(place)
+        if fault := explained_fault(place.name, table, IDENTITY, COLUMNS[name]):
+            raise ValueError(fault)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataFault(
+            say(
+                "{place} cannot be read ({reason}): delete it, and go on with the same `derm explain --data DIR --out "
+                "{folder}`, which keeps the rest.",
+                place=place,
+                reason=reason,
+                folder=out,
+            )
+        ) from error
+    return table
 
 
 def _work_off(

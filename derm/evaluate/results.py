@@ -42,6 +42,9 @@ JSONS = ("metrics", "curves")
 TEXTS = {"image_id": str, "lesion_id": str, "dimension": str, "group": str}
 """Columns of its tables that are text, whatever they look like: the catalogue's 0012 is not 12."""
 
+_NO_NUMBER = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"]
+"""What stands for a missing number. An image may be called so: of a text an empty cell alone is missing."""
+
 MOST_TABLE = 512 << 20
 """Bytes of one of its tables: a million images take a quarter."""
 
@@ -220,7 +223,8 @@ def read_own_table(path: Path) -> pd.DataFrame:
     if twice := [name for place, name in enumerate(header) if name in header[:place]]:
         raise ValueError(f"{path.name} has the column {twice[0][:40]} twice")
     try:
-        table = pd.read_csv(io.BytesIO(content), dtype=TEXTS)
+        missing = {name: [""] if name in TEXTS else _NO_NUMBER for name in header}
+        table = pd.read_csv(io.BytesIO(content), dtype=TEXTS, keep_default_na=False, na_values=missing)
     except OverflowError as error:
         raise ValueError(str(error)) from error
     if not isinstance(table.index, pd.RangeIndex):

@@ -21,6 +21,7 @@ from derm.image import depth, jpeg, whole
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
+from derm.image.parts import check_parts
 from derm.image.profiles import adobe_rgb
 from derm.image.tiff import jpeg_streams
 from derm.language.speech import mark, say
@@ -143,7 +144,7 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
 def claimed_pixels(content: bytes) -> int:
     """How many pixels a file's header claims; `MAX_PIXELS` where that is not told before it is read."""
     try:
-        whole.check_parts(content, "")
+        check_parts(content, "")
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
             return picture.width * picture.height
     except (ImageRefused, *_DECODER_FAULTS):
@@ -272,7 +273,7 @@ def _damaged(name: str) -> str:
 def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     """The first frame of `content`, not decoded yet; what its header says is checked."""
     check_bytes(len(content), name)
-    whole.check_parts(content, name)
+    check_parts(content, name)
     picture = Image.open(BytesIO(content), formats=formats)
     check_size(picture.width, picture.height, name)
     _check_planes(picture, name)
@@ -339,6 +340,7 @@ def _load(picture: Image.Image, content: bytes, name: str) -> None:
         jpeg.check_complete(found, content, np.asarray(picture.crop(last)), name)
         return
     for stream in jpeg_streams(picture, content):
+        check_parts(stream, name)
         jpeg.check_scans(jpeg.layout(stream), name)
     whole.check_claims(picture, content, name)
     picture.load()

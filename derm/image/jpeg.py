@@ -21,6 +21,9 @@ from derm.language.speech import say
 MAX_SCANS = 50
 """Scans of one picture. Encoders make about ten; 50 of the largest picture take a second."""
 
+MAX_MARKERS = 10_000
+"""Markers of one picture, beside those inside of a scan's data: twice what `parts` takes before the first scan."""
+
 ROWS = 8
 """Rows at the end of a picture that are looked at: those of a block."""
 
@@ -66,14 +69,17 @@ class Layout(NamedTuple):
     data: bytes
     """Of the last scan, as stored."""
 
+    markers: int
+    """Up to `MAX_MARKERS` and one more."""
+
 
 def layout(content: bytes) -> Layout:
     """Walk through the markers of the first picture; what is broken ends the walk."""
-    progressive, scans, data = False, list[Scan](), b""
+    progressive, scans, data, markers = False, list[Scan](), b"", 0
     components: tuple[int, ...] = ()
     place = 2
-    while len(scans) <= MAX_SCANS and (found := _MARKER.search(content, place)):
-        code, place = content[found.start() + 1], found.end()
+    while len(scans) <= MAX_SCANS and markers <= MAX_MARKERS and (found := _MARKER.search(content, place)):
+        code, place, markers = content[found.start() + 1], found.end(), markers + 1
         if code == _END:
             break
         if code in (0x01, 0xD8):
@@ -88,7 +94,7 @@ def layout(content: bytes) -> Layout:
             end = _MARKER.search(content, place)
             data = content[place : end.start() if end else len(content)]
             place = end.start() if end else len(content)
-    return Layout(progressive, components, scans, data)
+    return Layout(progressive, components, scans, data, markers)
 
 
 def check_scans(found: Layout, name: str) -> None:
@@ -99,6 +105,15 @@ def check_scans(found: Layout, name: str) -> None:
                 "{name} has more than {max_scans} scans, which no camera writes: export it again from its source.",
                 name=name,
                 max_scans=MAX_SCANS,
+            )
+        )
+    if found.markers > MAX_MARKERS:
+        raise ImageRefused(
+            say(
+                "{name} consists of more than {parts:,} parts, which no camera writes: export it again from its "
+                "source.",
+                name=name,
+                parts=MAX_MARKERS,
             )
         )
 

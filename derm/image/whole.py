@@ -1,4 +1,4 @@
-"""Whether files hold all the rows that they claim, and no more parts than are read soon.
+"""Whether files hold all the rows that they claim.
 
 Needs a file's bytes and the picture that Pillow has made of them. JPEG data are looked at by `jpeg`.
 """
@@ -12,13 +12,6 @@ from derm.errors import ImageRefused
 from derm.image.jpeg import incomplete
 from derm.language.speech import say
 
-MAX_PARTS = 5_000
-"""Most segments of a JPEG before its first scan, and most chunks of a PNG beside its pixels'. Profiles and XMP come in
-64 kB each: no file that Derm takes needs as many, and each is walked in Python."""
-
-MAX_PIXEL_CHUNKS = 200_000
-"""Most chunks of pixels in a PNG."""
-
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column, first row and the steps of an interlaced PNG's passes."""
 
@@ -27,21 +20,6 @@ _RUN_LENGTHS = (1, 2)
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Of a PNG's kind of colour."""
-
-
-def check_parts(content: bytes, name: str) -> None:
-    """Refuse a JPEG or PNG of so many parts that walking through them would take long: ImageRefused."""
-    if (content[:2] == b"\xff\xd8" and _segments(content) > MAX_PARTS) or (
-        content[:8] == b"\x89PNG\r\n\x1a\n" and _has_many_chunks(content)
-    ):
-        raise ImageRefused(
-            say(
-                "{name} consists of more than {parts:,} parts, which no camera writes: export it again from its "
-                "source.",
-                name=name,
-                parts=MAX_PARTS,
-            )
-        )
 
 
 def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
@@ -54,7 +32,8 @@ def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
     if (
         (isinstance(picture, TiffImagePlugin.TiffImageFile) and _lacks_strips(picture, len(content)))
         or (picture.format == "WEBP" and _is_part_of_canvas(content))
-        or (picture.format in ("WEBP", "AVIF") and ends_empty(content, picture.width * picture.height))
+        or (picture.format == "AVIF" and ends_empty(content, picture.width * picture.height))
+        or (picture.format == "WEBP" and ends_empty(content, picture.width * picture.height, _end_of_webp(content)))
         or (
             isinstance(picture, GifImagePlugin.GifImageFile)
             and any(tile[1] != (0, 0, *picture.size) for tile in picture.tile)
@@ -63,14 +42,15 @@ def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
         raise incomplete(name)
 
 
-def ends_empty(content: bytes, pixels: int) -> bool:
+def ends_empty(content: bytes, pixels: int, end: int | None = None) -> bool:
     """Whether a WebP, AVIF or HEIC file of so many pixels ends in what stands on a disk where nothing was written.
 
     Their decoders take zeros for a plain part of the picture and say nothing. A plain part that is there is packed into
-    such bytes, too, but into one for 2,700 pixels at most (WebP of quality 10, half of it plain).
+    such bytes, too, but into one for 2,700 pixels at most (WebP of quality 10, half of it plain). end: where what
+    follows is no picture.
     """
     count = 64 + pixels // 2048
-    return content.endswith((b"\0" * count, b"\xff" * count))
+    return content.endswith((b"\0" * count, b"\xff" * count), 0, len(content) if end is None else end)
 
 
 def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
@@ -81,30 +61,6 @@ def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
     """
     if picture.format == "PNG" and _lacks_rows(picture, content):
         raise incomplete(name)
-
-
-def _segments(content: bytes) -> int:
-    """Segments of a JPEG before its first scan, counted no further than past `MAX_PARTS`."""
-    place, count = 2, 0
-    while count <= MAX_PARTS and place + 4 <= len(content) and content[place] == 0xFF:
-        code = content[place + 1]
-        if code == 0xDA:
-            break
-        count += 1
-        alone = code in (0x01, 0xFF) or 0xD0 <= code <= 0xD8
-        place += 1 if code == 0xFF else 2 if alone else 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-    return count
-
-
-def _has_many_chunks(content: bytes) -> bool:
-    place, others, pixels = 8, 0, 0
-    while place + 12 <= len(content) and others <= MAX_PARTS and pixels <= MAX_PIXEL_CHUNKS:
-        if content[place + 4 : place + 8] == b"IDAT":
-            pixels += 1
-        else:
-            others += 1
-        place += 12 + int.from_bytes(content[place : place + 4], "big")
-    return others > MAX_PARTS or pixels > MAX_PIXEL_CHUNKS
 
 
 def _lacks_rows(picture: Image.Image, content: bytes) -> bool:
@@ -156,6 +112,15 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
         wanted, there = -(-height // max(1, rows)), tags.get(TiffImagePlugin.STRIPOFFSETS, ())
     lacks: bool = len(there) < wanted * planes
     return lacks
+
+
+def _end_of_webp(content: bytes) -> int:
+    """Where the pictures of a WebP end and EXIF or XMP begins, which may be filled up with zeros; else its end."""
+    place = 12
+    while place + 8 <= len(content) and content[place : place + 4] not in (b"EXIF", b"XMP "):
+        length = int.from_bytes(content[place + 4 : place + 8], "little")
+        place += 8 + length + length % 2
+    return place
 
 
 def _is_part_of_canvas(content: bytes) -> bool:

@@ -283,6 +283,10 @@ class LibraryWriter:
                     self._finish()
         except OSError as fault:
             raise self._fault(fault) from fault
+        except ConfigFault as fault:  # of a folder or file in it that nobody has named
+            if isinstance(fault.__cause__, OSError):
+                raise self._fault(fault.__cause__) from fault
+            raise
 
     def add(
         self,
@@ -371,7 +375,9 @@ class LibraryWriter:
 
 def _save(path: Path, array: NDArray[Any]) -> None:
     with path.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
+        plain = np.ascontiguousarray(array)
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(plain))
+        stream.write(plain.data)  # np.save tells of a full disk in words of its own
         _flush(stream)
 
 

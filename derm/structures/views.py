@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from derm.data.augment import AugmentConfig, Augmenter
-from derm.data.store import table_key
+from derm.data.store import new_map, table_key
 from derm.errors import ConfigFault
 from derm.files import make_folder, read_json, write_json
 from derm.image.decode import open_image
@@ -138,7 +138,7 @@ def _arrays(
     arrays = []
     for place, (shape, kind) in enumerate(kinds):
         path = folder / f"{place}.npy"
-        mode: Literal["w+", "r+"] = "w+" if fresh else "r+"
-        sizes = (count, views, *shape) if mode == "w+" else None
-        arrays.append(np.lib.format.open_memmap(path, mode=mode, dtype=kind, shape=sizes))
+        arrays.append(
+            new_map(path, kind, (count, views, *shape)) if fresh else np.lib.format.open_memmap(path, mode="r+")
+        )
     return arrays

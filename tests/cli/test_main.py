@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
@@ -391,6 +392,25 @@ def test_a_folder_that_is_gone_is_one_sentence(capsys, monkeypatch, tmp_path):
         "derm: The folder that this was started in is gone: change to another one.",
     )
     monkeypatch.chdir(tmp_path)
+
+
+def test_what_pillow_warns_of_stays_out_of_the_terminal(monkeypatch):
+    told = []
+
+    def warn():
+        for module, kind in (
+            ("PIL.TiffImagePlugin", UserWarning),
+            ("PIL.Image", RuntimeWarning),
+            ("derm.x", UserWarning),
+        ):
+            try:
+                warnings.warn_explicit("Tag data larger than file", kind, "file.py", 1, module)
+            except Warning:
+                told.append(module)
+
+    monkeypatch.setattr("derm.cli.main.app", warn)
+    main()
+    assert told == ["PIL.Image", "derm.x"]
 
 
 @pytest.mark.parametrize(("number", "name"), [(errno.EBADF, "a.csv"), (errno.ECONNRESET, None)])

@@ -171,6 +171,17 @@ def test_one_hot_rows_without_or_with_two_marks(tmp_path):
     assert read_catalogue(tmp_path, strict=False).table["dx"].tolist() == ["unknown", "mel+nv", "nv"]
 
 
+@pytest.mark.parametrize("called", ["NA", "null", "None", "nan"])
+def test_an_image_that_is_called_as_what_is_missing_keeps_its_name(tmp_path, called):
+    for name in (called, "ISIC_2", "ISIC_3"):
+        draw(tmp_path / "images" / f"{name}.jpg")
+    write(tmp_path / "HAM10000_metadata.csv", METADATA.replace("ISIC_1", called))
+    write(tmp_path / "GroundTruth.csv", TRUTH.replace("ISIC_1", called))
+    table = read_catalogue(tmp_path).table
+    assert sorted(table["image_id"]) == sorted([called, "ISIC_2", "ISIC_3"])
+    assert table.set_index("image_id").loc["ISIC_2", "sex"] == "unknown"
+
+
 # Faults that no reading survives
 
 

@@ -1,9 +1,12 @@
 """The store of decoded images: made once, whole or absent, read-only, stale when a file changes."""
 
+import errno
 import json
 import os
 import pickle
+import resource
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from PIL import Image
 
 from derm.data import store as store_module
 from derm.data.catalogue import Catalogue
-from derm.data.store import load_store, open_store, read_pair
+from derm.data.store import load_store, new_map, open_store, read_pair
 from derm.errors import ConfigFault, DataFault
 from derm.image.resize import square, square_mask
 from derm.paths import cache_folder
@@ -202,6 +205,45 @@ def test_a_full_disk_is_told_before_decoding(catalogue, place, monkeypatch):
                 match=r"images at 32 pixels needs 0.0 GB in .*cache, where 1.0 GB are free and 1.0 are to stay so",
             ):
                 open_store(catalogue, 32, place)
+
+
+@pytest.fixture
+def room():
+    """Files of 8,000 bytes at most: the images of three squares of 32 have 9,216."""
+    before, handled = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handled)
+
+
+@pytest.mark.parametrize("can", [True, False], ids=["at once", "by writing"])
+@pytest.mark.usefixtures("room")
+def test_a_disk_that_is_filled_since_is_told_before_the_first_picture(catalogue, place, monkeypatch, can):
+    if not can:
+        monkeypatch.delattr(os, "posix_fallocate")
+    monkeypatch.setattr(store_module, "read_pair", None)
+    with pytest.raises(ConfigFault, match=rf"^{place}/\w+-32 cannot be written \(File too large\): name a place with"):
+        open_store(catalogue, 32, place)
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [None, errno.EOPNOTSUPP, errno.EINVAL])
+def test_the_room_of_a_new_map_is_taken_at_once(tmp_path, monkeypatch, fault):
+    if fault:
+
+        def refuse(*_: int) -> None:
+            raise OSError(fault, os.strerror(fault))
+
+        monkeypatch.setattr(os, "posix_fallocate", refuse)
+    mapped = new_map(tmp_path / "a.npy", np.float16, (100, 200, 300))
+    assert (mapped.shape, mapped.dtype, mapped.any()) == ((100, 200, 300), np.float16, False)
+    told = (tmp_path / "a.npy").stat()
+    assert told.st_size == mapped.offset + 12_000_000
+    assert told.st_blocks * 512 >= 12_000_000
+    mapped[99, 199, 299] = 1
+    mapped.flush()
+    assert np.load(tmp_path / "a.npy")[99, 199, 299] == 1
 
 
 def test_the_cache_can_be_moved(monkeypatch):

@@ -321,6 +321,33 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, drawn_catalogue, folder, 
 
 
 @pytest.mark.slow
+def test_a_damaged_part_or_table_is_named_with_its_cure_before_work_goes_on(
+    model, drawn_catalogue, tmp_path, monkeypatch
+):
+    out = tmp_path / "begun"
+    with monkeypatch.context() as patch:
+        patch.setattr(explain_dataset, "_work_off", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            explain(model, drawn_catalogue, "test", out, **SETTINGS)
+    monkeypatch.setattr(explain_dataset, "agreement_rows", None)  # nothing is measured meanwhile
+    strange = pd.DataFrame({"image_id": ["a"]})
+    for place in (
+        out / "parts" / "sample-00000.parquet",
+        out / "parts" / "agreement-00000.parquet",
+        out / "agreement.parquet",
+    ):
+        for write in (lambda at: at.write_bytes(b"PAR1 half a file"), strange.to_parquet):
+            write(place)
+            with pytest.raises(
+                DataFault,
+                match=rf"^{place} cannot be read \(.+\): delete it, and go on with the same `derm explain --data DIR "
+                rf"--out {out}`, which keeps the rest\.$",
+            ):
+                explain(model, drawn_catalogue, "test", out, **SETTINGS)
+        place.unlink()
+
+
+@pytest.mark.slow
 def test_what_is_whole_is_read_and_not_measured_again(model, drawn_catalogue, folder, monkeypatch):
     monkeypatch.setattr(explain_dataset, "agreement_rows", None)
     assert explain(model, drawn_catalogue, "test", folder, **SETTINGS).about["part"] == "test"

@@ -68,6 +68,25 @@ def test_weights_trained_on_another_split_are_known_to_leak(folder):
     assert read_results(folder).leaks
 
 
+def test_images_and_lesions_that_are_called_as_what_is_missing_keep_their_names(folder):
+    called = ["NA", "null", "None", "nan", "N/A"]
+    for name in ("predictions", "outlines", "embedding"):
+        table = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
+        ids = [*called, *(f"image {row}" for row in range(len(table)))][: len(table)]
+        table.assign(image_id=ids)[table.columns].to_csv(folder / f"{name}.csv", index=False)
+    read = read_results(folder)
+    assert read.predictions["image_id"].tolist()[: len(called)] == called
+    assert read.outlines["image_id"].tolist()[: len(called)] == called[: len(read.outlines)]
+
+
+def test_an_empty_cell_of_a_text_and_a_worded_one_of_a_number_are_missing(tmp_path):
+    (tmp_path / "table.csv").write_text("image_id,lesion_id,dice\nNA,,NA\n,None,0.5\n")
+    table = read_own_table(tmp_path / "table.csv")
+    assert table["image_id"].fillna("missing").tolist() == ["NA", "missing"]
+    assert table["lesion_id"].fillna("missing").tolist() == ["missing", "None"]
+    assert table["dice"].fillna(-1).tolist() == [-1, 0.5]
+
+
 def test_ids_of_digits_stay_text(folder):
     for name in ("predictions", "outlines", "embedding"):
         table = pd.read_csv(folder / f"{name}.csv", dtype=str)
