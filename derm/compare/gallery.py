@@ -18,7 +18,7 @@ from derm.figures.text import percent
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.case_list import data_case, sample_case
+from derm.predict.case_list import Turn, at_once, data_case, sample_case
 
 
 class GalleryCase(NamedTuple):
@@ -39,12 +39,13 @@ def seven(
     results: Path,
     progress: Progress | None = None,
     sample: Callable[[Model, Diagnosis], Case] = sample_case,
+    turn: Turn = at_once,
 ) -> list[GalleryCase]:
     """A case of each diagnosis, in the order of CODES.
 
     With the data set and results of `derm evaluate` for this model on its test part in `results`, the typical image of
     each (`typical_image`); where one of them lacks, a drawing. progress: told before each. sample: gives the drawings,
-    which others may have asked about already.
+    which others may have asked about already. turn: entered while an image is read.
     """
     found = None if catalogue is None else _results_of(model, catalogue, results)
     shown = []
@@ -53,7 +54,7 @@ def seven(
             progress(place / len(DIAGNOSES), diagnosis.called)
         image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
         if catalogue is not None and image_id is not None:
-            shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id), drawn=False))
+            shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id, turn), drawn=False))
         else:
             shown.append(GalleryCase(diagnosis, sample(model, diagnosis), drawn=True))
     return shown

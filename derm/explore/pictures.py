@@ -16,7 +16,7 @@ from derm.image.overlay import draw_outline, jpeg, lay_heat, resize_mask, resize
 from derm.language.speech import mark
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.case_list import data_case
+from derm.predict.case_list import Turn, at_once, data_case
 from derm.predict.view import SCREEN, screen_size
 
 Look = Literal["Picture", "True outline", "Both outlines", "Heat map"]
@@ -64,17 +64,18 @@ def look_jpeg(case: Case, look: Look, *, large: bool) -> bytes:
     return jpeg(look_at(case, look, SCREEN if large else SIDE))
 
 
-def small_picture(model: Model, catalogue: Catalogue, row: int, look: Look, cache: Path) -> bytes:
+def small_picture(model: Model, catalogue: Catalogue, row: int, look: Look, cache: Path, turn: Turn = at_once) -> bytes:
     """One image of the data set as a thumbnail, a JPEG file; grey where a file cannot be read.
 
-    row: of the catalogue's table. The plain ones are kept on disk in `cache`; for the others the model is asked.
+    row: of the catalogue's table. The plain ones are kept on disk in `cache`; for the others the model is asked. turn:
+    entered while the image is read.
     """
     entry = catalogue.table.iloc[row]
     image_path, mask_path = str(entry["image_path"]), str(entry["mask_path"])
     if look not in ASKED:
-        return thumbnail(image_path, mask_path, cache, outlined=look != "Picture")
+        return thumbnail(image_path, mask_path, cache, outlined=look != "Picture", turn=turn)
     try:
-        case = data_case(model, catalogue, str(entry["image_id"]))
+        case = data_case(model, catalogue, str(entry["image_id"]), turn)
     except DataFault:
         return thumbnail("", "", cache, outlined=False)
     return look_jpeg(case, look, large=False)

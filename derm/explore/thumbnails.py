@@ -11,7 +11,9 @@ import numpy as np
 from derm.data.store import read_pair
 from derm.errors import DataFault
 from derm.files import write_bytes
+from derm.image.decode import claimed_in_file
 from derm.image.overlay import draw_outline, jpeg, resize_mask, resize_picture
+from derm.predict.case_list import Turn, at_once
 
 FORMAT = 2
 """Raised when thumbnails look otherwise, so that old ones are not shown."""
@@ -25,17 +27,20 @@ SMALL_LINE = 2.2
 BROKEN_SHADE = 128
 
 
-def thumbnail(image_path: str, mask_path: str, cache: Path, *, outlined: bool) -> bytes:
+def thumbnail(image_path: str, mask_path: str, cache: Path, *, outlined: bool, turn: Turn = at_once) -> bytes:
     """A JPEG file, its longer side `SIDE` pixels, from the cache or made now.
 
     outlined: with the mask's outline, dashed as true outlines are; needs a mask_path, which may be ''. A file that
-    cannot be read gives a grey square, which is not kept: `derm data check` says what is the matter with it.
+    cannot be read gives a grey square, which is not kept: `derm data check` says what is the matter with it. turn:
+    entered while one is made.
     """
     try:
         place = cache / "thumbnails" / _name(image_path, mask_path if outlined else "")
         if place.is_file():
             return place.read_bytes()
-        made = _make(image_path, mask_path if outlined else "")
+        mask_path = mask_path if outlined else ""
+        with turn(claimed_in_file(image_path, mask_path)):
+            made = _make(image_path, mask_path)
     except (DataFault, OSError):
         return jpeg(np.full((SIDE * 3 // 4, SIDE, 3), BROKEN_SHADE, dtype=np.uint8))
     write_bytes(place, made)

@@ -141,13 +141,27 @@ def read_image(content: bytes, name: str) -> NDArray[np.uint8]:
     return read_scaled(content, name)[0]
 
 
-def claimed_pixels(content: bytes) -> int:
-    """How many pixels a file's header claims; `MAX_PIXELS` where that is not told before it is read."""
+def claimed_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height that a file's header claims, as it is stored; None where that is not told before it is read."""
     try:
         check_parts(content, "")
         with Image.open(BytesIO(content), formats=FORMATS) as picture:
-            return picture.width * picture.height
+            return picture.width, picture.height
     except (ImageRefused, *_DECODER_FAULTS):
+        return None
+
+
+def claimed_pixels(content: bytes) -> int:
+    """How many pixels a file's header claims; `MAX_PIXELS` where that is not told before it is read."""
+    size = claimed_size(content)
+    return MAX_PIXELS if size is None else size[0] * size[1]
+
+
+def claimed_in_file(*paths: str) -> int:
+    """The most that the headers of files claim, see `claimed_pixels`; a path may be '', which is no file."""
+    try:
+        return max((claimed_pixels(read_file(Path(path))) for path in paths if path), default=0)
+    except ImageRefused:
         return MAX_PIXELS
 
 
@@ -203,12 +217,19 @@ def mask_levels(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def read_mask_values(path: Path) -> NDArray[Any]:
-    """The values of the mask at `path`, bool, integer or float (height, width): what its pixels show, 0 being black and
-    transparent. Raises ImageRefused."""
-    name = image_name(path.name)
+    """The values of the mask at `path`, as `mask_values` gives them. Raises ImageRefused."""
+    return mask_values(read_file(path), path.name)
+
+
+def mask_values(content: bytes, name: str, formats: tuple[str, ...] = MASK_FORMATS) -> NDArray[Any]:
+    """The values of a mask from the bytes of its file, bool, integer or float (height, width): what its pixels show, 0
+    being black and transparent. Raises ImageRefused.
+
+    formats: wider ones only where it is checked what came of the outline.
+    """
+    name = image_name(name)
     with _faults_refused(name, say("PNG, TIFF or BMP")):
-        content = read_file(path)
-        picture = _opened(content, name, MASK_FORMATS)
+        picture = _opened(content, name, formats)
         _load(picture, content, name)
         picture = _upright(picture)
         if picture.mode in _GREY_MODES:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import ImageRefused
-from derm.image.decode import open_image
+from derm.image.decode import claimed_in_file, open_image
 from derm.image.overlay import jpeg, resize_picture
 from derm.monitor.runs import Run
+from derm.predict.case_list import Turn, at_once
 
 SIDE = 160
 """Longer side of a thumbnail, pixels."""
@@ -36,8 +37,9 @@ class ReplayImage(NamedTuple):
     age: float | None
 
 
-def held_images(run: Run, catalogue: Catalogue | None) -> list[ReplayImage]:
-    """The hardest images of the run's buffer, hardest first. catalogue: of its data set, where that can be read."""
+def held_images(run: Run, catalogue: Catalogue | None, turn: Turn = at_once) -> list[ReplayImage]:
+    """The hardest images of the run's buffer, hardest first. catalogue: of its data set, where that can be read. turn:
+    entered while an image is read."""
     told, start = run.reader.newest("replay"), run.reader.newest("start")
     if told is None or start is None:
         return []
@@ -54,7 +56,7 @@ def held_images(run: Run, catalogue: Catalogue | None) -> list[ReplayImage]:
             ReplayImage(
                 row["image_id"],
                 DIAGNOSES[INDEX[dx]] if dx is not None else None,
-                thumbnail(path) if path else None,
+                thumbnail_in_turn(path, turn) if path else None,
                 row["loss"],
                 row["views"],
                 row["drawn"],
@@ -63,6 +65,12 @@ def held_images(run: Run, catalogue: Catalogue | None) -> list[ReplayImage]:
             )
         )
     return held
+
+
+def thumbnail_in_turn(path: str, turn: Turn) -> bytes | None:
+    """`thumbnail`, made while nobody else reads too much."""
+    with turn(claimed_in_file(path)):
+        return thumbnail(path)
 
 
 @lru_cache(maxsize=600)

@@ -6,6 +6,7 @@ memory, with all that was made of them; older ones are let go, their answers sta
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from derm.data.synthetic.samples import draw_sample
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
-from derm.image.decode import image_name, read_image
+from derm.image.decode import claimed_in_file, image_name, read_image
 from derm.image.overlay import jpeg, png
 from derm.language.speech import again, mark, say
 from derm.model.weights import Model
@@ -126,6 +127,15 @@ Hold = Callable[[Case, Callable[[], Case]], Case]
 def as_it_is(case: Case, again: Callable[[], Case]) -> Case:  # noqa: ARG001
     """The case keeps its pixels itself."""
     return case
+
+
+Turn = Callable[[int], AbstractContextManager[None]]
+"""Entered with its number of pixels while a picture is read, see `derm.predict.budget.Budget.turn`."""
+
+
+def at_once(pixels: int) -> AbstractContextManager[None]:  # noqa: ARG001
+    """Nobody else reads a picture."""
+    return nullcontext()
 
 
 def add_case(
@@ -311,8 +321,8 @@ def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     return diagnose(model, drawn.image, say(DRAWN[diagnosis.code]), truth=drawn.mask, drawn=True)
 
 
-def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
-    """Ask the model about an image of the data set, with its true outline where there is one.
+def data_case(model: Model, catalogue: "Catalogue", image_id: str, turn: Turn = at_once) -> Case:
+    """Ask the model about an image of the data set, with its true outline where there is one; in its turn.
 
     Raises DataFault for an image that the data set does not know, or cannot be read.
     """
@@ -328,8 +338,9 @@ def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
             )
         )
     row = catalogue.table.loc[rows[0]]
-    image, truth = read_pair(row["image_path"], row["mask_path"])
-    return diagnose(model, image, image_id, truth=truth)
+    with turn(claimed_in_file(row["image_path"], row["mask_path"])):
+        image, truth = read_pair(row["image_path"], row["mask_path"])
+        return diagnose(model, image, image_id, truth=truth)
 
 
 def first_id(catalogue: "Catalogue") -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.case_list import Hold, as_it_is, data_case
+from derm.predict.case_list import Hold, Turn, as_it_is, at_once, data_case
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -23,17 +23,17 @@ room for them."""
 
 
 class CaseMemory:
-    """Cases by what was asked, the newest last. hold: where their pixels are kept."""
+    """Cases by what was asked, the newest last. hold: where their pixels are kept; turn: entered while one is read."""
 
-    def __init__(self, hold: Hold = as_it_is) -> None:
-        self._hold = hold
+    def __init__(self, hold: Hold = as_it_is, turn: Turn = at_once) -> None:
+        self._hold, self._turn = hold, turn
         self._cases: OrderedDict[tuple[str, str, str, str], Case] = OrderedDict()
 
     def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> Case:
         """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
         key = (str(catalogue.folder), catalogue.layout, image_id, model.sha256)
         if key not in self._cases:
-            ask = partial(data_case, model, catalogue, image_id)
+            ask = partial(data_case, model, catalogue, image_id, self._turn)
             self._cases[key] = self._hold(ask(), ask)
         self._cases.move_to_end(key)
         while len(self._cases) > 1 and (len(self._cases) > MOST or self._pixels() > MEGAPIXELS * 1_000_000):

@@ -212,6 +212,21 @@ def seconds(value: float) -> float:
     return round(float(value), 3)
 
 
+def outline_size(width: int, height: int, picture: Mapping[str, Any]) -> None:
+    """Raises RecordsFault for an outline that has not the size of its picture, by the picture's row."""
+    if (width, height) != (picture["width"], picture["height"]):
+        raise RecordsFault(
+            say(
+                "The outline has {outline_width} × {outline_height} pixels, the picture {width} × {height}: draw it at "
+                "the picture's own size.",
+                outline_width=width,
+                outline_height=height,
+                width=picture["width"],
+                height=picture["height"],
+            )
+        )
+
+
 def scale(value: float | None) -> float | None:
     """Millimetres a pixel, or None. Raises RecordsFault for one that no dermatoscope has."""
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING

@@ -467,17 +467,8 @@ def _correction(
     note: str | None = None,
 ) -> str:
     picture = _there(connection, tables.picture, picture_id)
-    if outline is not None and outline.shape != (picture["height"], picture["width"]):
-        raise RecordsFault(
-            say(
-                "The outline has {outline_width} × {outline_height} pixels, the picture {width} × {height}: draw it at "
-                "the picture's own size.",
-                outline_width=outline.shape[1],
-                outline_height=outline.shape[0],
-                width=picture["width"],
-                height=picture["height"],
-            )
-        )
+    if outline is not None:
+        entry.outline_size(outline.shape[1], outline.shape[0], picture)
     last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id) or {}
     new = {
         "picture_id": picture_id,

@@ -22,6 +22,7 @@ from derm.predict.practice import at_practice
 from pages.compare.faithfulness import show_step
 from pages.compare.views import VIEWS
 from pages.parts import visit
+from pages.parts.keeping import budget
 
 
 def seven(model: Model, catalogue: Catalogue | None) -> None:
@@ -80,7 +81,7 @@ def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.Gal
     if "seven" not in st.session_state:
         bar = st.progress(0.0, say(words.TEST_BEGINS))
         tell = partial(show_step, bar, time.monotonic())
-        found = gallery.seven(model, catalogue, results_folder(), tell, visit.sample)
+        found = gallery.seven(model, catalogue, results_folder(), tell, visit.sample, budget().turn)
         st.session_state.seven = [one if one.drawn else held(model, catalogue, one) for one in found]
         bar.empty()
     shown: list[gallery.GalleryCase] = st.session_state.seven

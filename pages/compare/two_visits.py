@@ -17,6 +17,7 @@ from derm.predict.case_list import ListedCase
 from derm.predict.words import NOTICE
 from pages.parts import visit
 from pages.parts.flicker import flicker
+from pages.parts.keeping import budget
 
 WAYS = (mark("Side by side"), mark("One upon the other"))
 
@@ -61,7 +62,8 @@ def _compared(first: ListedCase, second: ListedCase) -> FollowUp:
     if first.case is None or second.case is None:
         lost = first if first.case is None else second
         raise NotRegistered(say("The picture of {name} is no longer in memory: choose its file again.", name=lost.name))
-    return follow_up(first.case, second.case)
+    with budget().turn(sum(height * width for height, width in (first.case.shape, second.case.shape))):
+        return follow_up(first.case, second.case)
 
 
 @st.fragment

@@ -17,6 +17,7 @@ from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder
 from pages.parts import visit
+from pages.parts.keeping import budget
 
 Rows = NDArray[np.int64]
 
@@ -24,7 +25,7 @@ Rows = NDArray[np.int64]
 @st.cache_data(show_spinner=False, max_entries=3000)
 def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row: int, look: Look) -> bytes:
     """A thumbnail of the data set, the same for all sessions; no upload of anybody comes here."""
-    return small_picture(_model, _catalogue, row, look, cache_folder())
+    return small_picture(_model, _catalogue, row, look, cache_folder(), budget().turn)
 
 
 def gallery(

@@ -12,6 +12,7 @@ from derm.monitor.gallery import wall
 from derm.monitor.runs import Run
 from pages.monitor.figures import draw, is_dark
 from pages.parts import visit
+from pages.parts.keeping import budget
 from pages.parts.tables import show_table
 
 
@@ -84,7 +85,12 @@ def show_replay(run: Run) -> None:
     catalogue = catalogue_of(run)
     if catalogue is None:
         st.caption(say(words.NO_DATA_SET))
-    st.html(run.once(("wall", catalogue is None, language()), lambda: wall(replay_images.held_images(run, catalogue))))
+    st.html(
+        run.once(
+            ("wall", catalogue is None, language()),
+            lambda: wall(replay_images.held_images(run, catalogue, budget().turn)),
+        )
+    )
     if suspects := words.suspects_line(replays):
         st.caption(plain(suspects))
 

@@ -186,7 +186,7 @@ def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
     """An image of the data set, asked about once in this visit; raises DataFault."""
-    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory(hold))
+    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory(hold, budget().turn))
     return memory.case(model, catalogue, image_id)
 
 
@@ -380,21 +380,19 @@ def table_files(model: Model) -> tuple[Callable[[], str], Callable[[], str]]:
 
 def with_picture(model: Model) -> ListedCase:
     """The case at hand, its picture read again where it was let go and its file is there."""
-    listed = case_list.find_case(st.session_state.cases, st.session_state.at_hand)
-    if listed.let_go:
-        with st.spinner(say(triage.READING_AGAIN)):
-            st.session_state.cases = case_list.bring_back(
-                model, st.session_state.cases, listed, st.session_state.views, hold
-            )
+    picture_of(model, st.session_state.at_hand)
     return at_hand()
 
 
 def picture_of(model: Model, key: str) -> ListedCase:
     """A row of the list with its picture, read again where it was let go and its file is there."""
     listed = case_list.find_case(st.session_state.cases, key)
-    if listed.let_go:
-        with st.spinner(say(triage.READING_AGAIN)):
-            st.session_state.cases = case_list.bring_back(model, st.session_state.cases, listed, st.session_state.views)
+    if listed.kept is not None:
+        height, width = listed.kept.case.shape
+        with st.spinner(say(triage.READING_AGAIN)), budget().turn(height * width):
+            st.session_state.cases = case_list.bring_back(
+                model, st.session_state.cases, listed, st.session_state.views, hold
+            )
     return case_list.find_case(st.session_state.cases, key)
 
 
@@ -402,7 +400,8 @@ def as_asked(model: Model, listed: ListedCase) -> ListedCase:
     """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
     current = case_list.find_case(st.session_state.cases, listed.key)
     if current.case is not None and current.case.views != st.session_state.views:
-        with st.spinner(say(words.ASKING_AGAIN)):
+        height, width = current.case.shape
+        with st.spinner(say(words.ASKING_AGAIN)), budget().turn(height * width):
             st.session_state.cases, current = case_list.ask_again(
                 model, st.session_state.cases, current, st.session_state.views, hold
             )

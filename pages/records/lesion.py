@@ -3,21 +3,28 @@ entered about it."""
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from derm.errors import DermError
 from derm.figures.body import Mark, body_map, said_of
 from derm.figures.text import plain
+from derm.image.decode import claimed_pixels
 from derm.image.overlay import jpeg
 from derm.language.speech import say
 from derm.predict import words as case_words
-from derm.records import pictures, read, words, write
+from derm.records import pictures, read, store, words, write
 from derm.records.entry import DIAGNOSIS_CODES, Basis
-from derm.records.read import LesionHistory, PictureHistory
+from derm.records.read import Entry, LesionHistory, PictureHistory
 from derm.records.sites import BY_CODE, SITES
 from derm.serve.roles import Right
 from pages.parts import opening, saving
+from pages.parts.keeping import budget
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
@@ -128,13 +135,11 @@ def correct(one: PictureHistory) -> None:
             format_func=lambda one: say(words.BASIS_NAMES[one]),
         )
         st.file_uploader(say(words.OUTLINE_FILE), key=f"outline-{fields}")
-        st.button(
-            say("Save the correction"), key=f"save-{key}", on_click=save_correction, args=(key, one.picture["id"])
-        )
+        st.button(say("Save the correction"), key=f"save-{key}", on_click=save_correction, args=(key, one.picture))
         saving.tell_refusal(key)
 
 
-def save_correction(key: str, picture_id: str) -> None:
+def save_correction(key: str, picture: Entry) -> None:
     """Keep a correction."""
     state, fields = st.session_state, fields_of(key)
     file = state.get(f"outline-{fields}")
@@ -143,13 +148,20 @@ def save_correction(key: str, picture_id: str) -> None:
         write.correct(
             saving.records(),
             saving.actor(),
-            picture_id,
+            picture["id"],
             diagnosis=state[f"diagnosis-{fields}"],
             basis=state[f"basis-{fields}"],
-            outline=None if file is None else pictures.outline_in(file.getvalue(), file.name),
+            outline=None if file is None else given_outline(file, picture),
         )
 
     attempt(key, do)
+
+
+def given_outline(file: UploadedFile, picture: Entry) -> NDArray[np.bool_]:
+    """The outline in an uploaded file, in turn with the pictures that are read."""
+    content = file.getvalue()
+    with budget().turn(claimed_pixels(content)):
+        return pictures.outline_in(content, file.name, picture)
 
 
 def about(history: LesionHistory) -> None:
@@ -229,6 +241,7 @@ def delete(key: str, patient_id: str, pseudonym: str) -> None:
     def do() -> None:
         opening.check(Right.DELETE)
         remains = write.delete_patient(saving.records(), saving.actor(), patient_id)
+        shared_thumbnail.clear()
         st.session_state.cases_said = words.deleted(pseudonym, remains)
         kept = st.session_state.get("saved", {})
         st.session_state.saved = {key: one for key, one in kept.items() if one.patient_id != patient_id}
@@ -249,15 +262,23 @@ def attempt(key: str, action: Callable[[], object]) -> None:
 
 
 def thumbnail(one: PictureHistory) -> bytes:
-    """A kept picture with the outline that stands, as a small JPEG file; the last ones stay in this visit."""
-    made: dict[tuple[str, int, int], bytes] = st.session_state.setdefault("kept_thumbnails", {})
-    name = (one.picture["id"], len(one.answers), len(one.corrections))
-    if name not in made:
-        while len(made) >= 50:
-            made.pop(next(iter(made)))
-        image = pictures.small(saving.records(), one.picture["sha256"], one.picture["name"])
-        made[name] = jpeg(pictures.with_outline(image, one.picture, one.answers, one.corrections))
-    return made[name]
+    """A kept picture with the outline that stands, as a small JPEG file."""
+    packed, corrected = pictures.standing_outline(one.answers, one.corrections)
+    outline = None if packed is None else (sha256(packed).hexdigest(), corrected)
+    return shared_thumbnail(one, str(saving.records().pictures), one.picture["sha256"], outline)
+
+
+@st.cache_data(show_spinner=False, max_entries=500, ttl=3600)
+def shared_thumbnail(_one: PictureHistory, folder: str, digest: str, outline: tuple[str, bool] | None) -> bytes:
+    """The same, made once for all sessions, some 40 kB each: each shows it only where it has found the picture's row.
+
+    folder: of the records' pictures. digest: the picture's. outline: of the one drawn on it, and whether it is a
+    correction's.
+    """
+    picture = _one.picture
+    with budget().turn(picture["width"] * picture["height"]):
+        image = pictures.small(store.read(Path(folder), digest), picture["name"])
+        return jpeg(pictures.with_outline(image, picture, _one.answers, _one.corrections))
 
 
 def close() -> None:

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,9 +37,10 @@ from derm.explore.progress import Progress
 from derm.explore.table import ONE, SEVERAL, explorable, name_of, prepare
 from derm.explore.thumbnails import SIDE, thumbnail
 from derm.figures.text import SPACE
-from derm.image.decode import read_image
+from derm.image.decode import open_image, read_image
 from derm.language.speech import say, speaking
 from derm.predict.case_list import data_case
+from derm.predict.memory import CaseMemory
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +215,24 @@ def test_thumbnails_are_made_once_and_anew_when_the_file_changes(drawn_catalogue
     copy.touch()
     copy.write_bytes(copy.read_bytes() + b"\0")
     assert thumbnail(str(copy), "", tmp_path / "cache", outlined=False) != b"kept"
+
+
+def test_a_picture_of_the_data_set_is_read_in_its_turn(drawn_catalogue, tiny_model, tmp_path):
+    entry = drawn_catalogue.table.iloc[0]
+    height, width = open_image(Path(entry["image_path"])).shape[:2]
+    turns = []
+
+    def turn(pixels: int) -> AbstractContextManager[None]:
+        turns.append(pixels)
+        return nullcontext()
+
+    small_picture(tiny_model, drawn_catalogue, 0, "True outline", tmp_path, turn)
+    small_picture(tiny_model, drawn_catalogue, 0, "True outline", tmp_path, turn)  # from the disk
+    small_picture(tiny_model, drawn_catalogue, 0, "Heat map", tmp_path, turn)
+    CaseMemory(turn=turn).case(tiny_model, drawn_catalogue, str(entry["image_id"]))
+    assert turns == 3 * [height * width]
+    thumbnail(str(tmp_path / "none.jpg"), "", tmp_path, outlined=False, turn=turn)
+    assert turns[3:] == []
 
 
 def test_an_outline_changes_the_thumbnail_and_a_broken_file_is_grey(drawn_catalogue, tmp_path):

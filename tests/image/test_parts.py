@@ -9,7 +9,7 @@ from PIL import Image
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
-from derm.image.decode import claimed_pixels, read_image
+from derm.image.decode import claimed_pixels, claimed_size, read_image
 from derm.image.directories import MAX_FRACTIONS, MAX_JPEG_STRIPS, MAX_STRIPS, MAX_TAGS, MAX_VALUES
 from derm.image.jpeg import MAX_MARKERS
 from derm.image.parts import MAX_BLOCKS, MAX_EXIF, MAX_PARTS, MAX_STRAY, MAX_TABLES, check_parts
@@ -99,6 +99,7 @@ def refused(content: bytes, words: str) -> None:
     with pytest.raises(ImageRefused, match=words):
         read_image(content, "mole")
     assert claimed_pixels(content) == 40_000_000
+    assert claimed_size(content) is None
 
 
 @pytest.mark.parametrize(("order", "wide"), ORDERS)

@@ -1,9 +1,11 @@
 """The page Cases without a browser: saved, found again, corrected, deleted; and an opinion before the answer."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +16,12 @@ from streamlit.testing.v1 import AppTest
 
 pytest.importorskip("sqlalchemy")
 
-from entries import new_answer, save
+from entries import new_answer, new_picture, save
 from sqlalchemy import update
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
+from derm.errors import RecordsFault
 from derm.predict import triage
 from derm.records import entry, missing, read, tables, words, write
 from derm.records.connect import open_records
@@ -321,22 +324,41 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
     assert opinion["created_at"] < one.answers[0]["created_at"]
 
 
-def test_outlines_from_elsewhere():
-    from derm.errors import RecordsFault
-    from derm.records.pictures import outline_in
+def test_a_kept_picture_is_decoded_once_for_all_visits_and_in_its_turn(kept, monkeypatch):
+    from pages.records import lesion
 
-    def png(values: np.ndarray) -> bytes:
-        stream = BytesIO()
-        Image.fromarray(values.astype(np.uint8)).save(stream, format="PNG")
-        return stream.getvalue()
+    saved = write.save_case(kept, "Dr A", new_picture())
+    history = read.lesion_history(kept, saved.lesion_id)
+    (one,) = history.visits[0].pictures
+    turns, decoded, budget = [], [], lesion.budget()
+    monkeypatch.setattr(lesion.saving, "records", lambda: kept)
+    monkeypatch.setattr(lesion, "budget", lambda: SimpleNamespace(turn=lambda n: turns.append(n) or budget.turn(n)))
+    small = lesion.pictures.small
+    monkeypatch.setattr(lesion.pictures, "small", lambda *given: decoded.append(len(turns)) or small(*given))
+    lesion.shared_thumbnail.clear()
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _visit: lesion.thumbnail(one), range(4)))
+    assert made[0].startswith(b"\xff\xd8")
+    assert (len(set(made)), turns, decoded) == (1, [48 * 80], [1])
+    outline = np.zeros((48, 80), dtype=bool)
+    outline[10:30, 20:50] = True
+    write.correct(kept, "Dr A", saved.picture_id, outline=outline)
+    (one,) = read.lesion_history(kept, saved.lesion_id).visits[0].pictures
+    assert lesion.thumbnail(one) != made[0]
+    lesion.given_outline(SimpleNamespace(getvalue=lambda: png_of(outline), name="a.png"), one.picture)
+    assert turns[2:] == [48 * 80]
+    monkeypatch.setattr(lesion.opening, "check", lambda _right: None)
+    state = Session({"name-d": "P-001", "actor": "Dr A"})
+    monkeypatch.setattr(lesion.st, "session_state", state)
+    lesion.delete("d", saved.patient_id, "P-001")
+    with pytest.raises(RecordsFault, match="is missing"):  # nothing of it stays in memory
+        lesion.thumbnail(one)
 
-    drawn = np.zeros((40, 50))
-    drawn[10:20, 10:30] = 255
-    assert np.array_equal(outline_in(png(drawn), "a.png"), drawn > 0)
-    with pytest.raises(RecordsFault, match="is no outline"):
-        outline_in(png(drawn / 2 + 1), "a.png")
-    with pytest.raises(RecordsFault, match="is all black"):
-        outline_in(png(drawn * 0), "a.png")
+
+def png_of(outline: np.ndarray) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(outline).save(stream, format="PNG")
+    return stream.getvalue()
 
 
 def click_row(page: AppTest, row: int, monkeypatch: pytest.MonkeyPatch) -> None:

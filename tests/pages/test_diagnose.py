@@ -21,9 +21,11 @@ from derm.figures.text import plain
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, triage, words
+from derm.predict.budget import Budget
 from derm.predict.case import Case, diagnose
 from derm.predict.entries import with_outline
 from derm.predict.forms import CRITERIA
+from derm.predict.pixels import pixels_of
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Settings, csv_of
 from derm.predict.views import EIGHT
@@ -323,10 +325,14 @@ def test_every_upload_keeps_its_row_and_its_picture_comes_back(visit, monkeypatc
     assert all(listed.name in captions(page) for listed in gone)
     assert len(visit_csv(page).splitlines()) == 9
     before = {row.key: row for row in page.session_state.rows.values()}
+    turns, turn = [], Budget.turn
+    monkeypatch.setattr(Budget, "turn", lambda self, pixels: turns.append(pixels) or turn(self, pixels))
     page.session_state.at_hand = gone[0].key
     page.run()
     assert shown(page).image.any()
     assert page.session_state.shown.key == gone[0].key
+    assert turns == [shown(page).image[..., 0].size]
+    assert all(pixels_of(listed.case) is not None for listed in page.session_state.cases if listed.case is not None)
     assert {row.key: row for row in page.session_state.rows.values()} == before
     assert sum(listed.let_go for listed in page.session_state.cases) == 5
 

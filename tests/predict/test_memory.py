@@ -9,7 +9,7 @@ from derm.predict.memory import CaseMemory
 def test_a_picture_is_asked_about_once_and_the_oldest_goes_first(monkeypatch):
     asked = []
 
-    def ask(model, catalogue, image_id):
+    def ask(model, catalogue, image_id, _turn):
         asked.append((model.sha256, image_id))
         return SimpleNamespace(shape=(1000, 1000), name=image_id)
 
@@ -33,7 +33,7 @@ def test_a_picture_is_asked_about_once_and_the_oldest_goes_first(monkeypatch):
 def test_large_pictures_are_forgotten_sooner(monkeypatch):
     asked = []
 
-    def ask(_model, _catalogue, image_id):
+    def ask(_model, _catalogue, image_id, _turn):
         asked.append(image_id)
         return SimpleNamespace(shape=(5000, 5000))
 
