@@ -134,12 +134,15 @@ def delete(
 ) -> None:
     """Delete a patient with all lesions, visits, pictures, answers and opinions, and say what remains."""
     from derm.errors import RecordsFault
-    from derm.records import read, words, write
+    from derm.records import entry, read, words, write
 
     records = _open(folder, url)
-    found = [one for one in read.patients(records) if one["pseudonym"] == pseudonym]
+    patients = read.patients(records)
+    found = [one for one in patients if one["pseudonym"] == pseudonym]
+    found = found or [one for one in patients if entry.is_called(pseudonym, one["pseudonym"])]
     if not found:
         raise RecordsFault(f"The records have no patient '{pseudonym}': write the pseudonym as the page Cases has it.")
+    pseudonym = found[0]["pseudonym"]
     if not yes:
         typer.confirm(words.delete_warning(pseudonym)[0], abort=True)
     out.print(words.deleted(pseudonym, write.delete_patient(records, actor, found[0]["id"])))

@@ -41,6 +41,18 @@ NO_MANAGEMENT = mark("'{value}' is no management: use one of {choices}.")
 NO_SEX = mark("'{value}' is no sex: use one of {choices}.")
 FILE_NAME = mark("The file's name")
 
+JOINERS = "\u200c\u200d"
+"""Zero-width non-joiner and joiner: seen in the shape of the letters between which they stand, in some scripts."""
+
+JOINED = ((0x0600, 0x0DFF), (0x1000, 0x109F), (0x1780, 0x18AF), (0x11000, 0x11FFF))
+"""Those scripts, first and last letter: Arabic to Sinhala, Myanmar, Khmer and Mongolian, the later Indic ones."""
+
+SEEN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+"""Format characters that are drawn: signs around numbers and verses of Arabic, Syriac and Kaithi."""
+
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""What is no format character by its category and yet never drawn: grapheme joiner, fillers, inherent vowels."""
+
 SEXES = ("female", "male", "other")
 
 
@@ -86,13 +98,56 @@ def name(value: str, what: str) -> str:
     return " ".join(found.split())
 
 
+def cleaned(value: str) -> str:
+    """What `name` makes of a text, unchecked: by this names are compared."""
+    return " ".join((value if value.isascii() and value.isprintable() else visible(value)).split())
+
+
+def is_called(typed: str, known: str) -> bool:
+    """Whether what somebody has typed is the name `known`, which an older Derm may have kept with what is not seen."""
+    return typed.strip() == known or cleaned(typed) == cleaned(known) != ""
+
+
+def visible(value: str) -> str:
+    """A text in NFC without what nobody sees: control and format characters, variation selectors. For copied from a
+    spreadsheet or a PDF, one pseudonym would become two that look alike.
+
+    Kept are joiners between letters of `JOINED`, and selectors after the letters whose form they choose, ideographs and
+    Mongolian: there they are part of a name's spelling. What merely looks alike, as Latin and Cyrillic A, stays two.
+    """
+    letters = "".join(one for one in value.encode(errors="replace").decode() if _is_drawn(one))
+    kept = [""]
+    for place, letter in enumerate(letters, 1):
+        if letter in JOINERS and not (_is_joined(kept[-1]) and _is_joined(letters[place : place + 1])):
+            continue
+        if _is_selector(letter) and not _has_forms(kept[-1]):
+            continue
+        kept.append(letter)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _is_drawn(letter: str) -> bool:
+    if unicodedata.category(letter) in ("Cc", "Cf"):
+        return letter in "\n\t" or letter in JOINERS or letter in SEEN
+    return letter not in UNSEEN
+
+
+def _is_joined(letter: str) -> bool:
+    return bool(letter) and unicodedata.category(letter)[0] in "LM" and any(a <= ord(letter) <= b for a, b in JOINED)
+
+
+def _is_selector(letter: str) -> bool:
+    ranges = (("\u180b", "\u180d"), ("\u180f", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
+    return any(first <= letter <= last for first, last in ranges)
+
+
+def _has_forms(letter: str) -> bool:
+    return bool(letter) and unicodedata.name(letter, "").startswith(("CJK ", "MONGOLIAN LETTER"))
+
+
 def text(value: str | None, what: str, longest: int = LONGEST) -> str | None:
-    """A text without control characters, None for an empty one. Raises RecordsFault for one that is too long."""
-    kept = "".join(
-        letter
-        for letter in unicodedata.normalize("NFC", value or "").encode(errors="replace").decode()
-        if letter in "\n\t" or unicodedata.category(letter) != "Cc"
-    ).strip()
+    """A text as `visible` leaves it, None for an empty one. Raises RecordsFault for one that is too long."""
+    kept = visible(value or "").strip()
     if len(kept) > longest:
         raise RecordsFault(
             say(

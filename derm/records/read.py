@@ -14,9 +14,9 @@ from derm.errors import RecordsFault
 from derm.json_checks import is_number
 from derm.metrics.prior import change_share
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
-from derm.records import tables
+from derm.records import entry, tables
 from derm.records.connect import Records
-from derm.records.write import REMOVED, last_event
+from derm.records.write import REMOVED, find_named, last_event
 
 Entry = dict[str, Any]
 """A row of one of `tables.ENTRIES`, by column."""
@@ -160,10 +160,10 @@ def patients(records: Records) -> list[Entry]:
 
 def lesions_of(records: Records, pseudonym: str) -> list[Entry]:
     """The lesions of a patient by name; none for one that is not known."""
-    patient, lesion = tables.patient, tables.lesion
+    lesion = tables.lesion
     with records.reading() as connection:
-        mine = select(lesion).join(patient).where(patient.c.pseudonym == pseudonym).order_by(lesion.c.label)
-        return [dict(row) for row in connection.execute(mine).mappings()]
+        patient_id = find_named(connection, tables.patient.c.pseudonym, entry.cleaned(pseudonym))
+        return rows_of(connection, lesion, lesion.c.patient_id == patient_id, order=lesion.c.label)
 
 
 def counts(records: Records) -> Counts:
@@ -308,7 +308,7 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
             who["id"], who["pseudonym"], one["id"], one["label"], one["site"],
             len({row["visit_id"] for row in mine}), len(mine), worst, held, source,
         )  # fmt: skip
-        names = "\n".join([who["pseudonym"], one["label"], *(row["name"] for row in mine)])
+        names = "\n".join(map(entry.cleaned, [who["pseudonym"], one["label"], *(row["name"] for row in mine)]))
         made.append((state, names))
     return made
 
@@ -321,7 +321,7 @@ def _last(connection: Connection, table: Table, of: str) -> dict[str, str | None
 
 def _meets(one: LesionState, names: str, query: Query) -> bool:
     return (
-        query.text.strip().casefold() in names.casefold()
+        entry.cleaned(query.text).casefold() in names.casefold()
         and query.site in ("", one.site)
         and query.referral in ("", one.worst.referral or NO_ANSWER)
         and query.diagnosis in ("", one.diagnosis or "")

@@ -292,6 +292,18 @@ def last_of(connection: Connection, table: Table, condition: Any) -> dict[str, A
     return None if found is None else dict(found)
 
 
+def find_named(connection: Connection, column: Any, name: str, *conditions: Any) -> str | None:  # noqa: ANN401 - SQLAlchemy's
+    """Key of the row that has `name`, as `entry.cleaned` gives it, in `column`; None for none.
+
+    Without one that has it to the letter, of the one entered first whose name is this but for what is not seen.
+    """
+    key = column.table.c.id
+    if found := connection.scalar(select(key).where(column == name, *conditions)):
+        return str(found)
+    rows = connection.execute(select(key, column).where(*conditions).order_by(column.table.c.created_at))
+    return next((str(one) for one, known in rows if entry.is_called(name, known)), None)
+
+
 def content_of(row: Mapping[str, Any]) -> dict[str, object]:
     """A row as it enters its event's digest: bytes by their own hash."""
     return {
@@ -350,15 +362,15 @@ def _there(connection: Connection, table: Table, key: str) -> dict[str, Any]:
 
 def _patient(connection: Connection, actor: str, pseudonym: str) -> str:
     name = entry.name(pseudonym, entry.PSEUDONYM)
-    found = connection.scalar(select(tables.patient.c.id).where(tables.patient.c.pseudonym == name))
+    found = find_named(connection, tables.patient.c.pseudonym, name)
     return str(found or _enter(connection, actor, tables.patient, {"pseudonym": name}))
 
 
 def _lesion(connection: Connection, actor: str, patient_id: str, label: str, site: str) -> str:
     name, table = entry.name(label, entry.LESION_NAME), tables.lesion
-    known = select(table.c.id).where(table.c.patient_id == patient_id, table.c.label == name)
+    known = find_named(connection, table.c.label, name, table.c.patient_id == patient_id)
     new = {"patient_id": patient_id, "label": name, "site": entry.site(site)}
-    return str(connection.scalar(known) or _enter(connection, actor, table, new))
+    return str(known or _enter(connection, actor, table, new))
 
 
 def _visit(connection: Connection, actor: str, patient_id: str, on: date | str) -> str:

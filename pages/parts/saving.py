@@ -97,8 +97,8 @@ def actor() -> str:
 
 def known_lesions(key: str) -> dict[str, str]:
     """The lesions of the patient in the field, by name, each with its place. Raises RecordsFault as `records` does."""
-    patient = st.session_state[f"patient-{key}"].strip()
-    return {row["label"]: row["site"] for row in read.lesions_of(records(), patient)}
+    known = read.lesions_of(records(), st.session_state[f"patient-{key}"])
+    return {entry.cleaned(row["label"]): row["site"] for row in known}
 
 
 def ask_place(key: str) -> None:
@@ -123,7 +123,7 @@ def ask_place(key: str) -> None:
                 )
             )
         )
-    site = known.get(state[f"lesion-{key}"].strip())
+    site = known.get(entry.cleaned(state[f"lesion-{key}"]))
     if site is None:
         st.selectbox(
             say("Place on the body"),
@@ -248,7 +248,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],
-            site=known.get(state[f"lesion-{key}"].strip()) or state.get(f"site-{key}") or "",
+            site=known.get(entry.cleaned(state[f"lesion-{key}"])) or state.get(f"site-{key}") or "",
             day=state[f"day-{key}"],
             mm_per_pixel=state[f"scale-{key}"] or None,
             before=before,

@@ -18,7 +18,7 @@ from derm.image.decode import claimed_pixels
 from derm.image.overlay import jpeg
 from derm.language.speech import say
 from derm.predict import words as case_words
-from derm.records import pictures, read, store, words, write
+from derm.records import entry, pictures, read, store, words, write
 from derm.records.entry import DIAGNOSIS_CODES, Basis
 from derm.records.read import Entry, LesionHistory, PictureHistory
 from derm.records.sites import BY_CODE, SITES
@@ -86,7 +86,7 @@ def show_picture(one: PictureHistory) -> None:
 
 def opinion_after(one: PictureHistory) -> None:
     """The opinion after the answer was seen, until it was given."""
-    actor = saving.actor().strip()
+    actor = entry.cleaned(saving.actor())
     mine = [row for row in one.opinions if row["author"] == actor and row["stage"] == "after"]
     if not one.answers or mine:
         return
@@ -234,7 +234,7 @@ def save_place(key: str, lesion_id: str) -> None:
 
 def delete(key: str, patient_id: str, pseudonym: str) -> None:
     """Delete the patient whose pseudonym was written."""
-    if st.session_state[f"name-{key}"].strip() != pseudonym:
+    if not entry.is_called(st.session_state[f"name-{key}"], pseudonym):
         st.session_state[f"refusal-{key}"] = say(words.DELETE_LACKS)
         return
 

@@ -39,7 +39,8 @@ def test_backup_restore_export_import_verify_and_delete(practice, tmp_path):
     broken = run("verify", "--hash", "0123")
     assert broken.exit_code == 1
     assert "the chain's end was cut off" in broken.stdout
-    assert run("delete", "P-001", "--yes", "--by", "Dr A").stdout.startswith("P-001 is deleted: 5 rows and 1 picture.")
+    deleted = run("delete", " P-001\u200b", "--yes", "--by", "Dr A")
+    assert deleted.stdout.startswith("P-001 is deleted: 5 rows and 1 picture.")
     assert [one["pseudonym"] for one in read.patients(practice)] == ["P-002"]
 
 

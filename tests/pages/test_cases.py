@@ -168,6 +168,18 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     assert missing.MISSING in text(page)
 
 
+def test_a_known_lesion_is_found_however_its_patient_is_typed(page, kept):
+    save(kept, pseudonym="Ren\xe9 7", lesion="A b", site="face")
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="\ufeffRene\u0301  7", lesion="A\u200b  b")
+    page.run()
+    assert "Known: A b" in text(page)
+    assert not [box for box in page.selectbox if box.key == f"site-{key}"]
+    page.button(key=f"save-case-{key}").click().run()
+    assert not page.exception
+    assert read.counts(kept)[:4] == (1, 1, 2, 2)
+
+
 def fields(page: AppTest) -> list[tuple[str, object]]:
     """What stands in the fields about the lesion that is open, by their labels."""
     parts = (page.selectbox, page.text_area, page.text_input, page.date_input)

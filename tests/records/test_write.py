@@ -127,6 +127,69 @@ def test_what_cannot_be_entered_is_said(filed, given, said):
     assert read.counts(filed) == (0, 0, 0, 0, "")
 
 
+UNSEEN = (
+    "P-001\u200b",
+    "\u202aP-001\u202c",
+    "\ufeffP-001",
+    "P-\u00ad001",
+    "P\u200d-001",
+    "P-001\ufe0f",
+    "P\u034f-0\u206001",
+)
+
+
+def test_what_nobody_sees_makes_no_second_patient(records):
+    first = save(records)
+    for seed, name in enumerate(UNSEEN, 2):
+        again = save(records, seed=seed, pseudonym=name, lesion="\u2066A\u200b")
+        assert (again.patient_id, again.lesion_id) == (first.patient_id, first.lesion_id), ascii(name)
+        assert [row["label"] for row in read.lesions_of(records, f" {name}")] == ["A"]
+        assert [one.pseudonym for one in read.search(records, read.Query(name))] == ["P-001"]
+    assert read.counts(records)[:2] == (1, 1)
+    composed = save(records, seed=20, pseudonym="\xe9")
+    assert save(records, seed=21, pseudonym="e\u200b\u0301").patient_id == composed.patient_id
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", None),  # Persian: two parts of one word
+        ("\u0915\u094d\u200d\u0937", None),  # Devanagari: a half letter
+        ("\u845b\U000e0100\u98fe", None),  # a Japanese name with the form of its first letter
+        ("\u182d\u180b", None),
+        ("\u0661\u06dd", None),  # drawn, though a format character
+        ("\u0645\u200c", "\u0645"),
+        ("\u0645\u200c\u200c\u06cc", "\u0645\u200c\u06cc"),
+        ("a\u200cb", "ab"),
+        ("\u2066P\u2069\U000e0041\u3164", "P"),
+        ("see \u200e\nbelow\x07", "see \nbelow"),
+    ],
+)
+def test_joiners_and_forms_stay_where_a_script_needs_them(given, kept):
+    assert entry.text(given, entry.NOTE) == (given if kept is None else kept)
+    assert entry.visible(entry.visible(given)) == entry.visible(given)
+
+
+def test_a_text_of_nothing_that_is_seen_is_none(records):
+    assert entry.text("\u200b\u2060\ufe0f", entry.NOTE) is None
+    with pytest.raises(RecordsFault, match="The pseudonym is empty"):
+        save(records, pseudonym="\u200b")
+
+
+def test_a_patient_of_an_older_derm_with_what_is_not_seen_is_found_and_stays_as_entered(records, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(entry, "visible", lambda value: value)
+        first = save(records, pseudonym="P-7\u200b", lesion="\ufeffA")
+    second = save(records, seed=2, pseudonym="P-7", lesion="A")
+    assert (second.patient_id, second.lesion_id) == (first.patient_id, first.lesion_id)
+    assert [one["pseudonym"] for one in read.patients(records)] == ["P-7\u200b"]
+    assert [one.patient_id for one in read.search(records, read.Query("p-7"))] == [first.patient_id]
+    assert len(read.lesions_of(records, "P-7")) == 1
+    assert entry.is_called("P-7", "P-7\u200b")
+    assert not entry.is_called("", "\u200b")
+    assert verify(records).broken is None
+
+
 NAMES = ("Ärztin 皮膚", "a'; DROP TABLE patient; --", "=1+1", "a\nb", "\ud800x", "e\u0301", "\x00b")
 
 
