@@ -5,7 +5,6 @@ worth, measured on pictures taken again of an unchanged lesion, stands in `derm.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -47,6 +46,9 @@ is turned and moved by more."""
 
 HOURS = 12
 
+LONGEST = 900
+"""Longer side of a picture for the screen and for files, pixels."""
+
 
 class Structure(NamedTuple):
     """A place along the border that is darker than before."""
@@ -73,12 +75,39 @@ class Visit(NamedTuple):
     """Above 0; None where not known."""
 
 
+class VisitSize(NamedTuple):
+    """What is told of a visit once both are compared, for which its picture need not stay in memory."""
+
+    shape: tuple[int, int]
+    """Height and width of the picture, pixels."""
+    area: int
+    """Of the outline without specks, pixels."""
+    diameter: float
+    """Its greatest Feret diameter, pixels."""
+    mm_per_pixel: float | None
+    """Above 0; None where not known."""
+
+
+class Laid(NamedTuple):
+    """Both pictures and outlines at the first's frame, at most `LONGEST` pixels long."""
+
+    before: NDArray[np.uint8]
+    """The first picture, uint8 (h, w, 3) RGB."""
+    after: NDArray[np.uint8]
+    """The second as it lies on it, likewise; black beside it."""
+    outline_before: NDArray[np.bool_]
+    """Bool (h, w)."""
+    outline_after: NDArray[np.bool_]
+    """Bool (h, w), as it lies on the first."""
+
+
 @dataclass(frozen=True, eq=False)
 class FollowUp:
-    """The second picture on the first, and what has changed."""
+    """The second picture on the first, and what has changed; small, for a visit keeps it."""
 
-    first: Visit
-    second: Visit
+    first: VisitSize
+    second: VisitSize
+    laid: Laid
     registration: Registration
 
     told_scale: float | None
@@ -102,16 +131,6 @@ class FollowUp:
     structures: tuple[Structure, ...]
     """New along the border, the largest first."""
 
-    @cached_property
-    def laid(self) -> NDArray[np.uint8]:
-        """The second picture as it lies on the first, uint8 (H, W, 3), at the first's size; black beside it."""
-        return laid(self.second.image, self.registration, *self.first.mask.shape)
-
-    @cached_property
-    def laid_mask(self) -> NDArray[np.bool_]:
-        """The second outline as it lies on the first, bool (H, W)."""
-        return laid_mask(self.second.mask, self.registration, *self.first.mask.shape)
-
 
 def follow_up(earlier: Case, later: Case) -> FollowUp:
     """Lay the later visit's picture on the earlier one's and measure what has changed inside their outlines.
@@ -128,7 +147,11 @@ def follow_up(earlier: Case, later: Case) -> FollowUp:
     scale = found.scale if told is None else told
     area = float(second.mask.sum()) * scale**2 / float(first.mask.sum())
     before, now = _middle(first.mask), _middle(after)
-    diameter = feret_diameter(first.mask)
+    sizes = [
+        VisitSize(one.mask.shape, int(one.mask.sum()), feret_diameter(one.mask), one.mm_per_pixel)
+        for one in (first, second)
+    ]
+    diameter = sizes[0].diameter
     colours = _colours(first, second, found, there)
     if _one_photograph(first, second, found, colours):
         raise NotRegistered(
@@ -140,16 +163,29 @@ def follow_up(earlier: Case, later: Case) -> FollowUp:
             )
         )
     return FollowUp(
-        first=first,
-        second=second,
+        first=sizes[0],
+        second=sizes[1],
+        laid=_laid(first, second, found, after),
         registration=found,
         told_scale=told,
         area_ratio=area,
-        diameter_ratio=feret_diameter(second.mask) * scale / diameter,
+        diameter_ratio=sizes[1].diameter * scale / diameter,
         shift=float(np.linalg.norm(now - before)) / diameter,
         lighter=colours.lighter,
         colour=colours.apart,
         structures=colours.structures,
+    )
+
+
+def _laid(first: Visit, second: Visit, found: Registration, after: NDArray[np.bool_]) -> Laid:
+    height, width = first.mask.shape
+    scale = min(1.0, LONGEST / max(height, width))
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    return Laid(
+        resize_picture(first.image, *shape),
+        resize_picture(laid(second.image, found, height, width), *shape),
+        resize_mask(first.mask, *shape),
+        resize_mask(after, *shape),
     )
 
 

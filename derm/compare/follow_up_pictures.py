@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from derm.compare.follow_up import FollowUp
-from derm.image.overlay import draw_outline, resize_mask, resize_picture
-
-LONGEST = 900
-"""Longer side of a picture for the screen and for files, pixels."""
+from derm.image.overlay import draw_outline
 
 GAP = 8
 """Between two pictures, pixels."""
@@ -23,17 +20,13 @@ FRAME = 700
 
 
 def both(found: FollowUp, *, outlines: bool = True) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The first picture and the second as it lies on it, uint8 (h, w, 3), at most `LONGEST` pixels long.
+    """The first picture and the second as it lies on it, uint8 (h, w, 3), as small as `Laid` has them.
 
     outlines: with its own outline on each, and the earlier one dashed on the later.
     """
-    height, width = found.first.mask.shape
-    scale = min(1.0, LONGEST / max(height, width))
-    shape = max(1, round(height * scale)), max(1, round(width * scale))
-    first, second = resize_picture(found.first.image, *shape), resize_picture(found.laid, *shape)
+    first, second, before, after = found.laid
     if not outlines:
         return first, second
-    before, after = resize_mask(found.first.mask, *shape), resize_mask(found.laid_mask, *shape)
     return draw_outline(first, before), draw_outline(draw_outline(second, before, dashed=True), after)
 
 

@@ -111,7 +111,7 @@ def _beyond(found: FollowUp) -> list[tuple[str, bool]]:
 
 def _alike_near(found: FollowUp) -> bool:
     """Whether both pictures are taken from about as near, see `MOST_NEARER`."""
-    times: float = found.registration.scale * max(found.second.mask.shape) / max(found.first.mask.shape)
+    times: float = found.registration.scale * max(found.second.shape) / max(found.first.shape)
     return 1 / MOST_NEARER <= times <= MOST_NEARER
 
 
@@ -159,7 +159,7 @@ def _size(name: str, ratio: float, error: float, told: str) -> str:
 def _square_mm(found: FollowUp) -> str:
     if found.first.mm_per_pixel is None:
         return ""
-    before = float(found.first.mask.sum()) * found.first.mm_per_pixel**2
+    before = found.first.area * found.first.mm_per_pixel**2
     return say(
         " ({before:.1f}\N{NO-BREAK SPACE}mm² before, {after:.1f}\N{NO-BREAK SPACE}mm² after)",
         before=before,
@@ -168,11 +168,9 @@ def _square_mm(found: FollowUp) -> str:
 
 
 def _mm(found: FollowUp) -> str:
-    from derm.image.lesion_measures import feret_diameter
-
     if found.first.mm_per_pixel is None:
         return ""
-    before = feret_diameter(found.first.mask) * found.first.mm_per_pixel
+    before = found.first.diameter * found.first.mm_per_pixel
     return say(
         " ({before:.1f}\N{NO-BREAK SPACE}mm before, {after:.1f}\N{NO-BREAK SPACE}mm after)",
         before=before,
@@ -214,7 +212,7 @@ def _structures(structures: Sequence[Structure]) -> str:
 
 def _fit(found: FollowUp) -> str:
     about = found.registration
-    share = about.residual / max(found.first.mask.shape)
+    share = about.residual / max(found.first.shape)
     return say(
         "Laid on each other by {matches} places found in both, {on_skin} of them on the skin around; "
         "they agree within {apart:.1f}\N{NO-BREAK SPACE}‰ of the picture. The later picture is turned by "

@@ -14,6 +14,7 @@ from derm.compare.follow_up_pictures import both, flicker_gif, side_by_side
 from derm.compare.follow_up_words import as_json, headline, json_text, sentences
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import NotRegistered
+from derm.image.lesion_measures import feret_diameter
 from derm.image.scale import Scale
 from derm.language.speech import speaking
 from tests.cases import case_with, said
@@ -50,6 +51,15 @@ def test_another_turn_distance_and_light_is_no_change(unchanged):
     assert unchanged.colour < 2
     assert unchanged.structures == ()
     assert headline(unchanged) == "No change beyond what two pictures of an unchanged lesion show."
+
+
+def test_no_large_picture_stays_once_both_are_compared(drawn):
+    large, mask = cv2.resize(drawn.image, (1600, 1200)), cv2.resize(drawn.mask.astype(np.uint8), (1600, 1200)) > 0
+    found = follow_up(visit(large, mask), visit(turned(large), turned(mask.astype(np.uint8)) > 0))
+    assert found.first == (mask.shape, mask.sum(), pytest.approx(feret_diameter(mask)), None)
+    assert [one.shape[:2] for one in found.laid] == 4 * [(675, 900)]
+    assert not [one for one in vars(found).values() if isinstance(one, np.ndarray)]
+    assert side_by_side(found).shape == (675, 1808, 3)
 
 
 def test_growth_to_one_side_is_measured_and_said(drawn):
