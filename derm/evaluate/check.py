@@ -156,8 +156,8 @@ METRICS: dict[str, Check] = {
 }
 """Of metrics.json."""
 
-FILES = "files"
-"""Field of metrics.json: the SHA-256 of each table and of the curves beside it."""
+HASHES = "files"
+"""Field of metrics.json and summary.json, which are written last: the SHA-256 of each file beside them."""
 
 METRICS_LATER: dict[str, Check] = {
     **{metric.key: is_share_or_none for metric in (*OVERALL, *OUTLINE) if metric.key != "accuracy"},
@@ -176,7 +176,7 @@ METRICS_LATER: dict[str, Check] = {
             },
         )
     ),
-    FILES: by_name(is_text),
+    HASHES: by_name(is_text),
     "by_source": by_name(
         object_with(
             {
@@ -456,7 +456,7 @@ def explanations_fault(about: Any, summary: Any) -> str | None:  # noqa: ANN401
     if fault := _named("about.json", about, {**ABOUT, **counted}, ABOUT_LATER):
         return fault
     parts = {"agreement": _ROLES, "sample": _ROLES, "right_or_wrong": _TELLING}
-    return _named("summary.json", summary, parts, {})
+    return _named("summary.json", summary, parts, {HASHES: by_name(is_text)})
 
 
 def explained_fault(file: str, table: pd.DataFrame, texts: tuple[str, ...], numbers: tuple[str, ...]) -> str | None:

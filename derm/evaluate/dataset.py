@@ -22,7 +22,7 @@ from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.by_source import Answers, measure_sources
-from derm.evaluate.check import FILES
+from derm.evaluate.check import HASHES
 from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
@@ -197,7 +197,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         write_text(out / file, text)
     # Of what this evaluation wrote, not of what lies there: another one may be writing into the folder.
     hashes = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in texts.items()}
-    write_json(out / "metrics.json", {**evaluation.metrics, FILES: hashes})
+    write_json(out / "metrics.json", {**evaluation.metrics, HASHES: hashes})
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:

@@ -20,7 +20,7 @@ from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.check import (
-    FILES,
+    HASHES,
     contradiction,
     curves_fault,
     embedding_fault,
@@ -192,7 +192,7 @@ def read_results(folder: Path) -> Results:
             )
         )
     fault = contradiction(results.metrics, tables["predictions"], results.outlines, results.embedding)
-    if fault := fault or _of_another_run(results.metrics.pop(FILES, {}), contents):
+    if fault := fault or _of_another_run(results.metrics.pop(HASHES, {}), contents):
         raise DataFault(
             say(
                 "The results in {folder} are of several runs, or were changed ({reason}): {cure}",
