@@ -25,7 +25,8 @@ USER 1000
 ENV DERM_RUNS=/home/derm/runs \
     DERM_RESULTS=/home/derm/results \
     DERM_CACHE=/home/derm/cache \
-    DERM_RECORDS=/home/derm/records
+    DERM_RECORDS=/home/derm/records \
+    PYTHONSAFEPATH=1
 
 # Inside, the server must listen on every address, or no port can be passed on to it; so that it asks for a token, which
 # the printed address ends in. The health is told without one. With login see deploy/compose.yml.

@@ -358,8 +358,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write `content` as indented JSON to `path`, whole or not at all; NaN is an error, undefined is null."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write `json_text` to `path`, whole or not at all."""
+    write_text(path, json_text(content))
+
+
+def json_text(content: object) -> str:
+    """`content` as indented JSON, as it stands in a file; NaN is an error, undefined is null."""
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def hold(stream: IO[Any], patience: float = 1.0) -> bool:

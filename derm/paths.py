@@ -4,6 +4,7 @@ Needs environment variables, each with a place that is taken without it. Knows n
 """
 
 import os
+import sys
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
@@ -42,8 +43,27 @@ STUDIES = "DERM_STUDIES"
 """Folder of reader studies, each in a folder of its own; without it `derm/studies` in the user's data folder."""
 
 
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""What keeps a Python process, and those that it starts, from importing what lies in the current folder, as `-P` does:
+that may be a data set of somebody else, with a `json.py` in it."""
+
 KEEP_FREE = "DERM_KEEP_FREE"
 """Gigabytes of the disk that decoding, and runs that are started from the app, leave free; without it 1."""
+
+
+def search_path() -> str:
+    """PYTHONPATH for a process that shall find this same Derm: the folders that this one searches.
+
+    The current folder is left out, which `python -m derm` puts first, unless Derm itself lies there. Needs `-P` or
+    `SAFE_PATH`, without which that process puts it first again.
+    """
+    own = Path(__file__).parents[1].absolute()
+    try:
+        current = Path.cwd()
+    except FileNotFoundError:  # somebody has deleted it
+        current = None
+    searched = [path for name in sys.path if name and ((path := Path(name).absolute()) == own or path != current)]
+    return os.pathsep.join(map(str, [*searched, *([] if own in searched else [own])]))
 
 
 def app_folder() -> Path:

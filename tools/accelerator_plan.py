@@ -8,6 +8,7 @@ Does not choose among them: that is for validation, by `derm evaluate` and `derm
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -109,8 +110,10 @@ def run_one(training: Training, options: argparse.Namespace, minutes: float) -> 
 
 
 def derm(*words: str) -> int:
-    """Call the command `derm` of this interpreter; its exit status."""
-    return subprocess.run([sys.executable, "-m", "derm", *words], check=False).returncode
+    """Call the command `derm` of this interpreter, or this checkout where it is not installed; its exit status."""
+    paths = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).resolve().parents[1])]))
+    called = [sys.executable, "-P", "-m", "derm", *words]
+    return subprocess.run(called, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode
 
 
 def in_pieces(path: Path, out: Path) -> list[Path]:

@@ -68,7 +68,7 @@ def start(names: list[str], by: str, options: argparse.Namespace) -> "subprocess
     """Begin to train and measure `names`, split by `by`, with two threads."""
     words = ["zoo", "run", *names, "--data", options.data, "--results", options.results, "--split-by", by]
     words += ["--workers", options.workers, "--threads", 2, "--device", options.device]
-    return subprocess.Popen([sys.executable, "-m", "derm", *map(str, words)])
+    return subprocess.Popen([sys.executable, "-P", "-m", "derm", *map(str, words)])
 
 
 def wait(started: list["subprocess.Popen[bytes]"], end: float) -> None:

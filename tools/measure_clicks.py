@@ -77,7 +77,7 @@ def served(data: Path, results: Path) -> Iterator[tuple[str, int]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     told = os.environ | {"DERM_DATA": str(data), "DERM_RESULTS": str(results), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    command = [sys.executable, "-P", "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     server = subprocess.Popen([*command, "--server.port", str(port)], cwd=app_folder(), env=told)
     address = f"http://127.0.0.1:{port}"
     try:

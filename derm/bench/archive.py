@@ -24,6 +24,7 @@ from derm.engine.runtime import THREADS, OnnxEngine
 from derm.errors import ConfigFault
 from derm.model.tensors import StoredNet
 from derm.model.weights import default_weights, load_weights
+from derm.paths import search_path
 
 DRAWN = 28
 """Different drawings, which noise turns into as many pictures as are wanted."""
@@ -87,9 +88,13 @@ def pack_drawn(archive: Path, count: int, height: int = 300, width: int = 400) -
 
 
 def _run(words: Sequence[str]) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != THREADS}
+    kept = {name: value for name, value in os.environ.items() if name != THREADS}
     done = subprocess.run(
-        [sys.executable, "-m", "derm", "predict", *words], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "derm", "predict", *words],
+        env={**kept, "PYTHONPATH": search_path()},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise ConfigFault(f"derm predict ended with exit status {done.returncode}: {done.stderr.strip()[-300:]}")

@@ -142,7 +142,7 @@ def jpeg_of(height: int, width: int) -> bytes:
 @contextmanager
 def busy_neighbours(count: int) -> Iterator[None]:
     """Other processes that each keep a core at work until the block ends."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    others = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:

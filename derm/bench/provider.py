@@ -67,7 +67,7 @@ def local_provider(people: Mapping[str, Sequence[str]]) -> Iterator[dict[str, st
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
+    words = [sys.executable, "-P", "-m", "oidc_provider_mock", "--port", str(port)]
     for name, roles in people.items():
         said = {"sub": name, "email": f"{name}@derm.example", "email_verified": True, "name": name, "roles": [*roles]}
         words += ["--user-claims", json.dumps(said)]

@@ -30,7 +30,7 @@ from derm.bench.visitor import Answer, ServedVisitor
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
-from derm.paths import app_folder
+from derm.paths import SAFE_PATH, app_folder
 
 START = 180.0
 """Seconds that the server may take to answer at all, and as many for its first page."""
@@ -159,7 +159,7 @@ def served(log: Path, **environment: str) -> Iterator[Server]:
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*words, "true", "--server.port", str(port)],
-            env=given | {name: value.replace("{port}", str(port)) for name, value in environment.items()},
+            env=given | SAFE_PATH | {name: value.replace("{port}", str(port)) for name, value in environment.items()},
             stdout=stream,
             stderr=stream,
             start_new_session=os.name == "posix",

@@ -56,7 +56,7 @@ def app(
 
     Research use only, not a medical device.
     """
-    from derm.paths import DATA, RESULTS, RUNS, WEIGHTS, app_folder
+    from derm.paths import DATA, RESULTS, RUNS, SAFE_PATH, WEIGHTS, app_folder
     from derm.serve.log import WANTED
     from derm.serve.login import CALLBACK, REQUIRED, login_of, own_places
 
@@ -84,7 +84,7 @@ def app(
         _tell_token(opening.token, address, port)
     if known is not None:
         out.print(login_words(known.redirect.geturl().removesuffix(CALLBACK), known.issuer), soft_wrap=True)
-    environment = {**os.environ, **places, **opened}
+    environment = {**os.environ, **places, **opened, **SAFE_PATH}
     if os.name == "posix":
         os.execve(sys.executable, words, environment)  # the server takes this process's place, and its signals
     try:

@@ -36,6 +36,7 @@ def measure(
     from derm.concepts.measure import measure_alone, measure_models, measure_vectors
     from derm.concepts.report import marked_source, model_table, vector_table
     from derm.files import check_file, write_json
+    from derm.model.description import SEAL, seal_of
     from derm.model.weights import default_weights, load_weights
     from derm.structures.weights import wanted_structures
 
@@ -50,7 +51,8 @@ def measure(
         with progress("Following the score along concepts") as watch:
             followed = measure_vectors(model, parts, marked, watch)
     about = {"weights": model.sha256, "decoder": decoder.sha256, "most": most}
-    write_json(target, {**about, "models": models, "alone": measure_alone(parts), "vectors": followed})
+    content = {**about, "models": models, "alone": measure_alone(parts), "vectors": followed}
+    write_json(target, {SEAL: seal_of(content), **content})
     out.print(model_table(models))
     out.print(vector_table(followed))
     out.print(f"Written: {target}")

@@ -17,6 +17,7 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_json
 from derm.json_checks import is_text, list_of, within
 from derm.language.speech import say
+from derm.model.description import SEAL, check_seal, seal_of
 from derm.model.weights import Model
 from derm.structures.weights import StructureWeights, description_at
 
@@ -79,21 +80,26 @@ def find_directions(
         drawn.append(np.linalg.lstsq(design[rows], scores[rows], rcond=None)[0][:-1])
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     ends = np.percentile(values, ENDS, axis=0)
+    # Of few pictures the resamples may all lie on one side of what all pictures give.
+    low, high = np.minimum(low, slopes), np.maximum(high, slopes)
     return Directions(weights, decoder, middle, deviation, ends[0], ends[1], slopes, low, high)
 
 
 def as_json(directions: Directions) -> dict[str, Any]:
-    """Ready for JSON."""
+    """Ready for JSON, under a hash, for a changed digit or sign is no less possible a direction."""
     numbers = {
         name: np.round(value, 6).tolist()
         for name, value in directions._asdict().items()
         if isinstance(value, np.ndarray)
     }
-    return {"concepts": list(CONCEPTS), "weights": directions.weights, "decoder": directions.decoder, **numbers}
+    about = {"concepts": list(CONCEPTS), "weights": directions.weights, "decoder": directions.decoder}
+    content = {**about, **numbers}
+    return {SEAL: seal_of(content), **content}
 
 
 def read_directions(content: dict[str, Any]) -> Directions:
-    """What `as_json` wrote; ValueError, KeyError or TypeError for anything else."""
+    """What `as_json` wrote, or wrote before there was a hash; ValueError, KeyError or TypeError for anything else."""
+    check_seal(content)
     if content["concepts"] != list(CONCEPTS):
         raise ValueError(f"concepts {str(content['concepts'])[:80]}, expected {list(CONCEPTS)}")
     if not (is_text(content["weights"]) and is_text(content["decoder"])):
@@ -109,7 +115,7 @@ def read_directions(content: dict[str, Any]) -> Directions:
         numbers[name] = np.array(told, dtype=np.float64)
     if (numbers["deviation"] < LEAST_DEVIATION).any():
         raise ValueError(f"a deviation is below {LEAST_DEVIATION:g}")
-    for low, high in (("low", "high"), ("slopes_low", "slopes_high")):
+    for low, high in (("low", "high"), ("slopes_low", "slopes"), ("slopes", "slopes_high")):
         if (numbers[low] > numbers[high]).any():
             raise ValueError(f"{low} lies above {high}")
     return Directions(content["weights"], content["decoder"], **numbers)

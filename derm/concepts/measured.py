@@ -13,6 +13,7 @@ from derm.errors import DataFault
 from derm.files import read_json
 from derm.json_checks import Check, all_of, fault_of, is_count, is_number, is_text, list_of, object_with, one_of, within
 from derm.language.speech import say
+from derm.model.description import check_seal
 from derm.paths import app_folder, results_folder
 
 NAME = "concepts.json"
@@ -96,6 +97,7 @@ def read_concept_figures(path: Path) -> ConceptFigures:
         fault = fault_of(found, _FIELDS)
         if fault is not None:
             raise ValueError(say("field {field}", field=fault or "?"))
+        check_seal(found)
     except (OSError, ValueError) as error:
         raise DataFault(
             say(

@@ -44,6 +44,9 @@ SKIN = ("39937001", "SCT", "Skin")
 STAMPS = {"DA": "%Y%m%d", "TM": "%H%M%S", "DT": "%Y%m%d%H%M%S"}
 """How a day, a time of day and a moment are written, by the kind of value."""
 
+LONGEST = {"SH": 16, "LO": 64, "ST": 1024, "UT": 1024}
+"""Characters of a text, by the kind of value; of UT the standard allows more."""
+
 MAKER = "Derm"
 MISSING = mark("DICOM objects need highdicom, which is not installed: pip install 'derm[documents]'.")
 
@@ -130,7 +133,7 @@ def _outline(
     from pydicom.uid import generate_uid
 
     family = codes.DCM.ArtificialIntelligence
-    algorithm = hd.AlgorithmIdentificationSequence(name=model.label, family=family, version=__version__)
+    algorithm = hd.AlgorithmIdentificationSequence(name=_label(model, "LO"), family=family, version=__version__)
     by = hd.seg.SegmentAlgorithmTypeValues
     segment = hd.seg.SegmentDescription(
         segment_number=1,
@@ -174,14 +177,19 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
     observer = hd.sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=generate_uid(entropy_srcs=[model.sha256]), name=model.label, manufacturer_name=MAKER, model_name=MAKER
+            uid=generate_uid(entropy_srcs=[model.sha256]),
+            name=_label(model, "UT"),
+            manufacturer_name=MAKER,
+            model_name=MAKER,
         ),
     )
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=generate_uid(), identifier="Lesion"),
         finding_type=codes.SCT.Lesion,
         finding_sites=[hd.sr.FindingSite(_code(*SKIN))],
-        algorithm_id=hd.sr.AlgorithmIdentification(name=model.label, version=__version__, parameters=[words.NOTICE]),
+        algorithm_id=hd.sr.AlgorithmIdentification(
+            name=_label(model, "UT"), version=__version__, parameters=[words.NOTICE]
+        ),
         measurements=_measurements(case),
         qualitative_evaluations=_evaluations(case),
         source_images=[source],
@@ -220,7 +228,7 @@ def _measurements(case: Case) -> list[Any]:
         shares.append(("malignant_share", "Share of malignant lesions for which probabilities hold", case.mix_share))
     shares.append(("views", "Views over which probabilities are the mean", case.views))
     probabilities = [
-        hd.sr.Measurement(name=_code(value, SCHEME, meaning[:64]), value=round(share, 6), unit=one)
+        hd.sr.Measurement(name=_code(value, SCHEME, meaning), value=round(share, 6), unit=one)
         for value, meaning, share in shares
     ]
     sizes = [
@@ -245,7 +253,7 @@ def _evaluations(case: Case) -> list[Any]:
     said = [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
     said += [("doubt", "Reason to doubt the answer", doubt.value, words.flag(doubt)) for doubt in doubts_of(case)]
     return [
-        hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value[:16], SCHEME, told[:64]))
+        hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value, SCHEME, told))
         for name, meaning, value, told in said
     ]
 
@@ -259,7 +267,7 @@ def _page(page: bytes, picture: "Dataset", name: str, on: date) -> "Dataset":
     data.Modality, data.SeriesNumber, data.InstanceNumber = "DOC", 4, 1
     data.ConversionType = "WSD"
     data.BurnedInAnnotation = "YES"  # one of two has to be said, and the picture on the page may bear a name
-    data.DocumentTitle = f"Report of {name}"[:64]
+    data.DocumentTitle = _text(f"Report of {name}", "ST")
     data.ConceptNameCodeSequence = []
     data.SourceInstanceSequence = [_reference(picture)]
     data.MIMETypeOfEncapsulatedDocument = "application/pdf"
@@ -313,15 +321,30 @@ def _reference(picture: "Dataset") -> "Dataset":
 def _code(value: str, scheme: str, meaning: str) -> "Code":
     from pydicom.sr.coding import Code
 
-    return Code(value, scheme, meaning)
+    return Code(_text(value, "SH"), scheme, _text(meaning, "LO"))
 
 
 def _item(value: str, scheme: str, meaning: str) -> "Dataset":
     from pydicom import Dataset
 
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = _text(value, "SH"), scheme, _text(meaning, "LO")
     return item
+
+
+def _text(value: str, kind: str, most: int | None = None) -> str:
+    """`value` as a text of that kind holds it, at most `most` characters.
+
+    A backslash would part it in two values; letters that nobody sees, and halves of letters, belong in none.
+    """
+    plain = "".join("_" if letter == "\\" or not letter.isprintable() else letter for letter in value)
+    return plain[: LONGEST[kind] if most is None else most].strip()
+
+
+def _label(model: Model, kind: str) -> str:
+    """The label of weights, whose file may have any name; the digits that tell them apart stay, however long it is."""
+    digits = model.label.removeprefix(model.name)
+    return _text(model.name, kind, LONGEST[kind] - len(digits)) + digits
 
 
 def _bytes(data: "Dataset") -> bytes:

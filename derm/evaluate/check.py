@@ -3,7 +3,7 @@
 Needs what JSON and CSV gave. Asks for no more than readers use, so that results of older versions pass. Knows no file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ from derm.json_checks import (
     within,
 )
 from derm.metrics.classification import confusion_matrix, f1, most_likely, precision, recall, specificity
+from derm.metrics.decision import lesion_rates, picture_weights
+from derm.metrics.missing import mean_defined
 from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
 from derm.metrics.subgroups import COLUMNS as SUBGROUP_COLUMNS
 
@@ -42,6 +44,9 @@ MOST_POINTS = 1_000_000
 
 ROUNDED = 0.001
 """By which a probability that was written may differ from what was measured: the tables have six digits."""
+
+WRITTEN = 5.1e-7
+"""By which a number in a table may differ from the one it was cut from, six digits after the point."""
 
 EXACT = 1e-9
 """By which a share may differ from one that is divided anew: JSON keeps every digit."""
@@ -151,6 +156,9 @@ METRICS: dict[str, Check] = {
 }
 """Of metrics.json."""
 
+HASHES = "files"
+"""Field of metrics.json and summary.json, which are written last: the SHA-256 of each file beside them."""
+
 METRICS_LATER: dict[str, Check] = {
     **{metric.key: is_share_or_none for metric in (*OVERALL, *OUTLINE) if metric.key != "accuracy"},
     "decision": none_or(
@@ -168,6 +176,7 @@ METRICS_LATER: dict[str, Check] = {
             },
         )
     ),
+    HASHES: by_name(is_text),
     "by_source": by_name(
         object_with(
             {
@@ -329,7 +338,54 @@ def contradiction(
             # What is undefined was told otherwise by older versions.
             if own.get(name) is not None and abs(own[name] - values[INDEX[code]]) > EXACT:
                 return f"the {name} of {code} in metrics.json is not that of its confusion_matrix"
-    return None
+    told = next((name for name, figure, span in _figures_of(metrics, predictions) if not _fits(figure, span)), None)
+    return None if told is None else f"the {told} in metrics.json is not that of predictions.csv"
+
+
+Span = tuple[float, float]
+"""Between which a figure lies, whatever the digits were that a table cut off; NaN where it is undefined."""
+
+
+def _fits(told: float | None, span: Span) -> bool:
+    """Whether a figure lies there. What is undefined was told otherwise by older versions, or not at all."""
+    return told is None or bool(np.isnan(span).any()) or span[0] - EXACT <= told <= span[1] + EXACT
+
+
+def _figures_of(metrics: dict[str, Any], predictions: pd.DataFrame) -> Iterator[tuple[str, float | None, Span]]:
+    """Figures that follow from predictions.csv beside its matrix: the name, what is told, and where it has to lie."""
+    true = predictions["dx_true"].map(INDEX).to_numpy(dtype=np.int64)
+    aucs = [_auc(true == index, predictions[f"p_{code}"].to_numpy(np.float64)) for code, index in INDEX.items()]
+    for code, span in zip(CODES, aucs, strict=True):
+        yield f"auc of {code}", metrics["per_class"][code].get("auc"), span
+    low, high = np.array(aucs).T
+    yield "macro_auc", metrics.get("macro_auc"), (mean_defined(low), mean_defined(high))
+    for name in ("dice", "iou"):
+        if name in predictions:
+            mean = mean_defined(predictions[name].to_numpy(dtype=np.float64))
+            yield name, metrics.get(name), (mean - WRITTEN, mean + WRITTEN)
+    if "p_malignant" not in predictions:
+        return
+    malignant, score = np.array(MALIGNANT)[true], predictions["p_malignant"].to_numpy(np.float64)
+    yield "auc of malignant", metrics["malignant"]["auc"], _auc(malignant, score)
+    if decision := metrics.get("decision"):
+        least, most = score >= decision["threshold"] + WRITTEN, score >= decision["threshold"] - WRITTEN
+        weights = picture_weights(malignant, predictions["lesion_id"].to_numpy(dtype=str))
+        by_lesion = decision.get("by_lesion", {})
+        for case, told, each in (("image", decision, np.ones(len(true))), ("lesion", by_lesion, weights)):
+            fewest, all_of_them = lesion_rates(least, malignant, each), lesion_rates(most, malignant, each)
+            found, spared = told.get("sensitivity"), told.get("specificity")
+            yield f"sensitivity of referral by {case}", found, (fewest.sensitivity, all_of_them.sensitivity)
+            yield f"specificity of referral by {case}", spared, (all_of_them.specificity, fewest.specificity)
+
+
+def _auc(positive: np.ndarray[Any, np.dtype[np.bool_]], score: np.ndarray[Any, np.dtype[np.float64]]) -> Span:
+    """Where the AUC lies: rounding keeps the order of scores, but for those that it made equal."""
+    below = np.sort(score[~positive])
+    pairs = positive.sum() * len(below)
+    if not pairs:
+        return np.nan, np.nan
+    won, not_lost = (np.searchsorted(below, score[positive], side).sum() / pairs for side in ("left", "right"))
+    return float(won), float(not_lost)
 
 
 def _count(predictions: pd.DataFrame) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
@@ -400,7 +456,7 @@ def explanations_fault(about: Any, summary: Any) -> str | None:  # noqa: ANN401
     if fault := _named("about.json", about, {**ABOUT, **counted}, ABOUT_LATER):
         return fault
     parts = {"agreement": _ROLES, "sample": _ROLES, "right_or_wrong": _TELLING}
-    return _named("summary.json", summary, parts, {})
+    return _named("summary.json", summary, parts, {HASHES: by_name(is_text)})
 
 
 def explained_fault(file: str, table: pd.DataFrame, texts: tuple[str, ...], numbers: tuple[str, ...]) -> str | None:

@@ -3,6 +3,7 @@
 Needs weights and a catalogue. Outlines are measured at each image's own size. Knows no terminal.
 """
 
+import hashlib
 from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +22,7 @@ from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.by_source import Answers, measure_sources
+from derm.evaluate.check import HASHES
 from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
@@ -29,7 +31,7 @@ from derm.evaluate.known import find_known, refuse_known
 from derm.evaluate.results import TABLES, WORST, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
-from derm.files import write_bytes, write_json, write_text
+from derm.files import json_text, write_bytes, write_json, write_text
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
@@ -182,18 +184,20 @@ def evaluate(
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write what `derm.evaluate.results` reads into the folder `out`: each file whole or not at all, metrics.json last.
 
-    What lies there of an earlier evaluation is replaced.
+    It names the hashes of the others. What lies there of an earlier evaluation is replaced.
     """
     (out / "metrics.json").unlink(missing_ok=True)
     for old in (out / WORST).glob("*.jpg"):
         old.unlink()
     for name, picture in evaluation.worst.items():
         write_bytes(out / WORST / name, picture)
-    for name in TABLES:
-        table: pd.DataFrame = getattr(evaluation, name)
-        write_text(out / f"{name}.csv", csv_table(table, ".6f"))
-    write_json(out / "curves.json", evaluation.curves)
-    write_json(out / "metrics.json", evaluation.metrics)
+    texts = {f"{name}.csv": csv_table(getattr(evaluation, name), ".6f") for name in TABLES}
+    texts["curves.json"] = json_text(evaluation.curves)
+    for file, text in texts.items():
+        write_text(out / file, text)
+    # Of what this evaluation wrote, not of what lies there: another one may be writing into the folder.
+    hashes = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in texts.items()}
+    write_json(out / "metrics.json", {**evaluation.metrics, HASHES: hashes})
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:

@@ -23,14 +23,14 @@ from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.belonging import is_recorded, other_data, other_weights
-from derm.evaluate.check import explained_fault, explanations_fault
+from derm.evaluate.check import HASHES, explained_fault, explanations_fault
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
 from derm.evaluate.explain_summary import summarise
 from derm.evaluate.inference import Progress
 from derm.evaluate.results import MOST_TABLE, below, name_of, newest_first, why_known
 from derm.explain.methods import METHODS
-from derm.files import is_there, make_folder, read_file, read_json, sweep, write_json, write_whole
+from derm.files import is_there, make_folder, read_file, read_json, sha256, sweep, write_json, write_whole
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model
@@ -60,6 +60,8 @@ COLUMNS = {"agreement": AGREEMENT, "sample": (*AGREEMENT, *FAITHFULNESS)}
 TABLES = tuple(COLUMNS)
 JSONS = ("about", "summary")
 FILES = (*(f"{name}.json" for name in JSONS), *(f"{name}.parquet" for name in TABLES))
+HASHED = tuple(name for name in FILES if name != "summary.json")
+"""Files whose SHA-256 summary.json names, which is written last."""
 
 Rows = Callable[[Model, pd.DataFrame], pd.DataFrame]
 
@@ -192,7 +194,8 @@ def explain(
             out / f"{name}.parquet", pd.concat([_begun(place, name, out) for place in pieces], ignore_index=True)
         )
     tables = {name: _begun(out / f"{name}.parquet", name, out) for name in TABLES}
-    write_json(out / "summary.json", summarise(**tables, replicates=replicates, progress=resampling))
+    summary = summarise(**tables, replicates=replicates, progress=resampling)
+    write_json(out / "summary.json", {**summary, HASHES: {name: sha256(out / name) for name in HASHED}})
     shutil.rmtree(parts, ignore_errors=True)
     return read_explain_results(out)
 
@@ -245,6 +248,11 @@ def read_explain_results(folder: Path) -> ExplainResults:
         for table, columns in COLUMNS.items():
             if fault := explained_fault(f"{table}.parquet", tables[table], IDENTITY, columns):
                 raise ValueError(fault)
+        hashes = jsons["summary"].pop(HASHES, {})
+        # After they were read: where another file has taken a place meanwhile, the hash is not the one told.
+        another = next(
+            (file for file, told in hashes.items() if file not in HASHED or sha256(folder / file) != told), None
+        )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataFault(
@@ -262,6 +270,15 @@ def read_explain_results(folder: Path) -> ExplainResults:
             say(
                 "The explanations in {folder} are of several runs, their tables differ in length: {cure}",
                 folder=folder,
+                cure=cure,
+            )
+        )
+    if another is not None:
+        raise DataFault(
+            say(
+                "The explanations in {folder} are of several runs, or were changed ({reason}): {cure}",
+                folder=folder,
+                reason=f"{another} is not the one that summary.json was written with",
                 cure=cure,
             )
         )

@@ -5,6 +5,7 @@ Knows no weights; whether results belong to some is asked with `Results.belongs_
 """
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.check import (
+    HASHES,
     contradiction,
     curves_fault,
     embedding_fault,
@@ -27,7 +29,7 @@ from derm.evaluate.check import (
     predictions_fault,
     subgroups_fault,
 )
-from derm.files import is_there, read_file, read_json
+from derm.files import MOST_JSON, is_there, parse_json, read_file
 from derm.language.speech import say
 from derm.metrics.classification import most_likely
 from derm.metrics.registry import HEADLINE, OVERALL, PER_CLASS
@@ -47,6 +49,9 @@ _NO_NUMBER = ["", "NA", "N/A", "nan", "NaN", "null", "NULL", "None"]
 
 MOST_TABLE = 512 << 20
 """Bytes of one of its tables: a million images take a quarter."""
+
+FILES_OF_RESULTS = {f"{name}.json": MOST_JSON for name in JSONS} | {f"{name}.csv": MOST_TABLE for name in TABLES}
+"""All of them, metrics.json first, with the most bytes that each may have."""
 
 WORST = "worst-outlines"
 """Folder of small pictures of the outlines that agree least, named by rank and image."""
@@ -149,8 +154,9 @@ def read_results(folder: Path) -> Results:
     """Read what `derm evaluate --out folder` wrote; DataFault, with the cure, where it is not there or not whole."""
     cure = say("make them anew with `derm evaluate --data DIR --out {folder}`.", folder=folder)
     try:
-        jsons: dict[str, Any] = {name: read_json(folder / f"{name}.json") for name in JSONS}
-        tables: dict[str, Any] = {name: read_own_table(folder / f"{name}.csv") for name in TABLES}
+        contents = {file: read_file(folder / file, most) for file, most in FILES_OF_RESULTS.items()}
+        jsons: dict[str, Any] = {name: parse_json(contents[f"{name}.json"]) for name in JSONS}
+        tables: dict[str, Any] = {name: parse_own_table(f"{name}.csv", contents[f"{name}.csv"]) for name in TABLES}
     except FileNotFoundError as error:
         raise DataFault(
             say(
@@ -185,7 +191,8 @@ def read_results(folder: Path) -> Results:
                 cure=cure,
             )
         )
-    if fault := contradiction(results.metrics, tables["predictions"], results.outlines, results.embedding):
+    fault = contradiction(results.metrics, tables["predictions"], results.outlines, results.embedding)
+    if fault := fault or _of_another_run(results.metrics.pop(HASHES, {}), contents):
         raise DataFault(
             say(
                 "The results in {folder} are of several runs, or were changed ({reason}): {cure}",
@@ -195,6 +202,14 @@ def read_results(folder: Path) -> Results:
             )
         )
     return results
+
+
+def _of_another_run(hashes: Mapping[str, str], contents: Mapping[str, bytes]) -> str | None:
+    """Which file is not the one that metrics.json was written with, in a few words; None where none is, or it is too
+    old to name them."""
+    another = (file for file, told in hashes.items() if hashlib.sha256(contents.get(file, b"")).hexdigest() != told)
+    file = next(another, None)
+    return None if file is None else f"{file} is not the one that metrics.json was written with"
 
 
 def with_later_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -217,18 +232,22 @@ def with_later_columns(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def read_own_table(path: Path) -> pd.DataFrame:
     """A table that `derm.spreadsheet` wrote, its ids and names as they were; OSError, ValueError where it is none."""
-    content = read_file(path, MOST_TABLE)
+    return parse_own_table(path.name, read_file(path, MOST_TABLE))
+
+
+def parse_own_table(file: str, content: bytes) -> pd.DataFrame:
+    """`read_own_table` of a file's bytes; file: its name, for the sentence."""
     lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
     header = read_header(lines, len(content))
     if twice := [name for place, name in enumerate(header) if name in header[:place]]:
-        raise ValueError(f"{path.name} has the column {twice[0][:40]} twice")
+        raise ValueError(f"{file} has the column {twice[0][:40]} twice")
     try:
         missing = {name: [""] if name in TEXTS else _NO_NUMBER for name in header}
         table = pd.read_csv(io.BytesIO(content), dtype=TEXTS, keep_default_na=False, na_values=missing)
     except OverflowError as error:
         raise ValueError(str(error)) from error
     if not isinstance(table.index, pd.RangeIndex):
-        raise ValueError(f"the rows of {path.name} have more cells than its header")
+        raise ValueError(f"the rows of {file} have more cells than its header")
     for name in TEXTS:
         if name in table:
             table[name] = table[name].map(uncell, na_action="ignore")

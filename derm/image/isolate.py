@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from derm.errors import DermError, ImageRefused
 from derm.language.speech import json_of_said, language, said_of_json, say, speaking
+from derm.paths import search_path
 
 MEMORY = 1 << 30
 """Bytes of address space that the process may take."""
@@ -39,7 +40,7 @@ def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np
     the file. Raises ImageRefused with the function's own sentence, or one that says that the file is damaged.
     """
     variables = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONPATH": search_path(),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "PYTHONIOENCODING": "utf-8",
@@ -49,7 +50,7 @@ def in_own_process(function: str, content: bytes, name: str) -> tuple[NDArray[np
     )
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, function, name, language()],
+            [sys.executable, "-P", "-m", __name__, function, name, language()],
             input=content,
             capture_output=True,
             timeout=PATIENCE,

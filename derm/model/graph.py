@@ -13,6 +13,7 @@ from typing import Any
 
 from derm.files import read_json, write_bytes, write_json
 from derm.model.config import ModelConfig
+from derm.model.description import SEAL, check_seal, seal_of
 from derm.paths import app_folder, cache_folder
 
 EXPORTER = 1
@@ -84,7 +85,7 @@ def write_graph(
         "taken": list(taken),
         "tensors": {name: list(shape) for name, shape in tensors.items()},
     }
-    write_json(path.with_suffix(".json"), described)
+    write_json(path.with_suffix(".json"), {SEAL: seal_of(described), **described})
     return Graph(path, digest, tensors, taken)
 
 
@@ -92,6 +93,7 @@ def _read(place: Path) -> Graph | None:
     """The graph that `place` describes; None where nothing does, or not as this Derm reads it."""
     try:
         content: dict[str, Any] = read_json(place)
+        check_seal(content)
         tensors = {str(name): tuple(int(side) for side in shape) for name, shape in content["tensors"].items()}
         graph = Graph(place.with_suffix(".onnx"), str(content["sha256"]), tensors, tuple(content["taken"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -17,14 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import derm
 from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, RunFault
 from derm.files import hold, is_there, portable_name, write_json
 from derm.language.speech import mark, say
 from derm.monitor.quota import LAUNCHED_BY, OWNER, Visitor, check_visitor, room_for_one
 from derm.monitor.state import LAUNCH, OUTPUT, REFUSAL, STOP, Holder, find_holder, is_alive, read_record
-from derm.paths import REFUSED
+from derm.paths import REFUSED, search_path
 from derm.train.config import change, preset
 from derm.train.run_folder import has_begun
 
@@ -151,7 +150,7 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
     visitor: who launches it, for the record. command_words: another command than `TRAIN`. Raises RunFault where a
     process works on the run already.
     """
-    command = [sys.executable, "-m", "derm", *command_words, *words]
+    command = [sys.executable, "-P", "-m", "derm", *command_words, *words]
     record: dict[str, Any] = {"host": socket.gethostname(), "time": time.time(), "command": command[1:]}
     record[LAUNCHED_BY] = visitor.record()
     if os.path.lexists(run / OUTPUT) and not is_there(run / OUTPUT):
@@ -179,12 +178,6 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
         write_json(run / LAUNCH, {**record, "pid": process.pid})
     # Somebody must wait for a child, or it stays among the processes after its end.
     threading.Thread(target=process.wait, daemon=True, name=f"wait for {run.name}").start()
-
-
-def search_path() -> str:
-    """PYTHONPATH for a process that shall find this same Derm."""
-    here = str(Path(derm.__file__).parents[1])
-    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def free_name(runs: Path, wanted: str) -> str:

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from pathlib import Path
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import IO, Any, cast
@@ -21,6 +20,7 @@ from derm.engine.runtime import THREADS
 from derm.errors import ConfigFault
 from derm.image.decode import image_name
 from derm.model.weights import Model
+from derm.paths import search_path
 from derm.predict.ask import Asking, Task
 from derm.predict.record import Record, refused_record
 
@@ -158,12 +158,11 @@ class _Process:
     def __init__(self, setting_out: bytes) -> None:
         self.ready = False
         self._setting_out = setting_out
-        paths = os.pathsep.join(str(Path(path).absolute()) for path in sys.path)
         self._running = subprocess.Popen(
             [sys.executable, "-P", "-m", "derm.predict.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": search_path()},
             start_new_session=True,  # Ctrl-C is for whoever asked, who then ends it
         )
         self._requests, self._answers = cast(IO[bytes], self._running.stdin), cast(IO[bytes], self._running.stdout)

@@ -3,6 +3,7 @@
 Needs an image store and a planner. Knows nothing of losses.
 """
 
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import resource_tracker
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from derm.data.augment import AugmentConfig, Augmenter
 from derm.data.store import ImageStore
+from derm.paths import SAFE_PATH
 from derm.train.sampler import Sampler
 
 Prepared = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -70,7 +72,8 @@ def _as_prepared(batch: Prepared) -> Prepared:
 
 
 class _Sheltered:
-    """What loads batches, whose processes no Ctrl-C reaches from their first moment on.
+    """What loads batches, whose processes no Ctrl-C reaches from their first moment on, and no module of the folder
+    that the training was started in.
 
     It reaches the whole group of processes; the training process alone decides what it means. It waits while they are
     started: a blocked signal stays blocked in those that inherit it.
@@ -80,12 +83,16 @@ class _Sheltered:
         self._loader = loader
 
     def __iter__(self) -> Iterator[Prepared]:
+        unsafe = SAFE_PATH.keys() - os.environ.keys()
+        os.environ.update(SAFE_PATH)
         resource_tracker.ensure_running()  # whose start ends the blocking
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             return iter(self._loader)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            for name in unsafe:
+                del os.environ[name]
 
 
 def _start_worker(_: int) -> None:

@@ -20,6 +20,7 @@ from derm.metrics import registry
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
+from derm.model.description import SEAL, check_seal, seal_of
 from derm.zoo.check import BYS, COSTS_OF_SYSTEM, FORMAT, MAPS, comparison_fault, is_concepts
 from derm.zoo.results import (
     CONCEPTS,
@@ -121,15 +122,16 @@ class SystemComparison:
         return tuple(name for name in SYSTEMS if name not in done)
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Ready for JSON, under a hash."""
         content: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False))
-        return content
+        return {SEAL: seal_of(content), **content}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "SystemComparison":
-        """Rebuild from `as_dict`; ValueError for anything else."""
+        """Rebuild from `as_dict`, also from before there was a hash; ValueError for anything else."""
         if fault := comparison_fault(content):
             raise ValueError(fault)
+        check_seal(content)
         rows = tuple(_row_from(one) for one in content["rows"])
         return cls(content["budget"], content["size"], content["date"], rows)
 

@@ -48,6 +48,7 @@ def test_it_listens_to_this_machine_alone(started):
     assert after(words, "--server.address") == "127.0.0.1"
     assert "--server.allowedHosts" not in words
     assert not {INSECURE, HOSTS, TOKEN} & environment.keys()
+    assert environment["PYTHONSAFEPATH"] == "1"  # or a `streamlit.py` of the folder it is started in would run
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "::"])

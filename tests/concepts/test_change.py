@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from derm.concepts import change as change_of
+from derm.concepts import directions
 from derm.concepts.change import FINEST, Change, Step, smallest_change
 from derm.concepts.directions import as_json, find_directions, read_directions
 from derm.concepts.read import CONCEPTS, Readings
 from derm.concepts.words import change_lines
 from derm.diagnoses import INDEX
 from derm.metrics.calibration import softmax
+from derm.model.description import SEAL
 
 COUNT = len(CONCEPTS)
 
@@ -159,9 +161,26 @@ def test_directions_are_found_back_and_survive_json():
     assert (found.slopes_low <= found.slopes).all()
     again = read_directions(as_json(found))
     np.testing.assert_allclose(again.slopes, found.slopes, atol=1e-5)
+    written = as_json(found)
+    turned = [[-slope for slope in row] for row in written["slopes"]]
+    with pytest.raises(ValueError, match="changed after it was written"):
+        read_directions({**written, "slopes": turned})
+    del written[SEAL]  # as those have none that were written before there was one
+    np.testing.assert_array_equal(read_directions(written).slopes, again.slopes)
+    with pytest.raises(ValueError, match=r"slopes_low lies above slopes|slopes lies above slopes_high"):
+        read_directions({**written, "slopes": turned})
     with pytest.raises(ValueError, match="expected"):
-        read_directions({**as_json(found), "concepts": ["freckles"]})
+        read_directions({**written, "concepts": ["freckles"]})
     with pytest.raises(ValueError, match="slopes is not a table"):
-        read_directions({**as_json(found), "slopes": [[1.0]]})
+        read_directions({**written, "slopes": [[1.0]]})
     with pytest.raises(ValueError, match="a deviation is below"):
-        read_directions({**as_json(found), "deviation": [0.0] * COUNT})
+        read_directions({**written, "deviation": [0.0] * COUNT})
+
+
+def test_a_slope_lies_in_its_interval_however_few_pictures_there_are(monkeypatch):
+    monkeypatch.setattr(directions, "DRAWS", 1)  # which lies on one side of what all pictures give
+    random = np.random.default_rng(0)
+    features = random.normal(size=(30, 16)).astype(np.float32)
+    concepts = random.normal(size=(30, COUNT)).astype(np.float32)
+    readings = Readings(np.zeros((30, 7), np.float32), features, concepts[:, :5], concepts[:, 5:])
+    read_directions(as_json(find_directions(readings, random.normal(size=(7, 16)), "a", "b")))

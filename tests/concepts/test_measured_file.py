@@ -8,6 +8,7 @@ import pytest
 from derm.concepts import measured_words as words
 from derm.concepts.measured import LEVELS, read_concept_figures
 from derm.errors import DataFault
+from derm.model.description import SEAL
 from derm.predict.words import source_name
 
 SHIPPED = Path(__file__).parents[2] / "docs" / "concepts.json"
@@ -71,3 +72,15 @@ def test_a_damaged_field_is_one_sentence(content, tmp_path, path, value):
     with pytest.raises(DataFault, match="make them anew") as caught:
         read_concept_figures(tmp_path / "concepts.json")
     assert path[0] in str(caught.value)
+
+
+def test_a_changed_figure_is_one_sentence_and_a_file_from_before_the_hash_is_read(content, tmp_path):
+    place = tmp_path / "concepts.json"
+    changed = json.loads(json.dumps(content))
+    changed["alone"][0]["auc"] = 1 - changed["alone"][0]["auc"]
+    place.write_text(json.dumps(changed))
+    with pytest.raises(DataFault, match=r"changed after it was written.*make them anew"):
+        read_concept_figures(place)
+    del changed[SEAL]
+    place.write_text(json.dumps(changed))
+    assert read_concept_figures(place).alone

@@ -1,11 +1,13 @@
 """Random variants: a function of their seed, with the mask on the lesion."""
 
+import os
 import pickle
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -124,6 +126,25 @@ def test_no_ctrl_c_reaches_a_process_that_prepares_batches():
 
     assert list(_Sheltered(Loader())) == ["alive\n"]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_no_process_that_prepares_batches_imports_from_the_current_folder(monkeypatch, tmp_path):
+    """It may be somebody else's data set. Python's own process for `spawn` is started there, too."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for name in ("multiprocessing", "pickle", "json"):
+        Path(name).with_suffix(".py").write_text("from pathlib import Path; Path('run').touch()")
+
+    class Loader:
+        def __iter__(self):
+            own = get_context("spawn").Process(target=sys.exit)
+            own.start()
+            own.join()
+            return iter([own.exitcode])
+
+    assert list(_Sheltered(Loader())) == [0]
+    assert not Path("run").exists()
+    assert "PYTHONSAFEPATH" not in os.environ
 
 
 def test_on_means_the_variant_of_the_planned_seed(tmp_path, image, mask):

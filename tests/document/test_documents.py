@@ -16,7 +16,7 @@ from derm.diagnoses import CODES
 from derm.document.bundle import archive_of, as_zip, can_be_made, documents_of, page_of
 from derm.document.content import report_of, sizes_of
 from derm.document.fhir import fhir_report
-from derm.document.objects import BY_HAND, OF_MODEL, dicom_objects
+from derm.document.objects import BY_HAND, LONGEST, OF_MODEL, dicom_objects
 from derm.document.pdf import report_pdf
 from derm.files import HOLD
 from derm.image.scale import Scale
@@ -117,6 +117,24 @@ def test_pictures_that_a_killed_report_left_go_with_the_next_one(case, model, tm
     (left / "0.jpg").write_bytes(b"a patient's picture")
     report_pdf(report_of(case, model, on=DAY))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a\\b", "w" * 250, "皮膚" * 60, "a\x1bb\nc", "a\u202eb\u200bc", "a\udcffb", " a ", "\\"]
+)
+def test_no_name_of_weights_or_pictures_breaks_a_text_of_dicom(case, model, name):
+    odd = replace(with_outline(case, TRIANGLE), name=f"{name}.jpg")
+    made = dicom_objects(odd, replace(model, name=name), b"%PDF", on=DAY).files()
+    said = []
+    for content in made.values():
+        for element in dcmread(BytesIO(content)).iterall():
+            if element.VR in LONGEST and element.value:
+                values = [element.value] if isinstance(element.value, str) else [*element.value]
+                assert element.VM == 1 or element.keyword == "ImageType"
+                assert all(len(value) <= LONGEST[element.VR] and value.isprintable() for value in values)
+                said += values
+    assert len([value for value in said if value.endswith(f" {model.sha256[:8]}")]) >= 4  # who answered is still told
+    assert any(value.startswith("Report of ") for value in said)
 
 
 def test_dicom_objects_are_one_study_and_read_back(files, case):

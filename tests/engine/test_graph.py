@@ -13,7 +13,7 @@ from derm.engine.choose import onnx_engine
 from derm.engine.graph import make_graph
 from derm.engine.pytorch import TorchEngine
 from derm.errors import ConfigFault
-from derm.files import write_bytes
+from derm.files import read_json, write_bytes, write_json
 from derm.model import graph as graphs
 from derm.model.config import ModelConfig
 from derm.model.graph import find_graph, graph_folder, graph_key, write_graph
@@ -71,6 +71,10 @@ def test_a_graph_is_found_again_whole_or_not_at_all(own_cache, monkeypatch):
     ):
         write_bytes(written.path.with_suffix(".json"), damaged)
         assert find_graph(config) is None
+    described = write_graph(graph_folder(), config, b"graph", {"a": (2,), "b": (2,)}, ("a", "b"))
+    place = described.path.with_suffix(".json")
+    write_json(place, {**read_json(place), "taken": ["b", "a"]})
+    assert find_graph(config) is None
     write_graph(graph_folder(), config, b"graph", {}, ())
     monkeypatch.setattr(graphs, "EXPORTER", graphs.EXPORTER + 1)
     assert find_graph(config) is None

@@ -493,6 +493,25 @@ def test_folders_that_are_not_whole_results_are_one_sentence(folder, tmp_path):
         read_explain_results(mixed)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["about.json", "agreement.parquet", "sample.parquet"])
+def test_explanations_of_two_runs_are_refused_though_each_file_is_sound(folder, tmp_path, name):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(folder, mixed)
+    if name.endswith("json"):  # as after a calibration
+        about = json.loads((mixed / name).read_text())
+        (mixed / name).write_text(json.dumps(about | {"temperature": 2.0}))
+    else:
+        table = pd.read_parquet(mixed / name)
+        table.assign(probability=table["probability"] / 2).to_parquet(mixed / name)
+    with pytest.raises(DataFault, match=f"changed .{name} is not the one that summary.json was written with"):
+        read_explain_results(mixed)
+    summary = json.loads((mixed / "summary.json").read_text())
+    del summary["files"]  # as those have none that were written before there were hashes
+    (mixed / "summary.json").write_text(json.dumps(summary))
+    assert "files" not in read_explain_results(mixed).summary
+
+
 def test_the_sample_is_fixed_even_over_classes_and_takes_new_lesions_first():
     table = pd.DataFrame(
         {
@@ -518,6 +537,9 @@ def test_the_command_line(drawn, weights, tiny_weights, folder, tmp_path, monkey
     shutil.copytree(folder, out)
     about = json.loads((out / "about.json").read_text())
     (out / "about.json").write_text(json.dumps(about | {"replicates": 1000}))
+    summary = json.loads((out / "summary.json").read_text())
+    del summary["files"]
+    (out / "summary.json").write_text(json.dumps(summary))
     words = ["explain", "--data", str(drawn), "--out", str(out), "--sample", str(SAMPLE), "--workers", "1"]
     done = CliRunner().invoke(app, [*words, "--weights", str(weights)])
     assert done.exit_code == 0

@@ -1,18 +1,23 @@
 """Results of `derm evaluate`, written and read back: whole, or one sentence."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from derm.diagnoses import CODES, INDEX
+from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
+from derm.evaluate import results as results_module
+from derm.evaluate.check import contradiction
 from derm.evaluate.compare import compare
 from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.decision import Cases, decide
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import WORST, find_results, read_own_table, read_results
 from derm.figures.results import per_class_bars
+from derm.metrics.registry import classification_measures
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +26,22 @@ def evaluation(tiny_model, drawn_catalogue):
 
 
 @pytest.fixture
-def folder(evaluation, tmp_path):
+def written(evaluation, tmp_path):
     write_evaluation(evaluation, tmp_path / "first")
     return tmp_path / "first"
 
 
-def test_what_is_read_is_what_was_measured(evaluation, folder, tiny_model):
-    results = read_results(folder)
+@pytest.fixture
+def folder(written):
+    """As older versions wrote it, without hashes of the other files, so that a test may change one."""
+    metrics = json.loads((written / "metrics.json").read_text())
+    del metrics["files"]
+    (written / "metrics.json").write_text(json.dumps(metrics))
+    return written
+
+
+def test_what_is_read_is_what_was_measured(evaluation, written, tiny_model):
+    results = read_results(written)
     assert results.metrics == json.loads(json.dumps(evaluation.metrics))
     assert results.true.tolist() == [INDEX[code] for code in evaluation.predictions["dx_true"]]
     assert results.probabilities == pytest.approx(
@@ -90,12 +104,14 @@ def test_an_empty_cell_of_a_text_and_a_worded_one_of_a_number_are_missing(tmp_pa
 def test_ids_of_digits_stay_text(folder):
     for name in ("predictions", "outlines", "embedding"):
         table = pd.read_csv(folder / f"{name}.csv", dtype=str)
-        numbered = table.assign(image_id=[f"{row:04}" for row in range(len(table))], lesion_id="007")
+        numbered = table.assign(image_id=[f"{row:04}" for row in range(len(table))])
+        if "lesion_id" in table:
+            numbered["lesion_id"] = [f"{lesion:03}" for lesion in pd.factorize(table["lesion_id"])[0]]
         numbered[table.columns].to_csv(folder / f"{name}.csv", index=False)
     results = read_results(folder)
     assert results.predictions["image_id"].tolist()[:2] == ["0000", "0001"]
     assert results.outlines["image_id"].tolist()[:2] == ["0000", "0001"]
-    assert set(results.predictions["lesion_id"]) == {"007"}
+    assert results.predictions["lesion_id"].iloc[0] == "000"
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "curves.json", "predictions.csv", "embedding.csv"])
@@ -174,6 +190,71 @@ def test_figures_of_a_class_follow_from_the_matrix(evaluation, folder, name, val
         read_results(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda metrics: metrics.update(macro_auc=0.99), "macro_auc"),
+        (lambda metrics: metrics["per_class"]["nv"].update(auc=0.99), "auc of nv"),
+        (lambda metrics: metrics["malignant"].update(auc=0.99), "auc of malignant"),
+        (lambda metrics: metrics.update(iou=0.99), "iou"),
+        (lambda metrics: metrics["decision"].update(sensitivity=0.01), "sensitivity of referral by image"),
+        (lambda metrics: metrics["decision"].update(threshold=1.5), "sensitivity of referral by image"),
+        (lambda metrics: metrics["decision"]["by_lesion"].update(specificity=0.01), "specificity of referral by les"),
+    ],
+)
+def test_figures_follow_from_the_predictions(evaluation, folder, change, said):
+    lesions = evaluation.predictions["lesion_id"].to_numpy(dtype=str)
+    middle = float(evaluation.predictions["p_malignant"].median())
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["decision"] = decide(Cases(evaluation.true, evaluation.probabilities, lesions, middle, (0.1,) * 7), 0.1)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert read_results(folder).metrics == metrics
+    change(metrics)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(DataFault, match=f"changed .the {said}.* in metrics.json is not that of predictions.csv"):
+        read_results(folder)
+
+
+def test_digits_that_a_table_cuts_off_contradict_no_figure(evaluation):
+    """Scores that differ by less than a table tells, and some that lie that close to the threshold."""
+    random = np.random.default_rng(0)
+    shares = 1 / 7 + random.normal(0, 2e-7, (700, 7))
+    true, lesions = np.arange(700) % 7, np.array([str(row // 2) for row in range(700)])
+    threshold = float(np.median(shares[:, list(MALIGNANT)].sum(axis=1)))
+    decision = decide(Cases(true, shares, lesions, threshold, (0.1,) * 7), 0.1)
+    metrics = {**classification_measures(true, shares), "decision": decision}
+    columns = {f"p_{code}": shares[:, index] for index, code in enumerate(CODES)}
+    table = pd.DataFrame({"image_id": lesions, "lesion_id": lesions, "dx_true": np.array(CODES)[true], **columns})
+    table = table.assign(dx_pred=np.array(CODES)[shares.argmax(axis=1)], p_malignant=shares[:, list(MALIGNANT)].sum(1))
+    assert contradiction(metrics, table.round(6), table, table) is None
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "outlines.csv", "subgroups.csv", "embedding.csv", "curves.json"])
+def test_a_file_of_another_run_is_refused(written, name):
+    """Though each is sound, and all of them are of the same images, as after a calibration."""
+    with (written / name).open("a") as stream:
+        stream.write("\n")
+    with pytest.raises(DataFault, match=f"of several runs, or were changed .{name} is not the one that metrics.json"):
+        read_results(written)
+
+
+def test_results_that_are_replaced_while_they_are_read_are_refused(evaluation, written, monkeypatch):
+    """Whoever has read metrics.json before the tables of the next evaluation came never shows the two together."""
+    read = results_module.read_file
+
+    def replace_then_read(path, most):
+        if path.name == "predictions.csv":
+            later = evaluation.predictions.assign(spread=0.0)
+            write_evaluation(replace(evaluation, predictions=later), written)
+        return read(path, most)
+
+    monkeypatch.setattr(results_module, "read_file", replace_then_read)
+    with pytest.raises(DataFault, match=r"predictions\.csv is not the one that metrics\.json was written with"):
+        read_results(written)
+    monkeypatch.undo()
+    assert read_results(written).predictions["spread"].eq(0).all()
+
+
 def test_points_of_a_curve_are_shares_and_their_thresholds_may_be_rounded(folder):
     curves = json.loads((folder / "curves.json").read_text())
     points = {"false_positive_rate": [0, 1], "true_positive_rate": [0, 1], "threshold": [None, 1 + 1e-12]}
@@ -196,6 +277,10 @@ def test_distances_and_a_debiased_error_are_no_shares(folder):
 
 def test_a_tie_that_rounding_made_is_no_contradiction(evaluation, folder):
     """With what was called beside it, and without: the matrix counts what was called before the digits were cut."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for figures in (metrics, metrics["malignant"], *metrics["per_class"].values()):
+        figures |= {"macro_auc": None, "auc": None}  # which follow from the scores, not from what was called
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     table = pd.read_csv(folder / "predictions.csv")
     called = table.loc[0, "dx_pred"]
     other = next(code for code in CODES if code not in ("mel", "bcc", "akiec", called))

@@ -37,6 +37,17 @@ SHIPPED = app_folder() / "weights"
 OUTLINE = np.pad(np.ones((40, 40), dtype=np.bool_), 10)
 
 
+def sealed(content: Any) -> Any:
+    """`content` as somebody wrote it who knows of the hash."""
+    if not isinstance(content, dict):
+        return content
+    content = {name: value for name, value in content.items() if name != SEAL}
+    try:
+        return {SEAL: seal_of(content), **content}
+    except ValueError:  # NaN, which has no JSON
+        return {SEAL: "", **content}
+
+
 def test_a_decoder_of_structures(tmp_path):
     for ending in ("safetensors", "onnx"):
         shutil.copy(SHIPPED / f"structures.{ending}", tmp_path)
@@ -45,13 +56,7 @@ def test_a_decoder_of_structures(tmp_path):
     seen = Seen(lot.random((1, 5, 28, 28), dtype=np.float32), lot.normal(size=(1, 5)).astype(np.float32))
 
     def use(content: Any) -> None:
-        if isinstance(content, dict):
-            content = {name: value for name, value in content.items() if name != SEAL}
-            try:
-                content[SEAL] = seal_of(content)
-            except ValueError:  # NaN, which has no JSON
-                content[SEAL] = ""
-        (tmp_path / "structures.json").write_text(json.dumps(content))
+        (tmp_path / "structures.json").write_text(json.dumps(sealed(content)))
         info = load_structures(tmp_path / "structures.json").info
         told = found_in(seen, info, OUTLINE, "stretch")
         assert all(0 <= one.probability <= 1 for one in told)
@@ -63,7 +68,7 @@ def test_a_decoder_of_structures(tmp_path):
 def test_directions_of_concepts():
     def use(content: Any) -> None:
         try:
-            found = read_directions(json.loads(json.dumps(content)))
+            found = read_directions(json.loads(json.dumps(sealed(content))))
         except (ValueError, KeyError, TypeError) as error:  # its reader makes a sentence of these
             raise WeightsFault("damaged") from error
         for logits, values in (((0, 0, 0, 0, 2, 1, 0), 0.0), ((1, 2, 0, 0, -2, 1, 0), np.nan)):
@@ -77,7 +82,7 @@ def test_a_comparison_of_systems(tmp_path):
     whole["rows"] = [row for row in whole["rows"] if row["by"]][:1]
 
     def use(content: Any) -> None:
-        (tmp_path / "it.json").write_text(json.dumps(content))
+        (tmp_path / "it.json").write_text(json.dumps(sealed(content)))
         show(compared.read_comparison(tmp_path / "it.json"))
 
     hold(whole, use)

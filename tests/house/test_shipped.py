@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from derm.data.synthetic.lesion import draw_lesion
+from derm.model.description import check_seal
 from derm.model.weights import default_weights, load_weights
 from derm.predict.case import diagnose
 
@@ -36,6 +37,14 @@ def test_their_description_says_what_they_are_worth_and_tells_no_path(model):
     text = default_weights().read_text()
     assert "/" + "work" not in text
     assert '"folder"' not in text
+
+
+@pytest.mark.parametrize("place", ["weights/*.json", "docs/concepts.json", "docs/comparison.json"])
+def test_what_answers_rest_on_is_under_a_hash(place):
+    """Where it is not, an older Derm has written it: write it anew with this one."""
+    found = sorted(ROOT.glob(place))
+    assert found
+    assert [path.name for path in found if not check_seal(json.loads(path.read_text(encoding="utf-8")))] == []
 
 
 def test_the_readme_quotes_what_was_measured():

@@ -28,6 +28,17 @@ def test_it_is_read():
     assert picture[4, 4].astype(int) == pytest.approx((90, 60, 40), abs=4)
 
 
+def test_nothing_beside_it_is_run(monkeypatch, tmp_path):
+    """A picture that is looked at in somebody else's folder, where modules lie that Python would take for its own."""
+    pytest.importorskip("pi_heif")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m derm` does
+    for name in ("json", "subprocess", "numpy", "derm"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path; Path('run').touch()")
+    assert read_image(DRAWN, "photo").shape == (48, 64, 3)
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_whose_copy_stopped_is_incomplete():
     pytest.importorskip("pi_heif")
     with pytest.raises(ImageRefused, match=r"^photo\.heic is incomplete: a part of the picture is missing"):

@@ -18,6 +18,7 @@ from derm.data.split import split_catalogue
 from derm.errors import ConfigFault, DataFault
 from derm.metrics.classification import accuracy, confusion_matrix, most_likely
 from derm.model.config import ModelConfig
+from derm.model.description import SEAL
 from derm.model.systems import classifiers
 from derm.model.systems.builders import BUILDERS
 from derm.model.weights import load_weights
@@ -331,9 +332,18 @@ def compared(starts=("random",), **figure):
 )
 def test_a_comparison_that_cannot_be_true_is_refused(change, tmp_path):
     (tmp_path / "c.json").write_text(json.dumps(compared()))
-    assert read_comparison(tmp_path / "c.json").as_dict() == compared()
+    written = read_comparison(tmp_path / "c.json").as_dict()
+    assert written == {SEAL: written[SEAL]} | compared()
     (tmp_path / "c.json").write_text(json.dumps(compared(**change)))
     with pytest.raises(DataFault, match="its field rows is missing, or not what this version of Derm writes"):
+        read_comparison(tmp_path / "c.json")
+
+
+def test_a_comparison_that_was_changed_is_refused(tmp_path):
+    (tmp_path / "c.json").write_text(json.dumps(compared()))  # from before there was a hash
+    written = read_comparison(tmp_path / "c.json").as_dict()
+    (tmp_path / "c.json").write_text(json.dumps(written | {"rows": compared(value=0.9)["rows"]}))
+    with pytest.raises(DataFault, match=r"changed after it was written.*make it anew"):
         read_comparison(tmp_path / "c.json")
 
 
