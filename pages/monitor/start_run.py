@@ -77,7 +77,9 @@ def tell_fault(fault: str | None) -> None:
 
 def ask_name(suggested: str) -> str:
     """The name of the run: what was typed, or else what is suggested."""
-    if st.session_state.get("start-name", "") in ("", st.session_state.get("start-suggested")):
+    name = st.session_state.get("start-name", "")
+    # Set only where it changes: what is set here replaces what is just being typed.
+    if name != suggested and name in ("", st.session_state.get("start-suggested")):
         st.session_state["start-name"] = suggested
     st.session_state["start-suggested"] = suggested
     return st.text_input(say("Name of the run"), key="start-name", persist_state="session")

@@ -219,6 +219,18 @@ def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
     assert command[8:] == ["--set=epochs=3", "--set=replay.enabled=true"]
 
 
+def test_what_is_typed_while_the_page_is_drawn_anew_stays(visit):
+    """A name that the page sets replaces in the browser what somebody has typed since."""
+    page = visit()
+    name = page.text_input(key="start-name")
+    assert name.proto.set_value
+    suggested = name.value
+    name = page.number_input(key="start-threads").set_value(1).run().text_input(key="start-name")
+    assert (name.value, name.proto.set_value) == (suggested, False)
+    name = page.selectbox(key="start-preset").set_value("paper").run().text_input(key="start-name")
+    assert name.value != suggested
+
+
 def test_drawn_data_come_with_what_suits_them(visit, monkeypatch, cache):
     draw_once(cache, images=21)  # where none has been drawn yet: fewer than the page would, to be quick
     asked: list[list[str]] = []
