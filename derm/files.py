@@ -70,13 +70,14 @@ def write_whole(path: Path, write: Callable[[Path], None], mode: int = 0o644) ->
             finally:
                 part.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigFault(
-            say(
-                "{path} cannot be written ({strerror}): name a place with room for it.",
-                path=path,
-                strerror=error.strerror,
-            )
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> ConfigFault:
+    """What is said of a file or folder that the system does not let be written, such as on a full disk."""
+    return ConfigFault(
+        say("{path} cannot be written ({strerror}): name a place with room for it.", path=path, strerror=error.strerror)
+    )
 
 
 @contextlib.contextmanager
@@ -105,13 +106,7 @@ def making_folder(target: Path) -> Iterator[Path]:
         cause = error if isinstance(error, OSError) else error.__cause__  # a file in it, under a name nobody knows
         if not isinstance(cause, OSError) or cause.errno not in NO_ROOM:
             raise
-        raise ConfigFault(
-            say(
-                "{target} cannot be written ({strerror}): name a place with room for it.",
-                target=target,
-                strerror=cause.strerror,
-            )
-        ) from error
+        raise unwritable(target, cause) from error
 
 
 def make_folder(folder: Path) -> None:

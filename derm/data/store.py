@@ -20,8 +20,8 @@ from numpy.typing import DTypeLike, NDArray
 from derm.data.catalogue import Catalogue
 from derm.data.looks import look_at
 from derm.data.masks import judge_masks, look_at_mask
-from derm.errors import ConfigFault, DataFault, ImageRefused
-from derm.files import make_folder, making_folder, read_json, reserve, sweep, write_json
+from derm.errors import DataFault, ImageRefused
+from derm.files import make_folder, making_folder, read_json, reserve, sweep, unwritable, write_json
 from derm.image.decode import open_image, read_mask
 from derm.image.resize import Fit, square, square_mask
 from derm.json_checks import is_several, is_switch, list_of, object_with
@@ -205,13 +205,7 @@ def new_map(path: Path, kind: DTypeLike, shape: tuple[int, ...]) -> "np.memmap[A
             reserve(stream, stream.tell() + math.prod(shape) * np.dtype(kind).itemsize)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise ConfigFault(
-            say(
-                "{path} cannot be written ({strerror}): name a place with room for it.",
-                path=path,
-                strerror=error.strerror,
-            )
-        ) from error
+        raise unwritable(path, error) from error
     return np.lib.format.open_memmap(path, mode="r+")
 
 
