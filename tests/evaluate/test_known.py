@@ -66,6 +66,9 @@ def test_what_the_start_knew_is_known_whatever_the_last_training_left_out(drawn_
     for config in ({}, {"leave_out": ["clinic"]}, {"split_by": "image"}):
         going_on = replace(description, training={"data": data, "config": config})
         assert find_known(going_on, catalogue, split_catalogue(catalogue), np.arange(3)).named.all()
+    by_image = replace(description, training={"data": data, "config": {"split_by": "image"}})
+    leaking = replace(split_catalogue(catalogue), by="image")
+    assert not find_known(by_image, catalogue, leaking, np.arange(3)).named.any()
 
 
 def test_by_image_a_sister_that_looks_alike_is_the_splits_own_leak(drawn_catalogue, known_parts):
