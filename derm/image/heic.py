@@ -15,7 +15,7 @@ from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
 from derm.image.jpeg import incomplete
 from derm.image.profiles import display_p3
-from derm.image.whole import ends_empty
+from derm.image.whole import end_in_boxes, ends_empty
 from derm.language.speech import say
 
 P3 = 12
@@ -45,7 +45,7 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
         found = pi_heif.open_heif(BytesIO(content), convert_hdr_to_8bit=True)
         width, height = found.size
         check_size(width, height, name)
-        if ends_empty(content, width * height):
+        if ends_empty(content, width * height, end_in_boxes(content)):
             raise incomplete(name)
         picture = Image.frombytes(found.mode, (width, height), bytes(found.data), "raw", found.mode, found.stride)
         # The file turns its picture itself; its EXIF orientation would turn it again.

@@ -7,6 +7,8 @@ keep that busy for minutes around a picture of a few pixels. What TIFF and EXIF 
 import re
 import zlib
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 
 from PIL.JpegImagePlugin import MARKER
 
@@ -32,6 +34,9 @@ MAX_TABLES = 65_536
 
 MAX_EXIF = 4_000_000
 """Most bytes of EXIF. A segment of JPEG has 64 kB; what was a raw file's brings previews in its maker's notes."""
+
+MAX_EXIF_BLOCKS = 4
+"""Most blocks of EXIF in a PNG or WebP, of which Pillow reads one."""
 
 MAX_PLACES = 100
 """Most places where an AVIF may have EXIF: a picture has one, an animation two, and chance adds a few."""
@@ -65,8 +70,9 @@ def check_parts(content: bytes, name: str) -> None:
     elif content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         _check_webp(content, name)
     elif content[4:8] == b"ftyp":
-        for exif in _avif_exif(content, name):
-            _check_exif(exif, name)
+        for spans in exif_spans(content, name):
+            block = b"".join(content[first : first + length] for first, length in spans)
+            _check_exif(block[4:], name)  # after the number of bytes before the TIFF
     else:
         check_directories(content, name, is_picture=True)
 
@@ -148,7 +154,7 @@ def _segments(content: bytes, name: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _check_png(content: bytes, name: str) -> None:
-    place, others, pixels = 8, 0, 0
+    place, others, pixels, blocks = 8, 0, 0, 0
     while place + 12 <= len(content):
         kind, length = content[place + 4 : place + 8], int.from_bytes(content[place : place + 4], "big")
         body = place + 8
@@ -158,10 +164,12 @@ def _check_png(content: bytes, name: str) -> None:
         else:
             others += 1
             _refuse_many(name, others, MAX_PARTS)
-        if kind == b"eXIf":
-            _check_exif(content[body : body + length], name)
-        elif kind in _TEXTS and content.startswith((b"exif\0", _RAW_EXIF + b"\0"), body):
-            _check_exif_text(kind, content[body : body + length], name)
+        is_text = kind in _TEXTS and content.startswith((b"exif\0", _RAW_EXIF + b"\0"), body)
+        if kind == b"eXIf" or is_text:
+            blocks += 1
+            _refuse_many(name, blocks, MAX_EXIF_BLOCKS)
+            check = partial(_check_exif_text, kind) if is_text else _check_exif
+            check(content[body : body + length], name)
         place += 12 + length
 
 
@@ -178,7 +186,7 @@ def _check_exif_text(kind: bytes, body: bytes, name: str) -> None:
         text = _unpacked(text) if packed else text
     _check_length(len(text), MAX_EXIF_TEXT, name)
     try:
-        block = bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
+        block = bytes.fromhex(b"".join(text.split(b"\n", 3)[3:]).decode("ascii"))  # which skips line ends
     except ValueError:  # which Pillow does not read either
         return
     _check_exif(block, name)
@@ -221,29 +229,33 @@ def _check_gif(content: bytes, name: str) -> None:
 
 
 def _check_webp(content: bytes, name: str) -> None:
-    place, count = 12, 0
+    place, count, blocks = 12, 0, 0
     while place + 8 <= len(content):
         count += 1
         _refuse_many(name, count, MAX_PARTS)
         kind, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
         if kind == b"EXIF":
+            blocks += 1
+            _refuse_many(name, blocks, MAX_EXIF_BLOCKS)
             _check_exif(content[place + 8 : place + 8 + length], name)
         place += 8 + length + length % 2
 
 
-def _avif_exif(content: bytes, name: str) -> Iterator[bytes]:
-    """The EXIF in an AVIF file; of several tables of places, as an animation has them, each is followed."""
-    items = {int.from_bytes(found[1] or found[2], "big") for found in _EXIF_ITEM.finditer(content)}
+def exif_spans(content: bytes, name: str) -> Iterator[list[tuple[int, int]]]:
+    """Where EXIF lies in an AVIF or HEIC file, as places and lengths; of several tables of places, as an animation has
+    them, each is followed. Raises ImageRefused for too many."""
+    numbers = islice(_EXIF_ITEM.finditer(content), MAX_PLACES + 1)
+    items = {int.from_bytes(found[1] or found[2], "big") for found in numbers}
     if not items:
         return
-    inside = [found.end() for found in re.finditer(b"idat", content)]
-    tables = [found.end() for found in re.finditer(b"iloc", content)]
+    inside, tables = (
+        [found.end() for found in islice(re.finditer(kind, content), MAX_PLACES + 1)] for kind in (b"idat", b"iloc")
+    )
     _refuse_many(name, len(items) * len(tables) * (1 + len(inside)), MAX_PLACES)
     for table in tables:
         for is_inside, spans in _places(content, table, items, name):
             for base in inside if is_inside else (0,):
-                block = b"".join(content[base + first : base + first + length] for first, length in spans)
-                yield block[4:]  # after the number of bytes before the TIFF
+                yield [(base + first, length) for first, length in spans]
 
 
 def _places(content: bytes, place: int, items: set[int], name: str) -> Iterator[tuple[bool, list[tuple[int, int]]]]:

@@ -10,6 +10,7 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin
 
 from derm.errors import ImageRefused
 from derm.image.jpeg import incomplete
+from derm.image.parts import exif_spans
 from derm.language.speech import say
 
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -17,6 +18,9 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 
 _RUN_LENGTHS = (1, 2)
 """A BMP's kinds of compression, of 8 and of 4 bits a pixel."""
+
+MAX_BOXES = 1_000
+"""Most boxes of an AVIF or HEIC file that are looked at; pictures have three or four."""
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Of a PNG's kind of colour."""
@@ -32,7 +36,7 @@ def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
     if (
         (isinstance(picture, TiffImagePlugin.TiffImageFile) and _lacks_strips(picture, len(content)))
         or (picture.format == "WEBP" and _is_part_of_canvas(content))
-        or (picture.format == "AVIF" and ends_empty(content, picture.width * picture.height))
+        or (picture.format == "AVIF" and ends_empty(content, picture.width * picture.height, end_in_boxes(content)))
         or (picture.format == "WEBP" and ends_empty(content, picture.width * picture.height, _end_of_webp(content)))
         or (
             isinstance(picture, GifImagePlugin.GifImageFile)
@@ -51,6 +55,23 @@ def ends_empty(content: bytes, pixels: int, end: int | None = None) -> bool:
     """
     count = 64 + pixels // 2048
     return content.endswith((b"\0" * count, b"\xff" * count), 0, len(content) if end is None else end)
+
+
+def end_in_boxes(content: bytes) -> int:
+    """Where the data of pictures end in an AVIF or HEIC file: before boxes that hold none, and before EXIF, which may
+    be filled up with zeros."""
+    place, end = 0, len(content)
+    for _ in range(MAX_BOXES):
+        length, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
+        if length == 1:
+            length = int.from_bytes(content[place + 8 : place + 16], "big")
+        if kind == b"mdat":
+            end = min(place + length, len(content)) if length else len(content)
+        if length < 8:  # up to the file's end, or nothing that is known
+            break
+        place += length
+    last = [first for spans in exif_spans(content, "") for first, length in spans if first < end <= first + length]
+    return min(last, default=end)
 
 
 def check_rows(picture: Image.Image, content: bytes, name: str) -> None:

@@ -1,6 +1,7 @@
 """HEIC pictures, read in a process of their own where pi-heif is installed; named with the cure where it is not."""
 
 import base64
+import struct
 
 import pytest
 
@@ -18,6 +19,12 @@ DRAWN = base64.b64decode(
     "xOBRkkN+s6lOQNrYx7P090f1tyOwR8w38fA="
 )
 """64 × 48 pixels, drawn: (200, 150, 120), and (90, 60, 40) in the first 24 columns of the first 16 rows."""
+
+
+def longer(content: bytes, more: bytes) -> bytes:
+    """With more in its last box."""
+    place = content.index(b"mdat") - 4
+    return content[:place] + struct.pack(">I", len(content) - place + len(more)) + content[place + 4 :] + more
 
 
 def test_it_is_read():
@@ -42,7 +49,13 @@ def test_nothing_beside_it_is_run(monkeypatch, tmp_path):
 def test_one_whose_copy_stopped_is_incomplete():
     pytest.importorskip("pi_heif")
     with pytest.raises(ImageRefused, match=r"^photo\.heic is incomplete: a part of the picture is missing"):
-        read_image(DRAWN[:-20] + bytes(80), "photo.heic")
+        read_image(longer(DRAWN[:-20], bytes(80)), "photo.heic")
+
+
+def test_zeros_behind_its_pixels_are_not_missing():
+    pytest.importorskip("pi_heif")
+    free = struct.pack(">I4s", 1_024, b"free") + bytes(1_016)
+    assert read_image(DRAWN + free, "photo").shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("end", [40, 200, 470])

@@ -251,6 +251,26 @@ def test_a_file_of_thousands_of_parts_is_refused_before_it_is_opened(content):
     refused(content, r"^mole consists of more than [\d,]+ parts, which no camera writes: export it again")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(*[(b"eXIf", b"II*\0")] * 5),
+        png(*[(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * 1_000_000))] * 5),
+        b"RIFF\0\0\0\0WEBP" + (b"EXIF" + struct.pack("<I", 8) + bytes(8)) * 5,
+    ],
+    ids=["eXIf", "zTXt", "WebP"],
+)
+def test_exif_in_many_blocks_is_refused(content):
+    refused(content, "consists of more than 4 parts")
+
+
+def test_boxes_of_an_avif_are_searched_no_further_than_needed():
+    exif = Image.Exif()
+    exif[271] = "maker"
+    content = encoded("AVIF", exif=exif.tobytes()) + b"iloc" * 1_000
+    refused(content, "consists of more than 100 parts")
+
+
 def test_parts_behind_a_first_scan_are_limited():
     plain = encoded("JPEG", progressive=True)
     place = plain.index(b"\xff\xda", plain.index(b"\xff\xda") + 2)

@@ -115,6 +115,11 @@ def test_metadata_that_are_filled_up_with_zeros_do_not_make_a_webp_incomplete():
         read_image(content[: place - 200] + bytes(200) + content[place:], "mole")
 
 
+def test_zeros_behind_the_pixels_of_an_avif_are_not_missing():
+    content = encoded(LESION, "AVIF", quality=90)
+    assert read_image(content + struct.pack(">I4s", 1_024, b"free") + bytes(1_016), "mole").shape == (120, 160, 3)
+
+
 @pytest.mark.parametrize("shade", [0, 128, 255])
 def test_a_plain_picture_is_not_taken_for_one_whose_copy_stopped(shade):
     noise = np.random.default_rng(0).integers(0, 256, (400, 800, 3), dtype=np.uint8)
