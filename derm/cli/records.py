@@ -138,7 +138,7 @@ def delete(
 
     records = _open(folder, url)
     patients = read.patients(records)
-    found = [one for one in patients if one["pseudonym"] == pseudonym]
+    found = [one for name in entry.spellings(pseudonym) for one in patients if one["pseudonym"] == name]
     found = found or [one for one in patients if entry.is_called(pseudonym, one["pseudonym"])]
     if not found:
         raise RecordsFault(f"The records have no patient '{pseudonym}': write the pseudonym as the page Cases has it.")

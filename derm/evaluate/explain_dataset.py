@@ -169,9 +169,11 @@ def explain(
     }
     make_folder(out)
     _claim(out, about, table)
-    if (out / "summary.json").is_file():
-        return read_explain_results(out)
     parts = out / PARTS
+    if (out / "summary.json").is_file():
+        found = read_explain_results(out)
+        shutil.rmtree(parts, ignore_errors=True)  # a kill after the summary leaves them
+        return found
     make_folder(parts)
     sweep(parts)
     sweep(out)

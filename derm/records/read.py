@@ -162,7 +162,7 @@ def lesions_of(records: Records, pseudonym: str) -> list[Entry]:
     """The lesions of a patient by name; none for one that is not known."""
     lesion = tables.lesion
     with records.reading() as connection:
-        patient_id = find_named(connection, tables.patient.c.pseudonym, entry.cleaned(pseudonym))
+        patient_id = find_named(connection, tables.patient.c.pseudonym, pseudonym)
         return rows_of(connection, lesion, lesion.c.patient_id == patient_id, order=lesion.c.label)
 
 

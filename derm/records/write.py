@@ -292,16 +292,18 @@ def last_of(connection: Connection, table: Table, condition: Any) -> dict[str, A
     return None if found is None else dict(found)
 
 
-def find_named(connection: Connection, column: Any, name: str, *conditions: Any) -> str | None:  # noqa: ANN401 - SQLAlchemy's
-    """Key of the row that has `name`, as `entry.cleaned` gives it, in `column`; None for none.
+def find_named(connection: Connection, column: Any, typed: str, *conditions: Any) -> str | None:  # noqa: ANN401 - SQLAlchemy's
+    """Key of the row that has the name that somebody has `typed` in `column`; None for none.
 
-    Without one that has it to the letter, of the one entered first whose name is this but for what is not seen.
+    First of one that has it to the letter, then of one that has it cleaned, then of the one entered first whose name is
+    this but for what is not seen.
     """
     key = column.table.c.id
-    if found := connection.scalar(select(key).where(column == name, *conditions)):
-        return str(found)
+    for name in dict.fromkeys(entry.spellings(typed)):
+        if found := connection.scalar(select(key).where(column == name, *conditions)):
+            return str(found)
     rows = connection.execute(select(key, column).where(*conditions).order_by(column.table.c.created_at))
-    return next((str(one) for one, known in rows if entry.is_called(name, known)), None)
+    return next((str(one) for one, known in rows if entry.is_called(typed, known)), None)
 
 
 def content_of(row: Mapping[str, Any]) -> dict[str, object]:
@@ -362,13 +364,13 @@ def _there(connection: Connection, table: Table, key: str) -> dict[str, Any]:
 
 def _patient(connection: Connection, actor: str, pseudonym: str) -> str:
     name = entry.name(pseudonym, entry.PSEUDONYM)
-    found = find_named(connection, tables.patient.c.pseudonym, name)
+    found = find_named(connection, tables.patient.c.pseudonym, pseudonym)
     return str(found or _enter(connection, actor, tables.patient, {"pseudonym": name}))
 
 
 def _lesion(connection: Connection, actor: str, patient_id: str, label: str, site: str) -> str:
     name, table = entry.name(label, entry.LESION_NAME), tables.lesion
-    known = find_named(connection, table.c.label, name, table.c.patient_id == patient_id)
+    known = find_named(connection, table.c.label, label, table.c.patient_id == patient_id)
     new = {"patient_id": patient_id, "label": name, "site": entry.site(site)}
     return str(known or _enter(connection, actor, table, new))
 

@@ -7,7 +7,7 @@ pytest.importorskip("sqlalchemy")
 from entries import save
 
 from derm.cli import main
-from derm.records import missing, read
+from derm.records import entry, missing, read
 from derm.records.connect import FILE, open_records
 
 
@@ -42,6 +42,16 @@ def test_backup_restore_export_import_verify_and_delete(practice, tmp_path):
     deleted = run("delete", " P-001\u200b", "--yes", "--by", "Dr A")
     assert deleted.stdout.startswith("P-001 is deleted: 5 rows and 1 picture.")
     assert [one["pseudonym"] for one in read.patients(practice)] == ["P-002"]
+
+
+def test_of_two_patients_who_look_alike_the_one_is_deleted_whose_name_was_typed(practice, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(entry, "visible", lambda value: value)
+        older.setattr(entry, "is_called", lambda typed, known: False)
+        save(practice, 3, pseudonym="P-003\u200b")
+        save(practice, 4, pseudonym="P\u200b-003")
+    assert run("delete", " P\u200b-003", "--yes").stdout.startswith("P\u200b-003 is deleted")
+    assert [one["pseudonym"] for one in read.patients(practice)] == ["P-001", "P-002", "P-003\u200b"]
 
 
 def test_a_list_or_a_backup_does_not_take_the_place_of_the_records(practice, tmp_path):

@@ -350,7 +350,10 @@ def test_a_damaged_part_or_table_is_named_with_its_cure_before_work_goes_on(
 @pytest.mark.slow
 def test_what_is_whole_is_read_and_not_measured_again(model, drawn_catalogue, folder, monkeypatch):
     monkeypatch.setattr(explain_dataset, "agreement_rows", None)
+    (folder / "parts").mkdir()  # as a kill leaves it, after the summary
+    (folder / "parts" / "sample-00000.parquet").write_bytes(b"done")
     assert explain(model, drawn_catalogue, "test", folder, **SETTINGS).about["part"] == "test"
+    assert sorted(place.name for place in folder.iterdir()) == sorted(FILES)
 
 
 @pytest.mark.slow

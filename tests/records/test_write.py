@@ -150,6 +150,9 @@ def test_what_nobody_sees_makes_no_second_patient(records):
     assert save(records, seed=21, pseudonym="e\u200b\u0301").patient_id == composed.patient_id
 
 
+SCOTLAND = "\U0001f3f4" + "".join(chr(0xE0000 + ord(one)) for one in "gbsct\x7f")
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -157,6 +160,20 @@ def test_what_nobody_sees_makes_no_second_patient(records):
         ("\u0915\u094d\u200d\u0937", None),  # Devanagari: a half letter
         ("\u845b\U000e0100\u98fe", None),  # a Japanese name with the form of its first letter
         ("\u182d\u180b", None),
+        ("\u1820\u182f\u180e\u1820", None),  # Mongolian: a vowel that stands apart
+        ("\u1820\u182d\u180b\u180e\u1820", None),
+        ("\u1820\u180e", "\u1820"),
+        ("\u0645\u180e\u06cc", "\u0645\u06cc"),
+        ("\u1820\u180e\u180bx", "\u1820\u180bx"),
+        ("\u0645\u200c\u180bx", "\u0645x"),
+        ("\u0915\u0301\u094d\u200d\u0937", "\u0915\u094d\u0301\u0937"),
+        (SCOTLAND, None),
+        ("\U0001f3f4" + SCOTLAND, None),
+        (SCOTLAND + SCOTLAND[1:], SCOTLAND),
+        (SCOTLAND[:-1], SCOTLAND[0]),  # tags without their end
+        ("P" + SCOTLAND[1:], "P"),
+        ("\u28171\u2800\U0001d159\U00013441", "\u28171"),
+        ("P\u2065\ufff0\U000e0080\U000e0fff", "P"),
         ("\u0661\u06dd", None),  # drawn, though a format character
         ("\u0645\u200c", "\u0645"),
         ("\u0645\u200c\u200c\u06cc", "\u0645\u200c\u06cc"),
@@ -172,8 +189,9 @@ def test_joiners_and_forms_stay_where_a_script_needs_them(given, kept):
 
 def test_a_text_of_nothing_that_is_seen_is_none(records):
     assert entry.text("\u200b\u2060\ufe0f", entry.NOTE) is None
-    with pytest.raises(RecordsFault, match="The pseudonym is empty"):
-        save(records, pseudonym="\u200b")
+    for pseudonym in ("\u200b", "\u2800"):
+        with pytest.raises(RecordsFault, match="The pseudonym is empty"):
+            save(records, pseudonym=pseudonym)
 
 
 def test_a_patient_of_an_older_derm_with_what_is_not_seen_is_found_and_stays_as_entered(records, monkeypatch):
@@ -188,6 +206,22 @@ def test_a_patient_of_an_older_derm_with_what_is_not_seen_is_found_and_stays_as_
     assert entry.is_called("P-7", "P-7\u200b")
     assert not entry.is_called("", "\u200b")
     assert verify(records).broken is None
+
+
+def test_of_two_former_patients_who_look_alike_the_one_is_found_whose_name_was_typed(records, monkeypatch):
+    names = ("P\u200b-8", "P-\u200b8", "e\u0301\u2800")
+    with monkeypatch.context() as older:
+        older.setattr(entry, "visible", lambda value: value)
+        older.setattr(entry, "is_called", lambda typed, known: False)
+        kept = [save(records, seed=seed, pseudonym=name, lesion=name) for seed, name in enumerate(names)]
+        assert read.counts(records)[:2] == (3, 3)
+        clean = save(records, seed=5, pseudonym="P-8")
+    for seed, (name, first) in enumerate(zip(names, kept, strict=True), 10):
+        again = save(records, seed=seed, pseudonym=f" {name}\x00", lesion=name)
+        assert (again.patient_id, again.lesion_id) == (first.patient_id, first.lesion_id), ascii(name)
+        assert {row["id"] for row in read.lesions_of(records, name)} == {first.lesion_id}
+    assert save(records, seed=20, pseudonym="P-8\u200b").patient_id == clean.patient_id
+    assert read.lesions_of(records, "\ud800\x00") == []
 
 
 NAMES = ("Ärztin 皮膚", "a'; DROP TABLE patient; --", "=1+1", "a\nb", "\ud800x", "e\u0301", "\x00b")
