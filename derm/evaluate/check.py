@@ -132,6 +132,7 @@ ABOUT_LATER: dict[str, Check] = {
     "date": is_text,
     "derm": is_text,
     "input_size": is_count,
+    "mean_of": is_count,
     "trained_on_sources": _TEXTS,
     "left_out": _TEXTS,
     "known_images": is_count,

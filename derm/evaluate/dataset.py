@@ -349,6 +349,7 @@ def measured_on(
         "lesions": len(np.unique(lesions)),
         "identity": data_identity(table),
         "input_size": model.description.model.input_size,
+        "mean_of": len(model.description.training.get("soup", ())) or 1,
         "pooling": model.description.model.pooling,
         "head": model.description.model.head,
         "looks_inside": model.description.model.looks_inside,

@@ -245,7 +245,8 @@ def _headline(facts: Facts) -> Section:
             images=facts.by_image.about["images"],
             size=size,
         )
-        if size != about["input_size"]:
+        trainings = len(facts.model.description.training.get("soup", ())) or 1
+        if (size, facts.by_image.about.get("mean_of", 1)) != (about["input_size"], trainings):
             theirs += " " + say(
                 "They are of another recipe than those split by lesion, so that the difference of the two is not the "
                 "protocol's alone."

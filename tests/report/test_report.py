@@ -94,6 +94,8 @@ def test_the_card_says_where_the_two_protocols_are_not_of_one_recipe(facts, by_i
     card = model_card(replace(facts, by_image=smaller))
     assert "input 32 × 32 pixels" in card
     assert "They are of another recipe than those split by lesion" in card
+    mean = replace(by_image, metrics={**by_image.metrics, "measured_on": {**by_image.about, "mean_of": 3}})
+    assert "They are of another recipe" in model_card(replace(facts, by_image=mean))
 
 
 def test_the_card_names_the_weights_that_training_went_on_from(facts):
