@@ -80,7 +80,9 @@ def tile(page: Page) -> None:
 
 def first_row(page: Page) -> None:
     """Choose the first row of a table, whose cells are painted: at the box before it."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 18, box["y"] + 53)
 
