@@ -36,7 +36,7 @@ def measure(
     from derm.concepts.measure import measure_alone, measure_models, measure_vectors
     from derm.concepts.report import marked_source, model_table, vector_table
     from derm.files import check_file, write_json
-    from derm.model.description import SEAL, seal_of
+    from derm.model.description import sealed
     from derm.model.weights import default_weights, load_weights
     from derm.structures.weights import wanted_structures
 
@@ -52,7 +52,7 @@ def measure(
             followed = measure_vectors(model, parts, marked, watch)
     about = {"weights": model.sha256, "decoder": decoder.sha256, "most": most}
     content = {**about, "models": models, "alone": measure_alone(parts), "vectors": followed}
-    write_json(target, {SEAL: seal_of(content), **content})
+    write_json(target, sealed(content))
     out.print(model_table(models))
     out.print(vector_table(followed))
     out.print(f"Written: {target}")

@@ -17,7 +17,7 @@ from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_json
 from derm.json_checks import is_text, list_of, within
 from derm.language.speech import say
-from derm.model.description import SEAL, check_seal, seal_of
+from derm.model.description import check_seal, sealed
 from derm.model.weights import Model
 from derm.structures.weights import StructureWeights, description_at
 
@@ -94,7 +94,7 @@ def as_json(directions: Directions) -> dict[str, Any]:
     }
     about = {"concepts": list(CONCEPTS), "weights": directions.weights, "decoder": directions.decoder}
     content = {**about, **numbers}
-    return {SEAL: seal_of(content), **content}
+    return sealed(content)
 
 
 def read_directions(content: dict[str, Any]) -> Directions:

@@ -90,6 +90,11 @@ def seal_of(content: Mapping[str, Any]) -> str:
     return sha256(text.encode()).hexdigest()
 
 
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A description under its hash, to be written."""
+    return {SEAL: seal_of(content), **content}
+
+
 def check_seal(content: Mapping[str, Any]) -> bool:
     """Whether the description is under its hash; False for one from before there was one, ValueError if changed."""
     if SEAL not in content:

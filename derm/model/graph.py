@@ -13,7 +13,7 @@ from typing import Any
 
 from derm.files import read_json, write_bytes, write_json
 from derm.model.config import ModelConfig
-from derm.model.description import SEAL, check_seal, seal_of
+from derm.model.description import check_seal, sealed
 from derm.paths import app_folder, cache_folder
 
 EXPORTER = 1
@@ -85,7 +85,7 @@ def write_graph(
         "taken": list(taken),
         "tensors": {name: list(shape) for name, shape in tensors.items()},
     }
-    write_json(path.with_suffix(".json"), {SEAL: seal_of(described), **described})
+    write_json(path.with_suffix(".json"), sealed(described))
     return Graph(path, digest, tensors, taken)
 
 

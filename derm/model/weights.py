@@ -27,7 +27,7 @@ from derm.files import closed, make_folder, read_file, try_hold, write_bytes, wr
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
-from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, seal_of
+from derm.model.description import FORMAT, SEAL, check_seal, named_tensors, read_content, read_fields, sealed
 from derm.model.gate import OodGate
 from derm.model.tensors import StoredNet, TensorsFault, read_tensors
 from derm.model.trial import answer_for, check_answer, is_finite, remember, trial_key, tried
@@ -547,7 +547,7 @@ def _write_description(
 ) -> None:
     content = _content(tensors, digest, description) | {ANSWER: dict(answer)}
     content = json.loads(json.dumps(content, allow_nan=False))  # as it is read, or its hash would be another
-    write_json(path, {SEAL: seal_of(content), **content})
+    write_json(path, sealed(content))
 
 
 def _content(tensors: Path, digest: str, description: WeightsInfo) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from derm.files import (
     write_json,
 )
 from derm.language.speech import mark, say
-from derm.model.description import SEAL, check_seal, seal_of
+from derm.model.description import check_seal, sealed
 
 ABOUT = "library.json"
 """Names the folder of the parts, and is replaced last and in one step: a folder without it is no library."""
@@ -351,7 +351,7 @@ class LibraryWriter:
             "sources": list(self.sources),
         }
         self.part.rename(self.place)
-        write_json(self.folder / ABOUT, {SEAL: seal_of(about), **about})
+        write_json(self.folder / ABOUT, sealed(about))
         self._clear()
 
     def _clear(self) -> None:

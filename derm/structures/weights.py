@@ -21,7 +21,7 @@ from derm import __version__
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import closed, read_file, write_bytes, write_json
 from derm.language.speech import mark, say
-from derm.model.description import SEAL, check_seal, named_tensors, read_content, seal_of
+from derm.model.description import SEAL, check_seal, named_tensors, read_content, sealed
 from derm.model.graph import graph_folder
 from derm.model.tensors import read_tensors
 from derm.model.weights import refuse_replaced
@@ -126,7 +126,7 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
     for place in (hashed, path.with_suffix(".safetensors")):
         write_bytes(place, raw)
         named = {"file": place.name, **content}
-        write_json(path, {SEAL: seal_of(named), **named})
+        write_json(path, sealed(named))
     hashed.unlink()
 
 
@@ -173,7 +173,7 @@ def record_measured(path: Path, part: str, measured: dict[str, Any], sha256: str
     refuse_replaced(path, content["sha256"], sha256)
     content["measured"] = {**content["measured"], part: measured}
     content = json.loads(json.dumps(content, allow_nan=False))
-    write_json(path, {SEAL: seal_of(content), **content})
+    write_json(path, sealed(content))
 
 
 def description_at(variable: str, shipped: str) -> Path | None:

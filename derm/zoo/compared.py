@@ -20,7 +20,7 @@ from derm.metrics import registry
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.registry import Scored, overall
-from derm.model.description import SEAL, check_seal, seal_of
+from derm.model.description import check_seal, sealed
 from derm.zoo.check import BYS, COSTS_OF_SYSTEM, FORMAT, MAPS, comparison_fault, is_concepts
 from derm.zoo.results import (
     CONCEPTS,
@@ -124,7 +124,7 @@ class SystemComparison:
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON, under a hash."""
         content: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **asdict(self)}, allow_nan=False))
-        return {SEAL: seal_of(content), **content}
+        return sealed(content)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "SystemComparison":
