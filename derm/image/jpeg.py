@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from derm.errors import ImageRefused
+from derm.image.parts import refuse_many
 from derm.language.speech import say
 
 MAX_SCANS = 50
@@ -107,15 +108,7 @@ def check_scans(found: Layout, name: str) -> None:
                 max_scans=MAX_SCANS,
             )
         )
-    if found.markers > MAX_MARKERS:
-        raise ImageRefused(
-            say(
-                "{name} consists of more than {parts:,} parts, which no camera writes: export it again from its "
-                "source.",
-                name=name,
-                parts=MAX_MARKERS,
-            )
-        )
+    refuse_many(name, found.markers, MAX_MARKERS)
 
 
 def check_complete(found: Layout, content: bytes, pixels: NDArray[np.uint8], name: str) -> None:

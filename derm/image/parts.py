@@ -77,7 +77,8 @@ def check_parts(content: bytes, name: str) -> None:
         check_directories(content, name, is_picture=True)
 
 
-def _refuse_many(name: str, count: int, most: int) -> None:
+def refuse_many(name: str, count: int, most: int) -> None:
+    """Refuse a file of more than `most` parts of a kind: ImageRefused."""
     if count > most:
         raise ImageRefused(
             say(
@@ -114,7 +115,7 @@ def _check_jpeg(content: bytes, name: str) -> None:
             exif.append(content[start + len(_EXIF) : end])
         elif code == 0xED and content.startswith(_PHOTOSHOP, start):
             resources += content.count(b"8BIM", start, end)
-            _refuse_many(name, resources, MAX_PARTS)
+            refuse_many(name, resources, MAX_PARTS)
         elif code in _TABLES:
             tables += end - start
             _check_length(tables, MAX_TABLES, name)
@@ -128,7 +129,7 @@ def _segments(content: bytes, name: str) -> Iterator[tuple[int, int, int]]:
         if content[place] != 0xFF:
             there = content.find(b"\xff", place)
             stray += (there if there >= 0 else len(content)) - place
-            _refuse_many(name, stray, MAX_STRAY)
+            refuse_many(name, stray, MAX_STRAY)
             if there < 0:
                 return
             place = there
@@ -137,12 +138,12 @@ def _segments(content: bytes, name: str) -> Iterator[tuple[int, int, int]]:
         if code in (0x00, 0xFF):  # 0xFF fills, and the one that follows may be the marker's
             stray += 1
             place += 1 if code == 0xFF else 2
-            _refuse_many(name, stray, MAX_STRAY)
+            refuse_many(name, stray, MAX_STRAY)
             continue
         if (0xFF00 | code) not in MARKER:  # where Pillow gives up
             return
         count += 1
-        _refuse_many(name, count, MAX_PARTS)
+        refuse_many(name, count, MAX_PARTS)
         if MARKER[0xFF00 | code][2] is None:  # alone
             place += 2
             continue
@@ -160,14 +161,14 @@ def _check_png(content: bytes, name: str) -> None:
         body = place + 8
         if kind == b"IDAT":
             pixels += 1
-            _refuse_many(name, pixels, MAX_PIXEL_CHUNKS)
+            refuse_many(name, pixels, MAX_PIXEL_CHUNKS)
         else:
             others += 1
-            _refuse_many(name, others, MAX_PARTS)
+            refuse_many(name, others, MAX_PARTS)
         is_text = kind in _TEXTS and content.startswith((b"exif\0", _RAW_EXIF + b"\0"), body)
         if kind == b"eXIf" or is_text:
             blocks += 1
-            _refuse_many(name, blocks, MAX_EXIF_BLOCKS)
+            refuse_many(name, blocks, MAX_EXIF_BLOCKS)
             check = partial(_check_exif_text, kind) if is_text else _check_exif
             check(content[body : body + length], name)
         place += 12 + length
@@ -207,7 +208,7 @@ def _check_gif(content: bytes, name: str) -> None:
         nonlocal place, count
         while place < len(content) and content[place]:
             count += 1
-            _refuse_many(name, count, MAX_BLOCKS)
+            refuse_many(name, count, MAX_BLOCKS)
             place += 1 + content[place]
         place += 1
 
@@ -215,7 +216,7 @@ def _check_gif(content: bytes, name: str) -> None:
         place += 3 << (content[10] & 7) + 1
     while place < len(content) and content[place] not in b",;":
         count += 1
-        _refuse_many(name, count, MAX_BLOCKS)
+        refuse_many(name, count, MAX_BLOCKS)
         if content[place] != 0x21:
             place += 1
             continue
@@ -232,11 +233,11 @@ def _check_webp(content: bytes, name: str) -> None:
     place, count, blocks = 12, 0, 0
     while place + 8 <= len(content):
         count += 1
-        _refuse_many(name, count, MAX_PARTS)
+        refuse_many(name, count, MAX_PARTS)
         kind, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
         if kind == b"EXIF":
             blocks += 1
-            _refuse_many(name, blocks, MAX_EXIF_BLOCKS)
+            refuse_many(name, blocks, MAX_EXIF_BLOCKS)
             _check_exif(content[place + 8 : place + 8 + length], name)
         place += 8 + length + length % 2
 
@@ -251,7 +252,7 @@ def exif_spans(content: bytes, name: str) -> Iterator[list[tuple[int, int]]]:
     inside, tables = (
         [found.end() for found in islice(re.finditer(kind, content), MAX_PLACES + 1)] for kind in (b"idat", b"iloc")
     )
-    _refuse_many(name, len(items) * len(tables) * (1 + len(inside)), MAX_PLACES)
+    refuse_many(name, len(items) * len(tables) * (1 + len(inside)), MAX_PLACES)
     for table in tables:
         for is_inside, spans in _places(content, table, items, name):
             for base in inside if is_inside else (0,):
@@ -279,7 +280,7 @@ def _places(content: bytes, place: int, items: set[int], name: str) -> Iterator[
             first, length = number(sizes >> 4), number(sizes & 15)
             spans.append((base + first, min(length, len(content)) or len(content)))
         steps += 1 + len(spans)
-        _refuse_many(name, steps, MAX_PARTS)
+        refuse_many(name, steps, MAX_PARTS)
         if place > len(content):
             return
         if item in items:
