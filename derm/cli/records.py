@@ -134,18 +134,16 @@ def delete(
 ) -> None:
     """Delete a patient with all lesions, visits, pictures, answers and opinions, and say what remains."""
     from derm.errors import RecordsFault
-    from derm.records import entry, read, words, write
+    from derm.records import read, words, write
 
     records = _open(folder, url)
-    patients = read.patients(records)
-    found = [one for name in entry.spellings(pseudonym) for one in patients if one["pseudonym"] == name]
-    found = found or [one for one in patients if entry.is_called(pseudonym, one["pseudonym"])]
-    if not found:
+    found = read.patient_called(records, pseudonym)
+    if found is None:
         raise RecordsFault(f"The records have no patient '{pseudonym}': write the pseudonym as the page Cases has it.")
-    pseudonym = found[0]["pseudonym"]
+    pseudonym = found["pseudonym"]
     if not yes:
         typer.confirm(words.delete_warning(pseudonym)[0], abort=True)
-    out.print(words.deleted(pseudonym, write.delete_patient(records, actor, found[0]["id"])))
+    out.print(words.deleted(pseudonym, write.delete_patient(records, actor, found["id"])))
 
 
 def _open(folder: Path | None, url: str | None) -> "Records":

@@ -158,6 +158,13 @@ def patients(records: Records) -> list[Entry]:
         return rows_of(connection, tables.patient, order=tables.patient.c.pseudonym)
 
 
+def patient_called(records: Records, typed: str) -> Entry | None:
+    """The patient whose pseudonym somebody has `typed`, as `find_named` finds it; None for none."""
+    with records.reading() as connection:
+        patient_id = find_named(connection, tables.patient.c.pseudonym, typed)
+        return next(iter(rows_of(connection, tables.patient, tables.patient.c.id == patient_id)), None)
+
+
 def lesions_of(records: Records, pseudonym: str) -> list[Entry]:
     """The lesions of a patient by name; none for one that is not known."""
     lesion = tables.lesion
