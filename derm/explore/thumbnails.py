@@ -34,11 +34,11 @@ def thumbnail(image_path: str, mask_path: str, cache: Path, *, outlined: bool, t
     cannot be read gives a grey square, which is not kept: `derm data check` says what is the matter with it. turn:
     entered while one is made.
     """
+    mask_path = mask_path if outlined else ""
     try:
-        place = cache / "thumbnails" / _name(image_path, mask_path if outlined else "")
+        place = cache / "thumbnails" / _name(image_path, mask_path)
         if place.is_file():
             return place.read_bytes()
-        mask_path = mask_path if outlined else ""
         with turn(claimed_in_file(image_path, mask_path)):
             made = _make(image_path, mask_path)
     except (DataFault, OSError):

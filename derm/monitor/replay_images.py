@@ -56,7 +56,7 @@ def held_images(run: Run, catalogue: Catalogue | None, turn: Turn = at_once) -> 
             ReplayImage(
                 row["image_id"],
                 DIAGNOSES[INDEX[dx]] if dx is not None else None,
-                thumbnail_in_turn(path, turn) if path else None,
+                thumbnail(path, turn) if path else None,
                 row["loss"],
                 row["views"],
                 row["drawn"],
@@ -67,19 +67,17 @@ def held_images(run: Run, catalogue: Catalogue | None, turn: Turn = at_once) -> 
     return held
 
 
-def thumbnail_in_turn(path: str, turn: Turn) -> bytes | None:
-    """`thumbnail`, made while nobody else reads too much."""
-    with turn(claimed_in_file(path)):
-        return thumbnail(path)
-
-
 @lru_cache(maxsize=600)
-def thumbnail(path: str) -> bytes | None:
-    """A small JPEG of the picture at `path`, or None where it cannot be read; the last six hundred are kept."""
-    try:
-        image = open_image(Path(path))
-    except (ImageRefused, OSError):
-        return None
-    height, width = image.shape[:2]
-    scale = SIDE / max(height, width)
-    return jpeg(resize_picture(image, max(1, round(height * scale)), max(1, round(width * scale))))
+def thumbnail(path: str, turn: Turn = at_once) -> bytes | None:
+    """A small JPEG of the picture at `path`, or None where it cannot be read; the last six hundred are kept.
+
+    turn: entered while one is made, not for one that is kept.
+    """
+    with turn(claimed_in_file(path)):
+        try:
+            image = open_image(Path(path))
+        except (ImageRefused, OSError):
+            return None
+        height, width = image.shape[:2]
+        scale = SIDE / max(height, width)
+        return jpeg(resize_picture(image, max(1, round(height * scale)), max(1, round(width * scale))))
