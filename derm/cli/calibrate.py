@@ -127,11 +127,11 @@ def _is_shipped(path: Path) -> bool:
 
 
 def _write(path: Path, target: Path | None, model: "Model", description: "WeightsInfo") -> Path:
-    from derm.model.weights import copy_weights, keep_former, rewrite_description
+    from derm.model.weights import copy_weights, former_place, rewrite_description
 
     if target is None:
-        former = keep_former(path)
-        rewrite_description(path, description, model.sha256)
+        former = former_place(path)
+        rewrite_description(path, description, model.sha256, keep=former)
         out.print(f"The former description: {former}.")
         return path
     copy_weights(path, target, description, model.sha256)

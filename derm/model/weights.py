@@ -491,18 +491,19 @@ def copy_weights(source: Path, path: Path, description: WeightsInfo, measured: s
     _write_pair(path, raw, description, answer, plain=True)
 
 
-def keep_former(path: Path) -> Path:
-    """Keep the description of the weights `path` beside it, as NAME.json.old, before it is rewritten; where it lies."""
+def former_place(path: Path) -> Path:
+    """Where the description of the weights `path` is kept before it is rewritten: NAME.json.old, beside it."""
     place = _describing(path)
-    former = place.with_name(f"{place.name}.old")
-    write_bytes(former, place.read_bytes())
-    return former
+    return place.with_name(f"{place.name}.old")
 
 
-def rewrite_description(path: Path, description: WeightsInfo, measured: str | None = None) -> None:
+def rewrite_description(
+    path: Path, description: WeightsInfo, measured: str | None = None, *, keep: Path | None = None
+) -> None:
     """Replace the description of the weights `path` by another of the same model; the tensors stay as they are.
 
     measured: SHA-256 of the tensors that `description` tells something new of, see `refuse_replaced`; None: nothing.
+    keep: where the former description stays, see `former_place`; an earlier one there stays where this is refused.
     """
     place = _describing(path)
     with _alone_in(place.parent):
@@ -511,6 +512,8 @@ def rewrite_description(path: Path, description: WeightsInfo, measured: str | No
             refuse_replaced(place, expected, measured)
         stored, digest = _read_source(place, place.with_name(file), expected, description.model)
         answer = _answer_of(place, stored.tensors, description)
+        if keep is not None:
+            write_bytes(keep, place.read_bytes())
         _write_description(place, place.with_name(file), digest, description, answer)
 
 

@@ -31,7 +31,7 @@ from derm.model.weights import (
     WeightsInfo,
     copy_weights,
     default_weights,
-    keep_former,
+    former_place,
     load_info,
     load_weights,
     rewrite_description,
@@ -190,7 +190,8 @@ def test_a_writer_does_not_wait_for_ever(pair, monkeypatch):
 def test_only_its_own_former_tensors_are_cleared_away(pair):
     foreign = pair.with_name("a-355c32eb.safetensors")  # as timm's releases are called
     foreign.write_bytes(b"another's")
-    former, kept = tensors_of(pair), keep_former(pair)
+    former, kept = tensors_of(pair), former_place(pair)
+    rewrite_description(pair, DESCRIPTION, keep=kept)
     save_weights(pair, network(1), DESCRIPTION)
     assert set(pair.parent.iterdir()) == {pair, tensors_of(pair), foreign, former, kept}
     ship_weights(pair, pair, half=True)
@@ -467,8 +468,10 @@ def test_what_was_found_of_weights_that_were_replaced_meanwhile_is_not_written(p
     net.load_state_dict(tensors)
     save_weights(pair, net, DESCRIPTION)
     before, info = pair.read_bytes(), replace(DESCRIPTION, temperature=3.0)
+    former = former_place(pair)
+    former.write_bytes(b"the one before")
     for write in (
-        lambda: rewrite_description(pair, info, measured.sha256),
+        lambda: rewrite_description(pair, info, measured.sha256, keep=former),
         lambda: copy_weights(pair, tmp_path / "clinic.json", info, measured.sha256),
     ):
         with pytest.raises(
@@ -476,9 +479,11 @@ def test_what_was_found_of_weights_that_were_replaced_meanwhile_is_not_written(p
         ):
             write()
     assert pair.read_bytes() == before
+    assert former.read_bytes() == b"the one before"
     assert not (tmp_path / "clinic.json").exists()
-    rewrite_description(pair, info, load_weights(pair).sha256)
+    rewrite_description(pair, info, load_weights(pair).sha256, keep=former)
     assert load_info(pair).temperature == 3.0
+    assert former.read_bytes() == before
 
 
 def test_the_picture_is_the_same_everywhere():
