@@ -1,8 +1,8 @@
 """What browsers tell over their websockets: what pages ask of them, and not more at a time. An ASGI application around
 another.
 
-Needs a reader of messages. Knows of Streamlit the names in its messages; those that are not named here never reach it,
-such as the one that empties the caches of all visitors.
+Needs readers of both sides' messages. Knows of Streamlit the names in them; those that are not named here never reach
+it, such as the one that empties the caches of all visitors.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sized
@@ -12,6 +12,10 @@ from typing import Any
 
 from derm.files import parse_json
 from derm.json_checks import is_shallow
+from derm.language.speech import say, speaking
+from derm.serve import words
+from derm.serve.browser_language import language_of
+from derm.serve.making import MOST_ASKED
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,6 +29,10 @@ ASKED = frozenset(("rerun_script", "stop_script", "file_urls_request", "app_hear
 FETCHED = frozenset(("request_id", "session_id", "deferred_file", "dataframe_chunk"))
 """What may stand in a `backend_operation_request`: a file to save, more rows of a table. The rest writes into the app's
 own folder."""
+
+AT_WORK = {"deferred_file": MOST_ASKED, "dataframe_chunk": 20}
+"""Of these so many may be asked for by a page and not answered yet; a table asks for four pieces at a time. All
+visitors share the few threads that make them."""
 
 MOST_OPEN = 300
 """Websockets at once, one for each open page."""
@@ -60,13 +68,13 @@ class MessageVerdict(Enum):
 
 
 class Messages:
-    """Passes on to `app` what `judge` lets pass, and at most `most` websockets at once.
+    """Passes on to `app` what `judge` lets pass, at most `most` websockets at once, and of each at most `AT_WORK`.
 
-    read: makes a message of its bytes; it may raise what it likes.
+    read: makes a browser's message of its bytes; it may raise what it likes. answer: the class of the server's.
     """
 
-    def __init__(self, app: App, read: Read, most: int = MOST_OPEN) -> None:
-        self.app, self.read, self.most = app, read, most
+    def __init__(self, app: App, read: Read, answer: Any, most: int = MOST_OPEN) -> None:  # noqa: ANN401
+        self.app, self.read, self.answer, self.most = app, read, answer, most
         self._open = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -78,30 +86,56 @@ class Messages:
         else:
             self._open += 1
             try:
-                await self.app(scope, *self._guarded(receive, send))
+                await self.app(scope, *self._guarded(scope, receive, send))
             finally:
                 self._open -= 1
 
-    def _guarded(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    def _guarded(self, scope: Message, receive: Receive, send: Send) -> tuple[Receive, Send]:
         closed = False
+        at_work: dict[str, str] = {}
 
         async def received() -> Message:
             nonlocal closed
             while (message := await receive())["type"] == "websocket.receive":
                 verdict = judge(message.get("bytes"), self.read)
-                if verdict is MessageVerdict.PASS:
-                    return message
                 if verdict is MessageVerdict.CLOSE:
                     closed = True
                     await send({"type": "websocket.close", "code": TOO_MUCH})
                     return {"type": "websocket.disconnect", "code": TOO_MUCH}
+                if verdict is MessageVerdict.PASS:
+                    asked = self.read(message["bytes"]).backend_operation_request
+                    if _begins(at_work, asked):
+                        return message
+                    await send({"type": "websocket.send", "bytes": self._refusal(scope, asked.request_id)})
             return message
 
         async def sent(message: Message) -> None:
+            if at_work and (content := message.get("bytes")):
+                at_work.pop(self.answer.FromString(content).backend_operation_response.request_id, None)
             if not closed:
                 await send(message)
 
         return received, sent
+
+    def _refusal(self, scope: Message, request: str) -> bytes:
+        """The answer to what is asked for beyond `AT_WORK`; a button shows its sentence."""
+        message = self.answer()
+        message.backend_operation_response.request_id = request
+        with speaking(language_of(scope["headers"])):
+            message.backend_operation_response.error_msg = say(words.TOO_MANY_FILES)
+        content: bytes = message.SerializeToString()
+        return content
+
+
+def _begins(at_work: dict[str, str], asked: Any) -> bool:  # noqa: ANN401 - of Streamlit's protocol
+    """Whether what is asked for may begin, which `at_work` then holds: kinds by the names of requests."""
+    kind = next((kind for kind in AT_WORK if asked.HasField(kind)), None)
+    if kind is None:
+        return True
+    if asked.request_id in at_work or list(at_work.values()).count(kind) >= AT_WORK[kind]:
+        return False
+    at_work[asked.request_id] = kind
+    return True
 
 
 def judge(content: bytes | None, read: Read) -> MessageVerdict:

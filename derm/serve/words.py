@@ -35,6 +35,8 @@ LONG_HEADER = mark(
 
 NO_ROOM = mark("The server's memory is full with what its visitors have open: send the file again later.\n")
 
+TOO_MANY_FILES = mark("Several files of this page are being made already: ask for this one again when they have come.")
+
 CLOSED = mark("Not found.\n")
 LOG_IN = mark("Log in")
 AS_SOMEBODY_ELSE = mark("Log in as somebody else")

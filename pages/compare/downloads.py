@@ -11,6 +11,7 @@ from derm.explain.agreement import THRESHOLDS
 from derm.figures.compare import threshold_curves
 from derm.language.speech import ENGLISH, keeping_language, say, speaking
 from derm.predict.export import file_name
+from pages.parts.downloading import download_button
 
 
 def downloads(pair: tuple[ExplainedCase, ExplainedCase], threshold: float, *, true: bool) -> None:
@@ -38,6 +39,4 @@ def downloads(pair: tuple[ExplainedCase, ExplainedCase], threshold: float, *, tr
             ),
             (say("Table, CSV"), partial(rows_csv, rows), "compare.csv", "text/csv"),
         ):
-            st.download_button(
-                label, make, file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"
-            )
+            download_button(label, make, file_name(case, name), kind, key=f"get-{name}", icon=None)

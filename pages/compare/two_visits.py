@@ -16,6 +16,7 @@ from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.predict.words import NOTICE
 from pages.parts import visit
+from pages.parts.downloading import download_button
 from pages.parts.flicker import flicker
 from pages.parts.keeping import budget
 
@@ -102,4 +103,4 @@ def downloads(found: FollowUp) -> None:
     )
     with st.popover(say("Download"), icon=":material/download:"), st.container(gap="xxsmall"):
         for label, make, name, kind in files:
-            st.download_button(label, make, name, kind, on_click="ignore", type="tertiary", key=f"get-{name}")
+            download_button(label, make, name, kind, key=f"get-{name}", icon=None)

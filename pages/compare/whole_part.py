@@ -19,6 +19,7 @@ from derm.paths import results_folder
 from derm.serve.roles import Right
 from pages.compare.views import VIEWS
 from pages.parts import opening, top, visit
+from pages.parts.downloading import download_button
 from pages.parts.spinning import spinning
 from pages.parts.tables import show_table
 
@@ -74,10 +75,7 @@ def whole_part(model: Model) -> None:
     show_table(table, alt=say("Every method's agreement, with intervals"))
     if opening.may(Right.EXPORT):
         content = partial(dataset_view.points_csv, images)
-        st.download_button(
-            say("Table, CSV"), content, f"{method}-{measure}.csv", "text/csv", on_click="ignore",
-            type="tertiary", icon=":material/download:",
-        )  # fmt: skip
+        download_button(say("Table, CSV"), content, f"{method}-{measure}.csv", "text/csv", key="points-csv")
     st.caption(plain(f"{words.agreement_limits(model.description.model)} {say(dataset_view.SKILL)}"))
 
 

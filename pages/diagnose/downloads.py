@@ -17,6 +17,7 @@ from derm.predict.entries import outline_json
 from derm.predict.nameless import NAMED, NAMED_HELP, without_name
 from derm.predict.viewer import shown_png
 from pages.parts import saving, visit
+from pages.parts.downloading import download_button
 
 KeptFile = tuple[str, Callable[[], bytes] | Callable[[], str], str, str]
 """What its button says, how it is made, the end of its name, and its kind."""
@@ -37,9 +38,7 @@ def downloads(case: Case, description: WeightsInfo, index: int, shown: Mapping[s
             ),
         ]
         for label, make, name, kind in files:
-            st.download_button(
-                label, make, export.file_name(case, name), kind, on_click="ignore", type="tertiary", key=f"get-{name}"
-            )
+            download_button(label, make, export.file_name(case, name), kind, key=f"get-{name}", icon=None)
 
 
 def outlines(case: Case) -> list[KeptFile]:
@@ -80,12 +79,11 @@ def documents(case: Case, index: int, *, drawn: bool) -> None:
         (say("Report to print, PDF"), bundle.page_of, "report.pdf", "application/pdf"),
         (say("Documents to file, ZIP: PDF, FHIR, DICOM"), bundle.archive_of, "documents.zip", "application/zip"),
     ):
-        st.download_button(
+        download_button(
             label,
             keeping_language(partial(make, case, model, on=today, index=index, drawn=drawn, last_hash=last)),
             export.file_name(case, name),
             kind,
-            on_click="ignore",
-            type="tertiary",
             key=f"get-{name}",
+            icon=None,
         )

@@ -13,6 +13,7 @@ from derm.figures.text import plain
 from derm.language.quantities import images_counted
 from derm.language.speech import say
 from derm.paths import results_folder
+from pages.parts.downloading import download_button
 
 NONE = ""
 SAID = "explore_said"
@@ -111,14 +112,13 @@ def offer(
             key = f"explore_name-{place}"
             st.text_input(say("Name of the selection"), max_chars=60, key=key)
             st.form_submit_button(say("Save {images}", images=images_counted(count)), on_click=keep, args=(known, key))
-        st.download_button(
+        download_button(
             say("Export as CSV"),
             lambda: selections.to_csv(known()),
             "selection.csv",
             "text/csv",
-            icon=":material/download:",
             key=f"explore_export-{place}",
-            on_click="ignore",
+            type="secondary",
         )
         st.caption(say("Image names, with what the table and the results say of each."))
 

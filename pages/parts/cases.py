@@ -18,6 +18,7 @@ from derm.predict.triage import TriageRow
 from derm.predict.visits import minutes
 from pages.parts import visit
 from pages.parts.component import component
+from pages.parts.downloading import download_button
 
 BEAT = 0.2
 """Seconds between two spells of reading, in which the page hears its visitor."""
@@ -134,10 +135,7 @@ def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
                 (say("Table, CSV"), as_csv, "cases.csv", "text/csv"),
                 (say("Table, JSON"), as_json, "cases.json", "application/json"),
             ):
-                st.download_button(
-                    label, make, name, kind, on_click="ignore", type="tertiary",
-                    key=f"all-{name}", icon=":material/download:",
-                )  # fmt: skip
+                download_button(label, make, name, kind, key=f"all-{name}")
             st.button(say("Clear the list"), icon=":material/delete:", type="tertiary", on_click=visit.clear)
         for said in (say(triage.ORDER), triage.no_longer_there(st.session_state.cases), triage.keeping(minutes())):
             if said:

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from derm.predict.budget import UPLOADS, Budget, memory_limit
 from derm.predict.presence import Presence
 from derm.predict.visits import KeptVisits, minutes
+from derm.serve.making import Making
 from derm.serve.messages import Messages
 from derm.serve.uploads import App, Arrived, Uploads
 
@@ -40,6 +42,12 @@ def presence() -> Presence:
     return Presence(Budget(memory_limit()), 60 * minutes())
 
 
+@st.cache_resource
+def making() -> Making:
+    """Whose files are being made, of all visitors."""
+    return Making()
+
+
 def budget() -> Budget:
     """The memory that all visits share."""
     return presence().budget
@@ -59,7 +67,7 @@ def is_here(token: str) -> None:
 def bounded(app: App) -> Messages:
     """The server's app, with no more uploads on their way than there is memory for, and no message but what pages
     send."""
-    return Messages(Uploads(app, int(UPLOADS * memory_limit()), arrived), BackMsg.FromString)
+    return Messages(Uploads(app, int(UPLOADS * memory_limit()), arrived), BackMsg.FromString, ForwardMsg)
 
 
 def arrived(session: str) -> Arrived:

@@ -14,6 +14,7 @@ from derm.study import words
 from derm.study.design import StudyDesign
 from derm.study.reading import read_given
 from derm.study.results import StudyResults, as_dict, opinions_csv, reliance_shares, results_of
+from pages.parts.downloading import download_button
 from pages.parts.tables import show_table
 
 
@@ -34,10 +35,7 @@ def results(folder: Path, study: StudyDesign) -> None:
             (say("Opinions, CSV"), partial(opinions_csv, study, given), "opinions.csv", "text/csv"),
             (say("Results, JSON"), partial(told, study, found), "results.json", "application/json"),
         ):
-            st.download_button(
-                label, make, f"{study.name}_{name}", kind, on_click="ignore", type="tertiary", key=f"get-{name}",
-                icon=":material/download:",
-            )  # fmt: skip
+            download_button(label, make, f"{study.name}_{name}", kind, key=f"get-{name}")
 
 
 def figures(study: StudyDesign, found: StudyResults) -> None:

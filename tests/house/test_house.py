@@ -87,6 +87,12 @@ def test_only_pages_know_streamlit():
         assert not {name for name in imported(path.read_text()) if name.split(".")[0] in ("streamlit", "pages")}, path
 
 
+def test_files_to_save_are_made_in_turn():
+    """A button of Streamlit's own would make as many at a time as are asked for; the one that stays has its bytes."""
+    own = [name_of(page) for page in PAGES if "st.download_button(" in page.read_text(encoding="utf-8")]
+    assert own == ["pages/monitor/actions.py", "pages/parts/downloading.py"]
+
+
 def test_the_tests_mirror_the_rooms():
     """`house` holds what concerns several rooms or none, `pages` the tests of the pages, `fuzz` readers of many."""
     rooms = {path.parent.name for path in (ROOT / "derm").glob("*/__init__.py")}

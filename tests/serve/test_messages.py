@@ -6,9 +6,11 @@ import math
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from derm.serve.messages import (
     ASKED,
+    AT_WORK,
     FETCHED,
     MOST_FILES,
     MOST_TEXT,
@@ -18,6 +20,8 @@ from derm.serve.messages import (
     MessageVerdict,
     judge,
 )
+
+WEBSOCKET = {"type": "websocket", "headers": [(b"accept-language", b"de")]}
 
 
 def told(kind: str, **fields: object) -> BackMsg:
@@ -164,13 +168,13 @@ def connect(messages: Messages, *told: BackMsg | None) -> list[dict[str, object]
     async def send(message) -> None:
         sent.append(message)
 
-    asyncio.run(messages({"type": "websocket"}, receive, send))
+    asyncio.run(messages(WEBSOCKET, receive, send))
     return sent
 
 
 def test_what_is_not_asked_is_passed_over():
     app = App()
-    sent = connect(Messages(app, BackMsg.FromString), told("clear_cache"), told("stop_script"))
+    sent = connect(Messages(app, BackMsg.FromString, ForwardMsg), told("clear_cache"), told("stop_script"))
     assert [one["type"] for one in app.heard] == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
     assert BackMsg.FromString(app.heard[1]["bytes"]).stop_script
     assert sent == [{"type": "websocket.send", "bytes": b"late"}]
@@ -178,7 +182,7 @@ def test_what_is_not_asked_is_passed_over():
 
 def test_a_connection_is_closed_once_and_the_app_told():
     app = App()
-    assert connect(Messages(app, BackMsg.FromString), None) == [{"type": "websocket.close", "code": 1008}]
+    assert connect(Messages(app, BackMsg.FromString, ForwardMsg), None) == [{"type": "websocket.close", "code": 1008}]
     assert [one["type"] for one in app.heard] == ["websocket.connect", "websocket.disconnect"]
 
 
@@ -192,7 +196,7 @@ def test_connections_beyond_the_most_are_refused_until_one_ends():
         async def send(message) -> None:
             sent.append(message)
 
-        messages = Messages(app, BackMsg.FromString, most=1)
+        messages = Messages(app, BackMsg.FromString, ForwardMsg, most=1)
         first = asyncio.create_task(messages({"type": "websocket"}, None, send))
         await asyncio.sleep(0)
         await messages({"type": "websocket"}, None, send)
@@ -206,5 +210,61 @@ def test_connections_beyond_the_most_are_refused_until_one_ends():
 
 def test_requests_pass():
     app = App()
-    asyncio.run(Messages(app, BackMsg.FromString, most=0)({"type": "http"}, None, None))
+    asyncio.run(Messages(app, BackMsg.FromString, ForwardMsg, most=0)({"type": "http"}, None, None))
     assert app.heard == []
+
+
+def fetch(kind: str, request: str) -> BackMsg:
+    message = told("backend_operation_request", request_id=request)
+    getattr(message.backend_operation_request, kind).SetInParent()
+    return message
+
+
+class Maker:
+    """An app that answers what is fetched at its own time."""
+
+    def __init__(self, answered: tuple[str, ...] = ()) -> None:
+        self.answered, self.heard = answered, []
+
+    async def __call__(self, scope, receive, send) -> None:
+        while (message := await receive())["type"] != "websocket.disconnect":
+            if message["type"] != "websocket.receive":
+                continue
+            request = BackMsg.FromString(message["bytes"]).backend_operation_request.request_id
+            self.heard.append(request)
+            if request in self.answered:
+                answer = ForwardMsg()
+                answer.backend_operation_response.request_id = request
+                await send({"type": "websocket.send", "bytes": answer.SerializeToString()})
+
+
+@pytest.mark.parametrize("kind", AT_WORK)
+def test_few_files_are_made_at_a_time_and_who_asks_for_more_is_told(kind):
+    app, most = Maker(), AT_WORK[kind]
+    names = [f"request {number}" for number in range(most + 1)]
+    (refused,) = connect(Messages(app, BackMsg.FromString, ForwardMsg), *(fetch(kind, name) for name in names))
+    assert app.heard == names[:most]
+    answer = ForwardMsg.FromString(refused["bytes"]).backend_operation_response
+    assert answer.request_id == names[most]
+    assert answer.error_msg.startswith("Mehrere Dateien dieser Seite")
+
+
+@pytest.mark.parametrize("kind", AT_WORK)
+def test_an_answer_makes_room_for_the_next(kind):
+    names = [f"request {number}" for number in range(AT_WORK[kind] + 2)]
+    app = Maker(answered=(names[0],))
+    sent = connect(Messages(app, BackMsg.FromString, ForwardMsg), *(fetch(kind, name) for name in names))
+    assert app.heard == names[:-1]
+    assert [ForwardMsg.FromString(one["bytes"]).backend_operation_response.request_id for one in sent] == [
+        names[0],
+        names[-1],
+    ]
+
+
+def test_kinds_do_not_wait_for_each_other_and_a_name_counts_once():
+    app = Maker()
+    rows = [fetch("dataframe_chunk", f"rows {number}") for number in range(AT_WORK["dataframe_chunk"])]
+    connect(
+        Messages(app, BackMsg.FromString, ForwardMsg), *rows, fetch("deferred_file", "a"), fetch("deferred_file", "a")
+    )
+    assert app.heard[-2:] == ["rows 19", "a"]

@@ -13,6 +13,7 @@ from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.spreadsheet import csv_table
 from pages.explore.widgets import chart_once, choose
+from pages.parts.downloading import download_button
 
 
 def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> None:
@@ -36,11 +37,5 @@ def data_crossed(_model: Model, shown: ShownData, kept: Kept, dark: bool) -> Non
         "crossed",
         say("Images by {rows} and {columns}", rows=say(DIMENSION[rows].label), columns=say(DIMENSION[columns].label)),
     )
-    st.download_button(
-        say("Table, CSV"),
-        csv_table(table, index=True),
-        f"{rows}-by-{columns}.csv",
-        "text/csv",
-        on_click="ignore",
-        key="explore_csv",
-    )
+    content, name = partial(csv_table, table, index=True), f"{rows}-by-{columns}.csv"
+    download_button(say("Table, CSV"), content, name, "text/csv", key="explore_csv", icon=None, type="secondary")

@@ -1,5 +1,7 @@
 """Labels that may be wrong, as a list to review."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,6 +14,7 @@ from derm.language.speech import say
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
 from pages.explore.widgets import choose_look
+from pages.parts.downloading import download_button
 
 
 def labels(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, _dark: bool) -> None:
@@ -26,13 +29,9 @@ def labels(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
         return
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         look = choose_look("labels")
-        st.download_button(
-            say("List, CSV"),
-            label_errors.review_csv(errors, cases["image_id"]),
-            "label-errors.csv",
-            "text/csv",
-            on_click="ignore",
-            key="explore_errors",
+        content = partial(label_errors.review_csv, errors, cases["image_id"])
+        download_button(
+            say("List, CSV"), content, "label-errors.csv", "text/csv", key="explore_errors", icon=None, type="secondary"
         )
     rows, marks = np.arange(len(errors)), verdicts.by_image(cases)
     gallery(model, shown, "labels", rows, lambda some: tiles.label_tiles(cases, errors, some), look, marks)

@@ -1,0 +1,49 @@
+"""Files that visitors take away, made when they ask for them: one of a visitor at a time, few of all.
+
+Needs Python's threads. A file of a large picture takes seconds and hundreds of megabytes to make, the message that
+asks for it 70 bytes. Knows nothing of pages.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+from derm.errors import ConfigFault
+from derm.language.speech import say
+from derm.serve import words
+
+PLACES = 2
+"""Files that are made at a time, whoever asks: more do not end sooner."""
+
+MOST_ASKED = 3
+"""Files of one visitor that are made or wait for it: each takes one of the few threads that all visitors share."""
+
+
+class Making:
+    """Who has files made; threads share it."""
+
+    def __init__(self, places: int = PLACES, most: int = MOST_ASKED) -> None:
+        self.places, self.most = places, most
+        self._asked: Counter[str] = Counter()
+        self._at_work: set[str] = set()
+        self._changed = Condition()
+
+    @contextmanager
+    def turn(self, owner: str) -> Iterator[None]:
+        """Wait until a file of `owner` may be made; ConfigFault at once where too many of theirs are asked for."""
+        with self._changed:
+            if self._asked[owner] >= self.most:
+                raise ConfigFault(say(words.TOO_MANY_FILES))
+            self._asked[owner] += 1
+            self._changed.wait_for(lambda: owner not in self._at_work and len(self._at_work) < self.places)
+            self._at_work.add(owner)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._at_work.discard(owner)
+                self._asked[owner] -= 1
+                if not self._asked[owner]:
+                    del self._asked[owner]
+                self._changed.notify_all()
