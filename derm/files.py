@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, BinaryIO
 
 from derm.errors import ConfigFault
@@ -257,6 +257,19 @@ def try_hold(stream: IO[Any] | int) -> bool | None:
     except OSError:  # a network disk without locks
         return None
     return True
+
+
+def without_ending(name: str) -> str:
+    """A file's `name` without its ending. Digits after the last dot are none, but the end of a DICOM file's UID, which
+    is often all of its name."""
+    path = PurePath(name)
+    return name if path.suffix[1:].isdecimal() else path.stem
+
+
+def shorten(name: str, most: int) -> str:
+    """`name` in at most that many characters, without its middle, for names differ at their end."""
+    tail = most * 2 // 3
+    return name if len(name) <= most else f"{name[: most - tail - 1]}…{name[-tail:]}"
 
 
 def portable_name(name: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.store import read_pair
-from derm.files import portable_name
+from derm.files import portable_name, shorten
 from derm.image.overlay import draw_outline, jpeg, resize_mask
 from derm.model.weights import Model
 from derm.predict.case import diagnose
@@ -41,7 +41,7 @@ def worst_outlines(
             continue
         case = diagnose(model, image, str(entry["image_id"]), views=views)
         small = resize_mask(truth, *screen_size(case, SIDE))
-        image_id = portable_name(str(entry["image_id"])[:MOST_LETTERS])
+        image_id = portable_name(shorten(str(entry["image_id"]), MOST_LETTERS))
         name = f"{rank:02d}-{image_id}-iou-{union[row]:.2f}.jpg"
         drawn[name] = jpeg(draw_outline(draw_view(case, "Outline", 0, 1.0, SIDE), small, dashed=True))
     return drawn

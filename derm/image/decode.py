@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from derm.errors import ImageRefused
+from derm.files import shorten
 from derm.image import depth, jpeg, whole
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
@@ -28,6 +29,9 @@ from derm.language.speech import mark, say
 
 MAX_BYTES = 200_000_000
 """Largest file, in bytes."""
+
+LONGEST_NAME = 255
+"""Characters of a file's name that are kept; disks take as many bytes."""
 
 MAX_PIXELS = 40_000_000
 """Largest picture, in pixels: twice a 20-megapixel dermoscopy camera. Decoded it takes 120 MB."""
@@ -239,9 +243,14 @@ def mask_values(content: bytes, name: str, formats: tuple[str, ...] = MASK_FORMA
 
 
 def image_name(name: str) -> str:
-    """The last part of an uploaded file's name, fit for a sentence: no folders, nothing unprintable, 60 characters."""
+    """The last part of a file's name, fit for a sentence: no folders, nothing unprintable.
+
+    It tells a picture from others, so that it stays whole; what no disk takes loses its middle, for names differ at
+    their end.
+    """
     last = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
-    return "".join(character for character in last if character.isprintable()).strip()[:60] or say("The picture")
+    shown = "".join(character for character in last if character.isprintable()).strip()
+    return shorten(shown, LONGEST_NAME) or say("The picture")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from derm.data.synthetic.samples import draw_sample
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault
+from derm.files import without_ending
 from derm.image.decode import claimed_in_file, image_name, read_image
 from derm.image.overlay import jpeg, png
 from derm.language.speech import again, mark, say
@@ -194,9 +194,9 @@ def with_case(cases: list[ListedCase], key: str, case: Case) -> list[ListedCase]
 def free_name(cases: list[ListedCase], name: str) -> str:
     """`name`, or with a number before its ending where a row has it already: two patients' IMG_1.jpg are told apart."""
     taken = {listed.name for listed in cases}
-    path, number, free = PurePath(name), 2, name
+    stem, number, free = without_ending(name), 2, name
     while free in taken:
-        free, number = f"{path.stem} ({number}){path.suffix}", number + 1
+        free, number = f"{stem} ({number}){name[len(stem) :]}", number + 1
     return free
 
 

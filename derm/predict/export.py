@@ -6,12 +6,16 @@ Needs a `Case`. The JSON has the fields of `derm.predict.record`. Knows nothing 
 import json
 import re
 
+from derm.files import shorten, without_ending
 from derm.image.overlay import mask_png, png
 from derm.predict.case import Case
 from derm.predict.case_structures import structures_json
 from derm.predict.entries import entries_json
 from derm.predict.record import json_of, record_of
 from derm.predict.view import Layer, draw_view
+
+LONGEST = 60
+"""Characters of a picture's name in the name of a file of it: disks take 255 bytes, and a letter has up to four."""
 
 
 def outline_png(case: Case) -> bytes:
@@ -36,5 +40,5 @@ def case_json(case: Case, licence: str) -> str:
 
 def file_name(case: Case, ending: str) -> str:
     """A file's name for something of this case, as 'ISIC_0024306_segmentation.png': letters, digits, '-' and '_'."""
-    stem = re.sub(r"[^\w-]+", "_", case.name.rsplit(".", maxsplit=1)[0]).strip("_") or "picture"
+    stem = re.sub(r"[^\w-]+", "_", shorten(without_ending(case.name), LONGEST)).strip("_") or "picture"
     return f"{stem}_{ending}"

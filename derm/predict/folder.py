@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
+from derm.files import without_ending
 from derm.image.kind import HEAD, is_picture
 from derm.predict.archive import is_archive, survey_archive
 from derm.predict.found import FoundPicture, printable
@@ -93,16 +94,17 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
     true = [Path(os.path.realpath(file)) for file in files]
     common = os.path.commonpath([file.parent for file in true]) if true else ""
     below = [file.relative_to(common).as_posix() for file in true]
-    stems = Counter(file.stem.casefold() for file in files)
+    own = [without_ending(file.name) for file in files]
+    stems = Counter(stem.casefold() for stem in own)
     before = {name.casefold() for name in taken}
     others = before | {path.casefold() for path in below}
     return [
-        file.stem
-        if stems[file.stem.casefold()] == 1 and file.stem.casefold() not in others
+        stem
+        if stems[stem.casefold()] == 1 and stem.casefold() not in others
         else path
         if path.casefold() not in before
         else whole.as_posix().lstrip("/")
-        for file, path, whole in zip(files, below, true, strict=True)
+        for stem, path, whole in zip(own, below, true, strict=True)
     ]
 
 

@@ -8,10 +8,10 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.diagnoses import CODES
+from derm.files import without_ending
 from derm.metrics.prior import malignant_share
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.case import Case
@@ -159,7 +159,7 @@ def record_of(
     height, width = case.mask.shape
     held = case.cannot_exclude if answerable else None
     known: Record = {
-        "image_id": Path(case.name).stem if image_id is None else image_id,
+        "image_id": without_ending(case.name) if image_id is None else image_id,
         "file": case.name if file is None else file,
         "answerable": answerable,
         "doubts": [doubt.value for doubt in doubts],

@@ -7,10 +7,10 @@ go, too. Knows nothing of pages.
 import json
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from pathlib import PurePath
 from typing import NamedTuple
 
 from derm.figures.text import capital, fine_percent, percent, plain, time_left
+from derm.files import without_ending
 from derm.image.decode import image_name
 from derm.language.speech import mark, say, say_many
 from derm.predict.case import Case
@@ -220,7 +220,7 @@ def records(cases: Sequence[ListedCase], answers: Iterable[Case | None], setting
     found = []
     for listed, case in zip(cases, answers, strict=True):
         if case is None:
-            found.append(refused_record(PurePath(listed.name).stem, listed.name, listed.refusal, settings))
+            found.append(refused_record(without_ending(listed.name), listed.name, listed.refusal, settings))
         else:
             # A case whose picture was let go does not know its model any more.
             found.append(record_of(case, calibration=settings.calibration))

@@ -581,6 +581,9 @@ def test_masks_that_cannot_be_read_are_refused(tmp_path):
 
 # --- Names ---
 
+UID = "1.3.6.1.4.1.14519.5.2.1.7311.5101.158323547117540061132729905711"
+"""Names of DICOM files are up to 64 characters long, and differ at their end."""
+
 
 @pytest.mark.parametrize(
     ("name", "expected"),
@@ -589,7 +592,8 @@ def test_masks_that_cannot_be_read_are_refused(tmp_path):
         ("C:\\patients\\mole.jpg", "mole.jpg"),
         ("../../etc/passwd", "passwd"),
         ("a\nb\x1b[31m\u202e.png", "ab[31m.png"),
-        ("x" * 99, "x" * 60),
+        *((f"{UID}.{number}.dcm", f"{UID}.{number}.dcm") for number in (1, 2)),
+        ("x" * 300 + "1.jpg", "x" * 84 + "…" + "x" * 165 + "1.jpg"),
         ("folder/", "The picture"),
         ("", "The picture"),
     ],

@@ -90,6 +90,14 @@ def test_two_pictures_of_one_name_are_told_apart():
     assert names == ["IMG 1.jpg", "IMG 1 (2).jpg", "IMG 1 (3).jpg"]
 
 
+def test_files_called_by_a_uid_keep_it_and_take_a_number_behind_it():
+    uid = "1.3.6.1.4.1.14519.5.2.1.7311.5101.158323547117540061132729905711"
+    cases: list[ListedCase] = []
+    for name in (f"{uid}.1", f"{uid}.2", f"{uid}.2"):
+        cases = add_refused(cases, name, "no picture")
+    assert [row.name for row in reversed(cases)] == [f"{uid}.1", f"{uid}.2", f"{uid}.2 (2)"]
+
+
 def test_a_picture_comes_back_with_the_same_answer():
     model = Model(LesionNet(SMALL).eval(), WeightsInfo(SMALL), "small", "0" * 64)
     cases = add_case([], sample_case(model, first_sample()), drawn=True)

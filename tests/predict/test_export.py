@@ -7,7 +7,7 @@ from cases import LIKELY, case_with, cases_csv, half_mask, with_sets
 
 from derm.diagnoses import CODES
 from derm.predict import words
-from derm.predict.export import case_json, file_name, outline_png, view_png
+from derm.predict.export import LONGEST, case_json, file_name, outline_png, view_png
 from derm.predict.record import COLUMNS
 
 
@@ -27,5 +27,8 @@ def test_a_case_is_kept_as_json_csv_and_pictures():
     assert lines[2].startswith("a (2),a.png,")
     assert file_name(LIKELY, "view.png") == "a_view.png"
     assert file_name(case_with({}, half_mask(), name="../è *.x.jpg"), "case.json") == "è_x_case.json"
+    several = [case_with({}, half_mask(), name=f"{'1.' * 40}{number}") for number in (1, 2)]
+    assert [file_name(case, "view.png")[-11:] for case in several] == ["_1_view.png", "_2_view.png"]
+    assert len(file_name(several[0], "")) <= LONGEST + 1
     assert outline_png(LIKELY).startswith(b"\x89PNG")
     assert view_png(LIKELY, "Heat map", 0, 0.5).startswith(b"\x89PNG")

@@ -124,6 +124,7 @@ def test_no_two_files_share_a_name(tmp_path):
     assert name_images([]) == []
     assert name_images([tmp_path / "left" / "7.jpg", tmp_path / "right" / "7.jpg"]) == ["left/7.jpg", "right/7.jpg"]
     assert name_images([tmp_path / "7.jpg"], ["7"]) == ["7.jpg"]
+    assert name_images([tmp_path / "1.2.840.1", tmp_path / "1.2.840.25"]) == ["1.2.840.1", "1.2.840.25"]
     assert name_images([tmp_path / "7.jpg"], ["7", "7.JPG"]) == [(tmp_path / "7.jpg").resolve().as_posix()[1:]]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import LIKELY, case_with, cases_csv, with_sets
+from cases import LIKELY, case_with, cases_csv, half_mask, with_sets
 from jsonschema import Draft202012Validator
 
 import derm
@@ -127,6 +127,14 @@ def test_a_new_calibration_is_told_from_the_old(tiny_model):
 def test_equal_names_are_told_apart():
     names = [record["image_id"] for record in unique_ids(map(record_of, [LIKELY, LIKELY, LIKELY]))]
     assert names == ["a", "a (2)", "a (3)"]
+
+
+def test_a_picture_called_by_a_uid_has_all_of_it_as_its_name():
+    named = [
+        record_of(case_with({}, half_mask(), name=name))["image_id"]
+        for name in ("1.2.840.1", "1.2.840.1.dcm", "mole.x.jpg")
+    ]
+    assert named == ["1.2.840.1", "1.2.840.1", "mole.x"]
 
 
 def test_the_page_describes_every_field_and_doubt():
