@@ -110,6 +110,10 @@ def serve(
     app(data, runs, results, weights, port, address, login=True, json_log=True, browser=False)
 
 
+BASE = "STREAMLIT_SERVER_BASE_URL_PATH"
+"""Streamlit's variable for the path below which the app lies."""
+
+
 def _opened(*, token: bool, behind: list[str], insecure: bool) -> dict[str, str]:
     """The variables that open the app further, as asked for; a token that is set already stays."""
     made = {TOKEN: os.environ.get(TOKEN) or secrets.token_urlsafe(24)} if token else {}
@@ -129,7 +133,9 @@ def _check_own(address: str) -> None:
 
 def _tell_token(token: str, address: str, port: int) -> None:
     """Print the address that lets in, and what it does not do."""
-    out.print(f"Open http://{_named(address)}:{port}/?token={token}", soft_wrap=True)
+    below = os.environ.get(BASE, "").strip("/")
+    place = f"{_named(address)}:{port}/{below}/" if below else f"{_named(address)}:{port}/"
+    out.print(f"Open http://{place}?token={token}", soft_wrap=True)
     if not is_loopback(address):
         out.print(unencrypted(address), soft_wrap=True)
 

@@ -5,7 +5,6 @@ paths that it closes, and how it compares a handshake's headers.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from secrets import token_hex
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from derm.language.speech import say, speaking
 from derm.serve import words
 from derm.serve.browser_language import language_of
+from derm.serve.cookies import cookies_in
 from derm.serve.headers import DROPPED, HEADERS
 from derm.serve.opening import Opening, is_loopback
 
@@ -32,6 +32,8 @@ HEALTHZ = "/healthz"
 """The same from the gate itself, under whatever name it is asked: that the server takes requests, nothing else."""
 
 COOKIE = "derm-token"
+"""How the name of the cookie begins by which a browser is let in; the port follows, for all ports of a host share their
+cookies, and several apps may run there."""
 
 BROWSER = "derm-browser"
 """Cookie by which a browser is known again as the one that started a run: 128 bits by chance, for a year."""
@@ -83,9 +85,10 @@ class Gate:
             with speaking(language_of(scope["headers"])):
                 await _answer(answer, refusal.status, say(refusal.sentence))
         elif (place := _shown_token(scope, self.opening)) is not None:
-            cookie = f"{COOKIE}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
+            port = urlsplit(f"//{_only(scope['headers'], b'host')}").port or ""
+            cookie = f"{COOKIE}{port}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
-        elif _is_page(scope) and not _kept(scope["headers"], BROWSER):
+        elif _is_page(scope) and not any(name == BROWSER and value for name, value in cookies_in(scope["headers"])):
             cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}"
             await self.app(scope, receive, _with_headers(send, [(b"set-cookie", cookie.encode())], _secure(scope)))
         else:
@@ -125,7 +128,7 @@ def refuse(scope: Message, opening: Opening) -> Refusal | None:
         return Refusal(431, words.LONG_HEADER)
     if any(path in scope["path"] for path in CLOSED):
         return Refusal(404, words.CLOSED)
-    known = opening.knows_cookie(_kept(headers, COOKIE)) or is_health(scope, HEALTH)
+    known = knows_one(opening, cookies_in(headers)) or is_health(scope, HEALTH)
     barred = not known and (scope["type"] == "websocket" or _shown_token(scope, opening) is None)
     return Refusal(401, words.NO_TOKEN) if barred else None
 
@@ -167,17 +170,11 @@ def _is_page(scope: Message) -> bool:
     return scope["type"] == "http" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
-def _kept(headers: Headers, name: str) -> str | None:
-    """What the browser keeps under a cookie's name."""
-    for key, value in headers:
-        if key.lower() == b"cookie":
-            try:
-                found = SimpleCookie(value.decode("latin-1")).get(name)
-            except CookieError:
-                continue
-            if found is not None:
-                return found.value
-    return None
+def knows_one(opening: Opening, cookies: Iterable[tuple[str, str]]) -> bool:
+    """Whether one of a browser's cookies, name and value, lets it in; True where no token is asked for."""
+    return opening.knows_cookie(None) or any(
+        opening.knows_cookie(value) for name, value in cookies if name.startswith(COOKIE)
+    )
 
 
 def _shown_token(scope: Message, opening: Opening) -> str | None:

@@ -23,7 +23,7 @@ from derm.paths import app_folder, cache_folder
 from derm.predict.budget import memory_limit
 from derm.serve import log, roles, words
 from derm.serve.claims import Account
-from derm.serve.gate import BROWSER, COOKIE, App
+from derm.serve.gate import BROWSER, App, knows_one
 from derm.serve.login import Login, login_now
 from derm.serve.login_gate import VISITOR, LoginGate
 from derm.serve.open_files import allow_more
@@ -115,7 +115,8 @@ def browser() -> Callable[[], None] | None:
         return None
 
     def show() -> None:
-        address = f"http://{st.get_option('server.address')}:{st.get_option('server.port')}/"
+        below = (st.get_option("server.baseUrlPath") or "").strip("/")
+        address = f"http://{st.get_option('server.address')}:{st.get_option('server.port')}/{below}"
         threading.Timer(SOON, webbrowser.open, [address]).start()
 
     return show
@@ -198,7 +199,7 @@ def warn() -> None:
     """Say on top of a page that the setup is insecure; end the page where it was started past the gate."""
     try:
         opening = opening_now()
-        if not opening.knows_cookie(str(st.context.cookies.get(COOKIE))):
+        if not knows_one(opening, st.context.cookies.items()):
             opening = Opening()  # no gate has asked for the token
         opening.check_address(st.get_option("server.address"))
     except ConfigFault as fault:

@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from derm.cli.app import BASE
 from derm.cli.main import app
 from derm.errors import ConfigFault
 from derm.serve.login import login_of
@@ -67,6 +68,12 @@ def test_a_token_is_made_printed_and_in_no_argument(started):
     assert "nothing on the way is encrypted" in result.output
     assert not any(token in word for word in words)
     assert started("--token")[1][TOKEN] != token
+
+
+def test_the_printed_address_has_the_path_below_which_the_app_lies(started, monkeypatch):
+    monkeypatch.setenv(BASE, "/clinic/derm/")
+    _, environment, result = started("--token")
+    assert f"http://127.0.0.1:8501/clinic/derm/?token={environment[TOKEN]}\n" in result.output
 
 
 def test_a_token_that_is_set_stays(started, monkeypatch):

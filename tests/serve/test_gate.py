@@ -210,9 +210,11 @@ def test_a_token_is_asked_for_and_becomes_a_cookie():
     assert ask(opening, query=f"token={SECRET}", method="POST")[0] == 401
     status, headers, _ = ask(opening, path="/Monitor", query="run=a+b&token=a+token+of+this+test")
     assert (status, headers["location"]) == (303, "/Monitor?run=a+b")
-    assert headers["set-cookie"] == f"{COOKIE}={opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
+    assert headers["set-cookie"] == f"{COOKIE}8501={opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
     assert SECRET not in headers["set-cookie"]
-    kept = {"cookie": f"other=1; {COOKIE}={opening.cookie}"}
+    kept = {
+        "cookie": f'panes={{"a":[1,2]}}; {COOKIE}8502=of another app; last=Sat 28 Nov; {COOKIE}8501={opening.cookie}'
+    }
     assert ask(opening, **kept)[0] == 200
     assert ask(opening, kind="websocket", **kept)[0] == 101
     assert ask(opening, cookie=f"{COOKIE}={SECRET}")[0] == 401
@@ -314,9 +316,10 @@ def test_plain_streamlit_run_does_not_open_the_app():
 def test_a_browser_is_known_again_by_a_secret_of_its_own():
     page = {"accept": "text/html,*/*"}
     first, second = (ask(**page)[1]["set-cookie"] for _ in range(2))
+    others = 'panes={"a":[1,2]}; '
     secret = re.fullmatch(rf"{BROWSER}=([0-9a-f]{{32}}); Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000", first)[1]
     assert secret not in second
-    assert "set-cookie" not in ask(cookie=f"{BROWSER}={secret}", **page)[1]
+    assert "set-cookie" not in ask(cookie=f"{others}{BROWSER}={secret}", **page)[1]
     assert "set-cookie" not in ask(path="/static/app.js", accept="*/*")[1]
     assert ask(**page, **{"x-forwarded-proto": "https"})[1]["set-cookie"].endswith("; Secure")
 
