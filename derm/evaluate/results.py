@@ -117,6 +117,8 @@ class Results(Evaluation):
     """An evaluation as `derm evaluate --out folder` wrote it."""
 
     folder: Path
+    stamp: str
+    """Tells these results from others that lay in the folder before or after: a hash of all their files."""
 
 
 def name_of(about: Mapping[str, Any]) -> str:
@@ -181,7 +183,9 @@ def read_results(folder: Path) -> Results:
             say("The results in {folder} cannot be read ({reason}): {cure}", folder=folder, reason=fault, cure=cure)
         )
     later = {"metrics": with_later_metrics(jsons["metrics"]), "predictions": with_later_columns(tables["predictions"])}
-    results = Results(folder=folder, **{**jsons, **tables, **later})
+    hashes = "".join(hashlib.sha256(content).hexdigest() for content in contents.values())
+    stamp = hashlib.sha256(hashes.encode()).hexdigest()
+    results = Results(folder=folder, stamp=stamp, **{**jsons, **tables, **later})
     counts = {len(tables[name]) for name in ("predictions", "outlines", "embedding")}
     if counts != {results.about["images"]}:
         raise DataFault(

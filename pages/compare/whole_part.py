@@ -13,6 +13,7 @@ from derm.evaluate import explain_dataset
 from derm.figures.compare import distributions, names_of_codes
 from derm.figures.markup import shown_figure
 from derm.figures.text import plain
+from derm.files import stamp_of
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import results_folder
@@ -89,16 +90,15 @@ def choose(place: DeltaGenerator, label: str, choices: Mapping[str, str], key: s
 
 @spinning(mark("Reading the explanations …"))
 @st.cache_resource(show_spinner=False, max_entries=2)
-def shared_explained(folder: str, changed: tuple[int, ...]) -> explain_dataset.ExplainResults:
+def shared_explained(folder: str, changed: tuple[tuple[int, ...], ...]) -> explain_dataset.ExplainResults:
     """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
     return explain_dataset.read_explain_results(Path(folder))
 
 
-def changed(folder: Path) -> tuple[int, ...]:
-    """When each file of `derm explain` was changed, nanoseconds: about.json alone is written when a run begins."""
-    return tuple(
-        place.stat().st_mtime_ns if place.is_file() else 0 for place in map(folder.joinpath, explain_dataset.FILES)
-    )
+def changed(folder: Path) -> tuple[tuple[int, ...], ...]:
+    """What tells each file of `derm explain` from the next one there: about.json alone is written when a run begins."""
+    places = [folder / name for name in explain_dataset.FILES]
+    return tuple(stamp_of(place) if place.is_file() else () for place in places)
 
 
 def open_point(model: Model) -> None:

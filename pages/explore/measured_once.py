@@ -9,6 +9,7 @@ from derm.explore import data_places
 from derm.explore.progress import Progress
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.files import stamp_of
 from derm.language.speech import say
 from derm.paths import cache_folder
 
@@ -35,6 +36,6 @@ def watch(text: str) -> tuple[Callable[[int, int], None], Callable[[], object]]:
     return tell, bar.empty
 
 
-def changed(file: Path) -> int:
-    """When a file was changed, nanoseconds; 0 where there is none."""
-    return file.stat().st_mtime_ns if file.is_file() else 0
+def changed(file: Path) -> tuple[int, ...]:
+    """What tells a file from the next one there, asked before it is read; () where there is none."""
+    return stamp_of(file) if file.is_file() else ()

@@ -255,6 +255,12 @@ def test_results_that_are_replaced_while_they_are_read_are_refused(evaluation, w
     assert read_results(written).predictions["spread"].eq(0).all()
 
 
+def test_results_have_a_stamp_that_others_in_their_place_do_not_have(evaluation, written):
+    first, again = read_results(written), read_results(written)
+    write_evaluation(replace(evaluation, predictions=evaluation.predictions.assign(spread=0.0)), written)
+    assert first.stamp == again.stamp != read_results(written).stamp
+
+
 def test_points_of_a_curve_are_shares_and_their_thresholds_may_be_rounded(folder):
     curves = json.loads((folder / "curves.json").read_text())
     points = {"false_positive_rate": [0, 1], "true_positive_rate": [0, 1], "threshold": [None, 1 + 1e-12]}

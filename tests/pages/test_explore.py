@@ -16,11 +16,12 @@ from unsaid import unsaid
 from derm.data.synthetic.standin import IMAGES, draw_once
 from derm.evaluate import by_source
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.explore import data_places
+from derm.explore import data_places, predictions
 from derm.explore.address import VIEWS
 from derm.language.speech import BRACKETED
 from derm.predict import case_list, words
 from derm.predict.case import diagnose
+from pages.explore.results import folders
 from pages.parts import language
 
 pytestmark = pytest.mark.slow
@@ -246,6 +247,33 @@ def test_two_sets_of_weights_side_by_side(visit, tiny_model, drawn_catalogue, me
     page = choose(choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results"), "explore_results", "Two models")
     assert "The two disagree on 0 of" in texts(page)
     assert charts(page) == 2
+
+
+def test_results_that_are_replaced_when_they_have_been_read_share_no_figure_with_the_next(
+    visit, tiny_model, drawn_catalogue, tmp_path, monkeypatch
+):
+    place, seen = tmp_path / "one", []
+    first, second = (evaluate(tiny_model, drawn_catalogue, "validation", replicates=2, views=views) for views in (1, 8))
+    write_evaluation(second, place)
+    page = choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results")
+    write_evaluation(first, place)
+    read, measures = folders.read_results, predictions.measures
+
+    def read_then_replace(folder):
+        found = read(folder)
+        if found.about["views"] == 1:
+            write_evaluation(second, folder)
+        return found
+
+    def measured(found, kept):
+        seen.append(found.about["views"])
+        return measures(found, kept)
+
+    monkeypatch.setattr(folders, "read_results", read_then_replace)
+    monkeypatch.setattr(predictions, "measures", measured)
+    choose(page, "explore_results", "Classes").run()
+    assert not page.exception
+    assert seen == [1, 8]
 
 
 def test_without_results_it_says_how_to_make_them(visit, tmp_path):

@@ -66,6 +66,6 @@ def vectors(found: ConceptFigures, dark: bool) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def shared_figures(place: str, changed: int) -> ConceptFigures:
+def shared_figures(place: str, changed: tuple[int, ...]) -> ConceptFigures:
     """The figures, read anew when the file has changed."""
     return read_concept_figures(Path(place))

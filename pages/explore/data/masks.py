@@ -18,12 +18,13 @@ from pages.explore.widgets import chart_of
 def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
     """Size and place of the lesions, after one pass over the masks."""
     st.header(say("The lesion in its picture"), anchor=False)
-    found = find_shapes(shown)
+    when = changed(shown.shapes)
+    found = find_shapes(shown, when)
     if found is None:
         return
     st.markdown(plain(shapes.shape_sentence(found, kept)))
     left, right = st.columns(2, gap="large")
-    of = (str(shown.shapes), changed(shown.shapes), kept, dark)
+    of = (str(shown.shapes), when, kept, dark)
     with left:
         st.subheader(say("How much of it the lesion fills"), anchor=False)
         alt = say("Lesions by their share of the picture")
@@ -34,9 +35,9 @@ def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
         chart_of(of, lambda: draw.positions(shapes.position_grid(found, kept), dark=dark), "positions", alt)
 
 
-def find_shapes(shown: ShownData) -> pd.DataFrame | None:
-    """The shapes of the masks, measured now where the set is small or the user asks."""
-    found = shared_shapes(str(shown.shapes), changed(shown.shapes), len(shown.table))
+def find_shapes(shown: ShownData, when: tuple[int, ...]) -> pd.DataFrame | None:
+    """The shapes of the masks, measured now where the set is small or the user asks. when: as of their file."""
+    found = shared_shapes(str(shown.shapes), when, len(shown.table))
     if found is not None:
         return found
     if once(shown, say("Measure the masks"), "explore_measure"):
@@ -48,6 +49,6 @@ def find_shapes(shown: ShownData) -> pd.DataFrame | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def shared_shapes(file: str, changed: int, images: int) -> pd.DataFrame | None:
+def shared_shapes(file: str, changed: tuple[int, ...], images: int) -> pd.DataFrame | None:
     """The shapes of the masks."""
     return shapes.read_shapes(Path(file), images)

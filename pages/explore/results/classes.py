@@ -13,7 +13,6 @@ from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
-from pages.explore.measured_once import changed
 from pages.explore.results.measures import shared_measures
 from pages.explore.widgets import chart_of, chart_once, choose
 
@@ -21,7 +20,7 @@ from pages.explore.widgets import chart_of, chart_once, choose
 def classes(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """Figures of each class and each subgroup, with intervals."""
     st.markdown(plain(predictions.accuracy_sentence(found, predictions.count(cases, kept))))
-    measured_of = (str(found.folder), changed(found.folder / "metrics.json"), kept)
+    measured_of = (found.stamp, kept)
     measured = shared_measures(*measured_of, found)
     columns = st.columns(2, gap="large")
     for place, (name, label) in enumerate(draw_results.MEASURES.items()):

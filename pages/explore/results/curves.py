@@ -14,14 +14,13 @@ from derm.figures import results as draw_results
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
-from pages.explore.measured_once import changed
 from pages.explore.results.measures import shared_curves, shared_measures
 from pages.explore.widgets import chart_of
 
 
 def curves(_model: Model, _shown: ShownData, found: Results, cases: pd.DataFrame, kept: Kept, dark: bool) -> None:
     """ROC and precision–recall curves, and how far probabilities can be believed."""
-    of = (str(found.folder), changed(found.folder / "metrics.json"), kept)
+    of = (found.stamp, kept)
     measured = shared_measures(*of, found)
     lines, intervals = shared_curves(*of, found)
     st.markdown(plain(predictions.accuracy_sentence(found, predictions.count(cases, kept))))

@@ -14,7 +14,6 @@ from derm.explore.table import name_of
 from derm.figures import dataset as draw
 from derm.language.speech import say
 from derm.model.weights import Model
-from pages.explore.measured_once import changed
 from pages.explore.results.pictures import cases_gallery
 from pages.explore.widgets import chart_of, choose, pick
 
@@ -27,7 +26,7 @@ def features(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame
     left, right = st.columns([1, 1], gap="medium")
     with left:
         event = chart_of(
-            (str(found.folder), changed(found.folder / "metrics.json"), kept, method, colouring, dark),
+            (found.stamp, kept, method, colouring, dark),
             partial(feature_map, found, cases, kept, method, colouring, dark),
             "explore_map",
             say("Map of the model's features"),

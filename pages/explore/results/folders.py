@@ -67,12 +67,11 @@ def choose_results(
 
 def read_own(shown: ShownData, folder: Path, sha256: str | None) -> tuple[Results, pd.DataFrame]:
     """Results joined with the table; DataFault where they cannot be read, or are of other data or weights."""
-    when = changed(folder / "metrics.json")
-    found = shared_results(str(folder), when)
+    found = shared_results(str(folder), changed(folder / "metrics.json"))
     place = str(shown.catalogue.folder)
-    if fault := shared_refusal(str(folder), when, place, sha256, language(), found, shown.catalogue.table):
+    if fault := shared_refusal(str(folder), found.stamp, place, sha256, language(), found, shown.catalogue.table):
         raise DataFault(fault)
-    return found, shared_cases(str(folder), when, place, found, shown.table)
+    return found, shared_cases(found.stamp, place, found, shown.table)
 
 
 def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
@@ -91,7 +90,7 @@ def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
 @spinning(mark("Comparing results and data set …"))
 @st.cache_data(show_spinner=False, max_entries=16)
 def shared_refusal(
-    folder: str, changed: int, data: str, sha256: str | None, spoken: str, _results: Results, _table: pd.DataFrame
+    folder: str, stamp: str, data: str, sha256: str | None, spoken: str, _results: Results, _table: pd.DataFrame
 ) -> str | None:
     """Why results must not be shown here, in the language that is spoken, or None."""
     return predictions.refusal(_results, _table, sha256)
@@ -99,12 +98,12 @@ def shared_refusal(
 
 @spinning(mark("Reading the results …"))
 @st.cache_resource(show_spinner=False, max_entries=6)
-def shared_results(folder: str, changed: int) -> Results:
+def shared_results(folder: str, changed: tuple[int, ...]) -> Results:
     """Results, read anew when they have changed."""
     return read_results(Path(folder))
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def shared_cases(folder: str, changed: int, data: str, _results: Results, _table: pd.DataFrame) -> pd.DataFrame:
+def shared_cases(stamp: str, data: str, _results: Results, _table: pd.DataFrame) -> pd.DataFrame:
     """The results, one row an image, joined with the data set's table."""
     return predictions.outcomes(_results, _table)

@@ -13,13 +13,13 @@ from pages.parts.spinning import spinning
 
 @spinning(mark("Resampling for the intervals …"))
 @st.cache_data(show_spinner=False, max_entries=32)
-def shared_measures(folder: str, changed: int, kept: Kept, _results: Results) -> dict[str, Any]:
+def shared_measures(stamp: str, kept: Kept, _results: Results) -> dict[str, Any]:
     """Figures of the kept images with intervals."""
     return predictions.measures(_results, kept)
 
 
 @spinning(mark("Resampling for the intervals …"))
 @st.cache_data(show_spinner=False, max_entries=32)
-def shared_curves(folder: str, changed: int, kept: Kept, _results: Results) -> tuple[dict[str, Any], dict[str, Any]]:
+def shared_curves(stamp: str, kept: Kept, _results: Results) -> tuple[dict[str, Any], dict[str, Any]]:
     """Curves of the kept images, and intervals of their average precision."""
     return predictions.curves(_results, kept), predictions.precision_intervals(_results, kept)

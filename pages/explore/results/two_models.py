@@ -17,7 +17,6 @@ from derm.figures.text import plain
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
-from pages.explore.measured_once import changed
 from pages.explore.results.folders import choose_results, result_names
 from pages.explore.widgets import chart_once, choose_look, table_of
 from pages.parts.spinning import spinning
@@ -37,8 +36,7 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
         return
     other, other_cases = chosen
     try:
-        when = (changed(found.folder / "metrics.json"), changed(other.folder / "metrics.json"))
-        table, disagreed = shared_comparison((str(found.folder), str(other.folder)), when, found, other)
+        table, disagreed = shared_comparison(found.stamp, other.stamp, found, other)
     except DataFault as fault:
         st.info(plain(str(fault)), icon=":material/difference:")
         return
@@ -62,8 +60,6 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
 
 @spinning(mark("Comparing by a paired bootstrap …"))
 @st.cache_data(show_spinner=False, max_entries=8)
-def shared_comparison(
-    folders: tuple[str, str], changed: tuple[int, int], _first: Results, _second: Results
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def shared_comparison(first: str, second: str, _first: Results, _second: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two results: their figures with the difference, and the images on which they disagree."""
     return compare(_first, _second, model_comparison.REPLICATES), disagreements(_first, _second)

@@ -46,6 +46,6 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def shared_comparison(place: str, changed: int) -> SystemComparison:
+def shared_comparison(place: str, changed: tuple[int, ...]) -> SystemComparison:
     """The comparison, read anew when it has changed."""
     return read_comparison(Path(place))
