@@ -17,7 +17,7 @@ from derm.language.speech import say
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
 from derm.records.entry import Management
-from derm.study.design import WITHOUT, StudyDesign
+from derm.study.design import WITHOUT, StudyDesign, read_study
 
 FILE = "opinions.jsonl"
 
@@ -119,7 +119,8 @@ def progress_of(study: StudyDesign, reader: str, given: Sequence[StudyOpinion]) 
 
 
 def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinion:
-    """Keep an opinion; as it was kept it comes back. Raises StudyFault for one that is not next, or out of range."""
+    """Keep an opinion; as it was kept it comes back. Raises StudyFault for one that is not next, or out of range,
+    and where another study lies in `folder` by now."""
     _check(reading)
     path = folder / FILE
     check_file(path)
@@ -128,6 +129,14 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
     with path.open("ab+") as stream:
         if not hold(stream, patience=10):
             raise StudyFault(say("{path} is held by another program: end it, then try again.", path=path))
+        if read_study(folder).hash != study.hash:  # or the line would spoil the chain of the study that is there now
+            raise StudyFault(
+                say(
+                    "The study {name} was made anew since this page was opened, so this opinion is not kept: load the "
+                    "page again.",
+                    name=study.name,
+                )
+            )
         if stream.seek(0, os.SEEK_END) > MOST:
             raise StudyFault(
                 say("{path} has more than {most:,} bytes: put the file back from a copy.", path=path, most=MOST)

@@ -185,6 +185,18 @@ def test_an_opinion_of_another_kind_is_one_sentence_even_where_it_was_sealed_ane
         read_given(place, made)
 
 
+def test_an_opinion_on_a_study_that_was_made_anew_since_is_not_kept(study, tmp_path):
+    folder, opened = copy(study, tmp_path)
+    task = next_task(opened, "Dr A", [], entry.now())
+    later = replace(opened, created_at=entry.now(), seed=7)
+    (folder / FILE).write_text(json.dumps(later.as_dict() | {"hash": later.hash}))
+    with pytest.raises(StudyFault, match="The study eight was made anew since this page was opened"):
+        give(folder, opened, opinion(task, "Dr A"))
+    assert read_given(folder, later) == []
+    give(folder, later, opinion(next_task(later, "Dr A", [], entry.now()), "Dr A"))
+    assert len(read_given(folder, later)) == 1
+
+
 def test_what_a_kill_cut_off_is_left_out_and_what_was_changed_is_said(study, tmp_path):
     folder, made = copy(study, tmp_path)
     for _ in range(3):
