@@ -11,6 +11,7 @@ from derm.explore import tiles
 from derm.explore.gallery import Page, page_of
 from derm.explore.pictures import LEGEND, Look, small_picture
 from derm.explore.shown_data import ShownData
+from derm.explore.thumbnails import files_now
 from derm.explore.verdicts import Verdict
 from derm.figures.text import capital, plain
 from derm.language.speech import mark, say
@@ -20,11 +21,12 @@ from pages.parts import visit
 from pages.parts.keeping import budget
 
 Rows = NDArray[np.int64]
+Files = tuple[tuple[int, ...], ...]
 
 
 @st.cache_data(show_spinner=False, max_entries=3000)
-def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row: int, look: Look) -> bytes:
-    """A thumbnail of the data set, the same for all sessions; no upload of anybody comes here."""
+def picture(_model: Model, _catalogue: Catalogue, folder: str, weights: str, row: int, look: Look, now: Files) -> bytes:
+    """A thumbnail of the data set, the same for all sessions; no upload of anybody comes here. now: of its files."""
     return small_picture(_model, _catalogue, row, look, cache_folder(), budget().turn)
 
 
@@ -76,7 +78,8 @@ def one_tile(
     wrong = verdict is not Verdict.RIGHT
     with st.container(key=f"tile-{key}-{verdict.name.lower()}", gap=None):
         folder, weights = str(shown.catalogue.folder), model.sha256
-        st.image(picture(model, shown.catalogue, folder, weights, tile.row, look), alt=tile.spoken)
+        now = files_now(*map(str, shown.catalogue.table.loc[tile.row, ["image_path", "mask_path"]]))
+        st.image(picture(model, shown.catalogue, folder, weights, tile.row, look, now), alt=tile.spoken)
         flag = f":material/{verdict.icon}: **{capital(say(verdict.value))}**  \n" if wrong else ""
         st.markdown(f"{flag}**{plain(tile.title)}**")
         st.caption(plain(tile.note))

@@ -55,6 +55,11 @@ def saved(key: str) -> "Saved | None":
     return found.get(key)
 
 
+def forget(key: str) -> None:
+    """Forget where a row was saved, for it is gone from there: it can be saved again."""
+    st.session_state.saved = {other: kept for other, kept in st.session_state.saved.items() if other != key}
+
+
 def last_hash() -> str:
     """Of the records' chain, for a report of the case at hand; '' where that is not saved, or cannot be read now."""
     try:

@@ -8,7 +8,7 @@ from derm.model.weights import Model
 from derm.predict import words as case_words
 from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
-from derm.records import words
+from derm.records import read, words
 from pages.parts import saving
 from pages.records.lesion import lesion
 
@@ -16,6 +16,10 @@ from pages.records.lesion import lesion
 def this_case(model: Model, listed: ListedCase) -> None:
     """The picture with its answer and the fields that say whose it is; once saved, its lesion."""
     kept = saving.saved(listed.key)
+    if kept is not None and read.lesion_history(saving.records(), kept.lesion_id) is None:  # deleted elsewhere
+        st.info(say(words.GONE), icon=":material/folder_off:")
+        saving.forget(listed.key)
+        kept = None
     if kept is not None:
         st.success(say(words.ANSWER_KEPT), icon=":material/check:")
         lesion(kept.lesion_id)

@@ -35,7 +35,7 @@ from derm.explore import (
 from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.progress import Progress
 from derm.explore.table import ONE, SEVERAL, explorable, name_of, prepare
-from derm.explore.thumbnails import SIDE, thumbnail
+from derm.explore.thumbnails import SIDE, files_now, thumbnail
 from derm.figures.text import SPACE
 from derm.image.decode import open_image, read_image
 from derm.language.speech import say, speaking
@@ -207,6 +207,7 @@ def test_thumbnails_are_made_once_and_anew_when_the_file_changes(drawn_catalogue
     copy = tmp_path / "a.jpg"
     shutil.copy(entry["image_path"], copy)
     first = thumbnail(str(copy), "", tmp_path / "cache", outlined=False)
+    before = files_now(str(copy), "")
     image = read_image(first, "thumbnail")
     assert max(image.shape) == SIDE
     (kept,) = (tmp_path / "cache").rglob("*.jpg")
@@ -215,6 +216,9 @@ def test_thumbnails_are_made_once_and_anew_when_the_file_changes(drawn_catalogue
     copy.touch()
     copy.write_bytes(copy.read_bytes() + b"\0")
     assert thumbnail(str(copy), "", tmp_path / "cache", outlined=False) != b"kept"
+    assert files_now(str(copy), "") != before
+    copy.unlink()
+    assert files_now(str(copy), "") == ((), ())
 
 
 def test_a_picture_of_the_data_set_is_read_in_its_turn(drawn_catalogue, tiny_model, tmp_path):

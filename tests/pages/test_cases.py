@@ -168,6 +168,24 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     assert missing.MISSING in text(page)
 
 
+def test_a_case_that_was_deleted_elsewhere_is_no_longer_called_saved_and_can_be_saved_again(page, kept):
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    write.delete_patient(kept, "Dr B", page.session_state.saved[key].patient_id)
+    page.run()
+    assert not page.exception
+    assert words.ANSWER_KEPT not in text(page)
+    assert words.GONE in text(page)
+    place(page, key, patient="P-002")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    assert [one.pseudonym for one in read.search(kept)] == ["P-002"]
+
+
 def test_a_known_lesion_is_found_however_its_patient_is_typed(page, kept):
     save(kept, pseudonym="Ren\xe9 7", lesion="A b", site="face")
     key = upload(page, "one.png", 6)

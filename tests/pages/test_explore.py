@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from unsaid import texts as read_of
 from unsaid import unsaid
@@ -21,6 +22,7 @@ from derm.explore.address import VIEWS
 from derm.language.speech import BRACKETED
 from derm.predict import case_list, words
 from derm.predict.case import diagnose
+from pages.explore import gallery
 from pages.explore.results import folders
 from pages.parts import language
 
@@ -155,6 +157,26 @@ def test_pictures_come_in_pages_and_open_large(visit):
     assert "Research use only" in texts(page)
     page.button(key="explore_back").click().run()
     assert "49 – 63 of 63 images" in texts(page)  # back to where one was
+
+
+def test_a_picture_that_is_replaced_has_a_new_thumbnail(visit, drawn, tmp_path, monkeypatch):
+    folder, made = shutil.copytree(drawn, tmp_path / "data"), []
+    small_picture = gallery.small_picture
+
+    def noted(_model, _catalogue, row, *rest):
+        made.append(row)
+        return small_picture(_model, _catalogue, row, *rest)
+
+    monkeypatch.setattr(gallery, "small_picture", noted)
+    page = choose(visit(DERM_DATA=str(folder)), "explore_data", "Pictures")
+    first = list(made)
+    page.run()
+    assert made == first
+    for path in folder.rglob("*.jpg"):
+        Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    page.run()
+    assert len(first) > 1
+    assert made == [*first, *first]
 
 
 def test_another_picture_of_the_lesion_opens_too(visit):
