@@ -11,11 +11,15 @@ from collections.abc import Sequence
 
 from derm.diagnoses import Diagnosis
 from derm.figures.text import fine_percent, percent
+from derm.files import shorten
 from derm.image.overlay import heat_stops
 from derm.language.speech import say
 
 TRACK = "color-mix(in srgb, currentColor 12%, transparent)"
 """Colour of what a bar does not fill, on any page."""
+
+LONGEST_NAME = 72
+"""Characters of a picture's name in a line: a UID with an ending has up to 68."""
 
 
 def themed(diagnosis: Diagnosis) -> str:
@@ -38,11 +42,14 @@ def bars_style(ranked: Sequence[tuple[Diagnosis, float]], group: str) -> str:
 
 
 def case_line(thumbnail: bytes, name: str, text: str) -> str:
-    """A case in one line of HTML: thumbnail, name, what is said of it. thumbnail: JPEG file, or empty."""
+    """A case in one line of HTML: thumbnail, name, what is said of it. thumbnail: JPEG file, or empty.
+
+    Of a long name, which the table below shows whole, the line has beginning and end.
+    """
     source = base64.b64encode(thumbnail).decode()
     picture = f'<img src="data:image/jpeg;base64,{source}" alt="">' if thumbnail else ""
     return (
-        f'<div class="derm-case">{picture}<div><strong>{html.escape(name)}</strong> '
+        f'<div class="derm-case">{picture}<div><strong>{html.escape(shorten(name, LONGEST_NAME))}</strong> '
         f"<span>{html.escape(text)}</span></div></div>"
     )
 

@@ -40,6 +40,9 @@ def test_line_of_a_case_and_legend():
     assert 'src="data:image/jpeg;base64,YWJj"' in line
     assert "<strong>&lt;b&gt;.jpg</strong> <span>Refer &amp; look</span>" in line
     assert "<img" not in case_line(b"", "a.jpg", "No answer.")
+    assert "<strong>xxxxx" in (long := case_line(b"", f"{'x' * 200}7.jpg", "No answer."))
+    assert "7.jpg</strong>" in long
+    assert "x" * 70 not in long
     legend = heat_legend("0: <none>", "most")
     assert "linear-gradient(to right,#000004," in legend
     assert "0: &lt;none&gt;" in legend
