@@ -1,6 +1,7 @@
 """Documents of a case: they say what the page says, can be read back, name nobody, and hold to their standards."""
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -102,6 +103,17 @@ def test_the_page_can_be_read_and_is_one(case, model, tmp_path):
     assert words.NOTICE in said
     assert " ".join(words.headline(case).split()) in said
     assert done.stdout.count(b"\f") == 1
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler-utils is not installed")
+def test_a_long_name_without_a_blank_stays_on_the_page(case, model, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(report_pdf(report_of(replace(case, name="1.2.3." * 41), model, on=DAY)))
+    done = subprocess.run(["pdftotext", "-bbox-layout", "a.pdf", "-"], cwd=tmp_path, capture_output=True, check=True)
+    said = done.stdout.decode()
+    (width,) = re.findall(r'<page width="([\d.]+)"', said)
+    ends = [float(end) for end in re.findall(r'<line [^>]*xMax="([\d.]+)"', said)]
+    assert len(ends) > 20
+    assert max(ends) < float(width)
 
 
 def test_markup_in_a_name_stays_a_name(case, model):
