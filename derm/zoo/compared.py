@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DataFault
+from derm.evaluate.check import HASHES
 from derm.files import read_json
 from derm.language.speech import say
 from derm.metrics import registry
@@ -212,8 +213,10 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
             ours = read_answers(folder / OURS) if system.name != OURS else None
             by[name] = measure(system, answered, ours, replicates)
         if name == "lesion":
-            maps = read_optional(folder / system.name / f"{EXPLAINED}.json", MAPS) or {}
-            concepts = read_optional(folder / system.name / CONCEPTS, is_concepts) or {}
+            files = {} if answered is None else answered.about.get(HASHES, {})
+            file = f"{EXPLAINED}.json"
+            maps = read_optional(folder / system.name / file, MAPS, files.get(file)) or {}
+            concepts = read_optional(folder / system.name / CONCEPTS, is_concepts, files.get(CONCEPTS)) or {}
     return SystemRow(system.name, start, cost or {}, by, maps, concepts)
 
 
