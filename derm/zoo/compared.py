@@ -221,8 +221,13 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
 
 
 def _costs_of(path: Path) -> dict[str, float] | None:
-    """Those of `COSTS` that a cost.json has; None where there is none."""
-    cost = read_optional(path, lambda content: COSTS_OF_SYSTEM({key: content[key] for key in COSTS if key in content}))
+    """Those of `COSTS` that a cost.json has; None where there is none. DataFault for that of another system, too."""
+
+    def is_own(content: dict[str, Any]) -> bool:
+        own = content.get("system", path.parent.name) == path.parent.name
+        return own and COSTS_OF_SYSTEM({key: content[key] for key in COSTS if key in content})
+
+    cost = read_optional(path, is_own)
     return cost and {key: float(cost[key]) for key in COSTS if key in cost}
 
 

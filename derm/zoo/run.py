@@ -105,7 +105,7 @@ def carry_out(
     make_folder(place)
     if not (place / COST).is_file():
         tell("costs", 0, 1)
-        write_json(place / COST, measure_cost(order.system, order.budget.size))
+        write_json(place / COST, {"system": order.system.name, **measure_cost(order.system, order.budget.size)})
     if order.costs_only:
         return True
     if not (place / MEASURED).is_file():

@@ -290,6 +290,13 @@ def test_what_a_result_says_of_its_images_follows_from_its_predictions(done, tmp
         read_answers(place)
 
 
+def test_costs_in_the_folder_of_another_system_are_refused(done, tmp_path):
+    place = written(done, tmp_path)
+    shutil.copy(order_of(OURS, done).place / "cost.json", place)
+    with pytest.raises(DataFault, match=r"cost\.json cannot be read .* delete it and run the system again"):
+        compare_systems(place.parents[3], "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=5)
+
+
 def test_a_result_from_before_there_were_hashes_is_read(done, tmp_path):
     place = written(done, tmp_path)
     content = json.loads((place / "measured.json").read_text())
