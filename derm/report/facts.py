@@ -183,11 +183,11 @@ def _check_fair(one: Results | ExplainResults, by: By, cure: str) -> None:
 def _check_data(
     one: Results | ExplainResults, measured: pd.DataFrame, catalogue: Catalogue, tested: set[str] | None = None
 ) -> None:
-    """Refuse results of another data set than the report's. measured: as of `other_data`. tested: the images that they
-    have to be of, all of them; None where any of the data set will do."""
+    """Refuse results of another data set than the report's. measured: as of `other_data`. tested: the images with a
+    diagnosis that they have to be of, all of them; None where any of the data set will do."""
     if fault := other_data(one.about, measured, catalogue.table, NAMED_CURE):
         raise DataFault(f"{one.folder}: {fault}")
-    if tested is not None and tested != set(measured["image_id"]):
+    if tested is not None and tested != set(measured["image_id"][measured["dx_true"].isin(CODES)]):
         raise DataFault(
             f"{_named(one)} are of another test part than that of {catalogue.place}: give --data the data set "
             f"that they are of, or measure this one with {command(one.about)}."

@@ -256,6 +256,22 @@ def test_results_of_another_data_set_are_refused(model, results, by_image, drawn
         gather(model, replace(results, predictions=results.predictions.iloc[1:]), drawn_catalogue)
 
 
+def test_a_test_part_with_an_open_diagnosis_is_reported(model, drawn_catalogue, tmp_path):
+    table = drawn_catalogue.table
+    parts = split_catalogue(drawn_catalogue).parts
+    chosen = table.index.isin(table[parts == "test"].drop_duplicates("dx").index)
+    named = dict(zip(table["image_id"], parts, strict=True))
+    catalogue = replace(drawn_catalogue, table=table.assign(dx=table["dx"].mask(chosen, "unknown")), parts=named)
+    open_images = table["image_id"][chosen]
+    assert set(open_images) <= set(table["image_id"].iloc[split_catalogue(catalogue).rows("test")])
+    write_evaluation(evaluate(model, catalogue, "test", replicates=2), tmp_path)
+    results = read_results(tmp_path)
+    assert not results.predictions["image_id"].isin(open_images).any()
+    with_open = pd.concat([results.predictions, pd.DataFrame({"image_id": open_images, "dx_true": "unknown"})])
+    explained = explained_of(model, replace(results, predictions=with_open))
+    assert gather(model, results, catalogue, explained=explained).results is results
+
+
 def test_results_of_other_pictures_under_the_same_names_are_refused(model, results, by_image, drawn_catalogue):
     table = drawn_catalogue.table
     swapped = replace(drawn_catalogue, table=table.assign(image_path=table["image_path"].iloc[::-1].to_numpy()))
