@@ -76,7 +76,7 @@ def run(
     from derm.files import make_folder
     from derm.paths import cache_folder
     from derm.zoo.protocol import find_budget
-    from derm.zoo.run import OrderStage, SystemOrder, carry_out, is_done
+    from derm.zoo.run import OrderStage, SystemOrder, carry_out, left_of
     from derm.zoo.systems import find_systems
 
     if split_by not in ("lesion", "image"):
@@ -93,7 +93,8 @@ def run(
         SystemOrder(one, given, cast("By", split_by), start, folder, explain, known, costs_only, workers)
         for one in systems
     ]
-    left = [order for order in orders if not is_done(order)]
+    catalogue = read_known(data)
+    left = left_of(orders, catalogue)
     if passed := len(orders) - len(left):
         out.print(f"{passed} of {len(orders)} are done already.")
     if not left:
@@ -101,7 +102,7 @@ def run(
     make_folder(folder)
     if threads:
         torch.set_num_threads(threads)
-    catalogue, found = read_known(data), find_device(device)
+    found = find_device(device)
     stopping = False
 
     def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:

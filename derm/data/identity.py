@@ -4,6 +4,7 @@ Needs rows of a catalogue's table; reads a few of their pictures. Knows no weigh
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,13 @@ def data_identity(table: pd.DataFrame) -> dict[str, Any]:
     pictures: by the names of up to `PICTURES` images, the greys, 0 … 255, of `GRID` row by row; none for a picture that
     cannot be read.
     """
-    rows = "\n".join(f"{name} {dx}" for name, dx in zip(table["image_id"], table["dx"].astype(str), strict=True))
-    return {"rows": hashlib.sha256(rows.encode()).hexdigest(), "pictures": _greys(table)}
+    return {"rows": rows_sha256(table["image_id"], table["dx"]), "pictures": _greys(table)}
+
+
+def rows_sha256(names: Iterable[str], diagnoses: Iterable[str]) -> str:
+    """SHA-256 over the images' names and diagnoses, in their order."""
+    rows = "\n".join(f"{name} {dx}" for name, dx in zip(names, diagnoses, strict=True))
+    return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from derm.data.diagnosis_words import codes_of, read_mapping
-from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, read_table, refuse_nameless
+from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, read_table, refuse_nameless, scan_all
 from derm.data.remarks import remark_ages, remark_lesions, remark_parts
 from derm.data.values import read_ages, read_sexes
 from derm.errors import DataFault
@@ -20,8 +20,8 @@ TABLE = "derm.csv"
 LAYOUT = "Your own folder (derm.csv)"
 
 COLUMNS_OF_OWN: dict[str, str] = {
-    "image": "file of the picture, as a path inside the folder; without an ending .jpg, .jpeg and .png are tried, also "
-    "in images/",
+    "image": "file of the picture, as a path inside the folder, in any case of letters; without an ending .jpg, .jpeg "
+    "and .png are tried, also in images/",
     "diagnosis": "in your words; benign, malignant and empty cells are understood, `derm data words` asks for others",
     "lesion": "name of the lesion: pictures of one lesion stay in one part; of several patients each has its own",
     "patient": "name of the patient: so do pictures of one patient",
@@ -65,7 +65,26 @@ def read_own(folder: Path) -> FolderContent | None:
     raw["image"] = raw["image"].str.replace("\\", "/")
     files = [_find(folder, name) for name in raw["image"]]
     ids = pd.Series([_without_ending(name).as_posix().replace("/", "-") for name in raw["image"]])
-    places = [_place(name) for name in raw["image"]]
+    if not all(files):
+        alike = _in_any_case(folder)
+        files = [
+            file or alike.get(Path(name).as_posix().lower(), "") for file, name in zip(files, raw["image"], strict=True)
+        ]
+    if not any(files) and (there := scan_all(folder)):
+        raise DataFault(
+            say(
+                "{path} names none of the pictures in {folder}, such as {first}: write into its column image what the "
+                "files are called.",
+                path=path,
+                folder=folder,
+                first=Path(there[0]).relative_to(folder),
+            )
+        )
+    # As the file is called, for so is its mask.
+    places = [
+        _place(str(Path(file).relative_to(folder)) if file else name)
+        for file, name in zip(files, raw["image"], strict=True)
+    ]
     counts = Counter(map(str, places)) + Counter(f"*/{place.name.lower()}" for place in places)
     patients = column(raw, "patient", missing="")
     lesions = _of_each_patient(column(raw, "lesion", missing=""), patients)
@@ -129,6 +148,18 @@ def _find(folder: Path, name: str) -> str:
             if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
                 return str(path)
     return ""
+
+
+def _in_any_case(folder: Path) -> dict[str, str]:
+    """Each picture of the folder by what derm.csv may call it, in small letters; none where two would be called so."""
+    found: dict[str, set[str]] = {}
+    for path in scan_all(folder):
+        if Path(path).resolve().is_relative_to(folder.resolve()):
+            place = Path(path).relative_to(folder)
+            within = Path(*place.parts[1:]) if place.parts[0].lower() == "images" and len(place.parts) > 1 else place
+            for name in {place, within, _without_ending(str(place)), _without_ending(str(within))}:
+                found.setdefault(name.as_posix().lower(), set()).add(path)
+    return {name: min(paths) for name, paths in found.items() if len(paths) == 1}
 
 
 def _without_ending(name: str) -> Path:

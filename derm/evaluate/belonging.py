@@ -6,9 +6,11 @@ Needs what `measured_on` says, the images that were measured, and the data set's
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from derm.data.identity import same_pictures
+from derm.diagnoses import CODES
 from derm.language.speech import mark, say
 
 UNRECORDED = mark(
@@ -19,6 +21,8 @@ UNRECORDED = mark(
 
 
 CURE = mark("measure this one with {command}, or start the app with DERM_DATA set to that one.")
+NAMED_CURE = mark("give --data the data set that they are of, or measure this one with {command}.")
+"""The cure for a command that was given results and a data set."""
 UNSEEN_IMAGES = mark(
     "{count:,} of the {total:,} images of these results are not in this data set, {first} for one, so they are of "
     "another: {cure}"
@@ -46,25 +50,36 @@ def other_weights(about: Mapping[str, Any], sha256: str) -> str | None:
     )
 
 
-def other_data(about: Mapping[str, Any], measured: pd.DataFrame, table: pd.DataFrame) -> str | None:
+def other_data(
+    about: Mapping[str, Any], measured: pd.DataFrame, table: pd.DataFrame, cure: str = CURE, whole: bool = True
+) -> str | None:
     """The sentence for results of another data set than `table`, of a catalogue; None where they are of it.
 
     about: of `derm.evaluate.dataset.measured_on`. measured: image_id and dx_true, text, one row an image that was
-    measured. Names and diagnoses must agree, and where the results record them, the pictures.
+    measured. Names and diagnoses must agree, and where the results record them, the pictures. cure: of this module.
+    whole: False for results that may be of other sources, too: those images that the data set has must agree.
     """
-    total, cure = len(measured), say(CURE, command=command(about))
+    total, cure = len(measured), say(cure, command=command(about))
     own = table.drop_duplicates("image_id").set_index("image_id")
     unseen = ~measured["image_id"].isin(own.index)
-    if unseen.any():
+    if unseen.any() and whole:
         first = measured["image_id"][unseen].iloc[0]
         return say(UNSEEN_IMAGES, count=int(unseen.sum()), total=total, first=first, cure=cure)
+    measured = measured[~unseen]
     dx = own.loc[measured["image_id"], "dx"].astype(str).to_numpy()
     differs = dx != measured["dx_true"].astype(str).to_numpy()
+    if not whole:  # the diagnosis may be of another folder that has the same image
+        differs &= np.isin(dx, CODES)
     if differs.any():
         first = measured["image_id"][differs].iloc[0]
         return say(OTHER_DIAGNOSES, count=int(differs.sum()), total=total, first=first, cure=cure)
-    if is_recorded(about) and not same_pictures(about["identity"], table):
-        return say(OTHER_PICTURES, total=total, cure=cure)
+    if not is_recorded(about):
+        return None
+    pictures = about["identity"]["pictures"]
+    if not whole:
+        pictures = {name: greys for name, greys in pictures.items() if name in own.index}
+    if not same_pictures({"pictures": pictures}, table):
+        return say(OTHER_PICTURES, total=len(measured), cure=cure)
     return None
 
 
@@ -77,4 +92,6 @@ def is_recorded(about: Mapping[str, Any]) -> bool:
 def command(about: Mapping[str, Any]) -> str:
     """The command that measures anew what `about` is of, for Markdown."""
     verb = "explain" if "methods" in about else "evaluate"
-    return f"`derm {verb} --data DIR --split {about['part']} --out DIR`"
+    more = " --split-by image" if about.get("split_by") == "image" else ""
+    more += "".join(f" --leave-out {source}" for source in about.get("left_out", ()))
+    return f"`derm {verb} --data DIR --split {about['part']}{more} --out DIR`"

@@ -6,12 +6,15 @@ Needs weights, results of `derm evaluate` on the test part, and the data set the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from derm.data.catalogue import Catalogue
-from derm.data.split import PARTS, Leak, count_leak, split_catalogue
+from derm.data.split import PARTS, By, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
+from derm.evaluate.belonging import NAMED_CURE, command, other_data
 from derm.evaluate.explain_dataset import ExplainResults
-from derm.evaluate.results import Results
+from derm.evaluate.results import Results, why_known
 from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
 
@@ -63,55 +66,21 @@ def gather(
     images, or are too old to have all that a report tells.
     """
     for one in (results, by_image, sources, *left_out):
-        if one is not None and (missing := [name for name in SECTIONS if name not in one.metrics]):
-            raise DataFault(
-                f"The results in {one.folder} come from an older Derm, metrics.json lacks {', '.join(missing)}: make "
-                "them anew with `derm evaluate`."
-            )
-    if not results.belongs_to(model.sha256):
-        raise DataFault(
-            f"The results in {results.folder} are of the weights {results.about['weights']} "
-            f"({results.about['sha256'][:8]}), not of {model.name} ({model.sha256[:8]}): measure these with "
-            "`derm evaluate`, or name the others with --weights."
-        )
-    if results.about["part"] != "test" or results.about["split_by"] != "lesion" or results.leaks:
-        raise DataFault(
-            f"The results in {results.folder} are of the {results.about['part']} part, split "
-            f"{results.about['split']}: a report needs the test part of the split by lesion, and weights trained on it."
-        )
-    if by_image is not None and (
-        by_image.about["part"] != "test" or by_image.about["split_by"] != "image" or by_image.leaks
-    ):
-        raise DataFault(
-            f"The results in {by_image.folder} are not the paper's protocol: train with `--split-by image` and measure "
-            "those weights with `derm evaluate --split-by image`."
-        )
-    if explained is not None:
-        explained.check_weights(model.sha256)
-        if explained.about["part"] != "test" or explained.about["split_by"] != "lesion":
-            raise DataFault(
-                f"The explanations in {explained.folder} are of the {explained.about['part']} part, split "
-                f"{explained.about['split']}: a report needs the test part of the split by lesion."
-            )
-    if sources is not None and (not sources.belongs_to(model.sha256) or sources.about["part"] != "test"):
-        raise DataFault(
-            f"The results in {sources.folder} are not of these weights on the test part: measure them with "
-            "`derm evaluate --data FIRST --data SECOND`."
-        )
-    for one in left_out:
-        if one.leaks or not one.about.get("left_out"):
-            raise DataFault(
-                f"The results in {one.folder} are not of a source that their weights were trained without: train with "
-                "`derm train --leave-out SOURCE` and measure with `derm evaluate --leave-out SOURCE`."
-            )
-    dx = catalogue.table["dx"]
+        if one is not None:
+            _check_metrics(one)
+    _check_claims(model, results, by_image, explained, sources, left_out)
     splits = {by: split_catalogue(catalogue, by) for by in ("lesion", "image")}
-    test = set(catalogue.table["image_id"].iloc[splits["lesion"].rows("test")])
-    if test != set(results.predictions["image_id"]):
-        raise DataFault(
-            f"{catalogue.place} holds another test part than the results in {results.folder}: name the data set that "
-            "they were measured on."
-        )
+    dx = catalogue.table["dx"]
+    rows = splits["lesion"].rows("test")
+    tested = set(catalogue.table["image_id"].iloc[rows][dx.iloc[rows].isin(CODES)])
+    _check_data(results, results.predictions, catalogue, tested)
+    if explained is not None:
+        _check_data(explained, explained.measured, catalogue, tested)
+    if by_image is not None:
+        _check_data(by_image, by_image.predictions, catalogue)
+    for one in (sources, *left_out):
+        if one is not None:
+            _check_shared_data(one, catalogue)
     counted = {
         part: dx.iloc[splits["lesion"].rows(part)].value_counts().reindex(list(CODES), fill_value=0) for part in PARTS
     }
@@ -127,3 +96,119 @@ def gather(
         sources,
         tuple(left_out),
     )
+
+
+def _check_metrics(one: Results) -> None:
+    """Refuse results that lack what a report tells of, or that are of another answer than the one it tells of."""
+    if missing := [name for name in SECTIONS if name not in one.metrics]:
+        raise DataFault(
+            f"{_named(one)} come from an older Derm, metrics.json lacks {', '.join(missing)}: make "
+            "them anew with `derm evaluate`."
+        )
+    if (views := one.about.get("views", 1)) != 1:
+        raise DataFault(
+            f"{_named(one)} are of the mean over {views} views, and a report tells of one: measure anew "
+            "with `derm evaluate --views 1`."
+        )
+
+
+def _check_claims(
+    model: Model,
+    results: Results,
+    by_image: Results | None,
+    explained: ExplainResults | None,
+    sources: Results | None,
+    left_out: Sequence[Results],
+) -> None:
+    """Refuse what is not of the weights, the part and the split that a report prints above it, or leaks."""
+    _check_weights(results, model)
+    _check_fair(results, "lesion", "a report needs the test part of the split by lesion, and weights trained on it.")
+    if by_image is not None:
+        cure = "for --by-image train with `--split-by image` and measure with `derm evaluate --split-by image`."
+        _check_fair(by_image, "image", cure)
+    if explained is not None:
+        _check_weights(explained, model)
+        _check_fair(
+            explained, "lesion", "a report needs the test part of the split by lesion, and weights trained on it."
+        )
+    if sources is not None:
+        cure = "for --sources measure these weights with `derm evaluate --data FIRST --data SECOND`."
+        _check_weights(sources, model)
+        if out := sources.about.get("left_out"):
+            raise DataFault(f"{_named(sources)} have the source {out[0]} left out: {cure}")
+        _check_fair(sources, "lesion", cure)
+    for one in left_out:
+        cure = "train with `derm train --leave-out SOURCE` and measure with `derm evaluate --leave-out SOURCE`."
+        if not one.about.get("left_out"):
+            raise DataFault(f"{_named(one)} are not of a source that their weights were trained without: {cure}")
+        _check_fair(one, "lesion", cure)
+
+
+def _check_weights(one: Results | ExplainResults, model: Model) -> None:
+    """Refuse results of other weights, or of these before they were calibrated anew, which leaves the tensors."""
+    about, anew = one.about, "explain" if isinstance(one, ExplainResults) else "evaluate"
+    if about["sha256"] != model.sha256:
+        raise DataFault(
+            f"{_named(one)} are of the weights {about['weights']} ({about['sha256'][:8]}), not of {model.name} "
+            f"({model.sha256[:8]}): measure these with `derm {anew}`, or name the others with --weights."
+        )
+    described = model.description
+    now = {"temperature": described.temperature, "referral threshold": described.referral_threshold}
+    before = {"temperature": about.get("temperature")}
+    if isinstance(one, Results):
+        decision = one.metrics["decision"] or {}
+        before = {
+            "temperature": one.metrics["calibration"]["temperature"],
+            "referral threshold": decision.get("threshold"),
+        }
+    for name, value in before.items():
+        if value is not None and value != now[name]:
+            raise DataFault(
+                f"{_named(one)} are of {model.name} with the {name} {value}, which is {now[name]} now: measure anew "
+                f"with `derm {anew}`."
+            )
+
+
+def _check_fair(one: Results | ExplainResults, by: By, cure: str) -> None:
+    """Refuse results of another part than the test part of the split `by`, or on images that their weights know."""
+    about = one.about
+    if about["part"] != "test" or about.get("split_by") != by:
+        raise DataFault(
+            f"{_named(one)} are of the {about['part']} part, split {about['split'].partition(':')[0]}: {cure}"
+        )
+    if reason := why_known(about):
+        raise DataFault(f"{_named(one)} are too good, because the weights {reason}: {cure}")
+
+
+def _check_data(
+    one: Results | ExplainResults, measured: pd.DataFrame, catalogue: Catalogue, tested: set[str] | None = None
+) -> None:
+    """Refuse results of another data set than the report's. measured: as of `other_data`. tested: the images with a
+    diagnosis that they have to be of, all of them; None where any of the data set will do."""
+    if fault := other_data(one.about, measured, catalogue.table, NAMED_CURE):
+        raise DataFault(f"{one.folder}: {fault}")
+    if tested is not None and tested != set(measured["image_id"][measured["dx_true"].isin(CODES)]):
+        raise DataFault(
+            f"{_named(one)} are of another test part than that of {catalogue.place}: give --data the data set "
+            f"that they are of, or measure this one with {command(one.about)}."
+        )
+
+
+def _check_shared_data(one: Results, catalogue: Catalogue) -> None:
+    """Refuse results of several sources that are, as far as this data set holds these, of other images of them."""
+    table, predictions = catalogue.table, one.predictions
+    if fault := other_data(one.about, predictions, table, NAMED_CURE, whole=False):
+        raise DataFault(f"{one.folder}: {fault}")
+    there = table["source"][table["image_id"].isin(predictions["image_id"])].value_counts()
+    for source, count in one.about.get("sources", {}).items():
+        if source in set(table["source"]) and count > there.get(source, 0):
+            raise DataFault(
+                f"{_named(one)} are of {count:,} images of the source {source}, of which {catalogue.place} holds "
+                f"{there.get(source, 0):,}: give --data the data set that they are of, or measure this one with "
+                f"{command(one.about)}."
+            )
+
+
+def _named(one: Results | ExplainResults) -> str:
+    """What is refused, to begin a sentence."""
+    return f"The {'explanations' if isinstance(one, ExplainResults) else 'results'} in {one.folder}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from derm.diagnoses import CODES
-from derm.evaluate.by_source import FIGURES, sources_table
+from derm.evaluate.by_source import FIGURES, SMALL, sources_table
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
@@ -260,8 +260,6 @@ def _headline(facts: Facts) -> Section:
 def _sources(facts: Facts) -> Section:
     own = facts.sources or facts.results
     found = own.by_source
-    if not found:
-        return Section(say("By source"), [say("These results tell no sources apart: `derm evaluate` does since.")])
     said = [
         say(
             "A pooled figure hides the source on which a model fails. Sensitivity and specificity are at the "
@@ -269,7 +267,7 @@ def _sources(facts: Facts) -> Section:
             "picture, which gets no answer. In brackets the 95 % interval by bootstrap over lesions."
         ),
     ]
-    if facts.sources is None:
+    if facts.sources is None and len(own.about.get("sources", ())) < 2:
         said.append(say("These weights were measured on one source: how they do elsewhere is not known."))
     if facts.left_out:
         said.append(
@@ -279,9 +277,18 @@ def _sources(facts: Facts) -> Section:
                 "may expect whose pictures nobody trained on."
             )
         )
-    shown = [tables.sources(own, say("{part} parts, by source", part=say(own.about["part"])), tables.SOURCES)]
-    shown += [tables.sources(one, f"{one.about['weights']}: {one.about['split']}", tables.LEFT_OUT)
-              for one in facts.left_out]  # fmt: skip
+    shown = []
+    for one, caption, source in (
+        (own, say("{part} parts, by source", part=say(own.about["part"])), tables.SOURCES),
+        *((one, f"{one.about['weights']}: {one.about['split']}", tables.LEFT_OUT) for one in facts.left_out),
+    ):
+        told = tables.sources(one, caption, source)
+        if told.rows:
+            shown.append(told)
+        else:
+            said.append(
+                say("No source has the {least} lesions that a row needs: {caption}.", least=SMALL, caption=caption)
+            )
     table = sources_table(found)
     charts = [
         Chart(
@@ -289,6 +296,7 @@ def _sources(facts: Facts) -> Section:
             subgroups(table, dark=False, name=name, title=say(FIGURES[name])),
         )
         for name in ("melanoma_auc", "sensitivity", "dice")
+        if found
     ]
     return Section(say("By source"), said, shown, charts)
 

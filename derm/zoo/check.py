@@ -6,6 +6,7 @@ Needs what JSON gave. Knows no file.
 from typing import Any
 
 from derm.data.split import By
+from derm.evaluate.check import ABOUT, ABOUT_LATER, HASHES
 from derm.json_checks import (
     Check,
     all_of,
@@ -18,6 +19,7 @@ from derm.json_checks import (
     is_share_interval,
     is_share_or_none,
     is_text,
+    is_text_or_none,
     list_of,
     none_or,
     object_with,
@@ -47,6 +49,14 @@ _FIGURE = object_with(
 )
 TRAINED: dict[str, Check] = dict.fromkeys(("trained_images", "epoch", "epochs"), is_count)
 """Of measured.json."""
+
+TOLD: dict[str, Check] = {
+    **dict.fromkeys(("system", "budget", "by", "start", "fingerprint"), is_text),
+    "start_sha256": is_text_or_none,
+    "about": object_with(ABOUT, ABOUT_LATER),
+    HASHES: by_name(is_text),
+}
+"""The same, of what older versions do not have."""
 
 _MEASURED = object_with({"images": is_count, "lesions": is_count, "figures": by_name(_FIGURE)} | TRAINED)
 COSTS_OF_SYSTEM = by_name(within(0, MOST_COST))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DataFault
+from derm.evaluate.check import HASHES
 from derm.files import read_json
 from derm.language.speech import say
 from derm.metrics import registry
@@ -212,14 +213,21 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
             ours = read_answers(folder / OURS) if system.name != OURS else None
             by[name] = measure(system, answered, ours, replicates)
         if name == "lesion":
-            maps = read_optional(folder / system.name / f"{EXPLAINED}.json", MAPS) or {}
-            concepts = read_optional(folder / system.name / CONCEPTS, is_concepts) or {}
+            files = {} if answered is None else answered.about.get(HASHES, {})
+            file = f"{EXPLAINED}.json"
+            maps = read_optional(folder / system.name / file, MAPS, files.get(file)) or {}
+            concepts = read_optional(folder / system.name / CONCEPTS, is_concepts, files.get(CONCEPTS)) or {}
     return SystemRow(system.name, start, cost or {}, by, maps, concepts)
 
 
 def _costs_of(path: Path) -> dict[str, float] | None:
-    """Those of `COSTS` that a cost.json has; None where there is none."""
-    cost = read_optional(path, lambda content: COSTS_OF_SYSTEM({key: content[key] for key in COSTS if key in content}))
+    """Those of `COSTS` that a cost.json has; None where there is none. DataFault for that of another system, too."""
+
+    def is_own(content: dict[str, Any]) -> bool:
+        own = content.get("system", path.parent.name) == path.parent.name
+        return own and COSTS_OF_SYSTEM({key: content[key] for key in COSTS if key in content})
+
+    cost = read_optional(path, is_own)
     return cost and {key: float(cost[key]) for key in COSTS if key in cost}
 
 

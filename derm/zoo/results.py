@@ -3,6 +3,8 @@
 Needs the folder of results. What is damaged is one sentence. Imports no PyTorch.
 """
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from derm.data.identity import rows_sha256
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
-from derm.evaluate.check import predictions_fault
-from derm.evaluate.results import read_own_table
-from derm.files import read_json
+from derm.evaluate.check import HASHES, predictions_fault
+from derm.evaluate.results import MOST_TABLE, parse_own_table
+from derm.files import read_file, read_json, sha256
 from derm.json_checks import Check, fault_of
 from derm.language.speech import say
-from derm.zoo.check import BYS, TRAINED
+from derm.model.description import check_seal
+from derm.zoo.check import BYS, TOLD, TRAINED
 
 COST = "cost.json"
 MEASURED = "measured.json"
+"""Written last, under a hash: what the result is of, and the SHA-256 of the files beside it."""
+
 PREDICTIONS = "predictions.csv"
+START = "start.json"
+"""The SHA-256 of the file of starting weights, from when training began: its name alone is in the folder's."""
+
 EXPLAINED = "explained"
 CONCEPTS = "concepts.json"
 
@@ -49,13 +58,17 @@ def read_answers(folder: Path) -> SystemAnswers | None:
         return None
     try:
         about = read_json(folder / MEASURED)
-        table = read_own_table(folder / PREDICTIONS)
-        if (name := fault_of(about, TRAINED)) is not None:
+        content = read_file(folder / PREDICTIONS, MOST_TABLE)
+        table = parse_own_table(PREDICTIONS, content)
+        if (name := fault_of(about, TRAINED, TOLD)) is not None:
             raise ValueError(f"{MEASURED} lacks {name or 'everything'}")
         if fault := predictions_fault(table, ("dice",)):
             raise ValueError(fault)
         if table.empty or table["image_id"].duplicated().any():
             raise ValueError(f"{PREDICTIONS} has an image twice, or none")
+        check_seal(about)
+        if fault := _of_another(folder, about, table, hashlib.sha256(content).hexdigest()):
+            raise ValueError(fault)
         shares = table[[f"p_{code}" for code in CODES]]
         return SystemAnswers(
             about, table["image_id"].to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
@@ -74,12 +87,41 @@ def read_answers(folder: Path) -> SystemAnswers | None:
         ) from error
 
 
-def read_optional(path: Path, check: Check) -> dict[str, Any] | None:
-    """The JSON object at `path`, which `check` passes; None where there is none. DataFault where it is damaged."""
+def _of_another(folder: Path, about: Mapping[str, Any], table: pd.DataFrame, digest: str) -> str | None:
+    """In what measured.json belongs to another folder or another table, in a few words; None where it does not.
+
+    digest: of predictions.csv. What measured.json is too old to tell is not asked.
+    """
+    budget, by, start, system = folder.parts[-4:]
+    for name, here in {"system": system, "start": start, "by": by.removeprefix("by-"), "budget": budget}.items():
+        if about.get(name, here) != here:
+            return f"{MEASURED} is of the {name} {about[name]}, and the folder of {here}"
+    if about.get(HASHES, {}).get(PREDICTIONS, digest) != digest:
+        return f"{PREDICTIONS} is not the one that {MEASURED} was written with"
+    told = about.get("about", {})
+    recorded = (told.get("identity") or {}).get("rows")
+    counted = {
+        "part": (told.get("part"), "test"),
+        "split_by": (told.get("split_by"), by.removeprefix("by-")),
+        "images": (told.get("images"), len(table)),
+        "lesions": (told.get("lesions"), table["lesion_id"].nunique()),
+        "identity": (recorded, recorded and rows_sha256(table["image_id"], table["dx_true"])),
+    }
+    wrong = next((name for name, (said, found) in counted.items() if said is not None and said != found), None)
+    return None if wrong is None else f"the {wrong} in {MEASURED} is not that of {PREDICTIONS} and its folder"
+
+
+def read_optional(path: Path, check: Check, digest: str | None = None) -> dict[str, Any] | None:
+    """The JSON object at `path`, which `check` passes; None where there is none. DataFault where it is damaged.
+
+    digest: the SHA-256 that it must have, None where nothing tells one.
+    """
     if not path.is_file():
         return None
     try:
         content = read_json(path)
+        if digest is not None and sha256(path) != digest:
+            raise ValueError(f"it is not the one that {MEASURED} was written with")
         if not isinstance(content, dict):
             raise ValueError("it is no object")
         if not check(content):

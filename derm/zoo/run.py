@@ -3,12 +3,13 @@
 Needs a catalogue and a folder. Training is `derm.train.loop`, measuring `derm.evaluate.inference`. Knows no terminal.
 """
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,12 +19,17 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import By, Part, Split, split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault, DataFault
+from derm.evaluate.belonging import other_data
+from derm.evaluate.check import HASHES
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_dataset import draw_sample
 from derm.evaluate.inference import answer_images
-from derm.files import make_folder, read_json, write_json, write_text
+from derm.files import json_text, make_folder, read_json, sha256, write_json, write_text
+from derm.json_checks import is_text, object_with
 from derm.metrics.calibration import softmax
 from derm.metrics.masks import dice
+from derm.model.description import SEAL, sealed
+from derm.model.pretrained import RANDOM, TIMM
 from derm.model.weights import Model, load_weights
 from derm.runlog.events import Logged, TickEvent
 from derm.spreadsheet import csv_table
@@ -35,7 +41,16 @@ from derm.zoo import kernel_machine
 from derm.zoo.cost import measure_cost
 from derm.zoo.explained import explain_system, measure_concepts, methods_of, summarise_maps
 from derm.zoo.protocol import TrainingBudget, place_of, start_label, train_config
-from derm.zoo.results import CONCEPTS, COST, EXPLAINED, MEASURED, PREDICTIONS
+from derm.zoo.results import (
+    CONCEPTS,
+    COST,
+    EXPLAINED,
+    MEASURED,
+    PREDICTIONS,
+    START,
+    read_answers,
+    read_optional,
+)
 from derm.zoo.systems import System
 
 OrderStage = Literal["costs", "training", "kernel machine", "measuring", "explaining"]
@@ -82,14 +97,15 @@ def carry_out(
 ) -> bool:
     """Do what is not done yet of `order`; whether all of it is there now, or False where it was stopped.
 
-    Raises ConfigFault where the folder holds a run with other settings, or on other images, and what training and
-    measuring raise.
+    Raises ConfigFault where the folder holds a run with other settings, on other images, or from another file of
+    starting weights, and what training and measuring raise.
     """
+    check_done(order, catalogue)
     place = order.place
     make_folder(place)
     if not (place / COST).is_file():
         tell("costs", 0, 1)
-        write_json(place / COST, measure_cost(order.system, order.budget.size))
+        write_json(place / COST, {"system": order.system.name, **measure_cost(order.system, order.budget.size)})
     if order.costs_only:
         return True
     if not (place / MEASURED).is_file():
@@ -110,6 +126,65 @@ def is_done(order: SystemOrder) -> bool:
     return all((order.place / name).is_file() for name in wanted)
 
 
+def left_of(orders: Sequence[SystemOrder], catalogue: Catalogue) -> list[SystemOrder]:
+    """Those of `orders` that are not done; errors as of `check_done`, so that no result of other data passes for it."""
+    left = [order for order in orders if not is_done(order)]
+    for order in orders:
+        if order not in left:
+            check_done(order, catalogue)
+    return left
+
+
+def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
+    """Raise ConfigFault where what is done of `order` is of another data set, or began with another file of starting
+    weights; DataFault where it is damaged. Results that are too old to tell are taken."""
+    if order.costs_only:
+        return
+    place, answered = order.place, read_answers(order.place)
+    digest = _start_sha256(order)
+    if digest is not None:
+        begun = _begun_start(place) if answered is None else answered.about.get("start_sha256")
+        if begun not in (None, digest):
+            raise ConfigFault(
+                f"{place} began with another file than {order.start} (SHA-256 {begun[:8]}, not {digest[:8]}): give "
+                "this one another name, delete the folder, or name another one with --results."
+            )
+    if answered is None:
+        return
+    split = split_catalogue(catalogue, order.by)
+    table = _test_part(catalogue, split)
+    measured = pd.DataFrame({"image_id": answered.images, "dx_true": np.array(CODES)[answered.true]})
+    learned = _fingerprint(order, catalogue, split)
+    if (
+        len(measured) != len(table)
+        or other_data(answered.about.get("about", {}), measured, table) is not None
+        or answered.about.get("fingerprint", learned) != learned
+    ):
+        raise ConfigFault(
+            f"{place} was trained and measured on other images than {catalogue.place} gives it: name that data set "
+            "with --data, delete the folder, or name another one with --results."
+        )
+
+
+def _start_sha256(order: SystemOrder) -> str | None:
+    """The SHA-256 of the file of starting weights; None where it is none."""
+    return None if order.start in (RANDOM, TIMM) else sha256(Path(order.start))
+
+
+def _begun_start(place: Path) -> str | None:
+    """The SHA-256 of the file that a run began with; None where there is no run, or nothing tells it."""
+    if not (place / "run" / "run.json").is_file():
+        return None
+    told = read_optional(place / START, object_with({"sha256": is_text}))
+    return None if told is None else str(told["sha256"])
+
+
+def _fingerprint(order: SystemOrder, catalogue: Catalogue, split: Split) -> str:
+    """The fingerprint of the images that the protocol gives `order` to learn from."""
+    config = train_config(order.system, order.budget, order.by, order.start)
+    return fingerprint(catalogue.table, training_rows(catalogue, split, config))
+
+
 def _train(
     order: SystemOrder, catalogue: Catalogue, cache: Path, device: str, tell: Tell, stop: Callable[[], bool]
 ) -> bool:
@@ -120,6 +195,8 @@ def _train(
     resume = (run / "run.json").is_file()
     if resume:
         config = _begun_with(run, config)
+    elif digest := _start_sha256(order):
+        write_json(order.place / START, {"sha256": digest})
 
     def watch(event: Logged | TickEvent) -> None:
         if event["event"] == "tick":
@@ -175,15 +252,18 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
         }
     )
     training = model.description.training
-    write_text(order.place / PREDICTIONS, csv_table(predictions, ".6f"))
+    text = csv_table(predictions, ".6f")
+    write_text(order.place / PREDICTIONS, text)
     lesions = table["lesion_id"].to_numpy(dtype=str)
-    write_json(
-        order.place / MEASURED,
+    _write_measured(
+        order.place,
         {
             "system": order.system.name,
             "budget": order.budget.name,
             "by": order.by,
             "start": start_label(order.start),
+            "start_sha256": _begun_start(order.place),
+            "fingerprint": training["data"]["fingerprint"],
             "about": measured_on(model, catalogue, split, PART, table, lesions),
             "trained_images": training["data"]["train"],
             "epoch": training["epoch"],
@@ -192,7 +272,15 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
             "machine": kernel_machine.told_of(model.net),
             "date": datetime.now(UTC).date().isoformat(),
         },
+        {PREDICTIONS: text},
     )
+
+
+def _write_measured(place: Path, content: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    """Write measured.json with the hashes of the files that were or are about to be written beside it, by name."""
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    own = {name: value for name, value in content.items() if name != SEAL}
+    write_json(place / MEASURED, sealed({**own, HASHES: {**own.get(HASHES, {}), **hashes}}))
 
 
 def _load_own(order: SystemOrder, catalogue: Catalogue, split: Split, device: str) -> Model:
@@ -203,9 +291,7 @@ def _load_own(order: SystemOrder, catalogue: Catalogue, split: Split, device: st
     """
     model = load_weights(_weights(order))
     model.net.to(device)
-    config = train_config(order.system, order.budget, order.by, order.start)
-    wanted = fingerprint(catalogue.table, training_rows(catalogue, split, config))
-    if model.description.training["data"]["fingerprint"] != wanted:
+    if model.description.training["data"]["fingerprint"] != _fingerprint(order, catalogue, split):
         raise ConfigFault(
             f"{order.place} was trained on other images than {catalogue.place} gives it: name that data set with "
             "--data, delete the folder, or name another one with --results."
@@ -235,6 +321,13 @@ def _explain(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) 
     )
     tried = table.iloc[draw_sample(table, order.budget.explained)]
     concepts = measure_concepts(methods, model, tried, order.marked)
-    write_json(order.place / CONCEPTS, json.loads(json.dumps(concepts)))
-    write_text(order.place / f"{EXPLAINED}.csv", csv_table(rows, ".5f"))
-    write_json(order.place / f"{EXPLAINED}.json", json.loads(json.dumps(summarise_maps(rows))))
+    texts = {
+        CONCEPTS: json_text(json.loads(json.dumps(concepts))),
+        f"{EXPLAINED}.csv": csv_table(rows, ".5f"),
+        f"{EXPLAINED}.json": json_text(json.loads(json.dumps(summarise_maps(rows)))),
+    }
+    *first, last = texts
+    for name in first:
+        write_text(order.place / name, texts[name])
+    _write_measured(order.place, read_json(order.place / MEASURED), texts)
+    write_text(order.place / last, texts[last])  # it tells that all is there

@@ -239,6 +239,28 @@ def test_one_file_under_two_names_is_refused(tmp_path, other):
     assert "picture of several rows" in kinds
 
 
+def test_pictures_of_an_own_folder_are_found_in_any_case_of_letters(tmp_path):
+    for name in ("images/DRAWN_1.JPG", "images/Clinic/b.png", "c.JPG", "images/C.jpg"):
+        draw(tmp_path / name)
+    draw(tmp_path / "masks" / "DRAWN_1_segmentation.png")
+    write(tmp_path / "derm.csv", "image,diagnosis", "drawn_1,nv", "clinic/B.PNG,mel")
+    table = read_catalogue(tmp_path).table.set_index("image_id")
+    assert Path(table.loc["drawn_1", "image_path"]).samefile(tmp_path / "images" / "DRAWN_1.JPG")
+    assert Path(table.loc["drawn_1", "mask_path"]).samefile(tmp_path / "masks" / "DRAWN_1_segmentation.png")
+    assert Path(table.loc["clinic-B", "image_path"]).samefile(tmp_path / "images" / "Clinic" / "b.png")
+    write(tmp_path / "derm.csv", "image", "drawn_1", "C.JPG")
+    if not (tmp_path / "C.JPG").exists():  # a disk that tells letters apart: which of two files is meant nothing says
+        with pytest.raises(DataFault, match=r"1 of 2 rows .* have no image file, C for one"):
+            read_catalogue(tmp_path)
+
+
+def test_a_table_that_names_none_of_the_pictures_there_is_told_so(tmp_path):
+    draw(tmp_path / "images" / "a.jpg")
+    write(tmp_path / "derm.csv", "image", "b")
+    with pytest.raises(DataFault, match=r"derm\.csv names none of the pictures in .*, such as images/a\.jpg: write"):
+        read_catalogue(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

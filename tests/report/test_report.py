@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from unsaid import unsaid
@@ -234,18 +235,123 @@ def test_results_of_another_part_are_refused(model, results, drawn_catalogue, by
     other = replace(results, metrics={**results.metrics, "measured_on": about})
     with pytest.raises(DataFault, match="are of the validation part, split by lesion: a report needs the test part"):
         gather(model, other, drawn_catalogue)
-    with pytest.raises(DataFault, match="are not the paper's protocol: train with `--split-by image`"):
+    with pytest.raises(DataFault, match="split by lesion: for --by-image train with `--split-by image`"):
         gather(model, results, drawn_catalogue, results)
 
 
-def test_results_of_another_data_set_are_refused(model, results, drawn_catalogue):
+def told(results, **about):
+    """The same results, of which metrics.json says something else."""
+    return replace(results, metrics={**results.metrics, "measured_on": {**results.about, **about}})
+
+
+def test_results_of_another_data_set_are_refused(model, results, by_image, drawn_catalogue):
     other = replace(results, predictions=results.predictions.assign(image_id="ISIC_0024306"))
-    with pytest.raises(DataFault, match="holds another test part than the results in"):
+    cure = "give --data the data set that they are of, or measure this one with `derm evaluate --data DIR --split test"
+    with pytest.raises(DataFault, match=f"are not in this data set, ISIC_0024306 for one, so they are .*: {cure}"):
         gather(model, other, drawn_catalogue)
+    foreign = replace(by_image, predictions=by_image.predictions.assign(image_id="ISIC_0024306"))
+    with pytest.raises(DataFault, match=f"are not in this data set, ISIC_0024306 for one, .*: {cure} --split-by image"):
+        gather(model, results, drawn_catalogue, foreign)
+    with pytest.raises(DataFault, match=r"are of another test part than that of .*: give --data the data set that"):
+        gather(model, replace(results, predictions=results.predictions.iloc[1:]), drawn_catalogue)
 
 
-def explained_of(model, folder, **about) -> ExplainResults:
-    """Explanations of one method, by hand."""
+def test_a_test_part_with_an_open_diagnosis_is_reported(model, drawn_catalogue, tmp_path):
+    table = drawn_catalogue.table
+    parts = split_catalogue(drawn_catalogue).parts
+    chosen = table.index.isin(table[parts == "test"].drop_duplicates("dx").index)
+    named = dict(zip(table["image_id"], parts, strict=True))
+    catalogue = replace(drawn_catalogue, table=table.assign(dx=table["dx"].mask(chosen, "unknown")), parts=named)
+    open_images = table["image_id"][chosen]
+    assert set(open_images) <= set(table["image_id"].iloc[split_catalogue(catalogue).rows("test")])
+    write_evaluation(evaluate(model, catalogue, "test", replicates=2), tmp_path)
+    results = read_results(tmp_path)
+    assert not results.predictions["image_id"].isin(open_images).any()
+    with_open = pd.concat([results.predictions, pd.DataFrame({"image_id": open_images, "dx_true": "unknown"})])
+    explained = explained_of(model, replace(results, predictions=with_open))
+    assert gather(model, results, catalogue, explained=explained).results is results
+
+
+def test_results_of_other_pictures_under_the_same_names_are_refused(model, results, by_image, drawn_catalogue):
+    table = drawn_catalogue.table
+    swapped = replace(drawn_catalogue, table=table.assign(image_path=table["image_path"].iloc[::-1].to_numpy()))
+    blind = told(results, identity=None)  # as of an older version: names and diagnoses are all that it has
+    assert gather(model, blind, swapped)
+    left_out = told(results, left_out=["elsewhere"])
+    for given in (
+        {"results": results},
+        {"by_image": by_image},
+        {"explained": explained_of(model, results, identity=results.about["identity"])},
+        {"sources": results},
+        {"left_out": [left_out]},
+    ):
+        with pytest.raises(DataFault, match=r"has other pictures under the names of the .* give --data the data set"):
+            gather(model, **{"results": blind, "catalogue": swapped, **given})
+
+
+def test_sources_that_the_data_set_does_not_hold_are_taken_and_others_must_be_its_own(model, results, drawn_catalogue):
+    elsewhere = replace(results, predictions=results.predictions.assign(image_id="X" + results.predictions["image_id"]))
+    sources = told(elsewhere, sources={"elsewhere": len(results.predictions)})
+    left_out = told(sources, left_out=["elsewhere"])
+    facts = gather(model, results, drawn_catalogue, sources=sources, left_out=[left_out])
+    assert facts.sources is sources
+    assert facts.left_out == (left_out,)
+    source = drawn_catalogue.table["source"].iloc[0]
+    with pytest.raises(DataFault, match=f"images of the source {source}, of which .* holds 0: give --data the data"):
+        gather(model, results, drawn_catalogue, sources=elsewhere)
+    dx = np.where(results.predictions["dx_true"] == "nv", "mel", "nv")
+    corrected = replace(results, predictions=results.predictions.assign(dx_true=dx))
+    with pytest.raises(DataFault, match="have another diagnosis in this data set"):
+        gather(model, results, drawn_catalogue, sources=corrected)
+
+
+@pytest.mark.parametrize("role", ["results", "by_image", "explained", "sources", "left_out"])
+def test_what_its_weights_know_is_refused(model, results, by_image, drawn_catalogue, role):
+    known = {"known_images": 3}
+    given = {
+        "results": told(results, **known),
+        "by_image": told(by_image, **known),
+        "explained": explained_of(model, results, **known),
+        "sources": told(results, **known),
+        "left_out": [told(results, left_out=["elsewhere"], **known)],
+    }
+    with pytest.raises(DataFault, match="too good, because the weights learned from 3 of these images"):
+        gather(model, **{"results": results, "catalogue": drawn_catalogue, role: given[role]})
+
+
+def test_sources_of_another_split_part_or_answer_are_refused(model, results, drawn_catalogue):
+    by_image = told(results, split_by="image", split="by image, as in the paper: it leaks", trained_on_split_by=None)
+    for one, sentence in (
+        (by_image, "are of the test part, split by image, as in the paper: for --sources measure these weights"),
+        (told(results, part="validation"), "are of the validation part, split by lesion: for --sources measure"),
+        (told(results, sha256="ffff"), r"are of the weights tiny \(ffff\), not of tiny"),
+        (told(results, left_out=["elsewhere"]), "have the source elsewhere left out: for --sources measure"),
+        (told(results, views=8), "are of the mean over 8 views, and a report tells of one: measure anew"),
+    ):
+        with pytest.raises(DataFault, match=sentence):
+            gather(model, results, drawn_catalogue, sources=one)
+    with pytest.raises(DataFault, match="are of the validation part, split by lesion: train with `derm train --leave"):
+        gather(model, results, drawn_catalogue, left_out=[told(results, left_out=["x"], part="validation")])
+
+
+@pytest.mark.parametrize("field", ["temperature", "referral_threshold"])
+def test_results_from_before_the_weights_were_calibrated_anew_are_refused(model, results, drawn_catalogue, field):
+    anew = replace(model, description=replace(model.description, **{field: 0.75}))
+    with pytest.raises(DataFault, match=f"are of tiny with the {field.replace('_', ' ')} .*, which is 0.75 now: meas"):
+        gather(anew, results, drawn_catalogue)
+
+
+def test_sources_too_small_for_a_row_are_said_to_be(facts, results):
+    small = replace(results, metrics={**results.metrics, "by_source": {}})
+    without = told(small, left_out=["elsewhere"], split="by lesion, elsewhere left out")
+    card = model_card(replace(facts, results=small))
+    assert "No source has the 20 lesions that a row needs: test parts, by source." in card
+    card = model_card(replace(facts, left_out=(without,)))
+    assert "No source has the 20 lesions that a row needs: tiny: by lesion, elsewhere left out." in card
+
+
+def explained_of(model, results, **about) -> ExplainResults:
+    """Explanations of one method, by hand, of the images of `results`."""
     figures = {
         "true_iou_area": {"mean": 0.25, "interval": [0.2, 0.3], "skill": -0.125, "skill_interval": None},
         "true_inside": {"mean": 0.5, "interval": [0.4, 0.6], "skill": 0.25, "skill_interval": None},
@@ -267,9 +373,12 @@ def explained_of(model, folder, **about) -> ExplainResults:
             "probability": {"probability": {"auc": 0.75, "interval": None}},
         },
     }
-    given = {"weights": "tiny", "sha256": model.sha256, "part": "test", "split": "by lesion", "split_by": "lesion"}
+    given = {"weights": "tiny", "sha256": model.sha256, "part": "test", "split": "by lesion", "split_by": "lesion"} | {
+        "trained_on_split_by": None
+    }
     sample = pd.DataFrame({"image_id": ["a", "b", "b"], "random_stem_structure": [0.1, 0.2, 0.3]})
-    return ExplainResults(folder, given | about, summary, pd.DataFrame(), sample)
+    images = results.predictions[["image_id", "dx_true"]]
+    return ExplainResults(results.folder, given | about, summary, images, sample)
 
 
 def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogue):
@@ -289,8 +398,8 @@ def test_agreement_that_is_built_in_is_said_to_be(model, results, drawn_catalogu
     )
 
 
-def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue, tmp_path):
-    facts = gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path))
+def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_catalogue):
+    facts = gather(model, results, drawn_catalogue, explained=explained_of(model, results))
     card = model_card(facts)
     assert "| Grad-CAM | 0.250 (0.200 – 0.300) | – | 0.500 (0.400 – 0.600) | – | – | -0.12 |" in card
     assert "on a sample of 2 test images" in card
@@ -303,11 +412,14 @@ def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_ca
     assert "were not measured: `derm explain` does" in without
 
 
-def test_explanations_of_other_weights_or_another_part_are_refused(model, results, drawn_catalogue, tmp_path):
-    with pytest.raises(DataFault, match="are results of other weights"):
-        gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, sha256="ffff"))
+def test_explanations_of_other_weights_or_another_part_are_refused(model, results, drawn_catalogue):
+    with pytest.raises(DataFault, match=r"are of the weights tiny \(ffff\), not of tiny .* with `derm explain`"):
+        gather(model, results, drawn_catalogue, explained=explained_of(model, results, sha256="ffff"))
     with pytest.raises(DataFault, match="are of the validation part, split by lesion: a report needs the test part"):
-        gather(model, results, drawn_catalogue, explained=explained_of(model, tmp_path, part="validation"))
+        gather(model, results, drawn_catalogue, explained=explained_of(model, results, part="validation"))
+    fewer = replace(results, predictions=results.predictions.iloc[1:])
+    with pytest.raises(DataFault, match=r"explanations in .* are of another test part .* with `derm explain"):
+        gather(model, results, drawn_catalogue, explained=explained_of(model, fewer, methods=[]))
 
 
 def test_every_text_of_the_card_comes_from_a_catalogue(facts):

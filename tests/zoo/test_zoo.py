@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from derm.concepts.discovered import discovering
 from derm.data.catalogue import read_catalogue
 from derm.data.split import split_catalogue
 from derm.errors import ConfigFault, DataFault
+from derm.files import sha256
 from derm.metrics.classification import accuracy, confusion_matrix, most_likely
 from derm.model.config import ModelConfig
 from derm.model.description import SEAL
@@ -233,12 +235,120 @@ def test_what_was_trained_on_other_images_is_not_measured(done, drawn_catalogue,
         (order.place / "measured.json").unlink()
         (order.place / "predictions.csv").unlink()
     turned = drawn_catalogue.table.assign(dx=["nv"] * len(drawn_catalogue.table))
-    with pytest.raises(ConfigFault, match="was trained on other images than"):
+    with pytest.raises(ConfigFault, match=r"was trained (and measured )?on other images than"):
         run.carry_out(order, replace(drawn_catalogue, table=turned), cache)
     assert not (order.place / asked).exists()
 
 
-def test_maps_of_a_system_are_held_to_account_and_stay(done, drawn_catalogue, cache, monkeypatch):
+def written(done, tmp_path, **change):
+    """A copy of the results, the second system's measured.json with other fields, as if it had been written so."""
+    out = tmp_path / "copy"
+    shutil.copytree(done, out)
+    place = order_of(PAIR[1], out).place
+    content = json.loads((place / "measured.json").read_text())
+    del content[SEAL]
+    (place / "measured.json").write_text(json.dumps({**content, **change}))
+    return place
+
+
+def test_a_result_names_the_hash_of_its_predictions_and_is_under_one_itself(done, tmp_path):
+    place = written(done, tmp_path)
+    assert read_answers(place)
+    table = pd.read_csv(place / "predictions.csv", dtype=str)
+    turned = table.rename(columns={"p_mel": "p_nv", "p_nv": "p_mel"})[list(table.columns)]
+    turned.to_csv(place / "predictions.csv", index=False)
+    with pytest.raises(DataFault, match=r"predictions\.csv is not the one that measured\.json was written with"):
+        read_answers(place)
+    whole = json.loads((order_of(PAIR[1], done).place / "measured.json").read_text())
+    (place / "measured.json").write_text(json.dumps({**whole, "trained_images": 9}))
+    with pytest.raises(DataFault, match="changed after it was written"):
+        read_answers(place)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"system": "vgg19"}, "is of the system vgg19, and the folder of residual-skin-net"),
+        ({"budget": "full"}, "is of the budget full, and the folder of proxy"),
+        ({"by": "image"}, "is of the by image, and the folder of lesion"),
+        ({"start": "imagenet"}, "is of the start imagenet, and the folder of random"),
+    ],
+)
+def test_a_result_in_the_folder_of_another_is_refused(done, tmp_path, change, sentence):
+    with pytest.raises(DataFault, match=f"{sentence}.*delete it and run the system again"):
+        read_answers(written(done, tmp_path, **change))
+
+
+@pytest.mark.parametrize("name", ["images", "lesions", "part", "split_by", "identity"])
+def test_what_a_result_says_of_its_images_follows_from_its_predictions(done, tmp_path, name):
+    about = read_answers(order_of(PAIR[1], done).place).about["about"]
+    other = {"images": 3, "lesions": 1, "part": "train", "split_by": "image", "identity": {"rows": "0" * 64}}
+    place = written(done, tmp_path, about={**about, name: other[name]})
+    with pytest.raises(
+        DataFault, match=rf"the {name} in measured\.json is not that of predictions\.csv and its folder"
+    ):
+        read_answers(place)
+
+
+def test_costs_in_the_folder_of_another_system_are_refused(done, tmp_path):
+    place = written(done, tmp_path)
+    shutil.copy(order_of(OURS, done).place / "cost.json", place)
+    with pytest.raises(DataFault, match=r"cost\.json cannot be read .* delete it and run the system again"):
+        compare_systems(place.parents[3], "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=5)
+
+
+def test_a_result_from_before_there_were_hashes_is_read(done, tmp_path):
+    place = written(done, tmp_path)
+    content = json.loads((place / "measured.json").read_text())
+    (place / "measured.json").write_text(
+        json.dumps({name: content[name] for name in ("trained_images", "epoch", "epochs")})
+    )
+    assert len(read_answers(place).images) == content["about"]["images"]
+
+
+def test_what_is_done_of_another_data_set_is_not_done(done, drawn_catalogue):
+    orders = [order_of(name, done) for name in PAIR]
+    assert run.left_of(orders, drawn_catalogue) == []
+    table = drawn_catalogue.table
+    test = split_catalogue(drawn_catalogue).rows("test")
+    train = split_catalogue(drawn_catalogue).rows("train")
+    for other in (
+        table.drop(index=test[0]).reset_index(drop=True),
+        table.drop(index=train[0]).reset_index(drop=True),
+        table.assign(image_path=table["image_path"].iloc[::-1].to_numpy()),
+    ):
+        with pytest.raises(ConfigFault, match=r"was trained and measured on other images than .*: name that data set"):
+            run.left_of(orders, replace(drawn_catalogue, table=other))
+
+
+def test_what_began_with_another_file_of_the_same_name_is_not_done(done, drawn_catalogue, cache, tmp_path, monkeypatch):
+    one, other = tmp_path / "one" / "enc.safetensors", tmp_path / "other" / "enc.safetensors"
+    for path in (one, other):
+        path.parent.mkdir()
+        path.write_text(path.parent.name)
+    order = replace(order_of(OURS, tmp_path), start=str(one))
+    monkeypatch.setattr(run, "measure_cost", lambda *_: {})
+    monkeypatch.setattr(run.loop, "train", lambda *_, **__: SimpleNamespace(finished=False))
+    assert not run.carry_out(order, drawn_catalogue, cache)
+    (order.place / "run").mkdir()
+    (order.place / "run" / "run.json").write_text("{}")
+    run.check_done(order, drawn_catalogue)
+    again = replace(order, start=str(other))
+    sentence = r"began with another file than .*other/enc\.safetensors \(SHA-256 .*: give this one another name"
+    with pytest.raises(ConfigFault, match=sentence):
+        run.carry_out(again, drawn_catalogue, cache)
+    content = json.loads((order_of(OURS, done).place / "measured.json").read_text())
+    del content[SEAL]
+    shutil.copy(order_of(OURS, done).place / "predictions.csv", order.place)
+    made = {**content, "start": "file-enc", "start_sha256": sha256(one)}
+    del made["fingerprint"]
+    (order.place / "measured.json").write_text(json.dumps(made))
+    assert run.left_of([order], drawn_catalogue) == []
+    with pytest.raises(ConfigFault, match=sentence):
+        run.left_of([again], drawn_catalogue)
+
+
+def test_maps_of_a_system_are_held_to_account_and_stay(done, drawn_catalogue, cache, monkeypatch, tmp_path):
     # LIME and SHAP ask hundreds of times, ACE thousands; tests/explain and tests/concepts have them.
     monkeypatch.setattr(explained, "BY_TRIAL", {})
     monkeypatch.setattr(explained, "discovering", lambda examples, by_cell: {"ice": discovering(examples)["ice"]})
@@ -259,6 +369,12 @@ def test_maps_of_a_system_are_held_to_account_and_stay(done, drawn_catalogue, ca
     assert 0 <= kept["kept"] <= 1
     row = next(row for row in SystemComparison.from_dict(compared.as_dict()).rows if row.concepts)
     assert row.concepts == {"ice": kept}
+    for name in ("explained.json", "concepts.json"):
+        out = tmp_path / name
+        shutil.copytree(done, out)
+        (order_of(PAIR[1], out).place / name).write_text("{}")
+        with pytest.raises(DataFault, match=rf"{name} cannot be read \(it is not the one that measured\.json was"):
+            compare_systems(out, "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=5)
     assert f"| {kept['kept']:.2f} of 2 | – | – |" in document(compared)
 
 
@@ -395,6 +511,7 @@ def test_what_is_done_is_passed_over_on_the_command_line(tmp_path, monkeypatch):
     place = tmp_path / "proxy" / "by-lesion" / "random" / "alexnet"
     place.mkdir(parents=True)
     (place / "cost.json").write_text("{}")
+    monkeypatch.setattr("derm.cli.zoo.read_known", lambda _: None)
     found = CliRunner().invoke(
         app, ["zoo", "run", "alexnet", "--data", "d", "--costs-only", "--results", str(tmp_path)]
     )
