@@ -7,6 +7,7 @@ program reads; what counts when it is read back is its column image_id. Knows no
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ from derm.spreadsheet import csv_table, uncell
 
 FOLDER = "selections"
 """Name of the folder, in that of the results."""
+
+SAVING = Lock()
+"""Held from the look whether a name is free until it is taken: visitors of one server share the folder."""
 
 MOST = 200
 """Selections that are kept in one folder."""
@@ -90,20 +94,21 @@ def save(folder: Path, name: str, known: pd.DataFrame) -> str:
     name = _checked(name)
     if known.empty:
         raise ConfigFault(say("There is no image to save: take something out of the filter."))
-    names = listed(folder)
-    if name.casefold() in {one.casefold() for one in names}:
-        raise ConfigFault(
-            say("There is a selection '{name}' already: choose another name, or delete that one first.", name=name)
-        )
-    if len(names) >= MOST:
-        raise ConfigFault(
-            say(
-                "There are {most} selections in {folder}, as many as are kept: delete one first.",
-                most=MOST,
-                folder=folder,
+    with SAVING:
+        names = listed(folder)
+        if name.casefold() in {one.casefold() for one in names}:
+            raise ConfigFault(
+                say("There is a selection '{name}' already: choose another name, or delete that one first.", name=name)
             )
-        )
-    write_text(folder / f"{name}.csv", to_csv(known))
+        if len(names) >= MOST:
+            raise ConfigFault(
+                say(
+                    "There are {most} selections in {folder}, as many as are kept: delete one first.",
+                    most=MOST,
+                    folder=folder,
+                )
+            )
+        write_text(folder / f"{name}.csv", to_csv(known))
     return name
 
 

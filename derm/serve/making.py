@@ -5,7 +5,7 @@ asks for it 70 bytes. Knows nothing of pages.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
@@ -20,6 +20,10 @@ MOST_ASKED = 3
 """Files of one visitor that are made or wait for it: each takes one of the few threads that all visitors share."""
 
 
+LOOK = 0.5
+"""Seconds after which who waits looks whether its page is still open."""
+
+
 class Making:
     """Who has files made; threads share it."""
 
@@ -30,20 +34,31 @@ class Making:
         self._changed = Condition()
 
     @contextmanager
-    def turn(self, owner: str) -> Iterator[None]:
-        """Wait until a file of `owner` may be made; ConfigFault at once where too many of theirs are asked for."""
+    def turn(self, owner: str, here: Callable[[], bool]) -> Iterator[None]:
+        """Wait until a file of `owner` may be made; ConfigFault at once where too many of theirs are asked for, or
+        where they are not `here` any more: what nobody waits for holds its picture, and a thread, for nothing."""
         with self._changed:
             if self._asked[owner] >= self.most:
                 raise ConfigFault(say(words.TOO_MANY_FILES))
             self._asked[owner] += 1
-            self._changed.wait_for(lambda: owner not in self._at_work and len(self._at_work) < self.places)
-            self._at_work.add(owner)
         try:
-            yield
+            with self._changed:
+                while here() and not self._free_for(owner):
+                    self._changed.wait(LOOK)
+                if not here():
+                    raise ConfigFault(say(words.PAGE_CLOSED))
+                self._at_work.add(owner)
+            try:
+                yield
+            finally:
+                with self._changed:
+                    self._at_work.discard(owner)
         finally:
             with self._changed:
-                self._at_work.discard(owner)
                 self._asked[owner] -= 1
                 if not self._asked[owner]:
                     del self._asked[owner]
                 self._changed.notify_all()
+
+    def _free_for(self, owner: str) -> bool:
+        return owner not in self._at_work and len(self._at_work) < self.places

@@ -70,11 +70,19 @@ class MessageVerdict(Enum):
 class Messages:
     """Passes on to `app` what `judge` lets pass, at most `most` websockets at once, and of each at most `AT_WORK`.
 
-    read: makes a browser's message of its bytes; it may raise what it likes. answer: the class of the server's.
+    read: makes a browser's message of its bytes; it may raise what it likes. answer: the class of the server's. made:
+    called with the address of each file that was made, before the browser knows it.
     """
 
-    def __init__(self, app: App, read: Read, answer: Any, most: int = MOST_OPEN) -> None:  # noqa: ANN401
-        self.app, self.read, self.answer, self.most = app, read, answer, most
+    def __init__(
+        self,
+        app: App,
+        read: Read,
+        answer: Any,  # noqa: ANN401
+        made: Callable[[str], None],
+        most: int = MOST_OPEN,
+    ) -> None:
+        self.app, self.read, self.answer, self.made, self.most = app, read, answer, made, most
         self._open = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -111,7 +119,11 @@ class Messages:
 
         async def sent(message: Message) -> None:
             if at_work and (content := message.get("bytes")):
-                at_work.pop(self.answer.FromString(content).backend_operation_response.request_id, None)
+                told = self.answer.FromString(content)
+                answer = told.backend_operation_response
+                is_answer = told.HasField("backend_operation_response")
+                if is_answer and at_work.pop(answer.request_id, None) and answer.deferred_file.url:
+                    self.made(answer.deferred_file.url)
             if not closed:
                 await send(message)
 

@@ -37,6 +37,8 @@ NO_ROOM = mark("The server's memory is full with what its visitors have open: se
 
 TOO_MANY_FILES = mark("Several files of this page are being made already: ask for this one again when they have come.")
 
+PAGE_CLOSED = mark("This page was closed: open it again, then ask for the file once more.")
+
 CLOSED = mark("Not found.\n")
 LOG_IN = mark("Log in")
 AS_SOMEBODY_ELSE = mark("Log in as somebody else")

@@ -1,21 +1,46 @@
 """A button for a file to take away, which is made when it is asked for; few are made at a time.
 
-Needs Streamlit's runtime, which keeps a file that was made until it tidies up.
+Needs Streamlit's runtime, and `derm.serve.fetching`, which keeps a file longer than that.
 """
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
 import streamlit as st
 from streamlit.runtime import exists, get_instance
+from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from derm.errors import DermError
+from derm.serve.fetching import MadeFile, MadeFiles
 from derm.serve.making import Making
-from pages.parts import keeping
+
+LOG = "streamlit.runtime.backend_operation_handler"
+"""Streamlit's logger for what is made for pages."""
 
 Content = str | bytes
 Make = Callable[[], str] | Callable[[], bytes] | Callable[[], Content]
+
+
+@st.cache_resource
+def making() -> Making:
+    """Whose files are being made, of all visitors."""
+    return Making()
+
+
+def keep_in(files: MadeFiles) -> Callable[[str], None]:
+    """What keeps a file that was made, by its address, in `files`. From now on the log has a line for those that were
+    not."""
+    logging.getLogger(LOG).addFilter(in_one_line)
+
+    def keep(address: str) -> None:
+        place = address.rpartition("/")[2]
+        if (made := get_instance().media_file_mgr.read_file(place)) is not None:
+            files.keep(place, MadeFile(made.content, made.mimetype, made.filename or place))
+
+    return keep
 
 
 def download_button(
@@ -30,13 +55,27 @@ def download_button(
 ) -> None:
     """A button that saves what `make` returns as a file `name` of the media type `kind`."""
     context = get_script_run_ctx()
-    made = partial(_made, keeping.making(), context.session_id if context else "", make)
+    made = partial(_made, making(), context.session_id if context else "", make)
     st.download_button(label, made, name, kind, on_click="ignore", key=key, icon=icon, type=type)
 
 
 def _made(making: Making, owner: str, make: Make) -> Content:
     """The file, in a thread of its own: by now there is no page to ask."""
-    with making.turn(owner):
+    with making.turn(owner, partial(_is_here, owner)):
         if exists():  # or files that nobody fetched stay until somebody's page is drawn
             get_instance().media_file_mgr.remove_orphaned_files()
         return make()
+
+
+def in_one_line(record: logging.LogRecord) -> bool:
+    """Take the traceback off what Streamlit logs of a file that nobody was to get: it is no fault."""
+    fault = record.exc_info[1] if record.exc_info else None
+    if isinstance(fault, MediaFileStorageError) and isinstance(fault.__cause__, DermError | None):
+        record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+        record.msg, record.args = "A file was not made: %s", (str(fault),)
+    return True
+
+
+def _is_here(session: str) -> bool:
+    """Whether a page is still open; Streamlit's runtime knows."""
+    return not exists() or get_instance().is_active_session(session)

@@ -14,9 +14,10 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from derm.predict.budget import UPLOADS, Budget, memory_limit
 from derm.predict.presence import Presence
 from derm.predict.visits import KeptVisits, minutes
-from derm.serve.making import Making
+from derm.serve.fetching import Fetching, MadeFiles
 from derm.serve.messages import Messages
 from derm.serve.uploads import App, Arrived, Uploads
+from pages.parts import downloading
 
 
 class OpenPage(NamedTuple):
@@ -42,12 +43,6 @@ def presence() -> Presence:
     return Presence(Budget(memory_limit()), 60 * minutes())
 
 
-@st.cache_resource
-def making() -> Making:
-    """Whose files are being made, of all visitors."""
-    return Making()
-
-
 def budget() -> Budget:
     """The memory that all visits share."""
     return presence().budget
@@ -65,9 +60,11 @@ def is_here(token: str) -> None:
 
 
 def bounded(app: App) -> Messages:
-    """The server's app, with no more uploads on their way than there is memory for, and no message but what pages
-    send."""
-    return Messages(Uploads(app, int(UPLOADS * memory_limit()), arrived), BackMsg.FromString, ForwardMsg)
+    """The server's app, with no more uploads on their way than there is memory for, no message but what pages send, and
+    files that it has made kept until they are fetched."""
+    files = MadeFiles()
+    inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), arrived), files)
+    return Messages(inner, BackMsg.FromString, ForwardMsg, downloading.keep_in(files))
 
 
 def arrived(session: str) -> Arrived:

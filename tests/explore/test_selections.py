@@ -1,5 +1,8 @@
 """Selections: saved, listed, read back, exported and imported, and everything that a file or a name can be."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -153,3 +156,24 @@ def test_a_table_of_rows_without_measure_is_refused_before_it_is_parsed(table, t
 def test_cells_may_hold_separators_and_line_ends_and_a_few_rows_may_be_short():
     long = '"' + "a, b\n" * 20_000 + '"'
     assert selections.parse(f"image_id,note\nA,{long}\n\nB\nC,\n".encode(), "it.csv") == ["A", "B", "C"]
+
+
+def test_one_of_those_who_save_under_a_name_at_once_has_it_and_the_others_are_told(tmp_path, known, monkeypatch):
+    write = selections.write_text
+
+    def write_late(path, text):
+        time.sleep(0.05)
+        write(path, text)
+
+    monkeypatch.setattr(selections, "write_text", write_late)
+
+    def save(_number: int) -> str:
+        try:
+            return selections.save(tmp_path, "mine", known)
+        except ConfigFault as fault:
+            return str(fault)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = sorted(pool.map(save, range(4)))
+    assert told[-1] == "mine"
+    assert all("There is a selection 'mine' already" in one for one in told[:-1])

@@ -12,6 +12,10 @@ PATIENCE = 20
 """Seconds after which a thread that should have gone on has not."""
 
 
+def always() -> bool:
+    return True
+
+
 class Workshop:
     """Counts who has something made at the same time."""
 
@@ -20,7 +24,7 @@ class Workshop:
         self.together: list[list[str]] = []
 
     def make(self, owner: str, until: Event) -> str:
-        with self.making.turn(owner):
+        with self.making.turn(owner, always):
             with self.lock:
                 self.now.append(owner)
                 self.together.append(list(self.now))
@@ -47,12 +51,12 @@ def test_who_asks_for_too_many_is_refused_at_once_and_others_are_not():
     making, free, inside = Making(places=2, most=2), Event(), Barrier(2)
 
     def hold() -> None:
-        with making.turn("a"):
+        with making.turn("a", always):
             inside.wait(PATIENCE)
             assert free.wait(PATIENCE)
 
     def wait() -> None:
-        with making.turn("a"):
+        with making.turn("a", always):
             pass
 
     with ThreadPoolExecutor(2) as pool:
@@ -61,14 +65,17 @@ def test_who_asks_for_too_many_is_refused_at_once_and_others_are_not():
         second = pool.submit(wait)
         while making._asked["a"] < 2:
             pass
-        with pytest.raises(ConfigFault, match="Several files of this page are being made already"), making.turn("a"):
+        with (
+            pytest.raises(ConfigFault, match="Several files of this page are being made already"),
+            making.turn("a", always),
+        ):
             pass
-        with making.turn("b"):
+        with making.turn("b", always):
             assert not second.done()
         free.set()
         first.result(PATIENCE)
         second.result(PATIENCE)
-    with making.turn("a"):
+    with making.turn("a", always):
         assert set(making._asked) == {"a"}
     assert not making._asked
 
@@ -76,7 +83,37 @@ def test_who_asks_for_too_many_is_refused_at_once_and_others_are_not():
 def test_a_file_that_could_not_be_made_leaves_its_place():
     making = Making(places=1, most=1)
     for _ in range(2):
-        with pytest.raises(OSError, match="full"), making.turn("a"):
+        with pytest.raises(OSError, match="full"), making.turn("a", always):
             raise OSError("full")
-    with making.turn("b"):
+    with making.turn("b", always):
         pass
+
+
+def test_nothing_is_begun_for_who_has_left_and_the_place_is_free():
+    making, free, inside, here = Making(places=1, most=3), Event(), Barrier(2), Event()
+    here.set()
+
+    def hold() -> None:
+        with making.turn("a", always):
+            inside.wait(PATIENCE)
+            assert free.wait(PATIENCE)
+
+    def wait() -> None:
+        with making.turn("b", here.is_set):
+            pytest.fail("it was begun")
+
+    with pytest.raises(ConfigFault, match="This page was closed"), making.turn("c", Event().is_set):
+        pytest.fail("it was begun")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(hold)
+        inside.wait(PATIENCE)
+        second = pool.submit(wait)
+        while not making._asked["b"]:
+            pass
+        here.clear()
+        with pytest.raises(ConfigFault, match="This page was closed"):
+            second.result(PATIENCE)
+        assert not first.done()
+        free.set()
+        first.result(PATIENCE)
+    assert not making._asked

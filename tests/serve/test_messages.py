@@ -24,6 +24,10 @@ from derm.serve.messages import (
 WEBSOCKET = {"type": "websocket", "headers": [(b"accept-language", b"de")]}
 
 
+def never(address: str) -> None:
+    pytest.fail(f"{address} was made")
+
+
 def told(kind: str, **fields: object) -> BackMsg:
     """A message of a kind; fields: of what it holds, where that is more than a switch."""
     message = BackMsg()
@@ -174,7 +178,7 @@ def connect(messages: Messages, *told: BackMsg | None) -> list[dict[str, object]
 
 def test_what_is_not_asked_is_passed_over():
     app = App()
-    sent = connect(Messages(app, BackMsg.FromString, ForwardMsg), told("clear_cache"), told("stop_script"))
+    sent = connect(Messages(app, BackMsg.FromString, ForwardMsg, never), told("clear_cache"), told("stop_script"))
     assert [one["type"] for one in app.heard] == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
     assert BackMsg.FromString(app.heard[1]["bytes"]).stop_script
     assert sent == [{"type": "websocket.send", "bytes": b"late"}]
@@ -182,7 +186,9 @@ def test_what_is_not_asked_is_passed_over():
 
 def test_a_connection_is_closed_once_and_the_app_told():
     app = App()
-    assert connect(Messages(app, BackMsg.FromString, ForwardMsg), None) == [{"type": "websocket.close", "code": 1008}]
+    assert connect(Messages(app, BackMsg.FromString, ForwardMsg, never), None) == [
+        {"type": "websocket.close", "code": 1008}
+    ]
     assert [one["type"] for one in app.heard] == ["websocket.connect", "websocket.disconnect"]
 
 
@@ -196,7 +202,7 @@ def test_connections_beyond_the_most_are_refused_until_one_ends():
         async def send(message) -> None:
             sent.append(message)
 
-        messages = Messages(app, BackMsg.FromString, ForwardMsg, most=1)
+        messages = Messages(app, BackMsg.FromString, ForwardMsg, never, most=1)
         first = asyncio.create_task(messages({"type": "websocket"}, None, send))
         await asyncio.sleep(0)
         await messages({"type": "websocket"}, None, send)
@@ -210,7 +216,7 @@ def test_connections_beyond_the_most_are_refused_until_one_ends():
 
 def test_requests_pass():
     app = App()
-    asyncio.run(Messages(app, BackMsg.FromString, ForwardMsg, most=0)({"type": "http"}, None, None))
+    asyncio.run(Messages(app, BackMsg.FromString, ForwardMsg, never, most=0)({"type": "http"}, None, None))
     assert app.heard == []
 
 
@@ -235,6 +241,7 @@ class Maker:
             if request in self.answered:
                 answer = ForwardMsg()
                 answer.backend_operation_response.request_id = request
+                answer.backend_operation_response.deferred_file.url = f"/media/{request}"
                 await send({"type": "websocket.send", "bytes": answer.SerializeToString()})
 
 
@@ -242,7 +249,7 @@ class Maker:
 def test_few_files_are_made_at_a_time_and_who_asks_for_more_is_told(kind):
     app, most = Maker(), AT_WORK[kind]
     names = [f"request {number}" for number in range(most + 1)]
-    (refused,) = connect(Messages(app, BackMsg.FromString, ForwardMsg), *(fetch(kind, name) for name in names))
+    (refused,) = connect(Messages(app, BackMsg.FromString, ForwardMsg, never), *(fetch(kind, name) for name in names))
     assert app.heard == names[:most]
     answer = ForwardMsg.FromString(refused["bytes"]).backend_operation_response
     assert answer.request_id == names[most]
@@ -252,8 +259,10 @@ def test_few_files_are_made_at_a_time_and_who_asks_for_more_is_told(kind):
 @pytest.mark.parametrize("kind", AT_WORK)
 def test_an_answer_makes_room_for_the_next(kind):
     names = [f"request {number}" for number in range(AT_WORK[kind] + 2)]
-    app = Maker(answered=(names[0],))
-    sent = connect(Messages(app, BackMsg.FromString, ForwardMsg), *(fetch(kind, name) for name in names))
+    app, made = Maker(answered=(names[0],)), []
+    messages = Messages(app, BackMsg.FromString, ForwardMsg, made.append)
+    sent = connect(messages, *(fetch(kind, name) for name in names))
+    assert made == [f"/media/{names[0]}"]
     assert app.heard == names[:-1]
     assert [ForwardMsg.FromString(one["bytes"]).backend_operation_response.request_id for one in sent] == [
         names[0],
@@ -265,6 +274,23 @@ def test_kinds_do_not_wait_for_each_other_and_a_name_counts_once():
     app = Maker()
     rows = [fetch("dataframe_chunk", f"rows {number}") for number in range(AT_WORK["dataframe_chunk"])]
     connect(
-        Messages(app, BackMsg.FromString, ForwardMsg), *rows, fetch("deferred_file", "a"), fetch("deferred_file", "a")
+        Messages(app, BackMsg.FromString, ForwardMsg, never),
+        *rows,
+        fetch("deferred_file", "a"),
+        fetch("deferred_file", "a"),
     )
     assert app.heard[-2:] == ["rows 19", "a"]
+
+
+def test_a_request_without_a_name_is_answered_by_no_other_message():
+    class Chatty(Maker):
+        async def __call__(self, scope, receive, send) -> None:
+            async def received():
+                await send({"type": "websocket.send", "bytes": ForwardMsg(session_event={}).SerializeToString()})
+                return await receive()
+
+            await super().__call__(scope, received, send)
+
+    app = Chatty()
+    connect(Messages(app, BackMsg.FromString, ForwardMsg, never), *[fetch("deferred_file", "")] * 5)
+    assert app.heard == [""]
