@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES, DIAGNOSES, INDEX, MALIGNANT
 from derm.evaluate.belonging import UNRECORDED, is_recorded, other_data, other_weights
-from derm.evaluate.by_source import FIGURES
+from derm.evaluate.by_source import FIGURES, SMALL
 from derm.evaluate.dataset import class_curves, reliability_bins
 from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
@@ -140,6 +140,8 @@ def remarks(results: Results) -> list[str]:
 def sources_sentence(results: Results) -> str:
     """How many sources the figures are of, and on which one most melanomas are missed; or that none were kept."""
     found = {name: own for name, own in results.by_source.items() if own["within"] is None}
+    if not found and results.about.get("sources"):
+        return say("No source has the {least} lesions that figures of its own need.", least=SMALL)
     if not found:
         return say("These results tell no sources apart: measure again with `derm evaluate`, which does.")
     if len(found) == 1:

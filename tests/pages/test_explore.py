@@ -246,7 +246,7 @@ def test_every_way_to_see_results_is_drawn(visit, part, drawn_charts):
     if part == "Label errors":
         assert "labels to review" in texts(page)
     if part == "Sources":  # drawn pictures are of none
-        assert "These results tell no sources apart" in texts(page)
+        assert "No source has the 20 lesions that figures of its own need." in texts(page)
 
 
 def test_figures_by_source_are_offered_where_a_source_has_them(visit, measured, tmp_path):
