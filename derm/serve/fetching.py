@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ from derm.serve.gate import App, Message, Receive, Send
 
 SECONDS = 60.0
 """For which a file is kept: a browser asks for it at once, and twice."""
+
+THREADS = 100
 
 MOST = 200_000_000
 """Bytes of all of them; the oldest goes."""
@@ -31,48 +34,53 @@ class MadeFile(NamedTuple):
 
 
 class MadeFiles:
-    """Files by the last part of their address, which nobody guesses; one thread has them. clock: seconds."""
+    """Files by their path, whose last part nobody guesses; one thread has them. clock: seconds."""
 
     def __init__(self, most: int = MOST, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.most, self.seconds, self._clock = most, seconds, clock
         self._files: dict[str, tuple[float, MadeFile]] = {}
 
-    def keep(self, place: str, file: MadeFile) -> None:
+    def keep(self, path: str, file: MadeFile) -> None:
         """Keep a file; those that are over, or too many, go. Called in an event loop, which tidies up later."""
-        self._files.pop(place, None)
-        self._files[place] = (self._clock(), file)
+        self._files.pop(path, None)
+        self._files[path] = (self._clock(), file)
         self.tidy()
         asyncio.get_running_loop().call_later(self.seconds + 1, self.tidy)
 
-    def find(self, place: str) -> MadeFile | None:
-        """The file of that place; None where there is none any more."""
+    def find(self, path: str) -> MadeFile | None:
+        """The file at exactly that path, for which a gate outside has asked whose it is; None where there is none."""
         self.tidy()
-        kept = self._files.get(place)
+        kept = self._files.get(path)
         return None if kept is None else kept[1]
 
     def tidy(self) -> None:
         """Let go what is over, and the oldest of what is too much; the newest stays, however large."""
         now, taken = self._clock(), sum(len(file.content) for _, file in self._files.values())
-        for place, (since, file) in list(self._files.items()):
+        for path, (since, file) in list(self._files.items()):
             if now - since < self.seconds and (taken <= self.most or len(self._files) == 1):
                 break
-            del self._files[place]
+            del self._files[path]
             taken -= len(file.content)
 
 
 class Fetching:
-    """Answers for files of `files` below /media, and passes all else on to `app`."""
+    """Answers for `files`, and passes all else on to `app`.
 
-    def __init__(self, app: App, files: MadeFiles) -> None:
-        self.app, self.files = app, files
+    threads: in which the server makes files and rows of tables for pages; most of them wait for their turn, and with
+    the few that Python has of its own nobody else's would be made meanwhile.
+    """
+
+    def __init__(self, app: App, files: MadeFiles, threads: int = THREADS) -> None:
+        self.app, self.files, self.threads = app, files, threads
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
-            folder, _, place = scope["path"].rpartition("/")
-            if folder.endswith("/media") and (file := self.files.find(place)) is not None:
-                await _answer(send, file, body=scope["method"] == "GET")
-                return
+        asked = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if asked and (file := self.files.find(scope["path"])) is not None:
+            await _answer(send, file, body=scope["method"] == "GET")
+            return
+        if scope["type"] == "lifespan":
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self.threads, "making"))
         await self.app(scope, receive, send)
 
 

@@ -16,8 +16,8 @@ from derm.serve import words
 PLACES = 2
 """Files that are made at a time, whoever asks: more do not end sooner."""
 
-MOST_ASKED = 3
-"""Files of one visitor that are made or wait for it: each takes one of the few threads that all visitors share."""
+MOST_ASKED = 12
+"""Files of one visitor, on all of their pages, that are made or wait for it: each takes a thread."""
 
 
 LOOK = 0.5

@@ -15,7 +15,6 @@ from derm.json_checks import is_shallow
 from derm.language.speech import say, speaking
 from derm.serve import words
 from derm.serve.browser_language import language_of
-from derm.serve.making import MOST_ASKED
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,9 +29,9 @@ FETCHED = frozenset(("request_id", "session_id", "deferred_file", "dataframe_chu
 """What may stand in a `backend_operation_request`: a file to save, more rows of a table. The rest writes into the app's
 own folder."""
 
-AT_WORK = {"deferred_file": MOST_ASKED, "dataframe_chunk": 20}
+AT_WORK = {"deferred_file": 3, "dataframe_chunk": 20}
 """Of these so many may be asked for by a page and not answered yet; a table asks for four pieces at a time. All
-visitors share the few threads that make them."""
+visitors share the threads that make them."""
 
 MOST_OPEN = 300
 """Websockets at once, one for each open page."""

@@ -123,13 +123,27 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
     and where another study lies in `folder` by now."""
     _check(reading)
     path = folder / FILE
+    try:
+        return _give(path, study, reading)
+    except OSError as error:
+        raise StudyFault(
+            say(
+                "{path} cannot be written ({strerror}), so this opinion is not kept: make room there, then give it "
+                "again.",
+                path=path,
+                strerror=error.strerror,
+            )
+        ) from error
+
+
+def _give(path: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinion:
     check_file(path)
     path.touch(OWN_FILE)
     close_to_others(path)
     with path.open("ab+") as stream:
         if not hold(stream, patience=10):
             raise StudyFault(say("{path} is held by another program: end it, then try again.", path=path))
-        if read_study(folder).hash != study.hash:  # or the line would spoil the chain of the study that is there now
+        if read_study(path.parent).hash != study.hash:  # the line would spoil the chain of what is there now
             raise StudyFault(
                 say(
                     "The study {name} was made anew since this page was opened, so this opinion is not kept: load the "

@@ -14,11 +14,16 @@ from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from derm.errors import DermError
+from derm.predict.trim import give_back
 from derm.serve.fetching import MadeFile, MadeFiles
 from derm.serve.making import Making
+from pages.parts import opening
 
 LOG = "streamlit.runtime.backend_operation_handler"
 """Streamlit's logger for what is made for pages."""
+
+QUICK = ("text/csv", "application/json")
+"""Media types of what takes milliseconds, however large a picture is, and waits behind nobody's documents."""
 
 Content = str | bytes
 Make = Callable[[], str] | Callable[[], bytes] | Callable[[], Content]
@@ -30,15 +35,15 @@ def making() -> Making:
     return Making()
 
 
-def keep_in(files: MadeFiles) -> Callable[[str], None]:
-    """What keeps a file that was made, by its address, in `files`. From now on the log has a line for those that were
-    not."""
+def keep_in(files: MadeFiles, below: str) -> Callable[[str], None]:
+    """What keeps a file that was made in `files`, by its address, which the app's own path `below` precedes. From now
+    on the log has a line for those that were not."""
     logging.getLogger(LOG).addFilter(in_one_line)
 
     def keep(address: str) -> None:
         place = address.rpartition("/")[2]
         if (made := get_instance().media_file_mgr.read_file(place)) is not None:
-            files.keep(place, MadeFile(made.content, made.mimetype, made.filename or place))
+            files.keep(f"{below}{address}", MadeFile(made.content, made.mimetype, made.filename or place))
 
     return keep
 
@@ -55,16 +60,26 @@ def download_button(
 ) -> None:
     """A button that saves what `make` returns as a file `name` of the media type `kind`."""
     context = get_script_run_ctx()
-    made = partial(_made, making(), context.session_id if context else "", make)
+    page = context.session_id if context else ""
+    made = make if kind in QUICK else partial(_made, making(), visitor() or page, page, make)
     st.download_button(label, made, name, kind, on_click="ignore", key=key, icon=icon, type=type)
 
 
-def _made(making: Making, owner: str, make: Make) -> Content:
+def visitor() -> str:
+    """Who asks: the account, or the browser, which has several pages; '' where neither is known."""
+    asks = opening.visitor_now()
+    return asks.name or asks.browser or ""
+
+
+def _made(making: Making, owner: str, page: str, make: Make) -> Content:
     """The file, in a thread of its own: by now there is no page to ask."""
-    with making.turn(owner, partial(_is_here, owner)):
+    with making.turn(owner, partial(_is_here, page)):
         if exists():  # or files that nobody fetched stay until somebody's page is drawn
             get_instance().media_file_mgr.remove_orphaned_files()
-        return make()
+        try:
+            return make()
+        finally:
+            give_back()
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -17,7 +17,7 @@ from derm.predict.visits import KeptVisits, minutes
 from derm.serve.fetching import Fetching, MadeFiles
 from derm.serve.messages import Messages
 from derm.serve.uploads import App, Arrived, Uploads
-from pages.parts import downloading
+from pages.parts import downloading, opening
 
 
 class OpenPage(NamedTuple):
@@ -64,7 +64,7 @@ def bounded(app: App) -> Messages:
     files that it has made kept until they are fetched."""
     files = MadeFiles()
     inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), arrived), files)
-    return Messages(inner, BackMsg.FromString, ForwardMsg, downloading.keep_in(files))
+    return Messages(inner, BackMsg.FromString, ForwardMsg, downloading.keep_in(files, opening.below()))
 
 
 def arrived(session: str) -> Arrived:

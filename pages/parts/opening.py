@@ -82,15 +82,21 @@ def checked() -> Opening:
     return opening
 
 
+def below() -> str:
+    """The path before all paths of the app, as '/derm'; '' where it lies at the top."""
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""
+
+
 def check_base() -> None:
     """Raise ConfigFault where the provider sends people back to another path than the app's."""
-    found, base = login(), (st.get_option("server.baseUrlPath") or "").strip("/")
-    if found is not None and found.base != (f"/{base}" if base else ""):
+    found = login()
+    if found is not None and found.base != below():
         raise ConfigFault(
             say(
                 "redirect_uri is {address}, and the app lies under /{base}: let both name the same path.",
                 address=found.redirect.geturl(),
-                base=base,
+                base=below().removeprefix("/"),
             )
         )
 
@@ -115,8 +121,7 @@ def browser() -> Callable[[], None] | None:
         return None
 
     def show() -> None:
-        below = (st.get_option("server.baseUrlPath") or "").strip("/")
-        address = f"http://{st.get_option('server.address')}:{st.get_option('server.port')}/{below}"
+        address = f"http://{st.get_option('server.address')}:{st.get_option('server.port')}{below() or '/'}"
         threading.Timer(SOON, webbrowser.open, [address]).start()
 
     return show

@@ -34,7 +34,7 @@ def test_what_was_made_goes_when_the_next_are_made(held):
     made = iter(range(10))
     making = Making()
     name = files.add_deferred(
-        lambda: downloading._made(making, "a", lambda: str(next(made))), "text/plain", "place", file_name="x.txt"
+        lambda: downloading._made(making, "a", "a", lambda: str(next(made))), "text/plain", "place", file_name="x.txt"
     )
     for _ in range(6):
         files.execute_deferred(name)
@@ -50,11 +50,13 @@ def test_a_file_comes_through_the_button_and_none_beyond_the_most(monkeypatch):
         from pages.parts.downloading import download_button
 
         download_button("Save", lambda: "text", "x.txt", "text/plain", key="x")
+        download_button("Table", str, "x.csv", "text/csv", key="y")
 
     assert not AppTest.from_function(page).run().exception
-    (make,) = given
+    make, quick = given
+    assert quick is str  # and waits behind nobody
     assert make() == "text"
-    making, owner, _ = make.args
+    making, owner, _, _ = make.args
     making._asked[owner] = MOST_ASKED
     with pytest.raises(ConfigFault, match="being made already"):
         make()
@@ -63,7 +65,7 @@ def test_a_file_comes_through_the_button_and_none_beyond_the_most(monkeypatch):
 
 def test_nothing_is_made_for_a_page_that_was_closed(held):
     with pytest.raises(ConfigFault, match="This page was closed"):
-        downloading._made(Making(), "b", lambda: pytest.fail("it was made"))
+        downloading._made(Making(), "b", "b", lambda: pytest.fail("it was made"))
 
 
 def test_a_file_that_was_made_is_kept_by_its_address(held):
@@ -72,22 +74,22 @@ def test_a_file_that_was_made_is_kept_by_its_address(held):
     address, files = manager.execute_deferred(name), MadeFiles()
 
     async def keep() -> None:
-        downloading.keep_in(files)(address)
-        downloading.keep_in(files)("/media/nothing.csv")
+        downloading.keep_in(files, "/derm")(address)
+        downloading.keep_in(files, "/derm")("/media/nothing.csv")
 
     asyncio.run(keep())
-    assert files.find(address.rpartition("/")[2]) == MadeFile(b"bytes", "text/csv", "x.csv")
-    assert files.find("nothing.csv") is None
+    assert files.find(f"/derm{address}") == MadeFile(b"bytes", "text/csv", "x.csv")
+    assert files.find("/derm/media/nothing.csv") is None
 
 
 @pytest.mark.parametrize(
     ("make", "known"),
-    [(lambda: downloading._made(Making(), "b", str), True), (lambda: 1 / 0, False)],
+    [(lambda: downloading._made(Making(), "b", "b", str), True), (lambda: 1 / 0, False)],
     ids=["for a closed page", "by a fault of ours"],
 )
 def test_only_a_fault_has_a_traceback_in_the_log(held, make, known, caplog):
     manager, _ = held
-    downloading.keep_in(MadeFiles())
+    downloading.keep_in(MadeFiles(), "")
     handler = DeferredFileHandler(lambda: manager)
     name = manager.add_deferred(make, "text/csv", "place")
     request = BackendOperationRequest(request_id="a", deferred_file={"file_id": name})
@@ -100,7 +102,7 @@ def test_only_a_fault_has_a_traceback_in_the_log(held, make, known, caplog):
 
 def test_a_file_that_nobody_knows_is_one_line_too(held, caplog):
     manager, _ = held
-    downloading.keep_in(MadeFiles())
+    downloading.keep_in(MadeFiles(), "")
     request = BackendOperationRequest(request_id="a", deferred_file={"file_id": "made up"})
     assert asyncio.run(DeferredFileHandler(lambda: manager).handle(request, "a")).error_msg
     (record,) = (one for one in caplog.records if one.name == downloading.LOG)

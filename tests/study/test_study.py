@@ -1,5 +1,6 @@
 """A study from design to results: frozen, in order, final; simulated readers whose figures are known by hand."""
 
+import errno
 import json
 import math
 import os
@@ -195,6 +196,25 @@ def test_an_opinion_on_a_study_that_was_made_anew_since_is_not_kept(study, tmp_p
     assert read_given(folder, later) == []
     give(folder, later, opinion(next_task(later, "Dr A", [], entry.now()), "Dr A"))
     assert len(read_given(folder, later)) == 1
+
+
+def test_an_opinion_on_a_full_disk_is_one_sentence_and_can_be_given_again(study, tmp_path, monkeypatch):
+    folder, made = copy(study, tmp_path)
+    first = opinion(next_task(made, "Dr A", [], entry.now()), "Dr A")
+
+    def full(_handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        disk.setattr(reading, "canonical", lambda _line: "half a line")
+        with pytest.raises(StudyFault, match=r"No space left on device.*not kept: make room there"):
+            give(folder, made, first)
+    path = folder / reading.FILE
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert read_given(folder, made) == []
+    give(folder, made, first)
+    assert len(read_given(folder, made)) == 1
 
 
 def test_what_a_kill_cut_off_is_left_out_and_what_was_changed_is_said(study, tmp_path):
