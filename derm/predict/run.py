@@ -20,7 +20,7 @@ from derm.predict.ask import Asking, Task, ask
 from derm.predict.case import Case
 from derm.predict.crew import Crew
 from derm.predict.folder import Survey, name_images, survey
-from derm.predict.found import FoundPicture, printable
+from derm.predict.found import FoundPicture
 from derm.predict.mask_files import Folders, are_there, origin_of, own_name
 from derm.predict.record import Record, settings_of
 from derm.predict.table import GrowingTable, part_of
@@ -208,7 +208,7 @@ def _names(files: list[FoundPicture], before: dict[str, dict[str, str]]) -> dict
     kept = {file: row["image_id"] for file, row in before.items()}
     fresh = [one for one in files if one.file not in kept]
     new = zip(fresh, name_images([one.path for one in fresh], kept.values()), strict=True)
-    return kept | {one.file: printable(name) for one, name in new}
+    return kept | {one.file: name for one, name in new}
 
 
 def _stands(one: FoundPicture, before: dict[str, dict[str, str]], asking: Asking) -> bool:

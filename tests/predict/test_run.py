@@ -15,6 +15,7 @@ from derm.errors import ConfigFault
 from derm.predict import ask as module
 from derm.predict.case import Case, diagnose
 from derm.predict.mask_files import KEYS, Folders, origin_of, own_name
+from derm.predict.parquet import read_records
 from derm.predict.record import COLUMNS, settings_of
 from derm.predict.run import predict_files
 from derm.predict.table import part_of
@@ -204,6 +205,18 @@ def test_odd_names_have_rows_and_files(tiny_model, tmp_path, name):
         assert (folders.maps / f"{row['written_as']}_vasc_heat.png").is_file()
     assert len(table.read_text().splitlines()) == 3
     assert ask(tiny_model, file, other, table=table, folders=folders, resume=True) == [None, None]
+
+
+def test_names_that_look_alike_have_rows_of_their_own(tiny_model, tmp_path):
+    photos, table = tmp_path / "photos", tmp_path / "out.parquet"
+    names = [os.fsdecode(b"\xff.png"), "\\xff.png", "new\nline.png", "new\\nline.png"]
+    for seed, name in enumerate(names):
+        save(photos / name, seed)
+    asked = ask(tiny_model, photos, table=table, folders=Folders(tmp_path / "masks"))
+    for column in ("file", "image_id", "written_as", "sha256"):
+        assert len({record[column] for record in asked}) == 4
+    assert len(list(read_records(table))) == 4
+    assert ask(tiny_model, photos, table=table, folders=Folders(tmp_path / "masks"), resume=True) == [None] * 4
 
 
 def test_two_long_names_that_begin_alike_stay_apart(tiny_model, tmp_path):
