@@ -85,7 +85,7 @@ def making_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target` to fill, for the `with` block to rename to `target`; what is left of it goes.
 
     What such makers have left beside `target` that were killed goes, too. Raises ConfigFault where it cannot be made,
-    or `target` is a link that leads nowhere, over which no folder can be renamed.
+    `target` is a link that leads nowhere, over which no folder can be renamed, or came to hold something meanwhile.
     """
     if target.is_symlink() and not target.exists():
         raise ConfigFault(
@@ -103,10 +103,24 @@ def making_folder(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except (OSError, ConfigFault) as error:
+        if _is_taken(target, error):
+            raise ConfigFault(
+                say(
+                    "{target} was made by another program meanwhile, and stays as it is: name another folder.",
+                    target=target,
+                )
+            ) from error
         cause = error if isinstance(error, OSError) else error.__cause__  # a file in it, under a name nobody knows
         if not isinstance(cause, OSError) or cause.errno not in NO_ROOM:
             raise
         raise unwritable(target, cause) from error
+
+
+def _is_taken(target: Path, error: Exception) -> bool:
+    """Whether a folder could not be put at `target` because something lies there by now."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        return False
+    return str(target) in (str(error.filename), str(error.filename2))
 
 
 def make_folder(folder: Path) -> None:

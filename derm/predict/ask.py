@@ -12,7 +12,7 @@ from derm.errors import ConfigFault, ImageRefused
 from derm.image.decode import read_file, read_image
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
-from derm.predict.mask_files import Folders, own_name, write_pictures
+from derm.predict.mask_files import Folders, origin_of, own_name, write_pictures
 from derm.predict.practice import at_practice
 from derm.predict.record import Record, Settings, record_of, refused_record
 
@@ -61,18 +61,20 @@ def ask(model: Model, task: Task, asking: Asking) -> tuple[Record, Case | None]:
     except ImageRefused as error:
         return refused_record(task.name, task.file, str(error), settings) | {"sha256": digest}, None
     case = at_practice(diagnose(model, pixels, task.name, views=settings.views), asking.prevalence)
-    written_as, fault = _write(case, task.path, asking.folders)
+    written_as, fault = _write(case, task.path, digest, asking)
     about = {"image_id": task.name, "file": task.file, "sha256": digest, "written_as": written_as}
     return record_of(case, **about, error=fault, calibration=settings.calibration), case
 
 
-def _write(case: Case, path: Path, folders: Folders) -> tuple[str | None, str]:
+def _write(case: Case, path: Path, digest: str, asking: Asking) -> tuple[str | None, str]:
     """The name under which the case's files were written, and why one could not be, if so."""
+    folders, name = asking.folders, None
     if not folders.given():
         return None, ""
-    name = own_name(case.name, path, folders)
+    origin = origin_of(path, digest, asking.settings)
     try:
-        write_pictures(case, name, path, folders)
+        name = own_name(case.name, origin, folders)
+        write_pictures(case, name, folders, origin)
     except ConfigFault as error:
         return name, str(error)
     return name, ""

@@ -89,12 +89,13 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
 
     It is the file's name without ending. Where that is not the only one, or among those `taken` before, it is the path
     below the folder common to all files, with its ending and '/' between folders: `left/7.jpg`, `right/7.jpg`; and
-    where that is taken, too, the whole path. Upper and lower case count as the same, as some disks have it.
+    where that is taken, too, the whole path; each as `printable` has it. Upper and lower case count as the same, as
+    some disks have it.
     """
     true = [Path(os.path.realpath(file)) for file in files]
     common = os.path.commonpath([file.parent for file in true]) if true else ""
-    below = [file.relative_to(common).as_posix() for file in true]
-    own = [without_ending(file.name) for file in files]
+    below = [printable(file.relative_to(common).as_posix()) for file in true]
+    own = [printable(without_ending(file.name)) for file in files]
     stems = Counter(stem.casefold() for stem in own)
     before = {name.casefold() for name in taken}
     others = before | {path.casefold() for path in below}
@@ -103,7 +104,7 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
         if stems[stem.casefold()] == 1 and stem.casefold() not in others
         else path
         if path.casefold() not in before
-        else whole.as_posix().lstrip("/")
+        else printable(whole.as_posix().lstrip("/"))
         for stem, path, whole in zip(own, below, true, strict=True)
     ]
 

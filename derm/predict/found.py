@@ -4,6 +4,8 @@ Needs a path, or what reads the picture. Gives its content, and the name by whic
 """
 
 import hashlib
+import os
+import re
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -37,12 +39,12 @@ class FoundPicture(NamedTuple):
     """What reads it; None for a file."""
 
     address: str = ""
-    """What stands in tables for one that has no path; else ''."""
+    """What stands in tables for one that has no path, printable; else ''."""
 
     @property
     def file(self) -> str:
         """The whole path or the address, as it stands in tables; links are not followed."""
-        return printable(self.address or self.path.absolute())
+        return self.address or printable(self.path.absolute())
 
     def read(self) -> bytes:
         """The content; raises ImageRefused."""
@@ -60,13 +62,33 @@ class FoundPicture(NamedTuple):
 
 
 def printable(path: str | Path) -> str:
-    """A path as text that any file and terminal takes: what is no character, or none to be seen, as '\\xe4'."""
-    return "".join(map(_printable, str(path)))
+    """A path as text that any file and terminal takes: what is no character, or none to be seen, as '\\xe4'.
+
+    No two paths are printed alike: in a part with such letters, or with what is written as one, a backslash is doubled.
+    """
+    return _PART.sub(_printable_part, str(path))
+
+
+_PART = re.compile(rf"[^{re.escape(os.sep)}]+")
+
+_WRITTEN = re.compile(r"\\(\\|[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})", re.IGNORECASE)
+"""What stands in a name as `printable` would write it."""
+
+
+def _printable_part(found: re.Match[str]) -> str:
+    part = found[0]
+    if part.isprintable() and not _WRITTEN.search(part):
+        return part
+    return "".join(map(_printable, part))
 
 
 def _printable(letter: str) -> str:
+    if letter == "\\":
+        return "\\\\"
     if letter.isprintable():
         return letter
     if "\udc80" <= letter <= "\udcff":  # how Python holds a byte of a name that is no UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
+    if "\x80" <= letter <= "\xff":  # which '\\x' would make such a byte
+        return f"\\u{ord(letter):04x}"
     return letter.encode("unicode_escape").decode("ascii")

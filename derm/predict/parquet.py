@@ -38,6 +38,14 @@ def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
             writer.write_table(pa.table(columns, schema=schema))
 
 
+def is_table(path: Path) -> bool:
+    """Whether the file at `path` is a table that `write_rows` wrote, of whatever version."""
+    try:
+        return b"derm_schema" in (parquet.read_schema(path).metadata or {})
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """The rows of a table that `write_rows` wrote; ConfigFault for any other, or one that cannot be read."""
     try:

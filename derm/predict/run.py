@@ -20,8 +20,8 @@ from derm.predict.ask import Asking, Task, ask
 from derm.predict.case import Case
 from derm.predict.crew import Crew
 from derm.predict.folder import Survey, name_images, survey
-from derm.predict.found import FoundPicture, printable
-from derm.predict.mask_files import Folders
+from derm.predict.found import FoundPicture
+from derm.predict.mask_files import Folders, are_there, origin_of, own_name
 from derm.predict.record import Record, settings_of
 from derm.predict.table import GrowingTable, part_of
 from derm.predict.views import check_views
@@ -85,14 +85,14 @@ def predict_files(
     """Look through `paths` and make ready to ask about every picture that `derm.predict.folder.survey` finds.
 
     table: the CSV or Parquet, see `GrowingTable`; without it nothing is written. resume: go on with it: pictures stand
-    whose file has the same path and content, had no error and has the masks and maps that are wanted now. folders: for
-    masks and maps, made where they are not there. prevalence: the share of malignant lesions among one's own patients,
-    above 0, below 1, to which probabilities are carried (`derm.predict.practice`). views: 1, or 8 for the mean over
-    eight. processes: that answer, each with one thread, see `derm.predict.crew`; 1 for this one with all its threads,
-    None for as many as pay. cluster: the address of a Ray cluster whose machines answer instead, see
-    `derm.predict.cluster`. Raises ConfigFault for a place that cannot be written, a table that does not go with the
-    settings, another number of views, or no process; while it is iterated only where the table can be written no more,
-    or processes or cluster do not answer.
+    whose file has the same path and content, had no error and has the masks and maps that are wanted now, of this run's
+    weights and settings. folders: for masks and maps, made where they are not there. prevalence: the share of malignant
+    lesions among one's own patients, above 0, below 1, to which probabilities are carried (`derm.predict.practice`).
+    views: 1, or 8 for the mean over eight. processes: that answer, each with one thread, see `derm.predict.crew`; 1 for
+    this one with all its threads, None for as many as pay. cluster: the address of a Ray cluster whose machines answer
+    instead, see `derm.predict.cluster`. Raises ConfigFault for a place that cannot be written, a table that does not go
+    with the settings, another number of views, or no process; while it is iterated only where folders hold masks or
+    maps that are not to be replaced, the table can be written no more, or processes or cluster do not answer.
     """
     check_views(views)
     if processes is not None and processes < 1:
@@ -129,11 +129,14 @@ def _answers(
         names = _names(files, before)
         left, done = list[FoundPicture](), 0
         for one in files:
-            if _stands(one, before, asking.folders):
+            if _stands(one, before, asking):
                 done += 1
                 yield Answered(None, None, True, before[one.file]["answerable"] == "yes", done, len(files))
             else:
                 left.append(one)
+        for one in left:  # masks that would be refused are so before hours are spent
+            if asking.folders.given() and not one.fault:
+                own_name(names[one.file], origin_of(one.path, "", asking.settings), asking.folders)
         asked = (
             _asked(model, _tasks(left, names), asking, min(processes, len(left)))
             if cluster is None
@@ -205,14 +208,15 @@ def _names(files: list[FoundPicture], before: dict[str, dict[str, str]]) -> dict
     kept = {file: row["image_id"] for file, row in before.items()}
     fresh = [one for one in files if one.file not in kept]
     new = zip(fresh, name_images([one.path for one in fresh], kept.values()), strict=True)
-    return kept | {one.file: printable(name) for one, name in new}
+    return kept | {one.file: name for one, name in new}
 
 
-def _stands(one: FoundPicture, before: dict[str, dict[str, str]], folders: Folders) -> bool:
+def _stands(one: FoundPicture, before: dict[str, dict[str, str]], asking: Asking) -> bool:
     """Whether a picture was answered by an earlier run, with all that is wanted now, and is the same."""
     row = before.get(one.file)
     if row is None or one.fault or row["error"] or not row["sha256"]:
         return False
-    if not all(row["written_as"] and path.is_file() for path in folders.last_files(row["written_as"])):
+    origin = origin_of(one.path, row["sha256"], asking.settings)
+    if asking.folders.given() and not (row["written_as"] and are_there(row["written_as"], origin, asking.folders)):
         return False
     return one.is_still(row["sha256"])

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from derm.errors import ConfigFault
 from derm.files import PART, check_file, try_hold, write_whole
@@ -29,11 +29,13 @@ class GrowingTable:
     def __init__(self, target: Path, settings: Settings, *, resume: bool = False) -> None:
         """Begin `target`, or go on with what stands in it or in its part.
 
-        Raises ConfigFault where nothing can be written, another run writes there, an earlier run did not end and is not
-        to be gone on with, or went by other settings or another schema.
+        Raises ConfigFault where nothing can be written, the name has the ending of another kind of file, something else
+        than a table of predictions lies there, another run writes there, an earlier run did not end and is not to be
+        gone on with, or went by other settings or another schema.
         """
         check_file(target)
         self.target = target.resolve() if target.is_symlink() else target
+        _check_ending(self.target)
         self.part = part_of(self.target)
         self.standing: dict[str, dict[str, str]] = {}
         """Rows of before by `file`, each the cells by column that tell whether it still holds; the last one counts."""
@@ -67,8 +69,10 @@ class GrowingTable:
     def finish(self, files: Iterable[str], *, in_order: bool = False) -> None:
         """Put the table in place: rows of other files than `files` as they stood, then these in their order.
 
-        in_order: they were added in that order. Raises ConfigFault where it cannot be written; the part then stays.
+        in_order: they were added in that order. Raises ConfigFault where it cannot be written, or something else was
+        put there meanwhile; the part then stays.
         """
+        _refuse_other(self.target)  # hours have passed
         os.fsync(self._descriptor)
         if os.name == "nt":  # which moves no open file
             os.close(self._descriptor)
@@ -85,7 +89,7 @@ class GrowingTable:
                 for file in order:
                     start, size = places[file]
                     source.seek(start)
-                    yield source.read(size)
+                    yield source.read(size).rstrip(b"\r\n") + b"\n"
 
         def fill(whole: Path) -> None:
             if is_parquet(self.target):
@@ -107,6 +111,8 @@ class GrowingTable:
             raise ConfigFault(
                 f"{self.part} holds the answers of a run that did not end: go on with it by --resume, or remove it."
             )
+        if begun or not resume:
+            _refuse_other(self.target)
         if begun:
             self.standing = _standing(self.part, settings)
         else:
@@ -148,10 +154,46 @@ class GrowingTable:
 PARQUET = (".parquet", ".pq")
 """Endings of tables in Parquet, in lower case."""
 
+ENDINGS = ("", ".csv", *PARQUET)
+"""Endings of all tables, in lower case."""
+
 
 def is_parquet(target: Path) -> bool:
     """Whether a table is Parquet, by its name."""
     return target.suffix.lower() in PARQUET
+
+
+def _check_ending(target: Path) -> None:
+    """Refuse a name that promises another kind of file: ConfigFault."""
+    if target.suffix.lower() not in ENDINGS:
+        raise ConfigFault(
+            f"{target} ends in {target.suffix}, and tables of predictions are CSV or Parquet: name an --out that ends "
+            f"in .csv, or in {' or '.join(PARQUET)}."
+        )
+
+
+def _refuse_other(target: Path) -> None:
+    """Refuse to replace what is neither empty nor a table of predictions, be it of other columns: ConfigFault."""
+    if target.exists() and target.stat().st_size and not _is_table(target):
+        raise ConfigFault(
+            f"{target} is no table of `derm predict`, and would be lost: name another --out, or move it away."
+        )
+
+
+FIRST = 5
+"""Columns by which a table of predictions is known: no other command's tables begin with these."""
+
+
+def _is_table(target: Path) -> bool:
+    if is_parquet(target):
+        from derm.predict.parquet import is_table
+
+        return is_table(target)
+    try:
+        with target.open("rb") as stream:
+            return _header(stream).startswith(",".join(COLUMNS[:FIRST]))
+    except OSError:
+        return False
 
 
 def part_of(target: Path) -> Path:
@@ -234,15 +276,21 @@ def _places(base: Path) -> Iterator[tuple[str, int, int]]:
     return ((row["file"], start, size) for row, start, size in _rows(base))
 
 
+def _header(stream: BinaryIO) -> str:
+    """The first line of a table as Derm writes it, also where a program of Windows has put its marks there."""
+    line = stream.readline(MOST_LINE).decode("utf-8-sig", errors="replace")
+    return line.removesuffix("\n").removesuffix("\r") + "\n"
+
+
 def _rows(base: Path) -> Iterator[tuple[dict[str, str], int, int]]:
     """Each whole row of `base` by column, where it begins and its length in bytes; ConfigFault for another schema."""
     other = ConfigFault(
         f"{base} is no table that this version of Derm can go on with (other columns): name another --out."
     )
     with base.open("rb") as stream:
-        start = len(header := stream.readline(MOST_LINE))
-        if header.decode(errors="replace") != header_line():
+        if _header(stream) != header_line():
             raise other
+        start = stream.tell()
         while line := stream.readline(MOST_LINE):
             if len(line) == MOST_LINE:
                 raise other

@@ -259,6 +259,29 @@ def test_an_interrupted_set_leaves_nothing(tmp_path):
         synthesise(tmp_path / "set", images=21, seed=0)
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("meanwhile", ["set", "file"])
+def test_what_came_to_lie_there_meanwhile_stays(tmp_path, before, meanwhile):
+    target = tmp_path / "set"
+    if before:
+        target.mkdir()
+
+    def put(done, images):
+        if done == images and meanwhile == "set":
+            target.mkdir(exist_ok=True)
+            (target / "README.md").write_text("another run's")
+        elif done == images:
+            target.rmdir() if before else None
+            target.write_text("a file")
+
+    with pytest.raises(
+        ConfigFault, match="set was made by another program meanwhile, and stays as it is: name another"
+    ):
+        synthesise(target, images=21, seed=0, progress=put)
+    assert (target / "README.md" if meanwhile == "set" else target).is_file()
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataFault, match="file” exists and is not an empty folder"):

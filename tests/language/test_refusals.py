@@ -28,6 +28,7 @@ TERMINALS = {
     "derm.predict.crew": "many processes for one folder: `derm predict`",
     "derm.predict.cluster": "machines of a cluster: `derm predict --ray`",
     "derm.predict.folder": "a folder of pictures: `derm predict`; pages get pictures one by one",
+    "derm.predict.mask_files": "masks and maps of `derm predict`",
     "derm.predict.parquet": "the table of `derm predict`",
     "derm.predict.portable": "a file for other programs: `derm export`",
     "derm.predict.remote": "addresses of stores: `derm predict s3://…`",

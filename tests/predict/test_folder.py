@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from itertools import product
 
 import pytest
 from pictures import encoded, picture, save
@@ -131,6 +132,20 @@ def test_no_two_files_share_a_name(tmp_path):
 def test_names_that_are_no_text_can_be_written():
     assert printable(os.fsdecode(b"m\xe4rz\n\x1b.jpg")) == "m\\xe4rz\\n\\x1b.jpg"
     assert printable("März 皮膚.jpg") == "März 皮膚.jpg"
+    assert printable("my\\new/7\\a.jpg") == "my\\\\new/7\\a.jpg"
+    assert printable("old\\7.jpg") == "old\\7.jpg"
+
+
+def test_no_two_names_are_printed_alike():
+    letters = [b"\\", b"n", b"\n", b"x", b"a", b"d", b"\xad", "\u00ad".encode(), b"u00ad", b"xad"]
+    names = {os.fsdecode(b"".join(some)) for length in range(1, 5) for some in product(letters, repeat=length)}
+    assert len({printable(name).casefold() for name in names}) == len(names)
+
+
+def test_names_that_are_printed_alike_have_different_ids(tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff.jpg")
+    assert name_images([odd, tmp_path / "\\xff.jpg"]) == ["\\xff", "\\\\xff"]
+    assert name_images([tmp_path / "deep" / odd.name], ["\\xff"]) == ["\\xff.jpg"]
 
 
 def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):

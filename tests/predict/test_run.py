@@ -2,18 +2,21 @@
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pictures import picture, read_grey, save
+from PIL import Image, PngImagePlugin
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.predict import ask as module
-from derm.predict.case import diagnose
-from derm.predict.mask_files import Folders, own_name
-from derm.predict.record import COLUMNS
+from derm.predict.case import Case, diagnose
+from derm.predict.mask_files import KEYS, Folders, origin_of, own_name
+from derm.predict.parquet import read_records
+from derm.predict.record import COLUMNS, settings_of
 from derm.predict.run import predict_files
 from derm.predict.table import part_of
 
@@ -129,6 +132,64 @@ def test_a_file_that_somebody_else_put_there_stays(tiny_model, tmp_path):
     assert record["written_as"] != "7"
 
 
+def other_weights(model):
+    """The same network under another hash."""
+    return replace(model, sha256="f" * 64)
+
+
+def test_masks_of_other_weights_or_views_are_not_replaced(tiny_model, tmp_path):
+    photo, folders = save(tmp_path / "7.png", 1), Folders(tmp_path / "masks", tmp_path / "maps")
+    table = tmp_path / "a.csv"
+    ask(tiny_model, photo, table=table, folders=folders)
+    before = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
+    for model, views in ((other_weights(tiny_model), 1), (tiny_model, 8)):
+        with pytest.raises(ConfigFault, match=r"was made by .*views 1, and this run goes by .*: name another folder"):
+            ask(model, photo, table=tmp_path / "b.csv", folders=folders, views=views)
+    assert {path: path.read_bytes() for folder in folders for path in folder.iterdir()} == before
+    assert ask(tiny_model, photo, table=table, folders=folders, resume=True) == [None]
+
+
+def test_rows_stand_on_their_own_masks_alone(tiny_model, tmp_path):
+    photo, masks, table = save(tmp_path / "7.png", 1), tmp_path / "masks", tmp_path / "a.csv"
+    ask(tiny_model, photo, table=table, folders=Folders(masks))
+    mine = {path.name: path.read_bytes() for path in masks.iterdir()}
+    content = photo.read_bytes()
+    save(photo, 2)  # another run meets another picture of that name, which then is put back
+    ask(tiny_model, photo, table=tmp_path / "b.csv", folders=Folders(masks))
+    photo.write_bytes(content)
+    assert None not in ask(tiny_model, photo, table=table, folders=Folders(masks), resume=True)
+    (masks / "7_mel.png").unlink()
+    assert None not in ask(tiny_model, photo, table=table, folders=Folders(masks), resume=True)
+    assert {path.name: path.read_bytes() for path in masks.iterdir()} == mine
+
+
+def test_masks_that_do_not_tell_their_weights_are_neither_believed_nor_replaced(tiny_model, tmp_path):
+    photo, masks, table = save(tmp_path / "7.png", 1), tmp_path / "masks", tmp_path / "a.csv"
+    ask(tiny_model, photo, table=table, folders=Folders(masks))
+    for path in masks.iterdir():
+        with Image.open(path) as mask:
+            told = PngImagePlugin.PngInfo()
+            told.add_text(KEYS.picture, mask.info[KEYS.picture])
+            mask.copy().save(path, pnginfo=told)
+    with pytest.raises(ConfigFault, match="does not tell by which weights it was made, as older versions"):
+        ask(tiny_model, photo, table=table, folders=Folders(masks), resume=True)
+    for path in masks.iterdir():
+        path.unlink()
+    assert None not in ask(tiny_model, photo, table=table, folders=Folders(masks), resume=True)
+    assert ask(tiny_model, photo, table=table, folders=Folders(masks), resume=True) == [None]
+
+
+def test_masks_that_another_run_writes_meanwhile_cost_the_row(tiny_model, tmp_path):
+    photos, folders = [save(tmp_path / f"{name}.png", seed) for seed, name in enumerate("ab")], Folders(tmp_path / "m")
+    run = predict_files(tiny_model, photos, folders=folders)
+    next(run.answers)
+    ask(other_weights(tiny_model), photos[1], folders=folders)
+    before = (folders.masks / "b_segmentation.png").read_bytes()
+    (second,) = run.answers
+    assert "b_segmentation.png was made by" in second.record["error"]
+    assert (folders.masks / "b_segmentation.png").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "name", ["皮膚" * 40 + ".jpg", "x" * 251 + ".png", os.fsdecode(b"m\xe4rz.png"), "new\nline.png", "=cmd.png"]
 )
@@ -146,20 +207,35 @@ def test_odd_names_have_rows_and_files(tiny_model, tmp_path, name):
     assert ask(tiny_model, file, other, table=table, folders=folders, resume=True) == [None, None]
 
 
-def test_two_long_names_that_begin_alike_stay_apart(tmp_path):
-    first, second = ("y" * 240 + end for end in "ab")
-    folders = Folders(tmp_path)
-    assert own_name(first, tmp_path / first, folders) != own_name(second, tmp_path / second, folders)
+def test_names_that_look_alike_have_rows_of_their_own(tiny_model, tmp_path):
+    photos, table = tmp_path / "photos", tmp_path / "out.parquet"
+    names = [os.fsdecode(b"\xff.png"), "\\xff.png", "new\nline.png", "new\\nline.png"]
+    for seed, name in enumerate(names):
+        save(photos / name, seed)
+    asked = ask(tiny_model, photos, table=table, folders=Folders(tmp_path / "masks"))
+    for column in ("file", "image_id", "written_as", "sha256"):
+        assert len({record[column] for record in asked}) == 4
+    assert len(list(read_records(table))) == 4
+    assert ask(tiny_model, photos, table=table, folders=Folders(tmp_path / "masks"), resume=True) == [None] * 4
+
+
+def test_two_long_names_that_begin_alike_stay_apart(tiny_model, tmp_path):
+    settings = settings_of(tiny_model, 1, None)
+    first, second = (
+        own_name(name, origin_of(tmp_path / name, "", settings), Folders(tmp_path))
+        for name in ("y" * 240 + end for end in "ab")
+    )
+    assert first != second
 
 
 def test_a_mask_that_cannot_be_written_costs_its_own_row(tiny_model, tmp_path, monkeypatch):
     files = [save(tmp_path / "photos" / f"{name}.png", seed) for seed, name in enumerate("abc")]
     write = module.write_pictures
 
-    def full(case, name, file, folders):
+    def full(case, name, folders, origin):
         if name == "b":
             raise ConfigFault("masks/b_mel.png cannot be written (No space left on device): name a place with room.")
-        write(case, name, file, folders)
+        write(case, name, folders, origin)
 
     table, folders = tmp_path / "out.csv", Folders(tmp_path / "masks")
     with monkeypatch.context() as patch:
@@ -174,12 +250,43 @@ def test_a_mask_that_cannot_be_written_costs_its_own_row(tiny_model, tmp_path, m
     assert [row["error"] for row in rows(table)] == [""] * 3
 
 
-def test_a_folder_where_a_mask_belongs_costs_its_own_row(tiny_model, tmp_path):
-    (tmp_path / "masks" / "a_mel.png").mkdir(parents=True)
+@pytest.mark.parametrize("end", ["nv.png", "vasc_soft.png", "mel_heat.png"])
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+def test_no_file_of_somebody_elses_is_replaced_whichever_it_is(tiny_model, tmp_path, end, what):
+    mine = tmp_path / "out" / f"7_{end}"
+    mine.parent.mkdir()
+    if what == "file":
+        mine.write_bytes(b"drawn by hand for hours")
+    elif what == "folder":
+        mine.mkdir()
+    else:
+        mine.symlink_to(tmp_path / "not there yet.png")
+    before = mine.lstat().st_ino
+    photo, folders = save(tmp_path / "7.png", 1), Folders(mine.parent, mine.parent)
+    (record,) = ask(tiny_model, photo, folders=folders)
+    assert (mine.lstat().st_ino, record["error"], (tmp_path / "not there yet.png").exists()) == (before, "", False)
+    assert record["written_as"].startswith("7-")
+    theirs = mine.parent / f"{record['written_as']}_{end}"
+    theirs.write_bytes(b"drawn over Derm's")
+    with pytest.raises(ConfigFault, match=f"{end} is there and not of this picture: move it away"):
+        ask(tiny_model, photo, folders=folders)
+    assert theirs.read_bytes() == b"drawn over Derm's"
+
+
+def test_a_mask_put_there_meanwhile_costs_its_own_row(tiny_model, tmp_path, monkeypatch):
+    class_mask = Case.class_mask
+    mine = tmp_path / "masks" / "a_mel.png"
+
+    def slow(case, index):
+        if case.name == "a" and not mine.exists():
+            mine.mkdir()
+        return class_mask(case, index)
+
+    monkeypatch.setattr(Case, "class_mask", slow)
     first, second = ask(
-        tiny_model, save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2), folders=Folders(tmp_path / "masks")
+        tiny_model, save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2), folders=Folders(mine.parent)
     )
-    assert "a_mel.png is a folder" in first["error"]
+    assert "a_mel.png is there and not of this picture" in first["error"]
     assert second["error"] == ""
 
 

@@ -46,9 +46,75 @@ def test_rows_stand_as_they_come_and_the_table_comes_whole(tmp_path):
 
 def test_an_older_table_stays_until_the_new_one_is_whole(tmp_path):
     target = tmp_path / "out.csv"
-    target.write_text("old")
+    target.write_text(old := header_line() + "old")
     left_behind(target, "a")
-    assert target.read_text() == "old"
+    assert target.read_text() == old
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.tsv", "out.xlsx", "out.csv.gz", "weights.safetensors"])
+def test_a_name_of_another_kind_of_file_is_refused(tmp_path, name):
+    with pytest.raises(ConfigFault, match=r"ends in \.\w+, and tables .* ends in \.csv, or in \.parquet or \.pq\."):
+        GrowingTable(tmp_path / name, SETTINGS)
+    (tmp_path / "link.csv").symlink_to(tmp_path / name)
+    with pytest.raises(ConfigFault, match=f"{name} ends in"):
+        GrowingTable(tmp_path / "link.csv", SETTINGS)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "OUT.CSV", "out", "-", "out.parquet", "out.PQ"])
+def test_only_what_is_a_table_of_predictions_is_replaced(tmp_path, name):
+    target = tmp_path / name
+    for foreign in (b"image_id,dx\na,nv\n", b"notes", b"PAR1", b"image_id,lesion_id,dx_true,dx_pred\n"):
+        target.write_bytes(foreign)
+        with pytest.raises(ConfigFault, match=f"{name} is no table of `derm predict`, and would be lost: name another"):
+            GrowingTable(target, SETTINGS)
+        assert [file.name for file in tmp_path.iterdir()] == [name]
+        assert target.read_bytes() == foreign
+    target.write_bytes(b"")
+    for rows_of_it in ("a", "b"):
+        with GrowingTable(target, SETTINGS) as table:
+            table.add(record(rows_of_it))
+            table.finish([f"/{rows_of_it}.jpg"])
+    left_behind(target, "c")
+    target.write_bytes(b"put there meanwhile")
+    with pytest.raises(ConfigFault, match="is no table of `derm predict`"):
+        GrowingTable(target, SETTINGS, resume=True)
+    assert part_of(target).exists()
+
+
+def test_what_was_put_there_during_the_run_stays(tmp_path):
+    target = tmp_path / "out.csv"
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        target.write_text("notes")
+        with pytest.raises(ConfigFault, match="is no table of `derm predict`"):
+            table.finish(["/a.jpg"], in_order=True)
+    assert target.read_text() == "notes"
+    assert [row["image_id"] for row in rows(part_of(target))] == ["a"]
+
+
+def test_tables_of_other_columns_are_replaced(tmp_path):
+    target = tmp_path / "out.csv"
+    target.write_text(header_line().replace(",error", ",error,more"))
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        table.finish(["/a.jpg"])
+    assert [row["image_id"] for row in rows(target)] == ["a"]
+
+
+def test_a_table_that_windows_has_saved_is_gone_on_with(tmp_path):
+    target = tmp_path / "out.csv"
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        table.add(record("b"))
+        table.finish(["/a.jpg", "/b.jpg"])
+    before = target.read_bytes()
+    target.write_bytes(b"\xef\xbb\xbf" + before.replace(b"\n", b"\r\n"))
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert list(table.standing) == ["/a.jpg", "/b.jpg"]
+        table.add(record("c"))
+        table.finish(["/a.jpg", "/b.jpg", "/c.jpg"])
+    assert target.read_bytes() == before + csv_line(record("c")).encode()
 
 
 def test_a_run_without_rows_leaves_nothing(tmp_path):

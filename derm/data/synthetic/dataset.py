@@ -3,6 +3,7 @@
 Needs an empty folder, a number of images and a seed. Knows nothing about how a lesion is drawn.
 """
 
+import contextlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -134,8 +135,8 @@ def synthesise(folder: Path, *, images: int, seed: int, progress: Callable[[int,
     folder = folder.resolve() if folder.exists() else folder  # a link to an empty folder cannot be removed as one
     with making_folder(folder) as part:
         _draw_set(part, images, seed, progress)
-        if folder.exists():
-            folder.rmdir()  # it is empty; not every system renames onto one
+        with contextlib.suppress(FileNotFoundError):
+            folder.rmdir()  # where it is there it is empty; not every system renames onto one
         part.rename(folder)
 
 
