@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from derm.diagnoses import CODES
-from derm.files import portable_name, write_whole
+from derm.files import portable_name, unlinked, write_whole
 from derm.predict.case import Case
 
 LONGEST = 200
@@ -119,4 +119,4 @@ def _write_grey(path: Path, values: NDArray[np.bool_] | NDArray[np.float32], own
         with part.open("wb") as stream:
             grey.save(stream, "PNG", pnginfo=told, compress_level=1)
 
-    write_whole(path, fill)
+    write_whole(unlinked(path), fill)

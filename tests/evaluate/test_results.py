@@ -1,6 +1,7 @@
 """Results of `derm evaluate`, written and read back: whole, or one sentence."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -350,6 +351,32 @@ def test_an_earlier_evaluation_leaves_nothing_behind(evaluation, folder):
     (folder / WORST / "99-old-iou-0.00.jpg").write_bytes(b"old")
     write_evaluation(evaluation, folder)
     assert not (folder / WORST / "99-old-iou-0.00.jpg").exists()
+
+
+def test_links_in_a_folder_of_results_lead_to_nothing_that_is_lost(evaluation, folder, tmp_path):
+    """As an archive from elsewhere may hold them; a link to the folder itself is the user's own, and followed."""
+    own = dict.fromkeys(("pictures/trip.jpg", "pictures/01-a-iou-0.10.jpg", "notes.csv", "notes.json"), b"own")
+    (tmp_path / "pictures").mkdir()
+    for name, content in own.items():
+        (tmp_path / name).write_bytes(content)
+    shutil.rmtree(folder / WORST)
+    (folder / WORST).symlink_to(tmp_path / "pictures")
+    for name, place in (("predictions.csv", "notes.csv"), ("curves.json", "notes.json"), ("outlines.csv", "new.csv")):
+        (folder / name).unlink()
+        (folder / name).symlink_to(tmp_path / place)
+    (tmp_path / "link").symlink_to(folder)
+    write_evaluation(evaluation, tmp_path / "link")
+    assert {name: (tmp_path / name).read_bytes() for name in own} == own
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "link", "notes.csv", "notes.json", "pictures"]
+    assert not [path for path in folder.rglob("*") if path.is_symlink()]
+    assert sorted(path.name for path in (folder / WORST).iterdir()) == sorted(evaluation.worst)
+    read_results(tmp_path / "link")
+
+
+def test_pictures_that_no_evaluation_wrote_stay(evaluation, folder):
+    (folder / WORST / "trip.jpg").write_bytes(b"own")
+    write_evaluation(evaluation, folder)
+    assert (folder / WORST / "trip.jpg").read_bytes() == b"own"
 
 
 def test_the_map_of_features_keeps_two_clusters_apart():
