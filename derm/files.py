@@ -47,7 +47,8 @@ OWN_FILE = 0o600
 def write_whole(path: Path, write: Callable[[Path], None], mode: int = 0o644) -> None:
     """Let `write` fill a file beside `path`, then put it in place in one step.
 
-    A kill at any moment leaves the old file or the new one, never a part; `path`'s folder is made. A link is followed.
+    A kill at any moment leaves the old file or the new one, never a part; `path`'s folder is made. A link is followed,
+    as is right for a place that the user has named; else see `unlinked`.
     mode: of the file, which only its owner may read until it is whole.
     Raises ConfigFault where nothing can be written, or `path` is a folder or a device.
     """
@@ -71,6 +72,19 @@ def write_whole(path: Path, write: Callable[[Path], None], mode: int = 0o644) ->
                 part.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def unlinked(path: Path) -> Path:
+    """`path`, a place in a folder that Derm writes, freed of a link: where it leads nobody has asked to write or clear.
+
+    A folder of results that was unpacked from elsewhere may hold such. Raises ConfigFault where the link cannot go.
+    """
+    try:
+        if path.is_symlink():
+            path.unlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
 
 
 def unwritable(path: Path, error: OSError) -> ConfigFault:
@@ -220,12 +234,17 @@ def _check_place(path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what writers have left in `folder` that were killed: files and folders that nobody holds any more."""
     with contextlib.suppress(OSError):
-        for part in [*folder.glob(f".*{PART}"), *filter(_is_former, folder.glob(".*-*"))]:
-            if _is_abandoned(part):
+        for part in folder.glob(".*"):
+            if (_is_written(part) or _is_former(part)) and _is_abandoned(part):
                 if part.is_dir() and not part.is_symlink():
                     shutil.rmtree(part, ignore_errors=True)
                 else:
                     part.unlink(missing_ok=True)
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a file or folder bears a name of what is being written, see `_prefix`; others end in `PART`, too."""
+    return re.fullmatch(rf"\..+\.[a-z0-9_]{{8}}{re.escape(PART)}", path.name, re.DOTALL) is not None
 
 
 def _is_former(path: Path) -> bool:

@@ -37,7 +37,7 @@ def compare_visits(
     from derm.compare.follow_up import follow_up
     from derm.compare.follow_up_pictures import flicker_gif, side_by_side
     from derm.compare.follow_up_words import as_json, headline, sentences
-    from derm.files import make_folder, write_bytes, write_json
+    from derm.files import make_folder, unlinked, write_bytes, write_json
     from derm.image.overlay import png
     from derm.model.weights import default_weights, load_weights
     from derm.predict.words import NOTICE, doubt_sentences
@@ -55,9 +55,9 @@ def compare_visits(
         out.print(line)
     if target is not None:
         make_folder(target)
-        write_bytes(target / SIDES, png(side_by_side(found)))
-        write_bytes(target / FLICKER, flicker_gif(found))
-        write_json(target / CHANGES, as_json(found))
+        write_bytes(unlinked(target / SIDES), png(side_by_side(found)))
+        write_bytes(unlinked(target / FLICKER), flicker_gif(found))
+        write_json(unlinked(target / CHANGES), as_json(found))
         out.print(f"Written: {target}")
 
 

@@ -41,7 +41,7 @@ def corrections(
     """
     from derm.cli.terminal import read_known
     from derm.data.split import known_part
-    from derm.files import make_folder, write_text
+    from derm.files import make_folder, unlinked, write_text
     from derm.model.weights import load_weights
     from derm.spreadsheet import csv_table
     from derm.teach import simulate
@@ -79,7 +79,7 @@ def corrections(
             )  # fmt: skip
         for line in whole_lines(trained):
             out.print(line)
-    write_text(target / "corrections.csv", csv_table(simulate.table_of(outcomes), ".6f"))
+    write_text(unlinked(target / "corrections.csv"), csv_table(simulate.table_of(outcomes), ".6f"))
     err.print(f"Written: {target / 'corrections.csv'}")
     typer.echo(json.dumps([one._asdict() for one in outcomes]))
 

@@ -47,7 +47,7 @@ def report_case(
     from derm.diagnoses import CODES, INDEX
     from derm.document.bundle import as_zip, documents_of
     from derm.errors import ConfigFault
-    from derm.files import make_folder, write_bytes
+    from derm.files import make_folder, unlinked, write_bytes
     from derm.image.decode import image_name, read_file, read_scaled
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING
     from derm.image.scale import Scale
@@ -88,8 +88,9 @@ def report_case(
     refuse_read([target / name for name in files], read)
     for name, content in files.items():
         path = target / name
-        make_folder(path.parent)
-        write_bytes(path, content)
+        if path.parent != target:
+            make_folder(unlinked(path.parent))
+        write_bytes(unlinked(path), content)
         out.print(str(path), soft_wrap=True)
 
 

@@ -26,7 +26,7 @@ def similar(
 
     `derm library build` makes a library. Research use only, not a medical device.
     """
-    from derm.files import make_folder, write_bytes
+    from derm.files import make_folder, unlinked, write_bytes
     from derm.image.decode import open_image
     from derm.model.weights import default_weights, load_weights
     from derm.paths import library_folder
@@ -45,7 +45,7 @@ def similar(
         files = {pictures / f"{place:02}_{one.diagnosis.code}.jpg": one.row for place, one in enumerate(found, 1)}
         refuse_read(files, [picture, *weights_files(weights)])
         for file, row in files.items():
-            write_bytes(file, opened.picture(row))
+            write_bytes(unlinked(file), opened.picture(row))
     if as_json:
         rows = [
             {"rank": place, "label": one.label, "dx": one.diagnosis.code, "confirmed": one.confirmed,

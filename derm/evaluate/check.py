@@ -33,11 +33,21 @@ from derm.json_checks import (
     object_with,
     within,
 )
-from derm.metrics.classification import confusion_matrix, f1, most_likely, precision, recall, specificity
+from derm.metrics.calibration import (
+    binary_brier,
+    brier,
+    debiased_error,
+    error_by_chance,
+    expected_calibration_error,
+    nll,
+    reliability,
+)
+from derm.metrics.classification import confusion_matrix, most_likely, precision, recall, specificity
 from derm.metrics.decision import lesion_rates, picture_weights
-from derm.metrics.missing import mean_defined
-from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
+from derm.metrics.missing import fraction, mean_defined
+from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS, Scored
 from derm.metrics.subgroups import COLUMNS as SUBGROUP_COLUMNS
+from derm.metrics.surface import share_failed, thresholded_jaccard
 
 MOST_POINTS = 1_000_000
 """Points of a curve that are drawn; a part has no more images."""
@@ -47,6 +57,10 @@ ROUNDED = 0.001
 
 WRITTEN = 5.1e-7
 """By which a number in a table may differ from the one it was cut from, six digits after the point."""
+
+MOVED = 6
+"""By which, divided by all cases, one that may lie in either of two bins changes an ECE or what chance gives of it at
+most: 1 in each bin, and 3 in each, for the bin's mean moves, too."""
 
 EXACT = 1e-9
 """By which a share may differ from one that is divided anew: JSON keeps every digit."""
@@ -96,6 +110,9 @@ def _leaves(value: Any, levels: int = MOST_DEEP) -> bool:  # noqa: ANN401
 _TEXTS = list_of(is_text)
 _ANYTHING = by_name(_leaves)
 _RATES = dict.fromkeys(("sensitivity", "specificity"), is_share_or_none)
+_CALLED = {**_RATES, "precision": is_share_or_none}
+_ERRORS = dict.fromkeys(("ece", "ece_by_chance", "ece_debiased", "brier", "nll"), is_number_or_none)
+_CALIBRATED = all_of(_ANYTHING, object_with({}, {**_ERRORS, "malignant": object_with({}, _ERRORS)}))
 _FIGURE = object_with({"value": is_number_or_none, "interval": is_interval})
 _BINS_OF = object_with(
     {"cases": list_of(is_number), "confidence": list_of(is_share_or_none), "accuracy": list_of(is_share_or_none)}
@@ -151,7 +168,9 @@ METRICS: dict[str, Check] = {
             dict.fromkeys((*PER_CLASS, *(metric.key for metric in OUTLINE)), is_share_or_none),
         )
     ),
-    "malignant": object_with({"auc": is_share_or_none}, {**_RATES, "precision": is_share_or_none}),
+    "malignant": object_with(
+        {"auc": is_share_or_none}, {**_CALLED, "support": is_count, "at_half": object_with({}, _CALLED)}
+    ),
     "intervals": all_of(_intervals, lambda value: value.get("accuracy") is not None),
     "accuracy": within(0, 1),
 }
@@ -190,7 +209,7 @@ METRICS_LATER: dict[str, Check] = {
         )
     ),
     "calibration": object_with(
-        {"temperature": is_number, "before": _ANYTHING, "after": _ANYTHING},
+        {"temperature": is_number, "before": _CALIBRATED, "after": _CALIBRATED},
         {"reliability": object_with({"before": _PAIR, "after": _PAIR})},
     ),
     "rules": by_name(lambda one: one is None or isinstance(one, list) or _figures(one)),
@@ -318,6 +337,10 @@ def subgroups_fault(table: pd.DataFrame) -> str | None:
     return _outside("subgroups.csv", table[[_is_share(str(name)) for name in table["figure"]]], numbers[3:])
 
 
+Span = tuple[float, float]
+"""Between which a figure lies, whatever the digits were that a table cut off; NaN where it is undefined."""
+
+
 def contradiction(
     metrics: dict[str, Any], predictions: pd.DataFrame, outlines: pd.DataFrame, embedding: pd.DataFrame
 ) -> str | None:
@@ -330,21 +353,36 @@ def contradiction(
     counted, open_cases = _count(predictions)
     if np.abs(matrix - counted).sum() > 2 * open_cases:  # a case that is counted elsewhere changes two cells
         return "the confusion_matrix in metrics.json is not that of predictions.csv"
-    if abs(metrics["accuracy"] * len(predictions) - matrix.trace()) > EXACT * len(predictions):
-        return "the accuracy in metrics.json is not that of its confusion_matrix"
-    of_matrix = {"precision": precision, "recall": recall, "f1": f1, "specificity": specificity}
-    divided = {name: figure(matrix) for name, figure in of_matrix.items()} | {"support": matrix.sum(axis=1)}
-    for code, own in metrics["per_class"].items():
-        for name, values in divided.items():
-            # What is undefined was told otherwise by older versions.
-            if own.get(name) is not None and abs(own[name] - values[INDEX[code]]) > EXACT:
-                return f"the {name} of {code} in metrics.json is not that of its confusion_matrix"
-    told = next((name for name, figure, span in _figures_of(metrics, predictions) if not _fits(figure, span)), None)
-    return None if told is None else f"the {told} in metrics.json is not that of predictions.csv"
+    parts = (
+        ("its confusion_matrix", _counted_figures(metrics, matrix)),
+        ("predictions.csv", _figures_of(metrics, predictions)),
+        ("predictions.csv", _calibration_of(metrics, predictions, open_cases)),
+        ("outlines.csv", _outline_figures(metrics, outlines)),
+    )
+    for source, figures in parts:
+        if told := next((name for name, figure, span in figures if not _fits(figure, span)), None):
+            return f"the {told} in metrics.json is not that of {source}"
+    return None
 
 
-Span = tuple[float, float]
-"""Between which a figure lies, whatever the digits were that a table cut off; NaN where it is undefined."""
+def _counted_figures(
+    metrics: dict[str, Any], matrix: np.ndarray[Any, np.dtype[np.int64]]
+) -> Iterator[tuple[str, float | None, Span]]:
+    """Figures that follow from the matrix, which agrees with predictions.csv: what `_figures_of` gives."""
+    true, called = (np.repeat(place.ravel(), matrix.ravel()) for place in np.indices(matrix.shape))
+    cases = Scored(true, np.eye(len(CODES))[called])
+    for metric in OVERALL:
+        if metric.key != "macro_auc":  # which needs the scores
+            value = metric.compute(cases)
+            yield metric.key, metrics.get(metric.key), (value, value)
+    for name in ("precision", "recall", "f1", "specificity", "support"):
+        for code, value in zip(CODES, getattr(cases, name), strict=True):
+            yield f"{name} of {code}", metrics["per_class"][code].get(name), (value, value)
+    malignant = np.array(MALIGNANT)
+    pair = confusion_matrix(malignant[true].astype(np.int64), malignant[called].astype(np.int64), classes=2)
+    figures = {"sensitivity": recall(pair)[1], "specificity": specificity(pair)[1], "precision": precision(pair)[1]}
+    for name, value in {**figures, "support": pair[1].sum()}.items():
+        yield f"{name} of malignant", metrics["malignant"].get(name), (value, value)
 
 
 def _fits(told: float | None, span: Span) -> bool:
@@ -362,12 +400,27 @@ def _figures_of(metrics: dict[str, Any], predictions: pd.DataFrame) -> Iterator[
     yield "macro_auc", metrics.get("macro_auc"), (mean_defined(low), mean_defined(high))
     for name in ("dice", "iou"):
         if name in predictions:
-            mean = mean_defined(predictions[name].to_numpy(dtype=np.float64))
-            yield name, metrics.get(name), (mean - WRITTEN, mean + WRITTEN)
+            values = predictions[name].to_numpy(dtype=np.float64)
+            yield name, metrics.get(name), _around(mean_defined(values))
+            for code, index in INDEX.items():
+                yield (
+                    f"{name} of {code}",
+                    metrics["per_class"][code].get(name),
+                    _around(mean_defined(values[true == index])),
+                )
     if "p_malignant" not in predictions:
         return
     malignant, score = np.array(MALIGNANT)[true], predictions["p_malignant"].to_numpy(np.float64)
     yield "auc of malignant", metrics["malignant"]["auc"], _auc(malignant, score)
+    least, most = score >= 0.5 + WRITTEN, score >= 0.5 - WRITTEN
+    halved, once = metrics["malignant"].get("at_half", {}), np.ones(len(true))
+    fewest, all_of_them = lesion_rates(least, malignant, once), lesion_rates(most, malignant, once)
+    yield "sensitivity at half", halved.get("sensitivity"), (fewest.sensitivity, all_of_them.sensitivity)
+    yield "specificity at half", halved.get("specificity"), (all_of_them.specificity, fewest.specificity)
+    surely, perhaps = ((called & malignant).sum() for called in (least, most))
+    wrongly = [(called & ~malignant).sum() for called in (least, most)]
+    span = float(fraction(surely, surely + wrongly[1])), float(fraction(perhaps, perhaps + wrongly[0]))
+    yield "precision at half", halved.get("precision"), span
     if decision := metrics.get("decision"):
         least, most = score >= decision["threshold"] + WRITTEN, score >= decision["threshold"] - WRITTEN
         weights = picture_weights(malignant, predictions["lesion_id"].to_numpy(dtype=str))
@@ -377,6 +430,64 @@ def _figures_of(metrics: dict[str, Any], predictions: pd.DataFrame) -> Iterator[
             found, spared = told.get("sensitivity"), told.get("specificity")
             yield f"sensitivity of referral by {case}", found, (fewest.sensitivity, all_of_them.sensitivity)
             yield f"specificity of referral by {case}", spared, (all_of_them.specificity, fewest.specificity)
+
+
+def _around(value: float, apart: float = WRITTEN) -> Span:
+    """Where a figure lies that is found from the table up to `apart`, as a mean of its numbers is."""
+    return value - apart, value + apart
+
+
+def _calibration_of(
+    metrics: dict[str, Any], predictions: pd.DataFrame, open_cases: int
+) -> Iterator[tuple[str, float | None, Span]]:
+    """Errors of calibration that follow from predictions.csv: what `_figures_of` gives."""
+    told = metrics.get("calibration", {}).get("after", {})
+    if not told or "p_malignant" not in predictions:
+        return
+    true = predictions["dx_true"].map(INDEX).to_numpy(dtype=np.int64)
+    shares = predictions[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64).clip(0, 1)
+    score, malignant = predictions["p_malignant"].to_numpy(np.float64).clip(0, 1), np.array(MALIGNANT)[true]
+    called = predictions["dx_pred"].map(INDEX) if "dx_pred" in predictions else most_likely(shares)
+    given = {"": shares[np.arange(len(true)), true], "malignant.": np.where(malignant, score, 1 - score)}
+    spans = {
+        **_binned(shares.max(axis=1), np.asarray(called) == true, open_cases),
+        "brier": _around(brier(true, shares), 5 * WRITTEN),  # seven misses, which add up to 2 at most
+        **{f"malignant.{name}": span for name, span in _binned(score, malignant).items()},
+        "malignant.brier": _around(binary_brier(score, malignant), 3 * WRITTEN),
+        **{f"{of}nll": (nll(share + WRITTEN), nll(share - WRITTEN)) for of, share in given.items()},
+    }
+    for name, span in spans.items():
+        group, _, figure = name.rpartition(".")
+        yield f"calibration.after.{name}", (told.get(group, {}) if group else told).get(figure), span
+
+
+def _binned(
+    probability: np.ndarray[Any, np.dtype[np.float64]], happened: np.ndarray[Any, np.dtype[np.bool_]], unsure: int = 0
+) -> dict[str, Span]:
+    """Where the ECE lies, what chance gives of it, and their difference; of `unsure` cases it is open what came."""
+    bins = reliability(probability, happened)
+    near = unsure + sum(int((np.abs(probability - edge) <= WRITTEN).sum()) for edge in bins.lower[1:])
+    apart = 4 * WRITTEN + MOVED * near / max(len(probability), 1)
+    return {
+        "ece": _around(expected_calibration_error(bins), apart),
+        "ece_by_chance": _around(error_by_chance(bins), apart),
+        "ece_debiased": _around(debiased_error(bins), 2 * apart),
+    }
+
+
+def _outline_figures(metrics: dict[str, Any], outlines: pd.DataFrame) -> Iterator[tuple[str, float | None, Span]]:
+    """Figures of metrics.json's outlines that follow from outlines.csv: what `_figures_of` gives."""
+    told = metrics.get("outlines")
+    if not told:
+        return
+    union = outlines["iou"].to_numpy(dtype=np.float64)
+    least, most = (union - WRITTEN).clip(0, 1), (union + WRITTEN).clip(0, 1)
+    jaccards = mean_defined(thresholded_jaccard(least)), mean_defined(thresholded_jaccard(most))
+    yield "outlines.thresholded_jaccard", told.get("thresholded_jaccard"), jaccards
+    yield "outlines.share_failed", told.get("share_failed"), (share_failed(most), share_failed(least))
+    for name in ("hausdorff95", "surface_distance"):
+        mean = mean_defined(outlines[name].to_numpy(dtype=np.float64))
+        yield f"outlines.{name}_mean", told.get(f"{name}_mean"), _around(mean)
 
 
 def _auc(positive: np.ndarray[Any, np.dtype[np.bool_]], score: np.ndarray[Any, np.dtype[np.float64]]) -> Span:

@@ -28,10 +28,10 @@ from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
 from derm.evaluate.inference import Inference, Progress, answer_images
 from derm.evaluate.known import find_known, refuse_known
-from derm.evaluate.results import TABLES, WORST, Evaluation
+from derm.evaluate.results import TABLES, WORST, WORST_NAME, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
-from derm.files import json_text, write_bytes, write_json, write_text
+from derm.files import json_text, unlinked, write_bytes, write_json, write_text
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
@@ -184,17 +184,18 @@ def evaluate(
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write what `derm.evaluate.results` reads into the folder `out`: each file whole or not at all, metrics.json last.
 
-    It names the hashes of the others. What lies there of an earlier evaluation is replaced.
+    It names the hashes of the others. What lies there of an earlier evaluation is replaced, and links by files.
     """
     (out / "metrics.json").unlink(missing_ok=True)
-    for old in (out / WORST).glob("*.jpg"):
-        old.unlink()
+    for old in unlinked(out / WORST).glob("*.jpg"):
+        if WORST_NAME.fullmatch(old.name):
+            old.unlink()
     for name, picture in evaluation.worst.items():
-        write_bytes(out / WORST / name, picture)
+        write_bytes(unlinked(out / WORST / name), picture)
     texts = {f"{name}.csv": csv_table(getattr(evaluation, name), ".6f") for name in TABLES}
     texts["curves.json"] = json_text(evaluation.curves)
     for file, text in texts.items():
-        write_text(out / file, text)
+        write_text(unlinked(out / file), text)
     # Of what this evaluation wrote, not of what lies there: another one may be writing into the folder.
     hashes = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in texts.items()}
     write_json(out / "metrics.json", {**evaluation.metrics, HASHES: hashes})

@@ -6,9 +6,10 @@ are Parquet, for 80,000 rows of float32 are 40 MB as text and 5 so. Knows no ter
 
 import hashlib
 import io
-import shutil
+import re
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from derm.evaluate.explain_summary import summarise
 from derm.evaluate.inference import Progress
 from derm.evaluate.results import MOST_TABLE, below, name_of, newest_first, why_known
 from derm.explain.methods import METHODS
-from derm.files import is_there, make_folder, read_file, read_json, sha256, sweep, write_json, write_whole
+from derm.files import is_there, make_folder, read_file, read_json, sha256, sweep, unlinked, write_json, write_whole
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES
 from derm.model.weights import Model
@@ -58,6 +59,9 @@ COLUMNS = {"agreement": AGREEMENT, "sample": (*AGREEMENT, *FAITHFULNESS)}
 """Numbers of each table; of the parts that it is made of, too."""
 
 TABLES = tuple(COLUMNS)
+PART_NAME = re.compile(rf"({'|'.join(TABLES)})-\d{{5,}}\.parquet")
+"""How files in `PARTS` are called: the table, and the first of their rows."""
+
 JSONS = ("about", "summary")
 FILES = (*(f"{name}.json" for name in JSONS), *(f"{name}.parquet" for name in TABLES))
 HASHED = tuple(name for name in FILES if name != "summary.json")
@@ -169,10 +173,10 @@ def explain(
     }
     make_folder(out)
     _claim(out, about, table)
-    parts = out / PARTS
+    parts = unlinked(out / PARTS)
     if (out / "summary.json").is_file():
         found = read_explain_results(out)
-        shutil.rmtree(parts, ignore_errors=True)  # a kill after the summary leaves them
+        _remove_parts(parts)  # a kill after the summary leaves them
         return found
     make_folder(parts)
     sweep(parts)
@@ -197,9 +201,19 @@ def explain(
         )
     tables = {name: _begun(out / f"{name}.parquet", name, out) for name in TABLES}
     summary = summarise(**tables, replicates=replicates, progress=resampling)
-    write_json(out / "summary.json", {**summary, HASHES: {name: sha256(out / name) for name in HASHED}})
-    shutil.rmtree(parts, ignore_errors=True)
+    write_json(unlinked(out / "summary.json"), {**summary, HASHES: {name: sha256(out / name) for name in HASHED}})
+    _remove_parts(parts)
     return read_explain_results(out)
+
+
+def _remove_parts(parts: Path) -> None:
+    """Take away what is done so far, and its folder unless something else lies in it."""
+    sweep(parts)
+    with suppress(OSError):
+        for place in parts.glob("*.parquet"):
+            if PART_NAME.fullmatch(place.name):
+                place.unlink()
+        parts.rmdir()
 
 
 def draw_sample(table: pd.DataFrame, size: int, seed: int = 0) -> list[int]:
@@ -338,7 +352,7 @@ def _claim(out: Path, about: dict[str, Any], table: pd.DataFrame) -> None:
     """Write about.json, or hold it against what is there, but for what is `FREE`, and against the data in `table`."""
     place = out / "about.json"
     if not place.is_file():
-        write_json(place, about)
+        write_json(unlinked(place), about)
         return
     try:
         former = read_json(place)
@@ -427,4 +441,4 @@ def _work_off(
 
 
 def _write_table(place: Path, table: pd.DataFrame) -> None:
-    write_whole(place, lambda part: table.to_parquet(part, engine="pyarrow", compression="zstd", index=False))
+    write_whole(unlinked(place), lambda part: table.to_parquet(part, engine="pyarrow", compression="zstd", index=False))

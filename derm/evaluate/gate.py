@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from derm.errors import DataFault
 from derm.language.speech import mark, say
 from derm.metrics.decision import clopper_pearson
-from derm.model.gate import NotDermoscopic, OodGate, SeenLittle
+from derm.model.gate import LEAST, NotDermoscopic, OodGate, SeenLittle
 
 BLOCKED = 0.03
 """Share of dermoscopic pictures, in any source and class, that may be called not dermoscopic."""
@@ -193,11 +193,11 @@ class _Middle:
         statistics = training.statistics.astype(np.float64)
         mean = share @ statistics
         deviation = np.sqrt(share @ (statistics - mean) ** 2)
-        if not (deviation > 0).any():
+        if not (deviation >= LEAST).any():
             raise DataFault(
                 say("The training images all have the same features: give images that differ from each other.")
             )
-        deviation = np.where(deviation > 0, deviation, 1.0)
+        deviation = np.where(deviation >= LEAST, deviation, 1.0)
         away = (statistics - mean) / deviation
         return cls(mean, deviation, (away * share[:, None]).T @ away)
 

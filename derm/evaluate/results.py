@@ -7,6 +7,7 @@ Knows no weights; whether results belong to some is asked with `Results.belongs_
 import contextlib
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,9 @@ FILES_OF_RESULTS = {f"{name}.json": MOST_JSON for name in JSONS} | {f"{name}.csv
 
 WORST = "worst-outlines"
 """Folder of small pictures of the outlines that agree least, named by rank and image."""
+
+WORST_NAME = re.compile(r"(\d{1,6})-(.{1,200})-iou-(\d\.\d\d)\.jpg", re.ASCII)
+"""How each is called: its rank, the image and its IoU."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from derm.errors import WeightsFault
 from derm.language.speech import mark, say
-from derm.model.stored import stored_numbers
+from derm.model.stored import MOST, stored_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,9 @@ doubtful lesions instead, of which more are referred, not fewer."""
 
 FAINT = 1e-4
 """Added to deviations before their logarithm; a channel that does not change has none."""
+
+LEAST = 1e-12
+"""Deviation of a statistic, and variance, below which it counts as not changing: nothing is divided by less."""
 
 CURE = mark("calibrate them anew with `derm calibrate --outsiders DIR`, or copy their description anew")
 
@@ -99,16 +102,16 @@ class SeenLittle:
     """Float64 (d,)."""
 
     deviation: NDArray[np.float64]
-    """Float64 (d,), above 0."""
+    """Float64 (d,), `LEAST` or more."""
 
     axes: NDArray[np.float64]
     """Float64 (r, d), directions of length 1, of right angles."""
 
     variances: NDArray[np.float64]
-    """Float64 (r,), above 0: along `axes`."""
+    """Float64 (r,), `LEAST` or more: along `axes`."""
 
     rest: float
-    """Variance along any other direction, above 0."""
+    """Variance along any other direction, `LEAST` or more."""
 
     threshold: float
     """Above this distance the model has seen little of such pictures."""
@@ -180,35 +183,54 @@ def read_gate(content: dict[str, Any] | None) -> OodGate | None:
     first, second = content.get("not_dermoscopic"), content.get("seen_little")
     if not isinstance(first, dict) or not isinstance(second, dict):
         raise WeightsFault(say("The weights' gate lacks one of its two statements: {cure}.", cure=say(CURE)))
+    columns = _numbers(second, "columns", 1)
     gate = OodGate(
         NotDermoscopic(
             _numbers(first, "weights", 1),
             float(_numbers(first, "offset", 0)),
             float(_numbers(first, "threshold", 0)),
-            first.get("measured") or {},
+            _measured(first),
         ),
         SeenLittle(
-            _numbers(second, "columns", 1).astype(np.int64),
+            columns.astype(np.int64),
             _numbers(second, "mean", 1),
-            _numbers(second, "deviation", 1),
+            _numbers(second, "deviation", 1, LEAST),
             _numbers(second, "axes", 2),
-            _numbers(second, "variances", 1),
-            float(_numbers(second, "rest", 0)),
+            _numbers(second, "variances", 1, LEAST),
+            float(_numbers(second, "rest", 0, LEAST)),
             float(_numbers(second, "threshold", 0)),
-            second.get("measured") or {},
+            _measured(second),
         ),
     )
     little = gate.seen_little
     d, r = len(little.mean), len(little.variances)
-    fits = (len(little.columns), len(little.deviation), little.axes.shape) == (d, d, (r, d))
-    inside = little.columns.min() >= 0 and little.columns.max() < len(gate.not_dermoscopic.weights)
-    if not (fits and inside and little.rest > 0 and (little.variances > 0).all() and (little.deviation > 0).all()):
+    fits = (len(columns), len(little.deviation), little.axes.shape) == (d, d, (r, d)) and r <= d
+    inside = ((columns >= 0) & (columns < len(gate.not_dermoscopic.weights)) & (columns % 1 == 0)).all()
+    # Of length 1 and right angles, up to their digits: else what lies along them is taken off a distance twice.
+    if not (fits and inside and np.allclose(little.axes @ little.axes.T, np.eye(r), atol=0.01)):
         raise WeightsFault(say("The numbers of the weights' gate do not fit each other: {cure}.", cure=say(CURE)))
     return gate
 
 
-def _numbers(content: dict[str, Any], name: str, ndim: int) -> NDArray[np.float64]:
-    return stored_numbers(content, name, ndim, "gate", CURE)
+def _numbers(content: dict[str, Any], name: str, ndim: int, least: float = -MOST) -> NDArray[np.float64]:
+    return stored_numbers(content, name, ndim, "gate", CURE, least)
+
+
+def _measured(content: dict[str, Any]) -> dict[str, Any]:
+    """What was measured of a statement; WeightsFault where it is no table."""
+    found = content.get("measured") or {}
+    if not isinstance(found, dict):
+        kind = say("a table of names and values")
+        raise WeightsFault(
+            say(
+                "The {name} of the weights' {whose} is not {kind}: {cure}.",
+                name="measured",
+                whose="gate",
+                kind=kind,
+                cure=say(CURE),
+            )
+        )
+    return found
 
 
 def _check(statistics: NDArray[np.floating[Any]], width: int) -> None:

@@ -18,9 +18,15 @@ from derm.language.speech import mark, say
 KINDS = (mark("a finite number"), mark("a list of finite numbers"), mark("a table of finite numbers"))
 """What is expected, by the number of axes."""
 
+MOST = 1e15
+"""Size of a number that no weight or statistic of a network comes near. Sums of their products with float32 are finite,
+those of larger ones may be NaN, which is neither above a threshold nor below."""
 
-def stored_numbers(content: dict[str, Any], name: str, ndim: int, whose: str, cure: str) -> NDArray[np.float64]:
-    """What stands under `name`, float64 with `ndim` axes; WeightsFault unless it is there, finite and numeric.
+
+def stored_numbers(
+    content: dict[str, Any], name: str, ndim: int, whose: str, cure: str, least: float = -MOST
+) -> NDArray[np.float64]:
+    """What stands under `name`, float64 with `ndim` axes; WeightsFault unless it is there, from `least` to `MOST`.
 
     whose: what in the description it belongs to, as it is written there, and cure: what to do about it, a marked text,
     for the sentence of a refusal.
@@ -36,6 +42,20 @@ def stored_numbers(content: dict[str, Any], name: str, ndim: int, whose: str, cu
                 name=name,
                 whose=whose,
                 kind=say(KINDS[ndim]),
+                cure=say(cure),
+            )
+        )
+    outside = numbers[(numbers < least) | (numbers > MOST)]
+    if outside.size:
+        raise WeightsFault(
+            say(
+                "The {name} of the weights' {whose} holds {value:.3g}, expected numbers from {low:g} to {high:g}: "
+                "{cure}.",
+                name=name,
+                whose=whose,
+                value=float(outside.flat[0]),
+                low=least,
+                high=MOST,
                 cure=say(cure),
             )
         )

@@ -23,7 +23,7 @@ from safetensors.numpy import save
 from derm import __version__
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import closed, make_folder, read_file, try_hold, write_bytes, write_json
+from derm.files import closed, make_folder, read_file, try_hold, unlinked, write_bytes, write_json
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
@@ -212,7 +212,7 @@ def _write_pair(
     with _alone_in(path.parent):
         former = _named_file(path)
         for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
-            write_bytes(place, content)
+            write_bytes(unlinked(place), content)
             _write_description(path, place, digest, description, answer)
         # Only what this description has named: others' files may be called so, too, as timm's are.
         descriptions = [*path.parent.glob("*.json"), *path.parent.glob("*.json.old")]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derm.errors import ConfigFault, RunFault
-from derm.files import PART, make_folder
+from derm.files import PART, make_folder, unlinked
 from derm.language.speech import say
 from derm.monitor.compare import flatten
 from derm.monitor.runs import Run
@@ -91,7 +91,7 @@ def to_tensorboard(run: Run, out: Path) -> int:
         make_folder(out)
         part = out / f".derm{PART}"  # TensorBoard takes up whatever has "tfevents" in its name, so this has not
         try:
-            part.write_bytes(made.read_bytes())
+            unlinked(part).write_bytes(made.read_bytes())
             part.replace(out / EVENT_FILE)
         except OSError as error:
             raise ConfigFault(

@@ -19,7 +19,7 @@ from typing import Any
 
 from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, RunFault
-from derm.files import hold, is_there, portable_name, write_json
+from derm.files import hold, is_there, portable_name, unlinked, write_json
 from derm.language.speech import mark, say
 from derm.monitor.quota import LAUNCHED_BY, OWNER, Visitor, check_visitor, room_for_one
 from derm.monitor.state import LAUNCH, OUTPUT, REFUSAL, STOP, Holder, find_holder, is_alive, read_record
@@ -134,7 +134,7 @@ def stop(run: Path, visitor: Visitor = OWNER) -> Holder:
         )
     asked = read_record(run / STOP)
     if asked is None or asked.get("pid") != holder.pid:
-        write_json(run / STOP, {"pid": holder.pid, "time": time.time()})
+        write_json(unlinked(run / STOP), {"pid": holder.pid, "time": time.time()})
         with contextlib.suppress(ProcessLookupError):  # it has ended by itself
             os.kill(holder.pid, signal.SIGTERM)
     return holder
@@ -153,7 +153,7 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
     command = [sys.executable, "-P", "-m", "derm", *command_words, *words]
     record: dict[str, Any] = {"host": socket.gethostname(), "time": time.time(), "command": command[1:]}
     record[LAUNCHED_BY] = visitor.record()
-    if os.path.lexists(run / OUTPUT) and not is_there(run / OUTPUT):
+    if (run / OUTPUT).is_symlink() or (os.path.lexists(run / OUTPUT) and not is_there(run / OUTPUT)):
         raise RunFault(say("{path} is no ordinary file: delete it.", path=run / OUTPUT))
     with (run / OUTPUT).open("ab") as output:
         # The lock belongs to the open file, which the process inherits: it is free when the last one that has it ends.
@@ -161,7 +161,7 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
             raise RunFault(say(ANOTHER, name=run.name))
         (run / STOP).unlink(missing_ok=True)
         (run / REFUSAL).unlink(missing_ok=True)
-        write_json(run / LAUNCH, record)
+        write_json(unlinked(run / LAUNCH), record)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -175,7 +175,7 @@ def launch(run: Path, words: list[str], visitor: Visitor = OWNER, command_words:
                 REFUSED: str(run.resolve() / REFUSAL),
             },
         )
-        write_json(run / LAUNCH, {**record, "pid": process.pid})
+        write_json(unlinked(run / LAUNCH), {**record, "pid": process.pid})
     # Somebody must wait for a child, or it stays among the processes after its end.
     threading.Thread(target=process.wait, daemon=True, name=f"wait for {run.name}").start()
 

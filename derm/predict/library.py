@@ -31,6 +31,7 @@ from derm.files import (
     sha256,
     stamp_of,
     try_hold,
+    unlinked,
     write_json,
 )
 from derm.language.speech import mark, say
@@ -351,7 +352,7 @@ class LibraryWriter:
             "sources": list(self.sources),
         }
         self.part.rename(self.place)
-        write_json(self.folder / ABOUT, sealed(about))
+        write_json(unlinked(self.folder / ABOUT), sealed(about))
         self._clear()
 
     def _clear(self) -> None:

@@ -46,7 +46,7 @@ def score(familiarity: dict[str, Any], features: NDArray[np.floating[Any]]) -> N
 
 def is_unfamiliar(familiarity: dict[str, Any], features: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Whether pictures are farther than the threshold: bool (N,); arguments and errors as of `score`."""
-    return score(familiarity, features) > _read(familiarity)[2]
+    return ~(score(familiarity, features) <= _read(familiarity)[2])  # so that what is no number is unfamiliar
 
 
 def _project(features: NDArray[np.floating[Any]], weights: NDArray[np.float64], offset: float) -> NDArray[np.float64]:

@@ -36,8 +36,9 @@ def judge(
     gate, familiarity = description.gate, description.familiarity
     if gate is not None:
         away, distance = gate.not_dermoscopic.score(statistics), gate.seen_little.score(statistics)
-        blocked = away > gate.not_dermoscopic.threshold
-        return PictureKind(blocked, away, ~blocked & (distance > gate.seen_little.threshold), distance)
+        # What is no number is not within a limit either.
+        blocked = ~(away <= gate.not_dermoscopic.threshold)
+        return PictureKind(blocked, away, ~blocked & ~(distance <= gate.seen_little.threshold), distance)
     if familiarity is not None:
         return PictureKind(is_unfamiliar(familiarity, features), score(familiarity, features))
     return PictureKind()

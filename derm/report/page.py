@@ -14,7 +14,7 @@ import plotly.io as pio
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
-from derm.evaluate.results import WORST
+from derm.evaluate.results import WORST, WORST_NAME
 from derm.figures.markup import shown_figure
 from derm.figures.palette import CAPTION, PAGE, PRIMARY, RULE, TEXT
 from derm.files import read_file
@@ -132,9 +132,10 @@ def _source(picture: Picture) -> dict[str, str]:
 def _worst(folder: Path) -> list[dict[str, str]]:
     """The outlines that agree least, as `derm evaluate` drew them."""
     found: list[dict[str, str]] = []
-    for path in sorted((folder / WORST).glob("*.jpg")):
-        named = re.fullmatch(r"(\d{1,6})-(.{1,200})-iou-(\d\.\d\d)", path.stem, re.ASCII)
-        if named is None or path.is_symlink() or len(found) >= MOST_WORST:  # a link may lead out of the folder
+    place = folder / WORST
+    for path in sorted(place.glob("*.jpg")):
+        named, linked = WORST_NAME.fullmatch(path.name), place.is_symlink() or path.is_symlink()
+        if named is None or linked or len(found) >= MOST_WORST:  # a link may lead out of the folder
             continue
         with suppress(OSError, ValueError):  # what cannot be read is not shown
             content = read_file(path, MOST_PICTURE)

@@ -18,10 +18,12 @@ from derm.runlog.events import EPOCHS_FROM, Logged, shifted
 class RunLog:
     """An open log. `length` bytes of it are kept, the rest, written after the last checkpoint, is cut off.
 
-    Raises RunFault where it holds less.
+    Raises RunFault where it holds less, or is a link.
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
+        if path.is_symlink():  # what it leads to would be cut
+            raise RunFault(say("{path} is no ordinary file: delete it.", path=path))
         self._epochs_from = _epochs_from(path) if length else 1
         self._file = path.open("ab")
         if self._file.tell() < length:

@@ -20,7 +20,7 @@ from derm.errors import DataFault, DermError, RunFault
 from derm.evaluate.compare import COLUMNS, compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_own_table, read_results
-from derm.files import hold, read_json, write_json, write_text
+from derm.files import hold, read_json, unlinked, write_json, write_text
 from derm.json_checks import (
     Check,
     by_name,
@@ -317,7 +317,7 @@ def _compare(
         results.append(read_results(place))
     first, second = results
     table = compare(first, second, replicates, progress)
-    write_text(folder / f"compared-{name}.csv", csv_table(table, ".6f"))
+    write_text(unlinked(folder / f"compared-{name}.csv"), csv_table(table, ".6f"))
     about = first.about
     return {"images": int(about["images"]), "lesions": int(about["lesions"])}
 

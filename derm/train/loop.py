@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from derm.data.catalogue import Catalogue
 from derm.data.store import Progress
+from derm.files import unlinked
 from derm.language.speech import say
 from derm.metrics.missing import or_none
 from derm.model.weights import save_weights
@@ -337,4 +338,4 @@ def end_epoch(opened: OpenRun, state: TrainState, epoch: int, clock: Clock, tell
 def save_measured(opened: OpenRun, state: TrainState, name: str) -> None:
     """Save the weights that the last epoch has measured, in the run's folder."""
     if opened.world.leads:
-        save_weights(opened.run / name, opened.average, describe(opened.config, opened.about, state.history))
+        save_weights(unlinked(opened.run / name), opened.average, describe(opened.config, opened.about, state.history))

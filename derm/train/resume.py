@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from derm.errors import RunFault
+from derm.files import unlinked
 from derm.language.speech import say
 from derm.train.checkpoint import damaged, load_checkpoint, save_checkpoint
 from derm.train.open_run import OpenRun
@@ -26,7 +27,7 @@ def keep(opened: OpenRun, state: TrainState) -> None:
         "planner": opened.planner.tensors(),
     }
     rest = {"fingerprint": opened.parts.fingerprint, "groups": optimiser.state_dict()["param_groups"]}
-    save_checkpoint(opened.run / LAST, groups, {**state.as_dict(), **rest})
+    save_checkpoint(unlinked(opened.run / LAST), groups, {**state.as_dict(), **rest})
 
 
 def restore(opened: OpenRun) -> TrainState:

@@ -24,7 +24,7 @@ from derm.evaluate.check import HASHES
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_dataset import draw_sample
 from derm.evaluate.inference import answer_images
-from derm.files import json_text, make_folder, read_json, sha256, write_json, write_text
+from derm.files import json_text, make_folder, read_json, sha256, unlinked, write_json, write_text
 from derm.json_checks import is_text, object_with
 from derm.metrics.calibration import softmax
 from derm.metrics.masks import dice
@@ -102,10 +102,13 @@ def carry_out(
     """
     check_done(order, catalogue)
     place = order.place
+    _refuse_linked(order)
     make_folder(place)
     if not (place / COST).is_file():
         tell("costs", 0, 1)
-        write_json(place / COST, {"system": order.system.name, **measure_cost(order.system, order.budget.size)})
+        write_json(
+            unlinked(place / COST), {"system": order.system.name, **measure_cost(order.system, order.budget.size)}
+        )
     if order.costs_only:
         return True
     if not (place / MEASURED).is_file():
@@ -116,6 +119,17 @@ def carry_out(
     if order.explain and methods_of(order.system) and not (place / f"{EXPLAINED}.json").is_file():
         _explain(order, catalogue, device, tell)
     return True
+
+
+def _refuse_linked(order: SystemOrder) -> None:
+    """Raise ConfigFault where a folder within that of the results is a link: what lies there may be anybody's."""
+    run = order.place / "run"
+    for folder in (run, *(one for one in run.parents if order.out in one.parents)):
+        if folder.is_symlink():
+            raise ConfigFault(
+                f"{folder} is a link that may lead out of {order.out}: remove it, or name another folder with "
+                "--results."
+            )
 
 
 def is_done(order: SystemOrder) -> bool:
@@ -196,7 +210,7 @@ def _train(
     if resume:
         config = _begun_with(run, config)
     elif digest := _start_sha256(order):
-        write_json(order.place / START, {"sha256": digest})
+        write_json(unlinked(order.place / START), {"sha256": digest})
 
     def watch(event: Logged | TickEvent) -> None:
         if event["event"] == "tick":
@@ -253,7 +267,7 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
     )
     training = model.description.training
     text = csv_table(predictions, ".6f")
-    write_text(order.place / PREDICTIONS, text)
+    write_text(unlinked(order.place / PREDICTIONS), text)
     lesions = table["lesion_id"].to_numpy(dtype=str)
     _write_measured(
         order.place,
@@ -280,7 +294,7 @@ def _write_measured(place: Path, content: Mapping[str, Any], texts: Mapping[str,
     """Write measured.json with the hashes of the files that were or are about to be written beside it, by name."""
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
     own = {name: value for name, value in content.items() if name != SEAL}
-    write_json(place / MEASURED, sealed({**own, HASHES: {**own.get(HASHES, {}), **hashes}}))
+    write_json(unlinked(place / MEASURED), sealed({**own, HASHES: {**own.get(HASHES, {}), **hashes}}))
 
 
 def _load_own(order: SystemOrder, catalogue: Catalogue, split: Split, device: str) -> Model:
@@ -328,6 +342,6 @@ def _explain(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) 
     }
     *first, last = texts
     for name in first:
-        write_text(order.place / name, texts[name])
+        write_text(unlinked(order.place / name), texts[name])
     _write_measured(order.place, read_json(order.place / MEASURED), texts)
-    write_text(order.place / last, texts[last])  # it tells that all is there
+    write_text(unlinked(order.place / last), texts[last])  # it tells that all is there

@@ -356,6 +356,25 @@ def test_what_is_whole_is_read_and_not_measured_again(model, drawn_catalogue, fo
     assert sorted(place.name for place in folder.iterdir()) == sorted(FILES)
 
 
+def test_what_others_put_among_explanations_or_a_link_leads_to_stays(model, drawn_catalogue, folder, tmp_path):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    shutil.copytree(folder, out)
+    elsewhere.mkdir()
+    (out / "parts").mkdir()
+    for name in ("sample-00000.parquet", "own.parquet", "own.txt"):
+        (out / "parts" / name).write_text("own")
+    explain(model, drawn_catalogue, "test", out, **SETTINGS)
+    assert sorted(place.name for place in (out / "parts").iterdir()) == ["own.parquet", "own.txt"]
+    shutil.rmtree(out / "parts")
+    (out / "parts").symlink_to(elsewhere)
+    (elsewhere / "sample-00000.parquet").write_text("own")
+    (out / "summary.json").unlink()
+    (out / "summary.json").symlink_to(elsewhere / "new.json")
+    explain(model, drawn_catalogue, "test", out, **SETTINGS)
+    assert [place.name for place in elsewhere.iterdir()] == ["sample-00000.parquet"]
+    assert (out / "summary.json").read_bytes() == (folder / "summary.json").read_bytes()
+
+
 @pytest.mark.slow
 def test_other_weights_data_and_settings_are_refused(model, tiny_model, drawn_catalogue, folder):
     with pytest.raises(ConfigFault, match=r"was begun with sha256 '\w+', not '\w+': name another folder with --out\."):

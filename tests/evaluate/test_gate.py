@@ -13,7 +13,17 @@ from derm.errors import DataFault, WeightsFault
 from derm.evaluate.decision import Cases
 from derm.evaluate.gate import BLOCKED, FOLDS, LITTLE, SMALLEST, Pictures, fit_gate, limited_groups, patient_of
 from derm.evaluate.seen import measure_seen
-from derm.model.gate import FAINT, NotDermoscopic, OodGate, SeenLittle, read_gate, stage_statistics, style_columns
+from derm.model.gate import (
+    FAINT,
+    LEAST,
+    NotDermoscopic,
+    OodGate,
+    SeenLittle,
+    read_gate,
+    stage_statistics,
+    style_columns,
+)
+from derm.model.stored import MOST
 from derm.model.weights import WeightsInfo, load_weights, rewrite_description, ship_weights
 from derm.predict import words
 from derm.predict.case import diagnose
@@ -189,7 +199,22 @@ def test_json_brings_back_the_same(gate):
         (("seen_little", "axes"), [1.0], "axes of the weights' gate is not a table of finite numbers"),
         (("seen_little", "mean"), [1.0], "do not fit each other"),
         (("seen_little", "columns"), [0, 9], "do not fit each other"),
-        (("seen_little", "rest"), 0.0, "do not fit each other"),
+        (("seen_little", "columns"), [0, 0.5], "do not fit each other"),
+        (("seen_little", "axes"), [[0.0, 9.0]], "do not fit each other"),
+        (
+            ("seen_little", "rest"),
+            0.0,
+            "rest of the weights' gate holds 0, expected numbers from 1e-12 to 1e\\+15",
+        ),
+        (("seen_little", "deviation"), [1e-300, 1.0], "deviation of the weights' gate holds 1e-300, expected numbers"),
+        (("seen_little", "variances"), [1e-300], "variances of the weights' gate holds 1e-300, expected numbers"),
+        (
+            ("seen_little", "mean"),
+            [1e308, 1.0],
+            "mean of the weights' gate holds 1e\\+308, expected numbers from",
+        ),
+        (("not_dermoscopic", "weights"), [1e308, -1e308], "weights of the weights' gate holds 1e\\+308"),
+        (("not_dermoscopic", "measured"), [1], "measured of the weights' gate is not a table of names and values"),
     ],
 )
 def test_a_damaged_gate_is_refused(path, value, text):
@@ -200,6 +225,29 @@ def test_a_damaged_gate_is_refused(path, value, text):
     inner[path[-1]] = value
     with pytest.raises(WeightsFault, match=text):
         read_gate(content)
+
+
+def test_scores_of_the_largest_numbers_are_finite():
+    content = OodGate(DIRECTION, CLOUD).as_dict()
+    content["not_dermoscopic"] |= {"weights": [MOST, -MOST], "offset": MOST}
+    content["seen_little"] |= {"mean": [MOST, -MOST], "deviation": [LEAST] * 2, "variances": [LEAST], "rest": LEAST}
+    gate = read_gate(json.loads(json.dumps(content)))
+    largest = np.float32([[np.finfo(np.float32).max, -np.finfo(np.float32).max]])
+    assert np.isfinite(gate.not_dermoscopic.score(largest)).all()
+    assert np.isfinite(gate.seen_little.score(largest)).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_score_that_is_no_number_takes_no_doubt_away():
+    statistics = np.array([[1.0, 1.0]])
+    endless = replace(DIRECTION, weights=np.array([np.inf, -np.inf]))
+    judged = judge(WeightsInfo(model=None, gate=OodGate(endless, CLOUD)), statistics, np.zeros((1, 1)))
+    assert np.isnan(judged.not_dermoscopic_score).all()
+    assert judged.not_dermoscopic.tolist() == [True]
+    away = replace(CLOUD, mean=np.array([np.inf, -np.inf]))
+    judged = judge(WeightsInfo(model=None, gate=OodGate(DIRECTION, away)), statistics, np.zeros((1, 1)))
+    assert np.isnan(judged.seen_little_score).all()
+    assert judged.seen_little.tolist() == [True]
 
 
 def test_statistics_of_another_network_are_refused():

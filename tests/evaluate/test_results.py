@@ -1,6 +1,7 @@
 """Results of `derm evaluate`, written and read back: whole, or one sentence."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,9 @@ from derm.evaluate.decision import Cases, decide
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import WORST, find_results, read_own_table, read_results
 from derm.figures.results import per_class_bars
+from derm.metrics.calibration import calibration_measures
 from derm.metrics.registry import classification_measures
+from derm.metrics.surface import share_failed, thresholded_jaccard
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +168,12 @@ def test_a_table_that_cannot_be_true_is_refused(folder, file, column, value, sai
     [
         ({"accuracy": 17.5}, "accuracy in metrics.json is missing or not what it should be"),
         ({"accuracy": 0.999}, "the accuracy in metrics.json is not that of its confusion_matrix"),
+        ({"balanced_accuracy": 0.913}, "the balanced_accuracy in metrics.json is not that of its confusion_matrix"),
+        ({"macro_f1": 0.913}, "the macro_f1 in metrics.json is not that of its confusion_matrix"),
+        ({"weighted_recall": 0.913}, "the weighted_recall in metrics.json is not that of its confusion_matrix"),
         ({"balanced_accuracy": -3.0}, "balanced_accuracy in metrics.json"),
+        ({"malignant": {"auc": None, "at_half": {"precision": "0.9"}}}, "malignant in metrics.json"),
+        ({"calibration": {"temperature": 1, "before": {}, "after": {"ece": "0.01"}}}, "calibration in metrics.json"),
         ({"intervals": {"accuracy": [0.5, 17.0]}}, "intervals in metrics.json"),
         ({"intervals": {"accuracy": [0.5, 1.0], "per_class.mel.recall": [-1.0, 1.0]}}, "intervals in metrics.json"),
         ({"baselines": {"guess": {"accuracy": 2.0}}}, "baselines in metrics.json"),
@@ -190,9 +198,37 @@ def test_figures_of_a_class_follow_from_the_matrix(evaluation, folder, name, val
         read_results(folder)
 
 
+@pytest.mark.parametrize(("name", "value"), [("sensitivity", 0.123), ("specificity", 0.123), ("support", 999_999)])
+def test_figures_of_malignant_follow_from_the_matrix(folder, name, value):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["malignant"][name] = value
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(DataFault, match=f"the {name} of malignant in metrics.json is not that of its confusion_matrix"):
+        read_results(folder)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (lambda metrics: metrics["malignant"]["at_half"].update(sensitivity=0.123), "sensitivity at half"),
+        (lambda metrics: metrics["malignant"]["at_half"].update(specificity=0.123), "specificity at half"),
+        (lambda metrics: metrics["per_class"]["nv"].update(dice=0.99), "dice of nv"),
+        (lambda metrics: metrics["per_class"]["mel"].update(iou=0.99), "iou of mel"),
+        *(
+            (
+                lambda metrics, name=name: metrics["calibration"]["after"].update({name: 0.001}),
+                f"calibration.after.{name}",
+            )
+            for name in ("ece", "ece_by_chance", "ece_debiased", "brier", "nll")
+        ),
+        (
+            lambda metrics: metrics["calibration"]["after"]["malignant"].update(ece=0.9),
+            "calibration.after.malignant.ece",
+        ),
+        (
+            lambda metrics: metrics["calibration"]["after"]["malignant"].update(nll=0.01),
+            "calibration.after.malignant.n",
+        ),
         (lambda metrics: metrics.update(macro_auc=0.99), "macro_auc"),
         (lambda metrics: metrics["per_class"]["nv"].update(auc=0.99), "auc of nv"),
         (lambda metrics: metrics["malignant"].update(auc=0.99), "auc of malignant"),
@@ -222,11 +258,16 @@ def test_digits_that_a_table_cuts_off_contradict_no_figure(evaluation):
     true, lesions = np.arange(700) % 7, np.array([str(row // 2) for row in range(700)])
     threshold = float(np.median(shares[:, list(MALIGNANT)].sum(axis=1)))
     decision = decide(Cases(true, shares, lesions, threshold, (0.1,) * 7), 0.1)
-    metrics = {**classification_measures(true, shares), "decision": decision}
+    union = (0.65 + random.normal(0, 2e-7, 700)).clip(0, 1)
+    metrics = {**classification_measures(true, shares), "decision": decision, "iou": union.mean()}
+    metrics["calibration"] = {"after": calibration_measures(true, shares)}
+    failed = {"thresholded_jaccard": thresholded_jaccard(union).mean(), "share_failed": share_failed(union)}
+    metrics["outlines"] = failed | {"hausdorff95_mean": union.mean()}
     columns = {f"p_{code}": shares[:, index] for index, code in enumerate(CODES)}
     table = pd.DataFrame({"image_id": lesions, "lesion_id": lesions, "dx_true": np.array(CODES)[true], **columns})
     table = table.assign(dx_pred=np.array(CODES)[shares.argmax(axis=1)], p_malignant=shares[:, list(MALIGNANT)].sum(1))
-    assert contradiction(metrics, table.round(6), table, table) is None
+    table = table.assign(iou=union, hausdorff95=union, surface_distance=union).round(6)
+    assert contradiction(metrics, table, table, table) is None
 
 
 @pytest.mark.parametrize("name", ["predictions.csv", "outlines.csv", "subgroups.csv", "embedding.csv", "curves.json"])
@@ -276,6 +317,11 @@ def test_points_of_a_curve_are_shares_and_their_thresholds_may_be_rounded(folder
 def test_distances_and_a_debiased_error_are_no_shares(folder):
     put(folder, "outlines.csv", "hausdorff95", 55.0)
     metrics = json.loads((folder / "metrics.json").read_text())
+    with pytest.raises(
+        DataFault, match=r"the outlines\.hausdorff95_mean in metrics\.json is not that of outlines\.csv"
+    ):
+        read_results(folder)
+    metrics["outlines"]["hausdorff95_mean"] = pd.read_csv(folder / "outlines.csv")["hausdorff95"].mean()
     metrics["intervals"] |= {"calibration.after.ece_debiased": [-0.1, 0.1], "outlines.hausdorff95_mean": [5.0, 50.0]}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     assert read_results(folder).metrics == metrics
@@ -285,7 +331,9 @@ def test_a_tie_that_rounding_made_is_no_contradiction(evaluation, folder):
     """With what was called beside it, and without: the matrix counts what was called before the digits were cut."""
     metrics = json.loads((folder / "metrics.json").read_text())
     for figures in (metrics, metrics["malignant"], *metrics["per_class"].values()):
-        figures |= {"macro_auc": None, "auc": None}  # which follow from the scores, not from what was called
+        # What follows from the scores, not from what was called.
+        figures |= {"macro_auc": None, "auc": None, "at_half": {}, "calibration": {"temperature": 1}}
+        figures["calibration"] |= {"before": {}, "after": {}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     table = pd.read_csv(folder / "predictions.csv")
     called = table.loc[0, "dx_pred"]
@@ -350,6 +398,32 @@ def test_an_earlier_evaluation_leaves_nothing_behind(evaluation, folder):
     (folder / WORST / "99-old-iou-0.00.jpg").write_bytes(b"old")
     write_evaluation(evaluation, folder)
     assert not (folder / WORST / "99-old-iou-0.00.jpg").exists()
+
+
+def test_links_in_a_folder_of_results_lead_to_nothing_that_is_lost(evaluation, folder, tmp_path):
+    """As an archive from elsewhere may hold them; a link to the folder itself is the user's own, and followed."""
+    own = dict.fromkeys(("pictures/trip.jpg", "pictures/01-a-iou-0.10.jpg", "notes.csv", "notes.json"), b"own")
+    (tmp_path / "pictures").mkdir()
+    for name, content in own.items():
+        (tmp_path / name).write_bytes(content)
+    shutil.rmtree(folder / WORST)
+    (folder / WORST).symlink_to(tmp_path / "pictures")
+    for name, place in (("predictions.csv", "notes.csv"), ("curves.json", "notes.json"), ("outlines.csv", "new.csv")):
+        (folder / name).unlink()
+        (folder / name).symlink_to(tmp_path / place)
+    (tmp_path / "link").symlink_to(folder)
+    write_evaluation(evaluation, tmp_path / "link")
+    assert {name: (tmp_path / name).read_bytes() for name in own} == own
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "link", "notes.csv", "notes.json", "pictures"]
+    assert not [path for path in folder.rglob("*") if path.is_symlink()]
+    assert sorted(path.name for path in (folder / WORST).iterdir()) == sorted(evaluation.worst)
+    read_results(tmp_path / "link")
+
+
+def test_pictures_that_no_evaluation_wrote_stay(evaluation, folder):
+    (folder / WORST / "trip.jpg").write_bytes(b"own")
+    write_evaluation(evaluation, folder)
+    assert (folder / WORST / "trip.jpg").read_bytes() == b"own"
 
 
 def test_the_map_of_features_keeps_two_clusters_apart():

@@ -203,7 +203,7 @@ def made_evaluation() -> Evaluation:
         "baselines": {"site": {"accuracy": None}},
         "dice": 0.8,
         "iou": 0.7,
-        "outlines": {"share_failed": 0.1},
+        "outlines": {"share_failed": 0.0},
         "explanation": None,
     }  # fmt: skip
     spots = pd.DataFrame(lot.normal(size=(28, 4)), columns=["tsne_1", "tsne_2", "pca_1", "pca_2"])

@@ -14,6 +14,7 @@ from derm.files import (
     making_folder,
     sha256,
     sweep,
+    unlinked,
     write_bytes,
     write_json,
     write_text,
@@ -56,6 +57,18 @@ def test_a_link_is_followed(tmp_path):
     assert (tmp_path / "real.txt").read_text() == "new"
 
 
+def test_what_a_link_leads_to_stays_where_none_is_followed(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    for name in ("real.txt", "gone.txt"):
+        (tmp_path / "link.txt").symlink_to(tmp_path / name)
+        write_text(unlinked(tmp_path / "link.txt"), "new")
+        assert (tmp_path / "link.txt").read_text() == "new"
+        assert not (tmp_path / "link.txt").is_symlink()
+        (tmp_path / "link.txt").unlink()
+    assert (tmp_path / "real.txt").read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["real.txt"]
+
+
 def test_what_json_cannot_hold_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="Out of range float values"):
         write_json(tmp_path / "a.json", {"a": float("nan")})
@@ -67,10 +80,12 @@ def test_hash_of_nothing(tmp_path):
 
 
 def test_leftovers_are_swept_and_nothing_else(tmp_path):
-    (tmp_path / ".a.json.x1y2.part").write_text("")
-    (tmp_path / "a.part").write_text("")
+    (tmp_path / ".a.json.x1y2_z3w.part").write_text("")
+    others = ["a.part", ".film.mp4.part"]  # such as a browser's
+    for name in others:
+        (tmp_path / name).write_text("")
     sweep(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["a.part"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(others)
 
 
 def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):

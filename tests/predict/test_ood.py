@@ -42,6 +42,7 @@ def test_pooled_is_the_mean_over_space():
         ({"offset": float("inf")}, "offset of the weights' familiarity is not a finite number"),
         ({"threshold": "3"}, "threshold of the weights' familiarity is not a finite number: calibrate"),
         ({"threshold": None}, "not a finite number"),
+        ({"weights": [1e308, -1e308]}, "weights of the weights' familiarity holds 1e\\+308, expected numbers from -1e"),
         ({"weights": [1.0, 2.0, 3.0]}, "is for 3 features, and the network has 2"),
     ],
 )

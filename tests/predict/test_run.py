@@ -290,6 +290,16 @@ def test_a_mask_put_there_meanwhile_costs_its_own_row(tiny_model, tmp_path, monk
     assert second["error"] == ""
 
 
+def test_a_link_where_a_mask_belongs_is_not_followed(tiny_model, tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "own.png").write_bytes(b"own")
+    (tmp_path / "masks" / "a_mel.png").symlink_to(tmp_path / "own.png")
+    (record,) = ask(tiny_model, save(tmp_path / "a.png", 1), folders=Folders(tmp_path / "masks"))
+    assert record["error"] == ""
+    assert (tmp_path / "own.png").read_bytes() == b"own"
+    assert (tmp_path / "masks" / "a_mel.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_picture_that_goes_in_between_costs_its_own_row(tiny_model, tmp_path):
     files = [save(tmp_path / f"{name}.png", seed) for seed, name in enumerate("abc")]
     answers = predict_files(tiny_model, files).answers

@@ -290,6 +290,14 @@ def test_a_library_from_before_gives_way_to_a_new_one(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if not path.is_dir()) == ["library.json", "lock"]
 
 
+def test_a_link_where_the_description_belongs_is_not_followed(tmp_path):
+    (tmp_path / "own.json").write_text("own")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "library.json").symlink_to(tmp_path / "own.json")
+    assert len(written(tmp_path / "library", ["a"], directions(0))) == 1
+    assert (tmp_path / "own.json").read_text() == "own"
+
+
 def test_a_library_that_is_replaced_while_it_is_opened_is_opened_anew(tmp_path, monkeypatch):
     written(tmp_path, ["a"], directions(0))
     read = derm.predict.library._read_about

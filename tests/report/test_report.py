@@ -466,3 +466,6 @@ def test_pictures_of_outlines_are_taken_from_their_folder_alone(tmp_path):
     (found,) = _worst(tmp_path)
     assert found["alt"] == "1. A, IoU 0.12"
     assert base64.b64decode(found["source"].partition(",")[2]) == JPEG + b"own"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / WORST).symlink_to(folder)
+    assert _worst(tmp_path / "other") == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from derm.errors import RunFault
 from derm.runlog.writer import RunLog, read_events
 
 
@@ -53,6 +54,14 @@ def test_a_new_log_is_empty(tmp_path):
     with RunLog(path) as log:
         assert log.length() == 0
     assert events(path) == []
+
+
+def test_what_a_log_is_a_link_to_is_not_cut(tmp_path):
+    (tmp_path / "own.txt").write_text("own")
+    (tmp_path / "events.jsonl").symlink_to(tmp_path / "own.txt")
+    with pytest.raises(RunFault, match=r"events\.jsonl is no ordinary file: delete it"):
+        RunLog(tmp_path / "events.jsonl")
+    assert (tmp_path / "own.txt").read_text() == "own"
 
 
 def test_nan_is_no_event(tmp_path):

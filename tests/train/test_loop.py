@@ -601,7 +601,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(whole, tmp_path, 
     run.mkdir()
     (run / "run.json").write_bytes((whole.run / "run.json").read_bytes())
     (run / "events.jsonl").write_text('{"event": "half')
-    (run / ".last.safetensors.x.part").write_text("half")
+    (run / ".last.safetensors.x1y2_z3w.part").write_text("half")
     state = train(CONFIG, drawn_catalogue, run, cache=cache, resume=True, stop=lambda: True)
     assert state.step == 1
     assert next(read_events(run / "events.jsonl"))["event"] == "start"

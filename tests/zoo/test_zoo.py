@@ -321,6 +321,16 @@ def test_what_is_done_of_another_data_set_is_not_done(done, drawn_catalogue):
             run.left_of(orders, replace(drawn_catalogue, table=other))
 
 
+def test_a_folder_of_results_that_is_a_link_is_refused(drawn_catalogue, cache, tmp_path):
+    order = order_of(OURS, tmp_path / "out")
+    (tmp_path / "elsewhere").mkdir()
+    order.place.parent.mkdir(parents=True)
+    order.place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigFault, match=r"is a link that may lead out of .*out: remove it, or name another folder"):
+        run.carry_out(order, drawn_catalogue, cache)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_what_began_with_another_file_of_the_same_name_is_not_done(done, drawn_catalogue, cache, tmp_path, monkeypatch):
     one, other = tmp_path / "one" / "enc.safetensors", tmp_path / "other" / "enc.safetensors"
     for path in (one, other):
