@@ -40,6 +40,10 @@ FILES = 0.5
 READERS = 2
 """Pictures that are read at a time, at most: more do not end sooner."""
 
+EXPLAINERS = 2
+"""Maps that are made or tried at a time, at most, by methods that ask the network many times: each takes up to 450 MB
+meanwhile, whatever the size of the picture."""
+
 LARGE = 5_000_000
 """Pixels above which a picture is read alone: one of 40 megapixels takes 0.9 GB meanwhile. Most of that is free
 afterwards and yet kept by the C library, until it is told to give it back."""
@@ -93,6 +97,7 @@ class Budget:
         self._readings: WeakSet[Reading] = WeakSet()
         self._lock = Lock()
         self._places, self._readers, self._large = readers, Semaphore(readers), Lock()
+        self._explainers = Semaphore(EXPLAINERS)
         self._mine = local()
 
     @property
@@ -204,6 +209,15 @@ class Budget:
             if large:
                 give_back()
             self._readers.release(self._places if large else 1)
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """While maps are made or tried: `EXPLAINERS` at a time."""
+        with self._explainers:
+            try:
+                yield
+            finally:
+                give_back()
 
     def _shrink_files(self, more: int) -> None:
         total = _sum(self._files) + self._waiting() + more

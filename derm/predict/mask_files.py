@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
-from derm.files import portable_name, unlinked, write_whole
+from derm.files import portable_name, write_whole
 from derm.predict.case import Case
 from derm.predict.found import printable
 from derm.predict.record import Settings
@@ -170,4 +170,4 @@ def _write_grey(path: Path, values: NDArray[np.bool_] | NDArray[np.float32], ori
         with part.open("wb") as stream:
             grey.save(stream, "PNG", pnginfo=told, compress_level=1)
 
-    write_whole(unlinked(path), fill)
+    write_whole(path, fill)

@@ -1,17 +1,21 @@
-"""Two maps put to the test on the model: faithfulness and sanity, when they are asked for."""
+"""Maps made in turns, and two put to the test on the model: faithfulness and sanity, when they are asked for."""
 
 import time
+from contextlib import nullcontext
 from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from derm.compare import words
-from derm.compare.explained_case import ExplainedCase
+from derm.compare.explained_case import ExplainedCase, explain_case
 from derm.compare.faithfulness import Faithfulness, measure_faithfulness
+from derm.explain.methods import METHODS
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
+from derm.predict.case import Case
+from pages.parts.keeping import budget
 
 
 def accounts(model: Model, pair: tuple[ExplainedCase, ExplainedCase]) -> list[Faithfulness]:
@@ -42,10 +46,18 @@ def ask(label: str, key: str, how: str) -> None:
 def measure(model: Model, maps: list[ExplainedCase], *, slow: bool) -> None:
     """Put maps of the open case to the test, with a bar that says how long it takes; the visit keeps what comes."""
     listed, bar = st.session_state.shown, st.progress(0.0, say(words.TEST_BEGINS))
-    found = measure_faithfulness(model, listed.case, maps, partial(show_step, bar, time.monotonic()), slow=slow)
+    with budget().explaining():
+        found = measure_faithfulness(model, listed.case, maps, partial(show_step, bar, time.monotonic()), slow=slow)
     bar.empty()
     for held, trial in zip(maps, found, strict=True):
         st.session_state.trials[listed.key, held.method.name, held.index] = trial
+
+
+def explained(model: Model, case: Case, name: str, index: int) -> ExplainedCase:
+    """A method's map; those that ask the network many times take turns, for they need much memory meanwhile."""
+    method = METHODS[name]
+    with budget().explaining() if method.cost == "passes" else nullcontext():
+        return explain_case(model, case, method, index)
 
 
 def show_step(bar: DeltaGenerator, began: float, share: float, what: str) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from derm.compare import gallery, pictures, words
-from derm.compare.explained_case import ExplainedCase, explain_case
+from derm.compare.explained_case import ExplainedCase
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import INDEX
 from derm.errors import DermError
@@ -19,7 +19,7 @@ from derm.language.speech import say
 from derm.model.weights import Model
 from derm.paths import results_folder
 from derm.predict.practice import at_practice
-from pages.compare.faithfulness import show_step
+from pages.compare.faithfulness import explained, show_step
 from pages.compare.views import VIEWS
 from pages.parts import visit
 from pages.parts.keeping import budget
@@ -101,7 +101,7 @@ def gallery_maps(model: Model, cases: list[gallery.GalleryCase], name: str) -> l
     for place, one in enumerate(missing):
         if METHODS[name].cost == "passes":
             show_step(bar, began, place / len(missing), one.diagnosis.name)
-        kept[one.diagnosis.code, name] = explain_case(model, one.case, METHODS[name], INDEX[one.diagnosis.code])
+        kept[one.diagnosis.code, name] = explained(model, one.case, name, INDEX[one.diagnosis.code])
     bar.empty()
     return [kept[one.diagnosis.code, name] for one in cases]
 

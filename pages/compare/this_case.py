@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from derm.compare import pictures, words
-from derm.compare.explained_case import ExplainedCase, explain_case
+from derm.compare.explained_case import ExplainedCase
 from derm.compare.faithfulness import Faithfulness
 from derm.diagnoses import INDEX
 from derm.explain.agreement import THRESHOLDS
@@ -21,7 +21,7 @@ from derm.predict.case import Case
 from derm.predict.viewer import pictures_view
 from derm.predict.words import NOTICE
 from pages.compare.downloads import downloads
-from pages.compare.faithfulness import accounts
+from pages.compare.faithfulness import accounts, explained
 from pages.parts.viewer import viewer
 
 Pair = tuple[ExplainedCase, ExplainedCase]
@@ -59,7 +59,7 @@ def held_maps(model: Model, key: str, names: tuple[str, str], index: int) -> Pai
             if len(kept) >= 100:
                 kept.clear()
             with st.spinner(f"{METHODS[name].label}: {say(words.COSTS[METHODS[name].cost])} …"):
-                kept[key, name, index] = explain_case(model, st.session_state.shown.case, METHODS[name], index)
+                kept[key, name, index] = explained(model, st.session_state.shown.case, name, index)
     return kept[key, names[0], index], kept[key, names[1], index]
 
 

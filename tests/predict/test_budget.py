@@ -10,7 +10,7 @@ from cases import LIKELY, case_with, half_mask
 
 from derm.errors import ConfigFault
 from derm.predict import budget as budgets
-from derm.predict.budget import LARGE, MEGABYTE, Budget, limit_of, machine_memory
+from derm.predict.budget import EXPLAINERS, LARGE, MEGABYTE, Budget, limit_of, machine_memory
 from derm.predict.case import changed
 from derm.predict.case_list import add_case, let_go, settle
 from derm.predict.doubts import doubts_of
@@ -208,3 +208,28 @@ def test_a_limit_that_does_not_fit_is_refused(given):
 
 def test_this_machine_has_memory():
     assert (machine_memory() or MEGABYTE) >= MEGABYTE
+
+
+def test_few_maps_are_made_at_a_time_and_a_fault_leaves_its_place():
+    budget, free, lock, now, most = Budget(10**9), threading.Event(), threading.Lock(), [0], [0]
+
+    def explain(_number: int) -> None:
+        with budget.explaining():
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            assert free.wait(20)
+            with lock:
+                now[0] -= 1
+
+    with ThreadPoolExecutor(6) as pool:
+        work = [pool.submit(explain, number) for number in range(6)]
+        while now[0] < EXPLAINERS:
+            pass
+        free.set()
+        for one in work:
+            one.result(20)
+    assert most == [EXPLAINERS]
+    for _ in range(EXPLAINERS + 1):
+        with pytest.raises(ValueError, match="wrong"), budget.explaining():
+            raise ValueError("wrong")

@@ -297,7 +297,8 @@ def test_a_link_where_a_mask_belongs_is_not_followed(tiny_model, tmp_path):
     (record,) = ask(tiny_model, save(tmp_path / "a.png", 1), folders=Folders(tmp_path / "masks"))
     assert record["error"] == ""
     assert (tmp_path / "own.png").read_bytes() == b"own"
-    assert (tmp_path / "masks" / "a_mel.png").read_bytes().startswith(b"\x89PNG")
+    assert record["written_as"].startswith("a-")
+    assert (tmp_path / "masks" / f"{record['written_as']}_mel.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_picture_that_goes_in_between_costs_its_own_row(tiny_model, tmp_path):
