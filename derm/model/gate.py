@@ -183,7 +183,7 @@ def read_gate(content: dict[str, Any] | None) -> OodGate | None:
     first, second = content.get("not_dermoscopic"), content.get("seen_little")
     if not isinstance(first, dict) or not isinstance(second, dict):
         raise WeightsFault(say("The weights' gate lacks one of its two statements: {cure}.", cure=say(CURE)))
-    columns = _numbers(second, "columns", 1)
+    columns, deviation = _numbers(second, "columns", 1), _numbers(second, "deviation", 1, 0.0)
     gate = OodGate(
         NotDermoscopic(
             _numbers(first, "weights", 1),
@@ -194,7 +194,7 @@ def read_gate(content: dict[str, Any] | None) -> OodGate | None:
         SeenLittle(
             columns.astype(np.int64),
             _numbers(second, "mean", 1),
-            _numbers(second, "deviation", 1, LEAST),
+            np.where(deviation < LEAST, 1.0, deviation),  # older versions took the digits of what never changes for one
             _numbers(second, "axes", 2),
             _numbers(second, "variances", 1, LEAST),
             float(_numbers(second, "rest", 0, LEAST)),
