@@ -170,8 +170,8 @@ def test_names_of_drawings_and_refusals_follow_the_language(opened):
 def test_a_refusal_that_all_visitors_share_is_kept_for_each_language(monkeypatch):
     monkeypatch.setattr(folders.predictions, "refusal", lambda *_: say("undefined"))
     shared = SimpleNamespace(catalogue=SimpleNamespace(folder=Path("here"), table=None), table=None)
-    monkeypatch.setattr(folders, "shared_results", lambda *_: None)
-    monkeypatch.setattr(folders, "changed", lambda _: 0)
+    monkeypatch.setattr(folders, "shared_results", lambda *_: SimpleNamespace(stamp="of these"))
+    monkeypatch.setattr(folders, "changed", lambda _: ())
 
     def refused(code: str) -> str:
         with speech.speaking(code), pytest.raises(DataFault) as fault:
