@@ -4,6 +4,7 @@ Needs what `measured_on` says, the images that were measured, and the data set's
 """
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -93,5 +94,5 @@ def command(about: Mapping[str, Any]) -> str:
     """The command that measures anew what `about` is of, for Markdown."""
     verb = "explain" if "methods" in about else "evaluate"
     more = " --split-by image" if about.get("split_by") == "image" else ""
-    more += "".join(f" --leave-out {source}" for source in about.get("left_out", ()))
+    more += "".join(f" --leave-out {quote(source)}" for source in about.get("left_out", ()))
     return f"`derm {verb} --data DIR --split {about['part']}{more} --out DIR`"

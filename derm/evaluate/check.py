@@ -154,6 +154,7 @@ ABOUT_LATER: dict[str, Check] = {
     "left_out": _TEXTS,
     "known_images": is_count,
     "views": is_count,
+    "calibration": is_text,
     "sources": by_name(is_count),
     "identity": none_or(object_with({}, {"rows": is_text, "files": is_text, "pictures": by_name(list_of(is_number))})),
 }

@@ -49,6 +49,7 @@ from derm.metrics.subgroups import measure_subgroups
 from derm.metrics.surface import share_failed, thresholded_jaccard
 from derm.model.weights import Model
 from derm.predict.picture_kind import judge
+from derm.predict.record import calibration_of
 from derm.predict.views import spread
 from derm.spreadsheet import csv_table
 
@@ -150,6 +151,7 @@ def evaluate(
     metrics["intervals"] = _intervals(cases, per_image, answered, replicates, resampling)
     metrics["measured_on"] = measured_on(model, catalogue, split, part, table, lesions) | {
         "views": views,
+        "calibration": calibration_of(model.description),
         "known_images": int(known.rows.sum()) if known.spoils else 0,
     }
     groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates, resampling)

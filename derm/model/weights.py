@@ -513,7 +513,7 @@ def rewrite_description(
         stored, digest = _read_source(place, place.with_name(file), expected, description.model)
         answer = _answer_of(place, stored.tensors, description)
         if keep is not None:
-            write_bytes(keep, place.read_bytes())
+            write_bytes(unlinked(keep), place.read_bytes())
         _write_description(place, place.with_name(file), digest, description, answer)
 
 

@@ -75,6 +75,18 @@ _WRITTEN = re.compile(r"\\(\\|[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})", re
 """What stands in a name as `printable` would write it."""
 
 
+def printed_before(path: Path) -> str:
+    """A path as tables had it up to 28 November 2026, in which two could be printed alike."""
+    return "".join(
+        letter
+        if letter.isprintable()
+        else f"\\x{ord(letter) - 0xDC00:02x}"
+        if "\udc80" <= letter <= "\udcff"
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(path)
+    )
+
+
 def _printable_part(found: re.Match[str]) -> str:
     part = found[0]
     if part.isprintable() and not _WRITTEN.search(part):

@@ -117,8 +117,9 @@ def write_pictures(case: Case, name: str, folders: Folders, origin: Origin) -> N
 
 
 def are_there(name: str, origin: Origin, folders: Folders) -> bool:
-    """Whether all files of that name are in `folders`, and of this origin."""
-    return all(_told(path) == origin for path in folders.files(name))
+    """Whether all files of that name are in `folders`, of this content and made by the same; where the picture's folder
+    was moved behind a link, or lies elsewhere on another machine, they stand."""
+    return all((told := _told(path)) is not None and told[1:] == origin[1:] for path in folders.files(name))
 
 
 def _foreign(paths: list[Path], origin: Origin) -> Path | None:
@@ -153,7 +154,7 @@ def _told(path: Path) -> Origin | None:
             return Origin(*(str(picture.info.get(key, "")) for key in KEYS))
     except FileNotFoundError:
         return Origin("", "", "") if path.is_symlink() else None  # a link would be followed
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return Origin("", "", "")
 
 

@@ -20,7 +20,7 @@ from derm.predict.ask import Asking, Task, ask
 from derm.predict.case import Case
 from derm.predict.crew import Crew
 from derm.predict.folder import Survey, name_images, survey
-from derm.predict.found import FoundPicture
+from derm.predict.found import FoundPicture, printed_before
 from derm.predict.mask_files import Folders, are_there, origin_of, own_name
 from derm.predict.record import Record, settings_of
 from derm.predict.table import GrowingTable, part_of
@@ -126,6 +126,7 @@ def _answers(
     """`PredictionRun.answers`; the table is let go of when it ends or is closed."""
     with nullcontext() if table is None else table:
         before = {} if table is None else table.standing
+        _refuse_former_names(files, before)
         names = _names(files, before)
         left, done = list[FoundPicture](), 0
         for one in files:
@@ -201,6 +202,18 @@ def _task(one: FoundPicture, fetched: "Future[bytes] | None", names: dict[str, s
         return task._replace(content=one.read() if fetched is None else fetched.result())
     except ImageRefused as error:
         return task._replace(fault=str(error))
+
+
+def _refuse_former_names(files: list[FoundPicture], before: dict[str, dict[str, str]]) -> None:
+    """Refuse to go on with a table that names one of these files as older versions did: it would get a second row."""
+    here = {one.file for one in files}
+    for one in files:
+        former = one.file if one.address else printed_before(one.path.absolute())
+        if one.file not in before and former in before and former not in here:
+            raise ConfigFault(
+                f"The table has {former}, as an older version of Derm wrote the name, and this one writes {one.file}: "
+                "name another --out."
+            )
 
 
 def _names(files: list[FoundPicture], before: dict[str, dict[str, str]]) -> dict[str, str]:

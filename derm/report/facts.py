@@ -17,6 +17,7 @@ from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results, why_known
 from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
+from derm.predict.record import calibration_of
 
 SECTIONS = ("by_source", "outlines", "explanation", "calibration", "baselines", "intervals")
 """Of metrics.json, what a report tells of; older results lack some."""
@@ -153,14 +154,23 @@ def _check_weights(one: Results | ExplainResults, model: Model) -> None:
             f"({model.sha256[:8]}): measure these with `derm {anew}`, or name the others with --weights."
         )
     described = model.description
-    now = {"temperature": described.temperature, "referral threshold": described.referral_threshold}
-    before = {"temperature": about.get("temperature")}
+    now = {
+        "temperature": described.temperature,
+        "referral threshold": described.referral_threshold,
+        "outline's threshold": described.mask_threshold,
+        "evidence's shift": dict(described.evidence_shift),
+        "calibration": calibration_of(described),
+    }
+    before = {
+        "temperature": about.get("temperature"),
+        "outline's threshold": about.get("mask_threshold"),
+        "evidence's shift": about.get("evidence_shift"),
+    }
     if isinstance(one, Results):
         decision = one.metrics["decision"] or {}
-        before = {
-            "temperature": one.metrics["calibration"]["temperature"],
-            "referral threshold": decision.get("threshold"),
-        }
+        before["temperature"] = one.metrics["calibration"]["temperature"]
+        before["referral threshold"] = decision.get("threshold")
+        before["calibration"] = about.get("calibration")  # last: what has changed is said more plainly above
     for name, value in before.items():
         if value is not None and value != now[name]:
             raise DataFault(

@@ -19,6 +19,8 @@ PLACES = 2
 MOST_ASKED = 12
 """Files of one visitor, on all of their pages, that are made or wait for it: each takes a thread."""
 
+MOST_WAITING = 60
+"""Files of all visitors that wait: the server has `derm.serve.fetching.THREADS`, and what is quick needs some."""
 
 LOOK = 0.5
 """Seconds after which who waits looks whether its page is still open."""
@@ -38,7 +40,7 @@ class Making:
         """Wait until a file of `owner` may be made; ConfigFault at once where too many of theirs are asked for, or
         where they are not `here` any more: what nobody waits for holds its picture, and a thread, for nothing."""
         with self._changed:
-            if self._asked[owner] >= self.most:
+            if self._asked[owner] >= self.most or self._asked.total() >= MOST_WAITING + self.places:
                 raise ConfigFault(say(words.TOO_MANY_FILES))
             self._asked[owner] += 1
         try:

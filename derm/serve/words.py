@@ -35,7 +35,7 @@ LONG_HEADER = mark(
 
 NO_ROOM = mark("The server's memory is full with what its visitors have open: send the file again later.\n")
 
-TOO_MANY_FILES = mark("Several files of this page are being made already: ask for this one again when they have come.")
+TOO_MANY_FILES = mark("Several files are being made already: ask for this one again when they have come.")
 
 PAGE_CLOSED = mark("This page was closed: open it again, then ask for the file once more.")
 

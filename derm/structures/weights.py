@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from derm import __version__
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import closed, read_file, write_bytes, write_json
+from derm.files import closed, read_file, unlinked, write_bytes, write_json
 from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, sealed
 from derm.model.graph import graph_folder
@@ -111,7 +111,7 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
     digest = hashlib.sha256(raw).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
     if graph is not None:
-        write_bytes(path.with_suffix(".onnx"), graph)
+        write_bytes(unlinked(path.with_suffix(".onnx")), graph)
         with suppress(ConfigFault):  # PyTorch looks in its place
             write_bytes(_made_here(hashlib.sha256(graph).hexdigest()), b"")
     content = {
@@ -124,7 +124,7 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
     }
     content = json.loads(json.dumps(content, allow_nan=False))
     for place in (hashed, path.with_suffix(".safetensors")):
-        write_bytes(place, raw)
+        write_bytes(unlinked(place), raw)
         named = {"file": place.name, **content}
         write_json(path, sealed(named))
     hashed.unlink()

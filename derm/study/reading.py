@@ -7,6 +7,7 @@ reader to the next, so that none is always first. An opinion is final, and on th
 import os
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,8 +129,8 @@ def give(folder: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinio
     except OSError as error:
         raise StudyFault(
             say(
-                "{path} cannot be written ({strerror}), so this opinion is not kept: make room there, then give it "
-                "again.",
+                "{path} cannot be written ({strerror}), so this opinion is not kept: let there be room and permission "
+                "to write, then give it again.",
                 path=path,
                 strerror=error.strerror,
             )
@@ -166,9 +167,14 @@ def _give(path: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinion
             )
         stream.truncate(whole)  # what a kill left of a line
         line = {**kept._asdict(), "study": study.hash, "previous": previous}
-        stream.write((canonical({**line, "hash": digest(previous, line)}) + "\n").encode())
-        stream.flush()
-        os.fsync(stream.fileno())
+        try:
+            stream.write((canonical({**line, "hash": digest(previous, line)}) + "\n").encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:
+            with suppress(OSError):  # what is said not to be kept is not there either
+                os.ftruncate(stream.fileno(), whole)
+            raise
     return kept
 
 

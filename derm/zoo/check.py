@@ -48,12 +48,14 @@ _FIGURE = object_with(
     }
 )
 TRAINED: dict[str, Check] = dict.fromkeys(("trained_images", "epoch", "epochs"), is_count)
+"""Of measured.json, and of a comparison's row."""
+
+ABOUT_SYSTEM: dict[str, Check] = {"about": object_with(ABOUT, ABOUT_LATER)}
 """Of measured.json."""
 
 TOLD: dict[str, Check] = {
     **dict.fromkeys(("system", "budget", "by", "start", "fingerprint"), is_text),
     "start_sha256": is_text_or_none,
-    "about": object_with(ABOUT, ABOUT_LATER),
     HASHES: by_name(is_text),
 }
 """The same, of what older versions do not have."""

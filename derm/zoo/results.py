@@ -22,7 +22,7 @@ from derm.files import read_file, read_json, sha256
 from derm.json_checks import Check, fault_of
 from derm.language.speech import say
 from derm.model.description import check_seal
-from derm.zoo.check import BYS, TOLD, TRAINED
+from derm.zoo.check import ABOUT_SYSTEM, BYS, TOLD, TRAINED
 
 COST = "cost.json"
 MEASURED = "measured.json"
@@ -60,7 +60,7 @@ def read_answers(folder: Path) -> SystemAnswers | None:
         about = read_json(folder / MEASURED)
         content = read_file(folder / PREDICTIONS, MOST_TABLE)
         table = parse_own_table(PREDICTIONS, content)
-        if (name := fault_of(about, TRAINED, TOLD)) is not None:
+        if (name := fault_of(about, TRAINED | ABOUT_SYSTEM, TOLD)) is not None:
             raise ValueError(f"{MEASURED} lacks {name or 'everything'}")
         if fault := predictions_fault(table, ("dice",)):
             raise ValueError(fault)
@@ -98,7 +98,7 @@ def _of_another(folder: Path, about: Mapping[str, Any], table: pd.DataFrame, dig
             return f"{MEASURED} is of the {name} {about[name]}, and the folder of {here}"
     if about.get(HASHES, {}).get(PREDICTIONS, digest) != digest:
         return f"{PREDICTIONS} is not the one that {MEASURED} was written with"
-    told = about.get("about", {})
+    told = about["about"]
     recorded = (told.get("identity") or {}).get("rows")
     counted = {
         "part": (told.get("part"), "test"),

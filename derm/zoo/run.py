@@ -171,7 +171,7 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
     learned = _fingerprint(order, catalogue, split)
     if (
         len(measured) != len(table)
-        or other_data(answered.about.get("about", {}), measured, table) is not None
+        or other_data(answered.about["about"], measured, table) is not None
         or answered.about.get("fingerprint", learned) != learned
     ):
         raise ConfigFault(

@@ -57,8 +57,7 @@ def download(run: Run) -> None:
     except DermError as error:
         st.caption(plain(str(error)))
         return
-    # In two steps: a file that is made at the click would be gone by the time it is asked for, for the page is drawn
-    # anew every few seconds while a run goes on.
+    # In two steps, for a refusal is to be read on the page: a file that is made at the click has nowhere to say it.
     st.button(
         say("For TensorBoard"), icon=":material/package_2:", type="tertiary", key=f"export-{run.name}",
         help=say(words.EXPORT_HELP), on_click=attempt_export, args=(run,),

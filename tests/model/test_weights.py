@@ -481,7 +481,11 @@ def test_what_was_found_of_weights_that_were_replaced_meanwhile_is_not_written(p
     assert pair.read_bytes() == before
     assert former.read_bytes() == b"the one before"
     assert not (tmp_path / "clinic.json").exists()
+    former.unlink()
+    (tmp_path / "precious.txt").write_text("precious")
+    former.symlink_to(tmp_path / "precious.txt")  # as a run that came from elsewhere may have it
     rewrite_description(pair, info, load_weights(pair).sha256, keep=former)
+    assert (tmp_path / "precious.txt").read_text() == "precious"
     assert load_info(pair).temperature == 3.0
     assert former.read_bytes() == before
 

@@ -1,7 +1,10 @@
 """Many pictures: each written down as it is answered, and whatever is wrong with one costs its own row only."""
 
 import csv
+import io
 import os
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +104,31 @@ def test_what_has_changed_failed_or_is_new_is_asked_about_again(tiny_model, tmp_
     assert [(row["image_id"], row["error"]) for row in rows(table)] == [(name, "") for name in "20134"]
     assert None not in ask(tiny_model, photos, table=table, resume=True, folders=Folders(masks))
     assert ask(tiny_model, photos, table=table, resume=True, folders=Folders(masks)) == [None] * 4
+
+
+def test_a_table_that_names_a_picture_as_older_versions_did_gets_no_second_row(tiny_model, tmp_path):
+    table, photo = tmp_path / "out.csv", save(tmp_path / "Foto\xa01.png", 1)
+    ask(tiny_model, photo, table=table)
+    now = table.read_text()
+    assert r"Foto\u00a01.png" in now
+    table.write_text(now.replace(r"\u00a0", r"\xa0"))
+    with pytest.raises(ConfigFault, match="as an older version of Derm wrote the name"):
+        ask(tiny_model, photo, table=table, resume=True)
+    part_of(table).unlink()
+    table.write_text(now)
+    assert ask(tiny_model, photo, table=table, resume=True) == [None]
+
+
+def test_a_picture_too_large_for_memory_in_place_of_a_mask_is_somebody_elses(tiny_model, tmp_path):
+    masks, stream = tmp_path / "masks", io.BytesIO()
+    Image.new("1", (8, 8)).save(stream, "PNG")
+    head, size = stream.getvalue(), struct.pack(">II", 20_000, 20_000)
+    told = b"IHDR" + size + head[24:29]
+    masks.mkdir()
+    (masks / "a_mel.png").write_bytes(head[:12] + told + struct.pack(">I", zlib.crc32(told)) + head[33:])
+    (record,) = ask(tiny_model, save(tmp_path / "a.png", 1), folders=Folders(masks))
+    assert record["error"] == ""
+    assert record["written_as"].startswith("a-")
 
 
 def test_new_pictures_have_no_name_of_before(tiny_model, tmp_path):

@@ -21,6 +21,7 @@ from derm.evaluate.results import WORST, read_results, typical_image
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.language.speech import BRACKETED, speaking
 from derm.metrics.decision import predictive_values
+from derm.predict.record import calibration_of
 from derm.report import tables
 from derm.report.card import model_card
 from derm.report.facts import gather
@@ -338,6 +339,13 @@ def test_sources_of_another_split_part_or_answer_are_refused(model, results, dra
 def test_results_from_before_the_weights_were_calibrated_anew_are_refused(model, results, drawn_catalogue, field):
     anew = replace(model, description=replace(model.description, **{field: 0.75}))
     with pytest.raises(DataFault, match=f"are of tiny with the {field.replace('_', ' ')} .*, which is 0.75 now: meas"):
+        gather(anew, results, drawn_catalogue)
+
+
+def test_results_from_before_sets_alone_were_calibrated_anew_are_refused(model, results, drawn_catalogue):
+    assert results.about["calibration"] == calibration_of(model.description)
+    anew = replace(model, description=replace(model.description, conformal_thresholds=(0.5,) * 7))
+    with pytest.raises(DataFault, match=r"are of tiny with the calibration \w{8}, which is \w{8} now: measure anew"):
         gather(anew, results, drawn_catalogue)
 
 

@@ -6,7 +6,8 @@ from threading import Barrier, Event, Lock
 import pytest
 
 from derm.errors import ConfigFault
-from derm.serve.making import Making
+from derm.serve.fetching import THREADS
+from derm.serve.making import MOST_WAITING, Making
 
 PATIENCE = 20
 """Seconds after which a thread that should have gone on has not."""
@@ -66,7 +67,7 @@ def test_who_asks_for_too_many_is_refused_at_once_and_others_are_not():
         while making._asked["a"] < 2:
             pass
         with (
-            pytest.raises(ConfigFault, match="Several files of this page are being made already"),
+            pytest.raises(ConfigFault, match="Several files are being made already"),
             making.turn("a", always),
         ):
             pass
@@ -87,6 +88,14 @@ def test_a_file_that_could_not_be_made_leaves_its_place():
             raise OSError("full")
     with making.turn("b", always):
         pass
+
+
+def test_of_all_visitors_no_more_wait_than_there_are_threads_for():
+    making = Making()
+    making._asked.update({f"visitor {number}": 1 for number in range(MOST_WAITING + making.places)})
+    with pytest.raises(ConfigFault, match="being made already"), making.turn("another", always):
+        pass
+    assert MOST_WAITING + making.places < THREADS
 
 
 def test_nothing_is_begun_for_who_has_left_and_the_place_is_free():

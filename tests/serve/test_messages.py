@@ -253,7 +253,7 @@ def test_few_files_are_made_at_a_time_and_who_asks_for_more_is_told(kind):
     assert app.heard == names[:most]
     answer = ForwardMsg.FromString(refused["bytes"]).backend_operation_response
     assert answer.request_id == names[most]
-    assert answer.error_msg.startswith("Mehrere Dateien dieser Seite")
+    assert answer.error_msg.startswith("Mehrere Dateien werden")
 
 
 @pytest.mark.parametrize("kind", AT_WORK)

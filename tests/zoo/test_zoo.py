@@ -297,11 +297,20 @@ def test_costs_in_the_folder_of_another_system_are_refused(done, tmp_path):
         compare_systems(place.parents[3], "proxy", 32, lambda _: {"parameters": 9.0, "gflop": 9.0}, replicates=5)
 
 
+def test_a_result_that_does_not_say_what_it_is_of_is_refused(done, tmp_path):
+    place = written(done, tmp_path)
+    content = json.loads((place / "measured.json").read_text())
+    del content["about"]
+    (place / "measured.json").write_text(json.dumps(content))
+    with pytest.raises(DataFault, match=r"measured\.json lacks about"):
+        read_answers(place)
+
+
 def test_a_result_from_before_there_were_hashes_is_read(done, tmp_path):
     place = written(done, tmp_path)
     content = json.loads((place / "measured.json").read_text())
     (place / "measured.json").write_text(
-        json.dumps({name: content[name] for name in ("trained_images", "epoch", "epochs")})
+        json.dumps({name: content[name] for name in ("trained_images", "epoch", "epochs", "about")})
     )
     assert len(read_answers(place).images) == content["about"]["images"]
 
