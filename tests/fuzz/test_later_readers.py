@@ -104,8 +104,10 @@ def systems(tmp_path) -> Path:
     rows += [(f"I{one}", f"L{one // 2}", CODES[one % 7], *[0.1] * 6, 0.4, 0.5) for one in range(14)]
     table = "\n".join(",".join(map(str, row)) for row in rows) + "\n"
     span = {"value": 0.1, "interval": [0.0, 0.2]}
+    about = {"weights": "w", "sha256": "0" * 64, "split": "by lesion", "part": "test", "images": 14}
+    about["trained_on_split_by"] = "lesion"
     files = {
-        "measured.json": {"trained_images": 5, "epoch": 2, "epochs": 5},
+        "measured.json": {"trained_images": 5, "epoch": 2, "epochs": 5, "about": about},
         "cost.json": {"parameters": 1.0, "gflop": 2.0, "milliseconds": 3.0, "ratio": 1.0, "threads": 1},
         "concepts.json": {
             "ice": {"parts": 3, "kept": 0.5, "images": 3},
