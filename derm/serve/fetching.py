@@ -18,6 +18,7 @@ SECONDS = 60.0
 """For which a file is kept: a browser asks for it at once, and twice."""
 
 THREADS = 100
+"""In which files and rows of tables are made for pages; nearly all of them wait for their turn."""
 
 MOST = 200_000_000
 """Bytes of all of them; the oldest goes."""
