@@ -348,6 +348,14 @@ def stamp_of(path: Path) -> tuple[int, int, int]:
     return told.st_ino, told.st_mtime_ns, told.st_size
 
 
+def stamp_now(path: Path) -> tuple[int, ...]:
+    """As `stamp_of`; () where there is no ordinary file, also one that has just gone."""
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            return stamp_of(path)
+    return ()
+
+
 def closed(error: PermissionError, path: Path) -> str:
     """What is said of a file or folder that this user may not read, with its cure. path: where the error names none."""
     return say(

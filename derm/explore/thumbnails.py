@@ -10,7 +10,7 @@ import numpy as np
 
 from derm.data.store import read_pair
 from derm.errors import DataFault
-from derm.files import is_there, stamp_of, write_bytes
+from derm.files import stamp_now, write_bytes
 from derm.image.decode import claimed_in_file
 from derm.image.overlay import draw_outline, jpeg, resize_mask, resize_picture
 from derm.predict.case_list import Turn, at_once
@@ -59,7 +59,7 @@ def _make(image_path: str, mask_path: str) -> bytes:
 
 def files_now(*paths: str) -> tuple[tuple[int, ...], ...]:
     """What tells files from the next ones in their place, () for '' and for one that is not there."""
-    return tuple(stamp_of(Path(path)) if path and is_there(Path(path)) else () for path in paths)
+    return tuple(stamp_now(Path(path)) if path else () for path in paths)
 
 
 def _name(*paths: str) -> str:

@@ -13,7 +13,7 @@ from derm.evaluate import explain_dataset
 from derm.figures.compare import distributions, names_of_codes
 from derm.figures.markup import shown_figure
 from derm.figures.text import plain
-from derm.files import stamp_of
+from derm.files import stamp_now
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import results_folder
@@ -97,8 +97,7 @@ def shared_explained(folder: str, changed: tuple[tuple[int, ...], ...]) -> expla
 
 def changed(folder: Path) -> tuple[tuple[int, ...], ...]:
     """What tells each file of `derm explain` from the next one there: about.json alone is written when a run begins."""
-    places = [folder / name for name in explain_dataset.FILES]
-    return tuple(stamp_of(place) if place.is_file() else () for place in places)
+    return tuple(stamp_now(folder / name) for name in explain_dataset.FILES)
 
 
 def open_point(model: Model) -> None:

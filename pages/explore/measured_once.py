@@ -1,7 +1,6 @@
-"""What takes a while is done once and kept: the button that asks for it, its progress, and when it changed."""
+"""What takes a while is done once and kept: the button that asks for it, and its progress."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -9,7 +8,6 @@ from derm.explore import data_places
 from derm.explore.progress import Progress
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
-from derm.files import stamp_of
 from derm.language.speech import say
 from derm.paths import cache_folder
 
@@ -34,8 +32,3 @@ def watch(text: str) -> tuple[Callable[[int, int], None], Callable[[], object]]:
             bar.progress(done / total, text=said)
 
     return tell, bar.empty
-
-
-def changed(file: Path) -> tuple[int, ...]:
-    """What tells a file from the next one there, asked before it is read; () where there is none."""
-    return stamp_of(file) if file.is_file() else ()

@@ -171,7 +171,7 @@ def test_a_refusal_that_all_visitors_share_is_kept_for_each_language(monkeypatch
     monkeypatch.setattr(folders.predictions, "refusal", lambda *_: say("undefined"))
     shared = SimpleNamespace(catalogue=SimpleNamespace(folder=Path("here"), table=None), table=None)
     monkeypatch.setattr(folders, "shared_results", lambda *_: SimpleNamespace(stamp="of these"))
-    monkeypatch.setattr(folders, "changed", lambda _: ())
+    monkeypatch.setattr(folders, "stamp_now", lambda _: ())
 
     def refused(code: str) -> str:
         with speech.speaking(code), pytest.raises(DataFault) as fault:

@@ -12,9 +12,9 @@ from derm.explore.address import CONCEPT_LEVELS, CONCEPT_TARGETS
 from derm.explore.shown_data import ShownData
 from derm.figures.concepts import beside_network, by_themselves, vector_map
 from derm.figures.text import plain
+from derm.files import stamp_now
 from derm.language.speech import say
 from derm.model.weights import Model
-from pages.explore.measured_once import changed
 from pages.explore.widgets import chart, pick
 
 
@@ -25,7 +25,7 @@ def show_concepts(model: Model, shown: ShownData, asked: filters.Asked, dark: bo
         st.info(say(words.NOTHING), icon=":material/category:")
         return
     try:
-        found = shared_figures(str(place), changed(place))
+        found = shared_figures(str(place), stamp_now(place))
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/link_off:")
         return

@@ -10,15 +10,16 @@ from derm.explore.filtered import Kept
 from derm.explore.shown_data import ShownData
 from derm.figures import dataset as draw
 from derm.figures.text import plain
+from derm.files import stamp_now
 from derm.language.speech import say
-from pages.explore.measured_once import changed, once, watch
+from pages.explore.measured_once import once, watch
 from pages.explore.widgets import chart_of
 
 
 def mask_figures(shown: ShownData, kept: Kept, dark: bool) -> None:
     """Size and place of the lesions, after one pass over the masks."""
     st.header(say("The lesion in its picture"), anchor=False)
-    when = changed(shown.shapes)
+    when = stamp_now(shown.shapes)
     found = find_shapes(shown, when)
     if found is None:
         return

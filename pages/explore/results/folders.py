@@ -11,10 +11,11 @@ from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
+from derm.files import stamp_now
 from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
-from pages.explore.measured_once import changed, watch
+from pages.explore.measured_once import watch
 from pages.explore.widgets import choose
 from pages.parts.spinning import spinning
 
@@ -67,7 +68,7 @@ def choose_results(
 
 def read_own(shown: ShownData, folder: Path, sha256: str | None) -> tuple[Results, pd.DataFrame]:
     """Results joined with the table; DataFault where they cannot be read, or are of other data or weights."""
-    found = shared_results(str(folder), changed(folder / "metrics.json"))
+    found = shared_results(str(folder), stamp_now(folder / "metrics.json"))
     place = str(shown.catalogue.folder)
     if fault := shared_refusal(str(folder), found.stamp, place, sha256, language(), found, shown.catalogue.table):
         raise DataFault(fault)

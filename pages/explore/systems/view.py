@@ -10,12 +10,12 @@ from derm.explore.address import SYSTEM_FIGURES
 from derm.explore.shown_data import ShownData
 from derm.figures.systems import system_points
 from derm.figures.text import plain
+from derm.files import stamp_now
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.zoo import view, words
 from derm.zoo.compared import LABELS, SystemComparison, read_comparison
 from derm.zoo.place import find_comparison
-from pages.explore.measured_once import changed
 from pages.explore.widgets import chart, pick, table_of
 
 
@@ -26,7 +26,7 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
         st.info(say(words.NOTHING), icon=":material/compare_arrows:")
         return
     try:
-        found = shared_comparison(str(place), changed(place))
+        found = shared_comparison(str(place), stamp_now(place))
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/link_off:")
         return
