@@ -122,16 +122,15 @@ def _check_claims(
     left_out: Sequence[Results],
 ) -> None:
     """Refuse what is not of the weights, the part and the split that a report prints above it, or leaks."""
-    _check_weights(results, model)
-    _check_fair(results, "lesion", "a report needs the test part of the split by lesion, and weights trained on it.")
+    for own in (results, explained):
+        if own is not None:
+            _check_weights(own, model)
+            _check_fair(
+                own, "lesion", "a report needs the test part of the split by lesion, and weights trained on it."
+            )
     if by_image is not None:
         cure = "for --by-image train with `--split-by image` and measure with `derm evaluate --split-by image`."
         _check_fair(by_image, "image", cure)
-    if explained is not None:
-        _check_weights(explained, model)
-        _check_fair(
-            explained, "lesion", "a report needs the test part of the split by lesion, and weights trained on it."
-        )
     if sources is not None:
         cure = "for --sources measure these weights with `derm evaluate --data FIRST --data SECOND`."
         _check_weights(sources, model)
