@@ -104,16 +104,17 @@ class Messages:
         async def received() -> Message:
             nonlocal closed
             while (message := await receive())["type"] == "websocket.receive":
-                verdict = judge(message.get("bytes"), self.read)
+                told = parse(message.get("bytes"), self.read)
+                verdict = judge(told)
                 if verdict is MessageVerdict.CLOSE:
                     closed = True
                     await send({"type": "websocket.close", "code": TOO_MUCH})
                     return {"type": "websocket.disconnect", "code": TOO_MUCH}
                 if verdict is MessageVerdict.PASS:
-                    asked = self.read(message["bytes"]).backend_operation_request
-                    if _begins(at_work, asked):
+                    if _begins(at_work, told.backend_operation_request):
                         return message
-                    await send({"type": "websocket.send", "bytes": self._refusal(scope, asked.request_id)})
+                    refusal = self._refusal(scope, told.backend_operation_request.request_id)
+                    await send({"type": "websocket.send", "bytes": refusal})
             return message
 
         async def sent(message: Message) -> None:
@@ -149,15 +150,21 @@ def _begins(at_work: dict[str, str], asked: Any) -> bool:  # noqa: ANN401 - of S
     return True
 
 
-def judge(content: bytes | None, read: Read) -> MessageVerdict:
-    """What becomes of a message of these bytes; None: it was a text, which no page sends."""
+def parse(content: bytes | None, read: Read) -> Any:  # noqa: ANN401 - of Streamlit's protocol
+    """The message of these bytes; None where they are none, too many, or a text, which no page sends."""
     if content is None or len(content) > MOST_ONCE:
-        return MessageVerdict.CLOSE
+        return None
     try:
-        message = read(content)
-        kind = message.WhichOneof("type")
+        return read(content)
     except Exception:  # whatever a reader raises
+        return None
+
+
+def judge(message: Any) -> MessageVerdict:  # noqa: ANN401
+    """What becomes of what `parse` gave."""
+    if message is None:
         return MessageVerdict.CLOSE
+    kind = message.WhichOneof("type")
     told: Any = getattr(message, kind or "", None)
     if kind not in ASKED:
         return MessageVerdict.IGNORE

@@ -19,6 +19,7 @@ from derm.serve.messages import (
     Messages,
     MessageVerdict,
     judge,
+    parse,
 )
 
 WEBSOCKET = {"type": "websocket", "headers": [(b"accept-language", b"de")]}
@@ -42,7 +43,7 @@ def told(kind: str, **fields: object) -> BackMsg:
 
 
 def verdict(message: BackMsg) -> MessageVerdict:
-    return judge(message.SerializeToString(), BackMsg.FromString)
+    return judge(parse(message.SerializeToString(), BackMsg.FromString))
 
 
 def widget(**value: object) -> BackMsg:
@@ -142,7 +143,7 @@ def test_what_would_hold_the_server_up_closes_the_connection(message):
 
 @pytest.mark.parametrize("content", [None, b"\xff" * 1000, b"\x5a\x03\x0a\x7f\x00"])
 def test_texts_and_what_is_no_message_close_the_connection(content):
-    assert judge(content, BackMsg.FromString) is MessageVerdict.CLOSE
+    assert judge(parse(content, BackMsg.FromString)) is MessageVerdict.CLOSE
 
 
 class App:
