@@ -185,10 +185,9 @@ def test_the_table_of_all_cases_is_downloaded(page):
 def test_files_that_come_while_others_are_read_are_read_too(page):
     for start in (0, 3, 6):
         colours = {f"p{place}.png": (80 + 5 * place, 60, 50) for place in range(start, start + 3)}
-        files = [{"name": name, "mimeType": "image/png", "buffer": plain_png(one)} for name, one in colours.items()]
-        # Until the page sends them they are the input's alone, and the next choice would take their place in it.
-        with page.expect_request(re.compile("/upload_file/")):
-            page.locator("input[type=file]").set_input_files(files)
+        page.locator("input[type=file]").set_input_files(
+            [{"name": name, "mimeType": "image/png", "buffer": plain_png(colour)} for name, colour in colours.items()]
+        )
     expect(page.locator(".st-key-strip")).to_contain_text("of 9", timeout=2 * PATIENCE)
     expect(page.get_by_role("row", name=re.compile(r"^p\d+\.png"))).to_have_count(9)
 
