@@ -292,6 +292,29 @@ def try_hold(stream: IO[Any] | int) -> bool | None:
     return True
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path, patience: float, busy: str) -> Iterator[None]:
+    """Let no other process or thread that asks, too, work in `folder` meanwhile; ConfigFault, `busy`, where one has not
+    ended after `patience` seconds.
+
+    The folder itself is locked, so that no lock file is left in it; where there are no such locks, nothing is.
+    """
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folder
+        yield
+        return
+    try:
+        until = time.monotonic() + patience
+        while try_hold(lock) is False:
+            if time.monotonic() > until:
+                raise ConfigFault(busy)
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(lock)
+
+
 def without_ending(name: str) -> str:
     """A file's `name` without its ending. Digits after the last dot are none, but the end of a DICOM file's UID, which
     is often all of its name."""

@@ -6,11 +6,9 @@ Needs the description to load. Loading is strict: another shape, another class o
 import hashlib
 import json
 import logging
-import os
 import re
-import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +21,7 @@ from safetensors.numpy import save
 from derm import __version__
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import closed, make_folder, read_file, try_hold, unlinked, write_bytes, write_json
+from derm.files import alone_in, closed, make_folder, read_file, unlinked, write_bytes, write_json
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
@@ -209,7 +207,7 @@ def _write_pair(
     """
     digest = hashlib.sha256(content).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
-    with _alone_in(path.parent):
+    with _writing_alone(path.parent):
         former = _named_file(path)
         for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
             write_bytes(unlinked(place), content)
@@ -227,34 +225,16 @@ def _is_hashed(tensors: Path, description: Path) -> bool:
     return re.fullmatch(re.escape(description.stem) + r"-[0-9a-f]{8}", tensors.stem) is not None
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let no other process or thread write weights into `folder` meanwhile; ConfigFault where one does not end.
-
-    The folder itself is locked, so that no lock file is left beside weights; where there are no such locks, nothing is.
-    """
+def _writing_alone(folder: Path) -> AbstractContextManager[None]:
+    """Let no other process or thread write weights into `folder` meanwhile; ConfigFault where one does not end."""
     make_folder(folder)
-    try:
-        lock = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folder
-        yield
-        return
-    try:
-        until = time.monotonic() + PATIENCE
-        while try_hold(lock) is False:
-            if time.monotonic() > until:
-                raise ConfigFault(
-                    say(
-                        "Another process has been writing weights into {folder} for {seconds} seconds: wait until it "
-                        "has ended, or name another folder.",
-                        folder=folder,
-                        seconds=PATIENCE,
-                    )
-                )
-            time.sleep(0.02)
-        yield
-    finally:
-        os.close(lock)
+    busy = say(
+        "Another process has been writing weights into {folder} for {seconds} seconds: wait until it "
+        "has ended, or name another folder.",
+        folder=folder,
+        seconds=PATIENCE,
+    )
+    return alone_in(folder, PATIENCE, busy)
 
 
 def ship_weights(source: Path, path: Path, *, half: bool, input_size: int | None = None) -> None:
@@ -506,7 +486,7 @@ def rewrite_description(
     keep: where the former description stays, see `former_place`; an earlier one there stays where this is refused.
     """
     place = _describing(path)
-    with _alone_in(place.parent):
+    with _writing_alone(place.parent):
         file, expected = named_tensors(read_content(place))
         if measured is not None:
             refuse_replaced(place, expected, measured)

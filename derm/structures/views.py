@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from derm.data.augment import AugmentConfig, Augmenter
 from derm.data.store import new_map, table_key
 from derm.errors import ConfigFault
-from derm.files import make_folder, read_json, write_json
+from derm.files import alone_in, make_folder, read_json, write_json
 from derm.image.decode import open_image
 from derm.image.resize import square
+from derm.json_checks import is_count, object_with
 from derm.model.preprocess import normalise
 from derm.model.weights import Model
-from derm.structures.marks import read_marks
+from derm.structures.marks import marks_path, read_marks
 from derm.structures.network import STAGES, gathered
 
 Progress = Callable[[int, int], None]
@@ -39,6 +40,12 @@ AT_ONCE = 16
 
 CELL = 8
 """Pixels of the encoder's square to a cell of the masks."""
+
+KINDS = [np.dtype(np.float16)] * (len(STAGES) + 1) + [np.dtype(np.uint8)]
+"""Of the kept files: four sources, then the marks."""
+
+PATIENCE = 2.0
+"""Seconds for which another process that makes the same views is waited for: it takes minutes, or has them already."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +69,64 @@ def open_views(
     """The views of every row of `table` at `size` pixels, made where they are not there yet.
 
     views: of each, at least 1. cache: folder that they are kept in. progress: told (done, total) in pictures. Raises
-    DataFault for marks that cannot be read, ImageRefused for pictures.
+    DataFault for marks that cannot be read, ImageRefused for pictures, ConfigFault where another process makes them.
     """
-    words = f"{model.sha256} {table_key(table)} {size} {views} {sorted(asdict(VARIED).items())}"
+    words = f"{model.sha256} {_key(table)} {size} {views} {sorted(asdict(VARIED).items())}"
     folder = cache / f"structures-{sha256(words.encode()).hexdigest()[:16]}"
     make_folder(folder)
-    state = folder / "made.json"
-    begun = state.is_file() and all((folder / f"{place}.npy").is_file() for place in range(len(STAGES) + 2))
-    made = read_json(state)["pictures"] if begun else 0
-    arrays = _arrays(model, folder, len(table), size, views, fresh=not begun)
-    augmenter = Augmenter(VARIED, size)
+    busy = (
+        f"Another training makes the same views in {folder}: wait until it has looked at its pictures, then start this "
+        "one again, which finds them there."
+    )
+    shapes = [(len(table), views, *shape) for shape in _shapes(model, size)]
+    with alone_in(folder, PATIENCE, busy):
+        state = folder / "made.json"
+        made = _made(folder, shapes)
+        paths = [folder / f"{place}.npy" for place in range(len(shapes))]
+        if made is None:
+            state.unlink(missing_ok=True)
+            arrays = [new_map(path, kind, shape) for path, kind, shape in zip(paths, KINDS, shapes, strict=True)]
+        else:
+            arrays = [np.lib.format.open_memmap(path, mode="r+") for path in paths]
+        _fill(model, table, size, arrays, made or 0, state, progress)
+    return Views(tuple(arrays[:-1]), arrays[-1])
+
+
+def _key(table: pd.DataFrame) -> str:
+    """Name what the files of pictures, outlines and marks hold, by their sizes and times of change."""
+    digest = sha256(table_key(table).encode())
+    for path in map(marks_path, table["image_path"]):
+        found = path.stat() if path.is_file() else None  # what lacks is named when it is read
+        digest.update(f"{path.name} {found and (found.st_size, found.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _made(folder: Path, shapes: list[tuple[int, ...]]) -> int | None:
+    """Of how many pictures `folder` has the views; None where there is none, or it is damaged and to be made anew."""
+    try:
+        state = read_json(folder / "made.json")
+        # Read-only first: a file that was cut short would be filled up with zeros.
+        kept = [np.load(folder / f"{place}.npy", mmap_mode="r", allow_pickle=False) for place in range(len(shapes))]
+    except (OSError, ValueError, EOFError):
+        return None
+    if [(one.shape, one.dtype) for one in kept] != list(zip(shapes, KINDS, strict=True)):
+        return None
+    if not object_with({"pictures": is_count})(state) or state["pictures"] > shapes[0][0]:
+        return None
+    return int(state["pictures"])
+
+
+def _fill(
+    model: Model,
+    table: pd.DataFrame,
+    size: int,
+    arrays: "list[np.memmap[Any, Any]]",
+    made: int,
+    state: Path,
+    progress: Progress | None,
+) -> None:
+    """Make what is not `made` of the arrays, and tell in `state` how far that is."""
+    views, augmenter = arrays[-1].shape[1], Augmenter(VARIED, size)
     while made < len(table):
         rows = range(made, min(made + max(1, AT_ONCE // views), len(table)))
         _make(model, table, rows, size, augmenter, arrays)
@@ -82,7 +137,6 @@ def open_views(
             write_json(state, {"pictures": made})
         if progress:
             progress(made, len(table))
-    return Views(tuple(arrays[:-1]), arrays[-1])
 
 
 def check_fit(model: Model) -> None:
@@ -128,17 +182,7 @@ def _nearest(marks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(marks[np.ix_(rows, columns)])
 
 
-def _arrays(
-    model: Model, folder: Path, count: int, size: int, views: int, *, fresh: bool
-) -> "list[np.memmap[Any, Any]]":
-    """The files' arrays, mapped for writing: four sources, then the marks."""
-    shapes = [one.shape[1:] for one in stages_of(model, np.zeros((1, size, size, 3), np.uint8))]
-    kinds: list[tuple[tuple[int, ...], Any]] = [(shape, np.float16) for shape in shapes]
-    kinds.append(((size // CELL, size // CELL), np.uint8))
-    arrays = []
-    for place, (shape, kind) in enumerate(kinds):
-        path = folder / f"{place}.npy"
-        arrays.append(
-            new_map(path, kind, (count, views, *shape)) if fresh else np.lib.format.open_memmap(path, mode="r+")
-        )
-    return arrays
+def _shapes(model: Model, size: int) -> list[tuple[int, ...]]:
+    """Of one view: four sources, then the marks."""
+    sources = [one.shape[1:] for one in stages_of(model, np.zeros((1, size, size, 3), np.uint8))]
+    return [*sources, (size // CELL, size // CELL)]

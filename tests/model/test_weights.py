@@ -180,7 +180,7 @@ def test_a_second_writer_waits_for_the_first(pair, monkeypatch):
 
 def test_a_writer_does_not_wait_for_ever(pair, monkeypatch):
     monkeypatch.setattr(weights, "PATIENCE", 0.1)
-    with weights._alone_in(pair.parent):
+    with weights._writing_alone(pair.parent):
         for write in (save_weights, lambda path, _, description: rewrite_description(path, description)):
             with pytest.raises(ConfigFault, match=r"Another process has been writing weights into .* for 0.1 seconds"):
                 write(pair, network(1), DESCRIPTION)

@@ -1,15 +1,20 @@
 """Training of a decoder: few pictures are enough for a step, and what cannot be learned is said before it is tried."""
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from derm.data.catalogue import read_catalogue
 from derm.errors import ConfigFault, DataFault
+from derm.files import alone_in
 from derm.structures import learn as learning
+from derm.structures import views
 from derm.structures.learn import MarkedPart, check_enough, learn
 from derm.structures.marks import marked
 from derm.structures.network import HeadConfig
@@ -75,13 +80,56 @@ def test_padded_weights_are_not_measured_on_marks_that_are_squeezed(tiny_model, 
         measure_part(padded(tiny_model), tiny_structures, read_catalogue(marked_folder), "test")
 
 
-def test_views_of_which_a_file_is_lost_are_made_anew(tiny_model, marked_folder, tmp_path):
-    table = marked(read_catalogue(marked_folder))[0].iloc[:3]
-    first = open_views(tiny_model, table, 64, 2, tmp_path)
-    wanted = [np.array(one) for one in (*first.sources, first.marks)]
-    (lost,) = tmp_path.glob("structures-*/2.npy")
-    lost.unlink()
-    again = open_views(tiny_model, table, 64, 2, tmp_path)
-    for one, other in zip(wanted, (*again.sources, again.marks), strict=True):
+@pytest.fixture
+def table(marked_folder, tmp_path):
+    """Three marked pictures in a folder of the test's own."""
+    shutil.copytree(marked_folder, tmp_path / "marked")
+    return marked(read_catalogue(tmp_path / "marked"))[0].iloc[:3]
+
+
+def kept(views):
+    return [np.array(one) for one in (*views.sources, views.marks)]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("2.npy", Path.unlink),
+        ("2.npy", lambda path: path.write_bytes(path.read_bytes()[:-100])),
+        ("4.npy", lambda path: np.save(path, np.zeros((3, 2, 4, 4), np.uint8))),
+        ("made.json", lambda path: path.write_text("[]")),
+        ("made.json", lambda path: path.write_text('{"pictures"')),
+        ("made.json", lambda path: path.write_text('{"pictures": 4}')),
+        ("made.json", lambda path: path.write_text('{"pictures": -1}')),
+    ],
+)
+def test_views_that_are_damaged_are_made_anew(tiny_model, table, tmp_path, name, spoil):
+    wanted = kept(open_views(tiny_model, table, 64, 2, tmp_path))
+    (place,) = tmp_path.glob(f"structures-*/{name}")
+    spoil(place)
+    for one, other in zip(wanted, kept(open_views(tiny_model, table, 64, 2, tmp_path)), strict=True):
         assert one.any()
         np.testing.assert_array_equal(one, other)
+
+
+def test_views_of_marks_that_have_changed_are_made_anew(tiny_model, table, tmp_path):
+    first = kept(open_views(tiny_model, table, 64, 1, tmp_path))
+    for path in (tmp_path / "marked" / "attributes").glob("*.png"):
+        with Image.open(path) as marks:
+            empty = Image.new(marks.mode, marks.size)
+        empty.save(path)
+    again = kept(open_views(tiny_model, table, 64, 1, tmp_path))
+    assert first[-1].any()
+    assert not again[-1].any()
+    np.testing.assert_array_equal(first[0], again[0])
+
+
+def test_views_that_another_training_makes_stay_as_they_are(tiny_model, table, tmp_path, monkeypatch):
+    monkeypatch.setattr(views, "PATIENCE", 0.05)
+    wanted = kept(open_views(tiny_model, table, 64, 1, tmp_path))
+    (folder,) = tmp_path.glob("structures-*")
+    (folder / "made.json").unlink()
+    with alone_in(folder, 0, ""), pytest.raises(ConfigFault, match=r"Another training makes the same views in "):
+        open_views(tiny_model, table, 64, 1, tmp_path)
+    for place, one in enumerate(wanted):
+        np.testing.assert_array_equal(np.load(folder / f"{place}.npy"), one)
