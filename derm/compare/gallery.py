@@ -11,7 +11,7 @@ from derm.compare.explained_case import MAP, ExplainedCase
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import DataFault
-from derm.evaluate.belonging import other_data
+from derm.evaluate.belonging import other_data, other_weights
 from derm.evaluate.results import Results, find_results, read_results, typical_image
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.figures.text import percent
@@ -103,7 +103,11 @@ def _results_of(model: Model, catalogue: Catalogue, folder: Path) -> Results | N
             results = read_results(place)
         except DataFault:
             continue
-        wanted = results.belongs_to(model.sha256) and results.about["part"] == "test" and not results.leaks
-        if wanted and other_data(results.about, results.predictions, catalogue.table) is None:
+        wanted = results.about["part"] == "test" and not results.leaks
+        if (
+            wanted
+            and other_weights(results.about, results.weights_state, model) is None
+            and other_data(results.about, results.predictions, catalogue.table) is None
+        ):
             return results
     return None

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from derm.concepts.change import Change, smallest_change
 from derm.concepts.directions import Directions, directions_for
 from derm.concepts.read import MEASURES
+from derm.errors import DataFault
+from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_structures import decoder_of, seen_of
-from derm.predict.library import Library
+from derm.predict.library import CURE, Library
 from derm.predict.similar import Similar, similar_to
 from derm.structures.table import KEYS
 
@@ -36,11 +38,21 @@ def nearest_other(library: Library, model: Model, case: Case) -> Other | None:
     """The confirmed case most like `case` in the network's features whose malignant sum lies on the other side of the
     referral threshold; None where the library has none, or was built before it kept the sums.
 
-    Left out is what `similar_to` leaves out. Raises DataFault where the library belongs to other weights.
+    Left out is what `similar_to` leaves out. Raises DataFault where the library belongs to other weights, or to these
+    at another temperature.
     """
     own = case.at_data or case
-    if library.scores is None or own.referral_threshold is None or not own.answerable:
+    if why_no_other(case, library) != "no_other" or own.referral_threshold is None or library.scores is None:
         return None
+    if library.weights == model.sha256 and library.temperature != model.description.temperature:
+        raise DataFault(
+            say(
+                "The library {folder} was built before these weights were calibrated anew, so that it does not know "
+                "which of its cases they refer: {cure}.",
+                folder=library.folder,
+                cure=say(CURE),
+            )
+        )
     above = np.asarray(library.scores) >= own.referral_threshold
     found = similar_to(library, model, own, 1, among=~above if own.above_referral else above)
     return Other(found[0], float(library.scores[found[0].row])) if found else None
@@ -53,7 +65,7 @@ def why_no_other(case: Case, library: Library) -> Untold:
         return "not_judged"
     if own.referral_threshold is None:
         return "no_threshold"
-    return "no_sums" if library.scores is None else "no_other"
+    return "no_sums" if library.scores is None or library.temperature is None else "no_other"
 
 
 def why_no_change(case: Case) -> Untold:

@@ -74,7 +74,8 @@ def read_pictures(
     parts = []
     for first in range(0, len(table), PART):
         rows = table.iloc[first : first + PART]
-        words = f"{model.sha256} {decoder.sha256} {table_key(rows)}"
+        set_to = (model.description.mask_threshold, decoder.info.input_size)
+        words = f"{model.network} {decoder.sha256} {set_to} {table_key(rows)}"
         place = kept / f"concepts-{sha256(words.encode()).hexdigest()[:16]}.npz"
         part = _kept(place, len(rows))
         if part is None:

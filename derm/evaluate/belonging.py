@@ -13,6 +13,8 @@ import pandas as pd
 from derm.data.identity import same_pictures
 from derm.diagnoses import CODES
 from derm.language.speech import mark, say
+from derm.model.weights import Model, WeightsInfo
+from derm.predict.record import calibration_of
 
 UNRECORDED = mark(
     "These results do not record how the measured pictures look, as newer ones do. Their names and diagnoses agree "
@@ -37,16 +39,56 @@ OTHER_PICTURES = mark(
 )
 
 
-def other_weights(about: Mapping[str, Any], sha256: str) -> str | None:
-    """The sentence for results of other weights than those with this SHA-256; None where they are of these."""
-    if about["sha256"] == sha256:
+TEMPERATURE, THRESHOLD = mark("temperature"), mark("referral threshold")
+OUTLINE, SHIFT = mark("outline's threshold"), mark("evidence's shift")
+SIZE, CALIBRATION = mark("input size"), mark("calibration")
+"""What a description may change while the tensors, and with them their SHA-256, stay. The calibration is all of it but
+the size: what has changed is said more plainly before."""
+
+WeightsState = Mapping[str, Any]
+"""Values by these names; None, or no value, where results do not record it."""
+
+
+def state_of(description: WeightsInfo) -> WeightsState:
+    """What weights are set to."""
+    return {
+        SIZE: description.model.input_size,
+        TEMPERATURE: description.temperature,
+        THRESHOLD: description.referral_threshold,
+        OUTLINE: description.mask_threshold,
+        SHIFT: dict(description.evidence_shift),
+        CALIBRATION: calibration_of(description),
+    }
+
+
+def changed_setting(before: WeightsState, description: WeightsInfo) -> str | None:
+    """The name of what was `before` another than it is now; None where all that was recorded is as it was."""
+    now = state_of(description)
+    return next((name for name in now if before.get(name) not in (None, now[name])), None)
+
+
+def other_weights(about: Mapping[str, Any], before: WeightsState, model: Model) -> str | None:
+    """The sentence for results of other weights than `model`, or of these with other settings; None where they are of
+    these. before: what results record of the settings."""
+    if about["sha256"] != model.sha256:
+        return say(
+            "These are results of other weights ({weights} {own}) than the loaded ones ({loaded}): "
+            "measure the loaded ones with {command}, or start the app with DERM_WEIGHTS set to those.",
+            weights=about["weights"],
+            own=about["sha256"][:8],
+            loaded=model.sha256[:8],
+            command=command(about),
+        )
+    name = changed_setting(before, model.description)
+    if name is None:
         return None
     return say(
-        "These are results of other weights ({weights} {own}) than the loaded ones ({loaded}): "
-        "measure the loaded ones with {command}, or start the app with DERM_WEIGHTS set to those.",
+        "These results are of {weights} with the {name} {before}, which is {now} now: measure anew with {command}, or "
+        "start the app with DERM_WEIGHTS set to the weights as they were.",
         weights=about["weights"],
-        own=about["sha256"][:8],
-        loaded=sha256[:8],
+        name=say(name),
+        before=before[name],
+        now=state_of(model.description)[name],
         command=command(about),
     )
 

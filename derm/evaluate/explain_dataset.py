@@ -23,7 +23,16 @@ from derm.data.identity import files_sha256, same_pictures
 from derm.data.split import By, Part, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
-from derm.evaluate.belonging import is_recorded, other_data, other_weights
+from derm.evaluate.belonging import (
+    OUTLINE,
+    SHIFT,
+    SIZE,
+    TEMPERATURE,
+    WeightsState,
+    is_recorded,
+    other_data,
+    other_weights,
+)
 from derm.evaluate.check import HASHES, explained_fault, explanations_fault
 from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
@@ -105,9 +114,19 @@ class ExplainResults:
         if fault := other_data(self.about, self.measured, table):
             raise DataFault(fault)
 
-    def check_weights(self, sha256: str) -> None:
-        """Raise DataFault, in one sentence for the user, unless these are results of the weights with this SHA-256."""
-        if fault := other_weights(self.about, sha256):
+    @property
+    def weights_state(self) -> WeightsState:
+        """What is recorded of how the weights were set."""
+        return {
+            SIZE: self.about.get("input_size"),
+            TEMPERATURE: self.about.get("temperature"),
+            OUTLINE: self.about.get("mask_threshold"),
+            SHIFT: self.about.get("evidence_shift"),
+        }
+
+    def check_weights(self, model: Model) -> None:
+        """Raise DataFault, in one sentence for the user, unless these are results of `model` as it is set now."""
+        if fault := other_weights(self.about, self.weights_state, model):
             raise DataFault(fault)
 
 

@@ -112,7 +112,8 @@ def build_library(
         if progress:
             progress(min(done, len(rows)), len(rows))
 
-    with LibraryWriter(folder, model.sha256) as library:
+    temperature = model.description.temperature
+    with LibraryWriter(folder, model.sha256, network=model.network, temperature=temperature) as library:
         for batch in batches:
             waiting.append(batch)
             tell()

@@ -7,19 +7,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from derm.errors import WeightsFault
+from derm.language.speech import say
 from derm.metrics.registry import HEADLINE, OUTLINE
 from derm.model.weights import load_info, rewrite_description
+from derm.predict.record import calibration_of
 
 
 def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     """Write the headline of `metrics`, as `derm evaluate` gives it, into the description of the weights `path`.
 
     It stands under measured.<part>, with its 95 % intervals and what it was measured on; the tensors stay as they are.
-    Raises WeightsFault where these were replaced meanwhile. Of several sources the pooled headline is left out, for it
-    holds for none of them: each one's figures stand under measured.<part>_by_source.
+    Raises WeightsFault where these were replaced or calibrated anew meanwhile. Of several sources the pooled headline
+    is left out, for it holds for none of them: each one's figures stand under measured.<part>_by_source.
     """
-    info = load_info(path)
     about = metrics["measured_on"]
+    info = load_info(path)
+    if about.get("calibration") not in (None, calibration_of(info)):
+        raise WeightsFault(
+            say(
+                "The weights {place} were calibrated anew while they were measured, so nothing is written: measure "
+                "again.",
+                place=path,
+            )
+        )
     if len(about["sources"]) > 1:
         found = {"split": about["split"], "date": about["date"], "sources": metrics["by_source"]}
         key = f"{about['part']}_by_source"

@@ -1,7 +1,7 @@
 """What `derm evaluate` wrote, read back: figures, one row an image, subgroups, curves and the map of features.
 
 Needs a folder of results. A folder that is incomplete or of another kind is one sentence, never half a result.
-Knows no weights; whether results belong to some is asked with `Results.belongs_to`.
+Knows no weights; whether results belong to some is asked with `derm.evaluate.belonging`.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from derm.data.value_words import value_called
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
+from derm.evaluate.belonging import CALIBRATION, SIZE, TEMPERATURE, THRESHOLD, WeightsState
 from derm.evaluate.check import (
     HASHES,
     contradiction,
@@ -111,9 +112,15 @@ class Evaluation:
         """The calibrated probabilities of each row of `predictions`, float64 (n, 7)."""
         return self.predictions[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64)
 
-    def belongs_to(self, sha256: str) -> bool:
-        """Whether these are results of the weights whose tensors have this SHA-256."""
-        return bool(self.about["sha256"] == sha256)
+    @property
+    def weights_state(self) -> WeightsState:
+        """What is recorded of how the weights were set."""
+        return {
+            SIZE: self.about.get("input_size"),
+            TEMPERATURE: self.metrics["calibration"]["temperature"],
+            THRESHOLD: (self.metrics["decision"] or {}).get("threshold"),
+            CALIBRATION: self.about.get("calibration"),
+        }
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

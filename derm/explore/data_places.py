@@ -15,6 +15,7 @@ from derm.evaluate.results import find_results
 from derm.files import read_json
 from derm.language.speech import mark
 from derm.model.weights import Model
+from derm.predict.record import calibration_of
 
 REPLICATES = 200
 """Resamples for the intervals of results on the drawn data set."""
@@ -40,7 +41,8 @@ copy is whole.
 
 def results_of_drawn(model: Model, cache: Path) -> Path:
     """Where results of `model` on the drawn data set's validation part are kept, whether they are there or not."""
-    return drawn_folder(cache).with_name(f"{drawn_folder(cache).name}-results") / f"{model.name}-{model.sha256[:8]}"
+    name = f"{model.name}-{model.network[:8]}-{calibration_of(model.description)}"
+    return drawn_folder(cache).with_name(f"{drawn_folder(cache).name}-results") / name
 
 
 def measure_drawn(
@@ -59,9 +61,16 @@ def results_places(model: Model, cache: Path, named: Path, images: int, *, drawn
     found = find_results(results_of_drawn(model, cache).parent if drawn else named)
     about = {folder: _measured_on(folder) for folder in found}
 
-    def order(folder: Path) -> tuple[bool, bool, bool]:
+    calibrations = (None, calibration_of(model.description))
+
+    def order(folder: Path) -> tuple[bool, ...]:
         said = about[folder]
-        return said.get("sha256") != model.sha256, said.get("data_images") != images, said.get("part") == "test"
+        return (
+            said.get("sha256") != model.sha256,
+            said.get("calibration") not in calibrations,
+            said.get("data_images") != images,
+            said.get("part") == "test",
+        )
 
     return sorted(found, key=order)
 

@@ -26,6 +26,7 @@ from derm.metrics.curves import average_precision
 from derm.metrics.missing import or_none
 from derm.metrics.prior import change_mix, equal_mix
 from derm.metrics.registry import classification_measures
+from derm.model.weights import Model
 
 REPLICATES = 200
 """Resamples for an interval on a page: its ends are known to a fifth of its width."""
@@ -117,14 +118,14 @@ def at_rule(cases: pd.DataFrame, results: Results, mix: Sequence[float] | None) 
     return cases.assign(predicted=most_likely(probabilities), confidence=probabilities.max(axis=1))
 
 
-def refusal(results: Results, table: pd.DataFrame, sha256: str | None) -> str | None:
+def refusal(results: Results, table: pd.DataFrame, model: Model | None) -> str | None:
     """Why these results must not be shown under this data set and these weights, in one sentence; None if they may.
 
-    table: of `explorable`, or a catalogue's. sha256: of the loaded weights; None where any will do.
+    table: of `explorable`, or a catalogue's. model: the loaded weights; None where any will do.
     """
     if fault := other_data(results.about, results.predictions, table):
         return fault
-    return None if sha256 is None else other_weights(results.about, sha256)
+    return None if model is None else other_weights(results.about, results.weights_state, model)
 
 
 def remarks(results: Results) -> list[str]:

@@ -173,6 +173,13 @@ class Model:
         return self.source.build() if isinstance(self.source, StoredNet) else self.source
 
     @property
+    def network(self) -> str:
+        """Names what answers before all calibration, 16 hexadecimal digits: the tensors, and the size and way in which
+        pictures come before them, which a description may change."""
+        asked = self.description.model
+        return hashlib.sha256(f"{self.sha256} {asked.input_size} {asked.fit}".encode()).hexdigest()[:16]
+
+    @property
     def label(self) -> str:
         """The name and the first 8 digits of the SHA-256, by which people tell weights apart."""
         return f"{self.name} {self.sha256[:8]}"

@@ -34,6 +34,7 @@ from derm.files import (
     unlinked,
     write_json,
 )
+from derm.json_checks import is_number_or_none, is_text_or_none
 from derm.language.speech import mark, say
 from derm.model.description import check_seal, sealed
 
@@ -139,6 +140,12 @@ class Library:
     """Float32 (n,), mapped: the malignant sum that the weights give each case, 0 … 1; None in libraries from before
     they were kept."""
 
+    network: str | None = None
+    """`Model.network` of the weights; None in libraries from before it was kept."""
+
+    temperature: float | None = None
+    """Of the weights when the sums were made, which a calibration changes; None in libraries from before."""
+
     def __len__(self) -> int:
         return len(self.vectors)
 
@@ -223,6 +230,8 @@ def _open(folder: Path) -> Library:
             _bytes(place / LABELS, known),
             _bytes(place / PICTURES, None),
             _mapped(place / SCORES, known) if about.get("scores") is True else None,
+            about.get("network"),
+            about.get("temperature"),
         )
     except PermissionError as error:
         raise DataFault(closed(error, place)) from error
@@ -243,10 +252,19 @@ class LibraryWriter:
     Raises ConfigFault where nothing can be written, or another build is at work in the folder.
     """
 
-    def __init__(self, folder: Path, weights: str, basis: NDArray[np.float32] | None = None) -> None:
-        """weights: SHA-256 of those whose features the vectors are. basis: as of `Library`; to be set before the first
-        case is added where it is not known yet."""
+    def __init__(
+        self,
+        folder: Path,
+        weights: str,
+        basis: NDArray[np.float32] | None = None,
+        *,
+        network: str | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        """weights, network, temperature: as of `Library`. basis: likewise; to be set before the first case is added
+        where it is not known yet."""
         self.folder, self.weights, self.basis = folder, weights, basis
+        self.network, self.temperature = network, temperature
         self.parts: list[dict[str, NDArray[Any]]] = []
         self.confirmations: dict[str, int] = {}
         self.sources: dict[str, int] = {}
@@ -347,6 +365,8 @@ class LibraryWriter:
             "sha256": {path.name: sha256(path) for path in sorted(self.part.iterdir()) if path.name != PICTURES},
             "scores": scored,
             "weights": self.weights,
+            "network": self.network,
+            "temperature": self.temperature,
             "cases": sum(len(part["dx"]) for part in self.parts),
             "confirmations": list(self.confirmations),
             "sources": list(self.sources),
@@ -438,6 +458,8 @@ def _read_about(folder: Path) -> dict[str, Any]:
             and about["format"] in (UNHASHED, FORMAT)
             and isinstance(about["weights"], str)
             and isinstance(about["cases"], int)
+            and is_text_or_none(about.get("network"))
+            and is_number_or_none(about.get("temperature"))
             and all(isinstance(word, str) for name in ("confirmations", "sources") for word in about[name])
         )
         if known and about["format"] == FORMAT:

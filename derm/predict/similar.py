@@ -61,6 +61,14 @@ def similar_to(
                 cure=say(CURE),
             )
         )
+    if library.network not in (None, model.network):
+        raise DataFault(
+            say(
+                "The library {folder} was built with these weights at another size of input: {cure}.",
+                folder=library.folder,
+                cure=say(CURE),
+            )
+        )
     from derm.data.looks import look_at  # with SciPy, which no prediction needs
 
     description = model.description.model

@@ -12,12 +12,11 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, By, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
-from derm.evaluate.belonging import NAMED_CURE, command, other_data
+from derm.evaluate.belonging import NAMED_CURE, changed_setting, command, other_data, state_of
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results, why_known
 from derm.evaluate.test_set_log import LOOKS
 from derm.model.weights import Model
-from derm.predict.record import calibration_of
 
 SECTIONS = ("by_source", "outlines", "explanation", "calibration", "baselines", "intervals")
 """Of metrics.json, what a report tells of; older results lack some."""
@@ -152,30 +151,11 @@ def _check_weights(one: Results | ExplainResults, model: Model) -> None:
             f"{_named(one)} are of the weights {about['weights']} ({about['sha256'][:8]}), not of {model.name} "
             f"({model.sha256[:8]}): measure these with `derm {anew}`, or name the others with --weights."
         )
-    described = model.description
-    now = {
-        "temperature": described.temperature,
-        "referral threshold": described.referral_threshold,
-        "outline's threshold": described.mask_threshold,
-        "evidence's shift": dict(described.evidence_shift),
-        "calibration": calibration_of(described),
-    }
-    before = {
-        "temperature": about.get("temperature"),
-        "outline's threshold": about.get("mask_threshold"),
-        "evidence's shift": about.get("evidence_shift"),
-    }
-    if isinstance(one, Results):
-        decision = one.metrics["decision"] or {}
-        before["temperature"] = one.metrics["calibration"]["temperature"]
-        before["referral threshold"] = decision.get("threshold")
-        before["calibration"] = about.get("calibration")  # last: what has changed is said more plainly above
-    for name, value in before.items():
-        if value is not None and value != now[name]:
-            raise DataFault(
-                f"{_named(one)} are of {model.name} with the {name} {value}, which is {now[name]} now: measure anew "
-                f"with `derm {anew}`."
-            )
+    if name := changed_setting(one.weights_state, model.description):
+        raise DataFault(
+            f"{_named(one)} are of {model.name} with the {name} {one.weights_state[name]}, which is "
+            f"{state_of(model.description)[name]} now: measure anew with `derm {anew}`."
+        )
 
 
 def _check_fair(one: Results | ExplainResults, by: By, cure: str) -> None:

@@ -45,7 +45,7 @@ def whole_part(model: Model) -> None:
     )
     try:
         explained = shared_explained(str(folder), changed(folder))
-        explained.check_weights(model.sha256)
+        explained.check_weights(model)
         catalogue = top.known_data()
         if catalogue is not None:
             explained.check_data(catalogue.table)

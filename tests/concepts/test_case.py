@@ -40,7 +40,7 @@ def shelf(folder, model, scores):
     count = len(scores)
     features = np.random.default_rng(0).normal(size=(count, 32)).astype(np.float32)
     basis = np.vstack([np.zeros(32), np.eye(32)]).astype(np.float32)
-    with LibraryWriter(folder, model.sha256, basis) as library:
+    with LibraryWriter(folder, model.sha256, basis, temperature=model.description.temperature) as library:
         library.add([a_case(place, f"lesion {place}") for place in range(count)], features, np.array(scores))
     return open_library(folder)
 
@@ -126,6 +126,17 @@ def test_the_nearest_case_lies_on_the_other_side(case, tiny_model, tmp_path):
     assert nearest_other(library, tiny_model, doubtful) is nearest_other(library, tiny_model, blunt) is None
     assert other_lines(doubtful, None, library) == [UNTOLD["not_judged"]]
     assert other_lines(blunt, None, library) == [UNTOLD["no_threshold"]]
+
+
+def test_sums_of_another_calibration_are_not_compared_with_this_threshold(case, tiny_model, tmp_path):
+    library = shelf(tmp_path, tiny_model, np.linspace(0.0, 1.0, 20))
+    described = replace(tiny_model.description, temperature=2 * tiny_model.description.temperature)
+    with pytest.raises(DataFault, match=r"built before these weights were calibrated anew.*: build it again"):
+        nearest_other(library, replace(tiny_model, description=described), case)
+    assert nearest_other(library, tiny_model, case) is not None
+    undated = replace(library, temperature=None)
+    assert nearest_other(undated, tiny_model, case) is None
+    assert other_lines(case, None, undated) == [UNTOLD["no_sums"]]
 
 
 def test_a_library_from_before_has_no_sums_and_damaged_ones_are_refused(case, tiny_model, tmp_path):

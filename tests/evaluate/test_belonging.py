@@ -1,13 +1,14 @@
 """Results belong to the pictures they were measured on and to their weights, or are refused in one sentence."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from derm.data.identity import PICTURES, data_identity, same_pictures
-from derm.evaluate.belonging import is_recorded, other_data, other_weights
+from derm.evaluate.belonging import is_recorded, other_data, other_weights, state_of
 
 
 @pytest.fixture
@@ -20,19 +21,43 @@ def about(drawn_catalogue):
     return {"weights": "tiny", "sha256": "a" * 64, "part": "test", "identity": data_identity(drawn_catalogue.table)}
 
 
+@pytest.fixture
+def model(tiny_model):
+    return replace(tiny_model, sha256="a" * 64)
+
+
 def test_what_was_measured_belongs(about, measured, drawn_catalogue):
     assert len(about["identity"]["pictures"]) == PICTURES
     assert other_data(about, measured, drawn_catalogue.table) is None
     shuffled = drawn_catalogue.table.sample(frac=1, random_state=1)
     assert other_data(about, measured, shuffled) is None
-    assert other_weights(about, "a" * 64) is None
 
 
-def test_other_weights_are_named_with_the_cure(about):
-    said = other_weights(about, "b" * 64)
+def test_other_weights_are_named_with_the_cure(about, model):
+    assert other_weights(about, {}, model) is None
+    other = replace(model, sha256="b" * 64)
+    said = other_weights(about, {}, other)
     assert "other weights (tiny aaaaaaaa) than the loaded ones (bbbbbbbb)" in said
     assert "`derm evaluate --data DIR --split test --out DIR`" in said
-    assert "`derm explain" in other_weights(about | {"methods": []}, "b" * 64)
+    assert "`derm explain" in other_weights(about | {"methods": []}, {}, other)
+
+
+def test_weights_that_were_set_to_something_else_since_are_named_with_the_cure(about, model):
+    was = state_of(model.description)
+    assert other_weights(about, was, model) is None
+    described = model.description
+    for name, now, changed in (
+        ("temperature", "1.0, which is 2.0 now", {"temperature": 2.0}),
+        ("outline's threshold", "0.5, which is 0.25 now", {"mask_threshold": 0.25}),
+        ("calibration", "now", {"class_mask_threshold": 0.25}),
+        ("input size", "64, which is 96 now", {"model": replace(described.model, input_size=96)}),
+    ):
+        said = other_weights(about, was, replace(model, description=replace(described, **changed)))
+        assert f"These results are of tiny with the {name} " in said
+        assert f"{now}: measure anew with `derm evaluate" in said
+    without = dict.fromkeys(was)
+    anew = replace(model, description=replace(described, temperature=2.0))
+    assert other_weights(about, without, anew) is None  # older results record nothing of it
 
 
 def test_names_that_are_not_there_and_other_diagnoses_are_another_data_set(about, measured, drawn_catalogue):

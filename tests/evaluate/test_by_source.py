@@ -154,6 +154,8 @@ def test_what_is_recorded_of_several_sources_is_no_pooled_headline(tiny_model, t
     about = {**one.metrics["measured_on"], "sha256": "0" * 64}
     with pytest.raises(WeightsFault, match="were replaced while they were measured"):
         record_measures(path, {**one.metrics, "measured_on": about})
+    with pytest.raises(WeightsFault, match="were calibrated anew while they were measured, so nothing is written"):
+        record_measures(path, {**one.metrics, "measured_on": {**one.metrics["measured_on"], "calibration": "00000000"}})
     measured = json.loads(path.read_text())["measured"]
     assert measured["test"]["source"] == "derm_synthetic"
     assert measured["test"]["accuracy"] == one.metrics["accuracy"]

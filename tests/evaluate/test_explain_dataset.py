@@ -463,12 +463,15 @@ def test_results_say_what_they_belong_to(found, model, tiny_model):
     assert found.name == f"lively {model.sha256[:8]}, test part, split by lesion"
     assert not found.leaks
     assert found.about["methods"] == list(METHODS)
-    found.check_weights(model.sha256)
+    found.check_weights(model)
     with pytest.raises(
         DataFault,
         match=r"of other weights \(lively \w{8}\) than the loaded ones \(\w{8}\): measure .* with `derm explain",
     ):
-        found.check_weights(tiny_model.sha256)
+        found.check_weights(tiny_model)
+    anew = replace(model, description=replace(model.description, mask_threshold=0.31))
+    with pytest.raises(DataFault, match=r"with the outline's threshold 0\.\d+, which is 0.31 now: .* `derm explain"):
+        found.check_weights(anew)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate import results as results_module
+from derm.evaluate.belonging import changed_setting
 from derm.evaluate.check import contradiction
 from derm.evaluate.compare import compare
 from derm.evaluate.dataset import evaluate, write_evaluation
@@ -50,8 +51,8 @@ def test_what_is_read_is_what_was_measured(evaluation, written, tiny_model):
     assert results.probabilities == pytest.approx(
         evaluation.predictions[[f"p_{code}" for code in CODES]].to_numpy(), abs=1e-6
     )
-    assert results.belongs_to(tiny_model.sha256)
-    assert not results.belongs_to("another")
+    assert changed_setting(results.weights_state, tiny_model.description) is None
+    assert [name for name, value in results.weights_state.items() if value is None] == ["referral threshold"]
     assert not results.leaks
     assert results.name == f"tiny {tiny_model.sha256[:8]}, test part, split by lesion"
 

@@ -553,11 +553,15 @@ def test_filtered_figures_are_those_of_the_rest(cases, results):
 
 
 def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny_model, folder, tmp_path):
-    assert predictions.refusal(results, drawn_table, tiny_model.sha256) is None
+    assert predictions.refusal(results, drawn_table, tiny_model) is None
     assert predictions.remarks(results) == []
-    assert "These are results of other weights" in predictions.refusal(results, drawn_table, "another")
+    assert "These are results of other weights" in predictions.refusal(
+        results, drawn_table, replace(tiny_model, sha256="another")
+    )
+    anew = replace(tiny_model, description=replace(tiny_model.description, temperature=3.0))
+    assert "with the temperature 1.0, which is 3.0 now: measure anew" in predictions.refusal(results, drawn_table, anew)
     assert predictions.refusal(results, drawn_table, None) is None
-    unseen = predictions.refusal(results, drawn_table.iloc[:0], tiny_model.sha256)
+    unseen = predictions.refusal(results, drawn_table.iloc[:0], tiny_model)
     assert f"{len(cases)} of the {len(cases)} images of these results are not in this data set" in unseen
     strangers = predictions.outcomes(results, drawn_table.iloc[:0])
     assert filters.keep(strangers, {"sex": ["male"]}).sum() == 0

@@ -175,7 +175,7 @@ def test_a_refusal_that_all_visitors_share_is_kept_for_each_language(monkeypatch
 
     def refused(code: str) -> str:
         with speech.speaking(code), pytest.raises(DataFault) as fault:
-            folders.read_own(shared, Path("here"), "0")
+            folders.read_own(shared, Path("here"), None)
         return str(fault.value)
 
     assert [refused("de"), refused("en"), refused("de")] == ["nicht definiert", "undefined", "nicht definiert"]

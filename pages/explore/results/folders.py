@@ -15,6 +15,7 @@ from derm.files import stamp_now
 from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
+from derm.predict.record import calibration_of
 from pages.explore.measured_once import watch
 from pages.explore.widgets import choose
 from pages.parts.spinning import spinning
@@ -32,13 +33,13 @@ def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
 def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame] | None:
     """The chosen results joined with the table, or None with what to do."""
     folders = result_names(model, shown)
-    if not folders and shown.drawn:
+    if shown.drawn and data_places.results_of_drawn(model, cache_folder()) not in folders.values():
         measure_drawn(model, shown)
         return None
     if not folders:
         st.info(say(data_places.HOW_TO_MEASURE), icon=":material/analytics:")
         return None
-    return choose_results(shown, folders, say("Results"), "explore_first", model.sha256)
+    return choose_results(shown, folders, say("Results"), "explore_first", model)
 
 
 def measure_drawn(model: Model, shown: ShownData) -> None:
@@ -52,25 +53,26 @@ def measure_drawn(model: Model, shown: ShownData) -> None:
 
 
 def choose_results(
-    shown: ShownData, folders: Mapping[str, Path], label: str, key: str, sha256: str | None
+    shown: ShownData, folders: Mapping[str, Path], label: str, key: str, model: Model | None
 ) -> tuple[Results, pd.DataFrame] | None:
     """One of the folders of results, read; None with a sentence where it cannot be read or does not belong here.
 
-    sha256: of the weights that it must be of; None for any.
+    model: the weights that it must be of; None for any.
     """
     folder = folders[choose(label, list(folders), key, format_func=str, width=260, label_visibility="collapsed")]
     try:
-        return read_own(shown, folder, sha256)
+        return read_own(shown, folder, model)
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/link_off:")
         return None
 
 
-def read_own(shown: ShownData, folder: Path, sha256: str | None) -> tuple[Results, pd.DataFrame]:
+def read_own(shown: ShownData, folder: Path, model: Model | None) -> tuple[Results, pd.DataFrame]:
     """Results joined with the table; DataFault where they cannot be read, or are of other data or weights."""
     found = shared_results(str(folder), stamp_now(folder / "metrics.json"))
     place = str(shown.catalogue.folder)
-    if fault := shared_refusal(str(folder), found.stamp, place, sha256, language(), found, shown.catalogue.table):
+    weights = None if model is None else f"{model.network} {calibration_of(model.description)}"
+    if fault := shared_refusal(found.stamp, place, weights, language(), found, shown.catalogue.table, model):
         raise DataFault(fault)
     return found, shared_cases(found.stamp, place, found, shown.table)
 
@@ -83,7 +85,7 @@ def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
     if folder is None:
         return None
     try:
-        return read_own(shown, folder, model.sha256)[1]
+        return read_own(shown, folder, model)[1]
     except DataFault:
         return None
 
@@ -91,10 +93,16 @@ def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
 @spinning(mark("Comparing results and data set …"))
 @st.cache_data(show_spinner=False, max_entries=16)
 def shared_refusal(
-    folder: str, stamp: str, data: str, sha256: str | None, spoken: str, _results: Results, _table: pd.DataFrame
+    stamp: str,
+    data: str,
+    weights: str | None,
+    spoken: str,
+    _results: Results,
+    _table: pd.DataFrame,
+    _model: Model | None,
 ) -> str | None:
     """Why results must not be shown here, in the language that is spoken, or None."""
-    return predictions.refusal(_results, _table, sha256)
+    return predictions.refusal(_results, _table, _model)
 
 
 @spinning(mark("Reading the results …"))
