@@ -87,6 +87,14 @@ def unlinked(path: Path) -> Path:
     return path
 
 
+def put(new: Path, place: Path) -> None:
+    """Put a file that is whole at its `place` on the same disk, over what lies there; ConfigFault where that cannot."""
+    try:
+        new.replace(place)
+    except OSError as error:
+        raise unwritable(place, error) from error
+
+
 def unwritable(path: Path, error: OSError) -> ConfigFault:
     """What is said of a file or folder that the system does not let be written, such as on a full disk."""
     return ConfigFault(

@@ -28,11 +28,15 @@ def train(
     data: Data,
     target: Annotated[Path, typer.Option("--out", help="Description (.json); tensors and graph go beside it.")],
     weights: Weights = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training part.")] = 24,
-    views: Annotated[int, typer.Option(min=1, help="Views of each training picture, turned, cropped, relit.")] = 4,
-    size: Annotated[int, typer.Option(min=64, help="Side of the encoder's square, pixels, a multiple of 32.")] = 224,
-    width: Annotated[int, typer.Option(min=8, help="Channels of the decoder.")] = 48,
-    seed: Annotated[int, typer.Option(help="Of starting weights and draws.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the training part.")] = 24,
+    views: Annotated[
+        int, typer.Option(min=1, max=64, help="Views of each training picture, turned, cropped, relit.")
+    ] = 4,
+    size: Annotated[
+        int, typer.Option(min=64, max=1024, help="Side of the encoder's square, pixels, a multiple of 32.")
+    ] = 224,
+    width: Annotated[int, typer.Option(min=8, max=1024, help="Channels of the decoder.")] = 48,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of starting weights and draws.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the processor.")] = 1,
 ) -> None:
     """Train a slim decoder on the frozen encoder; thresholds and calibration are chosen on the validation part.
@@ -48,6 +52,7 @@ def train(
     from derm.structures.learn import learn
     from derm.structures.train import Epoch, HeadTraining
     from derm.train.commit import current_commit
+    from derm.train.config import check_threads
 
     check_description(target)
     check_file(target)
@@ -55,7 +60,7 @@ def train(
     refuse_read(made, [*data_tables(data), *weights_files(weights)])
     if size % 32:
         raise ConfigFault(f"A side of {size} pixels does not fit: use a multiple of 32, such as 224 or 320.")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(check_threads(threads))
     model = load_weights(weights or default_weights())
 
     def tell(epoch: Epoch) -> None:

@@ -118,7 +118,7 @@ class Plan(NamedTuple):
 
 def begun(preset: str, settings: dict[str, object], data: list[Path] | None, threads: int) -> Plan:
     """A new run: the preset with `settings`; ConfigFault without data."""
-    from derm.train.config import change
+    from derm.train.config import change, check_threads
     from derm.train.config import preset as find_preset
 
     config = change(find_preset(preset), settings)
@@ -126,18 +126,20 @@ def begun(preset: str, settings: dict[str, object], data: list[Path] | None, thr
         raise ConfigFault(
             "No data: name the folder of HAM10000 with --data, or draw one with `derm data synthesise DIR`."
         )
-    return Plan(config, data, threads)
+    return Plan(config, data, check_threads(threads))
 
 
 def resumed(run: Path, settings: dict[str, object], data: list[Path] | None, threads: int) -> Plan:
     """The run in `run` as it was configured; ConfigFault for any of `settings`, RunFault where there is no run."""
-    from derm.train.config import TrainConfig
+    from derm.train.config import TrainConfig, check_threads
 
     if settings:
         raise ConfigFault(f"A resumed run keeps its settings: leave out {', '.join(settings)}, or start a new run.")
     about = read_about(run)
     folders = [Path(folder) for folder in about["data"].get("folders", [about["data"]["folder"]])]
-    return Plan(TrainConfig.from_dict(about["config"]), data or folders, threads or about.get("threads", 0))
+    return Plan(
+        TrainConfig.from_dict(about["config"]), data or folders, check_threads(threads or about.get("threads", 0))
+    )
 
 
 def _train(plan: Plan, run: Path, *, resume: bool, device: str, until: float, world: "World") -> None:

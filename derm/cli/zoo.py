@@ -75,6 +75,7 @@ def run(
     from derm.data.split import By
     from derm.files import make_folder
     from derm.paths import cache_folder
+    from derm.train.config import check_threads
     from derm.zoo.protocol import find_budget
     from derm.zoo.run import OrderStage, SystemOrder, carry_out, left_of
     from derm.zoo.systems import find_systems
@@ -100,7 +101,7 @@ def run(
     if not left:
         return
     make_folder(folder)
-    if threads:
+    if check_threads(threads):
         torch.set_num_threads(threads)
     found = find_device(device)
     stopping = False

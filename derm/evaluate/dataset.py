@@ -31,7 +31,7 @@ from derm.evaluate.known import find_known, refuse_known
 from derm.evaluate.results import TABLES, WORST, WORST_NAME, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
-from derm.files import json_text, unlinked, write_bytes, write_json, write_text
+from derm.files import json_text, make_folder, making_folder, put, unlinked, write_bytes, write_text
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
@@ -186,21 +186,27 @@ def evaluate(
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write what `derm.evaluate.results` reads into the folder `out`: each file whole or not at all, metrics.json last.
 
-    It names the hashes of the others. What lies there of an earlier evaluation is replaced, and links by files.
+    It names the hashes of the others. What lies there of an earlier evaluation is replaced, and links by files, once
+    all of the new one is on the disk: a full disk leaves the earlier one.
     """
-    (out / "metrics.json").unlink(missing_ok=True)
-    for old in unlinked(out / WORST).glob("*.jpg"):
-        if WORST_NAME.fullmatch(old.name):
-            old.unlink()
-    for name, picture in evaluation.worst.items():
-        write_bytes(unlinked(out / WORST / name), picture)
     texts = {f"{name}.csv": csv_table(getattr(evaluation, name), ".6f") for name in TABLES}
     texts["curves.json"] = json_text(evaluation.curves)
-    for file, text in texts.items():
-        write_text(unlinked(out / file), text)
     # Of what this evaluation wrote, not of what lies there: another one may be writing into the folder.
     hashes = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in texts.items()}
-    write_json(out / "metrics.json", {**evaluation.metrics, HASHES: hashes})
+    texts["metrics.json"] = json_text({**evaluation.metrics, HASHES: hashes})
+    with making_folder(out / "metrics.json") as new:
+        for name, picture in evaluation.worst.items():
+            write_bytes(new / WORST / name, picture)
+        for file, text in texts.items():
+            write_text(new / file, text)
+        (out / "metrics.json").unlink(missing_ok=True)
+        for old in unlinked(out / WORST).glob("*.jpg"):
+            if WORST_NAME.fullmatch(old.name):
+                old.unlink()
+        if evaluation.worst:
+            make_folder(out / WORST)
+        for file in (*(f"{WORST}/{name}" for name in evaluation.worst), *texts):
+            put(new / file, unlinked(out / file))
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:

@@ -18,15 +18,15 @@ from derm.monitor.quota import OWNER, Visitor
 from derm.monitor.runs import Run, find_runs
 from derm.monitor.settings import SETTINGS, changed
 from derm.paths import cache_folder
-from derm.train.config import PRESETS, change, preset
+from derm.train.config import MOST_THREADS, PRESETS, change, check_threads, preset
 
 KNOWN_STARTS = ("timm", "random")
 """Starting weights that are no file."""
 
 OWN_WEIGHTS = mark("those that come with Derm")
 
-MOST_THREADS = 256
-"""Of a network; no machine that it trains on has more cores."""
+THREADS = (0, MOST_THREADS)
+"""Of the network, the fewest and the most that are offered."""
 
 
 def data_choices(folder: Path | None) -> list[str]:
@@ -110,14 +110,7 @@ def start_run(
                 presets=either(list(PRESETS)),
             )
         )
-    if not 0 <= threads <= MOST_THREADS:
-        raise ConfigFault(
-            say(
-                "{threads} threads do not fit: use a number from 0 to {most}.",
-                threads=threads,
-                most=MOST_THREADS,
-            )
-        )
+    check_threads(threads)
     taken = {key: _taken(runs, key, value) for key, value in chosen.items()}
     launch.check_name(runs, name)
     data = draw_once(cache_folder()) if drawn else folder

@@ -198,7 +198,7 @@ def _is_table(target: Path) -> bool:
 
 def part_of(target: Path) -> Path:
     """Where the rows of the table `target` stand while its run goes on."""
-    return target.with_name(target.name + PART)
+    return Path(f"{target}{PART}")  # `target` may be a folder without a name, which is refused later
 
 
 def _open_alone(part: Path) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from derm.data.augment import AugmentConfig
 from derm.data.split import By
 from derm.errors import ConfigFault
+from derm.json_checks import is_count
 from derm.language.speech import say
 from derm.metrics.registry import HEADLINE
 from derm.model.config import ModelConfig
@@ -48,6 +49,22 @@ RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31),
 }
 """Smallest and largest value of each numeric setting of `TrainConfig`: checked there, and offered by the app's form."""
+
+MOST_THREADS = 256
+"""Of a network; no machine that it trains on has more cores, and many thousands end the process."""
+
+
+def check_threads(count: int) -> int:
+    """`count`; ConfigFault where it is no number of threads from 0, for as many as there are cores, to the most."""
+    if not is_count(count) or count > MOST_THREADS:
+        raise ConfigFault(
+            say(
+                "{threads} threads do not fit: use a number from 0 to {most}.",
+                threads=count,
+                most=MOST_THREADS,
+            )
+        )
+    return count
 
 
 @dataclass(frozen=True)

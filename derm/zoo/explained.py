@@ -4,6 +4,7 @@ what concepts keep of its answers.
 Needs trained weights that name the diagnosis, and images with outlines. LIME, SHAP and ACE need the extra `compare`.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from derm.metrics.bootstrap import bootstrap
 from derm.metrics.missing import mean_defined, or_none
 from derm.model.weights import Model
 from derm.predict.interpret import Prediction, interpret
+from derm.spreadsheet import csv_table
 from derm.structures.marks import marked as structures_marked
 from derm.zoo.systems import System
 
@@ -141,11 +143,17 @@ def measure_concepts(
             "diagnoses": len(every),
         }
     if marked is not None:
-        found[CME] = _extracted(model, marked)
+        found[CME] = extract_cme(model, marked)
     return found
 
 
-def _extracted(model: Model, marked: Catalogue) -> dict[str, Any]:
+def marks_sha256(marked: Catalogue) -> str:
+    """The SHA-256 of what is said to be marked in which picture."""
+    return hashlib.sha256(csv_table(marked.structures).encode()).hexdigest()
+
+
+def extract_cme(model: Model, marked: Catalogue) -> dict[str, Any]:
+    """What `derm.concepts.cme.extract` gives of pictures whose structures are marked, and of which marks."""
     split = split_catalogue(marked)
     table, shown, rows = structures_marked(marked)
     parts, lesions = split.parts[rows], split.lesions.iloc[rows].to_numpy(dtype=str)
@@ -157,7 +165,8 @@ def _extracted(model: Model, marked: Catalogue) -> dict[str, Any]:
         for name, chosen in (("train", train), ("test", test))
     }
     (features, called, marks, known), (others, calls, truths, names) = read["train"], read["test"]
-    return cme.extract(features, marks, called, known, (others, truths, calls, names))
+    found = cme.extract(features, marks, called, known, (others, truths, calls, names))
+    return {**found, "marks_sha256": marks_sha256(marked)}
 
 
 def _pooled(model: Model, table: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

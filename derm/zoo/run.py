@@ -38,8 +38,17 @@ from derm.train.config import TrainConfig
 from derm.train.open_run import fingerprint, training_rows
 from derm.train.run_folder import LAST
 from derm.zoo import kernel_machine
+from derm.zoo.check import is_concepts
 from derm.zoo.cost import measure_cost
-from derm.zoo.explained import explain_system, measure_concepts, methods_of, summarise_maps
+from derm.zoo.explained import (
+    CME,
+    explain_system,
+    extract_cme,
+    marks_sha256,
+    measure_concepts,
+    methods_of,
+    summarise_maps,
+)
 from derm.zoo.protocol import TrainingBudget, place_of, start_label, train_config
 from derm.zoo.results import (
     CONCEPTS,
@@ -118,6 +127,8 @@ def carry_out(
         (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
     if order.explain and methods_of(order.system) and not (place / f"{EXPLAINED}.json").is_file():
         _explain(order, catalogue, device, tell)
+    if _lacks_cme(order):
+        _add_cme(order, catalogue, device, tell)
     return True
 
 
@@ -137,7 +148,18 @@ def is_done(order: SystemOrder) -> bool:
     wanted = [COST] if order.costs_only else [COST, MEASURED]
     if order.explain and not order.costs_only and methods_of(order.system):
         wanted.append(f"{EXPLAINED}.json")
-    return all((order.place / name).is_file() for name in wanted)
+    return all((order.place / name).is_file() for name in wanted) and not _lacks_cme(order)
+
+
+def _lacks_cme(order: SystemOrder) -> bool:
+    """Whether what explains the system is there, and CME is not, or is of other marks than are wanted."""
+    if order.marked is None or not order.explain or order.costs_only or not methods_of(order.system):
+        return False
+    found = read_optional(order.place / CONCEPTS, is_concepts)
+    if found is None:
+        return False
+    known = marks_sha256(order.marked)
+    return CME not in found or found[CME].get("marks_sha256", known) != known  # older ones do not say
 
 
 def left_of(orders: Sequence[SystemOrder], catalogue: Catalogue) -> list[SystemOrder]:
@@ -345,3 +367,15 @@ def _explain(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) 
         write_text(unlinked(order.place / name), texts[name])
     _write_measured(order.place, read_json(order.place / MEASURED), texts)
     write_text(unlinked(order.place / last), texts[last])  # it tells that all is there
+
+
+def _add_cme(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) -> None:
+    """Measure CME alone, and put it among the concepts that are there."""
+    if order.marked is None:
+        raise ValueError("CME needs marked pictures")
+    tell("explaining", 0, 1)
+    model = _load_own(order, catalogue, split_catalogue(catalogue, order.by), device)
+    concepts = (read_optional(order.place / CONCEPTS, is_concepts) or {}) | {CME: extract_cme(model, order.marked)}
+    texts = {CONCEPTS: json_text(json.loads(json.dumps(concepts)))}
+    write_text(unlinked(order.place / CONCEPTS), texts[CONCEPTS])
+    _write_measured(order.place, read_json(order.place / MEASURED), texts)

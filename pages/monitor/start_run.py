@@ -50,7 +50,7 @@ def start_run() -> None:
             wrong = wrong or bool(fault)
             st.caption(say(setting.cost))
     threads = st.number_input(
-        say("Threads"), 0, new_run.MOST_THREADS, 0, key="start-threads", width=200, persist_state="session"
+        say("Threads"), *new_run.THREADS, 0, key="start-threads", width=200, persist_state="session"
     )
     st.caption(say(THREADS_COST))
     pressed = st.button(say("Start this run"), icon=":material/play_arrow:", key="start")

@@ -225,6 +225,10 @@ def test_train_says_what_it_computes_in_where_bfloat16_is_slow(capsys, monkeypat
         ),
         (("--run", "none", "--resume"), "none holds no run that can be resumed: start one without --resume."),
         (("--run", "new", "--preset", "best"), "The preset 'best' is unknown: use one of derm, paper."),
+        (
+            ("--run", "new", "--data", "x", "--threads", "100000"),
+            "100000 threads do not fit: use a number from 0 to 256.",
+        ),
     ],
 )
 def test_train_refuses_in_one_sentence(capsys, monkeypatch, tmp_path, words, expected):

@@ -68,6 +68,8 @@ def test_options_that_do_not_fit(run, tmp_path):
     good = save(tmp_path / "a.png", 1)
     for words, said in (
         (("--resume",), "--resume goes on with a table: name it with --out."),
+        (("--out", "."), ". is a folder: name a file in it, as out.csv."),
+        (("--out", "/"), "/ is a folder: name a file in it, as /out.csv."),
         (("--prevalence", 5), "--prevalence 5 is no share of lesions"),
     ):
         assert said in str(run(good, *words).exception)

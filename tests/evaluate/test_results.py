@@ -1,5 +1,6 @@
 """Results of `derm evaluate`, written and read back: whole, or one sentence."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 
 from derm.diagnoses import CODES, INDEX, MALIGNANT
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
+from derm.evaluate import dataset
 from derm.evaluate import results as results_module
 from derm.evaluate.belonging import changed_setting
 from derm.evaluate.check import contradiction
@@ -19,6 +21,7 @@ from derm.evaluate.decision import Cases, decide
 from derm.evaluate.embedding import embed
 from derm.evaluate.results import WORST, find_results, read_own_table, read_results
 from derm.figures.results import per_class_bars
+from derm.files import unwritable, write_text
 from derm.metrics.calibration import calibration_measures
 from derm.metrics.registry import classification_measures
 from derm.metrics.surface import share_failed, thresholded_jaccard
@@ -399,6 +402,21 @@ def test_an_earlier_evaluation_leaves_nothing_behind(evaluation, folder):
     (folder / WORST / "99-old-iou-0.00.jpg").write_bytes(b"old")
     write_evaluation(evaluation, folder)
     assert not (folder / WORST / "99-old-iou-0.00.jpg").exists()
+
+
+def test_an_earlier_evaluation_stays_where_the_disk_is_full(evaluation, folder, monkeypatch):
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+
+    def no_room(path, text):
+        if path.name == "outlines.csv":
+            full = OSError(errno.ENOSPC, "No space left on device")
+            raise unwritable(path, full) from full
+        write_text(path, text)
+
+    monkeypatch.setattr(dataset, "write_text", no_room)
+    with pytest.raises(ConfigFault, match=r"metrics\.json cannot be written \(No space left on device\): name a place"):
+        write_evaluation(evaluation, folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
 
 def test_links_in_a_folder_of_results_lead_to_nothing_that_is_lost(evaluation, folder, tmp_path):

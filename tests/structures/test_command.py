@@ -1,12 +1,14 @@
 """`derm structures` and `derm concepts` from marks to what is said of a picture, as a researcher runs them."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from derm.cli.main import app
+from derm.errors import DermError
 from derm.structures.table import KEYS
 from derm.structures.weights import load_structures
 from tests.marked import write_marked
@@ -52,6 +54,17 @@ def test_a_decoder_is_trained_measured_and_asked(trained, folder, tiny_weights, 
     table = tmp_path / "found.csv"
     run("structures", "find", folder / "images", "--weights", tiny_weights, "--structures", trained, "--out", table)
     assert len(pd.read_csv(table)) == len(list((folder / "images").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--seed", -1), ("--seed", 10**20), ("--size", 320_000), ("--width", 999_999), ("--views", 0)]
+)
+def test_numbers_that_do_not_fit_are_refused_before_anything_is_read(option, value, tmp_path):
+    words = ["structures", "train", "--data", str(tmp_path), "--out", str(tmp_path / "a.json"), option, str(value)]
+    ended = CliRunner().invoke(app, words)
+    assert ended.exit_code == 2
+    assert not isinstance(ended.exception, DermError)
+    assert option in re.sub(r"\x1b\[[\d;]*m", "", ended.output)
 
 
 def test_concepts_are_measured_and_learned(trained, folder, tiny_weights, tmp_path, monkeypatch):

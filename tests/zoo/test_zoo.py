@@ -409,6 +409,28 @@ def test_what_marks_keep_of_a_network_is_measured_on_other_pictures(tiny_model, 
     assert cells[2].startswith(f"{found['cme']['fidelity'][0]:.2f}")
 
 
+@pytest.mark.slow
+def test_marks_are_asked_for_later_and_others_are_asked_anew(
+    done, drawn_catalogue, marked_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cme, "REPLICATES", 5)
+    shutil.copytree(done, tmp_path / "out")
+    order = order_of(PAIR[1], tmp_path / "out", explain=True)
+    for name, content in (("concepts.json", {}), ("explained.json", {})):
+        (order.place / name).write_text(json.dumps(content))
+    assert run.left_of([order], drawn_catalogue) == []
+    marks = read_catalogue(marked_folder)
+    asked = replace(order, marked=marks)
+    assert run.left_of([asked], drawn_catalogue) == [asked]
+    assert run.carry_out(asked, drawn_catalogue, tmp_path)
+    found = json.loads((order.place / "concepts.json").read_text())["cme"]
+    assert found["images"] == 6
+    assert json.loads((order.place / "explained.json").read_text()) == {}  # as it was
+    assert run.left_of([asked], drawn_catalogue) == []
+    others = replace(order, marked=replace(marks, structures=marks.structures.iloc[::-1]))
+    assert run.left_of([others], drawn_catalogue) == [others]
+
+
 def test_maps_are_summarised_with_the_centre_prior_beside_them():
     rows = pd.DataFrame(
         [
