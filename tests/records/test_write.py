@@ -1,5 +1,6 @@
 """What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
 
+import errno
 import os
 import sqlite3
 import sys
@@ -355,6 +356,25 @@ def test_a_picture_that_is_damaged_or_gone_is_said(filed):
         store.read(filed.pictures, name)
     with pytest.raises(RecordsFault, match="is no SHA-256"):
         store.place(filed.pictures, "../../etc/passwd")
+
+
+def test_a_damaged_picture_is_written_anew_where_it_is_saved_again(filed, monkeypatch):
+    save(filed)
+    (name,) = store.names(filed.pictures)
+    place = store.place(filed.pictures, name)
+    whole = place.read_bytes()
+    place.write_bytes(whole[:100])
+    save(filed, pseudonym="P-002")
+    assert place.read_bytes() == whole
+
+    def bad_block(_path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("derm.records.store.sha256", bad_block)
+    place.write_bytes(whole[:100])
+    assert "cannot be read (Input/output error)" in verify(filed).broken.why
+    save(filed, pseudonym="P-003")
+    assert place.read_bytes() == whole
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
