@@ -65,6 +65,21 @@ def test_the_same_picture_and_answer_are_kept_once(records):
     assert len(rows(records, tables.answer)) == 2
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"), [(None, "without a scale, .* without 0.02 mm"), (0.2, "with 0.2 mm .* not with 0.02")]
+)
+def test_another_scale_of_a_kept_picture_is_refused_and_leaves_nothing(filed, kept, said):
+    source = None if kept is None else "given"
+    first = save(filed, mm_per_pixel=kept, scale_source=source)
+    with pytest.raises(RecordsFault, match=said):
+        save(filed, mm_per_pixel=0.02, scale_source="ruler", answer=new_answer(0.4, record="{}"))
+    assert read.last_hash(filed) == first.last_hash
+    assert verify(filed).broken is None
+    again = {} if kept is None else {"mm_per_pixel": kept * (1 - 1e-9), "scale_source": "DICOM"}  # reads alike
+    assert save(filed, **again) == save(filed) == first
+    assert save(filed, day="2026-11-20", mm_per_pixel=0.02, scale_source="ruler").picture_id != first.picture_id
+
+
 def test_the_next_visit_joins_the_lesion(filed):
     save(filed)
     later = save(filed, 2, day="2026-11-20", answer=new_answer(0.1, "not referred"))
