@@ -47,8 +47,8 @@ def report_case(
     from derm.diagnoses import CODES, INDEX
     from derm.document.bundle import as_zip, documents_of
     from derm.errors import ConfigFault
-    from derm.files import make_folder, unlinked, write_bytes
-    from derm.image.decode import image_name, read_file, read_scaled
+    from derm.files import make_folder, shorten, unlinked, write_bytes
+    from derm.image.decode import LONGEST_NAME, image_name, read_file, read_scaled
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING
     from derm.image.scale import Scale
     from derm.language.speech import languages, speaking
@@ -67,6 +67,10 @@ def report_case(
         )
     if spoken not in languages():
         raise ConfigFault(f"--language is '{spoken}': it must be one of {', '.join(languages())}.")
+    if called is not None and (not called.strip() or len(called) > LONGEST_NAME or not called.isprintable()):
+        raise ConfigFault(
+            f"--name is {shorten(called, 60)!r}: give 1 to {LONGEST_NAME} characters that can be printed."
+        )
     on = _day(day)
     model = load_weights(weights or default_weights())
     check_share(model.description, prevalence)
@@ -79,7 +83,7 @@ def report_case(
     case = at_practice(asked, prevalence)
     index = None if diagnosis is None else INDEX[diagnosis]
     with speaking(spoken):
-        case = without_name(case) if called is None else changed(case, name=image_name(called))
+        case = without_name(case) if called is None else changed(case, name=called)
         files = documents_of(case, model, on=on, index=index)
     if archive:
         make_folder(target)

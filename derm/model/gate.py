@@ -143,6 +143,13 @@ class OodGate:
     not_dermoscopic: NotDermoscopic
     seen_little: SeenLittle
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, so that two loads of one description are equal; arrays have no such answer."""
+        return isinstance(other, OodGate) and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.not_dermoscopic.threshold, self.seen_little.threshold))
+
     def as_dict(self) -> dict[str, Any]:
         """The gate for JSON."""
         first, second = self.not_dermoscopic, self.seen_little

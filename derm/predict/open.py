@@ -12,8 +12,10 @@ from typing import Any
 from derm.errors import WeightsFault
 from derm.files import read_json
 from derm.language.speech import say
-from derm.model.weights import Model, default_weights, load_weights
+from derm.model.description import read_content
+from derm.model.weights import Model, default_weights, load_info, load_weights
 from derm.paths import WEIGHTS, records_folder
+from derm.predict.record import calibration_of
 
 CHOICE = "weights-in-use.json"
 """In the folder of the records: which weights the practice has chosen, see `derm.teach.in_use`."""
@@ -38,33 +40,57 @@ def weights_in_use(records: Path | None = None) -> Path:
     if named := os.environ.get(WEIGHTS):
         return Path(named).expanduser()
     folder = records or records_folder()
-    chosen = chosen_weights(folder)
-    if chosen is not None and not chosen.is_file():
+    choice = read_choice(folder)
+    return default_weights() if choice is None else chosen_weights(folder, choice)
+
+
+def chosen_weights(records: Path, choice: Mapping[str, Any]) -> Path:
+    """The description of the weights that a choice, now or in the past, names; the shipped ones where it names none.
+
+    Raises WeightsFault where they are gone, or are others than were decided on: other tensors or, for a choice that
+    tells its calibration, as older ones do not, other thresholds.
+    """
+    name = choice.get("weights")
+    if name is None:
+        return default_weights()
+    path = records / WEIGHTS_FOLDER / f"{name}.json"
+    if not path.is_file():
         raise WeightsFault(
             say(
                 "The weights in use, {chosen}, are gone: put both files back from a copy, or delete {folder} to "
                 "go on with the shipped ones.",
-                chosen=chosen,
-                folder=folder / CHOICE,
+                chosen=path,
+                folder=records / CHOICE,
             )
         )
-    return chosen or default_weights()
+    found = identity_of(path)
+    expected = {name: choice.get(name) or found[name] for name in found}
+    if found != expected:
+        raise WeightsFault(
+            say(
+                "{chosen} are not the weights that were taken into use ({found}, expected {expected}): put both files "
+                "back from a copy, or take weights into use anew with `derm records adopt`.",
+                chosen=path,
+                found=_short(found),
+                expected=_short(expected),
+            )
+        )
+    return path
 
 
-def chosen_weights(records: Path) -> Path | None:
-    """The description of the weights that the practice has chosen; None where it has chosen none."""
-    choice = read_choice(records)
-    return None if choice is None else path_of(records, choice)
+def identity_of(path: Path) -> dict[str, str]:
+    """What a choice holds of the weights that the description `path` is of: their tensors' hash, and what tells their
+    calibration."""
+    calibration = calibration_of(load_info(path))  # raises for a description that cannot be read
+    return {"sha256": read_content(path)["sha256"], "calibration": calibration}
 
 
-def path_of(records: Path, choice: Mapping[str, Any]) -> Path | None:
-    """The description that a choice, now or in the past, names; None for the shipped weights."""
-    name = choice.get("weights")
-    return None if name is None else records / WEIGHTS_FOLDER / f"{name}.json"
+def _short(identity: Mapping[str, str]) -> str:
+    return " ".join(digits[:8] for digits in identity.values())
 
 
 def read_choice(records: Path) -> dict[str, Any] | None:
-    """What is written in the choice: weights (a name, or None for the shipped ones), sha256, by, at, past.
+    """What is written in the choice: weights (a name, or None for the shipped ones), sha256, calibration, by, at, past.
 
     None where there is none. Raises WeightsFault for a file that cannot be read as one, so that nobody is answered by
     other weights than those that were decided on.
@@ -92,5 +118,7 @@ def read_choice(records: Path) -> dict[str, Any] | None:
 def _is_choice(content: object) -> bool:
     if not isinstance(content, dict) or not isinstance(content.get("past", []), list):
         return False
-    name = content.get("weights")
-    return name is None or (isinstance(name, str) and bool(NAME.fullmatch(name)))
+    name, told = content.get("weights"), (content.get("sha256"), content.get("calibration"))
+    if name is None:
+        return True
+    return isinstance(name, str) and bool(NAME.fullmatch(name)) and all(isinstance(one, str | None) for one in told)

@@ -18,17 +18,14 @@ from derm.image.overlay import mask_png, png
 from derm.language.speech import say
 from derm.records import store, tables
 from derm.records.connect import Records
-from derm.records.entry import Basis
+from derm.records.entry import TRUSTED, Basis
 from derm.records.pictures import kept_outline
-from derm.records.read import Entry, rows_of, undisturbed
+from derm.records.read import Entry, held_corrections, rows_of, undisturbed
 from derm.records.verify import Progress
 from derm.spreadsheet import csv_line
 
 SOURCE = "practice"
 """In the column source."""
-
-TRUSTED = (Basis.HISTOLOGY, Basis.CONSENSUS, Basis.FOLLOW_UP)
-"""What a corrected diagnosis must rest on; a clinical one is an opinion."""
 
 
 class Drawn(NamedTuple):
@@ -43,13 +40,14 @@ class Drawn(NamedTuple):
 
 
 def write_dataset(records: Records, target: Path, progress: Progress | None = None) -> Drawn:
-    """Write every picture that has a trusted diagnosis or a corrected outline into the new folder `target`.
+    """Write every picture whose lesion has a trusted diagnosis, or that has a corrected outline, into the new folder
+    `target`.
 
-    Histology goes before corrections; what is outside the seven diagnoses is written as unknown, and teaches an outline
-    only. Patients and lesions are named by their random keys; each patient keeps one part, see `part_of`. Pictures are
-    written as their decoded pixels: what else their files hold may name the patient. Raises RecordsFault where `target`
-    is there, or there is nothing to write, and ImageRefused for a picture that cannot be decoded. progress: told of
-    the pictures written, (done, total).
+    Histology goes before corrections, see `held_corrections`; what is outside the seven diagnoses is written as
+    unknown, and teaches an outline only. Patients and lesions are named by their random keys; each patient keeps one
+    part, see `part_of`. Pictures are written as their decoded pixels: what else their files hold may name the patient.
+    Raises RecordsFault where `target` is there, or there is nothing to write, and ImageRefused for a picture that
+    cannot be decoded. progress: told of the pictures written, (done, total).
     """
     if target.exists():
         raise RecordsFault(
@@ -103,17 +101,18 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
         people = {row["id"]: row for row in rows_of(connection, tables.patient)}
         days = {row["id"]: row["day"] for row in rows_of(connection, tables.visit)}
         found = {row["lesion_id"]: row["diagnosis"] for row in rows_of(connection, tables.histology)}
+        held = held_corrections(connection)
         corrected = {row["picture_id"]: row for row in rows_of(connection, tables.correction)}
         pictures = rows_of(connection, tables.picture)
     rows, outlines = [], {}
     for picture in pictures:
-        lesion, said = lesions[picture["lesion_id"]], corrected.get(picture["id"], {})
+        lesion, drawn = lesions[picture["lesion_id"]], corrected.get(picture["id"], {}).get("outline")
         diagnosis, basis = found.get(lesion["id"]), "histo"
-        if diagnosis is None and said.get("basis") in TRUSTED:
-            diagnosis, basis = said["diagnosis"], "histo" if said["basis"] == Basis.HISTOLOGY else said["basis"]
-        if said.get("outline") is not None:
-            outline = kept_outline(said["outline"], picture)
-            outlines[picture["id"]] = mask_png(outline)
+        said = held.get(lesion["id"])
+        if diagnosis is None and said is not None and said.basis in TRUSTED:
+            diagnosis, basis = said.diagnosis, "histo" if said.basis == Basis.HISTOLOGY else said.basis
+        if drawn is not None:
+            outlines[picture["id"]] = mask_png(kept_outline(drawn, picture))
         if diagnosis is None and picture["id"] not in outlines:
             continue
         year = people[lesion["patient_id"]]["birth_year"]

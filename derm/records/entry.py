@@ -90,6 +90,10 @@ class Basis(StrEnum):
     CLINICAL = "clinical"
 
 
+TRUSTED = (Basis.HISTOLOGY, Basis.CONSENSUS, Basis.FOLLOW_UP)
+"""What a corrected diagnosis that confirms a lesion rests on; a clinical one is an opinion."""
+
+
 def now() -> str:
     """The moment, ISO 8601 in UTC with microseconds: 32 characters, which sort as time does."""
     return moment(datetime.now(UTC))

@@ -16,6 +16,7 @@ from derm.metrics.prior import change_share
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records import entry, tables
 from derm.records.connect import Records
+from derm.records.entry import TRUSTED
 from derm.records.write import REMOVED, find_named, last_event
 
 Entry = dict[str, Any]
@@ -39,7 +40,8 @@ class Query(NamedTuple):
     """One of `LEVELS`."""
 
     diagnosis: str = ""
-    """Code of what the lesion is held for: by histology, else correction, else the likeliest of the worst picture."""
+    """Code of what the lesion is held for: by histology, else correction, see `held_corrections`, else the likeliest of
+    the worst picture."""
 
     since: str = ""
     """Day of the last visit, from."""
@@ -87,6 +89,13 @@ class LesionState(NamedTuple):
 
     source: str
     """Where that comes from: 'histology', 'correction', 'answer', or '' for none."""
+
+
+class HeldCorrection(NamedTuple):
+    """The corrected diagnosis that a lesion is held for, and what it rests on."""
+
+    diagnosis: str
+    basis: str
 
 
 class PictureHistory(NamedTuple):
@@ -294,8 +303,10 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     brief = ("picture_id", "answerable", "referral", "diagnosis", "p_malignant", "record")
     said = connection.execute(select(*(answer.c[name] for name in brief)).order_by(tables.entered(answer))).mappings()
     answers = {row["picture_id"]: dict(row) for row in said}  # the last one counts
-    corrected = _last(connection, tables.correction, "picture_id")
-    found = _last(connection, tables.histology, "lesion_id")
+    corrected = held_corrections(connection)
+    histology = tables.histology
+    proven = select(histology.c.lesion_id, histology.c.diagnosis).order_by(tables.entered(histology))
+    found = dict(connection.execute(proven).all())  # the last one counts
     pictures: dict[str, list[Entry]] = {}
     for row in rows_of(connection, picture):
         pictures.setdefault(row["lesion_id"], []).append(row)
@@ -307,8 +318,8 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
         last = max(days[row["visit_id"]] for row in mine)
         newest = [row for row in mine if days[row["visit_id"]] == last]
         worst = worst_of(_state(last, row, answers.get(row["id"])) for row in newest)
-        said_of = next((corrected[row["id"]] for row in reversed(newest) if corrected.get(row["id"])), None)
-        held = found.get(one["id"]) or said_of or worst.diagnosis
+        said_of = corrected.get(one["id"])
+        held = found.get(one["id"]) or (said_of.diagnosis if said_of else worst.diagnosis)
         source = "histology" if one["id"] in found else "correction" if said_of else "answer" if held else ""
         who = people[one["patient_id"]]
         state = LesionState(
@@ -320,10 +331,27 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     return made
 
 
-def _last(connection: Connection, table: Table, of: str) -> dict[str, str | None]:
-    """The diagnosis that was entered last, by the key that is in the column `of`."""
-    rows = connection.execute(select(table.c[of], table.c.diagnosis).order_by(tables.entered(table)))
-    return {row[0]: row[1] for row in rows}
+def held_corrections(connection: Connection) -> dict[str, HeldCorrection]:
+    """Of each lesion that has any, the corrected diagnosis that counts, by the lesion's key.
+
+    Of each picture the last one stands. Among the lesion's pictures, of whatever visit, one that can be trusted goes
+    before a clinical impression, then the one that was entered last.
+    """
+    said, former, picture = tables.correction, tables.correction.alias("former"), tables.picture
+    redrawn = said.c.outline.is_distinct_from(former.c.outline)
+    rows = connection.execute(
+        select(said.c.picture_id, picture.c.lesion_id, said.c.diagnosis, said.c.basis, redrawn)
+        .join_from(said, picture, said.c.picture_id == picture.c.id)
+        .outerjoin(former, said.c.replaces == former.c.id)
+        .order_by(tables.entered(said))
+    )
+    standing: dict[str, tuple[str, HeldCorrection]] = {}
+    for picture_id, lesion_id, diagnosis, basis, outline in rows:
+        if diagnosis is None or (outline and standing.get(picture_id) == (lesion_id, (diagnosis, basis))):
+            continue  # a corrected outline takes the diagnosis over, and says nothing of it anew
+        standing.pop(picture_id, None)  # to the end
+        standing[picture_id] = lesion_id, HeldCorrection(diagnosis, basis)
+    return dict(sorted(standing.values(), key=lambda one: one[1].basis in TRUSTED))  # those that count most come last
 
 
 def _meets(one: LesionState, names: str, query: Query) -> bool:

@@ -20,11 +20,12 @@ MOST = 1 << 30
 def keep(folder: Path, content: bytes) -> str:
     """Write `content` under its SHA-256, unless it is there; the hash comes back. Raises ConfigFault without room.
 
-    Other accounts of the machine may not read it.
+    What lies there damaged is written anew: who has no backup can put it back from nothing else. Other accounts of the
+    machine may not read it.
     """
     name = hashlib.sha256(content).hexdigest()
     path = place(folder, name)
-    if not path.exists():
+    if fault_of(folder, name):
         make_folder(path.parent)
         write_bytes(path, content, OWN_FILE)
     return name
@@ -83,4 +84,7 @@ def fault_of(folder: Path, name: str) -> str:
     path = place(folder, name)
     if not path.is_file():
         return "is missing"
-    return "" if sha256(path) == name else "is not what was saved"
+    try:
+        return "" if sha256(path) == name else "is not what was saved"
+    except OSError as error:  # a bad block, or another account's file
+        return f"cannot be read ({error.strerror})"

@@ -110,7 +110,8 @@ def save_case(
 
     before: the opinion that `actor` gave before the answer was shown. answer: of `derm.records.answer.kept_answer`, if
     it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit, the same
-    answer and the same outline are kept once. All of it is kept, or nothing.
+    answer and the same outline are kept once, the picture by its first name; another scale than it has is refused. All
+    of it is kept, or nothing.
     """
     actor = entry.name(actor, entry.WHO_ENTERS)
     _check_scale(picture)
@@ -385,9 +386,13 @@ def _picture(
     connection: Connection, actor: str, lesion_id: str, visit_id: str, picture: NewPicture, sha256: str
 ) -> str:
     table = tables.picture
-    known = select(table.c.id).where(
+    same = select(table.c.id, table.c.mm_per_pixel).where(
         table.c.lesion_id == lesion_id, table.c.visit_id == visit_id, table.c.sha256 == sha256
     )
+    known = connection.execute(same).first()
+    if known is not None:
+        _refuse_other_scale(known.mm_per_pixel, picture.mm_per_pixel)
+        return str(known.id)
     new = {
         "lesion_id": lesion_id,
         "visit_id": visit_id,
@@ -399,7 +404,30 @@ def _picture(
         "mm_per_pixel": picture.mm_per_pixel,
         "scale_source": picture.scale_source,
     }
-    return str(connection.scalar(known) or _enter(connection, actor, table, new))
+    return _enter(connection, actor, table, new)
+
+
+def _refuse_other_scale(kept: float | None, given: float | None) -> None:
+    """Raise where a picture that is kept is given another scale: it would be lost, for nothing is written over. Scales
+    that read alike are one."""
+    if given is None or (kept is not None and f"{given:g}" == f"{kept:g}"):
+        return
+    if kept is None:
+        raise RecordsFault(
+            say(
+                "This picture is kept for this visit already, without a scale, and nothing is written over: save it "
+                "again without {given:g} mm a pixel.",
+                given=given,
+            )
+        )
+    raise RecordsFault(
+        say(
+            "This picture is kept for this visit already, with {kept:g} mm a pixel, and nothing is written over: save "
+            "it again with that scale or without one, not with {given:g}.",
+            kept=kept,
+            given=given,
+        )
+    )
 
 
 def _check_scale(picture: NewPicture) -> None:

@@ -8,21 +8,24 @@ import os
 from pathlib import Path
 from typing import Any
 
-from derm.errors import ConfigFault, RecordsFault
+from derm.errors import ConfigFault, RecordsFault, WeightsFault
 from derm.files import make_folder, write_json
 from derm.language.speech import say
 from derm.model.description import read_content
-from derm.model.weights import copy_weights, default_weights, load_info, load_weights
+from derm.model.weights import Model, copy_weights, load_info, load_weights
 from derm.monitor.quota import Visitor
 from derm.paths import WEIGHTS
-from derm.predict.open import CHOICE, WEIGHTS_FOLDER, path_of, read_choice, weights_in_use
+from derm.predict.open import CHOICE, WEIGHTS_FOLDER, chosen_weights, identity_of, read_choice, weights_in_use
 from derm.records.connect import Records
 from derm.records.entry import WHO_DECIDES, now
 from derm.records.entry import name as clean_name
 from derm.records.write import note
 
 TAKEN, UNDONE = "weights taken into use", "weights taken out of use"
-"""Kinds of events; what they are about is the weights' SHA-256."""
+"""Kinds of events; what they are about is the weights' SHA-256, and their calibration, where the choice tells it."""
+
+IDENTITY = ("sha256", "calibration")
+"""What a choice holds of its weights, see `identity_of`."""
 
 
 def may_start(visitor: Visitor) -> bool:
@@ -43,30 +46,31 @@ def adopt(records: Records, actor: str, source: Path) -> str:
     """
     actor = _decider(actor)
     model = load_weights(source)
-    current = weights_in_use(records.folder)
-    if load_info(current) == model.description and read_content(current)["sha256"] == model.sha256:
+    if _is_in_use(records.folder, model):
         raise RecordsFault(say("{label} are in use already.", label=model.label))
+    past = [*_past(records.folder), _entry(read_choice(records.folder))]
     folder = records.folder / WEIGHTS_FOLDER
     make_folder(folder)
     name = _free(folder, f"{model.name}-{model.sha256[:8]}")
     copy_weights(source, folder / f"{name}.json", load_info(source))
-    past = [*_past(records.folder), _entry(records.folder)]
-    _choose(records, actor, {"weights": name, "sha256": model.sha256}, past, TAKEN, model.sha256)
+    entry = {"weights": name, **identity_of(folder / f"{name}.json")}
+    _choose(records, actor, entry, past, TAKEN, entry)
     return f"{name} {model.sha256[:8]}"
 
 
 def undo(records: Records, actor: str) -> str:
     """Go back to the weights that were used before the last choice, whose label comes back; the copies stay.
 
-    Raises RecordsFault where nothing was chosen, ConfigFault where `WEIGHTS` has the last word.
+    Raises RecordsFault where nothing was chosen, WeightsFault where those before are gone or were exchanged,
+    ConfigFault where `WEIGHTS` has the last word.
     """
     actor = _decider(actor)
     past, current = _past(records.folder), read_choice(records.folder)
     if current is None or not past:
         raise RecordsFault(say("No weights were taken into use here, so there is nothing to undo."))
     *earlier, last = past
-    model = load_weights(path_of(records.folder, last) or default_weights())
-    _choose(records, actor, last, earlier, UNDONE, str(current["sha256"]))
+    model = load_weights(chosen_weights(records.folder, last))
+    _choose(records, actor, last, earlier, UNDONE, current)
     return model.label
 
 
@@ -87,19 +91,33 @@ def _decider(actor: str) -> str:
     return clean_name(actor, WHO_DECIDES)
 
 
+def _is_in_use(folder: Path, model: Model) -> bool:
+    try:
+        current = weights_in_use(folder)
+        return load_info(current) == model.description and read_content(current)["sha256"] == model.sha256
+    except WeightsFault:  # gone, or exchanged: weights taken into use anew are the cure
+        return False
+
+
 def _choose(
-    records: Records, actor: str, entry: dict[str, Any], past: list[dict[str, Any]], kind: str, about: str
+    records: Records,
+    actor: str,
+    entry: dict[str, Any],
+    past: list[dict[str, Any]],
+    kind: str,
+    about: dict[str, Any],
 ) -> None:
-    """Write the choice and its event. A kill between the two leaves the event without the choice, never the reverse."""
-    note(records, actor, kind, about)
+    """Write the choice and its event. A kill between the two leaves the event without the choice, never the reverse.
+
+    about: the entry that the event is about.
+    """
+    note(records, actor, kind, " ".join(str(about[name]) for name in IDENTITY if about.get(name)))
     write_json(records.folder / CHOICE, {**entry, "by": actor, "at": now(), "past": past})
 
 
-def _entry(folder: Path) -> dict[str, Any]:
+def _entry(current: dict[str, Any] | None) -> dict[str, Any]:
     """What is chosen now, as an entry of the past; the weights None for those without a choice."""
-    current = read_choice(folder)
-    kept = None if current is None else current["weights"]
-    return {"weights": kept, "sha256": None if current is None else current["sha256"]}
+    return {name: None if current is None else current.get(name) for name in ("weights", *IDENTITY)}
 
 
 def _past(folder: Path) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ from sqlalchemy import select
 from derm.diagnoses import CODES
 from derm.records import tables
 from derm.records.connect import Records
-from derm.records.dataset import TRUSTED
-from derm.records.read import LesionState, search
+from derm.records.entry import TRUSTED
+from derm.records.read import LesionState, held_corrections, search
 from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
 
 LISTED = 12
@@ -49,12 +49,7 @@ def unconfirmed(records: Records) -> list[LesionState]:
     """Every lesion with a picture whose diagnosis nothing confirms yet, in the order of their keys."""
     with records.reading() as connection:
         proven = set(connection.scalars(select(tables.histology.c.lesion_id)))
-        lesion_of = dict(connection.execute(select(tables.picture.c.id, tables.picture.c.lesion_id)).all())
-        said = tables.correction.c.picture_id, tables.correction.c.basis
-        last: dict[str, str | None] = dict(
-            connection.execute(select(*said).order_by(tables.entered(tables.correction))).all()
-        )
-    proven |= {lesion_of[key] for key, basis in last.items() if basis in TRUSTED}
+        proven |= {key for key, said in held_corrections(connection).items() if said.basis in TRUSTED}
     return sorted((one for one in search(records) if one.lesion_id not in proven), key=lambda one: one.lesion_id)
 
 

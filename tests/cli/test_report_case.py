@@ -1,9 +1,11 @@
 """`derm report-case` writes the documents, or says in one sentence why not."""
 
+import json
 import re
 import sys
 from pathlib import Path
 from unittest.mock import patch
+from zipfile import ZipFile
 
 import pytest
 from PIL import Image
@@ -39,8 +41,12 @@ def test_the_documents_of_a_picture_are_written(picture, tmp_path, capsys):
     assert run("report-case", picture, "--out", tmp_path / "zip", "--zip") == 0
     (path,) = (tmp_path / "zip").iterdir()
     assert re.fullmatch(r"Picture_[0-9a-f]{8}_documents\.zip", path.name)
-    assert run("report-case", picture, "--out", tmp_path / "named", "--zip", "--name", "mole") == 0
-    assert [path.name for path in (tmp_path / "named").iterdir()] == ["mole_documents.zip"]
+    name = "P-0017 2026/11/27 left\\right arm"
+    assert run("report-case", picture, "--out", tmp_path / "named", "--zip", "--name", name) == 0
+    (path,) = (tmp_path / "named").iterdir()
+    assert path.name == "P-0017_2026_11_27_left_right_arm_documents.zip"
+    told = json.loads(ZipFile(path).read("case.json"))
+    assert (told["file"], told["image_id"]) == (name, name)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,9 @@ def test_the_documents_of_a_picture_are_written(picture, tmp_path, capsys):
         ("--date", "9999-12-31", "documents bear a day of the years 1980 to 2099"),
         ("--diagnosis", "melanoma", "one of akiec"),
         ("--scale", "3", "0.002 to 0.2"),
+        ("--name", " ", "--name is ' ': give 1 to 255 characters"),
+        ("--name", "mole\x07", r"--name is 'mole\x07': give 1 to 255 characters that can be printed"),
+        ("--name", "m" * 256, "give 1 to 255 characters"),
     ],
 )
 def test_a_wrong_option_is_named_with_its_cure(picture, tmp_path, capsys, option, value, said):

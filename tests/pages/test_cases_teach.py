@@ -31,7 +31,6 @@ COMPARED = "figure,first,second,difference,low,high\nmalignant.auc,0.8,0.9,0.1,-
 def kept(tiny_weights, tmp_path, monkeypatch):
     """The records of this installation, whose shipped weights are tiny."""
     monkeypatch.setattr("derm.predict.open.default_weights", lambda: tiny_weights)
-    monkeypatch.setattr("derm.teach.in_use.default_weights", lambda: tiny_weights)
     monkeypatch.setenv("DERM_RECORDS", str(tmp_path / "records"))
     monkeypatch.setenv("DERM_RUNS", str(tmp_path / "runs"))
     for name in ("DERM_WEIGHTS", "DERM_RECORDS_URL", "DERM_DATA"):

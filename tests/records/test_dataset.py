@@ -54,6 +54,15 @@ def test_confirmed_cases_become_a_data_set(filed, tmp_path):
         write_dataset(filed, tmp_path / "set")
 
 
+def test_a_corrected_lesion_has_one_diagnosis_in_all_its_pictures(filed, tmp_path):
+    saved = [save(filed, 1), save(filed, 2, day="2026-11-20"), save(filed, 3, day="2026-11-21")]
+    write.correct(filed, "Dr A", saved[0].picture_id, diagnosis="nv", basis=Basis.FOLLOW_UP)
+    write.correct(filed, "Dr A", saved[1].picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
+    assert write_dataset(filed, tmp_path / "set") == (3, 3, 0)
+    table = read_catalogue(tmp_path / "set").table
+    assert list(zip(table["dx"], table["dx_type"], strict=True)) == [("mel", "histo")] * 3
+
+
 def named_jpeg(seed: int) -> bytes:
     """A photograph that lies on its side, and whose file says whose it is, where and when."""
     exif = Image.Exif()

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from entries import new_answer, save
 
@@ -89,6 +90,34 @@ def test_what_a_lesion_is_held_for(records):
     assert history is not None
     first, second = history.histology
     assert (second["diagnosis"], second["replaces"]) == ("mel", first["id"])
+
+
+def held(records) -> list[tuple[str | None, str]]:
+    return [(one.diagnosis, one.source) for one in read.search(records)]
+
+
+def test_a_correction_holds_for_the_lesion_s_later_visits(records):
+    saved = save(records)
+    write.correct(records, "Dr A", saved.picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
+    later = save(records, 2, day="2026-11-20", answer=new_answer(0.05, "not referred", diagnosis="nv"))
+    assert held(records) == [("mel", "correction")]
+    assert len(read.search(records, Query(diagnosis="mel"))) == 1
+    write.correct(records, "Dr A", later.picture_id, diagnosis="nv", basis=Basis.CLINICAL)
+    assert held(records) == [("mel", "correction")]  # a clinical impression does not take it back
+    write.correct(records, "Dr A", later.picture_id, diagnosis="bcc", basis=Basis.CONSENSUS)
+    assert held(records) == [("bcc", "correction")]
+
+
+def test_of_two_corrected_pictures_the_last_correction_counts(records):
+    first, second = save(records, 1), save(records, 2)
+    write.correct(records, "Dr A", second.picture_id, diagnosis="nv", basis=Basis.CONSENSUS)
+    write.correct(records, "Dr A", first.picture_id, diagnosis="mel", basis=Basis.CONSENSUS)
+    write.correct(records, "Dr A", second.picture_id, outline=np.ones((48, 80), dtype=bool))
+    assert held(records) == [("mel", "correction")]  # the outline says nothing of the diagnosis
+    write.correct(records, "Dr A", second.picture_id, diagnosis="nv", basis=Basis.CONSENSUS)
+    assert held(records) == [("nv", "correction")]
+    write.correct(records, "Dr A", second.picture_id, diagnosis="bkl", basis=Basis.CLINICAL)
+    assert held(records) == [("mel", "correction")]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What is entered: kept whole, once, finally; opinions before and after; deletion for real."""
 
+import errno
 import os
 import sqlite3
 import sys
@@ -62,6 +63,21 @@ def test_the_same_picture_and_answer_are_kept_once(records):
     assert other.picture_id == first.picture_id
     assert other.answer_id != first.answer_id
     assert len(rows(records, tables.answer)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"), [(None, "without a scale, .* without 0.02 mm"), (0.2, "with 0.2 mm .* not with 0.02")]
+)
+def test_another_scale_of_a_kept_picture_is_refused_and_leaves_nothing(filed, kept, said):
+    source = None if kept is None else "given"
+    first = save(filed, mm_per_pixel=kept, scale_source=source)
+    with pytest.raises(RecordsFault, match=said):
+        save(filed, mm_per_pixel=0.02, scale_source="ruler", answer=new_answer(0.4, record="{}"))
+    assert read.last_hash(filed) == first.last_hash
+    assert verify(filed).broken is None
+    again = {} if kept is None else {"mm_per_pixel": kept * (1 - 1e-9), "scale_source": "DICOM"}  # reads alike
+    assert save(filed, **again) == save(filed) == first
+    assert save(filed, day="2026-11-20", mm_per_pixel=0.02, scale_source="ruler").picture_id != first.picture_id
 
 
 def test_the_next_visit_joins_the_lesion(filed):
@@ -355,6 +371,25 @@ def test_a_picture_that_is_damaged_or_gone_is_said(filed):
         store.read(filed.pictures, name)
     with pytest.raises(RecordsFault, match="is no SHA-256"):
         store.place(filed.pictures, "../../etc/passwd")
+
+
+def test_a_damaged_picture_is_written_anew_where_it_is_saved_again(filed, monkeypatch):
+    save(filed)
+    (name,) = store.names(filed.pictures)
+    place = store.place(filed.pictures, name)
+    whole = place.read_bytes()
+    place.write_bytes(whole[:100])
+    save(filed, pseudonym="P-002")
+    assert place.read_bytes() == whole
+
+    def bad_block(_path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("derm.records.store.sha256", bad_block)
+    place.write_bytes(whole[:100])
+    assert "cannot be read (Input/output error)" in verify(filed).broken.why
+    save(filed, pseudonym="P-003")
+    assert place.read_bytes() == whole
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):

@@ -1,31 +1,38 @@
 """Weights taken into use, and out of it: told in the chain, kept beside the records, never by a file that is torn."""
 
+import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from derm.errors import ConfigFault, RecordsFault, WeightsFault
+from derm.model.gate import NotDermoscopic, OodGate, SeenLittle
 from derm.model.weights import copy_weights, load_info, load_weights
 from derm.monitor.quota import Visitor
-from derm.predict.open import CHOICE, open_model
+from derm.predict.open import CHOICE, WEIGHTS_FOLDER, open_model
+from derm.predict.record import calibration_of
 from derm.records.verify import verify
 from derm.teach import in_use
 
 
 @pytest.fixture(scope="module")
 def others(tiny_weights, tmp_path_factory):
-    """The tiny weights with other temperatures, one in place of Derm's own, which take seconds to load."""
+    """The tiny weights with other temperatures, one in place of Derm's own, which take seconds to load; one with a
+    gate."""
+    one, gate = np.ones(1), NotDermoscopic(np.ones(2), 0.5, 4.0)
+    gate = OodGate(gate, SeenLittle(np.zeros(1, dtype=np.int64), one, one, np.ones((1, 1)), one, 0.5, 3.0))
     made = {}
-    for name, temperature in (("derm", 0.7), ("other", 1.5)):
+    for name, change in (("derm", {"temperature": 0.7}), ("other", {"temperature": 1.5}), ("gated", {"gate": gate})):
         made[name] = tmp_path_factory.mktemp("others") / f"{name}.json"
-        copy_weights(tiny_weights, made[name], replace(load_info(tiny_weights), temperature=temperature))
+        copy_weights(tiny_weights, made[name], replace(load_info(tiny_weights), **change))
     return made
 
 
 @pytest.fixture(autouse=True)
 def shipped(others, monkeypatch):
-    for module in ("derm.predict.open", "derm.teach.in_use"):
-        monkeypatch.setattr(f"{module}.default_weights", lambda: others["derm"])
+    monkeypatch.setattr("derm.predict.open.default_weights", lambda: others["derm"])
 
 
 def kinds(records) -> list[tuple[str, str, str]]:
@@ -39,12 +46,14 @@ def kinds(records) -> list[tuple[str, str, str]]:
         return [tuple(row) for row in rows]
 
 
-def test_weights_are_used_undone_and_told_in_the_chain(filed, tiny_weights, others):
+def test_weights_are_used_undone_and_told_in_the_chain(filed, tiny_weights, others, tmp_path):
     digest = load_weights(tiny_weights).sha256
     in_use.adopt(filed, "Dr A", tiny_weights)
     assert open_model().description.temperature == 1.0
-    in_use.adopt(filed, "Dr B", others["other"])
-    others["other"].unlink()  # the copy beside the records is used
+    other = load_info(others["other"])
+    copy_weights(others["other"], tmp_path / "other.json", other)
+    in_use.adopt(filed, "Dr B", tmp_path / "other.json")
+    (tmp_path / "other.json").unlink()  # the copy beside the records is used
     assert open_model().description.temperature == 1.5
     assert in_use.undo(filed, "Dr B") == f"tiny-{digest[:8]} {digest[:8]}"
     assert open_model().description.temperature == 1.0
@@ -53,7 +62,8 @@ def test_weights_are_used_undone_and_told_in_the_chain(filed, tiny_weights, othe
     assert not in_use.can_undo(filed)
     assert [kind for kind, _, _ in kinds(filed)] == [in_use.TAKEN, in_use.TAKEN, in_use.UNDONE, in_use.UNDONE]
     assert [actor for _, actor, _ in kinds(filed)] == ["Dr A", "Dr B", "Dr B", "Dr A"]
-    assert {row for _, _, row in kinds(filed)} == {digest}
+    told = [f"{digest} {calibration_of(info)}" for info in (load_info(tiny_weights), other)]
+    assert [row for _, _, row in kinds(filed)] == [*told, *reversed(told)]
     assert verify(filed).broken is None
     with pytest.raises(RecordsFault, match="nothing to undo"):
         in_use.undo(filed, "Dr A")
@@ -70,9 +80,74 @@ def test_what_is_in_use_already_and_what_the_environment_names_is_refused(filed,
         in_use.undo(filed, "Dr A")
 
 
+def test_weights_with_a_gate_are_taken_into_use_once(filed, others):
+    in_use.adopt(filed, "Dr A", others["gated"])
+    with pytest.raises(RecordsFault, match="in use already"):
+        in_use.adopt(filed, "Dr A", others["gated"])
+    in_use.undo(filed, "Dr A")
+    assert open_model().description.temperature == 0.7
+    assert not in_use.can_undo(filed)
+
+
+def exchange(filed, name: str, other) -> None:
+    """Put another sound pair in the place of the one that was taken into use."""
+    place = filed.folder / WEIGHTS_FOLDER / f"{name}.json"
+    place.unlink()
+    copy_weights(other, place, load_info(other))
+
+
+def test_weights_that_were_exchanged_answer_nobody_and_are_not_gone_back_to(filed, tiny_weights, others):
+    digest = load_weights(tiny_weights).sha256[:8]
+    in_use.adopt(filed, "Dr A", tiny_weights)
+    first = f"tiny-{digest}"
+    kept = shutil.copytree(filed.folder / WEIGHTS_FOLDER, filed.folder / "kept")
+    exchange(filed, first, others["other"])  # the same tensors, another calibration
+    said = rf"{first}\.json are not the weights .* \({digest} \w{{8}}, expected {digest} \w{{8}}\): put both .* adopt"
+    with pytest.raises(WeightsFault, match=said):
+        open_model()
+    in_use.adopt(filed, "Dr A", others["gated"])  # the cure
+    assert open_model().description.gate is not None
+    with pytest.raises(WeightsFault, match=said):
+        in_use.undo(filed, "Dr A")
+    assert open_model().description.gate is not None
+    shutil.copytree(kept, filed.folder / WEIGHTS_FOLDER, dirs_exist_ok=True)  # the other cure
+    in_use.undo(filed, "Dr A")
+    assert open_model().description == load_info(tiny_weights)
+
+
+@pytest.mark.parametrize("lacks", [["calibration"], ["calibration", "sha256"]])
+def test_an_older_choice_that_tells_less_is_opened(filed, tiny_weights, others, lacks):
+    in_use.adopt(filed, "Dr A", tiny_weights)
+    path = filed.folder / CHOICE
+    choice = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in choice.items() if name not in lacks}))
+    assert open_model().sha256 == load_weights(tiny_weights).sha256
+    in_use.adopt(filed, "Dr A", others["other"])
+    in_use.undo(filed, "Dr A")
+    in_use.undo(filed, "Dr A")
+    assert open_model().description.temperature == 0.7
+
+
+def test_a_choice_of_other_tensors_is_not_opened(filed, tiny_weights):
+    in_use.adopt(filed, "Dr A", tiny_weights)
+    path = filed.folder / CHOICE
+    choice = json.loads(path.read_text())
+    path.write_text(json.dumps({"weights": choice["weights"], "sha256": "ab" * 32}))  # as an older Derm wrote it
+    with pytest.raises(WeightsFault, match=r"not the weights that were taken into use \(.*, expected abababab "):
+        open_model()
+
+
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}x", '{"weights": "../../elsewhere/other"}', '{"weights": 3}', '{"weights": null, "past": [1]}'],
+    [
+        "",
+        "[]",
+        "{}x",
+        '{"weights": "a", "sha256": 3}',
+        '{"weights": "../../elsewhere/other"}',
+        '{"weights": 3}',
+        '{"weights": null, "past": [1]}',
+    ],
 )
 def test_a_choice_that_cannot_be_read_is_one_sentence(filed, content):
     (filed.folder / CHOICE).write_text(content)
