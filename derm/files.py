@@ -327,9 +327,7 @@ def without_ending(name: str) -> str:
     """A file's `name` without its ending. Digits after the last dot are none, but the end of a DICOM file's UID, which
     is often all of its name."""
     path = PurePath(name)
-    return (
-        name if path.suffix[1:].isdecimal() else name.removesuffix(path.suffix)
-    )  # a stem lacks what is before a slash
+    return name if path.suffix[1:].isdecimal() else name.removesuffix(path.suffix)  # a stem has no slash
 
 
 def shorten(name: str, most: int) -> str:
