@@ -123,10 +123,10 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     picture = state.worst.picture_id
 
     page.selectbox(key=f"diagnosis-correct-{picture}-0").set_value("mel")
-    page.button(key=f"save-correct-{picture}").click().run()
+    page.button(key=f"save-correct-{picture}-0").click().run()
     assert "what the corrected diagnosis rests on" in text(page)
     page.selectbox(key=f"basis-correct-{picture}-0").set_value("consensus")
-    page.button(key=f"save-correct-{picture}").click().run()
+    page.button(key=f"save-correct-{picture}-0").click().run()
     assert "Corrected by Dr A: Melanoma (consensus of several clinicians)" in text(page)
 
     page.selectbox(key=f"opinion-diagnosis-after-{picture}").set_value("nv")
@@ -143,7 +143,7 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     histology, deletion = f"histology-{state.lesion_id}", f"delete-{state.lesion_id}"
     page.date_input(key=f"day-{histology}-0").set_value(date(2026, 11, 20))
     page.selectbox(key=f"diagnosis-{histology}-0").set_value("bcc")
-    page.button(key=f"save-{histology}").click().run()
+    page.button(key=f"save-{histology}-0").click().run()
     assert "Histology of 2026-11-20: Basal cell carcinoma." in text(page)
     assert verify(kept).broken is None
 
