@@ -30,8 +30,6 @@ def main() -> None:
         st.error(plain(str(fault)), icon=":material/folder_off:")
         return
     row = saving.ask_who()
-    if said := st.session_state.get("cases_said", ""):
-        st.success(plain(said), icon=":material/delete:")
     st.session_state.setdefault("cases_view", THIS)
     view = row.segmented_control(
         say("View"),
@@ -46,7 +44,6 @@ def main() -> None:
         show(model, view)
     except DermError as fault:  # the database may go away below an open page
         st.error(plain(str(fault)), icon=":material/folder_off:")
-    st.session_state.pop("cases_said", None)  # last: a page that a click broke off has not said it
 
 
 def show(model: Model, view: str | None) -> None:

@@ -26,6 +26,7 @@ from derm.serve.roles import Right
 from pages.parts import opening, saving
 from pages.parts.keeping import budget
 from pages.parts.pressing import once
+from pages.parts.visit import tell
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
@@ -258,7 +259,7 @@ def delete(key: str, patient_id: str, pseudonym: str) -> None:
         opening.check(Right.DELETE)
         remains = write.delete_patient(saving.records(), saving.actor(), patient_id)
         shared_thumbnail.clear()
-        st.session_state.cases_said = words.deleted(pseudonym, remains)
+        tell(words.deleted(pseudonym, remains))  # until it was seen: a second click draws the page once more
         kept = st.session_state.get("saved", {})
         st.session_state.saved = {key: one for key, one in kept.items() if one.patient_id != patient_id}
         close()
