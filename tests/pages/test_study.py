@@ -35,6 +35,8 @@ def press(page: AppTest) -> None:
     """Press the button of the question that is shown."""
     (one,) = [button for button in page.button if str(button.key).startswith("study-give-")]
     one.click().run()
+    # A second click of a double one must not press the next question's button.
+    assert page.error or one.key not in [button.key for button in page.button]
 
 
 def give(page: AppTest, diagnosis: str) -> None:
