@@ -28,8 +28,9 @@ def main() -> None:
     if model := top.find_model():  # training needs none
         top.set_patients(row, model)
         top.choose()
-    if name := st.session_state.pop("show", None):
+    if name := st.session_state.get("show"):
         st.session_state.run, st.session_state.part = name, WATCH
+        st.session_state.pop("show")  # last, for a click may break off the page at each of these words
     if not look():
         st.header(say(words.NO_RUN), anchor=False)
         st.markdown(say(words.HOW_TO_BEGIN))

@@ -30,8 +30,6 @@ def main() -> None:
         st.error(plain(str(fault)), icon=":material/folder_off:")
         return
     row = saving.ask_who()
-    if said := st.session_state.pop("cases_said", ""):
-        st.success(plain(said), icon=":material/delete:")
     st.session_state.setdefault("cases_view", THIS)
     view = row.segmented_control(
         say("View"),

@@ -14,6 +14,7 @@ from derm.language.quantities import images_counted
 from derm.language.speech import say
 from derm.paths import results_folder
 from pages.parts.downloading import download_button
+from pages.parts.pressing import once
 
 NONE = ""
 SAID = "explore_said"
@@ -42,7 +43,7 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
             persist_state="session",
         )
         if chosen:
-            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=forget)
+            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=once(forget))
         take_in(shown)
     if not chosen:
         return NONE, None
@@ -111,7 +112,9 @@ def offer(
         with st.form(f"explore_keep-{place}", border=False):
             key = f"explore_name-{place}"
             st.text_input(say("Name of the selection"), max_chars=60, key=key)
-            st.form_submit_button(say("Save {images}", images=images_counted(count)), on_click=keep, args=(known, key))
+            st.form_submit_button(
+                say("Save {images}", images=images_counted(count)), on_click=once(keep), args=(known, key)
+            )
         download_button(
             say("Export as CSV"),
             lambda: selections.to_csv(known()),

@@ -4,6 +4,7 @@ from itertools import chain
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from derm.errors import DataFault, DermError
 from derm.figures.text import plain
@@ -13,12 +14,13 @@ from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, defaults
 from derm.paths import data_folder, runs_folder
 from derm.serve.roles import Right
 from pages.parts.opening import check, visitor_now
+from pages.parts.pressing import once
 
 
 def start_run() -> None:
     """Everything that a new run needs, each setting with what it costs; what is wrong is said at its field."""
     runs, folder = runs_folder(), data_folder()
-    refused: dict[str, str] = st.session_state.pop("start-refused", {})
+    refused: dict[str, str] = st.session_state.get("start-refused", {})
     one, two, three = st.columns(3)
     with one:
         data = st.selectbox(
@@ -38,35 +40,47 @@ def start_run() -> None:
         name = ask_name(new_run.suggested_name(runs, preset, drawn=drawn))
         tell_fault(new_run.name_fault(runs, name) or refused.get("name"))
     usual = defaults(preset, drawn=drawn)
-    chosen, wrong = {}, bool(new_run.name_fault(runs, name))
     # Two by two, so that fields stand level and the keyboard walks them as they are read.
     places = chain.from_iterable(st.columns(2, gap="large") for _ in SETTINGS[::2])
     for place, setting in zip(places, SETTINGS, strict=False):
         with place:
             options = list(new_run.known_starts(runs)) if setting.kind == "weights" else list(setting.options)
-            chosen[setting.name] = ask(setting, options, usual[setting.name], f"start-{preset}-{drawn}-{setting.name}")
-            fault = new_run.setting_fault(runs, preset, setting.name, chosen[setting.name])
-            tell_fault(fault)
-            wrong = wrong or bool(fault)
+            value = ask(setting, options, usual[setting.name], field(preset, drawn, setting))
+            tell_fault(new_run.setting_fault(runs, preset, setting.name, value))
             st.caption(say(setting.cost))
-    threads = st.number_input(
-        say("Threads"), *new_run.THREADS, 0, key="start-threads", width=200, persist_state="session"
-    )
+    st.number_input(say("Threads"), *new_run.THREADS, 0, key="start-threads", width=200, persist_state="session")
     st.caption(say(THREADS_COST))
-    pressed = st.button(say("Start this run"), icon=":material/play_arrow:", key="start")
-    tell_fault(refused.get("") or (say(words.MEND_FIRST) if pressed and wrong else None))
-    if wrong or not pressed:
-        st.caption(say(words.START_NOTE))
+    st.button(
+        say("Start this run"), icon=":material/play_arrow:", key="start", on_click=once(start), args=(st.empty(),)
+    )
+    tell_fault(refused.get(""))
+    st.caption(say(words.START_NOTE))
+    st.session_state.pop("start-refused", None)  # last: a page that a click broke off has not said it
+
+
+def start(place: DeltaGenerator) -> None:
+    """Start the run as the fields say now, for what was typed last may not have been drawn yet; what is refused stays
+    to be read. place: where it is said meanwhile what is being done."""
+    state, runs, folder = st.session_state, runs_folder(), data_folder()
+    name, preset, drawn = state["start-name"], state["start-preset"], state["start-data"] == words.DRAWN_CHOICE
+    usual = defaults(preset, drawn=drawn)
+    chosen = {one.name: state.get(field(preset, drawn, one), usual[one.name]) for one in SETTINGS}
+    if new_run.name_fault(runs, name) or any(new_run.setting_fault(runs, preset, *one) for one in chosen.items()):
+        state["start-refused"] = {"": say(words.MEND_FIRST)}
         return
     try:
         check(Right.TRAIN)
-        with st.spinner(say(words.DRAWING) if drawn else say(words.STARTING)):
-            new_run.start_run(runs, name, folder, preset, chosen, int(threads), drawn=drawn, visitor=visitor_now())
+        with place, st.spinner(say(words.DRAWING) if drawn else say(words.STARTING)):
+            threads = int(state["start-threads"])
+            new_run.start_run(runs, name, folder, preset, chosen, threads, drawn=drawn, visitor=visitor_now())
+        state.show = state["start-suggested"] = name
     except DermError as error:
-        st.session_state["start-refused"] = {"data" if isinstance(error, DataFault) else "": str(error)}
-    else:
-        st.session_state.show = st.session_state["start-suggested"] = name
-    st.rerun()
+        state["start-refused"] = {"data" if isinstance(error, DataFault) else "": str(error)}
+
+
+def field(preset: str, drawn: bool, setting: Setting) -> str:
+    """The key of a setting's field: each preset has its own, and so have drawn data."""
+    return f"start-{preset}-{drawn}-{setting.name}"
 
 
 def tell_fault(fault: str | None) -> None:

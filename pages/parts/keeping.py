@@ -17,7 +17,7 @@ from derm.predict.visits import KeptVisits, minutes
 from derm.serve.fetching import Fetching, MadeFiles
 from derm.serve.messages import Messages
 from derm.serve.uploads import App, Arrived, Uploads
-from pages.parts import answering, downloading, opening
+from pages.parts import answering, downloading, opening, pressing
 
 
 class OpenPage(NamedTuple):
@@ -60,9 +60,10 @@ def is_here(token: str) -> None:
 
 
 def bounded(app: App) -> Messages:
-    """The server's app, with no more uploads on their way than there is memory for, no message but what pages send, and
-    files that it has made, and what it answers, kept until they are fetched."""
+    """The server's app, with no more uploads on their way than there is memory for, no message but what pages send,
+    files that it has made, and what it answers, kept until they are fetched, and callbacks that come to their end."""
     answering.keep_answers()
+    pressing.let_callbacks_end()
     files = MadeFiles()
     inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), arrived), files)
     return Messages(inner, BackMsg.FromString, ForwardMsg, downloading.keep_in(files, opening.below()))

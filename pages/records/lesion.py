@@ -25,6 +25,8 @@ from derm.records.sites import BY_CODE, SITES
 from derm.serve.roles import Right
 from pages.parts import opening, saving
 from pages.parts.keeping import budget
+from pages.parts.pressing import once
+from pages.parts.visit import tell
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
@@ -96,7 +98,7 @@ def opinion_after(one: PictureHistory) -> None:
         st.button(
             say("Give my opinion"),
             key=f"give-{key}",
-            on_click=give_after,
+            on_click=once(give_after),
             args=(key, one.answers[-1]["id"]),
             type="primary",
         )
@@ -135,13 +137,18 @@ def correct(one: PictureHistory) -> None:
             format_func=lambda one: say(words.BASIS_NAMES[one]),
         )
         st.file_uploader(say(words.OUTLINE_FILE), key=f"outline-{fields}")
-        st.button(say("Save the correction"), key=f"save-{key}", on_click=save_correction, args=(key, one.picture))
+        st.button(
+            say("Save the correction"),
+            key=f"save-{fields}",
+            on_click=once(save_correction),
+            args=(key, fields, one.picture),
+        )
         saving.tell_refusal(key)
 
 
-def save_correction(key: str, picture: Entry) -> None:
-    """Keep a correction."""
-    state, fields = st.session_state, fields_of(key)
+def save_correction(key: str, fields: str, picture: Entry) -> None:
+    """Keep a correction, as the fields say whose keys end so."""
+    state = st.session_state
     file = state.get(f"outline-{fields}")
 
     def do() -> None:
@@ -180,19 +187,25 @@ def about(history: LesionHistory) -> None:
         )
         saving.ask_day(st, say("Day"), f"day-{fields}", value=words.today())
         st.text_area(say("The pathologist's words"), key=f"words-{fields}", max_chars=2000)
-        st.button(say("Save the histology"), key=f"save-{key}", on_click=save_histology, args=(key, lesion_id))
+        st.button(
+            say("Save the histology"),
+            key=f"save-{fields}",
+            on_click=once(save_histology),
+            args=(key, fields, lesion_id),
+        )
         saving.tell_refusal(key)
     key = f"place-{lesion_id}"
+    fields = fields_of(key)
     with st.expander(say("Place on the body"), icon=":material/accessibility_new:"):
         codes = [one.code for one in SITES]
         st.selectbox(
             say("Place"),
             codes,
             index=codes.index(history.lesion["site"]) if history.lesion["site"] in codes else None,
-            key=f"site-{fields_of(key)}",
+            key=f"site-{fields}",
             format_func=words.site_name,
         )
-        st.button(say("Save the place"), key=f"save-{key}", on_click=save_place, args=(key, lesion_id))
+        st.button(say("Save the place"), key=f"save-{fields}", on_click=once(save_place), args=(key, fields, lesion_id))
         saving.tell_refusal(key)
     if not opening.may(Right.DELETE):
         return
@@ -201,19 +214,23 @@ def about(history: LesionHistory) -> None:
         st.markdown(plain(" ".join(words.delete_warning(patient["pseudonym"]))))
         st.text_input(say("Write the pseudonym to delete it"), key=f"name-{key}")
         st.button(
-            say("Delete for good"), key=f"do-{key}", on_click=delete, args=(key, patient["id"], patient["pseudonym"])
+            say("Delete for good"),
+            key=f"do-{key}",
+            on_click=once(delete),
+            args=(key, patient["id"], patient["pseudonym"]),
         )
         saving.tell_refusal(key)
 
 
 def fields_of(key: str) -> str:
-    """The end of the keys of the fields at a place, another one after each saving: so they are empty again."""
+    """The end of the keys of fields and button at a place, another one after each saving: so the fields are empty
+    again, and a second click finds the button gone."""
     return f"{key}-{st.session_state.get(f'times-{key}', 0)}"
 
 
-def save_histology(key: str, lesion_id: str) -> None:
-    """Keep a histology."""
-    state, fields = st.session_state, fields_of(key)
+def save_histology(key: str, fields: str, lesion_id: str) -> None:
+    """Keep a histology, as the fields say whose keys end so."""
+    state = st.session_state
     if state[f"diagnosis-{fields}"] is None:
         state[f"refusal-{key}"] = say(words.DIAGNOSIS_LACKS)
         return
@@ -226,9 +243,9 @@ def save_histology(key: str, lesion_id: str) -> None:
     )  # fmt: skip
 
 
-def save_place(key: str, lesion_id: str) -> None:
-    """Put the lesion elsewhere on the body map."""
-    site = st.session_state[f"site-{fields_of(key)}"] or ""
+def save_place(key: str, fields: str, lesion_id: str) -> None:
+    """Put the lesion elsewhere on the body map, as the field says whose key ends so."""
+    site = st.session_state[f"site-{fields}"] or ""
     attempt(key, lambda: write.move_lesion(saving.records(), saving.actor(), lesion_id, site))
 
 
@@ -242,7 +259,7 @@ def delete(key: str, patient_id: str, pseudonym: str) -> None:
         opening.check(Right.DELETE)
         remains = write.delete_patient(saving.records(), saving.actor(), patient_id)
         shared_thumbnail.clear()
-        st.session_state.cases_said = words.deleted(pseudonym, remains)
+        tell(words.deleted(pseudonym, remains))  # until it was seen: a second click draws the page once more
         kept = st.session_state.get("saved", {})
         st.session_state.saved = {key: one for key, one in kept.items() if one.patient_id != patient_id}
         close()

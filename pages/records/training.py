@@ -14,8 +14,9 @@ from derm.teach.job import Teaching
 from derm.teach.train import TeachingSettings
 from pages.parts import saving
 from pages.parts.opening import check, may, visitor_now
+from pages.parts.pressing import once
 from pages.parts.tables import show_table
-from pages.records.lesion import attempt
+from pages.records.lesion import attempt, fields_of
 
 
 def show_training(model: Model) -> None:
@@ -36,10 +37,15 @@ def show_training(model: Model) -> None:
                 format_func=lambda one: say(words.WAYS[one]),
                 width=420,
             )
-            st.button(say("Train now"), icon=":material/play_arrow:", key="teach", on_click=begin)
+            st.button(say("Train now"), icon=":material/play_arrow:", key=fields_of("teach"), on_click=once(begin))
         saving.tell_refusal("teach")
     if allowed and in_use.can_undo(saving.records()):
-        st.button(say("Go back to the weights before"), icon=":material/undo:", key="undo-weights", on_click=go_back)
+        st.button(
+            say("Go back to the weights before"),
+            icon=":material/undo:",
+            key=fields_of("undo-weights"),
+            on_click=once(go_back),
+        )
         saving.tell_refusal("undo-weights")
     if said := st.session_state.get("weights_said"):
         st.success(plain(said), icon=":material/check:")
@@ -58,7 +64,13 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
     if one.stage in ("begun", "learned"):
         st.markdown(plain(last_words(one.folder)))
         if allowed:
-            st.button(say("Go on"), icon=":material/play_arrow:", key=f"go-on-{one.name}", on_click=go_on, args=(one,))
+            st.button(
+                say("Go on"),
+                icon=":material/play_arrow:",
+                key=f"go-on-{one.name}",
+                on_click=once(go_on),
+                args=(one,),
+            )
             saving.tell_refusal(f"go-on-{one.name}")
         return
     for name in one.compared:
@@ -68,7 +80,13 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
     if one.compared:
         st.caption(say(words.COMPARED_NOTE))
     if allowed and one.stage == "done":
-        st.button(say("Use these weights"), icon=":material/check:", key=f"use-{one.name}", on_click=use, args=(one,))
+        st.button(
+            say("Use these weights"),
+            icon=":material/check:",
+            key=fields_of(f"use-{one.name}"),
+            on_click=once(use),
+            args=(one,),
+        )
         saving.tell_refusal(f"use-{one.name}")
 
 

@@ -17,6 +17,7 @@ from derm.study import words
 from derm.study.design import EXPLAINED, StudyCase, StudyDesign, picture_of
 from derm.study.reading import AFTER, NextTask, StudyOpinion, Washout, give, next_task, progress_of, read_given
 from pages.parts import opening
+from pages.parts.pressing import once
 
 
 def read(folder: Path, study: StudyDesign) -> None:
@@ -74,8 +75,8 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
         st.button(
             say("Give my opinion"),
             type="primary",
-            key="study-give",
-            on_click=keep,
+            key=f"study-give-{key}",  # or a second click would be one on the next question's
+            on_click=once(keep),
             args=(folder, study, reader, task, key),
         )
         if said := st.session_state.get("study_refusal"):

@@ -36,6 +36,13 @@ def fill(page, label: str, text: str) -> None:
     settle(page)
 
 
+def click_twice(page, name: str) -> None:
+    """Click on a button, and again before the page has answered."""
+    rest(page)
+    page.get_by_role("button", name=name).evaluate("one => { one.click(); setTimeout(() => one.click(), 45); }")
+    settle(page)
+
+
 def kill(address: str) -> None:
     """Kill the server at `address`, which these tests started, as a power cut would."""
     port = address.rsplit(":", maxsplit=1)[1]
@@ -103,3 +110,32 @@ def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights, 
     if shutil.which("pdftotext"):
         said = subprocess.run(["pdftotext", report, "-"], capture_output=True, text=True, check=True).stdout
         assert counts.last_hash in "".join(said.split())
+
+
+def test_a_double_click_saves_once_and_what_came_of_it_is_said(tmp_path, tiny_weights):
+    place = {"DERM_RECORDS": str(tmp_path / "records"), "DERM_WEIGHTS": str(tiny_weights)}
+    with launch() as browser, serve(tmp_path / "log.txt", **place) as address, visit(browser, address, "Cases") as page:
+        fill(page, "Your name", "Dr A")
+        page.locator(".st-key-opinion-first label").first.click()
+        page.locator("input[type=file]").first.set_input_files([picture(3)])
+        expect(page.get_by_role("heading", name="Your opinion first")).to_be_visible()
+        choose(page, "Diagnosis", "Melanoma")
+        choose(page, "Management", "Excision")
+        fill(page, "Patient (pseudonym)", "P-001")
+        choose(page, "Place on the body", "Upper back")
+        click_twice(page, "Give my opinion and show the answer")
+        expect(page.get_by_text("Before the answer, Dr A: Melanoma, excision")).to_be_visible()
+        page.get_by_text("Histology", exact=True).click()
+        choose(page, "Found", "Melanoma")
+        click_twice(page, "Save the histology")
+        expect(page.get_by_text("Histology of").first).to_be_visible()
+        records = open_records(tmp_path / "records")
+        (state,) = read.search(records)
+        history = read.lesion_history(records, state.lesion_id)
+        assert [len(found) for found in (history.histology, history.visits[0].pictures[0].opinions)] == [1, 1]
+        page.get_by_text("Delete this patient", exact=True).click()
+        fill(page, "Write the pseudonym to delete it", "P-001")
+        click_twice(page, "Delete for good")
+        expect(page.get_by_text("Backups and exports made before still hold the patient.")).to_be_visible()
+        assert read.search(records) == []
+        records.close()

@@ -82,29 +82,29 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     (row,) = page.dataframe[0].value.to_dict("records")
     assert row == {"Figure": "AUC, malignant against benign", "before": "0.800", "after": "0.900",
                    "difference": "+0.100", "95 % interval": "−0.020 to 0.180"}  # fmt: skip
-    page.button(key=f"use-{folder.name}").click().run()
+    page.button(key=f"use-{folder.name}-0").click().run()
     assert "name of who decides this is empty" in text(page)
     page.text_input(key="actor").set_value("Dr A")
-    page.button(key=f"use-{folder.name}").click().run()
+    page.button(key=f"use-{folder.name}-0").click().run()
     assert not page.exception
     assert words.FROM_NEXT_VISIT in text(page)
     assert open_model().description.temperature == 1.5
     assert f"In use: {load_weights(tiny_weights).label}" in text(page)  # this visit goes on with its own
     later = opened("Train")
     assert f"In use: {open_model().label}" in text(later)
-    page.button(key="undo-weights").click().run()
+    page.button(key="undo-weights-0").click().run()
     assert open_model().label == load_weights(tiny_weights).label
 
     started = []
     monkeypatch.setenv("DERM_DATA", str(tmp_path))
     monkeypatch.setattr(job, "launch", lambda *given: started.append(given))
     page.run()
-    page.button(key="teach").click().run()
+    page.button(key="teach-0").click().run()
     assert not page.exception
     ((place, given, _, command),) = started
     assert command == ("records", "train")
     assert given == ["--go-on", place.name, "--records", str(kept.folder)]
     monkeypatch.setenv("DERM_RUNS_AT_ONCE", "0")
-    page.button(key="teach").click().run()
+    page.button(key="teach-1").click().run()
     assert "This app starts no runs" in text(page)
     assert launch.TRAIN == ("train",)

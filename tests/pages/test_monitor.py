@@ -237,8 +237,10 @@ def test_drawn_data_come_with_what_suits_them(visit, monkeypatch, cache):
     monkeypatch.setattr(launch, "launch", lambda run, words, visitor: asked.append(words))
     page = visit()
     assert page.selectbox(key="start-data").value == words.DRAWN_CHOICE
+    page.number_input(key="start-derm-True-epochs").set_value(3)  # typed and started in one go
     page.button(key="start").click().run()
     assert not page.exception
     (command,) = asked
+    assert "--set=epochs=3" in command
     assert command[3] == str(drawn_folder(cache))
     assert {"--set=model.input_size=64", '--set=start="random"'} <= set(command)
