@@ -80,6 +80,7 @@ def ended(runner: ScriptRunner) -> None:
 def told(monkeypatch) -> SimpleNamespace:
     """What a page's script and its test tell each other."""
     monkeypatch.setattr(Runtime, "_instance", MagicMock(spec=Runtime))
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)  # of all managers, as the first one finds it
     told = SimpleNamespace(order=[], begun=Event(), clicked=Event(), then="")
     monkeypatch.setattr("threading.told", told, raising=False)
     return told
