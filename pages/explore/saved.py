@@ -30,8 +30,6 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
     """The menu of selections; name and images of the one that is open, None for all images."""
     folder = selections_folder()
     names = selections.listed(folder)
-    if name := st.session_state.pop("explore_opening", None):  # before the menu is drawn, which then holds its choice
-        st.session_state.explore_selection = name
     if st.session_state.get("explore_selection", NONE) not in (NONE, *names):
         st.session_state.explore_selection = NONE
     with st.popover(say("Selections"), icon=":material/bookmarks:", width="content"):
@@ -56,23 +54,27 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
 
 def take_in(shown: ShownData) -> None:
     """A list of images from a file, kept as a selection under the file's name."""
-    turn = st.session_state.get("explore_imports", 0)
-    file = st.file_uploader(say("Import one: a CSV file with a column image_id"), key=f"explore_import-{turn}")
+    key = f"explore_import-{st.session_state.get('explore_imports', 0)}"
+    label = say("Import one: a CSV file with a column image_id")
+    st.file_uploader(label, key=key, on_change=once(bring_in), args=(shown, key))
+
+
+def bring_in(shown: ShownData, key: str) -> None:
+    """Keep what the file of the uploader `key` lists, and open it, or say why it cannot be."""
+    file = st.session_state[key]
     if file is None:
         return
-    name = Path(file.name).stem
     try:
         images = selections.parse(file.getvalue(), file.name)
         found = selections.find(shown.table, images)
         known = selections.known_of(shown.table, None, images)
-        kept = selections.import_as(selections_folder(), name, known, found)
+        kept = selections.import_as(selections_folder(), Path(file.name).stem, known, found)
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/bookmark_remove:")
-        return
-    st.session_state.explore_imports = turn + 1  # a fresh uploader, which holds no file
-    st.session_state.explore_opening = kept
-    st.session_state[SAID] = selections.sentence(kept, found), True
-    st.rerun()
+        st.session_state[SAID] = str(fault), False
+    else:
+        st.session_state.explore_selection = kept
+        st.session_state[SAID] = selections.sentence(kept, found), True
+    st.session_state.explore_imports = st.session_state.get("explore_imports", 0) + 1  # an uploader without the file
 
 
 def forget() -> None:
@@ -89,9 +91,10 @@ def forget() -> None:
 
 def tell_done() -> None:
     """What was last done with selections, once."""
-    said, done = st.session_state.pop(SAID, ("", True))
+    said, done = st.session_state.get(SAID, ("", True))
     if said:
         (st.success if done else st.error)(plain(said), icon=":material/bookmark:")
+    st.session_state.pop(SAID, None)  # last: a page that a click broke off has not said it
 
 
 def offer(

@@ -429,6 +429,29 @@ def test_wrong_answers_are_marked_by_kind_in_each_gallery(visit, measured):
     assert len(marked) == len(missed) + len(alarms)
 
 
+def give(page: AppTest, name: str, content: str) -> AppTest:
+    """Choose a file of the menu of selections."""
+    uploader = next(one for one in page.get("file_uploader") if (one.key or "").startswith("explore_import"))
+    return uploader.upload(name, content.encode(), "text/csv").run()
+
+
+def test_a_selection_is_imported_and_opened_and_a_bad_file_is_one_sentence(visit, drawn_catalogue, tmp_path):
+    page = visit(DERM_RESULTS=str(tmp_path))
+    rows = drawn_catalogue.table["image_id"].iloc[:3]
+    page = give(page, "from a colleague.csv", "image_id\n" + "\n".join(rows))
+    assert not page.exception
+    assert page.session_state["explore_selection"] == "from a colleague"
+    assert "3 images of" in texts(page)
+    assert "from a colleague" in page.success[0].value
+    page.run()
+    assert not page.success  # said once
+    page = give(page, "nothing.csv", "name\na")
+    assert not page.exception
+    assert "image_id" in page.error[0].value.replace("\\", "")
+    assert page.session_state["explore_selection"] == "from a colleague"
+    assert [one.name for one in (tmp_path / "selections").iterdir()] == ["from a colleague.csv"]
+
+
 def test_a_selection_is_saved_opened_exported_and_deleted(visit, measured, tmp_path):
     shutil.copytree(measured, tmp_path / "results")
     page = visit(DERM_RESULTS=str(tmp_path / "results"))
