@@ -88,7 +88,7 @@ def find_what_if(case: Case) -> Directions | None:
     own, decoder = case.at_data or case, decoder_of(case)
     if decoder is None or own.prediction is None or own.referral_threshold is None or own.views > 1:
         return None
-    return directions_for(own.prediction.model.sha256, decoder.sha256)
+    return directions_for(own.prediction.model, decoder.sha256)
 
 
 def what_if(case: Case) -> Change | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from derm.concepts.read import CONCEPTS, Readings
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import read_json
-from derm.json_checks import is_text, list_of, within
+from derm.json_checks import is_text, is_text_or_none, list_of, within
 from derm.language.speech import say
 from derm.model.description import check_seal, sealed
 from derm.model.weights import Model
@@ -55,6 +55,8 @@ class Directions(NamedTuple):
     slopes: NDArray[np.float64]
     slopes_low: NDArray[np.float64]
     slopes_high: NDArray[np.float64]
+    network: str | None = None
+    """`Model.network` of the weights; None in files from before it was kept."""
 
 
 def find_directions(
@@ -92,8 +94,8 @@ def as_json(directions: Directions) -> dict[str, Any]:
         for name, value in directions._asdict().items()
         if isinstance(value, np.ndarray)
     }
-    about = {"concepts": list(CONCEPTS), "weights": directions.weights, "decoder": directions.decoder}
-    content = {**about, **numbers}
+    about = {name: getattr(directions, name) for name in ("weights", "network", "decoder")}
+    content = {"concepts": list(CONCEPTS), **about, **numbers}
     return sealed(content)
 
 
@@ -102,8 +104,9 @@ def read_directions(content: dict[str, Any]) -> Directions:
     check_seal(content)
     if content["concepts"] != list(CONCEPTS):
         raise ValueError(f"concepts {str(content['concepts'])[:80]}, expected {list(CONCEPTS)}")
-    if not (is_text(content["weights"]) and is_text(content["decoder"])):
-        raise ValueError("weights or decoder is no text")
+    named = is_text(content["weights"]) and is_text(content["decoder"]) and is_text_or_none(content.get("network"))
+    if not named:
+        raise ValueError("weights, decoder or network is no text")
     rows, table = (len(CONCEPTS),), (len(CONCEPTS), 7)
     shapes: dict[str, tuple[int, ...]] = {"middle": rows, "deviation": rows, "low": rows, "high": rows}
     shapes |= dict.fromkeys(("slopes", "slopes_low", "slopes_high"), table)
@@ -118,7 +121,7 @@ def read_directions(content: dict[str, Any]) -> Directions:
     for low, high in (("low", "high"), ("slopes_low", "slopes"), ("slopes", "slopes_high")):
         if (numbers[low] > numbers[high]).any():
             raise ValueError(f"{low} lies above {high}")
-    return Directions(content["weights"], content["decoder"], **numbers)
+    return Directions(content["weights"], content["decoder"], **numbers, network=content.get("network"))
 
 
 def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[str, Part], ReadPart]") -> Directions:
@@ -134,15 +137,16 @@ def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[
     own = [part.readings for (_, part_name), part in parts.items() if part_name == "train"]
     readings = Readings(*(np.concatenate(values) for values in zip(*own, strict=True)))
     weight = head.scores.weight.detach().cpu().numpy().astype(np.float64)
-    return find_directions(readings, weight, model.sha256, decoder.sha256)
+    found = find_directions(readings, weight, model.sha256, decoder.sha256)
+    return found._replace(network=model.network)
 
 
 PLACE = "DERM_CONCEPTS"
 """Description (.json) of the directions; without it those that come with Derm."""
 
 
-def directions_for(weights: str, decoder: str) -> Directions | None:
-    """The directions that belong to weights and decoder of these SHA-256; None where there are none.
+def directions_for(model: Model, decoder: str) -> Directions | None:
+    """The directions that belong to the weights `model` and the decoder with this SHA-256; None where there are none.
 
     Raises WeightsFault for a damaged file.
     """
@@ -150,7 +154,7 @@ def directions_for(weights: str, decoder: str) -> Directions | None:
     if path is None:
         return None
     found = _read(path, path.stat().st_mtime_ns)
-    return found if (found.weights, found.decoder) == (weights, decoder) else None
+    return found if model.made(found.weights, found.network) and found.decoder == decoder else None
 
 
 @lru_cache(2)

@@ -11,7 +11,19 @@ from derm.concepts.read import CONCEPTS
 from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.files import read_json
-from derm.json_checks import Check, all_of, fault_of, is_count, is_number, is_text, list_of, object_with, one_of, within
+from derm.json_checks import (
+    Check,
+    all_of,
+    fault_of,
+    is_count,
+    is_number,
+    is_text,
+    is_text_or_none,
+    list_of,
+    object_with,
+    one_of,
+    within,
+)
 from derm.language.speech import say
 from derm.model.description import check_seal
 from derm.paths import app_folder, results_folder
@@ -82,6 +94,8 @@ class ConceptFigures(NamedTuple):
     models: tuple[AdditiveFigures, ...]
     alone: Mapping[tuple[str, str], float]
     vectors: tuple[VectorFigure, ...]
+    network: str | None = None
+    """`Model.network`; None in figures from before it was kept."""
 
 
 def find_concept_figures() -> Path | None:
@@ -94,7 +108,7 @@ def read_concept_figures(path: Path) -> ConceptFigures:
     """What `path` holds; DataFault, with the cure, where it cannot be read or a field is not what it has to be."""
     try:
         found = read_json(path)
-        fault = fault_of(found, _FIELDS)
+        fault = fault_of(found, _FIELDS, {"network": is_text_or_none})
         if fault is not None:
             raise ValueError(say("field {field}", field=fault or "?"))
         check_seal(found)
@@ -112,6 +126,7 @@ def read_concept_figures(path: Path) -> ConceptFigures:
         tuple(_model(one) for one in found["models"]),
         {(one["source"], one["concept"]): one["auc"] for one in found["alone"]},
         tuple(VectorFigure(**{name: one[name] for name in VectorFigure._fields}) for one in found["vectors"]),
+        found.get("network"),
     )
 
 

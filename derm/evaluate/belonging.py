@@ -12,7 +12,7 @@ import pandas as pd
 
 from derm.data.identity import same_pictures
 from derm.diagnoses import CODES
-from derm.language.speech import mark, say
+from derm.language.speech import mark, number, say
 from derm.model.weights import Model, WeightsInfo
 from derm.predict.record import calibration_of
 
@@ -67,6 +67,15 @@ def changed_setting(before: WeightsState, description: WeightsInfo) -> str | Non
     return next((name for name in now if before.get(name) not in (None, now[name])), None)
 
 
+def told(value: Any) -> str:  # noqa: ANN401 (whatever a setting is)
+    """A setting's value as it is said."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {told(one)}" for name, one in value.items()) or say("none")
+    if value is None:
+        return say("none")
+    return number(value, ".4g") if isinstance(value, float) else str(value)
+
+
 def other_weights(about: Mapping[str, Any], before: WeightsState, model: Model) -> str | None:
     """The sentence for results of other weights than `model`, or of these with other settings; None where they are of
     these. before: what results record of the settings."""
@@ -87,8 +96,8 @@ def other_weights(about: Mapping[str, Any], before: WeightsState, model: Model) 
         "start the app with DERM_WEIGHTS set to the weights as they were.",
         weights=about["weights"],
         name=say(name),
-        before=before[name],
-        now=state_of(model.description)[name],
+        before=told(before[name]),
+        now=told(state_of(model.description)[name]),
         command=command(about),
     )
 

@@ -21,6 +21,7 @@ from derm.errors import DataFault
 from derm.evaluate.decision import Cases
 from derm.evaluate.gate import Pictures, fit_gate, patient_of
 from derm.evaluate.inference import Inference, answer_images
+from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known
 from derm.evaluate.seen import measure_seen
 from derm.explain.cell_offset import disagreement, fit_shift, turned_maps
 from derm.explain.methods import METHODS
@@ -150,7 +151,7 @@ def calibrate(
     weights were not to know. Images without one of the seven diagnoses have no say.
     """
     split = split_catalogue(catalogue, by, leave_out)
-    table, lesions, true = _validation(catalogue, split)
+    table, lesions, true = _validation(model, catalogue, split, progress)
     conformal = divide(lesions, true)
     if conformal.all() or not conformal.any():
         raise DataFault(
@@ -200,16 +201,23 @@ def calibrate_gate(
     Parameters as for `calibrate`. Raises DataFault for too few pictures, or none of a source that was learned from.
     """
     split = split_catalogue(catalogue, by, leave_out)
-    validation = _validation(catalogue, split)
+    validation = _validation(model, catalogue, split, progress)
     answered = answer_images(model, validation[0], progress)
     train = catalogue.table.iloc[split.rows("train")]
     return _fit_gate(model, model.description, train, validation, answered, outsiders, progress)
 
 
-def _validation(catalogue: Catalogue, split: Split) -> tuple[pd.DataFrame, NDArray[np.str_], NDArray[np.int64]]:
-    """Rows of the validation part with one of the seven diagnoses: table, lesions, text (n,), and class, int64 (n,)."""
+def _validation(
+    model: Model, catalogue: Catalogue, split: Split, progress: Callable[[int, int], None] | None
+) -> tuple[pd.DataFrame, NDArray[np.str_], NDArray[np.int64]]:
+    """Rows of the validation part with one of the seven diagnoses: table, lesions, text (n,), and class, int64 (n,).
+
+    Raises DataFault where the weights learned from some: thresholds that are chosen on them promise too much.
+    """
     rows = split.rows("validation")
     rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
+    known = find_known(model.description, catalogue, split, rows, progress)
+    refuse_known(known, catalogue, rows, "validation", OTHER_IMAGES)
     table = catalogue.table.iloc[rows].reset_index(drop=True)
     return table, split.lesions.iloc[rows].to_numpy(dtype=str), table["dx"].map(INDEX).to_numpy().astype(np.int64)
 

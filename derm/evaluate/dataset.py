@@ -27,7 +27,7 @@ from derm.evaluate.decision import Cases, compare_baselines, decide, rule_figure
 from derm.evaluate.doubt import measure_views
 from derm.evaluate.embedding import embed
 from derm.evaluate.inference import Inference, Progress, answer_images
-from derm.evaluate.known import find_known, refuse_known
+from derm.evaluate.known import OR_EVEN_KNOWN, find_known, refuse_known
 from derm.evaluate.results import TABLES, WORST, WORST_NAME, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
@@ -86,7 +86,7 @@ def evaluate(
     rows = split.rows(part)
     known = find_known(model.description, catalogue, split, rows, measuring)
     if not even_known and part != "train":
-        refuse_known(known, catalogue, rows, part)
+        refuse_known(known, catalogue, rows, part, OR_EVEN_KNOWN)
     diagnosed = catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()
     if not diagnosed.any():
         raise DataFault(
@@ -194,7 +194,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     # Of what this evaluation wrote, not of what lies there: another one may be writing into the folder.
     hashes = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in texts.items()}
     texts["metrics.json"] = json_text({**evaluation.metrics, HASHES: hashes})
-    with making_folder(out / "metrics.json") as new:
+    with making_folder(unlinked(out / "metrics.json")) as new:
         for name, picture in evaluation.worst.items():
             write_bytes(new / WORST / name, picture)
         for file, text in texts.items():

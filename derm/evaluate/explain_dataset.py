@@ -38,6 +38,7 @@ from derm.evaluate.dataset import measured_on
 from derm.evaluate.explain_rows import AGREEMENT, FAITHFULNESS, IDENTITY, agreement_rows, sample_rows
 from derm.evaluate.explain_summary import summarise
 from derm.evaluate.inference import Progress
+from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known
 from derm.evaluate.results import MOST_TABLE, below, name_of, newest_first, why_known
 from derm.explain.methods import METHODS
 from derm.files import is_there, make_folder, read_file, read_json, sha256, sweep, unlinked, write_json, write_whole
@@ -173,6 +174,9 @@ def explain(
         raise DataFault(
             say("{folder} has no image in the {part} part: use a larger data set.", folder=catalogue.folder, part=part)
         )
+    known = find_known(model.description, catalogue, split, rows)
+    if part != "train":
+        refuse_known(known, catalogue, rows, part, OTHER_IMAGES)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     table = catalogue.table.iloc[rows].reset_index(drop=True).assign(lesion_id=lesions)
     images = hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest()

@@ -18,7 +18,7 @@ from derm.data.split import Split, learned_parts
 from derm.data.value_words import value_called
 from derm.errors import DataFault
 from derm.evaluate.inference import Progress
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import WeightsInfo
 from derm.paths import cache_folder
 
@@ -53,19 +53,25 @@ def find_known(
     return Known(named, alike)
 
 
-def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], part: str) -> None:
-    """Raise DataFault where the weights know images of what is to be measured, see `Known.spoils`."""
+OTHER_IMAGES = mark("use other images")
+OR_EVEN_KNOWN = mark("measure on other images, or go on all the same with --even-known")
+"""What to do about images that the weights know."""
+
+
+def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], part: str, cure: str) -> None:
+    """Raise DataFault where the weights know images of what is to be measured, see `Known.spoils`. cure: of this
+    module."""
     if not known.spoils:
         return
     first = catalogue.table["image_id"].iloc[rows[int(known.rows.argmax())]]
     raise DataFault(
         say(
             "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the weights "
-            "learned from, {first} for one, so that every figure would be too good: measure on other "
-            "images, or go on all the same with --even-known.",
+            "learned from, {first} for one, so that every figure would be too good: {cure}.",
             known=int(known.rows.sum()),
             count=len(rows),
             part=value_called(part),
             first=first,
+            cure=say(cure),
         )
     )

@@ -117,7 +117,7 @@ class Evaluation:
         """What is recorded of how the weights were set."""
         return {
             SIZE: self.about.get("input_size"),
-            TEMPERATURE: self.metrics["calibration"]["temperature"],
+            TEMPERATURE: self.metrics.get("calibration", {}).get("temperature"),  # older results have none
             THRESHOLD: (self.metrics["decision"] or {}).get("threshold"),
             CALIBRATION: self.about.get("calibration"),
         }

@@ -80,6 +80,10 @@ def said_licence(licence: str) -> str:
     return say_again(licence, (_BOTH_AND, _BOTH, _ONE_AND, _ONE, _OTHERS))
 
 
+ASKED = ("input_size", "fit")
+"""How pictures come before a network, of `ModelConfig`; what a description may change while the tensors stay."""
+
+
 @dataclass(frozen=True)
 class WeightsInfo:
     """What a reader must know to use weights, and to know what they are worth."""
@@ -137,6 +141,14 @@ class WeightsInfo:
             return tuple(HAM10000_IMAGES.get(code, 0) / total for code in CODES)
         return self.mix
 
+    @property
+    def is_resized(self) -> bool:
+        """Whether pictures come before the network at another size, or in another way, than in its training."""
+        config = self.training.get("config")
+        trained = config.get("model") if isinstance(config, dict) else None
+        known = trained if isinstance(trained, dict) else {}
+        return any(known.get(name, getattr(self.model, name)) != getattr(self.model, name) for name in ASKED)
+
     def unmeasured(self, model: ModelConfig) -> "WeightsInfo":
         """The same of `model`, whose numbers or size are others: nothing is calibrated or measured yet."""
         return replace(
@@ -176,8 +188,14 @@ class Model:
     def network(self) -> str:
         """Names what answers before all calibration, 16 hexadecimal digits: the tensors, and the size and way in which
         pictures come before them, which a description may change."""
-        asked = self.description.model
-        return hashlib.sha256(f"{self.sha256} {asked.input_size} {asked.fit}".encode()).hexdigest()[:16]
+        asked = " ".join(str(getattr(self.description.model, name)) for name in ASKED)
+        return hashlib.sha256(f"{self.sha256} {asked}".encode()).hexdigest()[:16]
+
+    def made(self, sha256: str, network: str | None) -> bool:
+        """Whether what was made with weights of this SHA-256 is of these; network: theirs, None where it is older and
+        does not say, for then they were asked at the size of their training."""
+        same = not self.description.is_resized if network is None else network == self.network
+        return sha256 == self.sha256 and same
 
     @property
     def label(self) -> str:

@@ -4,18 +4,31 @@ Needs a `Case`. What a page or a file hands over is checked here; each refusal i
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from derm.errors import EntryRefused
 from derm.image.polygons import Polygons, check_polygons, polygons_json, polygons_of, read_polygons
-from derm.image.scale import scale_of_line
+from derm.image.scale import Scale, scale_of_line
 from derm.language.speech import say
 from derm.predict.case import MIN_LESION, Case, changed
 from derm.predict.forms import Forms, forms_json
 from derm.predict.words import NOTICE
 
 
-def with_entries(case: Case, was: Case) -> Case:
+class Entries(NamedTuple):
+    """What was added to a case, as its fields of the same names."""
+
+    polygons: Polygons | None
+    scale: Scale | None
+    forms: Forms
+
+
+def entries_of(case: Case) -> Entries:
+    """What was added to a case, without the case."""
+    return Entries(case.polygons, case.scale, case.forms)
+
+
+def with_entries(case: Case, was: Case | Entries) -> Case:
     """`case`, the same picture asked about again, with what was added to it as `was`."""
     return changed(case, polygons=was.polygons, scale=was.scale, forms=was.forms)
 

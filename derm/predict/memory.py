@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import Hold, Turn, as_it_is, at_once, data_case
+from derm.predict.record import weights_key
 
 if TYPE_CHECKING:
     from derm.data.catalogue import Catalogue
@@ -31,7 +32,12 @@ class CaseMemory:
 
     def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> Case:
         """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
-        key = (str(catalogue.folder), catalogue.layout, image_id, model.sha256)
+        key = (
+            str(catalogue.folder),
+            catalogue.layout,
+            image_id,
+            weights_key(model),
+        )
         if key not in self._cases:
             ask = partial(data_case, model, catalogue, image_id, self._turn)
             self._cases[key] = self._hold(ask(), ask)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from derm.diagnoses import CODES
 from derm.files import without_ending
 from derm.metrics.prior import malignant_share
-from derm.model.weights import Model, WeightsInfo
+from derm.model.weights import ASKED, Model, WeightsInfo
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.practice import data_share
@@ -134,7 +134,14 @@ def calibration_of(description: WeightsInfo) -> str:
         "familiarity": description.familiarity,
         "gate": None if description.gate is None else description.gate.as_dict(),
     }
+    if description.is_resized:
+        content["asked"] = [getattr(description.model, name) for name in ASKED]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def weights_key(model: Model) -> str:
+    """Names weights as they answer: tensors, size of input and calibration. What is kept of answers is kept by it."""
+    return f"{model.network} {calibration_of(model.description)}"
 
 
 def record_of(

@@ -61,7 +61,7 @@ def similar_to(
                 cure=say(CURE),
             )
         )
-    if library.network not in (None, model.network):
+    if not model.made(library.weights, library.network):
         raise DataFault(
             say(
                 "The library {folder} was built with these weights at another size of input: {cure}.",

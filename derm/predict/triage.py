@@ -82,6 +82,19 @@ READING_AGAIN = mark("Reading the picture again …")
 
 NO_LONGER_KEPT = mark("The cases that this tab had are no longer kept. Choose the files again.")
 
+OTHER_WEIGHTS = mark("Other weights are in use by now: the pictures of this tab are read again, and answered by them.")
+
+
+def not_taken_over(names: Sequence[str]) -> str:
+    """What is said of cases of other weights whose pictures are not there to be asked about again."""
+    return say_many(
+        "1 case that other weights had answered is not taken over, for its picture is not kept: open {names} again.",
+        "{count} cases that other weights had answered are not taken over, for their pictures are not kept: open "
+        "{names} again.",
+        len(names),
+        names=listing(names),
+    )
+
 
 class TriageRow(NamedTuple):
     """One row of the table."""

@@ -12,7 +12,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, By, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
-from derm.evaluate.belonging import NAMED_CURE, changed_setting, command, other_data, state_of
+from derm.evaluate.belonging import NAMED_CURE, changed_setting, command, other_data, state_of, told
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results, why_known
 from derm.evaluate.test_set_log import LOOKS
@@ -153,8 +153,8 @@ def _check_weights(one: Results | ExplainResults, model: Model) -> None:
         )
     if name := changed_setting(one.weights_state, model.description):
         raise DataFault(
-            f"{_named(one)} are of {model.name} with the {name} {one.weights_state[name]}, which is "
-            f"{state_of(model.description)[name]} now: measure anew with `derm {anew}`."
+            f"{_named(one)} are of {model.name} with the {name} {told(one.weights_state[name])}, which is "
+            f"{told(state_of(model.description)[name])} now: measure anew with `derm {anew}`."
         )
 
 

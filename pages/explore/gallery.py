@@ -17,6 +17,7 @@ from derm.figures.text import capital, plain
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder
+from derm.predict.record import weights_key
 from pages.parts import visit
 from pages.parts.keeping import budget
 
@@ -77,7 +78,7 @@ def one_tile(
     """One picture with its lines, the first says what is wrong; all of it is a button that opens it."""
     wrong = verdict is not Verdict.RIGHT
     with st.container(key=f"tile-{key}-{verdict.name.lower()}", gap=None):
-        folder, weights = str(shown.catalogue.folder), model.sha256
+        folder, weights = str(shown.catalogue.folder), weights_key(model)
         now = files_now(*map(str, shown.catalogue.table.loc[tile.row, ["image_path", "mask_path"]]))
         st.image(picture(model, shown.catalogue, folder, weights, tile.row, look, now), alt=tile.spoken)
         flag = f":material/{verdict.icon}: **{capital(say(verdict.value))}**  \n" if wrong else ""

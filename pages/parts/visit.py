@@ -15,6 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DermError, ImageRefused
+from derm.files import stamp_now
 from derm.image.decode import claimed_pixels
 from derm.language.speech import keeping_language, language, mark, say, speaking
 from derm.model.weights import Model, load_weights
@@ -24,12 +25,13 @@ from derm.predict.archive import is_zip
 from derm.predict.budget import Budget
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import ListedCase
+from derm.predict.entries import entries_of, with_entries
 from derm.predict.memory import CaseMemory
 from derm.predict.open import weights_in_use
 from derm.predict.pixels import pixels_of
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
-from derm.predict.record import Record, csv_of, settings_of
+from derm.predict.record import Record, csv_of, settings_of, weights_key
 from derm.predict.unpacked import unpacked
 from derm.predict.views import EIGHT
 from pages.parts import opening
@@ -45,7 +47,7 @@ HELD = ("held", "trials", "follow_ups")
 
 @spinning(mark("Loading the model …"), once=True)
 @st.cache_resource(show_spinner=False, max_entries=3)
-def loaded_model(place: str) -> Model:
+def loaded_model(place: str, stamp: tuple[int, ...]) -> Model:
     """The model of the weights at `place`, loaded once for all sessions; nothing in it changes, so threads share it."""
     return load_weights(Path(place))
 
@@ -53,8 +55,9 @@ def loaded_model(place: str) -> Model:
 def shared_model() -> Model:
     """The model of this visit: that which was in use when it began, whatever is taken into use meanwhile."""
     if "weights_place" not in st.session_state:
-        st.session_state.weights_place = str(weights_in_use())
-    return loaded_model(st.session_state.weights_place)
+        place = weights_in_use()
+        st.session_state.weights_place = str(place), stamp_now(place)
+    return loaded_model(*st.session_state.weights_place)
 
 
 @spinning(mark("Reading the data set's table …"), once=True)
@@ -98,6 +101,7 @@ def begin(model: Model) -> None:
     st.session_state.table_open = False
     st.session_state.setdefault("round", 0)
     st.session_state.setdefault("views", 1)
+    st.session_state.setdefault("entered", {})
     st.session_state.setdefault("token", kept_visits().new_token())
     is_here(st.session_state.token)
     keep_sample(model, case_list.first_sample())
@@ -283,6 +287,8 @@ def read_file(model: Model, file: WaitingFile) -> None:
         with budget().turn(claimed_pixels(file.content)):
             cases = with_file(model, cases, file, digest, at_hand, owner)
         key = cases[0].key
+        if (was := state.entered.get(digest)) is not None and cases[0].case is not None:
+            cases = case_list.with_case(cases, key, with_entries(cases[0].case, was))
     if follow and not batch:
         state.at_hand = key
     state.cases = cases
@@ -429,7 +435,7 @@ def remember() -> None:
     st.session_state.remembered = cases
     if own():
         waiting = [file.name for file in st.session_state.reading.waiting]
-        kept_visits().keep(opening.own(st.session_state.token), (cases, waiting))
+        kept_visits().keep(opening.own(st.session_state.token), (cases, waiting, weights_key(shared_model())))
 
 
 def claim() -> None:
@@ -447,16 +453,36 @@ def take_over() -> None:
     if found is None:
         tell(say(triage.NO_LONGER_KEPT))
         return
-    before, waiting = found
+    before, waiting, weights = found
+    if waiting:
+        tell(triage.not_read(waiting))
+    if weights != weights_key(shared_model()):
+        read_again(before, token)
+        return
     for listed in before:
         for held in (listed.stored, None if listed.case is None else pixels_of(listed.case)):
             if held is not None and held.owner:
                 held.owner = st.session_state.token
-    if waiting:
-        tell(triage.not_read(waiting))
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
     st.session_state.at_hand = rows()[0].key
     st.session_state.table_open = len(before) > 1
+
+
+def read_again(before: list[ListedCase], token: str) -> None:
+    """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
+    entered to them stays. Say which have none."""
+    files = [WaitingFile(f"{token}-{one.key}", one.name, one.file) for one in before if one.file is not None]
+    answered = {one.key: one.answers for one in before}
+    st.session_state.entered = {
+        case_list.digest_of(one.name, one.file): entries_of(was)
+        for one in before
+        if one.file is not None and (was := answered[one.key]) is not None
+    }
+    if files:
+        tell(say(triage.OTHER_WEIGHTS))
+    if gone := [one.name for one in before if one.file is None and not one.drawn]:
+        tell(triage.not_taken_over(gone))
+    take_in(files)
 
 
 def clear() -> None:

@@ -17,5 +17,6 @@ def tiny_directions(tiny_model: Model, tiny_structures: StructureWeights) -> Dir
     slopes[:, 4] = np.linspace(0.5, 1.5, count)
     zero, one = np.zeros(count), np.ones(count)
     return Directions(
-        tiny_model.sha256, tiny_structures.sha256, zero, one, zero - 40, zero + 40, slopes, slopes, slopes
-    )
+        tiny_model.sha256, tiny_structures.sha256, zero, one, zero - 40, zero + 40, slopes, slopes, slopes,
+        tiny_model.network,
+    )  # fmt: skip

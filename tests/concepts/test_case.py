@@ -100,11 +100,14 @@ def test_figures_of_the_data_are_labelled_where_another_mix_is_shown(case, at_ha
     assert "own mix" not in other_lines(case, found, "a library")[0]
 
 
-def test_directions_of_other_weights_or_damaged_ones_are_not_used(case, at_hand, tiny_directions):
-    assert directions_for("0" * 64, tiny_directions.decoder) is None
+def test_directions_of_other_weights_or_damaged_ones_are_not_used(case, at_hand, tiny_model, tiny_directions):
+    assert directions_for(tiny_model, tiny_directions.decoder) is not None
+    assert directions_for(replace(tiny_model, sha256="0" * 64), tiny_directions.decoder) is None
+    described = replace(tiny_model.description, model=replace(tiny_model.description.model, input_size=96))
+    assert directions_for(replace(tiny_model, description=described), tiny_directions.decoder) is None
     at_hand.write_text("{}")
     with pytest.raises(WeightsFault, match="derm concepts learn"):
-        directions_for(tiny_directions.weights, tiny_directions.decoder)
+        directions_for(tiny_model, tiny_directions.decoder)
     with pytest.raises(WeightsFault, match="derm concepts learn"):
         what_if(case)
 

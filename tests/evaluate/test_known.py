@@ -11,7 +11,7 @@ from derm.data.learned import Known, record_learned
 from derm.data.recognise import shipped_split
 from derm.data.split import Split, split_catalogue
 from derm.errors import DataFault
-from derm.evaluate.known import find_known, refuse_known
+from derm.evaluate.known import OR_EVEN_KNOWN, OTHER_IMAGES, find_known, refuse_known
 from derm.evaluate.results import why_known
 from derm.image.decode import open_image
 from derm.image.resize import square
@@ -38,7 +38,7 @@ def test_the_training_part_is_known_and_the_test_part_is_not(drawn_catalogue, kn
     assert train.alike.all()
     test = find_known(description, drawn_catalogue, split, split.rows("test"))
     assert not test.spoils
-    refuse_known(test, drawn_catalogue, split.rows("test"), "test")
+    refuse_known(test, drawn_catalogue, split.rows("test"), "test", OTHER_IMAGES)
 
 
 def test_other_names_hide_nothing(drawn_catalogue, known_parts):
@@ -54,7 +54,7 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
     assert found.alike.all()
     said = rf"^{len(rows)} of {len(rows)} images of the test part show a lesion, or are a picture.*--even-known"
     with pytest.raises(DataFault, match=said):
-        refuse_known(found, renamed, rows, "test")
+        refuse_known(found, renamed, rows, "test", OR_EVEN_KNOWN)
 
 
 def test_what_the_start_knew_is_known_whatever_the_last_training_left_out(drawn_catalogue, known_parts):

@@ -12,7 +12,7 @@ def page():
 
     from pages.explore.concepts.view import show_concepts
 
-    show_concepts(SimpleNamespace(sha256="other"), None, None, False)
+    show_concepts(SimpleNamespace(made=lambda *_: False), None, None, False)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from derm.model.weights import WeightsInfo, save_weights
 from derm.predict import case_list, triage, words
 from derm.predict.budget import Budget
 from derm.predict.case import Case, diagnose
-from derm.predict.entries import with_outline
+from derm.predict.entries import with_line, with_outline
 from derm.predict.forms import CRITERIA
 from derm.predict.pixels import pixels_of
 from derm.predict.reading import Reading, WaitingFile
@@ -376,7 +376,7 @@ class Session:
     """A visitor's session that interrupts the script when it is asked for the so-many-th time."""
 
     def __init__(self, at: int) -> None:
-        held = {"cases": [], "at_hand": "", "batch": [], "again": [], "follow": True, "token": "t"}
+        held = {"cases": [], "at_hand": "", "batch": [], "again": [], "entered": {}, "follow": True, "token": "t"}
         object.__setattr__(self, "held", held)
         object.__setattr__(self, "left", [at])
 
@@ -443,7 +443,7 @@ def test_a_full_list_turns_files_away_by_name(visit, monkeypatch):
 def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
     page = upload(visit(), ("a.png", encoded(photograph())), ("b.txt", b"text"))
     token = page.session_state.token
-    kept, waiting = parts_visit.kept_visits().find(token)
+    kept, waiting, _ = parts_visit.kept_visits().find(token)
     assert waiting == []
     assert [one.name for one in kept] == ["b.txt", "a.png"]
     other = AppTest.from_file(APP, default_timeout=60).run()
@@ -457,6 +457,27 @@ def test_a_reload_finds_the_list_again_and_nobody_else_does(visit):
     # Clearing forgets it for good.
     next(button for button in page.button if button.label == "Clear the list").click().run()
     assert parts_visit.kept_visits().find(token) is None
+
+
+def test_a_list_that_other_weights_answered_is_asked_again_after_a_reload(visit, tmp_path):
+    page = upload(visit(), ("a.png", encoded(photograph())))
+    page.button(key="sample-bcc").click().run()
+    before = next(one for one in page.session_state.cases if one.name == "a.png")
+    entered = with_line(before.case, [0, 0, 30, 0], 3.0)
+    page.session_state.cases = case_list.with_case(page.session_state.cases, before.key, entered)
+    page.run()
+    write_weights(tmp_path, 5.0, WeightsInfo(SMALL, temperature=3.0))  # calibrated anew in place, as the server runs
+    other = AppTest.from_file(APP, default_timeout=60).run()
+    other.session_state.claimed_token = page.session_state.token
+    other.run()
+    while other.session_state.reading.waiting:
+        other.run()
+    assert any("Other weights are in use by now" in one.value for one in other.warning)
+    after = next(one for one in other.session_state.cases if one.name == "a.png")
+    assert after.case.probabilities.max() < before.case.probabilities.max()
+    assert after.case.scale == entered.scale is not None
+    page.run()  # the tab from before goes on with the weights that it began with
+    assert next(one for one in page.session_state.cases if one.name == "a.png").case.probabilities is not None
 
 
 def test_a_single_picture_is_found_again_after_a_reload(visit):

@@ -14,6 +14,7 @@ def test_a_picture_is_asked_about_once_and_the_oldest_goes_first(monkeypatch):
         return SimpleNamespace(shape=(1000, 1000), name=image_id)
 
     monkeypatch.setattr(memory, "data_case", ask)
+    monkeypatch.setattr(memory, "weights_key", lambda model: model.sha256)
     monkeypatch.setattr(memory, "MOST", 3)
     catalogue, first, second = SimpleNamespace(folder="a", layout="x"), *(SimpleNamespace(sha256=key) for key in "pq")
     kept = CaseMemory()
@@ -38,6 +39,7 @@ def test_large_pictures_are_forgotten_sooner(monkeypatch):
         return SimpleNamespace(shape=(5000, 5000))
 
     monkeypatch.setattr(memory, "data_case", ask)
+    monkeypatch.setattr(memory, "weights_key", lambda model: model.sha256)
     kept, model, catalogue = CaseMemory(), SimpleNamespace(sha256="p"), SimpleNamespace(folder="a", layout="x")
     kept.case(model, catalogue, "1")
     kept.case(model, catalogue, "2")

@@ -15,7 +15,7 @@ from derm.files import stamp_now
 from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
-from derm.predict.record import calibration_of
+from derm.predict.record import weights_key
 from pages.explore.measured_once import watch
 from pages.explore.widgets import choose
 from pages.parts.spinning import spinning
@@ -71,7 +71,7 @@ def read_own(shown: ShownData, folder: Path, model: Model | None) -> tuple[Resul
     """Results joined with the table; DataFault where they cannot be read, or are of other data or weights."""
     found = shared_results(str(folder), stamp_now(folder / "metrics.json"))
     place = str(shown.catalogue.folder)
-    weights = None if model is None else f"{model.network} {calibration_of(model.description)}"
+    weights = None if model is None else weights_key(model)
     if fault := shared_refusal(found.stamp, place, weights, language(), found, shown.catalogue.table, model):
         raise DataFault(fault)
     return found, shared_cases(found.stamp, place, found, shown.table)
