@@ -70,9 +70,9 @@ def changed_setting(before: WeightsState, description: WeightsInfo) -> str | Non
 def told(value: Any) -> str:  # noqa: ANN401 (whatever a setting is)
     """A setting's value as it is said."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {told(one)}" for name, one in value.items()) or say("none")
+        return ", ".join(f"{name} {told(one)}" for name, one in value.items()) or say("not set")
     if value is None:
-        return say("none")
+        return say("not set")
     return number(value, ".4g") if isinstance(value, float) else str(value)
 
 

@@ -53,7 +53,7 @@ def chosen_weights(records: Path, choice: Mapping[str, Any]) -> Path:
     name = choice.get("weights")
     if name is None:
         return default_weights()
-    path = records / WEIGHTS_FOLDER / f"{name}.json"
+    path = weights_place(records, name)
     if not path.is_file():
         raise WeightsFault(
             say(
@@ -76,6 +76,11 @@ def chosen_weights(records: Path, choice: Mapping[str, Any]) -> Path:
             )
         )
     return path
+
+
+def weights_place(records: Path, name: str) -> Path:
+    """The description of the weights that a choice calls so."""
+    return records / WEIGHTS_FOLDER / f"{name}.json"
 
 
 def identity_of(path: Path) -> dict[str, str]:

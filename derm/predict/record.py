@@ -124,7 +124,10 @@ def settings_of(model: Model, views: int, prevalence: float | None) -> Settings:
 
 
 def calibration_of(description: WeightsInfo) -> str:
-    """The first 8 digits of the SHA-256 of what turns the network's output into an answer, beside its tensors."""
+    """The first 8 digits of the SHA-256 of what turns the network's output into an answer, beside its tensors.
+
+    Choices of weights, results, studies and events hold it: it must stay what it is for descriptions that are there.
+    """
     content = {
         "temperature": description.temperature,
         "thresholds": (description.mask_threshold, description.class_mask_threshold, description.referral_threshold),

@@ -15,7 +15,15 @@ from derm.model.description import read_content
 from derm.model.weights import Model, copy_weights, load_info, load_weights
 from derm.monitor.quota import Visitor
 from derm.paths import WEIGHTS
-from derm.predict.open import CHOICE, WEIGHTS_FOLDER, chosen_weights, identity_of, read_choice, weights_in_use
+from derm.predict.open import (
+    CHOICE,
+    WEIGHTS_FOLDER,
+    chosen_weights,
+    identity_of,
+    read_choice,
+    weights_in_use,
+    weights_place,
+)
 from derm.records.connect import Records
 from derm.records.entry import WHO_DECIDES, now
 from derm.records.entry import name as clean_name
@@ -69,6 +77,13 @@ def undo(records: Records, actor: str) -> str:
     if current is None or not past:
         raise RecordsFault(say("No weights were taken into use here, so there is nothing to undo."))
     *earlier, last = past
+    if last["weights"] is not None and not weights_place(records.folder, last["weights"]).is_file():
+        raise RecordsFault(
+            say(
+                "The weights before, {name}, are gone: put both files back from a copy, or take others into use.",
+                name=last["weights"],
+            )
+        )
     model = load_weights(chosen_weights(records.folder, last))
     _choose(records, actor, last, earlier, UNDONE, current)
     return model.label

@@ -125,7 +125,7 @@ def carry_out(
             return False
         _measure(order, catalogue, cache, device, tell)
         (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
-    if order.explain and methods_of(order.system) and not (place / f"{EXPLAINED}.json").is_file():
+    if order.explain and methods_of(order.system) and not _is_explained(order):
         _explain(order, catalogue, device, tell)
     if _lacks_cme(order):
         _add_cme(order, catalogue, device, tell)
@@ -146,16 +146,30 @@ def _refuse_linked(order: SystemOrder) -> None:
 def is_done(order: SystemOrder) -> bool:
     """Whether nothing is left to do of `order`."""
     wanted = [COST] if order.costs_only else [COST, MEASURED]
-    if order.explain and not order.costs_only and methods_of(order.system):
-        wanted.append(f"{EXPLAINED}.json")
-    return all((order.place / name).is_file() for name in wanted) and not _lacks_cme(order)
+    if not all((order.place / name).is_file() for name in wanted):
+        return False
+    explain = order.explain and not order.costs_only and methods_of(order.system)
+    return not explain or (_is_explained(order) and not _lacks_cme(order))
+
+
+def _is_explained(order: SystemOrder) -> bool:
+    """Whether all that explains the system is there: of concepts what measured.json names, which older ones do not."""
+    there = (order.place / f"{EXPLAINED}.json").is_file()
+    return there and (_concepts_sha256(order) is None or (order.place / CONCEPTS).is_file())
+
+
+def _concepts_sha256(order: SystemOrder) -> str | None:
+    """The hash that measured.json has of concepts.json; None where it has none."""
+    answered = read_answers(order.place)
+    found = None if answered is None else answered.about.get(HASHES, {}).get(CONCEPTS)
+    return None if found is None else str(found)
 
 
 def _lacks_cme(order: SystemOrder) -> bool:
     """Whether what explains the system is there, and CME is not, or is of other marks than are wanted."""
     if order.marked is None or not order.explain or order.costs_only or not methods_of(order.system):
         return False
-    found = read_optional(order.place / CONCEPTS, is_concepts)
+    found = read_optional(order.place / CONCEPTS, is_concepts, _concepts_sha256(order))
     if found is None:
         return False
     known = marks_sha256(order.marked)
@@ -375,7 +389,8 @@ def _add_cme(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) 
         raise ValueError("CME needs marked pictures")
     tell("explaining", 0, 1)
     model = _load_own(order, catalogue, split_catalogue(catalogue, order.by), device)
-    concepts = (read_optional(order.place / CONCEPTS, is_concepts) or {}) | {CME: extract_cme(model, order.marked)}
+    kept = read_optional(order.place / CONCEPTS, is_concepts, _concepts_sha256(order)) or {}
+    concepts = kept | {CME: extract_cme(model, order.marked)}
     texts = {CONCEPTS: json_text(json.loads(json.dumps(concepts)))}
     write_text(unlinked(order.place / CONCEPTS), texts[CONCEPTS])
     _write_measured(order.place, read_json(order.place / MEASURED), texts)

@@ -112,8 +112,10 @@ def offer(
         return selections.known_of(shown.table, cases, names(), threshold)
 
     with st.popover(say("Save or export"), icon=":material/bookmark_add:", width="content"):
-        with st.form(f"explore_keep-{place}", border=False):
-            key = f"explore_name-{place}"
+        # Another form after each saving: its name is empty again, and a late second click finds the button gone.
+        times = st.session_state.get("explore_times", 0)
+        with st.form(f"explore_keep-{place}-{times}", border=False):
+            key = f"explore_name-{place}-{times}"
             st.text_input(say("Name of the selection"), max_chars=60, key=key)
             st.form_submit_button(
                 say("Save {images}", images=images_counted(count)), on_click=once(keep), args=(known, key)
@@ -134,6 +136,7 @@ def keep(known: Callable[[], pd.DataFrame], key: str) -> None:
     try:
         images = known()
         kept = selections.save(selections_folder(), st.session_state[key], images)
+        st.session_state.explore_times = st.session_state.get("explore_times", 0) + 1
         st.session_state[SAID] = (
             say(
                 "Saved as '{name}', {images}: open it under Selections.",

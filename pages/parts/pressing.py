@@ -23,7 +23,8 @@ turns: WeakValueDictionary[str, Any] = WeakValueDictionary()
 class SessionInTurn(SafeSessionState):
     """A session whose callbacks wait for one another, whichever thread's they are, and so does the tidying after a run.
 
-    They wait before they hold anything else, and look for a newer click once it is their turn.
+    They wait before they hold anything else. Those of a click that waited are run, whatever was clicked since: a newer
+    click knows nothing of it.
     """
 
     def __init__(self, session: SafeSessionState, turn: Any) -> None:  # noqa: ANN401 (the class of locks has no name)
@@ -32,8 +33,13 @@ class SessionInTurn(SafeSessionState):
 
     def on_script_will_rerun(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 (as Streamlit gives it)
         """Run the callbacks of what was clicked or changed."""
+        look = self._yield_callback
         with self._turn:
-            super().on_script_will_rerun(*given, **named)
+            object.__setattr__(self, "_yield_callback", _no_look)
+            try:
+                super().on_script_will_rerun(*given, **named)
+            finally:
+                object.__setattr__(self, "_yield_callback", look)
 
     def on_script_finished(self, *given: Any, **named: Any) -> None:  # noqa: ANN401
         """Let go what belongs to fields that are no longer on the page."""
@@ -41,8 +47,12 @@ class SessionInTurn(SafeSessionState):
             super().on_script_finished(*given, **named)
 
 
+def _no_look() -> None:
+    """Look for no newer click."""
+
+
 class WholeRunner(ScriptRunner):
-    """A runner of a page's script that is broken off between callbacks and in the script, but in no callback."""
+    """A runner of a page's script that is broken off in the script, but in no callback."""
 
     def __init__(self, session_id: str, *given: Any, **named: Any) -> None:  # noqa: ANN401
         super().__init__(session_id, *given, **named)
@@ -61,7 +71,8 @@ def let_callbacks_end() -> None:
 def once(do: Callable[Arguments, object]) -> Callable[Arguments, None]:
     """`do` for a button that saves, starts or deletes: it counts once for each time that the button was drawn.
 
-    A second click that comes before the page was drawn anew would do it again, or be told that it was done.
+    A second click that comes before the server has drawn the page anew would do it again, or be told that it was done.
+    A button that stays on the page needs another key each time, for the browser sends a late second click all the same.
     """
     done: list[bool] = []
 

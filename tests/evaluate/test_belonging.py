@@ -47,7 +47,7 @@ def test_weights_that_were_set_to_something_else_since_are_named_with_the_cure(a
     assert other_weights(about, was, model) is None
     described = model.description
     for name, now, changed in (
-        ("temperature", "1.0, which is 2.0 now", {"temperature": 2.0}),
+        ("temperature", "1, which is 2 now", {"temperature": 2.0}),
         ("outline's threshold", "0.5, which is 0.25 now", {"mask_threshold": 0.25}),
         ("calibration", "now", {"class_mask_threshold": 0.25}),
         ("input size", "64, which is 96 now", {"model": replace(described.model, input_size=96)}),

@@ -404,6 +404,16 @@ def test_an_earlier_evaluation_leaves_nothing_behind(evaluation, folder):
     assert not (folder / WORST / "99-old-iou-0.00.jpg").exists()
 
 
+def test_results_from_before_there_were_figures_of_calibration_belong_to_their_weights(evaluation, folder, tiny_model):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for name in ("calibration", "files"):
+        del metrics[name]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    anew = replace(tiny_model.description, temperature=3.0)
+    assert changed_setting(read_results(folder).weights_state, tiny_model.description) is None
+    assert changed_setting(read_results(folder).weights_state, anew) == "calibration"
+
+
 def test_an_earlier_evaluation_stays_where_the_disk_is_full(evaluation, folder, monkeypatch):
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
 

@@ -559,7 +559,7 @@ def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny
         results, drawn_table, replace(tiny_model, sha256="another")
     )
     anew = replace(tiny_model, description=replace(tiny_model.description, temperature=3.0))
-    assert "with the temperature 1.0, which is 3.0 now: measure anew" in predictions.refusal(results, drawn_table, anew)
+    assert "with the temperature 1, which is 3 now: measure anew" in predictions.refusal(results, drawn_table, anew)
     assert predictions.refusal(results, drawn_table, None) is None
     unseen = predictions.refusal(results, drawn_table.iloc[:0], tiny_model)
     assert f"{len(cases)} of the {len(cases)} images of these results are not in this data set" in unseen

@@ -457,7 +457,7 @@ def test_a_selection_is_saved_opened_exported_and_deleted(visit, measured, tmp_p
     page = visit(DERM_RESULTS=str(tmp_path / "results"))
     page.multiselect(key="explore_filter_diagnosis").set_value(["mel"]).run()
     count = int(re.search(r"(\d+) images of", texts(page))[1])
-    page.text_input(key="explore_name-data").set_value("my moles")
+    page.text_input(key="explore_name-data-0").set_value("my moles")
     next(one for one in page.button if one.label.startswith("Save ")).click().run()
     assert not page.exception
     assert f"Saved as 'my moles', {count} images" in page.success[0].value.replace("\\", "")

@@ -124,6 +124,11 @@ def test_a_new_calibration_is_told_from_the_old(tiny_model):
     assert calibration_of(replace(about, measured={"test": {}})) == calibration_of(about)
 
 
+def test_the_calibration_of_what_is_there_keeps_its_digits():
+    """Choices of weights, results and studies on people's disks hold it."""
+    assert calibration_of(load_info(default_weights())) == "5329435e"
+
+
 def test_equal_names_are_told_apart():
     names = [record["image_id"] for record in unique_ids(map(record_of, [LIKELY, LIKELY, LIKELY]))]
     assert names == ["a", "a (2)", "a (3)"]

@@ -416,8 +416,10 @@ def test_marks_are_asked_for_later_and_others_are_asked_anew(
     monkeypatch.setattr(cme, "REPLICATES", 5)
     shutil.copytree(done, tmp_path / "out")
     order = order_of(PAIR[1], tmp_path / "out", explain=True)
-    for name, content in (("concepts.json", {}), ("explained.json", {})):
-        (order.place / name).write_text(json.dumps(content))
+    texts = dict.fromkeys(("concepts.json", "explained.json"), "{}")
+    run._write_measured(order.place, json.loads((order.place / "measured.json").read_text()), texts)
+    for name, text in texts.items():
+        (order.place / name).write_text(text)
     assert run.left_of([order], drawn_catalogue) == []
     marks = read_catalogue(marked_folder)
     asked = replace(order, marked=marks)
@@ -427,8 +429,14 @@ def test_marks_are_asked_for_later_and_others_are_asked_anew(
     assert found["images"] == 6
     assert json.loads((order.place / "explained.json").read_text()) == {}  # as it was
     assert run.left_of([asked], drawn_catalogue) == []
-    others = replace(order, marked=replace(marks, structures=marks.structures.iloc[::-1]))
+    corrected = marks.structures.assign(globules=0)
+    others = replace(order, marked=replace(marks, structures=corrected))
     assert run.left_of([others], drawn_catalogue) == [others]
+    (order.place / "concepts.json").write_text("{}")
+    with pytest.raises(DataFault, match="delete it and run the system again"):
+        run.left_of([asked], drawn_catalogue)
+    (order.place / "concepts.json").unlink()
+    assert run.left_of([order], drawn_catalogue) == [order]  # explained anew, as that sentence says
 
 
 def test_maps_are_summarised_with_the_centre_prior_beside_them():
