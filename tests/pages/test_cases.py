@@ -28,6 +28,7 @@ from derm.records.connect import open_records
 from derm.records.verify import verify
 from derm.serve.claims import Account
 from derm.serve.roles import Role
+from pages.compare import two_visits
 from pages.parts import opening
 from pages.parts import visit as parts_visit
 
@@ -353,6 +354,25 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
     assert (opinion["stage"], opinion["diagnosis"], opinion["confidence"]) == ("before", "mel", 80)
     assert 0 < opinion["seconds"] < 600
     assert opinion["created_at"] < one.answers[0]["created_at"]
+
+
+def test_two_visits_make_nothing_of_a_picture_whose_answer_waits(page, kept, monkeypatch):
+    monkeypatch.setattr(two_visits, "follow_up", lambda *_cases: pytest.fail("compared before the opinion"))
+    page.toggle(key="opinion-first").set_value(True).run()
+    upload(page, "june.png", 2)
+    second = upload(page, "july.png", 3)
+    page.session_state.compare_view = "Two visits"
+    page.switch_page("pages/1_Compare.py").run()
+    page.selectbox(key="visit-earlier").set_value(page.session_state.cases[1].key)
+    page.selectbox(key="visit-later").set_value(second).run()
+    assert not page.exception
+    assert "Give your own opinion first, under 'This case', of june.png, july.png: what has" in text(page)
+    assert not page.get("imgs")
+    assert "get-changes.json" not in [button.key for button in page.button]
+    page.session_state.answered |= {second}
+    page.run()
+    assert "under 'This case', of june.png: what has" in text(page)
+    assert not page.get("imgs")
 
 
 def test_a_kept_picture_is_decoded_once_for_all_visits_and_in_its_turn(kept, monkeypatch):
