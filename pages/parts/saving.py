@@ -85,7 +85,10 @@ def ask_who() -> DeltaGenerator:
 
 def ask_day(place: Any, label: str, key: str, **how: Any) -> None:  # noqa: ANN401 (Streamlit itself, or a part)
     """Ask for a day that is over, in a calendar of the visitor's language."""
-    days = {"min_value": date(1900, 1, 1), "max_value": words.today(), "format": day_pattern(), "required": True}
+    today = words.today()
+    # A clock that is put right, or another zone, makes a day that stands there one to come: refused where it is saved.
+    last = max(today, st.session_state.get(key) or today)
+    days = {"min_value": date(1900, 1, 1), "max_value": last, "format": day_pattern(), "required": True}
     place.date_input(label, key=key, **days, **how)
 
 

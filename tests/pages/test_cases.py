@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -186,6 +186,32 @@ def test_a_case_that_was_deleted_elsewhere_is_no_longer_called_saved_and_can_be_
     page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
     assert [one.pseudonym for one in read.search(kept)] == ["P-002"]
+
+
+def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed(page, kept, monkeypatch):
+    today = words.today()
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key=f"save-case-{key}").click().run()
+    (state,) = read.search(kept)
+    histology = f"histology-{state.lesion_id}-0"
+    page.date_input(key=f"day-{histology}").set_value(today).run()
+    with monkeypatch.context() as early:
+        early.setattr(words, "today", lambda: today - timedelta(days=1))
+        page.run()
+        assert not page.exception
+        assert page.date_input(key=f"day-{histology}").value == today
+    with monkeypatch.context() as late:
+        late.setattr(words, "today", lambda: today + timedelta(days=1))
+        third = upload(page, "three.png", 6)
+    page.button(key=f"save-case-{third}").click().run()
+    assert not page.exception
+    assert "is no day of a visit: give one from 1900 until today" in text(page)
+    assert page.text_input(key=f"patient-{third}").value == "P-001"
+    page.date_input(key=f"day-{third}").set_value(today)
+    page.button(key=f"save-case-{third}").click().run()
+    assert words.ANSWER_KEPT in text(page)
 
 
 def test_a_known_lesion_is_found_however_its_patient_is_typed(page, kept):
