@@ -121,7 +121,7 @@ def ask_place(key: str) -> None:
     try:
         known = known_lesions(key)
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
         known = {}
     if known:
         st.caption(
@@ -202,7 +202,7 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
     try:
         records()
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
         return
     assert listed.case is not None
     left, right = st.columns([3, 2], gap="medium")
@@ -273,7 +273,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
 def tell_refusal(key: str) -> None:
     """What was refused last, at this place."""
     if said := st.session_state.get(f"refusal-{key}"):
-        st.error(plain(said), icon=":material/block:")
+        st.error(plain(opening.told(said)), icon=":material/block:")
 
 
 def savable(listed: ListedCase) -> bool:

@@ -96,7 +96,7 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
             args=(folder, study, reader, task, key, asked),
         )
         if said := st.session_state.get(refusal_key(study, reader)):
-            st.error(plain(said), icon=":material/block:")
+            st.error(plain(opening.told(said)), icon=":material/block:")
         st.caption(say(words.FINAL_NOTE))
     st.caption(say(case_words.NOTICE))
 
