@@ -19,7 +19,7 @@ from pages.explore.data.view import show_data
 from pages.explore.dataset import find_set
 from pages.explore.opened import opened
 from pages.explore.quality.view import show_quality
-from pages.explore.results.folders import opened_cases
+from pages.explore.results.folders import opened_cases, tell_gone
 from pages.explore.results.view import show_results
 from pages.explore.saved import choose_selection, tell_done
 from pages.explore.systems.view import show_systems
@@ -48,6 +48,7 @@ def main() -> None:
         view = pick(say("View"), VIEWS, "explore_view")
         name, images = choose_selection(shown)
     tell_done()
+    tell_gone(model, shown)
     tell_drawn(shown)
     asked = filters.Asked(filter_bar(shown), images, name)
     if st.session_state.get("explore_opened"):

@@ -11,7 +11,7 @@ from derm.figures.text import plain
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.records import missing
-from pages.parts import saving, top
+from pages.parts import opening, saving, top
 
 THIS, ALL, NEXT, TRAIN = mark("This case"), mark("Kept cases"), mark("Next to look at"), mark("Train")
 
@@ -27,7 +27,7 @@ def main() -> None:
     try:
         saving.records()
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
         return
     row = saving.ask_who()
     st.session_state.setdefault("cases_view", THIS)
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         show(model, view)
     except DermError as fault:  # the database may go away below an open page
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
 
 
 def show(model: Model, view: str | None) -> None:

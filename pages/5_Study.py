@@ -48,7 +48,7 @@ def main() -> None:
             opening.check(Right.STUDY_RESULTS)
         (results if view == RESULTS else read)(folder, study)
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
 
 
 main()

@@ -55,6 +55,11 @@ OWN_SCALE_ONLY = mark(
 
 CHOOSE_TWO = mark("Open two pictures of one lesion, of an earlier and a later visit, and choose them here.")
 
+OPINION_LACKS = mark(
+    "Give your own opinion first, under 'This case', of {names}: what has changed is shown after that."
+)
+"""With the names of the pictures whose answers wait: outlines, sizes and structures are answers, too."""
+
 SIZES = {
     (True, True): mark(
         "{name}: {change} larger{told}; unchanged lesions were up to ±{apart} apart, which is within that."

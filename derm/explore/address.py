@@ -99,7 +99,7 @@ def fields(
         AddressField("sort", "sort", orders, orders[0], data),
         AddressField("pictures", "look_data", LOOKS, LOOKS[0], data),
         AddressField("page", "page_data", None, "1", data, least=1, most=1e6, whole=True),
-        AddressField("measured", "first", results, results[0] if results else "", result),
+        AddressField("measured", "first", results, where=result),  # always named: the first is another one tomorrow
         AddressField("results", "results", RESULT_PARTS, "Matrix", result),
         AddressField("second", "second", results, where=result),
         AddressField("cells", "cells", CELLS, "Counts", result),

@@ -13,7 +13,7 @@ from derm.data.synthetic.standin import drawn_folder
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import find_results
 from derm.files import read_json
-from derm.language.speech import mark
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.record import calibration_of
 
@@ -93,6 +93,13 @@ def _read_about(file: Path, changed: int, size: int) -> dict[str, Any]:  # noqa:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return about if isinstance(about, dict) else {}
+
+
+def gone(name: str, shown: str) -> str:
+    """Says that the chosen results are no longer there, and which are shown now; '' for none."""
+    if not shown:
+        return say("The results '{name}' are no longer there.", name=name)
+    return say("The results '{name}' are no longer there: '{shown}' is shown instead.", name=name, shown=shown)
 
 
 HOW_TO_MEASURE = mark(

@@ -220,6 +220,11 @@ def sentence(name: str, found: Found) -> str:
     )
 
 
+def gone(name: str) -> str:
+    """Says that the selection that was open is no longer there, and what is shown now."""
+    return say("There is no selection '{name}' any more: all images are shown.", name=name)
+
+
 def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not NAME.fullmatch(name):

@@ -32,6 +32,9 @@ HOW_TO_BEGIN = mark(
     "A study is made in the terminal, from a data set or your own folder; then its readers find it here."
 )
 FINISHED = mark("You have read all cases. Thank you.")
+MADE_ANEW = mark(
+    "The study {name} was made anew since this page was opened: what was not given yet is gone. Choose again who reads."
+)
 OPINION_LACKS = mark("Choose a diagnosis and a management first.")
 FINAL_NOTE = mark("Final once given. The time from the question to your opinion is kept.")
 SUSPICION = mark("How likely is it malignant?")

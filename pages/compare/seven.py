@@ -21,7 +21,7 @@ from derm.paths import results_folder
 from derm.predict.practice import at_practice
 from pages.compare.faithfulness import explained, show_step
 from pages.compare.views import VIEWS
-from pages.parts import visit
+from pages.parts import opening, visit
 from pages.parts.keeping import budget
 
 
@@ -38,7 +38,7 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
     try:
         cases = gallery_cases(model, catalogue)
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/broken_image:")
+        st.error(plain(opening.told(fault)), icon=":material/broken_image:")
         return
     st.caption(plain(gallery.said(cases)))
     maps = gallery_maps(model, cases, chosen)

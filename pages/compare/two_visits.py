@@ -7,7 +7,7 @@ import streamlit as st
 
 from derm.compare.follow_up import FollowUp, follow_up
 from derm.compare.follow_up_pictures import both, flicker_gif, side_by_side
-from derm.compare.follow_up_words import ADVICE, CHOOSE_TWO, headline, json_text, sentences
+from derm.compare.follow_up_words import ADVICE, CHOOSE_TWO, OPINION_LACKS, headline, json_text, sentences
 from derm.errors import NotRegistered
 from derm.figures.text import plain
 from derm.image.overlay import jpeg, png
@@ -15,6 +15,7 @@ from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.predict.words import NOTICE
+from derm.records.words import WITHHELD
 from pages.parts import visit
 from pages.parts.downloading import download_button
 from pages.parts.flicker import flicker
@@ -38,6 +39,10 @@ def two_visits(model: Model) -> None:
     later = two.selectbox(say("Later picture"), keys, later_at, format_func=name, key="visit-later")
     if earlier == later:
         st.markdown(plain(say(CHOOSE_TWO)))
+        return
+    if waiting := [one.name for one in reversed(listed) if one.key in (earlier, later) and visit.withheld(one)]:
+        st.header(say(WITHHELD), anchor=False)
+        st.markdown(plain(say(OPINION_LACKS, names=", ".join(waiting))))
         return
     try:
         show(held(model, earlier, later), earlier + later)

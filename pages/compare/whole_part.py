@@ -50,7 +50,7 @@ def whole_part(model: Model) -> None:
         if catalogue is not None:
             explained.check_data(catalogue.table)
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/rule:")
+        st.error(plain(opening.told(fault)), icon=":material/rule:")
         return
     st.caption(plain(dataset_view.provenance(explained)))
     row = st.columns(4)

@@ -39,7 +39,7 @@ def similar(key: str, case: Case) -> None:
     try:
         library = shared_library()
     except DermError as fault:
-        st.caption(plain(str(fault)))
+        st.caption(plain(opening.told(fault)))
         return
     if library is None:
         return
@@ -51,7 +51,7 @@ def similar(key: str, case: Case) -> None:
             found = similar_to(library, visit.shared_model(), case)
             shown = [(library.picture(one.row), similar_words.told(one)) for one in found]
         except DermError as fault:
-            st.caption(plain(str(fault)))
+            st.caption(plain(opening.told(fault)))
             return
         st.markdown(plain(similar_words.summary(found)))
         st.html(similar_grid(shown))

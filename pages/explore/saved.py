@@ -20,6 +20,9 @@ NONE = ""
 SAID = "explore_said"
 """Key of what was last said about selections."""
 
+GONE = "explore_gone"
+"""Key of the sentence on a selection that was open and is no longer there."""
+
 
 def selections_folder() -> Path:
     """Where selections are kept."""
@@ -30,7 +33,8 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
     """The menu of selections; name and images of the one that is open, None for all images."""
     folder = selections_folder()
     names = selections.listed(folder)
-    if st.session_state.get("explore_selection", NONE) not in (NONE, *names):
+    if (before := st.session_state.get("explore_selection", NONE)) not in (NONE, *names):
+        st.session_state[GONE] = selections.gone(before)
         st.session_state.explore_selection = NONE
     with st.popover(say("Selections"), icon=":material/bookmarks:", width="content"):
         chosen = st.selectbox(
@@ -84,17 +88,21 @@ def forget() -> None:
         return
     try:
         selections.delete(selections_folder(), name)
+        st.session_state.explore_selection = NONE
         st.session_state[SAID] = say("Selection '{name}' is deleted.", name=name), True
     except DermError as fault:
         st.session_state[SAID] = str(fault), False
 
 
 def tell_done() -> None:
-    """What was last done with selections, once."""
+    """What was last done with selections, once, and that the one that was open is gone."""
+    if gone := st.session_state.get(GONE):
+        st.info(plain(gone), icon=":material/bookmark_remove:")
     said, done = st.session_state.get(SAID, ("", True))
     if said:
         (st.success if done else st.error)(plain(said), icon=":material/bookmark:")
-    st.session_state.pop(SAID, None)  # last: a page that a click broke off has not said it
+    for key in (GONE, SAID):  # last: a page that a click broke off has not said it
+        st.session_state.pop(key, None)
 
 
 def offer(

@@ -9,17 +9,26 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit import net_util
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from derm.errors import ConfigFault
+from derm.errors import ConfigFault, DermError
 from derm.figures.text import plain
 from derm.language.speech import say
 from derm.monitor.quota import Visitor, browser_of
-from derm.paths import app_folder, cache_folder
+from derm.paths import (
+    WEIGHTS,
+    app_folder,
+    cache_folder,
+    library_folder,
+    records_folder,
+    results_folder,
+    studies_folder,
+)
 from derm.predict.budget import memory_limit
 from derm.serve import log, roles, words
 from derm.serve.claims import Account
@@ -28,6 +37,7 @@ from derm.serve.login import Login, login_now
 from derm.serve.login_gate import VISITOR, LoginGate
 from derm.serve.open_files import allow_more
 from derm.serve.opening import Opening, opening_of
+from derm.serve.places import without_places
 from derm.serve.roles import Right, Role
 from derm.serve.sessions import Session, Sessions
 from derm.serve.spool import keep_private
@@ -157,6 +167,15 @@ def may(right: Right) -> bool:
 def check(right: Right) -> None:
     """Raise NotAllowed, with the sentence, where `may` says no: before something is done, whatever the page shows."""
     roles.check(roles_now(), right)
+
+
+def told(fault: DermError | str) -> str:
+    """A refusal's sentence, without where files of the server lie for who may not know that."""
+    if may(Right.PATHS):
+        return str(fault)
+    own = (records_folder(), studies_folder(), results_folder(), library_folder(), cache_folder(), app_folder())
+    weights = Path(os.environ.get(WEIGHTS) or "").expanduser().parent
+    return without_places(str(fault), (*own, weights))
 
 
 def enter(page: str) -> None:

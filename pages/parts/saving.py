@@ -85,7 +85,10 @@ def ask_who() -> DeltaGenerator:
 
 def ask_day(place: Any, label: str, key: str, **how: Any) -> None:  # noqa: ANN401 (Streamlit itself, or a part)
     """Ask for a day that is over, in a calendar of the visitor's language."""
-    days = {"min_value": date(1900, 1, 1), "max_value": words.today(), "format": day_pattern(), "required": True}
+    today = words.today()
+    # A clock that is put right, or another zone, makes a day that stands there one to come: refused where it is saved.
+    last = max(today, st.session_state.get(key) or today)
+    days = {"min_value": date(1900, 1, 1), "max_value": last, "format": day_pattern(), "required": True}
     place.date_input(label, key=key, **days, **how)
 
 
@@ -118,7 +121,7 @@ def ask_place(key: str) -> None:
     try:
         known = known_lesions(key)
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
         known = {}
     if known:
         st.caption(
@@ -199,7 +202,7 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
     try:
         records()
     except DermError as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
         return
     assert listed.case is not None
     left, right = st.columns([3, 2], gap="medium")
@@ -270,7 +273,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
 def tell_refusal(key: str) -> None:
     """What was refused last, at this place."""
     if said := st.session_state.get(f"refusal-{key}"):
-        st.error(plain(said), icon=":material/block:")
+        st.error(plain(opening.told(said)), icon=":material/block:")
 
 
 def savable(listed: ListedCase) -> bool:

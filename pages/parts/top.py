@@ -95,7 +95,7 @@ def find_model() -> Model | None:
     try:
         model = visit.shared_model()
     except WeightsFault as fault:
-        st.error(plain(str(fault)), icon=":material/folder_off:")
+        st.error(plain(opening.told(fault)), icon=":material/folder_off:")
         return None
     if model.note:
         st.caption(plain(model.note))
@@ -111,7 +111,7 @@ def known_data() -> "Catalogue | None":
     try:
         return visit.find_catalogue()
     except DermError as fault:
-        st.warning(plain(str(fault)), icon=":material/folder_off:")
+        st.warning(plain(opening.told(fault)), icon=":material/folder_off:")
         return None
 
 

@@ -72,7 +72,7 @@ def show_picture(one: PictureHistory) -> None:
         try:
             st.image(thumbnail(one), alt=words.picture_alt(one))
         except DermError as fault:
-            st.error(plain(str(fault)), icon=":material/broken_image:")
+            st.error(plain(opening.told(fault)), icon=":material/broken_image:")
         st.caption(plain(words.picture_line(picture)))
     with right:
         for answer in one.answers:

@@ -20,15 +20,23 @@ from pages.parts import opening
 from pages.parts.pressing import once
 
 
+@st.cache_resource
+def first_shown() -> dict[str, tuple[str, float]]:
+    """When each open question was first shown, UTC and by `time.monotonic`, for all visits: a page that is loaded
+    again begins no new clock."""
+    return {}
+
+
 def read(folder: Path, study: StudyDesign) -> None:
     """The next case of the reader who is chosen."""
+    tell_made_anew(study)
     account = opening.account_now()
     readers = study.readers if account is None else account.among(study.readers)
     if account is not None and not readers:
         st.info(plain(no_reader(account.id)), icon=":material/block:")
         return
     reader = st.selectbox(
-        say("Who reads"), readers, index=None, placeholder=say("Choose one"), key=f"reader-{study.name}", width=260
+        say("Who reads"), readers, index=None, placeholder=say("Choose one"), key=f"reader-{study.hash}", width=260
     )
     if reader is None:
         return
@@ -44,9 +52,17 @@ def read(folder: Path, study: StudyDesign) -> None:
         ask(folder, study, reader, task)
 
 
+def tell_made_anew(study: StudyDesign) -> None:
+    """Say that another study lies under the name of the one that was open: nothing chosen there goes over to it."""
+    opened: dict[str, str] = st.session_state.setdefault("study_opened", {})
+    before, opened[study.name] = opened.get(study.name, study.hash), study.hash
+    if before != study.hash:
+        st.info(plain(say(words.MADE_ANEW, name=study.name)), icon=":material/restart_alt:")
+
+
 def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
     """One question: the picture, the answer where it is its turn, and the opinion."""
-    case, key = study.case(task.case_id), f"{study.name}-{reader}-{task.arm}-{task.case_id}-{task.stage}"
+    case, key = study.case(task.case_id), f"{study.hash}-{reader}-{task.arm}-{task.case_id}-{task.stage}"
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(key="picture"):
         picture(folder, case, task)
@@ -55,7 +71,7 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
         if task.stage == AFTER:
             for sentence in case.sentences:
                 st.markdown(plain(sentence))
-        st.session_state.setdefault("study_asked", {}).setdefault(key, (entry.now(), time.monotonic()))
+        asked = first_shown().setdefault(key, (entry.now(), time.monotonic()))
         st.selectbox(
             say("Diagnosis"),
             DIAGNOSIS_CODES,
@@ -77,10 +93,10 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
             type="primary",
             key=f"study-give-{key}",  # or a second click would be one on the next question's
             on_click=once(keep),
-            args=(folder, study, reader, task, key),
+            args=(folder, study, reader, task, key, asked),
         )
-        if said := st.session_state.get("study_refusal"):
-            st.error(plain(said), icon=":material/block:")
+        if said := st.session_state.get(refusal_key(study, reader)):
+            st.error(plain(opening.told(said)), icon=":material/block:")
         st.caption(say(words.FINAL_NOTE))
     st.caption(say(case_words.NOTICE))
 
@@ -98,15 +114,20 @@ def picture(folder: Path, case: StudyCase, task: NextTask) -> None:
         st.caption(caption)
 
 
-def keep(folder: Path, study: StudyDesign, reader: str, task: NextTask, key: str) -> None:
-    """Keep an opinion; what is refused stays to be read."""
-    state = st.session_state
-    state.pop("study_refusal", None)
+def refusal_key(study: StudyDesign, reader: str) -> str:
+    """Key of what was last refused of a reader: it is told at no other's questions, and stays over the next one."""
+    return f"study-refusal-{study.hash}-{reader}"
+
+
+def keep(folder: Path, study: StudyDesign, reader: str, task: NextTask, key: str, asked: tuple[str, float]) -> None:
+    """Keep an opinion; what is refused stays to be read. asked: of `first_shown`."""
+    state, refusal = st.session_state, refusal_key(study, reader)
+    state.pop(refusal, None)
     diagnosis, management = state[f"diagnosis-{key}"], state[f"management-{key}"]
     if diagnosis is None or management is None:
-        state.study_refusal = say(words.OPINION_LACKS)
+        state[refusal] = say(words.OPINION_LACKS)
         return
-    asked_at, begun = state.study_asked[key]
+    asked_at, begun = asked
     given = StudyOpinion(
         reader, task.arm, task.case_id, task.stage, diagnosis, management, int(state[f"suspicion-{key}"]),
         int(state[f"confidence-{key}"]), asked_at, time.monotonic() - begun,
@@ -114,4 +135,6 @@ def keep(folder: Path, study: StudyDesign, reader: str, task: NextTask, key: str
     try:
         give(folder, study, given)
     except DermError as fault:
-        state.study_refusal = str(fault)
+        state[refusal] = str(fault)
+    else:
+        first_shown().pop(key, None)

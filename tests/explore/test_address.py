@@ -37,6 +37,13 @@ def test_an_address_brings_the_view_back():
     assert written["site"] == ["a, b"]
 
 
+def test_results_are_always_named_for_others_may_come_first_later():
+    written = address.address_of({"explore_view": "Results", "explore_first": "first"}, KNOWN)
+    assert written == {"view": ["Results"], "measured": ["first"]}
+    later = address.fields(OPTIONS, ["newer", "first"], [], set())
+    assert address.follow(written, later).values["explore_first"] == "first"
+
+
 def test_a_view_writes_its_own_choices_only():
     assert address.address_of({}, KNOWN) == {}
     assert address.address_of({**STATE, "explore_view": "Quality"}, KNOWN) == {

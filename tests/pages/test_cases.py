@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +28,7 @@ from derm.records.connect import open_records
 from derm.records.verify import verify
 from derm.serve.claims import Account
 from derm.serve.roles import Role
+from pages.compare import two_visits
 from pages.parts import opening
 from pages.parts import visit as parts_visit
 
@@ -185,6 +186,32 @@ def test_a_case_that_was_deleted_elsewhere_is_no_longer_called_saved_and_can_be_
     page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
     assert [one.pseudonym for one in read.search(kept)] == ["P-002"]
+
+
+def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed(page, kept, monkeypatch):
+    today = words.today()
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    page.button(key=f"save-case-{key}").click().run()
+    (state,) = read.search(kept)
+    histology = f"histology-{state.lesion_id}-0"
+    page.date_input(key=f"day-{histology}").set_value(today).run()
+    with monkeypatch.context() as early:
+        early.setattr(words, "today", lambda: today - timedelta(days=1))
+        page.run()
+        assert not page.exception
+        assert page.date_input(key=f"day-{histology}").value == today
+    with monkeypatch.context() as late:
+        late.setattr(words, "today", lambda: today + timedelta(days=1))
+        third = upload(page, "three.png", 6)
+    page.button(key=f"save-case-{third}").click().run()
+    assert not page.exception
+    assert "is no day of a visit: give one from 1900 until today" in text(page)
+    assert page.text_input(key=f"patient-{third}").value == "P-001"
+    page.date_input(key=f"day-{third}").set_value(today)
+    page.button(key=f"save-case-{third}").click().run()
+    assert words.ANSWER_KEPT in text(page)
 
 
 def test_a_known_lesion_is_found_however_its_patient_is_typed(page, kept):
@@ -353,6 +380,25 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
     assert (opinion["stage"], opinion["diagnosis"], opinion["confidence"]) == ("before", "mel", 80)
     assert 0 < opinion["seconds"] < 600
     assert opinion["created_at"] < one.answers[0]["created_at"]
+
+
+def test_two_visits_make_nothing_of_a_picture_whose_answer_waits(page, kept, monkeypatch):
+    monkeypatch.setattr(two_visits, "follow_up", lambda *_cases: pytest.fail("compared before the opinion"))
+    page.toggle(key="opinion-first").set_value(True).run()
+    upload(page, "june.png", 2)
+    second = upload(page, "july.png", 3)
+    page.session_state.compare_view = "Two visits"
+    page.switch_page("pages/1_Compare.py").run()
+    page.selectbox(key="visit-earlier").set_value(page.session_state.cases[1].key)
+    page.selectbox(key="visit-later").set_value(second).run()
+    assert not page.exception
+    assert "Give your own opinion first, under 'This case', of june.png, july.png: what has" in text(page)
+    assert not page.get("imgs")
+    assert "get-changes.json" not in [button.key for button in page.button]
+    page.session_state.answered |= {second}
+    page.run()
+    assert "under 'This case', of june.png: what has" in text(page)
+    assert not page.get("imgs")
 
 
 def test_a_kept_picture_is_decoded_once_for_all_visits_and_in_its_turn(kept, monkeypatch):

@@ -480,6 +480,37 @@ def test_a_selection_is_saved_opened_exported_and_deleted(visit, measured, tmp_p
     assert "63 images of" in texts(page)
 
 
+def test_a_selection_that_another_visitor_deleted_is_said_to_be_gone(visit, drawn_catalogue, tmp_path):
+    page = visit(DERM_RESULTS=str(tmp_path))
+    page = give(page, "five.csv", "image_id\n" + "\n".join(drawn_catalogue.table["image_id"].iloc[:5]))
+    (tmp_path / "selections" / "five.csv").unlink()
+    page = choose(page, "explore_data", "Pictures")
+    assert "There is no selection 'five' any more: all images are shown." in texts(page)
+    assert "63 images of" in texts(page)
+    page.run()
+    assert "any more" not in texts(page)  # said once
+
+
+def test_results_that_go_away_below_an_open_page_are_said_to_be_gone(visit, measured, tmp_path):
+    for name in ("one", "two", "three"):
+        shutil.copytree(measured / "validation", tmp_path / name)
+    page = choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results")
+    page.selectbox(key="explore_first").set_value("three").run()
+    choose(page, "explore_results", "Two models")
+    page.selectbox(key="explore_second").set_value("two").run()
+    shutil.rmtree(tmp_path / "two")
+    page.run()
+    assert "The results 'two' are no longer there: 'one' is shown instead." in texts(page)
+    shutil.rmtree(tmp_path / "three")
+    choose(page, "explore_results", "Classes")
+    assert "The results 'three' are no longer there: 'one' is shown instead." in texts(page)
+    page.run()
+    assert "no longer there" not in texts(page)
+    shutil.rmtree(tmp_path / "one")
+    choose(page, "explore_view", "Data")
+    assert "The results 'one' are no longer there." in texts(page)
+
+
 def test_results_of_another_data_set_are_refused_everywhere(visit, measured, tmp_path):
     shutil.copytree(measured / "validation", tmp_path / "strange")
     for table in (tmp_path / "strange").glob("*.csv"):

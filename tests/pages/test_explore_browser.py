@@ -110,7 +110,7 @@ def test_the_address_brings_the_view_back_or_says_why_not(page, address):
     page.get_by_role("radio", name="Results", exact=True).click()
     page.get_by_role("radio", name="Referral threshold").click()
     expect(page.get_by_role("heading", name=re.compile("malignant images not referred"))).to_be_visible()
-    expect(page).to_have_url(re.compile("view=Results&rule=Referral"))
+    expect(page).to_have_url(re.compile("view=Results&measured=validation&rule=Referral"))
     page.goto(page.url)
     expect(page.get_by_role("heading", name=re.compile("malignant images not referred"))).to_be_visible()
     page.goto(f"{address}/Explore?view=Nowhere")

@@ -68,6 +68,23 @@ def test_who_is_logged_in_enters_under_their_account(visited):
     assert not [field for field in at.text_input if field.key == "actor"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("role", "page", "file"),
+    [(Role.CLINICIAN, "Cases", "RECORDS/records.sqlite"), (Role.READER, "Study", "STUDIES/one/study.json")],
+)
+def test_a_refusal_tells_where_files_lie_to_those_alone_who_may_know(visited, tmp_path, role, page, file):
+    if page == "Cases":
+        pytest.importorskip("sqlalchemy")
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("damaged " * 1000)
+    for roles_of, known in (({role}, False), ({Role.ADMIN}, True)):
+        (box,) = visited(roles_of, page).error
+        told = box.value.replace("\\", "")
+        assert f"{(tmp_path / file).name} is" in told
+        assert (str(tmp_path) in told) is known
+
+
 def test_what_is_done_is_checked_whatever_is_shown(monkeypatch):
     from derm.errors import NotAllowed
     from pages.parts import saving

@@ -1,14 +1,17 @@
 """The page Study without a browser: a reader reads two arms to their end, and the results are shown."""
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from derm.study import words
-from derm.study.design import FILE, choose_cases, new_study
+from derm.study.design import FILE, StudyDesign, choose_cases, new_study
 from derm.study.reading import read_given
+from pages.study import read
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +42,11 @@ def press(page: AppTest) -> None:
     assert page.error or one.key not in [button.key for button in page.button]
 
 
+def choose_reader(page: AppTest, name: str) -> None:
+    (one,) = [box for box in page.selectbox if str(box.key).startswith("reader-")]
+    one.set_value(name).run()
+
+
 def give(page: AppTest, diagnosis: str) -> None:
     """Answer the question that is shown."""
     (one,) = [box for box in page.selectbox if str(box.key).startswith("diagnosis-")]
@@ -59,7 +67,7 @@ def test_a_study_is_read_and_its_results_are_shown(visit, tmp_path, tiny_model, 
         washout_days=0,
     )  # fmt: skip
     page = visit()
-    page.selectbox(key="reader-small").set_value("Dr A").run()
+    choose_reader(page, "Dr A")
     assert "Case 1 of 4, without the answer" in text(page)
     press(page)
     assert words.OPINION_LACKS in text(page)
@@ -88,3 +96,55 @@ def test_a_study_is_read_and_its_results_are_shown(visit, tmp_path, tiny_model, 
     (folder / FILE).write_text("{}")
     page.run()
     assert "is missing or damaged" in text(page)
+
+
+@pytest.fixture
+def make(tmp_path, tiny_model, drawn_catalogue):
+    """A function that makes the study 'small' by a seed."""
+
+    def made(seed: int) -> StudyDesign:
+        names = choose_cases(drawn_catalogue, 4, 0.5, seed=seed)
+        readers, arms = ("Dr A", "Dr B"), ("without", "with")
+        return new_study(
+            tmp_path / "studies" / "small", drawn_catalogue, tiny_model, names, readers=readers, arms=arms,
+            washout_days=0, seed=seed,
+        )  # fmt: skip
+
+    return made
+
+
+def test_the_clock_of_a_question_goes_on_when_the_page_is_loaded_again(visit, make, tmp_path, monkeypatch):
+    study, clock = make(1), iter(range(100, 10**6, 10))
+    monkeypatch.setattr(read, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    choose_reader(visit(), "Dr A")  # and no opinion: the page is closed
+    page = visit()
+    choose_reader(page, "Dr A")
+    give(page, "mel")
+    give(page, "mel")
+    first, second = read_given(tmp_path / "studies" / "small", study)
+    assert first.seconds >= 20
+    assert second.asked_at > first.at
+    assert len(read.first_shown()) == 1  # of the question that is shown now
+
+
+def test_nothing_chosen_goes_over_to_a_study_that_is_made_anew(visit, make, tmp_path):
+    make(1)
+    page = visit()
+    choose_reader(page, "Dr A")
+    (box,) = [box for box in page.selectbox if str(box.key).startswith("diagnosis-")]
+    box.set_value("mel").run()
+    shutil.rmtree(tmp_path / "studies" / "small")
+    study = make(2)
+    (box,) = [box for box in page.selectbox if str(box.key).startswith("management-")]
+    box.set_value("biopsy").run()
+    assert words.MADE_ANEW.format(name="small") in text(page)
+    assert not [box for box in page.selectbox if str(box.key).startswith("diagnosis-")]
+    choose_reader(page, "Dr A")
+    assert words.MADE_ANEW.format(name="small") not in text(page)
+    (box,) = [box for box in page.selectbox if str(box.key).startswith("diagnosis-")]
+    assert box.value is None
+    press(page)
+    assert words.OPINION_LACKS in text(page)
+    choose_reader(page, "Dr B")
+    assert words.OPINION_LACKS not in text(page)  # it was another reader's
+    assert read_given(tmp_path / "studies" / "small", study) == []

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 import derm
 from derm.diagnoses import CODES
+from derm.model.weights import default_weights, load_info
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.export import case_json
 from derm.predict.json_schema import json_schema

@@ -20,6 +20,9 @@ from pages.explore.measured_once import watch
 from pages.explore.widgets import choose
 from pages.parts.spinning import spinning
 
+FIRST, SECOND = "explore_first", "explore_second"
+"""Keys of the results that are looked at, and of those that they are held against."""
+
 
 def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
     """The folders of results to choose from by their names, those that belong to weights and data set first."""
@@ -28,6 +31,18 @@ def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
     for place in places:
         named.setdefault(place.name or "results", place)
     return named
+
+
+def tell_gone(model: Model, shown: ShownData) -> None:
+    """Say of chosen results that are no longer there, and which are shown in their place."""
+    names = list(result_names(model, shown))
+    for key in (FIRST, SECOND):
+        before = st.session_state.get(key)
+        if before is None or before in names:
+            continue
+        others = [name for name in names if key == FIRST or name != st.session_state.get(FIRST)]
+        st.info(plain(data_places.gone(before, next(iter(others), ""))), icon=":material/folder_off:")
+        st.session_state[key] = next(iter(others), None)  # last: a page that a click broke off has not said it
 
 
 def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame] | None:
@@ -39,7 +54,7 @@ def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame]
     if not folders:
         st.info(say(data_places.HOW_TO_MEASURE), icon=":material/analytics:")
         return None
-    return choose_results(shown, folders, say("Results"), "explore_first", model)
+    return choose_results(shown, folders, say("Results"), FIRST, model)
 
 
 def measure_drawn(model: Model, shown: ShownData) -> None:
@@ -80,7 +95,7 @@ def read_own(shown: ShownData, folder: Path, model: Model | None) -> tuple[Resul
 def opened_cases(model: Model, shown: ShownData) -> pd.DataFrame | None:
     """The results that were looked at last, for what they say of images anywhere; None where none belong here."""
     folders = result_names(model, shown)
-    name = st.session_state.get("explore_first")
+    name = st.session_state.get(FIRST)
     folder = folders.get(name) if name in folders else next(iter(folders.values()), None)
     if folder is None:
         return None

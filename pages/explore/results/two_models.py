@@ -17,7 +17,7 @@ from derm.figures.text import plain
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from pages.explore.gallery import gallery
-from pages.explore.results.folders import choose_results, result_names
+from pages.explore.results.folders import SECOND, choose_results, result_names
 from pages.explore.widgets import chart_once, choose_look, table_of
 from pages.parts.spinning import spinning
 
@@ -31,7 +31,7 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
     if not others:
         st.info(say(model_comparison.NO_OTHER), icon=":material/analytics:")
         return
-    chosen = choose_results(shown, others, say("Second results"), "explore_second", None)
+    chosen = choose_results(shown, others, say("Second results"), SECOND, None)
     if chosen is None:
         return
     other, other_cases = chosen
