@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
+from derm.data.store import ImageStore
 from derm.errors import DataFault, ImageRefused
 from derm.files import sha256
 from derm.image.decode import open_image
@@ -25,6 +28,9 @@ GRID = (4, 4)
 
 TOLERANCE = 4
 """Greys, of 256, by which such a mean may differ: another decoder or JPEG quality moves it by 1 or 2."""
+
+STORED = 8
+"""Columns and rows to which a decoded picture and its mask are averaged: a second's work for HAM10000's 10,015."""
 
 
 def data_identity(table: pd.DataFrame) -> dict[str, Any]:
@@ -55,6 +61,24 @@ def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:
         and all(abs(now - then) <= TOLERANCE for now, then in zip(found[name], greys, strict=True))
         for name, greys in wanted.items()
     )
+
+
+def stored_looks(store: ImageStore, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """What the store shows of `rows`, int64 (n,), however its files are named or copied: uint8 (n, 8, 8, 4).
+
+    Means of red, green and blue, 0 … 255, and of the mask as 0 and 255.
+    """
+    looks = np.zeros((len(rows), STORED, STORED, 4), dtype=np.uint8)
+    for look, row in zip(looks, rows, strict=True):
+        look[..., :3] = cv2.resize(store.images[row], (STORED, STORED), interpolation=cv2.INTER_AREA)
+        look[..., 3] = cv2.resize(store.masks[row] * 255, (STORED, STORED), interpolation=cv2.INTER_AREA)
+    return looks
+
+
+def changed_looks(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> int:
+    """How many pictures or their masks look another than before; both of `stored_looks`, of the same rows."""
+    apart = np.abs(before.astype(np.int16) - now).reshape(len(now), -1)
+    return int((apart > TOLERANCE).any(axis=1).sum())
 
 
 def files_sha256(table: pd.DataFrame) -> str:
