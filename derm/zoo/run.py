@@ -195,7 +195,7 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
     measured = pd.DataFrame({"image_id": answered.images, "dx_true": np.array(CODES)[answered.true]})
     if (
         len(measured) != len(table)
-        or other_data(answered.about["about"], measured, table) is not None
+        or other_data(answered.about["about"], measured, catalogue.table) is not None
         or _differs(answered.about, order, catalogue, split)
     ):
         raise ConfigFault(
