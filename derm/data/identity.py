@@ -4,14 +4,18 @@ Needs rows of a catalogue's table; reads a few of their pictures. Knows no weigh
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
+from derm.data.split import own_lesions
+from derm.data.store import ImageStore
 from derm.errors import DataFault, ImageRefused
 from derm.files import sha256
 from derm.image.decode import open_image
@@ -26,21 +30,46 @@ GRID = (4, 4)
 TOLERANCE = 4
 """Greys, of 256, by which such a mean may differ: another decoder or JPEG quality moves it by 1 or 2."""
 
+STORED = 8
+"""Columns and rows to which a decoded picture and its mask are averaged: a second's work for HAM10000's 10,015."""
+
 
 def data_identity(table: pd.DataFrame) -> dict[str, Any]:
     """What tells these rows from others, ready for JSON.
 
-    table: image_id, dx and image_path, one row an image. rows: SHA-256 over names and diagnoses in the table's order.
-    pictures: by the names of up to `PICTURES` images, the greys, 0 … 255, of `GRID` row by row; none for a picture that
-    cannot be read.
+    table: of a catalogue, one row an image. rows: SHA-256 over names and diagnoses in the table's order. pictures: by
+    the names of up to `PICTURES` images, the greys, 0 … 255, of `GRID` row by row; none for a picture that cannot be
+    read. lesions: of `lesions_sha256`. masks: of `files_sha256`, of the masks alone: 0.2 s for 10,000.
     """
-    return {"rows": rows_sha256(table["image_id"], table["dx"]), "pictures": _greys(table)}
+    return {
+        "rows": rows_sha256(table["image_id"], table["dx"]),
+        "pictures": _greys(table),
+        "lesions": lesions_sha256(table),
+        "masks": files_sha256(table, ("mask_path",)),
+    }
 
 
 def rows_sha256(names: Iterable[str], diagnoses: Iterable[str]) -> str:
     """SHA-256 over the images' names and diagnoses, in their order."""
     rows = "\n".join(f"{name} {dx}" for name, dx in zip(names, diagnoses, strict=True))
     return hashlib.sha256(rows.encode()).hexdigest()
+
+
+def lesions_sha256(table: pd.DataFrame) -> str:
+    """SHA-256 over how the rows fall into lesions, as the table names them; other names of the same lesions are alike.
+
+    table: image_id and lesion_id, of a catalogue.
+    """
+    places, _ = pd.factorize(own_lesions(table))
+    return hashlib.sha256(" ".join(map(str, places)).encode()).hexdigest()
+
+
+def same_masks(recorded: str, table: pd.DataFrame) -> bool:
+    """Whether the masks of these rows are those that `data_identity` recorded; one that cannot be read is not."""
+    try:
+        return files_sha256(table, ("mask_path",)) == recorded
+    except DataFault:
+        return False
 
 
 def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:
@@ -57,13 +86,31 @@ def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:
     )
 
 
-def files_sha256(table: pd.DataFrame) -> str:
+def stored_looks(store: ImageStore, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """What the store shows of `rows`, int64 (n,), however its files are named or copied: uint8 (n, 8, 8, 4).
+
+    Means of red, green and blue, 0 … 255, and of the mask as 0 and 255.
+    """
+    looks = np.zeros((len(rows), STORED, STORED, 4), dtype=np.uint8)
+    for look, row in zip(looks, rows, strict=True):
+        look[..., :3] = cv2.resize(store.images[row], (STORED, STORED), interpolation=cv2.INTER_AREA)
+        look[..., 3] = cv2.resize(store.masks[row] * 255, (STORED, STORED), interpolation=cv2.INTER_AREA)
+    return looks
+
+
+def changed_looks(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> int:
+    """How many pictures or their masks look another than before; both of `stored_looks`, of the same rows."""
+    apart = np.abs(before.astype(np.int16) - now).reshape(len(now), -1)
+    return int((apart > TOLERANCE).any(axis=1).sum())
+
+
+def files_sha256(table: pd.DataFrame, columns: Sequence[str] = ("image_path", "mask_path")) -> str:
     """SHA-256 over every picture and mask of these rows as they lie on disk, where one changed mask counts.
 
-    table: image_path and mask_path. Raises DataFault where a file cannot be read.
+    columns: of the table, with the files' paths. Raises DataFault where a file cannot be read.
     """
     every = hashlib.sha256()
-    for places in zip(table["image_path"], table["mask_path"], strict=True):
+    for places in zip(*(table[name] for name in columns), strict=True):
         for place in map(str, places):
             try:
                 every.update(f"{sha256(Path(place)) if place else ''}\n".encode())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from derm.data.identity import same_pictures
+from derm.data.identity import lesions_sha256, rows_sha256, same_masks, same_pictures
 from derm.diagnoses import CODES
 from derm.language.speech import mark, number, say
 from derm.model.weights import Model, WeightsInfo
@@ -36,6 +36,14 @@ OTHER_DIAGNOSES = mark(
 )
 OTHER_PICTURES = mark(
     "This data set has other pictures under the names of the {total:,} images of these results: {cure}"
+)
+OTHER_LESIONS = mark(
+    "In this data set the {total:,} images of these results are of other lesions, which figures and intervals count, "
+    "so the results are of another or it was changed since: {cure}"
+)
+OTHER_MASKS = mark(
+    "This data set has other masks for the {total:,} images of these results, so they are of another or it was changed "
+    "since: {cure}"
 )
 
 
@@ -108,8 +116,9 @@ def other_data(
     """The sentence for results of another data set than `table`, of a catalogue; None where they are of it.
 
     about: of `derm.evaluate.dataset.measured_on`. measured: image_id and dx_true, text, one row an image that was
-    measured. Names and diagnoses must agree, and where the results record them, the pictures. cure: of this module.
-    whole: False for results that may be of other sources, too: those images that the data set has must agree.
+    measured. Names and diagnoses must agree, and where the results record them, the pictures, lesions and masks.
+    cure: of this module. whole: False for results that may be of other sources, too: those images that the data set has
+    must agree, but for lesions and masks, which are recorded of all together.
     """
     total, cure = len(measured), say(cure, command=command(about))
     own = table.drop_duplicates("image_id").set_index("image_id")
@@ -132,6 +141,23 @@ def other_data(
         pictures = {name: greys for name, greys in pictures.items() if name in own.index}
     if not same_pictures({"pictures": pictures}, table):
         return say(OTHER_PICTURES, total=len(measured), cure=cure)
+    return _other_lesions_or_masks(about["identity"], measured, own, cure) if whole else None
+
+
+def _other_lesions_or_masks(
+    recorded: Mapping[str, Any], measured: pd.DataFrame, own: pd.DataFrame, cure: str
+) -> str | None:
+    """The sentence where the images fall into other lesions than was recorded, or their masks are others; else None.
+
+    own: the data set's table by image_id.
+    """
+    if recorded.get("rows") != rows_sha256(measured["image_id"], measured["dx_true"]):
+        return None  # the record is of these rows in this order alone
+    present = own.loc[measured["image_id"]].reset_index()
+    if recorded.get("lesions") not in (None, lesions_sha256(present)):
+        return say(OTHER_LESIONS, total=len(measured), cure=cure)
+    if recorded.get("masks") is not None and not same_masks(recorded["masks"], present):
+        return say(OTHER_MASKS, total=len(measured), cure=cure)
     return None
 
 

@@ -156,7 +156,12 @@ ABOUT_LATER: dict[str, Check] = {
     "views": is_count,
     "calibration": is_text,
     "sources": by_name(is_count),
-    "identity": none_or(object_with({}, {"rows": is_text, "files": is_text, "pictures": by_name(list_of(is_number))})),
+    "identity": none_or(
+        object_with(
+            {},
+            {**dict.fromkeys(("rows", "files", "lesions", "masks"), is_text), "pictures": by_name(list_of(is_number))},
+        )
+    ),
 }
 """The same, of what older versions do not have."""
 

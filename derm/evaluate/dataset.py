@@ -342,6 +342,8 @@ def measured_on(
 
     table: rows of the catalogue in `part`. lesions: text (n,), each row's lesion.
     """
+    # As the data set names them, and not as the split joins them: only so can any table be held against it.
+    named = catalogue.table.set_index("image_id")["lesion_id"].loc[table["image_id"]].to_numpy()
     return {
         "weights": model.name,
         "sha256": model.sha256,
@@ -356,7 +358,7 @@ def measured_on(
         "sources": {str(name): int(count) for name, count in table["source"].value_counts().sort_index().items()},
         "images": len(table),
         "lesions": len(np.unique(lesions)),
-        "identity": data_identity(table),
+        "identity": data_identity(table.assign(lesion_id=named)),
         "input_size": model.description.model.input_size,
         "mean_of": len(model.description.training.get("soup", ())) or 1,
         "pooling": model.description.model.pooling,

@@ -399,8 +399,8 @@ def _claim(out: Path, about: dict[str, Any], table: pd.DataFrame) -> None:
     if not same_data:
         raise ConfigFault(
             say(
-                "{out} was begun with other pictures, masks or diagnoses under the same names: name another folder "
-                "with --out, or delete this one.",
+                "{out} was begun with other pictures, masks, diagnoses or lesions under the same names: name another "
+                "folder with --out, or delete this one.",
                 out=out,
             )
         )
@@ -408,7 +408,7 @@ def _claim(out: Path, about: dict[str, Any], table: pd.DataFrame) -> None:
 
 def _same_data(recorded: dict[str, Any], present: dict[str, Any], table: pd.DataFrame) -> bool:
     """Whether a folder was begun with the present data: by every file's content, or as far as it was recorded."""
-    if recorded.get("rows") != present["rows"]:
+    if recorded.get("rows") != present["rows"] or recorded.get("lesions", present["lesions"]) != present["lesions"]:
         return False
     return recorded["files"] == present["files"] if "files" in recorded else same_pictures(recorded, table)
 

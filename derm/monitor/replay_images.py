@@ -10,6 +10,7 @@ from typing import NamedTuple
 from derm.data.catalogue import Catalogue
 from derm.diagnoses import DIAGNOSES, INDEX, Diagnosis
 from derm.errors import ImageRefused
+from derm.files import stamp_now
 from derm.image.decode import claimed_in_file, open_image
 from derm.image.overlay import jpeg, resize_picture
 from derm.monitor.runs import Run
@@ -67,17 +68,23 @@ def held_images(run: Run, catalogue: Catalogue | None, turn: Turn = at_once) -> 
     return held
 
 
-@lru_cache(maxsize=600)
 def thumbnail(path: str, turn: Turn = at_once) -> bytes | None:
     """A small JPEG of the picture at `path`, or None where it cannot be read; the last six hundred are kept.
 
-    turn: entered while one is made, not for one that is kept.
+    turn: entered while one is made, not for one that is kept. A picture that was replaced is made anew, and one that
+    cannot be read is looked for each time: its folder may come later.
     """
+    try:
+        return _small(path, stamp_now(Path(path)), turn)
+    except (ImageRefused, OSError):
+        return None
+
+
+@lru_cache(maxsize=600)
+def _small(path: str, _stamp: tuple[int, ...], turn: Turn) -> bytes:
+    """`thumbnail` of the file with this stamp; ImageRefused, OSError where it cannot be read, which are not kept."""
     with turn(claimed_in_file(path)):
-        try:
-            image = open_image(Path(path))
-        except (ImageRefused, OSError):
-            return None
+        image = open_image(Path(path))
         height, width = image.shape[:2]
         scale = SIDE / max(height, width)
         return jpeg(resize_picture(image, max(1, round(height * scale)), max(1, round(width * scale))))

@@ -43,6 +43,7 @@ from derm.monitor.launch import free_name, launch
 from derm.monitor.quota import OWNER, Visitor, room_for_one
 from derm.monitor.state import LOCK, is_alive
 from derm.paths import TEACHING, runs_folder
+from derm.predict.record import calibration_of
 from derm.records.connect import Records
 from derm.spreadsheet import csv_table
 from derm.teach.features import Progress
@@ -80,9 +81,10 @@ FIELDS: dict[str, Check] = {
 """Of `ABOUT`."""
 
 LATER: dict[str, Check] = {
+    "identity": object_with({"network": is_text, "calibration": is_text}),
     "compared": lambda value: by_name(_COUNTED)(value) and set(value) <= {PRACTICE, OLD},
 }
-"""Of `ABOUT`, once the training has ended."""
+"""Of `ABOUT`: of the weights that it began with, which an older training does not tell; and once it has ended."""
 
 KEYS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a training's folder may be called."""
@@ -268,6 +270,7 @@ def _work(
     """`work` itself; False where it was stopped before its end."""
     weights, settings = Path(about["weights"]), _settings(about)
     model = load_weights(weights)
+    _check_begun(folder, about, model)
     tell("Reading confirmed cases")
     lessons = gather_lessons(records, model, [Path(one) for one in about["old"]], folder / LESSONS, progress)
     if lessons.old is None and not about["without_old"]:
@@ -296,6 +299,25 @@ def _work(
         compared[name] = _compare(model, taught, catalogue, part, folder, name, progress, replicates)
     _write(folder, about | {"stage": "done", "compared": compared})
     return True
+
+
+def _check_begun(folder: Path, about: dict[str, Any], model: Model) -> None:
+    """Raise RunFault where `model` is not the one that a training began with; an older one keeps its path alone."""
+    if about.get("identity") not in (None, _identity_of(model)):
+        raise RunFault(
+            say(
+                "The weights {before} at {path} were replaced, or calibrated anew, since the training '{name}' began: "
+                "put both files back from a copy, or begin anew with `derm records train`.",
+                before=about["before"],
+                path=about["weights"],
+                name=folder.name,
+            )
+        )
+
+
+def _identity_of(model: Model) -> dict[str, str]:
+    """What tells weights from others: tensors and size of input, and what turns the network's output into an answer."""
+    return {"network": model.network, "calibration": calibration_of(model.description)}
 
 
 def _compare(
@@ -357,7 +379,7 @@ def _said(lessons: Lessons, settings: TeachingSettings) -> list[object]:
 def _begin(
     folder: Path, weights: Path, old: Sequence[Path], settings: TeachingSettings, without_old: bool = False
 ) -> None:
-    before = load_weights(weights).label
+    before = load_weights(weights)
     make_place(folder)
     _write(
         folder,
@@ -368,7 +390,8 @@ def _begin(
             "learning_rate": settings.learning_rate,
             "outsiders": [str(one.resolve()) for one in settings.outsiders],
             "weights": str(weights.resolve()),
-            "before": before,
+            "before": before.label,
+            "identity": _identity_of(before),
             "old": [str(one.resolve()) for one in old],
             "without_old": without_old,
             "said": [],

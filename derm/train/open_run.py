@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.diagnosis_words import allowed_codes
+from derm.data.identity import stored_looks
 from derm.data.learned import join_learned, known_among, read_learned, record_learned
 from derm.data.looks import SIDE, look_at
 from derm.data.recognise import recognise
@@ -59,7 +60,8 @@ class Parts:
     training image. labels: int64 (n,), and validation_labels: int64 (k,), classes, `OPEN_CLASS` where open. sources:
     int64 (n,), a number for each image's source, or None for one source. validation_sources: text (k,), or None.
     allowed: bool (n, 7), the classes that each image may have, or None where no label is open. has_mask: bool (n,).
-    fingerprint: of `fingerprint`.
+    fingerprint, validation_fingerprint: of `fingerprint`, of the training and of the validation images. looks: of
+    `stored_looks`, of the training images and then of the validation images.
     """
 
     store: ImageStore
@@ -73,6 +75,8 @@ class Parts:
     allowed: torch.Tensor | None
     has_mask: torch.Tensor
     fingerprint: str
+    validation_fingerprint: str
+    looks: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ def open_run(
             "sources_before": before.sources,
             "leaking_test_images": count_leak(split, table["dx"]).with_sister,
             "fingerprint": parts.fingerprint,
+            "validation_fingerprint": parts.validation_fingerprint,
             "learned": learned,
         },
     }
@@ -287,6 +292,8 @@ def divide(table: pd.DataFrame, store: ImageStore, rows: NDArray[np.int64], vali
         allowed_classes(table["dx"].iloc[rows]) if (labels == OPEN_CLASS).any() else None,
         torch.from_numpy(store.has_mask[rows]),
         fingerprint(table, rows),
+        fingerprint(table, validation),
+        stored_looks(store, np.concatenate([rows, validation])),
     )
 
 
@@ -331,7 +338,7 @@ def allowed_classes(dx: pd.Series) -> torch.Tensor:
 
 
 def fingerprint(table: pd.DataFrame, rows: NDArray[np.int64]) -> str:
-    """What the training images are, 16 hexadecimal digits: their ids and diagnoses, in order."""
+    """What the images `rows` of a catalogue's table are, 16 hexadecimal digits: their ids and diagnoses, in order."""
     known = table[["image_id", "dx"]].iloc[rows]
     return hashlib.sha256(csv_table(known).encode()).hexdigest()[:16]
 

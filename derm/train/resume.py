@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from derm.data.identity import changed_looks
 from derm.errors import RunFault
 from derm.files import unlinked
 from derm.language.speech import say
@@ -25,27 +26,19 @@ def keep(opened: OpenRun, state: TrainState) -> None:
         "average": average.state_dict() if average is not net else {},
         "optimiser": flatten_optimiser(optimiser),
         "planner": opened.planner.tensors(),
+        "data": {"looks": torch.from_numpy(opened.parts.looks)},
     }
-    rest = {"fingerprint": opened.parts.fingerprint, "groups": optimiser.state_dict()["param_groups"]}
+    parts = opened.parts
+    images = {"fingerprint": parts.fingerprint, "validation_fingerprint": parts.validation_fingerprint}
+    rest = {**images, "groups": optimiser.state_dict()["param_groups"]}
     save_checkpoint(unlinked(opened.run / LAST), groups, {**state.as_dict(), **rest})
 
 
 def restore(opened: OpenRun) -> TrainState:
     """Take up the last checkpoint of a run, in place; RunFault where it knows other images than the data set has, or
     holds what no checkpoint of this run can."""
-    images = opened.parts.fingerprint
     groups, content = load_checkpoint(opened.run / LAST)
-    views = groups.get("planner", {}).get("views")
-    if content.pop("fingerprint", images) != images or (
-        views is not None and views.shape != opened.planner.classes.shape
-    ):
-        raise RunFault(
-            say(
-                "{run} was trained on other images than the data set now gives: bring back the data set "
-                "it began with, or start a new run.",
-                run=opened.run,
-            )
-        )
+    _check_images(opened, groups, content)
     try:
         for group in ("net", "average", "optimiser"):  # the planner has NaN where an image was never seen
             for name, tensor in groups.get(group, {}).items():
@@ -57,6 +50,49 @@ def restore(opened: OpenRun) -> TrainState:
         raise damaged(opened.run / LAST, f"it has no {error}") from error
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise damaged(opened.run / LAST, str(error).partition("\n")[0].rstrip(": ")) from error
+
+
+def _check_images(opened: OpenRun, groups: dict[str, dict[str, torch.Tensor]], content: dict[str, Any]) -> None:
+    """Raise RunFault where the data set gives a run other images, diagnoses, pictures or masks than it began with.
+
+    Takes what tells the images out of `content`; a checkpoint of an older Derm tells less of them, or nothing.
+    """
+    parts = opened.parts
+    views = groups.get("planner", {}).get("views")
+    if content.pop("fingerprint", parts.fingerprint) != parts.fingerprint or (
+        views is not None and views.shape != opened.planner.classes.shape
+    ):
+        raise RunFault(
+            say(
+                "{run} was trained on other images than the data set now gives: bring back the data set "
+                "it began with, or start a new run.",
+                run=opened.run,
+            )
+        )
+    validation = parts.validation_fingerprint
+    if content.pop("validation_fingerprint", validation) != validation:
+        raise RunFault(
+            say(
+                "{run} was validated on other images or diagnoses than the data set now gives: bring back the data "
+                "set it began with, or start a new run.",
+                run=opened.run,
+            )
+        )
+    looks = groups.get("data", {}).get("looks")
+    if looks is None:
+        return
+    if looks.shape != parts.looks.shape or looks.dtype != torch.uint8:
+        raise damaged(opened.run / LAST, "data/looks has another shape than the data set's")
+    if changed := changed_looks(looks.numpy(), parts.looks):
+        raise RunFault(
+            say(
+                "{changed:,} of the {total:,} pictures, or their masks, that {run} was trained and validated on are "
+                "others now under the same names: bring back the data set it began with, or start a new run.",
+                changed=changed,
+                total=len(parts.looks),
+                run=opened.run,
+            )
+        )
 
 
 def _restore_tensors(

@@ -54,7 +54,7 @@ ABOUT_SYSTEM: dict[str, Check] = {"about": object_with(ABOUT, ABOUT_LATER)}
 """Of measured.json."""
 
 TOLD: dict[str, Check] = {
-    **dict.fromkeys(("system", "budget", "by", "start", "fingerprint"), is_text),
+    **dict.fromkeys(("system", "budget", "by", "start", "fingerprint", "validation_fingerprint"), is_text),
     "start_sha256": is_text_or_none,
     HASHES: by_name(is_text),
 }

@@ -69,6 +69,9 @@ Tell = Callable[[OrderStage, int, int], None]
 SETTLED = ("precision", "workers", "lookahead")
 """Settings that depend on the machine: a run that was begun keeps them."""
 
+FINGERPRINTS = ("fingerprint", "validation_fingerprint")
+"""Of the training and of the validation images; in a run's data, and in measured.json."""
+
 PART: Part = "test"
 """The part that is measured, once for each system; the epoch was chosen on validation."""
 
@@ -204,11 +207,10 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
     split = split_catalogue(catalogue, order.by)
     table = _test_part(catalogue, split)
     measured = pd.DataFrame({"image_id": answered.images, "dx_true": np.array(CODES)[answered.true]})
-    learned = _fingerprint(order, catalogue, split)
     if (
         len(measured) != len(table)
-        or other_data(answered.about["about"], measured, table) is not None
-        or answered.about.get("fingerprint", learned) != learned
+        or other_data(answered.about["about"], measured, catalogue.table) is not None
+        or _differs(answered.about, order, catalogue, split)
     ):
         raise ConfigFault(
             f"{place} was trained and measured on other images than {catalogue.place} gives it: name that data set "
@@ -229,10 +231,12 @@ def _begun_start(place: Path) -> str | None:
     return None if told is None else str(told["sha256"])
 
 
-def _fingerprint(order: SystemOrder, catalogue: Catalogue, split: Split) -> str:
-    """The fingerprint of the images that the protocol gives `order` to learn from."""
+def _differs(told: Mapping[str, Any], order: SystemOrder, catalogue: Catalogue, split: Split) -> bool:
+    """Whether the protocol gives `order` other images to learn from, or to choose the epoch by, than are `told`."""
     config = train_config(order.system, order.budget, order.by, order.start)
-    return fingerprint(catalogue.table, training_rows(catalogue, split, config))
+    rows = (training_rows(catalogue, split, config), split.rows("validation"))
+    found = {name: fingerprint(catalogue.table, own) for name, own in zip(FINGERPRINTS, rows, strict=True)}
+    return any(told.get(name, own) != own for name, own in found.items())  # older results tell the first, or none
 
 
 def _train(
@@ -313,7 +317,7 @@ def _measure(order: SystemOrder, catalogue: Catalogue, cache: Path, device: str,
             "by": order.by,
             "start": start_label(order.start),
             "start_sha256": _begun_start(order.place),
-            "fingerprint": training["data"]["fingerprint"],
+            **{name: training["data"][name] for name in FINGERPRINTS if name in training["data"]},
             "about": measured_on(model, catalogue, split, PART, table, lesions),
             "trained_images": training["data"]["train"],
             "epoch": training["epoch"],
@@ -336,12 +340,12 @@ def _write_measured(place: Path, content: Mapping[str, Any], texts: Mapping[str,
 def _load_own(order: SystemOrder, catalogue: Catalogue, split: Split, device: str) -> Model:
     """The weights that are measured, whose network lies on `device`.
 
-    Raises ConfigFault where they learned from other images than the protocol gives them of `catalogue`, for then some
+    Raises ConfigFault where they learned from, or were chosen by, other images than `catalogue` gives, for then some
     of those may be measured: a result is made in stages, between which another data set may be named.
     """
     model = load_weights(_weights(order))
     model.net.to(device)
-    if model.description.training["data"]["fingerprint"] != _fingerprint(order, catalogue, split):
+    if _differs(model.description.training["data"], order, catalogue, split):
         raise ConfigFault(
             f"{order.place} was trained on other images than {catalogue.place} gives it: name that data set with "
             "--data, delete the folder, or name another one with --results."

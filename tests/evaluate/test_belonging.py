@@ -87,6 +87,30 @@ def test_other_pictures_under_the_same_names_are_found(about, measured, drawn_ca
     assert "has other pictures under the names" in other_data(about, measured, table)
 
 
+def test_other_lesions_and_masks_are_found_and_other_names_of_lesions_are_not(
+    about, measured, drawn_catalogue, tmp_path
+):
+    table = drawn_catalogue.table
+    assert other_data(about, measured, table.assign(lesion_id="clinic: " + table["lesion_id"])) is None
+    merged = table.assign(lesion_id=table["lesion_id"].replace(table["lesion_id"].iloc[0], table["lesion_id"].iloc[-1]))
+    assert f"the {len(table)} images of these results are of other lesions" in other_data(about, measured, merged)
+    turned = table.copy()
+    row = table.index[table["mask_path"] != ""][0]
+    for column in ("image_path", "mask_path"):
+        copy = tmp_path / f"{column}.png"
+        shutil.copy(table.loc[row, column], copy)
+        turned.loc[row, column] = str(copy)
+    assert other_data(about, measured, turned) is None  # a copy elsewhere
+    Image.open(copy).rotate(180).save(copy)
+    for _ in range(2):
+        assert f"has other masks for the {len(table)} images" in other_data(about, measured, turned)
+        copy.unlink(missing_ok=True)  # nor is one that is gone what it was
+    older = {name: value for name, value in about["identity"].items() if name not in ("lesions", "masks")}
+    for changed in (merged, turned):
+        assert other_data(about | {"identity": older}, measured, changed) is None
+        assert other_data(about, measured, changed, whole=False) is None
+
+
 @pytest.mark.parametrize("identity", [None, "x", {}, {"pictures": 3}])
 def test_results_without_a_record_are_told_by_names_and_diagnoses(about, measured, drawn_catalogue, identity):
     older = about | {"identity": identity}

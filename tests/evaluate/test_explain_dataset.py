@@ -412,7 +412,7 @@ def test_a_folder_of_other_pictures_masks_or_diagnoses_is_not_gone_on_with(
     for _ in range(2):  # begun, and gone on with
         with pytest.raises(KeyboardInterrupt):
             begin()
-    other = r"other pictures, masks or diagnoses under the same names: name another folder with --out, or delete this"
+    other = r"other pictures, masks, diagnoses or lesions under the same names: name another folder with --out, or del"
     for column, place in (("image_path", image), ("mask_path", mask)):
         former = place.read_bytes()
         shutil.copy(table.loc[second, column], place)
@@ -423,6 +423,14 @@ def test_a_folder_of_other_pictures_masks_or_diagnoses_is_not_gone_on_with(
     diagnosed = about | {"identity": about["identity"] | {"rows": "of other diagnoses"}}
     (out / "about.json").write_text(json.dumps(diagnosed))
     with pytest.raises(ConfigFault, match=other):
+        begin()
+    parted = about | {"identity": about["identity"] | {"lesions": "of as many other lesions"}}
+    (out / "about.json").write_text(json.dumps(parted))
+    with pytest.raises(ConfigFault, match=other):
+        begin()
+    del parted["identity"]["lesions"]
+    (out / "about.json").write_text(json.dumps(parted))
+    with pytest.raises(KeyboardInterrupt):  # one of an older version does not tell
         begin()
     mask.unlink()
     with pytest.raises(DataFault, match=r"mask\.png cannot be read \(No such file or directory\): put the file back"):
@@ -438,7 +446,7 @@ def test_a_folder_of_an_older_version_is_held_against_what_it_records(model, dra
     about = json.loads((tmp_path / "about.json").read_text())
     del about["identity"]["files"]
     (tmp_path / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ConfigFault, match="other pictures, masks or diagnoses"):
+    with pytest.raises(ConfigFault, match="other pictures, masks, diagnoses or lesions"):
         explain(model, swapped, "test", tmp_path, **SETTINGS)
     del about["identity"]
     (tmp_path / "about.json").write_text(json.dumps(about))

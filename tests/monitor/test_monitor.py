@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from short_run import CONFIG
 from theme import THEME, contrast
 from typer.testing import CliRunner
@@ -760,6 +761,17 @@ def test_a_picture_that_cannot_be_read_has_no_thumbnail(tmp_path):
     (tmp_path / "words.jpg").write_text("words")
     assert thumbnail(str(tmp_path / "words.jpg")) is None
     assert thumbnail(str(tmp_path / "none.jpg")) is None
+
+
+def test_a_thumbnail_is_kept_until_its_picture_is_replaced_or_comes(tmp_path):
+    place = tmp_path / "late.png"
+    assert thumbnail(str(place)) is None
+    Image.new("RGB", (80, 60), "red").save(place)
+    red = thumbnail(str(place))
+    assert red is not None
+    assert thumbnail(str(place)) is red
+    Image.new("RGB", (80, 60), "green").save(place)
+    assert thumbnail(str(place)) not in (None, red)
 
 
 @pytest.mark.training

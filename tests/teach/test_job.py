@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ from derm.data.catalogue import read_catalogue
 from derm.data.split import split_own
 from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
-from derm.errors import DataFault, RunFault
+from derm.errors import DataFault, RecordsFault, RunFault
 from derm.explore.table import explorable
 from derm.language.speech import speaking
 from derm.model.network import LesionNet
-from derm.model.weights import WeightsInfo, load_info, load_weights, save_weights
+from derm.model.weights import WeightsInfo, copy_weights, load_info, load_weights, rewrite_description, save_weights
 from derm.predict.open import open_model
 from derm.records import write
 from derm.records.connect import open_records
@@ -217,6 +218,48 @@ def test_other_data_than_those_that_were_learned_from_are_refused(practice, tiny
     folder = job.begin(practice, tiny_weights, [drawn], TeachingSettings())
     with pytest.raises(DataFault, match="holds derm_synthetic, and the weights learned from ham10000"):
         job.work(practice, folder)
+
+
+def replace_weights(path: Path, *, tensors: bool) -> None:
+    """Put others in the place of the weights at `path`: other tensors, or the same ones calibrated anew."""
+    trained = load_weights(path)
+    if tensors:
+        torch.manual_seed(1)
+        save_weights(path, LesionNet(SMALL), trained.description)
+    else:
+        rewrite_description(path, replace(trained.description, temperature=2.0))
+
+
+@pytest.mark.parametrize("tensors", [True, False])
+def test_a_training_goes_on_with_the_weights_alone_that_it_began_with(filed, weights, tmp_path, monkeypatch, tensors):
+    own = tmp_path / "own.json"
+    copy_weights(weights, own, load_weights(weights).description)
+    folder = job.begin(filed, own, [], TeachingSettings())
+    before = {path: path.read_bytes() for path in tmp_path.glob("own.*")}
+    replace_weights(own, tensors=tensors)
+    said = rf"The weights own \w{{8}} at .*own\.json were replaced.* since the training '{folder.name}' began: put both"
+    with pytest.raises(RunFault, match=said):
+        job.work(filed, folder)
+    (found,) = job.teachings(filed)
+    assert found.stage == "refused"
+    assert "begin anew with `derm records train`" in found.said[0]
+    for path, content in before.items():
+        path.write_bytes(content)
+    with pytest.raises(RecordsFault, match="No picture has a histology"):  # goes on, up to the next refusal
+        job.work(filed, folder)
+
+
+def test_a_training_that_an_older_version_began_goes_on(filed, weights, tmp_path):
+    """It does not tell which weights lay at its path."""
+    own = tmp_path / "own.json"
+    copy_weights(weights, own, load_weights(weights).description)
+    folder = job.begin(filed, own, [], TeachingSettings())
+    about = json.loads((folder / job.ABOUT).read_text())
+    del about["identity"]
+    (folder / job.ABOUT).write_text(json.dumps(about))
+    replace_weights(own, tensors=False)
+    with pytest.raises(RecordsFault, match="No picture has a histology"):
+        job.work(filed, folder)
 
 
 def test_too_few_confirmed_cases_are_refused(filed, cases, weights, drawn):

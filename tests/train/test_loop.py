@@ -158,7 +158,7 @@ def assert_same_end(run: Path, other: Path) -> None:
         assert one["sha256"] == two["sha256"], name
         assert one["measured"] == two["measured"]
     (groups, state), (other_groups, other_state) = (load_checkpoint(f / "last.safetensors") for f in (run, other))
-    assert groups.keys() == other_groups.keys() == {"net", "average", "optimiser", "planner"}
+    assert groups.keys() == other_groups.keys() == {"net", "average", "optimiser", "planner", "data"}
     for group, tensors in groups.items():
         assert tensors.keys() == other_groups[group].keys()
         for name, tensor in tensors.items():
@@ -268,6 +268,7 @@ def test_the_log_begins_with_what_the_run_is(whole, drawn, drawn_catalogue):
         "sources_before": [],
         "leaking_test_images": 0,
         "fingerprint": start["data"]["fingerprint"],
+        "validation_fingerprint": start["data"]["validation_fingerprint"],
         "learned": start["data"]["learned"],
     }
     assert sum(start["data"]["learned"]["classes"].values()) == parts["train"]
@@ -659,6 +660,56 @@ def test_resuming_with_other_images_is_refused(whole, drawn_catalogue, cache):
     other = replace(drawn_catalogue, table=table.assign(image_id=table["image_id"] + "x"))  # as many, but others
     with pytest.raises(RunFault, match="was trained on other images"):
         train(CONFIG, other, whole.run, cache=cache, resume=True)
+
+
+def test_resuming_with_another_validation_part_or_other_pictures_is_refused(tmp_path, drawn_catalogue, cache):
+    opened = open_run(CONFIG, drawn_catalogue, tmp_path / "run", cache=cache)
+    keep(opened, TrainState(step=2))
+    place, table = opened.run / "last.safetensors", drawn_catalogue.table
+    split = split_catalogue(drawn_catalogue)
+    swapped = {"validation": "test", "test": "validation"}
+    as_now = replace(drawn_catalogue, parts=dict(zip(table["image_id"], split.parts, strict=True)))
+    parts = dict(zip(table["image_id"], split.parts.replace(swapped), strict=True))
+    rows = split.rows("validation")
+    turned = table["dx"].copy()
+    turned.iloc[rows] = np.roll(turned.iloc[rows], 1)
+    grey = tmp_path / "grey.png"
+    cv2.imwrite(str(grey), np.full(open_image(Path(table["image_path"].iloc[rows[0]])).shape, 128, np.uint8))
+    exchanged, emptied = table.copy(), table.copy()
+    exchanged.loc[rows[0], "image_path"] = str(grey)
+    emptied.loc[split.rows("train"), "mask_path"] = ""
+    pictures = (
+        rf"of the {len(opened.parts.looks)} pictures, or their masks, that .*run was trained and validated on are"
+    )
+    for other, said in (
+        (replace(drawn_catalogue, parts=parts), "was validated on other images or diagnoses than the data set now"),
+        (replace(as_now, table=table.assign(dx=turned)), "was validated on other images or diagnoses than"),
+        (replace(as_now, table=exchanged), f"^1 {pictures} others now under the same names: bring back"),
+        (replace(as_now, table=emptied), f"^{len(opened.parts.train)} {pictures} others now"),
+    ):
+        given = open_run(CONFIG, other, opened.run, cache=cache, resume=True)
+        with pytest.raises(RunFault, match=said):
+            restore(given)
+        groups, content = load_checkpoint(place)
+        older = {name: value for name, value in content.items() if name != "validation_fingerprint"}
+        save_checkpoint(place, {name: own for name, own in groups.items() if name != "data"}, older)
+        assert restore(given).step == 2  # an older one does not tell
+        save_checkpoint(place, {**groups, "data": {"looks": groups["data"]["looks"][1:]}}, content)
+        with pytest.raises(RunFault, match=r"is damaged \(data/looks has another shape|was validated on other images"):
+            restore(given)
+        save_checkpoint(place, groups, content)
+
+
+def test_pictures_that_were_saved_anew_are_gone_on_with(tmp_path, drawn_catalogue, cache):
+    """As are copies, whose times are others."""
+    opened = open_run(CONFIG, drawn_catalogue, tmp_path / "run", cache=cache)
+    keep(opened, TrainState(step=2))
+    table = drawn_catalogue.table.copy()
+    for row, path in enumerate(table["image_path"]):
+        cv2.imwrite(str(tmp_path / f"{row}.jpg"), cv2.imread(path), [cv2.IMWRITE_JPEG_QUALITY, 90])
+        table.loc[row, "image_path"] = str(tmp_path / f"{row}.jpg")
+    again = open_run(CONFIG, replace(drawn_catalogue, table=table), opened.run, cache=cache, resume=True)
+    assert restore(again).step == 2
 
 
 def test_copies_of_shipped_pictures_are_known_when_a_run_is_opened(tmp_path, drawn_catalogue, cache, monkeypatch):

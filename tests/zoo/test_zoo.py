@@ -330,6 +330,24 @@ def test_what_is_done_of_another_data_set_is_not_done(done, drawn_catalogue):
             run.left_of(orders, replace(drawn_catalogue, table=other))
 
 
+def test_what_was_chosen_by_other_validation_images_is_not_done(done, drawn_catalogue, tmp_path):
+    """Its test images may be among those that chose the epoch."""
+    rows = split_catalogue(drawn_catalogue).rows("validation")
+    other = replace(drawn_catalogue, table=drawn_catalogue.table.drop(index=rows[0]).reset_index(drop=True))
+    order = order_of(PAIR[0], tmp_path)
+    shutil.copytree(order_of(PAIR[0], done).place, order.place)
+    with pytest.raises(ConfigFault, match=r"was trained and measured on other images than"):
+        run.left_of([order], other)
+    measured = order.place / "measured.json"
+    content = json.loads(measured.read_text())
+    del content[SEAL], content["validation_fingerprint"]
+    measured.write_text(json.dumps(content))
+    run.check_done(order, other)  # older results do not tell
+    measured.unlink()
+    with pytest.raises(ConfigFault, match=r"was trained on other images than"):
+        run.carry_out(order, other, tmp_path / "cache")
+
+
 def test_a_folder_of_results_that_is_a_link_is_refused(drawn_catalogue, cache, tmp_path):
     order = order_of(OURS, tmp_path / "out")
     (tmp_path / "elsewhere").mkdir()
