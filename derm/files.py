@@ -87,7 +87,7 @@ def unlinked(path: Path) -> Path:
     return path
 
 
-def put(new: Path, place: Path) -> None:
+def replace_with(new: Path, place: Path) -> None:
     """Put a file that is whole at its `place` on the same disk, over what lies there; ConfigFault where that cannot."""
     try:
         new.replace(place)

@@ -50,7 +50,7 @@ def measure(
     if vectors and marked:
         with progress("Following the score along concepts") as watch:
             followed = measure_vectors(model, parts, marked, watch)
-    about = {"weights": model.sha256, "network": model.network, "decoder": decoder.sha256, "most": most}
+    about = {"weights": model.sha256, "network_id": model.network_id, "decoder": decoder.sha256, "most": most}
     content = {**about, "models": models, "alone": measure_alone(parts), "vectors": followed}
     write_json(target, sealed(content))
     out.print(model_table(models))

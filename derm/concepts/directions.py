@@ -55,8 +55,8 @@ class Directions(NamedTuple):
     slopes: NDArray[np.float64]
     slopes_low: NDArray[np.float64]
     slopes_high: NDArray[np.float64]
-    network: str | None = None
-    """`Model.network` of the weights; None in files from before it was kept."""
+    network_id: str | None = None
+    """`Model.network_id` of the weights; None in files from before it was kept."""
 
 
 def find_directions(
@@ -94,7 +94,7 @@ def as_json(directions: Directions) -> dict[str, Any]:
         for name, value in directions._asdict().items()
         if isinstance(value, np.ndarray)
     }
-    about = {name: getattr(directions, name) for name in ("weights", "network", "decoder")}
+    about = {name: getattr(directions, name) for name in ("weights", "network_id", "decoder")}
     content = {"concepts": list(CONCEPTS), **about, **numbers}
     return sealed(content)
 
@@ -104,7 +104,7 @@ def read_directions(content: dict[str, Any]) -> Directions:
     check_seal(content)
     if content["concepts"] != list(CONCEPTS):
         raise ValueError(f"concepts {str(content['concepts'])[:80]}, expected {list(CONCEPTS)}")
-    named = is_text(content["weights"]) and is_text(content["decoder"]) and is_text_or_none(content.get("network"))
+    named = is_text(content["weights"]) and is_text(content["decoder"]) and is_text_or_none(content.get("network_id"))
     if not named:
         raise ValueError("weights, decoder or network is no text")
     rows, table = (len(CONCEPTS),), (len(CONCEPTS), 7)
@@ -121,7 +121,7 @@ def read_directions(content: dict[str, Any]) -> Directions:
     for low, high in (("low", "high"), ("slopes_low", "slopes"), ("slopes", "slopes_high")):
         if (numbers[low] > numbers[high]).any():
             raise ValueError(f"{low} lies above {high}")
-    return Directions(content["weights"], content["decoder"], **numbers, network=content.get("network"))
+    return Directions(content["weights"], content["decoder"], **numbers, network_id=content.get("network_id"))
 
 
 def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[str, Part], ReadPart]") -> Directions:
@@ -138,7 +138,7 @@ def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[
     readings = Readings(*(np.concatenate(values) for values in zip(*own, strict=True)))
     weight = head.scores.weight.detach().cpu().numpy().astype(np.float64)
     found = find_directions(readings, weight, model.sha256, decoder.sha256)
-    return found._replace(network=model.network)
+    return found._replace(network_id=model.network_id)
 
 
 PLACE = "DERM_CONCEPTS"
@@ -154,7 +154,7 @@ def directions_for(model: Model, decoder: str) -> Directions | None:
     if path is None:
         return None
     found = _read(path, path.stat().st_mtime_ns)
-    return found if model.made(found.weights, found.network) and found.decoder == decoder else None
+    return found if model.made(found.weights, found.network_id) and found.decoder == decoder else None
 
 
 @lru_cache(2)

@@ -94,8 +94,8 @@ class ConceptFigures(NamedTuple):
     models: tuple[AdditiveFigures, ...]
     alone: Mapping[tuple[str, str], float]
     vectors: tuple[VectorFigure, ...]
-    network: str | None = None
-    """`Model.network`; None in figures from before it was kept."""
+    network_id: str | None = None
+    """`Model.network_id`; None in figures from before it was kept."""
 
 
 def find_concept_figures() -> Path | None:
@@ -108,7 +108,7 @@ def read_concept_figures(path: Path) -> ConceptFigures:
     """What `path` holds; DataFault, with the cure, where it cannot be read or a field is not what it has to be."""
     try:
         found = read_json(path)
-        fault = fault_of(found, _FIELDS, {"network": is_text_or_none})
+        fault = fault_of(found, _FIELDS, {"network_id": is_text_or_none})
         if fault is not None:
             raise ValueError(say("field {field}", field=fault or "?"))
         check_seal(found)
@@ -126,7 +126,7 @@ def read_concept_figures(path: Path) -> ConceptFigures:
         tuple(_model(one) for one in found["models"]),
         {(one["source"], one["concept"]): one["auc"] for one in found["alone"]},
         tuple(VectorFigure(**{name: one[name] for name in VectorFigure._fields}) for one in found["vectors"]),
-        found.get("network"),
+        found.get("network_id"),
     )
 
 

@@ -75,7 +75,7 @@ def read_pictures(
     for first in range(0, len(table), PART):
         rows = table.iloc[first : first + PART]
         set_to = (model.description.mask_threshold, decoder.info.input_size)
-        words = f"{model.network} {decoder.sha256} {set_to} {table_key(rows)}"
+        words = f"{model.network_id} {decoder.sha256} {set_to} {table_key(rows)}"
         place = kept / f"concepts-{sha256(words.encode()).hexdigest()[:16]}.npz"
         part = _kept(place, len(rows))
         if part is None:

@@ -31,7 +31,7 @@ from derm.evaluate.known import OR_EVEN_KNOWN, find_known, refuse_known
 from derm.evaluate.results import TABLES, WORST, WORST_NAME, Evaluation
 from derm.evaluate.seen import measure_seen
 from derm.evaluate.worst_masks import worst_outlines
-from derm.files import json_text, make_folder, making_folder, put, unlinked, write_bytes, write_text
+from derm.files import json_text, make_folder, making_folder, replace_with, unlinked, write_bytes, write_text
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import calibration_measures, reliability, softmax, top_label
@@ -206,7 +206,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
         if evaluation.worst:
             make_folder(out / WORST)
         for file in (*(f"{WORST}/{name}" for name in evaluation.worst), *texts):
-            put(new / file, unlinked(out / file))
+            replace_with(new / file, unlinked(out / file))
 
 
 def _take(counts: MaskCount, rows: NDArray[np.bool_] | NDArray[np.int64]) -> MaskCount:

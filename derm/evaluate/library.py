@@ -113,7 +113,7 @@ def build_library(
             progress(min(done, len(rows)), len(rows))
 
     temperature = model.description.temperature
-    with LibraryWriter(folder, model.sha256, network=model.network, temperature=temperature) as library:
+    with LibraryWriter(folder, model.sha256, network_id=model.network_id, temperature=temperature) as library:
         for batch in batches:
             waiting.append(batch)
             tell()

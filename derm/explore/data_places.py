@@ -41,7 +41,7 @@ copy is whole.
 
 def results_of_drawn(model: Model, cache: Path) -> Path:
     """Where results of `model` on the drawn data set's validation part are kept, whether they are there or not."""
-    name = f"{model.name}-{model.network[:8]}-{calibration_of(model.description)}"
+    name = f"{model.name}-{model.network_id[:8]}-{calibration_of(model.description)}"
     return drawn_folder(cache).with_name(f"{drawn_folder(cache).name}-results") / name
 
 

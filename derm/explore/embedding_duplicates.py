@@ -58,7 +58,7 @@ BLOCK = 512
 
 def likeness_file(catalogue: Catalogue, model: Model, cache: Path) -> Path:
     """Where the pairs of exactly these files and weights are kept, whether they are there or not."""
-    return cache / f"{table_key(catalogue.table)}-{model.network}-likeness-{FORMAT}.csv"
+    return cache / f"{table_key(catalogue.table)}-{model.network_id}-likeness-{FORMAT}.csv"
 
 
 def find_likeness(

@@ -185,16 +185,16 @@ class Model:
         return self.source.build() if isinstance(self.source, StoredNet) else self.source
 
     @property
-    def network(self) -> str:
+    def network_id(self) -> str:
         """Names what answers before all calibration, 16 hexadecimal digits: the tensors, and the size and way in which
         pictures come before them, which a description may change."""
         asked = " ".join(str(getattr(self.description.model, name)) for name in ASKED)
         return hashlib.sha256(f"{self.sha256} {asked}".encode()).hexdigest()[:16]
 
-    def made(self, sha256: str, network: str | None) -> bool:
-        """Whether what was made with weights of this SHA-256 is of these; network: theirs, None where it is older and
-        does not say, for then they were asked at the size of their training."""
-        same = not self.description.is_resized if network is None else network == self.network
+    def made(self, sha256: str, network_id: str | None) -> bool:
+        """Whether what was made with weights of this SHA-256 is of these. network_id: theirs; None where what was made
+        is older and does not say, for then they were asked at the size of their training."""
+        same = not self.description.is_resized if network_id is None else network_id == self.network_id
         return sha256 == self.sha256 and same
 
     @property

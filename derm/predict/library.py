@@ -140,8 +140,8 @@ class Library:
     """Float32 (n,), mapped: the malignant sum that the weights give each case, 0 … 1; None in libraries from before
     they were kept."""
 
-    network: str | None = None
-    """`Model.network` of the weights; None in libraries from before it was kept."""
+    network_id: str | None = None
+    """`Model.network_id` of the weights; None in libraries from before it was kept."""
 
     temperature: float | None = None
     """Of the weights when the sums were made, which a calibration changes; None in libraries from before."""
@@ -230,7 +230,7 @@ def _open(folder: Path) -> Library:
             _bytes(place / LABELS, known),
             _bytes(place / PICTURES, None),
             _mapped(place / SCORES, known) if about.get("scores") is True else None,
-            about.get("network"),
+            about.get("network_id"),
             about.get("temperature"),
         )
     except PermissionError as error:
@@ -258,13 +258,13 @@ class LibraryWriter:
         weights: str,
         basis: NDArray[np.float32] | None = None,
         *,
-        network: str | None = None,
+        network_id: str | None = None,
         temperature: float | None = None,
     ) -> None:
-        """weights, network, temperature: as of `Library`. basis: likewise; to be set before the first case is added
+        """weights, network_id, temperature: as of `Library`. basis: likewise; to be set before the first case is added
         where it is not known yet."""
         self.folder, self.weights, self.basis = folder, weights, basis
-        self.network, self.temperature = network, temperature
+        self.network_id, self.temperature = network_id, temperature
         self.parts: list[dict[str, NDArray[Any]]] = []
         self.confirmations: dict[str, int] = {}
         self.sources: dict[str, int] = {}
@@ -365,7 +365,7 @@ class LibraryWriter:
             "sha256": {path.name: sha256(path) for path in sorted(self.part.iterdir()) if path.name != PICTURES},
             "scores": scored,
             "weights": self.weights,
-            "network": self.network,
+            "network_id": self.network_id,
             "temperature": self.temperature,
             "cases": sum(len(part["dx"]) for part in self.parts),
             "confirmations": list(self.confirmations),
@@ -458,7 +458,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
             and about["format"] in (UNHASHED, FORMAT)
             and isinstance(about["weights"], str)
             and isinstance(about["cases"], int)
-            and is_text_or_none(about.get("network"))
+            and is_text_or_none(about.get("network_id"))
             and is_number_or_none(about.get("temperature"))
             and all(isinstance(word, str) for name in ("confirmations", "sources") for word in about[name])
         )

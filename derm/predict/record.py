@@ -144,7 +144,7 @@ def calibration_of(description: WeightsInfo) -> str:
 
 def weights_key(model: Model) -> str:
     """Names weights as they answer: tensors, size of input and calibration. What is kept of answers is kept by it."""
-    return f"{model.network} {calibration_of(model.description)}"
+    return f"{model.network_id} {calibration_of(model.description)}"
 
 
 def record_of(

@@ -61,7 +61,7 @@ def similar_to(
                 cure=say(CURE),
             )
         )
-    if not model.made(library.weights, library.network):
+    if not model.made(library.weights, library.network_id):
         raise DataFault(
             say(
                 "The library {folder} was built with these weights at another size of input: {cure}.",

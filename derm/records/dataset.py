@@ -20,7 +20,7 @@ from derm.records import store, tables
 from derm.records.connect import Records
 from derm.records.entry import TRUSTED, Basis
 from derm.records.pictures import kept_outline
-from derm.records.read import Entry, held_corrections, rows_of, undisturbed
+from derm.records.read import Entry, rows_of, standing_corrections, undisturbed
 from derm.records.verify import Progress
 from derm.spreadsheet import csv_line
 
@@ -43,7 +43,7 @@ def write_dataset(records: Records, target: Path, progress: Progress | None = No
     """Write every picture whose lesion has a trusted diagnosis, or that has a corrected outline, into the new folder
     `target`.
 
-    Histology goes before corrections, see `held_corrections`; what is outside the seven diagnoses is written as
+    Histology goes before corrections, see `standing_corrections`; what is outside the seven diagnoses is written as
     unknown, and teaches an outline only. Patients and lesions are named by their random keys; each patient keeps one
     part, see `part_of`. Pictures are written as their decoded pixels: what else their files hold may name the patient.
     Raises RecordsFault where `target` is there, or there is nothing to write, and ImageRefused for a picture that
@@ -101,7 +101,7 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
         people = {row["id"]: row for row in rows_of(connection, tables.patient)}
         days = {row["id"]: row["day"] for row in rows_of(connection, tables.visit)}
         found = {row["lesion_id"]: row["diagnosis"] for row in rows_of(connection, tables.histology)}
-        held = held_corrections(connection)
+        held = standing_corrections(connection)
         corrected = {row["picture_id"]: row for row in rows_of(connection, tables.correction)}
         pictures = rows_of(connection, tables.picture)
     rows, outlines = [], {}

@@ -40,8 +40,8 @@ class Query(NamedTuple):
     """One of `LEVELS`."""
 
     diagnosis: str = ""
-    """Code of what the lesion is held for: by histology, else correction, see `held_corrections`, else the likeliest of
-    the worst picture."""
+    """Code of what the lesion is held for: by histology, else correction, see `standing_corrections`, else the
+    likeliest of the worst picture."""
 
     since: str = ""
     """Day of the last visit, from."""
@@ -91,7 +91,7 @@ class LesionState(NamedTuple):
     """Where that comes from: 'histology', 'correction', 'answer', or '' for none."""
 
 
-class HeldCorrection(NamedTuple):
+class StandingCorrection(NamedTuple):
     """The corrected diagnosis that a lesion is held for, and what it rests on."""
 
     diagnosis: str
@@ -303,7 +303,7 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     brief = ("picture_id", "answerable", "referral", "diagnosis", "p_malignant", "record")
     said = connection.execute(select(*(answer.c[name] for name in brief)).order_by(tables.entered(answer))).mappings()
     answers = {row["picture_id"]: dict(row) for row in said}  # the last one counts
-    corrected = held_corrections(connection)
+    corrected = standing_corrections(connection)
     histology = tables.histology
     proven = select(histology.c.lesion_id, histology.c.diagnosis).order_by(tables.entered(histology))
     found = dict(connection.execute(proven).all())  # the last one counts
@@ -331,7 +331,7 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
     return made
 
 
-def held_corrections(connection: Connection) -> dict[str, HeldCorrection]:
+def standing_corrections(connection: Connection) -> dict[str, StandingCorrection]:
     """Of each lesion that has any, the corrected diagnosis that counts, by the lesion's key.
 
     Of each picture the last one stands. Among the lesion's pictures, of whatever visit, one that can be trusted goes
@@ -345,12 +345,12 @@ def held_corrections(connection: Connection) -> dict[str, HeldCorrection]:
         .outerjoin(former, said.c.replaces == former.c.id)
         .order_by(tables.entered(said))
     )
-    standing: dict[str, tuple[str, HeldCorrection]] = {}
+    standing: dict[str, tuple[str, StandingCorrection]] = {}
     for picture_id, lesion_id, diagnosis, basis, outline in rows:
         if diagnosis is None or (outline and standing.get(picture_id) == (lesion_id, (diagnosis, basis))):
             continue  # a corrected outline takes the diagnosis over, and says nothing of it anew
         standing.pop(picture_id, None)  # to the end
-        standing[picture_id] = lesion_id, HeldCorrection(diagnosis, basis)
+        standing[picture_id] = lesion_id, StandingCorrection(diagnosis, basis)
     return dict(sorted(standing.values(), key=lambda one: one[1].basis in TRUSTED))  # those that count most come last
 
 

@@ -42,7 +42,7 @@ def pooled_features(
     total). Raises ImageRefused for a picture that cannot be read.
     """
     check_views(views)
-    place = None if kept is None else kept / f"features-{model.network}-{table_key(table)}-{views}.npz"
+    place = None if kept is None else kept / f"features-{model.network_id}-{table_key(table)}-{views}.npz"
     if place is not None and (found := _read(place, len(table), views)) is not None:
         return found
     made = []

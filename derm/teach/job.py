@@ -81,7 +81,7 @@ FIELDS: dict[str, Check] = {
 """Of `ABOUT`."""
 
 LATER: dict[str, Check] = {
-    "identity": object_with({"network": is_text, "calibration": is_text}),
+    "identity": object_with({"network_id": is_text, "calibration": is_text}),
     "compared": lambda value: by_name(_COUNTED)(value) and set(value) <= {PRACTICE, OLD},
 }
 """Of `ABOUT`: of the weights that it began with, which an older training does not tell; and once it has ended."""
@@ -317,7 +317,7 @@ def _check_begun(folder: Path, about: dict[str, Any], model: Model) -> None:
 
 def _identity_of(model: Model) -> dict[str, str]:
     """What tells weights from others: tensors and size of input, and what turns the network's output into an answer."""
-    return {"network": model.network, "calibration": calibration_of(model.description)}
+    return {"network_id": model.network_id, "calibration": calibration_of(model.description)}
 
 
 def _compare(

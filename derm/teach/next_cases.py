@@ -18,7 +18,7 @@ from derm.diagnoses import CODES
 from derm.records import tables
 from derm.records.connect import Records
 from derm.records.entry import TRUSTED
-from derm.records.read import LesionState, held_corrections, search
+from derm.records.read import LesionState, search, standing_corrections
 from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
 
 LISTED = 12
@@ -49,7 +49,7 @@ def unconfirmed(records: Records) -> list[LesionState]:
     """Every lesion with a picture whose diagnosis nothing confirms yet, in the order of their keys."""
     with records.reading() as connection:
         proven = set(connection.scalars(select(tables.histology.c.lesion_id)))
-        proven |= {key for key, said in held_corrections(connection).items() if said.basis in TRUSTED}
+        proven |= {key for key, said in standing_corrections(connection).items() if said.basis in TRUSTED}
     return sorted((one for one in search(records) if one.lesion_id not in proven), key=lambda one: one.lesion_id)
 
 

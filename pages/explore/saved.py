@@ -14,7 +14,7 @@ from derm.language.quantities import images_counted
 from derm.language.speech import say
 from derm.paths import results_folder
 from pages.parts.downloading import download_button
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 
 NONE = ""
 SAID = "explore_said"
@@ -45,7 +45,7 @@ def choose_selection(shown: ShownData) -> tuple[str, list[str] | None]:
             persist_state="session",
         )
         if chosen:
-            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=once(forget))
+            st.button(say("Delete it"), icon=":material/delete:", key="explore_delete", on_click=counted_once(forget))
         take_in(shown)
     if not chosen:
         return NONE, None
@@ -60,7 +60,7 @@ def take_in(shown: ShownData) -> None:
     """A list of images from a file, kept as a selection under the file's name."""
     key = f"explore_import-{st.session_state.get('explore_imports', 0)}"
     label = say("Import one: a CSV file with a column image_id")
-    st.file_uploader(label, key=key, on_change=once(bring_in), args=(shown, key))
+    st.file_uploader(label, key=key, on_change=counted_once(bring_in), args=(shown, key))
 
 
 def bring_in(shown: ShownData, key: str) -> None:
@@ -126,7 +126,7 @@ def offer(
             key = f"explore_name-{place}-{times}"
             st.text_input(say("Name of the selection"), max_chars=60, key=key)
             st.form_submit_button(
-                say("Save {images}", images=images_counted(count)), on_click=once(keep), args=(known, key)
+                say("Save {images}", images=images_counted(count)), on_click=counted_once(keep), args=(known, key)
             )
         download_button(
             say("Export as CSV"),

@@ -13,7 +13,7 @@ from derm.monitor.quota import Visitor, starter_line
 from derm.monitor.runs import Run
 from derm.serve.roles import Right
 from pages.parts.opening import check, visitor_now
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 
 
 def act(run: Run) -> None:
@@ -25,12 +25,12 @@ def act(run: Run) -> None:
         if run.standing.alive and own:
             st.button(
                 words.stop_label(run), icon=":material/stop:", help=say(words.STOP_HELP), disabled=state == "stopping",
-                key=f"stop-{run.name}", on_click=once(attempt), args=(launch.stop, run, visitor),
+                key=f"stop-{run.name}", on_click=counted_once(attempt), args=(launch.stop, run, visitor),
             )  # fmt: skip
         if run.resumable and own:
             st.button(
                 say("Resume"), icon=":material/play_arrow:", help=say(words.RESUME_HELP),
-                key=f"resume-{run.name}", on_click=once(attempt), args=(launch.resume, run, visitor),
+                key=f"resume-{run.name}", on_click=counted_once(attempt), args=(launch.resume, run, visitor),
             )  # fmt: skip
         if run.config:
             download(run)

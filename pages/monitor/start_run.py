@@ -14,7 +14,7 @@ from derm.monitor.settings import SETTINGS, THREADS_COST, Setting, defaults
 from derm.paths import data_folder, runs_folder
 from derm.serve.roles import Right
 from pages.parts.opening import check, visitor_now
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 
 
 def start_run() -> None:
@@ -51,7 +51,11 @@ def start_run() -> None:
     st.number_input(say("Threads"), *new_run.THREADS, 0, key="start-threads", width=200, persist_state="session")
     st.caption(say(THREADS_COST))
     st.button(
-        say("Start this run"), icon=":material/play_arrow:", key="start", on_click=once(start), args=(st.empty(),)
+        say("Start this run"),
+        icon=":material/play_arrow:",
+        key="start",
+        on_click=counted_once(start),
+        args=(st.empty(),),
     )
     tell_fault(refused.get(""))
     st.caption(say(words.START_NOTE))

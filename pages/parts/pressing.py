@@ -68,7 +68,7 @@ def let_callbacks_end() -> None:
     vars(app_session)["ScriptRunner"] = WholeRunner
 
 
-def once(do: Callable[Arguments, object]) -> Callable[Arguments, None]:
+def counted_once(do: Callable[Arguments, object]) -> Callable[Arguments, None]:
     """`do` for a button that saves, starts or deletes: it counts once for each time that the button was drawn.
 
     A second click that comes before the server has drawn the page anew would do it again, or be told that it was done.

@@ -26,7 +26,7 @@ from derm.records.entry import DIAGNOSIS_CODES, Management
 from derm.records.sites import SITES
 from derm.serve.roles import Right
 from pages.parts import opening, visit
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 from pages.parts.spinning import spinning
 
 if missing.can_be_kept():
@@ -220,7 +220,7 @@ def opinion_first(model: Model, listed: ListedCase, *, named: bool) -> None:
         ask_place(listed.key)
         st.button(
             say("Give my opinion and show the answer"), type="primary", key=f"give-before-{listed.key}",
-            on_click=once(give_before), args=(model, listed),
+            on_click=counted_once(give_before), args=(model, listed),
         )  # fmt: skip
         st.caption(say(words.FINAL_NOTE))
         tell_refusal(listed.key)

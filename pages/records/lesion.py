@@ -25,7 +25,7 @@ from derm.records.sites import BY_CODE, SITES
 from derm.serve.roles import Right
 from pages.parts import opening, saving
 from pages.parts.keeping import budget
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 from pages.parts.visit import tell
 
 CHOSEN = "opened_lesion"
@@ -98,7 +98,7 @@ def opinion_after(one: PictureHistory) -> None:
         st.button(
             say("Give my opinion"),
             key=f"give-{key}",
-            on_click=once(give_after),
+            on_click=counted_once(give_after),
             args=(key, one.answers[-1]["id"]),
             type="primary",
         )
@@ -140,7 +140,7 @@ def correct(one: PictureHistory) -> None:
         st.button(
             say("Save the correction"),
             key=f"save-{fields}",
-            on_click=once(save_correction),
+            on_click=counted_once(save_correction),
             args=(key, fields, one.picture),
         )
         saving.tell_refusal(key)
@@ -190,7 +190,7 @@ def about(history: LesionHistory) -> None:
         st.button(
             say("Save the histology"),
             key=f"save-{fields}",
-            on_click=once(save_histology),
+            on_click=counted_once(save_histology),
             args=(key, fields, lesion_id),
         )
         saving.tell_refusal(key)
@@ -205,7 +205,12 @@ def about(history: LesionHistory) -> None:
             key=f"site-{fields}",
             format_func=words.site_name,
         )
-        st.button(say("Save the place"), key=f"save-{fields}", on_click=once(save_place), args=(key, fields, lesion_id))
+        st.button(
+            say("Save the place"),
+            key=f"save-{fields}",
+            on_click=counted_once(save_place),
+            args=(key, fields, lesion_id),
+        )
         saving.tell_refusal(key)
     if not opening.may(Right.DELETE):
         return
@@ -216,7 +221,7 @@ def about(history: LesionHistory) -> None:
         st.button(
             say("Delete for good"),
             key=f"do-{key}",
-            on_click=once(delete),
+            on_click=counted_once(delete),
             args=(key, patient["id"], patient["pseudonym"]),
         )
         saving.tell_refusal(key)

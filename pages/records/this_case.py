@@ -10,7 +10,7 @@ from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
 from derm.records import read, words
 from pages.parts import saving
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 from pages.records.lesion import lesion
 
 
@@ -40,7 +40,7 @@ def this_case(model: Model, listed: ListedCase) -> None:
             say("Save this case"),
             type="primary",
             key=f"save-case-{listed.key}",
-            on_click=once(saving.save_case),
+            on_click=counted_once(saving.save_case),
             args=(model, listed),
         )
         saving.tell_refusal(listed.key)

@@ -14,7 +14,7 @@ from derm.teach.job import Teaching
 from derm.teach.train import TeachingSettings
 from pages.parts import saving
 from pages.parts.opening import check, may, visitor_now
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 from pages.parts.tables import show_table
 from pages.records.lesion import attempt, fields_of
 
@@ -37,14 +37,16 @@ def show_training(model: Model) -> None:
                 format_func=lambda one: say(words.WAYS[one]),
                 width=420,
             )
-            st.button(say("Train now"), icon=":material/play_arrow:", key=fields_of("teach"), on_click=once(begin))
+            st.button(
+                say("Train now"), icon=":material/play_arrow:", key=fields_of("teach"), on_click=counted_once(begin)
+            )
         saving.tell_refusal("teach")
     if allowed and in_use.can_undo(saving.records()):
         st.button(
             say("Go back to the weights before"),
             icon=":material/undo:",
             key=fields_of("undo-weights"),
-            on_click=once(go_back),
+            on_click=counted_once(go_back),
         )
         saving.tell_refusal("undo-weights")
     if said := st.session_state.get("weights_said"):
@@ -68,7 +70,7 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
                 say("Go on"),
                 icon=":material/play_arrow:",
                 key=f"go-on-{one.name}",
-                on_click=once(go_on),
+                on_click=counted_once(go_on),
                 args=(one,),
             )
             saving.tell_refusal(f"go-on-{one.name}")
@@ -84,7 +86,7 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
             say("Use these weights"),
             icon=":material/check:",
             key=fields_of(f"use-{one.name}"),
-            on_click=once(use),
+            on_click=counted_once(use),
             args=(one,),
         )
         saving.tell_refusal(f"use-{one.name}")

@@ -17,7 +17,7 @@ from derm.study import words
 from derm.study.design import EXPLAINED, StudyCase, StudyDesign, picture_of
 from derm.study.reading import AFTER, NextTask, StudyOpinion, Washout, give, next_task, progress_of, read_given
 from pages.parts import opening
-from pages.parts.pressing import once
+from pages.parts.pressing import counted_once
 
 
 @st.cache_resource
@@ -92,7 +92,7 @@ def ask(folder: Path, study: StudyDesign, reader: str, task: NextTask) -> None:
             say("Give my opinion"),
             type="primary",
             key=f"study-give-{key}",  # or a second click would be one on the next question's
-            on_click=once(keep),
+            on_click=counted_once(keep),
             args=(folder, study, reader, task, key, asked),
         )
         if said := st.session_state.get(refusal_key(study, reader)):

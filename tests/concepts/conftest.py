@@ -18,5 +18,5 @@ def tiny_directions(tiny_model: Model, tiny_structures: StructureWeights) -> Dir
     zero, one = np.zeros(count), np.ones(count)
     return Directions(
         tiny_model.sha256, tiny_structures.sha256, zero, one, zero - 40, zero + 40, slopes, slopes, slopes,
-        tiny_model.network,
+        tiny_model.network_id,
     )  # fmt: skip

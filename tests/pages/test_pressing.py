@@ -18,7 +18,7 @@ from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.runtime.state import SafeSessionState, SessionState
 
 from pages.parts import pressing
-from pages.parts.pressing import SessionInTurn, WholeRunner, let_callbacks_end, once
+from pages.parts.pressing import SessionInTurn, WholeRunner, counted_once, let_callbacks_end
 
 PATIENCE = 20
 """Seconds after which a test fails rather than hangs."""
@@ -169,12 +169,12 @@ def test_a_button_counts_once_for_each_time_that_it_was_drawn():
     def save(number: int, how: str = "") -> None:
         done.append((number, how))
 
-    drawn = once(save)
+    drawn = counted_once(save)
     drawn(1, how="first")
     drawn(1, how="first")
-    once(save)(2)
+    counted_once(save)(2)
     assert done == [(1, "first"), (2, "")]
-    failing = once(lambda: 1 // 0)
+    failing = counted_once(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         failing()
     failing()

@@ -415,7 +415,7 @@ def test_a_library_of_other_weights_is_refused(built, tiny_model, drawn_catalogu
 def test_a_library_of_the_same_tensors_at_another_size_is_refused(built, tiny_model, drawn_catalogue):
     described = tiny_model.description
     other = replace(tiny_model, description=replace(described, model=replace(described.model, input_size=96)))
-    assert built.network == tiny_model.network != other.network
+    assert built.network_id == tiny_model.network_id != other.network_id
     case = diagnose(tiny_model, open_image(Path(drawn_catalogue.table["image_path"][0])), "a", drawn=True)
     with pytest.raises(DataFault, match=r"built with these weights at another size of input: build it again"):
         similar_to(built, other, case)
@@ -457,6 +457,6 @@ def test_no_case_at_all_is_one_sentence(drawn_catalogue, tiny_model, tmp_path):
 def test_the_description_of_a_library_names_nobody(built):
     about = json.loads((built.folder / "library.json").read_text())
     assert set(about) == {
-        "description_sha256", "format", "parts", "sha256", "scores", "weights", "network", "temperature", "cases",
+        "description_sha256", "format", "parts", "sha256", "scores", "weights", "network_id", "temperature", "cases",
         "confirmations", "sources",
     }  # fmt: skip

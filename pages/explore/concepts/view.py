@@ -30,7 +30,7 @@ def show_concepts(model: Model, shown: ShownData, asked: filters.Asked, dark: bo
         st.error(plain(str(fault)), icon=":material/link_off:")
         return
     st.markdown(plain(say(words.CONCLUSION)))
-    if not model.made(found.weights, found.network):
+    if not model.made(found.weights, found.network_id):
         st.caption(plain(say(words.OTHER_WEIGHTS)))
     beside(found, dark)
     if found.alone:
