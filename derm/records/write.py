@@ -391,7 +391,8 @@ def _picture(
     )
     known = connection.execute(same).first()
     if known is not None:
-        _refuse_other_scale(known.mm_per_pixel, picture.mm_per_pixel)
+        if picture.scale_source != "DICOM":  # which is in the file, and nobody's entry
+            _refuse_other_scale(known.mm_per_pixel, picture.mm_per_pixel)
         return str(known.id)
     new = {
         "lesion_id": lesion_id,

@@ -75,7 +75,8 @@ def test_another_scale_of_a_kept_picture_is_refused_and_leaves_nothing(filed, ke
         save(filed, mm_per_pixel=0.02, scale_source="ruler", answer=new_answer(0.4, record="{}"))
     assert read.last_hash(filed) == first.last_hash
     assert verify(filed).broken is None
-    again = {} if kept is None else {"mm_per_pixel": kept * (1 - 1e-9), "scale_source": "DICOM"}  # reads alike
+    again = {} if kept is None else {"mm_per_pixel": kept * (1 - 1e-9), "scale_source": "given"}  # reads alike
+    assert save(filed, mm_per_pixel=0.03, scale_source="DICOM") == first  # the file's own, which nobody can leave out
     assert save(filed, **again) == save(filed) == first
     assert save(filed, day="2026-11-20", mm_per_pixel=0.02, scale_source="ruler").picture_id != first.picture_id
 
