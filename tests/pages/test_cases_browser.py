@@ -61,19 +61,24 @@ def url(request) -> Iterator[str]:
         yield new_database()
 
 
+def form_opinion(page):
+    """A picture whose answer waits, and all that an opinion before it takes."""
+    fill(page, "Your name", "Dr A")
+    page.locator(".st-key-opinion-first label").first.click()
+    page.locator("input[type=file]").first.set_input_files([picture(3)])
+    expect(page.get_by_role("heading", name="Your opinion first")).to_be_visible()
+    choose(page, "Diagnosis", "Melanoma")
+    choose(page, "Management", "Excision")
+    fill(page, "Patient (pseudonym)", "P-001")
+    choose(page, "Place on the body", "Upper back")
+
+
 def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights, url):
     place = {"DERM_RECORDS": str(tmp_path / "records"), "DERM_WEIGHTS": str(tiny_weights), "DERM_RECORDS_URL": url}
     with launch() as browser:
         with serve(tmp_path / "one.log", **place) as address:
             with visit(browser, address, "Cases") as page:
-                fill(page, "Your name", "Dr A")
-                page.locator(".st-key-opinion-first label").first.click()
-                page.locator("input[type=file]").first.set_input_files([picture(3)])
-                expect(page.get_by_role("heading", name="Your opinion first")).to_be_visible()
-                choose(page, "Diagnosis", "Melanoma")
-                choose(page, "Management", "Excision")
-                fill(page, "Patient (pseudonym)", "P-001")
-                choose(page, "Place on the body", "Upper back")
+                form_opinion(page)
                 page.get_by_role("button", name="Give my opinion and show the answer").click()
                 expect(page.get_by_text("Before the answer, Dr A: Melanoma, excision")).to_be_visible()
                 page.get_by_text("Correct", exact=True).click()
@@ -115,14 +120,7 @@ def test_a_lesion_is_followed_over_a_kill_to_its_report(tmp_path, tiny_weights, 
 def test_a_double_click_saves_once_and_what_came_of_it_is_said(tmp_path, tiny_weights):
     place = {"DERM_RECORDS": str(tmp_path / "records"), "DERM_WEIGHTS": str(tiny_weights)}
     with launch() as browser, serve(tmp_path / "log.txt", **place) as address, visit(browser, address, "Cases") as page:
-        fill(page, "Your name", "Dr A")
-        page.locator(".st-key-opinion-first label").first.click()
-        page.locator("input[type=file]").first.set_input_files([picture(3)])
-        expect(page.get_by_role("heading", name="Your opinion first")).to_be_visible()
-        choose(page, "Diagnosis", "Melanoma")
-        choose(page, "Management", "Excision")
-        fill(page, "Patient (pseudonym)", "P-001")
-        choose(page, "Place on the body", "Upper back")
+        form_opinion(page)
         click_twice(page, "Give my opinion and show the answer")
         expect(page.get_by_text("Before the answer, Dr A: Melanoma, excision")).to_be_visible()
         page.get_by_text("Histology", exact=True).click()
