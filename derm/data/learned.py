@@ -25,6 +25,10 @@ BY_CHANCE = 0.005
 """Share of pictures that may look like a learned one by chance; of 12,080 real ones 0.002 do."""
 
 
+FEW = 2
+"""So many may in a small set, if they are not a tenth of it: among a hundred one is no rarity."""
+
+
 class LearnedImages(NamedTuple):
     """pictures: uint64 (n, 2), of `derm.data.looks.long_hashes`. lesions: digests of their names and of
     their patients'."""
@@ -48,7 +52,8 @@ class Known(NamedTuple):
     @property
     def spoils(self) -> bool:
         """Whether so many are known that figures on these images would be too good."""
-        return bool(self.named.any() or self.alike.sum() > BY_CHANCE * len(self.alike))
+        count = len(self.alike)
+        return bool(self.named.any() or self.alike.sum() > max(BY_CHANCE * count, min(FEW, count / 10)))
 
 
 def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, lesions: pd.Series) -> dict[str, Any]:

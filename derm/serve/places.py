@@ -18,5 +18,7 @@ SERVER = re.compile(r'(?<=server) (?:at|on socket) "[^"]*"(?: \([^)]*\))?(?:, po
 def without_places(sentence: str, folders: Iterable[Path]) -> str:
     """The sentence with files named from these folders on, a folder by its own name, and a database by its kind."""
     for folder in sorted({one for one in folders if one.is_absolute() and one.name}, key=lambda one: -len(str(one))):
-        sentence = sentence.replace(f"{folder}{os.sep}", "").replace(str(folder), folder.name)
+        named = rf"(?<![\w.:/\\-]){re.escape(str(folder))}"
+        sentence = re.sub(named + re.escape(os.sep), "", sentence)
+        sentence = re.sub(rf"{named}(?![\w-])", folder.name.replace("\\", r"\\"), sentence)
     return SERVER.sub("", DATABASE.sub("PostgreSQL", sentence))

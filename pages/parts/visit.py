@@ -54,10 +54,11 @@ def loaded_model(place: str, stamp: tuple[int, ...]) -> Model:
 
 def shared_model() -> Model:
     """The model of this visit: that which was in use when it began, whatever is taken into use meanwhile."""
-    if "weights_place" not in st.session_state:
+    if "model" not in st.session_state:
         place = weights_in_use()
-        st.session_state.weights_place = str(place), stamp_now(place)
-    return loaded_model(*st.session_state.weights_place)
+        st.session_state.model = loaded_model(str(place), stamp_now(place))
+    model: Model = st.session_state.model
+    return model
 
 
 @spinning(mark("Reading the data set's table …"), once=True)
@@ -76,8 +77,8 @@ def find_catalogue() -> "Catalogue | None":
 
 
 @st.cache_resource(show_spinner=False, max_entries=4 * len(DIAGNOSES))
-def shared_sample(_model: Model, diagnosis: Diagnosis, label: str, spoken: str) -> Case:
-    """A drawn sample with the answer of the weights `label`, made once for all sessions that speak a language."""
+def shared_sample(_model: Model, diagnosis: Diagnosis, weights: str, spoken: str) -> Case:
+    """A drawn sample with the answer of these `weights`, made once for all sessions that speak a language."""
     with speaking(spoken):
         ask = keeping_language(partial(case_list.sample_case, _model, diagnosis))
     return budget().hold(ask(), ask, "")
@@ -85,7 +86,7 @@ def shared_sample(_model: Model, diagnosis: Diagnosis, label: str, spoken: str) 
 
 def sample(model: Model, diagnosis: Diagnosis) -> Case:
     """The drawn sample of a diagnosis with the model's answer, as `shared_sample` has it for the language spoken."""
-    return shared_sample(model, diagnosis, model.label, language())
+    return shared_sample(model, diagnosis, weights_key(model), language())
 
 
 def begin(model: Model) -> None:
@@ -471,7 +472,8 @@ def take_over() -> None:
 def read_again(before: list[ListedCase], token: str) -> None:
     """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
     entered to them stays. Say which have none."""
-    files = [WaitingFile(f"{token}-{one.key}", one.name, one.file) for one in before if one.file is not None]
+    # The list is in the order of the latest first, and what is read comes on top.
+    files = [WaitingFile(f"{token}-{one.key}", one.name, one.file) for one in reversed(before) if one.file is not None]
     answered = {one.key: one.answers for one in before}
     st.session_state.entered = {
         case_list.digest_of(one.name, one.file): entries_of(was)
@@ -480,7 +482,7 @@ def read_again(before: list[ListedCase], token: str) -> None:
     }
     if files:
         tell(say(triage.OTHER_WEIGHTS))
-    if gone := [one.name for one in before if one.file is None and not one.drawn]:
+    if gone := [one.name for one in before if one.file is None and not one.drawn and not one.refusal]:
         tell(triage.not_taken_over(gone))
     take_in(files)
 
@@ -490,5 +492,5 @@ def clear() -> None:
     kept_visits().forget(opening.own(st.session_state.token))
     budget().forget(st.session_state.token)
     st.session_state.round += 1  # a fresh uploader, so that the files' bytes are let go
-    for name in ("cases", "memory", "rows", "remembered", *HELD):
+    for name in ("cases", "memory", "rows", "remembered", "entered", *HELD):
         st.session_state.pop(name, None)

@@ -11,6 +11,7 @@ from derm.data.learned import Known, record_learned
 from derm.data.recognise import shipped_split
 from derm.data.split import Split, split_catalogue
 from derm.errors import DataFault
+from derm.evaluate import calibrate, explain_dataset
 from derm.evaluate.known import OR_EVEN_KNOWN, OTHER_IMAGES, find_known, refuse_known
 from derm.evaluate.results import why_known
 from derm.image.decode import open_image
@@ -101,6 +102,30 @@ def test_a_chance_likeness_among_many_spoils_nothing_and_a_lesion_does():
     assert not Known(nobody, one).spoils
     assert Known(nobody, np.arange(1000) < 6).spoils
     assert Known(np.arange(1000) < 1, nobody).spoils
+    for count, alike, spoils in ((80, 1, False), (80, 2, False), (80, 3, True), (9, 1, True), (400, 3, True)):
+        assert Known(np.zeros(count, bool), np.arange(count) < alike).spoils is spoils
+
+
+@pytest.mark.parametrize("measure", ["calibrate", "calibrate_gate", "explain"])
+def test_nothing_is_chosen_or_explained_on_images_that_the_weights_know(
+    measure, tiny_model, drawn_catalogue, tmp_path, monkeypatch
+):
+    """As `derm evaluate` measures on none; the part that trained is known to have."""
+
+    def all_known(_description, _catalogue, _split, rows, _progress=None):
+        return Known(np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool))
+
+    for module in (calibrate, explain_dataset):
+        monkeypatch.setattr(module, "find_known", all_known)
+    asked = {
+        "calibrate": lambda: calibrate.calibrate(tiny_model, drawn_catalogue, "lesion"),
+        "calibrate_gate": lambda: calibrate.calibrate_gate(tiny_model, drawn_catalogue, "lesion", []),
+        "explain": lambda: explain_dataset.explain(tiny_model, drawn_catalogue, "test", tmp_path),
+    }
+    with pytest.raises(
+        DataFault, match=r"of the (validation|test) part show a lesion, .* learned from, .*other images"
+    ):
+        asked[measure]()
 
 
 def test_results_tell_of_images_that_were_known():

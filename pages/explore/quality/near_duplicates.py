@@ -27,7 +27,7 @@ def alike(model: Model, shown: ShownData) -> None:
         model, shown, "alike", shown.pairs, find, data_quality.LOOKS_ALIKE, say(duplicates.HOW), data_places.TAKES
     )
     st.header(say("Alike to the model"), anchor=False)
-    file = shared_likeness(str(shown.catalogue.folder), model.sha256, shown, model)
+    file = shared_likeness(str(shown.catalogue.folder), model.network_id, shown, model)
     find = partial(embedding_duplicates.find_likeness, model, shown.catalogue, file)
     show_pairs(
         model,
