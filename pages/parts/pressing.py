@@ -23,8 +23,8 @@ turns: WeakValueDictionary[str, Any] = WeakValueDictionary()
 class SessionInTurn(SafeSessionState):
     """A session whose callbacks wait for one another, whichever thread's they are, and so does the tidying after a run.
 
-    They wait before they hold anything else. Those of a click that waited are run, whatever was clicked since: a newer
-    click knows nothing of it.
+    They wait before they hold anything else, and look for a newer click once it is their turn: a run that was passed
+    would bring back what fields held before. So of several clicks that wait for a callback the last one counts.
     """
 
     def __init__(self, session: SafeSessionState, turn: Any) -> None:  # noqa: ANN401 (the class of locks has no name)
@@ -33,22 +33,13 @@ class SessionInTurn(SafeSessionState):
 
     def on_script_will_rerun(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 (as Streamlit gives it)
         """Run the callbacks of what was clicked or changed."""
-        look = self._yield_callback
         with self._turn:
-            object.__setattr__(self, "_yield_callback", _no_look)
-            try:
-                super().on_script_will_rerun(*given, **named)
-            finally:
-                object.__setattr__(self, "_yield_callback", look)
+            super().on_script_will_rerun(*given, **named)
 
     def on_script_finished(self, *given: Any, **named: Any) -> None:  # noqa: ANN401
         """Let go what belongs to fields that are no longer on the page."""
         with self._turn:
             super().on_script_finished(*given, **named)
-
-
-def _no_look() -> None:
-    """Look for no newer click."""
 
 
 class WholeRunner(ScriptRunner):
