@@ -174,9 +174,8 @@ def explain(
         raise DataFault(
             say("{folder} has no image in the {part} part: use a larger data set.", folder=catalogue.folder, part=part)
         )
-    known = find_known(model.description, catalogue, split, rows)
     if part != "train":
-        refuse_known(known, catalogue, rows, part, OTHER_IMAGES)
+        refuse_known(find_known(model.description, catalogue, split, rows), catalogue, rows, part, OTHER_IMAGES)
     lesions = split.lesions.iloc[rows].to_numpy(dtype=str)
     table = catalogue.table.iloc[rows].reset_index(drop=True).assign(lesion_id=lesions)
     images = hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest()

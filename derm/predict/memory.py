@@ -32,12 +32,7 @@ class CaseMemory:
 
     def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> Case:
         """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
-        key = (
-            str(catalogue.folder),
-            catalogue.layout,
-            image_id,
-            weights_key(model),
-        )
+        key = (str(catalogue.folder), catalogue.layout, image_id, weights_key(model))
         if key not in self._cases:
             ask = partial(data_case, model, catalogue, image_id, self._turn)
             self._cases[key] = self._hold(ask(), ask)

@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,7 @@ class Parts:
     training image. labels: int64 (n,), and validation_labels: int64 (k,), classes, `OPEN_CLASS` where open. sources:
     int64 (n,), a number for each image's source, or None for one source. validation_sources: text (k,), or None.
     allowed: bool (n, 7), the classes that each image may have, or None where no label is open. has_mask: bool (n,).
-    fingerprint, validation_fingerprint: of `fingerprint`, of the training and of the validation images. looks: of
-    `stored_looks`, of the training images and then of the validation images.
+    fingerprint, validation_fingerprint: of `fingerprint`, of the training and of the validation images.
     """
 
     store: ImageStore
@@ -76,7 +76,11 @@ class Parts:
     has_mask: torch.Tensor
     fingerprint: str
     validation_fingerprint: str
-    looks: NDArray[np.uint8]
+
+    @cached_property
+    def looks(self) -> NDArray[np.uint8]:
+        """What `stored_looks` gives of the training images and then of the validation images; read when it is kept."""
+        return stored_looks(self.store, np.concatenate([self.train, self.validation]))
 
 
 @dataclass(frozen=True)
@@ -293,7 +297,6 @@ def divide(table: pd.DataFrame, store: ImageStore, rows: NDArray[np.int64], vali
         torch.from_numpy(store.has_mask[rows]),
         fingerprint(table, rows),
         fingerprint(table, validation),
-        stored_looks(store, np.concatenate([rows, validation])),
     )
 
 

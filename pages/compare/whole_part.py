@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,7 +15,7 @@ from derm.figures.compare import distributions, names_of_codes
 from derm.figures.markup import shown_figure
 from derm.figures.text import plain
 from derm.files import stamp_now
-from derm.language.speech import mark, say
+from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import results_folder
 from derm.serve.roles import Right
@@ -48,7 +49,7 @@ def whole_part(model: Model) -> None:
         explained.check_weights(model)
         catalogue = top.known_data()
         if catalogue is not None:
-            explained.check_data(catalogue.table)
+            check_data(str(folder), changed(folder), str(catalogue.folder), language(), explained, catalogue.table)
     except DermError as fault:
         st.error(plain(opening.told(fault)), icon=":material/rule:")
         return
@@ -93,6 +94,19 @@ def choose(place: DeltaGenerator, label: str, choices: Mapping[str, str], key: s
 def shared_explained(folder: str, changed: tuple[tuple[int, ...], ...]) -> explain_dataset.ExplainResults:
     """What `derm explain` wrote, read once for all sessions until it changes; it holds figures, no pictures."""
     return explain_dataset.read_explain_results(Path(folder))
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def check_data(
+    folder: str,
+    changed: tuple[tuple[int, ...], ...],
+    data: str,
+    spoken: str,
+    _explained: explain_dataset.ExplainResults,
+    _table: pd.DataFrame,
+) -> None:
+    """As `ExplainResults.check_data`, which reads the part's masks; what was found right is not asked for again."""
+    _explained.check_data(_table)
 
 
 def changed(folder: Path) -> tuple[tuple[int, ...], ...]:

@@ -473,18 +473,17 @@ def read_again(before: list[ListedCase], token: str) -> None:
     """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
     entered to them stays. Say which have none."""
     # The list is in the order of the latest first, and what is read comes on top.
-    files = [WaitingFile(f"{token}-{one.key}", one.name, one.file) for one in reversed(before) if one.file is not None]
-    answered = {one.key: one.answers for one in before}
+    files = [(one, content) for one in reversed(before) if (content := one.file) is not None]
     st.session_state.entered = {
-        case_list.digest_of(one.name, one.file): entries_of(was)
-        for one in before
-        if one.file is not None and (was := answered[one.key]) is not None
+        case_list.digest_of(one.name, content): entries_of(was)
+        for one, content in files
+        if (was := one.answers) is not None
     }
     if files:
         tell(say(triage.OTHER_WEIGHTS))
     if gone := [one.name for one in before if one.file is None and not one.drawn and not one.refusal]:
         tell(triage.not_taken_over(gone))
-    take_in(files)
+    take_in([WaitingFile(f"{token}-{one.key}", one.name, content) for one, content in files])
 
 
 def clear() -> None:
