@@ -54,6 +54,7 @@ def new(
             progress=watch,
         )  # fmt: skip
     out.print(words.frozen(study))
+    out.print(words.mix(study))
 
 
 @app.command()

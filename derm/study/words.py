@@ -75,18 +75,22 @@ def waiting(task: Washout) -> str:
 
 
 def frozen(study: StudyDesign) -> str:
-    """What cannot change any more."""
+    """What cannot change any more, without what a reader must not know."""
     return say(
-        "{cases} cases, {malignant} of them malignant; weights {weights}, calibration {calibration}, washout "
-        "{days} days; frozen as {hash} in {file}.",
+        "{cases} cases; weights {weights}, calibration {calibration}, washout {days} days; frozen as {hash} in {file}.",
         cases=len(study.cases),
-        malignant=sum(one.malignant for one in study.cases),
         weights=study.weights,
         calibration=study.calibration,
         days=study.washout_days,
         hash=study.hash[:16],
         file=FILE,
     )
+
+
+def mix(study: StudyDesign) -> str:
+    """How many of the cases are malignant: for whoever made the study or sees its results, not for readers."""
+    malignant = sum(one.malignant for one in study.cases)
+    return say("Malignant cases: {malignant} of {cases}.", malignant=malignant, cases=len(study.cases))
 
 
 def share(value: float) -> str:
@@ -172,7 +176,7 @@ def relied(share_of: float, of: int, among: int) -> str:
 
 def summary(study: StudyDesign, found: StudyResults) -> list[str]:
     """The results in lines of text, for the terminal."""
-    lines = [frozen(study), finished(found.finished)]
+    lines = [frozen(study), mix(study), finished(found.finished)]
     if found.unfinished:
         lines.append(unfinished(found.unfinished))
     for name, values in found.table.items():

@@ -22,6 +22,7 @@ def results(folder: Path, study: StudyDesign) -> None:
     """Figures of those who have finished."""
     given = read_given(folder, study)
     found = results_of(study, given)
+    st.caption(plain(words.mix(study)))
     st.markdown(plain(words.finished(found.finished)))
     if found.unfinished:
         st.caption(plain(words.unfinished(found.unfinished)))

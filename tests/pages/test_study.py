@@ -69,6 +69,8 @@ def test_a_study_is_read_and_its_results_are_shown(visit, tmp_path, tiny_model, 
     page = visit()
     choose_reader(page, "Dr A")
     assert "Case 1 of 4, without the answer" in text(page)
+    assert words.frozen(study) in text(page)
+    assert "alignant cases" not in text(page)  # who knows how many there are counts while reading
     press(page)
     assert words.OPINION_LACKS in text(page)
     for _ in range(4):
@@ -89,6 +91,7 @@ def test_a_study_is_read_and_its_results_are_shown(visit, tmp_path, tiny_model, 
     (view,) = [group for group in page.get("button_group") if group.key == "study-view"]
     view.set_value("Results").run()
     assert not page.exception
+    assert "Malignant cases: 2 of 4." in text(page)
     assert "Not finished, and left out: Dr B." in text(page)
     sensitivity = page.dataframe[0].value
     assert list(sensitivity["Dr A"]) == ["1.00", "0.00"]
