@@ -387,6 +387,11 @@ def stamp_now(path: Path) -> tuple[int, ...]:
     return ()
 
 
+def files_now(*paths: str) -> tuple[tuple[int, ...], ...]:
+    """What tells files from the next ones in their place, () for '' and for one that is not there."""
+    return tuple(stamp_now(Path(path)) if path else () for path in paths)
+
+
 def closed(error: PermissionError, path: Path) -> str:
     """What is said of a file or folder that this user may not read, with its cure. path: where the error names none."""
     return say(

@@ -18,7 +18,7 @@ from derm.figures.text import percent
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.case_list import Turn, at_once, data_case, sample_case
+from derm.predict.case_list import DataCase, case_with_file, sample_case
 
 
 class GalleryCase(NamedTuple):
@@ -27,6 +27,13 @@ class GalleryCase(NamedTuple):
     diagnosis: Diagnosis
     case: Case
     drawn: bool
+    image: DataCase | None = None
+    """The case with its file; None of a drawing."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the picture was let go, and its file, too."""
+        return self.image is not None and self.image.lost
 
 
 Progress = Callable[[float, str], None]
@@ -39,13 +46,13 @@ def seven(
     results: Path,
     progress: Progress | None = None,
     sample: Callable[[Model, Diagnosis], Case] = sample_case,
-    turn: Turn = at_once,
+    data: Callable[[Model, Catalogue, str], DataCase] = case_with_file,
 ) -> list[GalleryCase]:
     """A case of each diagnosis, in the order of CODES.
 
     With the data set and results of `derm evaluate` for this model on its test part in `results`, the typical image of
     each (`typical_image`); where one of them lacks, a drawing. progress: told before each. sample: gives the drawings,
-    which others may have asked about already. turn: entered while an image is read.
+    which others may have asked about already; data: the images.
     """
     found = None if catalogue is None else _results_of(model, catalogue, results)
     shown = []
@@ -54,17 +61,11 @@ def seven(
             progress(place / len(DIAGNOSES), diagnosis.called)
         image_id = None if found is None else typical_image(found.predictions, diagnosis.code)
         if catalogue is not None and image_id is not None:
-            shown.append(GalleryCase(diagnosis, data_case(model, catalogue, image_id, turn), drawn=False))
+            image = data(model, catalogue, image_id)
+            shown.append(GalleryCase(diagnosis, image.case, drawn=False, image=image))
         else:
             shown.append(GalleryCase(diagnosis, sample(model, diagnosis), drawn=True))
     return shown
-
-
-def ask_again(model: Model, catalogue: Catalogue | None, one: GalleryCase) -> Case:
-    """The case of `one`, read or drawn once more."""
-    if one.drawn or catalogue is None:
-        return sample_case(model, one.diagnosis)
-    return data_case(model, catalogue, one.case.name)
 
 
 def said(shown: Sequence[GalleryCase]) -> str:

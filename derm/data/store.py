@@ -22,7 +22,7 @@ from derm.data.looks import look_at
 from derm.data.masks import judge_masks, look_at_mask
 from derm.errors import DataFault, ImageRefused
 from derm.files import make_folder, making_folder, read_json, reserve, sweep, unwritable, write_json
-from derm.image.decode import open_image, read_mask
+from derm.image.decode import open_image, read_image, read_mask
 from derm.image.resize import Fit, square, square_mask
 from derm.json_checks import is_several, is_switch, list_of, object_with
 from derm.language.speech import json_of_said, said_of_json, say
@@ -209,13 +209,16 @@ def new_map(path: Path, kind: DTypeLike, shape: tuple[int, ...]) -> "np.memmap[A
     return np.lib.format.open_memmap(path, mode="r+")
 
 
-def read_pair(image_path: str, mask_path: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+def read_pair(
+    image_path: str, mask_path: str, content: bytes | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     """Read an image, uint8 (height, width, 3) RGB, and its mask, bool (height, width) or None where the path is ''.
 
-    Raises DataFault, naming the file and the cure, when one cannot be read or their sizes differ.
+    content: the image's file, where it is read already. Raises DataFault, naming the file and the cure, when one cannot
+    be read or their sizes differ.
     """
     try:
-        image = open_image(Path(image_path))
+        image = open_image(Path(image_path)) if content is None else read_image(content, Path(image_path).name)
         mask = read_mask(Path(mask_path)) if mask_path else None
     except ImageRefused as error:
         raise DataFault(say("{error} `derm data check` lists all that cannot be read.", error=error)) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from derm.data.store import read_pair
 from derm.errors import DataFault
-from derm.files import stamp_now, write_bytes
+from derm.files import write_bytes
 from derm.image.decode import claimed_in_file
 from derm.image.overlay import draw_outline, jpeg, resize_mask, resize_picture
 from derm.predict.case_list import Turn, at_once
@@ -55,11 +55,6 @@ def _make(image_path: str, mask_path: str) -> bytes:
     if mask is None:
         return jpeg(small)
     return jpeg(draw_outline(small, resize_mask(mask, height, width), dashed=True, scale=SMALL_LINE))
-
-
-def files_now(*paths: str) -> tuple[tuple[int, ...], ...]:
-    """What tells files from the next ones in their place, () for '' and for one that is not there."""
-    return tuple(stamp_now(Path(path)) if path else () for path in paths)
 
 
 def _name(*paths: str) -> str:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 
 from derm.data.synthetic.samples import draw_sample
 from derm.diagnoses import DIAGNOSES, Diagnosis
-from derm.errors import DataFault
+from derm.errors import DataFault, ImageRefused
 from derm.files import without_ending
-from derm.image.decode import claimed_in_file, image_name, read_image
+from derm.image.decode import claimed_in_file, claimed_pixels, image_name, read_file, read_image
 from derm.image.overlay import jpeg, png
 from derm.language.speech import again, mark, say
 from derm.model.weights import Model
@@ -176,9 +177,10 @@ def find_file(cases: list[ListedCase], digest: str) -> ListedCase | None:
     return next((listed for listed in cases if digest and listed.digest == digest), None)
 
 
-def find_named(cases: list[ListedCase], name: str) -> ListedCase | None:
-    """The row of a drawing or an image of the data set, which came as no file, by its name; or None."""
-    return next((listed for listed in cases if listed.name == name and not listed.digest), None)
+def find_named(cases: list[ListedCase], name: str, file: bytes | None = None) -> ListedCase | None:
+    """The row of a drawing, or of an image of the data set that was read from `file`, by its name; or None."""
+    named = (listed for listed in cases if listed.name == name and not listed.digest and not listed.refusal)
+    return next((listed for listed in named if file is None or listed.file == file), None)
 
 
 def digest_of(name: str, file: bytes) -> str:
@@ -321,13 +323,55 @@ def sample_case(model: Model, diagnosis: Diagnosis) -> Case:
     return diagnose(model, drawn.image, say(DRAWN[diagnosis.code]), truth=drawn.mask, drawn=True)
 
 
+class DataCase(NamedTuple):
+    """An image of the data set with the model's answer, and its file, from which it comes back when it was let go:
+    another may lie in its place by then."""
+
+    case: Case
+    file: KeptFile
+
+    @property
+    def lost(self) -> bool:
+        """Whether the picture was let go, and its file, too."""
+        pixels = pixels_of(self.case)
+        return self.file.content is None and pixels is not None and not pixels.here
+
+    def held(self, model: Model, hold: Hold) -> "DataCase":
+        """The same with its pixels where `hold` keeps them."""
+        ask = partial(ask_file, model, self.file, self.case.name, truth=self.case.truth)
+        return self._replace(case=hold(self.case, ask))
+
+
 def data_case(model: Model, catalogue: "Catalogue", image_id: str, turn: Turn = at_once) -> Case:
+    """The case alone of `case_with_file`."""
+    return case_with_file(model, catalogue, image_id, turn).case
+
+
+def case_with_file(
+    model: Model,
+    catalogue: "Catalogue",
+    image_id: str,
+    turn: Turn = at_once,
+    hold_file: Callable[[bytes], KeptFile] = KeptFile,
+) -> DataCase:
     """Ask the model about an image of the data set, with its true outline where there is one; in its turn.
 
-    Raises DataFault for an image that the data set does not know, or cannot be read.
+    hold_file: keeps the file. Raises DataFault for an image that the data set does not know, or cannot be read.
     """
     from derm.data.store import read_pair
 
+    image_path, mask_path = data_paths(catalogue, image_id)
+    try:
+        content = read_file(Path(image_path))
+    except ImageRefused as error:
+        raise DataFault(say("{error} `derm data check` lists all that cannot be read.", error=error)) from error
+    with turn(max(claimed_pixels(content), claimed_in_file(mask_path))):
+        image, truth = read_pair(image_path, mask_path, content)
+        return DataCase(diagnose(model, image, image_id, truth=truth), hold_file(content))
+
+
+def data_paths(catalogue: "Catalogue", image_id: str) -> tuple[str, str]:
+    """Where an image of the data set and its mask lie, '' for none; raises DataFault for one that it does not know."""
     rows = catalogue.table.index[catalogue.table["image_id"] == image_id]
     if not len(rows):
         raise DataFault(
@@ -338,9 +382,7 @@ def data_case(model: Model, catalogue: "Catalogue", image_id: str, turn: Turn = 
             )
         )
     row = catalogue.table.loc[rows[0]]
-    with turn(claimed_in_file(row["image_path"], row["mask_path"])):
-        image, truth = read_pair(row["image_path"], row["mask_path"])
-        return diagnose(model, image, image_id, truth=truth)
+    return row["image_path"], row["mask_path"]
 
 
 def first_id(catalogue: "Catalogue") -> str:

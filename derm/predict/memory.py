@@ -4,12 +4,13 @@ Needs a loaded `Model` and a catalogue. Keeps cases by picture, weights and view
 """
 
 from collections import OrderedDict
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from derm.files import files_now
 from derm.model.weights import Model
-from derm.predict.case import Case
-from derm.predict.case_list import Hold, Turn, as_it_is, at_once, data_case
+from derm.predict.budget import KeptFile
+from derm.predict.case_list import DataCase, Hold, Turn, as_it_is, at_once, case_with_file, data_paths
 from derm.predict.record import weights_key
 
 if TYPE_CHECKING:
@@ -23,23 +24,32 @@ MEGAPIXELS = 40
 room for them."""
 
 
+Asked = tuple[str, str, str, str, tuple[tuple[int, ...], ...]]
+"""Folder, layout, image, weights, and what tells the image's and the mask's file from the next in their place."""
+
+
 class CaseMemory:
-    """Cases by what was asked, the newest last. hold: where their pixels are kept; turn: entered while one is read."""
+    """Cases by what was asked, the newest last. hold, hold_file: where their pixels and files are kept; turn: entered
+    while one is read."""
 
-    def __init__(self, hold: Hold = as_it_is, turn: Turn = at_once) -> None:
-        self._hold, self._turn = hold, turn
-        self._cases: OrderedDict[tuple[str, str, str, str], Case] = OrderedDict()
+    def __init__(
+        self, hold: Hold = as_it_is, turn: Turn = at_once, hold_file: Callable[[bytes], KeptFile] = KeptFile
+    ) -> None:
+        self._hold, self._turn, self._hold_file = hold, turn, hold_file
+        self._cases: OrderedDict[Asked, DataCase] = OrderedDict()
 
-    def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> Case:
-        """An image of the data set as `derm.predict.case_list.data_case` gives it, from memory where it is there."""
-        key = (str(catalogue.folder), catalogue.layout, image_id, weights_key(model))
-        if key not in self._cases:
-            ask = partial(data_case, model, catalogue, image_id, self._turn)
-            self._cases[key] = self._hold(ask(), ask)
+    def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> DataCase:
+        """An image of the data set as `derm.predict.case_list.case_with_file` gives it, from memory where it is there
+        and no other lies in its place by now."""
+        paths = data_paths(catalogue, image_id)
+        key = (str(catalogue.folder), catalogue.layout, image_id, weights_key(model), files_now(*paths))
+        if key not in self._cases or self._cases[key].lost:
+            asked = case_with_file(model, catalogue, image_id, self._turn, self._hold_file)
+            self._cases[key] = asked.held(model, self._hold)
         self._cases.move_to_end(key)
         while len(self._cases) > 1 and (len(self._cases) > MOST or self._pixels() > MEGAPIXELS * 1_000_000):
             self._cases.popitem(last=False)
         return self._cases[key]
 
     def _pixels(self) -> int:
-        return sum(height * width for height, width in (case.shape for case in self._cases.values()))
+        return sum(height * width for height, width in (one.case.shape for one in self._cases.values()))

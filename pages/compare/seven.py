@@ -22,7 +22,6 @@ from derm.predict.practice import at_practice
 from pages.compare.faithfulness import explained, show_step
 from pages.compare.views import VIEWS
 from pages.parts import opening, visit
-from pages.parts.keeping import budget
 
 
 def seven(model: Model, catalogue: Catalogue | None) -> None:
@@ -77,20 +76,17 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
 
 
 def gallery_cases(model: Model, catalogue: Catalogue | None) -> list[gallery.GalleryCase]:
-    """The seven cases, asked once in this visit."""
+    """The seven cases, asked once in this visit, and once more where their pictures were let go with their files."""
+    if any(one.lost for one in st.session_state.get("seven", ())):
+        del st.session_state["seven"]
+        st.session_state.pop("seven-maps", None)
     if "seven" not in st.session_state:
         bar = st.progress(0.0, say(words.TEST_BEGINS))
         tell = partial(show_step, bar, time.monotonic())
-        found = gallery.seven(model, catalogue, results_folder(), tell, visit.sample, budget().turn)
-        st.session_state.seven = [one if one.drawn else held(model, catalogue, one) for one in found]
+        st.session_state.seven = gallery.seven(model, catalogue, results_folder(), tell, visit.sample, visit.data_case)
         bar.empty()
     shown: list[gallery.GalleryCase] = st.session_state.seven
     return [one._replace(case=at_practice(one.case, visit.practice())) for one in shown]
-
-
-def held(model: Model, catalogue: Catalogue | None, one: gallery.GalleryCase) -> gallery.GalleryCase:
-    """The gallery's case with its pixels in the memory that all visits share."""
-    return one._replace(case=visit.hold(one.case, partial(gallery.ask_again, model, catalogue, one)))
 
 
 def gallery_maps(model: Model, cases: list[gallery.GalleryCase], name: str) -> list[ExplainedCase]:
@@ -108,5 +104,5 @@ def gallery_maps(model: Model, cases: list[gallery.GalleryCase], name: str) -> l
 
 def open_case(shown: gallery.GalleryCase) -> None:
     """A picture of the gallery becomes the case that follows."""
-    visit.keep(shown.case, drawn=shown.drawn)
+    visit.keep(shown.case, drawn=shown.drawn, file=None if shown.image is None else shown.image.file)
     st.session_state.compare_view = VIEWS[0]

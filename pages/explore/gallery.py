@@ -11,9 +11,9 @@ from derm.explore import tiles
 from derm.explore.gallery import Page, page_of
 from derm.explore.pictures import LEGEND, Look, small_picture
 from derm.explore.shown_data import ShownData
-from derm.explore.thumbnails import files_now
 from derm.explore.verdicts import Verdict
 from derm.figures.text import capital, plain
+from derm.files import files_now
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder

@@ -37,7 +37,7 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         )
         return
     try:
-        case = at_practice(visit.data_case(model, shown.catalogue, image_id), visit.practice())
+        case = at_practice(visit.data_case(model, shown.catalogue, image_id).case, visit.practice())
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/image_not_supported:")
         return

@@ -22,9 +22,9 @@ from derm.model.weights import Model, load_weights
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
 from derm.predict.archive import is_zip
-from derm.predict.budget import Budget
+from derm.predict.budget import Budget, KeptFile
 from derm.predict.case import Case, diagnose_bytes
-from derm.predict.case_list import ListedCase
+from derm.predict.case_list import DataCase, ListedCase
 from derm.predict.entries import entries_of, with_entries
 from derm.predict.memory import CaseMemory
 from derm.predict.open import weights_in_use
@@ -156,12 +156,13 @@ def at_hand() -> ListedCase:
     return shown
 
 
-def keep(case: Case, *, drawn: bool = False) -> None:
-    """Make a drawing or an image of the data set the case at hand; it gets a row unless it has one."""
-    if listed := case_list.find_named(st.session_state.cases, case.name):
+def keep(case: Case, *, drawn: bool = False, file: KeptFile | None = None) -> None:
+    """Make a drawing, or an image of the data set with its file, the case at hand; it gets a row unless it has one."""
+    content = None if file is None else file.content
+    if listed := case_list.find_named(st.session_state.cases, case.name, content):
         open_case(listed.key)
         return
-    st.session_state.cases = case_list.add_case(st.session_state.cases, case, drawn=drawn)
+    st.session_state.cases = case_list.add_case(st.session_state.cases, case, drawn=drawn, file=file)
     open_case(st.session_state.cases[0].key)
 
 
@@ -189,16 +190,22 @@ def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     keep(sample(model, diagnosis), drawn=True)
 
 
-def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> Case:
+def hold_file(content: bytes) -> KeptFile:
+    """A picture's file in the memory that all visits share."""
+    return budget().hold_file(content, st.session_state.token)
+
+
+def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> DataCase:
     """An image of the data set, asked about once in this visit; raises DataFault."""
-    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory(hold, budget().turn))
+    memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory(hold, budget().turn, hold_file))
     return memory.case(model, catalogue, image_id)
 
 
 def keep_from_data(model: Model, catalogue: "Catalogue", image_id: str) -> None:
     """Make an image of the data set, with its true outline, the case at hand, or an empty one that says why not."""
     try:
-        keep(data_case(model, catalogue, image_id))
+        found = data_case(model, catalogue, image_id)
+        keep(found.case, file=found.file)
     except DermError as error:
         refuse(image_id, str(error))
 
@@ -473,7 +480,7 @@ def read_again(before: list[ListedCase], token: str) -> None:
     """Let the files of a list that other weights answered, that of the visit `token`, wait to be read again; what was
     entered to them stays. Say which have none."""
     # The list is in the order of the latest first, and what is read comes on top.
-    files = [(one, content) for one in reversed(before) if (content := one.file) is not None]
+    files = [(one, content) for one in reversed(before) if one.digest and (content := one.file) is not None]
     st.session_state.entered = {
         case_list.digest_of(one.name, content): entries_of(was)
         for one, content in files
@@ -481,7 +488,7 @@ def read_again(before: list[ListedCase], token: str) -> None:
     }
     if files:
         tell(say(triage.OTHER_WEIGHTS))
-    if gone := [one.name for one in before if one.file is None and not one.drawn and not one.refusal]:
+    if gone := [one.name for one in before if not (one.digest and one.file) and not one.drawn and not one.refusal]:
         tell(triage.not_taken_over(gone))
     take_in([WaitingFile(f"{token}-{one.key}", one.name, content) for one, content in files])
 

@@ -35,8 +35,9 @@ from derm.explore import (
 from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.progress import Progress
 from derm.explore.table import ONE, SEVERAL, explorable, name_of, prepare
-from derm.explore.thumbnails import SIDE, files_now, thumbnail
+from derm.explore.thumbnails import SIDE, thumbnail
 from derm.figures.text import SPACE
+from derm.files import files_now
 from derm.image.decode import open_image, read_image
 from derm.language.speech import say, speaking
 from derm.predict.case_list import data_case

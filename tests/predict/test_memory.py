@@ -1,19 +1,37 @@
 """What one visitor asked about is decoded and diagnosed once, and forgotten when it becomes too much."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
+import pytest
+
+from derm.data.synthetic.samples import draw_sample
+from derm.errors import DataFault
+from derm.image.overlay import png
 from derm.predict import memory
+from derm.predict.budget import Budget
+from derm.predict.case_list import add_case, find_named
 from derm.predict.memory import CaseMemory
+from derm.predict.pixels import pixels_of
+
+
+def remembered(side: int) -> SimpleNamespace:
+    """A case whose picture has so many pixels each way."""
+    held = SimpleNamespace(case=SimpleNamespace(shape=(side, side)), lost=False)
+    held.held = lambda *_ways: held
+    return held
 
 
 def test_a_picture_is_asked_about_once_and_the_oldest_goes_first(monkeypatch):
     asked = []
 
-    def ask(model, catalogue, image_id, _turn):
+    def ask(model, _catalogue, image_id, *_ways):
         asked.append((model.sha256, image_id))
-        return SimpleNamespace(shape=(1000, 1000), name=image_id)
+        return remembered(1000)
 
-    monkeypatch.setattr(memory, "data_case", ask)
+    monkeypatch.setattr(memory, "case_with_file", ask)
+    monkeypatch.setattr(memory, "data_paths", lambda *_asked: ("", ""))
     monkeypatch.setattr(memory, "weights_key", lambda model: model.sha256)
     monkeypatch.setattr(memory, "MOST", 3)
     catalogue, first, second = SimpleNamespace(folder="a", layout="x"), *(SimpleNamespace(sha256=key) for key in "pq")
@@ -34,11 +52,12 @@ def test_a_picture_is_asked_about_once_and_the_oldest_goes_first(monkeypatch):
 def test_large_pictures_are_forgotten_sooner(monkeypatch):
     asked = []
 
-    def ask(_model, _catalogue, image_id, _turn):
+    def ask(_model, _catalogue, image_id, *_ways):
         asked.append(image_id)
-        return SimpleNamespace(shape=(5000, 5000))
+        return remembered(5000)
 
-    monkeypatch.setattr(memory, "data_case", ask)
+    monkeypatch.setattr(memory, "case_with_file", ask)
+    monkeypatch.setattr(memory, "data_paths", lambda *_asked: ("", ""))
     monkeypatch.setattr(memory, "weights_key", lambda model: model.sha256)
     kept, model, catalogue = CaseMemory(), SimpleNamespace(sha256="p"), SimpleNamespace(folder="a", layout="x")
     kept.case(model, catalogue, "1")
@@ -46,3 +65,48 @@ def test_large_pictures_are_forgotten_sooner(monkeypatch):
     kept.case(model, catalogue, "2")
     kept.case(model, catalogue, "1")
     assert asked == ["1", "2", "1"]
+
+
+def write_picture(path: Path, code: str) -> None:
+    path.write_bytes(png(draw_sample(code, height=90, width=120).image))
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_replaced_or_goes_away_stays_as_it_was_opened(tiny_model, tmp_path):
+    path = tmp_path / "one.png"
+    write_picture(path, "nv")
+    table = pd.DataFrame({"image_id": ["one"], "image_path": [str(path)], "mask_path": [""]})
+    catalogue, budget = SimpleNamespace(folder=tmp_path, layout="x", table=table), Budget(100_000_000)
+    kept = CaseMemory(lambda case, again: budget.hold(case, again, "me"), budget.turn)
+    before = kept.case(tiny_model, catalogue, "one")
+    image = before.case.image.copy()
+    cases = add_case([], before.case, file=before.file)
+    write_picture(path, "mel")
+    assert pixels_of(before.case).let_go()
+    assert (before.case.image == image).all()  # else another picture would stand below the former answer
+    after = kept.case(tiny_model, catalogue, "one")
+    assert not (after.case.image == image).all()
+    assert find_named(cases, "one", before.file.content) is cases[0]
+    assert find_named(cases, "one", after.file.content) is None
+    assert add_case(cases, after.case, file=after.file)[0].name == "one (2)"
+    path.unlink()
+    assert pixels_of(before.case).let_go()
+    assert (before.case.image == image).all()
+    with pytest.raises(DataFault, match=r"one\.png is not there"):
+        kept.case(tiny_model, catalogue, "one")
+
+
+def test_a_picture_that_was_let_go_with_its_file_is_asked_about_anew(tiny_model, tmp_path):
+    path = tmp_path / "one.png"
+    write_picture(path, "nv")
+    table = pd.DataFrame({"image_id": ["one"], "image_path": [str(path)], "mask_path": [""]})
+    catalogue, budget = SimpleNamespace(folder=tmp_path, layout="x", table=table), Budget(100_000_000)
+    kept = CaseMemory(
+        lambda case, again: budget.hold(case, again, "me"), budget.turn, lambda file: budget.hold_file(file, "me")
+    )
+    before = kept.case(tiny_model, catalogue, "one")
+    budget.forget("me")
+    assert before.lost
+    after = kept.case(tiny_model, catalogue, "one")
+    assert not after.lost
+    assert after.case.image.shape == (90, 120, 3)
