@@ -74,10 +74,13 @@ class JsonLines(logging.Formatter):
 
 
 class RequestLog:
-    """Writes a line for each request that `app` answers, and for each connection of a websocket at its end."""
+    """Writes a line for each request that `app` answers, and for each connection of a websocket at its end.
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    base: the path before all paths of the app, "" for none.
+    """
+
+    def __init__(self, app: App, base: str = "") -> None:
+        self.app, self.base = app, base
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
@@ -103,7 +106,7 @@ class RequestLog:
             about = {
                 "kind": scope["type"],
                 "method": known_method(str(scope.get("method", "GET"))),
-                "path": kind_of(scope["path"]),
+                "path": kind_of(scope["path"].removeprefix(self.base) or "/"),
                 "milliseconds": round(1000 * (time.perf_counter() - began), 1),
             }
             requests.info("request", extra=about | told)

@@ -5,7 +5,8 @@ Needs to be told what has arrived and was not taken in yet. Knows of Streamlit t
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from derm.language.speech import say, speaking
@@ -34,57 +35,126 @@ SLOWEST = 8000
 
 
 class Arrived(NamedTuple):
-    """Uploads that have arrived and were not taken in yet."""
+    """Uploads of one session that have arrived and were not taken in yet."""
 
     files: int
-    """Of the session that is asked about."""
-
     bytes: int
-    """Of all sessions."""
+
+
+class Coming:
+    """One upload on its way."""
+
+    def __init__(self, session: str, size: int) -> None:
+        self.session, self.size = session, size
+        self.come = 0
+        """Bytes that have come."""
+        self.given_up = asyncio.Event()
+        self.broken_off = False
+        """Whether the app was told that nothing more comes."""
+        self.is_answered = False
+
+    def answering(self, send: Send) -> Send:
+        """`send`, which notes that there was an answer."""
+
+        async def sent(message: Message) -> None:
+            self.is_answered = True
+            await send(message)
+
+        return sent
 
 
 class Uploads:
     """Passes everything on to `app`, but for uploads beyond `limit` bytes together, or `MOST` of one session: 503.
 
-    arrived: tells of a session what has arrived.
+    Where there is no room, whoever holds most makes it, if that is more than the session that asks would hold: so that
+    nobody keeps the others out. arrived: tells of each session what has arrived. let_go: lets a session's oldest of
+    that go; whether there was one.
     """
 
-    def __init__(self, app: App, limit: int, arrived: Callable[[str], Arrived], stalled: float = STALLED) -> None:
-        self.app, self.limit, self.arrived, self.stalled = app, limit, arrived, stalled
-        self._coming = 0
+    def __init__(
+        self,
+        app: App,
+        limit: int,
+        arrived: Callable[[], Mapping[str, Arrived]],
+        let_go: Callable[[str], bool],
+        stalled: float = STALLED,
+    ) -> None:
+        self.app, self.limit, self.arrived, self.let_go, self.stalled = app, limit, arrived, let_go, stalled
+        self._coming: list[Coming] = []
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, one connection of a websocket, or the server's start and end."""
         if scope["type"] != "http" or scope["method"] != "PUT" or PLACE not in scope["path"]:
             await self.app(scope, receive, send)
             return
-        session = scope["path"].partition(PLACE)[2].partition("/")[0]
-        size, arrived = _size(scope), self.arrived(session)
-        if arrived.files >= MOST or arrived.bytes + self._coming + size > self.limit:
-            with speaking(language_of(scope["headers"])):
-                await _refuse(send)
+        one = Coming(scope["path"].partition(PLACE)[2].partition("/")[0], _size(scope))
+        if not self._has_room(one):
+            await _refuse(scope, send, 503, words.NO_ROOM)
             return
-        self._coming += size
+        self._coming.append(one)
         try:
-            await self.app(scope, self._patient(receive), send)
+            await self.app(scope, self._patient(one, receive), one.answering(send))
+        except Exception:  # the app's own for what is broken off, which is no fault
+            if one.is_answered or not one.broken_off:
+                raise
         finally:
-            self._coming -= size
+            if one in self._coming:
+                self._coming.remove(one)
+        if one.broken_off and not one.is_answered:
+            await _refuse(scope, send, *((503, words.NO_ROOM) if one.given_up.is_set() else (408, words.STALLED)))
 
-    def _patient(self, receive: Receive) -> Receive:
-        """`receive`, which takes an upload for broken off where nothing comes any more, or hardly anything."""
-        began, come = time.monotonic(), 0
+    def _has_room(self, one: Coming) -> bool:
+        """Whether an upload may come, for which others may have to go."""
+        arrived = self.arrived()
+        if arrived.get(one.session, Arrived(0, 0)).files >= MOST:
+            return False
+        while sum((held := self._held(arrived)).values()) + one.size > self.limit:
+            most = max(held, key=held.__getitem__, default="")
+            if held.get(most, 0) <= held.get(one.session, 0) + one.size or not self._take_from(most):
+                return False
+            arrived = self.arrived()
+        return True
+
+    def _held(self, arrived: Mapping[str, Arrived]) -> Counter[str]:
+        """Bytes of each session that have arrived, or are on their way."""
+        held = Counter({session: one.bytes for session, one in arrived.items()})
+        for one in self._coming:
+            held[one.session] += one.size
+        return held
+
+    def _take_from(self, session: str) -> bool:
+        """Give up what a session has on its way, least come first, or else what has arrived; whether it has any."""
+        if not (mine := [one for one in self._coming if one.session == session]):
+            return self.let_go(session)
+        least = min(mine, key=lambda one: one.come)
+        self._coming.remove(least)
+        least.given_up.set()
+        return True
+
+    def _patient(self, one: Coming, receive: Receive) -> Receive:
+        """`receive`, which takes an upload for broken off that is given up, or of which hardly anything comes."""
+        began = time.monotonic()
 
         async def received() -> Message:
-            nonlocal come
-            left = began + self.stalled + come / SLOWEST - time.monotonic()
-            try:
-                message = await asyncio.wait_for(receive(), min(self.stalled, max(left, 0.0)))
-            except TimeoutError:
-                return {"type": "http.disconnect"}
-            come += len(message.get("body", b""))
+            left = min(self.stalled, max(began + self.stalled + one.come / SLOWEST - time.monotonic(), 0.0))
+            message = await _first(receive, one.given_up, left)
+            one.come += len(message.get("body", b""))
+            one.broken_off = message["type"] == "http.disconnect"
             return message
 
         return received
+
+
+async def _first(receive: Receive, given_up: asyncio.Event, seconds: float) -> Message:
+    """What comes within so many seconds; that nothing comes any more where nothing does, or it is `given_up` before."""
+    coming = asyncio.ensure_future(receive())
+    ended = asyncio.ensure_future(given_up.wait())
+    try:
+        await asyncio.wait((coming, ended), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return coming.result() if coming.done() and not given_up.is_set() else {"type": "http.disconnect"}
+    finally:
+        for one in (coming, ended):
+            one.cancel()
 
 
 def _size(scope: Message) -> int:
@@ -99,8 +169,9 @@ def _size(scope: Message) -> int:
     return min(int(told[0][:20]), LARGEST)
 
 
-async def _refuse(send: Send) -> None:
-    body = say(words.NO_ROOM).encode()
+async def _refuse(scope: Message, send: Send, status: int, sentence: str) -> None:
+    with speaking(language_of(scope["headers"])):
+        body = say(sentence).encode()
     about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 503, "headers": [*about, (b"retry-after", b"10")]})
+    await send({"type": "http.response.start", "status": status, "headers": [*about, (b"retry-after", b"10")]})
     await send({"type": "http.response.body", "body": body})

@@ -35,6 +35,8 @@ LONG_HEADER = mark(
 
 NO_ROOM = mark("The server's memory is full with what its visitors have open: send the file again later.\n")
 
+STALLED = mark("The file has stopped coming: choose it again.\n")
+
 TOO_MANY_FILES = mark("Several files are being made already: ask for this one again when they have come.")
 
 PAGE_CLOSED = mark("This page was closed: open it again, then ask for the file once more.")

@@ -13,6 +13,7 @@ from derm.figures.text import plain
 from derm.language.quantities import images_counted
 from derm.language.speech import say
 from derm.paths import results_folder
+from pages.parts import visit
 from pages.parts.downloading import download_button
 from pages.parts.pressing import counted_once
 
@@ -78,6 +79,7 @@ def bring_in(shown: ShownData, key: str) -> None:
     else:
         st.session_state.explore_selection = kept
         st.session_state[SAID] = selections.sentence(kept, found), True
+    visit.give_up_copies(file.file_id)
     st.session_state.explore_imports = st.session_state.get("explore_imports", 0) + 1  # an uploader without the file
 
 

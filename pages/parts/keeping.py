@@ -65,14 +65,46 @@ def bounded(app: App) -> Messages:
     answering.keep_answers()
     pressing.let_callbacks_end()
     files = MadeFiles()
-    inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), arrived), files)
+    inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), arrived, let_go), files)
     return Messages(inner, BackMsg.FromString, ForwardMsg, downloading.keep_in(files, opening.below()))
 
 
-def arrived(session: str) -> Arrived:
-    """The uploads that Streamlit has and no page has taken in yet."""
+def uploads() -> MemoryUploadedFileManager | None:
+    """What Streamlit keeps of uploads that no page has taken in yet; None where it keeps them elsewhere."""
     held = get_instance().uploaded_file_mgr
-    if not isinstance(held, MemoryUploadedFileManager):
-        return Arrived(0, 0)
-    files = [len(file.data) for one in tuple(held.file_storage.values()) for file in tuple(one.values())]
-    return Arrived(len(held.file_storage.get(session, ())), sum(files))
+    return held if isinstance(held, MemoryUploadedFileManager) else None
+
+
+def arrived() -> dict[str, Arrived]:
+    """The uploads of each session that Streamlit has and no page has taken in yet."""
+    held = uploads()
+    if held is None:
+        return {}
+    found = {session: tuple(files.values()) for session, files in tuple(held.file_storage.items())}
+    return {
+        session: Arrived(len(files), sum(len(file.data) for file in files)) for session, files in found.items() if files
+    }
+
+
+def let_go(session: str) -> bool:
+    """Let a session's oldest upload go that no page has taken in; whether there was one. Its page says so."""
+    held = uploads()
+    oldest = None if held is None else next(iter(tuple(held.file_storage.get(session, {}).values())), None)
+    if held is None or oldest is None:
+        return False
+    held.remove_file(session, oldest.file_id)
+    for over in set(gone()) - set(held.file_storage):
+        gone().pop(over, None)
+    gone().setdefault(session, []).append(oldest.name)
+    return True
+
+
+@st.cache_resource
+def gone() -> dict[str, list[str]]:
+    """Names of uploads that were let go before a page took them in, by session."""
+    return {}
+
+
+def told_gone(session: str) -> list[str]:
+    """The names of this session's, which are said once."""
+    return gone().pop(session, [])

@@ -122,7 +122,7 @@ def logged(app: App) -> App:
     if not log.wanted(os.environ):
         return app
     log.write_json()
-    return log.RequestLog(app)
+    return log.RequestLog(app, below())
 
 
 def browser() -> Callable[[], None] | None:

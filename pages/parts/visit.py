@@ -35,7 +35,7 @@ from derm.predict.record import Record, csv_of, settings_of, weights_key
 from derm.predict.unpacked import unpacked
 from derm.predict.views import EIGHT
 from pages.parts import opening
-from pages.parts.keeping import budget, is_here, kept_visits
+from pages.parts.keeping import budget, is_here, kept_visits, told_gone
 from pages.parts.spinning import spinning
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ def begin(model: Model) -> None:
 
 
 def settle() -> None:
-    """Say which files were let go for other visits, and keep their answers alone."""
+    """Say which files were let go for other visits, and keep the answers alone of those that had one."""
+    if (context := get_script_run_ctx()) and (gone := told_gone(context.session_id)):
+        tell(triage.no_memory(gone))
     cases = st.session_state.cases
     lost = [listed.name for listed in cases if listed.case is not None and listed.lost]
     if lost:
@@ -241,7 +243,7 @@ def take_in(files: list[WaitingFile]) -> None:
     for sentence in let_wait(reading, files, room, memory):
         if sentence not in told:
             told.append(sentence)
-    give_up_copies(files)
+    give_up_copies(*(file.token for file in files))
 
 
 def let_wait(reading: Reading, files: list[WaitingFile], room: int, memory: Budget) -> list[str]:
@@ -258,12 +260,12 @@ def let_wait(reading: Reading, files: list[WaitingFile], room: int, memory: Budg
     ]
 
 
-def give_up_copies(files: list[WaitingFile]) -> None:
-    """Let the uploader forget files that wait: it would keep them for as long as the page is open."""
+def give_up_copies(*file_ids: str) -> None:
+    """Let the uploader forget files that were read or wait: it would keep them for as long as the page is open."""
     context = get_script_run_ctx()
     if context and isinstance(held := context.uploaded_file_mgr, MemoryUploadedFileManager):
-        for file in files:
-            held.remove_file(context.session_id, file.token)
+        for file_id in file_ids:
+            held.remove_file(context.session_id, file_id)
 
 
 def read_some(model: Model, seconds: float) -> None:

@@ -18,7 +18,7 @@ PROVIDER = "default"
 
 FILES = frozenset((
     "Image.url", "DownloadButton.url", "DownloadButton.deferred_file_id", "DeferredFileResponsePayload.url",
-    "FileURLs.upload_url", "FileURLs.delete_url",
+    "FileURLs.upload_url", "FileURLs.delete_url", "PageConfig.favicon",
 ))  # fmt: skip
 """Fields in which the server itself puts addresses of files, and names of those that are made when they are asked for.
 What stands in others may have come from a visitor."""

@@ -26,7 +26,7 @@ from derm.serve.roles import Right
 from pages.parts import opening, saving
 from pages.parts.keeping import budget
 from pages.parts.pressing import counted_once
-from pages.parts.visit import tell
+from pages.parts.visit import give_up_copies, tell
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
@@ -160,6 +160,8 @@ def save_correction(key: str, fields: str, picture: Entry) -> None:
             basis=state[f"basis-{fields}"],
             outline=None if file is None else given_outline(file, picture),
         )
+        if file is not None:
+            give_up_copies(file.file_id)
 
     attempt(key, do)
 

@@ -59,7 +59,17 @@ def test_what_has_arrived_is_counted(monkeypatch):
     monkeypatch.setattr(keeping, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=held))
     for session, file, size in (("a", "1", 10), ("a", "2", 20), ("b", "3", 40)):
         held.add_file(session, UploadedFileRec(file, "x.jpg", "image/jpeg", b"x" * size))
-    assert [keeping.arrived(session) for session in "abc"] == [Arrived(2, 70), Arrived(1, 70), Arrived(0, 70)]
+    assert keeping.arrived() == {"a": Arrived(2, 30), "b": Arrived(1, 40)}
+    assert keeping.let_go("a")
+    assert keeping.arrived() == {"a": Arrived(1, 20), "b": Arrived(1, 40)}
+    assert not keeping.let_go("c")
+    assert keeping.told_gone("b") == []
+    assert keeping.told_gone("a") == ["x.jpg"]
+    assert keeping.told_gone("a") == []
+    assert keeping.let_go("a")
+    held.remove_session_files("a")
+    assert keeping.let_go("b")
+    assert keeping.gone() == {"b": ["x.jpg"]}  # of a session that is over nothing is kept
 
 
 def test_a_wrong_limit_ends_the_server_with_a_sentence(monkeypatch):

@@ -70,8 +70,11 @@ def test_files_are_told_where_the_server_puts_their_addresses_and_nowhere_else()
     made = ForwardMsg()
     made.backend_operation_response.deferred_file.url = "/media/d.csv"
     assert files_told(made.SerializeToString()) == ["/media/d.csv"]
+    icon = ForwardMsg()
+    icon.page_config_changed.favicon = "/media/e.png"
+    assert files_told(icon.SerializeToString()) == ["/media/e.png"]
     assert files_told(b"\xff\xff") == []
-    assert len(FILES) == 6
+    assert len(FILES) == 7
 
 
 def test_the_file_that_is_wanted_is_known():

@@ -76,16 +76,20 @@ def test_requests_are_counted_and_nobody_named(caplog):
 
         headers = [(b"cookie", b"derm-session=secret"), (b"x-forwarded-for", b"10.1.2.3")]
         scope = {"type": kind, "path": path, "query_string": b"q=ada", "method": method, "client": ("10.1.2.3", 1)}
-        await RequestLog(app)({**scope, "headers": headers}, None, send)
+        await RequestLog(app, "/derm")({**scope, "headers": headers}, None, send)
 
     with caplog.at_level(logging.INFO, "derm.serve.request"):
         asyncio.run(ask("lifespan", ""))
         asyncio.run(ask("http", "/media/ada.png", "ada"))
         asyncio.run(ask("websocket", "/_stcore/stream"))
+        asyncio.run(ask("http", "/derm/Monitor"))  # below the path that the app lies under
+        asyncio.run(ask("http", "/derm"))
     told = [json.loads(JsonLines().format(record)) for record in caplog.records]
     assert [(one["kind"], one["method"], one["path"], one["status"], one["bytes"]) for one in told] == [
         ("http", "other", "/media/…", 201, 3),
         ("websocket", "GET", "/_stcore/stream", 101, 2),
+        ("http", "GET", "/Monitor", 201, 3),
+        ("http", "GET", "/", 201, 3),
     ]
     assert not [name for name in NAMES if name in json.dumps(told)]
 

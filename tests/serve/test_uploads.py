@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from derm.serve.uploads import LARGEST, MOST, Arrived, Uploads
-from derm.serve.words import NO_ROOM
+from derm.serve.words import NO_ROOM, STALLED
 
 PATH = "/_stcore/upload_file/session/file"
 
@@ -23,6 +23,15 @@ class App:
             await self.inside()
 
 
+def keeping(sent: list):
+    """An ASGI `send` that keeps what is sent."""
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    return send
+
+
 def ask(uploads: Uploads, path: str = PATH, method: str = "PUT", length: bytes | None = b"10") -> list:
     sent = []
 
@@ -35,20 +44,25 @@ def ask(uploads: Uploads, path: str = PATH, method: str = "PUT", length: bytes |
     return sent
 
 
+def bounded(app, limit: int, stalled: float = 30.0, **arrived: Arrived) -> Uploads:
+    """`Uploads` where sessions have so much that cannot be let go."""
+    return Uploads(app, limit, lambda: arrived, lambda _: False, stalled)
+
+
 def test_uploads_beyond_the_limit_are_refused_and_all_else_passes():
     app, asked = App(), []
 
-    def arrived(session: str) -> Arrived:
-        asked.append(session)
-        return Arrived(1, 95)
+    def arrived() -> dict[str, Arrived]:
+        asked.append(True)
+        return {"session": Arrived(1, 95)}
 
-    uploads = Uploads(app, 100, arrived)
+    uploads = Uploads(app, 100, arrived, lambda _: False)
     start, body = ask(uploads)
     assert (start["status"], body["body"].decode(), app.reached) == (503, NO_ROOM, 0)
     assert dict(start["headers"])[b"retry-after"] == b"10"
     assert ask(uploads, length=b"5") == []
     assert ask(uploads, method="DELETE") == ask(uploads, path="/", length=b"1000") == []
-    assert (app.reached, asked) == (3, ["session", "session"])
+    assert (app.reached, asked) == (3, [True, True])
     asyncio.run(uploads({"type": "lifespan"}, None, None))
     assert app.reached == 4
 
@@ -56,20 +70,20 @@ def test_uploads_beyond_the_limit_are_refused_and_all_else_passes():
 @pytest.mark.parametrize("length", [None, b"-1", b"much", b"9" * 5000, b"9" * 30, str(LARGEST).encode()])
 def test_what_is_not_told_counts_as_the_largest(length):
     app = App()
-    assert ask(Uploads(app, LARGEST, lambda _: Arrived(0, 0)), length=length) == []
-    assert ask(Uploads(app, LARGEST - 1, lambda _: Arrived(0, 0)), length=length)[0]["status"] == 503
+    assert ask(bounded(app, LARGEST), length=length) == []
+    assert ask(bounded(app, LARGEST - 1), length=length)[0]["status"] == 503
     assert app.reached == 1
 
 
 def test_files_of_one_session_are_limited_in_number():
     app = App()
-    assert ask(Uploads(app, 100, lambda _: Arrived(MOST, 0)))[0]["status"] == 503
-    assert ask(Uploads(app, 100, lambda _: Arrived(MOST - 1, 0))) == []
+    assert ask(bounded(app, 100, session=Arrived(MOST, 0)))[0]["status"] == 503
+    assert ask(bounded(app, 100, session=Arrived(MOST - 1, 0))) == []
 
 
 def test_what_is_on_its_way_counts_until_it_has_arrived_or_failed():
     app = App()
-    uploads = Uploads(app, 15, lambda _: Arrived(0, 0))
+    uploads = bounded(app, 15)
     statuses = []
 
     async def second() -> None:
@@ -103,11 +117,12 @@ def test_an_upload_that_stalls_is_given_up():
             await asyncio.Event().wait()
         return message
 
-    uploads = Uploads(app, 100, lambda _: Arrived(0, 0), stalled=0.01)
+    uploads, sent = bounded(app, 100, stalled=0.01), []
     scope = {"type": "http", "method": "PUT", "path": PATH, "headers": [(b"content-length", b"90")]}
-    asyncio.run(uploads(scope, receive, None))
+    asyncio.run(uploads(scope, receive, keeping(sent)))
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
-    assert uploads._coming == 0
+    assert (sent[0]["status"], sent[1]["body"].decode()) == (408, STALLED)
+    assert uploads._coming == []
 
 
 def test_an_upload_that_hardly_comes_is_given_up(monkeypatch):
@@ -123,9 +138,9 @@ def test_an_upload_that_hardly_comes_is_given_up(monkeypatch):
         await asyncio.sleep(0.005)
         return {"type": "http.request", "body": b"x", "more_body": True}
 
-    uploads = Uploads(app, 100, lambda _: Arrived(0, 0), stalled=0.03)
+    uploads = bounded(app, 100, stalled=0.03)
     scope = {"type": "http", "method": "PUT", "path": PATH, "headers": [(b"content-length", b"90")]}
-    asyncio.run(uploads(scope, receive, None))
+    asyncio.run(uploads(scope, receive, keeping([])))
     assert come > 0
 
 
@@ -144,5 +159,89 @@ def test_a_length_that_does_not_end_the_request_is_not_believed(headers):
         sent.append(message)
 
     scope = {"type": "http", "method": "PUT", "path": PATH, "headers": headers}
-    asyncio.run(Uploads(app, LARGEST - 1, lambda _: Arrived(0, 0))(scope, None, send))
+    asyncio.run(bounded(app, LARGEST - 1)(scope, None, send))
     assert (sent[0]["status"], app.reached) == (503, 0)
+
+
+def put(session: str, size: int) -> dict:
+    path = PATH.replace("session", session)
+    return {"type": "http", "method": "PUT", "path": path, "headers": [(b"content-length", b"%d" % size)]}
+
+
+def test_who_holds_most_makes_room_and_nobody_keeps_others_out():
+    held = {"much": [40, 40], "some": [10]}
+
+    def arrived() -> dict[str, Arrived]:
+        return {session: Arrived(len(files), sum(files)) for session, files in held.items()}
+
+    def let_go(session: str) -> bool:
+        return bool(held[session]) and held[session].pop(0) > 0
+
+    app = App()
+    uploads = Uploads(app, 100, arrived, let_go)
+
+    def status(session: str, size: int) -> int | None:
+        sent: list = []
+        asyncio.run(uploads(put(session, size), None, keeping(sent)))
+        return sent[0]["status"] if sent else None
+
+    assert status("much", 20) == 503  # its own, which it may hold no more of
+    assert status("third", 90) == 503  # would hold more than anybody
+    assert held == {"much": [40, 40], "some": [10]}
+    assert status("some", 20) is None
+    assert held == {"much": [40], "some": [10]}
+    held["much"].clear()
+    assert status("third", 90) is None
+    assert app.reached == 2
+
+
+def test_an_upload_on_its_way_is_given_up_for_somebody_who_holds_less():
+    class BrokenOff(Exception):
+        """What the app raises where nothing more comes."""
+
+    async def app(scope, receive, send) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
+            raise BrokenOff
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    async def slow():
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def whole():
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    uploads, first, second = bounded(app, 100), [], []
+
+    async def both() -> None:
+        long = asyncio.ensure_future(uploads(put("much", 95), slow, keeping(first)))
+        await asyncio.sleep(0.01)
+        await uploads(put("other", 10), whole, keeping(second))
+        await asyncio.wait_for(long, 10)
+
+    asyncio.run(both())
+    assert (first[0]["status"], first[1]["body"].decode()) == (503, NO_ROOM)
+    assert second[0]["status"] == 204
+    assert uploads._coming == []
+
+
+def test_an_upload_that_its_sender_breaks_off_is_no_fault():
+    async def app(scope, receive, send) -> None:
+        if (await receive())["type"] == "http.disconnect":
+            raise RuntimeError("nothing more comes")
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def here():
+        return {"type": "http.request", "body": b""}
+
+    async def faulty(scope, receive, send) -> None:
+        await receive()
+        raise RuntimeError("a fault")
+
+    asyncio.run(bounded(app, 100)(put("one", 10), gone, keeping([])))
+    with pytest.raises(RuntimeError, match="a fault"):
+        asyncio.run(bounded(faulty, 100)(put("one", 10), here, keeping([])))
