@@ -54,11 +54,12 @@ class Coming:
         self.is_answered = False
 
     def answering(self, send: Send) -> Send:
-        """`send`, which notes that there was an answer."""
+        """`send`, which notes that there was an answer, and drops what the app says of an upload that is broken off."""
 
         async def sent(message: Message) -> None:
-            self.is_answered = True
-            await send(message)
+            if self.is_answered or not self.broken_off:
+                self.is_answered = True
+                await send(message)
 
         return sent
 

@@ -230,6 +230,7 @@ def test_an_upload_on_its_way_is_given_up_for_somebody_who_holds_less():
 def test_an_upload_that_its_sender_breaks_off_is_no_fault():
     async def app(scope, receive, send) -> None:
         if (await receive())["type"] == "http.disconnect":
+            await send({"type": "http.response.start", "status": 500, "headers": []})
             raise RuntimeError("nothing more comes")
 
     async def gone():
@@ -242,6 +243,8 @@ def test_an_upload_that_its_sender_breaks_off_is_no_fault():
         await receive()
         raise RuntimeError("a fault")
 
-    asyncio.run(bounded(app, 100)(put("one", 10), gone, keeping([])))
+    sent: list = []
+    asyncio.run(bounded(app, 100)(put("one", 10), gone, keeping(sent)))
+    assert sent[0]["status"] == 408
     with pytest.raises(RuntimeError, match="a fault"):
         asyncio.run(bounded(faulty, 100)(put("one", 10), here, keeping([])))
