@@ -194,6 +194,12 @@ def allowed_codes(dx: str) -> tuple[str, ...]:
     return CODES if dx == UNKNOWN else tuple(dx.split(OPEN))
 
 
+def contradict(words: Iterable[str]) -> bool:
+    """Whether no diagnosis fits all of these `dx` of a catalogue: "malignant" contradicts no melanoma."""
+    allowed = [set(allowed_codes(word)) for word in set(words)]
+    return bool(allowed) and not set.intersection(*allowed)
+
+
 def is_readable(dx: pd.Series) -> pd.Series:
     """Which cells of a catalogue's `dx` are a code, codes with `OPEN` between, or `UNKNOWN`: bool (n,)."""
     known = {dx_: dx_ == UNKNOWN or set(dx_.split(OPEN)) <= set(CODES) for dx_ in set(dx)}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.check import Finding, check_data, cure_of
+from derm.data.diagnosis_words import contradict
 from derm.data.split import Leak, count_leak, split_catalogue
 from derm.data.store import table_key
 from derm.data.value_words import value_called
@@ -204,7 +205,7 @@ def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame, how: str = "look 
         return say(none)
     if strange.empty:
         return say(all_known, pairs=len(pairs))
-    labels = int((strange["diagnosis"] != strange["other_diagnosis"]).sum())
+    labels = sum(map(contradict, zip(strange["diagnosis"], strange["other_diagnosis"], strict=True)))
     parts = int((strange["part"] != strange["other_part"]).sum())
     return say(some, pairs=len(pairs), strange=len(strange), parts=parts, labels=labels)
 

@@ -18,6 +18,7 @@ from derm.data.diagnosis_words import (
     WORDS,
     allowed_codes,
     codes_of,
+    contradict,
     is_readable,
     plain_word,
     read_mapping,
@@ -378,6 +379,14 @@ def test_what_an_image_may_have():
     assert allowed_codes("nv") == ("nv",)
     assert allowed_codes("akiec|bcc|mel") == ("akiec", "bcc", "mel")
     assert allowed_codes(UNKNOWN) == CODES
+
+
+def test_an_open_word_contradicts_no_diagnosis_that_it_allows():
+    assert contradict(["mel", "nv"])
+    assert contradict([BENIGN, "mel"])
+    assert not contradict([MALIGNANT, "mel", "mel"])
+    assert not contradict([UNKNOWN, "nv"])
+    assert contradict([MALIGNANT, "mel", "bcc"])
     assert is_readable(pd.Series(["nv", "nv|mel", UNKNOWN, "scc", "mel+nv", ""])).tolist() == [
         True, True, True, False, False, False,
     ]  # fmt: skip

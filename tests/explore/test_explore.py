@@ -385,6 +385,8 @@ def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, tabl
         "2 pairs of pictures look nearly the same. 1 of them count as two lesions; of these, pairs across two parts of "
         "the split: 1, with two diagnoses: 1. Look at them by eye."
     )
+    opened = strange.assign(diagnosis="akiec|bcc|mel", other_diagnosis="mel")
+    assert "with two diagnoses: 0." in data_quality.alike_sentence(pairs, opened)
     assert "all of them show a lesion known to be one" in data_quality.alike_sentence(pairs, strange.iloc[:0])
     assert data_quality.alike_sentence(pairs.iloc[:0], strange.iloc[:0], data_quality.FEATURES_ALIKE) == (
         "No two pictures are alike to the model."
