@@ -569,6 +569,24 @@ def test_cells_hold_what_the_matrix_counts(cases, results):
     assert predictions.count(cases, ~kept).sum() == 0
 
 
+def test_the_accuracy_above_the_matrix_is_that_of_its_rule(results, cases):
+    every = np.ones(len(cases), dtype=bool)
+    mix = (0.994, 0.001, 0.001, 0.001, 0.001, 0.001, 0.001)  # the drawn model calls all akiec
+    other = predictions.at_rule(cases, results, mix)
+    counted = predictions.count(other, every)
+    right = float((other["predicted"] == other["true"]).mean())
+    said = predictions.accuracy_sentence(results, counted, "equal_mix")
+    assert said.startswith(f"{100 * right:.0f}{SPACE}% diagnosed right, on the validation part")
+    metrics = results.metrics | {"rules": {"equal_mix": {"accuracy": right}}}
+    spans = results.metrics["intervals"] | {"rules.equal_mix.accuracy": (0.125, 0.5)}
+    measured = replace(results, metrics=metrics | {"intervals": spans})
+    said = predictions.accuracy_sentence(measured, counted, "equal_mix")
+    assert said.startswith(f"{100 * right:.0f}{SPACE}% diagnosed right (12 – 50{SPACE}%), on the validation part")
+    assert (other["predicted"] != cases["predicted"]).any()
+    kept = replace(measured, metrics=metrics | {"intervals": spans | {"accuracy": None}})
+    assert "diagnosed right, on" in predictions.accuracy_sentence(kept, predictions.count(cases, every))
+
+
 def test_filtered_figures_are_those_of_the_rest(cases, results):
     everyone = np.ones(len(cases), dtype=bool)
     assert predictions.measures(results, everyone) is results.metrics
