@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from derm.data.values import blank_missing, read_ages, read_sexes
+from derm.data.values import blank_missing, read_ages, read_sexes, spelled
 from derm.errors import DataFault
 from derm.files import closed, read_file
 from derm.language.speech import say
@@ -356,10 +356,11 @@ def read_marks(path: Path, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def column(table: pd.DataFrame, *names: str, missing: str = "unknown") -> pd.Series:
-    """The first of the columns `names` that `table` has, text; `missing` where a cell is missing or it has none."""
+    """The first of the columns `names` that `table` has, text as `spelled`; `missing` where a cell is missing or it has
+    none. Not for names of files, which are as they are."""
     for name in names:
         if name in table:
-            return blank_missing(table[name]).replace("", missing)
+            return blank_missing(spelled(table[name])).replace("", missing)
     return pd.Series(missing, index=table.index, dtype=str)
 
 

@@ -207,6 +207,27 @@ def test_an_own_folder(tmp_path):
     assert table["patient_id"].tolist() == ["P1", "P1"]
 
 
+def test_names_of_one_look_are_one_and_files_are_found_in_either_normal_form(tmp_path):
+    composed, apart = "M\u00fcller", "Mu\u0308ller"
+    draw(tmp_path / "images" / f"{apart}.png")
+    draw(tmp_path / "masks" / f"{composed}_segmentation.png")
+    draw(tmp_path / "images" / "b.png")
+    draw(tmp_path / f"o_{apart}.png")
+    write(
+        tmp_path / "derm.csv",
+        "image,lesion,patient,source,mask",
+        f"{composed},L1,{apart},K\u00f6ln,",
+        f"b,L\u200b1,{composed},Ko\u0308ln,o_{composed}.png",
+    )
+    table = read_catalogue(tmp_path).table
+    assert table["patient_id"].tolist() == [composed] * 2
+    assert table["lesion_id"].tolist() == ["L1", "L1"]
+    assert table["source"].tolist() == ["K\u00f6ln"] * 2
+    assert table["image_path"].map(lambda path: Path(path).is_file()).all()
+    assert Path(table["mask_path"].iloc[0]).samefile(tmp_path / "masks" / f"{composed}_segmentation.png")
+    assert Path(table["mask_path"].iloc[1]).samefile(tmp_path / f"o_{apart}.png")
+
+
 def test_pictures_of_one_name_do_not_share_a_mask(tmp_path):
     names = ["a/1.jpg", "b/1.jpg", "images/c/1.jpg", "d/2.jpg", "1.jpg", "e/3.jpg", "f/3.jpg"]
     for name in names:
