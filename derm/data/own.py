@@ -52,7 +52,7 @@ def read_own(folder: Path) -> FolderContent | None:
     path = find_file(folder, (TABLE,))
     if path is None:
         return None
-    raw = read_table(path, ("image",), say(CURE))
+    raw = read_table(path, ("image",), say(CURE), COLUMNS_OF_OWN)
     refuse_nameless(path, raw["image"], say(CURE))
     if odd := sorted(set(raw.columns) - set(COLUMNS_OF_OWN)):
         raise DataFault(
@@ -130,7 +130,7 @@ def words_in_own(folder: Path) -> list[str]:
     path = find_file(folder, (TABLE,)) if folder.is_dir() else None
     if path is None:
         return []
-    return sorted(set(column(read_table(path, ("image",), say(CURE)), "diagnosis", missing="")))
+    return sorted(set(column(read_table(path, ("image",), say(CURE), COLUMNS_OF_OWN), "diagnosis", missing="")))
 
 
 def _of_each_patient(lesions: pd.Series, patients: pd.Series) -> pd.Series:

@@ -289,6 +289,10 @@ def test_a_table_that_names_none_of_the_pictures_there_is_told_so(tmp_path):
         (("image,shade", "a.jpg,1"), r"derm\.csv has the column\(s\) shade, which Derm does not know: docs/data\.md"),
         (("diagnosis", "nv"), r"derm\.csv lacks the column\(s\) image"),
         (("image,diagnosis", "a.jpg,wart"), r"that Derm does not know \(wart\).*`derm data words .*` *, *which asks"),
+        (
+            ("image,diagnosis,site", "a.jpg,nv,leg", 'b,nv,"arm', "c,nv,leg", 'd,nv,"back'),
+            r"derm\.csv has a cell of several lines in the column site, line 3, which begins with 'arm' and may have",
+        ),
         (("image,mask", "a.jpg,gone.png"), r"names the mask gone\.png, which is not in"),
         (("image", "../outside.jpg", "a"), r"1 of 2 rows .* have no image file, \.\.-outside for one"),
     ],
