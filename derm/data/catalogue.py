@@ -33,7 +33,7 @@ from derm.data.isic import PARTS, read_archive, read_isic2019, read_task1, words
 from derm.data.own import LAYOUT, TABLE, read_own, words_in_own
 from derm.data.own_names import NamedTable, refuse_contradictions, tell_apart
 from derm.data.remarks import DIVIDED, OTHER_METADATA, UNMATCHED, remark_ages, remark_lesions, remark_truth
-from derm.data.values import impossible, read_ages, read_sexes
+from derm.data.values import impossible, read_ages, read_sexes, spelled
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
 from derm.language.speech import mark, say
@@ -380,7 +380,7 @@ def _read_metadata(path: Path) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
     raw = read_table(path, ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"), say(CURE))
     refuse_nameless(path, raw["image_id"], say(CURE))
     ids = raw["image_id"].map(plain_id)
-    lesions = raw["lesion_id"]
+    lesions = spelled(raw["lesion_id"])
     table = pd.DataFrame(
         {
             "image_id": ids,

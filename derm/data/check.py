@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from derm.data.catalogue import HAM10000, SYNTHETIC, Catalogue, impossible_ages, picture_files, unreadable_diagnoses
-from derm.data.diagnosis_words import UNKNOWN
+from derm.data.diagnosis_words import UNKNOWN, contradict
 from derm.data.looks import SIDE, find_copies, first_of_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
 from derm.data.recognise import name_rows, shipped_pictures
@@ -209,6 +209,8 @@ def _check_rows(catalogue: Catalogue) -> Iterator[Finding]:
     several = named.groupby("lesion_id")["dx"].nunique()
     for lesion in several.index[several > 1]:
         own = named[named["lesion_id"] == lesion]
+        if not contradict(own["dx"]):
+            continue
         problem = say(
             "its {images} images bear the diagnoses {diagnoses}",
             images=len(own),

@@ -9,7 +9,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from derm.data.folder import read_table
 from derm.data.values import MISSING
@@ -192,6 +194,21 @@ def codes_of(words: pd.Series, own: Mapping[str, str], path: Path) -> pd.Series:
 def allowed_codes(dx: str) -> tuple[str, ...]:
     """The codes that an image with this `dx` of a catalogue may have: one, several, or all seven where unknown."""
     return CODES if dx == UNKNOWN else tuple(dx.split(OPEN))
+
+
+def is_malignant(dx: pd.Series) -> NDArray[np.float64]:
+    """1 where every diagnosis that an image may have by its `dx` is malignant, 0 where none is, NaN where that is open
+    or the word is none of a catalogue's; float64 (n,)."""
+    malignant = {diagnosis.code: diagnosis.malignant for diagnosis in DIAGNOSES}
+    kinds = {word: {malignant.get(code) for code in allowed_codes(word)} for word in set(dx)}
+    known = {word: float(kind == {True}) for word, kind in kinds.items() if kind in ({True}, {False})}
+    return dx.map(known).to_numpy(dtype=np.float64)
+
+
+def contradict(words: Iterable[str]) -> bool:
+    """Whether no diagnosis fits all of these `dx` of a catalogue: "malignant" contradicts no melanoma."""
+    allowed = [set(allowed_codes(word)) for word in set(words)]
+    return bool(allowed) and not set.intersection(*allowed)
 
 
 def is_readable(dx: pd.Series) -> pd.Series:

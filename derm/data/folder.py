@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from derm.data.values import blank_missing, read_ages, read_sexes
+from derm.data.values import blank_missing, read_ages, read_sexes, spelled
 from derm.errors import DataFault
 from derm.files import closed, read_file
 from derm.language.speech import say
@@ -203,7 +203,7 @@ def read_table(
     Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. Columns match in any case of letters, and
     `columns` and `also` come back as they are written there, all others in lower case. Rows without any cell are left
     out. cure: how to mend it, at the end of the sentence that a DataFault says. as_written: cells such as NA stay;
-    names of images do anyway.
+    names of images do anyway. A cell of `columns` or `also` that has several lines is refused.
     """
     columns = list(columns)
     try:
@@ -237,12 +237,31 @@ def read_table(
             )
         )
     table = table.fillna("").apply(lambda cells: cells.str.strip())
+    _refuse_line_ends(path, table[[name for name in table if name in {*columns, *also}]])
     if not as_written:
         table = table.apply(lambda cells: cells if cells.name in IMAGE_COLUMNS else blank_missing(cells))
     if (table == "").all(axis=None):
         raise DataFault(say("{path} has a header but no rows: {cure}.", path=path, cure=cure))
     filled: pd.DataFrame = table[(table != "").any(axis=1)].reset_index(drop=True)
     return filled
+
+
+def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
+    """Raise DataFault for a cell of several lines: two stray quotation marks make one of all rows between them."""
+    for name in table:
+        broken = table[name].str.contains("[\r\n]").to_numpy()
+        if broken.any():
+            row = int(broken.argmax())
+            raise DataFault(
+                say(
+                    "{path} has a cell of several lines in the column {column}, line {row}, which begins with '{cell}' "
+                    "and may have swallowed rows: delete the quotation mark before it, or write it in one line.",
+                    path=path,
+                    column=name,
+                    row=row + 2,  # the header is line 1
+                    cell=table[name].iloc[row].splitlines()[0][:40],
+                )
+            )
 
 
 def parse_table(content: bytes, *, or_latin: bool = False, most_rows: int = MOST_ROWS) -> pd.DataFrame:
@@ -356,10 +375,11 @@ def read_marks(path: Path, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def column(table: pd.DataFrame, *names: str, missing: str = "unknown") -> pd.Series:
-    """The first of the columns `names` that `table` has, text; `missing` where a cell is missing or it has none."""
+    """The first of the columns `names` that `table` has, text as `spelled`; `missing` where a cell is missing or it has
+    none. Not for names of files, which are as they are."""
     for name in names:
         if name in table:
-            return blank_missing(table[name]).replace("", missing)
+            return blank_missing(spelled(table[name])).replace("", missing)
     return pd.Series(missing, index=table.index, dtype=str)
 
 

@@ -3,6 +3,7 @@
 Needs the folder. Gives a `FolderContent`. The columns are those of `COLUMNS_OF_OWN`, of which only image is needed.
 """
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 from derm.data.diagnosis_words import codes_of, read_mapping
 from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, read_table, refuse_nameless, scan_all
 from derm.data.remarks import remark_ages, remark_lesions, remark_parts
-from derm.data.values import read_ages, read_sexes
+from derm.data.values import blank_missing, read_ages, read_sexes
 from derm.errors import DataFault
 from derm.language.speech import mark, say
 
@@ -51,7 +52,7 @@ def read_own(folder: Path) -> FolderContent | None:
     path = find_file(folder, (TABLE,))
     if path is None:
         return None
-    raw = read_table(path, ("image",), say(CURE))
+    raw = read_table(path, ("image",), say(CURE), COLUMNS_OF_OWN)
     refuse_nameless(path, raw["image"], say(CURE))
     if odd := sorted(set(raw.columns) - set(COLUMNS_OF_OWN)):
         raise DataFault(
@@ -68,7 +69,8 @@ def read_own(folder: Path) -> FolderContent | None:
     if not all(files):
         alike = _in_any_case(folder)
         files = [
-            file or alike.get(Path(name).as_posix().lower(), "") for file, name in zip(files, raw["image"], strict=True)
+            file or alike.get(_folded(Path(name).as_posix()), "")
+            for file, name in zip(files, raw["image"], strict=True)
         ]
     if not any(files) and (there := scan_all(folder)):
         raise DataFault(
@@ -86,6 +88,7 @@ def read_own(folder: Path) -> FolderContent | None:
         for file, name in zip(files, raw["image"], strict=True)
     ]
     counts = Counter(map(str, places)) + Counter(f"*/{place.name.lower()}" for place in places)
+    masks = blank_missing(raw["mask"]).str.replace("\\", "/") if "mask" in raw else [""] * len(raw)
     patients = column(raw, "patient", missing="")
     lesions = _of_each_patient(column(raw, "lesion", missing=""), patients)
     table = pd.DataFrame(
@@ -103,7 +106,7 @@ def read_own(folder: Path) -> FolderContent | None:
             "image_path": files,
             "mask_path": [
                 _named_mask(folder, mask) if mask else _find_mask(folder, place, counts)
-                for mask, place in zip(column(raw, "mask", missing="").str.replace("\\", "/"), places, strict=True)
+                for mask, place in zip(masks, places, strict=True)
             ],
         }
     )
@@ -127,7 +130,7 @@ def words_in_own(folder: Path) -> list[str]:
     path = find_file(folder, (TABLE,)) if folder.is_dir() else None
     if path is None:
         return []
-    return sorted(set(column(read_table(path, ("image",), say(CURE)), "diagnosis", missing="")))
+    return sorted(set(column(read_table(path, ("image",), say(CURE), COLUMNS_OF_OWN), "diagnosis", missing="")))
 
 
 def _of_each_patient(lesions: pd.Series, patients: pd.Series) -> pd.Series:
@@ -144,21 +147,35 @@ def _find(folder: Path, name: str) -> str:
     endings = ("",) if place.suffix.lower() in IMAGE_ENDINGS else IMAGE_ENDINGS
     for inside in (place, Path("images") / place):
         for ending in endings:
-            path = folder / f"{inside}{ending}"
-            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-                return str(path)
+            if path := _file_in(folder, f"{inside}{ending}"):
+                return path
     return ""
 
 
+def _file_in(folder: Path, place: str) -> str:
+    """The file at `place` inside `folder`, '' where there is none; its name may be written in another normal form, as
+    macOS and its archives write it."""
+    for form in dict.fromkeys((place, *(unicodedata.normalize(form, place) for form in ("NFC", "NFD")))):
+        path = folder / form
+        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+            return str(path)
+    return ""
+
+
+def _folded(name: str) -> str:
+    """A name in one case of letters and one normal form."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
 def _in_any_case(folder: Path) -> dict[str, str]:
-    """Each picture of the folder by what derm.csv may call it, in small letters; none where two would be called so."""
+    """Each picture of the folder by what derm.csv may call it, as `_folded`; none where two would be called so."""
     found: dict[str, set[str]] = {}
     for path in scan_all(folder):
         if Path(path).resolve().is_relative_to(folder.resolve()):
             place = Path(path).relative_to(folder)
             within = Path(*place.parts[1:]) if place.parts[0].lower() == "images" and len(place.parts) > 1 else place
             for name in {place, within, _without_ending(str(place)), _without_ending(str(within))}:
-                found.setdefault(name.as_posix().lower(), set()).add(path)
+                found.setdefault(_folded(name.as_posix()), set()).add(path)
     return {name: min(paths) for name, paths in found.items() if len(paths) == 1}
 
 
@@ -175,8 +192,8 @@ def _place(name: str) -> Path:
 
 
 def _named_mask(folder: Path, mask: str) -> str:
-    found = folder / mask
-    if not found.is_file() or not found.resolve().is_relative_to(folder.resolve()):
+    found = _file_in(folder, mask)
+    if not found:
         raise DataFault(
             say(
                 "{table} names the mask {mask}, which is not in {folder}: copy it there.",
@@ -185,7 +202,7 @@ def _named_mask(folder: Path, mask: str) -> str:
                 folder=folder,
             )
         )
-    return str(found)
+    return found
 
 
 def _find_mask(folder: Path, place: Path, counts: Counter[str]) -> str:
@@ -195,7 +212,6 @@ def _find_mask(folder: Path, place: Path, counts: Counter[str]) -> str:
     """
     own, bare = counts[str(place)] == 1, counts[f"*/{place.name.lower()}"] == 1
     for mask in [place] * own + [Path(place.name)] * bare:
-        found = folder / "masks" / mask.parent / f"{mask.name}_segmentation.png"
-        if found.is_file() and found.resolve().is_relative_to(folder.resolve()):
-            return str(found)
+        if found := _file_in(folder, f"masks/{mask.parent}/{mask.name}_segmentation.png"):
+            return found
     return ""

@@ -4,6 +4,7 @@ Needs columns of text. Does not know which table they come from; what could not 
 """
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,28 @@ _AGE = re.compile(
 def blank_missing(cells: pd.Series) -> pd.Series:
     """The cells, text (n,), with '' where they stand for a missing value."""
     return cells.mask(cells.str.strip().str.lower().isin(MISSING), "")
+
+
+def spelled(cells: pd.Series) -> pd.Series:
+    """The cells, text (n,), as one sees them: in NFC, with single spaces, without control and format characters. For
+    copied from a PDF or written on macOS, one name becomes two that look alike, and so two patients."""
+    return cells.map({word: _spelled(word) for word in set(cells)}).astype(str)
+
+
+def _spelled(word: str) -> str:
+    if not (word.isascii() and word.isprintable()):
+        whole = unicodedata.normalize("NFC", word)
+        beside = zip(whole, f" {whole}", f"{whole[1:]} ", strict=False)
+        # Again, for what stood between a letter and its mark is gone.
+        word = unicodedata.normalize("NFC", "".join(one for one, *others in beside if _is_seen(one, *others)))
+    return " ".join(word.split())
+
+
+def _is_seen(letter: str, before: str, after: str) -> bool:
+    if letter in "\u200c\u200d":  # joiners shape letters of Persian or Hindi, and are nothing beside Latin ones
+        return all(unicodedata.category(one)[0] in "LM" and one > "\u02af" for one in (before, after))
+    is_selector = "\ufe00" <= letter <= "\ufe0f"
+    return letter.isspace() or not (is_selector or unicodedata.category(letter) in ("Cc", "Cf"))
 
 
 def read_sexes(cells: pd.Series) -> pd.Series:

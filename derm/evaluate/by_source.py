@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.diagnosis_words import allowed_codes
-from derm.diagnoses import CODES, INDEX, MALIGNANT
+from derm.data.diagnosis_words import is_malignant
+from derm.diagnoses import CODES, INDEX
 from derm.evaluate.decision import Cases
 from derm.language.speech import mark
 from derm.metrics.bootstrap import bootstrap
@@ -81,14 +81,6 @@ def measure_sources(answers: Answers, replicates: int) -> dict[str, dict[str, An
 def _groups(values: pd.Series) -> list[tuple[str, NDArray[np.int64]]]:
     texts = values.to_numpy(dtype=str)
     return [(str(name), np.flatnonzero(texts == name)) for name in np.unique(texts)]
-
-
-def is_malignant(dx: pd.Series) -> NDArray[np.float64]:
-    """1 where every diagnosis that an image may have is malignant, 0 where none is, NaN where that is open; (n,)."""
-    malignant = dict(zip(CODES, MALIGNANT, strict=True))
-    kinds = {word: np.mean([malignant[code] for code in allowed_codes(word)]) for word in set(dx)}
-    share = dx.map(kinds).to_numpy(dtype=np.float64)
-    return np.where((share > 0) & (share < 1), np.nan, share)
 
 
 def _measure(answers: Answers, rows: NDArray[np.int64], replicates: int) -> dict[str, Any]:

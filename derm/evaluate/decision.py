@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.diagnoses import INDEX, MALIGNANT
+from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import DataFault
 from derm.metrics.baselines import trivial_baselines
 from derm.metrics.classification import accuracy, balanced_accuracy, confusion_matrix, f1, most_likely, recall
@@ -128,8 +128,9 @@ def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
 def compare_baselines(train: pd.DataFrame, other: pd.DataFrame, true: NDArray[np.int64]) -> dict[str, Any]:
     """What can be had without looking at a picture, by name; empty where the training part is too small to say.
 
-    train, other: rows of a catalogue's table. true: int64 (len(other),).
+    train, other: rows of a catalogue's table, those of `train` diagnosed or not. true: int64 (len(other),).
     """
+    train = train[train["dx"].isin(CODES)]  # of a label that is open a baseline learns nothing
     if train.empty:
         return {}
     try:

@@ -21,6 +21,7 @@ import pandas as pd
 from derm.data.catalogue import Catalogue
 from derm.data.identity import files_sha256, same_pictures
 from derm.data.split import By, Part, split_catalogue
+from derm.data.value_words import value_called
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.belonging import (
@@ -162,6 +163,7 @@ def explain(
     back. sample: images, stratified by class, for what takes many passes. workers: parts that are worked on at once, in
     threads that share the model; torch's own threads are the caller's to set. replicates: resamples for the intervals.
     mapping, sampling, resampling: told of images, of the sample's images and of resamples done.
+    Images whose diagnosis is open or unknown are left out, as in `derm.evaluate.dataset`.
     Raises DataFault when the part is empty or a file cannot be read, and ConfigFault where `out` holds the explanations
     of other weights, data or settings, or a number is below 1.
     """
@@ -170,9 +172,14 @@ def explain(
             raise ConfigFault(say("The number of {name} is {value}, at least 1 is needed.", name=name, value=value))
     split = split_catalogue(catalogue, by)
     rows = split.rows(part)
+    rows = rows[catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()]
     if not len(rows):
         raise DataFault(
-            say("{folder} has no image in the {part} part: use a larger data set.", folder=catalogue.folder, part=part)
+            say(
+                "{place} has no image with a diagnosis in the {part} part: use a larger data set.",
+                place=catalogue.place,
+                part=value_called(part),
+            )
         )
     if part != "train":
         refuse_known(find_known(model.description, catalogue, split, rows), catalogue, rows, part, OTHER_IMAGES)

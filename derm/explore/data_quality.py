@@ -14,20 +14,19 @@ from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
 from derm.data.check import Finding, check_data, cure_of
+from derm.data.diagnosis_words import contradict
 from derm.data.split import Leak, count_leak, split_catalogue
 from derm.data.store import table_key
 from derm.data.value_words import value_called
-from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.explore.table import name_of
 from derm.figures.text import SPACE
 from derm.files import read_json, write_json
 from derm.json_checks import is_text, list_of, object_with
 from derm.language.speech import ENGLISH, again, json_of_said, language, mark, number, said_of_json, say, say_many
-from derm.metrics.baselines import SOURCE, trivial_baselines
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import auc
-from derm.metrics.missing import or_none
+from derm.metrics.missing import fraction, or_none
 
 FORMAT = 3
 """Raised when the findings are written otherwise, so that old ones are not read."""
@@ -112,22 +111,23 @@ def _cell(counts: pd.Series) -> str:
 def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> SourceCue | None:
     """How well the source of a picture alone tells malignant from benign, learned on training, told on validation.
 
-    table: of `explorable`. None where a part lacks, or holds one source only: then it tells nothing.
+    table: of `explorable`; images of which it is not known count nowhere. None where a part lacks, or all are of one
+    source: then it tells nothing.
     """
-    parts = table["part"].astype(str).to_numpy()
-    columns = {name: table[name].astype(str) for name in ("dx", "sex", "localization", "dataset")}
-    plain = table[["age"]].assign(**columns)
-    train, other = plain[(parts == "train") & plain["dx"].isin(CODES)], plain[parts == "validation"]
-    if train.empty or other.empty or plain["dataset"].nunique() < 2 or train["dx"].nunique() < 2:
+    told = table[table["malignant"].notna()]
+    train, other = told[told["part"] == "train"], told[told["part"] == "validation"]
+    if train.empty or other.empty or told["dataset"].nunique() < 2:
         return None
-    score = trivial_baselines(train, other)[SOURCE][:, list(MALIGNANT)].sum(axis=1)
-    malignant = table["malignant"].to_numpy()[parts == "validation"]
-    lesions = table["lesion"].to_numpy(dtype=str)[parts == "validation"]
+    # All that a source can tell is its share of malignant images, and of one that training lacks, that of all.
+    shares = train.groupby("dataset", observed=True)["malignant"].mean()
+    score = other["dataset"].astype(str).map(shares).fillna(train["malignant"].mean()).to_numpy(dtype=np.float64)
+    malignant = other["malignant"].to_numpy() == 1
 
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:
         return {"auc": or_none(auc(malignant[rows], score[rows]))}
 
-    return SourceCue(measure(np.arange(len(other)))["auc"], bootstrap(measure, lesions, replicates)["auc"], len(other))
+    spans = bootstrap(measure, other["lesion"].to_numpy(dtype=str), replicates)
+    return SourceCue(measure(np.arange(len(other)))["auc"], spans["auc"], len(other))
 
 
 def tell_sentence(tell: SourceCue | None) -> str:
@@ -149,10 +149,24 @@ def tell_sentence(tell: SourceCue | None) -> str:
 
 
 def source_rates(table: pd.DataFrame) -> pd.DataFrame:
-    """Of each source: index its name; images, malignant, int64, and share of malignant images, 0 … 1."""
-    grouped = table.groupby("dataset", observed=True)["malignant"].agg(["size", "sum"])
-    grouped.columns = pd.Index(["images", "malignant"])
-    return grouped.assign(share=grouped["malignant"] / grouped["images"]).rename(index=lambda name: name_of(str(name)))
+    """Of each source: index its name; malignant, int64, images, those of which that is known, and share of malignant
+    ones among these, 0 … 1, NaN where there is none."""
+    grouped = table.groupby("dataset", observed=True)["malignant"].agg(["sum", "count"])
+    grouped = grouped.set_axis(["malignant", "images"], axis=1).astype(np.int64)
+    return grouped.assign(share=fraction(grouped["malignant"].to_numpy(), grouped["images"].to_numpy())).rename(
+        index=lambda name: name_of(str(name))
+    )
+
+
+def open_sentence(table: pd.DataFrame) -> str:
+    """How many images of the table of `explorable` are neither malignant nor benign by it; '' for none."""
+    count = int(table["malignant"].isna().sum())
+    if not count:
+        return ""
+    return say(
+        "Images whose diagnosis does not tell whether they are malignant, and which are not counted: {count:,}.",
+        count=count,
+    )
 
 
 def alike_pairs(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +218,7 @@ def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame, how: str = "look 
         return say(none)
     if strange.empty:
         return say(all_known, pairs=len(pairs))
-    labels = int((strange["diagnosis"] != strange["other_diagnosis"]).sum())
+    labels = sum(map(contradict, zip(strange["diagnosis"], strange["other_diagnosis"], strict=True)))
     parts = int((strange["part"] != strange["other_part"]).sum())
     return say(some, pairs=len(pairs), strange=len(strange), parts=parts, labels=labels)
 

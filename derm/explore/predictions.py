@@ -107,7 +107,8 @@ def outcomes(results: Results, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_rule(cases: pd.DataFrame, results: Results, mix: Sequence[float] | None) -> pd.DataFrame:
-    """`cases`, of `outcomes`, as called where all diagnoses are equally frequent: other predicted and confidence.
+    """`cases`, of `outcomes`, as called where all diagnoses are equally frequent: other predicted and confidence,
+    and a column rule that says so.
 
     mix: the share of each class for which the results' probabilities hold; None leaves all as it is. Loss and malignant
     probability stay those at the data's own mix.
@@ -115,7 +116,7 @@ def at_rule(cases: pd.DataFrame, results: Results, mix: Sequence[float] | None) 
     if mix is None:
         return cases
     probabilities = change_mix(results.probabilities, mix, equal_mix(mix))
-    return cases.assign(predicted=most_likely(probabilities), confidence=probabilities.max(axis=1))
+    return cases.assign(predicted=most_likely(probabilities), confidence=probabilities.max(axis=1), rule="equal_mix")
 
 
 def refusal(results: Results, table: pd.DataFrame, model: Model | None) -> str | None:
@@ -272,26 +273,32 @@ def cell_sentence(matrix: NDArray[np.int64], true: int, predicted: int) -> str:
     return say("{count:,} of {all:,} images of {name} called {called}", **told, called=DIAGNOSES[predicted].called)
 
 
-def accuracy_sentence(results: Results, matrix: NDArray[np.int64]) -> str:
-    """What the matrix is of and its accuracy, small, in one line; says so where it holds no case."""
+ACCURACY = {"data_mix": "accuracy", "equal_mix": "rules.equal_mix.accuracy"}
+"""Rule for a diagnosis → its accuracy's name in metrics.json."""
+
+
+def accuracy_sentence(results: Results, matrix: NDArray[np.int64], rule: str = "data_mix") -> str:
+    """What the matrix is of and its accuracy, small, in one line; says so where it holds no case.
+
+    rule: of `RULES`, by which the matrix was counted. The interval of all images stands where one was measured for it.
+    """
     about = results.about
     told = {"part": say(about["part"]), "split": say(about["split"]), "images": int(matrix.sum())}
     if not matrix.sum():
         return say("No image of the {part} part passes the filter.", part=say(about["part"]))
+    own = float(matrix.trace() / matrix.sum())
+    told["right"] = whole_percent(own)
     if matrix.sum() != len(results.predictions):
-        right = whole_percent(float(matrix.trace() / matrix.sum()))
-        return say(
-            "{right} diagnosed right, on the {part} part, split {split}, {images:,} images, filtered.",
-            **told,
-            right=right,
-        )
-    low, high = (100 * end for end in results.metrics["intervals"]["accuracy"])
-    interval = f"{low:.0f} – {high:.0f}{SPACE}%"
+        return say("{right} diagnosed right, on the {part} part, split {split}, {images:,} images, filtered.", **told)
+    measured, interval = headline(results, ACCURACY[rule]), results.metrics["intervals"].get(ACCURACY[rule])
+    # Weights with another mix than was measured make another figure than the interval's; six digits may turn an image.
+    if interval is None or measured is None or abs(own - measured) > 0.005:
+        return say("{right} diagnosed right, on the {part} part, split {split}, {images:,} images.", **told)
+    low, high = (100 * end for end in interval)
     return say(
         "{right} diagnosed right ({interval}), on the {part} part, split {split}, {images:,} images.",
         **told,
-        right=whole_percent(float(results.metrics["accuracy"])),
-        interval=interval,
+        interval=f"{low:.0f} – {high:.0f}{SPACE}%",
     )
 
 

@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
+from derm.data.diagnosis_words import is_malignant
 from derm.data.split import PARTS, own_lesions, split_catalogue
 from derm.data.value_words import value_called
-from derm.diagnoses import CODES, DIAGNOSES, MALIGNANT
+from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.figures.text import plain
 from derm.language.speech import mark, say
@@ -69,7 +70,8 @@ def explorable(catalogue: Catalogue) -> pd.DataFrame:
 
     lesion: text, its name after joining duplicates. part: of the split by lesion, 'unknown' where the data set does not
     tell its lesions. lesion_images: int64, how many images show the same lesion. several: `ONE` or `SEVERAL`. age_band:
-    of `AGE_BANDS`. malignant: bool. Raises DataFault for an age that is none.
+    of `AGE_BANDS`. malignant: float64, 1 or 0, NaN where the diagnosis leaves that open. Raises DataFault for an age
+    that is none.
     """
     table = catalogue.table
     try:
@@ -88,12 +90,11 @@ def prepare(table: pd.DataFrame, parts: pd.Series, lesions: pd.Series) -> pd.Dat
     bands = np.array([age_band(float(age)) for age in distinct])[place]
     codes, _ = pd.factorize(lesions)
     counts = np.bincount(codes)[codes] if len(codes) else np.zeros(0, dtype=np.int64)
-    malignant = dict(zip(CODES, MALIGNANT, strict=True))
     return table.assign(
         lesion=lesions,
         lesion_code=codes,
         lesion_images=counts,
-        malignant=table["dx"].map(malignant).fillna(value=False).astype(bool),
+        malignant=is_malignant(table["dx"]),
         dx=_category(table["dx"], CODES),
         age_band=_category(pd.Series(bands, index=table.index), AGE_BANDS),
         sex=_category(table["sex"], ("female", "male")),

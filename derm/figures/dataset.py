@@ -341,8 +341,12 @@ def leaks(splits: Mapping[str, Mapping[str, tuple[int, int]]], *, dark: bool) ->
     return legible(figure, dark=dark)
 
 
-def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dark: bool) -> go.Figure:
-    """A share, 0 … 1, of each row of `table` as bars, with the count of `counts` behind it: missing values, sources."""
+def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, of: str = "", dark: bool) -> go.Figure:
+    """A share, 0 … 1, of each row of `table` as bars, with the count of `counts` behind it: missing values, sources.
+
+    of: the column with the number that this is the share of, where that differs between rows; it is told, too.
+    """
+    each = table[of] if of else [None] * len(table)
     figure = go.Figure(
         go.Bar(
             x=table[column],
@@ -350,8 +354,8 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
             orientation="h",
             marker={"color": PRIMARY.on(dark=dark)},
             text=[
-                f"{number(100 * share, '.1f')}{SPACE}%, {number(count, ',')}"
-                for share, count in zip(table[column], table[counts], strict=True)
+                _share_text(share, count, all_)
+                for share, count, all_ in zip(table[column], table[counts], each, strict=True)
             ],
             textposition="outside",
             cliponaxis=False,
@@ -363,7 +367,7 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
         xaxis={
             "title": {"text": title, "standoff": 12},
-            "range": [0, 1.25],
+            "range": [0, 1.5 if of else 1.25],
             "tickvals": [0, 0.5, 1],
             "tickformat": ".0%",
             "fixedrange": True,
@@ -379,6 +383,13 @@ def share_bars(table: pd.DataFrame, column: str, counts: str, title: str, *, dar
         automargin=True,
     )
     return legible(figure, dark=dark)
+
+
+def _share_text(share: float, count: int, of: int | None) -> str:
+    shown = f"{number(100 * share, '.1f')}{SPACE}%" if of != 0 else "–"
+    if of is None:
+        return f"{shown}, {number(count, ',')}"
+    return say("{share}, {count:,} of {of:,}", share=shown, count=count, of=of)
 
 
 def feature_map(points: pd.DataFrame, groups: pd.Series, named: Named, *, dark: bool) -> go.Figure:

@@ -69,11 +69,12 @@ def pixel_accuracy(count: MaskCount) -> NDArray[np.float64]:
 def mask_measures(count: MaskCount, true: NDArray[np.integer[Any]]) -> dict[str, Any]:
     """Dice, IoU and pixel accuracy, each taken for each image, then averaged, ready for JSON.
 
-    count: of N images. true: integer (N,), each image's diagnosis as an index into CODES.
+    count: of N images. true: integer (N,), each image's diagnosis as an index into CODES, or the number of classes
+    where it is open: such an image counts among all, and in no class.
     Returns dice, iou, pixel_accuracy over all images and per_class.<code>.<the same> over the images of
-    that diagnosis; None where there is no image. Raises ValueError for another length or an index outside CODES.
+    that diagnosis; None where there is no image. Raises ValueError for another length or an index beyond these.
     """
-    check_indexes("true", true)
+    check_indexes("true", true, len(CODES) + 1)
     if len(true) != len(count.tp):
         raise ValueError(f"{len(count.tp)} images were counted, {len(true)} diagnoses given: pass one for each image")
     values = dict(zip(MASK_MEASURES, (dice(count), iou(count), pixel_accuracy(count)), strict=True))

@@ -23,9 +23,9 @@ SIDE = 160
 class ReplayImage(NamedTuple):
     """One image of the buffer.
 
-    diagnosis, thumbnail (a JPEG file): None where the data set is not here. loss: smoothed cross-entropy. views: times
-    that it was shown. drawn: times that it was replayed, in all and in the last epoch. age: epochs since it came in;
-    None where the log, of an older Derm, does not tell.
+    diagnosis: None where the data set is not here, or leaves it open. thumbnail: a JPEG file, None where the data set
+    is not here. loss: smoothed cross-entropy. views: times that it was shown. drawn: times that it was replayed, in all
+    and in the last epoch. age: epochs since it came in; None where the log, of an older Derm, does not tell.
     """
 
     image_id: str
@@ -56,7 +56,7 @@ def held_images(run: Run, catalogue: Catalogue | None, turn: Turn = at_once) -> 
         held.append(
             ReplayImage(
                 row["image_id"],
-                DIAGNOSES[INDEX[dx]] if dx is not None else None,
+                DIAGNOSES[INDEX[dx]] if dx in INDEX else None,
                 thumbnail(path, turn) if path else None,
                 row["loss"],
                 row["views"],

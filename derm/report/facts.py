@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from derm.data.catalogue import Catalogue
+from derm.data.catalogue import HAM10000, Catalogue
+from derm.data.check import HAM10000_ROWS
 from derm.data.split import PARTS, By, Leak, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
@@ -43,6 +44,12 @@ class Facts:
     looks: int
     sources: Results | None = None
     left_out: tuple[Results, ...] = ()
+
+    @property
+    def is_ham10000(self) -> bool:
+        """Whether the data set is all of HAM10000, of which a report may tell what is published of it."""
+        table = self.catalogue.table
+        return len(table) == HAM10000_ROWS and bool((table["source"] == HAM10000).all())
 
     def images_of(self, code: str) -> int:
         """How many images of a class all parts hold together."""

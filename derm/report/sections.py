@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from derm.data.catalogue import HAM10000
+from derm.data.split import own_lesions
 from derm.diagnoses import CODES
 from derm.evaluate.by_source import FIGURES, SMALL, sources_table
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import Results
+from derm.evaluate.test_set_log import is_ham10000
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
@@ -20,7 +23,8 @@ from derm.language.quantities import listed
 from derm.language.speech import number, say
 from derm.metrics.paper import of_class
 from derm.metrics.registry import lower_first
-from derm.model.weights import said_licence
+from derm.model.weights import HAM10000_DATASETS, said_licence
+from derm.predict.words import source_name
 from derm.report import tables
 from derm.report.facts import Facts
 from derm.report.tables import Table
@@ -175,14 +179,41 @@ def _use(facts: Facts) -> Section:
         if facts.sources is not None
         else say("How it does on other skin, cameras and clinics has not been measured.")
     )
-    measured = say(
-        "The model was measured on {images:,} images of {lesions:,} lesions from the data set that it was trained on.",
-        images=test["images"],
-        lesions=test["lesions"],
+    counted = {"images": test["images"], "lesions": test["lesions"]}
+    of, learned = set(test.get("sources", {})), set(facts.model.description.learned_from)
+    measured = (
+        say(
+            "The model was measured on {images:,} images of {lesions:,} lesions from the data set that it was trained "
+            "on.",
+            **counted,
+        )
+        if of <= learned
+        else say(
+            "The model was measured on {images:,} images of {lesions:,} lesions from {sources}; it was trained on "
+            "{learned}.",
+            **counted,
+            sources=listed(sorted(map(source_name, of))),
+            # Not the clinics and cameras of HAM10000, which are there beside it.
+            learned=listed(sorted(map(source_name, learned - set(HAM10000_DATASETS)))),
+        )
     )
-    known = say(
-        "HAM10000 shows mostly fair skin, from Vienna and Queensland. The model knows seven diagnoses, and a lesion of "
-        "an eighth kind gets one of the seven. Images are scaled to a small square, so that fine structure is lost."
+    known = (
+        say(
+            "HAM10000 shows mostly fair skin, from Vienna and Queensland. The model knows seven diagnoses, and a "
+            "lesion of an eighth kind gets one of the seven. Images are scaled to a small square, so that fine "
+            "structure is lost."
+        )
+        if HAM10000 in of | learned
+        else say(
+            "The model knows seven diagnoses, and a lesion of an eighth kind gets one of the seven. Images are scaled "
+            "to a small square, so that fine structure is lost."
+        )
+    )
+    looks = say(
+        "The test part of HAM10000 has been looked at {looks} times, as `looks-at-the-test-part.csv` "
+        "counts; each look makes its figures a little less new. `derm explain`, which chooses nothing, "
+        "is not counted.",
+        looks=facts.looks,
     )
     return Section(
         say("Intended use and limits"),
@@ -193,34 +224,48 @@ def _use(facts: Facts) -> Section:
                 "about patients."
             ),
             f"{measured} {elsewhere} {known}",
-            say(
-                "The test part of HAM10000 has been looked at {looks} times, as `looks-at-the-test-part.csv` "
-                "counts; each look makes its figures a little less new. `derm explain`, which chooses nothing, "
-                "is not counted.",
-                looks=facts.looks,
-            ),
+            *([looks] if is_ham10000(facts.catalogue) else []),
         ],
     )
 
 
 def _data(facts: Facts) -> Section:
-    leak, counts = facts.leaks["image"], {code: facts.images_of(code) for code in CODES}
+    counts = {code: facts.images_of(code) for code in CODES}
     return Section(
         say("Data"),
-        [
-            say(
-                "HAM10000 (Tschandl, Rosendahl, Kittler 2018): 10,015 dermoscopic images of 7,470 lesions, with "
-                "a lesion mask for each (Tschandl et al. 2020), split 60/20/20 by lesion and stratified by "
-                "class. The paper splits by image: {share:.0%} of its test images then show a lesion that is "
-                "also in training. Its figures, and ours under its protocol, are too good for that reason.",
-                share=leak.share,
-            ),
-        ],
+        [_published(facts) if facts.is_ham10000 else _given(facts)],
         [tables.data(facts), tables.leaks(facts)],
         [
             Chart(say("The paper's Figure 1: images of each diagnosis."), class_distribution(counts)),
             Chart(say("The paper's Figure 2: images of each part, by diagnosis."), split_sizes(facts.parts)),
         ],
+    )
+
+
+def _published(facts: Facts) -> str:
+    """What is known of HAM10000."""
+    return say(
+        "HAM10000 (Tschandl, Rosendahl, Kittler 2018): 10,015 dermoscopic images of 7,470 lesions, with "
+        "a lesion mask for each (Tschandl et al. 2020), split 60/20/20 by lesion and stratified by "
+        "class. The paper splits by image: {share:.0%} of its test images then show a lesion that is "
+        "also in training. Its figures, and ours under its protocol, are too good for that reason.",
+        share=facts.leaks["image"].share,
+    )
+
+
+def _given(facts: Facts) -> str:
+    """What another data set's table tells of it."""
+    table = facts.catalogue.table
+    return say(
+        "{images:,} images of {lesions:,} lesions from {sources}, split by lesion; {diagnosed:,} images have one of "
+        "the seven diagnoses, {outlined:,} a lesion mask. Split by image, as in the paper, {share:.0%} of the test "
+        "images would show a lesion that is also in training.",
+        images=len(table),
+        lesions=own_lesions(table).nunique(),
+        sources=listed(sorted(map(source_name, set(table["source"])))),
+        diagnosed=int(table["dx"].isin(CODES).sum()),
+        outlined=int((table["mask_path"] != "").sum()),
+        share=facts.leaks["image"].share,
     )
 
 
@@ -476,6 +521,12 @@ def _outlines(facts: Facts) -> Section:
                 "Each outline is compared with the dermatologist's at the image's own size; an image counts once. "
                 "Distances are in pixels of 400 × 300 images. The outlines that agree least are drawn by `derm "
                 "evaluate` into `worst-outlines/`, and shown in the HTML report."
+            )
+            if facts.is_ham10000
+            else say(
+                "Each outline is compared with the dermatologist's at the image's own size; an image counts once. "
+                "Distances are in pixels of that size. The outlines that agree least are drawn by `derm evaluate` into "
+                "`worst-outlines/`, and shown in the HTML report."
             ),
         ],
         [tables.outlines(facts)],
@@ -491,6 +542,11 @@ def _explanation(facts: Facts) -> Section:
             "picture, so that a centre prior, a fixed Gaussian there, agrees with them, too: read each figure "
             "against the centre prior's. The paper prints 0.7736 for the agreement, which is its segmentation IoU "
             "to the fourth digit, so we take it as not reported."
+        )
+        if facts.is_ham10000
+        else say(
+            "Grad-CAM shows where a score comes from, not why. Where lesions lie in the middle of the picture, a "
+            "centre prior, a fixed Gaussian there, agrees with them, too: read each figure against the centre prior's."
         ),
     ]
     if found:

@@ -203,7 +203,8 @@ def data(facts: Facts) -> Table:
         for code in CODES
     ]
     totals = [number(sum(counts.values()), ",") for counts in facts.parts.values()]
-    rows.append((say("all"), *totals, number(len(facts.catalogue.table), ",")))
+    everything = sum(facts.images_of(code) for code in CODES)
+    rows.append((say("all"), *totals, number(everything, ",")))
     return Table(
         say("Images of each class, split by lesion"), ("class", *facts.parts, "all"), rows, "`derm data split DIR`"
     )

@@ -43,7 +43,7 @@ class Means(TypedDict):
     loss: float
     mask_loss: float | None
     class_loss: float
-    accuracy: float
+    accuracy: float | None
     dice: float | None
     replayed_share: float
 

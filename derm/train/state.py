@@ -30,7 +30,7 @@ from derm.train.sampler import OPEN_CLASS, Batch
 
 SCORES = {
     "step": 0, "loss": 0.0, "mask_loss": 0.0, "class_loss": 0.0, "replayed": 0, "judged": 0, "hits": 0, "right": 0,
-    "images": 0, "dice": 0.0, "outlined": 0,
+    "images": 0, "dice": 0.0, "outlined": 0, "labelled": 0,
 }  # fmt: skip
 """What is summed between two lines of the log, and over an epoch."""
 
@@ -85,9 +85,14 @@ class TrainState:
         if fault := fault_of(content, _FIELDS, _LATER):
             raise ValueError(f"the {fault} of its state is missing or of another kind than it has to be")
         best = -math.inf if content["best"] is None else content["best"]
-        # Older ones summed less, and judged all that was replayed.
+        # Older ones summed less, judged all that was replayed, and took open labels for wrong answers.
         sums = {
-            name: {**SCORES, "judged": content[name].get("replayed", 0), **content[name]}
+            name: {
+                **SCORES,
+                "judged": content[name].get("replayed", 0),
+                "labelled": content[name].get("images", 0),
+                **content[name],
+            }
             for name in ("recent", "epoch")
         }
         return cls(**{**content, **sums, "best": best})
@@ -122,13 +127,13 @@ def count_hits(plain: NDArray[np.float64], replayed: NDArray[np.bool_]) -> int:
 
 
 def means(sums: dict[str, float]) -> Means:
-    """Turn sums into means a step, or an image; what is of outlines alone is None where no image had a mask."""
+    """Turn sums into means a step, or an image; None where no image had a mask, or a diagnosis, to be right of."""
     steps, images = max(1, sums["step"]), max(1, sums["images"])
     return {
         "loss": sums["loss"] / steps,
         "mask_loss": sums["mask_loss"] / sums["outlined"] if sums["outlined"] else None,
         "class_loss": sums["class_loss"] / steps,
-        "accuracy": sums["right"] / images,
+        "accuracy": sums["right"] / sums["labelled"] if sums["labelled"] else None,
         "dice": sums["dice"] / sums["outlined"] if sums["outlined"] else None,
         "replayed_share": sums["replayed"] / images,
     }

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from derm.diagnoses import CODES
 from derm.language.speech import say
 from derm.metrics.masks import count_masks, dice
 from derm.model.network import LesionNet, ModelOutput
@@ -38,9 +39,9 @@ def take_step(
     forward: what answers for `net`, where that is compiled or spread; its weights are those of `net`. world: where it
     has several processes, these images are this one's part of a batch of `count`, which is what the answer is of.
 
-    right: diagnoses that were right; of a mixed image, the one with the larger share. dice: sum of the Dice of each
-    image that has a mask, as the network saw it, varied and with dropout; of a mixed mask, the part above a half.
-    outlined: images that have one.
+    right: diagnoses that were right; of a mixed image, the one with the larger share. labelled: images whose diagnosis
+    is not open. dice: sum of the Dice of each image that has a mask, as the network saw it, varied and with dropout; of
+    a mixed mask, the part above a half. outlined: images that have one.
     Raises RunFault, with the weights as they were, when the loss or its gradient is not finite.
     """
     net.train()
@@ -88,7 +89,8 @@ def score(answer: ModelOutput, truth: Truth) -> dict[str, float]:
     drawn = (answer.mask_logits.detach()[known][:, 0] > 0).cpu().numpy()
     true = (truth.masks[known][:, 0] > 0.5).cpu().numpy()
     overlap = float(dice(count_masks(drawn, true)).sum()) if len(drawn) else 0.0
-    return {"right": right, "dice": overlap, "outlined": len(drawn)}
+    labelled = int((truth.classes < len(CODES)).sum())
+    return {"right": right, "dice": overlap, "outlined": len(drawn), "labelled": labelled}
 
 
 def add_up(losses: Losses, scores: dict[str, float], world: World, count: int) -> tuple[Losses, dict[str, float]]:
@@ -100,7 +102,8 @@ def add_up(losses: Losses, scores: dict[str, float], world: World, count: int) -
     told = world.total(torch.cat([single, torch.tensor(list(scores.values()), dtype=torch.float64)]))
     plain = torch.from_numpy(world.gather(own.plain.double().cpu().numpy(), count))
     joint, mask, diagnosis, *rest = told.tolist()
-    summed = dict(zip(scores, rest, strict=True)) | {"right": int(rest[0]), "outlined": int(rest[2])}
+    summed = dict(zip(scores, rest, strict=True))
+    summed |= {name: int(summed[name]) for name in ("right", "outlined", "labelled")}
     return Losses(torch.tensor(joint), torch.tensor(mask), torch.tensor(diagnosis), plain), summed
 
 

@@ -18,6 +18,7 @@ from derm.data.diagnosis_words import (
     WORDS,
     allowed_codes,
     codes_of,
+    contradict,
     is_readable,
     plain_word,
     read_mapping,
@@ -206,6 +207,27 @@ def test_an_own_folder(tmp_path):
     assert table["patient_id"].tolist() == ["P1", "P1"]
 
 
+def test_names_of_one_look_are_one_and_files_are_found_in_either_normal_form(tmp_path):
+    composed, apart = "M\u00fcller", "Mu\u0308ller"
+    draw(tmp_path / "images" / f"{apart}.png")
+    draw(tmp_path / "masks" / f"{composed}_segmentation.png")
+    draw(tmp_path / "images" / "b.png")
+    draw(tmp_path / f"o_{apart}.png")
+    write(
+        tmp_path / "derm.csv",
+        "image,lesion,patient,source,mask",
+        f"{composed},L1,{apart},K\u00f6ln,",
+        f"b,L\u200b1,{composed},Ko\u0308ln,o_{composed}.png",
+    )
+    table = read_catalogue(tmp_path).table
+    assert table["patient_id"].tolist() == [composed] * 2
+    assert table["lesion_id"].tolist() == ["L1", "L1"]
+    assert table["source"].tolist() == ["K\u00f6ln"] * 2
+    assert table["image_path"].map(lambda path: Path(path).is_file()).all()
+    assert Path(table["mask_path"].iloc[0]).samefile(tmp_path / "masks" / f"{composed}_segmentation.png")
+    assert Path(table["mask_path"].iloc[1]).samefile(tmp_path / f"o_{apart}.png")
+
+
 def test_pictures_of_one_name_do_not_share_a_mask(tmp_path):
     names = ["a/1.jpg", "b/1.jpg", "images/c/1.jpg", "d/2.jpg", "1.jpg", "e/3.jpg", "f/3.jpg"]
     for name in names:
@@ -267,6 +289,10 @@ def test_a_table_that_names_none_of_the_pictures_there_is_told_so(tmp_path):
         (("image,shade", "a.jpg,1"), r"derm\.csv has the column\(s\) shade, which Derm does not know: docs/data\.md"),
         (("diagnosis", "nv"), r"derm\.csv lacks the column\(s\) image"),
         (("image,diagnosis", "a.jpg,wart"), r"that Derm does not know \(wart\).*`derm data words .*` *, *which asks"),
+        (
+            ("image,diagnosis,site", "a.jpg,nv,leg", 'b,nv,"arm', "c,nv,leg", 'd,nv,"back'),
+            r"derm\.csv has a cell of several lines in the column site, line 3, which begins with 'arm' and may have",
+        ),
         (("image,mask", "a.jpg,gone.png"), r"names the mask gone\.png, which is not in"),
         (("image", "../outside.jpg", "a"), r"1 of 2 rows .* have no image file, \.\.-outside for one"),
     ],
@@ -378,6 +404,14 @@ def test_what_an_image_may_have():
     assert allowed_codes("nv") == ("nv",)
     assert allowed_codes("akiec|bcc|mel") == ("akiec", "bcc", "mel")
     assert allowed_codes(UNKNOWN) == CODES
+
+
+def test_an_open_word_contradicts_no_diagnosis_that_it_allows():
+    assert contradict(["mel", "nv"])
+    assert contradict([BENIGN, "mel"])
+    assert not contradict([MALIGNANT, "mel", "mel"])
+    assert not contradict([UNKNOWN, "nv"])
+    assert contradict([MALIGNANT, "mel", "bcc"])
     assert is_readable(pd.Series(["nv", "nv|mel", UNKNOWN, "scc", "mel+nv", ""])).tolist() == [
         True, True, True, False, False, False,
     ]  # fmt: skip

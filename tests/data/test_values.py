@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from derm.data.values import blank_missing, impossible, read_ages, read_sexes
+from derm.data.values import blank_missing, impossible, read_ages, read_sexes, spelled
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,18 @@ from derm.data.values import blank_missing, impossible, read_ages, read_sexes
 )
 def test_missing_in_any_spelling(cell):
     assert blank_missing(pd.Series([cell, "back"])).tolist() == ["", "back"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "seen"),
+    [
+        ("Mu\u0308ller", "M\u00fcller"), ("P\u200b1", "P1"), ("\ufeffP1", "P1"), ("P\u00ad1", "P1"), ("P\xa0 1", "P 1"),
+        ("P  1", "P 1"), ("a\u200bb\u0301", "ab\u0301"), ("u\u200b\u0308", "\u00fc"), ("P1\ufe0f", "P1"),
+        ("A\u200cB", "AB"), ("\u0645\u06cc\u200c\u0646", "\u0645\u06cc\u200c\u0646"), ("P1", "P1"), ("", ""),
+    ],
+)  # fmt: skip
+def test_names_are_as_one_sees_them(cell, seen):
+    assert spelled(pd.Series([cell, "p1"])).tolist() == [seen, "p1"]
 
 
 def test_words_that_only_begin_as_a_missing_one_stay():

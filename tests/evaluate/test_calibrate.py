@@ -234,6 +234,14 @@ def test_baselines_need_more_than_one_diagnosis(drawn_catalogue):
     assert compare_baselines(table[:0], table, true) == {}
 
 
+def test_baselines_learn_from_diagnosed_rows_alone(drawn_catalogue):
+    table = drawn_catalogue.table
+    true = table["dx"].map(INDEX).to_numpy()
+    opened = pd.concat([table, table.assign(dx="unknown"), table.assign(dx="akiec|bcc|mel")])
+    assert compare_baselines(opened, table, true) == compare_baselines(table, table, true)
+    assert compare_baselines(table.assign(dx="unknown"), table, true) == {}
+
+
 @pytest.mark.slow
 def test_what_is_undefined_is_printed_as_a_dash(tiny_model, drawn_catalogue, capsys):
     # Where a part holds one diagnosis, no class has an AUC, with a picture or without.

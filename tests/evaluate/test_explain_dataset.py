@@ -454,12 +454,24 @@ def test_a_folder_of_an_older_version_is_held_against_what_it_records(model, dra
         explain(model, swapped, "test", tmp_path, **SETTINGS)
 
 
+def test_images_whose_diagnosis_is_open_are_not_explained(model, drawn_catalogue, tmp_path):
+    rows = split_catalogue(drawn_catalogue).rows("test")
+    dx = drawn_catalogue.table["dx"].copy()
+    dx.iloc[rows[3:]], dx.iloc[rows[-2:]] = "akiec|bcc|mel", "unknown"
+    opened = replace(drawn_catalogue, table=drawn_catalogue.table.assign(dx=dx))
+    parts = drawn_catalogue.table.assign(part="train")
+    parts.loc[rows, "part"] = "test"
+    named = dict(zip(parts["image_id"], parts["part"], strict=True))
+    explained = explain(model, replace(opened, parts=named), "test", tmp_path, **SETTINGS)
+    assert set(explained.agreement["image_id"]) == set(drawn_catalogue.table["image_id"].iloc[rows[:3]])
+
+
 def test_guards(model, drawn_catalogue, tmp_path):
     for name in ("sample", "workers", "replicates"):
         with pytest.raises(ConfigFault, match=f"number of {name} is 0, at least 1 is needed"):
             explain(model, drawn_catalogue, "test", tmp_path, **SETTINGS | {name: 0})
     nothing = replace(drawn_catalogue, table=drawn_catalogue.table.iloc[:0])
-    with pytest.raises(DataFault, match="has no image in the test part: use a larger data set"):
+    with pytest.raises(DataFault, match="has no image with a diagnosis in the test part: use a larger data set"):
         explain(model, nothing, "test", tmp_path)
     (tmp_path / "about.json").write_text("[]")
     with pytest.raises(ConfigFault, match=r"about\.json cannot be read .*name another folder with --out"):

@@ -36,6 +36,7 @@ from derm.explore.pictures import LOOKS, look_at, small_picture
 from derm.explore.progress import Progress
 from derm.explore.table import ONE, SEVERAL, explorable, name_of, prepare
 from derm.explore.thumbnails import SIDE, thumbnail
+from derm.figures.dataset import share_bars
 from derm.figures.text import SPACE
 from derm.files import files_now
 from derm.image.decode import open_image, read_image
@@ -329,9 +330,40 @@ def test_a_source_that_holds_all_malignant_lesions_gives_everything_away():
     assert told == (1.0, (1.0, 1.0), 20)
     assert "AUC of 1.00 (1.00 – 1.00)" in data_quality.tell_sentence(told)
     assert data_quality.source_rates(prepared)["share"].to_dict() == {"clinic": 1.0, "practice": 0.0}
+    assert data_quality.open_sentence(prepared) == ""
     one = prepare(table.assign(dataset="clinic"), parts, table["image_id"])
     assert data_quality.source_tell(one) is None
     assert "gives nothing away" in data_quality.tell_sentence(None)
+
+
+def test_open_words_of_one_kind_count_as_that_kind_and_undiagnosed_images_nowhere():
+    words = ["akiec|bcc|mel", "bkl|df|nv|vasc", "unknown", "unknown"]
+    table = pd.DataFrame(
+        {
+            "image_id": [str(number) for number in range(80)],
+            "dx": ["mel"] * 10 + ["nv"] * 30 + [words[0]] * 15 + [words[1]] * 5 + words[2:] * 10,
+            "dx_type": "histo",
+            "age": 50.0,
+            "sex": "male",
+            "localization": "back",
+            "dataset": ["A"] * 40 + ["B"] * 40,
+            "mask_path": "",
+        }
+    )
+    parts = pd.Series(np.where(np.arange(80) % 2, "train", "validation"))
+    prepared = prepare(table, parts, table["image_id"])
+    rates = data_quality.source_rates(prepared)
+    assert rates.loc["A"].to_dict() == {"malignant": 10, "images": 40, "share": 0.25}
+    assert rates.loc["B"].to_dict() == {"malignant": 15, "images": 20, "share": 0.75}
+    assert data_quality.open_sentence(prepared).endswith("malignant, and which are not counted: 20.")
+    told = data_quality.source_tell(prepared, 20)
+    # Of 30 validation images 5 of 20 of A, and 8 of 10 of B are malignant: 8·15 + (8·2 + 5·15) / 2 of 13·17 pairs.
+    assert told.auc == pytest.approx((8 * 15 + (8 * 2 + 5 * 15) / 2) / (13 * 17))
+    assert told.images == 30
+    nothing = prepare(table.assign(dx="unknown"), parts, table["image_id"])
+    assert data_quality.source_tell(nothing) is None
+    bars = share_bars(data_quality.source_rates(nothing), "share", "malignant", "", of="images", dark=False)
+    assert list(bars.data[0].text) == ["–, 0 of 0", "–, 0 of 0"]
 
 
 def test_findings_are_kept_and_come_with_their_cure(drawn_catalogue, tmp_path):
@@ -386,6 +418,8 @@ def test_pairs_of_a_data_set_are_kept_and_judged(drawn_catalogue, tmp_path, tabl
         "2 pairs of pictures look nearly the same. 1 of them count as two lesions; of these, pairs across two parts of "
         "the split: 1, with two diagnoses: 1. Look at them by eye."
     )
+    opened = strange.assign(diagnosis="akiec|bcc|mel", other_diagnosis="mel")
+    assert "with two diagnoses: 0." in data_quality.alike_sentence(pairs, opened)
     assert "all of them show a lesion known to be one" in data_quality.alike_sentence(pairs, strange.iloc[:0])
     assert data_quality.alike_sentence(pairs.iloc[:0], strange.iloc[:0], data_quality.FEATURES_ALIKE) == (
         "No two pictures are alike to the model."
@@ -534,6 +568,24 @@ def test_cells_hold_what_the_matrix_counts(cases, results):
         for predicted in range(7):
             assert len(predictions.cell(cases, kept, true, predicted)) == matrix[true, predicted]
     assert predictions.count(cases, ~kept).sum() == 0
+
+
+def test_the_accuracy_above_the_matrix_is_that_of_its_rule(results, cases):
+    every = np.ones(len(cases), dtype=bool)
+    mix = (0.994, 0.001, 0.001, 0.001, 0.001, 0.001, 0.001)  # the drawn model calls all akiec
+    other = predictions.at_rule(cases, results, mix)
+    counted = predictions.count(other, every)
+    right = float((other["predicted"] == other["true"]).mean())
+    said = predictions.accuracy_sentence(results, counted, "equal_mix")
+    assert said.startswith(f"{100 * right:.0f}{SPACE}% diagnosed right, on the validation part")
+    metrics = results.metrics | {"rules": {"equal_mix": {"accuracy": right}}}
+    spans = results.metrics["intervals"] | {"rules.equal_mix.accuracy": (0.125, 0.5)}
+    measured = replace(results, metrics=metrics | {"intervals": spans})
+    said = predictions.accuracy_sentence(measured, counted, "equal_mix")
+    assert said.startswith(f"{100 * right:.0f}{SPACE}% diagnosed right (12 – 50{SPACE}%), on the validation part")
+    assert (other["predicted"] != cases["predicted"]).any()
+    kept = replace(measured, metrics=metrics | {"intervals": spans | {"accuracy": None}})
+    assert "diagnosed right, on" in predictions.accuracy_sentence(kept, predictions.count(cases, every))
 
 
 def test_filtered_figures_are_those_of_the_rest(cases, results):

@@ -8,6 +8,7 @@ from sklearn import metrics as oracle
 
 from derm.diagnoses import CODES, INDEX
 from derm.metrics.masks import (
+    MASK_MEASURES,
     MaskCount,
     count_masks,
     dice,
@@ -88,6 +89,14 @@ def test_counts_keep_the_order_of_images(three):
         np.testing.assert_array_equal(together, np.concatenate(parts))
 
 
+def test_an_outline_without_a_diagnosis_counts_in_the_whole_and_in_no_class(three):
+    measures = mask_measures(three, np.array([INDEX["nv"], len(CODES), INDEX["mel"]]))
+    whole = mask_measures(three, np.array([INDEX["nv"], INDEX["nv"], INDEX["mel"]]))
+    assert [measures[name] for name in MASK_MEASURES] == [whole[name] for name in MASK_MEASURES]
+    alone = mask_measures(MaskCount(*(column[[0, 2]] for column in three)), np.array([INDEX["nv"], INDEX["mel"]]))
+    assert measures["per_class"] == alone["per_class"]
+
+
 def test_merged_measures_join_class_by_class(three):
     true = np.array([INDEX["nv"], INDEX["nv"], INDEX["mel"]])
     classification = classification_measures(true, np.eye(7)[true])
@@ -132,5 +141,5 @@ def test_another_number_of_diagnoses_is_refused():
     count = MaskCount(*(np.ones(2, dtype=np.int64) for _ in range(4)))
     with pytest.raises(ValueError, match="2 images were counted, 1 diagnoses given: pass one for each image"):
         mask_measures(count, np.array([0]))
-    with pytest.raises(ValueError, match="true holds 9, not an index within 0 … 6"):
+    with pytest.raises(ValueError, match="true holds 9, not an index within 0 … 7"):
         mask_measures(count, np.array([0, 9]))

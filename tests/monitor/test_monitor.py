@@ -734,6 +734,10 @@ def test_replay_is_told_in_words_and_pictures(run, drawn_catalogue):
     pictures = wall(held)
     assert pictures.count("<img alt=") == len(held) == replays[-1].size
     assert held[0].diagnosis.name[1:] in pictures
+    opened = drawn_catalogue.table.assign(dx="akiec|bcc|mel")
+    opened.loc[opened["image_id"] == held[0].image_id, "dx"] = "unknown"
+    told = held_images(run, replace(drawn_catalogue, table=opened))
+    assert [(one.diagnosis, one.thumbnail) for one in told] == [(None, one.thumbnail) for one in held]
     bare = held_images(run, None)
     assert {(one.diagnosis, one.thumbnail) for one in bare} == {(None, None)}
     assert wall(bare).count("diagnosis not known here") == len(bare)

@@ -477,3 +477,40 @@ def test_pictures_of_outlines_are_taken_from_their_folder_alone(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / WORST).symlink_to(folder)
     assert _worst(tmp_path / "other") == []
+
+
+def test_the_card_of_another_data_set_says_nothing_of_ham10000(facts, drawn_catalogue):
+    card = model_card(facts)
+    table = drawn_catalogue.table
+    about = facts.results.about
+    measured = f"The model was measured on {about['images']} images of {about['lesions']} lesions from "
+    assert f"{measured}drawn lesions; it was trained on HAM10000." in card
+    leak = f"{100 * facts.leaks['image'].share:.0f}% of the test images would show a lesion that is also in training"
+    assert f"{len(table)} images of {table['lesion_id'].nunique()} lesions from drawn lesions, " in card
+    assert leak in card
+    for only in (
+        "10,015 dermoscopic images",
+        "has been looked at",
+        "400 × 300",
+        "Lesions of HAM10000",
+        "The paper splits",
+    ):
+        assert only not in card
+    own = replace(facts.model.description, training={"data": {"sources": {"derm_synthetic": {}}}})
+    card = model_card(replace(facts, model=replace(facts.model, description=own)))
+    assert f"{measured}the data set that it was trained on." in card
+    assert "fair skin" not in card
+
+
+def test_the_card_tells_what_is_published_of_ham10000_alone(facts, drawn_catalogue):
+    rows = np.arange(10_015) % len(drawn_catalogue.table)
+    table = drawn_catalogue.table.iloc[rows].reset_index(drop=True).assign(source="ham10000")
+    card = model_card(replace(facts, catalogue=replace(drawn_catalogue, table=table)))
+    assert "10,015 dermoscopic images of 7,470 lesions" in card
+    assert "Lesions of HAM10000 lie in the middle" in card
+
+
+def test_images_without_one_of_the_seven_diagnoses_are_in_no_total(facts, drawn_catalogue):
+    opened = drawn_catalogue.table.assign(dx="unknown")
+    whole = tables.data(replace(facts, catalogue=replace(drawn_catalogue, table=opened))).rows[-1]
+    assert int(whole[-1].replace(",", "")) == sum(int(cell.replace(",", "")) for cell in whole[1:-1])

@@ -41,6 +41,7 @@ from derm.train.open_run import START_KNOWS, choose_share, open_run
 from derm.train.replay import ReplayConfig
 from derm.train.resume import keep, restore
 from derm.train.run_folder import claim, make_run_folder
+from derm.train.sampler import OPEN_CLASS
 from derm.train.state import TrainState
 from derm.train.step import learning_rate, move_average
 from derm.train.validate import validate
@@ -569,6 +570,26 @@ def test_outlines_are_averaged_over_the_images_that_have_one(drawn_catalogue, ca
     assert late["loss"] == pytest.approx(2 * late["mask_loss"] + every["class_loss"])
     assert none["mask_loss"] is None
     assert none["loss"] == none["class_loss"] == every["class_loss"]
+
+
+def test_an_open_label_is_measured_by_its_outline_alone(drawn_catalogue, cache):
+    net, table = LesionNet(CONFIG.model).eval(), drawn_catalogue.table
+    rows, classes = np.arange(24), table["dx"].map(INDEX).to_numpy()[:24].copy()
+    store = open_store(drawn_catalogue, CONFIG.model.input_size, cache)
+    closed = validate(net, store, rows, classes, CONFIG)
+    classes[::2] = OPEN_CLASS
+    sources = np.where(classes == OPEN_CLASS, "open", "closed")
+    half = validate(net, store, rows, classes, CONFIG, sources)
+    told = validate(net, store, rows[1::2], classes[1::2], CONFIG)
+    assert half["dice"] == pytest.approx(closed["dice"])
+    assert half["accuracy"] == told["accuracy"]
+    assert {code: figures["dice"] for code, figures in half["per_class"].items()} == {
+        code: figures["dice"] for code, figures in told["per_class"].items()
+    }
+    assert half["by_source"]["open"]["accuracy"] is None
+    assert half["by_source"]["open"]["dice"] is not None
+    none = validate(net, store, rows, np.full(24, OPEN_CLASS), CONFIG)
+    assert (none["accuracy"], none["dice"]) == (None, pytest.approx(closed["dice"]))
 
 
 @pytest.mark.training

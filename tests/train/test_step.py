@@ -7,7 +7,9 @@ from derm.model.config import ModelConfig
 from derm.model.network import LesionNet, ModelOutput
 from derm.train.config import TrainConfig
 from derm.train.losses import Truth
-from derm.train.step import take_step
+from derm.train.sampler import OPEN_CLASS
+from derm.train.state import SCORES, means
+from derm.train.step import score, take_step
 
 
 class Compiled:
@@ -38,3 +40,13 @@ def test_what_was_compiled_answers_without_being_asked_whether_it_is_true():
     take_step(net, optimiser, images, truth, config, None, forward=forward)
     assert forward.asked == 1
     assert not torch.equal(before, net.head.state_dict()["scores.weight"])
+
+
+def test_an_open_label_is_no_wrong_answer():
+    logits = torch.eye(7)[[0, 5, 3]] * 9
+    answer = ModelOutput(torch.zeros(3, 1, 8, 8), logits, torch.zeros(3, 4, 1, 1))
+    truth = Truth(torch.zeros(3, 1, 8, 8), torch.zeros(3, dtype=torch.bool), torch.tensor([0, 1, OPEN_CLASS]))
+    scores = score(answer, truth)
+    assert (scores["right"], scores["labelled"]) == (1, 2)
+    assert means({**SCORES, **scores, "step": 1, "images": 3})["accuracy"] == 1 / 2
+    assert means({**SCORES, "step": 1, "images": 3})["accuracy"] is None

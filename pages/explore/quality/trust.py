@@ -45,8 +45,10 @@ def sources(shown: ShownData, dark: bool) -> None:
         return
     st.markdown(plain(data_quality.tell_sentence(tell)))
     rates, label = data_quality.source_rates(shown.table), say("malignant images")
-    figure = partial(draw.share_bars, rates, "share", "malignant", label, dark=dark)
+    figure = partial(draw.share_bars, rates, "share", "malignant", label, of="images", dark=dark)
     chart_once(figure, "sources", say("Share of malignant images by source"))
+    if left := data_quality.open_sentence(shown.table):
+        st.caption(plain(left))
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

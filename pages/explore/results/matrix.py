@@ -34,13 +34,13 @@ def matrix(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
         if rule == RULES[2]:
             decided = referral_view(model, cases, kept, rates, dark)
         else:
-            mix = model.description.known_mix
+            mix, name = model.description.known_mix, "equal_mix" if rule == RULES[1] else "data_mix"
             if rule == RULES[1] and mix is None:
                 st.info(say(predictions.NO_MIX), icon=":material/info:")
                 return
             at_rule = predictions.at_rule(cases, found, mix if rule == RULES[1] else None)
-            cell = diagnosis_view(found, at_rule, kept, rates, dark)
-            st.caption(say(predictions.RULES["equal_mix" if rule == RULES[1] else "data_mix"]))
+            cell = diagnosis_view(found, at_rule, kept, name, rates, dark)
+            st.caption(say(predictions.RULES[name]))
     with right:
         if rule == RULES[2]:
             threshold, cell = decided.threshold, chosen_of(TRUTHS, REFERRALS)
@@ -52,13 +52,13 @@ def matrix(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
             cases_gallery(model, shown, at_rule, predictions.cell(at_rule, kept, *cell), "cell")
 
 
-def diagnosis_view(found: Results, cases: pd.DataFrame, kept: Kept, rates: bool, dark: bool) -> Cell:
-    """The seven diagnoses against each other; the chosen cell comes back."""
+def diagnosis_view(found: Results, cases: pd.DataFrame, kept: Kept, rule: str, rates: bool, dark: bool) -> Cell:
+    """The seven diagnoses against each other; the chosen cell comes back. rule: of `predictions.RULES`."""
     counted = predictions.count(cases, kept)
     start = predictions.gravest_cell(counted)
     for key, place in zip(("explore_true", "explore_predicted"), start, strict=True):
         st.session_state.setdefault(key, CODES[place])
-    st.markdown(plain(predictions.accuracy_sentence(found, counted)))
+    st.markdown(plain(predictions.accuracy_sentence(found, counted, rule)))
     cell = INDEX[st.session_state.explore_true], INDEX[st.session_state.explore_predicted]
     clickable(
         partial(draw_results.confusion_matrix, counted, rates=rates, dark=dark, chosen=cell),
