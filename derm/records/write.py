@@ -408,10 +408,14 @@ def _picture(
     return _enter(connection, actor, table, new)
 
 
+def same_scale(kept: float | None, given: float) -> bool:
+    """Whether a kept scale, None for none, and a given one read alike."""
+    return kept is not None and f"{given:g}" == f"{kept:g}"
+
+
 def _refuse_other_scale(kept: float | None, given: float | None) -> None:
-    """Raise where a picture that is kept is given another scale: it would be lost, for nothing is written over. Scales
-    that read alike are one."""
-    if given is None or (kept is not None and f"{given:g}" == f"{kept:g}"):
+    """Raise where a picture that is kept is given another scale: it would be lost, for nothing is written over."""
+    if given is None or same_scale(kept, given):
         return
     if kept is None:
         raise RecordsFault(
