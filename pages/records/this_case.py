@@ -39,6 +39,8 @@ def this_case(model: Model, listed: ListedCase) -> None:
     with left, st.container(key="picture"):
         st.image(screen_jpeg(case, "Outline", 0, 0.5), alt=case_words.description_of(case, "Outline", 0))
     with right:
+        for doubt in case_words.doubt_sentences(case, model.description):
+            st.caption(plain(doubt))
         st.header(plain(case_words.headline(case)), anchor=False)
         st.markdown(plain(case_words.second_line(case)))
         saving.ask_place(listed.key)

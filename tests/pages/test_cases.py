@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -188,6 +189,16 @@ def test_a_case_that_was_deleted_elsewhere_is_no_longer_called_saved_and_can_be_
     page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
     assert [one.pseudonym for one in read.search(kept)] == ["P-002"]
+
+
+def test_doubts_stand_where_it_is_decided_to_save(page, kept):
+    key = upload(page, "one.png", 2)
+    case = next(one.case for one in page.session_state.cases if one.key == key)
+    doubtful = replace(case, measured=case.quality._replace(detail=0.0))
+    page.session_state.cases = case_list.with_case(page.session_state.cases, key, doubtful)
+    page.run()
+    assert button(page, "Save this case")
+    assert "Less certain: the picture is blurred" in text(page)
 
 
 def drawn(page: AppTest, key: str, **line: float) -> None:
