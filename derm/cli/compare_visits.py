@@ -36,11 +36,11 @@ def compare_visits(
     """
     from derm.compare.follow_up import follow_up
     from derm.compare.follow_up_pictures import flicker_gif, side_by_side
-    from derm.compare.follow_up_words import as_json, headline, sentences
+    from derm.compare.follow_up_words import as_json, doubt_lines, headline, sentences
     from derm.files import make_folder, unlinked, write_bytes, write_json
     from derm.image.overlay import png
     from derm.model.weights import default_weights, load_weights
-    from derm.predict.words import NOTICE, doubt_sentences
+    from derm.predict.words import NOTICE
 
     if target is not None:
         refuse_read([target / name for name in (SIDES, FLICKER, CHANGES)], [earlier, later, *weights_files(weights)])
@@ -48,10 +48,7 @@ def compare_visits(
     given = (None, None) if scales is None else _checked(scales)
     first, second = (_case(model, path, scale) for path, scale in zip((earlier, later), given, strict=True))
     found = follow_up(first, second)
-    for name, case in (("Earlier", first), ("Later", second)):
-        for said in doubt_sentences(case, model.description):
-            out.print(f"{name} picture: {said}")
-    for line in (headline(found), *sentences(found), say(NOTICE)):
+    for line in (*doubt_lines(found), headline(found), *sentences(found), say(NOTICE)):
         out.print(line)
     if target is not None:
         make_folder(target)

@@ -19,6 +19,7 @@ from derm.image.quality import SECOND
 from derm.image.register import SAME_CURE, Registration, covered, laid, laid_mask, register
 from derm.language.speech import say
 from derm.predict.case import Case
+from derm.predict.doubts import OF_OUTLINE, Doubt, doubts_of, is_sized
 
 SIDE = 512
 """Longer side, pixels, at which colours and borders are compared."""
@@ -73,6 +74,10 @@ class Visit(NamedTuple):
     """Bool (H, W), its outline without specks."""
     mm_per_pixel: float | None
     """Above 0; None where not known."""
+    doubts: tuple[Doubt, ...]
+    """Of the picture and of the outline that is shown."""
+    sized: bool
+    """Whether that outline is one to measure by, see `derm.predict.doubts.is_sized`."""
 
 
 class VisitSize(NamedTuple):
@@ -86,6 +91,10 @@ class VisitSize(NamedTuple):
     """Its greatest Feret diameter, pixels."""
     mm_per_pixel: float | None
     """Above 0; None where not known."""
+    doubts: tuple[Doubt, ...]
+    """Of the picture and of the outline that is shown."""
+    sized: bool
+    """Whether that outline is one to measure by, see `derm.predict.doubts.is_sized`."""
 
 
 class Laid(NamedTuple):
@@ -148,7 +157,9 @@ def follow_up(earlier: Case, later: Case) -> FollowUp:
     area = float(second.mask.sum()) * scale**2 / float(first.mask.sum())
     before, now = _middle(first.mask), _middle(after)
     sizes = [
-        VisitSize(one.mask.shape, int(one.mask.sum()), feret_diameter(one.mask), one.mm_per_pixel)
+        VisitSize(
+            one.mask.shape, int(one.mask.sum()), feret_diameter(one.mask), one.mm_per_pixel, one.doubts, one.sized
+        )
         for one in (first, second)
     ]
     diameter = sizes[0].diameter
@@ -199,7 +210,8 @@ def _visit_of(case: Case) -> Visit:
             )
         )
     scale = None if case.scale is None else case.scale.mm_per_pixel
-    return Visit(case.name, case.image, _without_specks(case.outline), scale)
+    doubts = tuple(one for one in doubts_of(case) if case.polygons is None or one not in OF_OUTLINE)
+    return Visit(case.name, case.image, _without_specks(case.outline), scale, doubts, is_sized(case))
 
 
 def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

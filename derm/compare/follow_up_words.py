@@ -13,7 +13,7 @@ from derm.compare.follow_up import FollowUp, Structure
 from derm.figures.text import SPACE
 from derm.language.quantities import listed
 from derm.language.speech import ENGLISH, mark, say, say_many, speaking
-from derm.predict.words import NOTICE
+from derm.predict.words import NOTICE, doubt_sentence
 
 TITLE = mark("Two visits")
 
@@ -46,6 +46,12 @@ TOO_UNLIKE = mark(
 WRONG_SCALE = mark(
     "The millimetres of one of both pictures are wrong: by them the skin around the lesion would have changed its "
     "size, too. Sizes are not to be relied on; check both scales."
+)
+EARLIER, LATER = mark("Earlier picture: {doubt}"), mark("Later picture: {doubt}")
+
+UNSIZED = mark(
+    "An outline is the model's, on a picture that cannot be judged or that cuts the lesion: sizes are not to be relied "
+    "on. Correct the outline by hand, or take the picture again."
 )
 OWN_SCALE_ONLY = mark(
     "Hardly any skin around the lesion was found again, so that size is held against the lesion's own structures: "
@@ -95,9 +101,18 @@ FLICKER_WORDS = {
 """What stands at two pictures one upon the other."""
 
 
+def doubt_lines(found: FollowUp) -> list[str]:
+    """What stands above the headline: the doubts of both pictures, first those that take the answer away. What a kind
+    of picture costs answers is not said: none is given here."""
+    both = [*((EARLIER, doubt) for doubt in found.first.doubts), *((LATER, doubt) for doubt in found.second.doubts)]
+    return [say(which, doubt=doubt_sentence(doubt)) for which, doubt in sorted(both, key=lambda one: not one[1].blocks)]
+
+
 def headline(found: FollowUp) -> str:
     """Whether something has changed beyond what pictures of an unchanged lesion do, in one sentence."""
     changed = [name for name, beyond in _beyond(found) if beyond]
+    if not changed and _is_blocked(found):
+        return say("Whether something has changed cannot be told from these pictures.")
     if not changed:
         return say("No change beyond what two pictures of an unchanged lesion show.")
     if len(changed) == 1:
@@ -109,8 +124,8 @@ def _beyond(found: FollowUp) -> list[tuple[str, bool]]:
     return [
         (say("area"), _is_sized(found) and abs(math.log(found.area_ratio)) > AREA),
         (say("diameter"), _is_sized(found) and abs(math.log(found.diameter_ratio)) > DIAMETER),
-        (say("colour"), found.colour > COLOUR),
-        (say("structures at the border"), bool(found.structures)),
+        (say("colour"), not _is_blocked(found) and found.colour > COLOUR),
+        (say("structures at the border"), not _is_blocked(found) and bool(found.structures)),
     ]
 
 
@@ -121,8 +136,19 @@ def _alike_near(found: FollowUp) -> bool:
 
 
 def _is_sized(found: FollowUp) -> bool:
-    """Whether sizes are to be relied on: both pictures from about as near, and no scale that the skin contradicts."""
-    return _alike_near(found) and not _against_skin(found)
+    """Whether sizes are to be relied on: outlines to measure by, both pictures from about as near, and no scale that
+    the skin contradicts."""
+    return _is_outlined(found) and _alike_near(found) and not _against_skin(found)
+
+
+def _is_outlined(found: FollowUp) -> bool:
+    return found.first.sized and found.second.sized
+
+
+def _is_blocked(found: FollowUp) -> bool:
+    """Whether one of both pictures is none to judge by: then colours and borders are not called changed, and no change
+    is not said."""
+    return any(doubt.blocks for doubt in (*found.first.doubts, *found.second.doubts))
 
 
 def _against_skin(found: FollowUp) -> bool:
@@ -138,6 +164,7 @@ def _scales_apart(found: FollowUp) -> float:
 def sentences(found: FollowUp) -> list[str]:
     """What has changed, a sentence each, with its error; then what the comparison rests on."""
     return [
+        *([] if _is_outlined(found) else [say(UNSIZED)]),
         *([] if _alike_near(found) else [say(TOO_UNLIKE)]),
         *([say(WRONG_SCALE)] if _against_skin(found) else []),
         _size(say("Area"), found.area_ratio, AREA, _square_mm(found)),
@@ -250,11 +277,12 @@ def _scales(found: FollowUp) -> list[str]:
 def as_json(found: FollowUp) -> dict[str, Any]:
     """The figures with their errors, ready for JSON; sentences in English, whatever language is spoken."""
     with speaking(ENGLISH):
-        first, lines, notice = headline(found), sentences(found), say(NOTICE)
+        first, lines, notice = headline(found), [*doubt_lines(found), *sentences(found)], say(NOTICE)
     about = found.registration
     return {
         "headline": first,
         "sentences": lines,
+        "doubts": {"earlier": list(found.first.doubts), "later": list(found.second.doubts)},
         "area_ratio": _rounded(found.area_ratio),
         "diameter_ratio": _rounded(found.diameter_ratio),
         "shift": _rounded(found.shift),

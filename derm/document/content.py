@@ -18,7 +18,7 @@ from derm.model.weights import Model, said_licence
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.case_structures import structures_of
-from derm.predict.doubts import Doubt, doubts_of
+from derm.predict.doubts import is_sized
 from derm.predict.form_words import form_lines
 from derm.predict.measure_words import (
     WORTH_NOTE,
@@ -113,9 +113,7 @@ def sizes_of(case: Case) -> list[Size]:
     Empty without an outline or a scale: a count of pixels is not a size. Empty, too, where the outline is the model's
     and there is no answer to be relied on, or the edge cuts the lesion: who reads codes reads no doubts.
     """
-    if case.lesion is None or case.scale is None:
-        return []
-    if case.polygons is None and (not case.answerable or Doubt.CUT_BY_EDGE in doubts_of(case)):
+    if case.lesion is None or case.scale is None or not is_sized(case):
         return []
     spacing = case.scale.mm_per_pixel
     return [

@@ -22,6 +22,7 @@ from derm.image import depth, jpeg, whole
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
+from derm.image.named_colours import avif_colours, named_profile, png_colours
 from derm.image.parts import check_parts
 from derm.image.profiles import adobe_rgb
 from derm.image.tiff import jpeg_streams
@@ -349,9 +350,24 @@ def _whole(picture: Image.Image, content: bytes, name: str) -> Image.Image:
     if deep:
         _make_shallow(picture, content, told, name)
     picture.info["told_bits"] = told
-    if not picture.info.get("icc_profile") and _names_adobe_rgb(picture):
-        picture.info["icc_profile"] = adobe_rgb()
+    picture.info["icc_profile"] = _profile(picture, content, name)
     return _upright(picture)
+
+
+def _profile(picture: Image.Image, content: bytes, name: str) -> object:
+    """The colour profile that a file brings or names; None where its colours are taken for sRGB.
+
+    What PNG names by numbers counts more than the profile beside it (PNG, third edition, 4.3), in AVIF less. Raises
+    ImageRefused for names of colours that are not converted.
+    """
+    brought = picture.info.get("icc_profile")
+    if picture.format == "PNG" and (told := png_colours(content)):
+        return named_profile(told, name) or brought
+    if brought:
+        return brought
+    if picture.format == "AVIF" and (told := avif_colours(content, name)):
+        return named_profile(told, name)
+    return adobe_rgb() if _names_adobe_rgb(picture) else None
 
 
 def _load(picture: Image.Image, content: bytes, name: str) -> None:

@@ -16,6 +16,7 @@ from PIL.JpegImagePlugin import get_sampling
 from derm.errors import ImageRefused
 from derm.image import jpeg
 from derm.image.isolate import in_own_process
+from derm.image.named_colours import not_converted
 from derm.image.profiles import adobe_rgb
 from derm.language.speech import mark, say
 
@@ -191,7 +192,7 @@ def _colours(data: "Dataset", name: str) -> NDArray[np.uint8]:
             say("{name} is DICOM whose values are no colours of 8 bits: {cure}.", name=name, cure=say(CURE))
         )
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    picture.info["icc_profile"] = _profile(data)
+    picture.info["icc_profile"] = _profile(data, name)
     return read_picture(picture, name)
 
 
@@ -299,11 +300,15 @@ def _packed_frames(data: "Dataset") -> int:
     return begun.count(begun[0]) if begun else 1
 
 
-def _profile(data: "Dataset") -> bytes | None:
-    """The colour profile that a file brings, or names; None where its colours are taken for sRGB."""
+def _profile(data: "Dataset", name: str) -> bytes | None:
+    """The colour profile that a file brings, or names; None where its colours are taken for sRGB. ROMM RGB, the third
+    name of the standard (C.11.15.1.2), is refused: its colours are far wider."""
     if brought := data.get("ICCProfile"):
         return bytes(brought)
-    return adobe_rgb() if str(data.get("ColorSpace") or "") == "ADOBERGB" else None
+    space = str(data.get("ColorSpace") or "")
+    if space == "ROMMRGB":
+        raise not_converted(name, "ROMM RGB")
+    return adobe_rgb() if space == "ADOBERGB" else None
 
 
 def _spacing(head: "Dataset") -> float | None:

@@ -14,12 +14,9 @@ from PIL import Image
 from derm.errors import ImageRefused
 from derm.image.isolate import in_own_process
 from derm.image.jpeg import incomplete
-from derm.image.profiles import display_p3
+from derm.image.named_colours import Named, named_profile
 from derm.image.whole import end_in_boxes, ends_empty
 from derm.language.speech import say
-
-P3 = 12
-"""Colour primaries of Display P3."""
 
 
 def heic_is_read() -> bool:
@@ -49,7 +46,7 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
             raise incomplete(name)
         picture = Image.frombytes(found.mode, (width, height), bytes(found.data), "raw", found.mode, found.stride)
         # The file turns its picture itself; its EXIF orientation would turn it again.
-        picture.info["icc_profile"] = found.info.get("icc_profile") or _named(found.info.get("nclx_profile"))
+        picture.info["icc_profile"] = found.info.get("icc_profile") or _named(found.info.get("nclx_profile"), name)
     except ImageRefused:
         raise
     except Exception as error:  # libheif's own faults have no common class
@@ -59,7 +56,9 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
     return read_picture(picture, name), {}
 
 
-def _named(colours: object) -> bytes | None:
-    """The profile of a space that a file names by its primaries (ISO 23091-2): 12 is that of telephones' displays."""
-    primaries = colours.get("color_primaries") if isinstance(colours, dict) else None
-    return display_p3() if primaries == P3 else None
+def _named(colours: object, name: str) -> bytes | None:
+    """The profile of colours that a file names by numbers, see `named_profile`."""
+    if not isinstance(colours, dict):
+        return None
+    told = Named(int(colours.get("color_primaries", 0)), int(colours.get("transfer_characteristics", 0)))
+    return named_profile(told, name)

@@ -92,6 +92,9 @@ BLOCKING = frozenset(
 )
 """Those that take the answer away; the others make it less certain."""
 
+OF_OUTLINE = frozenset({Doubt.NO_LESION, Doubt.SEVERAL_LESIONS, Doubt.CUT_BY_EDGE})
+"""Those that the model's outline gives rise to: who corrects it by hand has answered them."""
+
 
 def doubts_of(case: "Case") -> tuple[Doubt, ...]:
     """Why the answer of `case` is doubtful, in the order of `Doubt`; none where nothing was found."""
@@ -101,6 +104,12 @@ def doubts_of(case: "Case") -> tuple[Doubt, ...]:
         Doubt.SEEN_LITTLE: bool(case.seen_little),
     }
     return tuple(doubt for doubt in Doubt if found[doubt])
+
+
+def is_sized(case: "Case") -> bool:
+    """Whether the outline that is shown is one to measure by: corrected by hand, or the model's of a picture that has
+    an answer and a whole lesion."""
+    return case.polygons is not None or (case.answerable and Doubt.CUT_BY_EDGE not in doubts_of(case))
 
 
 def _of_picture(quality: Quality) -> dict[Doubt, bool]:

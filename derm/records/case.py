@@ -6,15 +6,21 @@ Needs a `ListedCase` with its picture, and the `Model` that answered. Knows no p
 from datetime import date
 from hashlib import sha256
 
+import numpy as np
+from numpy.typing import NDArray
+
 from derm.errors import RecordsFault
 from derm.image.scale import Scale
 from derm.language.speech import say
 from derm.model.weights import Model
+from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
+from derm.predict.packed import pack
 from derm.records.answer import kept_answer
 from derm.records.connect import Records
+from derm.records.read import LesionHistory, PictureHistory
 from derm.records.words import NO_FILE, OTHER_WEIGHTS
-from derm.records.write import NewPicture, Opinion, Saved, save_case
+from derm.records.write import NewPicture, Opinion, Saved, same_scale, save_case
 
 
 def can_be_saved(listed: ListedCase) -> bool:
@@ -52,3 +58,28 @@ def save_listed(
     answer = kept_answer(listed.case, model, on=date.today(), sha256=digest)
     outline = None if listed.case.polygons is None else listed.case.outline
     return save_case(records, actor, new, before=before, answer=answer, outline=outline)
+
+
+def picture_in(history: LesionHistory, picture_id: str) -> PictureHistory | None:
+    """A kept picture of a lesion by its key; None where the lesion has no such picture."""
+    every = (picture for visit in history.visits for picture in visit.pictures)
+    return next((one for one in every if one.picture["id"] == picture_id), None)
+
+
+def outline_since(case: Case, kept: PictureHistory) -> NDArray[np.bool_] | None:
+    """The outline, bool (H, W), that was corrected on the page and was never kept of its picture; None for none."""
+    if case.polygons is None:
+        return None
+    packed = pack(case.outline)
+    return None if any(row["outline"] == packed for row in kept.corrections) else case.outline
+
+
+def scale_since(case: Case, kept: PictureHistory) -> float | None:
+    """Millimetres a pixel that were given on the page and are not those that its picture is kept with; None for none.
+
+    What stands in the picture's file is nobody's entry.
+    """
+    if case.scale is None or case.scale.source == "DICOM":
+        return None
+    given = case.scale.mm_per_pixel
+    return None if same_scale(kept.picture["mm_per_pixel"], given) else given

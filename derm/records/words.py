@@ -82,6 +82,15 @@ WITHHELD = mark("Your opinion first")
 WITHHELD_NOTE = mark("The answer is shown once you have given your own.")
 FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.")
 ANSWER_KEPT = mark("Saved with the answer as it was shown.")
+OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
+SCALE_SINCE = mark(
+    "This picture was saved without a scale, and nothing is written over: {given:g} mm a pixel stands in documents "
+    "alone. Set the scale before you save the next one."
+)
+OTHER_SCALE_SINCE = mark(
+    "This picture was saved with {kept:g} mm a pixel, and nothing is written over: {given:g} stands in documents "
+    "alone. Set the scale before you save the next one."
+)
 OPINION_LACKS = mark("Choose a diagnosis and a management first.")
 NO_FILE = mark(
     "Drawings and pictures of the data set are no patient's, and are not saved: open a picture of your own. One whose "
@@ -217,6 +226,11 @@ def picture_line(picture: Mapping[str, object]) -> str:
     return say(
         "{name}, {scale:g} mm a pixel ({source})", name=name, scale=scale, source=scale_source(picture["scale_source"])
     )
+
+
+def scale_since(kept: float | None, given: float) -> str:
+    """That a scale that was given after its picture had been saved, with `kept` or without one, is not kept."""
+    return say(SCALE_SINCE, given=given) if kept is None else say(OTHER_SCALE_SINCE, kept=kept, given=given)
 
 
 def scale_source(source: object) -> str:

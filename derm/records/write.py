@@ -127,7 +127,7 @@ def save_case(
             visit_id = _visit(connection, actor, patient_id, picture.day)
             picture_id = _picture(connection, actor, lesion_id, visit_id, picture, sha256)
             if before is not None:
-                _before(connection, actor, picture_id, before)
+                _before(connection, actor, picture_id, sha256, before)
             answer_id = None if answer is None else _answer(connection, actor, picture_id, answer)
             if outline is not None:
                 _outline(connection, actor, picture_id, outline)
@@ -408,10 +408,14 @@ def _picture(
     return _enter(connection, actor, table, new)
 
 
+def same_scale(kept: float | None, given: float) -> bool:
+    """Whether a kept scale, None for none, and a given one read alike."""
+    return kept is not None and f"{given:g}" == f"{kept:g}"
+
+
 def _refuse_other_scale(kept: float | None, given: float | None) -> None:
-    """Raise where a picture that is kept is given another scale: it would be lost, for nothing is written over. Scales
-    that read alike are one."""
-    if given is None or (kept is not None and f"{given:g}" == f"{kept:g}"):
+    """Raise where a picture that is kept is given another scale: it would be lost, for nothing is written over."""
+    if given is None or same_scale(kept, given):
         return
     if kept is None:
         raise RecordsFault(
@@ -437,12 +441,20 @@ def _check_scale(picture: NewPicture) -> None:
         raise RecordsFault(say("A scale needs its source: DICOM, ruler or given."))
 
 
-def _before(connection: Connection, actor: str, picture_id: str, opinion: Opinion) -> None:
-    seen = select(func.count()).where(tables.answer.c.picture_id == picture_id, tables.answer.c.author == actor)
+def _before(connection: Connection, actor: str, picture_id: str, sha256: str, opinion: Opinion) -> None:
+    """Keep an opinion before the answer; refused where `actor` has seen one for the same file, whatever visit, lesion
+    or patient it was saved for."""
+    shown = tables.answer.join(tables.picture)
+    seen = (
+        select(func.count())
+        .select_from(shown)
+        .where(tables.picture.c.sha256 == sha256, tables.answer.c.author == actor)
+    )
     if connection.scalar(seen):
         raise RecordsFault(
             say(
-                "{actor} has seen the answer for this picture already: an opinion before it can no longer be given.",
+                "{actor} has seen the answer for this picture already: an opinion before it can no longer be given; "
+                "switch 'Your opinion first' off to see and save it.",
                 actor=actor,
             )
         )

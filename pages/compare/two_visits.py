@@ -7,7 +7,15 @@ import streamlit as st
 
 from derm.compare.follow_up import FollowUp, follow_up
 from derm.compare.follow_up_pictures import both, flicker_gif, side_by_side
-from derm.compare.follow_up_words import ADVICE, CHOOSE_TWO, OPINION_LACKS, headline, json_text, sentences
+from derm.compare.follow_up_words import (
+    ADVICE,
+    CHOOSE_TWO,
+    OPINION_LACKS,
+    doubt_lines,
+    headline,
+    json_text,
+    sentences,
+)
 from derm.errors import NotRegistered
 from derm.figures.text import plain
 from derm.image.overlay import jpeg, png
@@ -74,7 +82,9 @@ def _compared(first: ListedCase, second: ListedCase) -> FollowUp:
 
 @st.fragment
 def show(found: FollowUp, key: str) -> None:
-    """Headline, pictures, sentences and files; the switch redraws only this."""
+    """Doubts, headline, pictures, sentences and files; the switch redraws only this."""
+    for doubt in doubt_lines(found):
+        st.caption(plain(doubt))
     st.header(plain(headline(found)), anchor=False)
     way = st.segmented_control(
         say("Shown"),

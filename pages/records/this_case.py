@@ -1,6 +1,8 @@
 """The case at hand: saved to a patient and a lesion, and then the lesion that it belongs to."""
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from derm.figures.text import plain
 from derm.language.speech import say
@@ -8,21 +10,25 @@ from derm.model.weights import Model
 from derm.predict import words as case_words
 from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
-from derm.records import read, words
+from derm.records import read, words, write
+from derm.records.case import outline_since, picture_in, scale_since
+from derm.records.read import PictureHistory
 from pages.parts import saving
 from pages.parts.pressing import counted_once
-from pages.records.lesion import lesion
+from pages.records.lesion import attempt, fields_of, lesion
 
 
 def this_case(model: Model, listed: ListedCase) -> None:
     """The picture with its answer and the fields that say whose it is; once saved, its lesion."""
     kept = saving.saved(listed.key)
-    if kept is not None and read.lesion_history(saving.records(), kept.lesion_id) is None:  # deleted elsewhere
+    history = None if kept is None else read.lesion_history(saving.records(), kept.lesion_id)
+    if kept is not None and history is None:  # deleted elsewhere
         st.info(say(words.GONE), icon=":material/folder_off:")
         saving.forget(listed.key)
-        kept = None
-    if kept is not None:
+    if kept is not None and history is not None:
         st.success(say(words.ANSWER_KEPT), icon=":material/check:")
+        if picture := picture_in(history, kept.picture_id):
+            drawn_since(listed, picture)
         lesion(kept.lesion_id)
         return
     case = listed.case
@@ -33,6 +39,8 @@ def this_case(model: Model, listed: ListedCase) -> None:
     with left, st.container(key="picture"):
         st.image(screen_jpeg(case, "Outline", 0, 0.5), alt=case_words.description_of(case, "Outline", 0))
     with right:
+        for doubt in case_words.doubt_sentences(case, model.description):
+            st.caption(plain(doubt))
         st.header(plain(case_words.headline(case)), anchor=False)
         st.markdown(plain(case_words.second_line(case)))
         saving.ask_place(listed.key)
@@ -45,3 +53,27 @@ def this_case(model: Model, listed: ListedCase) -> None:
         )
         saving.tell_refusal(listed.key)
     st.caption(say(case_words.NOTICE))
+
+
+def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
+    """What was drawn on Diagnose after the case was saved: an outline can be kept as a correction, a scale cannot."""
+    if listed.case is None:
+        return
+    if (given := scale_since(listed.case, kept)) is not None:
+        st.warning(plain(words.scale_since(kept.picture["mm_per_pixel"], given)), icon=":material/straighten:")
+    key = f"drawn-{listed.key}"
+    if (outline := outline_since(listed.case, kept)) is not None:
+        st.warning(say(words.OUTLINE_SINCE), icon=":material/edit:")
+        st.button(
+            say("Save the outline"),
+            type="primary",
+            key=f"save-{fields_of(key)}",
+            on_click=counted_once(keep_outline),
+            args=(key, kept.picture["id"], outline),
+        )
+        saving.tell_refusal(key)
+
+
+def keep_outline(key: str, picture_id: str, outline: NDArray[np.bool_]) -> None:
+    """Keep the outline as a correction of its own."""
+    attempt(key, lambda: write.correct(saving.records(), saving.actor(), picture_id, outline=outline))

@@ -11,12 +11,14 @@ from PIL import Image
 
 from derm.compare.follow_up import FollowUp, Structure, follow_up
 from derm.compare.follow_up_pictures import both, flicker_gif, side_by_side
-from derm.compare.follow_up_words import as_json, headline, json_text, sentences
+from derm.compare.follow_up_words import UNSIZED, as_json, doubt_lines, headline, json_text, sentences
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import NotRegistered
 from derm.image.lesion_measures import feret_diameter
+from derm.image.polygons import polygons_of
 from derm.image.scale import Scale
 from derm.language.speech import speaking
+from derm.predict.doubts import TOO_DARK
 from tests.cases import case_with, said
 
 
@@ -56,7 +58,7 @@ def test_another_turn_distance_and_light_is_no_change(unchanged):
 def test_no_large_picture_stays_once_both_are_compared(drawn):
     large, mask = cv2.resize(drawn.image, (1600, 1200)), cv2.resize(drawn.mask.astype(np.uint8), (1600, 1200)) > 0
     found = follow_up(visit(large, mask), visit(turned(large), turned(mask.astype(np.uint8)) > 0))
-    assert found.first == (mask.shape, mask.sum(), pytest.approx(feret_diameter(mask)), None)
+    assert found.first == (mask.shape, mask.sum(), pytest.approx(feret_diameter(mask)), None, (), True)
     assert [one.shape[:2] for one in found.laid] == 4 * [(675, 900)]
     assert not [one for one in vars(found).values() if isinstance(one, np.ndarray)]
     assert side_by_side(found).shape == (675, 1808, 3)
@@ -181,3 +183,22 @@ def test_sizes_are_not_called_changed_where_one_picture_is_from_much_nearer(unch
     assert headline(nearer) == "No change beyond what two pictures of an unchanged lesion show."
     assert "sizes are not to be relied on" in sentences(nearer)[0]
     assert "area" in headline(replace(unchanged, area_ratio=1.5))
+
+
+def test_pictures_that_cannot_be_judged_tell_no_change_and_no_growth(drawn):
+    """They were said to show growth, or 'no change', without a word of what is wrong with them."""
+    later = visit(turned(drawn.image), turned(drawn.mask.astype(np.uint8)) > 0)
+    later = replace(later, measured=later.quality._replace(brightest=TOO_DARK - 1))
+    found = follow_up(visit(drawn.image, drawn.mask), later)
+    grown = replace(found, area_ratio=1.5, colour=20.0, structures=(Structure(3, 0.1, 20.0),))
+    for one in (found, grown):
+        assert headline(one) == "Whether something has changed cannot be told from these pictures."
+    assert doubt_lines(found)[0].startswith("Later picture: This picture is too dark to tell anything. Take it again")
+    assert sentences(found)[0] == UNSIZED
+    told = as_json(grown)
+    assert told["sentences"][:1] == doubt_lines(found)[:1]
+    assert (told["doubts"]["earlier"], told["doubts"]["later"][0]) == ([], "too_dark")
+    assert not told["sizes_reliable"]
+    corrected = follow_up(visit(drawn.image, drawn.mask), replace(later, polygons=polygons_of(later.mask)))
+    by_hand = replace(corrected, area_ratio=1.5, colour=20.0)
+    assert headline(by_hand) == "Changed beyond what two pictures of an unchanged lesion show is: area."

@@ -512,6 +512,11 @@ def test_colours_of_another_space_become_srgb(told):
     assert parse(file_of(data_of(picture, ColorSpace="SRGB")), "a.dcm")[0][24, 32].tolist() == [200, 120, 100]
 
 
+def test_colours_that_are_not_converted_are_refused():
+    with pytest.raises(ImageRefused, match=r"^a\.dcm has its colours in ROMM RGB, .*: save it as a JPEG in sRGB"):
+        parse(file_of(data_of(skin(), ColorSpace="ROMMRGB")), "a.dcm")
+
+
 def test_a_file_is_known_by_its_mark():
     assert is_dicom(file_of(data_of(skin())))
     assert not is_dicom(b"\xff\xd8\xff" + bytes(200))

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +23,9 @@ from sqlalchemy import update
 from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
-from derm.predict import triage
+from derm.predict import case_list, triage
+from derm.predict.entries import with_line, with_outline
+from derm.predict.packed import pack
 from derm.records import entry, missing, read, tables, words, write
 from derm.records.connect import open_records
 from derm.records.verify import verify
@@ -186,6 +189,56 @@ def test_a_case_that_was_deleted_elsewhere_is_no_longer_called_saved_and_can_be_
     page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
     assert [one.pseudonym for one in read.search(kept)] == ["P-002"]
+
+
+def test_doubts_stand_where_it_is_decided_to_save(page, kept):
+    key = upload(page, "one.png", 2)
+    case = next(one.case for one in page.session_state.cases if one.key == key)
+    doubtful = replace(case, measured=case.quality._replace(detail=0.0))
+    page.session_state.cases = case_list.with_case(page.session_state.cases, key, doubtful)
+    page.run()
+    assert button(page, "Save this case")
+    assert "Less certain: the picture is blurred" in text(page)
+
+
+def drawn(page: AppTest, key: str, **line: float) -> None:
+    """As 'Use this outline' and, with a line's length, 'Use this scale' leave the case of a row on Diagnose."""
+    case = next(one.case for one in page.session_state.cases if one.key == key)
+    case = with_outline(case, [[[20, 15], [60, 15], [60, 45], [20, 45]]])
+    case = with_line(case, [5, 5, 75, 5], line["length"]) if line else case
+    page.session_state.cases = case_list.with_case(page.session_state.cases, key, case)
+    page.run()
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["", "opinion first"])
+def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, kept, first):
+    page.text_input(key="actor").set_value("Dr A").run()
+    page.toggle(key="opinion-first").set_value(first).run()
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    if first:
+        page.selectbox(key=f"opinion-diagnosis-{key}").set_value("nv")
+        page.selectbox(key=f"opinion-management-{key}").set_value("biopsy")
+    page.button(key=f"give-before-{key}" if first else f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    assert not page.warning
+    drawn(page, key, length=3.5)
+    told = [one.value.replace("\\", "") for one in page.warning]
+    assert told[0].startswith("This picture was saved without a scale, and nothing is written over: 0.05 mm a pixel")
+    assert told[1:] == [words.OUTLINE_SINCE]
+    page.text_input(key="actor").set_value("")
+    button(page, "Save the outline").click().run()
+    assert "The name of who enters this is empty" in text(page)
+    page.text_input(key="actor").set_value("Dr A")
+    button(page, "Save the outline").click().run()
+    assert "Corrected by Dr A: outline drawn anew" in text(page)
+    assert len(page.warning) == 1
+    assert "Save the outline" not in [one.label for one in page.button]
+    (state,) = read.search(kept)
+    (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
+    outline = next(listed.case.outline for listed in page.session_state.cases if listed.key == key)
+    assert [row["outline"] for row in one.corrections] == [pack(outline)]
 
 
 def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed(page, kept, monkeypatch):

@@ -1,6 +1,7 @@
 """Pictures that come by camera and clipboard, similar cases on Diagnose, and two visits on Compare."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,12 +10,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from derm.compare.follow_up import follow_up
 from derm.data.synthetic.lesion import draw_lesion
 from derm.predict.case import diagnose
 from derm.predict.case_list import add_case
+from derm.predict.doubts import TOO_DARK
 from derm.predict.library import LibraryWriter
 from derm.predict.pasted import DAMAGED, PASTE_WORDS, picture_of_paste
-from tests.cases import said
+from tests.cases import case_with, said
 from tests.pictures import encoded, picture
 from tests.predict.test_similar import a_case
 
@@ -86,6 +89,34 @@ def test_two_cases_of_the_list_are_laid_on_each_other(opened, tiny_model):
     assert "These pictures cannot be compared" in spoken(page)
     page.selectbox(key="visit-later").set_value(cases[2].key).run()
     assert "Open two pictures of one lesion" in spoken(page)
+
+
+def _show():
+    import streamlit as st
+
+    from pages.compare.two_visits import show
+
+    show(st.session_state.found, "key")
+
+
+def test_what_is_wrong_with_a_picture_stands_above_what_has_changed():
+    drawn = draw_lesion("nv", 3, height=160, width=200)
+    matrix = cv2.getRotationMatrix2D((99.5, 79.5), 8, 1)
+    image, mask = (
+        cv2.warpAffine(one, matrix, (200, 160), borderMode=cv2.BORDER_REFLECT_101)
+        for one in (drawn.image, drawn.mask.astype(np.uint8))
+    )
+    first, second = (
+        replace(case_with({"nv": 1.0}, outline), image=picture)
+        for picture, outline in ((drawn.image, drawn.mask), (image, mask > 0))
+    )
+    dark = replace(second, measured=second.quality._replace(brightest=TOO_DARK - 1))
+    page = AppTest.from_function(_show)
+    page.session_state.found = follow_up(first, dark)
+    page.run()
+    assert not page.exception
+    assert said(page.caption[0].value).startswith("Later picture: This picture is too dark to tell anything.")
+    assert said(page.header[0].value) == "Whether something has changed cannot be told from these pictures."
 
 
 def test_a_pasted_picture_has_a_name_and_its_bytes():

@@ -22,7 +22,7 @@ from derm.image.overlay import jpeg
 from derm.predict.case import diagnose
 from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, find_library, library_stamp, open_library
 from derm.predict.similar import compare, counted, find_similar, majority, own_lesions, similar_to
-from derm.predict.similar_words import in_lines, summary, told
+from derm.predict.similar_words import WORTH, in_lines, summary, told
 from tests.closed_files import refuse_to_read
 from tests.pictures import picture
 
@@ -460,3 +460,8 @@ def test_the_description_of_a_library_names_nobody(built):
         "description_sha256", "format", "parts", "sha256", "scores", "weights", "network_id", "temperature", "cases",
         "confirmations", "sources",
     }  # fmt: skip
+
+
+def test_figures_are_told_with_the_weights_and_the_library_that_they_are_of():
+    assert "with the weights e7b93003 and HAM10000's training part as library" in WORTH
+    assert "`derm library worth` measures" in WORTH

@@ -106,6 +106,16 @@ def test_an_opinion_before_is_final_and_comes_first(records):
     assert kept == {("Dr A", "before"): None, ("Dr A", "after"): answer_id, ("Dr B", "before"): None}
 
 
+@pytest.mark.parametrize("given", [{"day": "2026-11-20"}, {"lesion": "B"}, {"pseudonym": "P-002"}], ids=str)
+def test_an_answer_was_seen_whatever_visit_lesion_and_patient_the_file_is_saved_for(records, given):
+    first = save(records)
+    with pytest.raises(RecordsFault, match=r"Dr A has seen the answer for this picture already: .* switch"):
+        write.save_case(records, "Dr A", new_picture(**given), before=new_opinion())
+    assert read.last_hash(records) == first.last_hash
+    write.save_case(records, "Dr B", new_picture(**given), before=new_opinion())
+    write.save_case(records, "Dr A", new_picture(2, **given), before=new_opinion())
+
+
 def test_the_database_itself_refuses_an_opinion_of_the_wrong_kind(records):
     saved = save(records)
     for stage, names in (("before", True), ("after", False), ("between", False)):
