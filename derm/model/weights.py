@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -232,7 +232,7 @@ def _write_pair(
     """
     digest = hashlib.sha256(content).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
-    with _writing_alone(path.parent):
+    with writing_alone(path.parent):
         former = _named_file(path)
         for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
             write_bytes(unlinked(place), content)
@@ -250,7 +250,7 @@ def _is_hashed(tensors: Path, description: Path) -> bool:
     return re.fullmatch(re.escape(description.stem) + r"-[0-9a-f]{8}", tensors.stem) is not None
 
 
-def _writing_alone(folder: Path) -> AbstractContextManager[None]:
+def writing_alone(folder: Path) -> AbstractContextManager[None]:
     """Let no other process or thread write weights into `folder` meanwhile; ConfigFault where one does not end."""
     make_folder(folder)
     busy = say(
@@ -503,18 +503,21 @@ def former_place(path: Path) -> Path:
 
 
 def rewrite_description(
-    path: Path, description: WeightsInfo, measured: str | None = None, *, keep: Path | None = None
+    path: Path, change: Callable[[WeightsInfo], WeightsInfo], measured: str | None = None, *, keep: Path | None = None
 ) -> None:
-    """Replace the description of the weights `path` by another of the same model; the tensors stay as they are.
+    """Replace the description of the weights `path` by what `change` makes of it, of the same model; the tensors stay.
 
-    measured: SHA-256 of the tensors that `description` tells something new of, see `refuse_replaced`; None: nothing.
-    keep: where the former description stays, see `former_place`; an earlier one there stays where this is refused.
+    `change` is given what stands there once no other writer is at work, or it would undo what that one wrote; what it
+    raises leaves all as it is. measured: SHA-256 of the tensors that it tells something new of, see `refuse_replaced`;
+    None: nothing. keep: where the former description stays, see `former_place`.
     """
     place = _describing(path)
-    with _writing_alone(place.parent):
-        file, expected = named_tensors(read_content(place))
+    with writing_alone(place.parent):
+        former, content = _read_pair(place)
+        file, expected = named_tensors(content)
         if measured is not None:
             refuse_replaced(place, expected, measured)
+        description = change(former)
         stored, digest = _read_source(place, place.with_name(file), expected, description.model)
         answer = _answer_of(place, stored.tensors, description)
         if keep is not None:

@@ -24,7 +24,7 @@ from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, sealed
 from derm.model.graph import graph_folder
 from derm.model.tensors import read_tensors
-from derm.model.weights import refuse_replaced
+from derm.model.weights import refuse_replaced, writing_alone
 from derm.paths import app_folder
 from derm.structures.check import description_fault
 from derm.structures.table import KEYS
@@ -168,12 +168,13 @@ def record_measured(path: Path, part: str, measured: dict[str, Any], sha256: str
 
     sha256: of the tensors that were measured, see `refuse_replaced`.
     """
-    load_structures(path)
-    content = {name: value for name, value in read_content(path).items() if name != SEAL}
-    refuse_replaced(path, content["sha256"], sha256)
-    content["measured"] = {**content["measured"], part: measured}
-    content = json.loads(json.dumps(content, allow_nan=False))
-    write_json(path, sealed(content))
+    with writing_alone(path.parent):
+        load_structures(path)
+        content = {name: value for name, value in read_content(path).items() if name != SEAL}
+        refuse_replaced(path, content["sha256"], sha256)
+        content["measured"] = {**content["measured"], part: measured}
+        content = json.loads(json.dumps(content, allow_nan=False))
+        write_json(path, sealed(content))
 
 
 def description_at(variable: str, shipped: str) -> Path | None:

@@ -132,7 +132,7 @@ def test_a_gate_alone_leaves_decisions_and_figures(tiny_weights, drawn, tmp_path
         familiarity={"method": "old"},
         measured={"test": {"accuracy": 0.5}, "test_by_source": {"sources": {"a": {"images": 3, "figures": figures}}}},
     )
-    rewrite_description(target, before)
+    rewrite_description(target, lambda _: before)
     words = ["calibrate", "--data", str(drawn), "--weights", str(target), "--outsiders", str(strangers), "--gate-only"]
     told = run.invoke(app, words)
     assert told.exit_code == 0, told.output

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +44,21 @@ def test_figures_of_a_decoder_that_was_replaced_meanwhile_are_not_recorded(copie
     with pytest.raises(WeightsFault, match=r"structures.json were replaced while they were measured .*: measure again"):
         record_measured(copied, "test", {}, "0" * 64)
     assert copied.read_bytes() == before
+
+
+def test_figures_that_two_record_at_once_are_both_kept(copied, monkeypatch):
+    alone, digest = stored.writing_alone, load_structures(copied).sha256
+
+    @contextmanager
+    def after_another(folder):
+        monkeypatch.setattr(stored, "writing_alone", alone)
+        record_measured(copied, "validation", {}, digest)
+        with alone(folder):
+            yield
+
+    monkeypatch.setattr(stored, "writing_alone", after_another)
+    record_measured(copied, "test", {}, digest)
+    assert load_structures(copied).info.measured.keys() == {"validation", "test"}
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def replace_weights(path: Path, *, tensors: bool) -> None:
         torch.manual_seed(1)
         save_weights(path, LesionNet(SMALL), trained.description)
     else:
-        rewrite_description(path, replace(trained.description, temperature=2.0))
+        rewrite_description(path, lambda _: replace(trained.description, temperature=2.0))
 
 
 @pytest.mark.parametrize("tensors", [True, False])
