@@ -10,6 +10,7 @@ from derm.concepts.read import read_pictures
 from derm.concepts.report import model_table, vector_table
 from derm.concepts.tcav import LEVELS, Level, adjusted, concept_vectors, concepts_tested, look, scores_of
 from derm.structures.table import KEYS
+from tests.damaged_files import packed_otherwise
 
 
 def test_an_additive_model_finds_a_curve_that_no_line_has():
@@ -86,9 +87,11 @@ def test_pictures_are_read_once(tiny_model, tiny_structures, drawn_catalogue, tm
     monkeypatch.setattr("derm.concepts.read.interpret", None)
     again = read_pictures(tiny_model, tiny_structures, rows, tmp_path)
     assert np.array_equal(first.features, again.features)
-    next(tmp_path.glob("*.npz")).write_bytes(b"torn")
-    with pytest.raises(TypeError):  # read anew, for which the network is asked
-        read_pictures(tiny_model, tiny_structures, rows, tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    for damaged in (b"torn", packed_otherwise(file.read_bytes())):
+        file.write_bytes(damaged)
+        with pytest.raises(TypeError):  # read anew, for which the network is asked
+            read_pictures(tiny_model, tiny_structures, rows, tmp_path)
 
 
 def test_pictures_are_chosen_by_part_and_the_same_each_time(drawn_catalogue):
