@@ -35,7 +35,8 @@ Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
 
 DAMAGED = (
-    OSError, ValueError, KeyError, EOFError, OverflowError, RuntimeError, SyntaxError, TokenError, BadZipFile, zlib.error,
+    OSError, ValueError, KeyError, EOFError, OverflowError, RuntimeError, SyntaxError, TokenError, BadZipFile,
+    zlib.error,
 )  # fmt: skip
 """What NumPy raises on .npy and .npz files that are cut short or damaged: it parses their heads as Python."""
 
