@@ -233,16 +233,22 @@ def _write_pair(
     digest = hashlib.sha256(content).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
     with writing_alone(path.parent):
-        former = _named_file(path)
+        former = named_file(path)
         for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
             write_bytes(unlinked(place), content)
             _write_description(path, place, digest, description, answer)
-        # Only what this description has named: others' files may be called so, too, as timm's are.
-        descriptions = [*path.parent.glob("*.json"), *path.parent.glob("*.json.old")]
-        named = {_named_file(place) for place in descriptions}
-        for old in {hashed, former} - named:
-            if old is not None and _is_hashed(old, path):
-                old.unlink(missing_ok=True)
+        clear_former(path, hashed, former)
+
+
+def clear_former(path: Path, *tensors: Path | None) -> None:
+    """Remove `tensors` that the description `path` has named and that none beside it names any more.
+
+    No others: files of other people may have a hash in their name, too, as timm's have.
+    """
+    descriptions = [*path.parent.glob("*.json"), *path.parent.glob("*.json.old")]
+    for old in set(tensors) - {named_file(place) for place in descriptions}:
+        if old is not None and _is_hashed(old, path):
+            old.unlink(missing_ok=True)
 
 
 def _is_hashed(tensors: Path, description: Path) -> bool:
@@ -442,7 +448,7 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
     return description, content
 
 
-def _named_file(description: Path) -> Path | None:
+def named_file(description: Path) -> Path | None:
     """The tensors' file that an existing description names; None where there is none that can be read."""
     try:
         return description.with_name(named_tensors(read_content(description))[0])
@@ -455,7 +461,7 @@ def _describing(path: Path) -> Path:
     that names them; WeightsFault where several do that differ, such as an old copy."""
     if path.suffix != ".safetensors":
         return path
-    named = [place for place in sorted(path.parent.glob("*.json")) if _named_file(place) == path]
+    named = [place for place in sorted(path.parent.glob("*.json")) if named_file(place) == path]
     own = [place for place in named if place.stem == path.stem] or [place for place in named if _is_hashed(path, place)]
     if own or not named:
         return own[0] if own else path.with_suffix(".json")
