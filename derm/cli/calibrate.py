@@ -7,6 +7,7 @@ import typer
 
 from derm.cli.terminal import out, progress, read_known
 from derm.errors import ConfigFault, DataFault
+from derm.files import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,7 @@ def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weigh
 def _is_shipped(path: Path) -> bool:
     from derm.model.weights import default_weights
 
-    return path.with_suffix("").resolve() == default_weights().with_suffix("").resolve()
+    return real_path(path.with_suffix("")) == real_path(default_weights().with_suffix(""))
 
 
 def _write(path: Path, target: Path | None, model: "Model", describe: "Callable[[WeightsInfo], WeightsInfo]") -> Path:

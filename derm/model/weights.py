@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from derm import __version__
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import alone_in, closed, make_folder, read_file, unlinked, write_bytes, write_json
+from derm.files import alone_in, as_text, closed, make_folder, read_file, unlinked, write_bytes, write_json
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
@@ -173,7 +173,7 @@ class Model:
     """The network, or the tensors that it is built of when it is asked for."""
     description: WeightsInfo
     name: str
-    """File name without ending."""
+    """File name without ending, see `as_text`."""
     sha256: str
     """Of the safetensors file."""
     note: str = ""
@@ -300,7 +300,7 @@ def load_weights(path: Path) -> Model:
     note = "" if recorded is not None and SEAL in told else words_of_unsealed(description_path)
     if note:
         logging.getLogger(__name__).warning(note)
-    return Model(source, description, description_path.stem, digest, note)
+    return Model(source, description, as_text(description_path.stem), digest, note)
 
 
 def words_of_unsealed(description: Path) -> str:

@@ -153,6 +153,15 @@ def test_a_gate_alone_needs_outsiders(capsys, monkeypatch, drawn, words):
     assert "--gate-only needs --outsiders DIR" in " ".join(capsys.readouterr().err.split())
 
 
+def test_weights_that_are_a_link_to_itself_are_refused(capsys, monkeypatch, drawn, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    monkeypatch.setattr("sys.argv", ["derm", "calibrate", "--data", str(drawn), "--weights", str(loop)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "loop is not a weights file" in " ".join(capsys.readouterr().err.split())
+
+
 def test_calibrating_needs_malignant_lesions_and_images(tiny_model, drawn_catalogue):
     benign = drawn_catalogue.table["dx"].isin(["nv", "bkl"])
     with pytest.raises(DataFault, match="has no malignant lesion to choose a threshold on"):

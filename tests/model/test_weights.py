@@ -68,6 +68,11 @@ def pair(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_weights_whose_name_is_not_utf8_have_one_that_a_table_can_hold(pair):
+    assert load_weights(pair.rename(pair.with_name("w\udcff.json"))).name == r"w\udcff"
+
+
 def tensors_of(path: Path) -> Path:
     return path.with_name(json.loads(path.read_text())["file"])
 
