@@ -330,6 +330,11 @@ def without_ending(name: str) -> str:
     return name if path.suffix[1:].isdecimal() else name.removesuffix(path.suffix)  # a stem has no slash
 
 
+def as_text(name: str) -> str:
+    """`name` as JSON and tables can hold it: bytes of a file's name that are no UTF-8 are written as '\\udcff'."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def shorten(name: str, most: int) -> str:
     """`name` in at most that many characters, without its middle, for names differ at their end."""
     tail = most * 2 // 3
@@ -349,6 +354,12 @@ def portable_name(name: str) -> str:
 
 _REFUSED = frozenset('<>:"/\\|?*')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+
+
+def real_path(path: Path) -> Path:
+    """`path` from the root on, its links followed, where they lead anywhere: `Path.resolve` raises RuntimeError for one
+    that leads to itself, in which there is nothing to be found."""
+    return Path(os.path.realpath(path))
 
 
 def is_there(path: Path) -> bool:
@@ -437,9 +448,24 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all; never over a picture, see `check_file`."""
+    """Write `text` as UTF-8 to `path`, whole or not at all; never over a picture, see `check_file`.
+
+    Raises ConfigFault for the name of a file that is no UTF-8, see `as_text`.
+    """
     check_file(path)
-    write_bytes(path, text.encode())
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
+        raise ConfigFault(
+            say(
+                "{path} cannot be written, for it would hold a file's name that is not UTF-8 ({name}): rename that "
+                "file or folder.",
+                path=path,
+                name=shorten(as_text(line.strip()), 120),
+            )
+        ) from error
+    write_bytes(path, content)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -7,8 +7,11 @@ import typer
 
 from derm.cli.terminal import out, progress, read_known
 from derm.errors import ConfigFault, DataFault
+from derm.files import real_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from derm.data.catalogue import Catalogue
     from derm.data.split import By
     from derm.evaluate.calibrate import Calibration
@@ -123,18 +126,18 @@ def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weigh
 def _is_shipped(path: Path) -> bool:
     from derm.model.weights import default_weights
 
-    return path.with_suffix("").resolve() == default_weights().with_suffix("").resolve()
+    return real_path(path.with_suffix("")) == real_path(default_weights().with_suffix(""))
 
 
-def _write(path: Path, target: Path | None, model: "Model", description: "WeightsInfo") -> Path:
+def _write(path: Path, target: Path | None, model: "Model", describe: "Callable[[WeightsInfo], WeightsInfo]") -> Path:
     from derm.model.weights import copy_weights, former_place, rewrite_description
 
     if target is None:
         former = former_place(path)
-        rewrite_description(path, description, model.sha256, keep=former)
+        rewrite_description(path, describe, model.sha256, keep=former)
         out.print(f"The former description: {former}.")
         return path
-    copy_weights(path, target, description, model.sha256)
+    copy_weights(path, target, describe(model.description), model.sha256)
     return target
 
 
@@ -163,7 +166,7 @@ def _calibrate(
             f"The shipped weights stay as they were, for this calibration is not worth using. {' '.join(weak)} Use "
             "more data, or name a new description with --out."
         )
-    written = _write(path, target, model, found.describe(model.description))
+    written = _write(path, target, model, found.describe)
     if (model.description.familiarity or model.description.gate) and not found.gate:
         out.print("These weights no longer tell pictures that are not dermoscopic: --outsiders DIR teaches them anew.")
     if "test" in model.description.measured:
@@ -194,12 +197,19 @@ def _end_weak(weak: list[str]) -> None:
 
 def _calibrate_gate(path: Path, target: Path | None, model: "Model", catalogue: "Catalogue", outsiders: Path) -> None:
     from derm.evaluate.calibrate import calibrate_gate
+    from derm.evaluate.record import refuse_calibrated
     from derm.predict.folder import find_images
+    from derm.predict.record import calibration_of
 
     by, leave_out = _split_of(model)
     with progress("Calibrating") as watch:
         found = calibrate_gate(model, catalogue, by, find_images([outsiders]), watch, leave_out=leave_out)
-    written = _write(path, target, model, found.describe(model.description))
+
+    def with_gate(now: "WeightsInfo") -> "WeightsInfo":
+        refuse_calibrated(path, now, calibration_of(model.description))  # the figures of `seen_little` are of these
+        return found.describe(now)
+
+    written = _write(path, target, model, with_gate)
     print_gate(found.gate, found.seen_little)
     out.print(f"Written: {written}. What it turns away on the test part, `derm evaluate` tells.")
 

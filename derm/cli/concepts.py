@@ -109,7 +109,7 @@ def _parts(
     model: "Model", decoder: "StructureWeights", data: list[Path], most: int
 ) -> "dict[tuple[str, Part], ReadPart]":
     """What is read of the pictures of all folders, each split by itself, as it was when the weights learned."""
-    from derm.concepts.learn import read_parts
+    from derm.concepts.learn import check_outlined, read_parts
     from derm.data.catalogue import read_data
     from derm.paths import cache_folder
 
@@ -117,4 +117,5 @@ def _parts(
     for folder in data:
         with progress(f"Reading {folder.name}") as watch:
             found |= read_parts(model, decoder, read_data([folder]), cache_folder() / "concepts", most, watch)
+    check_outlined(model, found)
     return found

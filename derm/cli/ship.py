@@ -21,12 +21,12 @@ def ship(
     ] = False,
 ) -> None:
     """Copy weights with their description; measure them afterwards with `derm evaluate --record`."""
-    from derm.model.weights import load_info, load_weights, rewrite_description, ship_weights
+    from derm.model.weights import load_weights, rewrite_description, ship_weights
 
     if in_place == (target is not None) or (in_place and size is not None):
         raise ConfigFault("Where to? Name a description with --out, or say --in-place, without --size.")
     if in_place or target is None:
-        rewrite_description(source, load_info(source))
+        rewrite_description(source, lambda said: said)
         out.print(f"{source}: what it says is under a hash, and what the weights answer for a drawn picture recorded.")
         return
     check_description(target)

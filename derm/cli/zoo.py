@@ -3,7 +3,7 @@
 import signal
 import types
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,9 @@ from derm.cli.interrupt import INTERRUPTED
 from derm.cli.targets import refuse_read
 from derm.cli.terminal import bar, err, out, progress, read_known
 from derm.errors import ConfigFault
+
+if TYPE_CHECKING:
+    from derm.zoo.run import OrderStage
 
 app = typer.Typer(help="The other systems of the paper, by name, on one split: list, run, table.", no_args_is_help=True)
 
@@ -45,6 +48,28 @@ def list_systems(
     out.print(table)
 
 
+class _Stop:
+    """Whether a signal has asked to stop, and how far that is heeded."""
+
+    def __init__(self) -> None:
+        self.asked = self.training = False
+
+    def ask(self, number: int, _frame: types.FrameType | None) -> None:
+        """Take a signal; a second one ends the process at once."""
+        self.asked = True
+        signal.signal(number, signal.SIG_DFL)
+        if self.training:
+            err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
+        else:
+            err.print("Stopping at the next picture or step; what is measured begins anew. Once more to end at once.")
+
+    def heed(self, stage: "OrderStage") -> None:
+        """End what `stage` does, where a stop is asked for: KeyboardInterrupt. Training itself asks after each step."""
+        self.training = stage == "training"
+        if self.asked and not self.training:
+            raise KeyboardInterrupt
+
+
 @app.command()
 def run(
     names: Annotated[list[str], typer.Argument(help="Names of `derm zoo list`, or 'all'.")],
@@ -77,7 +102,7 @@ def run(
     from derm.paths import cache_folder
     from derm.train.config import check_threads
     from derm.zoo.protocol import find_budget
-    from derm.zoo.run import OrderStage, SystemOrder, carry_out, left_of
+    from derm.zoo.run import SystemOrder, carry_out, left_of
     from derm.zoo.systems import find_systems
 
     if split_by not in ("lesion", "image"):
@@ -104,33 +129,27 @@ def run(
     if check_threads(threads):
         torch.set_num_threads(threads)
     found = find_device(device)
-    stopping = False
-
-    def ask_to_stop(number: int, _frame: types.FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
-        err.print("Stopping after this step, with a checkpoint. Once more to end without one.")
-
+    stop = _Stop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, ask_to_stop)
+        signal.signal(name, stop.ask)
     with bar() as shown:
         whole = shown.add_task("Systems", total=len(left))
         part = shown.add_task("", total=None, visible=False)
         for order in left:
 
-            def tell(stage: OrderStage, done: int, total: int, order: SystemOrder = order) -> None:
+            def tell(stage: "OrderStage", done: int, total: int, order: SystemOrder = order) -> None:
+                stop.heed(stage)
                 shown.update(
                     part, description=f"{order.system.name}: {stage}", completed=done, total=total, visible=True
                 )
 
-            if not carry_out(order, catalogue, cache_folder(), device=found, tell=tell, stop=lambda: stopping):
+            if not carry_out(order, catalogue, cache_folder(), device=found, tell=tell, stop=lambda: stop.asked):
                 out.print(f"{order.system.name}: stopped with a checkpoint. To go on: the same command again.")
                 raise typer.Exit(INTERRUPTED)
             shown.reset(part, visible=False)
             shown.advance(whole)
             out.print(f"{order.system.name}: {'counted and timed' if costs_only else 'done'}, {order.place}")
-            if stopping:
+            if stop.asked:
                 raise typer.Exit(INTERRUPTED)
 
 

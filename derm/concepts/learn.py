@@ -3,7 +3,7 @@
 Needs a catalogue. The same pictures are chosen each time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,11 @@ class ReadPart:
     def dx(self) -> NDArray[np.object_]:
         """Text (n,): the diagnosis."""
         return self.table["dx"].to_numpy(dtype=object)
+
+    @property
+    def is_outlined(self) -> bool:
+        """Whether the model outlines a lesion in any of the pictures; else there is no measure of them."""
+        return not bool(np.isnan(self.readings.measures).any(axis=1).all())
 
 
 def read_parts(
@@ -77,6 +82,16 @@ def read_parts(
         found[source, part] = ReadPart(source, table, lesions, marks, readings)
         before += len(rows)
     return found
+
+
+def check_outlined(model: Model, parts: Mapping[tuple[str, Part], ReadPart]) -> None:
+    """Raise DataFault where no training picture was read in which `model` outlines a lesion: nothing can be learned."""
+    own = [part for (_, name), part in parts.items() if name == "train"]
+    if not any(part.is_outlined for part in own):
+        raise DataFault(
+            f"{model.label} outline no lesion in any of the {sum(len(part.table) for part in own):,} training pictures "
+            "that were read, so nothing can be learned of its measures: use other weights, or other data."
+        )
 
 
 def chosen_rows(catalogue: Catalogue, most: int) -> dict[tuple[str, Part], NDArray[np.int64]]:

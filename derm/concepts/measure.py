@@ -40,21 +40,29 @@ FEWEST = 10
 
 
 def measure_models(parts: Parts, temperature: float) -> list[dict[str, Any]]:
-    """The additive models of every source, target and set of concepts, on the test part, each beside the network."""
+    """The additive models of every source, target and set of concepts, on the test part, each beside the network.
+
+    Left out are sources of which a part lacks or no training picture is outlined, and targets without pictures on both
+    sides, in training as in the test.
+    """
     found = []
     for source in sorted({name for name, _ in parts}):
         own = [parts.get((source, part)) for part in ("train", "validation", "test")]
         if any(part is None for part in own):
             continue
         train, validation, test = (part for part in own if part is not None)
+        if not train.is_outlined:
+            continue
         for target, codes in TARGETS.items():
             if target == "malignant" and not set(train.dx) & (set(codes) - {"mel"}):
                 continue  # the same as melanoma
             network = _network(test, codes, temperature)
+            truths = [np.isin(part.dx, codes) for part in (train, validation, test)]
+            if not (_has_both(truths[0]) and _has_both(truths[2])):
+                continue
             for given in GIVENS:
                 if given == GIVENS[0] and train.marks is None:
                     continue
-                truths = [np.isin(part.dx, codes) for part in (train, validation, test)]
                 values = [_values(part, given) for part in (train, validation, test)]
                 model = fit_additive(values[0], truths[0], values[1], truths[1])
                 scores = model.score(values[2])
@@ -73,16 +81,25 @@ def measure_models(parts: Parts, temperature: float) -> list[dict[str, Any]]:
 
 
 def measure_alone(parts: Parts) -> list[dict[str, Any]]:
-    """AUC for melanoma of each concept by itself on the test part, its direction from the training part."""
+    """AUC for melanoma of each concept by itself on the test part, its direction from the training part.
+
+    Sources are left out as by `measure_models`.
+    """
     found = []
     for source in sorted({name for name, _ in parts}):
         train, test = parts.get((source, "train")), parts.get((source, "test"))
-        if train is None or test is None:
+        if train is None or test is None or not train.is_outlined:
             continue
         truth = test.dx == "mel"
+        if not (_has_both(truth) and _has_both(train.dx == "mel")):
+            continue
         scores = alone(train.readings.concepts, train.dx == "mel", test.readings.concepts, CONCEPTS)
         found += [{"source": source, "concept": name, "auc": auc(truth, score)} for name, score in scores.items()]
     return found
+
+
+def _has_both(truth: NDArray[np.bool_]) -> bool:
+    return bool(truth.any() and not truth.all())
 
 
 def _values(part: ReadPart, given: str) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ Needs a model, its decoder of structures and rows of a catalogue. Measures are i
 """
 
 import io
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.store import table_key
+from derm.data.store import DAMAGED, table_key
 from derm.files import make_folder, write_bytes
 from derm.image.decode import open_image
 from derm.image.lesion_measures import measure_lesion
@@ -132,6 +131,6 @@ def _kept(place: Path, images: int) -> Readings | None:
     try:
         with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as content:
             found = Readings(**{name: content[name] for name in Readings._fields})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
     return found if len(found.logits) == images else None

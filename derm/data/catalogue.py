@@ -36,6 +36,7 @@ from derm.data.remarks import DIVIDED, OTHER_METADATA, UNMATCHED, remark_ages, r
 from derm.data.values import impossible, read_ages, read_sexes, spelled
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
+from derm.files import as_text
 from derm.language.speech import mark, say
 
 COLUMNS = (
@@ -145,6 +146,18 @@ def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     evaluation need it, also for what would spoil them: diagnoses beside the seven, an image or its file in two rows,
     rows without an image file, two tables that disagree. `derm data check` reads without it and reports all of it.
     """
+    try:
+        return _read_catalogue(folder, strict)
+    except UnicodeEncodeError as error:
+        raise DataFault(
+            say(
+                "{path} has a name that is not UTF-8, which no table can hold: rename that file or folder.",
+                path=as_text(error.object),
+            )
+        ) from error
+
+
+def _read_catalogue(folder: Path, strict: bool) -> Catalogue:
     if not folder.is_dir():
         raise DataFault(
             say(

@@ -7,11 +7,14 @@ import contextlib
 import hashlib
 import math
 import shutil
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,6 +33,12 @@ from derm.paths import kept_free
 
 Progress = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
+
+DAMAGED = (
+    OSError, ValueError, KeyError, EOFError, OverflowError, RuntimeError, SyntaxError, TokenError, BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What NumPy raises on .npy and .npz files that are cut short or damaged: it parses their heads as Python."""
 
 FORMAT = 1
 """Raised when the meaning of a store's files changes, so that old ones are not read."""
@@ -63,8 +72,10 @@ def load_store(folder: Path) -> ImageStore:
         images, masks = (
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks")
         )
-    except EOFError as error:
-        raise ValueError("its pictures are cut off") from error
+    except OSError:
+        raise
+    except DAMAGED as error:
+        raise ValueError("its pictures are damaged or cut off") from error
     shape = (len(has_mask), size, size)
     if images.shape != (*shape, 3) or masks.shape != shape or {images.dtype, masks.dtype} != {np.dtype(np.uint8)}:
         raise ValueError("its pictures are not those that store.json tells of")

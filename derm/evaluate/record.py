@@ -10,7 +10,7 @@ from typing import Any
 from derm.errors import WeightsFault
 from derm.language.speech import say
 from derm.metrics.registry import HEADLINE, OUTLINE
-from derm.model.weights import load_info, rewrite_description
+from derm.model.weights import WeightsInfo, rewrite_description
 from derm.predict.record import calibration_of
 
 
@@ -22,8 +22,23 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
     is left out, for it holds for none of them: each one's figures stand under measured.<part>_by_source.
     """
     about = metrics["measured_on"]
-    info = load_info(path)
-    if about.get("calibration") not in (None, calibration_of(info)):
+    several = len(about["sources"]) > 1
+    key = f"{about['part']}_by_source" if several else about["part"]
+    found = _by_source(metrics) if several else _headline(metrics)
+
+    def with_measures(now: WeightsInfo) -> WeightsInfo:
+        refuse_calibrated(path, now, about.get("calibration"))
+        return replace(now, measured={**now.measured, key: found})
+
+    rewrite_description(path, with_measures, about["sha256"])
+
+
+def refuse_calibrated(path: Path, now: WeightsInfo, measured: str | None) -> None:
+    """Raise WeightsFault where the weights `path` answer by now by another calibration than they were measured with.
+
+    measured: as of `calibration_of`; None where it is not known.
+    """
+    if measured not in (None, calibration_of(now)):
         raise WeightsFault(
             say(
                 "The weights {place} were calibrated anew while they were measured, so nothing is written: measure "
@@ -31,11 +46,15 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
                 place=path,
             )
         )
-    if len(about["sources"]) > 1:
-        found = {"split": about["split"], "date": about["date"], "sources": metrics["by_source"]}
-        key = f"{about['part']}_by_source"
-        rewrite_description(path, replace(info, measured={**info.measured, key: found}), about["sha256"])
-        return
+
+
+def _by_source(metrics: dict[str, Any]) -> dict[str, Any]:
+    about = metrics["measured_on"]
+    return {"split": about["split"], "date": about["date"], "sources": metrics["by_source"]}
+
+
+def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    about = metrics["measured_on"]
     names = (*HEADLINE, *(metric.key for metric in OUTLINE))
     found = {
         "split": about["split"],
@@ -65,4 +84,4 @@ def record_measures(path: Path, metrics: dict[str, Any]) -> None:
         }
     if metrics.get("seen_little") is not None:
         found["seen_little"] = metrics["seen_little"]
-    rewrite_description(path, replace(info, measured={**info.measured, about["part"]: found}), about["sha256"])
+    return found

@@ -4,12 +4,16 @@ Gives `ModelConfig`. Needs nothing. Knows nothing of training.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from derm.errors import ConfigFault
 from derm.image.resize import Fit
 from derm.language.speech import mark, say
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Design = Literal["shared", "dual"]
 Pooling = Literal["whole", "whole+lesion"]
@@ -64,6 +68,21 @@ KIND_NAMES = {
     (float, int): mark("a number"),
     (tuple,): mark("a list of numbers"),
 }
+
+
+def check_kinds(config: "DataclassInstance", called: Callable[[str], str]) -> None:
+    """Refuse a field of another kind than its default, as JSON may hold it: ConfigFault. called: its name as said."""
+    for field in fields(config):
+        value, kinds = getattr(config, field.name), KINDS.get(type(field.default), ())
+        if kinds and type(value) not in kinds:
+            raise ConfigFault(
+                say(
+                    "The {name} {value!r} does not fit: use {kind}.",
+                    name=called(field.name),
+                    value=str(value)[:80],
+                    kind=say(KIND_NAMES[kinds]),
+                )
+            )
 
 
 @dataclass(frozen=True)
@@ -138,7 +157,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check every field's type and range."""
-        self._check_types()
+        check_kinds(self, lambda name: name.replace("_", " "))
         if self.design not in get_args(Design):
             raise ConfigFault(
                 say(
@@ -265,21 +284,6 @@ class ModelConfig:
                     deviation=list(self.deviation),
                 )
             )
-
-    def _check_types(self) -> None:
-        """Refuse a field of another type, as JSON may hold it: ConfigFault."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            kinds = KINDS[type(field.default)]
-            if type(value) not in kinds:
-                raise ConfigFault(
-                    say(
-                        "The {name} {value!r} does not fit: use {kind}.",
-                        name=field.name.replace("_", " "),
-                        value=str(value)[:80],
-                        kind=say(KIND_NAMES[kinds]),
-                    )
-                )
 
     def _check_head(self) -> None:
         """Check what belongs to the class head; ConfigFault for what does not fit."""

@@ -15,6 +15,7 @@ from derm.data.learned import join_learned
 from derm.data.recognise import SHIPPED
 from derm.diagnoses import HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
+from derm.files import as_text
 from derm.model.weights import HAM10000_DATASETS, Model, WeightsInfo, load_weights, save_weights
 
 
@@ -77,7 +78,7 @@ def _together(abouts: Sequence[WeightsInfo]) -> dict[str, Any]:
 def _tell(source: Path, model: Model, share: float) -> dict[str, Any]:
     """One of those that went into the mean, for the description; share: 0 … 1."""
     training = {name: model.description.training.get(name) for name in ("epoch", "config", "commit")}
-    name = f"{source.resolve().parent.name}/{model.name}"  # weights of runs are all called best or final
+    name = f"{as_text(source.resolve().parent.name)}/{model.name}"  # weights of runs are all called best or final
     return {"weights": name, "sha256": model.sha256, "share": share, **training}
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from derm import __version__
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
-from derm.files import alone_in, closed, make_folder, read_file, unlinked, write_bytes, write_json
+from derm.files import alone_in, as_text, closed, make_folder, read_file, unlinked, write_bytes, write_json
 from derm.language.again import say_again
 from derm.language.speech import mark, say
 from derm.model.config import ModelConfig
@@ -173,7 +173,7 @@ class Model:
     """The network, or the tensors that it is built of when it is asked for."""
     description: WeightsInfo
     name: str
-    """File name without ending."""
+    """File name without ending, see `as_text`."""
     sha256: str
     """Of the safetensors file."""
     note: str = ""
@@ -232,17 +232,23 @@ def _write_pair(
     """
     digest = hashlib.sha256(content).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
-    with _writing_alone(path.parent):
-        former = _named_file(path)
+    with writing_alone(path.parent):
+        former = named_file(path)
         for place in (hashed, path.with_suffix(".safetensors"))[: 2 if plain else 1]:
             write_bytes(unlinked(place), content)
             _write_description(path, place, digest, description, answer)
-        # Only what this description has named: others' files may be called so, too, as timm's are.
-        descriptions = [*path.parent.glob("*.json"), *path.parent.glob("*.json.old")]
-        named = {_named_file(place) for place in descriptions}
-        for old in {hashed, former} - named:
-            if old is not None and _is_hashed(old, path):
-                old.unlink(missing_ok=True)
+        clear_former(path, hashed, former)
+
+
+def clear_former(path: Path, *tensors: Path | None) -> None:
+    """Remove `tensors` that the description `path` has named and that none beside it names any more.
+
+    No others: files of other people may have a hash in their name, too, as timm's have.
+    """
+    descriptions = [*path.parent.glob("*.json"), *path.parent.glob("*.json.old")]
+    for old in set(tensors) - {named_file(place) for place in descriptions}:
+        if old is not None and _is_hashed(old, path):
+            old.unlink(missing_ok=True)
 
 
 def _is_hashed(tensors: Path, description: Path) -> bool:
@@ -250,7 +256,7 @@ def _is_hashed(tensors: Path, description: Path) -> bool:
     return re.fullmatch(re.escape(description.stem) + r"-[0-9a-f]{8}", tensors.stem) is not None
 
 
-def _writing_alone(folder: Path) -> AbstractContextManager[None]:
+def writing_alone(folder: Path) -> AbstractContextManager[None]:
     """Let no other process or thread write weights into `folder` meanwhile; ConfigFault where one does not end."""
     make_folder(folder)
     busy = say(
@@ -294,7 +300,7 @@ def load_weights(path: Path) -> Model:
     note = "" if recorded is not None and SEAL in told else words_of_unsealed(description_path)
     if note:
         logging.getLogger(__name__).warning(note)
-    return Model(source, description, description_path.stem, digest, note)
+    return Model(source, description, as_text(description_path.stem), digest, note)
 
 
 def words_of_unsealed(description: Path) -> str:
@@ -442,7 +448,7 @@ def _read_pair(description_path: Path) -> tuple[WeightsInfo, dict[str, Any]]:
     return description, content
 
 
-def _named_file(description: Path) -> Path | None:
+def named_file(description: Path) -> Path | None:
     """The tensors' file that an existing description names; None where there is none that can be read."""
     try:
         return description.with_name(named_tensors(read_content(description))[0])
@@ -455,7 +461,7 @@ def _describing(path: Path) -> Path:
     that names them; WeightsFault where several do that differ, such as an old copy."""
     if path.suffix != ".safetensors":
         return path
-    named = [place for place in sorted(path.parent.glob("*.json")) if _named_file(place) == path]
+    named = [place for place in sorted(path.parent.glob("*.json")) if named_file(place) == path]
     own = [place for place in named if place.stem == path.stem] or [place for place in named if _is_hashed(path, place)]
     if own or not named:
         return own[0] if own else path.with_suffix(".json")
@@ -503,18 +509,21 @@ def former_place(path: Path) -> Path:
 
 
 def rewrite_description(
-    path: Path, description: WeightsInfo, measured: str | None = None, *, keep: Path | None = None
+    path: Path, change: Callable[[WeightsInfo], WeightsInfo], measured: str | None = None, *, keep: Path | None = None
 ) -> None:
-    """Replace the description of the weights `path` by another of the same model; the tensors stay as they are.
+    """Replace the description of the weights `path` by what `change` makes of it, of the same model; the tensors stay.
 
-    measured: SHA-256 of the tensors that `description` tells something new of, see `refuse_replaced`; None: nothing.
-    keep: where the former description stays, see `former_place`; an earlier one there stays where this is refused.
+    `change` is given what stands there once no other writer is at work, or it would undo what that one wrote; what it
+    raises leaves all as it is. measured: SHA-256 of the tensors that it tells something new of, see `refuse_replaced`;
+    None: nothing. keep: where the former description stays, see `former_place`.
     """
     place = _describing(path)
-    with _writing_alone(place.parent):
-        file, expected = named_tensors(read_content(place))
+    with writing_alone(place.parent):
+        former, content = _read_pair(place)
+        file, expected = named_tensors(content)
         if measured is not None:
             refuse_replaced(place, expected, measured)
+        description = change(former)
         stored, digest = _read_source(place, place.with_name(file), expected, description.model)
         answer = _answer_of(place, stored.tensors, description)
         if keep is not None:

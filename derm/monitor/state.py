@@ -65,6 +65,8 @@ class Holder(NamedTuple):
 
     pid: int
     host: str
+    claim: str = ""
+    """Of the run's folder; '' before it has it, and from an older Derm."""
 
 
 def stand(folder: Path, reader: LogReader) -> RunStatus:
@@ -84,7 +86,7 @@ def stand(folder: Path, reader: LogReader) -> RunStatus:
     when = last_sign(folder)
     if alive:
         holder, asked = find_holder(folder), read_record(folder / STOP)
-        if asked is not None and holder is not None and asked.get("pid") == holder.pid:
+        if holder is not None and asked_of(asked, holder):
             return RunStatus("stopping", when, **where)
         if start is None or not has_begun(folder, reader):
             return RunStatus("starting", when, **where)
@@ -102,24 +104,38 @@ def is_alive(folder: Path) -> bool:
 
 def newest_beginning(reader: LogReader) -> BegunEvent | None:
     """The event that tells when a process last began to train here, `begun` or `resumed`; None where none did."""
-    known = [event for event in (reader.newest("begun"), reader.newest("resumed")) if event]
-    return max(known, key=lambda event: float(event["time"]), default=None)
+    return reader.newest("resumed") or reader.newest("begun")  # a run is begun once; a clock may be set back
 
 
 def has_begun(folder: Path, reader: LogReader) -> bool:
     """Whether the process that now works on the run trains already, and does not only prepare to."""
     since = newest_beginning(reader)
+    if since is None or not is_held(folder / LOCK):
+        return False
+    if claim := (read_record(folder / LOCK) or {}).get("claim"):
+        return bool(since.get("claim") == claim)
     try:
-        # The lock is written when a process takes the folder, and the beginning is told after that.
-        return since is not None and is_held(folder / LOCK) and since["time"] >= (folder / LOCK).stat().st_mtime
+        # Of an older Derm: the lock is written when a process takes the folder, and the beginning is told after that.
+        return since["time"] >= (folder / LOCK).stat().st_mtime
     except OSError:
         return False
 
 
 def was_asked(folder: Path, reader: LogReader) -> bool:
     """Whether the process that last worked on the run was asked to stop, be it before it trained."""
-    asked, since = (read_record(folder / STOP) or {}).get("time"), newest_beginning(reader)
+    record, since = read_record(folder / STOP) or {}, newest_beginning(reader)
+    if record.get("claim"):
+        return bool(record["claim"] == (read_record(folder / LOCK) or {}).get("claim"))
+    asked = record.get("time")
     return asked is not None and is_number(asked) and (since is None or asked >= since["time"])
+
+
+def asked_of(record: dict[str, Any] | None, holder: Holder) -> bool:
+    """Whether what `STOP` holds was asked of the process that works on the run, perhaps before it had the folder.
+
+    The process number alone does not tell: in a container each process may have the same one.
+    """
+    return record is not None and record.get("pid") == holder.pid and record.get("claim", "") in ("", holder.claim)
 
 
 def time_left(reader: LogReader, step: int, steps: int, when: float) -> float | None:
@@ -147,7 +163,7 @@ def find_holder(folder: Path) -> Holder | None:
         if is_held(folder / held):
             content = read_record(folder / told) or {}
             if is_count(content.get("pid")) and content["pid"] > 1:  # a lower number means other processes
-                return Holder(content["pid"], str(content.get("host", "")))
+                return Holder(content["pid"], str(content.get("host", "")), str(content.get("claim", "")))
     return None
 
 

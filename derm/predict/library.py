@@ -235,7 +235,7 @@ def _open(folder: Path) -> Library:
         )
     except PermissionError as error:
         raise DataFault(closed(error, place)) from error
-    except (OSError, ValueError, EOFError, OverflowError, TokenError) as error:
+    except (OSError, ValueError, EOFError, OverflowError, SyntaxError, TokenError) as error:
         raise _damaged(folder) from error
     _check(library, about)
     return library

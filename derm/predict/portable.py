@@ -4,6 +4,7 @@ Needs onnx, the extra `export`. The file takes squares, uint8, and holds normali
 to the square, temperature and thresholds are the reader's, and the description says them: see docs/engines.md.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from derm.engine.graph import OPSET, exporter, graph_of
 from derm.engine.onnx_file import with_weights
 from derm.engine.runtime import INPUT, OUTPUTS
 from derm.errors import ConfigFault
-from derm.files import check_file, sha256, write_bytes, write_json
+from derm.files import check_file, write_bytes, write_json
 from derm.image.resize import PADDING
 from derm.model.graph import EXPORTER
 from derm.model.tensors import StoredNet
-from derm.model.weights import Model
+from derm.model.weights import Model, writing_alone
 from derm.predict.words import NOTICE
 
 FORMAT = 1
@@ -63,14 +64,18 @@ def check_target(path: Path) -> None:
 
 
 def write_portable(model: Model, path: Path, content: bytes) -> None:
-    """Write `portable`'s bytes to `path` (.onnx), and then the description that belongs to it."""
+    """Write `portable`'s bytes to `path` (.onnx), and then the description that belongs to it.
+
+    Of two that write there at once one waits, or the network of one would lie beside the thresholds of the other.
+    """
     check_target(path)
-    write_bytes(path, content)
-    write_json(describing(path), describe(model, path))
+    with writing_alone(path.parent):
+        write_bytes(path, content)
+        write_json(describing(path), describe(model, path.name, content))
 
 
-def describe(model: Model, path: Path) -> dict[str, Any]:
-    """All that a reader of the exported file `path` must know, ready for JSON."""
+def describe(model: Model, name: str, content: bytes) -> dict[str, Any]:
+    """All that a reader of the exported file of that `name`, with these bytes, must know, ready for JSON."""
     about = model.description
     config = about.model
     return {
@@ -78,8 +83,8 @@ def describe(model: Model, path: Path) -> dict[str, Any]:
         "derm": __version__,
         "exporter": EXPORTER,
         "opset": OPSET,
-        "file": path.name,
-        "sha256": sha256(path),
+        "file": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
         "weights": {"name": model.name, "sha256": model.sha256},
         "input": {
             "name": INPUT,

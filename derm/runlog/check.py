@@ -144,8 +144,8 @@ CHECKS: dict[str, Check] = {
         },
         {"hit_rate": is_number_or_none},
     ),
-    "begun": object_with({"step": is_count, "time": is_number}),
-    "resumed": object_with({"step": is_count, "time": is_number}),
+    "begun": object_with({"step": is_count, "time": is_number}, {"claim": is_text}),
+    "resumed": object_with({"step": is_count, "time": is_number}, {"claim": is_text}),
     "speed": object_with(
         {"epoch": is_count, "time": is_number, "images_per_second": is_number, "memory_mb": is_number}
     ),

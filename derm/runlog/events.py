@@ -117,11 +117,13 @@ class ReplayEvent(TypedDict):
 
 
 class BegunEvent(TypedDict):
-    """A process has begun, or gone on with, the run. time: seconds since 1970."""
+    """A process has begun, or gone on with, the run. time: seconds since 1970, by a clock that may be set back."""
 
     event: Literal["begun", "resumed"]
     step: int
     time: float
+    claim: NotRequired[str]
+    """What the run's lock tells this process by, see `derm.train.run_folder.claim`."""
     threads: int
     processes: NotRequired[int]
     """That train together; it may change when a run goes on."""

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from derm.data.augment import AugmentConfig, Augmenter
-from derm.data.store import new_map, table_key
+from derm.data.store import DAMAGED, new_map, table_key
 from derm.errors import ConfigFault
 from derm.files import alone_in, make_folder, read_json, write_json
 from derm.image.decode import open_image
@@ -107,7 +107,7 @@ def _made(folder: Path, shapes: list[tuple[int, ...]]) -> int | None:
         state = read_json(folder / "made.json")
         # Read-only first: a file that was cut short would be filled up with zeros.
         kept = [np.load(folder / f"{place}.npy", mmap_mode="r", allow_pickle=False) for place in range(len(shapes))]
-    except (OSError, ValueError, EOFError):
+    except DAMAGED:
         return None
     if [(one.shape, one.dtype) for one in kept] != list(zip(shapes, KINDS, strict=True)):
         return None

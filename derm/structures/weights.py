@@ -24,7 +24,7 @@ from derm.language.speech import mark, say
 from derm.model.description import SEAL, check_seal, named_tensors, read_content, sealed
 from derm.model.graph import graph_folder
 from derm.model.tensors import read_tensors
-from derm.model.weights import refuse_replaced
+from derm.model.weights import clear_former, named_file, refuse_replaced, writing_alone
 from derm.paths import app_folder
 from derm.structures.check import description_fault
 from derm.structures.table import KEYS
@@ -105,15 +105,11 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
     """Write `path` (.json) after the tensors and the graph beside it; ConfigFault where nothing can be written.
 
     The tensors go first under a name of their own: at any moment the description names a file that is whole. A graph
-    that is not the described one is left aside by `load_structures`.
+    that is not the described one is left aside by `load_structures`. Two writers wait for each other.
     """
     raw = save(tensors)
     digest = hashlib.sha256(raw).hexdigest()
     hashed = path.with_name(f"{path.stem}-{digest[:8]}.safetensors")
-    if graph is not None:
-        write_bytes(unlinked(path.with_suffix(".onnx")), graph)
-        with suppress(ConfigFault):  # PyTorch looks in its place
-            write_bytes(_made_here(hashlib.sha256(graph).hexdigest()), b"")
     content = {
         "format": FORMAT,
         "derm": __version__,
@@ -123,11 +119,17 @@ def save_structures(path: Path, tensors: dict[str, NDArray[Any]], info: Structur
         **{name: getattr(info, name) for name in _FIELDS},
     }
     content = json.loads(json.dumps(content, allow_nan=False))
-    for place in (hashed, path.with_suffix(".safetensors")):
-        write_bytes(unlinked(place), raw)
-        named = {"file": place.name, **content}
-        write_json(path, sealed(named))
-    hashed.unlink()
+    with writing_alone(path.parent):
+        former = named_file(path)
+        if graph is not None:
+            write_bytes(unlinked(path.with_suffix(".onnx")), graph)
+            with suppress(ConfigFault):  # PyTorch looks in its place
+                write_bytes(_made_here(hashlib.sha256(graph).hexdigest()), b"")
+        for place in (hashed, path.with_suffix(".safetensors")):
+            write_bytes(unlinked(place), raw)
+            named = {"file": place.name, **content}
+            write_json(path, sealed(named))
+        clear_former(path, hashed, former)
 
 
 _FIELDS = (
@@ -168,12 +170,13 @@ def record_measured(path: Path, part: str, measured: dict[str, Any], sha256: str
 
     sha256: of the tensors that were measured, see `refuse_replaced`.
     """
-    load_structures(path)
-    content = {name: value for name, value in read_content(path).items() if name != SEAL}
-    refuse_replaced(path, content["sha256"], sha256)
-    content["measured"] = {**content["measured"], part: measured}
-    content = json.loads(json.dumps(content, allow_nan=False))
-    write_json(path, sealed(content))
+    with writing_alone(path.parent):
+        load_structures(path)
+        content = {name: value for name, value in read_content(path).items() if name != SEAL}
+        refuse_replaced(path, content["sha256"], sha256)
+        content["measured"] = {**content["measured"], part: measured}
+        content = json.loads(json.dumps(content, allow_nan=False))
+        write_json(path, sealed(content))
 
 
 def description_at(variable: str, shipped: str) -> Path | None:

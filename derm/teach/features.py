@@ -4,7 +4,6 @@ Needs a model and rows of a catalogue. Keeps no picture.
 """
 
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from derm.data.store import table_key
+from derm.data.store import DAMAGED, table_key
 from derm.files import make_folder, write_bytes
 from derm.image.decode import open_image
 from derm.image.resize import square
@@ -76,6 +75,6 @@ def _read(place: Path, images: int, views: int) -> NDArray[np.float32] | None:
     try:
         with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as content:
             features: NDArray[np.float32] = content["features"].astype(np.float32)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
     return features if features.ndim == 3 and features.shape[:2] == (images, views) else None

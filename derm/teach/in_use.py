@@ -60,7 +60,7 @@ def adopt(records: Records, actor: str, source: Path) -> str:
     folder = records.folder / WEIGHTS_FOLDER
     make_folder(folder)
     name = _free(folder, f"{model.name}-{model.sha256[:8]}")
-    copy_weights(source, folder / f"{name}.json", load_info(source))
+    copy_weights(source, folder / f"{name}.json", model.description, model.sha256)
     entry = {"weights": name, **identity_of(folder / f"{name}.json")}
     _choose(records, actor, entry, past, TAKEN, entry)
     return f"{name} {model.sha256[:8]}"

@@ -20,7 +20,7 @@ from derm.errors import DataFault, DermError, RunFault
 from derm.evaluate.compare import COLUMNS, compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_own_table, read_results
-from derm.files import hold, read_json, unlinked, write_json, write_text
+from derm.files import hold, read_json, real_path, unlinked, write_json, write_text
 from derm.json_checks import (
     Check,
     by_name,
@@ -388,11 +388,11 @@ def _begin(
             "way": settings.way,
             "epochs": settings.epochs,
             "learning_rate": settings.learning_rate,
-            "outsiders": [str(one.resolve()) for one in settings.outsiders],
-            "weights": str(weights.resolve()),
+            "outsiders": [str(real_path(one)) for one in settings.outsiders],
+            "weights": str(real_path(weights)),
             "before": before.label,
             "identity": _identity_of(before),
-            "old": [str(one.resolve()) for one in old],
+            "old": [str(real_path(one)) for one in old],
             "without_old": without_old,
             "said": [],
         },

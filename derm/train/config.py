@@ -12,7 +12,7 @@ from derm.errors import ConfigFault
 from derm.json_checks import is_count
 from derm.language.speech import say
 from derm.metrics.registry import HEADLINE
-from derm.model.config import ModelConfig
+from derm.model.config import ModelConfig, check_kinds
 from derm.model.pretrained import RANDOM, TIMM
 from derm.train.curriculum import CurriculumConfig
 from derm.train.replay import ReplayConfig
@@ -174,7 +174,14 @@ class TrainConfig:
     """Steps between two checkpoints; there is one after each epoch, too."""
 
     def __post_init__(self) -> None:
-        """Check every field's range."""
+        """Check every field's kind and range."""
+        sources = self.leave_out
+        if not isinstance(sources, tuple) or not all(isinstance(one, str) for one in sources):
+            raise ConfigFault(
+                say("leave_out {value} does not fit: give a list of sources, or of parts of one.", value=str(sources))
+            )
+        for part in ("", "augment.", "curriculum.", "replay.", "mix."):
+            check_kinds(getattr(self, part[:-1]) if part else self, part.__add__)
         for name, kind in (
             ("optimiser", Optimiser), ("schedule", Schedule), ("mask_loss", MaskLoss), ("precision", Precision),
             ("compile", Compile), ("split_by", By),
@@ -234,7 +241,8 @@ class TrainConfig:
         }  # fmt: skip
         try:
             values = {name: parts[name](**value) if name in parts else value for name, value in content.items()}
-            values["leave_out"] = tuple(values.get("leave_out", ()))
+            sources = values.get("leave_out", ())
+            values["leave_out"] = tuple(sources) if isinstance(sources, list) else sources
             return cls(**{**values, "model": ModelConfig.from_dict(content["model"])})
         except (TypeError, KeyError) as error:
             raise ConfigFault(

@@ -40,7 +40,7 @@ from derm.train.log_lines import Tell, peak_memory_mb, replay_event, tell_stages
 from derm.train.losses import Losses
 from derm.train.open_run import Forward, OpenRun, describe, open_run, settle
 from derm.train.resume import keep, restore
-from derm.train.run_folder import claim
+from derm.train.run_folder import claim, claimed
 from derm.train.state import SCORES, TrainState, count, count_hits, means, shorten
 from derm.train.step import learning_rate, move_average, take_step
 from derm.train.validate import validate
@@ -272,6 +272,7 @@ def begun_event(opened: OpenRun, step: int, kind: Literal["begun", "resumed"]) -
         event=kind,
         step=step,
         time=time.time(),
+        claim=claimed(opened.run),
         threads=torch.get_num_threads(),
         processes=opened.world.size,
         device=opened.device,

@@ -5,6 +5,7 @@ Needs the place of the folder. Knows nothing of training.
 
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,7 +92,10 @@ def has_trained(run: Path) -> bool:
 
 @contextmanager
 def claim(run: Path) -> Iterator[None]:
-    """Hold a run's folder for this process, and say which it is; RunFault when another one trains in it."""
+    """Hold a run's folder for this process, and say which it is; RunFault when another one trains in it.
+
+    The lock tells this claim from every other, whatever clocks and process numbers do, see `claimed`.
+    """
     if not (run / "run.json").is_file():
         raise RunFault(
             say(
@@ -108,10 +112,20 @@ def claim(run: Path) -> Iterator[None]:
                 )
             )
         stream.truncate(0)
-        stream.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "claim": secrets.token_hex(8)}
+        stream.write(json.dumps(about))
         stream.flush()
         sweep(run)
         yield
+
+
+def claimed(run: Path) -> str:
+    """What the last `claim` of a run's folder is called; '' where it cannot be read, or was of an older Derm."""
+    try:
+        about = read_json(run / "lock")
+    except (OSError, ValueError):
+        return ""
+    return str(about.get("claim", "")) if isinstance(about, dict) else ""
 
 
 def read_before(run: Path) -> Before:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from derm.files import real_path
 from derm.language.speech import mark
 from derm.monitor.runs import Run, Runs
 from derm.paths import runs_folder
@@ -15,7 +16,7 @@ EVERY = 2.0
 
 def look() -> list[Run]:
     """The runs as they are now."""
-    return shared_runs(str(runs_folder().resolve())).look()
+    return shared_runs(str(real_path(runs_folder()))).look()
 
 
 @spinning(mark("Reading the logs …"))

@@ -1,15 +1,19 @@
 """The additive model and concept vectors on made data whose answer is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from derm.concepts import tcav
 from derm.concepts.additive import alone, disagreement, fit_additive, measure_additive
-from derm.concepts.learn import chosen_rows
-from derm.concepts.read import read_pictures
+from derm.concepts.learn import ReadPart, check_outlined, chosen_rows
+from derm.concepts.measure import measure_alone, measure_models
+from derm.concepts.read import Readings, read_pictures
 from derm.concepts.report import model_table, vector_table
 from derm.concepts.tcav import LEVELS, Level, adjusted, concept_vectors, concepts_tested, look, scores_of
+from derm.errors import DataFault
 from derm.structures.table import KEYS
+from tests.damaged_files import packed_otherwise
 
 
 def test_an_additive_model_finds_a_curve_that_no_line_has():
@@ -86,9 +90,11 @@ def test_pictures_are_read_once(tiny_model, tiny_structures, drawn_catalogue, tm
     monkeypatch.setattr("derm.concepts.read.interpret", None)
     again = read_pictures(tiny_model, tiny_structures, rows, tmp_path)
     assert np.array_equal(first.features, again.features)
-    next(tmp_path.glob("*.npz")).write_bytes(b"torn")
-    with pytest.raises(TypeError):  # read anew, for which the network is asked
-        read_pictures(tiny_model, tiny_structures, rows, tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    for damaged in (b"torn", packed_otherwise(file.read_bytes())):
+        file.write_bytes(damaged)
+        with pytest.raises(TypeError):  # read anew, for which the network is asked
+            read_pictures(tiny_model, tiny_structures, rows, tmp_path)
 
 
 def test_pictures_are_chosen_by_part_and_the_same_each_time(drawn_catalogue):
@@ -97,6 +103,35 @@ def test_pictures_are_chosen_by_part_and_the_same_each_time(drawn_catalogue):
     assert max(len(rows) for (_, part), rows in chosen.items() if part == "train") <= 20
     assert max(len(rows) for (_, part), rows in chosen.items() if part != "train") <= 10
     assert all(np.array_equal(rows, chosen_rows(drawn_catalogue, 20)[key]) for key, rows in chosen.items())
+
+
+def read_part(dx, random, *, outlined=True):
+    count = len(dx)
+    measures = random.normal(size=(count, 6)) if outlined else np.full((count, 6), np.nan)
+    drawn = [random.normal(size=(count, columns)).astype(np.float32) for columns in (7, 4, 5)]
+    table = pd.DataFrame({"dx": dx})
+    return ReadPart("s", table, np.arange(count).astype(str).astype(object), None, Readings(*drawn, measures))
+
+
+def test_weights_that_outline_nothing_teach_no_concepts(tiny_model):
+    part = read_part(["mel", "nv"] * 20, np.random.default_rng(0), outlined=False)
+    parts = {("s", name): part for name in ("train", "validation", "test")}
+    with pytest.raises(DataFault, match=f"{tiny_model.label} outline no lesion in any of the 40 training pictures"):
+        check_outlined(tiny_model, parts)
+    with pytest.raises(DataFault, match="outline no lesion in any of the 0 training pictures"):
+        check_outlined(tiny_model, {("s", "test"): part})
+    assert measure_models(parts, 1.0) == measure_alone(parts) == []
+    parts["t", "train"] = read_part(["mel", "nv"], np.random.default_rng(0))
+    check_outlined(tiny_model, parts)
+
+
+@pytest.mark.parametrize(("without", "left"), [("train", {"malignant"}), ("test", set())])
+def test_a_diagnosis_that_a_part_lacks_is_not_measured(without, left):
+    random = np.random.default_rng(0)
+    parts = {("s", name): read_part(["mel", "nv"] * 20, random) for name in ("train", "validation", "test")}
+    parts["s", without] = read_part(["bcc", "nv"] * 20, random)
+    assert {one["target"] for one in measure_models(parts, 1.0)} == left
+    assert measure_alone(parts) == []
 
 
 def test_a_table_of_models_stands_in_markdown():

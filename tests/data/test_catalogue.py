@@ -1,6 +1,7 @@
 """Each layout that users have on disk, drawn small, and each way in which a folder can be wrong."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,19 @@ def ours(folder: Path, metadata: str = METADATA) -> Path:
         draw(folder / "masks" / f"{image_id}_segmentation.png")
     write(folder / "HAM10000_metadata.csv", metadata)
     return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize(
+    ("table", "content"),
+    [("HAM10000_metadata.csv", METADATA), ("derm.csv", "image,diagnosis\nimages/ISIC_1.jpg,nv\n")],
+)
+def test_names_that_are_not_utf8_are_refused(tmp_path, table, content):
+    folder = ours(tmp_path / "d\udcff")
+    (folder / "HAM10000_metadata.csv").unlink()
+    write(folder / table, content)
+    with pytest.raises(DataFault, match=r"d\\udcff.* has a name that is not UTF-8, which no table can hold: rename"):
+        read_catalogue(folder)
 
 
 def test_our_layout(tmp_path):

@@ -124,6 +124,14 @@ def test_what_a_hard_kill_left_behind_is_not_read(catalogue, place):
     assert open_store(catalogue, 32, place).folder == folder
 
 
+def test_a_store_whose_head_is_damaged_is_made_anew(catalogue, place):
+    pictures = open_store(catalogue, 32, place).folder / "images.npy"
+    whole = pictures.read_bytes()
+    pictures.write_bytes(whole.replace(b"}", b"{", 1))
+    open_store(catalogue, 32, place)
+    assert pictures.read_bytes() == whole
+
+
 def test_what_is_left_of_a_deleted_store_is_replaced(catalogue, place):
     folder = open_store(catalogue, 32, place).folder
     (folder / "store.json").unlink()

@@ -1,5 +1,6 @@
 """Figures by source, counted by hand, and what `derm evaluate` makes of several sources."""
 
+import contextlib
 import json
 import shutil
 from dataclasses import replace
@@ -15,6 +16,9 @@ from derm.evaluate.dataset import evaluate
 from derm.evaluate.record import record_measures
 from derm.evaluate.results import why_known
 from derm.metrics.subgroups import COLUMNS
+from derm.model import weights
+from derm.model.weights import copy_weights, load_weights, rewrite_description
+from derm.predict.record import calibration_of
 
 
 def certain(codes: list[str]) -> np.ndarray:
@@ -160,3 +164,23 @@ def test_what_is_recorded_of_several_sources_is_no_pooled_headline(tiny_model, t
     assert measured["test"]["source"] == "derm_synthetic"
     assert measured["test"]["accuracy"] == one.metrics["accuracy"]
     assert measured["test_by_source"]["sources"] == json.loads(json.dumps(several.metrics["by_source"]))
+
+
+def test_figures_do_not_undo_a_calibration_that_is_written_while_they_wait(tiny_weights, tmp_path, monkeypatch):
+    path, alone = tmp_path / "tiny.json", weights.writing_alone
+    model = load_weights(tiny_weights)
+    copy_weights(tiny_weights, path, model.description)
+    about = {"sources": {"a": 3, "b": 4}, "split": "lesion", "part": "test", "date": "2026-11-28"}
+    about |= {"sha256": model.sha256, "calibration": calibration_of(model.description)}
+
+    @contextlib.contextmanager
+    def after_a_calibration(folder):
+        monkeypatch.setattr(weights, "writing_alone", alone)
+        rewrite_description(path, lambda now: replace(now, temperature=2.5))
+        with alone(folder):
+            yield
+
+    monkeypatch.setattr(weights, "writing_alone", after_a_calibration)
+    with pytest.raises(WeightsFault, match="were calibrated anew while they were measured, so nothing is written"):
+        record_measures(path, {"measured_on": about, "by_source": {}})
+    assert load_weights(path).description.temperature == 2.5

@@ -132,7 +132,7 @@ def test_a_gate_alone_leaves_decisions_and_figures(tiny_weights, drawn, tmp_path
         familiarity={"method": "old"},
         measured={"test": {"accuracy": 0.5}, "test_by_source": {"sources": {"a": {"images": 3, "figures": figures}}}},
     )
-    rewrite_description(target, before)
+    rewrite_description(target, lambda _: before)
     words = ["calibrate", "--data", str(drawn), "--weights", str(target), "--outsiders", str(strangers), "--gate-only"]
     told = run.invoke(app, words)
     assert told.exit_code == 0, told.output
@@ -151,6 +151,15 @@ def test_a_gate_alone_needs_outsiders(capsys, monkeypatch, drawn, words):
     with pytest.raises(SystemExit):
         main()
     assert "--gate-only needs --outsiders DIR" in " ".join(capsys.readouterr().err.split())
+
+
+def test_weights_that_are_a_link_to_itself_are_refused(capsys, monkeypatch, drawn, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    monkeypatch.setattr("sys.argv", ["derm", "calibrate", "--data", str(drawn), "--weights", str(loop)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "loop is not a weights file" in " ".join(capsys.readouterr().err.split())
 
 
 def test_calibrating_needs_malignant_lesions_and_images(tiny_model, drawn_catalogue):

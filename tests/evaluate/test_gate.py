@@ -349,7 +349,7 @@ def test_the_description_keeps_the_gate(tiny_weights, tmp_path):
         columns, np.zeros(len(columns)), np.ones(len(columns)), np.eye(len(columns))[:1], np.ones(1), 1.0, 0.0
     )
     gate = OodGate(NotDermoscopic(np.zeros(width), 0.0, 1.0), little)
-    rewrite_description(target, replace(model.description, gate=gate))
+    rewrite_description(target, lambda _: replace(model.description, gate=gate))
     again = load_weights(target)
     assert again.description.gate.as_dict() == gate.as_dict()
     assert again.description.unmeasured(again.description.model).gate is None

@@ -9,6 +9,7 @@ from PIL import Image
 
 from derm.errors import ConfigFault
 from derm.files import (
+    as_text,
     check_file,
     make_folder,
     making_folder,
@@ -72,6 +73,14 @@ def test_what_a_link_leads_to_stays_where_none_is_followed(tmp_path):
 def test_what_json_cannot_hold_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="Out of range float values"):
         write_json(tmp_path / "a.json", {"a": float("nan")})
+
+
+def test_a_name_that_is_not_utf8_is_said_in_one_sentence(tmp_path):
+    with pytest.raises(ConfigFault, match=r'a.json cannot be .* not UTF-8 \("folder": "d\\udcff"\): rename that file'):
+        write_json(tmp_path / "a.json", {"a": 1, "folder": "d\udcff"})
+    assert list(tmp_path.iterdir()) == []
+    assert as_text("d\udcff") == r"d\udcff"
+    assert as_text("Läsion 1") == "Läsion 1"
 
 
 def test_hash_of_nothing(tmp_path):

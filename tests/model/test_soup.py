@@ -1,6 +1,7 @@
 """The mean of several sets of weights: of each tensor by hand, described as what it is, and every guard."""
 
 import base64
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_a_mean_of_the_same_is_the_same(tmp_path):
     made = cook_soup([one, one, one], tmp_path / "soup.json")
     for key, tensor in load_weights(one).net.state_dict().items():
         torch.testing.assert_close(made.net.state_dict()[key], tensor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_not_utf8_is_described_as_it_can_be(tmp_path):
+    paths = [weights(tmp_path / "w\udcff" / f"{seed}.json", seed) for seed in (0, 1)]
+    cook_soup(paths, tmp_path / "soup.json")
+    told = load_weights(tmp_path / "soup.json").description.training["soup"]
+    assert [one["weights"] for one in told] == [r"w\udcff/0", r"w\udcff/1"]
 
 
 def test_it_is_described_as_what_it_is(tmp_path):

@@ -1,5 +1,6 @@
 """Weights and their description: the pair travels whole, or is refused."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -65,6 +66,11 @@ def pair(tmp_path) -> Path:
     path = tmp_path / "a.json"
     save_weights(path, network(), DESCRIPTION)
     return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_weights_whose_name_is_not_utf8_have_one_that_a_table_can_hold(pair):
+    assert load_weights(pair.rename(pair.with_name("w\udcff.json"))).name == r"w\udcff"
 
 
 def tensors_of(path: Path) -> Path:
@@ -180,18 +186,33 @@ def test_a_second_writer_waits_for_the_first(pair, monkeypatch):
 
 def test_a_writer_does_not_wait_for_ever(pair, monkeypatch):
     monkeypatch.setattr(weights, "PATIENCE", 0.1)
-    with weights._writing_alone(pair.parent):
-        for write in (save_weights, lambda path, _, description: rewrite_description(path, description)):
+    with weights.writing_alone(pair.parent):
+        for write in (save_weights, lambda path, _, description: rewrite_description(path, lambda _: description)):
             with pytest.raises(ConfigFault, match=r"Another process has been writing weights into .* for 0.1 seconds"):
                 write(pair, network(1), DESCRIPTION)
     save_weights(pair, network(1), DESCRIPTION)
+
+
+def test_a_description_is_changed_as_it_stands_once_the_writer_before_has_ended(pair, monkeypatch):
+    alone = weights.writing_alone
+
+    @contextlib.contextmanager
+    def after_another(folder):
+        monkeypatch.setattr(weights, "writing_alone", alone)
+        rewrite_description(pair, lambda now: replace(now, temperature=2.5))
+        with alone(folder):
+            yield
+
+    monkeypatch.setattr(weights, "writing_alone", after_another)
+    rewrite_description(pair, lambda now: replace(now, referral_threshold=0.25))
+    assert (load_info(pair).temperature, load_info(pair).referral_threshold) == (2.5, 0.25)
 
 
 def test_only_its_own_former_tensors_are_cleared_away(pair):
     foreign = pair.with_name("a-355c32eb.safetensors")  # as timm's releases are called
     foreign.write_bytes(b"another's")
     former, kept = tensors_of(pair), former_place(pair)
-    rewrite_description(pair, DESCRIPTION, keep=kept)
+    rewrite_description(pair, lambda _: DESCRIPTION, keep=kept)
     save_weights(pair, network(1), DESCRIPTION)
     assert set(pair.parent.iterdir()) == {pair, tensors_of(pair), foreign, former, kept}
     ship_weights(pair, pair, half=True)
@@ -258,7 +279,7 @@ def test_an_old_copy_of_a_description_is_not_taken_for_it(pair, shipped):
         ship_weights(pair, pair, half=False)
     copy = pair.with_name("a-backup.json")  # sorts before a.json
     copy.write_bytes(pair.read_bytes())
-    rewrite_description(pair, replace(DESCRIPTION, temperature=2.5))
+    rewrite_description(pair, lambda _: replace(DESCRIPTION, temperature=2.5))
     tensors = tensors_of(pair)
     assert load_weights(tensors).description.temperature == load_info(tensors).temperature == 2.5
     other = pair.rename(pair.with_name("b.json"))
@@ -421,7 +442,7 @@ def test_older_weights_open_and_say_so(pair, caplog):
     assert model.description == DESCRIPTION
     assert "a.json is from before descriptions were under a hash" in model.note
     assert model.note in caplog.text
-    rewrite_description(pair, load_info(pair))
+    rewrite_description(pair, lambda _: load_info(pair))
     assert load_weights(pair).note == ""
     assert load_weights(pair).description == DESCRIPTION
 
@@ -455,7 +476,7 @@ def test_every_writer_records_the_answer(pair, tmp_path):
     for name, size in (("same", None), ("larger", 64)):
         ship_weights(pair, tmp_path / name / f"{name}.json", half=True, input_size=size)
     copy_weights(pair, tmp_path / "copy.json", replace(DESCRIPTION, temperature=2.0))
-    rewrite_description(pair, replace(DESCRIPTION, temperature=3.0))
+    rewrite_description(pair, lambda _: replace(DESCRIPTION, temperature=3.0))
     for path in (pair, tmp_path / "copy.json", tmp_path / "same" / "same.json", tmp_path / "larger" / "larger.json"):
         assert load_weights(path).note == ""
 
@@ -471,7 +492,7 @@ def test_what_was_found_of_weights_that_were_replaced_meanwhile_is_not_written(p
     former = former_place(pair)
     former.write_bytes(b"the one before")
     for write in (
-        lambda: rewrite_description(pair, info, measured.sha256, keep=former),
+        lambda: rewrite_description(pair, lambda _: info, measured.sha256, keep=former),
         lambda: copy_weights(pair, tmp_path / "clinic.json", info, measured.sha256),
     ):
         with pytest.raises(
@@ -484,7 +505,7 @@ def test_what_was_found_of_weights_that_were_replaced_meanwhile_is_not_written(p
     former.unlink()
     (tmp_path / "precious.txt").write_text("precious")
     former.symlink_to(tmp_path / "precious.txt")  # as a run that came from elsewhere may have it
-    rewrite_description(pair, info, load_weights(pair).sha256, keep=former)
+    rewrite_description(pair, lambda _: info, load_weights(pair).sha256, keep=former)
     assert (tmp_path / "precious.txt").read_text() == "precious"
     assert load_info(pair).temperature == 3.0
     assert former.read_bytes() == before

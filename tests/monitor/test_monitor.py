@@ -528,6 +528,40 @@ def test_a_held_lock_is_a_living_process(tmp_path):
     assert words.obituary(known) == "The last line of its log tells of the event “step”."
 
 
+def test_a_clock_that_was_set_back_does_not_hide_that_a_run_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    write_log(folder, [*begin(), *map(step, range(1, 11))], at=1100.0)
+    with (folder / "lock").open("a") as stream:
+        assert hold(stream)
+        stream.write(json.dumps({"pid": 7, "host": "here", "claim": "second"}))
+        stream.flush()
+        known = Run(folder)
+        known.look()
+        assert known.standing.state == "starting"  # what was begun was another process' claim, or an older Derm's
+        with (folder / "events.jsonl").open("ab") as log:  # before the first beginning, by that clock
+            log.write(lines([{"event": "resumed", "step": 10, "time": 500.0, "claim": "second"}, step(11)]))
+        os.utime(folder / "events.jsonl", (510.0, 510.0))
+        known.look()
+        assert known.standing.state == "running"
+        assert known.standing.seconds_left == pytest.approx(290)  # 1 step in 10 seconds, 29 to go
+
+
+def test_a_stop_counts_for_the_claim_it_was_asked_of_whatever_numbers_and_clocks_say(tmp_path):
+    folder = tmp_path / "run"
+    known = write_log(folder, [*begin(), step(1)])
+    write_json(folder / "stop.json", {"pid": 7, "claim": "first", "time": 9000.0})
+    write_json(folder / "lock", {"pid": 7, "host": "here", "claim": "second"})
+    known.look()
+    assert known.standing.state == "died"
+    with (folder / "lock").open("a") as stream:
+        assert hold(stream)
+        known.look()
+        assert known.standing.state == "starting"  # not "stopping"
+    write_json(folder / "lock", {"pid": 7, "host": "here", "claim": "first"})
+    known.look()
+    assert known.standing.state == "stopped"
+
+
 def test_looking_at_a_lock_does_not_keep_a_run_from_taking_it(tmp_path):
     path = tmp_path / "lock"
     path.touch()

@@ -1,9 +1,11 @@
 """The exported file, used as the documentation shows it, without Derm."""
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from derm.engine.runtime import OUTPUTS
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import sha256
 from derm.model.weights import Model, default_weights, load_weights
+from derm.predict import portable as stored
 from derm.predict.case import diagnose
 from derm.predict.portable import describe, portable, write_portable
 
@@ -56,13 +59,13 @@ def test_the_example_of_the_documentation_answers_as_derm(model, exported, tmp_p
     assert found["malignant"] == pytest.approx(case.p_malignant, abs=1e-4)
     assert found["lesion"] == pytest.approx(case.mask_fraction, abs=0.01)
     imports = set(re.findall(r"^(?:import|from) (\w+)", script.read_text(), re.MULTILINE))
-    assert imports <= {"json", "sys", "numpy", "onnxruntime", "PIL"}
+    assert imports <= {"hashlib", "json", "sys", "numpy", "onnxruntime", "PIL"}
 
 
 @pytest.mark.slow
 def test_the_description_says_all_that_a_reader_needs(model, exported):
     about = json.loads(exported.with_name("derm.onnx.json").read_text())
-    assert about == json.loads(json.dumps(describe(model, exported)))
+    assert about == json.loads(json.dumps(describe(model, exported.name, exported.read_bytes())))
     assert about["sha256"] == sha256(exported)
     assert about["weights"]["sha256"] == model.sha256
     assert [one["name"] for one in about["outputs"]] == list(OUTPUTS)
@@ -70,6 +73,24 @@ def test_the_description_says_all_that_a_reader_needs(model, exported):
     assert (about["temperature"], about["licence"]) == (model.description.temperature, model.description.licence)
     assert "Research use only" in about["notice"]
     assert "/" + "work" not in json.dumps(about)
+
+
+def test_of_two_that_write_one_file_at_once_one_waits(model, tmp_path, monkeypatch):
+    path, begun, write = tmp_path / "derm.onnx", threading.Event(), stored.write_json
+    other = threading.Thread(target=write_portable, args=(model, path, b"the other"))
+
+    def while_another_begins(place, about):
+        if not begun.is_set():
+            begun.set()
+            other.start()
+            other.join(0.2)
+        write(place, about)
+
+    monkeypatch.setattr(stored, "write_json", while_another_begins)
+    write_portable(model, path, b"one")
+    other.join()
+    last = json.loads((tmp_path / "derm.onnx.json").read_text())
+    assert last["sha256"] == sha256(path) == hashlib.sha256(b"the other").hexdigest()
 
 
 def test_weights_are_never_replaced_by_a_description(model, tmp_path):

@@ -96,6 +96,7 @@ def kept(views):
     [
         ("2.npy", Path.unlink),
         ("2.npy", lambda path: path.write_bytes(path.read_bytes()[:-100])),
+        ("2.npy", lambda path: path.write_bytes(path.read_bytes().replace(b"}", b"{", 1))),
         ("4.npy", lambda path: np.save(path, np.zeros((3, 2, 4, 4), np.uint8))),
         ("made.json", lambda path: path.write_text("[]")),
         ("made.json", lambda path: path.write_text('{"pictures"')),

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from derm.structures import weights as stored
 from derm.structures.look import see
 from derm.structures.weights import load_structures, record_measured, save_structures, structures_for
 from tests.closed_files import refuse_to_read
+
+KINDS_OF_FILES = ("json", "onnx", "safetensors")
 
 
 @pytest.fixture
@@ -44,6 +47,21 @@ def test_figures_of_a_decoder_that_was_replaced_meanwhile_are_not_recorded(copie
     with pytest.raises(WeightsFault, match=r"structures.json were replaced while they were measured .*: measure again"):
         record_measured(copied, "test", {}, "0" * 64)
     assert copied.read_bytes() == before
+
+
+def test_figures_that_two_record_at_once_are_both_kept(copied, monkeypatch):
+    alone, digest = stored.writing_alone, load_structures(copied).sha256
+
+    @contextmanager
+    def after_another(folder):
+        monkeypatch.setattr(stored, "writing_alone", alone)
+        record_measured(copied, "validation", {}, digest)
+        with alone(folder):
+            yield
+
+    monkeypatch.setattr(stored, "writing_alone", after_another)
+    record_measured(copied, "test", {}, digest)
+    assert load_structures(copied).info.measured.keys() == {"validation", "test"}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +143,43 @@ def test_a_kill_while_saving_leaves_a_whole_decoder(copied, tiny_structures, sta
     load_structures(copied)
     save_structures(copied, new, tiny_structures.info, tiny_structures.graph)
     assert all(np.array_equal(load_structures(copied).tensors[key], value) for key, value in new.items())
+
+
+def test_of_two_that_save_one_decoder_at_once_one_waits(copied, tiny_structures, monkeypatch):
+    begun, write = threading.Event(), stored.write_json
+    one, two = ({key: np.asarray(value + by) for key, value in tiny_structures.tensors.items()} for by in (1, 2))
+    other = threading.Thread(target=save_structures, args=(copied, two, tiny_structures.info, tiny_structures.graph))
+
+    def while_another_begins(place, about):
+        if not begun.is_set():
+            begun.set()
+            other.start()
+            other.join(0.3)
+        write(place, about)
+
+    monkeypatch.setattr(stored, "write_json", while_another_begins)
+    save_structures(copied, one, tiny_structures.info, tiny_structures.graph)
+    other.join()
+    assert all(np.array_equal(load_structures(copied).tensors[key], value) for key, value in two.items())
+    assert {path.name for path in copied.parent.iterdir()} == {f"structures.{end}" for end in KINDS_OF_FILES}
+
+
+def test_what_a_save_that_was_killed_has_left_goes_with_the_next(copied, tiny_structures, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def write(path, content):
+        if path == copied.with_suffix(".safetensors"):
+            raise Killed
+        path.write_bytes(content)
+
+    new = {key: np.asarray(value + 1) for key, value in tiny_structures.tensors.items()}
+    monkeypatch.setattr(stored, "write_bytes", write)
+    with pytest.raises(Killed):
+        save_structures(copied, new, tiny_structures.info, None)
+    monkeypatch.undo()
+    save_structures(copied, tiny_structures.tensors, tiny_structures.info, None)
+    assert {path.name for path in copied.parent.iterdir()} == {f"structures.{end}" for end in KINDS_OF_FILES}
 
 
 def test_a_decoder_that_may_not_be_read_is_not_called_damaged(copied, monkeypatch):

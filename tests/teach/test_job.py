@@ -214,6 +214,14 @@ def test_without_the_old_data_it_says_what_is_lost_and_how_to_mend_it(practice, 
         job.weights_of(practice, folder.name)
 
 
+def test_old_data_that_are_a_link_to_itself_are_refused(practice, tiny_weights, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    folder = job.begin(practice, tiny_weights, [loop], TeachingSettings())
+    with pytest.raises(DataFault, match="loop"):
+        job.work(practice, folder)
+
+
 def test_other_data_than_those_that_were_learned_from_are_refused(practice, tiny_weights, drawn):
     folder = job.begin(practice, tiny_weights, [drawn], TeachingSettings())
     with pytest.raises(DataFault, match="holds derm_synthetic, and the weights learned from ham10000"):
@@ -227,7 +235,7 @@ def replace_weights(path: Path, *, tensors: bool) -> None:
         torch.manual_seed(1)
         save_weights(path, LesionNet(SMALL), trained.description)
     else:
-        rewrite_description(path, replace(trained.description, temperature=2.0))
+        rewrite_description(path, lambda _: replace(trained.description, temperature=2.0))
 
 
 @pytest.mark.parametrize("tensors", [True, False])

@@ -19,6 +19,7 @@ from derm.teach.features import pooled_features
 from derm.teach.head import Examples, LinearHead, fit_head
 from derm.teach.simulate import ALONE, MARGIN, MIXED, RANDOM, PooledPictures, SimulatedPractice, simulate, table_of
 from derm.teach.simulate_whole import corrected, simulate_whole
+from tests.damaged_files import packed_otherwise
 
 CHANNELS = 12
 
@@ -99,8 +100,10 @@ def test_features_are_kept_and_made_anew_where_the_file_is_torn(tiny_weights, dr
     assert first.shape == (3, 8, 32)
     (file,) = tmp_path.iterdir()
     assert np.array_equal(pooled_features(model, table, views=8, kept=tmp_path), first)
-    file.write_bytes(file.read_bytes()[:100])
-    assert np.array_equal(pooled_features(model, table, views=8, kept=tmp_path), first)
+    whole = file.read_bytes()
+    for spoilt in (whole[:100], packed_otherwise(whole)):
+        file.write_bytes(spoilt)
+        assert np.array_equal(pooled_features(model, table, views=8, kept=tmp_path), first)
     # The engine's own upright features, but for half precision.
     known = features_of(model, [Path(path) for path in table["image_path"]])
     assert first[:, 0] == pytest.approx(known, abs=2e-3, rel=2e-3)

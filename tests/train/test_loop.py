@@ -800,6 +800,31 @@ def test_a_configuration_survives_json():
         ConfigFault, match=r"The run's configuration does not fit this version of Derm .*: start a new run"
     ):
         TrainConfig.from_dict({**CONFIG.as_dict(), "momentum": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("epochs", True, "The epochs 'True' does not fit: use a whole number"),
+        ("seed", 1.5, "The seed '1.5' does not fit: use a whole number"),
+        ("lookahead", float("nan"), "The lookahead 'nan' does not fit: use a whole number"),
+        ("learning_rate", "1", "The learning_rate '1' does not fit: use a number"),
+        ("start", [1, 2], r"The start '\[1, 2\]' does not fit: use a word"),
+        ("leave_out", "ham", "leave_out ham does not fit: give a list of sources"),
+        ("leave_out", {}, r"leave_out \{\} does not fit: give a list of sources"),
+        ("augment.enabled", "false", "The augment.enabled 'false' does not fit: use true or false"),
+        ("replay.capacity", float("inf"), "The replay.capacity 'inf' does not fit: use a whole number"),
+        ("curriculum.start", True, "The curriculum.start 'True' does not fit: use a number"),
+        ("mix.probability", False, "The mix.probability 'False' does not fit: use a number"),
+        ("mix.probability", None, "The run's configuration does not fit this version of Derm"),
+    ],
+)
+def test_a_configuration_with_a_value_of_another_kind_is_refused(name, value, said):
+    content = CONFIG.as_dict()
+    *path, last = name.split(".")
+    (content[path[0]] if path else content)[last] = value
+    with pytest.raises(ConfigFault, match=said):
+        TrainConfig.from_dict(content)
     with pytest.raises(ConfigFault, match="The preset 'best' is unknown: use one of derm, paper"):
         preset("best")
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -572,6 +573,31 @@ def test_run_on_the_command_line_does_one_after_the_other_until_it_is_stopped(en
     assert [order.system.name for order in asked] == (names if ended else names[:2])
     assert {(order.by, order.budget.name, order.start) for order in asked} == {("image", "full", "random")}
     assert ("To go on: the same command again" in found.output) == (not ended)
+
+
+@pytest.mark.parametrize(
+    ("stage", "said", "goes_on"),
+    [("training", "Stopping after this step, with a checkpoint", True), ("measuring", "at the next picture", False)],
+)
+def test_a_signal_ends_what_is_measured_at_the_next_picture(stage, said, goes_on, tmp_path, monkeypatch):
+    handlers, told = {}, []
+
+    def carry_out(_order, *_, tell, stop, **__):
+        for done in (1, 2):
+            tell(stage, done, 3)
+            told.append(done)
+            if not stop():
+                handlers[signal.SIGINT](signal.SIGINT, None)
+        return False
+
+    monkeypatch.setattr("derm.zoo.run.carry_out", carry_out)
+    monkeypatch.setattr("derm.cli.zoo.read_known", lambda _: None)
+    monkeypatch.setattr("signal.signal", handlers.setdefault)
+    words = ["zoo", "run", "alexnet", "--data", "d", "--results", str(tmp_path), "--device", "cpu"]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 130, found.output
+    assert said in " ".join(found.output.split())
+    assert told == ([1, 2] if goes_on else [1])
 
 
 def test_what_is_done_is_passed_over_on_the_command_line(tmp_path, monkeypatch):
