@@ -82,6 +82,12 @@ SIZES = {
 }
 """By whether it is larger, and whether that is within the error."""
 
+UNJUDGED = {
+    True: mark("{name}: {change} larger{told}, which is not to be relied on here."),
+    False: mark("{name}: {change} smaller{told}, which is not to be relied on here."),
+}
+"""By whether it is larger, where sizes are not to be relied on."""
+
 LIGHTER = mark(
     "Colour beside the skin's: {colour:.1f} apart in CIELAB, {lightness:.1f} of lightness lighter; unchanged lesions "
     "were up to {most_colour:.1f} and {most_lightness:.1f} apart."
@@ -113,6 +119,8 @@ def headline(found: FollowUp) -> str:
     changed = [name for name, beyond in _beyond(found) if beyond]
     if not changed and _is_blocked(found):
         return say("Whether something has changed cannot be told from these pictures.")
+    if not changed and not _is_sized(found):
+        return say("No change of colour or at the border; whether the size has changed cannot be told.")
     if not changed:
         return say("No change beyond what two pictures of an unchanged lesion show.")
     if len(changed) == 1:
@@ -167,8 +175,8 @@ def sentences(found: FollowUp) -> list[str]:
         *([] if _is_outlined(found) else [say(UNSIZED)]),
         *([] if _alike_near(found) else [say(TOO_UNLIKE)]),
         *([say(WRONG_SCALE)] if _against_skin(found) else []),
-        _size(say("Area"), found.area_ratio, AREA, _square_mm(found)),
-        _size(say("Diameter"), found.diameter_ratio, DIAMETER, _mm(found)),
+        _size(say("Area"), found.area_ratio, AREA, _square_mm(found), judged=_is_sized(found)),
+        _size(say("Diameter"), found.diameter_ratio, DIAMETER, _mm(found), judged=_is_sized(found)),
         _colour(found),
         _structures(found.structures),
         _fit(found),
@@ -178,8 +186,10 @@ def sentences(found: FollowUp) -> list[str]:
     ]
 
 
-def _size(name: str, ratio: float, error: float, told: str) -> str:
+def _size(name: str, ratio: float, error: float, told: str, *, judged: bool) -> str:
     change, apart = ratio - 1, _whole(math.expm1(error))
+    if not judged and abs(change) >= 0.005:
+        return say(UNJUDGED[change > 0], name=name, change=_whole(abs(change)), told=told)
     if abs(change) < 0.005:
         return say(
             "{name}: as before{told}; unchanged lesions were up to ±{apart} apart.", name=name, told=told, apart=apart

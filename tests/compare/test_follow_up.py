@@ -14,6 +14,7 @@ from derm.compare.follow_up_pictures import both, flicker_gif, side_by_side
 from derm.compare.follow_up_words import UNSIZED, as_json, doubt_lines, headline, json_text, sentences
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import NotRegistered
+from derm.figures.text import SPACE
 from derm.image.lesion_measures import feret_diameter
 from derm.image.polygons import polygons_of
 from derm.image.scale import Scale
@@ -180,8 +181,11 @@ def test_structures_are_listed_up_to_four(unchanged):
 
 def test_sizes_are_not_called_changed_where_one_picture_is_from_much_nearer(unchanged):
     nearer = replace(unchanged, area_ratio=1.5, registration=unchanged.registration._replace(scale=2.3))
-    assert headline(nearer) == "No change beyond what two pictures of an unchanged lesion show."
+    assert headline(nearer) == "No change of colour or at the border; whether the size has changed cannot be told."
     assert "sizes are not to be relied on" in sentences(nearer)[0]
+    assert "Area: 50 % larger, which is not to be relied on here." in [
+        one.replace(SPACE, " ") for one in sentences(nearer)
+    ]
     assert "area" in headline(replace(unchanged, area_ratio=1.5))
 
 
