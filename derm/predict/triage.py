@@ -334,6 +334,11 @@ def no_memory(names: Sequence[str]) -> str:
     )
 
 
+FILE_GONE = mark(
+    "The file that was chosen is no longer in the server's memory, which other visitors need: choose it again."
+)
+
+
 def let_go_for_others(names: Sequence[str]) -> str:
     """What is said of pictures whose files the server has let go, for other visitors need the memory."""
     return say_many(

@@ -68,7 +68,7 @@ class Uploads:
     """Passes everything on to `app`, but for uploads beyond `limit` bytes together, or `MOST` of one session: 503.
 
     Where there is no room, whoever holds most makes it, if that is more than the session that asks would hold: so that
-    nobody keeps the others out. arrived: tells of each session what has arrived. let_go: lets a session's oldest of
+    nobody keeps the others out. arrived: tells of each session what has arrived. let_go: lets a session's largest of
     that go; whether there was one.
     """
 

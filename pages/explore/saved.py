@@ -66,10 +66,11 @@ def take_in(shown: ShownData) -> None:
 
 def bring_in(shown: ShownData, key: str) -> None:
     """Keep what the file of the uploader `key` lists, and open it, or say why it cannot be."""
-    file = st.session_state[key]
-    if file is None:
-        return
+    file = None
     try:
+        file = visit.chosen_file(key)
+        if file is None:
+            return
         images = selections.parse(file.getvalue(), file.name)
         found = selections.find(shown.table, images)
         known = selections.known_of(shown.table, None, images)
@@ -79,7 +80,8 @@ def bring_in(shown: ShownData, key: str) -> None:
     else:
         st.session_state.explore_selection = kept
         st.session_state[SAID] = selections.sentence(kept, found), True
-    visit.give_up_copies(file.file_id)
+    if file is not None:
+        visit.give_up_copies(file.file_id)
     st.session_state.explore_imports = st.session_state.get("explore_imports", 0) + 1  # an uploader without the file
 
 

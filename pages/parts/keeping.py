@@ -87,15 +87,15 @@ def arrived() -> dict[str, Arrived]:
 
 
 def let_go(session: str) -> bool:
-    """Let a session's oldest upload go that no page has taken in; whether there was one. Its page says so."""
+    """Let a session's largest upload go that no page has taken in; whether there was one. Its page says so."""
     held = uploads()
-    oldest = None if held is None else next(iter(tuple(held.file_storage.get(session, {}).values())), None)
-    if held is None or oldest is None:
+    if held is None or not (files := tuple(held.file_storage.get(session, {}).values())):
         return False
-    held.remove_file(session, oldest.file_id)
+    largest = max(files, key=lambda one: len(one.data))
+    held.remove_file(session, largest.file_id)
     for over in set(gone()) - set(held.file_storage):
         gone().pop(over, None)
-    gone().setdefault(session, []).append(oldest.name)
+    gone().setdefault(session, []).append(largest.name)
     return True
 
 

@@ -276,6 +276,11 @@ def tell_refusal(key: str) -> None:
         st.error(plain(opening.told(said)), icon=":material/block:")
 
 
+def is_refused(key: str) -> bool:
+    """Whether something was refused at this place, so that its fold stays open."""
+    return f"refusal-{key}" in st.session_state
+
+
 def savable(listed: ListedCase) -> bool:
     """Whether the row holds a patient's picture with its file."""
     return can_be_saved(listed)

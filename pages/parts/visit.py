@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DermError, ImageRefused
@@ -258,6 +258,15 @@ def let_wait(reading: Reading, files: list[WaitingFile], room: int, memory: Budg
         *([triage.no_memory(refused)] if refused else []),
         *([triage.no_room(turned_away, case_list.MAX_ROWS)] if turned_away else []),
     ]
+
+
+def chosen_file(key: str) -> UploadedFile | None:
+    """The file in the uploader with this key; None where there is none. Raises ImageRefused where it was let go for
+    other visitors: a widget's state tells so by a value of another kind."""
+    file = st.session_state.get(key)
+    if isinstance(file, DeletedFile):
+        raise ImageRefused(say(triage.FILE_GONE))
+    return file
 
 
 def give_up_copies(*file_ids: str) -> None:

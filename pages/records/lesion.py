@@ -26,7 +26,7 @@ from derm.serve.roles import Right
 from pages.parts import opening, saving
 from pages.parts.keeping import budget
 from pages.parts.pressing import counted_once
-from pages.parts.visit import give_up_copies, tell
+from pages.parts.visit import chosen_file, give_up_copies, tell
 
 CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
@@ -93,7 +93,9 @@ def opinion_after(one: PictureHistory) -> None:
     if not one.answers or mine:
         return
     key = f"after-{one.picture['id']}"
-    with st.expander(say("Your opinion after the answer"), icon=":material/stethoscope:"):
+    with st.expander(
+        say("Your opinion after the answer"), icon=":material/stethoscope:", expanded=saving.is_refused(key)
+    ):
         saving.ask_opinion(key)
         st.button(
             say("Give my opinion"),
@@ -119,7 +121,7 @@ def correct(one: PictureHistory) -> None:
     """A diagnosis or an outline that is known better."""
     key = f"correct-{one.picture['id']}"
     fields = fields_of(key)
-    with st.expander(say("Correct"), icon=":material/edit:"):
+    with st.expander(say("Correct"), icon=":material/edit:", expanded=saving.is_refused(key)):
         st.selectbox(
             say("Diagnosis"),
             DIAGNOSIS_CODES,
@@ -149,9 +151,9 @@ def correct(one: PictureHistory) -> None:
 def save_correction(key: str, fields: str, picture: Entry) -> None:
     """Keep a correction, as the fields say whose keys end so."""
     state = st.session_state
-    file = state.get(f"outline-{fields}")
 
     def do() -> None:
+        file = chosen_file(f"outline-{fields}")
         write.correct(
             saving.records(),
             saving.actor(),
@@ -178,7 +180,7 @@ def about(history: LesionHistory) -> None:
     lesion_id, patient = history.lesion["id"], history.patient
     key = f"histology-{lesion_id}"
     fields = fields_of(key)
-    with st.expander(say("Histology"), icon=":material/biotech:"):
+    with st.expander(say("Histology"), icon=":material/biotech:", expanded=saving.is_refused(key)):
         st.selectbox(
             say("Found"),
             DIAGNOSIS_CODES,
@@ -198,7 +200,7 @@ def about(history: LesionHistory) -> None:
         saving.tell_refusal(key)
     key = f"place-{lesion_id}"
     fields = fields_of(key)
-    with st.expander(say("Place on the body"), icon=":material/accessibility_new:"):
+    with st.expander(say("Place on the body"), icon=":material/accessibility_new:", expanded=saving.is_refused(key)):
         codes = [one.code for one in SITES]
         st.selectbox(
             say("Place"),
@@ -217,7 +219,7 @@ def about(history: LesionHistory) -> None:
     if not opening.may(Right.DELETE):
         return
     key = f"delete-{lesion_id}"
-    with st.expander(say("Delete this patient"), icon=":material/delete:"):
+    with st.expander(say("Delete this patient"), icon=":material/delete:", expanded=saving.is_refused(key)):
         st.markdown(plain(" ".join(words.delete_warning(patient["pseudonym"]))))
         st.text_input(say("Write the pseudonym to delete it"), key=f"name-{key}")
         st.button(

@@ -8,15 +8,16 @@ import pytest
 import streamlit as st
 from streamlit.runtime import caching
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
 from derm.bench.serve import encoded
 from derm.data.synthetic.lesion import draw_lesion
+from derm.errors import ImageRefused
 from derm.predict.budget import MEMORY
 from derm.predict.pixels import pixels_of
 from derm.serve.uploads import Arrived
-from pages.parts import keeping, opening
+from pages.parts import keeping, opening, visit
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 
@@ -61,7 +62,7 @@ def test_what_has_arrived_is_counted(monkeypatch):
         held.add_file(session, UploadedFileRec(file, "x.jpg", "image/jpeg", b"x" * size))
     assert keeping.arrived() == {"a": Arrived(2, 30), "b": Arrived(1, 40)}
     assert keeping.let_go("a")
-    assert keeping.arrived() == {"a": Arrived(1, 20), "b": Arrived(1, 40)}
+    assert keeping.arrived() == {"a": Arrived(1, 10), "b": Arrived(1, 40)}
     assert not keeping.let_go("c")
     assert keeping.told_gone("b") == []
     assert keeping.told_gone("a") == ["x.jpg"]
@@ -113,3 +114,11 @@ def test_a_visitor_lets_go_what_another_needs_and_nobody_loses_an_answer(tiny_we
     assert "no longer in the server" in told
     assert {row.name: row.malignant for row in one.session_state.rows.values()}["old.png"]
     assert pixels_of(one.session_state.shown.case).owner == one.session_state.token
+
+
+def test_a_chosen_file_that_was_let_go_is_said_to_be_gone(monkeypatch):
+    state = {"gone": DeletedFile("1"), "none": None}
+    monkeypatch.setattr(visit, "st", SimpleNamespace(session_state=state))
+    with pytest.raises(ImageRefused, match="no longer in the server's memory, which other visitors need: choose it"):
+        visit.chosen_file("gone")
+    assert visit.chosen_file("none") is visit.chosen_file("never drawn") is None
