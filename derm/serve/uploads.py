@@ -41,6 +41,17 @@ class Arrived(NamedTuple):
     bytes: int
 
 
+class Waiting(NamedTuple):
+    """What is known of uploads that wait for their page."""
+
+    arrived: Callable[[], Mapping[str, Arrived]]
+    """What each session has."""
+    let_go: Callable[[str], bool]
+    """Lets a session's largest go; whether there was one."""
+    is_open: Callable[[str], bool]
+    """Whether there is such a session, its page open."""
+
+
 class Coming:
     """One upload on its way."""
 
@@ -67,20 +78,12 @@ class Coming:
 class Uploads:
     """Passes everything on to `app`, but for uploads beyond `limit` bytes together, or `MOST` of one session: 503.
 
-    Where there is no room, whoever holds most makes it, if that is more than the session that asks would hold: so that
-    nobody keeps the others out. arrived: tells of each session what has arrived. let_go: lets a session's largest of
-    that go; whether there was one.
+    Where there is no room, sessions whose page was closed make it, then whoever holds most, if that is more than the
+    session that asks would hold: so that nobody keeps the others out.
     """
 
-    def __init__(
-        self,
-        app: App,
-        limit: int,
-        arrived: Callable[[], Mapping[str, Arrived]],
-        let_go: Callable[[str], bool],
-        stalled: float = STALLED,
-    ) -> None:
-        self.app, self.limit, self.arrived, self.let_go, self.stalled = app, limit, arrived, let_go, stalled
+    def __init__(self, app: App, limit: int, waiting: Waiting, stalled: float = STALLED) -> None:
+        self.app, self.limit, self.waiting, self.stalled = app, limit, waiting, stalled
         self._coming: list[Coming] = []
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -89,6 +92,9 @@ class Uploads:
             await self.app(scope, receive, send)
             return
         one = Coming(scope["path"].partition(PLACE)[2].partition("/")[0], _size(scope))
+        if not self.waiting.is_open(one.session):  # the app refuses it, and nobody has to make room
+            await self.app(scope, receive, send)
+            return
         if not self._has_room(one):
             await _refuse(scope, send, 503, words.NO_ROOM)
             return
@@ -106,14 +112,16 @@ class Uploads:
 
     def _has_room(self, one: Coming) -> bool:
         """Whether an upload may come, for which others may have to go."""
-        arrived = self.arrived()
+        arrived = self.waiting.arrived()
         if arrived.get(one.session, Arrived(0, 0)).files >= MOST:
             return False
         while sum((held := self._held(arrived)).values()) + one.size > self.limit:
-            most = max(held, key=held.__getitem__, default="")
-            if held.get(most, 0) <= held.get(one.session, 0) + one.size or not self._take_from(most):
+            closed = [session for session in held if not self.waiting.is_open(session)]
+            most = max(closed or held, key=held.__getitem__, default="")
+            enough = closed or held[most] > held[one.session] + one.size
+            if not enough or not self._take_from(most):
                 return False
-            arrived = self.arrived()
+            arrived = self.waiting.arrived()
         return True
 
     def _held(self, arrived: Mapping[str, Arrived]) -> Counter[str]:
@@ -126,7 +134,7 @@ class Uploads:
     def _take_from(self, session: str) -> bool:
         """Give up what a session has on its way, least come first, or else what has arrived; whether it has any."""
         if not (mine := [one for one in self._coming if one.session == session]):
-            return self.let_go(session)
+            return self.waiting.let_go(session)
         least = min(mine, key=lambda one: one.come)
         self._coming.remove(least)
         least.given_up.set()

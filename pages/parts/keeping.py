@@ -16,7 +16,7 @@ from derm.predict.presence import Presence
 from derm.predict.visits import KeptVisits, minutes
 from derm.serve.fetching import Fetching, MadeFiles
 from derm.serve.messages import Messages
-from derm.serve.uploads import App, Arrived, Uploads
+from derm.serve.uploads import App, Arrived, Uploads, Waiting
 from pages.parts import answering, downloading, opening, pressing
 
 
@@ -65,7 +65,7 @@ def bounded(app: App) -> Messages:
     answering.keep_answers()
     pressing.let_callbacks_end()
     files = MadeFiles()
-    inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), arrived, let_go), files)
+    inner = Fetching(Uploads(app, int(UPLOADS * memory_limit()), Waiting(arrived, let_go, is_open)), files)
     return Messages(inner, BackMsg.FromString, ForwardMsg, downloading.keep_in(files, opening.below()))
 
 
@@ -97,6 +97,11 @@ def let_go(session: str) -> bool:
         gone().pop(over, None)
     gone().setdefault(session, []).append(largest.name)
     return True
+
+
+def is_open(session: str) -> bool:
+    """Whether there is such a session, its page open."""
+    return get_instance().is_active_session(session)
 
 
 @st.cache_resource

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from derm.serve.uploads import LARGEST, MOST, Arrived, Uploads
+from derm.serve.uploads import LARGEST, MOST, Arrived, Uploads, Waiting
 from derm.serve.words import NO_ROOM, STALLED
 
 PATH = "/_stcore/upload_file/session/file"
@@ -46,7 +46,7 @@ def ask(uploads: Uploads, path: str = PATH, method: str = "PUT", length: bytes |
 
 def bounded(app, limit: int, stalled: float = 30.0, **arrived: Arrived) -> Uploads:
     """`Uploads` where sessions have so much that cannot be let go."""
-    return Uploads(app, limit, lambda: arrived, lambda _: False, stalled)
+    return Uploads(app, limit, Waiting(lambda: arrived, lambda _: False, lambda _: True), stalled)
 
 
 def test_uploads_beyond_the_limit_are_refused_and_all_else_passes():
@@ -56,7 +56,7 @@ def test_uploads_beyond_the_limit_are_refused_and_all_else_passes():
         asked.append(True)
         return {"session": Arrived(1, 95)}
 
-    uploads = Uploads(app, 100, arrived, lambda _: False)
+    uploads = Uploads(app, 100, Waiting(arrived, lambda _: False, lambda _: True))
     start, body = ask(uploads)
     assert (start["status"], body["body"].decode(), app.reached) == (503, NO_ROOM, 0)
     assert dict(start["headers"])[b"retry-after"] == b"10"
@@ -177,8 +177,8 @@ def test_who_holds_most_makes_room_and_nobody_keeps_others_out():
     def let_go(session: str) -> bool:
         return bool(held[session]) and held[session].pop(0) > 0
 
-    app = App()
-    uploads = Uploads(app, 100, arrived, let_go)
+    app, closed = App(), set()
+    uploads = Uploads(app, 100, Waiting(arrived, let_go, lambda session: session not in closed))
 
     def status(session: str, size: int) -> int | None:
         sent: list = []
@@ -192,7 +192,16 @@ def test_who_holds_most_makes_room_and_nobody_keeps_others_out():
     assert held == {"much": [40], "some": [10]}
     held["much"].clear()
     assert status("third", 90) is None
-    assert app.reached == 2
+    held["some"][:] = [50]
+    held["much"][:] = [20]
+    assert status("third", 70) == 503
+    closed.add("much")  # a page that was closed makes room for anybody
+    assert status("third", 50) is None
+    assert held == {"much": [], "some": [50]}
+    assert app.reached == 3
+    closed.add("third")  # nobody makes room for who is not there: the app refuses it
+    assert status("third", 90) is None
+    assert (held["some"], app.reached) == ([50], 4)
 
 
 def test_an_upload_on_its_way_is_given_up_for_somebody_who_holds_less():
