@@ -22,7 +22,7 @@ from derm.image import depth, jpeg, whole
 from derm.image.dicom import is_dicom, read_dicom
 from derm.image.heic import heic_is_read, read_heic
 from derm.image.kind import AVIF, HEAD, RAW, is_heic, is_raw, other_kind, sentence
-from derm.image.named_colours import avif_colours, named_profile, png_colours
+from derm.image.named_colours import UNTOLD, avif_colours, named_profile, png_colours
 from derm.image.parts import check_parts
 from derm.image.profiles import adobe_rgb
 from derm.image.tiff import jpeg_streams
@@ -362,7 +362,8 @@ def _profile(picture: Image.Image, content: bytes, name: str) -> object:
     """
     brought = picture.info.get("icc_profile")
     if picture.format == "PNG" and (told := png_colours(content)):
-        return named_profile(told, name) or brought
+        named = named_profile(told, name)
+        return brought if told.primaries in UNTOLD else named
     if brought:
         return brought
     if picture.format == "AVIF" and (told := avif_colours(content, name)):

@@ -12,8 +12,11 @@ from derm.image.parts import MAX_PARTS, refuse_many
 from derm.image.profiles import display_p3
 from derm.language.speech import say
 
-SRGB_PRIMARIES = frozenset((0, 1, 2, 5, 6, 7, 22))
-"""Not told (0, 2), those of sRGB (1), and those of television, which are near them."""
+UNTOLD = frozenset((0, 2))
+"""Primaries that are not told."""
+
+SRGB_PRIMARIES = UNTOLD | {1, 5, 6, 7, 22}
+"""Not told, those of sRGB (1), and those of television, which are near them."""
 
 DISPLAY_P3 = 12
 

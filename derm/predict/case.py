@@ -193,11 +193,7 @@ class Case:
     @property
     def outline(self) -> NDArray[np.bool_]:
         """Bool (H, W): the outline that is shown and measured, as corrected or else the model's. No answer follows."""
-        return self.mask if self.polygons is None else self._filled
-
-    @cached_property
-    def _filled(self) -> NDArray[np.bool_]:
-        return fill(self.polygons or (), *self.shape)
+        return self.mask if self.polygons is None else fill(self.polygons, *self.shape)  # kept, it would fill memory
 
     @property
     def has_outline(self) -> bool:

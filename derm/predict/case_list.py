@@ -179,7 +179,8 @@ def find_file(cases: list[ListedCase], digest: str) -> ListedCase | None:
 
 def find_named(cases: list[ListedCase], name: str, file: bytes | None = None) -> ListedCase | None:
     """The row of a drawing, or of an image of the data set that was read from `file`, by its name; or None."""
-    named = (listed for listed in cases if listed.name == name and not listed.digest and not listed.refusal)
+    same = (name,) if file is None else (name, *(_numbered(name, number) for number in range(2, len(cases) + 2)))
+    named = (listed for listed in cases if listed.name in same and not listed.digest and not listed.refusal)
     return next((listed for listed in named if file is None or listed.file == file), None)
 
 
@@ -196,10 +197,15 @@ def with_case(cases: list[ListedCase], key: str, case: Case) -> list[ListedCase]
 def free_name(cases: list[ListedCase], name: str) -> str:
     """`name`, or with a number before its ending where a row has it already: two patients' IMG_1.jpg are told apart."""
     taken = {listed.name for listed in cases}
-    stem, number, free = without_ending(name), 2, name
+    number, free = 2, name
     while free in taken:
-        free, number = f"{stem} ({number}){name[len(stem) :]}", number + 1
+        free, number = _numbered(name, number), number + 1
     return free
+
+
+def _numbered(name: str, number: int) -> str:
+    stem = without_ending(name)
+    return f"{stem} ({number}){name[len(stem) :]}"
 
 
 def said_anew(cases: list[ListedCase]) -> list[ListedCase]:
@@ -225,8 +231,8 @@ def bring_back(
     if listed.kept is None or listed.stored is None or listed.lost:
         return cases
     was = answers_of(listed.kept)
-    ask = partial(ask_file, model, listed.stored, listed.name, truth=was.truth, drawn=listed.drawn, views=views)
-    anew = listed._replace(case=with_entries(hold(ask(), ask), was), kept=None)
+    ask = partial(ask_file, model, listed.stored, listed.name, drawn=listed.drawn, views=views)
+    anew = listed._replace(case=with_entries(hold(ask(truth=was.truth), ask), was), kept=None)
     return within_limits([anew if one.key == listed.key else one for one in cases], anew.key)
 
 
@@ -309,7 +315,7 @@ def ask_again(
     def ask_anew() -> Case:
         if listed.stored is None:
             return ask()
-        return ask_file(model, listed.stored, case.name, truth=case.truth, drawn=listed.drawn, views=views)
+        return ask_file(model, listed.stored, case.name, drawn=listed.drawn, views=views)
 
     anew = listed._replace(case=with_entries(hold(ask(), ask_anew), case))
     return [anew if one.key == listed.key else one for one in cases], anew
@@ -338,7 +344,7 @@ class DataCase(NamedTuple):
 
     def held(self, model: Model, hold: Hold) -> "DataCase":
         """The same with its pixels where `hold` keeps them."""
-        ask = partial(ask_file, model, self.file, self.case.name, truth=self.case.truth)
+        ask = partial(ask_file, model, self.file, self.case.name)
         return self._replace(case=hold(self.case, ask))
 
 

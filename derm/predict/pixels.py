@@ -17,8 +17,11 @@ from derm.predict.packed import pack, unpack
 if TYPE_CHECKING:
     from derm.predict.case import Case
 
-PARTS = ("image", "mask_probability", "mask", "prediction")
+PARTS = ("image", "mask_probability", "mask", "truth", "prediction")
 """The large parts of a `Case`, by name."""
+
+MASKS = ("mask", "truth")
+"""Those that stay when the others are let go, as a few bytes."""
 
 BESIDE = 500_000
 """Bytes of a case beside its pixels: the square, its outline and what else the network answered."""
@@ -27,8 +30,8 @@ BESIDE = 500_000
 class Pixels:
     """Picture, outline and the network's own answer of one case; threads may share it.
 
-    case: with all of these. again: makes the case once more, from the picture's file or as it was drawn; it may raise
-    what reading a file does. turn: entered for that with
+    case: with all of these. again: makes the case once more, from the picture's file or as it was drawn, with the true
+    outline or without; it may raise what reading a file does. turn: entered for that with
     the number of pixels, before anything else is waited for. came_back: told when it has
     been done.
     """
@@ -49,7 +52,7 @@ class Pixels:
         self._again, self._turn, self._came_back = again, turn, came_back
         self._lock = RLock()
         self._parts: dict[str, Any] | None = {name: getattr(case, name) for name in PARTS}
-        self._packed: bytes | None = None
+        self._packed: dict[str, bytes | None] | None = None
 
     @property
     def here(self) -> bool:
@@ -58,19 +61,22 @@ class Pixels:
 
     @property
     def size(self) -> int:
-        """Bytes in memory: 8 a pixel, and `BESIDE`; 0 where it was let go."""
-        return 8 * self.shape[0] * self.shape[1] + BESIDE if self.here else 0
+        """Bytes in memory: 8 a pixel, one more with a true outline, and `BESIDE`; 0 where it was let go."""
+        parts = self._parts
+        if parts is None:
+            return 0
+        return (8 + (parts["truth"] is not None)) * self.shape[0] * self.shape[1] + BESIDE
 
     def part(self, name: str) -> Any:  # noqa: ANN401 - of several kinds
-        """One of `PARTS`; what was let go is made again first, but for the outline, which is packed."""
+        """One of `PARTS`; what was let go is made again first, but for `MASKS`, which are packed."""
         self.used = time.monotonic()
         parts = self._parts
-        if parts is None and name == "mask" and (packed := self._packed) is not None:
-            return unpack(packed, self.shape)
+        if parts is None and name in MASKS and (packed := self._packed) is not None:
+            return self._unpacked(packed[name])
         return (parts or self._bring_back())[name]
 
     def let_go(self) -> bool:
-        """Keep the outline alone; whether that gave memory back. What is just made again stays."""
+        """Keep the outlines alone; whether that gave memory back. What is just made again stays."""
         if not self._lock.acquire(blocking=False):
             return False
         try:
@@ -78,7 +84,7 @@ class Pixels:
             if parts is None:
                 return False
             if self._packed is None:
-                self._packed = pack(parts["mask"])
+                self._packed = {name: None if parts[name] is None else pack(parts[name]) for name in MASKS}
             self._parts = None
             return True
         finally:
@@ -92,10 +98,13 @@ class Pixels:
             case = self._again()
             parts = {name: getattr(case, name) for name in PARTS}
             if self._packed is not None:
-                parts["mask"] = unpack(self._packed, self.shape)
+                parts |= {name: self._unpacked(packed) for name, packed in self._packed.items()}
             self._parts = parts
         self._came_back(self)
         return parts
+
+    def _unpacked(self, packed: bytes | None) -> NDArray[np.bool_] | None:
+        return None if packed is None else unpack(packed, self.shape)
 
 
 class Part:

@@ -18,6 +18,7 @@ from derm.predict.case_list import ListedCase
 from derm.predict.packed import pack
 from derm.records.answer import kept_answer
 from derm.records.connect import Records
+from derm.records.pictures import standing_outline
 from derm.records.read import LesionHistory, PictureHistory
 from derm.records.words import NO_FILE, OTHER_WEIGHTS
 from derm.records.write import NewPicture, Opinion, Saved, same_scale, save_case
@@ -67,11 +68,12 @@ def picture_in(history: LesionHistory, picture_id: str) -> PictureHistory | None
 
 
 def outline_since(case: Case, kept: PictureHistory) -> NDArray[np.bool_] | None:
-    """The outline, bool (H, W), that was corrected on the page and was never kept of its picture; None for none."""
+    """The outline, bool (H, W), that was corrected on the page and is another than stands in the records; None for
+    none."""
     if case.polygons is None:
         return None
-    packed = pack(case.outline)
-    return None if any(row["outline"] == packed for row in kept.corrections) else case.outline
+    outline = case.outline
+    return None if standing_outline(kept.answers, kept.corrections) == (pack(outline), True) else outline
 
 
 def scale_since(case: Case, kept: PictureHistory) -> float | None:

@@ -57,12 +57,12 @@ def this_case(model: Model, listed: ListedCase) -> None:
 
 def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
     """What was drawn on Diagnose after the case was saved: an outline can be kept as a correction, a scale cannot."""
-    if listed.case is None:
+    if (case := listed.answers) is None:
         return
-    if (given := scale_since(listed.case, kept)) is not None:
+    if (given := scale_since(case, kept)) is not None:
         st.warning(plain(words.scale_since(kept.picture["mm_per_pixel"], given)), icon=":material/straighten:")
     key = f"drawn-{listed.key}"
-    if (outline := outline_since(listed.case, kept)) is not None:
+    if (outline := outline_since(case, kept)) is not None:
         st.warning(say(words.OUTLINE_SINCE), icon=":material/edit:")
         st.button(
             say("Save the outline"),

@@ -71,9 +71,14 @@ def test_what_is_near_srgb_stays_as_it_is(made, primaries, curve):
 @pytest.mark.parametrize("made", [png, avif])
 @pytest.mark.parametrize("curve", [13, 1])
 def test_display_p3_becomes_srgb_as_its_profile_says(made, curve):
-    brought = middle(made(1, 13, icc_profile=display_p3()))
+    brought = middle(made(2, 13, icc_profile=display_p3()))
     assert middle(made(12, curve)) == pytest.approx(brought, abs=1)
     assert brought[0] > 210
+
+
+def test_what_a_png_names_counts_more_than_the_profile_beside_it():
+    assert middle(png(1, 13, icc_profile=display_p3())) == middle(png(1, 13))
+    assert middle(png(12, 13, icc_profile=b"no profile")) == middle(png(12, 13))
 
 
 def test_display_p3_of_heic_becomes_srgb():

@@ -201,10 +201,10 @@ def test_doubts_stand_where_it_is_decided_to_save(page, kept):
     assert "Less certain: the picture is blurred" in text(page)
 
 
-def drawn(page: AppTest, key: str, **line: float) -> None:
+def drawn(page: AppTest, key: str, side: int = 60, **line: float) -> None:
     """As 'Use this outline' and, with a line's length, 'Use this scale' leave the case of a row on Diagnose."""
     case = next(one.case for one in page.session_state.cases if one.key == key)
-    case = with_outline(case, [[[20, 15], [60, 15], [60, 45], [20, 45]]])
+    case = with_outline(case, [[[20, 15], [side, 15], [side, 45], [20, 45]]])
     case = with_line(case, [5, 5, 75, 5], line["length"]) if line else case
     page.session_state.cases = case_list.with_case(page.session_state.cases, key, case)
     page.run()
@@ -239,6 +239,12 @@ def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, ke
     (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
     outline = next(listed.case.outline for listed in page.session_state.cases if listed.key == key)
     assert [row["outline"] for row in one.corrections] == [pack(outline)]
+    drawn(page, key, side=50)
+    button(page, "Save the outline").click().run()
+    drawn(page, key)  # back to the first, which no longer stands
+    button(page, "Save the outline").click().run()
+    (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
+    assert [row["outline"] for row in one.corrections][::2] == [pack(outline)] * 2
 
 
 def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed(page, kept, monkeypatch):

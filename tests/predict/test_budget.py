@@ -56,6 +56,20 @@ def test_the_longest_unused_goes_and_comes_back_the_same():
     assert made.made == 1
 
 
+def test_a_true_outline_is_counted_and_goes_and_comes_back_with_the_picture():
+    budget, truth = Budget(10 * SIZE), half_mask()
+    make = Maker("a")
+    case = budget.hold(changed(make.case, truth=truth), make, "")
+    assert budget.taken.pictures == SIZE + 40 * 60
+    pixels = pixels_of(case)
+    assert pixels.let_go()
+    assert budget.taken.pictures == 0
+    np.testing.assert_array_equal(case.truth, truth)  # from a few bytes
+    assert not pixels.here
+    np.testing.assert_array_equal(case.image, make.case.image)
+    np.testing.assert_array_equal(case.truth, truth)  # though it is made again without it
+
+
 def test_what_is_said_of_a_case_needs_no_picture():
     budget = Budget(10 * SIZE)
     case, make = held(budget)
