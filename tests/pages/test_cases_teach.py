@@ -13,6 +13,7 @@ pytest.importorskip("sqlalchemy")
 from entries import new_answer, save
 
 from derm.diagnoses import CODES
+from derm.figures.text import plain
 from derm.model.weights import copy_weights, load_info, load_weights
 from derm.monitor import launch
 from derm.predict.open import open_model
@@ -92,7 +93,10 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     assert f"In use: {load_weights(tiny_weights).label}" in text(page)  # this visit goes on with its own
     later = opened("Train")
     assert f"In use: {open_model().label}" in text(later)
+    taken = open_model().name
+    assert page.button(key="undo-weights-0").label == plain(words.go_back(taken))
     page.button(key="undo-weights-0").click().run()
+    assert f"{taken} is out of use, {open_model().label} in use again." in text(page)
     assert open_model().label == load_weights(tiny_weights).label
 
     started = []
