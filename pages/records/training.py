@@ -64,8 +64,9 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
     if one.alive:
         st.button(say("Look again"), icon=":material/refresh:", key=f"look-{one.name}")
         return
-    if one.stage in ("begun", "learned"):
-        st.markdown(plain(last_words(one.folder)))
+    if one.stage != "done":
+        if one.stage != "refused":
+            st.markdown(plain(last_words(one.folder)))
         if allowed:
             st.button(
                 say("Go on"),

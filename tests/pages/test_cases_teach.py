@@ -108,6 +108,13 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     ((place, given, _, command),) = started
     assert command == ("records", "train")
     assert given == ["--go-on", place.name, "--records", str(kept.folder)]
+    about = json.loads((place / job.ABOUT).read_text())
+    (place / job.ABOUT).write_text(json.dumps(about | {"stage": "refused", "said": ["The disk was full."]}))
+    page.run()
+    assert "could not be done" in text(page)
+    assert "The disk was full." in text(page)
+    page.button(key=f"go-on-{place.name}").click().run()
+    assert [one[:2] for one in started[1:]] == [(place, given)]
     monkeypatch.setenv("DERM_RUNS_AT_ONCE", "0")
     page.button(key="teach-1").click().run()
     assert "This app starts no runs" in text(page)
