@@ -8,6 +8,10 @@ import typer
 from derm.cli.targets import refuse_read
 from derm.cli.terminal import err, out, progress
 from derm.errors import ConfigFault
+from derm.files import read_file
+
+MOST_LIST = 1 << 20
+"""Bytes of a list of images, at most: some fifty thousand names."""
 
 app = typer.Typer(help="Reader studies: does the answer help? Make one, see results, export.", no_args_is_help=True)
 
@@ -36,12 +40,13 @@ def new(
     from derm.study import words
     from derm.study.design import ARMS, choose_cases, new_study
 
+    listed = _names(fixed) if fixed else None
     catalogue, model = read_known(data), load_weights(weights or default_weights())
     every = np.arange(len(catalogue.table))
     with progress("Looking for cases that the weights know") as watch:
         known = find_known(model.description, catalogue, split_catalogue(catalogue, "lesion"), every, watch).rows
     drawn_of = None if even_known else known
-    names = _names(fixed) if fixed else choose_cases(catalogue, cases, malignant, seed, drawn_of)
+    names = choose_cases(catalogue, cases, malignant, seed, drawn_of) if listed is None else listed
     chosen = catalogue.table["image_id"].isin(names).to_numpy()
     if count := int((known & chosen).sum()):
         said = f"The weights learned from {count} of these {int(chosen.sum())} cases: their answers are too good"
@@ -100,6 +105,8 @@ def export_to(
 
 def _names(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigFault(f"{path} cannot be read ({error}): name a text file, an image a line.") from error
+        lines = read_file(path, MOST_LIST).decode("utf-8-sig").splitlines()
+        return [line.strip() for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise ConfigFault(f"{path} cannot be read ({reason}): name a text file, an image a line.") from error

@@ -159,11 +159,18 @@ def adopt(
     out.print(words.adopted(in_use.adopt(records, actor, path)))
 
 
-def undo(actor: By, folder: Folder = None, url: Url = None) -> None:
-    """Go back to the weights that were in use before the last choice."""
+def undo(
+    taken: Annotated[
+        str, typer.Argument(help="The weights to go back from, which are in use, as `derm records trainings` says.")
+    ],
+    actor: By,
+    folder: Folder = None,
+    url: Url = None,
+) -> None:
+    """Go back from weights that were taken into use to those before; refused where others are in use by now."""
     from derm.teach import in_use, words
 
-    out.print(words.undone(in_use.undo(_open(folder, url), actor)))
+    out.print(words.undone(taken, in_use.undo(_open(folder, url), actor, taken)))
 
 
 def print_teaching(found: "Teaching") -> None:

@@ -9,11 +9,15 @@ from typing import Any
 
 from derm.data.catalogue import Catalogue
 from derm.data.recognise import name_rows, shipped_split
-from derm.files import write_text
+from derm.files import alone_in, write_text
+from derm.language.speech import say
 from derm.spreadsheet import csv_line
 
 LOOKS = Path("docs", "looks-at-the-test-part.csv")
 """Below the folder that the command is run in."""
+
+PATIENCE = 30
+"""Seconds that a look waits for others to be written."""
 
 COLUMNS = ("date", "weights", "sha256", "split", "accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice")
 
@@ -24,7 +28,10 @@ def is_ham10000(catalogue: Catalogue) -> bool:
 
 
 def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
-    """Append a look to `looks`, an existing CSV file, and return how many it holds now; 0 without such a file."""
+    """Append a look to `looks`, an existing CSV file, and return how many it holds now; 0 without such a file.
+
+    Of looks that end at once each waits for the one before, or one would be lost. Raises ConfigFault where none ends.
+    """
     if not looks.is_file():
         return 0
     about = metrics["measured_on"]
@@ -32,6 +39,13 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
     sources = len(about.get("sources", {}))  # pooled figures must not look like HAM10000's own
     split = f"by {about['split_by']}" + (f", {sources} sources pooled" if sources > 1 else "")
     row = [about["date"], about["weights"], about["sha256"][:16], split, *figures]
-    text = looks.read_text() + csv_line(row)
-    write_text(looks, text)
+    busy = say(
+        "Another look has been written into {looks} for {seconds} seconds: wait until that has ended, and evaluate "
+        "again.",
+        looks=looks,
+        seconds=PATIENCE,
+    )
+    with alone_in(looks.parent, PATIENCE, busy):
+        text = looks.read_text() + csv_line(row)
+        write_text(looks, text)
     return len(text.splitlines()) - 1

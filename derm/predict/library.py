@@ -1,10 +1,12 @@
 """A library of confirmed cases on disk: vectors to search by, what is known of each case, and a small picture of it.
 
-Needs a folder that `LibraryWriter` wrote. All but its description is mapped into memory, so that a library that is open
-goes on as it was where another one takes its place. Knows no way to search, and nothing of pages.
+Needs a folder that `LibraryWriter` wrote. All but the pictures is read into memory, and their file kept open, so that a
+library that is open goes on as it was where another one takes its place. Knows no way to search, and nothing of pages.
 """
 
 import hashlib
+import io
+import math
 import os
 import re
 import secrets
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from tokenize import TokenError
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
@@ -27,6 +30,7 @@ from derm.files import (
     make_folder,
     making_folder,
     open_ordinary,
+    read_file,
     read_json,
     sha256,
     stamp_of,
@@ -83,6 +87,12 @@ MOST_SCORE = 1.001
 MOST_LABEL, MOST_PICTURE = 4096, 1 << 20
 """Bytes of one, at most."""
 
+MOST_HEAD = 1 << 16
+"""Bytes before the numbers of an array's file, at most."""
+
+MOST_BASIS = 64 << 20
+"""Bytes of the basis: of 1,280 features on as many directions it has 6.6 MB."""
+
 
 class LibraryCase(NamedTuple):
     """One case on its way into a library."""
@@ -122,22 +132,21 @@ class Library:
     sources: tuple[str, ...]
 
     vectors: NDArray[np.float16]
-    """Float16 (n, k), of length 1, mapped."""
+    """Float16 (n, k), of length 1."""
 
     basis: NDArray[np.float32]
     """Float32 (k + 1, C): the features' mean, then the directions on which they are projected, scaled."""
 
     columns: dict[str, NDArray[Any]]
-    """See `COLUMNS`, mapped; without `CHECKED` of a library from before there were hashes."""
+    """See `COLUMNS`; without `CHECKED` of a library from before there were hashes."""
 
-    labels: NDArray[np.uint8]
-    """The bytes of labels.bin, mapped."""
+    labels: bytes
+    """Those of labels.bin."""
 
-    pictures: NDArray[np.uint8]
-    """Those of pictures.bin, mapped: so a picture is that of its case, whatever lies in the folder by now."""
+    pictures: "PictureFile"
 
     scores: NDArray[np.float32] | None = None
-    """Float32 (n,), mapped: the malignant sum that the weights give each case, 0 … 1; None in libraries from before
+    """Float32 (n,): the malignant sum that the weights give each case, 0 … 1; None in libraries from before
     they were kept."""
 
     network_id: str | None = None
@@ -156,14 +165,41 @@ class Library:
     def label(self, row: int) -> str:
         """What the case in `row` is called."""
         start, end = self.columns["label"][row]
-        return self.labels[start:end].tobytes().decode(errors="replace") or f"Case {row + 1:,}"
+        return self.labels[int(start) : int(end)].decode(errors="replace") or f"Case {row + 1:,}"
 
     def picture(self, row: int) -> bytes:
         """The small picture of the case in `row`, a JPEG file; DataFault where it is another than was written."""
-        start, end = self.columns["picture"][row]
-        content = self.pictures[start:end].tobytes()
+        start, end = self.columns["picture"][row].tolist()
+        try:
+            content = self.pictures.read(start, end)
+        except (OSError, EOFError) as error:
+            raise _damaged(self.folder) from error
         if CHECKED in self.columns and _checksum(content) != self.columns[CHECKED][row]:
             raise _damaged(self.folder)
+        return content
+
+
+class PictureFile:
+    """The file pictures.bin, kept open: so a picture is that of its case, whatever lies in the folder by now. Threads
+    may share it. Never mapped into memory: a file that is cut short then, or whose disk goes away, ends the process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """OSError where there is no such file."""
+        self._stream, self._lock = open_ordinary(path), Lock()
+        self.size = os.fstat(self._stream.fileno()).st_size
+
+    def __del__(self) -> None:
+        if hasattr(self, "_stream"):
+            self._stream.close()
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from `start` to `end`; OSError or EOFError where they are not there any more."""
+        with self._lock:
+            self._stream.seek(start)
+            content = self._stream.read(end - start)
+        if len(content) < end - start:
+            raise EOFError("the file was cut short")
         return content
 
 
@@ -217,19 +253,24 @@ def _open(folder: Path) -> Library:
     about = _read_about(folder)
     known = about["sha256"] if about["format"] == FORMAT else None
     place = folder if known is None else folder / about["parts"]
-    columns = [name for name in COLUMNS if known is not None or name != CHECKED]
+    names = [name for name in COLUMNS if known is not None or name != CHECKED]
+    cases = about["cases"]
     try:
+        basis = _array(place / BASIS, known, MOST_BASIS)
+        columns = {
+            name: _array(place / f"{name}.npy", known, cases * 8 * math.prod(COLUMNS[name][1])) for name in names
+        }
         library = Library(
             folder,
             about["weights"],
             tuple(about["confirmations"]),
             tuple(about["sources"]),
-            _mapped(place / VECTORS, known),
-            np.array(_mapped(place / BASIS, known)),
-            {name: _mapped(place / f"{name}.npy", known) for name in columns},
-            _bytes(place / LABELS, known),
-            _bytes(place / PICTURES, None),
-            _mapped(place / SCORES, known) if about.get("scores") is True else None,
+            _array(place / VECTORS, known, cases * 2 * sum(basis.shape)),
+            basis,
+            columns,
+            _bytes(place / LABELS, known, cases * MOST_LABEL),
+            PictureFile(place / PICTURES),
+            _array(place / SCORES, known, cases * 4) if about.get("scores") is True else None,
             about.get("network_id"),
             about.get("temperature"),
         )
@@ -408,38 +449,30 @@ def _flush(stream: IO[bytes]) -> None:
     os.fsync(stream.fileno())
 
 
-def _mapped(path: Path, known: dict[str, str] | None) -> NDArray[Any]:
-    """The array in a file, mapped into memory, so that it takes none for what a file only claims to hold.
+def _array(path: Path, known: dict[str, str] | None, most: int) -> NDArray[Any]:
+    """The array in a file, read-only, of `most` bytes or less: it takes no memory for what a file only claims to hold.
 
     known: SHA-256 by name; None for no check. OSError, or ValueError and others of NumPy's, where it is no such file.
     """
-    with open_ordinary(path) as stream:
-        _check_hash(stream, path, known)
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, turned, kind = read(stream)
-        if kind.hasobject:
-            raise ValueError("it holds objects")
-        if 0 in shape:  # nothing cannot be mapped
-            return np.zeros(shape, kind)
-        return np.memmap(stream, kind, "r", stream.tell(), shape, "F" if turned else "C")
+    content = _bytes(path, known, MOST_HEAD + most)
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, turned, kind = read(stream)
+    if kind.hasobject:
+        raise ValueError("it holds objects")
+    if 0 in shape:
+        return np.zeros(shape, kind)
+    found = np.frombuffer(content, kind, math.prod(shape), stream.tell())
+    return found.reshape(shape, order="F" if turned else "C")
 
 
-def _bytes(path: Path, known: dict[str, str] | None) -> NDArray[np.uint8]:
-    """The bytes of a file, mapped; as of `_mapped`."""
-    with open_ordinary(path) as stream:
-        _check_hash(stream, path, known)
-        if not os.fstat(stream.fileno()).st_size:
-            return np.zeros(0, np.uint8)
-        return np.memmap(stream, np.uint8, "r")
-
-
-def _check_hash(stream: IO[bytes], path: Path, known: dict[str, str] | None) -> None:
-    if known is None:
-        return
-    if hashlib.file_digest(stream, "sha256").hexdigest() != known.get(path.name):  # type: ignore[arg-type]
+def _bytes(path: Path, known: dict[str, str] | None, most: int) -> bytes:
+    """The bytes of a file; as of `_array`."""
+    content = read_file(path, most)
+    if known is not None and hashlib.sha256(content).hexdigest() != known.get(path.name):
         raise ValueError(f"{path.name} is another file than was written")
-    stream.seek(0)
+    return content
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
@@ -489,12 +522,12 @@ def _check(library: Library, about: dict[str, Any]) -> None:
     if sound and scores is not None:
         sound = scores.shape == (count,) and scores.dtype == np.float32
         sound = sound and bool(np.all((scores >= 0) & (scores <= MOST_SCORE)))
-    for name, content, most in (
-        ("label", library.labels, MOST_LABEL),
-        ("picture", library.pictures, MOST_PICTURE),
+    for name, size, most in (
+        ("label", len(library.labels), MOST_LABEL),
+        ("picture", library.pictures.size, MOST_PICTURE),
     ):
         starts, ends = columns[name].T if sound else np.zeros((2, 0), np.uint64)
-        sound &= bool(np.all(starts <= ends) and np.all(ends <= len(content)) and np.all(ends - starts <= most))
+        sound &= bool(np.all(starts <= ends) and np.all(ends <= size) and np.all(ends - starts <= most))
     limits = {"dx": len(CODES), "confirmed": len(library.confirmations), "source": len(library.sources)}
     if not sound or any(count and int(columns[name].max()) >= most for name, most in limits.items()):
         raise DataFault(

@@ -4,6 +4,7 @@ Needs open `Records`. Explorer, evaluation, local calibration and training read 
 Knows nothing of models.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -56,10 +57,10 @@ def write_dataset(records: Records, target: Path, progress: Progress | None = No
                 target=target,
             )
         )
-    return undisturbed(records, lambda: _write(records, target, progress))
+    return undisturbed(records, lambda check: _write(records, target, progress, check))
 
 
-def _write(records: Records, target: Path, progress: Progress | None) -> Drawn:
+def _write(records: Records, target: Path, progress: Progress | None, check: Callable[[], None]) -> Drawn:
     rows, outlines = _chosen(records)
     if not rows:
         raise RecordsFault(
@@ -80,6 +81,7 @@ def _write(records: Records, target: Path, progress: Progress | None) -> Drawn:
                 progress(done, len(rows))
         (part / TABLE).write_text(_table([row for row, _ in rows]), encoding="utf-8")
         part.chmod(0o700)
+        check()
         part.rename(target)
     return Drawn(len(rows), sum(bool(row["diagnosis"]) for row, _ in rows), sum(bool(row["mask"]) for row, _ in rows))
 

@@ -5,6 +5,7 @@ Needs open `Records`. Knows nothing of pages.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Table, func, select
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.errors import RecordsFault
 from derm.json_checks import is_number
+from derm.language.speech import say
 from derm.metrics.prior import change_share
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records import entry, tables
@@ -201,18 +203,24 @@ def last_hash(records: Records) -> str:
     return "" if last is None else last.hash
 
 
-def undisturbed(records: Records, write: Callable[[], Written]) -> Written:
+def undisturbed(records: Records, write: Callable[[Callable[[], None]], Written]) -> Written:
     """What `write` gives, which reads rows and then their pictures; begun anew where a patient was deleted meanwhile.
 
-    For then pictures are gone that its rows name, and what it writes shall not hold the patient.
+    For then pictures are gone that its rows name, and what it writes shall not hold the patient. `write` is given a
+    function to call when all is written and before it is put in its place, which ends it where that is so.
     """
     while True:
         before = _removed(records)
         try:
-            return write()
+            return write(partial(_check_removed, records, before))
         except RecordsFault:
             if _removed(records) == before:
                 raise
+
+
+def _check_removed(records: Records, before: int) -> None:
+    if _removed(records) != before:
+        raise RecordsFault(say("A patient was deleted while this was written: write it again."))
 
 
 def _removed(records: Records) -> int:

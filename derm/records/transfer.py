@@ -75,10 +75,11 @@ def export_folder(
     if target.exists():
         raise RecordsFault(f"{target} is there already: name a new folder.")
 
-    def write() -> Exported:
+    def write(check: Callable[[], None]) -> Exported:
         with making_folder(target) as part:
             found = _write(records, part, parquet=parquet, progress=progress)
             part.chmod(0o700)
+            check()
             part.rename(target)
         return found
 
@@ -91,15 +92,16 @@ def backup(records: Records, target: Path, progress: Progress | None = None) -> 
         raise RecordsFault(f"{target} does not end in .zip: name the file that is to be written, such as derm.zip.")
     found = Exported()
 
-    def fill(part: Path) -> None:
+    def fill(part: Path, check: Callable[[], None]) -> None:
         found.clear()
         with ZipFile(part, "w") as archive, records.reading() as connection:
             names = _tables_into(connection, lambda name, content: archive.writestr(name, content, ZIP_DEFLATED), found)
             for done, name in enumerate(names):
                 archive.writestr(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
                 _tell(progress, done + 1, len(names))
+        check()
 
-    undisturbed(records, lambda: write_whole(target, fill, OWN_FILE))
+    undisturbed(records, lambda check: write_whole(target, lambda part: fill(part, check), OWN_FILE))
     return found
 
 

@@ -7,6 +7,7 @@ lie. So neither weights nor thresholds can change while it runs, and the model n
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, StudyFault
-from derm.files import close_to_others, make_folder, read_json, write_json
+from derm.files import as_text, close_to_others, make_folder, making_folder, read_json, write_json
 from derm.image.overlay import jpeg
 from derm.json_checks import (
     Check,
@@ -233,8 +234,13 @@ def new_study(
 ) -> StudyDesign:
     """Ask `model` about each image, and write the study with all pictures into the new folder `folder`.
 
-    Raises StudyFault, ConfigFault or DataFault in one sentence where it cannot be begun.
+    Raises StudyFault, ConfigFault or DataFault in one sentence where it cannot be begun, and ConfigFault where another
+    study came into the folder meanwhile.
     """
+    if as_text(folder.name) != folder.name:
+        raise StudyFault(
+            say("{folder} cannot name a study, for it is not UTF-8: name another folder.", folder=as_text(str(folder)))
+        )
     if (folder / FILE).exists():
         raise StudyFault(
             say(
@@ -277,20 +283,29 @@ def new_study(
         close_to_others(folder)
     cases = []
     try:
-        for number, image_id in enumerate(image_ids):
-            row = rows.loc[image_id]
-            image, _ = read_pair(str(row["image_path"]), "")
-            case = diagnose(model, image, f"Case {number + 1}")
-            cases.append(_kept(folder / PICTURES, case, model, f"{number + 1:03d}", image_id, str(row["dx"])))
-            if progress is not None:
-                progress(number + 1, len(image_ids))
-        study = StudyDesign(
-            folder.name, entry.now(), named, tuple(arms), washout_days, seed, model.label, model.sha256,
-            calibration_of(model.description), f"derm {__version__}", tuple(cases),
-        )  # fmt: skip
-        write_json(folder / FILE, study.as_dict() | {"hash": study.hash})
+        # Of two who make a study here at once the first has the folder of pictures, and the other's go.
+        with making_folder(folder / PICTURES) as pictures:
+            for number, image_id in enumerate(image_ids):
+                row = rows.loc[image_id]
+                image, _ = read_pair(str(row["image_path"]), "")
+                case = diagnose(model, image, f"Case {number + 1}")
+                cases.append(_kept(pictures, case, model, f"{number + 1:03d}", image_id, str(row["dx"])))
+                if progress is not None:
+                    progress(number + 1, len(image_ids))
+            study = StudyDesign(
+                folder.name, entry.now(), named, tuple(arms), washout_days, seed, model.label, model.sha256,
+                calibration_of(model.description), f"derm {__version__}", tuple(cases),
+            )  # fmt: skip
+            pictures.rename(folder / PICTURES)
+        try:
+            write_json(folder / FILE, study.as_dict() | {"hash": study.hash})
+        except BaseException:
+            shutil.rmtree(folder / PICTURES, ignore_errors=True)
+            raise
     except BaseException:
-        shutil.rmtree(folder if new else folder / PICTURES, ignore_errors=True)
+        if new:
+            with suppress(OSError):  # another study is made there
+                folder.rmdir()
         raise
     return study
 
@@ -319,8 +334,9 @@ def read_study(folder: Path) -> StudyDesign:
 
 
 def find_studies(folder: Path) -> list[str]:
-    """Names of the studies in `folder`."""
-    return sorted(path.parent.name for path in folder.glob(f"*/{FILE}"))
+    """Names of the studies in `folder`; one whose name is not UTF-8 is none, for no page can show it."""
+    names = (path.parent.name for path in folder.glob(f"*/{FILE}"))
+    return sorted(name for name in names if as_text(name) == name)
 
 
 def _only(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ it, so that none changes with a choice. Trains nothing.
 """
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from derm.errors import ConfigFault, RecordsFault, WeightsFault
-from derm.files import make_folder, write_json
+from derm.files import alone_in, make_folder, write_json
 from derm.language.speech import say
 from derm.model.description import read_content
 from derm.model.weights import Model, copy_weights, load_info, load_weights
@@ -35,6 +36,9 @@ TAKEN, UNDONE = "weights taken into use", "weights taken out of use"
 IDENTITY = ("sha256", "calibration")
 """What a choice holds of its weights, see `identity_of`."""
 
+PATIENCE = 30
+"""Seconds that a choice waits for another one, which takes a few while weights are loaded and copied."""
+
 
 def may_start(visitor: Visitor) -> bool:
     """Whether somebody at a page may start a training on the practice's cases and say which weights are used.
@@ -54,44 +58,67 @@ def adopt(records: Records, actor: str, source: Path) -> str:
     """
     actor = _decider(actor)
     model = load_weights(source)
-    if _is_in_use(records.folder, model):
-        raise RecordsFault(say("{label} are in use already.", label=model.label))
-    past = [*_past(records.folder), _entry(read_choice(records.folder))]
-    folder = records.folder / WEIGHTS_FOLDER
-    make_folder(folder)
-    name = _free(folder, f"{model.name}-{model.sha256[:8]}")
-    copy_weights(source, folder / f"{name}.json", model.description, model.sha256)
-    entry = {"weights": name, **identity_of(folder / f"{name}.json")}
-    _choose(records, actor, entry, past, TAKEN, entry)
+    with _choosing(records):
+        if _is_in_use(records.folder, model):
+            raise RecordsFault(say("{label} are in use already.", label=model.label))
+        past = [*_past(records.folder), _entry(read_choice(records.folder))]
+        folder = records.folder / WEIGHTS_FOLDER
+        make_folder(folder)
+        name = _free(folder, f"{model.name}-{model.sha256[:8]}")
+        copy_weights(source, folder / f"{name}.json", model.description, model.sha256)
+        entry = {"weights": name, **identity_of(folder / f"{name}.json")}
+        _choose(records, actor, entry, past, TAKEN, entry)
     return f"{name} {model.sha256[:8]}"
 
 
-def undo(records: Records, actor: str) -> str:
-    """Go back to the weights that were used before the last choice, whose label comes back; the copies stay.
+def undo(records: Records, actor: str, taken: str) -> str:
+    """Go back from the weights called `taken`, as `chosen` names them, to those before; their label comes back.
 
-    Raises RecordsFault where nothing was chosen, WeightsFault where those before are gone or were exchanged,
+    The copies stay. Raises RecordsFault where nothing was chosen, or others than `taken` by now: of two who go back
+    from the same weights one would go back a step too many. WeightsFault where those before are gone or were exchanged,
     ConfigFault where `WEIGHTS` has the last word.
     """
     actor = _decider(actor)
-    past, current = _past(records.folder), read_choice(records.folder)
-    if current is None or not past:
-        raise RecordsFault(say("No weights were taken into use here, so there is nothing to undo."))
-    *earlier, last = past
-    if last["weights"] is not None and not weights_place(records.folder, last["weights"]).is_file():
-        raise RecordsFault(
-            say(
-                "The weights before, {name}, are gone: put both files back from a copy, or take others into use.",
-                name=last["weights"],
+    with _choosing(records):
+        past, current = _past(records.folder), read_choice(records.folder)
+        if current is None or not past:
+            raise RecordsFault(say("No weights were taken into use here, so there is nothing to undo."))
+        if current["weights"] != taken:
+            raise RecordsFault(
+                say(
+                    "{taken} are not the weights in use, {chosen} are, so nothing was changed: load the page anew, or "
+                    "name {chosen}, to go back from those.",
+                    taken=taken,
+                    chosen=current["weights"],
+                )
             )
-        )
-    model = load_weights(chosen_weights(records.folder, last))
-    _choose(records, actor, last, earlier, UNDONE, current)
+        *earlier, last = past
+        if last["weights"] is not None and not weights_place(records.folder, last["weights"]).is_file():
+            raise RecordsFault(
+                say(
+                    "The weights before, {name}, are gone: put both files back from a copy, or take others into use.",
+                    name=last["weights"],
+                )
+            )
+        model = load_weights(chosen_weights(records.folder, last))
+        _choose(records, actor, last, earlier, UNDONE, current)
     return model.label
 
 
-def can_undo(records: Records) -> bool:
-    """Whether weights were taken into use that can be taken out of it again."""
-    return bool(_past(records.folder))
+def chosen(records: Records) -> str | None:
+    """What the weights are called that were taken into use and can be taken out of it again; None where none were."""
+    current = read_choice(records.folder)
+    return current["weights"] if current is not None and current.get("past") else None
+
+
+def _choosing(records: Records) -> AbstractContextManager[None]:
+    """Let nobody else choose between the look at what is in use and the choice; ConfigFault where one does not end."""
+    busy = say(
+        "Somebody else has been taking weights into use or out of it for {seconds} seconds: wait until that has ended, "
+        "then look at what is in use.",
+        seconds=PATIENCE,
+    )
+    return alone_in(records.folder, PATIENCE, busy)
 
 
 def _decider(actor: str) -> str:

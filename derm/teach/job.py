@@ -141,7 +141,7 @@ def start(
 
 
 def go_on(records: Records, folder: Path, visitor: Visitor = OWNER) -> None:
-    """Launch a process that goes on with a training that a kill has ended; RunFault as for `start`."""
+    """Launch a process that goes on with a training that a kill or a refusal has ended; RunFault as for `start`."""
     with room_for_one(runs_folder()):
         launch(folder, _words(records, folder), visitor, RECORDS_TRAIN)
 
@@ -240,18 +240,23 @@ def work(
     """Train, choose thresholds and compare, or go on with it; what was found comes back.
 
     tell: what is being done. progress: told (done, total) of it. stop: asked after each step of a whole network; true
-    ends it after a checkpoint. Raises DermError for what cannot be learned from, which the folder tells, too.
+    ends it after a checkpoint. Raises DermError for what cannot be learned from, which the folder tells, too; it may
+    be a moment's, such as a disk that is full or away, and what was learned stays.
     """
     about = _about(folder)
     if about["stage"] == "done":
         return read_teaching(folder)
     with _claimed(folder):
+        if about["stage"] == "refused":
+            about |= {"stage": "learned" if (folder / f"{NAME}.json").is_file() else "begun", "said": []}
+            _write(folder, about)
         try:
             if not _work(records, folder, about, tell, progress, stop, replicates):
                 return read_teaching(folder)
         except DermError as fault:
             _write(folder, about | {"stage": "refused", "said": [json_of_said(str(fault))]})
             remove_lessons(folder / LESSONS)
+            remove_lessons(folder / "decoded")
             raise
         remove_lessons(folder / LESSONS)
         remove_lessons(folder / "decoded")

@@ -186,9 +186,14 @@ def adopted(label: str) -> str:
     return say("{label} is in use.", label=label) + " " + say(FROM_NEXT_VISIT)
 
 
-def undone(label: str) -> str:
-    """What was done."""
-    return say("{label} is in use again.", label=label) + " " + say(FROM_NEXT_VISIT)
+def go_back(taken: str) -> str:
+    """What the button says that takes the weights called so out of use."""
+    return say("Go back from {taken} to the weights before", taken=taken)
+
+
+def undone(taken: str, label: str) -> str:
+    """What was done: `taken` is out of use, and the weights before, `label`, in it."""
+    return say("{taken} is out of use, {label} in use again.", taken=taken, label=label) + " " + say(FROM_NEXT_VISIT)
 
 
 def in_use(label: str) -> str:

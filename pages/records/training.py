@@ -41,12 +41,13 @@ def show_training(model: Model) -> None:
                 say("Train now"), icon=":material/play_arrow:", key=fields_of("teach"), on_click=counted_once(begin)
             )
         saving.tell_refusal("teach")
-    if allowed and in_use.can_undo(saving.records()):
+    if allowed and (taken := in_use.chosen(saving.records())):
         st.button(
-            say("Go back to the weights before"),
+            plain(words.go_back(taken)),
             icon=":material/undo:",
             key=fields_of("undo-weights"),
             on_click=counted_once(go_back),
+            args=(taken,),
         )
         saving.tell_refusal("undo-weights")
     if said := st.session_state.get("weights_said"):
@@ -63,8 +64,9 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
     if one.alive:
         st.button(say("Look again"), icon=":material/refresh:", key=f"look-{one.name}")
         return
-    if one.stage in ("begun", "learned"):
-        st.markdown(plain(last_words(one.folder)))
+    if one.stage != "done":
+        if one.stage != "refused":
+            st.markdown(plain(last_words(one.folder)))
         if allowed:
             st.button(
                 say("Go on"),
@@ -122,11 +124,12 @@ def use(one: Teaching) -> None:
     attempt(f"use-{one.name}", do)
 
 
-def go_back() -> None:
-    """Take the weights before the last choice into use again."""
+def go_back(taken: str) -> None:
+    """Take those weights, which the button names, out of use, and the ones before into it again."""
 
     def do() -> None:
         check(Right.WEIGHTS)
-        st.session_state.weights_said = words.undone(in_use.undo(saving.records(), saving.actor()))
+        label = in_use.undo(saving.records(), saving.actor(), taken)
+        st.session_state.weights_said = words.undone(taken, label)
 
     attempt("undo-weights", do)

@@ -1,6 +1,7 @@
 """`derm calibrate` and what `derm evaluate` then tells of decisions, on a drawn data set and by hand."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -324,4 +325,7 @@ def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue):
     assert (
         looks.read_text().splitlines()[1] == "2026-01-02,derm,abababababababab,by lesion,0.5000,0.2500,,0.7500,0.8750"
     )
+    with ThreadPoolExecutor() as pool:
+        together = sorted(pool.map(lambda _: count_look(metrics, looks), range(20)))
+    assert together == list(range(3, 23))
     assert not is_ham10000(drawn_catalogue)

@@ -13,6 +13,7 @@ pytest.importorskip("sqlalchemy")
 from entries import new_answer, save
 
 from derm.diagnoses import CODES
+from derm.figures.text import plain
 from derm.model.weights import copy_weights, load_info, load_weights
 from derm.monitor import launch
 from derm.predict.open import open_model
@@ -92,7 +93,10 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     assert f"In use: {load_weights(tiny_weights).label}" in text(page)  # this visit goes on with its own
     later = opened("Train")
     assert f"In use: {open_model().label}" in text(later)
+    taken = open_model().name
+    assert page.button(key="undo-weights-0").label == plain(words.go_back(taken))
     page.button(key="undo-weights-0").click().run()
+    assert f"{taken} is out of use, {open_model().label} in use again." in text(page)
     assert open_model().label == load_weights(tiny_weights).label
 
     started = []
@@ -104,6 +108,13 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     ((place, given, _, command),) = started
     assert command == ("records", "train")
     assert given == ["--go-on", place.name, "--records", str(kept.folder)]
+    about = json.loads((place / job.ABOUT).read_text())
+    (place / job.ABOUT).write_text(json.dumps(about | {"stage": "refused", "said": ["The disk was full."]}))
+    page.run()
+    assert "could not be done" in text(page)
+    assert "The disk was full." in text(page)
+    page.button(key=f"go-on-{place.name}").click().run()
+    assert [one[:2] for one in started[1:]] == [(place, given)]
     monkeypatch.setenv("DERM_RUNS_AT_ONCE", "0")
     page.button(key="teach-1").click().run()
     assert "This app starts no runs" in text(page)

@@ -279,6 +279,24 @@ def test_a_library_that_is_open_stays_as_it_was_when_another_takes_its_place(tmp
     assert len(list(tmp_path.glob("*parts-*"))) == 1
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_a_library_whose_files_are_cut_while_it_is_open_is_searched_and_lacks_its_pictures(tmp_path, before):
+    written(tmp_path, ["a", "b"], directions(0, 10))
+    if before:
+        as_before(tmp_path)
+    library = open_library(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.suffix in (".npy", ".bin")]
+    kept = {path: path.read_bytes() for path in files}
+    for path in files:
+        os.truncate(path, 0)
+    assert [one.label for one in find_similar(library, directions(0)[0])] == ["Case 1", "Case 2"]
+    with pytest.raises(DataFault, match="is damaged or incomplete: build it again"):
+        library.picture(0)
+    for path in files:
+        path.write_bytes(kept[path])
+    assert library.picture(0) == jpeg(picture(0))
+
+
 def test_a_library_from_before_gives_way_to_a_new_one(tmp_path):
     written(tmp_path, ["a", "b"], directions(0, 10))
     as_before(tmp_path)

@@ -141,6 +141,21 @@ def test_a_deletion_meanwhile_lets_the_data_set_begin_anew_without_the_patient(f
     assert write_dataset(filed, tmp_path / "set") == (1, 1, 0)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_patient_who_is_deleted_after_a_picture_was_written_is_not_in_the_data_set(filed, tmp_path, place):
+    saved = [save(filed, seed, pseudonym=f"P-{seed}") for seed in (1, 2)]
+    for one in saved:
+        write.add_histology(filed, "Dr A", one.lesion_id, diagnosis="mel", on="2026-11-20")
+
+    def watch(done: int, total: int) -> None:
+        if (done, total) == (1, 2):
+            write.delete_patient(filed, "Dr A", saved[place].patient_id)
+
+    assert write_dataset(filed, tmp_path / "set", watch) == (1, 1, 0)
+    table = (tmp_path / "set" / dataset.TABLE).read_text()
+    assert [one.patient_id in table for one in saved] == [place == 1, place == 0]
+
+
 def test_without_anything_confirmed_there_is_no_data_set(filed, tmp_path):
     save(filed, content=encoded(picture(1)))
     with pytest.raises(RecordsFault, match="enter one on the page Cases"):

@@ -389,12 +389,13 @@ def test_what_a_killed_export_or_restoring_leaves_of_patients_goes(filed, empty,
     assert not left.exists()
 
 
+@pytest.mark.parametrize("place", [min, max])
 @pytest.mark.parametrize("way", ["backup", "export_folder"])
-def test_a_deletion_meanwhile_lets_it_begin_anew_without_the_patient(filed, tmp_path, way):
+def test_a_deletion_meanwhile_lets_it_begin_anew_without_the_patient(filed, tmp_path, way, place):
     by_picture = {sha256(new_picture(seed).content).hexdigest(): seed for seed in (1, 2)}
-    last = by_picture[max(by_picture)]  # which is written last
-    save(filed, 3 - last)
-    gone = save(filed, last, pseudonym="gone")
+    deleted = by_picture[place(by_picture)]  # which is written first, before the deletion, or last
+    save(filed, 3 - deleted)
+    gone = save(filed, deleted, pseudonym="gone")
 
     def watch(done: int, total: int) -> None:
         if (done, total) == (1, 2):

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from derm.cli import main
+from derm.cli.study import _names
 from derm.diagnoses import DIAGNOSES
 from derm.errors import ConfigFault, RecordsFault, StudyFault
 from derm.records import entry
@@ -144,6 +145,55 @@ def test_a_study_that_was_not_finished_leaves_no_pictures(study, tmp_path, tiny_
     (folder / PICTURES).mkdir(parents=True)  # as a kill leaves them
     with pytest.raises(StudyFault, match="s holds pictures, but no study: delete them, or name another folder"):
         new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_of_two_studies_made_in_one_folder_at_once_one_stays_whole(
+    study, tmp_path, tiny_model, drawn_catalogue, stopped
+):
+    folder, names, made = tmp_path / "s", [one.source_id for one in study[1].cases], []
+
+    def meanwhile(done: int, _total: int) -> None:
+        if done == 1:
+            made.append(new_study(folder, drawn_catalogue, tiny_model, names[::-1], readers=("Dr E",)))
+        if done == 2 and stopped:
+            raise KeyboardInterrupt
+
+    refused = pytest.raises(ConfigFault, match="pictures was made by another program meanwhile, and stays as it is")
+    with pytest.raises(KeyboardInterrupt) if stopped else refused:
+        new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS, progress=meanwhile)
+    assert [read_study(folder)] == made
+    for case in made[0].cases:
+        assert picture_of(folder, case.picture)
+        assert picture_of(folder, case.outline)
+    assert sorted(path.name for path in folder.iterdir()) == [PICTURES, FILE]
+
+
+def test_a_study_whose_name_is_not_utf_8_is_refused_before_anything_is_asked_and_is_not_listed(
+    study, tmp_path, tiny_model, drawn_catalogue
+):
+    names = [one.source_id for one in study[1].cases]
+    odd = tmp_path / os.fsdecode(b"eight \xff")
+    with pytest.raises(
+        StudyFault, match=r"eight \\udcff cannot name a study, for it is not UTF-8: name another folder"
+    ):
+        new_study(odd, drawn_catalogue, tiny_model, names, readers=READERS, progress=pytest.fail)
+    shutil.copytree(study[0], odd)
+    assert find_studies(tmp_path) == []
+
+
+def test_a_list_of_cases_is_read_as_editors_save_it_and_a_pipe_or_device_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("derm.cli.study.MOST_LIST", 100)
+    (tmp_path / "known.txt").write_bytes(b"\xef\xbb\xbfa\r\n\r\nb\r\n")
+    assert _names(tmp_path / "known.txt") == ["a", "b"]
+    (tmp_path / "long.txt").write_bytes(b"a" * 101)
+    os.mkfifo(tmp_path / "pipe")
+    odd = "it is no ordinary file"
+    for name, said in (("long.txt", "it has 101 bytes"), ("pipe", odd), ("/dev/zero", odd)):
+        told = CliRunner().invoke(
+            main.app, ["study", "new", "s", "--data", "none", "--reader", "A", "--list", str(tmp_path / name)]
+        )
+        assert f"cannot be read ({said}" in str(told.exception)
 
 
 def test_arms_rotate_and_orders_are_each_reader_s_own(study):

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -46,6 +48,11 @@ def kinds(records) -> list[tuple[str, str, str]]:
         return [tuple(row) for row in rows]
 
 
+def undo(records, actor: str) -> str:
+    """Go back from what is in use now."""
+    return in_use.undo(records, actor, in_use.chosen(records))
+
+
 def test_weights_are_used_undone_and_told_in_the_chain(filed, tiny_weights, others, tmp_path):
     digest = load_weights(tiny_weights).sha256
     in_use.adopt(filed, "Dr A", tiny_weights)
@@ -55,18 +62,18 @@ def test_weights_are_used_undone_and_told_in_the_chain(filed, tiny_weights, othe
     in_use.adopt(filed, "Dr B", tmp_path / "other.json")
     (tmp_path / "other.json").unlink()  # the copy beside the records is used
     assert open_model().description.temperature == 1.5
-    assert in_use.undo(filed, "Dr B") == f"tiny-{digest[:8]} {digest[:8]}"
+    assert undo(filed, "Dr B") == f"tiny-{digest[:8]} {digest[:8]}"
     assert open_model().description.temperature == 1.0
-    assert in_use.undo(filed, "Dr A") == f"derm {digest[:8]}"
+    assert undo(filed, "Dr A") == f"derm {digest[:8]}"
     assert open_model().description.temperature == 0.7
-    assert not in_use.can_undo(filed)
+    assert in_use.chosen(filed) is None
     assert [kind for kind, _, _ in kinds(filed)] == [in_use.TAKEN, in_use.TAKEN, in_use.UNDONE, in_use.UNDONE]
     assert [actor for _, actor, _ in kinds(filed)] == ["Dr A", "Dr B", "Dr B", "Dr A"]
     told = [f"{digest} {calibration_of(info)}" for info in (load_info(tiny_weights), other)]
     assert [row for _, _, row in kinds(filed)] == [*told, *reversed(told)]
     assert verify(filed).broken is None
     with pytest.raises(RecordsFault, match="nothing to undo"):
-        in_use.undo(filed, "Dr A")
+        in_use.undo(filed, "Dr A", "tiny")
 
 
 def test_what_is_in_use_already_and_what_the_environment_names_is_refused(filed, tiny_weights, monkeypatch):
@@ -74,19 +81,73 @@ def test_what_is_in_use_already_and_what_the_environment_names_is_refused(filed,
     with pytest.raises(RecordsFault, match="in use already"):
         in_use.adopt(filed, "Dr A", tiny_weights)
     with pytest.raises(RecordsFault, match="name of who decides this is empty"):
-        in_use.undo(filed, " ")
+        undo(filed, " ")
     monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
     with pytest.raises(ConfigFault, match="DERM_WEIGHTS names the weights in use"):
-        in_use.undo(filed, "Dr A")
+        undo(filed, "Dr A")
 
 
 def test_weights_with_a_gate_are_taken_into_use_once(filed, others):
     in_use.adopt(filed, "Dr A", others["gated"])
     with pytest.raises(RecordsFault, match="in use already"):
         in_use.adopt(filed, "Dr A", others["gated"])
-    in_use.undo(filed, "Dr A")
+    undo(filed, "Dr A")
     assert open_model().description.temperature == 0.7
-    assert not in_use.can_undo(filed)
+    assert in_use.chosen(filed) is None
+
+
+def test_of_two_who_go_back_from_the_same_weights_only_one_does(filed, tiny_weights, others):
+    in_use.adopt(filed, "Dr A", tiny_weights)
+    in_use.adopt(filed, "Dr A", others["other"])
+    seen, before = in_use.chosen(filed), f"tiny-{load_weights(tiny_weights).sha256[:8]}"
+    in_use.undo(filed, "Dr A", seen)
+    said = f"{seen} are not the weights in use, {before} are, so nothing was changed: .* name {before}, to go back"
+    with pytest.raises(RecordsFault, match=said):
+        in_use.undo(filed, "Dr B", seen)
+    assert open_model().description.temperature == 1.0
+    assert [actor for _, actor, _ in kinds(filed)] == ["Dr A"] * 3
+
+
+def at_once(*deeds) -> list[object]:
+    """What each of the deeds gives that begin together, or the sentence by which it is refused."""
+    together = Barrier(len(deeds))
+
+    def do(deed) -> object:
+        together.wait()
+        try:
+            return deed()
+        except RecordsFault as fault:
+            return str(fault)
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(do, deeds))
+
+
+def test_weights_that_are_taken_into_use_at_once_follow_each_other(filed, tiny_weights, others):
+    at_once(
+        lambda: in_use.adopt(filed, "Dr A", tiny_weights),
+        lambda: in_use.adopt(filed, "Dr B", others["other"]),
+    )
+    choice = json.loads((filed.folder / CHOICE).read_text())
+    assert choice["by"] == kinds(filed)[-1][1]
+    assert {choice["weights"], *(one["weights"] for one in choice["past"])} == {
+        None,
+        *(path.stem for path in (filed.folder / WEIGHTS_FOLDER).glob("*.json")),
+    }
+    assert len(choice["past"]) == 2
+
+
+def test_who_goes_back_while_others_are_taken_into_use_does_it_before_or_is_refused(filed, tiny_weights, others):
+    in_use.adopt(filed, "Dr A", tiny_weights)
+    seen = in_use.chosen(filed)
+    _, told = at_once(
+        lambda: in_use.adopt(filed, "Dr A", others["other"]),
+        lambda: in_use.undo(filed, "Dr B", seen),
+    )
+    assert open_model().description.temperature == 1.5
+    undone = in_use.UNDONE in [kind for kind, _, _ in kinds(filed)]
+    assert undone != ("are not the weights in use" in told)
+    assert kinds(filed)[-1][1] == "Dr A"
 
 
 def exchange(filed, name: str, other) -> None:
@@ -108,10 +169,10 @@ def test_weights_that_were_exchanged_answer_nobody_and_are_not_gone_back_to(file
     in_use.adopt(filed, "Dr A", others["gated"])  # the cure
     assert open_model().description.gate is not None
     with pytest.raises(WeightsFault, match=said):
-        in_use.undo(filed, "Dr A")
+        undo(filed, "Dr A")
     assert open_model().description.gate is not None
     shutil.copytree(kept, filed.folder / WEIGHTS_FOLDER, dirs_exist_ok=True)  # the other cure
-    in_use.undo(filed, "Dr A")
+    undo(filed, "Dr A")
     assert open_model().description == load_info(tiny_weights)
 
 
@@ -123,8 +184,8 @@ def test_an_older_choice_that_tells_less_is_opened(filed, tiny_weights, others, 
     path.write_text(json.dumps({name: value for name, value in choice.items() if name not in lacks}))
     assert open_model().sha256 == load_weights(tiny_weights).sha256
     in_use.adopt(filed, "Dr A", others["other"])
-    in_use.undo(filed, "Dr A")
-    in_use.undo(filed, "Dr A")
+    undo(filed, "Dr A")
+    undo(filed, "Dr A")
     assert open_model().description.temperature == 0.7
 
 

@@ -257,6 +257,23 @@ def test_a_training_goes_on_with_the_weights_alone_that_it_began_with(filed, wei
         job.work(filed, folder)
 
 
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_training_that_was_refused_for_a_moment_is_at_work_again_when_it_goes_on(
+    filed, weights, monkeypatch, learned
+):
+    folder, seen = job.begin(filed, weights, [], TeachingSettings()), []
+    if learned:
+        (folder / "taught.json").write_text("{}")
+    (folder / "decoded").mkdir()
+    with pytest.raises(RecordsFault, match="No picture has a histology"):
+        job.work(filed, folder)
+    assert job.read_teaching(folder).stage == "refused"
+    assert not (folder / "decoded").exists()  # pictures of patients
+    monkeypatch.setattr(job, "_work", lambda *_: seen.append(job.read_teaching(folder)))
+    job.work(filed, folder)
+    assert [(one.stage, one.said, one.alive) for one in seen] == [("learned" if learned else "begun", (), True)]
+
+
 def test_a_training_that_an_older_version_began_goes_on(filed, weights, tmp_path):
     """It does not tell which weights lay at its path."""
     own = tmp_path / "own.json"
