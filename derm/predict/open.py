@@ -5,6 +5,7 @@ Needs a pair of weights on disk. Keeps nothing: the app holds the model, once fo
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,12 @@ WEIGHTS_FOLDER = "weights"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 """What chosen weights may be called: no path."""
+
+
+def plain_name(name: str) -> str:
+    """A name of weights, which are called as their file is, as `NAME` takes it, with room for more."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._]+", "-", letters).strip("-._")[:100] or "weights"
 
 
 def open_model(records: Path | None = None) -> Model:

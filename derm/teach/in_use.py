@@ -21,6 +21,7 @@ from derm.predict.open import (
     WEIGHTS_FOLDER,
     chosen_weights,
     identity_of,
+    plain_name,
     read_choice,
     weights_in_use,
     weights_place,
@@ -64,7 +65,7 @@ def adopt(records: Records, actor: str, source: Path) -> str:
         past = [*_past(records.folder), _entry(read_choice(records.folder))]
         folder = records.folder / WEIGHTS_FOLDER
         make_folder(folder)
-        name = _free(folder, f"{model.name}-{model.sha256[:8]}")
+        name = _free(folder, f"{plain_name(model.name)}-{model.sha256[:8]}")
         copy_weights(source, folder / f"{name}.json", model.description, model.sha256)
         entry = {"weights": name, **identity_of(folder / f"{name}.json")}
         _choose(records, actor, entry, past, TAKEN, entry)
