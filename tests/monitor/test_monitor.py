@@ -562,6 +562,20 @@ def test_a_stop_counts_for_the_claim_it_was_asked_of_whatever_numbers_and_clocks
     assert known.standing.state == "stopped"
 
 
+def test_a_stop_from_before_the_folder_was_taken_counts_for_the_launched_process_alone(tmp_path):
+    folder = tmp_path / "run"
+    known = write_log(folder, [*begin(), step(1)])
+    write_json(folder / "stop.json", {"pid": 7, "claim": "", "time": 9000.0})
+    write_json(folder / "lock", {"pid": 7, "host": "here", "claim": "second"})
+    with (folder / "lock").open("a") as lock, (folder / "output.log").open("a") as output:
+        assert hold(lock)
+        known.look()
+        assert known.standing.state == "starting"  # resumed in a terminal, by a process of the same number
+        assert hold(output)
+        known.look()
+        assert known.standing.state == "stopping"
+
+
 def test_looking_at_a_lock_does_not_keep_a_run_from_taking_it(tmp_path):
     path = tmp_path / "lock"
     path.touch()
