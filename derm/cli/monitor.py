@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from derm.cli.terminal import out
+from derm.cli.terminal import err, out
 from derm.errors import ConfigFault, RunFault
 
 app = typer.Typer(help="Look at training runs, and export their logs.", no_args_is_help=True)
@@ -48,12 +48,15 @@ def list_runs(
         figure = f"{words.name_of(best.by)} {words.three(best.value)}" if best else "–"
         table.add_row(
             run.name,
-            words.state_word(run),
+            " · ".join([words.state_word(run), *words.damaged_words(run)]),
             figure,
             str(epoch_number(best.epoch)) if best else "–",
             words.about_line(run),
         )
     out.print(table)
+    for run in known:
+        if damaged := words.damaged_line(run):
+            err.print(f"{run.name}: {damaged}")
 
 
 @app.command("export")
@@ -68,6 +71,7 @@ def export_run(
     """Export a run's log: every loss, measure and setting, with the curriculum, replay and speed."""
     from derm.monitor.export import to_mlflow, to_tensorboard
     from derm.monitor.runs import Run
+    from derm.monitor.words import damaged_line
 
     if not (run / "events.jsonl").is_file():
         raise RunFault(f"{run} holds no log of a run: name a folder that holds events.jsonl.")
@@ -76,8 +80,10 @@ def export_run(
     if to is Tool.MLFLOW:
         count = to_mlflow(known, place)
         out.print(f"{count:,} figures given to MLflow, as the run {known.name} of the experiment derm.")
-        return
-    if out_folder is None:
+    elif out_folder is None:
         raise ConfigFault("No folder for the event file: name one with --out.")
-    count = to_tensorboard(known, out_folder)
-    out.print(f"{count:,} figures in {out_folder}. To see them: tensorboard --logdir {out_folder}")
+    else:
+        count = to_tensorboard(known, out_folder)
+        out.print(f"{count:,} figures in {out_folder}. To see them: tensorboard --logdir {out_folder}")
+    if damaged := damaged_line(known):
+        err.print(damaged)

@@ -184,8 +184,11 @@ def _train(plan: Plan, run: Path, *, resume: bool, device: str, until: float, wo
                 steps = event["steps"]
                 shown.update(decoding, visible=False)
                 shown.update(task, completed=event["step"], total=event["steps"], visible=True)
-            elif world.leads and (line := epoch_line(event)):
-                out.print(line)
+            elif world.leads:
+                if resume and event["event"] == "start":
+                    err.print(f"There is no checkpoint in {run} yet: its training begins anew.")
+                if line := epoch_line(event):
+                    out.print(line)
 
         state = loop.train(
             config,
@@ -276,15 +279,17 @@ def epoch_line(event: "Logged | TickEvent") -> str | None:
 
 
 def read_about(run: Path) -> dict[str, Any]:
-    """The run.json of a run; RunFault where there is none."""
+    """The run.json of a run; RunFault where there is none, or it is damaged."""
     from derm.files import read_json
 
     try:
         content: dict[str, Any] = read_json(run / "run.json")
         if not isinstance(content["config"], dict) or not isinstance(content["data"]["folder"], str):
             raise TypeError("it has no settings or no data set")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
         raise RunFault(f"{run} holds no run that can be resumed: start one without --resume.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunFault(f"{run / 'run.json'} is damaged: put it back from a copy, or start a new run.") from error
     return content
 
 

@@ -203,7 +203,8 @@ def read_table(
     Commas, semicolons, tabs and bars separate; UTF-8 and UTF-16 are read. Columns match in any case of letters, and
     `columns` and `also` come back as they are written there, all others in lower case. Rows without any cell are left
     out. cure: how to mend it, at the end of the sentence that a DataFault says. as_written: cells such as NA stay;
-    names of images do anyway. A cell of `columns` or `also` that has several lines is refused.
+    names of images do anyway. A cell of several lines is refused in `columns` and `also`, and elsewhere where it looks
+    like rows of this table.
     """
     columns = list(columns)
     try:
@@ -220,6 +221,7 @@ def read_table(
                 cure=cure,
             )
         ) from None
+    _refuse_swallowed_rows(path, table)
     table = _named(table, [*columns, *also])
     if twice := sorted(set(table.columns[table.columns.duplicated()])):
         raise DataFault(
@@ -252,16 +254,39 @@ def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
         broken = table[name].str.contains("[\r\n]").to_numpy()
         if broken.any():
             row = int(broken.argmax())
-            raise DataFault(
-                say(
-                    "{path} has a cell of several lines in the column {column}, line {row}, which begins with '{cell}' "
-                    "and may have swallowed rows: delete the quotation mark before it, or write it in one line.",
-                    path=path,
-                    column=name,
-                    row=row + 2,  # the header is line 1
-                    cell=table[name].iloc[row].splitlines()[0][:40],
-                )
-            )
+            raise _of_several_lines(path, str(name), row + 2, table[name].iloc[row])  # the header is line 1
+
+
+_BETWEEN_CELLS = re.compile(r"[\t;,|](?! \w)")
+"""What may separate cells: no comma of a sentence, which a blank and a word follow."""
+
+
+def _refuse_swallowed_rows(path: Path, table: pd.DataFrame) -> None:
+    """Raise DataFault for a cell, or a column's name, that has swallowed rows, whoever reads its column.
+
+    Its first line has the separators of the rest of a row, its last line those of a row up to this column; a text of
+    several lines has not.
+    """
+    for place, name in enumerate(table):
+        cells = pd.Series([name, *table.iloc[:, place].fillna("")], dtype=str)
+        for row in cells.index[cells.str.contains("[\r\n]")]:
+            first, *_, last = re.split("\r\n|[\r\n]", cells[row])
+            rest, before = (len(_BETWEEN_CELLS.findall(line)) for line in (first, last))
+            if rest >= table.shape[1] - 1 - place and before >= place:
+                raise _of_several_lines(path, str(name), row + 1, cells[row])
+
+
+def _of_several_lines(path: Path, name: str, row: int, cell: str) -> DataFault:
+    return DataFault(
+        say(
+            "{path} has a cell of several lines in the column {column}, line {row}, which begins with '{cell}' and may "
+            "have swallowed rows: delete the quotation mark before it, or write it in one line.",
+            path=path,
+            column=name.strip().partition("\n")[0][:40],
+            row=row,
+            cell="".join(cell.strip().splitlines()[:1])[:40],
+        )
+    )
 
 
 def parse_table(content: bytes, *, or_latin: bool = False, most_rows: int = MOST_ROWS) -> pd.DataFrame:

@@ -36,9 +36,10 @@ Progress = Callable[[int, int], None]
 
 DAMAGED = (
     OSError, ValueError, KeyError, EOFError, OverflowError, RuntimeError, SyntaxError, TokenError, BadZipFile,
-    zlib.error,
+    zlib.error, TypeError,
 )  # fmt: skip
-"""What NumPy raises on .npy and .npz files that are cut short or damaged: it parses their heads as Python."""
+"""What NumPy raises on .npy and .npz files that are cut short, damaged or the one in place of the other: it parses
+their heads as Python."""
 
 FORMAT = 1
 """Raised when the meaning of a store's files changes, so that old ones are not read."""
@@ -69,9 +70,7 @@ def load_store(folder: Path) -> ImageStore:
         raise ValueError("store.json is damaged")
     has_mask, size = np.array(content["has_mask"], dtype=bool), content["size"]
     try:
-        images, masks = (
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks")
-        )
+        images, masks = (np.lib.format.open_memmap(folder / f"{name}.npy", mode="r") for name in ("images", "masks"))
     except OSError:
         raise
     except DAMAGED as error:

@@ -13,7 +13,6 @@ from typing import Any
 
 from derm.data.learned import join_learned
 from derm.data.recognise import SHIPPED
-from derm.diagnoses import HAM10000_IMAGES
 from derm.errors import ConfigFault, WeightsFault
 from derm.files import as_text
 from derm.model.weights import HAM10000_DATASETS, Model, WeightsInfo, load_weights, save_weights
@@ -99,10 +98,9 @@ def _check_alike(first: Path, one: WeightsInfo, second: Path, other: WeightsInfo
 
 def _by_fixed_lists(about: WeightsInfo) -> bool:
     """Whether what weights learned from lies in the training parts of the shipped lists, which never change."""
-    config, data = about.training.get("config", {}), about.training.get("data", {})
-    told = "sources" in data or data.get("images") == sum(HAM10000_IMAGES.values())
-    parts = {*SHIPPED, *HAM10000_DATASETS}
-    return told and config.get("split_by") == "lesion" and not config.get("leave_out") and about.learned_from <= parts
+    config, parts = about.training.get("config", {}), {*SHIPPED, *HAM10000_DATASETS}
+    whole = config.get("split_by") == "lesion" and not config.get("leave_out")
+    return about.tells_sources and whole and about.learned_from <= parts
 
 
 def _images(about: WeightsInfo) -> tuple[Any, ...]:

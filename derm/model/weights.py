@@ -122,13 +122,19 @@ class WeightsInfo:
 
     @property
     def learned_from(self) -> frozenset[str]:
-        """The sources that the weights were trained on, and their parts by `dataset`; weights from before several
-        sources could be given were trained on HAM10000."""
+        """The sources that the weights were trained on, and their parts by `dataset`; of weights from before several
+        sources could be given HAM10000's, which they may know: where that is not sure `tells_sources` is false."""
         sources = self.training.get("data", {}).get("sources")
         if sources is None:
             return frozenset(("ham10000", *HAM10000_DATASETS))
         parts = {part for own in sources.values() for part in own}
         return frozenset(sources) | parts | frozenset(self.training.get("data", {}).get("sources_before", ()))
+
+    @property
+    def tells_sources(self) -> bool:
+        """Whether `learned_from` is recorded, or sure: older weights that learned from all of HAM10000."""
+        data = self.training.get("data", {})
+        return "sources" in data or data.get("images") == sum(HAM10000_IMAGES.values())
 
     @property
     def known_mix(self) -> tuple[float, ...] | None:

@@ -54,6 +54,13 @@ def scalars(run: Run) -> Iterator[Scalar]:
     Only a few lines of a log tell the time; that of the others is taken in proportion to their steps.
     """
     start = run.reader.newest("start")
+    if start is None and run.reader.damaged:
+        raise RunFault(
+            say(
+                "The log of '{name}' is damaged, and no line of it tells how the run began: put it back from a copy.",
+                name=run.name,
+            )
+        )
     if start is None:
         raise RunFault(say("The log of '{name}' holds no event yet: wait until the run has begun.", name=run.name))
     each = start["steps_per_epoch"]

@@ -22,7 +22,7 @@ from derm.errors import ConfigFault, RunFault
 from derm.files import hold, is_there, portable_name, unlinked, write_json
 from derm.language.speech import mark, say
 from derm.monitor.quota import LAUNCHED_BY, OWNER, Visitor, check_visitor, room_for_one
-from derm.monitor.state import LAUNCH, OUTPUT, REFUSAL, STOP, Holder, asked_of, find_holder, is_alive, read_record
+from derm.monitor.state import LAUNCH, OUTPUT, REFUSAL, STOP, Holder, asked_of, find_holder, is_alive
 from derm.paths import REFUSED, search_path
 from derm.train.config import change, preset
 from derm.train.run_folder import has_begun
@@ -132,7 +132,7 @@ def stop(run: Path, visitor: Visitor = OWNER) -> Holder:
                 host=holder.host,
             )
         )
-    if not asked_of(read_record(run / STOP), holder):
+    if not asked_of(run, holder):
         write_json(unlinked(run / STOP), {"pid": holder.pid, "claim": holder.claim, "time": time.time()})
         with contextlib.suppress(ProcessLookupError):  # it has ended by itself
             os.kill(holder.pid, signal.SIGTERM)

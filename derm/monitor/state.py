@@ -85,8 +85,8 @@ def stand(folder: Path, reader: LogReader) -> RunStatus:
         }
     when = last_sign(folder)
     if alive:
-        holder, asked = find_holder(folder), read_record(folder / STOP)
-        if holder is not None and asked_of(asked, holder):
+        holder = find_holder(folder)
+        if holder is not None and asked_of(folder, holder):
             return RunStatus("stopping", when, **where)
         if start is None or not has_begun(folder, reader):
             return RunStatus("starting", when, **where)
@@ -130,12 +130,17 @@ def was_asked(folder: Path, reader: LogReader) -> bool:
     return asked is not None and is_number(asked) and (since is None or asked >= since["time"])
 
 
-def asked_of(record: dict[str, Any] | None, holder: Holder) -> bool:
+def asked_of(folder: Path, holder: Holder) -> bool:
     """Whether what `STOP` holds was asked of the process that works on the run, perhaps before it had the folder.
 
-    The process number alone does not tell: in a container each process may have the same one.
+    The process number alone does not tell: in a container each process may have the same one. What was asked before
+    anybody had the folder was asked of a process that was launched, and holds its output; launching clears the rest.
     """
-    return record is not None and record.get("pid") == holder.pid and record.get("claim", "") in ("", holder.claim)
+    record = read_record(folder / STOP)
+    if record is None or record.get("pid") != holder.pid:
+        return False
+    claim = record.get("claim", "")
+    return bool(claim == holder.claim or (claim == "" and is_held(folder / OUTPUT)))
 
 
 def time_left(reader: LogReader, step: int, steps: int, when: float) -> float | None:

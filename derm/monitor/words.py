@@ -178,11 +178,13 @@ def in_list(run: Run) -> str:
     parts = [f"{STATES[run.standing.state][0]} {state_word(run)}"]
     if best := run.best():
         parts.append(f"{name_of(best.by)} {three(best.value)}")
-    if run.reader.damaged or run.reader.too_long:
-        parts.append(say("log damaged"))
-    if run.misread:
-        parts.append(say("run.json damaged"))
-    return " · ".join(parts)
+    return " · ".join([*parts, *damaged_words(run)])
+
+
+def damaged_words(run: Run) -> list[str]:
+    """What of the run's files nobody can read, in a few words each; `damaged_line` says it in full."""
+    log, about = bool(run.reader.damaged or run.reader.too_long), run.misread
+    return [say("log damaged")] * log + [say("run.json damaged")] * about
 
 
 def headline(run: Run) -> str:

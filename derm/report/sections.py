@@ -180,15 +180,16 @@ def _use(facts: Facts) -> Section:
         else say("How it does on other skin, cameras and clinics has not been measured.")
     )
     counted = {"images": test["images"], "lesions": test["lesions"]}
-    of, learned = set(test.get("sources", {})), set(facts.model.description.learned_from)
-    measured = (
-        say(
+    of = set(test.get("sources", {}))
+    learned = set(facts.model.description.learned_from) if facts.model.description.tells_sources else set()
+    if of <= learned:
+        measured = say(
             "The model was measured on {images:,} images of {lesions:,} lesions from the data set that it was trained "
             "on.",
             **counted,
         )
-        if of <= learned
-        else say(
+    elif learned:
+        measured = say(
             "The model was measured on {images:,} images of {lesions:,} lesions from {sources}; it was trained on "
             "{learned}.",
             **counted,
@@ -196,7 +197,13 @@ def _use(facts: Facts) -> Section:
             # Not the clinics and cameras of HAM10000, which are there beside it.
             learned=listed(sorted(map(source_name, learned - set(HAM10000_DATASETS)))),
         )
-    )
+    else:
+        measured = say(
+            "The model was measured on {images:,} images of {lesions:,} lesions from {sources}; what it was trained on "
+            "is not recorded.",
+            **counted,
+            sources=listed(sorted(map(source_name, of))),
+        )
     known = (
         say(
             "HAM10000 shows mostly fair skin, from Vienna and Queensland. The model knows seven diagnoses, and a "

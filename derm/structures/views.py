@@ -106,7 +106,7 @@ def _made(folder: Path, shapes: list[tuple[int, ...]]) -> int | None:
     try:
         state = read_json(folder / "made.json")
         # Read-only first: a file that was cut short would be filled up with zeros.
-        kept = [np.load(folder / f"{place}.npy", mmap_mode="r", allow_pickle=False) for place in range(len(shapes))]
+        kept = [np.lib.format.open_memmap(folder / f"{place}.npy", mode="r") for place in range(len(shapes))]
     except DAMAGED:
         return None
     if [(one.shape, one.dtype) for one in kept] != list(zip(shapes, KINDS, strict=True)):

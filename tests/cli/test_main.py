@@ -199,7 +199,13 @@ def test_training_stops_in_time_and_goes_on(run, drawn, tmp_path, monkeypatch):
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "Stopped at step 1, in epoch 1 of 1. To go on: derm train" in " ".join(done.stdout.split())
-    assert "Stopped at step 2, in epoch 1 of 1." in run(*words, "--resume", "--minutes", 0).stdout
+    (tmp_path / "run" / "last.safetensors").unlink()
+    anew = run(*words, "--resume", "--minutes", 0)
+    assert "run yet: its training begins anew." in " ".join(anew.stderr.split())
+    assert "Stopped at step 1, in epoch 1 of 1." in anew.stdout
+    again = run(*words, "--resume", "--minutes", 0)
+    assert "Stopped at step 2, in epoch 1 of 1." in again.stdout
+    assert "anew" not in again.stderr
     assert "Finished. Best epoch: 1 of 1." in run(*words, "--resume", "--minutes", 5).stdout
 
 
@@ -234,6 +240,17 @@ def test_train_says_what_it_computes_in_where_bfloat16_is_slow(capsys, monkeypat
 def test_train_refuses_in_one_sentence(capsys, monkeypatch, tmp_path, words, expected):
     monkeypatch.chdir(tmp_path)
     assert sentence(capsys, monkeypatch, "train", *words) == (1, f"derm: {expected}")
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"config": null, "data": {"folder": "x"}}', '{"config": [], "data": {}}']
+)
+def test_a_damaged_run_json_is_not_called_no_run(capsys, monkeypatch, tmp_path, content):
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    Path("run/run.json").write_text(content)
+    told = f"derm: {Path('run/run.json')} is damaged: put it back from a copy, or start a new run."
+    assert sentence(capsys, monkeypatch, "train", "--run", "run", "--resume") == (1, told)
 
 
 def test_settings_are_read_and_changed_together():

@@ -13,7 +13,7 @@ from derm.concepts.report import model_table, vector_table
 from derm.concepts.tcav import LEVELS, Level, adjusted, concept_vectors, concepts_tested, look, scores_of
 from derm.errors import DataFault
 from derm.structures.table import KEYS
-from tests.damaged_files import packed_otherwise
+from tests.damaged_files import an_npy, packed_otherwise
 
 
 def test_an_additive_model_finds_a_curve_that_no_line_has():
@@ -91,9 +91,9 @@ def test_pictures_are_read_once(tiny_model, tiny_structures, drawn_catalogue, tm
     again = read_pictures(tiny_model, tiny_structures, rows, tmp_path)
     assert np.array_equal(first.features, again.features)
     (file,) = tmp_path.glob("*.npz")
-    for damaged in (b"torn", packed_otherwise(file.read_bytes())):
+    for damaged in (b"torn", packed_otherwise(file.read_bytes()), an_npy()):
         file.write_bytes(damaged)
-        with pytest.raises(TypeError):  # read anew, for which the network is asked
+        with pytest.raises(TypeError, match="object is not callable"):  # read anew, for which the network is asked
             read_pictures(tiny_model, tiny_structures, rows, tmp_path)
 
 

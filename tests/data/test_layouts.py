@@ -122,6 +122,44 @@ def test_an_export_of_the_archive_with_its_images_anywhere(tmp_path):
     assert (set(read["age"]), set(read["sex"])) == ({85.0}, {"female"})
 
 
+def swallow(text: str, column: int, first: int, last: int) -> str:
+    """The table with a stray quotation mark before the cell of `column` in two of its lines."""
+    lines = [line.split(",") for line in text.splitlines()]
+    for row in (first, last):
+        lines[row][column] = '"' + lines[row][column]
+    return "\n".join(map(",".join, lines)) + "\n"
+
+
+@pytest.mark.parametrize("layout", ["metadata.csv", "HAM10000_metadata.csv", "ISIC_2019_Training_Metadata.csv"])
+@pytest.mark.parametrize(("first", "last"), [(2, 6), (2, 3), (0, 4)])
+def test_stray_quotation_marks_that_swallow_rows_are_refused_in_every_column(tmp_path, layout, first, last):
+    draw(tmp_path / ("ISIC_2019_Training_Input" if "2019" in layout else "images"))
+    table = rows().assign(attribution="ViDIR, Vienna", image_type="dermoscopic", note="")
+    if "2019" in layout:
+        marks = pd.DataFrame({"image": IDS} | dict.fromkeys(("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC"), 0))
+        marks.to_csv(tmp_path / "ISIC_2019_Training_GroundTruth.csv", index=False)
+    table = table.rename(columns={"image_id": {"m": "isic_id", "I": "image"}.get(layout[0], "image_id")})
+    text = table.assign(attribution="Vienna").to_csv()  # with the rows' numbers
+    for column, name in enumerate(text.partition("\n")[0].split(",")):
+        (tmp_path / layout).write_text(swallow(text, column, first, last), encoding="utf-8")
+        with pytest.raises(DataFault, match=rf"has a cell of several lines in the column {name}.*, line {first + 1}, "):
+            read_catalogue(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["seen twice\nflat, brown, even, symmetric, not itchy, no change, no ulcer, old", "a,b\nc", "one\r\n\r\ntwo"],
+)
+def test_a_text_of_several_lines_beside_what_is_read_stays(tmp_path, note):
+    draw(tmp_path / "images")
+    rows().assign(note=note).to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    assert_whole(tmp_path)
+    (tmp_path / "HAM10000_metadata.csv").unlink()
+    table = pd.DataFrame({"isic_id": IDS, "diagnosis": NAMES, "note": note})
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    assert_whole(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -20,6 +20,7 @@ from derm.data.store import load_store, new_map, open_store, read_pair
 from derm.errors import ConfigFault, DataFault
 from derm.image.resize import square, square_mask
 from derm.paths import cache_folder
+from tests.damaged_files import an_npz
 
 
 def save(path: Path, pixels: np.ndarray) -> str:
@@ -124,10 +125,14 @@ def test_what_a_hard_kill_left_behind_is_not_read(catalogue, place):
     assert open_store(catalogue, 32, place).folder == folder
 
 
-def test_a_store_whose_head_is_damaged_is_made_anew(catalogue, place):
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda path: path.write_bytes(path.read_bytes().replace(b"}", b"{", 1)), lambda path: path.write_bytes(an_npz())],
+)
+def test_a_store_whose_pictures_are_damaged_is_made_anew(catalogue, place, spoil):
     pictures = open_store(catalogue, 32, place).folder / "images.npy"
     whole = pictures.read_bytes()
-    pictures.write_bytes(whole.replace(b"}", b"{", 1))
+    spoil(pictures)
     open_store(catalogue, 32, place)
     assert pictures.read_bytes() == whole
 

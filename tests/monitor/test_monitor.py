@@ -562,6 +562,20 @@ def test_a_stop_counts_for_the_claim_it_was_asked_of_whatever_numbers_and_clocks
     assert known.standing.state == "stopped"
 
 
+def test_a_stop_from_before_the_folder_was_taken_counts_for_the_launched_process_alone(tmp_path):
+    folder = tmp_path / "run"
+    known = write_log(folder, [*begin(), step(1)])
+    write_json(folder / "stop.json", {"pid": 7, "claim": "", "time": 9000.0})
+    write_json(folder / "lock", {"pid": 7, "host": "here", "claim": "second"})
+    with (folder / "lock").open("a") as lock, (folder / "output.log").open("a") as output:
+        assert hold(lock)
+        known.look()
+        assert known.standing.state == "starting"  # resumed in a terminal, by a process of the same number
+        assert hold(output)
+        known.look()
+        assert known.standing.state == "stopping"
+
+
 def test_looking_at_a_lock_does_not_keep_a_run_from_taking_it(tmp_path):
     path = tmp_path / "lock"
     path.touch()
@@ -1053,6 +1067,34 @@ def test_a_missing_package_is_one_sentence(run, tmp_path, monkeypatch):
 def test_a_run_that_has_not_begun_is_not_exported(tmp_path):
     with pytest.raises(RunFault, match=r"The log of '.*' holds no event yet: wait until the run has begun"):
         list(export.scalars(Run(tmp_path)))
+
+
+def test_a_log_without_a_sound_beginning_is_called_damaged(tmp_path):
+    (tmp_path / "events.jsonl").write_bytes(b"damaged\n" + lines([step(1)]))
+    run = Run(tmp_path)
+    run.look()
+    with pytest.raises(RunFault, match=r"The log of '.*' is damaged, and no line of it tells how"):
+        list(export.scalars(run))
+
+
+def test_the_terminal_says_what_is_damaged(tmp_path, monkeypatch):
+    for name in ("bad", "sound"):
+        write_log(tmp_path / name, [*begin(), step(1)])
+    with (tmp_path / "bad" / "events.jsonl").open("ab") as log:
+        log.write(b'{"event": "epoch", "epoch": 0\n{"event": "st\n' + lines([step(2)]))
+    (tmp_path / "bad" / "run.json").write_text("{")
+    monkeypatch.setattr("derm.cli.terminal.out.width", 200)
+    listed = CliRunner().invoke(app, ["monitor", "list", str(tmp_path)])
+    assert " · log damaged · run.json damaged │" in listed.stdout
+    assert "bad: The log is damaged: 2 lines cannot be read and are left out. Its run.json cannot" in listed.stderr
+    assert "sound" not in listed.stderr
+    monkeypatch.setattr(export, "to_tensorboard", lambda run, out: len(list(export.scalars(run))))
+    monkeypatch.setattr(export, "to_mlflow", lambda run, place: len(list(export.scalars(run))))
+    for place in (["--out", str(tmp_path / "board")], ["--to", "mlflow"]):
+        told = CliRunner().invoke(app, ["monitor", "export", str(tmp_path / "bad"), *place])
+        assert told.exit_code == 0, told.output
+        assert "The log is damaged: 2 lines cannot be read and are left out." in told.stderr
+        assert not CliRunner().invoke(app, ["monitor", "export", str(tmp_path / "sound"), *place]).stderr
 
 
 @pytest.mark.training

@@ -484,7 +484,8 @@ def test_the_card_of_another_data_set_says_nothing_of_ham10000(facts, drawn_cata
     table = drawn_catalogue.table
     about = facts.results.about
     measured = f"The model was measured on {about['images']} images of {about['lesions']} lesions from "
-    assert f"{measured}drawn lesions; it was trained on HAM10000." in card
+    assert f"{measured}drawn lesions; what it was trained on is not recorded." in card
+    assert "fair skin" not in card
     leak = f"{100 * facts.leaks['image'].share:.0f}% of the test images would show a lesion that is also in training"
     assert f"{len(table)} images of {table['lesion_id'].nunique()} lesions from drawn lesions, " in card
     assert leak in card
@@ -496,6 +497,10 @@ def test_the_card_of_another_data_set_says_nothing_of_ham10000(facts, drawn_cata
         "The paper splits",
     ):
         assert only not in card
+    whole = replace(facts.model.description, training={"data": {"images": 10_015}})  # from before sources were recorded
+    card = model_card(replace(facts, model=replace(facts.model, description=whole)))
+    assert f"{measured}drawn lesions; it was trained on HAM10000." in card
+    assert "HAM10000 shows mostly fair skin" in card
     own = replace(facts.model.description, training={"data": {"sources": {"derm_synthetic": {}}}})
     card = model_card(replace(facts, model=replace(facts.model, description=own)))
     assert f"{measured}the data set that it was trained on." in card

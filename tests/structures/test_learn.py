@@ -21,6 +21,7 @@ from derm.structures.network import HeadConfig
 from derm.structures.report import measure_part
 from derm.structures.train import HeadTraining, train_head
 from derm.structures.views import Views, open_views
+from tests.damaged_files import an_npz
 
 
 def views_of(count):
@@ -97,6 +98,7 @@ def kept(views):
         ("2.npy", Path.unlink),
         ("2.npy", lambda path: path.write_bytes(path.read_bytes()[:-100])),
         ("2.npy", lambda path: path.write_bytes(path.read_bytes().replace(b"}", b"{", 1))),
+        ("2.npy", lambda path: path.write_bytes(an_npz())),
         ("4.npy", lambda path: np.save(path, np.zeros((3, 2, 4, 4), np.uint8))),
         ("made.json", lambda path: path.write_text("[]")),
         ("made.json", lambda path: path.write_text('{"pictures"')),
