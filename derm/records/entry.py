@@ -13,7 +13,7 @@ from typing import Any
 
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
-from derm.json_checks import is_number
+from derm.json_checks import Check, is_count, is_number, is_several, is_share_or_none, within
 from derm.language.speech import day_text, mark, say
 from derm.records.sites import BY_CODE
 
@@ -256,6 +256,22 @@ CHOICES = {
 """Codes that may stand in a table's column."""
 
 
+is_sum = within(-1e-6, 1 + 1e-6)
+"""A sum of probabilities, which rounding may lift above 1."""
+
+NUMBERS: dict[tuple[str, str], Check] = {
+    ("answer", "p_malignant"): is_sum,
+    ("answer", "views"): is_several,
+    ("opinion", "confidence"): within(0, 100),
+    ("opinion", "seconds"): within(0, 1e12),
+    ("picture", "bytes"): is_count,
+    ("picture", "width"): is_several,
+    ("picture", "height"): is_several,
+    ("picture", "mm_per_pixel"): within(0, 1e6),
+}
+"""Numbers that may stand in a table's column."""
+
+
 def fault_of(table: str, row: Mapping[str, Any]) -> str:
     """Which value of a row nobody can have entered, as the end of a sentence; '' where all may stand there.
 
@@ -271,8 +287,12 @@ def fault_of(table: str, row: Mapping[str, Any]) -> str:
             known = _reads(datetime.fromisoformat, value) and datetime.fromisoformat(value).tzinfo is not None
         elif column == "shown":
             known = shown_of(value) is not None
+        elif column == "record":
+            known = record_of(value) is not None
+        elif check := NUMBERS.get((table, column)):
+            known = check(value)
         if not known:
-            return f"holds {value[:40]!r} as {column}, which nobody can have entered"
+            return f"holds {str(value)[:40]!r} as {column}, which nobody can have entered"
     return ""
 
 
@@ -286,6 +306,18 @@ def shown_of(text: str) -> dict[str, Any] | None:
         return None
     doubts = shown.get("doubts", [])
     return shown if isinstance(doubts, list) and all(isinstance(one, str) for one in doubts) else None
+
+
+def record_of(text: str) -> dict[str, Any] | None:
+    """The record of an answer, its probabilities and their spread 0 … 1 where it tells them; None where the text of the
+    column `record` is damaged."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or not is_share_or_none(told.get("spread")):
+        return None
+    return told if all(is_share_or_none(told.get(f"p_{code}")) for code in CODES) else None
 
 
 def _reads(read: Callable[[str], object], text: str) -> bool:

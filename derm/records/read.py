@@ -3,7 +3,6 @@
 Needs open `Records`. Knows nothing of pages.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -18,7 +17,7 @@ from derm.metrics.prior import change_share
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records import entry, tables
 from derm.records.connect import Records
-from derm.records.entry import TRUSTED
+from derm.records.entry import TRUSTED, is_sum, record_of
 from derm.records.write import REMOVED, find_named, last_event
 
 Entry = dict[str, Any]
@@ -280,11 +279,7 @@ def at_data(answer: Entry) -> float:
     there do two answers compare. As it was shown where its record does not tell the shares, as older ones do not.
     """
     shown: float = answer["p_malignant"]
-    try:
-        told = json.loads(answer["record"])
-    except (ValueError, RecursionError):
-        return shown
-    about: dict[str, Any] = told if isinstance(told, dict) else {}
+    about = record_of(answer["record"]) or {}
     share: Any = about.get("malignant_share")
     own: Any = about.get("data_malignant_share")
     if not (is_number(share) and is_number(own) and 0 < share < 1 and 0 < own < 1) or share == own:
@@ -295,7 +290,9 @@ def at_data(answer: Entry) -> float:
 def _state(day: str, picture: Entry, answer: Entry | None) -> PictureState:
     if answer is None:
         return PictureState(picture["id"], day, picture["name"], None, None, None, None)
-    shown, own = (answer["p_malignant"], at_data(answer)) if answer["answerable"] else (None, None)
+    # A sum beyond 0 and 1 was not entered through Derm; it takes nobody's table away.
+    answered = answer["answerable"] and is_sum(answer["p_malignant"])
+    shown, own = (answer["p_malignant"], at_data(answer)) if answered else (None, None)
     return PictureState(picture["id"], day, picture["name"], answer["referral"], shown, own, answer["diagnosis"])
 
 

@@ -4,7 +4,6 @@ Needs open records. A case is a lesion that neither histology nor a correction t
 worst picture of its last visit stands for it. Knows nothing of pages.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from datetime import date
 from hashlib import sha256
@@ -17,7 +16,7 @@ from sqlalchemy import select
 from derm.diagnoses import CODES
 from derm.records import tables
 from derm.records.connect import Records
-from derm.records.entry import TRUSTED
+from derm.records.entry import TRUSTED, record_of
 from derm.records.read import LesionState, search, standing_corrections
 from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
 
@@ -64,8 +63,8 @@ def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, LastAnsw
     for key in pictures:
         row = last.get(key)
         if row is not None and row["answerable"]:
-            told = json.loads(row["record"])
-            if all(f"p_{code}" in told for code in CODES):
+            told = record_of(row["record"])
+            if told is not None and all(told.get(f"p_{code}") is not None for code in CODES):
                 shares = np.array([told[f"p_{code}"] for code in CODES], dtype=np.float64)
                 found[key] = LastAnswer(shares, told.get("spread"), row["weights"])
     return found

@@ -227,3 +227,12 @@ def test_chosen_weights_that_are_gone_are_one_sentence(filed, tiny_weights):
 def test_only_who_sits_at_the_machine_may_start():
     assert in_use.may_start(Visitor())
     assert not in_use.may_start(Visitor(name="dr-a", alone=False))
+
+
+@pytest.mark.parametrize("name", ["W (1)", "mein Modell ä", "-x", "...", "Ж", "a" * 130])
+def test_weights_of_any_file_name_are_taken_into_use(filed, others, tmp_path, name):
+    source = tmp_path / f"{name}.json"
+    copy_weights(others["other"], source, load_info(others["other"]))
+    in_use.adopt(filed, "Dr A", source)
+    assert open_model().description.temperature == 1.5
+    assert undo(filed, "Dr A")

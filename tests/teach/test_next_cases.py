@@ -11,6 +11,8 @@ from derm.cli.main import app
 from derm.diagnoses import CODES
 from derm.records import write
 from derm.records.entry import Basis
+from derm.records.read import search
+from derm.records.verify import verify
 from derm.teach import words
 from derm.teach.next_cases import next_cases, unconfirmed
 
@@ -118,3 +120,17 @@ def test_the_command_writes_the_list_and_plain_cells(filed, tmp_path):
 @pytest.mark.parametrize("day", ["tomorrow", "2126-01-01"])
 def test_a_day_that_is_none_is_refused(filed, day):
     assert "no day" in str(CliRunner().invoke(app, ["records", "next", "--day", day]).exception)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"record": "{bad"}, {"record": json.dumps({f"p_{code}": "x" for code in CODES})}, {"p_malignant": 1e308}],
+    ids=["no JSON", "text for shares", "no share"],
+)
+def test_an_answer_that_nobody_can_have_entered_is_told_and_takes_no_list_away(filed, odd):
+    save(filed, 1, lesion="A", answer=new_answer(**odd))
+    kept = save(filed, 2, lesion="B", answer=answer(0.5, 0.4))
+    assert kept.lesion_id in [one.lesion.lesion_id for one in next_cases(filed, TODAY, 9, 0.0)]
+    assert all(one.p_at_data is None or 0 <= one.p_at_data <= 1 for one in (row.worst for row in search(filed)))
+    broken = verify(filed).broken
+    assert (broken.table, broken.why.endswith("which nobody can have entered")) == ("answer", True)
