@@ -14,6 +14,8 @@ from typing import NamedTuple
 from weakref import WeakSet
 
 from derm.errors import ConfigFault
+from derm.files import stamp_now
+from derm.image.decode import read_file
 from derm.language.speech import say
 from derm.predict.case import Case, changed
 from derm.predict.pixels import PARTS, Pixels, pixels_of
@@ -60,14 +62,23 @@ class Taken(NamedTuple):
     waiting: int
 
 
+class FilePlace(NamedTuple):
+    """Where the file of an image of the data set lies, and what tells it from the next one there, see `stamp_now`."""
+
+    path: Path
+    stamp: tuple[int, ...]
+
+
 class KeptFile:
     """The bytes of a picture's file, as long as there is room for them; threads may share it."""
 
-    def __init__(self, content: bytes, owner: str = "") -> None:
+    def __init__(self, content: bytes, owner: str = "", origin: FilePlace | None = None) -> None:
         self.content: bytes | None = content
         """None where it was let go."""
         self.owner = owner
         """Whose it is."""
+        self.origin = origin
+        """Where it can be read again, unless another lies there by then; None for a file that came from a visitor."""
         self.used = time.monotonic()
         self.open = False
         """Whether its picture is the one that its owner has before them, and stays."""
@@ -77,11 +88,27 @@ class KeptFile:
         """Bytes that it takes."""
         return len(self.content or b"")
 
+    @property
+    def lost(self) -> bool:
+        """Whether it was let go, and cannot be read again."""
+        return self.content is None and not self._lies_there()
+
+    def is_same(self, other: "KeptFile") -> bool:
+        """Whether both hold the same file, as far as that can be told."""
+        if self.content is not None and other.content is not None:
+            return self.content == other.content
+        return self is other or (self.origin is not None and self.origin == other.origin)
+
     def read(self) -> bytes:
-        """The bytes; LookupError where they were let go."""
-        if (content := self.content) is None:
+        """The bytes; LookupError where they were let go for good."""
+        if (content := self.content) is not None:
+            return content
+        if self.origin is None or not self._lies_there():
             raise LookupError("the file was let go")
-        return content
+        return read_file(self.origin.path)
+
+    def _lies_there(self) -> bool:
+        return self.origin is not None and bool(self.origin.stamp) and stamp_now(self.origin.path) == self.origin.stamp
 
 
 class Budget:
@@ -123,9 +150,9 @@ class Budget:
         self.make_room(pixels)
         return held
 
-    def hold_file(self, content: bytes, owner: str) -> KeptFile:
-        """A file of the visit `owner`; others may be let go for it."""
-        file = KeptFile(content, owner)
+    def hold_file(self, content: bytes, owner: str, origin: FilePlace | None = None) -> KeptFile:
+        """A file of the visit `owner`; others may be let go for it, first those of the data set."""
+        file = KeptFile(content, owner, origin)
         with self._lock:
             self._files.add(file)
         self.make_room()
@@ -221,10 +248,10 @@ class Budget:
 
     def _shrink_files(self, more: int) -> None:
         total = _sum(self._files) + self._waiting() + more
-        for file in sorted(self._files, key=lambda one: one.used):
+        for file in sorted(self._files, key=lambda one: (one.origin is None, one.used)):
             if total <= FILES * self.limit:
                 break
-            if not file.open:
+            if file.origin is not None or not file.open:
                 total -= file.size
                 file.content = None
 

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from derm.data.synthetic.samples import draw_sample
 from derm.diagnoses import DIAGNOSES, Diagnosis
 from derm.errors import DataFault, ImageRefused
-from derm.files import without_ending
+from derm.files import stamp_now, without_ending
 from derm.image.decode import claimed_in_file, claimed_pixels, image_name, read_file, read_image
 from derm.image.overlay import jpeg, png
 from derm.language.speech import again, mark, say
 from derm.model.weights import Model
-from derm.predict.budget import KeptFile
+from derm.predict.budget import FilePlace, KeptFile
 from derm.predict.case import Case, changed, diagnose
 from derm.predict.compact import Compact, answers_of, compact
 from derm.predict.entries import with_entries
@@ -107,7 +107,7 @@ class ListedCase(NamedTuple):
     @property
     def lost(self) -> bool:
         """Whether the file was let go, so that the picture is not to come back."""
-        return self.stored is not None and self.stored.content is None
+        return self.stored is not None and self.stored.lost
 
     @property
     def away(self) -> bool:
@@ -177,11 +177,11 @@ def find_file(cases: list[ListedCase], digest: str) -> ListedCase | None:
     return next((listed for listed in cases if digest and listed.digest == digest), None)
 
 
-def find_named(cases: list[ListedCase], name: str, file: bytes | None = None) -> ListedCase | None:
+def find_named(cases: list[ListedCase], name: str, file: KeptFile | None = None) -> ListedCase | None:
     """The row of a drawing, or of an image of the data set that was read from `file`, by its name; or None."""
     same = (name,) if file is None else (name, *(_numbered(name, number) for number in range(2, len(cases) + 2)))
     named = (listed for listed in cases if listed.name in same and not listed.digest and not listed.refusal)
-    return next((listed for listed in named if file is None or listed.file == file), None)
+    return next((one for one in named if file is None or (one.stored is not None and file.is_same(one.stored))), None)
 
 
 def digest_of(name: str, file: bytes) -> str:
@@ -340,12 +340,17 @@ class DataCase(NamedTuple):
     def lost(self) -> bool:
         """Whether the picture was let go, and its file, too."""
         pixels = pixels_of(self.case)
-        return self.file.content is None and pixels is not None and not pixels.here
+        return self.file.lost and pixels is not None and not pixels.here
 
     def held(self, model: Model, hold: Hold) -> "DataCase":
         """The same with its pixels where `hold` keeps them."""
         ask = partial(ask_file, model, self.file, self.case.name)
         return self._replace(case=hold(self.case, ask))
+
+
+def kept_here(content: bytes, origin: FilePlace) -> KeptFile:
+    """The file of an image of the data set, kept by whoever has it."""
+    return KeptFile(content, origin=origin)
 
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str, turn: Turn = at_once) -> Case:
@@ -358,7 +363,7 @@ def case_with_file(
     catalogue: "Catalogue",
     image_id: str,
     turn: Turn = at_once,
-    hold_file: Callable[[bytes], KeptFile] = KeptFile,
+    hold_file: Callable[[bytes, FilePlace], KeptFile] = kept_here,
 ) -> DataCase:
     """Ask the model about an image of the data set, with its true outline where there is one; in its turn.
 
@@ -367,13 +372,14 @@ def case_with_file(
     from derm.data.store import read_pair
 
     image_path, mask_path = data_paths(catalogue, image_id)
+    origin = FilePlace(Path(image_path), stamp_now(Path(image_path)))
     try:
         content = read_file(Path(image_path))
     except ImageRefused as error:
         raise DataFault(say("{error} `derm data check` lists all that cannot be read.", error=error)) from error
     with turn(max(claimed_pixels(content), claimed_in_file(mask_path))):
         image, truth = read_pair(image_path, mask_path, content)
-        return DataCase(diagnose(model, image, image_id, truth=truth), hold_file(content))
+        return DataCase(diagnose(model, image, image_id, truth=truth), hold_file(content, origin))
 
 
 def data_paths(catalogue: "Catalogue", image_id: str) -> tuple[str, str]:

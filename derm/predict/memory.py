@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from derm.files import files_now
 from derm.model.weights import Model
-from derm.predict.budget import KeptFile
-from derm.predict.case_list import DataCase, Hold, Turn, as_it_is, at_once, case_with_file, data_paths
+from derm.predict.budget import FilePlace, KeptFile
+from derm.predict.case_list import DataCase, Hold, Turn, as_it_is, at_once, case_with_file, data_paths, kept_here
 from derm.predict.record import weights_key
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class CaseMemory:
     while one is read."""
 
     def __init__(
-        self, hold: Hold = as_it_is, turn: Turn = at_once, hold_file: Callable[[bytes], KeptFile] = KeptFile
+        self, hold: Hold = as_it_is, turn: Turn = at_once, hold_file: Callable[[bytes, FilePlace], KeptFile] = kept_here
     ) -> None:
         self._hold, self._turn, self._hold_file = hold, turn, hold_file
         self._cases: OrderedDict[Asked, DataCase] = OrderedDict()

@@ -257,7 +257,7 @@ def no_longer_there(cases: Sequence[ListedCase]) -> str:
     gone = [listed.name for listed in cases if listed.away]
     if not gone:
         return ""
-    lost = sum(listed.let_go and listed.file is None for listed in cases)
+    lost = sum(listed.let_go and (listed.stored is None or listed.lost) for listed in cases)
     limit = say(
         "{cases} pictures or {megapixels}\N{NO-BREAK SPACE}megapixels of a list, fewer where many are at work",
         cases=MAX_CASES,
@@ -274,7 +274,7 @@ def no_longer_there(cases: Sequence[ListedCase]) -> str:
     if not lost:
         return f"{what} {say('All answers stay; opening the row reads the file again.')}"
     back = say(
-        "All answers stay; opening the row reads the file again, but for {lost}, whose files must be chosen again.",
+        "All answers stay; opening the row reads the file again, but for {lost}, which must be opened again.",
         lost=lost,
     )
     return f"{what} {back}"
@@ -293,7 +293,7 @@ def picture_gone(name: str) -> str:
     """What an opened row says whose picture cannot be brought back by itself."""
     return say(
         "The picture of {name} is no longer in memory. Its answer stays in the table of cases; to see it "
-        "with outline and heat map, choose the file again.",
+        "with outline and heat map, open it again.",
         name=name,
     )
 
@@ -343,9 +343,9 @@ def let_go_for_others(names: Sequence[str]) -> str:
     """What is said of pictures whose files the server has let go, for other visitors need the memory."""
     return say_many(
         "The picture of {names} is no longer in the server's memory, which other visitors need. Its answer stays in "
-        "the table; to see it again, choose the file again.",
+        "the table; to see it again, open it anew.",
         "The pictures of {names} are no longer in the server's memory, which other visitors need. All answers stay in "
-        "the table; to see one again, choose the file again.",
+        "the table; to see one again, open it anew.",
         len(names),
         names=listing(names),
     )

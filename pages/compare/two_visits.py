@@ -34,7 +34,9 @@ WAYS = (mark("Side by side"), mark("One upon the other"))
 
 def two_visits(model: Model) -> None:
     """Choose an earlier and a later picture, then both on each other and what has changed."""
-    listed = [one for one in st.session_state.cases if one.case is not None or one.file is not None]
+    listed = [
+        one for one in st.session_state.cases if one.case is not None or (one.stored is not None and not one.lost)
+    ]
     if len(listed) < 2:
         st.markdown(plain(say(CHOOSE_TWO)))
         return

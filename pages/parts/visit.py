@@ -22,7 +22,7 @@ from derm.model.weights import Model, load_weights
 from derm.paths import data_folder
 from derm.predict import case_list, triage, words
 from derm.predict.archive import is_zip
-from derm.predict.budget import Budget, KeptFile
+from derm.predict.budget import Budget, FilePlace, KeptFile
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import DataCase, ListedCase
 from derm.predict.entries import entries_of, with_entries
@@ -160,8 +160,7 @@ def at_hand() -> ListedCase:
 
 def keep(case: Case, *, drawn: bool = False, file: KeptFile | None = None) -> None:
     """Make a drawing, or an image of the data set with its file, the case at hand; it gets a row unless it has one."""
-    content = None if file is None else file.content
-    if listed := case_list.find_named(st.session_state.cases, case.name, content):
+    if listed := case_list.find_named(st.session_state.cases, case.name, file):
         open_case(listed.key)
         return
     st.session_state.cases = case_list.add_case(st.session_state.cases, case, drawn=drawn, file=file)
@@ -192,9 +191,9 @@ def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
     keep(sample(model, diagnosis), drawn=True)
 
 
-def hold_file(content: bytes) -> KeptFile:
-    """A picture's file in the memory that all visits share."""
-    return budget().hold_file(content, st.session_state.token)
+def hold_file(content: bytes, origin: FilePlace) -> KeptFile:
+    """The file of an image of the data set in the memory that all visits share."""
+    return budget().hold_file(content, st.session_state.token, origin)
 
 
 def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> DataCase:

@@ -350,7 +350,7 @@ def test_a_picture_whose_file_is_gone_says_how_to_bring_it_back(visit, monkeypat
     page = upload(upload(visit(), ("one.png", first)), ("two.png", second))
     page.button(key="next" if not page.button(key="next").disabled else "previous").click().run()
     assert page.session_state.shown.name == "one.png"
-    assert "choose the file again" in texts(page)
+    assert "open it again" in texts(page)
     assert not page.radio
     page = upload(page, ("one.png", first))
     assert shown(page).name == "one.png"

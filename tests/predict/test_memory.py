@@ -11,7 +11,7 @@ from derm.errors import DataFault
 from derm.image.overlay import png
 from derm.predict import memory
 from derm.predict.budget import Budget
-from derm.predict.case_list import add_case, find_named
+from derm.predict.case_list import add_case, find_named, settle
 from derm.predict.memory import CaseMemory
 from derm.predict.pixels import pixels_of
 
@@ -86,11 +86,11 @@ def test_a_picture_that_is_replaced_or_goes_away_stays_as_it_was_opened(tiny_mod
     assert (before.case.image == image).all()  # else another picture would stand below the former answer
     after = kept.case(tiny_model, catalogue, "one")
     assert not (after.case.image == image).all()
-    assert find_named(cases, "one", before.file.content) is cases[0]
-    assert find_named(cases, "one", after.file.content) is None
+    assert find_named(cases, "one", before.file) is cases[0]
+    assert find_named(cases, "one", after.file) is None
     cases = add_case(cases, after.case, file=after.file)
     assert cases[0].name == "one (2)"
-    assert find_named(cases, "one", after.file.content) is cases[0]  # opened again it gets no third row
+    assert find_named(cases, "one", after.file) is cases[0]  # opened again it gets no third row
     path.unlink()
     assert pixels_of(before.case).let_go()
     assert (before.case.image == image).all()
@@ -98,17 +98,32 @@ def test_a_picture_that_is_replaced_or_goes_away_stays_as_it_was_opened(tiny_mod
         kept.case(tiny_model, catalogue, "one")
 
 
-def test_a_picture_that_was_let_go_with_its_file_is_asked_about_anew(tiny_model, tmp_path):
+@pytest.mark.slow
+def test_files_of_the_data_set_go_first_and_come_back_from_where_they_lie(tiny_model, tmp_path):
     path = tmp_path / "one.png"
     write_picture(path, "nv")
     table = pd.DataFrame({"image_id": ["one"], "image_path": [str(path)], "mask_path": [""]})
-    catalogue, budget = SimpleNamespace(folder=tmp_path, layout="x", table=table), Budget(100_000_000)
+    catalogue, budget = SimpleNamespace(folder=tmp_path, layout="x", table=table), Budget(2_500_000)
+    upload = budget.hold_file(bytes(1_000_000), "her")
     kept = CaseMemory(
-        lambda case, again: budget.hold(case, again, "me"), budget.turn, lambda file: budget.hold_file(file, "me")
+        lambda case, again: budget.hold(case, again, "me"),
+        budget.turn,
+        lambda content, origin: budget.hold_file(content + bytes(300_000), "me", origin),
     )
-    before = kept.case(tiny_model, catalogue, "one")
-    budget.forget("me")
-    assert before.lost
+    found = kept.case(tiny_model, catalogue, "one")
+    image = found.case.image.copy()
+    assert upload.content is not None  # which nobody could read again
+    assert (found.file.content, found.lost) == (None, False)
+    cases = add_case([], found.case, file=found.file)
+    assert pixels_of(found.case).let_go()
+    assert (found.case.image == image).all()
+    again = kept.case(tiny_model, catalogue, "one")
+    assert again is found
+    assert find_named(cases, "one", again.file) is cases[0]
+    assert pixels_of(found.case).let_go()
+    write_picture(path, "mel")
+    assert found.lost
+    assert settle(cases)[0].let_go
     after = kept.case(tiny_model, catalogue, "one")
-    assert not after.lost
-    assert after.case.image.shape == (90, 120, 3)
+    assert not (after.case.image == image).all()
+    assert find_named(cases, "one", after.file) is None

@@ -77,7 +77,7 @@ def test_a_row_is_the_same_once_its_picture_was_let_go():
     assert "at work: lowest, most," in told
     assert told.endswith("and 1 more. All answers stay; opening the row reads the file again.")
     lost = [one._replace(stored=None) for one in after]
-    assert triage.no_longer_there(lost).endswith("but for 6, whose files must be chosen again.")
+    assert triage.no_longer_there(lost).endswith("but for 6, which must be opened again.")
     assert triage.no_longer_there(before) == ""
 
 
