@@ -60,7 +60,7 @@ def kept_outline(packed: bytes, picture: Mapping[str, Any]) -> NDArray[np.bool_]
         if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
             raise ValueError(f"{shape[1]} × {shape[0]} pixels")
         return unpack(packed, shape)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise RecordsFault(
             say(
                 "The outline of {name} is damaged ({reason}): restore a backup, or draw it anew.",

@@ -72,6 +72,9 @@ def verify_in(
 
 
 def _chain_fault(events: list[chain.Event], expected: str) -> Broken | None:
+    for place, one in enumerate(events, 1):
+        if not all(isinstance(value, str) for value in one[1:]):
+            return Broken("event", str(place), "holds a value that is no text")
     fault = chain.first_broken(events)
     if fault is not None:
         return Broken("event", str(fault[0]), fault[1])
@@ -97,7 +100,7 @@ def _rows_fault(connection: Connection, events: list[chain.Event]) -> tuple[int,
             event = latest.pop((table.name, row["id"]), None)
             if event is None or not event.digest:
                 faults.append((float("inf"), Broken(table.name, row["id"], "was never entered through Derm")))
-            elif salts.get(event.number) is None or chain.digest(salts[event.number], _plain(row)) != event.digest:
+            elif salts.get(event.number) is None or _digest(salts[event.number], row) != event.digest:
                 why = f"is not what event {event.number} says of it"
                 faults.append((event.number, Broken(table.name, row["id"], why)))
             elif why := entry.fault_of(table.name, dict(row)) or _outline_fault(table.name, row, sizes):
@@ -107,6 +110,14 @@ def _rows_fault(connection: Connection, events: list[chain.Event]) -> tuple[int,
             why = f"is gone, though event {event.number} entered it and none removed it"
             faults.append((event.number, Broken(event.table_name, event.row_id, why)))
     return rows, min(faults, key=lambda one: one[0])[1] if faults else None
+
+
+def _digest(salt: str, row: Any) -> str:  # noqa: ANN401 - SQLAlchemy's row
+    """What the digest of a row has to be; '' where a value has no digest, such as an infinite number."""
+    try:
+        return chain.digest(salt, _plain(row))
+    except (TypeError, ValueError):
+        return ""
 
 
 def _outline_fault(table: str, row: Any, picture_rows: dict[str, Any]) -> str:  # noqa: ANN401 - SQLAlchemy's row

@@ -84,21 +84,22 @@ def undo(records: Records, actor: str, taken: str) -> str:
         past, current = _past(records.folder), read_choice(records.folder)
         if current is None or not past:
             raise RecordsFault(say("No weights were taken into use here, so there is nothing to undo."))
-        if current["weights"] != taken:
+        if current.get("weights") != taken:
             raise RecordsFault(
                 say(
                     "{taken} are not the weights in use, {chosen} are, so nothing was changed: load the page anew, or "
                     "name {chosen}, to go back from those.",
                     taken=taken,
-                    chosen=current["weights"],
+                    chosen=current.get("weights"),
                 )
             )
         *earlier, last = past
-        if last["weights"] is not None and not weights_place(records.folder, last["weights"]).is_file():
+        former = last.get("weights")
+        if former is not None and not weights_place(records.folder, former).is_file():
             raise RecordsFault(
                 say(
                     "The weights before, {name}, are gone: put both files back from a copy, or take others into use.",
-                    name=last["weights"],
+                    name=former,
                 )
             )
         model = load_weights(chosen_weights(records.folder, last))
@@ -109,7 +110,7 @@ def undo(records: Records, actor: str, taken: str) -> str:
 def chosen(records: Records) -> str | None:
     """What the weights are called that were taken into use and can be taken out of it again; None where none were."""
     current = read_choice(records.folder)
-    return current["weights"] if current is not None and current.get("past") else None
+    return current.get("weights") if current is not None and current.get("past") else None
 
 
 def _choosing(records: Records) -> AbstractContextManager[None]:
