@@ -7,7 +7,7 @@ import typer
 
 from derm.cli.calibrate import print_seen
 from derm.cli.targets import refuse_read, results_files, weights_files
-from derm.cli.terminal import figure, out, progress, read_known
+from derm.cli.terminal import err, figure, out, progress, read_known
 from derm.errors import ConfigFault
 from derm.language.speech import say
 
@@ -83,9 +83,11 @@ def evaluate(
     if record:
         record_measures(weights or default_weights(), result.metrics)
     if split == "test" and is_ham10000(catalogue):
-        looks = count_look(result.metrics)
-        if looks:
-            out.print(f"This was look number {looks} at the test part; they are counted in {LOOKS.name}.")
+        try:
+            if looks := count_look(result.metrics):
+                out.print(f"This was look number {looks} at the test part; they are counted in {LOOKS.name}.")
+        except ConfigFault as fault:  # hours of measuring are not to be done again for a line in a log
+            err.print(str(fault))
     print_table(result.metrics)
     out.print(f"\nWritten: {target / 'metrics.json'}, {target / 'predictions.csv'}")
 

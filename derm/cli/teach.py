@@ -135,12 +135,14 @@ def train(
 def trainings(folder: Folder = None, url: Url = None) -> None:
     """List the trainings on the practice's cases, and which weights are in use."""
     from derm.predict.open import open_model
-    from derm.teach import job, words
+    from derm.teach import in_use, job, words
 
     records = _open(folder, url)
     for one in job.teachings(records):
         out.print(words.teaching_line(one))
     out.print(words.in_use(open_model(records.folder).label))
+    if name := in_use.chosen(records):
+        out.print(words.HOW_TO_UNDO.format(name=name))
 
 
 def adopt(

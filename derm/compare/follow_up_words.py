@@ -88,6 +88,11 @@ UNJUDGED = {
 }
 """By whether it is larger, where sizes are not to be relied on."""
 
+UNJUDGED_SAME = mark("{name}: as before{told}, which is not to be relied on here.")
+UNJUDGED_COLOUR = mark("Colour beside the skin's: {colour:.1f} apart in CIELAB, which is not to be relied on here.")
+UNJUDGED_BORDER = mark("which is not to be relied on here")
+"""In place of the error, where one of both pictures is none to judge by."""
+
 LIGHTER = mark(
     "Colour beside the skin's: {colour:.1f} apart in CIELAB, {lightness:.1f} of lightness lighter; unchanged lesions "
     "were up to {most_colour:.1f} and {most_lightness:.1f} apart."
@@ -178,7 +183,7 @@ def sentences(found: FollowUp) -> list[str]:
         _size(say("Area"), found.area_ratio, AREA, _square_mm(found), judged=_is_sized(found)),
         _size(say("Diameter"), found.diameter_ratio, DIAMETER, _mm(found), judged=_is_sized(found)),
         _colour(found),
-        _structures(found.structures),
+        _structures(found.structures, judged=not _is_blocked(found)),
         _fit(found),
         *([say(OWN_SCALE_ONLY)] if found.registration.on_skin < LEAST_ON_SKIN and found.told_scale is None else []),
         *_scales(found),
@@ -190,6 +195,8 @@ def _size(name: str, ratio: float, error: float, told: str, *, judged: bool) -> 
     change, apart = ratio - 1, _whole(math.expm1(error))
     if not judged and abs(change) >= 0.005:
         return say(UNJUDGED[change > 0], name=name, change=_whole(abs(change)), told=told)
+    if not judged:
+        return say(UNJUDGED_SAME, name=name, told=told)
     if abs(change) < 0.005:
         return say(
             "{name}: as before{told}; unchanged lesions were up to ±{apart} apart.", name=name, told=told, apart=apart
@@ -223,6 +230,8 @@ def _mm(found: FollowUp) -> str:
 def _colour(found: FollowUp) -> str:
     if math.isnan(found.colour):
         return say("Colour: the outlines do not overlap, so that it cannot be compared.")
+    if _is_blocked(found):
+        return say(UNJUDGED_COLOUR, colour=found.colour)
     sentence = LIGHTER if found.lighter > 0 else DARKER
     return say(
         sentence,
@@ -233,8 +242,11 @@ def _colour(found: FollowUp) -> str:
     )
 
 
-def _structures(structures: Sequence[Structure]) -> str:
-    error = say("in up to {count} of 100 pictures of an unchanged lesion one was found", count=FALSE_STRUCTURES)
+def _structures(structures: Sequence[Structure], *, judged: bool) -> str:
+    if judged:
+        error = say("in up to {count} of 100 pictures of an unchanged lesion one was found", count=FALSE_STRUCTURES)
+    else:
+        error = say(UNJUDGED_BORDER)
     if not structures:
         return say("At the border: no place that is darker than before; {error}.", error=error)
     places = ", ".join(

@@ -30,7 +30,8 @@ def is_ham10000(catalogue: Catalogue) -> bool:
 def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
     """Append a look to `looks`, an existing CSV file, and return how many it holds now; 0 without such a file.
 
-    Of looks that end at once each waits for the one before, or one would be lost. Raises ConfigFault where none ends.
+    Of looks that end at once each waits for the one before, or one would be lost. Raises ConfigFault with the line that
+    lacks where none ends.
     """
     if not looks.is_file():
         return 0
@@ -38,14 +39,15 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
     figures = [f"{metrics[name]:.4f}" if metrics[name] is not None else "" for name in COLUMNS[4:]]
     sources = len(about.get("sources", {}))  # pooled figures must not look like HAM10000's own
     split = f"by {about['split_by']}" + (f", {sources} sources pooled" if sources > 1 else "")
-    row = [about["date"], about["weights"], about["sha256"][:16], split, *figures]
+    line = csv_line([about["date"], about["weights"], about["sha256"][:16], split, *figures])
     busy = say(
-        "Another look has been written into {looks} for {seconds} seconds: wait until that has ended, and evaluate "
-        "again.",
+        "The results are written, but this look is not counted, for another has been written into {looks} for "
+        "{seconds} seconds: when that has ended, append the line {line}",
         looks=looks,
         seconds=PATIENCE,
+        line=line.strip(),
     )
     with alone_in(looks.parent, PATIENCE, busy):
-        text = looks.read_text() + csv_line(row)
+        text = looks.read_text() + line
         write_text(looks, text)
     return len(text.splitlines()) - 1

@@ -60,9 +60,10 @@ def png_colours(content: bytes) -> Named | None:
     """What the chunk cICP of a PNG says, which stands before its pixels; None without one."""
     place = 8
     while place + 12 <= len(content) and (kind := content[place + 4 : place + 8]) != b"IDAT":
-        if kind == b"cICP":
+        length = int.from_bytes(content[place : place + 4], "big")
+        if kind == b"cICP" and length == 4:  # behind a shorter one stands its checksum
             return Named(content[place + 8], content[place + 9])
-        place += 12 + int.from_bytes(content[place : place + 4], "big")
+        place += 12 + length
     return None
 
 

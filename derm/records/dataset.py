@@ -4,7 +4,7 @@ Needs open `Records`. Explorer, evaluation, local calibration and training read 
 Knows nothing of models.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +40,9 @@ class Drawn(NamedTuple):
     """With a corrected outline."""
 
 
-def write_dataset(records: Records, target: Path, progress: Progress | None = None) -> Drawn:
+def write_dataset(
+    records: Records, target: Path, progress: Progress | None = None, only: Collection[str] | None = None
+) -> Drawn:
     """Write every picture whose lesion has a trusted diagnosis, or that has a corrected outline, into the new folder
     `target`.
 
@@ -48,7 +50,8 @@ def write_dataset(records: Records, target: Path, progress: Progress | None = No
     unknown, and teaches an outline only. Patients and lesions are named by their random keys; each patient keeps one
     part, see `part_of`. Pictures are written as their decoded pixels: what else their files hold may name the patient.
     Raises RecordsFault where `target` is there, or there is nothing to write, and ImageRefused for a picture that
-    cannot be decoded. progress: told of the pictures written, (done, total).
+    cannot be decoded. progress: told of the pictures written, (done, total). only: ids of the pictures to
+    write, None for all.
     """
     if target.exists():
         raise RecordsFault(
@@ -57,11 +60,18 @@ def write_dataset(records: Records, target: Path, progress: Progress | None = No
                 target=target,
             )
         )
-    return undisturbed(records, lambda check: _write(records, target, progress, check))
+    return undisturbed(records, lambda check: _write(records, target, progress, only, check))
 
 
-def _write(records: Records, target: Path, progress: Progress | None, check: Callable[[], None]) -> Drawn:
-    rows, outlines = _chosen(records)
+def _write(
+    records: Records,
+    target: Path,
+    progress: Progress | None,
+    only: Collection[str] | None,
+    check: Callable[[], None],
+) -> Drawn:
+    chosen, outlines = _chosen(records)
+    rows = [(row, picture) for row, picture in chosen if only is None or picture["id"] in only]
     if not rows:
         raise RecordsFault(
             say(

@@ -48,6 +48,7 @@ from derm.records import entry, store
 from derm.records.chain import canonical
 
 FILE = "study.json"
+OPINIONS = "opinions.jsonl"
 PICTURES = "pictures"
 FORMAT = 1
 
@@ -255,6 +256,14 @@ def new_study(
                 folder=folder,
             )
         )
+    if (folder / OPINIONS).exists():  # of a former study: no reader of this one could add to its chain
+        raise StudyFault(
+            say(
+                "{folder} holds the opinions of a former study, {file}: move that file away, or name another folder.",
+                folder=folder,
+                file=OPINIONS,
+            )
+        )
     named = tuple(entry.name(one, entry.READER_NAME) for one in readers)
     _check(named, arms, washout_days, image_ids)
     rows = catalogue.table.set_index("image_id")
@@ -279,8 +288,7 @@ def new_study(
         )
     new = not folder.exists()
     make_folder(folder)
-    if new:  # readers shall not find the diagnoses there, nor others what they have answered
-        close_to_others(folder)
+    close_to_others(folder)  # readers shall not find the diagnoses there, nor others what they have answered
     cases = []
     try:
         # Of two who make a study here at once the first has the folder of pictures, and the other's go.
@@ -299,6 +307,7 @@ def new_study(
             pictures.rename(folder / PICTURES)
         try:
             write_json(folder / FILE, study.as_dict() | {"hash": study.hash})
+            close_to_others(folder / FILE)
         except BaseException:
             shutil.rmtree(folder / PICTURES, ignore_errors=True)
             raise

@@ -18,9 +18,9 @@ from derm.language.speech import say
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
 from derm.records.entry import Management
-from derm.study.design import WITHOUT, StudyDesign, read_study
+from derm.study.design import OPINIONS, WITHOUT, StudyDesign, read_study
 
-FILE = "opinions.jsonl"
+FILE = OPINIONS
 
 MOST = 256 << 20
 """Bytes of it that are read: an opinion has some 500."""

@@ -126,6 +126,21 @@ def between(study: StudyDesign, one: ArmDifference) -> str:
     )
 
 
+def figure_rows(study: StudyDesign, found: StudyResults, name: str) -> list[dict[str, str]]:
+    """A figure by arm, as rows of a table: its mean, its interval where arms are compared, and every reader's."""
+    compared, rows = found.compared.get(name), []
+    for place, arm in enumerate(study.arms):
+        values = found.table[name][place]
+        row = {say("Arm"): say(ARM_NAMES[arm]), say("Mean"): share(float(values.mean()))}
+        if compared is not None:
+            row["95 %"] = interval(compared.arms[place].low, compared.arms[place].high)
+        headings = set(row)  # a reader may be called so, too
+        for reader, value in zip(found.finished, values, strict=True):
+            row[say("{name} (reader)", name=reader) if reader in headings else reader] = share(float(value))
+        rows.append(row)
+    return rows
+
+
 def difference_row(study: StudyDesign, one: ArmDifference) -> dict[str, str]:
     """How one arm differs from another, as a row of a table."""
     spread, p = say("from {low} to {high}", low=signed(-one.high), high=signed(-one.low)), p_value(one.p)

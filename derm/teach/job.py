@@ -48,7 +48,7 @@ from derm.records.connect import Records
 from derm.spreadsheet import csv_table
 from derm.teach.features import Progress
 from derm.teach.practice import Lessons, gather_lessons, lesions_in, make_place, remove_lessons
-from derm.teach.train import NAME, TeachingSettings, Way, teach_head, teach_whole
+from derm.teach.train import NAME, TeachingSettings, Way, has_begun, teach_head, teach_whole
 
 ABOUT = "teaching.json"
 """In a training's folder: how it is trained, how far it is, and what it found."""
@@ -82,9 +82,11 @@ FIELDS: dict[str, Check] = {
 
 LATER: dict[str, Check] = {
     "identity": object_with({"network_id": is_text, "calibration": is_text}),
+    "pictures": list_of(is_text),
     "compared": lambda value: by_name(_COUNTED)(value) and set(value) <= {PRACTICE, OLD},
 }
-"""Of `ABOUT`: of the weights that it began with, which an older training does not tell; and once it has ended."""
+"""Of `ABOUT`: of the weights and the practice's pictures that it began with, which an older training does not tell; and
+once it has ended."""
 
 KEYS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a training's folder may be called."""
@@ -277,10 +279,15 @@ def _work(
     model = load_weights(weights)
     _check_begun(folder, about, model)
     tell("Reading confirmed cases")
-    lessons = gather_lessons(records, model, [Path(one) for one in about["old"]], folder / LESSONS, progress)
+    # A run goes on with the images alone that it began with; until then it learns from all that are confirmed.
+    only = about.get("pictures") if has_begun(folder) else None
+    lessons = gather_lessons(records, model, [Path(one) for one in about["old"]], folder / LESSONS, progress, only)
     if lessons.old is None and not about["without_old"]:
         raise DataFault(say(NO_REHEARSAL, names=listed(lessons.lacking) if lessons.lacking else say("the old data")))
     about["said"] = _said(lessons, settings)
+    if settings.way == "whole" and only is None:
+        about["pictures"] = [Path(one).stem for one in lessons.practice.table["image_path"]]
+        _write(folder, about)
     target = folder / f"{NAME}.json"
     if not target.is_file():
         tell("Learning from confirmed cases")

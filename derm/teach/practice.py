@@ -4,7 +4,7 @@ Needs open records. The data set lies beside the records while it is learned fro
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +43,22 @@ class Lessons:
 
 
 def gather_lessons(
-    records: Records, model: Model, old: Sequence[Path], folder: Path, progress: Progress | None = None
+    records: Records,
+    model: Model,
+    old: Sequence[Path],
+    folder: Path,
+    progress: Progress | None = None,
+    only: Collection[str] | None = None,
 ) -> Lessons:
     """The practice's confirmed cases, written into `folder` unless they are there, and the old data in folders `old`.
+
+    only: ids of the pictures that are learned from, None for all that are confirmed.
 
     Raises RecordsFault where nothing is confirmed, DataFault where too little is, or where `old` is none of the data
     that the weights learned from.
     """
     if not folder.exists():
-        write_dataset(records, folder)
+        write_dataset(records, folder, only=only)
     practice = recognise(read_data([folder]), cache_folder(), progress)
     split = split_own(practice)
     lessons = lesions_in(practice, split, "train")

@@ -45,6 +45,9 @@ SOURCE_BALANCE = 0.5
 NAME = "taught"
 """Of the new weights, NAME.json in a training's folder."""
 
+RUN = "run"
+"""In the same: the run of the whole network."""
+
 
 @dataclass(frozen=True)
 class TeachingSettings:
@@ -117,11 +120,11 @@ def teach_whole(
     and `derm.evaluate.calibrate.calibrate`.
     """
     catalogue = _joined(lessons)
-    run = folder / "run"
+    run = folder / RUN
     config = config_of(model, weights, settings, len(split_own(catalogue).rows("train")))
-    if not (run / "run.json").exists() or not _finished(run):
+    if not has_begun(folder) or not _finished(run):
         state = loop.train(
-            _resumed(run, config), catalogue, run, cache=folder / "decoded", resume=(run / "run.json").exists(),
+            _resumed(run, config), catalogue, run, cache=folder / "decoded", resume=has_begun(folder),
             device="cuda" if torch.cuda.is_available() else "cpu", watch=watch, decoding=progress, stop=stop,
         )  # fmt: skip
         if not state.finished:
@@ -131,6 +134,11 @@ def teach_whole(
     target = folder / f"{NAME}.json"
     copy_weights(run / "final.json", target, found.describe(load_info(run / "final.json")), trained.sha256)
     return target
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether the whole network has begun to learn in a training's folder, so that it can be gone on with."""
+    return (folder / RUN / "run.json").exists()
 
 
 def config_of(model: Model, weights: Path, settings: TeachingSettings, images: int) -> TrainConfig:

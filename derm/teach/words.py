@@ -115,6 +115,7 @@ NO_OLD = mark(
     "them the weights unlearn what the practice's cases lack."
 )
 HOW_TO_ADOPT = "Nothing is changed yet. To use these weights: derm records adopt {name} --by YOUR-NAME"
+HOW_TO_UNDO = "To go back from them: derm records undo {name} --by YOUR-NAME"
 FROM_NEXT_VISIT = mark(
     "A visit that has begun goes on with its weights: reload the page to be answered by the new ones."
 )

@@ -42,17 +42,10 @@ def results(folder: Path, study: StudyDesign) -> None:
 def figures(study: StudyDesign, found: StudyResults) -> None:
     """Each figure by arm, with its interval, and the arms compared: as a picture, then as tables."""
     picture(study, found)
-    for name, values in found.table.items():
+    for name in found.table:
         compared = found.compared.get(name)
         st.subheader(say(words.FIGURE_NAMES[name]), anchor=False)
-        rows = []
-        for place, arm in enumerate(study.arms):
-            row = {say("Arm"): say(words.ARM_NAMES[arm]), say("Mean"): words.share(float(values[place].mean()))}
-            if compared is not None:
-                row["95 %"] = words.interval(compared.arms[place].low, compared.arms[place].high)
-            by_reader = zip(found.finished, values[place], strict=True)
-            rows.append(row | {reader: words.share(float(value)) for reader, value in by_reader})
-        show_table(rows, key=f"study-{name}")
+        show_table(words.figure_rows(study, found, name), key=f"study-{name}")
         if compared is not None:
             told = [words.difference_row(study, one) for one in compared.differences]
             show_table(told, key=f"study-{name}-compared")

@@ -118,11 +118,19 @@ def test_weights_that_are_missing_are_one_sentence(capsys, monkeypatch, drawn, t
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_resamples")
-def test_evaluate_writes_and_prints_the_table(run, tiny_weights, drawn, tmp_path):
+def test_evaluate_writes_and_prints_the_table_even_where_the_look_is_not_counted(
+    run, tiny_weights, drawn, tmp_path, monkeypatch
+):
+    def busy(_metrics):
+        raise ConfigFault("this look is not counted")
+
+    monkeypatch.setattr("derm.evaluate.test_set_log.is_ham10000", lambda _: True)
+    monkeypatch.setattr("derm.evaluate.test_set_log.count_look", busy)
     done = run("evaluate", "--data", drawn, "--weights", tiny_weights, "--split", "test", "--out", tmp_path / "r")
     assert done.exit_code == 0
     assert "balanced accuracy" in done.stdout
     assert "0.674" in done.stdout  # the paper's
+    assert done.stderr.endswith("this look is not counted\n")
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["measured_on"]["part"] == "test"
 
 

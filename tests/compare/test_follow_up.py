@@ -201,8 +201,14 @@ def test_pictures_that_cannot_be_judged_tell_no_change_and_no_growth(drawn):
     assert sentences(found)[0] == UNSIZED
     told = as_json(grown)
     assert told["sentences"][:1] == doubt_lines(found)[:1]
+    odd = "which is not to be relied on here."
+    for one in (found, grown, replace(grown, area_ratio=1.0)):
+        for line in sentences(one):
+            if line.startswith(("Area", "Diameter", "Colour", "At the border")):
+                assert line.endswith(odd)
     assert (told["doubts"]["earlier"], told["doubts"]["later"][0]) == ([], "too_dark")
     assert not told["sizes_reliable"]
     corrected = follow_up(visit(drawn.image, drawn.mask), replace(later, polygons=polygons_of(later.mask)))
     by_hand = replace(corrected, area_ratio=1.5, colour=20.0)
     assert headline(by_hand) == "Changed beyond what two pictures of an unchanged lesion show is: area."
+    assert [line.endswith(odd) for line in sentences(by_hand)[:4]] == [False, False, True, True]

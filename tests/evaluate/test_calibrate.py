@@ -18,11 +18,12 @@ from derm.cli.evaluate import print_decision
 from derm.cli.main import app, main
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, INDEX
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 from derm.evaluate.calibrate import CONFORMAL_LEAST, CONFORMAL_SHARE, calibrate, divide
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.decision import RULES, Cases, compare_baselines, decide, rule_figures
 from derm.evaluate.test_set_log import COLUMNS, count_look, is_ham10000
+from derm.files import alone_in
 from derm.image.decode import open_image
 from derm.model.config import ModelConfig
 from derm.model.weights import WeightsInfo, load_weights, rewrite_description, ship_weights
@@ -313,7 +314,7 @@ def test_shipped_weights_are_not_rewritten_by_a_weak_calibration(tiny_weights, d
     assert target.read_bytes() == before
 
 
-def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue):
+def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue, monkeypatch):
     metrics = {
         "measured_on": {"date": "2026-01-02", "weights": "derm", "sha256": "ab" * 32, "split_by": "lesion"},
         "accuracy": 0.5, "balanced_accuracy": 0.25, "macro_f1": None, "macro_auc": 0.75, "dice": 0.875,
@@ -328,4 +329,11 @@ def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue):
     with ThreadPoolExecutor() as pool:
         together = sorted(pool.map(lambda _: count_look(metrics, looks), range(20)))
     assert together == list(range(3, 23))
+    monkeypatch.setattr("derm.evaluate.test_set_log.PATIENCE", 0)
+    lacks = "2026-01-02,derm,abababababababab,by lesion,0.5000,0.2500,,0.7500,0.8750"
+    with (
+        alone_in(tmp_path, 1, "busy"),
+        pytest.raises(ConfigFault, match=f"The results are written, but .* append the line {lacks}$"),
+    ):
+        count_look(metrics, looks)
     assert not is_ham10000(drawn_catalogue)

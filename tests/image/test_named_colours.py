@@ -106,6 +106,8 @@ def test_the_main_picture_of_several_tells_the_colours():
             avif_colours(content[:end], "a.avif")
     assert avif_colours(box(b"ftyp", b"avif"), "a.avif") is None
     assert png_colours(b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IDAT") is None
+    short = struct.pack(">I", 1) + b"cICP\x09" + struct.pack(">I", zlib.crc32(b"cICP\x09"))
+    assert png_colours(b"\x89PNG\r\n\x1a\n" + short + bytes(4) + b"IDAT") is None
 
 
 def test_tables_of_many_items_are_refused():

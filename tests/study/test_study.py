@@ -7,6 +7,7 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -145,6 +146,41 @@ def test_a_study_that_was_not_finished_leaves_no_pictures(study, tmp_path, tiny_
     (folder / PICTURES).mkdir(parents=True)  # as a kill leaves them
     with pytest.raises(StudyFault, match="s holds pictures, but no study: delete them, or name another folder"):
         new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_no_other_account_may_read_a_study_that_is_made_in_a_folder_that_is_there(
+    study, tmp_path, tiny_model, drawn_catalogue
+):
+    folder, names = tmp_path / "s", [one.source_id for one in study[1].cases]
+    folder.mkdir(0o755)
+    with pytest.raises(ConfigFault, match="needs readers"):
+        new_study(folder, drawn_catalogue, tiny_model, names, readers=())
+    assert folder.stat().st_mode & 0o777 == 0o755  # of a study that is refused nothing is to be kept from anybody
+    new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS)
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / FILE)] == [0o700, 0o600]
+
+
+def test_opinions_of_a_former_study_are_refused_before_anything_is_asked(study, tmp_path, tiny_model, drawn_catalogue):
+    folder, names = tmp_path / "s", [one.source_id for one in study[1].cases]
+    folder.mkdir()
+    (folder / reading.FILE).write_text("{}\n")
+    with pytest.raises(StudyFault, match=r"s holds the opinions of a former study, opinions\.jsonl: move that"):
+        new_study(folder, drawn_catalogue, tiny_model, names, readers=READERS, progress=pytest.fail)
+    assert [path.name for path in folder.iterdir()] == [reading.FILE]
+
+
+def test_a_reader_may_be_called_as_a_column_is(study):
+    named = replace(study[1], readers=("Mean", "Arm", "95 %", "Dr D"))
+    values = np.tile([0.1, 0.2, 0.3, 0.4], (3, 1))
+    one = SimpleNamespace(arms=[SimpleNamespace(low=0.0, high=0.5)] * 3)
+    for compared, heading in (({}, "95 %"), ({"accuracy": one}, "95 % (reader)")):
+        found = SimpleNamespace(table={"accuracy": values}, compared=compared, finished=named.readers)
+        row = words.figure_rows(named, found, "accuracy")[0]
+        assert (row["Arm"], row["Mean"]) == (words.ARM_NAMES["without"], words.share(0.25))
+        readers = [row[name] for name in ("Mean (reader)", "Arm (reader)", heading, "Dr D")]
+        assert readers == [words.share(value) for value in (0.1, 0.2, 0.3, 0.4)]
+        assert not compared or row["95 %"] == words.interval(0.0, 0.5)
 
 
 @pytest.mark.parametrize("stopped", [False, True])

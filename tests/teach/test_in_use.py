@@ -8,7 +8,9 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from derm.cli.main import app
 from derm.errors import ConfigFault, RecordsFault, WeightsFault
 from derm.model.gate import NotDermoscopic, OodGate, SeenLittle
 from derm.model.weights import copy_weights, load_info, load_weights
@@ -85,6 +87,15 @@ def test_what_is_in_use_already_and_what_the_environment_names_is_refused(filed,
     monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
     with pytest.raises(ConfigFault, match="DERM_WEIGHTS names the weights in use"):
         undo(filed, "Dr A")
+
+
+def test_the_list_of_trainings_tells_by_which_name_to_go_back(filed, tiny_weights):
+    assert "undo" not in CliRunner().invoke(app, ["records", "trainings"]).stdout
+    in_use.adopt(filed, "Dr A", tiny_weights)
+    told = CliRunner().invoke(app, ["records", "trainings"]).stdout.splitlines()[-1]
+    assert told == f"To go back from them: derm records undo {in_use.chosen(filed)} --by YOUR-NAME"
+    words = told.partition("derm ")[2].replace("YOUR-NAME", "Me").split()
+    assert "is out of use" in CliRunner().invoke(app, words).stdout
 
 
 def test_weights_with_a_gate_are_taken_into_use_once(filed, others):

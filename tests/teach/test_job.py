@@ -54,13 +54,13 @@ def weights(tmp_path_factory) -> Path:
     return path
 
 
-def fill(records, folder: Path, count: int) -> None:
+def fill(records, folder: Path, count: int, patients: str = "P") -> None:
     """Save pictures of a data set, each a patient's, with a histology; every third with an edited outline."""
     for place, row in enumerate(read_catalogue(folder).table.head(count).to_dict("records")):
         content = Path(row["image_path"]).read_bytes()
         image, mask = read_pair(row["image_path"], row["mask_path"])
         new = write.NewPicture(
-            f"P-{place}", "A", "upper_back", "2026-11-02", Path(row["image_path"]).name, content,
+            f"{patients}-{place}", "A", "upper_back", "2026-11-02", Path(row["image_path"]).name, content,
             image.shape[1], image.shape[0],
         )  # fmt: skip
         saved = write.save_case(records, "Dr A", new, outline=mask if place % 3 == 0 else None)
@@ -180,13 +180,15 @@ def patients(records) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.training
-def test_the_whole_network_learns_outlines_too_and_goes_on_after_a_stop(practice, weights, drawn, monkeypatch):
+def test_the_whole_network_learns_outlines_too_and_goes_on_after_a_stop(practice, cases, weights, drawn, monkeypatch):
     monkeypatch.setattr(job, "lesions_in", lambda *_: 0)  # the other test compares
     folder = job.begin(practice, weights, [drawn], TeachingSettings("whole", epochs=1))
     stops = iter([True])
     stopped = job.work(practice, folder, stop=lambda: next(stops, False), replicates=REPLICATES)
     assert stopped.stage == "begun"
     assert (folder / job.LESSONS).is_dir()
+    job.remove_lessons(folder / job.LESSONS)  # as a refusal does, after which others are confirmed
+    fill(practice, cases, 8, "Q")
     found = job.work(practice, folder, replicates=REPLICATES)
     assert found.stage == "done"
     assert found.said[1:] == (job.NOTHING_HELD_OUT, job.NOTHING_HELD_OUT)
@@ -272,6 +274,30 @@ def test_a_training_that_was_refused_for_a_moment_is_at_work_again_when_it_goes_
     monkeypatch.setattr(job, "_work", lambda *_: seen.append(job.read_teaching(folder)))
     job.work(filed, folder)
     assert [(one.stage, one.said, one.alive) for one in seen] == [("learned" if learned else "begun", (), True)]
+
+
+def test_a_whole_network_goes_on_with_the_pictures_that_it_began_with(filed, cases, weights, monkeypatch):
+    """Cases that were confirmed between a refusal and *Go on* made it refuse for ever, for its images were others."""
+    monkeypatch.setattr("derm.teach.practice.FEWEST", 1)
+    fill(filed, cases, 12)
+    folder = job.begin(filed, weights, [], TeachingSettings("whole"), without_old=True)
+    seen = []
+
+    def full(_weights, _model, lessons, *_rest, **_settings):
+        seen.append(set(lessons.practice.table["image_id"]))
+        (folder / "run").mkdir(exist_ok=True)
+        if len(seen) > 1:
+            (folder / "run" / "run.json").write_text("{}")
+        raise RunFault("the disk is full")
+
+    monkeypatch.setattr(job, "teach_whole", full)
+    for count in (12, 14, 16):
+        with pytest.raises(RunFault, match="the disk is full"):
+            job.work(filed, folder)
+        assert not (folder / job.LESSONS).exists()
+        fill(filed, cases, count + 2)
+    assert seen[0] < seen[1] == seen[2]  # the first of them had not begun to learn
+    assert job.read_teaching(folder).stage == "refused"
 
 
 def test_a_training_that_an_older_version_began_goes_on(filed, weights, tmp_path):
