@@ -122,7 +122,7 @@ def doubt_lines(found: FollowUp) -> list[str]:
 def headline(found: FollowUp) -> str:
     """Whether something has changed beyond what pictures of an unchanged lesion do, in one sentence."""
     changed = [name for name, beyond in _beyond(found) if beyond]
-    if not changed and _is_blocked(found):
+    if not changed and (_is_blocked(found) or math.isnan(found.colour)):
         return say("Whether something has changed cannot be told from these pictures.")
     if not changed and not _is_sized(found):
         return say("No change of colour or at the border; whether the size has changed cannot be told.")

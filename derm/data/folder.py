@@ -257,8 +257,10 @@ def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
             raise _of_several_lines(path, str(name), row + 2, table[name].iloc[row])  # the header is line 1
 
 
-_BETWEEN_CELLS = re.compile(r"[\t;,|](?! \w)")
-"""What may separate cells: no comma of a sentence, which a blank and a word follow."""
+def _between_cells(separator: str) -> re.Pattern[str]:
+    """What separates cells: no comma of a sentence, which a blank and a word follow, nor of a number."""
+    sign = re.escape(separator)
+    return re.compile(rf"(?:(?<!\d){sign}|{sign}(?!\d))(?! \w)" if separator == "," else rf"{sign}(?! \w)")
 
 
 def _refuse_swallowed_rows(path: Path, table: pd.DataFrame) -> None:
@@ -267,11 +269,12 @@ def _refuse_swallowed_rows(path: Path, table: pd.DataFrame) -> None:
     Its first line has the separators of the rest of a row, its last line those of a row up to this column; a text of
     several lines has not.
     """
+    between = _between_cells(table.attrs["separator"])
     for place, name in enumerate(table):
         cells = pd.Series([name, *table.iloc[:, place].fillna("")], dtype=str)
         for row in cells.index[cells.str.contains("[\r\n]")]:
             first, *_, last = re.split("\r\n|[\r\n]", cells[row])
-            rest, before = (len(_BETWEEN_CELLS.findall(line)) for line in (first, last))
+            rest, before = (len(between.findall(line)) for line in (first, last))
             if rest >= table.shape[1] - 1 - place and before >= place:
                 raise _of_several_lines(path, str(name), row + 1, cells[row])
 
@@ -312,6 +315,7 @@ def parse_table(content: bytes, *, or_latin: bool = False, most_rows: int = MOST
     if len(header) != len(table.columns):
         raise ValueError("its first line does not name its columns")
     table.columns = [name or made for name, made in zip(header, table.columns, strict=True)]
+    table.attrs["separator"] = separator
     return table
 
 

@@ -103,9 +103,10 @@ class KeptFile:
         """The bytes; LookupError where they were let go for good."""
         if (content := self.content) is not None:
             return content
-        if self.origin is None or not self._lies_there():
+        content = None if self.origin is None else read_file(self.origin.path)
+        if content is None or not self._lies_there():  # asked last: it may be exchanged at any moment
             raise LookupError("the file was let go")
-        return read_file(self.origin.path)
+        return content
 
     def _lies_there(self) -> bool:
         return self.origin is not None and bool(self.origin.stamp) and stamp_now(self.origin.path) == self.origin.stamp
@@ -251,7 +252,7 @@ class Budget:
         for file in sorted(self._files, key=lambda one: (one.origin is None, one.used)):
             if total <= FILES * self.limit:
                 break
-            if file.origin is not None or not file.open:
+            if not file.open:
                 total -= file.size
                 file.content = None
 

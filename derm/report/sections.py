@@ -182,7 +182,7 @@ def _use(facts: Facts) -> Section:
     counted = {"images": test["images"], "lesions": test["lesions"]}
     of = set(test.get("sources", {}))
     learned = set(facts.model.description.learned_from) if facts.model.description.tells_sources else set()
-    if of <= learned:
+    if learned and of <= learned:
         measured = say(
             "The model was measured on {images:,} images of {lesions:,} lesions from the data set that it was trained "
             "on.",

@@ -256,9 +256,9 @@ def work(
             if not _work(records, folder, about, tell, progress, stop, replicates):
                 return read_teaching(folder)
         except DermError as fault:
-            _write(folder, about | {"stage": "refused", "said": [json_of_said(str(fault))]})
-            remove_lessons(folder / LESSONS)
+            remove_lessons(folder / LESSONS)  # first: on a full disk nothing can be written
             remove_lessons(folder / "decoded")
+            _write(folder, about | {"stage": "refused", "said": [json_of_said(str(fault))]})
             raise
         remove_lessons(folder / LESSONS)
         remove_lessons(folder / "decoded")

@@ -77,7 +77,7 @@ def held(model: Model, earlier: str, later: str) -> FollowUp:
 def _compared(first: ListedCase, second: ListedCase) -> FollowUp:
     if first.case is None or second.case is None:
         lost = first if first.case is None else second
-        raise NotRegistered(say("The picture of {name} is no longer in memory: choose its file again.", name=lost.name))
+        raise NotRegistered(say("The picture of {name} is no longer in memory: open it again.", name=lost.name))
     with budget().turn(sum(height * width for height, width in (first.case.shape, second.case.shape))):
         return follow_up(first.case, second.case)
 

@@ -109,7 +109,12 @@ def begin() -> None:
 
 def go_on(one: Teaching) -> None:
     """Launch a process that goes on with a training."""
-    attempt(f"go-on-{one.name}", lambda: job.go_on(saving.records(), one.folder, visitor_now()))
+
+    def do() -> None:
+        check(Right.WEIGHTS)
+        job.go_on(saving.records(), one.folder, visitor_now())
+
+    attempt(f"go-on-{one.name}", do)
 
 
 def use(one: Teaching) -> None:

@@ -172,6 +172,10 @@ def test_files_hold_both_pictures_and_every_figure(unchanged):
     assert told["notice"]
 
 
+def test_no_change_is_not_said_where_colours_cannot_be_compared(unchanged):
+    assert headline(replace(unchanged, colour=float("nan"))).startswith("Whether something has changed cannot be told")
+
+
 def test_structures_are_listed_up_to_four(unchanged):
     many = replace(unchanged, structures=tuple(Structure(hour, 0.03, 20.0) for hour in range(1, 7)))
     assert "6 places that are darker than before" in " ".join(sentences(many))

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.data.catalogue import read_catalogue
+from derm.data.folder import read_table
 from derm.diagnoses import CODES
 from derm.errors import DataFault
 
@@ -276,3 +277,17 @@ def test_data_check_ends_with_one_for_faults_alone(tmp_path):
     assert CliRunner().invoke(app, ["data", "check", str(tmp_path)]).exit_code == 0
     rows().assign(age="999").to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
     assert CliRunner().invoke(app, ["data", "check", str(tmp_path)]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'image_id,notes\nA,"line one\nsize 12,5 mm"\nB,x\n',
+        'image_id;dx;notes\nA;nv;"erster Befund\n12,5 x 3,2 mm"\nB;mel;x\n',
+        'comment,image_id\n"ok;\nfine",A\nx,B\n',
+    ],
+)
+def test_numbers_with_commas_and_other_signs_make_no_rows(tmp_path, text):
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    assert list(read_table(path, ["image_id"], "CURE")["image_id"]) == ["A", "B"]
