@@ -71,12 +71,18 @@ def write_picture(path: Path, code: str) -> None:
     path.write_bytes(png(draw_sample(code, height=90, width=120).image))
 
 
-@pytest.mark.slow
-def test_a_picture_that_is_replaced_or_goes_away_stays_as_it_was_opened(tiny_model, tmp_path):
-    path = tmp_path / "one.png"
+def one_image(folder: Path) -> tuple[Path, SimpleNamespace]:
+    """The file of a nevus, and the data set that it is."""
+    path = folder / "one.png"
     write_picture(path, "nv")
     table = pd.DataFrame({"image_id": ["one"], "image_path": [str(path)], "mask_path": [""]})
-    catalogue, budget = SimpleNamespace(folder=tmp_path, layout="x", table=table), Budget(100_000_000)
+    return path, SimpleNamespace(folder=folder, layout="x", table=table)
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_replaced_or_goes_away_stays_as_it_was_opened(tiny_model, tmp_path):
+    path, catalogue = one_image(tmp_path)
+    budget = Budget(100_000_000)
     kept = CaseMemory(lambda case, again: budget.hold(case, again, "me"), budget.turn)
     before = kept.case(tiny_model, catalogue, "one")
     image = before.case.image.copy()
@@ -100,10 +106,8 @@ def test_a_picture_that_is_replaced_or_goes_away_stays_as_it_was_opened(tiny_mod
 
 @pytest.mark.slow
 def test_files_of_the_data_set_go_first_and_come_back_from_where_they_lie(tiny_model, tmp_path):
-    path = tmp_path / "one.png"
-    write_picture(path, "nv")
-    table = pd.DataFrame({"image_id": ["one"], "image_path": [str(path)], "mask_path": [""]})
-    catalogue, budget = SimpleNamespace(folder=tmp_path, layout="x", table=table), Budget(2_500_000)
+    path, catalogue = one_image(tmp_path)
+    budget = Budget(2_500_000)
     upload = budget.hold_file(bytes(1_000_000), "her")
     kept = CaseMemory(
         lambda case, again: budget.hold(case, again, "me"),
