@@ -317,8 +317,9 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
         pictures.setdefault(row["lesion_id"], []).append(row)
     made = []
     for one in rows_of(connection, lesion):
-        mine = pictures.get(one["id"], [])
-        if not mine:
+        # What hangs in the air was changed past Derm: `derm records verify` names it, and it takes no list away.
+        mine = [row for row in pictures.get(one["id"], []) if row["visit_id"] in days]
+        if not mine or one["patient_id"] not in people:
             continue
         last = max(days[row["visit_id"]] for row in mine)
         newest = [row for row in mine if days[row["visit_id"]] == last]

@@ -5,6 +5,7 @@ from entries import new_answer, new_opinion, new_picture, save
 from sqlalchemy import text
 
 from derm.records import chain, read, store, write
+from derm.records.read import search
 from derm.records.verify import verify
 
 AT = "2026-11-27T12:00:00.000000+00:00"
@@ -75,6 +76,15 @@ def test_tampering_is_found_at_its_row(filed, statement, table, why):
     broken = verify(filed).broken
     assert broken is not None
     assert (broken.table, broken.why) == (table, why)
+
+
+@pytest.mark.parametrize("table", ["visit", "patient"])
+def test_a_row_that_is_gone_takes_no_list_away(filed, table):
+    write.save_case(filed, "Dr A", new_picture(), answer=new_answer())
+    tamper(filed, "PRAGMA foreign_keys=OFF", "PRAGMA defer_foreign_keys=ON")
+    tamper_unkeyed(filed, f"DELETE FROM {table}")
+    assert search(filed) == []
+    assert verify(filed).broken.table == table
 
 
 def tamper_unkeyed(records, statement: str) -> None:
