@@ -193,11 +193,11 @@ def sentences(found: FollowUp) -> list[str]:
 
 def _size(name: str, ratio: float, error: float, told: str, *, judged: bool) -> str:
     change, apart = ratio - 1, _whole(math.expm1(error))
-    if not judged and abs(change) >= 0.005:
-        return say(UNJUDGED[change > 0], name=name, change=_whole(abs(change)), told=told)
+    is_same = abs(change) < 0.005
     if not judged:
-        return say(UNJUDGED_SAME, name=name, told=told)
-    if abs(change) < 0.005:
+        sentence = UNJUDGED_SAME if is_same else UNJUDGED[change > 0]
+        return say(sentence, name=name, change=_whole(abs(change)), told=told)
+    if is_same:
         return say(
             "{name}: as before{told}; unchanged lesions were up to ±{apart} apart.", name=name, told=told, apart=apart
         )
