@@ -4,11 +4,12 @@ Needs columns of text. Does not know which table they come from; what could not 
 """
 
 import re
-import unicodedata
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from derm.spelling import cleaned
 
 MISSING = frozenset(
     ("", "na", "n/a", "n.a.", "n.a", "nan", "#n/a", "<na>", "nat", "none", "null", "nil", "unknown", "unk", "missing",
@@ -37,25 +38,9 @@ def blank_missing(cells: pd.Series) -> pd.Series:
 
 
 def spelled(cells: pd.Series) -> pd.Series:
-    """The cells, text (n,), as one sees them: in NFC, with single spaces, without control and format characters. For
-    copied from a PDF or written on macOS, one name becomes two that look alike, and so two patients."""
-    return cells.map({word: _spelled(word) for word in set(cells)}).astype(str)
-
-
-def _spelled(word: str) -> str:
-    if not (word.isascii() and word.isprintable()):
-        whole = unicodedata.normalize("NFC", word)
-        beside = zip(whole, f" {whole}", f"{whole[1:]} ", strict=False)
-        # Again, for what stood between a letter and its mark is gone.
-        word = unicodedata.normalize("NFC", "".join(one for one, *others in beside if _is_seen(one, *others)))
-    return " ".join(word.split())
-
-
-def _is_seen(letter: str, before: str, after: str) -> bool:
-    if letter in "\u200c\u200d":  # joiners shape letters of Persian or Hindi, and are nothing beside Latin ones
-        return all(unicodedata.category(one)[0] in "LM" and one > "\u02af" for one in (before, after))
-    is_selector = "\ufe00" <= letter <= "\ufe0f"
-    return letter.isspace() or not (is_selector or unicodedata.category(letter) in ("Cc", "Cf"))
+    """The cells, text (n,), as one sees them, see `derm.spelling.cleaned`: else one name that was written on macOS or
+    copied from a PDF becomes two that look alike, and so two patients."""
+    return cells.map({word: cleaned(word) for word in set(cells)}).astype(str)
 
 
 def read_sexes(cells: pd.Series) -> pd.Series:

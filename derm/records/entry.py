@@ -4,7 +4,6 @@ Needs plain values. Knows no database.
 """
 
 import json
-import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -16,6 +15,7 @@ from derm.errors import RecordsFault
 from derm.json_checks import Check, is_count, is_number, is_several, is_share_or_none, within
 from derm.language.speech import day_text, mark, say
 from derm.records.sites import BY_CODE
+from derm.spelling import cleaned, encodable, visible
 
 LONGEST = 2000
 """Characters of a text, at most."""
@@ -41,31 +41,6 @@ NO_PLACE = mark("'{value}' is no place on the body map: use one of {choices}.")
 NO_MANAGEMENT = mark("'{value}' is no management: use one of {choices}.")
 NO_SEX = mark("'{value}' is no sex: use one of {choices}.")
 FILE_NAME = mark("The file's name")
-
-JOINERS = "\u200c\u200d\u180e"
-"""Zero-width non-joiner and joiner, Mongolian vowel separator: seen in the shape of the letters between which they
-stand, in some scripts."""
-
-JOINED = ((0x0600, 0x0DFF), (0x1000, 0x109F), (0x1780, 0x18AF), (0x11000, 0x11FFF))
-"""Those scripts, first and last letter: Arabic to Sinhala, Myanmar, Khmer and Mongolian, the later Indic ones."""
-
-MONGOLIAN = ((0x1800, 0x18AF),)
-"""The only script whose letters the vowel separator shapes: two names may differ by it alone."""
-
-SEEN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
-"""Format characters that are drawn: signs around numbers and verses of Arabic, Syriac and Kaithi."""
-
-UNSEEN = frozenset(
-    (
-        *"\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\U00013441\U00013442\U0001d159",
-        *map(chr, (*range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE0100), *range(0xE01F0, 0xE1000))),
-    )
-)
-"""What is no format character by its category and yet never drawn: grapheme joiner, fillers, inherent vowels, blanks of
-Braille, hieroglyphs and notes, and what Unicode sets aside for such (Default_Ignorable_Code_Point)."""
-
-FLAG = re.compile("(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-"""The tags that make a black flag that of a country's part, such as Scotland's: region, part and end, by UTS #51."""
 
 SEXES = ("female", "male", "other")
 
@@ -116,76 +91,18 @@ def name(value: str, what: str) -> str:
     return " ".join(found.split())
 
 
-def cleaned(value: str) -> str:
-    """What `name` makes of a text, unchecked: by this names are compared."""
-    return " ".join((value if value.isascii() and value.isprintable() else visible(value)).split())
-
-
 def spellings(typed: str) -> tuple[str, str]:
     """How a name that somebody has typed may have been kept: by an older Derm, with what is not seen, and as `cleaned`.
 
     In this order, for of two patients who look alike the one who is there to the letter is meant.
     """
-    return " ".join(unicodedata.normalize("NFC", _encodable(typed)).split()), cleaned(typed)
+    return " ".join(unicodedata.normalize("NFC", encodable(typed)).split()), cleaned(typed)
 
 
 def is_called(typed: str, known: str) -> bool:
     """Whether what somebody has typed is the name `known`, which an older Derm may have kept with what is not seen."""
     whole, clean = spellings(typed)
     return whole == known or clean == cleaned(known) != ""
-
-
-def visible(value: str) -> str:
-    """A text in NFC without what nobody sees: control and format characters, variation selectors. For copied from a
-    spreadsheet or a PDF, one pseudonym would become two that look alike.
-
-    Kept are joiners between letters of `JOINED`, selectors after the letters whose form they choose, ideographs and
-    Mongolian, and the tags of a `FLAG`: there they are part of a name's spelling. What merely looks alike, as Latin and
-    Cyrillic A, stays two.
-    """
-    whole = _encodable(value)
-    tags = {place for flag in FLAG.finditer(whole) for place in range(*flag.span())}
-    drawn = "".join(one for place, one in enumerate(whole) if _is_drawn(one) or place in tags)
-    letters = unicodedata.normalize("NFC", drawn)  # so that marks, in whichever order typed, stand beside the same
-    kept = [""]
-    for place, letter in enumerate(letters, 1):
-        if letter in JOINERS and not _joins(letter, kept[-1], letters[place : place + 1]):
-            continue
-        if _is_selector(letter) and not _has_forms(kept[-1]):
-            continue
-        kept.append(letter)
-    return unicodedata.normalize("NFC", "".join(kept))
-
-
-def _encodable(value: str) -> str:
-    """A text as databases take it: without control characters, and without half characters, which UTF-8 has not."""
-    whole = value.encode(errors="replace").decode()
-    return "".join(one for one in whole if one in "\n\t" or unicodedata.category(one) != "Cc")
-
-
-def _is_drawn(letter: str) -> bool:
-    if unicodedata.category(letter) == "Cf":
-        return letter in JOINERS or letter in SEEN
-    return letter not in UNSEEN
-
-
-def _joins(joiner: str, before: str, after: str) -> bool:
-    """Whether a joiner shapes the letters beside it; a selector after it is no letter."""
-    scripts = MONGOLIAN if joiner == "\u180e" else JOINED
-    return _is_of(before, scripts) and _is_of(after, scripts) and not _is_selector(after)
-
-
-def _is_of(letter: str, scripts: tuple[tuple[int, int], ...]) -> bool:
-    return bool(letter) and unicodedata.category(letter)[0] in "LM" and any(a <= ord(letter) <= b for a, b in scripts)
-
-
-def _is_selector(letter: str) -> bool:
-    ranges = (("\u180b", "\u180d"), ("\u180f", "\u180f"), ("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
-    return any(first <= letter <= last for first, last in ranges)
-
-
-def _has_forms(letter: str) -> bool:
-    return bool(letter) and unicodedata.name(letter, "").startswith(("CJK ", "MONGOLIAN LETTER"))
 
 
 def text(value: str | None, what: str, longest: int = LONGEST) -> str | None:

@@ -15,10 +15,11 @@ from derm.json_checks import is_number
 from derm.language.speech import say
 from derm.metrics.prior import change_share
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
-from derm.records import entry, tables
+from derm.records import tables
 from derm.records.connect import Records
 from derm.records.entry import TRUSTED, is_sum, record_of
 from derm.records.write import REMOVED, find_named, last_event
+from derm.spelling import cleaned
 
 Entry = dict[str, Any]
 """A row of one of `tables.ENTRIES`, by column."""
@@ -332,7 +333,7 @@ def _lesions(connection: Connection) -> list[tuple[LesionState, str]]:
             who["id"], who["pseudonym"], one["id"], one["label"], one["site"],
             len({row["visit_id"] for row in mine}), len(mine), worst, held, source,
         )  # fmt: skip
-        names = "\n".join(map(entry.cleaned, [who["pseudonym"], one["label"], *(row["name"] for row in mine)]))
+        names = "\n".join(map(cleaned, [who["pseudonym"], one["label"], *(row["name"] for row in mine)]))
         made.append((state, names))
     return made
 
@@ -362,7 +363,7 @@ def standing_corrections(connection: Connection) -> dict[str, StandingCorrection
 
 def _meets(one: LesionState, names: str, query: Query) -> bool:
     return (
-        entry.cleaned(query.text).casefold() in names.casefold()
+        cleaned(query.text).casefold() in names.casefold()
         and query.site in ("", one.site)
         and query.referral in ("", one.worst.referral or NO_ANSWER)
         and query.diagnosis in ("", one.diagnosis or "")

@@ -25,6 +25,7 @@ from derm.records import entry, missing, words
 from derm.records.entry import DIAGNOSIS_CODES, Management
 from derm.records.sites import SITES
 from derm.serve.roles import Right
+from derm.spelling import cleaned
 from pages.parts import opening, visit
 from pages.parts.pressing import counted_once
 from pages.parts.spinning import spinning
@@ -107,7 +108,7 @@ def actor() -> str:
 def known_lesions(key: str) -> dict[str, str]:
     """The lesions of the patient in the field, by name, each with its place. Raises RecordsFault as `records` does."""
     known = read.lesions_of(records(), st.session_state[f"patient-{key}"])
-    return {entry.cleaned(row["label"]): row["site"] for row in known}
+    return {cleaned(row["label"]): row["site"] for row in known}
 
 
 def ask_place(key: str) -> None:
@@ -132,7 +133,7 @@ def ask_place(key: str) -> None:
                 )
             )
         )
-    site = known.get(entry.cleaned(state[f"lesion-{key}"]))
+    site = known.get(cleaned(state[f"lesion-{key}"]))
     if site is None:
         st.selectbox(
             say("Place on the body"),
@@ -257,7 +258,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],
-            site=known.get(entry.cleaned(state[f"lesion-{key}"])) or state.get(f"site-{key}") or "",
+            site=known.get(cleaned(state[f"lesion-{key}"])) or state.get(f"site-{key}") or "",
             day=state[f"day-{key}"],
             mm_per_pixel=state[f"scale-{key}"] or None,
             before=before,

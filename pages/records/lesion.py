@@ -23,6 +23,7 @@ from derm.records.entry import DIAGNOSIS_CODES, Basis
 from derm.records.read import Entry, LesionHistory, PictureHistory
 from derm.records.sites import BY_CODE, SITES
 from derm.serve.roles import Right
+from derm.spelling import cleaned
 from pages.parts import opening, saving
 from pages.parts.keeping import budget
 from pages.parts.pressing import counted_once
@@ -88,7 +89,7 @@ def show_picture(one: PictureHistory) -> None:
 
 def opinion_after(one: PictureHistory) -> None:
     """The opinion after the answer was seen, until it was given."""
-    actor = entry.cleaned(saving.actor())
+    actor = cleaned(saving.actor())
     mine = [row for row in one.opinions if row["author"] == actor and row["stage"] == "after"]
     if not one.answers or mine:
         return

@@ -24,6 +24,7 @@ from derm.records import connect, entry, read, store, tables, words, write
 from derm.records.connect import BESIDE, Records, finish_removals, open_records
 from derm.records.entry import Basis
 from derm.records.verify import verify
+from derm.spelling import visible
 
 
 def rows(records: Records, table):
@@ -211,7 +212,7 @@ SCOTLAND = "\U0001f3f4" + "".join(chr(0xE0000 + ord(one)) for one in "gbsct\x7f"
 )
 def test_joiners_and_forms_stay_where_a_script_needs_them(given, kept):
     assert entry.text(given, entry.NOTE) == (given if kept is None else kept)
-    assert entry.visible(entry.visible(given)) == entry.visible(given)
+    assert visible(visible(given)) == visible(given)
 
 
 def test_a_text_of_nothing_that_is_seen_is_none(records):
