@@ -46,7 +46,7 @@ class Facts:
     left_out: tuple[Results, ...] = ()
 
     @property
-    def is_ham10000(self) -> bool:
+    def is_whole_ham10000(self) -> bool:
         """Whether the data set is all of HAM10000, of which a report may tell what is published of it."""
         table = self.catalogue.table
         return len(table) == HAM10000_ROWS and bool((table["source"] == HAM10000).all())

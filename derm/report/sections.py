@@ -240,7 +240,7 @@ def _data(facts: Facts) -> Section:
     counts = {code: facts.images_of(code) for code in CODES}
     return Section(
         say("Data"),
-        [_published(facts) if facts.is_ham10000 else _given(facts)],
+        [_published(facts) if facts.is_whole_ham10000 else _given(facts)],
         [tables.data(facts), tables.leaks(facts)],
         [
             Chart(say("The paper's Figure 1: images of each diagnosis."), class_distribution(counts)),
@@ -529,7 +529,7 @@ def _outlines(facts: Facts) -> Section:
                 "Distances are in pixels of 400 × 300 images. The outlines that agree least are drawn by `derm "
                 "evaluate` into `worst-outlines/`, and shown in the HTML report."
             )
-            if facts.is_ham10000
+            if facts.is_whole_ham10000
             else say(
                 "Each outline is compared with the dermatologist's at the image's own size; an image counts once. "
                 "Distances are in pixels of that size. The outlines that agree least are drawn by `derm evaluate` into "
@@ -550,7 +550,7 @@ def _explanation(facts: Facts) -> Section:
             "against the centre prior's. The paper prints 0.7736 for the agreement, which is its segmentation IoU "
             "to the fourth digit, so we take it as not reported."
         )
-        if facts.is_ham10000
+        if facts.is_whole_ham10000
         else say(
             "Grad-CAM shows where a score comes from, not why. Where lesions lie in the middle of the picture, a "
             "centre prior, a fixed Gaussian there, agrees with them, too: read each figure against the centre prior's."
