@@ -109,7 +109,10 @@ class KeptFile:
         return content
 
     def _lies_there(self) -> bool:
-        return self.origin is not None and bool(self.origin.stamp) and stamp_now(self.origin.path) == self.origin.stamp
+        if self.origin is None or not self.origin.stamp:
+            return False
+        path, stamp = self.origin
+        return stamp_now(path) == stamp and os.access(path, os.R_OK)
 
 
 class Budget:

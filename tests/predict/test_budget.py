@@ -9,6 +9,7 @@ import pytest
 from cases import LIKELY, case_with, half_mask
 
 from derm.errors import ConfigFault
+from derm.files import stamp_now
 from derm.predict import budget as budgets
 from derm.predict.budget import EXPLAINERS, LARGE, MEGABYTE, Budget, limit_of, machine_memory
 from derm.predict.case import changed
@@ -147,6 +148,16 @@ def test_a_row_whose_file_was_let_go_keeps_its_answer():
     (row,) = settle(cases)
     assert (row.lost, row.let_go, row.case, row.file, make.made) == (True, True, None, None, 0)
     assert row.answers.p_malignant == case.p_malignant
+
+
+def test_a_file_of_the_data_set_that_may_no_longer_be_read_is_lost(tmp_path, monkeypatch):
+    path = tmp_path / "one.png"
+    path.write_bytes(b"x")
+    file = budgets.KeptFile(b"x", origin=budgets.FilePlace(path, stamp_now(path)))
+    file.content = None
+    assert (file.lost, file.read()) == (False, b"x")
+    monkeypatch.setattr(budgets.os, "access", lambda *_: False)  # root may read all
+    assert file.lost
 
 
 def test_a_visit_that_leaves_gives_its_pictures_back_and_nobody_elses():
