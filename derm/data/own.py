@@ -3,6 +3,7 @@
 Needs the folder. Gives a `FolderContent`. The columns are those of `COLUMNS_OF_OWN`, of which only image is needed.
 """
 
+import os
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -121,8 +122,10 @@ def read_own(folder: Path) -> FolderContent | None:
         *remark_parts(path, parts, {mark("lesion"): lesions, mark("patient"): patients}),
     )
     found = [file for file in files if file]
+    used = {os.path.realpath(file) for file in (*found, *table["mask_path"]) if file}
+    others = [file for file in scan_all(folder) if os.path.realpath(file) not in used]
     named = {name: part for name, part in zip(ids, parts, strict=True) if part}
-    return FolderContent(LAYOUT, table, found, [], undiagnosed=True, remarks=remarks, parts=named)
+    return FolderContent(LAYOUT, table, [*found, *others], [], undiagnosed=True, remarks=remarks, parts=named)
 
 
 def words_in_own(folder: Path) -> list[str]:

@@ -276,6 +276,13 @@ def test_pictures_of_an_own_folder_are_found_in_any_case_of_letters(tmp_path):
             read_catalogue(tmp_path)
 
 
+def test_a_picture_of_an_own_folder_that_no_row_names_is_told(tmp_path):
+    folder = own(tmp_path, "image,mask", "a,outlines/a.png", "IMAGES/B.png,")
+    draw(folder / "outlines" / "a.png", white=True)
+    draw(folder / "images" / "new" / "c.jpg")
+    assert [Path(path).name for path in read_catalogue(folder).unlisted] == ["c.jpg"]
+
+
 def test_a_table_that_names_none_of_the_pictures_there_is_told_so(tmp_path):
     draw(tmp_path / "images" / "a.jpg")
     write(tmp_path / "derm.csv", "image", "b")
