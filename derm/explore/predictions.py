@@ -84,16 +84,12 @@ def outcomes(results: Results, table: pd.DataFrame) -> pd.DataFrame:
     predictions, probabilities, true = results.predictions, results.probabilities, results.true
     rows = pd.Series(np.arange(len(table)), index=table["image_id"])
     row = predictions["image_id"].map(rows[~rows.index.duplicated()]).fillna(UNSEEN).astype(np.int64).to_numpy()
-    p_true = probabilities[np.arange(len(true)), true]
     joined = pd.DataFrame(
         {
             "image_id": predictions["image_id"],
             "lesion": predictions["lesion_id"].astype(str),
             "true": true,
-            "predicted": most_likely(probabilities),
-            "p_true": p_true,
-            "confidence": probabilities.max(axis=1),
-            "loss": -np.log(np.maximum(p_true, LEAST)),
+            **_called(probabilities, true),
             "iou": predictions["iou"],
             "p_malignant": predictions["p_malignant"],
             "row": row,
@@ -107,16 +103,27 @@ def outcomes(results: Results, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_rule(cases: pd.DataFrame, results: Results, mix: Sequence[float] | None) -> pd.DataFrame:
-    """`cases`, of `outcomes`, as called where all diagnoses are equally frequent: other predicted and confidence,
-    and a column rule that says so.
+    """`cases`, of `outcomes`, as called where all diagnoses are equally frequent: other predicted, confidence, p_true
+    and loss, and a column rule that says so.
 
-    mix: the share of each class for which the results' probabilities hold; None leaves all as it is. Loss and malignant
-    probability stay those at the data's own mix.
+    mix: the share of each class for which the results' probabilities hold; None leaves all as it is. The malignant
+    probability stays that at the data's own mix, for which the referral threshold holds.
     """
     if mix is None:
         return cases
     probabilities = change_mix(results.probabilities, mix, equal_mix(mix))
-    return cases.assign(predicted=most_likely(probabilities), confidence=probabilities.max(axis=1), rule="equal_mix")
+    return cases.assign(**_called(probabilities, results.true), rule="equal_mix")
+
+
+def _called(probabilities: NDArray[np.float64], true: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """What probabilities (n, 7) call each image, and how sure they are of that and of the truth, columns (n,)."""
+    p_true = probabilities[np.arange(len(true)), true]
+    return {
+        "predicted": most_likely(probabilities),
+        "p_true": p_true,
+        "confidence": probabilities.max(axis=1),
+        "loss": -np.log(np.maximum(p_true, LEAST)),
+    }
 
 
 def refusal(results: Results, table: pd.DataFrame, model: Model | None) -> str | None:

@@ -74,7 +74,7 @@ def known_of(
             "image_id": cases["image_id"],
             "predicted": np.array(CODES)[cases["predicted"].to_numpy()],
             **{name: cases[name] for name in ("confidence", "p_malignant", "p_true", "loss", "iou")},
-            # Whose predicted and confidence these are; the other figures are at the data's own mix.
+            # Whose calls and figures these are; the malignant probability is at the data's own mix.
             **({"rule": cases["rule"]} if "rule" in cases else {}),
             "verdict": [str(verdict) for verdict in verdicts_of(cases, threshold)],
         }

@@ -588,6 +588,16 @@ def test_the_accuracy_above_the_matrix_is_that_of_its_rule(results, cases):
     assert "diagnosed right, on" in predictions.accuracy_sentence(kept, predictions.count(cases, every))
 
 
+def test_an_image_called_at_another_mix_has_that_mixs_figures(results, cases):
+    mix = (0.994, 0.001, 0.001, 0.001, 0.001, 0.001, 0.001)
+    other = predictions.at_rule(cases, results, mix)
+    right = other["predicted"] == other["true"]
+    assert (right & (cases["predicted"] != cases["true"])).any()
+    assert other.loc[right, "p_true"].tolist() == other.loc[right, "confidence"].tolist()
+    assert np.exp(-other["loss"]).to_numpy() == pytest.approx(np.maximum(other["p_true"], predictions.LEAST).to_numpy())
+    assert other["p_malignant"].equals(cases["p_malignant"])  # for which the referral threshold holds
+
+
 def test_filtered_figures_are_those_of_the_rest(cases, results):
     everyone = np.ones(len(cases), dtype=bool)
     assert predictions.measures(results, everyone) is results.metrics
