@@ -32,8 +32,10 @@ def measures(
         check_file(file)
         refuse_read([file], data_tables(data))
     catalogue = read_data(data)
+    parts = split_catalogue(catalogue)
+    lesions = catalogue.table.assign(lesion_id=parts.lesions)  # near duplicates joined; a layout may name none
     with progress("Measuring") as watch:
-        rows = measure_rows(catalogue.table.iloc[split_catalogue(catalogue).rows(part)], workers, watch)
+        rows = measure_rows(lesions.iloc[parts.rows(part)], workers, watch)
     if target:
         write_text(target, csv_table(rows, ".6f"))
         out.print(f"Written: {target}")

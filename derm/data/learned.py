@@ -24,8 +24,7 @@ FEW = 10
 BY_CHANCE = 0.005
 """Share of pictures that may look like a learned one by chance; of 12,080 real ones 0.002 do."""
 
-
-FEW = 2
+RARITIES = 2
 """So many may in a small set, if they are not a tenth of it: among a hundred one is no rarity."""
 
 
@@ -53,7 +52,7 @@ class Known(NamedTuple):
     def spoils(self) -> bool:
         """Whether so many are known that figures on these images would be too good."""
         count = len(self.alike)
-        return bool(self.named.any() or self.alike.sum() > max(BY_CHANCE * count, min(FEW, count / 10)))
+        return bool(self.named.any() or self.alike.sum() > max(BY_CHANCE * count, min(RARITIES, count / 10)))
 
 
 def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, lesions: pd.Series) -> dict[str, Any]:

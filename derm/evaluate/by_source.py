@@ -91,7 +91,8 @@ def _measure(answers: Answers, rows: NDArray[np.int64], replicates: int) -> dict
     told = ~np.isnan(ill)
     probabilities, lesions = answers.probabilities[rows], answers.lesions[rows]
     cases = Cases(true, probabilities, lesions, answers.referral_threshold, answers.conformal_thresholds)
-    weights = picture_weights(ill == 1, lesions)
+    weights = np.zeros(len(rows))
+    weights[told] = picture_weights(ill[told] == 1, lesions[told])
 
     def figures(drawn: NDArray[np.int64]) -> dict[str, float | None]:
         diagnosed, known = drawn[closed[drawn]], drawn[told[drawn]]

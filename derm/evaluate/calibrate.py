@@ -106,17 +106,17 @@ class GateFit:
 
     def describe(self, description: WeightsInfo) -> WeightsInfo:
         """Return `description` with this gate; decisions and figures stay, but for those of an older gate."""
-        measured = {
-            name: _without_gate(figures) if name.endswith("_by_source") else figures
-            for name, figures in description.measured.items()
-        }
+        measured = {name: _without_gate(name, figures) for name, figures in description.measured.items()}
         told = {**measured.get("calibration", {}), "seen_little": self.seen_little}
         told.pop("familiarity", None)
         return replace(description, familiarity=None, gate=self.gate, measured={**measured, "calibration": told})
 
 
-def _without_gate(measured: dict[str, Any]) -> dict[str, Any]:
-    """The figures by source without the share that a gate turned away."""
+def _without_gate(part: str, measured: dict[str, Any]) -> dict[str, Any]:
+    """What is measured of a part, or of it by source, without what a gate turned away or the model has seen little
+    of."""
+    if not part.endswith("_by_source"):
+        return {key: value for key, value in measured.items() if key != "seen_little"}
     sources = {
         name: {**own, "figures": {key: value for key, value in own["figures"].items() if key != "turned_away"}}
         for name, own in measured["sources"].items()

@@ -240,7 +240,7 @@ def _headline(
         referred = cases.referred[rows]
         figures["decision.sensitivity"] = float(fraction((referred & is_malignant).sum(), is_malignant.sum()))
         figures["decision.specificity"] = float(fraction((~referred & ~is_malignant).sum(), (~is_malignant).sum()))
-        lesions = lesion_rates(referred, is_malignant, cases.picture_weights[rows])
+        lesions = lesion_rates(referred, is_malignant, cases.weights_of(rows))
         figures["decision.by_lesion.sensitivity"] = lesions.sensitivity
         figures["decision.by_lesion.specificity"] = lesions.specificity
     return {name: or_none(value) for name, value in figures.items()}

@@ -58,7 +58,20 @@ class Cases:
     @cached_property
     def picture_weights(self) -> NDArray[np.float64]:
         """What each picture counts where each lesion counts once, float64 (n,)."""
-        return picture_weights(self.is_malignant, self.lesions)
+        return picture_weights(self.is_malignant, self._lesion_numbers)
+
+    def weights_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each of `rows`, int64 (k,), counts where each lesion of them counts once, float64 (k,).
+
+        A row that is there twice counts twice: a resample draws all of a lesion's pictures, as often as the lesion.
+        """
+        distinct, place = np.unique(rows, return_inverse=True)
+        return picture_weights(self.is_malignant[distinct], self._lesion_numbers[distinct])[place]
+
+    @cached_property
+    def _lesion_numbers(self) -> NDArray[np.int64]:
+        """A number for each case's lesion, int64 (n,): sorted sooner than its name."""
+        return np.unique(self.lesions, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def calls(self) -> dict[str, NDArray[np.int64]]:

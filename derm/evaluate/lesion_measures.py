@@ -31,7 +31,8 @@ def measure_rows(
 ) -> pd.DataFrame:
     """Each image's measures beside `image_id`, `lesion_id`, `dx` and `source`; rows without an outline are left out.
 
-    table: rows of a catalogue. workers: threads, at least 1. Raises DataFault where no image has an outline.
+    table: rows of a catalogue, `lesion_id` as of a split's lesions. workers: threads, at least 1. Raises DataFault
+    where no image has an outline.
     """
     rows = table[table["mask_path"].notna() & (table["mask_path"] != "")]
     if rows.empty:

@@ -178,12 +178,12 @@ def rates_at(threshold: float, p_malignant: NDArray[np.floating[Any]], malignant
 
 
 def picture_weights(
-    malignant: NDArray[np.bool_], lesions: NDArray[np.str_] | NDArray[np.object_]
+    malignant: NDArray[np.bool_], lesions: NDArray[np.str_] | NDArray[np.object_] | NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """What each picture counts where each lesion counts once: one over the pictures of its lesion, float64 (N,).
 
-    malignant: bool (N,). lesions: text (N,). A lesion whose pictures disagree in `malignant` is two. Raises ValueError
-    for two lengths.
+    malignant: bool (N,). lesions: names or numbers (N,). A lesion whose pictures disagree in `malignant` is two. Raises
+    ValueError for two lengths.
     """
     if len(malignant) != len(lesions):
         raise ValueError(f"{len(lesions)} lesions for {len(malignant)} pictures: pass the lesion of each picture")

@@ -292,9 +292,12 @@ def _pair(seen: dict[str, Any], figure: str) -> tuple[int, int] | None:
 
 
 def referral_meaning(description: WeightsInfo) -> str:
-    """What lies above the referral threshold, as measured on the test part; '' where it was not."""
-    if local := _local_meaning(description):
-        return local
+    """What lies above the referral threshold, as measured on one's own cases and on the test part; '' on neither."""
+    return " ".join(filter(None, [_local_meaning(description), _meaning_on_test(description)]))
+
+
+def _meaning_on_test(description: WeightsInfo) -> str:
+    """What lies above the threshold on the test part; '' where it was not measured."""
     test = description.measured.get("test", {})
     referral = test.get("referral")
     if description.referral_threshold is None or not referral:
@@ -416,7 +419,7 @@ def predictive_at(case: Case, description: WeightsInfo) -> str:
 
 def predictive_note(description: WeightsInfo) -> str:
     """Where predictive values come from, and what they cannot know."""
-    if local := _local(description):
+    if local := local_calibration(description):
         return say(
             "By Bayes' rule from sensitivity and specificity cross-validated on {folder}, each lesion counting once; "
             "your patients may differ from those of {folder} in more than this share.",
@@ -462,7 +465,7 @@ def calibration_note(description: WeightsInfo) -> str:
 
 
 def _calibrated(description: WeightsInfo) -> str:
-    if local := _local(description):
+    if local := local_calibration(description):
         return say(
             "Probabilities calibrated on {images:,} confirmed images of {folder}.",
             images=local["images"],
@@ -729,23 +732,25 @@ def overlap(case: Case, index: int) -> str:
     return " ".join(sentences)
 
 
-def _local(description: WeightsInfo) -> dict[str, Any]:
+def local_calibration(description: WeightsInfo) -> dict[str, Any]:
     """What is recorded of a local calibration, see `derm.evaluate.local`; empty where there was none."""
     local: dict[str, Any] = description.measured.get("calibration", {}).get("local", {})
     return local
 
 
 def _rates_of(description: WeightsInfo) -> dict[str, Any] | None:
-    """Sensitivity and specificity of referral by lesion: on the test part, or cross-validated on one's own cases."""
-    rates: dict[str, Any] | None = description.measured.get("test", {}).get("referral", {}).get("by_lesion")
-    if rates is None and _local(description):
-        rates = description.measured["calibration"].get("cross_validated")
+    """Sensitivity and specificity of referral by lesion: cross-validated on one's own cases, else on the test part."""
+    rates: dict[str, Any] | None = (
+        description.measured["calibration"].get("cross_validated")
+        if local_calibration(description)
+        else description.measured.get("test", {}).get("referral", {}).get("by_lesion")
+    )
     return rates
 
 
 def _local_meaning(description: WeightsInfo) -> str:
     """What lies above a threshold that was learned from one's own cases; '' where it was not."""
-    local, rates = _local(description), _rates_of(description)
+    local, rates = local_calibration(description), _rates_of(description)
     if not local or not rates or description.referral_threshold is None:
         return ""
     above = of_hundred(LesionRates(rates["sensitivity"]["value"], rates["specificity"]["value"]))
@@ -818,20 +823,36 @@ def _kind(case: Case, description: WeightsInfo) -> str:
 def _decision(case: Case, description: WeightsInfo) -> list[str]:
     """How probabilities, referral threshold, sets and the kind of picture come about, a paragraph each."""
     temperature, threshold = description.temperature, description.referral_threshold
-    calibrated = say(
-        "The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation.",
-        temperature=temperature,
-    )
-    referral = (
-        say(NO_THRESHOLD)
-        if threshold is None
-        else say(
+    local = local_calibration(description)
+    if local:
+        calibrated = say(
+            "The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on the confirmed cases "
+            "of {folder}.",
+            temperature=temperature,
+            folder=local["folder"],
+        )
+    elif temperature == 1.0:
+        calibrated = say(NOT_CALIBRATED)
+    else:
+        calibrated = say(
+            "The probabilities are calibrated with a temperature of {temperature:.2f}, fitted on validation.",
+            temperature=temperature,
+        )
+    if threshold is None:
+        referral = say(NO_THRESHOLD)
+    elif local:
+        referral = say(
+            "The referral threshold, a malignant sum of {threshold}, was chosen on the same cases so that few "
+            "malignant lesions lie below it.",
+            threshold=fine_percent(threshold),
+        )
+    else:
+        referral = say(
             "The referral threshold, a malignant sum of {threshold}, was chosen on validation so that few "
             "malignant lesions lie below it.",
             threshold=fine_percent(threshold),
         )
-    )
-    paragraphs = [f"{say(NOT_CALIBRATED) if temperature == 1.0 else calibrated} {referral}"]
+    paragraphs = [f"{calibrated} {referral}"]
     if description.conformal_thresholds is not None:
         limits = ", ".join(
             say("{name} from {limit}", name=diagnosis.called, limit=fine_percent(limit))
@@ -841,6 +862,12 @@ def _decision(case: Case, description: WeightsInfo) -> list[str]:
         )
         paragraphs.append(
             say(
+                "What cannot be excluded (conformal set): {limits}. Nine of ten of these cases of a diagnosis reach "
+                "its limit; where there were too few, it is that of the weights before.",
+                limits=limits,
+            )
+            if local
+            else say(
                 "What cannot be excluded (conformal set): {limits}. Nine of ten lesions of a diagnosis reach its "
                 "limit on validation; where there were too few, it is always in the set.",
                 limits=limits,

@@ -81,6 +81,7 @@ def test_classes_that_were_hardly_learned_are_named():
     told = training([*dx, "vasc", "mel|nv", "unknown"])
     assert classes_learned(told) == {**dict.fromkeys(CODES, 10), "df": 0, "vasc": 1}
     assert hardly_learned(told) == ("df", "vasc")
+    assert hardly_learned(training([*["df"] * 9, *["nv"] * 10])) == tuple(code for code in CODES if code != "nv")
     assert all_not_learned(told) == (
         "Dermatofibroma cannot be predicted: the weights learned from no image of it, so that its probability means "
         "nothing, whether low or high.",

@@ -102,6 +102,21 @@ def test_open_labels_count_for_what_they_tell():
     )
 
 
+def test_a_picture_without_a_diagnosis_takes_no_weight_from_its_lesions_others():
+    codes = ["mel"] * 10 + ["bcc"] * 10 + ["nv"] * 10 + ["unknown"] * 30
+    given = Answers(
+        pd.DataFrame({"dx": codes, "source": "one", "dataset": "one"}),
+        np.array([f"L{number}" for number in [*range(30), *[20, 21, 22, 23, 24] * 6]]),
+        certain([*codes[:20], *["mel"] * 5, *["nv"] * 5, *["mel"] * 30]),
+        np.full(60, np.nan),
+        None,
+        0.5,
+        None,
+    )
+    figures = measure_sources(given, replicates=20)["one"]["figures"]
+    assert figures["specificity"]["value"] == pytest.approx(0.5)  # five of ten benign lesions are referred
+
+
 def test_the_table_of_sources():
     table = sources_table(measure_sources(answers(), replicates=20))
     assert list(table.columns) == list(COLUMNS)

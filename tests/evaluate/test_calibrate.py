@@ -127,12 +127,17 @@ def test_a_gate_alone_leaves_decisions_and_figures(tiny_weights, drawn, tmp_path
     target, run = tmp_path / "derm.json", CliRunner()
     ship_weights(tiny_weights, target, half=False)
     figures = {"dice": {"value": 0.9, "interval": [0.8, 1.0]}, "turned_away": {"value": 0.3, "interval": [0.2, 0.4]}}
+    side = {"images": 3, "malignant": 1, "sensitivity": {"value": 1.0}, "coverage": {"value": 0.5}}
+    seen = {"inside": side, "outside": side}  # of the gate before
     before = replace(
         load_weights(target).description,
         temperature=1.7,
         referral_threshold=0.1,
         familiarity={"method": "old"},
-        measured={"test": {"accuracy": 0.5}, "test_by_source": {"sources": {"a": {"images": 3, "figures": figures}}}},
+        measured={
+            "test": {"accuracy": 0.5, "seen_little": seen},
+            "test_by_source": {"sources": {"a": {"images": 3, "figures": figures}}},
+        },
     )
     rewrite_description(target, lambda _: before)
     words = ["calibrate", "--data", str(drawn), "--weights", str(target), "--outsiders", str(strangers), "--gate-only"]
@@ -188,6 +193,16 @@ def test_decisions_by_hand():
     assert decision["conformal"]["coverage"] == 3 / 4
     assert decision["conformal"]["mean_size"] == 1
     assert decide(replace(cases, referral_threshold=None), 0.5) is None
+
+
+def test_each_lesion_of_some_rows_counts_once_among_them():
+    lesions = np.array(["a", "a", "b", "a", "b"])
+    true = np.array([INDEX["nv"]] * 5)
+    cases = Cases(true, np.full((5, 7), 1 / 7), lesions)
+    assert cases.weights_of(np.arange(5)) == pytest.approx(cases.picture_weights)
+    assert cases.weights_of(np.array([0, 2, 4])).tolist() == [1, 0.5, 0.5]
+    # A resample that drew b twice, of the group of rows 0, 2 and 4.
+    assert cases.weights_of(np.array([2, 4, 2, 4])).tolist() == [0.5] * 4
 
 
 def test_two_rules_for_most_likely_by_hand():

@@ -2,8 +2,11 @@
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from derm.cli.main import app
 from derm.data.catalogue import read_catalogue
+from derm.data.split import PARTS
 from derm.data.synthetic.dataset import synthesise
 from derm.errors import DataFault
 from derm.evaluate.lesion_measures import COLUMNS, NAMES, measure_rows, measure_worth
@@ -46,6 +49,20 @@ def test_drawings_are_measured_inside_their_outlines(tmp_path):
     assert set(rows["image_id"]) == set(table["image_id"])
     assert (rows["area"] > 0).all()
     assert seen[-1] == (21, 21)
+
+
+def test_the_lesions_of_a_table_of_measures_are_those_of_the_split(tmp_path):
+    folder = tmp_path / "drawn"
+    synthesise(folder, images=21, seed=1)
+    one, other = read_catalogue(folder).table.drop_duplicates("lesion_id")["image_id"].iloc[:2]
+    (folder / "near_duplicates.csv").write_text(f"image_id,same_lesion_as\n{one},{other}\n", encoding="utf-8")
+    for part in PARTS:
+        told = CliRunner().invoke(
+            app, ["measures", "--data", str(folder), "--split", part, "--out", str(tmp_path / f"{part}.csv")]
+        )
+        assert told.exit_code == 0, told.output
+    rows = pd.concat(pd.read_csv(tmp_path / f"{part}.csv") for part in PARTS).set_index("image_id")
+    assert rows.loc[one, "lesion_id"] == rows.loc[other, "lesion_id"]
 
 
 def test_without_outlines_there_is_one_sentence(tmp_path):

@@ -4,6 +4,7 @@ The contracts in pyproject.toml see all of `derm` and `pages`, but no script bes
 """
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,22 @@ def test_no_two_types_share_a_name():
                 places.setdefault(node.name, []).append(name_of(path))
     assert len(places) > 100
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_no_constant_has_two_values():
+    """The later one would hold for what was written for the first, too."""
+    found = {}
+    for path in sorted((ROOT / "derm").rglob("*.py")):
+        counts = Counter(
+            target.id
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        )
+        found[name_of(path)] = [name for name, times in counts.items() if times > 1]
+    assert len(found) > 300
+    assert {name: twice for name, twice in found.items() if twice} == {}
 
 
 def test_every_sheet_is_one_of_the_row_on_top():

@@ -170,6 +170,26 @@ def test_a_local_calibration_is_spoken_of_as_such(case):
         "Where 20 % of lesions are malignant: of those above"
     )
     assert "cross-validated on clinic" in words.predictive_note(description)
+    made = said(" ".join(words.method(case, replace(description, conformal_thresholds=(0.1,) * 7))))
+    assert "a temperature of 1.20, fitted on the confirmed cases of clinic. The referral threshold" in made
+    assert "chosen on the same cases" in made
+    assert "Nine of ten of these cases of a diagnosis reach its limit" in made
+    assert "validation" not in made
+
+
+def test_the_test_part_of_another_source_is_not_told_as_ones_own_cases(case):
+    local = {
+        "sensitivity": {"value": 0.96, "interval": [0.9, 0.99]},
+        "specificity": {"value": 0.3, "interval": [0.25, 0.35]},
+    }
+    record = {"local": {"folder": "clinic", "images": 310, "lesions": 300}, "cross_validated": local}
+    before = WeightsInfo(SMALL, temperature=1.2, referral_threshold=0.1, measured={"calibration": record})
+    test = {"split": "by lesion", "images": 50, "lesions": 45, "source": "ham10000"}
+    test["referral"] = {"of_100_malignant": 100, "of_100_benign": 36, "by_lesion": RATES}
+    after = replace(before, measured={**before.measured, "test": test})
+    assert words.predictive_at(case, after) == words.predictive_at(case, before)
+    own, others = words.referral_meaning(before), words.referral_meaning(after)
+    assert others.startswith(f"{own} On pictures like those of HAM10000, of 100 malignant lesions about 100 are above")
     assert words.predictive_note(WeightsInfo(SMALL)) == words.PREDICTIVE_NOTE
 
 
