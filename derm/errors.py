@@ -60,6 +60,10 @@ class RecordsFault(DermError):
     """Records of cases that cannot be opened, or an entry that they refuse."""
 
 
+class OtherPlace(RecordsFault):
+    """A lesion of a name that the patient has elsewhere on the body: two lesions would be taken for one."""
+
+
 class StudyFault(DermError):
     """A reader study that cannot be begun, read or gone on with."""
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 
-from derm.errors import DermError, RecordsFault
+from derm.errors import DermError, OtherPlace, RecordsFault
 from derm.language.speech import mark, say
 from derm.predict.packed import pack
 from derm.records import chain, entry, store, tables
 from derm.records.connect import Records, empty_log, finish_removals
 from derm.records.entry import Basis, Management
+from derm.records.words import place_called
 
 ENTERED, CHANGED, REMOVED = "entered", "changed", "removed"
 """Kinds of events about a row."""
@@ -52,7 +53,7 @@ class NewPicture(NamedTuple):
     """The lesion's name among those of this patient, such as 'A'."""
 
     site: str
-    """Code of `derm.records.sites`; for a lesion that is there, its own stays."""
+    """Code of `derm.records.sites`; '' for that of a lesion that is there."""
 
     day: date | str
     """Of the visit."""
@@ -110,8 +111,8 @@ def save_case(
 
     before: the opinion that `actor` gave before the answer was shown. answer: of `derm.records.answer.kept_answer`, if
     it was shown. outline: as `actor` corrected it, bool (height, width). The same picture of the same visit, the same
-    answer and the same outline are kept once, the picture by its first name; another scale than it has is refused. All
-    of it is kept, or nothing.
+    answer and the same outline are kept once, the picture by its first name; another scale than it has is refused, and
+    a lesion that is known elsewhere (OtherPlace). All of it is kept, or nothing.
     """
     actor = entry.name(actor, entry.WHO_ENTERS)
     _check_scale(picture)
@@ -372,8 +373,20 @@ def _patient(connection: Connection, actor: str, pseudonym: str) -> str:
 def _lesion(connection: Connection, actor: str, patient_id: str, label: str, site: str) -> str:
     name, table = entry.name(label, entry.LESION_NAME), tables.lesion
     known = find_named(connection, table.c.label, label, table.c.patient_id == patient_id)
-    new = {"patient_id": patient_id, "label": name, "site": entry.site(site)}
-    return str(known or _enter(connection, actor, table, new))
+    if known is None:
+        return _enter(connection, actor, table, {"patient_id": patient_id, "label": name, "site": entry.site(site)})
+    kept = str(connection.scalar(select(table.c.site).where(table.c.id == known)))
+    if site not in ("", kept):
+        raise OtherPlace(
+            say(
+                "Lesion {lesion} of this patient is known on another place ({kept}, not {given}): give another lesion "
+                "another name, or save once more if it is this one.",
+                lesion=name,
+                kept=place_called(kept),
+                given=place_called(site),
+            )
+        )
+    return known
 
 
 def _visit(connection: Connection, actor: str, patient_id: str, on: date | str) -> str:

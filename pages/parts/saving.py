@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from derm.diagnoses import INDEX
-from derm.errors import DermError
+from derm.errors import DermError, OtherPlace
 from derm.figures.text import plain
 from derm.language.speech import day_pattern, mark, say
 from derm.model.weights import Model
@@ -250,7 +250,6 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
     state.pop(refusal, None)
     try:
         opening.check(Right.RECORD)
-        known = known_lesions(key)
         kept = save_listed(
             records(),
             model,
@@ -258,13 +257,15 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],
-            site=known.get(cleaned(state[f"lesion-{key}"])) or state.get(f"site-{key}") or "",
+            site=state.get(f"site-{key}") or "",
             day=state[f"day-{key}"],
             mm_per_pixel=state[f"scale-{key}"] or None,
             before=before,
         )
     except DermError as fault:
         state[refusal] = str(fault)
+        if isinstance(fault, OtherPlace):
+            state[f"site-{key}"] = None  # chosen before the lesion was known to be elsewhere; now the form says where
         return False
     state.saved = state.get("saved", {}) | {key: kept}
     state.last_patient, state.last_lesion = state[f"patient-{key}"], state[f"lesion-{key}"]

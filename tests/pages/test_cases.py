@@ -285,6 +285,22 @@ def test_a_known_lesion_is_found_however_its_patient_is_typed(page, kept):
     assert read.counts(kept)[:4] == (1, 1, 2, 2)
 
 
+def test_a_place_that_was_chosen_is_not_lost_to_a_lesion_of_the_same_name(page, kept):
+    save(kept, pseudonym="P-007", lesion="A", site="scalp")
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="P-008")
+    page.selectbox(key=f"site-{key}").set_value("foot_left").run()
+    page.text_input(key=f"patient-{key}").set_value("P-007")  # typed last, and saved with the same click
+    page.button(key=f"save-case-{key}").click().run()
+    assert "Lesion A of this patient is known on another place (scalp, not left foot)" in text(page)
+    assert read.counts(kept).pictures == 1
+    assert "Known: A" in text(page)
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    (state,) = read.search(kept)
+    assert (state.site, read.counts(kept).pictures) == ("scalp", 2)
+
+
 def fields(page: AppTest) -> list[tuple[str, object]]:
     """What stands in the fields about the lesion that is open, by their labels."""
     parts = (page.selectbox, page.text_area, page.text_input, page.date_input)

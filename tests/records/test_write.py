@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from derm.errors import ConfigFault, RecordsFault
+from derm.errors import ConfigFault, OtherPlace, RecordsFault
 from derm.predict.open import CHOICE, WEIGHTS_FOLDER
 from derm.predict.packed import unpack
 from derm.records import connect, entry, read, store, tables, words, write
@@ -80,6 +80,14 @@ def test_another_scale_of_a_kept_picture_is_refused_and_leaves_nothing(filed, ke
     assert save(filed, mm_per_pixel=0.03, scale_source="DICOM") == first  # the file's own, which nobody can leave out
     assert save(filed, **again) == save(filed) == first
     assert save(filed, day="2026-11-20", mm_per_pixel=0.02, scale_source="ruler").picture_id != first.picture_id
+
+
+def test_two_lesions_of_one_name_are_not_taken_for_one(filed):
+    first = save(filed, site="scalp")
+    with pytest.raises(OtherPlace, match=r"known on another place \(scalp, not face\): give another lesion anoth"):
+        save(filed, 2, site="face")
+    assert read.last_hash(filed) == first.last_hash
+    assert save(filed, 2, site="").lesion_id == save(filed, 2, site="scalp").lesion_id == first.lesion_id
 
 
 def test_the_next_visit_joins_the_lesion(filed):
