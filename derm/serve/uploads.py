@@ -4,11 +4,14 @@ Needs to be told what has arrived and was not taken in yet. Knows of Streamlit t
 """
 
 import asyncio
+import logging
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
+from derm.files import NO_ROOM
 from derm.language.speech import say, speaking
 from derm.serve import words
 from derm.serve.browser_language import language_of
@@ -17,6 +20,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+LOG = logging.getLogger("derm.serve")
 
 PLACE = "/_stcore/upload_file/"
 
@@ -63,12 +68,16 @@ class Coming:
         self.broken_off = False
         """Whether the app was told that nothing more comes."""
         self.is_answered = False
+        self.failure: list[Message] = []
+        """The app's answer that something has failed, which waits for what that was."""
 
     def answering(self, send: Send) -> Send:
         """`send`, which notes that there was an answer, and drops what the app says of an upload that is broken off."""
 
         async def sent(message: Message) -> None:
-            if self.is_answered or not self.broken_off:
+            if not self.is_answered and (self.failure or message.get("status") == 500):
+                self.failure.append(message)
+            elif self.is_answered or not self.broken_off:
                 self.is_answered = True
                 await send(message)
 
@@ -101,12 +110,18 @@ class Uploads:
         self._coming.append(one)
         try:
             await self.app(scope, self._patient(one, receive), one.answering(send))
-        except Exception:  # the app's own for what is broken off, which is no fault
-            if one.is_answered or not one.broken_off:
+        except Exception as error:  # the app's own for what is broken off, which is no fault
+            if not one.is_answered and isinstance(error, OSError) and error.errno in NO_ROOM:
+                LOG.warning("No room for an upload in %s: %s", tempfile.gettempdir(), error.strerror)
+                await _refuse(scope, send, 507, words.DISK_FULL)
+            elif one.is_answered or not one.broken_off:
+                await _send_all(one.failure, send)
                 raise
+            one.failure.clear()
         finally:
             if one in self._coming:
                 self._coming.remove(one)
+        await _send_all(one.failure, send)
         if one.broken_off and not one.is_answered:
             await _refuse(scope, send, *((503, words.NO_ROOM) if one.given_up.is_set() else (408, words.STALLED)))
 
@@ -176,6 +191,11 @@ def _size(scope: Message) -> int:
     if chunked or len(told) != 1 or not told[0].isdigit():
         return LARGEST
     return min(int(told[0][:20]), LARGEST)
+
+
+async def _send_all(messages: list[Message], send: Send) -> None:
+    for message in messages:
+        await send(message)
 
 
 async def _refuse(scope: Message, send: Send, status: int, sentence: str) -> None:

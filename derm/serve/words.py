@@ -35,6 +35,8 @@ LONG_HEADER = mark(
 
 NO_ROOM = mark("The server's memory is full with what its visitors have open: send the file again later.\n")
 
+DISK_FULL = mark("The server's disk has no room for this file: send it again when room was made there.\n")
+
 STALLED = mark("The file has stopped coming: choose it again.\n")
 
 TOO_MANY_FILES = mark("Several files are being made already: ask for this one again when they have come.")

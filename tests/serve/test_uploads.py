@@ -1,11 +1,13 @@
 """Uploads on their way: no more than there is memory for, whatever they say of themselves."""
 
 import asyncio
+import errno
+from contextlib import nullcontext
 
 import pytest
 
 from derm.serve.uploads import LARGEST, MOST, Arrived, Uploads, Waiting
-from derm.serve.words import NO_ROOM, STALLED
+from derm.serve.words import DISK_FULL, NO_ROOM, STALLED
 
 PATH = "/_stcore/upload_file/session/file"
 
@@ -101,6 +103,25 @@ def test_what_is_on_its_way_counts_until_it_has_arrived_or_failed():
         ask(uploads)
     assert statuses[0] == 503
     assert ask(uploads) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [(OSError(errno.ENOSPC, "No space left on device"), 507), (OSError("something else"), 500)]
+)
+def test_an_upload_that_the_disk_has_no_room_for_is_no_fault(caplog, fault, status):
+    sent = []
+
+    async def app(scope, receive, send) -> None:  # as Starlette does it: an answer first, then what has happened
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"Internal Server Error"})
+        raise fault
+
+    scope = {"type": "http", "method": "PUT", "path": PATH, "headers": [(b"content-length", b"10")]}
+    with nullcontext() if status == 507 else pytest.raises(OSError, match="something else"):
+        asyncio.run(bounded(app, 15)(scope, None, keeping(sent)))
+    assert [message.get("status") for message in sent] == [status, None]
+    assert (sent[1]["body"].decode() == DISK_FULL) == (status == 507)
+    assert ("No room for an upload" in caplog.text) == (status == 507)
 
 
 def test_an_upload_that_stalls_is_given_up():
