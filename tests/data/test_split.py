@@ -84,6 +84,17 @@ def test_lesions_are_joined_where_duplicates_say_so():
     assert join_lesions(catalogue.table, catalogue.duplicates).tolist() == ["L1", "L1", "L1", "L4", "L1"]
 
 
+def test_pairs_join_what_they_name_however_it_is_called():
+    ids = ("a.tif", "b.png", "left-c", "c", "D", "e", "f", "F", "g")
+    catalogue = catalogue_of(
+        [(image, f"L{number}", "nv") for number, image in enumerate(ids)],
+        # An ending may be part of an id; folders of derm.csv stay in one; "F.jpg" is F, and "f.JPG" f, not both.
+        (("a.tif", "b.png.jpg"), ("left/c.jpg", "d"), ("images\\e.jpg", "F.jpg"), ("f.JPG", "g.PNG")),
+    )
+    lesions = join_lesions(catalogue.table, catalogue.duplicates)
+    assert lesions.tolist() == ["L0", "L0", "L2", "L3", "L2", "L5", "L6", "L5", "L6"]
+
+
 def test_a_leak_is_a_test_image_whose_lesion_trains():
     parts = pd.Series(["train", "test", "test", "validation", "test", "test"])
     lesions = pd.Series(["a", "a", "a", "b", "b", "c"])
