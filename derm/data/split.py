@@ -193,9 +193,9 @@ def _first_of(names: Names) -> pd.Series:
 
 
 def count_leak(split: Split, dx: pd.Series) -> Leak:
-    """Count the test images, by diagnosis `dx`, text (n,), whose lesion or patient is also in the training part."""
+    """Count the test images, by diagnosis `dx`, text (n,), whose lesion is also in the training part."""
     test = split.parts == "test"
-    sister = test & split.together.isin(set(split.together[split.parts == "train"]))
+    sister = test & split.lesions.isin(set(split.lesions[split.parts == "train"]))
     by_class = {code: (int((test & (dx == code)).sum()), int((sister & (dx == code)).sum())) for code in CODES}
     return Leak(int(test.sum()), int(sister.sum()), by_class)
 

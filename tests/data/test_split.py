@@ -103,6 +103,9 @@ def test_a_leak_is_a_test_image_whose_lesion_trains():
     # Lesion a trains and is tested twice; b is in validation and test, which is no leak into training.
     assert (leak.test, leak.with_sister, leak.share) == (4, 2, 1 / 2)
     assert leak.by_class == {**dict.fromkeys(CODES, (0, 0)), "mel": (2, 2), "nv": (2, 0)}
+    # The same lesions of two patients, one of whom trains: another lesion of a patient is no sister.
+    patients = pd.Series(["p", "p", "p", "q", "q", "p"])
+    assert count_leak(Split("image", parts, lesions, patients), dx) == leak
     empty = count_leak(Split("image", pd.Series(["train"]), *[pd.Series(["a"])] * 2), pd.Series(["nv"]))
     assert (empty.test, empty.with_sister, empty.share) == (0, 0, 0)
 
