@@ -30,9 +30,17 @@ from derm.data.folder import (
     scan_masks,
 )
 from derm.data.isic import PARTS, read_archive, read_isic2019, read_task1, words_in_archive
-from derm.data.own import LAYOUT, TABLE, read_own, words_in_own
+from derm.data.own import LAYOUT, TABLE, folded, id_of, read_own, words_in_own
 from derm.data.own_names import NamedTable, refuse_contradictions, tell_apart
-from derm.data.remarks import DIVIDED, OTHER_METADATA, UNMATCHED, remark_ages, remark_lesions, remark_truth
+from derm.data.remarks import (
+    DIVIDED,
+    OTHER_METADATA,
+    UNMATCHED,
+    remark_ages,
+    remark_lesions,
+    remark_pairs,
+    remark_truth,
+)
 from derm.data.values import impossible, read_ages, read_sexes, spelled
 from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
@@ -123,7 +131,7 @@ class Catalogue:
     folder: Path  # the first, where there are several
     layout: str  # the layout's name, for people
     table: pd.DataFrame
-    duplicates: pd.DataFrame = field(default_factory=_no_duplicates)  # image_id, same_lesion_as: pairs of one lesion
+    duplicates: pd.DataFrame = field(default_factory=_no_duplicates)  # image_id, same_lesion_as, see `find_named`
     conflicts: pd.DataFrame = field(default_factory=_no_conflicts)  # image_id, metadata, ground_truth: two diagnoses
     unlisted: tuple[str, ...] = ()  # paths of image files that no row names, sorted
     folders: tuple[Path, ...] = ()  # all of them, where there are several
@@ -187,16 +195,17 @@ def _read_catalogue(folder: Path, strict: bool) -> Catalogue:
         table["image_path"] = [image_of.get(image_id.lower(), "") for image_id in table["image_id"]]
         table["mask_path"] = [mask_of.get(image_id.lower(), "") for image_id in table["image_id"]]
     table = table[list(COLUMNS)].sort_values("image_id", kind="stable", ignore_index=True)
+    duplicates, strangers = _read_duplicates(folder, table["image_id"])
     catalogue = Catalogue(
         folder=folder,
         layout=reading.layout,
         table=table,
-        duplicates=_read_duplicates(folder),
+        duplicates=duplicates,
         conflicts=conflicts,
         unlisted=tuple(sorted(set(images) - set(table["image_path"]))),
         structures=_no_structures() if reading.structures is None else reading.structures,
         undiagnosed=reading.undiagnosed,
-        remarks=reading.remarks,
+        remarks=(*reading.remarks, *strangers),
         parts=dict(reading.parts),
     )
     if strict:
@@ -274,6 +283,28 @@ def unreadable_diagnoses(catalogue: Catalogue) -> pd.Series:
     layout diagnoses every image."""
     dx = catalogue.table["dx"]
     return ~is_readable(dx) | ((dx == UNKNOWN) & (not catalogue.undiagnosed))
+
+
+def find_named(names: pd.Series, ids: pd.Series) -> pd.Series:
+    """The image of `ids`, text (m,), that a table calls so, for each of `names`, text (n,); '' where none is.
+
+    First by its id as it stands, for that may end in .tif, too, then as derm.csv calls it, then as other tables do;
+    each in any case of letters, where one image alone is called so.
+    """
+    known = set(ids)
+    alike: dict[str, list[str]] = {}
+    for image_id in known:
+        alike.setdefault(folded(image_id), []).append(image_id)
+
+    def find(name: str) -> str:
+        for read in (str, id_of, plain_id):
+            if (called := read(name)) in known:
+                return called
+            if len(found := alike.get(folded(called), [])) == 1:
+                return found[0]
+        return ""
+
+    return names.map({name: find(name) for name in set(names)}).astype(str)
 
 
 def picture_files(table: pd.DataFrame) -> pd.Series:
@@ -444,15 +475,17 @@ def _add_lesions(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     return table.assign(lesion_id=groups["lesion_id"], dx_type=kinds)
 
 
-def _read_duplicates(folder: Path) -> pd.DataFrame:
-    """The pairs of one lesion that the folder's tables name; those that `derm data duplicates` found among them."""
+def _read_duplicates(folder: Path, ids: pd.Series) -> tuple[pd.DataFrame, tuple[Remark, ...]]:
+    """The pairs of one lesion that the folder's tables name, as they stand there, those that `derm data duplicates`
+    found among them; and that some name none of the folder's images. ids: text (n,)."""
     columns = ["image_id", "same_lesion_as"]
-    found = [
-        read_table(path, columns, say(CURE))[columns].apply(lambda ids: ids.map(plain_id))
-        for name in DUPLICATE_FILES
-        if (path := find_file(folder, (name,)))
-    ]
-    return pd.concat(found, ignore_index=True) if found else _no_duplicates()
+    pairs = [_no_duplicates()]
+    remarks: list[Remark] = []
+    for name in DUPLICATE_FILES:
+        if path := find_file(folder, (name,)):
+            pairs.append(read_table(path, columns, say(CURE))[columns])
+            remarks += remark_pairs(path, pairs[-1], pairs[-1].apply(lambda names: find_named(names, ids)) == "")
+    return pd.concat(pairs, ignore_index=True), tuple(remarks)
 
 
 def _compare(metadata: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,16 @@ from derm.data.diagnosis_words import UNKNOWN, contradict
 from derm.data.looks import SIDE, find_copies, first_of_copies, look_at
 from derm.data.masks import MaskLook, judge_masks, look_at_mask
 from derm.data.recognise import name_rows, shipped_pictures
-from derm.data.remarks import DIVIDED, INCOMPLETE, NO_LESION, OTHER_METADATA, SOME_METADATA, UNMATCHED, UNREAD_AGE
+from derm.data.remarks import (
+    DIVIDED,
+    INCOMPLETE,
+    NO_LESION,
+    OTHER_METADATA,
+    SOME_METADATA,
+    STRANGE_PAIRS,
+    UNMATCHED,
+    UNREAD_AGE,
+)
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ImageRefused
 from derm.image.decode import lesion_of, mask_levels, open_image, read_mask_values
@@ -31,9 +40,11 @@ HAM10000_ROWS = 10_015
 AUGMENTED_ROWS = (13_354, 18_832)
 """Row counts of copies that circulate with augmented images as rows of their own: a leak between parts."""
 
-TO_LOOK_AT = ("fewer rows", INCOMPLETE, SOME_METADATA, NO_LESION, "no masks", "mask full", "masks soft", "copies")
+TO_LOOK_AT = (
+    "fewer rows", INCOMPLETE, SOME_METADATA, NO_LESION, STRANGE_PAIRS, "no masks", "mask full", "masks soft", "copies",
+)  # fmt: skip
 """Findings that are no fault by themselves: HAM10000 as published has two lesions that fill their picture, a subset or
-a set without masks can be trained on, and a lesion without a name is taken for its own."""
+a set without masks can be trained on, a lesion without a name is taken for its own, and pairs may be of two sets."""
 
 MOST_LABELS = 8
 """Values of a mask above which they are no labels, but soft edges."""
@@ -72,6 +83,10 @@ CURES = {
     DIVIDED: mark("write one part for all pictures of a lesion and of a patient"),
     NO_LESION: mark(
         "name the lesion in the table where several images show one: they could lie on both sides of a split"
+    ),
+    STRANGE_PAIRS: mark(
+        "write the ids or the files of this folder's images; pairs with images of another data set count where both "
+        "are read together"
     ),
     mark("impossible age"): mark("correct it in the table, or leave it empty; 999 and -1 are not read as missing"),
     UNREAD_AGE: mark("write years as a number, or leave the cell empty"),

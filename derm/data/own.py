@@ -66,12 +66,11 @@ def read_own(folder: Path) -> FolderContent | None:
         )
     raw["image"] = raw["image"].str.replace("\\", "/")
     files = [_find(folder, name) for name in raw["image"]]
-    ids = pd.Series([_without_ending(name).as_posix().replace("/", "-") for name in raw["image"]])
+    ids = raw["image"].map(id_of)
     if not all(files):
         alike = _in_any_case(folder)
         files = [
-            file or alike.get(_folded(Path(name).as_posix()), "")
-            for file, name in zip(files, raw["image"], strict=True)
+            file or alike.get(folded(Path(name).as_posix()), "") for file, name in zip(files, raw["image"], strict=True)
         ]
     if not any(files) and (there := scan_all(folder)):
         raise DataFault(
@@ -165,20 +164,25 @@ def _file_in(folder: Path, place: str) -> str:
     return ""
 
 
-def _folded(name: str) -> str:
+def id_of(name: str) -> str:
+    """The id of a picture that derm.csv calls `name`: folders stay in it, for each may have a picture of one name."""
+    return _without_ending(name.replace("\\", "/")).as_posix().replace("/", "-")
+
+
+def folded(name: str) -> str:
     """A name in one case of letters and one normal form."""
     return unicodedata.normalize("NFC", name).lower()
 
 
 def _in_any_case(folder: Path) -> dict[str, str]:
-    """Each picture of the folder by what derm.csv may call it, as `_folded`; none where two would be called so."""
+    """Each picture of the folder by what derm.csv may call it, as `folded`; none where two would be called so."""
     found: dict[str, set[str]] = {}
     for path in scan_all(folder):
         if Path(path).resolve().is_relative_to(folder.resolve()):
             place = Path(path).relative_to(folder)
             within = Path(*place.parts[1:]) if place.parts[0].lower() == "images" and len(place.parts) > 1 else place
             for name in {place, within, _without_ending(str(place)), _without_ending(str(within))}:
-                found.setdefault(_folded(name.as_posix()), set()).add(path)
+                found.setdefault(folded(name.as_posix()), set()).add(path)
     return {name: min(paths) for name, paths in found.items() if len(paths) == 1}
 
 

@@ -22,6 +22,7 @@ UNMATCHED = mark("ground truth of other images")
 INCOMPLETE = mark("ground truth incomplete")
 OTHER_METADATA = mark("metadata of other images")
 SOME_METADATA = mark("metadata incomplete")
+STRANGE_PAIRS = mark("pairs of other images")
 
 
 def remark_ages(path: Path, table: pd.DataFrame) -> tuple[Remark, ...]:
@@ -113,6 +114,22 @@ def remark_metadata(path: Path, metadata: pd.Series, truth: pd.Series) -> tuple[
         known=len(known),
     )
     return (Remark(SOME_METADATA, path.name, problem),)
+
+
+def remark_pairs(path: Path, pairs: pd.DataFrame, strange: pd.DataFrame) -> tuple[Remark, ...]:
+    """That some `pairs` of the table at `path`, two columns of names, join nothing. strange: bool, alike, whether none
+    of the folder's images is called so."""
+    count = int(strange.any(axis=1).sum())
+    if not count:
+        return ()
+    problem = say_many(
+        "{count:,} of {pairs:,} pairs names an image that is not in this folder, and joins nothing here: {first}",
+        "{count:,} of {pairs:,} pairs name an image that is not in this folder, and join nothing here: {first}",
+        count,
+        pairs=len(pairs),
+        first=_first(pd.Series(pairs.to_numpy()[strange.to_numpy()])),
+    )
+    return (Remark(STRANGE_PAIRS, path.name, problem),)
 
 
 def _first(cells: pd.Series) -> str:

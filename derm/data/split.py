@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from derm.data.catalogue import Catalogue
+from derm.data.catalogue import Catalogue, find_named
+from derm.data.folder import plain_id
 from derm.data.recognise import SHIPPED, Names, is_shipped, name_rows, shipped_split, shipped_splits
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
@@ -127,7 +128,7 @@ def _split(catalogue: Catalogue, by: By) -> Split:
     table = catalogue.table
     names = name_rows(catalogue)
     known = names.lesion != ""
-    if known.all() and is_shipped(catalogue.duplicates["image_id"]).all():
+    if known.all() and is_shipped(catalogue.duplicates["image_id"].map(plain_id)).all():
         lesions = together = _first_of(names)
     elif (table.loc[~known, "lesion_id"] != "").all():
         lesions = _name_lesions(table, catalogue.duplicates, names)
@@ -192,9 +193,9 @@ def _first_of(names: Names) -> pd.Series:
 
 
 def count_leak(split: Split, dx: pd.Series) -> Leak:
-    """Count the test images, by diagnosis `dx`, text (n,), whose lesion or patient is also in the training part."""
+    """Count the test images, by diagnosis `dx`, text (n,), whose lesion is also in the training part."""
     test = split.parts == "test"
-    sister = test & split.together.isin(set(split.together[split.parts == "train"]))
+    sister = test & split.lesions.isin(set(split.lesions[split.parts == "train"]))
     by_class = {code: (int((test & (dx == code)).sum()), int((sister & (dx == code)).sum())) for code in CODES}
     return Leak(int(test.sum()), int(sister.sum()), by_class)
 
@@ -209,7 +210,8 @@ def join_lesions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.Series:
         return lesion
 
     lesion_of = dict(zip(table["image_id"], table["lesion_id"], strict=True))
-    for one, other in zip(duplicates["image_id"], duplicates["same_lesion_as"], strict=True):
+    pairs = duplicates[["image_id", "same_lesion_as"]].apply(lambda names: find_named(names, table["image_id"]))
+    for one, other in pairs.itertuples(index=False):
         if one in lesion_of and other in lesion_of:
             first, second = sorted((lead(lesion_of[one]), lead(lesion_of[other])))
             leader[second] = first

@@ -3,8 +3,10 @@
 Needs a catalogue. Knows no model.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -224,8 +226,12 @@ def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame, how: str = "look 
 
 
 def findings_file(catalogue: Catalogue, cache: Path) -> Path:
-    """Where the findings about exactly these files are kept, whether they are there or not."""
-    return cache / f"{table_key(catalogue.table)}-findings-{FORMAT}.json"
+    """Where the findings about exactly these files and tables are kept, whether they are there or not."""
+    remarks = [(one.kind, one.subject, json_of_said(one.problem)) for one in catalogue.remarks]
+    tables = [catalogue.table.to_csv(index=False), catalogue.conflicts.to_csv(index=False)]
+    judged = json.dumps([*tables, remarks, catalogue.unlisted, catalogue.undiagnosed])  # beside what files hold
+    digest = sha256(judged.encode()).hexdigest()[:16]
+    return cache / f"{table_key(catalogue.table)}-{digest}-findings-{FORMAT}.json"
 
 
 def read_findings(file: Path) -> tuple[Finding, ...] | None:

@@ -58,6 +58,7 @@ _BOUNDED = object_with({"value": within(0, 1), "interval": all_of(list_of(within
 _CALIBRATION: dict[str, Check] = {
     "local": none_or(_LOCAL),
     "referral": none_or(_CHOSEN),
+    "by_source": by_name(object_with({}, {"referral": none_or(_CHOSEN)})),
     "cross_validated": none_or(object_with({"sensitivity": _BOUNDED, "specificity": _BOUNDED})),
     "seen_little": none_or(_SEEN),
 }

@@ -17,7 +17,7 @@ from derm.files import making_folder
 from derm.image.decode import read_image
 from derm.image.overlay import mask_png, png
 from derm.language.speech import say
-from derm.records import store, tables
+from derm.records import entry, store, tables
 from derm.records.connect import Records
 from derm.records.entry import TRUSTED, Basis
 from derm.records.pictures import kept_outline
@@ -38,6 +38,10 @@ class Drawn(NamedTuple):
 
     outlined: int
     """With a corrected outline."""
+
+    ageless: tuple[str, ...]
+    """Pseudonyms of patients whose year of birth gives an age that nobody has: it is left empty, for with it nobody
+    could read the data set."""
 
 
 def write_dataset(
@@ -70,7 +74,7 @@ def _write(
     only: Collection[str] | None,
     check: Callable[[], None],
 ) -> Drawn:
-    chosen, outlines = _chosen(records)
+    chosen, outlines, ageless = _chosen(records)
     rows = [(row, picture) for row, picture in chosen if only is None or picture["id"] in only]
     if not rows:
         raise RecordsFault(
@@ -93,7 +97,12 @@ def _write(
         part.chmod(0o700)
         check()
         part.rename(target)
-    return Drawn(len(rows), sum(bool(row["diagnosis"]) for row, _ in rows), sum(bool(row["mask"]) for row, _ in rows))
+    return Drawn(
+        len(rows),
+        sum(bool(row["diagnosis"]) for row, _ in rows),
+        sum(bool(row["mask"]) for row, _ in rows),
+        tuple(sorted({ageless[row["patient"]] for row, _ in rows if row["patient"] in ageless})),
+    )
 
 
 def part_of(patient_id: str) -> str:
@@ -106,8 +115,9 @@ def part_of(patient_id: str) -> str:
     return "train" if place < train else "validation" if place < validation else "test"
 
 
-def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[str, bytes]]:
-    """Rows of derm.csv with their pictures, and the outlines by picture, PNG files."""
+def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[str, bytes], dict[str, str]]:
+    """Rows of derm.csv with their pictures, the outlines by picture, PNG files, and by patient the pseudonyms of
+    `Drawn.ageless`."""
     with records.reading() as connection:
         lesions = {row["id"]: row for row in rows_of(connection, tables.lesion)}
         people = {row["id"]: row for row in rows_of(connection, tables.patient)}
@@ -116,7 +126,7 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
         held = standing_corrections(connection)
         corrected = {row["picture_id"]: row for row in rows_of(connection, tables.correction)}
         pictures = rows_of(connection, tables.picture)
-    rows, outlines = [], {}
+    rows, outlines, ageless = [], {}, {}
     for picture in pictures:
         lesion, drawn = lesions[picture["lesion_id"]], corrected.get(picture["id"], {}).get("outline")
         diagnosis, basis = found.get(lesion["id"]), "histo"
@@ -127,22 +137,26 @@ def _chosen(records: Records) -> tuple[list[tuple[dict[str, str], Entry]], dict[
             outlines[picture["id"]] = mask_png(kept_outline(drawn, picture))
         if diagnosis is None and picture["id"] not in outlines:
             continue
-        year = people[lesion["patient_id"]]["birth_year"]
+        patient = people[lesion["patient_id"]]
+        born = patient["birth_year"]
+        age = None if born is None else entry.age(born, days[picture["visit_id"]])
+        if born is not None and age is None:
+            ageless[patient["id"]] = patient["pseudonym"]
         row = dict.fromkeys(COLUMNS_OF_OWN, "") | {
             "image": f"images/{picture['id']}.png",
             "diagnosis": diagnosis if diagnosis in CODES else "unknown" if diagnosis else "",
             "lesion": lesion["id"],
             "patient": lesion["patient_id"],
             "confirmed": basis if diagnosis else "",
-            "age": "" if year is None else str(int(days[picture["visit_id"]][:4]) - year),
-            "sex": people[lesion["patient_id"]]["sex"] or "",
+            "age": "" if age is None else str(age),
+            "sex": patient["sex"] or "",
             "site": lesion["site"].replace("_", " "),
             "source": SOURCE,
             "mask": f"masks/{picture['id']}.png" if picture["id"] in outlines else "",
             "part": part_of(lesion["patient_id"]),
         }
         rows.append((row, picture))
-    return rows, outlines
+    return rows, outlines, ageless
 
 
 def _table(rows: list[dict[str, str]]) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
+from derm.data.values import OLDEST
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
 from derm.json_checks import Check, is_count, is_number, is_several, is_share_or_none, within
@@ -140,6 +141,27 @@ def birth_year(value: int | None) -> int | None:
             say("{value} is no year of birth: give one from 1900 until this year, or none.", value=value)
         )
     return value
+
+
+def age(born: int, seen: str) -> int | None:
+    """Years of a patient who was born in a year and `seen` on a day of ISO 8601; None for an age that nobody has."""
+    years = int(seen[:4]) - born
+    return years if 0 <= years <= OLDEST else None
+
+
+def refuse_age(born: int | None, seen: str) -> None:
+    """Raises RecordsFault where a year of birth and the day of a visit make an age that nobody has."""
+    if born is not None and age(born, seen) is None:
+        raise RecordsFault(
+            say(
+                "A patient born in {born} and seen on {seen} would be {years} years old: give another year of birth or "
+                "another day, for 0 to {oldest} years.",
+                born=born,
+                seen=day_text(seen),
+                years=int(seen[:4]) - born,
+                oldest=int(OLDEST),
+            )
+        )
 
 
 def choice(value: str, choices: tuple[str, ...], refusal: str) -> str:

@@ -348,10 +348,14 @@ def transferred(found: Mapping[str, int], place: str) -> str:
 
 def drawn(found: "Drawn", place: str) -> str:
     """What went into a data set."""
-    return (
+    counted = (
         f"{quantity(found.pictures, 'picture', 'pictures')}, {found.diagnosed:,} with a confirmed diagnosis, "
         f"{found.outlined:,} with a corrected outline: {place}"
     )
+    if not found.ageless:
+        return counted
+    names = ", ".join(found.ageless)
+    return f"{counted}\nWithout an age, for nobody is so old as year of birth and visit say: {names}"
 
 
 def verified(found: "Verified") -> str:

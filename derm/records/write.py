@@ -222,6 +222,8 @@ def describe_patient(
     }
     with records.writing() as connection:
         _there(connection, tables.patient, patient_id)
+        for seen in connection.scalars(select(tables.visit.c.day).where(tables.visit.c.patient_id == patient_id)):
+            entry.refuse_age(birth_year, seen)
         _change(connection, entry.name(actor, entry.WHO_ENTERS), tables.patient, patient_id, new)
 
 
@@ -392,6 +394,8 @@ def _lesion(connection: Connection, actor: str, patient_id: str, label: str, sit
 def _visit(connection: Connection, actor: str, patient_id: str, on: date | str) -> str:
     day, table = entry.day(on), tables.visit
     found = connection.scalar(select(table.c.id).where(table.c.patient_id == patient_id, table.c.day == day))
+    if found is None:
+        entry.refuse_age(_there(connection, tables.patient, patient_id)["birth_year"], day)
     return str(found or _enter(connection, actor, table, {"patient_id": patient_id, "day": day}))
 
 

@@ -29,6 +29,9 @@ from derm.report import tables
 from derm.report.facts import Facts
 from derm.report.tables import Table
 
+SENSITIVITY = 0.95
+"""That a referral threshold promises, see `derm.metrics.decision.referral_threshold`."""
+
 
 class Chart(NamedTuple):
     """A plotly figure with its caption, which says in words what it shows."""
@@ -483,7 +486,7 @@ def _decision(facts: Facts) -> Section:
             say(
                 "It is the highest at which the lower one-sided 95 % bound of sensitivity is at least {least} ({found} "
                 "of {malignant_lesions} malignant lesions found, bound {lower_bound:.3f}; {calibrate}).",
-                least=0.95,
+                least=SENSITIVITY,
                 **found,
             )
             if record.get("promise", "bound") == "bound"
@@ -493,8 +496,7 @@ def _decision(facts: Facts) -> Section:
                 **found,
             )
         )
-        if len(record.get("chosen_by", ())) > 1:
-            chosen.append(say("That holds in each source."))
+        chosen += _in_each_source(record, facts.model.description.measured["calibration"].get("by_source", {}))
     malignant, benign = decision["of_100_malignant"], decision["of_100_benign"]
     if malignant is not None and benign is not None:
         chosen.append(
@@ -518,6 +520,25 @@ def _decision(facts: Facts) -> Section:
             Chart(say("Precision and recall, each class against the rest."), precision_recall(curves, dark=False)),
         ],
     )
+
+
+def _in_each_source(record: dict[str, Any], by_source: dict[str, dict[str, Any]]) -> list[str]:
+    """Whether the bound holds in each source that chose the threshold: one of few malignant lesions cannot reach it."""
+    told = {name: by_source.get(name, {}).get("referral") for name in record.get("chosen_by", ())}
+    own = {name: figures for name, figures in told.items() if figures}
+    if record.get("promise", "bound") != "bound" or len(told) < 2 or len(own) < len(told):
+        return []
+    return [
+        say(
+            "In {source} alone the bound is {lower_bound:.3f}, for {found} of {malignant_lesions} are found.",
+            source=source_name(name),
+            lower_bound=figures["lower_bound"] or 0.0,
+            found=figures["found"],
+            malignant_lesions=figures["malignant_lesions"],
+        )
+        for name, figures in own.items()
+        if (figures["lower_bound"] or 0.0) < SENSITIVITY
+    ] or [say("That holds in each source.")]
 
 
 def _outlines(facts: Facts) -> Section:

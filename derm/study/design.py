@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue
+from derm.data.split import split_catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, StudyFault
@@ -201,17 +202,18 @@ def choose_cases(
 ) -> list[str]:
     """Names of `count` images by lot, so many of them malignant, one of a lesion; only those with one of the seven.
 
-    malignant_share: 0 … 1. known: bool (n,), rows of the catalogue whose lesion the weights know, which are not drawn.
-    Raises ConfigFault where there are too few, or the seed is negative.
+    Lesions are those of the split, which joins near duplicates: cases count as independent. malignant_share: 0 … 1.
+    known: bool (n,), rows of the catalogue whose lesion the weights know, which are not drawn. Raises ConfigFault where
+    there are too few, or the seed is negative, and DataFault where lesions are not known.
     """
     if count < 4 or not 0 < malignant_share < 1:
         raise ConfigFault(say("A study has at least 4 cases, and a share of malignant ones above 0 and below 1."))
     if seed < 0:
         raise ConfigFault(say("Seed {seed} is negative: give a whole number from 0 on.", seed=seed))
     fit = catalogue.table["dx"].isin(CODES).to_numpy() & (True if known is None else ~known)
-    table = catalogue.table[fit]
+    table = catalogue.table.assign(lesion=split_catalogue(catalogue).lesions)[fit]
     lot = np.random.default_rng(seed)
-    table = table.iloc[lot.permutation(len(table))].drop_duplicates("lesion_id")
+    table = table.iloc[lot.permutation(len(table))].drop_duplicates("lesion")
     ill = table["dx"].map(lambda code: DIAGNOSES[INDEX[code]].malignant).to_numpy(dtype=bool)
     wanted = round(count * malignant_share)
     for few, rows, number in ((FEW_MALIGNANT, ill, wanted), (FEW_BENIGN, ~ill, count - wanted)):

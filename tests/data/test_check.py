@@ -163,6 +163,12 @@ def forget_lesion(folder: Path) -> None:
     write_metadata(folder, METADATA.replace("HAM_2,", "NA,"))
 
 
+def join_strangers(folder: Path) -> None:
+    (folder / "near_duplicates.csv").write_text(
+        "image_id,same_lesion_as\nISIC_1,ISIC_3.jpg\nISIC_1,ISIC_7\nISIC_8,isic_2\n", encoding="utf-8"
+    )
+
+
 def contradict_within_a_lesion(folder: Path) -> None:
     write_metadata(folder, METADATA.replace("ISIC_3,nv,", "ISIC_3,mel,"))
 
@@ -247,6 +253,12 @@ MASK = "masks/ISIC_2_segmentation.png"
         (tell_half_the_truth, "ground truth incomplete", "GroundTruth.csv", "names 1 of the 3 images of the metadata"),
         (forget_diagnosis, "unknown class", "ISIC_2", "the diagnosis is missing"),
         (forget_lesion, "lesion not named", "HAM10000_metadata.csv", "1 of 3 images names no lesion: it counts as a"),
+        (
+            join_strangers,
+            "pairs of other images",
+            "near_duplicates.csv",
+            "2 of 3 pairs name an image that is not in this folder, and join nothing here: ISIC_7, ISIC_8",
+        ),
         (
             contradict_within_a_lesion,
             "lesion with several diagnoses",

@@ -27,6 +27,7 @@ from derm.data.diagnosis_words import (
 )
 from derm.data.isic import STRUCTURES
 from derm.data.learned import lesion_digests
+from derm.data.split import join_lesions
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 
@@ -205,6 +206,15 @@ def test_an_own_folder(tmp_path):
     assert table.loc["a", "mask_path"].endswith("masks/a_segmentation.png")
     assert table.loc["b", "image_path"].endswith("images/b.png")
     assert table["patient_id"].tolist() == ["P1", "P1"]
+
+
+def test_pairs_across_two_folders_join_by_the_ids_of_both(tmp_path):
+    first = own(tmp_path / "one", "image,source", "a.jpg,one", "b,one")
+    draw(tmp_path / "two" / "scan.tif.jpg")
+    write(tmp_path / "two" / "derm.csv", "image,source", "scan.tif.jpg,two")
+    write(first / "near_duplicates.csv", "image_id,same_lesion_as", "a,scan.tif")
+    catalogue = read_data([first, tmp_path / "two"])
+    assert join_lesions(catalogue.table, catalogue.duplicates).tolist() == ["a", "b", "a"]
 
 
 def test_names_of_one_look_are_one_and_files_are_found_in_either_normal_form(tmp_path):

@@ -84,6 +84,17 @@ def test_lesions_are_joined_where_duplicates_say_so():
     assert join_lesions(catalogue.table, catalogue.duplicates).tolist() == ["L1", "L1", "L1", "L4", "L1"]
 
 
+def test_pairs_join_what_they_name_however_it_is_called():
+    ids = ("a.tif", "b.png", "left-c", "c", "D", "e", "f", "F", "g")
+    catalogue = catalogue_of(
+        [(image, f"L{number}", "nv") for number, image in enumerate(ids)],
+        # An ending may be part of an id; folders of derm.csv stay in one; "F.jpg" is F, and "f.JPG" f, not both.
+        (("a.tif", "b.png.jpg"), ("left/c.jpg", "d"), ("images\\e.jpg", "F.jpg"), ("f.JPG", "g.PNG")),
+    )
+    lesions = join_lesions(catalogue.table, catalogue.duplicates)
+    assert lesions.tolist() == ["L0", "L0", "L2", "L3", "L2", "L5", "L6", "L5", "L6"]
+
+
 def test_a_leak_is_a_test_image_whose_lesion_trains():
     parts = pd.Series(["train", "test", "test", "validation", "test", "test"])
     lesions = pd.Series(["a", "a", "a", "b", "b", "c"])
@@ -92,6 +103,9 @@ def test_a_leak_is_a_test_image_whose_lesion_trains():
     # Lesion a trains and is tested twice; b is in validation and test, which is no leak into training.
     assert (leak.test, leak.with_sister, leak.share) == (4, 2, 1 / 2)
     assert leak.by_class == {**dict.fromkeys(CODES, (0, 0)), "mel": (2, 2), "nv": (2, 0)}
+    # The same lesions of two patients, one of whom trains: another lesion of a patient is no sister.
+    patients = pd.Series(["p", "p", "p", "q", "q", "p"])
+    assert count_leak(Split("image", parts, lesions, patients), dx) == leak
     empty = count_leak(Split("image", pd.Series(["train"]), *[pd.Series(["a"])] * 2), pd.Series(["nv"]))
     assert (empty.test, empty.with_sister, empty.share) == (0, 0, 0)
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from derm.data.catalogue import Catalogue
+from derm.data.folder import Remark
 from derm.data.split import Leak, split_catalogue
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
@@ -376,6 +377,27 @@ def test_findings_are_kept_and_come_with_their_cure(drawn_catalogue, tmp_path):
     found = data_quality.read_findings(file)
     assert data_quality.findings_sentence(found, 63) == "1 finding in 63 images: 1 × mask empty."
     assert data_quality.findings_table(found)["Cure"].iloc[0].startswith("copy the file again")
+
+
+def test_findings_belong_to_the_tables_too(drawn_catalogue, tmp_path):
+    table = drawn_catalogue.table
+    changed = [
+        replace(drawn_catalogue, table=table.assign(**{name: [value, *table[name][1:]]}))
+        for name, value in (("dx", "scc"), ("lesion_id", table["lesion_id"].iloc[-1]), ("age", 999.0))
+    ]
+    changed += [
+        replace(drawn_catalogue, unlisted=("other.jpg",)),
+        replace(drawn_catalogue, undiagnosed=not drawn_catalogue.undiagnosed),
+        replace(drawn_catalogue, remarks=(Remark("age not read", "derm.csv", "1 age is no number"),)),
+        replace(
+            drawn_catalogue,
+            conflicts=pd.DataFrame([("a", "nv", "mel")], columns=["image_id", "metadata", "ground_truth"]),
+        ),
+    ]
+    files = {data_quality.findings_file(one, tmp_path) for one in (drawn_catalogue, *changed)}
+    assert len(files) == 1 + len(changed)
+    again = replace(drawn_catalogue, table=table.copy())
+    assert data_quality.findings_file(again, tmp_path) in files
 
 
 # Near duplicates

@@ -36,6 +36,8 @@ def shipped() -> dict:
         (("calibration",), 5, "calibration"),
         (("calibration", "local"), {"folder": 1}, "calibration.local"),
         (("calibration", "referral", "found"), -1, "calibration.referral"),
+        (("calibration", "by_source"), [], "calibration.by_source"),
+        (("calibration", "by_source", "ham10000", "referral", "lower_bound"), "x", "calibration.by_source"),
         (("calibration", "before", "ece"), float("nan"), "a figure"),
     ],
 )

@@ -11,12 +11,13 @@ from PIL import ExifTags, Image
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from sqlalchemy import update
 
 from derm.data.catalogue import read_catalogue
 from derm.data.store import read_pair
 from derm.errors import ImageRefused, RecordsFault
 from derm.image.decode import read_image
-from derm.records import dataset, write
+from derm.records import dataset, tables, words, write
 from derm.records.dataset import write_dataset
 from derm.records.entry import Basis
 
@@ -36,7 +37,7 @@ def test_confirmed_cases_become_a_data_set(filed, tmp_path):
     write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="other", on="2026-11-20")
     write.describe_patient(filed, "Dr A", proven.patient_id, birth_year=1966, sex="female")
     save(filed, 6, pseudonym="P-004")
-    assert write_dataset(filed, tmp_path / "set") == (4, 3, 1)
+    assert write_dataset(filed, tmp_path / "set") == (4, 3, 1, ())
     table = read_catalogue(tmp_path / "set").table.set_index("lesion_id")
     assert dict(table["dx"]) == {
         proven.lesion_id: "mel", agreed.lesion_id: "bcc", outlined.lesion_id: "unknown", other.lesion_id: "unknown",
@@ -54,11 +55,26 @@ def test_confirmed_cases_become_a_data_set(filed, tmp_path):
         write_dataset(filed, tmp_path / "set")
 
 
+@pytest.mark.parametrize("born", [2027, 1900])
+def test_an_age_that_nobody_has_is_left_empty_and_said(filed, tmp_path, born):
+    for number, name in enumerate(("P-001", "P-002"), start=1):
+        saved = save(filed, number, pseudonym=name)
+        write.add_histology(filed, "Dr A", saved.lesion_id, diagnosis="mel", on="2026-11-20")
+        write.describe_patient(filed, "Dr A", saved.patient_id, birth_year=1966)
+    # As an older Derm took it, or an import.
+    with filed.writing() as connection:
+        connection.execute(update(tables.patient).where(tables.patient.c.pseudonym == "P-002").values(birth_year=born))
+    found = write_dataset(filed, tmp_path / "set")
+    assert found == (2, 2, 0, ("P-002",))
+    assert read_catalogue(tmp_path / "set").table["age"].dropna().tolist() == [60]
+    assert words.drawn(found, "set").endswith("nobody is so old as year of birth and visit say: P-002")
+
+
 def test_a_corrected_lesion_has_one_diagnosis_in_all_its_pictures(filed, tmp_path):
     saved = [save(filed, 1), save(filed, 2, day="2026-11-20"), save(filed, 3, day="2026-11-21")]
     write.correct(filed, "Dr A", saved[0].picture_id, diagnosis="nv", basis=Basis.FOLLOW_UP)
     write.correct(filed, "Dr A", saved[1].picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
-    assert write_dataset(filed, tmp_path / "set") == (3, 3, 0)
+    assert write_dataset(filed, tmp_path / "set") == (3, 3, 0, ())
     table = read_catalogue(tmp_path / "set").table
     assert list(zip(table["dx"], table["dx_type"], strict=True)) == [("mel", "histo")] * 3
 
@@ -138,7 +154,7 @@ def test_a_deletion_meanwhile_lets_the_data_set_begin_anew_without_the_patient(f
         return found
 
     monkeypatch.setattr(dataset, "_chosen", and_delete)
-    assert write_dataset(filed, tmp_path / "set") == (1, 1, 0)
+    assert write_dataset(filed, tmp_path / "set") == (1, 1, 0, ())
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -151,7 +167,7 @@ def test_a_patient_who_is_deleted_after_a_picture_was_written_is_not_in_the_data
         if (done, total) == (1, 2):
             write.delete_patient(filed, "Dr A", saved[place].patient_id)
 
-    assert write_dataset(filed, tmp_path / "set", watch) == (1, 1, 0)
+    assert write_dataset(filed, tmp_path / "set", watch) == (1, 1, 0, ())
     table = (tmp_path / "set" / dataset.TABLE).read_text()
     assert [one.patient_id in table for one in saved] == [place == 1, place == 0]
 

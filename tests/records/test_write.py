@@ -303,6 +303,20 @@ def test_patients_and_lesions_can_be_described_anew(filed):
         write.move_lesion(filed, "Dr A", "gone", "scalp")
 
 
+def test_year_of_birth_and_visits_make_an_age_that_somebody_has(filed):
+    saved = save(filed, day="2024-05-01")
+    for born, years in ((2025, -1), (1900, 124)):
+        with pytest.raises(
+            RecordsFault, match=f"born in {born} and seen on 2024-05-01 would be {years} years old: give"
+        ):
+            write.describe_patient(filed, "Dr A", saved.patient_id, birth_year=born)
+    write.describe_patient(filed, "Dr A", saved.patient_id, birth_year=2024)
+    with pytest.raises(RecordsFault, match="born in 2024 and seen on 2023-12-31 would be -1 years old"):
+        save(filed, 2, day="2023-12-31")
+    save(filed, 2, day="2024-01-01")
+    assert verify(filed).broken is None
+
+
 def test_a_patient_is_deleted_for_real(records):
     mine = save(records)
     shared = save(records, 5)

@@ -63,6 +63,28 @@ def facts(model, results, drawn_catalogue, by_image):
     return gather(model, results, drawn_catalogue, by_image)
 
 
+def test_the_card_says_in_which_source_the_bound_cannot_hold(facts):
+    def card(bound_of_b: float, **other: object) -> str:
+        own = {"malignant_lesions": 25, "found": 25, "lower_bound": bound_of_b}
+        by_source = {"a": {"referral": own | {"lower_bound": 0.953}}, "b": {"referral": own}}
+        referral = own | {"lower_bound": 0.953, "promise": "bound", "chosen_by": ["a", "b"]} | other
+        measured = {"calibration": {"referral": referral, "by_source": by_source}}
+        description = replace(facts.model.description, measured=measured)
+        return model_card(replace(facts, model=replace(facts.model, description=description)))
+
+    assert "That holds in each source." in card(0.951)
+    # Of 25 malignant lesions, all of which are found, the bound is 0.05 ** (1 / 25).
+    few = card(0.05 ** (1 / 25))
+    assert "In b alone the bound is 0.887, for 25 of 25 are found." in few
+    for silent in (
+        few,
+        card(0.951, promise="average"),
+        card(0.951, chosen_by=["a"]),
+        card(0.951, chosen_by=["a", "c"]),
+    ):
+        assert "holds in each source" not in silent
+
+
 def test_the_card_tells_both_protocols_and_the_papers_figures(facts, results, by_image):
     card = model_card(facts)
     accuracy, low, high = results.metrics["accuracy"], *results.metrics["intervals"]["accuracy"]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -83,6 +84,21 @@ def test_cases_are_half_malignant_one_of_a_lesion_and_always_the_same(drawn_cata
         choose_cases(drawn_catalogue, 8, 0.5, seed=-1)
     known = drawn_catalogue.table["image_id"].isin(names).to_numpy()
     assert not set(names) & set(choose_cases(drawn_catalogue, 8, 0.5, seed=3, known=known))
+
+
+def test_one_case_is_drawn_of_a_lesion_that_the_split_joins(drawn_catalogue):
+    table = drawn_catalogue.table
+    every = table.drop_duplicates("lesion_id")
+    named = replace(drawn_catalogue, table=every.reset_index(drop=True))
+    malignant = every["image_id"][every["dx"].isin([one.code for one in DIAGNOSES if one.malignant])].tolist()
+    pairs = pd.DataFrame({"image_id": malignant[1:], "same_lesion_as": malignant[:-1]}).iloc[
+        2:
+    ]  # three lesions are left
+    joined = replace(named, duplicates=pairs)
+    assert choose_cases(named, 8, 0.5, seed=0)
+    assert len(set(choose_cases(joined, 6, 0.5, seed=0)) & set(malignant[2:])) == 1
+    with pytest.raises(ConfigFault, match="The data has 3 malignant lesions to draw and the study wants 4"):
+        choose_cases(joined, 8, 0.5, seed=0)
 
 
 def test_a_study_is_frozen(study, tmp_path, tiny_model):
