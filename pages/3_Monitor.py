@@ -37,7 +37,8 @@ def main() -> None:
         st.code(words.how_to_begin(runs_folder()), language="bash")
         start_run()
         return
-    st.session_state.setdefault("part", WATCH)
+    # The first runs may have come since this page was drawn, in the moment in which its own was refused.
+    st.session_state.setdefault("part", START if "start-refused" in st.session_state else WATCH)
     part = st.segmented_control(
         say("Part of the page"), [WATCH, COMPARE, START], format_func=say, required=True, key="part",
         label_visibility="collapsed",

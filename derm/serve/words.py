@@ -39,6 +39,9 @@ DISK_FULL = mark("The server's disk has no room for this file: send it again whe
 
 STALLED = mark("The file has stopped coming: choose it again.\n")
 
+UPLOAD_REFUSALS = {408: STALLED, 503: NO_ROOM, 507: DISK_FULL}
+"""Why an upload was refused, by the status that its page is told."""
+
 TOO_MANY_FILES = mark("Several files are being made already: ask for this one again when they have come.")
 
 PAGE_CLOSED = mark("This page was closed: open it again, then ask for the file once more.")

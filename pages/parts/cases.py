@@ -16,6 +16,7 @@ from derm.predict import triage
 from derm.predict.reading import Reading
 from derm.predict.triage import TriageRow
 from derm.predict.visits import minutes
+from derm.serve.words import UPLOAD_REFUSALS
 from pages.parts import visit
 from pages.parts.component import component
 from pages.parts.downloading import download_button
@@ -28,6 +29,7 @@ SPELL = 1.0
 
 table = component("cases")
 reload = component("reload")
+refused = component("refused")
 
 
 def show_cases(model: Model) -> None:
@@ -40,6 +42,7 @@ def show_cases(model: Model) -> None:
             bar(reading)
         visit.read_some(model, SPELL)
     place.empty()
+    refused(key="refused", on_status_change=tell_refused, height=0)
     handshake()  # a single file is the visitor's own only now, and what is clicked after it draws fragments
     st.session_state.drawn_for = visit.at_hand().key
     st.session_state.beat = False
@@ -156,6 +159,12 @@ def open_row() -> None:
     key = st.session_state["cases-list"].open
     if any(listed.key == key for listed in st.session_state.cases):
         visit.open_case(key)
+
+
+def tell_refused() -> None:
+    """An upload was refused on its way: say why."""
+    if sentence := UPLOAD_REFUSALS.get(st.session_state.refused.status):
+        visit.tell(say(sentence).strip())
 
 
 def handshake() -> None:

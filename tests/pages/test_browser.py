@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from served import PATIENCE, open_row, rest, serve, visit
 from small_nets import SMALL
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
+from derm.serve.words import UPLOAD_REFUSALS
 
 pytestmark = pytest.mark.browser
 
@@ -134,6 +135,22 @@ def test_a_text_file_named_jpg_gives_one_sentence(page):
     expect(page.get_by_role("heading", name="words.jpg could not be read: no answer.")).to_be_visible()
     expect(page.locator(".st-key-strip")).to_contain_text("words.jpg is no picture that Derm can read")
     expect(page.get_by_alt_text(re.compile("^Drawn melanoma"))).to_have_count(0)
+
+
+@pytest.mark.parametrize("status", list(UPLOAD_REFUSALS))
+def test_an_upload_that_is_refused_on_its_way_is_said_in_a_sentence(page, status):
+    def answer(route: Route) -> None:
+        if route.request.method == "PUT":
+            route.fulfill(status=status, body=UPLOAD_REFUSALS[status])
+        else:
+            route.fallback()
+
+    page.route("**/_stcore/upload_file/**", answer)
+    give(page, "mine.png", drawn_png())
+    expect(page.locator(".st-key-told")).to_contain_text(UPLOAD_REFUSALS[status].strip())
+    page.unroute("**/_stcore/upload_file/**")
+    give(page, "mine.png", drawn_png())
+    expect(page.get_by_alt_text(re.compile("^mine.png, with the outline"))).to_be_visible()
 
 
 def test_cases_are_a_table_that_keys_search_and_a_reload_finds_again(page):

@@ -219,6 +219,15 @@ def test_a_run_is_started_from_the_page(visit, tmp_path, monkeypatch):
     assert command[8:] == ["--set=epochs=3", "--set=replay.enabled=true"]
 
 
+def test_a_refused_start_is_said_where_somebody_elses_run_was_first(visit, trained, tmp_path):
+    page = visit()
+    taken = page.text_input(key="start-name").value
+    shutil.copytree(trained, tmp_path / "runs" / taken)
+    page.button(key="start").click().run()
+    assert words.MEND_FIRST in said(page)
+    assert page.session_state.part == "Start a run"
+
+
 def test_what_is_typed_while_the_page_is_drawn_anew_stays(visit):
     """A name that the page sets replaces in the browser what somebody has typed since."""
     page = visit()
