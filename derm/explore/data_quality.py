@@ -228,7 +228,7 @@ def alike_sentence(pairs: pd.DataFrame, strange: pd.DataFrame, how: str = "look 
 def findings_file(catalogue: Catalogue, cache: Path) -> Path:
     """Where the findings about exactly these files and tables are kept, whether they are there or not."""
     remarks = [(one.kind, one.subject, json_of_said(one.problem)) for one in catalogue.remarks]
-    tables = [catalogue.table.to_csv(index=False), catalogue.conflicts.to_csv(index=False)]
+    tables = [table.to_json(orient="split") for table in (catalogue.table, catalogue.conflicts)]
     judged = json.dumps([*tables, remarks, catalogue.unlisted, catalogue.undiagnosed])  # beside what files hold
     digest = sha256(judged.encode()).hexdigest()[:16]
     return cache / f"{table_key(catalogue.table)}-{digest}-findings-{FORMAT}.json"
