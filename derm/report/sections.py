@@ -24,7 +24,7 @@ from derm.language.speech import number, say
 from derm.metrics.paper import of_class
 from derm.metrics.registry import lower_first
 from derm.model.weights import HAM10000_DATASETS, said_licence
-from derm.predict.words import source_name
+from derm.predict.words import local_calibration, source_name
 from derm.report import tables
 from derm.report.facts import Facts
 from derm.report.tables import Table
@@ -453,18 +453,21 @@ def _calibration(facts: Facts) -> Section:
         for key, title in (("top_label", say("the likeliest diagnosis")), ("malignant", say("the malignant sum")))
         for when in ("before", "after")
     ]
-    return Section(
-        say("Calibration"),
-        [
-            say(
-                "The temperature was fitted on half of the validation lesions. A perfect model of this size would "
-                "show an ECE as large as “by chance”, so that the true error lies between the debiased ECE and the "
-                "ECE. Resampling adds to an ECE, too: its interval lies somewhat too high."
-            ),
-        ],
-        [tables.calibration(facts)],
-        charts,
+    local = local_calibration(facts.model.description)
+    fitted = (
+        say(
+            "The temperature was fitted on {images:,} confirmed images of {folder}.",
+            images=local["images"],
+            folder=local["folder"],
+        )
+        if local
+        else say("The temperature was fitted on half of the validation lesions.")
     )
+    limits = say(
+        "A perfect model of this size would show an ECE as large as “by chance”, so that the true error lies between "
+        "the debiased ECE and the ECE. Resampling adds to an ECE, too: its interval lies somewhat too high."
+    )
+    return Section(say("Calibration"), [f"{fitted} {limits}"], [tables.calibration(facts)], charts)
 
 
 def _decision(facts: Facts) -> Section:
@@ -474,13 +477,22 @@ def _decision(facts: Facts) -> Section:
             say("Decision"), [say("These weights have no referral threshold yet: `derm calibrate` chooses one.")]
         )
     record = facts.model.description.measured.get("calibration", {}).get("referral")
-    chosen = [say("The referral threshold was chosen on validation, each lesion judged by its worst picture.")]
+    local = local_calibration(facts.model.description)
+    chosen = [
+        say(
+            "The referral threshold was chosen on the confirmed cases of {folder}, each lesion judged by its worst "
+            "picture.",
+            folder=local["folder"],
+        )
+        if local
+        else say("The referral threshold was chosen on validation, each lesion judged by its worst picture.")
+    ]
     if record:
         found = {
             "found": record["found"],
             "malignant_lesions": record["malignant_lesions"],
             "lower_bound": record["lower_bound"],
-            "calibrate": tables.CALIBRATE,
+            "calibrate": _calibrating(facts),
         }
         chosen.append(
             say(
@@ -520,6 +532,11 @@ def _decision(facts: Facts) -> Section:
             Chart(say("Precision and recall, each class against the rest."), precision_recall(curves, dark=False)),
         ],
     )
+
+
+def _calibrating(facts: Facts) -> str:
+    """The command that the weights were calibrated by."""
+    return tables.CALIBRATE_LOCALLY if local_calibration(facts.model.description) else tables.CALIBRATE
 
 
 def _in_each_source(record: dict[str, Any], by_source: dict[str, dict[str, Any]]) -> list[str]:
@@ -678,7 +695,7 @@ def _rerun(facts: Facts) -> Section:
                 "ships, docs/experiments.md has the commands and where they started. `--split-by image` trains "
                 "those of the paper's protocol."
             ),
-            say("{calibrate}: temperature, referral threshold, conformal thresholds.", calibrate=tables.CALIBRATE),
+            say("{calibrate}: temperature, referral threshold, conformal thresholds.", calibrate=_calibrating(facts)),
             say(
                 "{evaluate} `--out results/test`: every figure here, with intervals of 1,000 resamples.",
                 evaluate=tables.EVALUATE,

@@ -27,6 +27,7 @@ EVALUATE = "`derm evaluate --data DIR --split test`"
 BY_IMAGE = "`derm evaluate --data DIR --weights BY_IMAGE --split test --split-by image`"
 EXPLAIN = "`derm explain --data DIR --split test`"
 CALIBRATE = "`derm calibrate --data DIR --outsiders PHOTOGRAPHS`"
+CALIBRATE_LOCALLY = "`derm calibrate --data DIR --keep-weights`"
 
 SOURCES = "`derm evaluate --data FIRST --data SECOND --split test`"
 LEFT_OUT = "`derm evaluate --data FIRST --data SECOND --weights LEFT --leave-out SOURCE`"

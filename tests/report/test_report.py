@@ -85,6 +85,18 @@ def test_the_card_says_in_which_source_the_bound_cannot_hold(facts):
         assert "holds in each source" not in silent
 
 
+def test_the_card_of_weights_calibrated_on_ones_own_cases_names_these(facts):
+    measured = facts.model.description.measured
+    local = {"folder": "clinic", "images": 310, "lesions": 300}
+    own = {**measured, "calibration": {**measured["calibration"], "local": local}}
+    model = replace(facts.model, description=replace(facts.model.description, measured=own))
+    card = model_card(replace(facts, model=model))
+    assert "The temperature was fitted on 310 confirmed images of clinic. A perfect model" in card
+    assert "The referral threshold was chosen on the confirmed cases of clinic, each lesion" in card
+    assert "`derm calibrate --data DIR --keep-weights`" in card
+    assert "validation lesions" not in card
+
+
 def test_the_card_tells_both_protocols_and_the_papers_figures(facts, results, by_image):
     card = model_card(facts)
     accuracy, low, high = results.metrics["accuracy"], *results.metrics["intervals"]["accuracy"]
