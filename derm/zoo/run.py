@@ -54,9 +54,11 @@ from derm.zoo.results import (
     CONCEPTS,
     COST,
     EXPLAINED,
+    FINGERPRINTS,
     MEASURED,
     PREDICTIONS,
     START,
+    SystemAnswers,
     read_answers,
     read_optional,
 )
@@ -68,9 +70,6 @@ Tell = Callable[[OrderStage, int, int], None]
 
 SETTLED = ("precision", "workers", "lookahead")
 """Settings that depend on the machine: a run that was begun keeps them."""
-
-FINGERPRINTS = ("fingerprint", "validation_fingerprint")
-"""Of the training and of the validation images; in a run's data, and in measured.json."""
 
 PART: Part = "test"
 """The part that is measured, once for each system; the epoch was chosen on validation."""
@@ -180,11 +179,23 @@ def _lacks_cme(order: SystemOrder) -> bool:
 
 
 def left_of(orders: Sequence[SystemOrder], catalogue: Catalogue) -> list[SystemOrder]:
-    """Those of `orders` that are not done; errors as of `check_done`, so that no result of other data passes for it."""
+    """Those of `orders` that are not done; errors as of `check_done`, so that no result of other data passes for it.
+
+    Neither may others be measured of other data, for a comparison puts all of one budget and split side by side.
+    """
     left = [order for order in orders if not is_done(order)]
     for order in orders:
         if order not in left:
             check_done(order, catalogue)
+    beside = {
+        measured.parent: order
+        for order in orders
+        if not order.costs_only
+        for measured in sorted(order.place.parents[1].glob(f"*/*/{MEASURED}"))
+    }
+    for place in sorted(beside.keys() - {order.place for order in orders}):
+        if (answered := read_answers(place)) is not None:
+            _check_images(answered, beside[place], catalogue)
     return left
 
 
@@ -202,8 +213,12 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
                 f"{place} began with another file than {order.start} (SHA-256 {begun[:8]}, not {digest[:8]}): give "
                 "this one another name, delete the folder, or name another one with --results."
             )
-    if answered is None:
-        return
+    if answered is not None:
+        _check_images(answered, order, catalogue)
+
+
+def _check_images(answered: SystemAnswers, order: SystemOrder, catalogue: Catalogue) -> None:
+    """Raise ConfigFault where a result of the budget and split of `order` is of another data set."""
     split = split_catalogue(catalogue, order.by)
     table = _test_part(catalogue, split)
     measured = pd.DataFrame({"image_id": answered.images, "dx_true": np.array(CODES)[answered.true]})
@@ -213,8 +228,8 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
         or _differs(answered.about, order, catalogue, split)
     ):
         raise ConfigFault(
-            f"{place} was trained and measured on other images than {catalogue.place} gives it: name that data set "
-            "with --data, delete the folder, or name another one with --results."
+            f"{answered.folder} was trained and measured on other images than {catalogue.place} gives it: name that "
+            "data set with --data, delete the folder, or name another one with --results."
         )
 
 
