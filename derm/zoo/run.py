@@ -126,7 +126,7 @@ def carry_out(
         if not _train(order, catalogue, cache, device, tell, stop):
             return False
         _measure(order, catalogue, cache, device, tell)
-        (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
+    (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
     if order.explain and methods_of(order.system) and not _is_explained(order):
         _explain(order, catalogue, device, tell)
     if _lacks_cme(order):
@@ -146,9 +146,11 @@ def _refuse_linked(order: SystemOrder) -> None:
 
 
 def is_done(order: SystemOrder) -> bool:
-    """Whether nothing is left to do of `order`."""
+    """Whether nothing is left to do of `order`, nor a checkpoint that nothing needs any more to be removed."""
     wanted = [COST] if order.costs_only else [COST, MEASURED]
     if not all((order.place / name).is_file() for name in wanted):
+        return False
+    if not order.costs_only and (order.place / "run" / LAST).is_file():
         return False
     explain = order.explain and not order.costs_only and methods_of(order.system)
     return not explain or (_is_explained(order) and not _lacks_cme(order))
@@ -261,6 +263,7 @@ def _train(
     if (run / "final.json").is_file():
         return True
     config = replace(train_config(order.system, order.budget, order.by, order.start), workers=order.workers)
+    _check_enough(order, config, catalogue)
     resume = (run / "run.json").is_file()
     if resume:
         config = _begun_with(run, config)
@@ -275,6 +278,22 @@ def _train(
     return state.finished
 
 
+def _check_enough(order: SystemOrder, config: TrainConfig, catalogue: Catalogue) -> None:
+    """Raise DataFault where the protocol cannot be trained on the data set: what is tuned elsewhere is fixed here."""
+    split = split_catalogue(catalogue, order.by)
+    count, validation = len(training_rows(catalogue, split, config)), split.rows("validation")
+    if count < config.batch or not len(validation):
+        raise DataFault(
+            f"{catalogue.place} gives {count:,} training and {len(validation):,} validation images, too few for the "
+            f"protocol's batches of {config.batch}: use a larger data set."
+        )
+    if config.best_by == "dice" and (catalogue.table["mask_path"].iloc[validation] == "").all():
+        raise DataFault(
+            f"{catalogue.place} has no masks of validation images, by which the epoch of {order.system.name} is "
+            "chosen: use a data set with masks, or systems that name the diagnosis."
+        )
+
+
 def _begun_with(run: Path, wanted: TrainConfig) -> TrainConfig:
     """The settings of a run that was begun; ConfigFault where they are not those of the protocol."""
     try:
@@ -284,7 +303,7 @@ def _begun_with(run: Path, wanted: TrainConfig) -> TrainConfig:
     same = {name: getattr(begun, name) for name in SETTLED}
     if replace(wanted, **same) != begun:
         raise ConfigFault(
-            f"{run} was begun under another protocol than today's: delete it, or name another folder with --out."
+            f"{run} was begun under another protocol than today's: delete it, or name another folder with --results."
         )
     return begun
 

@@ -130,9 +130,44 @@ def test_what_is_done_is_left_as_it_is(done, drawn_catalogue, cache):
     assert before == {place: place.stat().st_mtime_ns for place in order.place.rglob("*") if place.is_file()}
 
 
+def test_a_checkpoint_that_a_kill_left_is_removed(done, drawn_catalogue, cache, tmp_path):
+    order = order_of(PAIR[1], tmp_path)
+    shutil.copytree(order_of(PAIR[1], done).place, order.place)
+    assert run.left_of([order], drawn_catalogue) == []
+    left = order.place / "run" / "last.safetensors"
+    left.write_bytes(b"hundreds of megabytes")
+    assert run.left_of([order], drawn_catalogue) == [order]
+    assert run.carry_out(order, drawn_catalogue, cache)
+    assert not left.exists()
+    assert run.left_of([order], drawn_catalogue) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        (
+            OURS,
+            {"batch": 4096},
+            r"training and \d+ validation images, too few for the protocol's batches of 4096: use",
+        ),
+        ("unet", {}, r"has no masks of validation images, by which the epoch of unet is chosen: use a data set with"),
+    ],
+)
+def test_data_that_the_protocol_cannot_be_trained_on_is_refused_in_its_own_words(
+    drawn_catalogue, cache, tmp_path, monkeypatch, name, change, sentence
+):
+    monkeypatch.setattr(run, "measure_cost", lambda *_: {})
+    order = replace(order_of(name, tmp_path), budget=replace(TINY, **change))
+    bare = replace(drawn_catalogue, table=drawn_catalogue.table.assign(mask_path=""))
+    with pytest.raises(DataFault, match=sentence):
+        run.carry_out(order, bare, cache)
+
+
 def test_a_run_under_another_protocol_is_not_gone_on_with(done, drawn_catalogue, cache):
     order = replace(order_of(OURS, done), budget=replace(TINY, epochs=2))
-    with pytest.raises(ConfigFault, match="was begun under another protocol than today's"):
+    with pytest.raises(
+        ConfigFault, match=r"was begun under another .*: delete it, or name another folder with --results\."
+    ):
         run._begun_with(order.place / "run", train_config(order.system, order.budget, "lesion", "random"))
 
 
