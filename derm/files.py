@@ -97,8 +97,10 @@ def replace_with(new: Path, place: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> ConfigFault:
     """What is said of a file or folder that the system does not let be written, such as on a full disk."""
+    # In the system's words: those of Arrow tell of its own working.
+    reason = os.strerror(error.errno) if error.errno else error.strerror
     return ConfigFault(
-        say("{path} cannot be written ({strerror}): name a place with room for it.", path=path, strerror=error.strerror)
+        say("{path} cannot be written ({strerror}): name a place with room for it.", path=path, strerror=reason)
     )
 
 

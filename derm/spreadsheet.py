@@ -132,6 +132,24 @@ def read_header(lines: Iterable[str], size: int, separator: str = ",", most_rows
     return header
 
 
+def has_swallowed_rows(cell: str, place: int, columns: int, separator: str) -> bool:
+    """Whether a cell of several lines looks like rows that stray quotation marks have made one of.
+
+    place: the cell's column, of `columns`. Its first line has the separators of the rest of a row, its last line those
+    of a row up to this column; a text of several lines has not.
+    """
+    lines = re.split("\r\n|[\r\n]", cell)
+    between = _between_cells(separator)
+    rest, before = (len(between.findall(line)) for line in (lines[0], lines[-1]))
+    return len(lines) > 1 and rest >= columns - 1 - place and before >= place
+
+
+def _between_cells(separator: str) -> re.Pattern[str]:
+    """What separates cells: no comma of a sentence, which a blank and a word follow, nor of a number."""
+    sign = re.escape(separator)
+    return re.compile(rf"(?:(?<!\d){sign}|{sign}(?!\d))(?! \w)" if separator == "," else rf"{sign}(?! \w)")
+
+
 def _short(lines: Iterable[str], separator: str) -> Iterator[str]:
     """The lines; ValueError before one is split into cells beyond all measure."""
     for number, line in enumerate(lines, start=1):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from derm.predict.record import Record
 
 
+NAMELESS = "It cannot be read: check its path, or the archive that it is in."
+"""Said of what cannot be read where names are left out: the sentence that is known names the file, or its archive."""
+
+
 def quality(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     target: Annotated[Path | None, typer.Option("--out", help="CSV file, one row a picture.")] = None,
@@ -73,14 +77,18 @@ def _rows(model: "Model", files: "list[FoundPicture]", *, nameless: bool) -> "It
     for place, one in enumerate(files, 1):
         name = f"Picture {place}" if nameless else printable(one.path)
         if one.fault:
-            yield refused_row(name, "It cannot be read: check its path." if nameless else one.fault)
+            yield refused_row(name, NAMELESS if nameless else one.fault)
             continue
         try:
             content = one.read()
-            if nameless:
-                name = hashlib.sha256(content).hexdigest()[:12]
+        except ImageRefused as refused:
+            yield refused_row(name, NAMELESS if nameless else str(refused))
+            continue
+        if nameless:
+            name = hashlib.sha256(content).hexdigest()[:12]
+        try:
             pixels = read_image(content, name if nameless else one.path.name)
         except ImageRefused as refused:
-            yield refused_row(name, str(refused).replace(one.path.name, name) if nameless else str(refused))
+            yield refused_row(name, str(refused))
             continue
         yield quality_row(diagnose(model, pixels, name), name, model.description.model.input_size)

@@ -124,11 +124,11 @@ def find(
     weights: Weights = None,
     structures: Decoder = None,
 ) -> None:
-    """Say which structures pictures show, how likely, and where."""
+    """Say which structures pictures show, how likely, and where. Exit status 1 if one could not be read."""
     from derm.files import check_file, write_text
     from derm.model.weights import default_weights, load_weights
     from derm.predict.case_structures import structure_rows
-    from derm.predict.folder import survey
+    from derm.predict.folder import not_looked_at, survey
     from derm.spreadsheet import csv_line
     from derm.structures.weights import structures_path, wanted_structures
 
@@ -138,11 +138,17 @@ def find(
         refuse_read([target], [*pictures, *weights_files(weights), *kept])
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label, structures)
-    found = survey(pictures)
+    found = survey(pictures, (), (target,) if target else ())
+    if left_out := not_looked_at(found.passed_over):
+        err.print(left_out)
     rows: list[list[object]] = []
+    failed = 0
     with progress("Looking for structures") as watch:
         for row in structure_rows(model, decoder, found.files, watch):
             rows.append(row.cells)
+            failed += bool(row.fault)
+            if target and row.fault:
+                err.print(f"derm: {row.fault}")
             if not target:
                 out.print(f"{row.name}\n" + "\n".join(f"  {said}" for said in row.said))
     if target:
@@ -150,3 +156,5 @@ def find(
 
         write_text(target, "".join(csv_line(cells) for cells in [list[object](columns(decoder.info)), *rows]))
         out.print(f"Written: {target}")
+    if failed:
+        raise typer.Exit(1)

@@ -20,7 +20,7 @@ from derm.data.values import blank_missing, read_ages, read_sexes, spelled
 from derm.errors import DataFault
 from derm.files import closed, read_file
 from derm.language.speech import say
-from derm.spreadsheet import MOST_ROWS, read_header
+from derm.spreadsheet import MOST_ROWS, has_swallowed_rows, read_header
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 MASK_ENDINGS = ("_segmentation.png",)
@@ -257,25 +257,13 @@ def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
             raise _of_several_lines(path, str(name), row + 2, table[name].iloc[row])  # the header is line 1
 
 
-def _between_cells(separator: str) -> re.Pattern[str]:
-    """What separates cells: no comma of a sentence, which a blank and a word follow, nor of a number."""
-    sign = re.escape(separator)
-    return re.compile(rf"(?:(?<!\d){sign}|{sign}(?!\d))(?! \w)" if separator == "," else rf"{sign}(?! \w)")
-
-
 def _refuse_swallowed_rows(path: Path, table: pd.DataFrame) -> None:
-    """Raise DataFault for a cell, or a column's name, that has swallowed rows, whoever reads its column.
-
-    Its first line has the separators of the rest of a row, its last line those of a row up to this column; a text of
-    several lines has not.
-    """
-    between = _between_cells(table.attrs["separator"])
+    """Raise DataFault for a cell, or a column's name, that has swallowed rows, whoever reads its column."""
+    separator = table.attrs["separator"]
     for place, name in enumerate(table):
         cells = pd.Series([name, *table.iloc[:, place].fillna("")], dtype=str)
         for row in cells.index[cells.str.contains("[\r\n]")]:
-            first, *_, last = re.split("\r\n|[\r\n]", cells[row])
-            rest, before = (len(between.findall(line)) for line in (first, last))
-            if rest >= table.shape[1] - 1 - place and before >= place:
+            if has_swallowed_rows(cells[row], place, table.shape[1], separator):
                 raise _of_several_lines(path, str(name), row + 1, cells[row])
 
 

@@ -4,7 +4,7 @@ Needs rows of a catalogue's table; reads a few of their pictures. Knows no weigh
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,11 @@ def same_pictures(recorded: dict[str, Any], table: pd.DataFrame) -> bool:
     One that is gone from the table, or cannot be read any more, does not.
     """
     wanted: dict[str, list[int]] = recorded["pictures"]
-    found = _greys(table[table["image_id"].isin(wanted)])
+    return same_greys(wanted, _greys(table[table["image_id"].isin(wanted)]))
+
+
+def same_greys(wanted: Mapping[str, list[int]], found: Mapping[str, list[int]]) -> bool:
+    """Whether the pictures of one record look in another as they do there; one that is not there does not."""
     return all(
         len(found.get(name, [])) == len(greys)
         and all(abs(now - then) <= TOLERANCE for now, then in zip(found[name], greys, strict=True))

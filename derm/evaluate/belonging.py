@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from derm.data.identity import lesions_sha256, rows_sha256, same_masks, same_pictures
+from derm.data.identity import lesions_sha256, rows_sha256, same_greys, same_masks, same_pictures
 from derm.diagnoses import CODES
 from derm.language.speech import mark, number, say
 from derm.model.weights import Model, WeightsInfo
@@ -158,6 +158,27 @@ def _other_lesions_or_masks(
         return say(OTHER_LESIONS, total=len(measured), cure=cure)
     if recorded.get("masks") is not None and not same_masks(recorded["masks"], present):
         return say(OTHER_MASKS, total=len(measured), cure=cure)
+    return None
+
+
+PICTURES, LESIONS, MASKS = mark("pictures"), mark("lesions"), mark("masks")
+"""In what results of images with the same names and diagnoses may differ, by their records."""
+
+
+def recorded_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
+    """In which of `PICTURES`, `LESIONS` and `MASKS` two results of the same images differ; None where they agree.
+
+    first, second: of `measured_on`. What one of them does not record is not asked.
+    """
+    one, other = (about.get("identity") or {} for about in (first, second))
+    own, found = (record.get("pictures") or {} for record in (one, other))
+    if not same_greys({name: greys for name, greys in own.items() if name in found}, found):
+        return PICTURES
+    if one.get("rows") != other.get("rows"):
+        return None  # the other records are of these rows in this order alone
+    for name, what in (("lesions", LESIONS), ("masks", MASKS)):
+        if None not in (one.get(name), other.get(name)) and one[name] != other[name]:
+            return what
     return None
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from derm.diagnoses import CODES
 from derm.errors import DataFault
+from derm.evaluate.belonging import recorded_apart
 from derm.evaluate.dataset import headline
 from derm.evaluate.decision import Cases
 from derm.evaluate.results import Results, why_known
@@ -34,7 +35,8 @@ def compare(
 
     Figures are the headline's, each class's recall and the calibration error, by the names of metrics.json with dots;
     NaN where undefined. progress: told (done, total) of the resamples.
-    Raises DataFault where the two are not of the same images, or one of them knows images that it was measured on.
+    Raises DataFault where the two are not of the same images, by their names, diagnoses and what is recorded of their
+    pictures, lesions and masks, or one of them knows images that it was measured on.
     """
     _check_alike(first, second)
     other = second.predictions.set_index("image_id").loc[first.predictions["image_id"]].reset_index()
@@ -113,5 +115,17 @@ def _check_alike(first: Results, second: Results) -> None:
                 first_name=first.name,
                 second=second.folder,
                 second_name=second.name,
+            )
+        )
+    if (what := recorded_apart(first.about, second.about)) is not None:
+        raise DataFault(
+            say(
+                "{first} ({first_name}) and {second} ({second_name}) name the same images, but are of different data "
+                "({what}), so they cannot be compared: evaluate both on the same part of the same data.",
+                first=first.folder,
+                first_name=first.name,
+                second=second.folder,
+                second_name=second.name,
+                what=say(what),
             )
         )

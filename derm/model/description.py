@@ -14,7 +14,22 @@ from typing import Any
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.files import open_ordinary
-from derm.json_checks import Check, by_name, is_count, object_with
+from derm.json_checks import (
+    Check,
+    by_name,
+    fault_of,
+    is_count,
+    is_number_or_none,
+    is_several,
+    is_share_or_none,
+    is_switch,
+    is_text,
+    is_text_or_none,
+    list_of,
+    none_or,
+    object_with,
+    within,
+)
 from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
@@ -190,9 +205,14 @@ def _text(value: object, name: str, longest: int) -> str:
 
 
 def _training(training: dict[str, Any]) -> dict[str, Any]:
-    """What is read of a training's record, in its types: its configuration, its data and their sources."""
-    _table(training, "config", {})
+    """What is read of a training's record, in its types and ranges: its configuration, epochs, data and sources."""
     data = _table(training, "data", {})
+    fault = fault_of(training, {}, _TRAINING)
+    for name, checks in (("config", _CONFIG), ("data", _DATA)):
+        if fault is None and (field := fault_of(training.get(name, {}), {}, checks)) is not None:
+            fault = f"{name}.{field}".removesuffix(".")
+    if fault is not None:
+        raise ValueError(f"training.{fault} is not what `derm train` or `derm soup` writes there")
     sources = _table(data, "sources", {}) if data.get("sources") is not None else {}
     for names in (*sources.values(), data.get("sources_before", [])):
         inside = list(names) if isinstance(names, dict | list) else [None]
@@ -220,6 +240,38 @@ def _packed(size: int) -> Check:
 
     return check
 
+
+_SWITCHED = object_with({"enabled": is_switch})
+_CONFIG: dict[str, Check] = {
+    "model": object_with({}, {"input_size": is_several}),
+    **dict.fromkeys(("curriculum", "replay"), _SWITCHED),
+    **dict.fromkeys(("epochs", "batch"), is_several),
+    **dict.fromkeys(("split_by", "start", "optimiser", "mask_loss"), is_text),
+    "leave_out": list_of(is_text),
+    "learning_rate": within(0, 10),
+}
+_DATA: dict[str, Check] = {
+    **dict.fromkeys(("train", "validation", "images"), is_count),
+    **dict.fromkeys(("split", "fingerprint"), is_text),
+}
+_FIGURES = object_with(
+    {},
+    {
+        **dict.fromkeys(("mask_loss", "class_loss"), is_number_or_none),
+        **dict.fromkeys(("dice", "accuracy", "macro_auc"), is_share_or_none),
+    },
+)
+_INGREDIENT = object_with(
+    {"weights": is_text, "sha256": is_text, "share": within(0, 1)},
+    {"epoch": none_or(is_count), "config": none_or(object_with({}, _CONFIG)), "commit": is_text_or_none},
+)
+_TRAINING: dict[str, Check] = {
+    "epoch": is_count,
+    "commit": is_text_or_none,
+    "soup": list_of(_INGREDIENT),
+    "history": none_or(list_of(object_with({"epoch": is_count, "train": _FIGURES, "validation": _FIGURES}))),
+}
+"""Of a training's record, what is read of it; older ones lack some."""
 
 IS_LEARNED = object_with({"pictures": _packed(16), "lesions": _packed(8)}, {"classes": by_name(is_count)})
 """What `derm.data.learned` records, and reads again."""

@@ -105,11 +105,13 @@ def structures_json(case: Case) -> list[dict[str, Any]] | None:
 
 
 class StructureRow(NamedTuple):
-    """One picture of `derm structures find`. said: sentences for a terminal. cells: of a table, see `columns`."""
+    """One picture of `derm structures find`. said: sentences for a terminal. cells: of a table, see `columns`. fault:
+    why it cannot be read, else ''."""
 
     name: str
     said: list[str]
     cells: list[object]
+    fault: str = ""
 
 
 def columns(info: StructureInfo) -> list[str]:
@@ -139,7 +141,7 @@ def _row(model: Model, decoder: StructureWeights, picture: FoundPicture) -> Stru
             raise ImageRefused(picture.fault)
         case = diagnose(model, _read(picture), picture.path.name)
     except ImageRefused as error:
-        return StructureRow(picture.file, [str(error)], [picture.file, str(error), *none])
+        return StructureRow(picture.file, [str(error)], [picture.file, str(error), *none], str(error))
     if not case.answerable:
         return StructureRow(picture.file, [say(NOT_JUDGED)], [picture.file, say(NOT_JUDGED), *none])
     found = _found(case, decoder)

@@ -4,12 +4,14 @@ Needs a text file. Paths in it are below its own folder. Looks at nothing that i
 """
 
 import csv
-import io
+from itertools import chain
 from pathlib import Path
 
 from derm.files import open_ordinary
 from derm.image.kind import is_picture
+from derm.predict.found import printable
 from derm.predict.remote import is_address
+from derm.spreadsheet import has_swallowed_rows
 
 ENDINGS = (".csv", ".tsv", ".txt")
 """Of lists, in lower case."""
@@ -21,6 +23,9 @@ MOST = 500_000_000
 """Bytes of a list, at most: five million names, and in memory some five times as much."""
 
 _SNIFFED = (",", ";", "\t")
+
+_END = "\x1c"
+"""A line that no list has, for `str.splitlines` breaks there."""
 
 
 class NoList(ValueError):
@@ -48,8 +53,7 @@ def _named(path: Path, lines: list[str]) -> list[str]:
     header = [name.strip().strip('"').lower() for name in next(csv.reader([first], delimiter=delimiter))]
     column = next((header.index(name) for name in COLUMNS if name in header), None)
     if column is not None:
-        rows = csv.reader(io.StringIO("\n".join(lines[lines.index(first) + 1 :]), newline=""), delimiter=delimiter)
-        named = [row[column].strip() for row in rows if len(row) > column]
+        named = _cells(lines, lines.index(first) + 1, header, column, delimiter)
     elif is_address(first.strip()) or is_picture(b"", Path(first.strip()).suffix):
         named = [line.strip() for line in lines]
     else:
@@ -59,6 +63,38 @@ def _named(path: Path, lines: list[str]) -> list[str]:
         )
     once = filter(None, dict.fromkeys(named))
     return list(dict.fromkeys(name if is_address(name) else str(path.parent / name) for name in once))
+
+
+def _cells(lines: list[str], begin: int, header: list[str], column: int, delimiter: str) -> list[str]:
+    """The cells of a column below the header, which is line `begin`; NoList where quotation marks make rows one."""
+    rows = csv.reader((f"{line}\n" for line in chain(lines[begin:], [_END])), delimiter=delimiter)
+    named: list[str] = []
+    line = begin + 1
+    for row in rows:
+        if row == [_END]:
+            return named
+        for place, cell in enumerate(row):
+            if "\n" in cell and (
+                place == column
+                or has_swallowed_rows(cell, place, len(header), delimiter)
+                or _names_picture(cell, place, column, delimiter)
+            ):
+                raise NoList(
+                    f"has a cell of several lines in line {line}, which begins with "
+                    f"'{printable(cell.strip().partition(chr(10))[0][:40])}' and may have swallowed rows: delete the "
+                    "quotation mark before it, or write it in one line"
+                )
+        line = begin + rows.line_num + 1
+        named += [cell.strip() for cell in row[column : column + 1]]
+    # The reader takes the end of a text for the end of a cell, and so the last line is missing.
+    raise NoList("is a damaged list (a quotation mark is not closed): look for a quotation mark too many")
+
+
+def _names_picture(cell: str, place: int, column: int, delimiter: str) -> bool:
+    """Whether a cell of several lines has a picture's name where rows have it that begin with its first at `place`."""
+    first, *others = cell.splitlines()
+    parts = [[""] * place + first.split(delimiter), *(line.split(delimiter) for line in others)]
+    return any(is_picture(b"", Path(name.strip()).suffix) for row in parts for name in row[column : column + 1])
 
 
 def _text(path: Path) -> str:

@@ -54,6 +54,12 @@ def read_records(path: Path) -> Iterator[Record]:
                 raise ConfigFault(
                     f"{path} is no table that this version of Derm can go on with (other columns): name another --out."
                 )
+            for field in FIELDS:
+                if (own := table.schema_arrow.field(field.name).type) != _TYPES[field.kind]:
+                    raise ConfigFault(
+                        f"{path} is no table that this version of Derm can go on with (its column {field.name} is "
+                        f"{own}, not {_TYPES[field.kind]}): name another --out."
+                    )
             for batch in table.iter_batches(AT_ONCE):
                 yield from batch.to_pylist()
     except (OSError, ValueError, pa.ArrowException) as error:

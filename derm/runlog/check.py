@@ -25,8 +25,9 @@ from derm.json_checks import (
 DEEPER = ("per_class", "by_source", "undefined", "malignant", "confusion_matrix", "classes")
 """What validation says beside its figures."""
 
-MOST_LOSS = 1e12
-"""Of an epoch, that of a training that went astray included."""
+MOST_LOSS = 1e42
+"""Of an epoch, that of a training that went astray included: float32, in which it is computed, ends at 3e38, and it is
+weighted by up to 100."""
 
 
 def _figures(value: Any) -> bool:  # noqa: ANN401

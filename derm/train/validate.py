@@ -3,6 +3,7 @@
 Needs a network and a store. `derm evaluate` measures at each image's own size, so its Dice differs a little.
 """
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from derm.data.store import ImageStore
 from derm.diagnoses import CODES
+from derm.language.speech import say
 from derm.metrics.masks import MaskCount, count_masks, mask_measures, merge_measures
 from derm.metrics.registry import classification_measures
 from derm.model.network import LesionNet
@@ -43,6 +45,7 @@ def validate(
     The loss is the training loss without class weights and focus and with logits as they are, so that runs can be
     compared. Float32, whatever training uses. The outline's is None where no image has a mask, and counts nothing then.
     world: each of its processes asks about its part of the images, and all know the measures.
+    Raises RunFault where the loss or a probability is not finite.
     """
     config = replace(config, focal=0.0)
     device = next(net.parameters()).device
@@ -72,6 +75,18 @@ def validate(
     sums = world.total(torch.tensor([mask_sum, class_sum, labelled], dtype=torch.float64))
     mask_sum, class_sum, labelled = sums[0].item(), sums[1].item(), int(sums[2].item())
 
+    mask_loss, class_loss = (mask_sum / int(known.sum()) if known.any() else None), class_sum / max(1, labelled)
+    loss = config.mask_weight * (mask_loss or 0.0) + config.class_weight * class_loss
+    if not (math.isfinite(loss) and np.isfinite(all_probabilities).all()):
+        raise world.fault(
+            say(
+                "The loss of validation is {loss}, or diagnoses are no numbers: lower the learning rate ({rate:.1e}) "
+                "and start a new run; the last checkpoint is from before.",
+                loss=loss,
+                rate=config.learning_rate,
+            )
+        )
+
     def measure(of: NDArray[np.bool_]) -> dict[str, Any]:
         closed, outlined = of & (classes < len(CODES)), of & known
         return merge_measures(
@@ -88,8 +103,6 @@ def validate(
         measures["by_source"] = {str(name): headline_of(measure(sources == name)) for name in np.unique(sources)}
         aucs = [own["macro_auc"] for own in measures["by_source"].values() if own["macro_auc"] is not None]
         measures["source_auc"] = float(np.mean(aucs)) if aucs else None
-    mask_loss, class_loss = (mask_sum / int(known.sum()) if known.any() else None), class_sum / max(1, labelled)
-    loss = config.mask_weight * (mask_loss or 0.0) + config.class_weight * class_loss
     return {"loss": loss, "mask_loss": mask_loss, "class_loss": class_loss, **measures}
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import DataFault
+from derm.evaluate.belonging import recorded_apart
 from derm.evaluate.check import HASHES
 from derm.files import read_json
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.metrics import registry
 from derm.metrics.bootstrap import Measure, bootstrap, paired_bootstrap
 from derm.metrics.missing import mean_defined, or_none
@@ -27,6 +28,7 @@ from derm.zoo.results import (
     CONCEPTS,
     COST,
     EXPLAINED,
+    FINGERPRINTS,
     SystemAnswers,
     in_order,
     read_answers,
@@ -182,15 +184,17 @@ def compare_systems(
 ) -> SystemComparison:
     """Gather what lies below `out` for a budget: every system once at least, measured or not.
 
-    counted: parameters and GFLOP of a system that has not been timed. Raises DataFault for what is damaged.
+    counted: parameters and GFLOP of a system that has not been timed. Raises DataFault for what is damaged, and where
+    two results of one split are of other images.
     """
     starts = starts_in(out, budget) or ["random"]
     pairs = [(system, start) for system in SYSTEMS.values() for start in starts]
     rows: list[SystemRow] = []
+    firsts: dict[str, SystemAnswers] = {}
     for done, (system, start) in enumerate(pairs):
         if progress:
             progress(done, len(pairs))
-        row = _row_of(out, budget, system, start, replicates)
+        row = _row_of(out, budget, system, start, replicates, firsts)
         seen = any(one.system == system.name for one in rows)
         last = start == starts[-1]
         if row.by or row.cost or (last and not seen):
@@ -200,7 +204,10 @@ def compare_systems(
     return SystemComparison(budget, size, datetime.now(UTC).date().isoformat(), tuple(rows))
 
 
-def _row_of(out: Path, budget: str, system: System, start: str, replicates: int) -> SystemRow:
+def _row_of(
+    out: Path, budget: str, system: System, start: str, replicates: int, firsts: dict[str, SystemAnswers]
+) -> SystemRow:
+    """firsts: by split, the result that all others must be of the same images as; put there where it is missing."""
     by: dict[str, SystemMeasures] = {}
     maps: dict[str, Any] = {}
     concepts: dict[str, Any] = {}
@@ -210,6 +217,7 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
         cost = cost or _costs_of(folder / system.name / COST)
         answered = read_answers(folder / system.name)
         if answered is not None:
+            _check_same(firsts.setdefault(name, answered), answered)
             ours = read_answers(folder / OURS) if system.name != OURS else None
             by[name] = measure(system, answered, ours, replicates)
         if name == "lesion":
@@ -218,6 +226,30 @@ def _row_of(out: Path, budget: str, system: System, start: str, replicates: int)
             maps = read_optional(folder / system.name / file, MAPS, files.get(file)) or {}
             concepts = read_optional(folder / system.name / CONCEPTS, is_concepts, files.get(CONCEPTS)) or {}
     return SystemRow(system.name, start, cost or {}, by, maps, concepts)
+
+
+def _check_same(first: SystemAnswers, second: SystemAnswers) -> None:
+    """Raise DataFault where two results are of other images; what one of them is too old to tell is not asked."""
+    aligned = in_order(second, first.images)
+    told = [(first.about.get(name), second.about.get(name)) for name in FINGERPRINTS]
+    if aligned is None:
+        what: str | None = mark("test images")
+    elif (aligned.true != first.true).any():
+        what = mark("diagnoses")
+    elif any(None not in pair and pair[0] != pair[1] for pair in told):
+        what = mark("training or validation images")
+    else:
+        what = recorded_apart(first.about["about"], second.about["about"])
+    if what is not None:
+        raise DataFault(
+            say(
+                "{first} and {second} are results of different data ({what}), so they cannot stand side by side: "
+                "delete that of the wrong data set and run its system again, or name another folder with --results.",
+                first=first.folder,
+                second=second.folder,
+                what=say(what),
+            )
+        )
 
 
 def _costs_of(path: Path) -> dict[str, float] | None:

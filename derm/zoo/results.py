@@ -5,7 +5,7 @@ Needs the folder of results. What is damaged is one sentence. Imports no PyTorch
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ PREDICTIONS = "predictions.csv"
 START = "start.json"
 """The SHA-256 of the file of starting weights, from when training began: its name alone is in the folder's."""
 
+FINGERPRINTS = ("fingerprint", "validation_fingerprint")
+"""Of the training and of the validation images; in a run's data, and in measured.json."""
+
 EXPLAINED = "explained"
 CONCEPTS = "concepts.json"
 
@@ -40,10 +43,11 @@ CONCEPTS = "concepts.json"
 class SystemAnswers:
     """What one system answered for a part.
 
-    about: measured.json. images, lesions: text (n,). true: int64 (n,). probabilities: float64 (n, 7). dice: float64
-    (n,), NaN without a mask.
+    folder: the system's. about: measured.json. images, lesions: text (n,). true: int64 (n,). probabilities: float64
+    (n, 7). dice: float64 (n,), NaN without a mask.
     """
 
+    folder: Path
     about: dict[str, Any]
     images: NDArray[np.str_]
     lesions: NDArray[np.str_]
@@ -71,7 +75,7 @@ def read_answers(folder: Path) -> SystemAnswers | None:
             raise ValueError(fault)
         shares = table[[f"p_{code}" for code in CODES]]
         return SystemAnswers(
-            about, table["image_id"].to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
+            folder, about, table["image_id"].to_numpy(dtype=str), table["lesion_id"].to_numpy(dtype=str),
             table["dx_true"].map(INDEX).to_numpy().astype(np.int64), shares.to_numpy(dtype=np.float64),
             table["dice"].to_numpy(dtype=np.float64),
         )  # fmt: skip
@@ -150,7 +154,11 @@ def in_order(answered: SystemAnswers, images: NDArray[np.str_]) -> SystemAnswers
     if len(images) != len(places) or not pd.Index(images).isin(places.index).all() or not places.index.is_unique:
         return None
     rows = places.reindex(images).to_numpy()
-    return SystemAnswers(
-        answered.about, answered.images[rows], answered.lesions[rows], answered.true[rows],
-        answered.probabilities[rows], answered.dice[rows],
-    )  # fmt: skip
+    return replace(
+        answered,
+        images=answered.images[rows],
+        lesions=answered.lesions[rows],
+        true=answered.true[rows],
+        probabilities=answered.probabilities[rows],
+        dice=answered.dice[rows],
+    )

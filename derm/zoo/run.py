@@ -54,9 +54,11 @@ from derm.zoo.results import (
     CONCEPTS,
     COST,
     EXPLAINED,
+    FINGERPRINTS,
     MEASURED,
     PREDICTIONS,
     START,
+    SystemAnswers,
     read_answers,
     read_optional,
 )
@@ -68,9 +70,6 @@ Tell = Callable[[OrderStage, int, int], None]
 
 SETTLED = ("precision", "workers", "lookahead")
 """Settings that depend on the machine: a run that was begun keeps them."""
-
-FINGERPRINTS = ("fingerprint", "validation_fingerprint")
-"""Of the training and of the validation images; in a run's data, and in measured.json."""
 
 PART: Part = "test"
 """The part that is measured, once for each system; the epoch was chosen on validation."""
@@ -127,7 +126,7 @@ def carry_out(
         if not _train(order, catalogue, cache, device, tell, stop):
             return False
         _measure(order, catalogue, cache, device, tell)
-        (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
+    (place / "run" / LAST).unlink(missing_ok=True)  # hundreds of megabytes that nothing needs any more
     if order.explain and methods_of(order.system) and not _is_explained(order):
         _explain(order, catalogue, device, tell)
     if _lacks_cme(order):
@@ -147,9 +146,11 @@ def _refuse_linked(order: SystemOrder) -> None:
 
 
 def is_done(order: SystemOrder) -> bool:
-    """Whether nothing is left to do of `order`."""
+    """Whether nothing is left to do of `order`, nor a checkpoint that nothing needs any more to be removed."""
     wanted = [COST] if order.costs_only else [COST, MEASURED]
     if not all((order.place / name).is_file() for name in wanted):
+        return False
+    if not order.costs_only and (order.place / "run" / LAST).is_file():
         return False
     explain = order.explain and not order.costs_only and methods_of(order.system)
     return not explain or (_is_explained(order) and not _lacks_cme(order))
@@ -180,11 +181,23 @@ def _lacks_cme(order: SystemOrder) -> bool:
 
 
 def left_of(orders: Sequence[SystemOrder], catalogue: Catalogue) -> list[SystemOrder]:
-    """Those of `orders` that are not done; errors as of `check_done`, so that no result of other data passes for it."""
+    """Those of `orders` that are not done; errors as of `check_done`, so that no result of other data passes for it.
+
+    Neither may others be measured of other data, for a comparison puts all of one budget and split side by side.
+    """
     left = [order for order in orders if not is_done(order)]
     for order in orders:
         if order not in left:
             check_done(order, catalogue)
+    beside = {
+        measured.parent: order
+        for order in orders
+        if not order.costs_only
+        for measured in sorted(order.place.parents[1].glob(f"*/*/{MEASURED}"))
+    }
+    for place in sorted(beside.keys() - {order.place for order in orders}):
+        if (answered := read_answers(place)) is not None:
+            _check_images(answered, beside[place], catalogue)
     return left
 
 
@@ -202,8 +215,12 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
                 f"{place} began with another file than {order.start} (SHA-256 {begun[:8]}, not {digest[:8]}): give "
                 "this one another name, delete the folder, or name another one with --results."
             )
-    if answered is None:
-        return
+    if answered is not None:
+        _check_images(answered, order, catalogue)
+
+
+def _check_images(answered: SystemAnswers, order: SystemOrder, catalogue: Catalogue) -> None:
+    """Raise ConfigFault where a result of the budget and split of `order` is of another data set."""
     split = split_catalogue(catalogue, order.by)
     table = _test_part(catalogue, split)
     measured = pd.DataFrame({"image_id": answered.images, "dx_true": np.array(CODES)[answered.true]})
@@ -213,8 +230,8 @@ def check_done(order: SystemOrder, catalogue: Catalogue) -> None:
         or _differs(answered.about, order, catalogue, split)
     ):
         raise ConfigFault(
-            f"{place} was trained and measured on other images than {catalogue.place} gives it: name that data set "
-            "with --data, delete the folder, or name another one with --results."
+            f"{answered.folder} was trained and measured on other images than {catalogue.place} gives it: name that "
+            "data set with --data, delete the folder, or name another one with --results."
         )
 
 
@@ -246,6 +263,7 @@ def _train(
     if (run / "final.json").is_file():
         return True
     config = replace(train_config(order.system, order.budget, order.by, order.start), workers=order.workers)
+    _check_enough(order, config, catalogue)
     resume = (run / "run.json").is_file()
     if resume:
         config = _begun_with(run, config)
@@ -260,6 +278,22 @@ def _train(
     return state.finished
 
 
+def _check_enough(order: SystemOrder, config: TrainConfig, catalogue: Catalogue) -> None:
+    """Raise DataFault where the protocol cannot be trained on the data set: what is tuned elsewhere is fixed here."""
+    split = split_catalogue(catalogue, order.by)
+    count, validation = len(training_rows(catalogue, split, config)), split.rows("validation")
+    if count < config.batch or not len(validation):
+        raise DataFault(
+            f"{catalogue.place} gives {count:,} training and {len(validation):,} validation images, too few for the "
+            f"protocol's batches of {config.batch}: use a larger data set."
+        )
+    if config.best_by == "dice" and (catalogue.table["mask_path"].iloc[validation] == "").all():
+        raise DataFault(
+            f"{catalogue.place} has no masks of validation images, by which the epoch of {order.system.name} is "
+            "chosen: use a data set with masks, or systems that name the diagnosis."
+        )
+
+
 def _begun_with(run: Path, wanted: TrainConfig) -> TrainConfig:
     """The settings of a run that was begun; ConfigFault where they are not those of the protocol."""
     try:
@@ -269,7 +303,7 @@ def _begun_with(run: Path, wanted: TrainConfig) -> TrainConfig:
     same = {name: getattr(begun, name) for name in SETTLED}
     if replace(wanted, **same) != begun:
         raise ConfigFault(
-            f"{run} was begun under another protocol than today's: delete it, or name another folder with --out."
+            f"{run} was begun under another protocol than today's: delete it, or name another folder with --results."
         )
     return begun
 

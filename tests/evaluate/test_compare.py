@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -109,6 +110,19 @@ def test_results_of_other_images_are_refused(results):
     fewer = replace(results, predictions=results.predictions.iloc[1:])
     with pytest.raises(DataFault, match="are not of the same images, so they cannot be compared"):
         compare(results, fewer)
+
+
+@pytest.mark.parametrize("what", ["pictures", "lesions", "masks"])
+def test_results_of_other_data_under_the_same_names_are_refused(results, what):
+    identity = results.about["identity"]
+    spoiled = {name: [255 - grey for grey in greys] for name, greys in identity["pictures"].items()}
+    about = {**results.about, "identity": {**identity, what: spoiled if what == "pictures" else "0" * 64}}
+    other = replace(results, metrics={**results.metrics, "measured_on": about})
+    for ask in (partial(compare, replicates=2), disagreements):
+        with pytest.raises(DataFault, match=rf"are of different data \({what}\), so they cannot be compared"):
+            ask(results, other)
+    older = replace(results, metrics={**results.metrics, "measured_on": {**about, "identity": None}})
+    assert disagreements(results, older).empty
 
 
 def test_results_that_leak_are_refused(results):

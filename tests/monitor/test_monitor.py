@@ -317,6 +317,19 @@ HOSTILE = (
 )
 
 
+def test_the_loss_of_a_training_that_went_astray_is_no_damage(tmp_path):
+    """As float32 gives it, by its largest weight."""
+    shares = {"per_class": {code: {"support": 1} for code in CODES}, "confusion_matrix": [[0] * 7] * 7}
+    losses = {"loss": 3.4e40, "mask_loss": 3.4e38, "class_loss": None}
+    told = {"event": "epoch", "epoch": 0, "step": 1, "train": {"loss": 1.0}, "validation": {**losses, **shares}}
+    best = {"event": "best", "epoch": 0, "by": "loss", "value": 3.4e40}
+    (tmp_path / "events.jsonl").write_bytes(lines([*begin(), step(1), told, best]))
+    run = Run(tmp_path)
+    run.look()
+    everything_of(run)
+    assert (run.reader.damaged, len(run.reader.events("epoch"))) == (0, 1)
+
+
 @pytest.mark.parametrize("bad", HOSTILE)
 def test_a_damaged_event_is_left_out_and_named(tmp_path, bad):
     folder = tmp_path / "run"

@@ -47,6 +47,32 @@ def test_what_is_wrong_with_a_list_or_a_line_is_one_sentence(tmp_path):
         assert said in one.fault
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize(("first", "last"), [(1, 3), (1, 4), (2, 3)])
+def test_stray_quotation_marks_that_swallow_pictures_are_refused_in_every_column(tmp_path, mark, first, last):
+    rows = [["id", "file", "note"], *([str(row), f"{row}.png", "5 mm"] for row in range(1, 6))]
+    for column in range(3):
+        for ending in ("", '"'):  # both before a cell, or around the rows between
+            lines = [list(row) for row in rows]
+            lines[first][column] = '"' + lines[first][column]
+            lines[last][column] = lines[last][column] + ending if ending else '"' + lines[last][column]
+            (one,) = files(tmp_path, "".join(f"{mark.join(line)}\n" for line in lines))
+            assert (
+                f"has a cell of several lines in line {first + 1}, which begins with '{rows[first][column]}"
+                in one.fault
+            )
+        lines = [list(row) for row in rows]
+        lines[first][column] = '"' + lines[first][column]
+        (one,) = files(tmp_path, "\n".join(mark.join(line) for line in lines))
+        assert "(a quotation mark is not closed)" in one.fault or f"of several lines in line {first + 1}" in one.fault
+
+
+def test_a_note_of_several_lines_in_a_list_stays(tmp_path):
+    first, second = save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2)
+    found = files(tmp_path, 'file,note\na.png,"seen twice\nflat, brown, even"\nb.png,"6" mm, old\n')
+    assert [(one.path, one.fault) for one in found] == [(first, ""), (second, "")]
+
+
 def test_a_picture_called_text_is_a_picture(tmp_path):
     (tmp_path / "a.txt").write_bytes(encoded(picture(1)))
     (one,) = survey([tmp_path / "a.txt"]).files

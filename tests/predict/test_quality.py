@@ -4,19 +4,23 @@ import csv
 import io
 import json
 import sys
+import zipfile
 from dataclasses import replace
 from unittest.mock import patch
 
 import cv2
 import numpy as np
 import pytest
+from pictures import encoded
 from PIL import Image
 
 from derm.cli.main import main
+from derm.cli.quality import _rows
 from derm.data.artefacts import draw_ruler
 from derm.data.synthetic.lesion import draw_lesion
 from derm.image.marks import Marks, measure_marks
 from derm.predict.case import Case
+from derm.predict.folder import survey
 from derm.predict.quality import COLUMNS, Note, counted, note_sentences, notes_of, quality_csv, quality_row, refused_row
 from tests.cases import case_with
 
@@ -118,3 +122,17 @@ def test_a_folder_becomes_a_table_with_a_row_for_each_file(tiny_weights, tmp_pat
     told = capsys.readouterr().out
     assert len(json.loads(told)) == 2
     assert "Rossi" not in told
+
+
+def test_without_names_no_sentence_names_a_file_or_the_archive_that_it_is_in(tiny_model, tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as packed:
+        packed.writestr("Anna Rossi.png", encoded(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)))
+    spoiled = bytearray(content.getvalue())
+    spoiled[100:400] = bytes(300)  # its checksum is wrong
+    (tmp_path / "Rossi.zip").write_bytes(spoiled)
+    found = survey([tmp_path / "Rossi.zip", tmp_path / "Rossi.png"]).files
+    rows = list(_rows(tiny_model, found, nameless=True))
+    assert [row["file"] for row in rows] == ["Picture 1", "Picture 2"]
+    assert not [value for row in rows for value in row.values() if "Rossi" in str(value)]
+    assert "Rossi.zip is damaged" in str(next(_rows(tiny_model, found, nameless=False))["error"])

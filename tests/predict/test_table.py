@@ -277,3 +277,34 @@ def test_what_is_no_parquet_of_predictions_is_refused(tmp_path):
     with pytest.raises(ConfigFault, match="other columns"):
         GrowingTable(target, SETTINGS, resume=True)
     assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("width", [float("nan")], "its column width is double, not int32"),
+        ("answerable", ["yes"], "its column answerable is string, not bool"),
+        ("doubts", ["blurred"], "its column doubts is string, not list<"),
+    ],
+)
+def test_parquet_whose_columns_another_program_has_changed_is_refused(tmp_path, name, values, said):
+    target = tmp_path / "out.parquet"
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        table.finish(["/a.jpg"])
+    whole = pq.read_table(target)
+    pq.write_table(whole.set_column(whole.column_names.index(name), name, pa.array(values)), target)
+    with pytest.raises(ConfigFault, match=f"this version of Derm can go on with .{said}"):
+        GrowingTable(target, SETTINGS, resume=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_a_full_disk_is_said_in_the_words_of_the_system(tmp_path, monkeypatch):
+    def full(path, rows):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device")
+
+    monkeypatch.setattr("derm.predict.parquet.write_rows", full)
+    with GrowingTable(tmp_path / "out.parquet", SETTINGS) as table:
+        table.add(record("a"))
+        with pytest.raises(ConfigFault, match=r"out\.parquet cannot be written \(No space left on device\): name a"):
+            table.finish(["/a.jpg"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -54,6 +55,23 @@ def test_a_decoder_is_trained_measured_and_asked(trained, folder, tiny_weights, 
     table = tmp_path / "found.csv"
     run("structures", "find", folder / "images", "--weights", tiny_weights, "--structures", trained, "--out", table)
     assert len(pd.read_csv(table)) == len(list((folder / "images").iterdir()))
+
+
+def test_what_structures_are_not_looked_for_in_is_said(trained, folder, tiny_weights, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(min((folder / "images").iterdir()), pictures / "good.jpg")
+    (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
+    (pictures / "notes.txt").write_text("seen")
+    words = ["structures", "find", pictures, tmp_path / "none.jpg", "--weights", tiny_weights, "--structures", trained]
+    for more in ([], ["--out", tmp_path / "found.csv"]):
+        ended = CliRunner().invoke(app, [str(word) for word in (*words, *more)])
+        said = " ".join(ended.output.split())
+        assert ended.exit_code == 1
+        assert "1 further file was not looked at" in said
+        assert "broken.jpg" in said
+        assert "There is no file or folder" in said
+    assert len(pd.read_csv(tmp_path / "found.csv")) == 3
 
 
 @pytest.mark.parametrize(

@@ -553,6 +553,21 @@ def test_a_log_that_was_cut_is_not_gone_on_with(tmp_path):
     assert (tmp_path / "events.jsonl").read_bytes() == b""
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("spoiled", ["head.scores.bias", "mask_head.bias"])
+def test_a_validation_that_is_not_finite_ends_a_run_with_a_sentence(drawn_catalogue, cache, spoiled, value):
+    net, rows = LesionNet(CONFIG.model).eval(), np.arange(12)
+    classes = drawn_catalogue.table["dx"].map(INDEX).to_numpy()[rows]
+    store = open_store(drawn_catalogue, CONFIG.model.input_size, cache)
+    with torch.no_grad():
+        net.get_parameter(spoiled)[0] = value
+    with pytest.raises(
+        RunFault,
+        match=r"The loss of validation is (nan|inf), .*: lower the learning rate \(3\.0e-03\) and start a new run",
+    ):
+        validate(net, store, rows, classes, CONFIG)
+
+
 def test_outlines_are_averaged_over_the_images_that_have_one(drawn_catalogue, cache):
     rows = np.arange(64) % len(drawn_catalogue.table)
     table = drawn_catalogue.table.iloc[rows].reset_index(drop=True)

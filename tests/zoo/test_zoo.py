@@ -5,6 +5,7 @@ import shutil
 import signal
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -129,9 +130,44 @@ def test_what_is_done_is_left_as_it_is(done, drawn_catalogue, cache):
     assert before == {place: place.stat().st_mtime_ns for place in order.place.rglob("*") if place.is_file()}
 
 
+def test_a_checkpoint_that_a_kill_left_is_removed(done, drawn_catalogue, cache, tmp_path):
+    order = order_of(PAIR[1], tmp_path)
+    shutil.copytree(order_of(PAIR[1], done).place, order.place)
+    assert run.left_of([order], drawn_catalogue) == []
+    left = order.place / "run" / "last.safetensors"
+    left.write_bytes(b"hundreds of megabytes")
+    assert run.left_of([order], drawn_catalogue) == [order]
+    assert run.carry_out(order, drawn_catalogue, cache)
+    assert not left.exists()
+    assert run.left_of([order], drawn_catalogue) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        (
+            OURS,
+            {"batch": 4096},
+            r"training and \d+ validation images, too few for the protocol's batches of 4096: use",
+        ),
+        ("unet", {}, r"has no masks of validation images, by which the epoch of unet is chosen: use a data set with"),
+    ],
+)
+def test_data_that_the_protocol_cannot_be_trained_on_is_refused_in_its_own_words(
+    drawn_catalogue, cache, tmp_path, monkeypatch, name, change, sentence
+):
+    monkeypatch.setattr(run, "measure_cost", lambda *_: {})
+    order = replace(order_of(name, tmp_path), budget=replace(TINY, **change))
+    bare = replace(drawn_catalogue, table=drawn_catalogue.table.assign(mask_path=""))
+    with pytest.raises(DataFault, match=sentence):
+        run.carry_out(order, bare, cache)
+
+
 def test_a_run_under_another_protocol_is_not_gone_on_with(done, drawn_catalogue, cache):
     order = replace(order_of(OURS, done), budget=replace(TINY, epochs=2))
-    with pytest.raises(ConfigFault, match="was begun under another protocol than today's"):
+    with pytest.raises(
+        ConfigFault, match=r"was begun under another .*: delete it, or name another folder with --results\."
+    ):
         run._begun_with(order.place / "run", train_config(order.system, order.budget, "lesion", "random"))
 
 
@@ -186,7 +222,7 @@ def answers_of(right):
     said = np.where(np.arange(6) < right, true, 1 - true)
     names = np.array([f"i{place}" for place in range(6)])
     about = {"trained_images": 5, "epoch": 0, "epochs": 1}
-    return SystemAnswers(about, names, names, true, np.eye(7)[said], np.linspace(0.5, 1.0, 6))
+    return SystemAnswers(Path(), about, names, names, true, np.eye(7)[said], np.linspace(0.5, 1.0, 6))
 
 
 def test_a_difference_is_this_less_ours_on_the_same_images_in_any_order():
@@ -329,6 +365,60 @@ def test_what_is_done_of_another_data_set_is_not_done(done, drawn_catalogue):
     ):
         with pytest.raises(ConfigFault, match=r"was trained and measured on other images than .*: name that data set"):
             run.left_of(orders, replace(drawn_catalogue, table=other))
+
+
+def test_systems_beside_results_of_another_data_set_are_not_run(done, drawn_catalogue, tmp_path):
+    shutil.copytree(order_of(PAIR[0], done).place, order_of(PAIR[0], tmp_path).place)
+    table = drawn_catalogue.table
+    other = replace(drawn_catalogue, table=table.assign(image_path=table["image_path"].iloc[::-1].to_numpy()))
+    beside = order_of(PAIR[1], tmp_path)
+    assert run.left_of([beside], drawn_catalogue) == [beside]
+    with pytest.raises(ConfigFault, match=rf"{PAIR[0]} was trained and measured on other images than"):
+        run.left_of([beside], other)
+    assert run.left_of([replace(beside, costs_only=True)], other)
+
+
+def spoiled(about, **change):
+    """measured.json with another record of its images."""
+    return {"about": {**about, "identity": {**about["identity"], **change}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda told: {"fingerprint": "0" * 16}, "training or validation images"),
+        (lambda told: {"validation_fingerprint": "0" * 16}, "training or validation images"),
+        (lambda told: spoiled(told["about"], masks="0" * 64), "masks"),
+        (lambda told: spoiled(told["about"], lesions="0" * 64), "lesions"),
+        (
+            lambda told: spoiled(
+                told["about"], pictures={name: [255] * 16 for name in told["about"]["identity"]["pictures"]}
+            ),
+            "pictures",
+        ),
+    ],
+)
+def test_results_of_different_data_do_not_stand_side_by_side(done, tmp_path, change, what):
+    place = written(done, tmp_path, **change(read_answers(order_of(PAIR[1], done).place).about))
+    with pytest.raises(
+        DataFault, match=rf"{PAIR[0]} and .*{PAIR[1]} are results of different data \({what}\), so they"
+    ):
+        compare_systems(place.parents[3], "proxy", 32, lambda _: {}, replicates=2)
+
+
+def test_results_of_other_test_images_do_not_stand_side_by_side(done, tmp_path):
+    place = written(done, tmp_path)
+    told = json.loads((place / "measured.json").read_text())
+    table = pd.read_csv(place / "predictions.csv", dtype=str, keep_default_na=False)
+    for changed, what in (
+        (table[1:], "test images"),
+        (table.assign(dx_true=table["dx_true"].map(lambda dx: "nv" if dx == "mel" else "mel")), "diagnoses"),
+    ):
+        changed.to_csv(place / "predictions.csv", index=False)
+        about = {**told["about"], "images": len(changed), "lesions": changed["lesion_id"].nunique(), "identity": None}
+        (place / "measured.json").write_text(json.dumps({**told, "about": about, "files": {}}))
+        with pytest.raises(DataFault, match=rf"are results of different data \({what}\)"):
+            compare_systems(place.parents[3], "proxy", 32, lambda _: {}, replicates=2)
 
 
 def test_what_was_chosen_by_other_validation_images_is_not_done(done, drawn_catalogue, tmp_path):
