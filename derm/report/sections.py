@@ -29,6 +29,9 @@ from derm.report import tables
 from derm.report.facts import Facts
 from derm.report.tables import Table
 
+SWITCHES = ("curriculum", "replay")
+"""Of a recipe, what is on or off."""
+
 SENSITIVITY = 0.95
 """That a referral threshold promises, see `derm.metrics.decision.referral_threshold`."""
 
@@ -121,7 +124,8 @@ def _model(facts: Facts) -> Section:
                 parts=listed([_ingredient(part) for part in soup]),
             )
         )
-    if recipe:
+    told = "epoch" in training and training.get("data", {}).keys() >= {"train", "split"}
+    if told and recipe.keys() >= {"epochs", "start", "optimiser", "learning_rate", "batch", "mask_loss", *SWITCHES}:
         said.append(_recipe(training, recipe))
     return Section(say("Model"), said)
 
@@ -158,7 +162,9 @@ def _recipe(training: dict[str, Any], recipe: dict[str, Any]) -> str:
 
 def _ingredient(part: dict[str, Any]) -> str:
     """One of the trainings whose weights were averaged, as `derm.model.soup` describes it."""
-    recipe = part["config"]
+    recipe = part.get("config") or {}
+    if part.get("epoch") is None or not recipe.keys() >= {"epochs", "model", *SWITCHES}:
+        return say("`{weights}` ({share:.0%})", weights=part["weights"], share=part["share"])
     return say(
         "`{weights}` ({share:.0%}, epoch {epoch} of {epochs} at {input_size} pixels, curriculum "
         "{curriculum}, replay {replay})",
@@ -166,7 +172,7 @@ def _ingredient(part: dict[str, Any]) -> str:
         share=part["share"],
         epoch=part["epoch"] + 1,
         epochs=recipe["epochs"],
-        input_size=recipe["model"]["input_size"],
+        input_size=recipe["model"].get("input_size", say("unknown")),
         curriculum=_switch(recipe["curriculum"]["enabled"]),
         replay=_switch(recipe["replay"]["enabled"]),
     )

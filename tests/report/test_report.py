@@ -160,6 +160,16 @@ def test_the_card_names_the_trainings_whose_weights_were_averaged(facts):
     assert "averaged" not in model_card(facts)
 
 
+def test_the_card_leaves_out_what_a_training_does_not_tell_of_itself(facts):
+    part = {"weights": "first/best", "sha256": "0" * 64, "share": 1.0, "epoch": None, "config": {"epochs": 8}}
+    training = {"config": {"epochs": 8}, "data": {"images": 3}, "soup": [part]}
+    card = model_card(
+        replace(facts, model=replace(facts.model, description=replace(facts.model.description, training=training)))
+    )
+    assert "(a model soup, Wortsman et al. 2022): `first/best` (100%)." in card
+    assert "Optimiser" not in card
+
+
 def test_each_table_of_the_card_is_whole_and_names_its_command(facts):
     for section in sections(facts):
         for table in section.tables:
