@@ -3,6 +3,7 @@
 Needs what JSON gave. Knows no file, and raises nothing.
 """
 
+import base64
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -111,6 +112,18 @@ def by_code(each: Check) -> Check:
 def within(low: float, high: float) -> Check:
     """A number from `low` to `high`."""
     return lambda value: is_number(value) and low <= value <= high
+
+
+def packed(size: int) -> Check:
+    """Items of `size` bytes each, one after the other, in base 64."""
+
+    def check(value: Any) -> bool:  # noqa: ANN401 (whatever JSON holds)
+        try:
+            return isinstance(value, str) and len(base64.b64decode(value, validate=True)) % size == 0
+        except ValueError:
+            return False
+
+    return check
 
 
 def one_of(*values: str) -> Check:

@@ -77,25 +77,24 @@ def calibrate(
         _check_target(path, target, in_place=in_place, keep_weights=keep_weights)
     model = load_weights(path)
     catalogue = read_known(data)
-    if keep_weights or curve:
-        _warn_of_known(model, catalogue)
+    known_images = _warn_of_known(model, catalogue) if keep_weights or curve else 0
     if curve:
         _show_curve(model, catalogue)
     elif keep_weights:
-        _calibrate_locally(path, target or path, model, catalogue)
+        _calibrate_locally(path, target or path, model, catalogue, known_images)
     elif gate_only and outsiders:
         _calibrate_gate(path, target, model, catalogue, outsiders)
     else:
         _calibrate(path, target, model, catalogue, outsiders, alike=sources == "alike")
 
 
-def _warn_of_known(model: "Model", catalogue: "Catalogue") -> None:
+def _warn_of_known(model: "Model", catalogue: "Catalogue") -> int:
     """Say where a source, or single images, are ones that the weights learned from: on such cases they look better than
-    they are."""
+    they are. How many images that are comes back."""
     known = sorted(set(catalogue.table["source"]) & model.description.learned_from)
     if known:
         out.print(f"THESE NUMBERS ARE TOO GOOD: the weights learned from images of {', '.join(known)}, too.")
-        return
+        return int(catalogue.table["source"].isin(known).sum())
     import numpy as np
 
     from derm.data.split import split_own
@@ -103,11 +102,13 @@ def _warn_of_known(model: "Model", catalogue: "Catalogue") -> None:
 
     rows = np.arange(len(catalogue.table))
     seen = find_known(model.description, catalogue, split_own(catalogue), rows)
-    if seen.spoils:
-        out.print(
-            f"THESE NUMBERS ARE TOO GOOD: the weights learned from {int(seen.rows.sum()):,} of these {len(rows):,} "
-            "images, or from others of their lesions."
-        )
+    if not seen.spoils:
+        return 0
+    out.print(
+        f"THESE NUMBERS ARE TOO GOOD: the weights learned from {int(seen.rows.sum()):,} of these {len(rows):,} "
+        "images, or from others of their lesions."
+    )
+    return int(seen.rows.sum())
 
 
 def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weights: bool) -> None:
@@ -315,14 +316,15 @@ def print_sources(record: dict[str, Any]) -> None:
         )
 
 
-def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Catalogue") -> None:
+def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Catalogue", known_images: int) -> None:
     from derm.evaluate.local import ask_own_cases, calibrate_locally
     from derm.evaluate.weak import weaknesses
     from derm.model.weights import copy_weights
 
     with progress("Asking the model") as watch:
         cases = ask_own_cases(model, catalogue, watch)
-    found = calibrate_locally(model, cases, ", ".join(one.name for one in catalogue.folders or (catalogue.folder,)))
+    name = ", ".join(one.name for one in catalogue.folders or (catalogue.folder,))
+    found = calibrate_locally(model, cases, name, known_images)
     copy_weights(path, target, found.describe(model.description), model.sha256)
     print_local(found)
     out.print(f"Written: {target}. Use it with --weights {target}, or DERM_WEIGHTS={target} for the app.")

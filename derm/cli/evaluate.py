@@ -64,6 +64,11 @@ def evaluate(
             f"These weights {reason} of the split by {split_by}: measure the validation or test part with "
             f"--split-by {trained_by}, or leave out --record."
         )
+    if even_known and record:
+        raise ConfigFault(
+            "Figures of images that the weights learned from are too good, and are not recorded: leave out "
+            "--even-known, or --record."
+        )
     with progress("Measuring") as measuring:
         result = measure(
             model,
@@ -154,7 +159,9 @@ def print_sources(by_source: dict[str, Any]) -> None:
     table = Table(title="By source; each lesion counts once where it is referred", title_justify="left")
     table.add_column("figure")
     for name, own in by_source.items():
-        table.add_column(f"{'  ' if own['within'] else ''}{name}\n{own['images']:,} images", justify="right")
+        rated = own["rated"]["images"]
+        known = f", {rated:,} known\nbenign or malignant" if rated < own["images"] else ""
+        table.add_column(f"{'  ' if own['within'] else ''}{name}\n{own['images']:,} images{known}", justify="right")
     for name, heading in FIGURES.items():
         cells = []
         for own in by_source.values():

@@ -44,12 +44,16 @@ def new(
     catalogue, model = read_known(data), load_weights(weights or default_weights())
     every = np.arange(len(catalogue.table))
     with progress("Looking for cases that the weights know") as watch:
-        known = find_known(model.description, catalogue, split_catalogue(catalogue, "lesion"), every, watch).rows
+        split = split_catalogue(catalogue, "lesion")
+        known = find_known(model.description, catalogue, split, every, watch, calibrated=True).rows
     drawn_of = None if even_known else known
     names = choose_cases(catalogue, cases, malignant, seed, drawn_of) if listed is None else listed
     chosen = catalogue.table["image_id"].isin(names).to_numpy()
     if count := int((known & chosen).sum()):
-        said = f"The weights learned from {count} of these {int(chosen.sum())} cases: their answers are too good"
+        said = (
+            f"The weights learned from, or were calibrated on, {count} of these {int(chosen.sum())} cases: their "
+            "answers are too good"
+        )
         if not even_known:
             raise ConfigFault(f"{said}. Take others with --list, or go on with --even-known.")
         err.print(f"{said}.")

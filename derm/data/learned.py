@@ -62,12 +62,14 @@ def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, les
     keeps together.
     """
     looks = np.array([look_at(image) for image in images], dtype=np.uint8)
+    classes = {code: int((table["dx"] == code).sum()) for code in CODES}
+    return {**record_images(looks, table, lesions), "classes": classes}
+
+
+def record_images(looks: NDArray[np.uint8], table: pd.DataFrame, lesions: pd.Series) -> dict[str, str]:
+    """The pictures and lesions of `record_learned`. looks: uint8 (n, 32, 32), of `derm.data.looks.look_at`."""
     digests = sorted({digest for names in _names_of(table, lesions) for digest in names})
-    return {
-        "pictures": base64.b64encode(long_hashes(looks).tobytes()).decode(),
-        "lesions": _packed(digests),
-        "classes": {code: int((table["dx"] == code).sum()) for code in CODES},
-    }
+    return {"pictures": base64.b64encode(long_hashes(looks).tobytes()).decode(), "lesions": _packed(digests)}
 
 
 def join_learned(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +108,16 @@ def _unpacked(text: str, size: int) -> list[bytes]:
 
 def read_learned(training: Mapping[str, Any]) -> LearnedImages | None:
     """What the `training` of a description says that was learned from; None where it says nothing."""
-    known = training.get("data", {}).get("learned")
+    return _read_images(training.get("data", {}).get("learned"))
+
+
+def read_calibrated(measured: Mapping[str, Any]) -> LearnedImages | None:
+    """The images of one's own on which weights were calibrated, as their description's `measured` tells; None where it
+    tells of none."""
+    return _read_images(measured.get("calibration", {}).get("local", {}).get("cases"))
+
+
+def _read_images(known: Mapping[str, str] | None) -> LearnedImages | None:
     if not known:
         return None
     return LearnedImages(

@@ -19,7 +19,7 @@ from derm.metrics.bootstrap import bootstrap
 from derm.metrics.calibration import calibration_measures
 from derm.metrics.classification import auc, balanced_accuracy, confusion_matrix, most_likely
 from derm.metrics.conformal import conformal_measures
-from derm.metrics.decision import lesion_rates, picture_weights
+from derm.metrics.decision import lesion_counts, lesion_rates, picture_weights
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.subgroups import COLUMNS
 
@@ -62,9 +62,10 @@ class Answers:
 def measure_sources(answers: Answers, replicates: int) -> dict[str, dict[str, Any]]:
     """The figures of each source, then of each part of a source that has several, ready for JSON.
 
-    By name: within (the source of a part, else None), images, lesions, malignant and melanomas (images), and figures:
-    for each of `FIGURES` its value, None where undefined, and interval, 95 % by bootstrap over lesions, or None. A
-    group of fewer than `SMALL` lesions has no row.
+    By name: within (the source of a part, else None), images, lesions, malignant and melanomas (images), rated (images
+    that are known to be malignant or benign, and how many lesions of each kind they show), and figures: for each of
+    `FIGURES` its value, None where undefined, and interval, 95 % by bootstrap over lesions, or None. A group of fewer
+    than `SMALL` lesions has no row.
     """
     found = {}
     for source, rows in _groups(answers.table["source"]):
@@ -122,6 +123,7 @@ def _measure(answers: Answers, rows: NDArray[np.int64], replicates: int) -> dict
         "images": len(rows),
         "lesions": len(np.unique(lesions)),
         "malignant": int((ill == 1).sum()),
+        "rated": {"images": int(told.sum()), **lesion_counts(ill[told] == 1, lesions[told])._asdict()},
         "melanomas": int((dx == "mel").sum()),
         "figures": {name: {"value": value, "interval": spans[name] if value is not None else None}
                     for name, value in values.items()},

@@ -48,6 +48,7 @@ from derm.metrics.missing import fraction, mean_defined
 from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS, Scored
 from derm.metrics.subgroups import COLUMNS as SUBGROUP_COLUMNS
 from derm.metrics.surface import share_failed, thresholded_jaccard
+from derm.model.measured import IS_RATED
 
 MOST_POINTS = 1_000_000
 """Points of a curve that are drawn; a part has no more images."""
@@ -192,6 +193,7 @@ METRICS_LATER: dict[str, Check] = {
             {"threshold": is_number, **_RATES},
             {
                 "by_lesion": object_with(_RATES),
+                "lesions": object_with({"malignant": is_count, "benign": is_count}),
                 "of_100_malignant": none_or(is_count),
                 "of_100_benign": none_or(is_count),
                 "prevalence": within(0, 1),
@@ -211,7 +213,8 @@ METRICS_LATER: dict[str, Check] = {
                 "lesions": is_count,
                 "malignant": is_count,
                 "figures": _source_figures,
-            }
+            },
+            {"rated": IS_RATED},
         )
     ),
     "calibration": object_with(

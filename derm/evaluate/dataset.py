@@ -84,7 +84,7 @@ def evaluate(
     """
     split = split_catalogue(catalogue, by, leave_out)
     rows = split.rows(part)
-    known = find_known(model.description, catalogue, split, rows, measuring)
+    known = find_known(model.description, catalogue, split, rows, measuring, calibrated=True)
     if not even_known and part != "train":
         refuse_known(known, catalogue, rows, part, OR_EVEN_KNOWN)
     diagnosed = catalogue.table["dx"].iloc[rows].isin(CODES).to_numpy()

@@ -16,7 +16,7 @@ from derm.errors import DataFault
 from derm.metrics.baselines import trivial_baselines
 from derm.metrics.classification import accuracy, balanced_accuracy, confusion_matrix, f1, most_likely, recall
 from derm.metrics.conformal import conformal_measures, conformal_sets
-from derm.metrics.decision import lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
+from derm.metrics.decision import lesion_counts, lesion_rates, of_hundred, picture_weights, predictive_values, rates_at
 from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.prior import change_mix, equal_mix
 from derm.metrics.registry import HEADLINE, classification_measures
@@ -128,6 +128,7 @@ def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
         "sensitivity": or_none(rates.sensitivity.value),
         "specificity": or_none(rates.specificity.value),
         "by_lesion": {name: or_none(value) for name, value in by_lesion._asdict().items()},
+        "lesions": lesion_counts(cases.is_malignant, cases.lesions)._asdict(),
         "of_100_malignant": hundred.malignant,
         "of_100_benign": hundred.benign,
         "prevalence": prevalence,

@@ -1,8 +1,8 @@
 """Which images weights have learned from, or of which lesions, before anybody measures on them.
 
-Needs a description of weights and rows of a catalogue. Weights that record what they learned from are taken at their
-word; others that were trained on the shipped split by lesion know its training part. Each picture is looked at,
-whatever its name says. Does not know how good an answer is.
+Needs a description of weights and rows of a catalogue. Weights that record what they learned from, and on what they
+were calibrated locally, are taken at their word; others that were trained on the shipped split by lesion know its
+training part. Each picture is looked at, whatever its name says. Does not know how good an answer is.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.data.catalogue import SYNTHETIC, Catalogue
-from derm.data.learned import Known, known_among, read_learned
+from derm.data.learned import Known, known_among, read_calibrated, read_learned
 from derm.data.looks import looks_of
 from derm.data.recognise import SHIPPED, copies_among, shipped_split
 from derm.data.split import Split, learned_parts
@@ -29,14 +29,22 @@ def find_known(
     split: Split,
     rows: NDArray[np.int64],
     progress: Progress | None = None,
+    *,
+    calibrated: bool = False,
 ) -> Known:
-    """Which of the catalogue's `rows`, int64 (n,), the weights have learned from. progress: told of pictures read."""
+    """Which of the catalogue's `rows`, int64 (n,), the weights have learned from. progress: told of pictures read.
+
+    calibrated: count those on which they were calibrated locally, too, for answers look better there than they are.
+    """
     table, data = catalogue.table.iloc[rows], description.training.get("data", {})
     named, alike = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     learned = read_learned(description.training)
-    if learned is not None:
+    records = [learned, read_calibrated(description.measured) if calibrated else None]
+    if told := [record for record in records if record is not None]:
         looks = looks_of([Path(path) for path in table["image_path"]], progress)
-        named, alike = known_among(learned, catalogue.table, split, rows, looks)
+        for record in told:
+            found = known_among(record, catalogue.table, split, rows, looks)
+            named, alike = named | found.named, alike | found.alike
     config = description.training.get("config", {})
     trained_on = description.learned_from if learned is None else set(data.get("sources_before", ()))
     shipped = trained_on & set(SHIPPED)
@@ -67,7 +75,7 @@ def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], pa
     raise DataFault(
         say(
             "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the weights "
-            "learned from, {first} for one, so that every figure would be too good: {cure}.",
+            "learned from, or were calibrated on, {first} for one, so that every figure would be too good: {cure}.",
             known=int(known.rows.sum()),
             count=len(rows),
             part=value_called(part),

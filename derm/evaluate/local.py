@@ -6,7 +6,7 @@ stays, so that a model that tells melanoma from nevus badly there does so afterw
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
+from derm.data.learned import record_images
 from derm.data.looks import first_of_copies, looks_of
 from derm.data.split import split_own
 from derm.data.store import read_pair
@@ -61,6 +62,8 @@ class OwnCases:
     logits: NDArray[np.float64]
     true: NDArray[np.int64]
     lesions: NDArray[np.str_]
+    images: dict[str, str] = field(default_factory=dict)
+    """What a description keeps of them, see `derm.data.learned.record_images`; empty where that was not asked for."""
 
     @property
     def malignant(self) -> NDArray[np.bool_]:
@@ -140,7 +143,8 @@ def ask_own_cases(model: Model, catalogue: Catalogue, progress: Progress | None 
     if not known.any():
         raise DataFault(f"{catalogue.place} has no image with one of the diagnoses {', '.join(CODES)}: add a table.")
     table = catalogue.table[known]
-    first = first_of_copies(looks_of([Path(path) for path in table["image_path"]]))
+    looks = looks_of([Path(path) for path in table["image_path"]])
+    first = first_of_copies(looks)
     once = first == np.arange(len(first))
     originals = table.iloc[first]
     if (differ := np.flatnonzero(table["dx"].to_numpy() != originals["dx"].to_numpy())).size:
@@ -154,21 +158,24 @@ def ask_own_cases(model: Model, catalogue: Catalogue, progress: Progress | None 
         {"image_id": table["image_id"][~once].to_numpy(), "same_lesion_as": originals["image_id"][~once].to_numpy()}
     )
     joined = replace(catalogue, duplicates=pd.concat([catalogue.duplicates, copies], ignore_index=True))
-    lesions = split_own(joined).lesions[known].to_numpy(dtype=str)[once]
+    parts = split_own(joined)
+    images = record_images(looks, table, parts.together[known])
+    lesions = parts.lesions[known].to_numpy(dtype=str)[once]
     table = table[once]
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
-    return OwnCases(_logits(model, table, progress), true, lesions)
+    return OwnCases(_logits(model, table, progress), true, lesions, images)
 
 
-def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibration:
+def calibrate_locally(model: Model, cases: OwnCases, folder: str, known_images: int = 0) -> LocalCalibration:
     """Learn temperature, referral threshold and, of classes with enough lesions, conformal sets from all of `cases`.
 
-    folder: its name, for the record. The referral threshold is as good as the number of malignant lesions allows, see
-    `derm.metrics.sources.learn_threshold`. The mix keeps the model's ratios of diagnoses within malignant and within
-    benign, for a diagnosis that `cases` happen to lack must not become impossible; for its malignant share see
-    `find_held_mix`. Conformal sets are calibrated on probabilities with the temperature of the other folds; a class
-    with fewer than `FOR_SETS` lesions keeps the weights' own threshold, or a lower one where the new temperature
-    sharpens. Raises DataFault for fewer than `FEWEST` malignant or benign lesions.
+    folder: its name, for the record. known_images: how many of its images the weights learned from. The referral
+    threshold is as good as the number of malignant lesions allows, see `derm.metrics.sources.learn_threshold`. The mix
+    keeps the model's ratios of diagnoses within malignant and within benign, for a diagnosis that `cases` happen to
+    lack must not become impossible; for its malignant share see `find_held_mix`. Conformal sets are calibrated on
+    probabilities with the temperature of the other folds; a class with fewer than `FOR_SETS` lesions keeps the weights'
+    own threshold, or a lower one where the new temperature sharpens. Raises DataFault for fewer than `FEWEST` malignant
+    or benign lesions.
     """
     description = model.description
     malignant, benign = cases.lesions_of_each_kind
@@ -193,6 +200,8 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str) -> LocalCalibr
             "weights": model.label,
             "temperature_before": description.temperature,
             "referral_threshold_before": description.referral_threshold,
+            **({"known_images": known_images} if known_images else {}),
+            **({"cases": cases.images} if cases.images else {}),
         },
         "before": calibration_measures(cases.true, softmax(cases.logits, description.temperature)),
         "after": calibration_measures(cases.true, crossed.there),

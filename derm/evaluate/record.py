@@ -80,7 +80,12 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
             "of_100_malignant": decision["of_100_malignant"],
             "of_100_benign": decision["of_100_benign"],
             **rates(decision, "decision"),
-            "by_lesion": rates(decision["by_lesion"], "decision.by_lesion"),
+            "by_lesion": {
+                key: {**rate, "lesions": decision["lesions"][kind]}
+                for (key, rate), kind in zip(
+                    rates(decision["by_lesion"], "decision.by_lesion").items(), ("malignant", "benign"), strict=True
+                )
+            },
         }
     if metrics.get("seen_little") is not None:
         found["seen_little"] = metrics["seen_little"]

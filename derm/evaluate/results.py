@@ -160,7 +160,9 @@ def why_known(about: Mapping[str, Any]) -> str | None:
     images = about.get("known_images", 0)
     if not images:
         return None
-    return say("learned from {images:,} of these images, or from others of their lesions", images=images)
+    return say(
+        "learned from, or were calibrated on, {images:,} of these images, or others of their lesions", images=images
+    )
 
 
 def read_results(folder: Path) -> Results:

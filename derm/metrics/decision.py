@@ -192,6 +192,20 @@ def picture_weights(
     return 1 / np.bincount(group)[group]
 
 
+class LesionCounts(NamedTuple):
+    """Lesions that a rate by lesion is of; one whose pictures disagree counts in both."""
+
+    malignant: int
+    benign: int
+
+
+def lesion_counts(
+    malignant: NDArray[np.bool_], lesions: NDArray[np.str_] | NDArray[np.object_] | NDArray[np.int64]
+) -> LesionCounts:
+    """How many lesions `lesion_rates` is of. malignant: bool (N,). lesions: names or numbers (N,)."""
+    return LesionCounts(*(len(np.unique(lesions[of])) for of in (malignant, ~malignant)))
+
+
 def lesion_rates(
     referred: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> LesionRates:

@@ -3,7 +3,6 @@
 Needs the content of a `.json` beside tensors. Knows nothing of tensors, nor where the numbers come from.
 """
 
-import base64
 import json
 import re
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from derm.json_checks import (
     list_of,
     none_or,
     object_with,
+    packed,
     within,
 )
 from derm.language.speech import say
@@ -229,18 +229,6 @@ def _measured(measured: dict[str, Any]) -> dict[str, Any]:
     return measured
 
 
-def _packed(size: int) -> Check:
-    """Items of `size` bytes each, one after the other, in base 64."""
-
-    def check(value: Any) -> bool:  # noqa: ANN401 (whatever JSON holds)
-        try:
-            return isinstance(value, str) and len(base64.b64decode(value, validate=True)) % size == 0
-        except ValueError:
-            return False
-
-    return check
-
-
 _SWITCHED = object_with({"enabled": is_switch})
 _CONFIG: dict[str, Check] = {
     "model": object_with({}, {"input_size": is_several}),
@@ -273,5 +261,5 @@ _TRAINING: dict[str, Check] = {
 }
 """Of a training's record, what is read of it; older ones lack some."""
 
-IS_LEARNED = object_with({"pictures": _packed(16), "lesions": _packed(8)}, {"classes": by_name(is_count)})
+IS_LEARNED = object_with({"pictures": packed(16), "lesions": packed(8)}, {"classes": by_name(is_count)})
 """What `derm.data.learned` records, and reads again."""

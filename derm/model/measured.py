@@ -22,6 +22,7 @@ from derm.json_checks import (
     list_of,
     none_or,
     object_with,
+    packed,
     within,
 )
 
@@ -47,9 +48,18 @@ _PART: dict[str, Check] = {
     "seen_little": none_or(_SEEN),
 }
 
-_HELD = object_with({"images": is_count, "figures": by_name(_FIGURE)}, {"lesions": is_count, "within": is_text_or_none})
+IS_RATED = object_with(dict.fromkeys(("images", "malignant", "benign"), is_count))
+"""Of a source, the images that are known to be malignant or benign, and how many lesions of each kind they show."""
 
-_LOCAL = object_with({"folder": is_text, "images": is_count, "lesions": is_count})
+_HELD = object_with(
+    {"images": is_count, "figures": by_name(_FIGURE)},
+    {"lesions": is_count, "within": is_text_or_none, "rated": IS_RATED},
+)
+
+_LOCAL = object_with(
+    {"folder": is_text, "images": is_count, "lesions": is_count},
+    {"known_images": is_count, "cases": none_or(object_with({"pictures": packed(16), "lesions": packed(8)}))},
+)
 _CHOSEN = object_with(
     {"found": is_count, "malignant_lesions": is_count, "lower_bound": is_number_or_none},
     {"promise": is_text, "chosen_by": list_of(is_text)},

@@ -53,8 +53,8 @@ NO_THRESHOLD = mark("No threshold for referral has been set.")
 LINES = mark("Line: as corrected by hand. Dashes: the model's.")
 
 COVERAGE = mark(
-    "Limits were set on validation so that such a list holds the true diagnosis in nine of ten lesions; for other "
-    "kinds of pictures that is not promised."
+    "Limits were set so that such a list holds the true diagnosis in nine of ten lesions; for other kinds of pictures "
+    "that is not promised."
 )
 
 SOURCE_NAMES = {
@@ -302,10 +302,18 @@ def _meaning_on_test(description: WeightsInfo) -> str:
     referral = test.get("referral")
     if description.referral_threshold is None or not referral:
         return ""
+    home, measured = home_source(description), _measured_on(test)
+    if counts := _too_few(_counts_of(referral.get("by_lesion"))):
+        said = say(
+            "The test part had too few lesions to say how many lie above it: {malignant} malignant and {benign} "
+            "benign.",
+            malignant=counts[0],
+            benign=counts[1],
+        )
+        return " ".join([said, *_elsewhere(description, home or "")])
     malignant, benign = referral["of_100_malignant"], referral["of_100_benign"]
     if malignant is None or benign is None:
         return ""
-    home, measured = home_source(description), _measured_on(test)
     if home is None:
         return say(
             "Of 100 malignant lesions like those in the test set, about {malignant} are above it; of 100 benign, "
@@ -353,18 +361,29 @@ def source_name(source: str) -> str:
 def _elsewhere(description: WeightsInfo, home: str) -> list[str]:
     """What referral is worth on each source but `home`, a sentence each; or that it was not measured."""
     told = description.measured.get("test_by_source", {}).get("sources", {})
-    others = {name: own["figures"] for name, own in told.items() if name != home and own["within"] is None}
+    others = {name: own for name, own in told.items() if name != home and own["within"] is None}
     sentences = []
-    for name, figures in others.items():
-        hundred = of_hundred(LesionRates(*(or_nan(figures[key]["value"]) for key in ("sensitivity", "specificity"))))
-        if hundred.malignant is not None and hundred.benign is not None:
+    for name, own in others.items():
+        rates = (own["figures"][key]["value"] for key in ("sensitivity", "specificity"))
+        hundred, rated = of_hundred(LesionRates(*map(or_nan, rates))), own.get("rated")
+        known = None if rated is None else (rated["malignant"], rated["benign"])
+        if counts := _too_few(known):
+            sentences.append(
+                say(
+                    "Those of {source} had too few lesions to say: {malignant} malignant and {benign} benign.",
+                    source=source_name(name),
+                    malignant=counts[0],
+                    benign=counts[1],
+                )
+            )
+        elif hundred.malignant is not None and hundred.benign is not None:
             sentences.append(
                 say(
                     "On those of {source}, about {malignant} and {benign} ({counted}).",
                     source=source_name(name),
                     malignant=hundred.malignant,
                     benign=hundred.benign,
-                    counted=_counted(told[name]),
+                    counted=_counted(own if known is None else {"images": rated["images"], "lesions": sum(known)}),
                 )
             )
     return sentences or [say("On pictures of other clinics it has not been measured.")]
@@ -740,12 +759,22 @@ def local_calibration(description: WeightsInfo) -> dict[str, Any]:
 
 def _rates_of(description: WeightsInfo) -> dict[str, Any] | None:
     """Sensitivity and specificity of referral by lesion: cross-validated on one's own cases, else on the test part."""
-    rates: dict[str, Any] | None = (
-        description.measured["calibration"].get("cross_validated")
-        if local_calibration(description)
-        else description.measured.get("test", {}).get("referral", {}).get("by_lesion")
-    )
-    return rates
+    own: dict[str, Any] | None = description.measured.get("calibration", {}).get("cross_validated")
+    if local_calibration(description):
+        return own
+    rates: dict[str, Any] | None = description.measured.get("test", {}).get("referral", {}).get("by_lesion")
+    return None if _too_few(_counts_of(rates)) else rates
+
+
+def _counts_of(rates: dict[str, Any] | None) -> tuple[int, int] | None:
+    """How many malignant and how many benign lesions rates are of; None where it was not recorded."""
+    found = [] if rates is None else [rates[key].get("lesions") for key in ("sensitivity", "specificity")]
+    return None if not found or None in found else (found[0], found[1])
+
+
+def _too_few(counts: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The numbers of malignant and of benign lesions where one is too small to speak of a figure; else None."""
+    return None if counts is None or min(counts) >= FEW else counts
 
 
 def _local_meaning(description: WeightsInfo) -> str:
@@ -755,7 +784,7 @@ def _local_meaning(description: WeightsInfo) -> str:
         return ""
     above = of_hundred(LesionRates(rates["sensitivity"]["value"], rates["specificity"]["value"]))
     low = rates["sensitivity"]["interval"][0]
-    return say(
+    said = say(
         "Of 100 malignant lesions like those of {folder}, about {malignant} are above it, at least {low} "
         "with 97.5\N{NO-BREAK SPACE}% confidence; of 100 benign, {benign} (cross-validated on its "
         "{lesions:,} lesions).",
@@ -764,6 +793,11 @@ def _local_meaning(description: WeightsInfo) -> str:
         low=percent(low),
         benign=above.benign,
         lesions=local["lesions"],
+    )
+    if not (known := local.get("known_images")):
+        return said
+    return " ".join(
+        [said, say("These figures are too good: the weights learned from {known:,} of its images.", known=known)]
     )
 
 

@@ -194,6 +194,8 @@ def test_train_by_the_command_line_and_evaluate_what_it_made(run, drawn, tmp_pat
     recorded = run(*words, "--record")
     assert isinstance(recorded.exception, ConfigFault)
     assert "know images of the test part" in str(recorded.exception)
+    recorded = run(*words[:-3], "--even-known", "--record")
+    assert "leave out --even-known, or --record" in str(recorded.exception)
 
 
 @pytest.mark.training

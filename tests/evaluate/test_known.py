@@ -1,5 +1,6 @@
 """Images that weights learned from are found by name, lesion and picture, and refused before they are measured on."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from derm.data.split import Split, split_catalogue
 from derm.errors import DataFault
 from derm.evaluate import calibrate, explain_dataset
 from derm.evaluate.known import OR_EVEN_KNOWN, OTHER_IMAGES, find_known, refuse_known
+from derm.evaluate.local import ask_own_cases
 from derm.evaluate.results import why_known
 from derm.image.decode import open_image
 from derm.image.resize import square
+from derm.model.measured import measured_fault
 
 
 def trained_on(catalogue, split, rows):
@@ -56,6 +59,22 @@ def test_other_names_hide_nothing(drawn_catalogue, known_parts):
     said = rf"^{len(rows)} of {len(rows)} images of the test part show a lesion, or are a picture.*--even-known"
     with pytest.raises(DataFault, match=said):
         refuse_known(found, renamed, rows, "test", OR_EVEN_KNOWN)
+
+
+def test_cases_of_a_local_calibration_are_known_where_answers_are_measured(drawn_catalogue, tiny_model):
+    small = replace(drawn_catalogue, table=drawn_catalogue.table.iloc[:12].reset_index(drop=True))
+    cases = ask_own_cases(tiny_model, small)
+    told = {"folder": "clinic", "images": 12, "lesions": 12, "cases": cases.images}
+    local = {"calibration": {"local": json.loads(json.dumps(told))}}
+    assert measured_fault(local) is None
+    description = replace(tiny_model.description, measured=local)
+    split, rows = split_catalogue(drawn_catalogue), np.arange(len(drawn_catalogue.table))
+    assert not find_known(description, drawn_catalogue, split, rows).spoils  # of what may be calibrated anew
+    found = find_known(description, drawn_catalogue, split, rows, calibrated=True)
+    assert found.rows[:12].all()
+    assert not found.rows[12:].all()
+    with pytest.raises(DataFault, match=r"were calibrated on, .* measure on other images"):
+        refuse_known(found, drawn_catalogue, rows, "test", OR_EVEN_KNOWN)
 
 
 def test_what_the_start_knew_is_known_whatever_the_last_training_left_out(drawn_catalogue, known_parts):
@@ -130,5 +149,5 @@ def test_nothing_is_chosen_or_explained_on_images_that_the_weights_know(
 
 def test_results_tell_of_images_that_were_known():
     about = {"trained_on_split_by": "lesion", "split_by": "lesion", "part": "test", "known_images": 12}
-    assert why_known(about) == "learned from 12 of these images, or from others of their lesions"
+    assert why_known(about) == "learned from, or were calibrated on, 12 of these images, or others of their lesions"
     assert why_known({**about, "known_images": 0}) is None

@@ -166,6 +166,10 @@ def test_a_local_calibration_is_spoken_of_as_such(case):
         "Of 100 malignant lesions like those of clinic, about 96 are above it, at least 90 % with 97.5 % confidence; "
         "of 100 benign, 70 (cross-validated on its 300 lesions)."
     )
+    known = {"calibration": {**record, "local": {**record["local"], "known_images": 31}}}
+    assert words.referral_meaning(replace(description, measured=known)).endswith(
+        "300 lesions). These figures are too good: the weights learned from 31 of its images."
+    )
     assert said(words.predictive_at(case, description)).startswith(
         "Where 20 % of lesions are malignant: of those above"
     )

@@ -173,6 +173,36 @@ def test_the_threshold_is_told_by_what_it_did_on_the_test_part():
         assert words.referral_meaning(silent) == ""
 
 
+def test_of_few_lesions_no_share_is_told():
+    def part(malignant: int) -> dict[str, object]:
+        rates = {
+            "sensitivity": {"value": 1.0, "lesions": malignant},
+            "specificity": {"value": 0.6, "lesions": 40},
+        }
+        referral = {"of_100_malignant": 100, "of_100_benign": 40, "by_lesion": rates}
+        return {"split": "by lesion", "images": 60, "lesions": 50, "source": "few", "referral": referral}
+
+    description = WeightsInfo(SMALL, referral_threshold=0.12, measured={"test": part(2)})
+    assert words.referral_meaning(description) == (
+        "The test part had too few lesions to say how many lie above it: 2 malignant and 40 benign. "
+        "On pictures of other clinics it has not been measured."
+    )
+    assert words.predictive_sentence(description, 0.1) == ""
+    enough = replace(description, measured={"test": part(words.FEW)})
+    assert words.referral_meaning(enough).startswith(
+        "On pictures like those of few, of 100 malignant lesions about 100"
+    )
+    figures = {"sensitivity": {"value": 0.8}, "specificity": {"value": 0.14}}
+    other = {"within": None, "images": 104, "lesions": 104, "figures": figures}
+    for rated, told in (
+        ({"images": 24, "malignant": 10, "benign": 14}, "about 80 and 86 (24 lesions in 24 images)."),
+        ({"images": 24, "malignant": 0, "benign": 24}, "had too few lesions to say: 0 malignant and 24 benign."),
+    ):
+        sources = {"sources": {"bbb": {**other, "rated": rated}}}
+        several = replace(enough, measured={**enough.measured, "test_by_source": sources})
+        assert words.referral_meaning(several).endswith(told)
+
+
 def test_predictive_values_follow_from_the_share_that_the_doctor_sets():
     # Of 1,000 lesions at 10 %: 100 malignant, 90 above; 900 benign, 180 above: 90 / 270 = 1/3. Below: 10 of 730.
     rates = {"sensitivity": {"value": 0.9}, "specificity": {"value": 0.8}}
