@@ -34,9 +34,10 @@ def show_case(listed: case_list.ListedCase, model: Model) -> None:
 
     A click redraws only this.
     """
-    listed, description = visit.as_asked(model, listed), model.description
+    views, description = None if listed.case is None else listed.case.views, model.description
+    listed = visit.as_asked(model, listed)
     case = listed.case
-    if case is None:  # let go while other files were read
+    if case is None or case.views != views:  # let go while other files were read; or the line above has another answer
         st.rerun()
         return
     with st.container(key="desk"):

@@ -182,6 +182,8 @@ def correct(
         raise RecordsFault(
             say("Say what the corrected diagnosis rests on: histology, consensus, follow-up or the clinic.")
         )
+    if diagnosis is None and basis is not None:
+        raise RecordsFault(say("Say which diagnosis this rests on: choose it, too, or leave out what it rests on."))
     with records.writing() as connection:
         return _correction(connection, actor, picture_id, diagnosis=diagnosis, basis=basis, outline=outline, note=note)
 

@@ -37,6 +37,10 @@ if missing.can_be_kept():
     from derm.records.write import Opinion, Saved
 
 
+FIRST, LAST = date(1800, 1, 1), date(2199, 12, 31)
+"""Days that can be typed; which are taken `derm.records.entry.day` says."""
+
+
 @spinning(mark("Opening the records …"), once=True)
 @st.cache_resource(show_spinner=False, max_entries=4)
 def shared_records(folder: str, url: str | None) -> "Records":
@@ -86,10 +90,8 @@ def ask_who() -> DeltaGenerator:
 
 def ask_day(place: Any, label: str, key: str, **how: Any) -> None:  # noqa: ANN401 (Streamlit itself, or a part)
     """Ask for a day that is over, in a calendar of the visitor's language."""
-    today = words.today()
-    # A clock that is put right, or another zone, makes a day that stands there one to come: refused where it is saved.
-    last = max(today, st.session_state.get(key) or today)
-    days = {"min_value": date(1900, 1, 1), "max_value": last, "format": day_pattern(), "required": True}
+    # Wider than what is taken: a browser keeps a day beyond to itself, and the one before would be saved in its place.
+    days = {"min_value": FIRST, "max_value": LAST, "format": day_pattern(), "required": True}
     place.date_input(label, key=key, **days, **how)
 
 
@@ -117,8 +119,9 @@ def ask_place(key: str) -> None:
     for name, usual in (("patient", ""), ("lesion", "A"), ("day", words.today())):
         state.setdefault(f"{name}-{key}", state.get(f"last_{name}", usual) if name != "day" else usual)
     one, two = st.columns(2)
-    one.text_input(say("Patient (pseudonym)"), key=f"patient-{key}", max_chars=80, persist_state="session")
-    two.text_input(say("Lesion"), key=f"lesion-{key}", max_chars=80, persist_state="session")
+    typed: dict[str, Any] = {"max_chars": 80, "persist_state": "session", "on_change": visit.stay}
+    one.text_input(say("Patient (pseudonym)"), key=f"patient-{key}", **typed)
+    two.text_input(say("Lesion"), key=f"lesion-{key}", **typed)
     try:
         known = known_lesions(key)
     except DermError as fault:
@@ -234,7 +237,7 @@ def give_before(model: Model, listed: ListedCase) -> None:
     if opinion is None:
         st.session_state[f"refusal-{listed.key}"] = say(words.OPINION_LACKS)
         return
-    if save(model, listed, opinion):
+    if save(model, visit.as_asked(model, listed), opinion):  # as it is shown after it
         visit.show_answer(listed.key)
 
 

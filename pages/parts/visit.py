@@ -183,7 +183,14 @@ def enter(key: str, change: Callable[[Case], Case]) -> bool:
     st.session_state.cases = case_list.with_case(st.session_state.cases, key, change(found.at_data or found))
     for name in HELD:  # what Compare made of the case as it was
         st.session_state.pop(name, None)
+    stay()
+    remember()  # what is entered draws a part of the page alone, after which a reload may come
     return True
+
+
+def stay() -> None:
+    """The visitor is at work on the case at hand: no other one that is read meanwhile takes its place."""
+    st.session_state.follow = False
 
 
 def keep_sample(model: Model, diagnosis: Diagnosis) -> None:
@@ -432,6 +439,7 @@ def as_asked(model: Model, listed: ListedCase) -> ListedCase:
         st.session_state.shown = seen(current)
         for name in HELD:  # what Compare made of the case as it was
             st.session_state.pop(name, None)
+        remember()
     return seen(current)
 
 

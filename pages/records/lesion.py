@@ -93,7 +93,7 @@ def opinion_after(one: PictureHistory) -> None:
     mine = [row for row in one.opinions if row["author"] == actor and row["stage"] == "after"]
     if not one.answers or mine:
         return
-    key = f"after-{one.picture['id']}"
+    key = f"after-{one.picture['id']}-{actor}"  # of each reader: a practice may have one computer
     with st.expander(
         say("Your opinion after the answer"), icon=":material/stethoscope:", expanded=saving.is_refused(key)
     ):

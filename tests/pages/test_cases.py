@@ -133,9 +133,9 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     page.button(key=f"save-correct-{picture}-0").click().run()
     assert "Corrected by Dr A: Melanoma (consensus of several clinicians)" in text(page)
 
-    page.selectbox(key=f"opinion-diagnosis-after-{picture}").set_value("nv")
-    page.selectbox(key=f"opinion-management-after-{picture}").set_value("biopsy")
-    page.button(key=f"give-after-{picture}").click().run()
+    page.selectbox(key=f"opinion-diagnosis-after-{picture}-Dr A").set_value("nv")
+    page.selectbox(key=f"opinion-management-after-{picture}-Dr A").set_value("biopsy")
+    page.button(key=f"give-after-{picture}-Dr A").click().run()
     assert "After the answer, Dr A: Melanocytic nevus, biopsy, 50 % sure" in text(page)
 
     key = upload(page, "two.png", 5)  # the next visit

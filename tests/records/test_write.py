@@ -288,6 +288,8 @@ def test_a_correction_takes_over_what_it_does_not_say(filed):
         write.correct(filed, "Dr A", saved.picture_id)
     with pytest.raises(RecordsFault, match="what the corrected diagnosis rests on"):
         write.correct(filed, "Dr A", saved.picture_id, diagnosis="bcc")
+    with pytest.raises(RecordsFault, match="which diagnosis this rests on"):
+        write.correct(filed, "Dr A", saved.picture_id, basis=Basis.HISTOLOGY, outline=np.ones((48, 64), bool))
 
 
 def test_patients_and_lesions_can_be_described_anew(filed):
