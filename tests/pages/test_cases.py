@@ -457,6 +457,40 @@ def test_the_opinion_comes_before_the_answer_on_every_page(page, kept):
     assert opinion["created_at"] < one.answers[0]["created_at"]
 
 
+def test_the_answer_kept_with_an_opinion_before_it_is_the_one_that_is_shown(page, kept):
+    page.session_state.views = 8
+    page.toggle(key="opinion-first").set_value(True).run()
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("palm_left")
+    page.selectbox(key=f"opinion-diagnosis-{key}").set_value("mel")
+    page.selectbox(key=f"opinion-management-{key}").set_value("excise")
+    page.button(key=f"give-before-{key}").click().run()
+    assert not page.exception
+    (state,) = read.search(kept)
+    (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
+    shown = page.session_state.shown.case
+    assert ([answer["views"] for answer in one.answers], shown.views) == ([8], 8)
+    assert one.answers[0]["p_malignant"] == pytest.approx(shown.p_malignant)
+
+
+def test_a_day_to_come_is_refused_and_not_replaced(page, kept):
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("palm_left")
+    page.date_input(key=f"day-{key}").set_value(words.today() + timedelta(days=366))  # a slip in the year
+    page.button(key=f"save-case-{key}").click().run()
+    assert "is no day of a visit: give one from 1900 until today" in text(page)
+    assert read.counts(kept).pictures == 0
+
+
+def test_a_page_on_which_something_is_typed_stays_at_its_picture(page):
+    key = upload(page, "one.png", 2)
+    assert page.session_state.follow
+    page.text_input(key=f"patient-{key}").set_value("P-001").run()
+    assert not page.session_state.follow
+
+
 def test_two_visits_make_nothing_of_a_picture_whose_answer_waits(page, kept, monkeypatch):
     monkeypatch.setattr(two_visits, "follow_up", lambda *_cases: pytest.fail("compared before the opinion"))
     page.toggle(key="opinion-first").set_value(True).run()
