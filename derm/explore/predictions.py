@@ -19,7 +19,7 @@ from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
 from derm.figures.results import figure_text
 from derm.figures.text import SPACE
-from derm.language.speech import mark, number, say
+from derm.language.speech import mark, number, say, say_many
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import class_aucs, confusion_matrix, f1, most_likely, precision, recall, specificity
 from derm.metrics.curves import average_precision
@@ -147,13 +147,15 @@ def remarks(results: Results) -> list[str]:
 
 
 def sources_sentence(results: Results) -> str:
-    """How many sources the figures are of, and on which one most melanomas are missed; or that none were kept."""
+    """How many sources the figures are of, which are too small for any, and where melanoma is told worst; or that none
+    were kept."""
     found = {name: own for name, own in results.by_source.items() if own["within"] is None}
     if not found and results.about.get("sources"):
         return say("No source has the {least} lesions that figures of its own need.", least=SMALL)
     if not found:
         return say("These results tell no sources apart: measure again with `derm evaluate`, which does.")
-    if len(found) == 1:
+    smaller = [name for name in results.about.get("sources", ()) if name not in found]
+    if len(found) == 1 and not smaller:
         (name,) = found
         parts = [other for other, own in results.by_source.items() if own["within"]]
         if parts:
@@ -164,13 +166,29 @@ def sources_sentence(results: Results) -> str:
                 parts=", ".join(parts),
             )
         return say("All figures are of one source, {name}. How the model does elsewhere they do not say.", name=name)
+    said = [
+        say_many(
+            "Figures of one source: {sources}.",
+            "Figures of {count} sources: {sources}.",
+            len(found),
+            sources=", ".join(found),
+        )
+    ]
+    if smaller:
+        said.append(
+            say(
+                "Of fewer than {least} lesions, and so without figures here, though the other figures of these results "
+                "count them: {smaller}.",
+                least=SMALL,
+                smaller=", ".join(smaller),
+            )
+        )
     aucs = {name: own["figures"]["melanoma_auc"]["value"] for name, own in found.items()}
     known = {name: value for name, value in aucs.items() if value is not None}
-    worst = min(known, key=lambda name: known[name]) if known else None
-    said = say("Figures of {count} sources: {sources}.", count=len(found), sources=", ".join(found))
-    if worst is None:
-        return said
-    return f"{said} " + say("Melanoma is told worst on {worst}, AUC {auc:.2f}.", worst=worst, auc=known[worst])
+    if known and len(found) > 1:
+        worst = min(known, key=lambda name: known[name])
+        said.append(say("Melanoma is told worst on {worst}, AUC {auc:.2f}.", worst=worst, auc=known[worst]))
+    return " ".join(said)
 
 
 def sources_spoken(results: Results, figure: str) -> str:

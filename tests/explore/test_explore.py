@@ -714,6 +714,25 @@ def test_points_of_the_map_know_their_case(results, cases):
     assert embedding.chosen([]).tolist() == []
 
 
+def test_a_source_too_small_for_figures_is_named_beside_those_that_have_some(results):
+    def told(sources: dict[str, int], *rows: str) -> str:
+        figures = {"melanoma_auc": {"value": 0.75, "interval": None}}
+        own = {name: {"within": None, "figures": figures} for name in rows}
+        about = results.about | {"sources": sources}
+        return predictions.sources_sentence(
+            replace(results, metrics=results.metrics | {"by_source": own, "measured_on": about})
+        )
+
+    small = (
+        "Of fewer than 20 lesions, and so without figures here, though the other figures of these results count them: "
+    )
+    assert told({"aaa": 80}, "aaa").startswith("All figures are of one source, aaa.")
+    assert told({"aaa": 80, "ccc": 12}, "aaa") == f"Figures of one source: aaa. {small}ccc."
+    assert told({"aaa": 80, "bbb": 40, "ccc": 12}, "aaa", "bbb") == (
+        f"Figures of 2 sources: aaa, bbb. {small}ccc. Melanoma is told worst on aaa, AUC 0.75."
+    )
+
+
 def test_two_models_are_judged_where_they_disagree(drawn_table):
     disagreed = pd.DataFrame(
         {
