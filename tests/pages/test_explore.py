@@ -269,6 +269,7 @@ def test_two_sets_of_weights_side_by_side(visit, tiny_model, drawn_catalogue, me
     page = choose(choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results"), "explore_results", "Two models")
     assert "The two disagree on 0 of" in texts(page)
     assert charts(page) == 2
+    assert "These figures are over the whole part: the filter plays no part in them." in texts(page)
 
 
 def test_results_that_are_replaced_when_they_have_been_read_share_no_figure_with_the_next(
