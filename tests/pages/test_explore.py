@@ -263,6 +263,18 @@ def test_figures_by_source_are_offered_where_a_source_has_them(visit, measured, 
     assert "Figures of 2 sources: here, there." in texts(page)
 
 
+def test_labels_that_the_weights_learned_from_are_not_judged(visit, measured, tmp_path):
+    shutil.copytree(measured / "validation", tmp_path / "known")
+    metrics = json.loads((tmp_path / "known" / "metrics.json").read_text())
+    metrics["measured_on"]["known_images"] = 3
+    (tmp_path / "known" / "metrics.json").write_text(json.dumps(metrics))
+    page = choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results")
+    page = choose(page, "explore_results", "Label errors")
+    assert "The model knows images of these results, whose labels it has learned by heart" in texts(page)
+    assert "labels to review" not in texts(page)
+    assert "It learned from none of them" not in texts(page)
+
+
 def test_two_sets_of_weights_side_by_side(visit, tiny_model, drawn_catalogue, measured, tmp_path):
     for name in ("one", "two"):
         write_evaluation(evaluate(tiny_model, drawn_catalogue, "validation", replicates=2), tmp_path / name)
