@@ -18,7 +18,7 @@ from derm.evaluate.dataset import class_curves, reliability_bins
 from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
 from derm.figures.results import figure_text
-from derm.figures.text import SPACE
+from derm.figures.text import SPACE, counted_percent
 from derm.language.speech import mark, number, say, say_many
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import class_aucs, confusion_matrix, f1, most_likely, precision, recall, specificity
@@ -141,6 +141,14 @@ def remarks(results: Results) -> list[str]:
     said = []
     if reason := why_known(results.about):
         said.append(say("The weights {reason}: every figure here is too good.", reason=reason))
+    if (views := results.about.get("views", 1)) != 1:
+        said.append(
+            say(
+                "Every figure here is of the mean of {views} views of each picture; the referral threshold was chosen "
+                "on single ones.",
+                views=views,
+            )
+        )
     if not is_recorded(results.about):
         said.append(say(UNRECORDED))
     return said
@@ -312,7 +320,7 @@ def accuracy_sentence(results: Results, matrix: NDArray[np.int64], rule: str = "
     if not matrix.sum():
         return say("No image of the {part} part passes the filter.", part=say(about["part"]))
     own = float(matrix.trace() / matrix.sum())
-    told["right"] = whole_percent(own)
+    told["right"] = f"{counted_percent(own)}{SPACE}%"
     if matrix.sum() != len(results.predictions):
         return say("{right} diagnosed right, on the {part} part, split {split}, {images:,} images, filtered.", **told)
     measured, interval = headline(results, ACCURACY[rule]), results.metrics["intervals"].get(ACCURACY[rule])
@@ -325,11 +333,6 @@ def accuracy_sentence(results: Results, matrix: NDArray[np.int64], rule: str = "
         **told,
         interval=f"{low:.0f} – {high:.0f}{SPACE}%",
     )
-
-
-def whole_percent(share: float) -> str:
-    """A share that was counted, in whole percent."""
-    return f"{100 * share:.0f}{SPACE}%"
 
 
 def gravest_cell(matrix: NDArray[np.int64]) -> tuple[int, int]:

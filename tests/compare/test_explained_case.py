@@ -108,6 +108,18 @@ def test_the_rows_follow_the_slider_by_hand(case):
     assert float(later["IoU at the threshold"].first) < 1
 
 
+@pytest.mark.parametrize(
+    ("own", "said"), [(0.614, "as much as the centre prior"), (0.6, "no more than the"), (0.62, ", more than the")]
+)
+def test_evidence_is_not_called_more_than_the_same_percent(case, monkeypatch, own, said):
+    shown = with_cells([[0.0], [1.0]], case)
+    found = shown.against(true=False)
+    inside = np.full_like(found.inside, 0.606)  # the centre prior's
+    inside[ExplainedCase.place(MAP)] = own
+    monkeypatch.setattr(ExplainedCase, "against", lambda _, *, true: replace(found, inside=inside))
+    assert said in words.headline([shown, shown], true=False)
+
+
 def test_a_flat_map_is_named_and_scores_nothing(case):
     flat = with_cells([[0.0]], case, flat=True)
     other = with_cells([[0.0], [1.0]], case)

@@ -329,12 +329,15 @@ def test_a_source_that_holds_all_malignant_lesions_gives_everything_away():
     prepared = prepare(table, parts, table["image_id"])
     told = data_quality.source_tell(prepared, 20)
     assert told == (1.0, (1.0, 1.0), 20)
-    assert "AUC of 1.00 (1.00 – 1.00)" in data_quality.tell_sentence(told)
+    assert "AUC of 1.00 (1.00 – 1.00)" in data_quality.tell_sentence(told, prepared)
     assert data_quality.source_rates(prepared)["share"].to_dict() == {"clinic": 1.0, "practice": 0.0}
     assert data_quality.open_sentence(prepared) == ""
     one = prepare(table.assign(dataset="clinic"), parts, table["image_id"])
     assert data_quality.source_tell(one) is None
-    assert "gives nothing away" in data_quality.tell_sentence(None)
+    assert "gives nothing away" in data_quality.tell_sentence(None, one)
+    unlearned = prepare(table, pd.Series(["test"] * n), table["image_id"])
+    assert data_quality.source_tell(unlearned) is None
+    assert "gives away is not known" in data_quality.tell_sentence(None, unlearned)
 
 
 def test_open_words_of_one_kind_count_as_that_kind_and_undiagnosed_images_nowhere():
@@ -655,6 +658,11 @@ def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny
     metrics["measured_on"]["trained_on_split_by"] = "image"
     leaking = replace(results, metrics=metrics)
     (told,) = predictions.remarks(leaking)
+    several = replace(results, metrics=results.metrics | {"measured_on": results.about | {"views": 8}})
+    assert predictions.remarks(several) == [
+        "Every figure here is of the mean of 8 views of each picture; the referral threshold was chosen on single ones."
+    ]
+    assert several.name == f"{results.name}, mean of 8 views"
     assert told.endswith("by image and know images of the validation part: every figure here is too good.")
 
 

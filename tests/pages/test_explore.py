@@ -214,7 +214,7 @@ def test_quality_says_whether_it_can_be_trusted(visit):
     page = choose(visit(), "explore_view", "Quality")
     said = texts(page)
     assert "Split by lesion, as here, 0 of" in said
-    assert "the source gives nothing away" in said
+    assert "All pictures are of one source: it gives nothing away." in said
     assert "Every image and mask of 63 can be read" in said
     assert "look nearly the same" in said
     page.multiselect(key="explore_filter_sex").set_value(["female"]).run()
