@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from derm.cli.targets import data_tables, refuse_read, weights_files
-from derm.cli.terminal import check_description, out, progress
+from derm.cli.terminal import check_description, check_learned, out, progress
 
 if TYPE_CHECKING:
     from derm.concepts.learn import ReadPart
@@ -44,7 +44,7 @@ def measure(
     refuse_read([target], [*data_tables(data), *weights_files(weights)])
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label)
-    parts = _parts(model, decoder, data, most)
+    parts = _parts(model, decoder, data, most, measures=True)
     models, marked = measure_models(parts, model.description.temperature), marked_source(parts)
     followed: list[dict[str, Any]] = []
     if vectors and marked:
@@ -106,16 +106,23 @@ def case(
 
 
 def _parts(
-    model: "Model", decoder: "StructureWeights", data: list[Path], most: int
+    model: "Model", decoder: "StructureWeights", data: list[Path], most: int, *, measures: bool = False
 ) -> "dict[tuple[str, Part], ReadPart]":
-    """What is read of the pictures of all folders, each split by itself, as it was when the weights learned."""
+    """What is read of the pictures of all folders, each split by itself, as it was when the weights learned.
+
+    measures: figures are to be of the test parts, so that the weights must not know them.
+    """
     from derm.concepts.learn import check_outlined, read_parts
     from derm.data.catalogue import read_data
+    from derm.data.split import split_catalogue
     from derm.paths import cache_folder
 
     found: dict[tuple[str, Part], ReadPart] = {}
-    for folder in data:
+    catalogues = [read_data([folder]) for folder in data]
+    for catalogue in catalogues if measures else ():
+        check_learned(model, catalogue, split_catalogue(catalogue).rows("test"), "test")
+    for folder, catalogue in zip(data, catalogues, strict=True):
         with progress(f"Reading {folder.name}") as watch:
-            found |= read_parts(model, decoder, read_data([folder]), cache_folder() / "concepts", most, watch)
+            found |= read_parts(model, decoder, catalogue, cache_folder() / "concepts", most, watch)
     check_outlined(model, found)
     return found

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from derm.cli.targets import data_tables, refuse_read, weights_files
-from derm.cli.terminal import err, figure, out, progress, read_known
+from derm.cli.terminal import check_learned, err, figure, out, progress, read_known
 
 app = typer.Typer(
     help="Confirmed cases to compare a picture with: build a library, or measure it.", no_args_is_help=True
@@ -69,7 +69,7 @@ def worth(
     """Say how often most of ten similar cases share a picture's diagnosis, by source and diagnosis."""
     from rich.table import Table
 
-    from derm.data.split import known_part
+    from derm.data.split import known_part, split_catalogue
     from derm.evaluate.similar_worth import find_neighbours, malignant_auc
     from derm.evaluate.similar_worth import worth as measured
     from derm.files import check_file, write_text
@@ -84,9 +84,10 @@ def worth(
         kept = (library or library_folder()).glob("*")
         refuse_read([target], [*data_tables(data), *kept, *weights_files(weights)])
     opened = open_library(library or library_folder())
-    model = load_weights(weights or default_weights())
+    model, catalogue = load_weights(weights or default_weights()), read_known(data)
+    check_learned(model, catalogue, split_catalogue(catalogue).rows(part), part)
     with progress("Asking about pictures") as watch:
-        rows = find_neighbours(model, opened, read_known(data), part, watch)
+        rows = find_neighbours(model, opened, catalogue, part, watch)
     if target:
         write_text(target, csv_table(rows, ".6f"))
         out.print(f"Written: {target}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from derm.cli.targets import data_tables, refuse_read, weights_files
-from derm.cli.terminal import check_description, err, out, progress
+from derm.cli.terminal import check_description, check_learned, err, out, progress
 from derm.errors import ConfigFault
 
 app = typer.Typer(
@@ -96,7 +96,7 @@ def evaluate(
     from rich.table import Table
 
     from derm.data.catalogue import read_data
-    from derm.data.split import known_part
+    from derm.data.split import known_part, split_catalogue
     from derm.model.weights import default_weights, load_weights
     from derm.structures.report import HEADS, measure_part, table_rows
     from derm.structures.weights import record_measured, structures_path, wanted_structures
@@ -104,8 +104,10 @@ def evaluate(
     part = known_part(split)
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label, structures)
+    catalogue = read_data(data)
+    check_learned(model, catalogue, split_catalogue(catalogue).rows(part), part)
     with progress("Looking for structures") as watch:
-        measured = measure_part(model, decoder, read_data(data), part, watch)
+        measured = measure_part(model, decoder, catalogue, part, watch)
     table = Table(title=f"Dermoscopic structures, ISIC 2018 Task 2, {part} part", title_justify="left")
     for head in HEADS:
         table.add_column(head)

@@ -14,7 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from derm.data.catalogue import Catalogue
+    from derm.data.split import Part
+    from derm.model.weights import Model
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Results."""
@@ -30,6 +35,25 @@ def read_known(folders: Sequence[Path]) -> "Catalogue":
 
     with progress(recognise.LOOKING) as watch:
         return recognise.read_known(folders, cache_folder(), watch)
+
+
+def check_learned(model: "Model", catalogue: "Catalogue", rows: "NDArray[np.int64]", part: "Part") -> None:
+    """Refuse to measure on `rows`, int64 (n,), of a part by lesion where the weights learned from them: DataFault.
+
+    Of the training part, which is asked for on purpose, it is said.
+    """
+    from derm.data.split import split_catalogue
+    from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known
+
+    with progress("Looking for images that the weights know") as watch:
+        known = find_known(model.description, catalogue, split_catalogue(catalogue), rows, watch)
+    if part != "train":
+        refuse_known(known, catalogue, rows, part, OTHER_IMAGES)
+    elif known.spoils:
+        out.print(
+            f"THESE FIGURES ARE TOO GOOD: the weights learned from {int(known.rows.sum()):,} of these {len(rows):,} "
+            "images, or from others of their lesions."
+        )
 
 
 def figure(value: float | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from derm.compare.follow_up import FollowUp, Structure
 from derm.figures.text import SPACE
 from derm.language.quantities import listed
-from derm.language.speech import ENGLISH, mark, say, say_many, speaking
+from derm.language.speech import ENGLISH, mark, number, say, say_many, speaking
 from derm.predict.words import NOTICE, doubt_sentence
 
 TITLE = mark("Two visits")
@@ -68,16 +68,16 @@ OPINION_LACKS = mark(
 
 SIZES = {
     (True, True): mark(
-        "{name}: {change} larger{told}; unchanged lesions were up to ±{apart} apart, which is within that."
+        "{name}: {change} larger{told}; unchanged lesions were up to {most} larger, which is within that."
     ),
     (True, False): mark(
-        "{name}: {change} larger{told}; unchanged lesions were up to ±{apart} apart, which is beyond that."
+        "{name}: {change} larger{told}; unchanged lesions were up to {most} larger, which is beyond that."
     ),
     (False, True): mark(
-        "{name}: {change} smaller{told}; unchanged lesions were up to ±{apart} apart, which is within that."
+        "{name}: {change} smaller{told}; unchanged lesions were up to {most} smaller, which is within that."
     ),
     (False, False): mark(
-        "{name}: {change} smaller{told}; unchanged lesions were up to ±{apart} apart, which is beyond that."
+        "{name}: {change} smaller{told}; unchanged lesions were up to {most} smaller, which is beyond that."
     ),
 }
 """By whether it is larger, and whether that is within the error."""
@@ -192,17 +192,32 @@ def sentences(found: FollowUp) -> list[str]:
 
 
 def _size(name: str, ratio: float, error: float, told: str, *, judged: bool) -> str:
-    change, apart = ratio - 1, _whole(math.expm1(error))
-    is_same = abs(change) < 0.005
+    change = abs(ratio - 1)
+    is_same, is_larger = change < 0.005, ratio > 1
     if not judged:
-        sentence = UNJUDGED_SAME if is_same else UNJUDGED[change > 0]
-        return say(sentence, name=name, change=_whole(abs(change)), told=told)
+        sentence = UNJUDGED_SAME if is_same else UNJUDGED[is_larger]
+        return say(sentence, name=name, change=_whole(change), told=told)
+    # A limit that is a logarithm is another share of the earlier size for growth than for shrinking.
+    larger, smaller = math.expm1(error), -math.expm1(-error)
     if is_same:
         return say(
-            "{name}: as before{told}; unchanged lesions were up to ±{apart} apart.", name=name, told=told, apart=apart
+            "{name}: as before{told}; unchanged lesions were up to {larger} larger or {smaller} smaller.",
+            name=name,
+            told=told,
+            larger=_whole(larger),
+            smaller=_whole(smaller),
         )
-    sentence = SIZES[change > 0, abs(math.log(ratio)) <= error]
-    return say(sentence, name=name, change=_whole(abs(change)), told=told, apart=apart)
+    sentence = SIZES[is_larger, abs(math.log(ratio)) <= error]
+    told_change, most = _told_apart(change, larger if is_larger else smaller)
+    return say(sentence, name=name, change=told_change, told=told, most=most)
+
+
+def _told_apart(share: float, limit: float) -> tuple[str, str]:
+    """Both in percent, with the fewest digits by which they differ: 12 % beyond 12 % would be none."""
+    both = (100 * share, 100 * limit)
+    digits = next((few for few in range(4) if round(both[0], few) != round(both[1], few)), 0)
+    first, second = (number(value, f".{digits}f") + SPACE + "%" for value in both)
+    return first, second
 
 
 def _square_mm(found: FollowUp) -> str:

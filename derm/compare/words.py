@@ -49,6 +49,7 @@ TRIAL_LIMITS = mark(
 
 
 INSIDE_MORE = mark("{label} has {own} of its evidence inside, more than the centre prior's {prior}")
+INSIDE_AS_MUCH = mark("{label} has {own} of its evidence inside, as much as the centre prior")
 INSIDE_NO_MORE = mark("{label} has {own} of its evidence inside, no more than the centre prior's {prior}")
 
 
@@ -215,6 +216,8 @@ def headline(pair: Sequence[ExplainedCase], *, true: bool) -> str:
         elif found is not None:
             own, prior = found.inside[ExplainedCase.place(MAP)], found.inside[ExplainedCase.place(CENTRE_PRIOR)]
             sentence = INSIDE_MORE if own > prior else INSIDE_NO_MORE
+            if percent(own) == percent(prior):
+                sentence = INSIDE_AS_MUCH
             said.append(say(sentence, label=held.method.label, own=percent(own), prior=percent(prior)))
     if not said:
         if true:

@@ -133,14 +133,16 @@ class Results(Evaluation):
 
 
 def name_of(about: Mapping[str, Any]) -> str:
-    """What `measured_on` of `derm.evaluate.dataset` says, in a few words: weights, part and split."""
-    return say(
+    """What `measured_on` of `derm.evaluate.dataset` says, in a few words: weights, part, split; views where several."""
+    said = say(
         "{weights} {hash}, {part} part, split {split}",
         weights=about["weights"],
         hash=about["sha256"][:8],
         part=say(about["part"]),
         split=say(about["split"]),
     )
+    views = about.get("views", 1)
+    return said if views == 1 else say("{results}, mean of {views} views", results=said, views=views)
 
 
 def why_known(about: Mapping[str, Any]) -> str | None:

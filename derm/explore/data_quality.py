@@ -132,10 +132,15 @@ def source_tell(table: pd.DataFrame, replicates: int = REPLICATES) -> SourceCue 
     return SourceCue(measure(np.arange(len(other)))["auc"], spans["auc"], len(other))
 
 
-def tell_sentence(tell: SourceCue | None) -> str:
-    """What `source_tell` means, in words."""
+def tell_sentence(tell: SourceCue | None, table: pd.DataFrame) -> str:
+    """What `source_tell` of `table` means, in words: that one source tells nothing, or that it is not known."""
     if tell is None or tell.auc is None:
-        return say("All pictures are of one source, or too few to tell: the source gives nothing away.")
+        if table["dataset"].nunique() < 2:
+            return say("All pictures are of one source: it gives nothing away.")
+        return say(
+            "What the source of a picture gives away is not known: too few pictures of training or validation are "
+            "known to be malignant or benign."
+        )
     interval = ""
     if tell.interval is not None:
         interval = f" ({number(tell.interval[0], '.2f')} – {number(tell.interval[1], '.2f')})"

@@ -81,6 +81,10 @@ TRAINED_ON = mark(
     "These are results on the training part, whose labels the model has learned by heart: nothing can be said of their "
     "errors. Choose results on another part."
 )
+KNOWN = mark(
+    "The model knows images of these results, whose labels it has learned by heart: nothing can be said of their "
+    "errors. Choose results on images that it has not learned from."
+)
 
 
 def headline(errors: pd.DataFrame, images: int) -> str:

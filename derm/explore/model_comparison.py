@@ -52,6 +52,9 @@ def rivals_sentence(disagreed: pd.DataFrame, images: int) -> str:
     )
 
 
+FIGURES_OF = mark("These figures are over the whole part: the filter plays no part in them.")
+"""What the table of `figures_table` is of, below images and matrices that are filtered."""
+
 NO_OTHER = mark(
     "There is only one folder of results. Measure other weights on the same part with `derm evaluate --data DIR "
     "--weights OTHER.json --split validation --out results/other` to see both side by side."

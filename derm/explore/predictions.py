@@ -18,8 +18,8 @@ from derm.evaluate.dataset import class_curves, reliability_bins
 from derm.evaluate.results import Results, why_known
 from derm.explore.table import DIMENSIONS
 from derm.figures.results import figure_text
-from derm.figures.text import SPACE
-from derm.language.speech import mark, number, say
+from derm.figures.text import SPACE, counted_percent
+from derm.language.speech import mark, number, say, say_many
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import class_aucs, confusion_matrix, f1, most_likely, precision, recall, specificity
 from derm.metrics.curves import average_precision
@@ -141,19 +141,29 @@ def remarks(results: Results) -> list[str]:
     said = []
     if reason := why_known(results.about):
         said.append(say("The weights {reason}: every figure here is too good.", reason=reason))
+    if (views := results.about.get("views", 1)) != 1:
+        said.append(
+            say(
+                "Every figure here is of the mean of {views} views of each picture; the referral threshold was chosen "
+                "on single ones.",
+                views=views,
+            )
+        )
     if not is_recorded(results.about):
         said.append(say(UNRECORDED))
     return said
 
 
 def sources_sentence(results: Results) -> str:
-    """How many sources the figures are of, and on which one most melanomas are missed; or that none were kept."""
+    """How many sources the figures are of, which are too small for any, and where melanoma is told worst; or that none
+    were kept."""
     found = {name: own for name, own in results.by_source.items() if own["within"] is None}
     if not found and results.about.get("sources"):
         return say("No source has the {least} lesions that figures of its own need.", least=SMALL)
     if not found:
         return say("These results tell no sources apart: measure again with `derm evaluate`, which does.")
-    if len(found) == 1:
+    smaller = [name for name in results.about.get("sources", ()) if name not in found]
+    if len(found) == 1 and not smaller:
         (name,) = found
         parts = [other for other, own in results.by_source.items() if own["within"]]
         if parts:
@@ -164,13 +174,29 @@ def sources_sentence(results: Results) -> str:
                 parts=", ".join(parts),
             )
         return say("All figures are of one source, {name}. How the model does elsewhere they do not say.", name=name)
+    said = [
+        say_many(
+            "Figures of one source: {sources}.",
+            "Figures of {count} sources: {sources}.",
+            len(found),
+            sources=", ".join(found),
+        )
+    ]
+    if smaller:
+        said.append(
+            say(
+                "Of fewer than {least} lesions, and so without figures here, though the other figures of these results "
+                "count them: {smaller}.",
+                least=SMALL,
+                smaller=", ".join(smaller),
+            )
+        )
     aucs = {name: own["figures"]["melanoma_auc"]["value"] for name, own in found.items()}
     known = {name: value for name, value in aucs.items() if value is not None}
-    worst = min(known, key=lambda name: known[name]) if known else None
-    said = say("Figures of {count} sources: {sources}.", count=len(found), sources=", ".join(found))
-    if worst is None:
-        return said
-    return f"{said} " + say("Melanoma is told worst on {worst}, AUC {auc:.2f}.", worst=worst, auc=known[worst])
+    if known and len(found) > 1:
+        worst = min(known, key=lambda name: known[name])
+        said.append(say("Melanoma is told worst on {worst}, AUC {auc:.2f}.", worst=worst, auc=known[worst]))
+    return " ".join(said)
 
 
 def sources_spoken(results: Results, figure: str) -> str:
@@ -294,7 +320,7 @@ def accuracy_sentence(results: Results, matrix: NDArray[np.int64], rule: str = "
     if not matrix.sum():
         return say("No image of the {part} part passes the filter.", part=say(about["part"]))
     own = float(matrix.trace() / matrix.sum())
-    told["right"] = whole_percent(own)
+    told["right"] = f"{counted_percent(own)}{SPACE}%"
     if matrix.sum() != len(results.predictions):
         return say("{right} diagnosed right, on the {part} part, split {split}, {images:,} images, filtered.", **told)
     measured, interval = headline(results, ACCURACY[rule]), results.metrics["intervals"].get(ACCURACY[rule])
@@ -307,11 +333,6 @@ def accuracy_sentence(results: Results, matrix: NDArray[np.int64], rule: str = "
         **told,
         interval=f"{low:.0f} – {high:.0f}{SPACE}%",
     )
-
-
-def whole_percent(share: float) -> str:
-    """A share that was counted, in whole percent."""
-    return f"{100 * share:.0f}{SPACE}%"
 
 
 def gravest_cell(matrix: NDArray[np.int64]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import MALIGNANT
-from derm.figures.text import SPACE
+from derm.figures.text import SPACE, counted_percent
 from derm.language.speech import mark, number, say
 from derm.metrics.bootstrap import REPLICATES, percentile_interval
 from derm.metrics.missing import fraction
@@ -173,14 +173,9 @@ def estimate_text(estimate: Estimate) -> str:
     if estimate.value is None:
         return say("undefined")
     if estimate.interval is None:
-        return f"{_percent(estimate.value)}{SPACE}%"
-    low, high = (_percent(end) for end in estimate.interval)
-    return f"{_percent(estimate.value)}{SPACE}% ({low}{SPACE}–{SPACE}{high}{SPACE}%)"
-
-
-def _percent(share: float) -> str:
-    """Whole percent; to the tenth above 99 and below 1, where whole ones would say all or none."""
-    return number(100 * share, ".1f" if 0 < share < 0.01 or 0.99 < share < 1 else ".0f")
+        return f"{counted_percent(estimate.value)}{SPACE}%"
+    low, high = (counted_percent(end) for end in estimate.interval)
+    return f"{counted_percent(estimate.value)}{SPACE}% ({low}{SPACE}–{SPACE}{high}{SPACE}%)"
 
 
 def sentence(found: Referral) -> str:

@@ -17,7 +17,7 @@ from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.figures.intervals import interval_bars
 from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
-from derm.figures.text import SPACE, capital, chart_text
+from derm.figures.text import SPACE, capital, chart_text, counted_percent
 from derm.image.overlay import rgb
 from derm.language.quantities import images_counted
 from derm.language.speech import mark, number, say
@@ -470,7 +470,7 @@ def _luminance(colour: str) -> float:
 
 def _share(share: float) -> str:
     """A share of counted cases, which may well be none or all: '42 %', '–' of nothing."""
-    return "–" if np.isnan(share) else f"{share * 100:.0f}{SPACE}%"
+    return "–" if np.isnan(share) else f"{counted_percent(share)}{SPACE}%"
 
 
 def _lines(dark: bool) -> list[tuple[str, str, dict[str, Any]]]:

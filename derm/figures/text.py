@@ -9,7 +9,7 @@ import string
 import textwrap
 from collections.abc import Iterable
 
-from derm.language.speech import say
+from derm.language.speech import number, say
 
 SPACE = "\N{NO-BREAK SPACE}"
 """Between a figure and its unit, so that no line ends between them."""
@@ -23,6 +23,12 @@ def percent(share: float) -> str:
     if whole == 100:
         return say("over 99\N{NO-BREAK SPACE}%")
     return say("{share}\N{NO-BREAK SPACE}%", share=whole)
+
+
+def counted_percent(share: float) -> str:
+    """A counted share, 0 … 1, in whole percent without the sign; to the tenth above 99 and below 1, where whole ones
+    would say all or none."""
+    return number(100 * share, ".1f" if 0 < share < 0.01 or 0.99 < share < 1 else ".0f")
 
 
 def fine_percent(share: float) -> str:

@@ -10,7 +10,7 @@ import torch
 from small_nets import SMALL, let_through
 
 from derm.compare import pictures, words
-from derm.compare.explained_case import ExplainedCase, explain_case, hold
+from derm.compare.explained_case import MAP, ExplainedCase, explain_case, hold
 from derm.compare.export import figure_html, rows_csv
 from derm.compare.faithfulness import measure_faithfulness
 from derm.data.synthetic.lesion import draw_lesion
@@ -106,6 +106,18 @@ def test_the_rows_follow_the_slider_by_hand(case):
     assert rows["Strongest point inside"].first == "1.00"
     later = {row.measure: row for row in words.agreement_rows([half, even], 1.0, true=False)}
     assert float(later["IoU at the threshold"].first) < 1
+
+
+@pytest.mark.parametrize(
+    ("own", "said"), [(0.614, "as much as the centre prior"), (0.6, "no more than the"), (0.62, ", more than the")]
+)
+def test_evidence_is_not_called_more_than_the_same_percent(case, monkeypatch, own, said):
+    shown = with_cells([[0.0], [1.0]], case)
+    found = shown.against(true=False)
+    inside = np.full_like(found.inside, 0.606)  # the centre prior's
+    inside[ExplainedCase.place(MAP)] = own
+    monkeypatch.setattr(ExplainedCase, "against", lambda _, *, true: replace(found, inside=inside))
+    assert said in words.headline([shown, shown], true=False)
 
 
 def test_a_flat_map_is_named_and_scores_nothing(case):

@@ -193,6 +193,23 @@ def test_sizes_are_not_called_changed_where_one_picture_is_from_much_nearer(unch
     assert "area" in headline(replace(unchanged, area_ratio=1.5))
 
 
+@pytest.mark.parametrize(
+    ("ratio", "told"),
+    [
+        (1.15, "15 % larger; unchanged lesions were up to 14 % larger, which is beyond that."),
+        (1.13, "13 % larger; unchanged lesions were up to 14 % larger, which is within that."),
+        (0.87, "13 % smaller; unchanged lesions were up to 12 % smaller, which is beyond that."),
+        (0.875, "12.5 % smaller; unchanged lesions were up to 12.2 % smaller, which is beyond that."),
+        (0.89, "11 % smaller; unchanged lesions were up to 12 % smaller, which is within that."),
+        (1.0, "as before; unchanged lesions were up to 14 % larger or 12 % smaller."),
+    ],
+)
+def test_a_size_is_told_beside_the_limit_of_its_own_direction(unchanged, ratio, told):
+    found = replace(unchanged, area_ratio=ratio)
+    assert f"Area: {told}" in [one.replace(SPACE, " ") for one in sentences(found)]
+    assert ("beyond" in told) == ("is: area" in headline(found))
+
+
 def test_pictures_that_cannot_be_judged_tell_no_change_and_no_growth(drawn):
     """They were said to show growth, or 'no change', without a word of what is wrong with them."""
     later = visit(turned(drawn.image), turned(drawn.mask.astype(np.uint8)) > 0)

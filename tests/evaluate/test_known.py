@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from derm.cli.main import app
+from derm.cli.terminal import check_learned
 from derm.data.learned import Known, record_learned
 from derm.data.recognise import shipped_split
 from derm.data.split import Split, split_catalogue
@@ -125,15 +128,16 @@ def test_a_chance_likeness_among_many_spoils_nothing_and_a_lesion_does():
         assert Known(np.zeros(count, bool), np.arange(count) < alike).spoils is spoils
 
 
+def all_known(_description, _catalogue, _split, rows, _progress=None):
+    """What `find_known` gives of images that all are known."""
+    return Known(np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool))
+
+
 @pytest.mark.parametrize("measure", ["calibrate", "calibrate_gate", "explain"])
 def test_nothing_is_chosen_or_explained_on_images_that_the_weights_know(
     measure, tiny_model, drawn_catalogue, tmp_path, monkeypatch
 ):
     """As `derm evaluate` measures on none; the part that trained is known to have."""
-
-    def all_known(_description, _catalogue, _split, rows, _progress=None):
-        return Known(np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool))
-
     for module in (calibrate, explain_dataset):
         monkeypatch.setattr(module, "find_known", all_known)
     asked = {
@@ -145,6 +149,33 @@ def test_nothing_is_chosen_or_explained_on_images_that_the_weights_know(
         DataFault, match=r"of the (validation|test) part show a lesion, .* learned from, .*other images"
     ):
         asked[measure]()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("library", "worth", "--split", "test"),
+        ("structures", "evaluate", "--split", "test"),
+        ("concepts", "measure", "--out", "concepts.json"),
+    ],
+)
+def test_no_command_tells_worth_on_images_that_the_weights_know(
+    words, tiny_weights, tiny_structures, marked_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DERM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("derm.structures.weights.wanted_structures", lambda *_: tiny_structures)
+    monkeypatch.setattr("derm.predict.library.open_library", lambda _: None)
+    monkeypatch.setattr("derm.evaluate.known.find_known", all_known)
+    given = ("--data", str(marked_folder), "--weights", str(tiny_weights))
+    with pytest.raises(DataFault, match=r"of the test part show a lesion, .* learned from, .*other images"):
+        CliRunner().invoke(app, [*words, *given], catch_exceptions=False)
+
+
+def test_figures_on_the_training_part_are_said_to_be_too_good(tiny_model, drawn_catalogue, monkeypatch, capsys):
+    monkeypatch.setattr("derm.evaluate.known.find_known", all_known)
+    check_learned(tiny_model, drawn_catalogue, np.arange(3), "train")
+    assert "TOO GOOD: the weights learned from 3 of these 3 images" in capsys.readouterr().out
 
 
 def test_results_tell_of_images_that_were_known():

@@ -329,12 +329,15 @@ def test_a_source_that_holds_all_malignant_lesions_gives_everything_away():
     prepared = prepare(table, parts, table["image_id"])
     told = data_quality.source_tell(prepared, 20)
     assert told == (1.0, (1.0, 1.0), 20)
-    assert "AUC of 1.00 (1.00 – 1.00)" in data_quality.tell_sentence(told)
+    assert "AUC of 1.00 (1.00 – 1.00)" in data_quality.tell_sentence(told, prepared)
     assert data_quality.source_rates(prepared)["share"].to_dict() == {"clinic": 1.0, "practice": 0.0}
     assert data_quality.open_sentence(prepared) == ""
     one = prepare(table.assign(dataset="clinic"), parts, table["image_id"])
     assert data_quality.source_tell(one) is None
-    assert "gives nothing away" in data_quality.tell_sentence(None)
+    assert "gives nothing away" in data_quality.tell_sentence(None, one)
+    unlearned = prepare(table, pd.Series(["test"] * n), table["image_id"])
+    assert data_quality.source_tell(unlearned) is None
+    assert "gives away is not known" in data_quality.tell_sentence(None, unlearned)
 
 
 def test_open_words_of_one_kind_count_as_that_kind_and_undiagnosed_images_nowhere():
@@ -655,6 +658,11 @@ def test_what_does_not_belong_together_is_said(cases, results, drawn_table, tiny
     metrics["measured_on"]["trained_on_split_by"] = "image"
     leaking = replace(results, metrics=metrics)
     (told,) = predictions.remarks(leaking)
+    several = replace(results, metrics=results.metrics | {"measured_on": results.about | {"views": 8}})
+    assert predictions.remarks(several) == [
+        "Every figure here is of the mean of 8 views of each picture; the referral threshold was chosen on single ones."
+    ]
+    assert several.name == f"{results.name}, mean of 8 views"
     assert told.endswith("by image and know images of the validation part: every figure here is too good.")
 
 
@@ -712,6 +720,25 @@ def test_points_of_the_map_know_their_case(results, cases):
     assert embedding.groups(cases, kept, "Diagnosis").unique().tolist() == ["nv"]
     assert embedding.chosen([{"customdata": [3]}, {"customdata": 1}, {"customdata": [3]}]).tolist() == [1, 3]
     assert embedding.chosen([]).tolist() == []
+
+
+def test_a_source_too_small_for_figures_is_named_beside_those_that_have_some(results):
+    def told(sources: dict[str, int], *rows: str) -> str:
+        figures = {"melanoma_auc": {"value": 0.75, "interval": None}}
+        own = {name: {"within": None, "figures": figures} for name in rows}
+        about = results.about | {"sources": sources}
+        return predictions.sources_sentence(
+            replace(results, metrics=results.metrics | {"by_source": own, "measured_on": about})
+        )
+
+    small = (
+        "Of fewer than 20 lesions, and so without figures here, though the other figures of these results count them: "
+    )
+    assert told({"aaa": 80}, "aaa").startswith("All figures are of one source, aaa.")
+    assert told({"aaa": 80, "ccc": 12}, "aaa") == f"Figures of one source: aaa. {small}ccc."
+    assert told({"aaa": 80, "bbb": 40, "ccc": 12}, "aaa", "bbb") == (
+        f"Figures of 2 sources: aaa, bbb. {small}ccc. Melanoma is told worst on aaa, AUC 0.75."
+    )
 
 
 def test_two_models_are_judged_where_they_disagree(drawn_table):

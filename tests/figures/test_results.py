@@ -15,6 +15,7 @@ from derm.explore.table import name_of
 from derm.figures import dataset as draw
 from derm.figures import palette
 from derm.figures import results as draw_results
+from derm.figures.text import SPACE
 from derm.language.speech import speaking
 
 MATRIX = np.diag([2, 0, 3, 1, 4, 20, 5]) + np.eye(7, k=1, dtype=int)
@@ -58,6 +59,10 @@ def test_a_class_without_an_image_has_no_share():
     said = draw_results.cell_text(counted, INDEX["mel"], INDEX["nv"])
     assert said.replace("\xa0", " ") == "melanoma, called melanocytic nevus: 1 of 5 (20 %)"
     assert "recognised: 20 of 21" in draw_results.cell_text(counted, INDEX["nv"], INDEX["nv"])
+    few = np.array([[392, 1], [0, 5]])
+    assert draw_results.referral_text(few, 0, 1) == f"malignant, not referred: 1 of 393 (0.3{SPACE}%)"
+    assert draw_results.referral_text(few, 0, 0) == f"malignant, referred: 392 of 393 (99.7{SPACE}%)"
+    assert draw_results.referral_text(few, 1, 0) == f"benign, referred: 0 of 5 (0{SPACE}%)"
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -214,7 +214,7 @@ def test_quality_says_whether_it_can_be_trusted(visit):
     page = choose(visit(), "explore_view", "Quality")
     said = texts(page)
     assert "Split by lesion, as here, 0 of" in said
-    assert "the source gives nothing away" in said
+    assert "All pictures are of one source: it gives nothing away." in said
     assert "Every image and mask of 63 can be read" in said
     assert "look nearly the same" in said
     page.multiselect(key="explore_filter_sex").set_value(["female"]).run()
@@ -263,12 +263,25 @@ def test_figures_by_source_are_offered_where_a_source_has_them(visit, measured, 
     assert "Figures of 2 sources: here, there." in texts(page)
 
 
+def test_labels_that_the_weights_learned_from_are_not_judged(visit, measured, tmp_path):
+    shutil.copytree(measured / "validation", tmp_path / "known")
+    metrics = json.loads((tmp_path / "known" / "metrics.json").read_text())
+    metrics["measured_on"]["known_images"] = 3
+    (tmp_path / "known" / "metrics.json").write_text(json.dumps(metrics))
+    page = choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results")
+    page = choose(page, "explore_results", "Label errors")
+    assert "The model knows images of these results, whose labels it has learned by heart" in texts(page)
+    assert "labels to review" not in texts(page)
+    assert "It learned from none of them" not in texts(page)
+
+
 def test_two_sets_of_weights_side_by_side(visit, tiny_model, drawn_catalogue, measured, tmp_path):
     for name in ("one", "two"):
         write_evaluation(evaluate(tiny_model, drawn_catalogue, "validation", replicates=2), tmp_path / name)
     page = choose(choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results"), "explore_results", "Two models")
     assert "The two disagree on 0 of" in texts(page)
     assert charts(page) == 2
+    assert "These figures are over the whole part: the filter plays no part in them." in texts(page)
 
 
 def test_results_that_are_replaced_when_they_have_been_read_share_no_figure_with_the_next(

@@ -43,7 +43,7 @@ def sources(shown: ShownData, dark: bool) -> None:
         _, tell = shared_trust(str(shown.catalogue.folder), shown)
     except DataFault:
         return
-    st.markdown(plain(data_quality.tell_sentence(tell)))
+    st.markdown(plain(data_quality.tell_sentence(tell, shown.table)))
     rates, label = data_quality.source_rates(shown.table), say("malignant images")
     figure = partial(draw.share_bars, rates, "share", "malignant", label, of="images", dark=dark)
     chart_once(figure, "sources", say("Share of malignant images by source"))

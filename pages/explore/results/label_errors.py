@@ -22,6 +22,9 @@ def labels(model: Model, shown: ShownData, found: Results, cases: pd.DataFrame, 
     if found.about["part"] == "train":
         st.info(say(label_errors.TRAINED_ON), icon=":material/info:")
         return
+    if found.leaks:
+        st.info(say(label_errors.KNOWN), icon=":material/info:")
+        return
     errors = errors_kept(label_errors.label_errors(found.true, found.probabilities), kept)
     st.header(label_errors.headline(errors, int(kept.sum())), anchor=False)
     st.markdown(say(label_errors.METHOD))

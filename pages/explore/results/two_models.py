@@ -53,6 +53,7 @@ def two_models(model: Model, shown: ShownData, found: Results, cases: pd.DataFra
             figure = partial(draw_results.confusion_matrix, counted, rates=False, dark=dark, side=520)
             chart_once(figure, f"matrix-{name}", say(MATRIX_OF[name]))
     table_of(model_comparison.figures_table(table))
+    st.caption(say(model_comparison.FIGURES_OF))
     look = choose_look("rivals")
     rows = np.arange(len(disagreed))
     gallery(model, shown, "rivals", rows, lambda some: tiles.disagreement_tiles(shown.table, disagreed, some), look)
