@@ -124,10 +124,39 @@ def _model(facts: Facts) -> Section:
                 parts=listed([_ingredient(part) for part in soup]),
             )
         )
+    said += _since(training)
     told = "epoch" in training and training.get("data", {}).keys() >= {"train", "split"}
     if told and recipe.keys() >= {"epochs", "start", "optimiser", "learning_rate", "batch", "mask_loss", *SWITCHES}:
         said.append(_recipe(training, recipe))
     return Section(say("Model"), said)
+
+
+def _since(training: dict[str, Any]) -> list[str]:
+    """What was done to the weights after the training that is told of: a head taught by a practice, or other statistics
+    of pictures."""
+    said = []
+    taught, adapted = training.get("taught", {}), training.get("adapted", {})
+    if taught.keys() >= {"pictures", "from"}:
+        said.append(
+            say(
+                "The head was then taught on {pictures:,} confirmed pictures of a practice, beginning from the weights "
+                "{weights}; what is told of the training holds for these.",
+                pictures=taught["pictures"],
+                weights=taught["from"],
+            )
+        )
+    if adapted.keys() >= {"pictures", "from", "share"}:
+        said.append(
+            say(
+                "The statistics by which the network normalises were then adapted to {pictures:,} pictures without "
+                "labels, with a weight of {share:.0%}, from the weights {weights}; what is told of the training holds "
+                "for these.",
+                pictures=adapted["pictures"],
+                share=adapted["share"],
+                weights=adapted["from"],
+            )
+        )
+    return said
 
 
 def _recipe(training: dict[str, Any], recipe: dict[str, Any]) -> str:

@@ -160,6 +160,17 @@ def test_the_card_names_the_trainings_whose_weights_were_averaged(facts):
     assert "averaged" not in model_card(facts)
 
 
+def test_the_card_says_what_was_done_to_the_weights_since(facts):
+    training = {
+        "taught": {"way": "head", "from": "derm e7b93003", "from_sha256": "0" * 64, "pictures": 120},
+        "adapted": {"from": "derm", "sha256": "0" * 64, "pictures": 400, "share": 0.5},
+    }
+    described = replace(facts.model.description, training=training)
+    card = model_card(replace(facts, model=replace(facts.model, description=described)))
+    assert "taught on 120 confirmed pictures of a practice, beginning from the weights derm e7b93003" in card
+    assert "adapted to 400 pictures without labels, with a weight of 50%, from the weights derm;" in card
+
+
 def test_the_card_leaves_out_what_a_training_does_not_tell_of_itself(facts):
     part = {"weights": "first/best", "sha256": "0" * 64, "share": 1.0, "epoch": None, "config": {"epochs": 8}}
     training = {"config": {"epochs": 8}, "data": {"images": 3}, "soup": [part]}
