@@ -114,10 +114,12 @@ def known_lesions(key: str) -> dict[str, str]:
 
 
 def ask_place(key: str) -> None:
-    """To which patient and lesion a picture belongs; what was given last stands there."""
+    """To which patient and lesion a picture belongs; the patient that was given last stands there, and no lesion then:
+    of a known one no place is asked, so that two would be taken for one without a word."""
     state = st.session_state
-    for name, usual in (("patient", ""), ("lesion", "A"), ("day", words.today())):
-        state.setdefault(f"{name}-{key}", state.get(f"last_{name}", usual) if name != "day" else usual)
+    last = state.get("last_patient", "")
+    for name, usual in (("patient", last), ("lesion", "" if last else "A"), ("day", words.today())):
+        state.setdefault(f"{name}-{key}", usual)
     one, two = st.columns(2)
     typed: dict[str, Any] = {"max_chars": 80, "persist_state": "session", "on_change": visit.stay}
     one.text_input(say("Patient (pseudonym)"), key=f"patient-{key}", **typed)
@@ -271,7 +273,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             state[f"site-{key}"] = None  # chosen before the lesion was known to be elsewhere; now the form says where
         return False
     state.saved = state.get("saved", {}) | {key: kept}
-    state.last_patient, state.last_lesion = state[f"patient-{key}"], state[f"lesion-{key}"]
+    state.last_patient = state[f"patient-{key}"]
     return True
 
 

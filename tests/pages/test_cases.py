@@ -141,6 +141,9 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     key = upload(page, "two.png", 5)  # the next visit
     assert "Known: A (Upper back)" in text(page)
     page.button(key=f"save-case-{key}").click().run()
+    assert "The name of the lesion is empty" in text(page)  # which of the patient's, or a new one
+    page.text_input(key=f"lesion-{key}").set_value("A")
+    page.button(key=f"save-case-{key}").click().run()
     assert not page.exception
     (state,) = read.search(kept)
     assert (state.visits, state.pictures) == (1, 2)
@@ -264,6 +267,7 @@ def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed
     with monkeypatch.context() as late:
         late.setattr(words, "today", lambda: today + timedelta(days=1))
         third = upload(page, "three.png", 6)
+    page.text_input(key=f"lesion-{third}").set_value("A")
     page.button(key=f"save-case-{third}").click().run()
     assert not page.exception
     assert "is no day of a visit: give one from 1900 until today" in text(page)
@@ -321,7 +325,7 @@ def test_what_is_entered_of_one_lesion_stands_at_no_other(page, kept):
     rows = {}
     for seed, (patient, site) in enumerate((("P-1", "face"), ("P-2", "chest")), 2):
         key = rows[patient] = upload(page, f"{patient}.png", seed)
-        place(page, key, patient=patient)
+        place(page, key, patient=patient, lesion="A")
         page.run()
         page.selectbox(key=f"site-{key}").set_value(site)
         page.button(key=f"save-case-{key}").click().run()
