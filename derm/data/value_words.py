@@ -5,6 +5,9 @@ Knows the values that HAM10000 has and Derm's own; any other text is a name that
 
 from derm.language.speech import mark, say
 
+OLDEST = 120.0
+"""Years: no age above is possible. 999, 888 and -1 are codes for a missing one."""
+
 VALUES = frozenset(
     (
         mark("female"), mark("male"), mark("unknown"), mark("train"), mark("validation"), mark("test"), mark("abdomen"),

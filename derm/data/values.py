@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from derm.data.value_words import OLDEST
 from derm.spelling import cleaned
 
 MISSING = frozenset(
@@ -16,9 +17,6 @@ MISSING = frozenset(
      "not available", "not specified", "not recorded", "\\n", "-", "--", "–", "—", ".", "?", "#null!")
 )  # fmt: skip
 """Cells, in lower case, that stand for a value that is not known: of R, pandas, SQL, SPSS, Excel and people."""
-
-OLDEST = 120.0
-"""Years: no age above is possible. 999, 888 and -1 are codes for a missing one."""
 
 _SEXES = {
     "female": "female", "f": "female", "woman": "female", "w": "female", "weiblich": "female", "fem": "female",

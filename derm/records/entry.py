@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from derm.data.values import OLDEST
+from derm.data.value_words import OLDEST
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
 from derm.json_checks import Check, is_count, is_number, is_several, is_share_or_none, within
