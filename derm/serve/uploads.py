@@ -75,9 +75,11 @@ class Coming:
         """`send`, which notes that there was an answer, and drops what the app says of an upload that is broken off."""
 
         async def sent(message: Message) -> None:
+            if self.broken_off and not self.is_answered:
+                return
             if not self.is_answered and (self.failure or message.get("status") == 500):
                 self.failure.append(message)
-            elif self.is_answered or not self.broken_off:
+            else:
                 self.is_answered = True
                 await send(message)
 
@@ -114,14 +116,15 @@ class Uploads:
             if not one.is_answered and isinstance(error, OSError) and error.errno in NO_ROOM:
                 LOG.warning("No room for an upload in %s: %s", tempfile.gettempdir(), error.strerror)
                 await _refuse(scope, send, 507, words.DISK_FULL)
-            elif one.is_answered or not one.broken_off:
+                return
+            if one.is_answered or not one.broken_off:
                 await _send_all(one.failure, send)
                 raise
-            one.failure.clear()
+        else:
+            await _send_all(one.failure, send)
         finally:
             if one in self._coming:
                 self._coming.remove(one)
-        await _send_all(one.failure, send)
         if one.broken_off and not one.is_answered:
             await _refuse(scope, send, *((503, words.NO_ROOM) if one.given_up.is_set() else (408, words.STALLED)))
 

@@ -124,6 +124,22 @@ def test_an_upload_that_the_disk_has_no_room_for_is_no_fault(caplog, fault, stat
     assert ("No room for an upload" in caplog.text) == (status == 507)
 
 
+def test_an_upload_that_is_broken_off_has_one_answer():
+    sent = []
+
+    async def app(scope, receive, send) -> None:  # which calls what has broken off a failure of its own
+        assert (await receive())["type"] == "http.disconnect"
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"Internal Server Error"})
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "PUT", "path": PATH, "headers": [(b"content-length", b"10")]}
+    asyncio.run(bounded(app, 15)(scope, receive, keeping(sent)))
+    assert [message.get("status") for message in sent] == [408, None]
+
+
 def test_an_upload_that_stalls_is_given_up():
     seen = []
 
