@@ -114,13 +114,12 @@ def _parts(
     """
     from derm.concepts.learn import check_outlined, read_parts
     from derm.data.catalogue import read_data
-    from derm.data.split import split_catalogue
     from derm.paths import cache_folder
 
     found: dict[tuple[str, Part], ReadPart] = {}
     catalogues = [read_data([folder]) for folder in data]
     for catalogue in catalogues if measures else ():
-        check_learned(model, catalogue, split_catalogue(catalogue).rows("test"), "test")
+        check_learned(model, catalogue, "test")
     for folder, catalogue in zip(data, catalogues, strict=True):
         with progress(f"Reading {folder.name}") as watch:
             found |= read_parts(model, decoder, catalogue, cache_folder() / "concepts", most, watch)

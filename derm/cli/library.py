@@ -69,7 +69,7 @@ def worth(
     """Say how often most of ten similar cases share a picture's diagnosis, by source and diagnosis."""
     from rich.table import Table
 
-    from derm.data.split import known_part, split_catalogue
+    from derm.data.split import known_part
     from derm.evaluate.similar_worth import find_neighbours, malignant_auc
     from derm.evaluate.similar_worth import worth as measured
     from derm.files import check_file, write_text
@@ -85,7 +85,7 @@ def worth(
         refuse_read([target], [*data_tables(data), *kept, *weights_files(weights)])
     opened = open_library(library or library_folder())
     model, catalogue = load_weights(weights or default_weights()), read_known(data)
-    check_learned(model, catalogue, split_catalogue(catalogue).rows(part), part)
+    check_learned(model, catalogue, part)
     with progress("Asking about pictures") as watch:
         rows = find_neighbours(model, opened, catalogue, part, watch)
     if target:

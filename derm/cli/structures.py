@@ -96,7 +96,7 @@ def evaluate(
     from rich.table import Table
 
     from derm.data.catalogue import read_data
-    from derm.data.split import known_part, split_catalogue
+    from derm.data.split import known_part
     from derm.model.weights import default_weights, load_weights
     from derm.structures.report import HEADS, measure_part, table_rows
     from derm.structures.weights import record_measured, structures_path, wanted_structures
@@ -105,7 +105,7 @@ def evaluate(
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label, structures)
     catalogue = read_data(data)
-    check_learned(model, catalogue, split_catalogue(catalogue).rows(part), part)
+    check_learned(model, catalogue, part)
     with progress("Looking for structures") as watch:
         measured = measure_part(model, decoder, catalogue, part, watch)
     table = Table(title=f"Dermoscopic structures, ISIC 2018 Task 2, {part} part", title_justify="left")

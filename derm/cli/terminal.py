@@ -14,9 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from derm.data.catalogue import Catalogue
     from derm.data.split import Part
     from derm.model.weights import Model
@@ -37,16 +34,18 @@ def read_known(folders: Sequence[Path]) -> "Catalogue":
         return recognise.read_known(folders, cache_folder(), watch)
 
 
-def check_learned(model: "Model", catalogue: "Catalogue", rows: "NDArray[np.int64]", part: "Part") -> None:
-    """Refuse to measure on `rows`, int64 (n,), of a part by lesion where the weights learned from them: DataFault.
+def check_learned(model: "Model", catalogue: "Catalogue", part: "Part") -> None:
+    """Refuse to measure on a part by lesion of which the weights learned: DataFault.
 
     Of the training part, which is asked for on purpose, it is said.
     """
     from derm.data.split import split_catalogue
     from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known
 
+    split = split_catalogue(catalogue)
+    rows = split.rows(part)
     with progress("Looking for images that the weights know") as watch:
-        known = find_known(model.description, catalogue, split_catalogue(catalogue), rows, watch)
+        known = find_known(model.description, catalogue, split, rows, watch)
     if part != "train":
         refuse_known(known, catalogue, rows, part, OTHER_IMAGES)
     elif known.spoils:
