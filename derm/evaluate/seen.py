@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from derm.evaluate.decision import Cases
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.conformal import conformal_measures
-from derm.metrics.decision import lesion_rates, picture_weights
+from derm.metrics.decision import lesion_rates
 from derm.metrics.missing import or_none
 
 FIGURES = ("sensitivity", "specificity", "coverage")
@@ -41,13 +41,12 @@ def measure_seen(cases: Cases, little: NDArray[np.bool_], sources: NDArray[np.st
 def _figures(cases: Cases, chosen: NDArray[np.bool_], replicates: int) -> dict[str, Any]:
     own = np.flatnonzero(chosen)
     lesions, malignant = cases.lesions[own], cases.is_malignant[own]
-    weights = picture_weights(malignant, lesions) if len(own) else np.zeros(0)
 
     def measure(drawn: NDArray[np.int64]) -> dict[str, float | None]:
         figures: dict[str, float | None] = dict.fromkeys(FIGURES)
         rows = own[drawn]
         if cases.referred is not None:
-            rates = lesion_rates(cases.referred[rows], malignant[drawn], weights[drawn])
+            rates = lesion_rates(cases.referred[rows], malignant[drawn], cases.weights_of(rows))
             figures |= {"sensitivity": or_none(rates.sensitivity), "specificity": or_none(rates.specificity)}
         if cases.sets is not None:
             figures["coverage"] = conformal_measures(cases.sets[rows], cases.true[rows])["coverage"]
