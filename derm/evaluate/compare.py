@@ -105,16 +105,19 @@ def _check_alike(first: Results, second: Results) -> None:
                     reason=reason,
                 )
             )
+    names = {
+        "first": first.folder,
+        "first_name": first.name,
+        "second": second.folder,
+        "second_name": second.name,
+    }
     images = [results.predictions.set_index("image_id")["dx_true"].sort_index() for results in (first, second)]
     if not images[0].equals(images[1]):
         raise DataFault(
             say(
                 "{first} ({first_name}) and {second} ({second_name}) are not of the same images, so they "
                 "cannot be compared: evaluate both on the same part of the same data.",
-                first=first.folder,
-                first_name=first.name,
-                second=second.folder,
-                second_name=second.name,
+                **names,
             )
         )
     if (what := recorded_apart(first.about, second.about)) is not None:
@@ -122,10 +125,7 @@ def _check_alike(first: Results, second: Results) -> None:
             say(
                 "{first} ({first_name}) and {second} ({second_name}) name the same images, but are of different data "
                 "({what}), so they cannot be compared: evaluate both on the same part of the same data.",
-                first=first.folder,
-                first_name=first.name,
-                second=second.folder,
-                second_name=second.name,
+                **names,
                 what=say(what),
             )
         )

@@ -68,7 +68,7 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
     }
     decision = metrics["decision"]
     if decision is not None:
-        intervals = metrics["intervals"]
+        intervals, lesions = metrics["intervals"], decision["lesions"]
 
         def rates(of: dict[str, Any], prefix: str) -> dict[str, Any]:
             return {
@@ -76,16 +76,14 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
                 for key in ("sensitivity", "specificity")
             }
 
+        by_lesion = rates(decision["by_lesion"], "decision.by_lesion")
+        by_lesion["sensitivity"]["lesions"] = lesions["malignant"]
+        by_lesion["specificity"]["lesions"] = lesions["benign"]
         found["referral"] = {
             "of_100_malignant": decision["of_100_malignant"],
             "of_100_benign": decision["of_100_benign"],
             **rates(decision, "decision"),
-            "by_lesion": {
-                key: {**rate, "lesions": decision["lesions"][kind]}
-                for (key, rate), kind in zip(
-                    rates(decision["by_lesion"], "decision.by_lesion").items(), ("malignant", "benign"), strict=True
-                )
-            },
+            "by_lesion": by_lesion,
         }
     if metrics.get("seen_little") is not None:
         found["seen_little"] = metrics["seen_little"]

@@ -15,7 +15,6 @@ from derm.errors import ConfigFault
 from derm.files import open_ordinary
 from derm.json_checks import (
     Check,
-    by_name,
     fault_of,
     is_count,
     is_number_or_none,
@@ -27,13 +26,12 @@ from derm.json_checks import (
     list_of,
     none_or,
     object_with,
-    packed,
     within,
 )
 from derm.language.speech import say
 from derm.model.config import ModelConfig
 from derm.model.gate import read_gate
-from derm.model.measured import measured_fault
+from derm.model.measured import IS_LEARNED, measured_fault
 
 FORMAT = 1
 
@@ -262,6 +260,3 @@ _TRAINING: dict[str, Check] = {
     "history": none_or(list_of(object_with({"epoch": is_count, "train": _FIGURES, "validation": _FIGURES}))),
 }
 """Of a training's record, what is read of it; older ones lack some."""
-
-IS_LEARNED = object_with({"pictures": packed(16), "lesions": packed(8)}, {"classes": by_name(is_count)})
-"""What `derm.data.learned` records, and reads again."""

@@ -56,9 +56,12 @@ _HELD = object_with(
     {"lesions": is_count, "within": is_text_or_none, "rated": IS_RATED},
 )
 
+IS_LEARNED = object_with({"pictures": packed(16), "lesions": packed(8)}, {"classes": by_name(is_count)})
+"""What `derm.data.learned` records of images, and reads again."""
+
 _LOCAL = object_with(
     {"folder": is_text, "images": is_count, "lesions": is_count},
-    {"known_images": is_count, "cases": none_or(object_with({"pictures": packed(16), "lesions": packed(8)}))},
+    {"known_images": is_count, "cases": none_or(IS_LEARNED)},
 )
 _CHOSEN = object_with(
     {"found": is_count, "malignant_lesions": is_count, "lower_bound": is_number_or_none},

@@ -13,6 +13,7 @@ from derm.data.split import own_lesions
 from derm.diagnoses import CODES
 from derm.evaluate.by_source import FIGURES, SMALL, sources_table
 from derm.evaluate.explain_dataset import ExplainResults
+from derm.evaluate.local import TARGET
 from derm.evaluate.results import Results
 from derm.evaluate.test_set_log import is_ham10000
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
@@ -31,9 +32,6 @@ from derm.report.tables import Table
 
 SWITCHES = ("curriculum", "replay")
 """Of a recipe, what is on or off."""
-
-SENSITIVITY = 0.95
-"""That a referral threshold promises, see `derm.metrics.decision.referral_threshold`."""
 
 
 class Chart(NamedTuple):
@@ -533,7 +531,7 @@ def _decision(facts: Facts) -> Section:
             say(
                 "It is the highest at which the lower one-sided 95 % bound of sensitivity is at least {least} ({found} "
                 "of {malignant_lesions} malignant lesions found, bound {lower_bound:.3f}; {calibrate}).",
-                least=SENSITIVITY,
+                least=TARGET,
                 **found,
             )
             if record.get("promise", "bound") == "bound"
@@ -589,7 +587,7 @@ def _in_each_source(record: dict[str, Any], by_source: dict[str, dict[str, Any]]
             malignant_lesions=figures["malignant_lesions"],
         )
         for name, figures in own.items()
-        if (figures["lower_bound"] or 0.0) < SENSITIVITY
+        if (figures["lower_bound"] or 0.0) < TARGET
     ] or [say("That holds in each source.")]
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from derm.errors import RunFault
 from derm.files import PART, hold, make_folder, read_json, sweep, write_json
 from derm.language.speech import say
-from derm.model.description import IS_LEARNED
+from derm.model.measured import IS_LEARNED
 
 LAST = "last.safetensors"
 """The last checkpoint's file."""
