@@ -1,7 +1,5 @@
 """The open case explained by two methods: pictures side by side, agreement over thresholds, accounts."""
 
-from functools import partial
-
 import streamlit as st
 
 from derm.compare import pictures, words
@@ -22,6 +20,7 @@ from derm.predict.viewer import pictures_view
 from derm.predict.words import NOTICE
 from pages.compare.downloads import downloads
 from pages.compare.faithfulness import accounts, explained
+from pages.parts.choosing import relabelled
 from pages.parts.viewer import viewer
 
 Pair = tuple[ExplainedCase, ExplainedCase]
@@ -34,11 +33,12 @@ def case_view(model: Model) -> None:
     names = list(METHODS)
     one, two, three = st.columns([3, 2, 2])
     order = [INDEX[diagnosis.code] for diagnosis, _ in listed.case.ranked]
+    named = {index: words.choice(listed.case, index) for index in order}
     index = one.selectbox(
         say("Diagnosis"),
         order,
-        format_func=partial(words.choice, listed.case),
-        key=f"class-{listed.key}",
+        format_func=named.__getitem__,
+        key=relabelled(f"class-{listed.key}", list(named.values())),
         persist_state="session",
     )
     first = two.selectbox(

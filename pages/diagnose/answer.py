@@ -12,6 +12,7 @@ from derm.predict.case import Case
 from derm.predict.quality import note_sentences
 from derm.predict.viewer import with_evidence
 from pages.parts import visit
+from pages.parts.choosing import relabelled
 from pages.parts.viewer import layers
 
 BARS = ".st-key-bars [data-testid=stRadioGroup]"
@@ -43,7 +44,7 @@ def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
         index = st.radio(
             say("Diagnosis shown in the picture"),
             list(rows),
-            key=f"diagnosis-{key}",
+            key=relabelled(f"diagnosis-{key}", list(rows.values())),
             format_func=rows.__getitem__,
             on_change=show_class,
             label_visibility="collapsed",

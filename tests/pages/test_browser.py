@@ -16,11 +16,14 @@ from served import PATIENCE, open_row, rest, serve, visit
 from small_nets import SMALL
 
 from derm.data.synthetic.lesion import draw_lesion
+from derm.diagnoses import CODES
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
 from derm.serve.words import UPLOAD_REFUSALS
 
 pytestmark = pytest.mark.browser
+
+MIX = tuple(0.4 if code == "nv" else 0.1 for code in CODES)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,8 @@ def address(tmp_path_factory) -> Iterator[str]:
     net = LesionNet(config)
     with torch.no_grad():
         net.mask_head.bias.fill_(5.0)  # all of the picture is lesion, so that there is an outline to measure
-    save_weights(folder / "tiny.json", net, WeightsInfo(config))
+    # A mix, so that the probabilities can be carried to the share of somebody's patients.
+    save_weights(folder / "tiny.json", net, WeightsInfo(config, mix=MIX))
     with serve(folder / "log.txt", DERM_WEIGHTS=str(folder / "tiny.json")) as address:
         yield address
 
@@ -117,6 +121,29 @@ def test_keys_alone_choose_a_diagnosis(page):
     page.keyboard.press("ArrowDown")
     expect(chosen.nth(1)).to_be_checked()
     expect(page.get_by_alt_text(re.compile("heat map of the evidence for"))).to_be_visible()
+
+
+def test_a_chosen_diagnosis_stays_chosen_under_its_new_probability(page):
+    page.get_by_role("link", name="Compare").click()
+    box = page.get_by_role("combobox", name="Diagnosis")
+    box.click()
+    page.get_by_role("option", name="Dermatofibroma").click()
+    expect(box).to_have_value(re.compile("^Dermatofibroma, "))
+    former = box.input_value()
+
+    page.get_by_role("link", name="Diagnose").click()
+    chosen = page.locator(".st-key-bars label").filter(has_text="Dermatofibroma")
+    chosen.click()
+    before = chosen.inner_text()
+    page.get_by_test_id("stPopoverButton").filter(has_text="malignant").click()
+    page.get_by_text("My patients have another share").click()
+    expect(chosen).not_to_have_text(before, use_inner_text=True)
+    expect(chosen.get_by_role("radio")).to_be_checked()
+
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Compare").click()
+    expect(box).to_have_value(re.compile("^Dermatofibroma, "))
+    assert box.input_value() != former
 
 
 def test_a_choice_outlasts_a_change_of_language(page):
