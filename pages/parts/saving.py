@@ -154,8 +154,7 @@ def ask_place(key: str) -> None:
     two.number_input(
         say("Millimetres a pixel, if known"),
         value=None,
-        min_value=0.0,
-        step=0.001,
+        step=0.001,  # and no least value: what lies below it a browser keeps to itself, and no scale would be saved
         format="%.4f",
         key=f"scale-{key}",
         persist_state="session",
@@ -264,7 +263,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             lesion=state[f"lesion-{key}"],
             site=state.get(f"site-{key}") or "",
             day=state[f"day-{key}"],
-            mm_per_pixel=state[f"scale-{key}"] or None,
+            mm_per_pixel=state[f"scale-{key}"],
             before=before,
         )
     except DermError as fault:

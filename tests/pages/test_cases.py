@@ -119,6 +119,12 @@ def test_a_case_is_saved_corrected_comes_back_and_is_deleted(page, kept, monkeyp
     page.button(key=f"save-case-{key}").click().run()
     assert "Choose the place on the body first." in text(page)
     page.selectbox(key=f"site-{key}").set_value("upper_back")
+    for typed in (-0.05, 0.0):
+        page.number_input(key=f"scale-{key}").set_value(typed)
+        page.button(key=f"save-case-{key}").click().run()
+        assert f"{typed:g} mm a pixel is no dermatoscope's scale" in text(page)
+    assert read.counts(kept).pictures == 0
+    page.number_input(key=f"scale-{key}").set_value(None)
     page.button(key=f"save-case-{key}").click().run()
     assert not page.exception
     assert words.ANSWER_KEPT in text(page)
