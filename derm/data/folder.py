@@ -221,7 +221,7 @@ def read_table(
                 cure=cure,
             )
         ) from None
-    _refuse_swallowed_rows(path, table)
+    refuse_swallowed_rows(path, table)
     table = _named(table, [*columns, *also])
     if twice := sorted(set(table.columns[table.columns.duplicated()])):
         raise DataFault(
@@ -257,8 +257,11 @@ def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
             raise _of_several_lines(path, str(name), row + 2, table[name].iloc[row])  # the header is line 1
 
 
-def _refuse_swallowed_rows(path: Path, table: pd.DataFrame) -> None:
-    """Raise DataFault for a cell, or a column's name, that has swallowed rows, whoever reads its column."""
+def refuse_swallowed_rows(path: Path | str, table: pd.DataFrame) -> None:
+    """Raise DataFault for a cell, or a column's name, that has swallowed rows, whoever reads its column.
+
+    table: of `parse_table`. path: of its file, or a name, for the sentence.
+    """
     separator = table.attrs["separator"]
     for place, name in enumerate(table):
         cells = pd.Series([name, *table.iloc[:, place].fillna("")], dtype=str)
@@ -267,7 +270,7 @@ def _refuse_swallowed_rows(path: Path, table: pd.DataFrame) -> None:
                 raise _of_several_lines(path, str(name), row + 1, cells[row])
 
 
-def _of_several_lines(path: Path, name: str, row: int, cell: str) -> DataFault:
+def _of_several_lines(path: Path | str, name: str, row: int, cell: str) -> DataFault:
     return DataFault(
         say(
             "{path} has a cell of several lines in the column {column}, line {row}, which begins with '{cell}' and may "

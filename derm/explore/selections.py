@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.folder import parse_table
+from derm.data.folder import parse_table, refuse_swallowed_rows
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.explore.verdicts import verdicts_of
@@ -190,6 +190,7 @@ def parse(content: bytes, name: str) -> list[str]:
         table = parse_table(content, or_latin=True, most_rows=MOST_ROWS)
     except ValueError as error:
         raise DataFault(say("{name} is no table ({error}): save it as CSV.", name=name, error=error)) from None
+    refuse_swallowed_rows(name, table)
     columns = {str(column).strip().casefold(): column for column in table.columns}
     wanted = next((columns[column] for column in ID_COLUMNS if column in columns), None)
     if wanted is None:

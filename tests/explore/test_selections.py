@@ -98,6 +98,7 @@ def test_tables_that_people_have_are_read(content):
         (b"\x89PNG\r\n\x1a\n\0\0", "no table|no column image_id"),
         (b"name\nA\n", "has no column image_id"),
         (b"image_id\n", "names no image"),
+        (b'image_id,note\nA,"x\nB,y\nC,z"\nD,w\n', "line 2.* may have swallowed rows"),
         (b"image_id,dx\nA,mel,1,2\nB,1,2,3,4,5\n", "is no table|names no image"),
     ],
 )
