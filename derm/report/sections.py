@@ -21,7 +21,7 @@ from derm.figures.paper import beside_bars, class_distribution, split_sizes, tra
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
 from derm.figures.text import epoch_number
 from derm.language.quantities import listed
-from derm.language.speech import number, say
+from derm.language.speech import mark, number, say
 from derm.metrics.paper import of_class
 from derm.metrics.registry import lower_first
 from derm.model.weights import HAM10000_DATASETS, said_licence
@@ -629,21 +629,7 @@ def _explanation(facts: Facts) -> Section:
     ]
     if found:
         best, prior = found["likeliest_class"]["iou"], found["centred_blob"]["iou"]
-        paragraphs.append(
-            say(
-                "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, less than the centre "
-                "prior ({prior:.2f}).",
-                best=best,
-                prior=prior,
-            )
-            if best < prior
-            else say(
-                "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, more than the centre "
-                "prior ({prior:.2f}).",
-                best=best,
-                prior=prior,
-            )
-        )
+        paragraphs.append(say(HERE[_as_printed(best, prior)], best=best, prior=prior))
     if facts.explained is not None:
         paragraphs.append(_by_area(facts.explained))
     if facts.model.description.model.looks_inside:
@@ -664,24 +650,50 @@ def _explanation(facts: Facts) -> Section:
     return Section(say("Explanations"), paragraphs, held, holds="explanations")
 
 
+HERE = {
+    -1: mark(
+        "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, less than the centre prior "
+        "({prior:.2f})."
+    ),
+    0: mark(
+        "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, as much as the centre prior."
+    ),
+    1: mark(
+        "Here Grad-CAM of the likeliest class overlaps with the true mask by {best:.2f}, more than the centre prior "
+        "({prior:.2f})."
+    ),
+}
+"""What the agreement is beside the centre prior's, by `_as_printed`."""
+
+ALIKE = {
+    -1: mark(
+        "With each threshold counted alike it agrees less than the centre prior: area under IoU {area:.2f} against "
+        "{prior:.2f}."
+    ),
+    0: mark(
+        "With each threshold counted alike it agrees as much as the centre prior: both have an area under IoU of "
+        "{area:.2f}."
+    ),
+    1: mark(
+        "With each threshold counted alike it agrees more than the centre prior: area under IoU {area:.2f} against "
+        "{prior:.2f}."
+    ),
+}
+"""Likewise, of the area under the curve over thresholds."""
+
+
+def _as_printed(own: float, other: float) -> int:
+    """1 where `own` is more than the other, -1 where it is less, 0 where both read alike with two decimals."""
+    first, second = (round(value, 2) for value in (own, other))
+    return (first > second) - (first < second)
+
+
 def _by_area(explained: ExplainResults) -> str:
     """What Grad-CAM's agreement comes to where no threshold is chosen, and whether it tells right from wrong."""
     own, telling = explained.summary["agreement"]["predicted"], explained.summary["right_or_wrong"]["grad-cam"]
     area, prior = (own[name]["all"]["all"]["figures"]["true_iou_area"]["mean"] for name in ("grad-cam", CENTRE_PRIOR))
     both, auc = {"area": area, "prior": prior}, telling["true_iou_area"]["auc"]
-    said = (
-        say(
-            "With each threshold counted alike it agrees less than the centre prior: area under IoU {area:.2f} against "
-            "{prior:.2f}.",
-            **both,
-        )
-        if area < prior
-        else say(
-            "With each threshold counted alike it agrees more than the centre prior: area under IoU {area:.2f} against "
-            "{prior:.2f}.",
-            **both,
-        )
-    )
+    said = say(ALIKE[_as_printed(area, prior)], **both)
     if auc is None:
         return said
     return f"{said} " + say(

@@ -1,6 +1,7 @@
 """Model card and report: every number in them stands in the results they are made from."""
 
 import base64
+import copy
 import json
 import os
 import re
@@ -475,6 +476,24 @@ def test_what_explanations_are_worth_stands_in_the_card(model, results, drawn_ca
     assert "| Probability of the likeliest class | 0.750 |  |" in card
     without = model_card(gather(model, results, drawn_catalogue))
     assert "were not measured: `derm explain` does" in without
+
+
+@pytest.mark.parametrize(
+    ("own", "prior", "told"),
+    [
+        (0.524, 0.516, "by 0.52, as much as the centre prior."),
+        (0.524, 0.514, "by 0.52, more than the centre prior (0.51)."),
+        (0.516, 0.524, "by 0.52, as much as the centre prior."),
+        (0.514, 0.524, "by 0.51, less than the centre prior (0.52)."),
+    ],
+)
+def test_what_reads_alike_is_not_called_more_or_less(model, results, drawn_catalogue, own, prior, told):
+    metrics = copy.deepcopy(results.metrics)
+    held = metrics["explanation"]["true_mask"]
+    held["likeliest_class"]["iou"], held["centred_blob"]["iou"] = own, prior
+    facts = replace(gather(model, results, drawn_catalogue), results=replace(results, metrics=metrics))
+    (said,) = [section for section in sections(facts) if section.holds == "explanations"]
+    assert any(paragraph.endswith(told) for paragraph in said.paragraphs)
 
 
 def test_explanations_of_other_weights_or_another_part_are_refused(model, results, drawn_catalogue):
