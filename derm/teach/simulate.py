@@ -6,7 +6,7 @@ source's test part, which nothing is chosen on. Learns on frozen features, see `
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import Part, split_own
+from derm.data.split import Part, own_lesions, split_catalogue, split_own
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.inference import answer_images
+from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import softmax
 from derm.metrics.classification import auc, balanced_accuracy, confusion_matrix, most_likely
@@ -110,14 +111,21 @@ def gather(
 ) -> SimulatedPractice:
     """Ask `model` about all pictures that the simulation needs.
 
-    part: of `new`, to measure on. kept: see `pooled_features`. Raises DataFault where the weights know `new`, or it
-    has too few cases; errors otherwise as of `pooled_features`.
+    part: of `new`, to measure on. kept: see `pooled_features`. Raises DataFault where the weights know `new`, its
+    source or its pictures, or it has too few cases; errors otherwise as of `pooled_features`.
     """
     known = sorted(set(new.table["source"]) & model.description.learned_from)
     if known:
         raise DataFault(
             f"{model.label} learned from {known[0]}, which shall stand for a practice: name weights that did not."
         )
+
+    # Pictures are known under any name: a practice's folder may hold those that the weights were trained on.
+    own = replace(new, table=new.table.assign(lesion_id=own_lesions(new.table)))
+    split = split_catalogue(own)
+    for name in dict.fromkeys(("train", part)):
+        rows = split.rows(name)
+        refuse_known(find_known(model.description, own, split, rows, progress), own, rows, name, OTHER_IMAGES)
 
     def take(catalogue: Catalogue, name: Part, views: int = 1) -> PooledPictures:
         split = split_own(catalogue)

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from derm.data.learned import record_learned
 from derm.data.split import split_own
 from derm.errors import ConfigFault, DataFault
+from derm.image.decode import open_image
+from derm.image.resize import square
 from derm.model.config import ModelConfig
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, load_weights, save_weights
@@ -92,6 +95,20 @@ def test_weights_that_know_the_practice_are_refused(tiny_model, drawn_catalogue)
     model = replace(tiny_model, description=knowing)
     with pytest.raises(DataFault, match="learned from derm_synthetic, which shall stand for a practice"):
         simulated.gather(model, drawn_catalogue, drawn_catalogue, "test", None)
+
+
+@pytest.mark.parametrize("learned", ["train", "test"])
+def test_weights_that_know_the_pictures_of_the_practice_are_refused(tiny_model, drawn_catalogue, learned):
+    split = split_own(drawn_catalogue)
+    rows = split.rows(learned)
+    table = drawn_catalogue.table.iloc[rows]
+    looked = [square(open_image(Path(path)), 64, "squeeze") for path in table["image_path"]]
+    known = {"learned": record_learned(looked, table, split.lesions.iloc[rows]), "sources": {}}
+    model = replace(tiny_model, description=replace(tiny_model.description, training={"data": known}))
+    renamed = drawn_catalogue.table.assign(source="clinic", dataset="clinic")
+    renamed["image_id"] = "c-" + renamed["image_id"]
+    with pytest.raises(DataFault, match=f"of the {learned}.* part show a lesion, or are a picture, that the weights"):
+        simulated.gather(model, drawn_catalogue, replace(drawn_catalogue, table=renamed), "test", None)
 
 
 def test_features_are_kept_and_made_anew_where_the_file_is_torn(tiny_weights, drawn_catalogue, tmp_path):
