@@ -192,7 +192,13 @@ def _compared(study: StudyDesign, one: Mrmc) -> dict[str, Any]:
             {
                 "first": study.arms[each.first],
                 "second": study.arms[each.second],
-                **{name: _number(value) for name, value in list(each._asdict().items())[2:]},
+                # Second less first, as words and tables have it.
+                "mean": _number(-each.mean),
+                "error": _number(each.error),
+                "freedom": _number(each.freedom),
+                "low": _number(-each.high),
+                "high": _number(-each.low),
+                "p": _number(each.p),
             }
             for each in one.differences
         ],
