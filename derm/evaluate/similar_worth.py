@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from derm.data.catalogue import Catalogue
-from derm.data.split import Part, split_catalogue
+from derm.data.split import Part, join_lesions, own_lesions, split_catalogue
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.evaluate.inference import Progress
@@ -20,7 +20,7 @@ from derm.image.decode import open_image
 from derm.metrics.bootstrap import bootstrap
 from derm.model.weights import Model
 from derm.predict.case import Case, diagnose
-from derm.predict.library import Library
+from derm.predict.library import Library, digest
 from derm.predict.similar import Similar, majority, similar_to
 
 ALL, MEAN = "all", "mean of the classes"
@@ -31,6 +31,7 @@ def find_neighbours(
 ) -> pd.DataFrame:
     """For each picture of a part with one of the seven diagnoses: source, lesion, dx, and what is similar to it.
 
+    No picture of its own lesion is counted, whatever its name: another one of it would be found for what it shows.
     Columns beside them: majority, the code of most of the similar cases; same, bool, whether that is the truth;
     malignant, the share of malignant ones among them, 0 … 1; p_malignant, the network's own. progress: told (done,
     total). Raises DataFault where there is no such picture, ImageRefused for one that cannot be read.
@@ -40,19 +41,42 @@ def find_neighbours(
     table = table[table["dx"].isin(CODES)]
     if table.empty:
         raise DataFault(f"The {part} part of {catalogue.place} holds no picture with one of the seven diagnoses.")
+    own = lesions_in(library, catalogue, split.lesions)
     rows = []
     for done, row in enumerate(table.to_dict("records"), 1):
         case = diagnose(model, open_image(Path(row["image_path"])), row["image_id"])
         rows.append(
-            {**{name: row[name] for name in ("image_id", "source", "lesion", "dx")}, **_found(library, model, case)}
+            {
+                **{name: row[name] for name in ("image_id", "source", "lesion", "dx")},
+                **_found(library, model, case, own[row["lesion"]]),
+            }
         )
         if progress:
             progress(done, len(table))
     return pd.DataFrame(rows)
 
 
-def _found(library: Library, model: Model, case: Case) -> dict[str, object]:
-    found = similar_to(library, model, case)
+def lesions_in(library: Library, catalogue: Catalogue, lesions: pd.Series) -> dict[str, set[int]]:
+    """What a library may know each lesion of a catalogue by: lesion → digests, of its names and of those that the
+    library has for one of its images.
+
+    lesions: of the split, text (n,), each image's.
+    """
+    table = catalogue.table
+    own = own_lesions(table)
+    joined = join_lesions(table.assign(lesion_id=own), catalogue.duplicates)
+    by_image = dict(zip(library.columns["name"].tolist(), library.columns["lesion"].tolist(), strict=True))
+    found: dict[str, set[int]] = {}
+    for lesion, image, *names in zip(lesions, table["image_id"], own, joined, strict=True):
+        digests = found.setdefault(lesion, set())
+        digests.update(digest(name) for name in names)
+        if (known := by_image.get(digest(image))) is not None:
+            digests.add(known)
+    return found
+
+
+def _found(library: Library, model: Model, case: Case, own: set[int]) -> dict[str, object]:
+    found = similar_to(library, model, case, without=own)
     most = majority(found)
     return {
         "majority": "" if most is None else most.code,

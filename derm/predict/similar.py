@@ -43,13 +43,19 @@ class Similar(NamedTuple):
 
 
 def similar_to(
-    library: Library, model: Model, case: Case, count: int = SHOWN, among: NDArray[np.bool_] | None = None
+    library: Library,
+    model: Model,
+    case: Case,
+    count: int = SHOWN,
+    among: NDArray[np.bool_] | None = None,
+    without: Collection[int] = (),
 ) -> list[Similar]:
     """The `count` confirmed cases most like `case`, the most alike first, fewer where the library has fewer lesions.
 
     model: that which answered the case; it is asked again where the case does not know the answer any more. Left out
     are the case's own picture, any copy of it, turned or mirrored, and every picture of their lesions, known by name or
-    by look. among: as of `find_similar`. Raises DataFault where the library belongs to other weights.
+    by look; and those of `without`, digests. among: as of `find_similar`. Raises DataFault where the library belongs to
+    other weights.
     """
     if library.weights != model.sha256:
         raise DataFault(
@@ -73,7 +79,7 @@ def similar_to(
 
     description = model.description.model
     found = case.prediction or interpret(model, square(case.image, description.input_size, description.fit)[None])
-    own = own_lesions(library, case.name, look_at(case.image))
+    own = own_lesions(library, case.name, look_at(case.image)) | set(without)
     return find_similar(library, library.project(found.features)[0], own, count, among)
 
 

@@ -13,14 +13,16 @@ import pytest
 
 import derm.predict.library
 from derm.data.looks import long_hashes, look_at
+from derm.data.split import split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
+from derm.evaluate import similar_worth
 from derm.evaluate.library import basis_of, build_library, choose
 from derm.evaluate.similar_worth import find_neighbours, malignant_auc, worth
 from derm.image.decode import open_image
 from derm.image.overlay import jpeg
 from derm.predict.case import diagnose
-from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, find_library, library_stamp, open_library
+from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, digest, find_library, library_stamp, open_library
 from derm.predict.similar import compare, counted, find_similar, majority, own_lesions, similar_to
 from derm.predict.similar_words import WORTH, in_lines, summary, told
 from tests.closed_files import refuse_to_read
@@ -421,6 +423,23 @@ def test_a_picture_of_the_library_does_not_find_its_own_lesion(built, tiny_model
     assert len(own) == 1
     assert not own & {int(built.columns["lesion"][one.row]) for one in found}
     assert similar_to(built, tiny_model, replace(case, prediction=None)) == found
+
+
+def test_worth_counts_no_other_picture_of_the_own_lesion(built, tiny_model, drawn_catalogue, monkeypatch):
+    # The first of the validation part shows, under a name of its own, the lesion of a picture in the library.
+    table = drawn_catalogue.table
+    split = split_catalogue(drawn_catalogue)
+    first = split.rows("validation")[0]
+    asked = []
+    monkeypatch.setattr(similar_worth, "similar_to", lambda *_, without: asked.append(without) or [])
+    find_neighbours(tiny_model, built, drawn_catalogue, "validation")
+    known = dict(zip(built.columns["name"].tolist(), built.columns["lesion"].tolist(), strict=True))
+    assert known[digest(table["image_id"].iloc[first])] in asked[0]
+    renamed = replace(drawn_catalogue, table=table.assign(image_id="other-" + table["image_id"]))
+    asked.clear()
+    find_neighbours(tiny_model, built, renamed, "validation")
+    lesions = {digest(lesion) for lesion in table["lesion_id"]}
+    assert all(without & lesions for without in asked)
 
 
 def test_a_library_of_other_weights_is_refused(built, tiny_model, drawn_catalogue):
