@@ -280,7 +280,7 @@ def print_seen(seen: dict[str, Any]) -> None:
 
 def print_threshold(value: float, referral: dict[str, Any]) -> None:
     """Print the referral threshold, what it found where it was chosen, and what it is worth."""
-    lower, expected = referral["lower_bound"] or 0.0, referral.get("expected") or referral["sensitivity"] or 0.0
+    lower, expected = referral["lower_bound"] or 0.0, referral["expected"] or 0.0
     said = PROMISES[referral["promise"]].format(lower=lower, expected=expected)
     out.print(
         f"referral threshold     {value:.4f}: finds {referral['found']} of {referral['malignant_lesions']} malignant "

@@ -246,12 +246,17 @@ def print_decision(metrics: dict[str, Any]) -> None:
         out.print("No referral threshold and no conformal sets: `derm calibrate` chooses them on validation.")
         return
     spans = metrics["intervals"]
-    for name in ("sensitivity", "specificity"):
-        low, high = spans[f"decision.{name}"] or (float("nan"), float("nan"))
-        out.print(f"Referral at {decision['threshold']:.4f}: {name} {share(decision[name])} ({low:.3f} – {high:.3f})")
+    by_lesion = decision["by_lesion"]
+    for of, field, rates in (("lesions", "decision.by_lesion", by_lesion), ("images", "decision", decision)):
+        for name in ("sensitivity", "specificity"):
+            low, high = spans[f"{field}.{name}"] or (float("nan"), float("nan"))
+            out.print(
+                f"Referral at {decision['threshold']:.4f}, of {of}: {name} {share(rates[name])} "
+                f"({low:.3f} – {high:.3f})"
+            )
     out.print(
-        f"At a prevalence of {decision['prevalence']:.0%}, of those referred {share(decision['ppv'])} are malignant, "
-        f"of the others {share(decision['npv'])} benign."
+        f"At a prevalence of {decision['prevalence']:.0%}, of the lesions referred {share(by_lesion['ppv'])} are "
+        f"malignant, of the others {share(by_lesion['npv'])} benign."
     )
     sets = decision["conformal"]
     low, high = spans["decision.conformal.coverage"]

@@ -273,6 +273,17 @@ FILLABLE = ("dx", "dx_type", "sex", "localization", "dataset", "source")
 """Columns that say 'unknown' where they know nothing."""
 
 
+def part_names(table: pd.DataFrame) -> pd.Series:
+    """Each image's part of its source, text (n,): `dataset`, with the source before it where another source, or a part
+    of one, has the same name."""
+    pairs = table[["source", "dataset"]].drop_duplicates()
+    owners: dict[str, set[str]] = {source: {source} for source in pairs["source"]}
+    for source, part in pairs.itertuples(index=False):
+        owners.setdefault(part, set()).add(source)
+    alone = (table["dataset"] == table["source"]) | (table["dataset"].map(owners).map(len) == 1)
+    return table["dataset"].where(alone, table["source"] + ": " + table["dataset"])
+
+
 def impossible_ages(table: pd.DataFrame) -> pd.Series:
     """Which rows of a catalogue's table have an age that nobody has, bool; a missing one is not."""
     return impossible(table["age"])

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from derm.data.catalogue import part_names
 from derm.data.diagnosis_words import is_malignant
 from derm.diagnoses import CODES, INDEX
 from derm.evaluate.decision import Cases
@@ -60,7 +61,7 @@ class Answers:
 
 
 def measure_sources(answers: Answers, replicates: int) -> dict[str, dict[str, Any]]:
-    """The figures of each source, then of each part of a source that has several, ready for JSON.
+    """The figures of each source, then of each part of a source that has several, ready for JSON; see `part_names`.
 
     By name: within (the source of a part, else None), images, lesions, malignant and melanomas (images), rated (images
     that are known to be malignant or benign, and how many lesions of each kind they show), and figures: for each of
@@ -68,10 +69,11 @@ def measure_sources(answers: Answers, replicates: int) -> dict[str, dict[str, An
     than `SMALL` lesions has no row.
     """
     found = {}
+    named = part_names(answers.table)
     for source, rows in _groups(answers.table["source"]):
         if len(np.unique(answers.lesions[rows])) >= SMALL:
             found[source] = {"within": None, **_measure(answers, rows, replicates)}
-        parts = _groups(answers.table["dataset"].iloc[rows])
+        parts = _groups(named.iloc[rows])
         for part, inside in parts if len(parts) > 1 else []:
             own = rows[inside]
             if part not in found and len(np.unique(answers.lesions[own])) >= SMALL:

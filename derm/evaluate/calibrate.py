@@ -315,6 +315,7 @@ def choose_decisions(
             "sensitivity": or_none(referral.sensitivity),
             "lower_bound": or_none(referral.lower),
             "promise": learned.promise,
+            "expected": or_none(learned.expected),
             "chosen_by": list(able) if alike else [],
         },
         "by_source": {

@@ -192,12 +192,12 @@ METRICS_LATER: dict[str, Check] = {
         object_with(
             {"threshold": is_number, **_RATES},
             {
-                "by_lesion": object_with(_RATES),
+                "by_lesion": object_with(_RATES, {"ppv": is_share_or_none, "npv": is_share_or_none}),
                 "lesions": object_with({"malignant": is_count, "benign": is_count}),
                 "of_100_malignant": none_or(is_count),
                 "of_100_benign": none_or(is_count),
                 "prevalence": within(0, 1),
-                "ppv": is_share_or_none,
+                "ppv": is_share_or_none,  # of older versions, where each image counted once
                 "npv": is_share_or_none,
                 "conformal_thresholds": list_of(is_number),
                 "conformal": _ANYTHING,

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.belonging import recorded_apart
 from derm.evaluate.dataset import headline
-from derm.evaluate.decision import Cases
+from derm.evaluate.decision import Cases, at_digits
 from derm.evaluate.results import Results, why_known
 from derm.language.speech import say
 from derm.metrics.bootstrap import REPLICATES, Measure, paired_bootstrap
@@ -77,10 +77,18 @@ def disagreements(first: Results, second: Results) -> pd.DataFrame:
 
 def _measure(table: pd.DataFrame, results: Results) -> Measure:
     """The figures of rows of `table`, the predictions of `results`, as the bootstrap asks for them."""
-    decision = results.metrics["decision"] or {}
+    threshold = (results.metrics["decision"] or {}).get("threshold")
     probabilities = table[[f"p_{code}" for code in CODES]].to_numpy(dtype=np.float64)
     true = np.array([CODES.index(code) for code in table["dx_true"]])
-    cases = Cases(true, probabilities, table["lesion_id"].to_numpy(dtype=str), decision.get("threshold"))
+    # The sum of rounded probabilities is not the rounded sum, and decides otherwise where a sum is the threshold.
+    sums = table["p_malignant"] if "p_malignant" in table else probabilities[:, list(MALIGNANT)].sum(axis=1)
+    cases = Cases(
+        true,
+        probabilities,
+        table["lesion_id"].to_numpy(dtype=str),
+        None if threshold is None else float(at_digits(threshold)),
+        sums=at_digits(np.asarray(sums, dtype=np.float64)),
+    )
     per_image = {name: table[name].to_numpy(dtype=np.float64) for name in ("dice", "iou")}
 
     def measure(rows: NDArray[np.int64]) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm import __version__
-from derm.data.catalogue import Catalogue
+from derm.data.catalogue import Catalogue, part_names
 from derm.data.identity import data_identity
 from derm.data.split import By, Part, Split, split_catalogue
 from derm.data.value_words import value_called
@@ -154,7 +154,8 @@ def evaluate(
         "calibration": calibration_of(model.description),
         "known_images": int(known.rows.sum()) if known.spoils else 0,
     }
-    groups = measure_subgroups(partial(headline, cases, per_image), table, lesions, replicates, resampling)
+    shown = table.assign(dataset=part_names(table))
+    groups = measure_subgroups(partial(headline, cases, per_image), shown, lesions, replicates, resampling)
     predictions = pd.DataFrame(
         {
             "image_id": table["image_id"],

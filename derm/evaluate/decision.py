@@ -21,6 +21,15 @@ from derm.metrics.missing import mean_defined, or_none
 from derm.metrics.prior import change_mix, equal_mix
 from derm.metrics.registry import HEADLINE, classification_measures
 
+DIGITS = 6
+"""Decimals of the probabilities in predictions.csv: a threshold is compared at as many, so that the image that it was
+chosen by stays on its side."""
+
+
+def at_digits(values: Any) -> Any:  # noqa: ANN401 (a number, or an array of such)
+    """Malignant sums, or a threshold for these, with the digits of predictions.csv."""
+    return np.round(values, DIGITS)
+
 
 @dataclass(frozen=True)
 class Cases:
@@ -28,7 +37,8 @@ class Cases:
 
     true: int64 (n,). probabilities: float64 (n, 7). lesions: text (n,). referral_threshold, conformal_thresholds: as in
     `WeightsInfo`, None where they have not been chosen. mix: the share of each class that the probabilities hold for,
-    None where it is not known.
+    None where it is not known. sums: the malignant sum of each case as it was written, float64 (n,); None where it is
+    that of `probabilities`, which have all their digits.
     """
 
     true: NDArray[np.int64]
@@ -37,6 +47,7 @@ class Cases:
     referral_threshold: float | None = None
     conformal_thresholds: tuple[float, ...] | None = None
     mix: tuple[float, ...] | None = None
+    sums: NDArray[np.float64] | None = None
 
     @cached_property
     def is_malignant(self) -> NDArray[np.bool_]:
@@ -46,6 +57,8 @@ class Cases:
     @cached_property
     def p_malignant(self) -> NDArray[np.float64]:
         """The malignant sum of each case, float64 (n,)."""
+        if self.sums is not None:
+            return self.sums
         total: NDArray[np.float64] = self.probabilities[:, list(MALIGNANT)].sum(axis=1)
         return total
 
@@ -114,26 +127,24 @@ def rule_figures(cases: Cases, rows: NDArray[np.int64] | None = None) -> dict[st
 def decide(cases: Cases, prevalence: float) -> dict[str, Any] | None:
     """Referral and conformal sets, each image a case, ready for JSON; None where the weights were not calibrated.
 
-    prevalence: share of malignant lesions, 0 … 1, for the predictive values.
+    prevalence: share of malignant lesions, 0 … 1, for the predictive values, which are of lesions, each counting once.
     """
     threshold = cases.referral_threshold
     if threshold is None or cases.sets is None or cases.conformal_thresholds is None:
         return None
     rates = rates_at(threshold, cases.p_malignant, cases.is_malignant)
-    values = predictive_values(rates.sensitivity.value, rates.specificity.value, prevalence)
     by_lesion = lesion_rates(cases.p_malignant >= threshold, cases.is_malignant, cases.picture_weights)
+    values = predictive_values(by_lesion.sensitivity, by_lesion.specificity, prevalence)
     hundred = of_hundred(by_lesion)
     return {
         "threshold": threshold,
         "sensitivity": or_none(rates.sensitivity.value),
         "specificity": or_none(rates.specificity.value),
-        "by_lesion": {name: or_none(value) for name, value in by_lesion._asdict().items()},
+        "by_lesion": {name: or_none(value) for name, value in (by_lesion._asdict() | values._asdict()).items()},
         "lesions": lesion_counts(cases.is_malignant, cases.lesions)._asdict(),
         "of_100_malignant": hundred.malignant,
         "of_100_benign": hundred.benign,
         "prevalence": prevalence,
-        "ppv": or_none(values.ppv),
-        "npv": or_none(values.npv),
         "conformal_thresholds": list(cases.conformal_thresholds),
         "conformal": conformal_measures(cases.sets, cases.true),
     }

@@ -12,14 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.diagnoses import MALIGNANT
+from derm.evaluate.decision import at_digits
 from derm.figures.text import SPACE, counted_percent
 from derm.language.speech import mark, number, say
 from derm.metrics.bootstrap import REPLICATES, percentile_interval
 from derm.metrics.missing import fraction
-
-DIGITS = 6
-"""Decimals of the probabilities in predictions.csv: a threshold is compared at as many, so that the image that it was
-chosen by stays on its side."""
 
 BLOCK = 100
 """Resamples that are reduced at once, which bounds the memory."""
@@ -54,7 +51,8 @@ class Referral(NamedTuple):
 
 def is_referred(cases: pd.DataFrame, threshold: float) -> NDArray[np.bool_]:
     """Which of `cases`, of `derm.explore.predictions.outcomes`, are referred, bool (n,): p_malignant ≥ `threshold`."""
-    return cases["p_malignant"].to_numpy(dtype=np.float64) >= round(threshold, DIGITS)
+    reached: NDArray[np.bool_] = at_digits(cases["p_malignant"].to_numpy(dtype=np.float64)) >= at_digits(threshold)
+    return reached
 
 
 def is_malignant(cases: pd.DataFrame) -> NDArray[np.bool_]:

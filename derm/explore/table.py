@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.catalogue import Catalogue
+from derm.data.catalogue import Catalogue, part_names
 from derm.data.diagnosis_words import is_malignant
 from derm.data.split import PARTS, own_lesions, split_catalogue
 from derm.data.value_words import value_called
@@ -80,7 +80,7 @@ def explorable(catalogue: Catalogue) -> pd.DataFrame:
     except DataFault:
         parts = pd.Series(UNKNOWN, index=table.index, dtype=str)
         lesions = own_lesions(table)
-    return prepare(table, parts, lesions)
+    return prepare(table.assign(dataset=part_names(table)), parts, lesions)
 
 
 def prepare(table: pd.DataFrame, parts: pd.Series, lesions: pd.Series) -> pd.DataFrame:

@@ -573,12 +573,13 @@ def _calibrating(facts: Facts) -> str:
 
 
 def _in_each_source(record: dict[str, Any], by_source: dict[str, dict[str, Any]]) -> list[str]:
-    """Whether the bound holds in each source that chose the threshold: one of few malignant lesions cannot reach it."""
-    told = {name: by_source.get(name, {}).get("referral") for name in record.get("chosen_by", ())}
-    own = {name: figures for name, figures in told.items() if figures}
-    if record.get("promise", "bound") != "bound" or len(told) < 2 or len(own) < len(told):
+    """In which sources of validation the bound does not hold, whether they chose the threshold or had too few malignant
+    lesions to choose; or that it holds in each."""
+    told = {name: figures["referral"] for name, figures in by_source.items() if figures.get("referral")}
+    own = {name: figures for name, figures in told.items() if figures["malignant_lesions"]}
+    if len(own) < 2 or set(record.get("chosen_by", ())) - set(own):
         return []
-    return [
+    below = [
         say(
             "In {source} alone the bound is {lower_bound:.3f}, for {found} of {malignant_lesions} are found.",
             source=source_name(name),
@@ -588,7 +589,8 @@ def _in_each_source(record: dict[str, Any], by_source: dict[str, dict[str, Any]]
         )
         for name, figures in own.items()
         if (figures["lower_bound"] or 0.0) < TARGET
-    ] or [say("That holds in each source.")]
+    ]
+    return below or [say("That holds in each source.")]
 
 
 def _outlines(facts: Facts) -> Section:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from derm.data.catalogue import part_names
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault, WeightsFault
 from derm.evaluate.by_source import FIGURES, Answers, is_malignant, measure_sources, sources_table
@@ -49,6 +50,20 @@ def answers() -> Answers:
         0.5,
         (0.5,) * 7,
     )
+
+
+def test_a_part_that_is_called_like_another_source_keeps_its_row():
+    told = answers()
+    table = told.table.assign(dataset=["there"] * 15 + ["new"] * 15 + ["there"] * 40)
+    twice = replace(
+        told, table=pd.concat([table, table.iloc[:30]]), lesions=np.r_[told.lesions, told.lesions[:30] + "x"]
+    )
+    more = {name: np.concatenate([getattr(told, name), getattr(told, name)[:30]]) for name in
+            ("probabilities", "dice", "turned_away")}  # fmt: skip
+    found = measure_sources(replace(twice, **more), replicates=2)
+    sizes = {name: (own["within"], own["images"]) for name, own in found.items()}
+    assert sizes == {"here": (None, 60), "new": ("here", 30), "here: there": ("here", 30), "there": (None, 40)}
+    assert list(part_names(table).unique()) == ["here: there", "new", "there"]
 
 
 def test_each_source_has_its_own_figures():

@@ -89,7 +89,11 @@ def test_the_numbers_are_of_their_kind(calibration, drawn_catalogue):
     record = calibration.record
     validation = split_catalogue(drawn_catalogue).rows("validation")
     assert record["choosing_images"] + record["conformal_images"] == len(validation)
-    assert record["referral"]["found"] <= record["referral"]["malignant_lesions"]
+    referral = record["referral"]
+    assert referral["found"] == referral["malignant_lesions"]
+    assert referral["promise"] == "lowest"  # of so few; and below the lowest of n new cases lies one in n + 1
+    few = referral["malignant_lesions"]
+    assert referral["expected"] == pytest.approx(few / (few + 1))
     described = calibration.describe(WeightsInfo(ModelConfig(), measured={"test": {}}))
     assert described.temperature == calibration.temperature
     assert described.measured.keys() == {"calibration"}  # what was measured before belongs to other numbers
@@ -188,8 +192,13 @@ def test_decisions_by_hand():
     decision = decide(cases, prevalence=0.5)
     assert (decision["sensitivity"], decision["specificity"]) == (1, 0.5)
     assert (decision["of_100_malignant"], decision["of_100_benign"]) == (100, 50)
-    assert decision["ppv"] == pytest.approx(2 / 3)
-    assert decision["npv"] == 1
+    assert decision["by_lesion"]["ppv"] == pytest.approx(2 / 3)
+    # Another picture of the last lesion: of pictures two of three are left alone, of lesions one of two as before.
+    again = Cases(true[[0, 1, 2, 3, 3]], probabilities[[0, 1, 2, 3, 3]], np.array(list("abcdd")), 0.3, (0.5,) * 7)
+    decision = decide(again, prevalence=0.5)
+    assert decision["specificity"] == pytest.approx(2 / 3)
+    assert decision["by_lesion"]["ppv"] == pytest.approx(2 / 3)
+    assert decision["by_lesion"]["npv"] == 1
     assert decision["conformal"]["coverage"] == 3 / 4
     assert decision["conformal"]["mean_size"] == 1
     assert decide(replace(cases, referral_threshold=None), 0.5) is None

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.compare import compare, disagreements
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_results
 from derm.metrics.bootstrap import paired_bootstrap
+
+MALIGNANT_CODES = [code for code, ill in zip(CODES, MALIGNANT, strict=True) if ill]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,7 @@ def better(results):
         truth = table.loc[row, "dx_true"]
         table.loc[row, [name for name in table if name.startswith("p_") and name != "p_malignant"]] = 0.0
         table.loc[row, f"p_{truth}"] = 1.0
+        table.loc[row, "p_malignant"] = float(truth in MALIGNANT_CODES)
         table.loc[row, "dx_pred"] = truth
     return replace(results, predictions=table)
 
@@ -75,6 +79,21 @@ def test_the_order_of_rows_does_not_matter(results, better):
     pd.testing.assert_frame_equal(
         compare(results, better, replicates=10), compare(results, turned, replicates=10), check_exact=False
     )
+
+
+def test_the_picture_that_a_threshold_was_chosen_by_stays_on_its_side(results):
+    table = results.predictions.copy()
+    row = int(np.flatnonzero(table["dx_true"].isin(MALIGNANT_CODES))[0])
+    # Three probabilities add up to the threshold; each is written rounded down, so that those add up to less.
+    for code in MALIGNANT_CODES:
+        table.loc[row, f"p_{code}"] = 0.033333
+    threshold = 3 * 0.03333349
+    table["p_malignant"] = 0.0
+    table.loc[row, "p_malignant"] = round(threshold, 6)
+    metrics = {**results.metrics, "decision": {"threshold": threshold}}
+    found = compare(*2 * [replace(results, predictions=table, metrics=metrics)], replicates=2)
+    told = found.set_index("figure").loc["decision.sensitivity"]
+    assert told["first"] == told["second"] == 1 / table["dx_true"].isin(MALIGNANT_CODES).sum()
 
 
 def test_a_better_second_model_is_seen(results, better):
