@@ -195,10 +195,10 @@ def test_decisions_by_hand():
     assert decision["by_lesion"]["ppv"] == pytest.approx(2 / 3)
     # Another picture of the last lesion: of pictures two of three are left alone, of lesions one of two as before.
     again = Cases(true[[0, 1, 2, 3, 3]], probabilities[[0, 1, 2, 3, 3]], np.array(list("abcdd")), 0.3, (0.5,) * 7)
-    decision = decide(again, prevalence=0.5)
-    assert decision["specificity"] == pytest.approx(2 / 3)
-    assert decision["by_lesion"]["ppv"] == pytest.approx(2 / 3)
-    assert decision["by_lesion"]["npv"] == 1
+    more = decide(again, prevalence=0.5)
+    assert more["specificity"] == pytest.approx(2 / 3)
+    assert more["by_lesion"]["ppv"] == pytest.approx(2 / 3)
+    assert more["by_lesion"]["npv"] == 1
     assert decision["conformal"]["coverage"] == 3 / 4
     assert decision["conformal"]["mean_size"] == 1
     assert decide(replace(cases, referral_threshold=None), 0.5) is None
