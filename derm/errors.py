@@ -61,7 +61,7 @@ class RecordsFault(DermError):
 
 
 class OtherPlace(RecordsFault):
-    """A lesion of a name that the patient has elsewhere on the body: two lesions would be taken for one."""
+    """A lesion of a name that the patient has already, elsewhere or since a moment ago: two would be taken for one."""
 
 
 class StudyFault(DermError):

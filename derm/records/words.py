@@ -3,7 +3,7 @@
 Needs plain values. Knows no database and no page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -277,13 +277,24 @@ def _called(names: Mapping[Any, str], code: str) -> str:
     return say(names[code]) if code in names else unknown(code)
 
 
-def correction_line(correction: Mapping[str, object]) -> str:
-    """A correction as one line of text."""
+def correction_lines(corrections: Sequence[Mapping[str, object]]) -> list[str]:
+    """Corrections of one picture, first to last, each as one line of text: what its author gave.
+
+    What a correction takes over from the one before it is that one's, and told there: who draws an outline says nothing
+    of a diagnosis that somebody else has entered.
+    """
+    formers = {row["id"]: row for row in corrections}
+    return [_correction_line(row, formers.get(row["replaces"])) for row in corrections]
+
+
+def _correction_line(correction: Mapping[str, object], former: Mapping[str, object] | None) -> str:
+    same = {name: former is not None and correction[name] == former[name] for name in ("diagnosis", "basis", "outline")}
+    redrawn = correction["outline"] is not None and not same["outline"]
     parts = []
-    if correction["diagnosis"] is not None:
+    if correction["diagnosis"] is not None and not (redrawn and same["diagnosis"] and same["basis"]):
         basis = _called(BASIS_IN_LINE, str(correction["basis"]))
         parts.append(f"{diagnosis_name(str(correction['diagnosis']))} ({basis})")
-    if correction["outline"] is not None:
+    if redrawn:
         parts.append(say("outline drawn anew"))
     return say(
         "Corrected by {author}: {parts}; {time}.",

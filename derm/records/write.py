@@ -68,6 +68,9 @@ class NewPicture(NamedTuple):
     height: int
     mm_per_pixel: float | None = None
     scale_source: str | None = None
+    new_lesion: bool = False
+    """Whether the place was asked for because the patient had no such lesion: one that is there by now is somebody
+    else's entry, and the picture is not put to it unasked."""
     """Where the scale comes from: 'DICOM', 'ruler' or 'given'."""
 
 
@@ -124,7 +127,7 @@ def save_case(
             store.keep(records.pictures, picture.content)  # again, if a deletion of the same picture came between
             connection.execute(delete(tables.removal).where(tables.removal.c.sha256 == sha256))
             patient_id = _patient(connection, actor, picture.pseudonym)
-            lesion_id = _lesion(connection, actor, patient_id, picture.lesion, picture.site)
+            lesion_id = _lesion(connection, actor, patient_id, picture)
             visit_id = _visit(connection, actor, patient_id, picture.day)
             picture_id = _picture(connection, actor, lesion_id, visit_id, picture, sha256)
             if before is not None:
@@ -374,9 +377,9 @@ def _patient(connection: Connection, actor: str, pseudonym: str) -> str:
     return str(found or _enter(connection, actor, tables.patient, {"pseudonym": name}))
 
 
-def _lesion(connection: Connection, actor: str, patient_id: str, label: str, site: str) -> str:
-    name, table = entry.name(label, entry.LESION_NAME), tables.lesion
-    known = find_named(connection, table.c.label, label, table.c.patient_id == patient_id)
+def _lesion(connection: Connection, actor: str, patient_id: str, picture: NewPicture) -> str:
+    name, site, table = entry.name(picture.lesion, entry.LESION_NAME), picture.site, tables.lesion
+    known = find_named(connection, table.c.label, picture.lesion, table.c.patient_id == patient_id)
     if known is None:
         return _enter(connection, actor, table, {"patient_id": patient_id, "label": name, "site": entry.site(site)})
     kept = str(connection.scalar(select(table.c.site).where(table.c.id == known)))
@@ -388,6 +391,15 @@ def _lesion(connection: Connection, actor: str, patient_id: str, label: str, sit
                 lesion=name,
                 kept=place_called(kept),
                 given=place_called(site),
+            )
+        )
+    if site and picture.new_lesion:
+        raise OtherPlace(
+            say(
+                "Lesion {lesion} of this patient has been entered meanwhile ({kept}): give another lesion another "
+                "name, or save once more if it is this one.",
+                lesion=name,
+                kept=place_called(kept),
             )
         )
     return known

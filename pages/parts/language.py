@@ -3,6 +3,8 @@
 Needs Streamlit's session. Whatever words a page, a fragment, or what a click calls makes, are in this language.
 """
 
+from datetime import date
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -52,14 +54,22 @@ def chosen() -> str:
     return told if told in languages() else ""
 
 
+def is_choice(value: object) -> bool:
+    """Whether that may be what somebody has chosen or typed in a field that can be set: no button, switch or file."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(one, str) for one in value)  # an uploader without files has an empty list
+    return isinstance(value, str | int | date) and not isinstance(value, bool)
+
+
 def choose(code: str) -> None:
     """Speak a language in this visit, or with '' the browser's again; what is chosen elsewhere on the page stays.
 
-    A browser tells a choice by its label, and by that of another language Streamlit would know none.
+    A browser tells a choice by its label, and by that of another language Streamlit would know none; a field for a day
+    is another one in another language, and would begin anew.
     """
     for key in list(st.session_state):
         value = st.session_state.get(key)  # what was pressed may be of a page that is no more, and its key with it
-        if isinstance(value, str | int) and not isinstance(value, bool):  # a button's cannot be set
+        if is_choice(value):
             st.session_state[key] = value
     st.session_state.language_chosen = code
     forget()

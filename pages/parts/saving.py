@@ -89,7 +89,8 @@ def ask_who() -> DeltaGenerator:
 
 
 def ask_day(place: Any, label: str, key: str, **how: Any) -> None:  # noqa: ANN401 (Streamlit itself, or a part)
-    """Ask for a day that is over, in a calendar of the visitor's language."""
+    """Ask for a day that is over, in a calendar of the visitor's language; today stands there at first."""
+    st.session_state.setdefault(key, words.today())  # no value of the field's own: it would come back unasked
     # Wider than what is taken: a browser keeps a day beyond to itself, and the one before would be saved in its place.
     days = {"min_value": FIRST, "max_value": LAST, "format": day_pattern(), "required": True}
     place.date_input(label, key=key, **days, **how)
@@ -118,7 +119,7 @@ def ask_place(key: str) -> None:
     of a known one no place is asked, so that two would be taken for one without a word."""
     state = st.session_state
     last = state.get("last_patient", "")
-    for name, usual in (("patient", last), ("lesion", "" if last else "A"), ("day", words.today())):
+    for name, usual in (("patient", last), ("lesion", "" if last else "A")):
         state.setdefault(f"{name}-{key}", usual)
     one, two = st.columns(2)
     typed: dict[str, Any] = {"max_chars": 80, "persist_state": "session", "on_change": visit.stay}
@@ -139,6 +140,7 @@ def ask_place(key: str) -> None:
             )
         )
     site = known.get(cleaned(state[f"lesion-{key}"]))
+    state[f"asked-{key}"] = site is None
     if site is None:
         st.selectbox(
             say("Place on the body"),
@@ -261,7 +263,8 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],
-            site=state.get(f"site-{key}") or "",
+            site=(state[f"asked-{key}"] and state.get(f"site-{key}")) or "",
+            new_lesion=state[f"asked-{key}"],
             day=state[f"day-{key}"],
             mm_per_pixel=state[f"scale-{key}"],
             before=before,
@@ -269,7 +272,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
     except DermError as fault:
         state[refusal] = str(fault)
         if isinstance(fault, OtherPlace):
-            state[f"site-{key}"] = None  # chosen before the lesion was known to be elsewhere; now the form says where
+            state[f"site-{key}"] = None  # chosen before the lesion was known; now the form says where it is
         return False
     state.saved = state.get("saved", {}) | {key: kept}
     state.last_patient = state[f"patient-{key}"]

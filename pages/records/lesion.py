@@ -81,8 +81,8 @@ def show_picture(one: PictureHistory) -> None:
                 st.markdown(plain(line))
         for opinion in one.opinions:
             st.markdown(plain(words.opinion_line(opinion)))
-        for correction in one.corrections:
-            st.markdown(plain(words.correction_line(correction)))
+        for line in words.correction_lines(one.corrections):
+            st.markdown(plain(line))
         opinion_after(one)
         correct(one)
 
@@ -190,7 +190,7 @@ def about(history: LesionHistory) -> None:
             key=f"diagnosis-{fields}",
             format_func=words.diagnosis_name,
         )
-        saving.ask_day(st, say("Day"), f"day-{fields}", value=words.today())
+        saving.ask_day(st, say("Day"), f"day-{fields}")
         st.text_area(say("The pathologist's words"), key=f"words-{fields}", max_chars=2000)
         st.button(
             say("Save the histology"),

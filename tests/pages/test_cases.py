@@ -311,6 +311,32 @@ def test_a_place_that_was_chosen_is_not_lost_to_a_lesion_of_the_same_name(page, 
     assert (state.site, read.counts(kept).pictures) == ("scalp", 2)
 
 
+def test_a_lesion_that_another_visitor_entered_meanwhile_is_asked_about(page, kept):
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="P-008")
+    page.selectbox(key=f"site-{key}").set_value("foot_left").run()
+    save(kept, pseudonym="P-008", lesion="A", site="foot_left")  # of another picture, on another page
+    page.button(key=f"save-case-{key}").click().run()
+    assert "Lesion A of this patient has been entered meanwhile (left foot)" in text(page)
+    assert read.counts(kept).pictures == 1
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    assert read.counts(kept).pictures == 2
+
+
+def test_a_day_that_was_chosen_stays_when_the_language_changes(page, kept):
+    save(kept, pseudonym="P-009", lesion="A", site="scalp")
+    choose_view(page, "Kept cases")
+    lesion_id = read.search(kept)[0].lesion_id
+    page.session_state.opened_lesion = lesion_id
+    page.run()
+    name = f"day-histology-{lesion_id}-0"
+    page.date_input(key=name).set_value(date(2026, 2, 3)).run()
+    page.button(key="language-de").click().run()
+    assert not page.exception
+    assert page.date_input(key=name).value == date(2026, 2, 3)
+
+
 def fields(page: AppTest) -> list[tuple[str, object]]:
     """What stands in the fields about the lesion that is open, by their labels."""
     parts = (page.selectbox, page.text_area, page.text_input, page.date_input)

@@ -90,6 +90,36 @@ def test_two_lesions_of_one_name_are_not_taken_for_one(filed):
     assert save(filed, 2, site="").lesion_id == save(filed, 2, site="scalp").lesion_id == first.lesion_id
 
 
+def test_a_lesion_that_somebody_else_entered_meanwhile_is_not_joined_unasked(filed):
+    first = save(filed, site="scalp")
+    with pytest.raises(OtherPlace, match=r"of this patient has been entered meanwhile \(scalp\): give another"):
+        save(filed, 2, site="scalp", new_lesion=True)
+    assert read.last_hash(filed) == first.last_hash
+    assert save(filed, 2, site="", new_lesion=False).lesion_id == first.lesion_id
+    assert save(filed, 3, lesion="B", site="scalp", new_lesion=True).lesion_id != first.lesion_id
+
+
+def test_a_line_of_a_correction_tells_what_its_author_gave(filed):
+    kept = save(filed)
+    drawn = np.zeros((48, 80), dtype=bool)
+    drawn[10:40, 10:40] = True
+    write.correct(filed, "Dr A", kept.picture_id, diagnosis="bcc", basis=Basis.HISTOLOGY)
+    write.correct(filed, "Dr B", kept.picture_id, outline=drawn)
+    write.correct(filed, "Dr C", kept.picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
+    write.correct(filed, "Dr D", kept.picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
+    write.correct(filed, "Dr E", kept.picture_id, diagnosis="nv", basis=Basis.HISTOLOGY, outline=~drawn)
+    history = read.lesion_history(filed, kept.lesion_id)
+    assert history is not None
+    told = [line.split(";")[0] for line in words.correction_lines(history.visits[0].pictures[0].corrections)]
+    assert told == [
+        "Corrected by Dr A: Basal cell carcinoma (histology)",
+        "Corrected by Dr B: outline drawn anew",
+        "Corrected by Dr C: Melanoma (histology)",
+        "Corrected by Dr D: Melanoma (histology)",
+        "Corrected by Dr E: Melanocytic nevus (histology), outline drawn anew",
+    ]
+
+
 def test_the_next_visit_joins_the_lesion(filed):
     save(filed)
     later = save(filed, 2, day="2026-11-20", answer=new_answer(0.1, "not referred"))
