@@ -16,7 +16,7 @@ from derm.errors import ConfigFault, ImageRefused
 from derm.files import without_ending
 from derm.image.kind import HEAD, is_picture
 from derm.predict.archive import is_archive, survey_archive
-from derm.predict.found import FoundPicture, printable
+from derm.predict.found import FoundPicture, printable, true_path
 from derm.predict.manifest import NoList, is_list, read_list
 from derm.predict.remote import is_address, survey_address
 
@@ -54,7 +54,7 @@ def survey(paths: Iterable[str | Path], outputs: Iterable[Path] = (), own: Colle
     not_taken = {os.path.realpath(file) for file in own}
     for path in paths:
         for one in _of_name(str(path), written, not_taken, passed_over):
-            found.setdefault(one.file if one.fault or one.source else os.path.realpath(one.path), one)
+            found.setdefault(one.file if one.fault or one.source else true_path(one.path), one)
     return Survey(list(found.values()), passed_over)
 
 
@@ -92,7 +92,7 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
     where that is taken, too, the whole path; each as `printable` has it. Upper and lower case count as the same, as
     some disks have it.
     """
-    true = [Path(os.path.realpath(file)) for file in files]
+    true = [Path(true_path(file)) for file in files]
     common = os.path.commonpath([file.parent for file in true]) if true else ""
     below = [printable(file.relative_to(common).as_posix()) for file in true]
     own = [printable(without_ending(file.name)) for file in files]
