@@ -22,6 +22,14 @@ from derm.predict.export import case_json, outline_png
 MISSING = mark("A report to print, FHIR and DICOM: pip install 'derm[documents]'")
 
 
+OUTLINES = ("outline.png", "outline.json", "outline-edited.png", "outline-edited.json")
+DOCUMENTS = (
+    *("report.pdf", "case.json", "fhir.json", *OUTLINES),
+    *(f"dicom/{name}.dcm" for name in ("picture", "outline", "outline-edited", "report", "page")),
+)
+"""Names of all documents that a case may have."""
+
+
 def can_be_made() -> bool:
     """Whether what documents need is installed."""
     return all(find_spec(name) for name in ("typst", "highdicom"))
