@@ -13,7 +13,9 @@ import shutil
 import stat
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import IO, Any, BinaryIO
@@ -486,6 +488,13 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
         part.write_bytes(content)
 
     write_whole(path, fill, mode)
+
+
+def zip_member(name: str, on: date | None = None) -> zipfile.ZipInfo:
+    """A member of a ZIP archive of that name and day, or of now. The year is one of 1980 to 2107, for no ZIP holds
+    another, and the clock of a machine without a battery begins in 1970."""
+    year, *others = time.localtime()[:6] if on is None else (on.year, on.month, on.day, 0, 0, 0)
+    return zipfile.ZipInfo(name, (min(max(year, 1980), 2107), *others))  # type: ignore[arg-type]  # six in all
 
 
 def write_text(path: Path, text: str) -> None:

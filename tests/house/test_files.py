@@ -2,7 +2,11 @@
 
 import errno
 import os
+import time
+from datetime import date
 from functools import partial
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from PIL import Image
@@ -22,6 +26,7 @@ from derm.files import (
     write_text,
     write_together,
     write_whole,
+    zip_member,
 )
 
 
@@ -214,3 +219,26 @@ def test_of_files_that_belong_together_links_are_replaced_and_folders_refused(tm
     with pytest.raises(ConfigFault, match=r"a\.pdf is a folder"):
         write_together(folder, NEW, NEW)
     assert (folder / "deep" / "b.dcm").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "year"), [(0, 1980), (time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, 0)), 2026), (1 << 33, 2107)]
+)
+def test_a_member_of_a_zip_has_a_date_whatever_the_clock_says(tmp_path, monkeypatch, seconds, year):
+    now = time.localtime(seconds)
+    monkeypatch.setattr("time.localtime", lambda *_: now)
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zip_member("a.txt"), b"it")
+        archive.writestr(zip_member("b.txt", date(1970, 1, 1)), b"it")
+    first, second = ZipFile(tmp_path / "a.zip").infolist()
+    assert (first.date_time[0], second.date_time) == (year, (1980, 1, 1, 0, 0, 0))
+
+
+def test_every_zip_is_written_by_members_with_a_date():
+    found = {
+        path.name
+        for path in (Path(__file__).parents[2] / "derm").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "writestr(" in line and "zip_member(" not in line
+    }
+    assert found == {"archive.py"}  # of the bench
