@@ -13,7 +13,9 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import IO, Any, BinaryIO
@@ -93,6 +95,45 @@ def replace_with(new: Path, place: Path) -> None:
         new.replace(place)
     except OSError as error:
         raise unwritable(place, error) from error
+
+
+def write_together(folder: Path, files: Mapping[str, bytes], known: Iterable[str]) -> None:
+    """Put files that belong together, by their names below `folder`, in the place of those that lay there before.
+
+    All are written beside their places first, then those of before go, then these come: a full disk leaves those of
+    before, and whatever ends it later some of these alone, never files of both. A link is replaced, see `unlinked`.
+    known: names that such files may have. ConfigFault where one of them is there that would stay, which may be work of
+    somebody's hand, or something cannot be written.
+    """
+    stale = next((name for name in sorted(known) if name not in files and os.path.lexists(folder / name)), None)
+    if stale is not None:
+        raise ConfigFault(
+            say(
+                "{folder} holds {name} of another picture or another time, which would stay among these files: remove "
+                "it, or name another folder.",
+                folder=folder,
+                name=stale,
+            )
+        )
+    make_folder(folder)
+    for name in files:
+        place = folder / name
+        if place.parent != folder:
+            make_folder(unlinked(place.parent))
+        if not place.is_symlink():
+            _check_place(place)
+    if not files:
+        return
+    with making_folder(unlinked(folder / next(iter(files)))) as beside:
+        for name, content in files.items():
+            write_bytes(beside / name, content)
+        for name in files:
+            try:
+                (folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(folder / name, error) from error
+        for name in files:
+            replace_with(beside / name, folder / name)
 
 
 def unwritable(path: Path, error: OSError) -> ConfigFault:
@@ -447,6 +488,13 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
         part.write_bytes(content)
 
     write_whole(path, fill, mode)
+
+
+def zip_member(name: str, on: date | None = None) -> zipfile.ZipInfo:
+    """A member of a ZIP archive of that name and day, or of now. The year is one of 1980 to 2107, for no ZIP holds
+    another, and the clock of a machine without a battery begins in 1970."""
+    year, *others = time.localtime()[:6] if on is None else (on.year, on.month, on.day, 0, 0, 0)
+    return zipfile.ZipInfo(name, (min(max(year, 1980), 2107), *others))  # type: ignore[arg-type]  # six in all
 
 
 def write_text(path: Path, text: str) -> None:

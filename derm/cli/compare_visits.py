@@ -37,7 +37,7 @@ def compare_visits(
     from derm.compare.follow_up import follow_up
     from derm.compare.follow_up_pictures import flicker_gif, side_by_side
     from derm.compare.follow_up_words import as_json, doubt_lines, headline, sentences
-    from derm.files import make_folder, unlinked, write_bytes, write_json
+    from derm.files import json_text, write_together
     from derm.image.overlay import png
     from derm.model.weights import default_weights, load_weights
     from derm.predict.words import NOTICE
@@ -51,10 +51,8 @@ def compare_visits(
     for line in (*doubt_lines(found), headline(found), *sentences(found), say(NOTICE)):
         out.print(line)
     if target is not None:
-        make_folder(target)
-        write_bytes(unlinked(target / SIDES), png(side_by_side(found)))
-        write_bytes(unlinked(target / FLICKER), flicker_gif(found))
-        write_json(unlinked(target / CHANGES), as_json(found))
+        changes = json_text(as_json(found)).encode()
+        write_together(target, {SIDES: png(side_by_side(found)), FLICKER: flicker_gif(found), CHANGES: changes}, ())
         out.print(f"Written: {target}")
 
 

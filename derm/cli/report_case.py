@@ -45,9 +45,9 @@ def report_case(
     """
 
     from derm.diagnoses import CODES, INDEX
-    from derm.document.bundle import as_zip, documents_of
+    from derm.document.bundle import DOCUMENTS, as_zip, documents_of
     from derm.errors import ConfigFault
-    from derm.files import make_folder, shorten, unlinked, write_bytes
+    from derm.files import shorten, write_together
     from derm.image.decode import LONGEST_NAME, image_name, read_file, read_scaled
     from derm.image.dicom import LEAST_SPACING, MOST_SPACING
     from derm.image.scale import Scale
@@ -86,16 +86,12 @@ def report_case(
         case = without_name(case) if called is None else changed(case, name=called)
         files = documents_of(case, model, on=on, index=index)
     if archive:
-        make_folder(target)
         files = {file_name(case, "documents.zip"): as_zip(files, on)}
     read = [picture, *filter(None, [outline]), *weights_files(weights)]
     refuse_read([target / name for name in files], read)
-    for name, content in files.items():
-        path = target / name
-        if path.parent != target:
-            make_folder(unlinked(path.parent))
-        write_bytes(unlinked(path), content)
-        out.print(str(path), soft_wrap=True)
+    write_together(target, files, () if archive else DOCUMENTS)
+    for name in files:
+        out.print(str(target / name), soft_wrap=True)
 
 
 YEARS = (1980, 2099)

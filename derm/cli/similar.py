@@ -26,13 +26,14 @@ def similar(
 
     `derm library build` makes a library. Research use only, not a medical device.
     """
-    from derm.files import make_folder, unlinked, write_bytes
+    from derm.diagnoses import CODES
+    from derm.files import write_together
     from derm.image.decode import open_image
     from derm.model.weights import default_weights, load_weights
     from derm.paths import library_folder
     from derm.predict.case import diagnose
     from derm.predict.library import open_library
-    from derm.predict.similar import similar_to
+    from derm.predict.similar import SHOWN, similar_to
     from derm.predict.similar_words import in_lines
     from derm.predict.words import NOTICE
 
@@ -41,11 +42,10 @@ def similar(
     model = load_weights(weights or default_weights())
     found = similar_to(opened, model, diagnose(model, image, picture.name))
     if pictures is not None:
-        make_folder(pictures)
-        files = {pictures / f"{place:02}_{one.diagnosis.code}.jpg": one.row for place, one in enumerate(found, 1)}
-        refuse_read(files, [picture, *weights_files(weights)])
-        for file, row in files.items():
-            write_bytes(unlinked(file), opened.picture(row))
+        files = {f"{place:02}_{one.diagnosis.code}.jpg": opened.picture(one.row) for place, one in enumerate(found, 1)}
+        refuse_read([pictures / name for name in files], [picture, *weights_files(weights)])
+        known = [f"{place:02}_{code}.jpg" for place in range(1, SHOWN + 1) for code in CODES]
+        write_together(pictures, files, known)
     if as_json:
         rows = [
             {"rank": place, "label": one.label, "dx": one.diagnosis.code, "confirmed": one.confirmed,

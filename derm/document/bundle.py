@@ -6,12 +6,13 @@ Needs what `pip install 'derm[documents]'` brings.
 from datetime import date
 from importlib.util import find_spec
 from io import BytesIO
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from derm.document.content import report_of
 from derm.document.fhir import fhir_report
 from derm.document.objects import dicom_objects
 from derm.document.pdf import report_pdf
+from derm.files import zip_member
 from derm.image.overlay import mask_png
 from derm.language.speech import mark
 from derm.model.weights import Model
@@ -20,6 +21,14 @@ from derm.predict.entries import outline_json
 from derm.predict.export import case_json, outline_png
 
 MISSING = mark("A report to print, FHIR and DICOM: pip install 'derm[documents]'")
+
+
+OUTLINES = ("outline.png", "outline.json", "outline-edited.png", "outline-edited.json")
+DOCUMENTS = (
+    *("report.pdf", "case.json", "fhir.json", *OUTLINES),
+    *(f"dicom/{name}.dcm" for name in ("picture", "outline", "outline-edited", "report", "page")),
+)
+"""Names of all documents that a case may have."""
 
 
 def can_be_made() -> bool:
@@ -82,5 +91,5 @@ def as_zip(files: dict[str, bytes], on: date) -> bytes:
     stream = BytesIO()
     with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(ZipInfo(name, (on.year, on.month, on.day, 0, 0, 0)), content, ZIP_DEFLATED)
+            archive.writestr(zip_member(name, on), content, ZIP_DEFLATED)
     return stream.getvalue()

@@ -236,6 +236,7 @@ def mask_values(content: bytes, name: str, formats: tuple[str, ...] = MASK_FORMA
     with _faults_refused(name, say("PNG, TIFF or BMP")):
         picture = _opened(content, name, formats)
         _load(picture, content, name)
+        _drop_xmp(picture)
         picture = _upright(picture)
         if picture.mode in _GREY_MODES:
             return np.asarray(picture)
@@ -306,6 +307,7 @@ def _opened(content: bytes, name: str, formats: tuple[str, ...]) -> Image.Image:
     check_bytes(len(content), name)
     check_parts(content, name)
     picture = Image.open(BytesIO(content), formats=formats)
+    _drop_xmp(picture)
     check_size(picture.width, picture.height, name)
     _check_planes(picture, name)
     return picture
@@ -347,6 +349,7 @@ def _whole(picture: Image.Image, content: bytes, name: str) -> Image.Image:
     """`picture`, decoded and upright, of 8 bits where it is in colour; what holds less than it claims is refused."""
     deep, told = depth.is_deep(picture), depth.told_bits(picture, content)
     _load(picture, content, name)
+    _drop_xmp(picture)
     if deep:
         _make_shallow(picture, content, told, name)
     picture.info["told_bits"] = told
@@ -418,6 +421,18 @@ def _names_adobe_rgb(picture: Image.Image) -> bool:
 def _make_shallow(picture: Image.Image, content: bytes, told: int | None, name: str) -> None:
     """Scale a picture of 16 bits in colour in place, where fewer count; Pillow has kept the high 8 of them."""
     values = depth.deep_values(picture, content)
+    key = picture.info.get("transparency")
+    clear = None
+    if values is not None and picture.mode == "RGB" and isinstance(key, tuple):  # of all 16 bits, as it is meant
+        clear = (values == np.array(key, dtype=np.uint16)).all(axis=-1)
+    _scale_down(picture, values, told, name)
+    if clear is not None:
+        del picture.info["transparency"]
+        picture.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
+
+
+def _scale_down(picture: Image.Image, values: NDArray[np.uint16] | None, told: int | None, name: str) -> None:
+    """`_make_shallow` by all 16 bits, or without them."""
     ink = picture.mode == "CMYK"
     colours = picture.mode.rstrip("A")
     if values is None:
@@ -436,8 +451,16 @@ def _make_shallow(picture: Image.Image, content: bytes, told: int | None, name: 
     picture.paste(Image.fromarray(scaled, picture.mode))
 
 
+def _drop_xmp(picture: Image.Image) -> None:
+    """Take from `picture` its XMP, where Pillow looks for an orientation if EXIF has none: browsers do not, and the
+    picture is to lie as the page and its reader see it. Before EXIF is asked for, and where the file was read on."""
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        picture.info.pop(key, None)
+
+
 def _upright(picture: Image.Image) -> Image.Image:
     """`picture`, turned as its EXIF orientation says."""
+    _drop_xmp(picture)
     with suppress(*_DECODER_FAULTS):  # a picture with a broken orientation is shown as it is stored
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
@@ -567,7 +590,8 @@ def _eight_bit_grey(picture: Image.Image, name: str) -> Image.Image:
     """Mode L from 16-bit or floating-point grey, its full range scaled to 0–255; the colour profile is kept.
 
     The range is 0–65535, or what `derm.image.depth` finds of fewer bits. Floating-point grey has no range of its own:
-    0–1 and 0–255 are both in use, so all values must lie in one of them. A transparent grey is taken as opaque.
+    0–1 and 0–255 are both in use, so all values must lie in one of them. With alpha, mode LA, where the file names a
+    transparent grey.
     """
     values = np.asarray(picture)
     tags = _tiff_tags(picture)
@@ -594,6 +618,8 @@ def _eight_bit_grey(picture: Image.Image, name: str) -> Image.Image:
     if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
         grey = 255 - grey  # 0 is white, which Pillow heeds up to 8 bits only
     result = Image.fromarray(grey)
+    if isinstance(key := picture.info.get("transparency"), int):
+        result.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
     result.info["icc_profile"] = picture.info.get("icc_profile")
     return result
 

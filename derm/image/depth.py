@@ -34,6 +34,9 @@ _SAMPLE = 1_000_000
 _MAX_SAMPLE_VALUE = 281
 """Tag of TIFF."""
 
+_GREY_AND_ALPHA = "LA;16B"
+"""How Pillow calls the bytes of a PNG of grey and alpha with 16 bits, which it opens as RGBA."""
+
 _OTHER_ORDER = {"L": "B", "B": "L", "N": "B"}
 """The byte order that is not the file's; N, the machine's own, is little on all that PyTorch runs on."""
 
@@ -49,6 +52,11 @@ def deep_values(picture: Image.Image, content: bytes) -> NDArray[np.uint16] | No
     content: the whole file. It is decoded once more with the byte order turned, which gives the low bytes.
     """
     again = Image.open(BytesIO(content), formats=(picture.format or "",))
+    if picture.mode == "RGBA" and all(_raw_mode(tile) == _GREY_AND_ALPHA for tile in _tiles(again)):
+        # Four bytes a pixel, as RGBA of 8 bits has: high and low of grey, high and low of alpha.
+        again.tile = [tile._replace(args="RGBA") for tile in _tiles(again)]
+        pairs = np.asarray(again).view(">u2").astype(np.uint16)
+        return pairs[..., [0, 0, 0, 1]]
     if "LA" in picture.mode or _tag(again, TiffImagePlugin.PLANAR_CONFIGURATION) == 2:
         return None
     again.tile = [_turned(tile) for tile in _tiles(again)]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from derm.errors import ConfigFault, RunFault
-from derm.files import PART, make_folder, unlinked
+from derm.files import PART, make_folder, unlinked, zip_member
 from derm.language.speech import say
 from derm.monitor.compare import flatten
 from derm.monitor.runs import Run
@@ -116,7 +116,7 @@ def tensorboard_zip(run: Run) -> bytes:
         to_tensorboard(run, Path(folder))
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
             for file in sorted(Path(folder).iterdir()):
-                packed.write(file, f"{run.name}/{file.name}")
+                packed.writestr(zip_member(f"{run.name}/{file.name}"), file.read_bytes(), zipfile.ZIP_DEFLATED)
     return stream.getvalue()
 
 

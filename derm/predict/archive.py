@@ -50,6 +50,15 @@ TOO_LARGE = mark(
     "{name} unpacks to more than {times} times its size, as no archive of pictures does: pack its pictures anew."
 )
 
+HIDDEN = mark("hidden")
+NOT_ORDINARY = mark("no ordinary file")
+OLDER = mark("older of the same name")
+WITHOUT_ENDING = mark("without ending")
+"""What members are counted as that are left out; the others by their ending."""
+
+NAMED = 6
+"""As many of these, at most, are named in a sentence."""
+
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError)
 """What the readers of archives raise on files that are cut short or damaged."""
 
@@ -95,10 +104,7 @@ def survey_archive(path: Path, passed_over: Counter[str]) -> list[FoundPicture]:
     before = passed_over.total()
     walk = _zip_members if head.startswith(_ZIP) else _tar_members
     try:
-        for one in walk(path, passed_over):
-            if found.pop(one.path, None) is not None:
-                passed_over["older of the same name"] += 1
-            found[one.path] = one
+        _keep_last(walk(path, passed_over), found, passed_over)
     except _TooLarge:
         found[path] = FoundPicture(path, say(TOO_LARGE, name=name, times=MOST_TIMES))
     except (*_DAMAGED, NotImplementedError) as error:
@@ -129,8 +135,9 @@ def is_zip(content: bytes) -> bool:
 def survey_zip(content: bytes, name: str, passed_over: Counter[str]) -> list[FoundPicture]:
     """`survey_archive` of a ZIP in memory. name: what the user calls it."""
     path = Path(image_name(name))
+    found: dict[Path, FoundPicture] = {}
     try:
-        found = {one.path: one for one in _zip_members(path, passed_over, BytesIO(content))}
+        _keep_last(_zip_members(path, passed_over, BytesIO(content)), found, passed_over)
     except (*_DAMAGED, NotImplementedError) as error:
         return [FoundPicture(path, _sentence_of_damage(printable(path), 0, error))]
     if not found:
@@ -140,6 +147,14 @@ def survey_zip(content: bytes, name: str, passed_over: Counter[str]) -> list[Fou
             )
         ]
     return list(found.values())
+
+
+def _keep_last(members: Iterator[FoundPicture], found: dict[Path, FoundPicture], passed_over: Counter[str]) -> None:
+    """Members by their path, the last of each name; the others are counted."""
+    for one in members:
+        if found.pop(one.path, None) is not None:
+            passed_over[OLDER] += 1
+        found[one.path] = one
 
 
 class _Member(NamedTuple):
@@ -308,14 +323,14 @@ def _found(path: Path, member: _Member, passed_over: Counter[str]) -> FoundPictu
     last = parts[-1] if parts else ""
     ending = Path(last).suffix.lower()
     if not last or any(_is_hidden(part) for part in parts):
-        passed_over["hidden"] += 1
+        passed_over[HIDDEN] += 1
         return None
     if not member.ordinary:
-        passed_over["no ordinary file"] += 1
+        passed_over[NOT_ORDINARY] += 1
         return None
     known = ending in PACKED_ENDINGS or is_picture(b"", ending)
     if not known and (member.fault or not is_picture(_head_of(member), ending)):
-        passed_over[printable(ending) or "without ending"] += 1
+        passed_over[printable(ending) or WITHOUT_ENDING] += 1
         return None
     inner = path.joinpath(*(f"_{part}" if part == ".." else part for part in parts))
     return FoundPicture(inner, _fault(path, member, parts))

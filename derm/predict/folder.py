@@ -15,16 +15,13 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault, ImageRefused
 from derm.files import without_ending
 from derm.image.kind import HEAD, is_picture
-from derm.predict.archive import is_archive, survey_archive
-from derm.predict.found import FoundPicture, printable
+from derm.predict.archive import HIDDEN, NAMED, NOT_ORDINARY, WITHOUT_ENDING, is_archive, survey_archive
+from derm.predict.found import FoundPicture, printable, true_path
 from derm.predict.manifest import NoList, is_list, read_list
 from derm.predict.remote import is_address, survey_address
 
 RESULT = re.compile(rf".*_(segmentation|({'|'.join(CODES)})(_soft|_heat)?)\.png", re.DOTALL)
 """Names of the masks and maps that Derm writes."""
-
-NAMED = 6
-"""As many endings, at most, are named of files that were not looked at."""
 
 
 class Survey(NamedTuple):
@@ -54,7 +51,7 @@ def survey(paths: Iterable[str | Path], outputs: Iterable[Path] = (), own: Colle
     not_taken = {os.path.realpath(file) for file in own}
     for path in paths:
         for one in _of_name(str(path), written, not_taken, passed_over):
-            found.setdefault(one.file if one.fault or one.source else os.path.realpath(one.path), one)
+            found.setdefault(one.file if one.fault or one.source else true_path(one.path), one)
     return Survey(list(found.values()), passed_over)
 
 
@@ -92,7 +89,7 @@ def name_images(files: list[Path], taken: Collection[str] = ()) -> list[str]:
     where that is taken, too, the whole path; each as `printable` has it. Upper and lower case count as the same, as
     some disks have it.
     """
-    true = [Path(os.path.realpath(file)) for file in files]
+    true = [Path(true_path(file)) for file in files]
     common = os.path.commonpath([file.parent for file in true]) if true else ""
     below = [printable(file.relative_to(common).as_posix()) for file in true]
     own = [printable(without_ending(file.name)) for file in files]
@@ -194,7 +191,7 @@ def _walk(folder: Path, written: list[str], own: set[str], passed_over: Counter[
             with os.scandir(here) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
-                        passed_over["hidden"] += os.path.realpath(entry.path) not in own
+                        passed_over[HIDDEN] += os.path.realpath(entry.path) not in own
                     elif entry.is_dir(follow_symlinks=False):
                         waiting.append(Path(entry.path))
                     elif Path(entry.path).is_dir():  # a link in a circle is none; its entry would raise
@@ -216,12 +213,12 @@ def _of_entry(path: Path, passed_over: Counter[str]) -> Iterator[FoundPicture]:
                 path, "" if path.exists() else f"{printable(path)} is a link that points nowhere: mend it."
             )
         else:
-            passed_over["no ordinary file"] += 1
+            passed_over[NOT_ORDINARY] += 1
         return
     if is_picture(b"", ending) or is_picture(_head(path), ending):
         yield FoundPicture(path)
     else:
-        passed_over[printable(ending) or "without ending"] += 1
+        passed_over[printable(ending) or WITHOUT_ENDING] += 1
 
 
 def _head(path: Path) -> bytes:

@@ -61,6 +61,14 @@ class FoundPicture(NamedTuple):
             return False
 
 
+def true_path(path: Path) -> str:
+    """`path` from the root on, its links followed; of one that no disk can have, as it stands: with a zero byte."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return str(path.absolute())
+
+
 def printable(path: str | Path) -> str:
     """A path as text that any file and terminal takes: what is no character, or none to be seen, as '\\xe4'.
 

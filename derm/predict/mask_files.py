@@ -17,7 +17,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.files import portable_name, write_whole
 from derm.predict.case import Case
-from derm.predict.found import printable
+from derm.predict.found import printable, true_path
 from derm.predict.record import Settings
 
 LONGEST = 200
@@ -75,7 +75,7 @@ class Folders(NamedTuple):
 
 def origin_of(file: Path, sha256: str, settings: Settings) -> Origin:
     """Of what is made of the picture at `file`, whose content has that SHA-256, by a run of these settings."""
-    picture = hashlib.sha256(os.path.realpath(os.fsencode(file))).hexdigest()[:16]
+    picture = hashlib.sha256(os.fsencode(true_path(file))).hexdigest()[:16]
     made = f"{settings.weights}, calibration {settings.calibration}, views {settings.views}"
     return Origin(picture, sha256[:16], printable(made))
 

@@ -14,6 +14,7 @@ from derm import __version__
 from derm.errors import ConfigFault
 from derm.predict.record import COLUMNS, FIELDS, SCHEMA, Record, Value
 from derm.predict.words import NOTICE
+from derm.spreadsheet import uncell
 
 AT_ONCE = 20_000
 """Rows that are held in memory and written as one group."""
@@ -79,4 +80,4 @@ def _value(kind: str, cell: str) -> Value:
             return int(cell)
         case "yes or no":
             return cell == "yes"
-    return cell[1:] if cell[0] == "'" and cell[1:2] in tuple("=+-@\t\r\n") else cell
+    return uncell(cell)

@@ -2,15 +2,19 @@
 
 Needs the extras `s3` or `gs` for those. Credentials are those that the stores' own programs use. Knows no
 model.
+
+Each address is a picture of its own, with its query: an address in a table tells two apart though it keeps secrets to
+itself, of which it has a digest. Signatures of stores, which are new each time, are no part of it, nor is a login.
 """
 
+import hashlib
 import re
 import time
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from derm.errors import ConfigFault, ImageRefused
 from derm.image.decode import MAX_BYTES, check_bytes, image_name
@@ -28,7 +32,22 @@ WAITS = (0.5, 3.0)
 """Seconds before a picture that could not be fetched is asked for again."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SECRETS = ("signature", "sig", "token", "credential", "key")
+_SECRETS = ("signature", "sig", "token", "credential", "key", "secret", "password")
+"""Words in names of what is asked that make its value a secret."""
+
+_SIGNED_BY = (
+    ({"x-amz-signature"}, re.compile("x-amz-.*")),
+    ({"x-goog-signature"}, re.compile("x-goog-.*")),
+    ({"sig", "sv"}, re.compile("s[a-z]{1,2}|sig|sdd|skoid|sktid|saoid|suoid|scid")),  # Azure
+    ({"signature", "expires", "awsaccesskeyid"}, re.compile("signature|expires|awsaccesskeyid|x-amz-security-token")),
+    ({"signature", "expires", "googleaccessid"}, re.compile("signature|expires|googleaccessid")),
+    ({"signature", "expires", "key-pair-id"}, re.compile("signature|expires|key-pair-id")),
+    ({"signature", "policy", "key-pair-id"}, re.compile("signature|policy|key-pair-id")),
+)
+"""Names by which an address is known to be signed as Amazon, Google and Azure do, and those of the whole signature."""
+
+_PATH = "/:@!$&'()*+,;=~"
+"""Signs that stand in a path as they are, beside letters, digits and -._"""
 
 
 def is_address(text: str) -> bool:
@@ -46,6 +65,13 @@ def survey_address(address: str, passed_over: Counter[str]) -> list[FoundPicture
         known = ", ".join(f"{name}://" for name in (*WEB, *EXTRAS))
         return [_faulty(address, f"{_shown(address)} is no address that Derm reads: use {known}, or a path.")]
     if scheme in WEB:
+        try:
+            _ = urlsplit(address).port
+        except ValueError as error:
+            reason = _reason(error, address)
+            return [
+                _faulty(address, f"{_shown(address)} is no address that can be asked ({reason}): check its spelling.")
+            ]
         return [_of(address)]
     files = _file_system(scheme)
     if not address.endswith("/"):
@@ -54,7 +80,7 @@ def survey_address(address: str, passed_over: Counter[str]) -> list[FoundPicture
         below = sorted(files.find(address))
     except Exception as error:  # each store has its own errors, without a common class
         raise ConfigFault(
-            f"{_shown(address)} cannot be listed ({_reason(error)}): check it and your rights."
+            f"{_shown(address)} cannot be listed ({_reason(error, address)}): check it and your rights."
         ) from error
     found = []
     for place in below:
@@ -92,7 +118,7 @@ class RemotePicture(NamedTuple):
             except Exception as error:
                 if wait is None or isinstance(error, WebRefusal):
                     raise ImageRefused(
-                        f"{_shown(self.address)} cannot be fetched ({_reason(error)}): "
+                        f"{_shown(self.address)} cannot be fetched ({_reason(error, self.address)}): "
                         "check address and network, and go on with --resume."
                     ) from error
                 time.sleep(wait)
@@ -122,27 +148,109 @@ def _file_system(scheme: str) -> Any:  # noqa: ANN401 - of packages without type
         ) from error
 
 
-def _of(address: str) -> FoundPicture:
-    """An address as a picture that is expected; its query is no part of its name."""
-    parts = urlsplit(address)
-    return FoundPicture(
-        Path(f"{parts.scheme}:/{parts.netloc}{unquote(parts.path)}"), "", RemotePicture(address), _shown(address)
-    )
-
-
-def _faulty(address: str, fault: str) -> FoundPicture:
-    return FoundPicture(Path(address), fault, None, _shown(address))
-
-
-def _shown(address: str) -> str:
-    """An address without passwords and signatures, which are nobody else's."""
-    parts = urlsplit(address)
-    secret = any(word in name.lower() for name in re.findall(r"([^&=]+)=", parts.query) for word in _SECRETS)
+def shown_before(address: str) -> str:
+    """An address as tables had it up to 28 November 2026, in which two could be written alike."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return _shown(address)
+    secret = any(_is_secret(name) for name in re.findall(r"([^&=]+)=", parts.query))
     host = parts.netloc.rpartition("@")[2]
     return printable(urlunsplit((parts.scheme, host, parts.path, "" if secret else parts.query, "")))
 
 
-def _reason(error: Exception) -> str:
-    """An error in few words, on one line."""
-    said = printable(" ".join(str(error).split())[:120])  # it may hold what the server said, whatever that was
+def _of(address: str) -> FoundPicture:
+    """An address as a picture that is expected."""
+    return FoundPicture(_path(address), "", RemotePicture(address), _shown(address))
+
+
+def _faulty(address: str, fault: str) -> FoundPicture:
+    return FoundPicture(_path(address), fault, None, _shown(address))
+
+
+class _Parts(NamedTuple):
+    """An address without what is nobody else's."""
+
+    scheme: str
+    host: str
+    path: str
+    """As it stands in the address; of an object store also what looks like a fragment."""
+
+    query: str
+    """With digests of secrets; ''."""
+
+
+def _parts(address: str) -> _Parts:
+    """Of any text, also where it is no address that can be asked."""
+    scheme, _, rest = address.partition("://")
+    scheme = scheme.lower()
+    if scheme in WEB:
+        rest = rest.partition("#")[0]
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    path, _, query = rest[len(host) :].partition("?")
+    return _Parts(scheme, host.rpartition("@")[2], path, _without_secrets(query, signed=scheme in WEB))
+
+
+def _without_secrets(query: str, *, signed: bool) -> str:
+    """A query whose secrets are digests; signed: without what signs it."""
+    asked = re.findall("[^&;]*[&;]|[^&;]+", query)
+    names = {_names(one)[0] for one in asked}
+    if signed and (signs := [known for needed, known in _SIGNED_BY if needed <= names]):
+        asked = [one for one in asked if not any(known.fullmatch(_names(one)[0]) for known in signs)]
+        asked = [*asked[:-1], *(one.rstrip("&;") for one in asked[-1:])]
+    return "".join(_digested(one) if any(map(_is_secret, _names(one))) else one for one in asked)
+
+
+def _names(asked: str) -> list[str]:
+    """The name of what is asked, `name=value`, and those within its value, in lower case; [''] without one."""
+    return [unquote(name).lower() for name in asked.rstrip("&;").split("=")[:-1]] or [""]
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRETS)
+
+
+def _digested(asked: str) -> str:
+    name, _, value = asked.rstrip("&;").partition("=")
+    return f"{name}=~{_digest(value)}{asked[len(asked.rstrip('&;')) :]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _shown(address: str) -> str:
+    """An address without passwords and secrets, printable; no two pictures have the same."""
+    return printable(_written(_parts(address)))
+
+
+def _written(parts: _Parts) -> str:
+    return f"{parts.scheme}://{parts.host}{parts.path}{'?' if parts.query else ''}{parts.query}"
+
+
+def _path(address: str) -> Path:
+    """An address as a path that no other one has: its query stands as a folder before the last name, and where its path
+    could be another's, too, when it is read, a digest."""
+    parts = _parts(address)
+    plain = unquote(parts.path)
+    steps = [parts.host, *plain.split("/")[1:]]
+    own = {"", ".", ".."}.isdisjoint(steps) and quote(plain, safe=_PATH) == parts.path
+    own = own and not re.search("[?\0]", plain) and not re.search("[/\0]", parts.query)
+    folder = f"?{parts.query}" if parts.query else ""
+    if not own:
+        folder += f"~{_digest(_written(parts))}"
+    names = [f"_{one}" if one in (".", "..") else one for one in steps if one]
+    *above, last = names or ["_"]
+    whole = "/".join([*above, *filter(None, [folder.replace("/", "%2F")]), last]).replace("\0", "%00")
+    return Path(f"{parts.scheme}:/{whole}")
+
+
+def _reason(error: Exception, address: str) -> str:
+    """An error in few words, on one line, without the secrets of the address that it may repeat."""
+    said = " ".join(str(error).split())  # it may hold what the server said, whatever that was
+    parts = re.split(r"[?#]", address.partition("://")[2], maxsplit=1)
+    for secret in (parts[0].partition("/")[0].rpartition("@")[0], *parts[1:]):
+        for form in (secret, " ".join(secret.split()), unquote(secret)) if secret else ():
+            said = said.replace(form, "…")
+    said = printable(said[:120])
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from derm.engine.choose import engine_of
 from derm.engine.runtime import cores
 from derm.errors import ConfigFault, ImageRefused
-from derm.files import make_folder
+from derm.files import make_folder, shorten
 from derm.model.weights import Model
 from derm.predict.ask import Asking, Task, ask
 from derm.predict.case import Case
@@ -23,6 +23,7 @@ from derm.predict.folder import Survey, name_images, survey
 from derm.predict.found import FoundPicture, printed_before
 from derm.predict.mask_files import Folders, are_there, origin_of, own_name
 from derm.predict.record import Record, settings_of
+from derm.predict.remote import RemotePicture, is_address, shown_before
 from derm.predict.table import GrowingTable, part_of
 from derm.predict.views import check_views
 
@@ -127,6 +128,7 @@ def _answers(
     with nullcontext() if table is None else table:
         before = {} if table is None else table.standing
         _refuse_former_names(files, before)
+        _refuse_shared_names(before)
         names = _names(files, before)
         left, done = list[FoundPicture](), 0
         for one in files:
@@ -208,11 +210,29 @@ def _refuse_former_names(files: list[FoundPicture], before: dict[str, dict[str, 
     """Refuse to go on with a table that names one of these files as older versions did: it would get a second row."""
     here = {one.file for one in files}
     for one in files:
-        former = one.file if one.address else printed_before(one.path.absolute())
+        former = _former_name(one)
         if one.file not in before and former in before and former not in here:
             raise ConfigFault(
                 f"The table has {former}, as an older version of Derm wrote the name, and this one writes {one.file}: "
                 "name another --out."
+            )
+
+
+def _former_name(one: FoundPicture) -> str:
+    """The `file` of a picture as older versions wrote it."""
+    if isinstance(one.source, RemotePicture):
+        return shown_before(one.source.address)
+    return one.file if one.address else printed_before(one.path.absolute())
+
+
+def _refuse_shared_names(before: dict[str, dict[str, str]]) -> None:
+    """Refuse to go on with a table in which several addresses have one image_id, and so one name of masks."""
+    first: dict[str, str] = {}
+    for file, row in before.items():
+        if is_address(file) and first.setdefault(row["image_id"], file) != file:
+            raise ConfigFault(
+                f"The table calls two pictures {shorten(row['image_id'], 60)!r}, as an older version of Derm did where "
+                "addresses differ in what follows a question mark: name another --out."
             )
 
 

@@ -6,7 +6,8 @@ in `<name>.part` beside it; the table itself appears, whole, at the end. Knows n
 Why not the table itself: one that lies under its own name would be taken for complete, and a run that is begun again
 would destroy the last one's. Parquet, whose rows are written in groups of many, could not keep a single one. Each row
 is one line and one write, taken back where it fails, so that no reader meets half a line; what a loss of power tore is
-left out when the run goes on.
+left out when the run goes on. The rows of a table that is gone on with are copied into the part first; until all of
+them are there, it says so in its first letter, and counts for nothing.
 """
 
 import csv
@@ -21,6 +22,7 @@ from typing import BinaryIO, Self
 from derm.errors import ConfigFault
 from derm.files import PART, check_file, try_hold, write_whole
 from derm.predict.record import COLUMNS, Record, Settings, cells_of, csv_line, header_line
+from derm.spreadsheet import uncell
 
 
 class GrowingTable:
@@ -106,6 +108,11 @@ class GrowingTable:
 
     def _begin(self, settings: Settings, *, resume: bool) -> None:
         _trim(self._descriptor)
+        if _is_copy(self.part):
+            if self.target.exists():  # all that it holds stands there, and more
+                os.ftruncate(self._descriptor, 0)
+            else:
+                self._end_copy()
         begun = os.fstat(self._descriptor).st_size > len(header_line().encode())
         if begun and not resume:
             raise ConfigFault(
@@ -117,24 +124,42 @@ class GrowingTable:
             self.standing = _standing(self.part, settings)
         else:
             os.ftruncate(self._descriptor, 0)
-            self._append(header_line().encode())
             if resume and self.target.exists():
                 self.standing = _standing(self.target, settings)
                 self._copy()
+            else:
+                self._append(header_line().encode())
         self._in_order = not self.standing
 
     def _copy(self) -> None:
-        """The rows of the table itself into the part, for it stays as it is until the end."""
-        if is_parquet(self.target):
-            for row in _parquet_lines(self.target):
-                self._append(row.encode())
-            return
-        with self.target.open("rb") as source:
-            source.readline()
-            for line in source:
-                self._append(line if line.endswith(b"\n") else b"")
+        """The rows of the table itself into the part, all or none: it stays as it is until the end."""
+        try:
+            self._append(COPYING + header_line().encode()[1:], self.target)
+            if is_parquet(self.target):
+                for row in _parquet_lines(self.target):
+                    self._append(row.encode(), self.target)
+            else:
+                with self.target.open("rb") as source:
+                    source.readline()
+                    for line in source:
+                        self._append(line if line.endswith(b"\n") else b"", self.target)
+            self._end_copy()
+        except BaseException:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+            raise
 
-    def _append(self, content: bytes) -> None:
+    def _end_copy(self) -> None:
+        """Let the part count: its rows are on the disk, and one letter, the first of the header, says so."""
+        try:
+            os.fsync(self._descriptor)
+            with self.part.open("r+b", buffering=0) as stream:
+                stream.write(header_line().encode()[:1])
+        except OSError as error:
+            raise self._unwritten(error, self.target) from error
+
+    def _append(self, content: bytes, before: Path | None = None) -> None:
+        """Write at the end; before: where the answers of before stand, without it the part."""
         size = os.fstat(self._descriptor).st_size
         try:
             written = 0
@@ -144,12 +169,18 @@ class GrowingTable:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, size)
             if isinstance(error, OSError):
-                raise ConfigFault(
-                    f"{self.part} cannot be written ({error.strerror}): make room, and go on with --resume; "
-                    "what was answered before stands in it."
-                ) from error
+                raise self._unwritten(error, before) from error
             raise
 
+    def _unwritten(self, error: OSError, before: Path | None) -> ConfigFault:
+        return ConfigFault(
+            f"{self.part} cannot be written ({error.strerror}): make room, and go on with --resume; "
+            f"what was answered before stands in {before or 'it'}."
+        )
+
+
+COPYING = b"#"
+"""First letter of a part into which the rows of its table are being copied."""
 
 PARQUET = (".parquet", ".pq")
 """Endings of tables in Parquet, in lower case."""
@@ -218,6 +249,12 @@ def _open_alone(part: Path) -> int:
     raise ConfigFault(f"Another run is writing {part}: wait for its end, or name another --out.")
 
 
+def _is_copy(part: Path) -> bool:
+    """Whether a part was left while the rows of its table were being copied."""
+    with part.open("rb") as stream:
+        return stream.readline(MOST_LINE) == COPYING + header_line().encode()[1:]
+
+
 def _trim(descriptor: int) -> None:
     """Cut off what follows the last line's end."""
     size = os.fstat(descriptor).st_size
@@ -253,7 +290,7 @@ def _standing(base: Path, settings: Settings) -> dict[str, dict[str, str]]:
                     f"{base} was written with {name} '{row[name]}', and this run has '{value}': "
                     "set it as it was, or name another --out."
                 )
-        found[row["file"]] = {name: row[name] for name in KEPT}
+        found[row["file"]] = {name: uncell(row[name]) for name in KEPT}
     return found
 
 

@@ -37,7 +37,17 @@ from sqlalchemy import (
 
 from derm import __version__
 from derm.errors import DermError, RecordsFault
-from derm.files import NO_ROOM, OWN_FILE, is_there, making_folder, open_ordinary, read_json, sha256, write_whole
+from derm.files import (
+    NO_ROOM,
+    OWN_FILE,
+    is_there,
+    making_folder,
+    open_ordinary,
+    read_json,
+    sha256,
+    write_whole,
+    zip_member,
+)
 from derm.paths import kept_free
 from derm.records import entry, migrate, store, tables
 from derm.records.connect import PICTURES, Records, finish_removals
@@ -95,9 +105,13 @@ def backup(records: Records, target: Path, progress: Progress | None = None) -> 
     def fill(part: Path, check: Callable[[], None]) -> None:
         found.clear()
         with ZipFile(part, "w") as archive, records.reading() as connection:
-            names = _tables_into(connection, lambda name, content: archive.writestr(name, content, ZIP_DEFLATED), found)
+
+            def add(name: str, content: bytes, way: int = ZIP_DEFLATED) -> None:
+                archive.writestr(zip_member(name), content, way)
+
+            names = _tables_into(connection, add, found)
             for done, name in enumerate(names):
-                archive.writestr(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
+                add(f"{PICTURES}/{name[:2]}/{name}", store.read(records.pictures, name), ZIP_STORED)
                 _tell(progress, done + 1, len(names))
         check()
 

@@ -3,6 +3,7 @@
 Needs Streamlit's session. Every page calls `begin` first, for each may be the first that is opened.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from derm.predict.pixels import pixels_of
 from derm.predict.practice import at_practice
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Record, csv_of, settings_of, weights_key
-from derm.predict.unpacked import unpacked
+from derm.predict.unpacked import left_out, unpacked
 from derm.predict.views import EIGHT
 from pages.parts import opening
 from pages.parts.keeping import budget, is_here, kept_visits, told_gone
@@ -256,11 +257,14 @@ def let_wait(reading: Reading, files: list[WaitingFile], room: int, memory: Budg
     """Let files wait that were not taken in yet, as many as there is room for; sentences on the others come back."""
     fresh = [file for file in files if file.token not in reading.known]
     reading.known.update(file.token for file in fresh if is_zip(file.content))
-    fresh = [one for file in fresh for one in unpacked(file)]
+    not_taken = {file.token: Counter[str]() for file in fresh}
+    named = {file.token: file.name for file in fresh}
+    fresh = [one for file in fresh for one in unpacked(file, not_taken[file.token])]
     admitted, refused = memory.admit(fresh)
     reading.known.update({file.token for file in fresh} - {file.token for file in admitted})
     turned_away = reading.take_in(admitted, room)
     return [
+        *filter(None, [left_out(named[token], kinds) for token, kinds in not_taken.items()]),
         *([triage.no_memory(refused)] if refused else []),
         *([triage.no_room(turned_away, case_list.MAX_ROWS)] if turned_away else []),
     ]

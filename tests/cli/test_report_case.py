@@ -12,6 +12,7 @@ from PIL import Image
 
 from derm.cli.main import main
 from derm.data.synthetic.lesion import draw_lesion
+from derm.document.bundle import DOCUMENTS
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,13 @@ def test_the_documents_of_a_picture_are_written(picture, tmp_path, capsys):
     assert run("report-case", picture, "--out", tmp_path / "out", "--date", "2026-11-27") == 0
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
     assert {"report.pdf", "case.json", "fhir.json", "outline.png"} <= names
+    assert names <= {*DOCUMENTS, "dicom"}
+    stale = tmp_path / "out" / "outline-edited.json"
+    stale.write_text("{}")
+    assert run("report-case", picture, "--out", tmp_path / "out") == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "holds outline-edited.json of another picture or another time, which would stay among these files" in said
+    stale.unlink()
     own = tmp_path / "out" / "outline.json"
     assert run("report-case", picture, "--out", tmp_path / "out", "--outline", own) == 1
     assert "outline.json is one of the files that this command reads" in " ".join(capsys.readouterr().err.split())

@@ -111,6 +111,27 @@ def test_small_pictures_of_similar_cases_spare_the_picture_that_was_asked_about(
     assert place.read_bytes() == former
 
 
+def test_small_pictures_of_two_lists_do_not_lie_together(tmp_path, monkeypatch):
+    place, pictures = tmp_path / "mole.png", tmp_path / "small"
+    Image.new("RGB", (64, 64)).save(place)
+    found = [SimpleNamespace(diagnosis=SimpleNamespace(code=code), row=code) for code in ("mel", "nv")]
+    for name, given in (
+        ("model.weights.load_weights", lambda *_: None),
+        ("predict.case.diagnose", lambda *_: None),
+        ("predict.library.open_library", lambda *_: SimpleNamespace(picture=lambda row: row.encode())),
+        ("predict.similar.similar_to", lambda *_: found),
+        ("predict.similar_words.in_lines", lambda *_: []),
+    ):
+        monkeypatch.setattr(f"derm.{name}", given)
+    words = ["similar", place, "--library", tmp_path, "--weights", tmp_path / "w.json", "--pictures", pictures]
+    for _ in range(2):
+        assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
+    found[1].diagnosis.code = "df"
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert "holds 02_nv.jpg of another picture or another time" in str(done.exception)
+    assert sorted(path.name for path in pictures.iterdir()) == ["01_mel.jpg", "02_nv.jpg"]
+
+
 def test_links_lead_to_what_is_read_and_others_are_written(tmp_path):
     read, other = tmp_path / "derm.csv", tmp_path / "near_duplicates.csv"
     for place in (read, other):

@@ -2,11 +2,16 @@
 
 import errno
 import os
+import time
+from datetime import date
 from functools import partial
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from PIL import Image
 
+from derm import files as module
 from derm.errors import ConfigFault
 from derm.files import (
     as_text,
@@ -19,7 +24,9 @@ from derm.files import (
     write_bytes,
     write_json,
     write_text,
+    write_together,
     write_whole,
+    zip_member,
 )
 
 
@@ -134,3 +141,104 @@ def test_a_text_that_begins_as_a_bitmap_does_is_written_over(tmp_path):
     (tmp_path / "table.csv").write_text("BMI,age\n20,30\n")
     write_text(tmp_path / "table.csv", "x")
     assert (tmp_path / "table.csv").read_text() == "x"
+
+
+def there(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+OLD = {"a.pdf": b"old", "deep/b.dcm": b"old"}
+NEW = {"a.pdf": b"new", "deep/b.dcm": b"new"}
+
+
+def test_files_that_belong_together_take_the_place_of_those_of_before(tmp_path):
+    folder = tmp_path / "new"
+    write_together(folder, OLD, [*OLD, "c.json"])
+    (folder / "notes.txt").write_bytes(b"mine")
+    write_together(folder, NEW, [*OLD, "c.json"])
+    assert there(folder) == {**NEW, "notes.txt": b"mine"}
+    write_together(folder, {}, [])
+    assert there(folder) == {**NEW, "notes.txt": b"mine"}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_file_of_before_that_would_stay_is_refused(tmp_path):
+    write_together(tmp_path, {**OLD, "c.json": b"old"}, [])
+    with pytest.raises(ConfigFault, match=r"holds c\.json of another picture or another time, .*: remove it, or name"):
+        write_together(tmp_path, NEW, [*NEW, "c.json"])
+    assert there(tmp_path) == {**OLD, "c.json": b"old"}
+
+
+@pytest.mark.parametrize("most", range(3))
+def test_whatever_ends_it_files_of_two_times_do_not_lie_together(tmp_path, monkeypatch, most):
+    write_together(tmp_path, OLD, OLD)
+    rest = [most]
+
+    def stopped(*given):
+        if not rest[0]:
+            raise KeyboardInterrupt
+        rest[0] -= 1
+        replace_with(*given)
+
+    replace_with = module.replace_with
+    with monkeypatch.context() as killed:
+        killed.setattr(module, "replace_with", stopped)
+        if most < len(NEW):
+            with pytest.raises(KeyboardInterrupt):
+                write_together(tmp_path, NEW, NEW)
+        else:
+            write_together(tmp_path, NEW, NEW)
+    assert there(tmp_path) == dict(list(NEW.items())[:most])
+    write_together(tmp_path, OLD, OLD)
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def short(place, content):
+        if place.name == "b.dcm":
+            raise ConfigFault("full") from full
+        write_bytes(place, content)
+
+    monkeypatch.setattr(module, "write_bytes", short)
+    with pytest.raises(ConfigFault, match=r"a\.pdf cannot be written \(No space left"):
+        write_together(tmp_path, NEW, NEW)
+    assert there(tmp_path) == OLD
+
+
+def test_of_files_that_belong_together_links_are_replaced_and_folders_refused(tmp_path):
+    other, folder = tmp_path / "other", tmp_path / "new"
+    other.mkdir()
+    (other / "b.dcm").write_bytes(b"mine")
+    (other / "a.pdf").write_bytes(b"mine")
+    folder.mkdir()
+    (folder / "deep").symlink_to(other)
+    (folder / "a.pdf").symlink_to(other / "a.pdf")
+    write_together(folder, NEW, NEW)
+    assert there(other) == {"a.pdf": b"mine", "b.dcm": b"mine"}
+    assert there(folder) == NEW
+    (folder / "a.pdf").unlink()
+    (folder / "a.pdf").mkdir()
+    with pytest.raises(ConfigFault, match=r"a\.pdf is a folder"):
+        write_together(folder, NEW, NEW)
+    assert (folder / "deep" / "b.dcm").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "year"), [(0, 1980), (time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, 0)), 2026), (1 << 33, 2107)]
+)
+def test_a_member_of_a_zip_has_a_date_whatever_the_clock_says(tmp_path, monkeypatch, seconds, year):
+    now = time.localtime(seconds)
+    monkeypatch.setattr("time.localtime", lambda *_: now)
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zip_member("a.txt"), b"it")
+        archive.writestr(zip_member("b.txt", date(1970, 1, 1)), b"it")
+    first, second = ZipFile(tmp_path / "a.zip").infolist()
+    assert (first.date_time[0], second.date_time) == (year, (1980, 1, 1, 0, 0, 0))
+
+
+def test_every_zip_is_written_by_members_with_a_date():
+    found = {
+        path.name
+        for path in (Path(__file__).parents[2] / "derm").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "writestr(" in line and "zip_member(" not in line
+    }
+    assert found == {"archive.py"}  # of the bench

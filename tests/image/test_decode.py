@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from derm.errors import ImageRefused
 from derm.image import decode
-from derm.image.decode import image_name, open_image, read_image, read_mask
+from derm.image.decode import image_name, mask_values, open_image, read_image, read_mask, read_picture
 
 WIDTH, HEIGHT = 48, 40
 TEAL = (0, 128, 128)
@@ -282,6 +282,39 @@ def test_transparent_palette_entries_and_colours():
     keyed.putpixel((0, 0), (1, 2, 3))
     assert read_image(encoded(keyed, transparency=(1, 2, 3)), "mole")[0, 0].tolist() == [255, 255, 255]
     assert middle(encoded(keyed, transparency=(1, 2, 3))) == TEAL
+
+
+def png_16(values, kind, *chunks):
+    """A PNG with 16 bits a value, (H, W, C), of kind 0 grey, 2 RGB, 4 grey with alpha, with further chunks."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    packed = [(len(part), name + part) for name, part in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", size) + part + struct.pack(">I", zlib.crc32(part)) for size, part in packed
+    )
+
+
+def test_grey_and_alpha_of_16_bits_are_read():
+    values = np.full((HEIGHT, WIDTH, 2), 0xFFFF, np.uint16)
+    values[0, 0], values[0, 1], values[1, 0] = (0x4000, 0xFFFF), (0x4000, 0x8080), (0x4000, 0)
+    found = read_image(png_16(values, 4), "mole")
+    # 64 at half of 128 / 255: 64 · 128 / 255 + 255 · 127 / 255 = 32.1 + 127
+    assert [found[place].tolist() for place in ((0, 0), (0, 1), (1, 0))] == [[64] * 3, [159] * 3, [255] * 3]
+    values = np.full((HEIGHT, WIDTH, 2), (4000, 0xFFFF), np.uint16)
+    values[0, 0] = (2000, 0xFFFF)
+    found = read_image(png_16(values, 4, (b"sBIT", bytes([12, 12]))), "mole")
+    assert found[0, 0].tolist() == [round(2000 * 255 / 4095)] * 3
+    assert found[1, 1].tolist() == [round(4000 * 255 / 4095)] * 3
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(0, 1), (2, 3)])
+def test_a_transparent_colour_of_16_bits_is_that_colour_alone(kind, channels):
+    values = np.full((HEIGHT, WIDTH, channels), 0xFFFF, np.uint16)
+    values[0, 0], values[0, 1], values[0, 2] = 0x4001, 0x4000, 0
+    found = read_image(png_16(values, kind, (b"tRNS", b"\x40\x01" * channels)), "mole")
+    assert [found[0, column].tolist() for column in range(3)] == [[255] * 3, [64] * 3, [0] * 3]
 
 
 @pytest.mark.parametrize("picture", [plain("RGBA", (*TEAL, 0)), plain("LA", (7, 0))], ids=["RGBA", "LA"])
@@ -600,6 +633,30 @@ UID = "1.3.6.1.4.1.14519.5.2.1.7311.5101.158323547117540061132729905711"
 )
 def test_image_name(name, expected):
     assert image_name(name) == expected
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_an_orientation_that_xmp_alone_has_turns_nothing_as_in_browsers(form, late):
+    if form == "PNG":
+        chunk = b"iTXt" + b"XML:com.adobe.xmp\0\0\0\0\0" + XMP
+        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        content = encoded(plain())
+        place = content.index(b"IEND" if late else b"IDAT") - 4
+        content = content[:place] + chunk + content[place:]
+    else:
+        content = encoded(plain(), form, xmp=XMP, **({"icc_profile": display_p3()} if late else {}))
+    assert read_image(content, "mole").shape == (HEIGHT, WIDTH, 3)
+    with Image.open(io.BytesIO(content)) as opened:
+        assert read_picture(opened, "mole").shape == (HEIGHT, WIDTH, 3)
+    if form == "PNG":
+        assert mask_values(content, "mole").shape == (HEIGHT, WIDTH)
 
 
 def test_messages_carry_the_clean_name():

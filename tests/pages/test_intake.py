@@ -1,8 +1,11 @@
 """Uploaded files wait to be read, each once, wherever the page is interrupted and whatever finds no room."""
 
+import zipfile
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
+from pictures import encoded, picture
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
@@ -78,3 +81,14 @@ def test_those_that_find_room_are_read_and_the_others_named(uploads, monkeypatch
     assert "c.png" in said
     assert "a.png" not in said
     assert "b.png" not in said
+
+
+def test_what_a_zip_holds_beside_its_pictures_is_said():
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in ("1.png", "notes.txt", ".hidden.png"):
+            archive.writestr(name, encoded(picture(1)) if name == "1.png" else b"text")
+    reading = Reading()
+    told = visit.let_wait(reading, [WaitingFile("t", "all.zip", stream.getvalue())], 10, Budget(10**9))
+    assert told == ["all.zip: 2 of its files were not taken in (.txt 1, hidden 1)."]
+    assert [file.name for file in reading.waiting] == ["1.png"]

@@ -13,7 +13,9 @@ from derm.errors import ImageRefused
 from derm.image.decode import read_image
 from derm.predict import archive as module
 from derm.predict.archive import is_archive
-from derm.predict.folder import find_images, survey
+from derm.predict.folder import find_images, name_images, survey
+from derm.predict.mask_files import origin_of
+from derm.predict.record import Settings
 
 JPEGS = {name: encoded(picture(seed), "JPEG") for seed, name in enumerate(("b.jpg", "deep/a.jpg", "no_ending"))}
 
@@ -188,3 +190,14 @@ def test_who_needs_files_is_told_to_unpack(tmp_path):
     save(tmp_path / "set" / "a.png", 1)
     path.rename(tmp_path / "set" / "a.zip")
     assert [one.path.name for one in survey([tmp_path / "set"]).files] == ["a.png"]  # only those that are named
+
+
+def test_a_member_with_a_zero_byte_in_its_name_has_a_row(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as packed:
+        info = tarfile.TarInfo("x.jpg")
+        info.size, info.pax_headers = len(JPEGS["b.jpg"]), {"path": "a\0b.jpg"}
+        packed.addfile(info, io.BytesIO(JPEGS["b.jpg"]))
+    (one,) = survey([tmp_path / "a.tar"]).files
+    assert one.read() == JPEGS["b.jpg"]
+    assert name_images([one.path]) == ["a\\x00b"]
+    assert origin_of(one.path, "", Settings("derm 01234567", "89abcdef", 1, 0.2, 0.2)).picture

@@ -1,14 +1,20 @@
 """Lists of files and addresses, and what is read at addresses."""
 
 import io
+import re
 import sys
+from hashlib import sha256
 
 import pytest
 from pictures import encoded, picture, save
 
 from derm.errors import ConfigFault, ImageRefused
 from derm.predict import remote
-from derm.predict.folder import survey
+from derm.predict.folder import name_images, survey
+from derm.predict.mask_files import origin_of
+from derm.predict.record import Settings
+
+SETTINGS = Settings("derm 01234567", "89abcdef", 1, 0.2, 0.2)
 
 
 def files(tmp_path, text, name="list.csv"):
@@ -141,10 +147,64 @@ def test_faults_of_the_network_are_one_sentence_each(monkeypatch, store):
 def test_secrets_of_addresses_stay_out_of_tables(store):
     for address, file in (
         ("https://me:word@host/a.png?id=3", "https://host/a.png?id=3"),
-        ("https://host/a.png?X-Goog-Signature=abc&x=1", "https://host/a.png"),
+        ("https://host/a.png?X-Goog-Signature=abc&x=1&X-Goog-Date=5", "https://host/a.png?x=1"),
+        ("https://host/a.png?sv=2024&st=1&se=2&sp=r&sr=b&sig=abc", "https://host/a.png"),
+        ("https://host/a.png?Expires=1&Signature=abc&Key-Pair-Id=K1", "https://host/a.png"),
+        ("https://host/a.png?id=3;token=abc", "https://host/a.png?id=3;token=~ba7816bf8f01cfea"),
+        ("https://host/a.png?to%6ben=abc", "https://host/a.png?to%6ben=~ba7816bf8f01cfea"),
+        (
+            "https://host/a.png?u=http://x/?key=abc",
+            f"https://host/a.png?u=~{sha256(b'http://x/?key=abc').hexdigest()[:16]}",
+        ),
     ):
         (one,) = survey([address]).files
         assert (one.file, one.path.name, one.source.address) == (file, "a.png", address)
+        assert "word" not in str(one.path)
+        assert "abc" not in str(one.path)
+    (one,) = survey(["ftp://me:word@host/img?token=abc"]).files
+    assert (one.file, one.path.name) == ("ftp://host/img?token=~ba7816bf8f01cfea", "img")
+    error = OSError("no '/img?token=a  b' at me:word@host")
+    assert remote._reason(error, "https://me:word@host/img?token=a  b") == "OSError: no '/img?…' at …@host"
+
+
+def test_addresses_that_differ_are_pictures_of_their_own(store):
+    addresses = [
+        *(f"https://host/img?id={name}&token=abc" for name in ("p1", "p2", "P2", "a/b", "a%2Fb", ".", "..", "")),
+        *(f"https://host/img?key={name}" for name in ("p1", "p2")),
+        *(f"https://host/img?{name}" for name in ("p1", "p2", "p1&", "a=1;b=2", "a=1&b=2")),
+        *(f"https://host/{path}" for path in ("img", "/img", "a/../img", "./img", "img/", "%3Fp1/img", "~p1/img")),
+        *(f"https://host/{path}" for path in ("ä.png", "%C3%A4.png", "%c3%a4.png", "%00.png", "%2500.png", "%ff")),
+        *(f"https://host/{path}" for path in ("x%2Fy.png", "x/y.png", "x%252Fy.png", "%41.png", "A.png", "", ".")),
+        *("https://host", "https://../img", "https:///img", "http://host/img"),
+        *(f"s3://bucket/{key}" for key in ("a#1.png", "a#2.png", "a?1.png", "a?2.png", "a%201.png", "a 1.png")),
+    ]
+    files = survey(addresses).files
+    assert [one.source.address for one in files] == addresses
+    assert len({one.file for one in files}) == len(addresses)
+    names = name_images([one.path for one in files])
+    assert len(set(names)) == len(addresses)
+    assert len({origin_of(one.path, "", SETTINGS).picture for one in files}) == len(addresses)
+    assert not any("abc" in text for one, name in zip(files, names, strict=True) for text in (one.file, name))
+    assert name_images([one.path for one in survey(addresses[8:10]).files]) == [
+        f"?key=~{sha256(name).hexdigest()[:16]}/img" for name in (b"p1", b"p2")
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["http://[::1/x.png", "https://me:word@[bad]/x.png", "http://a\u2100b/x", "http://h:x/"]
+)
+def test_a_line_that_is_no_address_costs_its_own_row(tmp_path, line):
+    save(tmp_path / "a.png", 1)
+    (tmp_path / "list.txt").write_text("\n" * 4096 + f"a.png\n{line}\nb\0.png\nhttp://h/a%00b.png\n")
+    good, bad, zero, far = survey([tmp_path / "list.txt"]).files
+    assert not good.fault
+    assert re.fullmatch(r"\S+ is no address that can be asked \(ValueError: .*\): check its spelling\.", bad.fault)
+    assert "word" not in bad.fault + bad.file + str(bad.path)
+    assert zero.fault == f"There is no file or folder {tmp_path}/b\\x00.png: check the path."
+    assert (far.fault, far.source.address) == ("", "http://h/a%00b.png")
+    names = name_images([one.path for one in (good, bad, zero, far)])
+    assert len(set(names)) == 4
+    assert all("\0" not in name for name in names)
 
 
 def test_without_the_extra_one_sentence_names_it(monkeypatch):

@@ -3,19 +3,22 @@
 import csv
 import io
 import os
+import re
 import struct
 import zlib
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import picture, read_grey, save
+from pictures import encoded, picture, read_grey, save
 from PIL import Image, PngImagePlugin
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
 from derm.predict import ask as module
+from derm.predict import remote
 from derm.predict.case import Case, diagnose
 from derm.predict.mask_files import KEYS, Folders, origin_of, own_name
 from derm.predict.parquet import read_records
@@ -117,6 +120,54 @@ def test_a_table_that_names_a_picture_as_older_versions_did_gets_no_second_row(t
     part_of(table).unlink()
     table.write_text(now)
     assert ask(tiny_model, photo, table=table, resume=True) == [None]
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """Addresses of pictures: `http://h/img?id=1` is picture 1, whatever the name of what is asked."""
+    monkeypatch.setattr(remote, "fetch_web", lambda address, most: encoded(picture(int(address.partition("=")[2][0]))))
+
+
+def test_addresses_that_differ_in_a_query_have_rows_and_masks_of_their_own(tiny_model, tmp_path, web):
+    table, masks = tmp_path / "out.csv", tmp_path / "masks"
+    addresses = [f"http://h/img?id={number}" for number in (1, 2, 3)]
+    assert len(ask(tiny_model, *addresses, table=table, folders=Folders(masks))) == 3
+    found = rows(table)
+    assert [row["image_id"] for row in found] == ["?id=1/img", "?id=2/img", "?id=3/img"]
+    assert len({row["written_as"] for row in found}) == 3
+    for number, row in zip((1, 2, 3), found, strict=True):
+        with Image.open(masks / f"{row['written_as']}_segmentation.png") as mask:
+            assert mask.info["derm-content"] == sha256(encoded(picture(number))).hexdigest()[:16]
+    assert ask(tiny_model, *addresses, table=table, resume=True, folders=Folders(masks)) == [None] * 3
+
+
+def test_an_address_does_not_take_the_answer_of_another(tiny_model, tmp_path, web):
+    table = tmp_path / "out.csv"
+    ask(tiny_model, "http://h/img?key=1", table=table)
+    (record,) = ask(tiny_model, "http://h/img?key=2", table=table, resume=True)
+    assert record["sha256"] == sha256(encoded(picture(2))).hexdigest()
+    assert len({row["sha256"] for row in rows(table)}) == len({row["image_id"] for row in rows(table)}) == 2
+    renewed = "http://h/a.png?n=1&X-Amz-Date={}&X-Amz-Signature=ab{}"
+    ask(tiny_model, renewed.format(1, 1), table=table, resume=True)
+    assert ask(tiny_model, renewed.format(2, 2), table=table, resume=True) == [None]
+
+
+def test_tables_that_mix_up_addresses_as_older_versions_did_are_not_gone_on_with(tiny_model, tmp_path, web):
+    table = tmp_path / "out.csv"
+    ask(tiny_model, "http://h/img?key=1", "http://h/i?id=2", "http://h/i?id=3", table=table)
+    now = table.read_text()
+    for old, address, said in (
+        (
+            re.sub(r"\?key=~\w+(/img)?", "", now),
+            "http://h/img?key=1",
+            "The table has http://h/img, as an older",
+        ),
+        (re.sub(r"\?id=\d/i", "i", now), "http://h/i?id=2", "The table calls two pictures 'i', as an older version"),
+    ):
+        table.write_text(old)
+        with pytest.raises(ConfigFault, match=said):
+            ask(tiny_model, address, table=table, resume=True)
+        part_of(table).unlink()
 
 
 def test_a_picture_too_large_for_memory_in_place_of_a_mask_is_somebody_elses(tiny_model, tmp_path):

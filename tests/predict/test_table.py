@@ -222,6 +222,84 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
     assert [row["image_id"] for row in rows(part_of(target))] == ["a", "b"]
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("stop", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_copy_that_is_ended_loses_no_row(tmp_path, monkeypatch, ending, stop):
+    target = tmp_path / f"out{ending}"
+    names = [f"/{name}.jpg" for name in "abcde"]
+    left_behind(target, *"abcde")
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        table.finish(names)
+    whole = target.read_bytes()
+    write, room = os.write, [len(header_line()) + 2 * len(csv_line(record("a"))) + 40]
+
+    def short(descriptor, content):
+        if not room[0]:
+            raise stop
+        taken = content[: room[0]]
+        room[0] -= len(taken)
+        return write(descriptor, taken)
+
+    with monkeypatch.context() as full:
+        full.setattr("os.write", short)
+        with pytest.raises((ConfigFault, KeyboardInterrupt)) as caught:
+            GrowingTable(target, SETTINGS, resume=True)
+    if isinstance(caught.value, ConfigFault):
+        assert str(caught.value).endswith(f"go on with --resume; what was answered before stands in {target}.")
+    assert (target.read_bytes(), part_of(target).exists()) == (whole, False)
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert list(table.standing) == names
+        table.add(record("f"))
+        table.finish(["/f.jpg"])
+    assert len(list(read_records(target)) if ending == ".parquet" else rows(target)) == 6
+
+
+def copied_in_part(target):
+    """What a kill leaves while a table's rows are being copied into its part: one of two."""
+    with GrowingTable(target, SETTINGS) as table:
+        table.add(record("a"))
+        table.add(record("b"))
+        table.finish(["/a.jpg", "/b.jpg"], in_order=True)
+    lines = target.read_text().splitlines(keepends=True)
+    part_of(target).write_text("#" + "".join(lines)[1 : len(lines[0] + lines[1]) + 20])
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_kill_while_rows_are_copied_leaves_the_table_to_go_on_with(tmp_path, resume):
+    target = tmp_path / "out.csv"
+    copied_in_part(target)
+    with GrowingTable(target, SETTINGS, resume=resume) as table:
+        assert list(table.standing) == (["/a.jpg", "/b.jpg"] if resume else [])
+        table.add(record("c"))
+        assert part_of(target).read_text().startswith(header_line())
+        table.finish(["/c.jpg"])
+    assert [row["image_id"] for row in rows(target)] == (["a", "b", "c"] if resume else ["c"])
+
+
+def test_rows_that_were_copied_stand_where_their_table_was_removed(tmp_path):
+    target = tmp_path / "out.csv"
+    copied_in_part(target)
+    target.unlink()
+    with GrowingTable(target, SETTINGS, resume=True) as table:
+        assert list(table.standing) == ["/a.jpg"]
+        table.finish(["/a.jpg"])
+    assert [row["image_id"] for row in rows(target)] == ["a"]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("name", ["=a", "-c", " -c", "'=a", "'-5", "@b", "\uff1da"])
+def test_names_that_a_spreadsheet_would_compute_are_the_same_when_gone_on_with(tmp_path, ending, name):
+    target = tmp_path / f"out{ending}"
+    for _ in range(2):
+        with GrowingTable(target, SETTINGS, resume=True) as table:
+            if table.standing:
+                assert table.standing["/a.jpg"]["image_id"] == table.standing["/a.jpg"]["written_as"] == name
+            table.add(record("a", image_id=name, written_as=name))
+            table.finish(["/a.jpg"])
+    if ending == ".parquet":
+        assert [row["image_id"] for row in read_records(target)] == [name]
+
+
 def test_places_that_cannot_be_a_table_are_refused(tmp_path):
     with pytest.raises(ConfigFault, match="is a folder"):
         GrowingTable(tmp_path, SETTINGS)

@@ -1,13 +1,16 @@
 """Uploads as pictures: what a ZIP holds, each member by itself."""
 
 import io
+import warnings
 import zipfile
+from collections import Counter
 
 import pytest
 
+from derm.language.speech import again, speaking
 from derm.predict import unpacked as subject
 from derm.predict.reading import WaitingFile
-from derm.predict.unpacked import unpacked
+from derm.predict.unpacked import left_out, unpacked
 from tests.pictures import encoded, picture
 
 
@@ -70,3 +73,28 @@ def test_what_a_zip_may_unpack_to_is_bounded_before_it_is_read(monkeypatch):
     monkeypatch.setattr(subject, "MEMBERS", 1)
     (file,) = upload(packed({"1.png": b"", "2.png": b""}))
     assert "more than 1 pictures" in file.fault
+
+
+def test_what_is_left_out_of_a_zip_is_said():
+    one, two, link = encoded(picture(1)), encoded(picture(2)), zipfile.ZipInfo("link.png")
+    link.external_attr = 0o120777 << 16
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the name that is there twice
+        for name, content in (("1.png", one), ("1.png", two), ("x\\2.png", one), ("x/2.png", two)):
+            archive.writestr(name, content)
+        archive.writestr(".thumbs/3.png", one)
+        archive.writestr(link, "1.png")
+        archive.writestr("notes.txt", b"no picture")
+    passed_over = Counter[str]()
+    found = unpacked(WaitingFile("t", "all.zip", stream.getvalue()), passed_over)
+    assert [file.content for file in found] == [two, two]
+    said = left_out("all.zip", passed_over)
+    assert said == (
+        "all.zip: 5 of its files were not taken in (older of the same name 2, hidden 1, no ordinary file 1, .txt 1)."
+    )
+    with speaking("de"):
+        assert again(said).startswith("all.zip: 5 ")
+        assert "ältere" in again(said)
+    assert left_out("all.zip", Counter()) == ""
+    assert left_out("a.zip", Counter({"hidden": 1})) == "a.zip: 1 of its files was not taken in (hidden 1)."
