@@ -41,13 +41,13 @@ def save_listed(
     day: date | str,
     mm_per_pixel: float | None = None,
     before: Opinion | None = None,
-    new_lesion: bool = False,
+    lesion_known: bool | None = None,
 ) -> Saved:
     """Save a row of the list, with the answer that is shown now, see `derm.records.write.save_case`.
 
     An outline that was corrected on the page becomes a correction. mm_per_pixel: as the clinician gives it; without,
-    the case's own, of the file or a ruler. new_lesion: see `NewPicture`. Raises RecordsFault where the row has no file,
-    or for what is no entry.
+    the case's own, of the file or a ruler. lesion_known: see `NewPicture`. Raises RecordsFault where the row has no
+    file, or for what is no entry.
     """
     if listed.case is None or listed.file is None or not can_be_saved(listed):
         raise RecordsFault(say(NO_FILE))
@@ -56,7 +56,7 @@ def save_listed(
     known = listed.case.scale if mm_per_pixel is None else Scale(mm_per_pixel, "given")
     scale, source = (None, None) if known is None else (known.mm_per_pixel, known.source)
     height, width = listed.case.mask.shape
-    new = NewPicture(pseudonym, lesion, site, day, listed.name, listed.file, width, height, scale, source, new_lesion)
+    new = NewPicture(pseudonym, lesion, site, day, listed.name, listed.file, width, height, scale, source, lesion_known)
     digest = sha256(listed.file).hexdigest()
     answer = kept_answer(listed.case, model, on=date.today(), sha256=digest)
     outline = None if listed.case.polygons is None else listed.case.outline

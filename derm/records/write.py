@@ -68,9 +68,9 @@ class NewPicture(NamedTuple):
     height: int
     mm_per_pixel: float | None = None
     scale_source: str | None = None
-    new_lesion: bool = False
-    """Whether the place was asked for because the patient had no such lesion: one that is there by now is somebody
-    else's entry, and the picture is not put to it unasked."""
+    lesion_known: bool | None = None
+    """Whether the patient had such a lesion when its place was asked for, or shown; None where nobody looked. What
+    somebody else has entered, moved or deleted since is not taken for it unasked."""
     """Where the scale comes from: 'DICOM', 'ruler' or 'given'."""
 
 
@@ -381,6 +381,13 @@ def _lesion(connection: Connection, actor: str, patient_id: str, picture: NewPic
     name, site, table = entry.name(picture.lesion, entry.LESION_NAME), picture.site, tables.lesion
     known = find_named(connection, table.c.label, picture.lesion, table.c.patient_id == patient_id)
     if known is None:
+        if picture.lesion_known:
+            raise OtherPlace(
+                say(
+                    "Lesion {lesion} of this patient has been deleted meanwhile: choose its place, and save once more.",
+                    lesion=name,
+                )
+            )
         return _enter(connection, actor, table, {"patient_id": patient_id, "label": name, "site": entry.site(site)})
     kept = str(connection.scalar(select(table.c.site).where(table.c.id == known)))
     if site not in ("", kept):
@@ -393,7 +400,7 @@ def _lesion(connection: Connection, actor: str, patient_id: str, picture: NewPic
                 given=place_called(site),
             )
         )
-    if site and picture.new_lesion:
+    if picture.lesion_known is False:
         raise OtherPlace(
             say(
                 "Lesion {lesion} of this patient has been entered meanwhile ({kept}): give another lesion another "

@@ -5,6 +5,7 @@ it, so that none changes with a choice. Trains nothing.
 """
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -50,15 +51,24 @@ def may_start(visitor: Visitor) -> bool:
     return visitor.alone
 
 
-def adopt(records: Records, actor: str, source: Path) -> str:
+def adopt(records: Records, actor: str, source: Path, shown: Mapping[str, str] | None = None) -> str:
     """Take the weights `source` (.json) into use: copied beside the records, told in the chain, then chosen; their
     label comes back.
 
-    Visits that begin afterwards are answered with them. Raises WeightsFault for weights that cannot be loaded,
-    RecordsFault for those in use already, ConfigFault where `WEIGHTS` has the last word.
+    Visits that begin afterwards are answered with them. shown: which weights those were that somebody decided on, by
+    `identity_of`; a folder may hold others by now. Raises WeightsFault for weights that cannot be loaded, RecordsFault
+    for those in use already and for others than `shown`, ConfigFault where `WEIGHTS` has the last word.
     """
     actor = _decider(actor)
     model = load_weights(source)
+    if shown is not None and shown != identity_of(source):
+        raise RecordsFault(
+            say(
+                "The weights of {folder} are others by now than those whose comparison was shown: look at theirs, then "
+                "use them.",
+                folder=source.parent.name,
+            )
+        )
     with _choosing(records):
         if _is_in_use(records.folder, model):
             raise RecordsFault(say("{label} are in use already.", label=model.label))

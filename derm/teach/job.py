@@ -16,7 +16,7 @@ import pandas as pd
 
 from derm.data.catalogue import Catalogue
 from derm.data.split import Part, split_own
-from derm.errors import DataFault, DermError, RunFault
+from derm.errors import DataFault, DermError, RunFault, WeightsFault
 from derm.evaluate.compare import COLUMNS, compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_own_table, read_results
@@ -43,6 +43,7 @@ from derm.monitor.launch import free_name, launch
 from derm.monitor.quota import OWNER, Visitor, room_for_one
 from derm.monitor.state import LOCK, is_alive
 from derm.paths import TEACHING, runs_folder
+from derm.predict.open import identity_of
 from derm.predict.record import calibration_of
 from derm.records.connect import Records
 from derm.spreadsheet import csv_table
@@ -101,7 +102,8 @@ class Teaching:
 
     stage: how far it is. alive: whether a process works on it. way: 'head' or 'whole'. before: label of the weights
     that it began with. said: sentences, such as what is lacking or why it was refused. pictures: of the practice, that
-    were learned from. weights: description of the new weights, once they are there. compared: by `PRACTICE` and `OLD`,
+    were learned from. weights: description of the new weights, once they are there. identity: what tells them from
+    others, see `derm.predict.open.identity_of`; None where they cannot be told. compared: by `PRACTICE` and `OLD`,
     the paired comparison as `derm.evaluate.compare.compare` gives it, where there is one; its pictures and lesions.
     """
 
@@ -112,6 +114,7 @@ class Teaching:
     before: str
     said: tuple[str, ...]
     weights: Path | None
+    identity: dict[str, str] | None
     compared: dict[str, tuple[pd.DataFrame, int, int]]
 
     @property
@@ -227,8 +230,16 @@ def read_teaching(folder: Path) -> Teaching:
         about["before"],
         said,
         weights if weights.is_file() else None,
+        _identity_at(weights),
         compared,
     )
+
+
+def _identity_at(weights: Path) -> dict[str, str] | None:
+    try:
+        return identity_of(weights) if weights.is_file() else None
+    except WeightsFault:
+        return None
 
 
 def work(

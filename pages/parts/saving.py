@@ -140,7 +140,7 @@ def ask_place(key: str) -> None:
             )
         )
     site = known.get(cleaned(state[f"lesion-{key}"]))
-    state[f"asked-{key}"] = site is None
+    state[f"seen-{key}"] = (typed_at(key), site)
     if site is None:
         st.selectbox(
             say("Place on the body"),
@@ -161,6 +161,21 @@ def ask_place(key: str) -> None:
         key=f"scale-{key}",
         persist_state="session",
     )
+
+
+def typed_at(key: str) -> tuple[str, str]:
+    """Which patient and lesion stand in the fields."""
+    return st.session_state[f"patient-{key}"], st.session_state[f"lesion-{key}"]
+
+
+def place_at(key: str) -> dict[str, Any]:
+    """`site` and `lesion_known` of `save_listed`: as the form has it, or, where patient or lesion were typed since it
+    was drawn, the place that was chosen, and that nobody has looked whether there is such a lesion."""
+    chosen = st.session_state.get(f"site-{key}") or ""
+    typed, seen = st.session_state[f"seen-{key}"]
+    if typed != typed_at(key):
+        return {"site": chosen, "lesion_known": None}
+    return {"site": seen or chosen, "lesion_known": seen is not None}
 
 
 def ask_opinion(key: str) -> None:
@@ -263,8 +278,7 @@ def save(model: Model, listed: ListedCase, before: "Opinion | None" = None) -> b
             listed,
             pseudonym=state[f"patient-{key}"],
             lesion=state[f"lesion-{key}"],
-            site=(state[f"asked-{key}"] and state.get(f"site-{key}")) or "",
-            new_lesion=state[f"asked-{key}"],
+            **place_at(key),
             day=state[f"day-{key}"],
             mm_per_pixel=state[f"scale-{key}"],
             before=before,

@@ -123,7 +123,7 @@ def use(one: Teaching) -> None:
     def do() -> None:
         check(Right.WEIGHTS)
         records = saving.records()
-        label = in_use.adopt(records, saving.actor(), job.weights_of(records, one.name))
+        label = in_use.adopt(records, saving.actor(), job.weights_of(records, one.name), one.identity or {})
         st.session_state.weights_said = words.adopted(label)
 
     attempt(f"use-{one.name}", do)

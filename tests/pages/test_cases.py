@@ -324,6 +324,25 @@ def test_a_lesion_that_another_visitor_entered_meanwhile_is_asked_about(page, ke
     assert read.counts(kept).pictures == 2
 
 
+def test_a_lesion_that_another_visitor_moved_or_deleted_meanwhile_is_asked_about(page, kept):
+    save(kept, pseudonym="P-010", lesion="A", site="scalp")
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="P-010", lesion="A")
+    page.run()
+    assert "Known: A" in text(page)
+    (state,) = read.search(kept)
+    write.move_lesion(kept, "Dr B", state.lesion_id, "face")  # on another page
+    page.button(key=f"save-case-{key}").click().run()
+    assert "Lesion A of this patient is known on another place (face, not scalp)" in text(page)
+    write.delete_patient(kept, "Dr B", state.patient_id)
+    page.button(key=f"save-case-{key}").click().run()
+    assert "Lesion A of this patient has been deleted meanwhile: choose its place" in text(page)
+    assert read.counts(kept).pictures == 0
+    page.selectbox(key=f"site-{key}").set_value("scalp")
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+
+
 def test_a_day_that_was_chosen_stays_when_the_language_changes(page, kept):
     save(kept, pseudonym="P-009", lesion="A", site="scalp")
     choose_view(page, "Kept cases")

@@ -86,6 +86,13 @@ def test_new_weights_are_compared_used_and_taken_out_of_use(kept, tiny_weights, 
     page.button(key=f"use-{folder.name}-0").click().run()
     assert "name of who decides this is empty" in text(page)
     page.text_input(key="actor").set_value("Dr A")
+    # Trained anew in a folder of the same name since the page was drawn: other weights, with other figures.
+    copy_weights(tiny_weights, folder / "taught.json", replace(load_info(tiny_weights), temperature=1.6))
+    page.button(key=f"use-{folder.name}-0").click().run()
+    assert "are others by now than those whose comparison was shown" in text(page)
+    assert open_model().label == load_weights(tiny_weights).label
+    copy_weights(tiny_weights, folder / "taught.json", replace(load_info(tiny_weights), temperature=1.5))
+    page.run()
     page.button(key=f"use-{folder.name}-0").click().run()
     assert not page.exception
     assert words.FROM_NEXT_VISIT in text(page)

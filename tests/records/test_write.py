@@ -92,11 +92,14 @@ def test_two_lesions_of_one_name_are_not_taken_for_one(filed):
 
 def test_a_lesion_that_somebody_else_entered_meanwhile_is_not_joined_unasked(filed):
     first = save(filed, site="scalp")
-    with pytest.raises(OtherPlace, match=r"of this patient has been entered meanwhile \(scalp\): give another"):
-        save(filed, 2, site="scalp", new_lesion=True)
+    for place in ("scalp", ""):
+        with pytest.raises(OtherPlace, match=r"of this patient has been entered meanwhile \(scalp\): give another"):
+            save(filed, 2, site=place, lesion_known=False)
+    with pytest.raises(OtherPlace, match="Lesion B of this patient has been deleted meanwhile: choose its place"):
+        save(filed, 2, lesion="B", site="scalp", lesion_known=True)
     assert read.last_hash(filed) == first.last_hash
-    assert save(filed, 2, site="", new_lesion=False).lesion_id == first.lesion_id
-    assert save(filed, 3, lesion="B", site="scalp", new_lesion=True).lesion_id != first.lesion_id
+    assert save(filed, 2, site="scalp", lesion_known=True).lesion_id == first.lesion_id
+    assert save(filed, 3, lesion="B", site="scalp", lesion_known=False).lesion_id != first.lesion_id
 
 
 def test_a_line_of_a_correction_tells_what_its_author_gave(filed):
