@@ -83,7 +83,7 @@ def evaluate(
             resampling=measuring,
         )
     write_evaluation(result, target)
-    for sentence in all_not_learned(model.description.training):
+    for sentence in all_not_learned(model.description.training).values():
         out.print(sentence)
     if record:
         record_measures(weights or default_weights(), result.metrics)

@@ -11,6 +11,7 @@ from derm.document.content import CaseReport, Size, probabilities_of, sizes_of
 from derm.language.speech import ENGLISH, document_language, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict.case import Case
+from derm.predict.learned_words import all_not_learned
 from derm.predict.words import mix_sentence
 
 SYSTEM = "urn:derm:codes"
@@ -29,8 +30,10 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     day = report.on.isoformat()
     with speaking(ENGLISH):  # what a code means
         meanings = [meaning for _, meaning, _ in probabilities_of(case)]
+    unlearned = all_not_learned(model.description.training)
+    absent = {f"p_{code}": why for code, why in unlearned.items()}
     observations = [
-        _observation(*one, meaning, day, case, model)
+        _observation(*one, meaning, day, case, model, absent.get(one[0]))
         for one, meaning in zip(probabilities_of(case), meanings, strict=True)
     ]
     observations += [_size(one, day, " ".join([report.outline, *report.scale])) for one in sizes_of(case)]
@@ -51,10 +54,10 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
 
 
 def _observation(
-    code: str, text: str, share: float, meaning: str, day: str, case: Case, model: Model
+    code: str, text: str, share: float, meaning: str, day: str, case: Case, model: Model, unlearned: str | None
 ) -> dict[str, Any]:
-    """One probability; without an answer its value is withheld. text: in the language of the report. meaning: of the
-    code, which stays as it is."""
+    """One probability; its value is withheld without an answer, and where it means nothing, which `unlearned` says.
+    text: in the language of the report. meaning: of the code, which stays as it is."""
     holds = [mix_sentence(case), _views(case)] if case.answerable else []
     weights = say("Weights {name}, SHA-256 {digest}.", name=model.name, digest=model.sha256)
     about: dict[str, Any] = {
@@ -65,6 +68,8 @@ def _observation(
         "effectiveDateTime": day,
         "method": {"text": " ".join(filter(None, [weights, *holds]))},
     }
+    if case.answerable and unlearned is not None:
+        return about | {"dataAbsentReason": {"text": unlearned}}
     if case.answerable:
         return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
     return about | {"dataAbsentReason": {"text": say("There is no answer to be relied on for this picture")}}

@@ -4,6 +4,7 @@ Needs pydicom and highdicom (`pip install 'derm[documents]'`). The objects belon
 They name no patient: whoever files them sets Patient's Name and ID, in all of them alike.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from io import BytesIO
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from derm import __version__
+from derm.diagnoses import DIAGNOSES
 from derm.document.content import probabilities_of, sizes_of
 from derm.errors import ConfigFault
+from derm.figures.text import capital
 from derm.language.speech import ENGLISH, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.doubts import doubts_of
+from derm.predict.learned_words import all_not_learned
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -173,6 +177,7 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
+    unlearned = all_not_learned(model.description.training)
     source = hd.sr.SourceImageForMeasurementGroup.from_source_image(picture)
     observer = hd.sr.ObserverContext(
         observer_type=codes.DCM.Device,
@@ -190,8 +195,8 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
         algorithm_id=hd.sr.AlgorithmIdentification(
             name=_label(model, "UT"), version=__version__, parameters=[words.NOTICE]
         ),
-        measurements=_measurements(case),
-        qualitative_evaluations=_evaluations(case),
+        measurements=_measurements(case, unlearned),
+        qualitative_evaluations=_evaluations(case, unlearned),
         source_images=[source],
     )
     content = hd.sr.MeasurementReport(
@@ -214,14 +219,18 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
     return _dated(report, on)
 
 
-def _measurements(case: Case) -> list[Any]:
+def _measurements(case: Case, unlearned: Collection[str]) -> list[Any]:
     """The seven probabilities and the malignant one, where there is an answer, with the share and the views that they
-    hold for; the share of lesion, and its sizes, each with the outline that it belongs to."""
+    hold for; the share of lesion, and its sizes, each with the outline that it belongs to.
+
+    unlearned: codes of diagnoses that cannot be predicted, whose probability means nothing.
+    """
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     one = codes.UCUM.NoUnits
     shares = probabilities_of(case) if case.answerable else []
+    shares = [one for one in shares if one[0].removeprefix("p_") not in unlearned]
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
     if case.mix_share is not None:
@@ -245,13 +254,17 @@ def _measurements(case: Case) -> list[Any]:
     ]
 
 
-def _evaluations(case: Case) -> list[Any]:
-    """What to do, and what makes the answer doubtful."""
+def _evaluations(case: Case, unlearned: Collection[str]) -> list[Any]:
+    """What to do, what makes the answer doubtful, and what cannot be predicted."""
     import highdicom as hd
 
-    advice = words.what_to_do(case)
+    advice, called = words.what_to_do(case), {one.code: capital(one.called) for one in DIAGNOSES}
     said = [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
     said += [("doubt", "Reason to doubt the answer", doubt.value, words.flag(doubt)) for doubt in doubts_of(case)]
+    said += [
+        ("doubt", "Reason to doubt the answer", f"unlearned_{code}", f"{called[code]} cannot be predicted")
+        for code in unlearned
+    ]
     return [
         hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value, SCHEME, told))
         for name, meaning, value, told in said

@@ -12,8 +12,10 @@ import pandas as pd
 
 from derm.data.identity import lesions_sha256, rows_sha256, same_greys, same_masks, same_pictures
 from derm.diagnoses import CODES
+from derm.errors import WeightsFault
 from derm.language.speech import mark, number, say
-from derm.model.weights import Model, WeightsInfo
+from derm.model.weights import Model, WeightsInfo, default_weights
+from derm.predict.open import identity_of
 from derm.predict.record import calibration_of
 
 UNRECORDED = mark(
@@ -94,7 +96,7 @@ def other_weights(about: Mapping[str, Any], before: WeightsState, model: Model) 
             weights=about["weights"],
             own=about["sha256"][:8],
             loaded=model.sha256[:8],
-            command=command(about),
+            command=command(about, model),
         )
     name = changed_setting(before, model.description)
     if name is None:
@@ -106,7 +108,7 @@ def other_weights(about: Mapping[str, Any], before: WeightsState, model: Model) 
         name=say(name),
         before=told(before[name]),
         now=told(state_of(model.description)[name]),
-        command=command(about),
+        command=command(about, model),
     )
 
 
@@ -188,9 +190,25 @@ def is_recorded(about: Mapping[str, Any]) -> bool:
     return isinstance(recorded, dict) and isinstance(recorded.get("pictures"), dict)
 
 
-def command(about: Mapping[str, Any]) -> str:
-    """The command that measures anew what `about` is of, for Markdown."""
+def command(about: Mapping[str, Any], model: Model | None = None) -> str:
+    """The command that measures anew what `about` is of, for Markdown; model: with these weights, not with its own."""
     verb = "explain" if "methods" in about else "evaluate"
-    more = " --split-by image" if about.get("split_by") == "image" else ""
+    wanted = (
+        (about["sha256"], about.get("calibration"))
+        if model is None
+        else (model.sha256, calibration_of(model.description))
+    )
+    more = "" if _are_shipped(*wanted) else " --weights FILE"  # without it the command takes those that come with Derm
+    more += f" --split {about['part']}"
+    more += " --split-by image" if about.get("split_by") == "image" else ""
     more += "".join(f" --leave-out {quote(source)}" for source in about.get("left_out", ()))
-    return f"`derm {verb} --data DIR --split {about['part']}{more} --out DIR`"
+    return f"`derm {verb} --data DIR{more} --out DIR`"
+
+
+def _are_shipped(sha256: str, calibration: str | None) -> bool:
+    """Whether those are the weights that come with Derm; older results record no calibration."""
+    try:
+        shipped = identity_of(default_weights())
+    except WeightsFault:
+        return False
+    return sha256 == shipped["sha256"] and calibration in (None, shipped["calibration"])

@@ -33,10 +33,11 @@ def not_learned(code: str, training: Mapping[str, Any]) -> str:
     )
 
 
-def all_not_learned(training: Mapping[str, Any]) -> tuple[str, ...]:
-    """A sentence for each diagnosis that cannot be predicted; none where all were learned, or nothing is said."""
+def all_not_learned(training: Mapping[str, Any]) -> dict[str, str]:
+    """For each diagnosis that cannot be predicted, by its code, a sentence; none where all were learned, or nothing is
+    said."""
     if "learned" not in training.get("data", {}):
-        return ()
+        return {}
     from derm.data.learned import hardly_learned  # which needs pandas, and most weights say nothing
 
-    return tuple(not_learned(code, training) for code in hardly_learned(training))
+    return {code: not_learned(code, training) for code in hardly_learned(training)}

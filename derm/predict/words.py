@@ -480,7 +480,7 @@ def conformal_set(case: Case) -> tuple[str, str]:
 
 def calibration_note(description: WeightsInfo) -> str:
     """What the probabilities are worth, and which diagnoses the weights never learned, in one line."""
-    return " ".join([_calibrated(description), *all_not_learned(description.training)])
+    return " ".join([_calibrated(description), *all_not_learned(description.training).values()])
 
 
 def _calibrated(description: WeightsInfo) -> str:

@@ -45,15 +45,25 @@ def save_listed(
 ) -> Saved:
     """Save a row of the list, with the answer that is shown now, see `derm.records.write.save_case`.
 
-    An outline that was corrected on the page becomes a correction. mm_per_pixel: as the clinician gives it; without,
-    the case's own, of the file or a ruler. lesion_known: see `NewPicture`. Raises RecordsFault where the row has no
-    file, or for what is no entry.
+    An outline that was corrected on the page becomes a correction. mm_per_pixel: as the clinician gives it, where
+    the case has none of its own, of the file or a ruler. lesion_known: see `NewPicture`. Raises RecordsFault where the
+    row has no file, for another scale than the answer is measured with, and for what is no entry.
     """
     if listed.case is None or listed.file is None or not can_be_saved(listed):
         raise RecordsFault(say(NO_FILE))
     if listed.case.weights != model.label:
         raise RecordsFault(say(OTHER_WEIGHTS))
-    known = listed.case.scale if mm_per_pixel is None else Scale(mm_per_pixel, "given")
+    own = listed.case.scale
+    if mm_per_pixel is not None and own is not None and not same_scale(own.mm_per_pixel, mm_per_pixel):
+        raise RecordsFault(
+            say(
+                "The answer is measured with {own:g} mm a pixel, not with {given:g}, and would be kept with sizes that "
+                "do not belong to its picture: leave the field empty, or correct the scale on the page Diagnose first.",
+                own=own.mm_per_pixel,
+                given=mm_per_pixel,
+            )
+        )
+    known = own if mm_per_pixel is None or own is not None else Scale(mm_per_pixel, "given")
     scale, source = (None, None) if known is None else (known.mm_per_pixel, known.source)
     height, width = listed.case.mask.shape
     new = NewPicture(pseudonym, lesion, site, day, listed.name, listed.file, width, height, scale, source, lesion_known)

@@ -73,7 +73,7 @@ def test_weights_that_say_nothing():
     assert read_learned({"data": {}}) is None
     assert classes_learned({}) is None
     assert hardly_learned({}) == ()
-    assert all_not_learned({}) == ()
+    assert all_not_learned({}) == {}
 
 
 def test_classes_that_were_hardly_learned_are_named():
@@ -82,12 +82,12 @@ def test_classes_that_were_hardly_learned_are_named():
     assert classes_learned(told) == {**dict.fromkeys(CODES, 10), "df": 0, "vasc": 1}
     assert hardly_learned(told) == ("df", "vasc")
     assert hardly_learned(training([*["df"] * 9, *["nv"] * 10])) == tuple(code for code in CODES if code != "nv")
-    assert all_not_learned(told) == (
-        "Dermatofibroma cannot be predicted: the weights learned from no image of it, so that its probability means "
-        "nothing, whether low or high.",
-        "Vascular lesion cannot be predicted: the weights learned from one image of it, so that its probability means "
-        "nothing, whether low or high.",
-    )
+    assert all_not_learned(told) == {
+        "df": "Dermatofibroma cannot be predicted: the weights learned from no image of it, so that its "
+        "probability means nothing, whether low or high.",
+        "vasc": "Vascular lesion cannot be predicted: the weights learned from one image of it, so that its "
+        "probability means nothing, whether low or high.",
+    }
 
 
 def test_two_records_are_joined_and_one_with_itself_stays_as_it_is():

@@ -304,6 +304,26 @@ def test_fhir_is_a_preliminary_report_with_the_page(files, case, model):
     assert "subject" not in content
 
 
+def test_a_probability_that_means_nothing_is_not_filed(case, model):
+    """The page says that the weights have learned no dermatofibroma: a value in a record would not."""
+    from highdicom.sr import EnhancedSR
+
+    learned = {"classes": dict.fromkeys(CODES, 100) | {"df": 0}, "pictures": "", "lesions": ""}
+    few = replace(model, description=replace(model.description, training={"data": {"learned": learned}}))
+    made = documents_of(case, few, on=DAY)
+    filed = {one["code"]["coding"][0]["code"]: one for one in json.loads(made["fhir.json"])["contained"]}
+    why = filed["p_df"]["dataAbsentReason"]["text"]
+    assert why.startswith("Dermatofibroma cannot be predicted: the weights learned from no image of it")
+    assert "valueQuantity" not in filed["p_df"]
+    assert "valueQuantity" in filed["p_mel"]
+    groups = EnhancedSR.from_dataset(read(made["dicom/report.dcm"])).content.get_image_measurement_groups()
+    names = {one.name.value for group in groups for one in group.get_measurements()}
+    assert "p_df" not in names
+    assert {"p_mel", "p_malignant"} <= names
+    said = [one.value.meaning for group in groups for one in group.get_qualitative_evaluations()]
+    assert "Dermatofibroma cannot be predicted" in said
+
+
 def test_fhir_holds_to_its_own_schema(files):
     schema = pytest.importorskip("fhir.resources.diagnosticreport")
     schema.DiagnosticReport.model_validate(json.loads(files["fhir.json"]))

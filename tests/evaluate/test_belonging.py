@@ -9,6 +9,8 @@ from PIL import Image
 
 from derm.data.identity import PICTURES, data_identity, same_pictures
 from derm.evaluate.belonging import is_recorded, other_data, other_weights, state_of
+from derm.model.weights import default_weights, load_info
+from derm.predict.open import identity_of
 
 
 @pytest.fixture
@@ -38,7 +40,9 @@ def test_other_weights_are_named_with_the_cure(about, model):
     other = replace(model, sha256="b" * 64)
     said = other_weights(about, {}, other)
     assert "other weights (tiny aaaaaaaa) than the loaded ones (bbbbbbbb)" in said
-    assert "`derm evaluate --data DIR --split test --out DIR`" in said
+    assert "`derm evaluate --data DIR --weights FILE --split test --out DIR`" in said  # or it measures the shipped ones
+    shipped = replace(model, sha256=identity_of(default_weights())["sha256"], description=load_info(default_weights()))
+    assert "`derm evaluate --data DIR --split test --out DIR`" in other_weights(about, {}, shipped)
     assert "`derm explain" in other_weights(about | {"methods": []}, {}, other)
 
 

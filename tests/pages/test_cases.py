@@ -219,6 +219,22 @@ def drawn(page: AppTest, key: str, side: int = 60, **line: float) -> None:
     page.run()
 
 
+def test_no_picture_is_kept_with_another_scale_than_its_answer_is_measured_with(page, kept):
+    key = upload(page, "one.png", 2)
+    place(page, key, patient="P-001")
+    page.selectbox(key=f"site-{key}").set_value("upper_back")
+    drawn(page, key, length=1.4)  # 0.02 mm a pixel
+    page.number_input(key=f"scale-{key}").set_value(0.05)
+    page.button(key=f"save-case-{key}").click().run()
+    assert "The answer is measured with 0.02 mm a pixel, not with 0.05" in text(page)
+    assert read.counts(kept).pictures == 0
+    page.number_input(key=f"scale-{key}").set_value(0.02)
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    picture = read.lesion_history(kept, read.search(kept)[0].lesion_id).visits[0].pictures[0].picture
+    assert (picture["mm_per_pixel"], picture["scale_source"]) == (pytest.approx(0.02), "ruler")
+
+
 @pytest.mark.parametrize("first", [False, True], ids=["", "opinion first"])
 def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, kept, first):
     page.text_input(key="actor").set_value("Dr A").run()

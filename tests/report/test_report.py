@@ -302,7 +302,8 @@ def told(results, **about):
 
 def test_results_of_another_data_set_are_refused(model, results, by_image, drawn_catalogue):
     other = replace(results, predictions=results.predictions.assign(image_id="ISIC_0024306"))
-    cure = "give --data the data set that they are of, or measure this one with `derm evaluate --data DIR --split test"
+    again = "`derm evaluate --data DIR --weights FILE --split test"
+    cure = f"give --data the data set that they are of, or measure this one with {again}"
     with pytest.raises(DataFault, match=f"are not in this data set, ISIC_0024306 for one, so they are .*: {cure}"):
         gather(model, other, drawn_catalogue)
     foreign = replace(by_image, predictions=by_image.predictions.assign(image_id="ISIC_0024306"))
