@@ -24,6 +24,7 @@ from derm.image.polygons import Polygons, fill
 from derm.image.quality import Quality, measure_quality
 from derm.image.resize import square, square_mask, unsquare, window_of
 from derm.image.scale import Scale
+from derm.metrics.calibration import softmax
 from derm.metrics.conformal import conformal_sets
 from derm.metrics.prior import malignant_share
 from derm.model.weights import Model
@@ -116,6 +117,9 @@ class Case:
 
     spread: float | None = None
     """The views' standard deviation of the most probable diagnosis's probability, 0 … 0.5; None for one view."""
+
+    each_view: NDArray[np.float64] | None = None
+    """Probabilities of each view, float64 (V, 7), at the mix of `probabilities`; None for one view."""
 
     measured: Quality | None = None
     """What was measured of the picture before it was let go; None while it is here, and then `quality` measures it."""
@@ -375,6 +379,7 @@ def diagnose(
         **{name: None if values is None else values[0].item() for name, values in kind._asdict().items()},
         views=views,
         spread=None if found.spread is None else float(found.spread[0]),
+        each_view=softmax(found.each[0], description.temperature) if views > 1 else None,
         scale=scale,
         forms=BLANK,
         prediction=found,

@@ -61,6 +61,7 @@ def at_practice(case: Case, share: float | None) -> Case:
         return origin
     own = malignant_share(origin.mix)
     (probabilities,) = change_shares(origin.probabilities[None], own, share)
+    each = None if origin.each_view is None else change_shares(origin.each_view, own, share)
     threshold = origin.referral_threshold
     moved = None if threshold is None else float(change_share(threshold, own, share))
     mix = practice_mix(origin.mix, share)
@@ -68,6 +69,9 @@ def at_practice(case: Case, share: float | None) -> Case:
         origin,
         probabilities=probabilities,
         referral_threshold=moved,
+        # Of the diagnosis that is likeliest here, which may be another one, and as far as its views are apart here.
+        spread=origin.spread if each is None else float(each[:, int(probabilities.argmax())].std()),
+        each_view=each,
         mix=tuple(mix.tolist()),
         at_data=origin,
         measured=origin.quality,  # of the same picture, which need not be measured again

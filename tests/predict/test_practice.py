@@ -66,6 +66,17 @@ def test_probabilities_and_threshold_by_hand(case):
     assert moved.at_data is case
 
 
+def test_the_spread_is_of_the_diagnosis_that_is_likeliest_there(case):
+    each = np.array([mix(mel=0.5, nv=0.5), mix(mel=0.3, nv=0.7)])
+    viewed = replace(case, probabilities=np.array(mix(mel=0.51, nv=0.49)), views=8, spread=0.1, each_view=each)
+    moved = at_practice(viewed, 0.05)
+    assert (viewed.predicted.code, moved.predicted.code) == ("mel", "nv")
+    # Odds of malignant to benign become 4/19 of what they were: 1 : 1 is 4 : 19, and 3 : 7 is 12 : 133.
+    assert moved.spread == pytest.approx(np.std([19 / 23, 133 / 145]))
+    assert moved.each_view == pytest.approx(np.array([mix(mel=4 / 23, nv=19 / 23), mix(mel=12 / 145, nv=133 / 145)]))
+    assert at_practice(moved, None).spread == 0.1
+
+
 def test_without_a_setting_the_case_is_itself(case):
     assert at_practice(case, None) is case
     assert at_practice(at_practice(case, 0.05), None) is case
