@@ -30,10 +30,16 @@ def next_to_look_at(
     share: Annotated[float, typer.Option(min=0, max=1, help="Share of them that is drawn by lot.")] = 1 / 3,
     day: Annotated[str, typer.Option(help="Day by which lots are drawn, such as 2026-11-27; without: today.")] = "",
     views: Annotated[
-        bool, typer.Option("--views", help="Ask in eight views, now, about pictures that were asked over one.")
+        bool,
+        typer.Option(
+            "--views", help="Ask in eight views, now, about pictures that the weights were asked about in one."
+        ),
     ] = False,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights that --views asks; without: those that the app answers with.")
+        Path | None,
+        typer.Option(
+            help="Weights that --views asks, about their own answers; without: those that the app answers with."
+        ),
     ] = None,
     target: Annotated[Path | None, typer.Option("--out", help="File for the list, CSV; without: here.")] = None,
     folder: Folder = None,

@@ -221,7 +221,7 @@ def _made_with(case: Case, model: Model) -> list[str]:
         ),
         _referral(case),
         _limits(case),
-        say("Mean over {views} views.", views=case.views) if case.views > 1 else "",
+        *((say("Mean over {views} views.", views=case.views), say(words.SINGLE_VIEWS)) if case.views > 1 else ()),
         said_licence(description.licence),
     ]
 

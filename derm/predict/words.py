@@ -539,11 +539,17 @@ def mix_sentence(case: Case) -> str:
     )
 
 
+SINGLE_VIEWS = mark("What the threshold and the probabilities are worth was measured on single views.")
+"""Beside an answer that is the mean over several."""
+
+
 def views_note(case: Case) -> str:
-    """How far the views are apart, in one line; '' for a single view."""
-    if case.spread is None:
-        return ""
-    points = round(100 * case.spread)
+    """How far the views are apart, and what was measured on single ones, in one line; '' for a single view."""
+    return "" if case.spread is None else f"{_apart(case, case.spread)} {say(SINGLE_VIEWS)}"
+
+
+def _apart(case: Case, spread: float) -> str:
+    points = round(100 * spread)
     if points == 0:
         return say(
             "Mean over {views} views, turned and mirrored: the probability of {name} varies among them by less than 1 "

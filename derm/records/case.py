@@ -16,8 +16,10 @@ from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
 from derm.predict.packed import pack
+from derm.predict.record import calibration_of
 from derm.records.answer import kept_answer
 from derm.records.connect import Records
+from derm.records.entry import record_of
 from derm.records.pictures import standing_outline
 from derm.records.read import LesionHistory, PictureHistory
 from derm.records.words import NO_FILE, OTHER_WEIGHTS
@@ -77,6 +79,17 @@ def picture_in(history: LesionHistory, picture_id: str) -> PictureHistory | None
     """A kept picture of a lesion by its key; None where the lesion has no such picture."""
     every = (picture for visit in history.visits for picture in visit.pictures)
     return next((one for one in every if one.picture["id"] == picture_id), None)
+
+
+def is_other_answer(case: Case, model: Model, kept: PictureHistory) -> bool:
+    """Whether the answer that `case` shows is another than the last one that is kept of its picture: of other weights,
+    over other views, or at another share of malignant lesions."""
+    if not kept.answers:
+        return True
+    last = kept.answers[-1]
+    told = record_of(last["record"]) or {}
+    own = (model.sha256, calibration_of(model.description), case.views, case.mix_share)
+    return own != (last["weights_sha256"], last["calibration"], last["views"], told.get("malignant_share"))
 
 
 def outline_since(case: Case, kept: PictureHistory) -> NDArray[np.bool_] | None:

@@ -3,7 +3,7 @@
 Needs open `Records`. Knows nothing of pages.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -280,12 +280,18 @@ def at_data(answer: Entry) -> float:
     there do two answers compare. As it was shown where its record does not tell the shares, as older ones do not.
     """
     shown: float = answer["p_malignant"]
-    about = record_of(answer["record"]) or {}
-    share: Any = about.get("malignant_share")
-    own: Any = about.get("data_malignant_share")
+    moved = shares_of(record_of(answer["record"]) or {})
+    return shown if moved is None else float(change_share(shown, *moved))
+
+
+def shares_of(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The share of malignant lesions that an answer was shown at and that of the data, above 0, below 1; None where
+    they are one, or the record does not tell them."""
+    share: Any = record.get("malignant_share")
+    own: Any = record.get("data_malignant_share")
     if not (is_number(share) and is_number(own) and 0 < share < 1 and 0 < own < 1) or share == own:
-        return shown
-    return float(change_share(shown, share, own))
+        return None
+    return share, own
 
 
 def _state(day: str, picture: Entry, answer: Entry | None) -> PictureState:

@@ -17,11 +17,13 @@ from derm.language.quantities import (
     visits_counted,
 )
 from derm.language.speech import day_text, mark, say, say_many
+from derm.predict import words as case_words
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
 from derm.records.entry import OTHER, Basis, Management, shown_of
 from derm.records.sites import BY_CODE
 
 if TYPE_CHECKING:
+    from derm.predict.case import Case
     from derm.records.dataset import Drawn
     from derm.records.read import Counts, LesionHistory, LesionState, PictureHistory, PictureState
     from derm.records.verify import Verified
@@ -82,6 +84,9 @@ WITHHELD = mark("Your opinion first")
 WITHHELD_NOTE = mark("The answer is shown once you have given your own.")
 FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.")
 ANSWER_KEPT = mark("Saved with the answer as it was shown.")
+ANSWER_SINCE = mark(
+    "The answer on the page is another one than was kept last: “{headline}” ({how}). It is not kept yet."
+)
 OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
 SCALE_SINCE = mark(
     "This picture was saved without a scale, and nothing is written over: {given:g} mm a pixel stands in documents "
@@ -231,6 +236,13 @@ def picture_line(picture: Mapping[str, object]) -> str:
 def scale_since(kept: float | None, given: float) -> str:
     """That a scale that was given after its picture had been saved, with `kept` or without one, is not kept."""
     return say(SCALE_SINCE, given=given) if kept is None else say(OTHER_SCALE_SINCE, kept=kept, given=given)
+
+
+def answer_since(case: "Case") -> str:
+    """Says that what the page shows of a kept picture is another answer by now, and how that came about."""
+    views = say_many("{count} view", "{count} views", case.views)
+    share = "" if case.mix_share is None else say("{share} malignant", share=fine_percent(case.mix_share))
+    return say(ANSWER_SINCE, headline=case_words.headline(case), how=", ".join(filter(None, [views, share])))
 
 
 def scale_source(source: object) -> str:

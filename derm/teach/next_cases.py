@@ -4,20 +4,21 @@ Needs open records. A case is a lesion that neither histology nor a correction t
 worst picture of its last visit stands for it. Knows nothing of pages.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
 from derm.diagnoses import CODES
+from derm.metrics.prior import change_shares
 from derm.records import tables
 from derm.records.connect import Records
 from derm.records.entry import TRUSTED, record_of
-from derm.records.read import LesionState, search, standing_corrections
+from derm.records.read import LesionState, search, shares_of, standing_corrections
 from derm.teach.ranking import BY_LOT, doubt_of, margin_of, pick
 
 LISTED = 12
@@ -27,13 +28,16 @@ LISTED = 12
 class LastAnswer(NamedTuple):
     """What the last answer for a picture says of how sure it is.
 
-    probabilities: float64 (7,). spread: over eight views, 0 … 0.5; None where it was asked over one. weights: the
-    label of those that answered.
+    probabilities: float64 (7,), at the data's own share of malignant lesions. spread: over eight views, 0 … 0.5; None
+    where it was asked over one, or is known at another share alone. weights: the
+    label of those that answered. weights_sha256, calibration: what tells them from others.
     """
 
     probabilities: NDArray[np.float64]
     spread: float | None
     weights: str
+    weights_sha256: str
+    calibration: str
 
 
 class NextCase(NamedTuple):
@@ -55,7 +59,8 @@ def unconfirmed(records: Records) -> list[LesionState]:
 def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, LastAnswer]:
     """The last answer that can be relied on, by the picture's key; pictures without one are left out."""
     answer = tables.answer
-    columns = (answer.c.picture_id, answer.c.answerable, answer.c.record, answer.c.weights)
+    identity = (answer.c.weights_sha256, answer.c.calibration)
+    columns = (answer.c.picture_id, answer.c.answerable, answer.c.record, answer.c.weights, *identity)
     with records.reading() as connection:
         rows = connection.execute(select(*columns).order_by(tables.entered(answer))).mappings()
         last = {row["picture_id"]: dict(row) for row in rows}
@@ -65,9 +70,20 @@ def answers_for(records: Records, pictures: Iterable[str]) -> dict[str, LastAnsw
         if row is not None and row["answerable"]:
             told = record_of(row["record"])
             if told is not None and all(told.get(f"p_{code}") is not None for code in CODES):
-                shares = np.array([told[f"p_{code}"] for code in CODES], dtype=np.float64)
-                found[key] = LastAnswer(shares, told.get("spread"), row["weights"])
+                shares, spread = _at_data(told)
+                found[key] = LastAnswer(shares, spread, row["weights"], row["weights_sha256"], row["calibration"])
     return found
+
+
+def _at_data(told: Mapping[str, Any]) -> tuple[NDArray[np.float64], float | None]:
+    """The probabilities of a record, float64 (7,), and how far its views are apart, at the data's own share of
+    malignant lesions: only there do two answers compare. How far they are apart there a record at another share does
+    not tell."""
+    shares = np.array([told[f"p_{code}"] for code in CODES], dtype=np.float64)
+    moved = shares_of(told)
+    if moved is None or not shares.sum() > 0:
+        return shares, told.get("spread")
+    return change_shares(shares[None] / shares.sum(), *moved)[0], None
 
 
 def next_cases(
@@ -75,14 +91,14 @@ def next_cases(
     on: date,
     count: int = LISTED,
     share: float = BY_LOT,
-    spreads: Callable[[str], float | None] | None = None,
+    spreads: Callable[[str, LastAnswer], float | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[NextCase]:
     """The next `count` cases to confirm, the most doubtful first, a `share` of them drawn by lot in between.
 
     on: the day, by which lots are drawn, so that the list stands still until tomorrow; a case that is confirmed leaves
-    it, and no other changes its lot. spreads: asked, by picture, where an answer over one view tells none; None to let
-    the margin decide alone there. progress: told of the pictures asked, (done, total). Raises ConfigFault for a share
+    it, and no other changes its lot. spreads: asked, by picture and answer, where that tells none; None to let the
+    margin decide alone there. progress: told of the pictures asked, (done, total). Raises ConfigFault for a share
     outside 0 … 1.
     """
     cases = unconfirmed(records)
@@ -90,7 +106,7 @@ def next_cases(
     if spreads is not None:
         lacking = [key for key, one in answers.items() if one.spread is None]
         for done, key in enumerate(lacking, start=1):
-            answers[key] = answers[key]._replace(spread=spreads(key))
+            answers[key] = answers[key]._replace(spread=spreads(key, answers[key]))
             if progress:
                 progress(done, len(lacking))
     known = [answers.get(one.worst.picture_id) for one in cases]

@@ -65,7 +65,9 @@ def two_visits(model: Model) -> None:
 def held(model: Model, earlier: str, later: str) -> FollowUp:
     """What has changed between two rows of the list, worked out once in this visit; raises NotRegistered."""
     kept: dict[tuple[object, ...], FollowUp] = st.session_state.setdefault("follow_ups", {})
-    first, second = (visit.picture_of(model, key) for key in (earlier, later))
+    for key in (earlier, later):
+        visit.picture_of(model, key)
+    first, second = (visit.over_views(model, key) for key in (earlier, later))
     known = (earlier, later, id(first.case), id(second.case))
     if known not in kept:
         kept.clear()

@@ -72,7 +72,8 @@ def documents(case: Case, index: int, *, drawn: bool) -> None:
     if not bundle.can_be_made():
         st.caption(plain(say(bundle.MISSING)))
         return
-    model, today, last = visit.shared_model(), date.today(), saving.last_hash()
+    model, today = visit.shared_model(), date.today()
+    last = saving.last_hash(model, case)
     if not st.checkbox(say(NAMED), key="documents-named", help=say(NAMED_HELP)):
         case = without_name(case)
     for label, make, name, kind in (

@@ -19,6 +19,7 @@ from derm.language.speech import day_pattern, mark, say
 from derm.model.weights import Model
 from derm.paths import records_folder, records_url
 from derm.predict import words as case_words
+from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
 from derm.records import entry, missing, words
@@ -32,7 +33,7 @@ from pages.parts.spinning import spinning
 
 if missing.can_be_kept():
     from derm.records import read
-    from derm.records.case import can_be_saved, save_listed
+    from derm.records.case import can_be_saved, is_other_answer, picture_in, save_listed
     from derm.records.connect import Records
     from derm.records.write import Opinion, Saved
 
@@ -66,10 +67,14 @@ def forget(key: str) -> None:
     st.session_state.saved = {other: kept for other, kept in st.session_state.saved.items() if other != key}
 
 
-def last_hash() -> str:
-    """Of the records' chain, for a report of the case at hand; '' where that is not saved, or cannot be read now."""
+def last_hash(model: Model, case: Case) -> str:
+    """Of the records' chain, for a report of `case`, the one at hand; '' where that is not saved, or with another
+    answer, or cannot be read now."""
     try:
-        return read.last_hash(records()) if saved(st.session_state.at_hand) else ""
+        kept = saved(st.session_state.at_hand)
+        history = None if kept is None else read.lesion_history(records(), kept.lesion_id)
+        picture = None if kept is None or history is None else picture_in(history, kept.picture_id)
+        return "" if picture is None or is_other_answer(case, model, picture) else read.last_hash(records())
     except DermError:
         return ""
 

@@ -167,11 +167,15 @@ def choose() -> case_list.ListedCase:
 
 
 def opened(model: Model, *, named: bool = False) -> case_list.ListedCase | None:
-    """The case at hand with its picture; or None, with a sentence in its place where there is none to show, or the
-    question for the visitor's own opinion. named: the page has asked for the visitor's name already."""
+    """The case at hand with its picture, over as many views as the visitor wants; or None, with a sentence in its place
+    where there is none to show, or the question for the visitor's own opinion. named: the page has asked for the
+    visitor's name already."""
     listed = visit.with_picture(model)
     if listed.case is not None and not visit.withheld(listed):
-        return listed
+        asked = visit.as_asked(model, listed)
+        if asked.case is None or asked.case.views != listed.case.views:
+            st.rerun()  # the line above has another answer
+        return asked
     if listed.case is not None:
         saving.opinion_first(model, listed, named=named)
         return None

@@ -433,18 +433,24 @@ def picture_of(model: Model, key: str) -> ListedCase:
 
 def as_asked(model: Model, listed: ListedCase) -> ListedCase:
     """The case over as many views as the visitor wants, among his patients; asked anew where that has changed."""
-    current = case_list.find_case(st.session_state.cases, listed.key)
+    return seen(over_views(model, listed.key))
+
+
+def over_views(model: Model, key: str) -> ListedCase:
+    """A row of the list over as many views as the visitor wants; asked anew where that has changed."""
+    current = case_list.find_case(st.session_state.cases, key)
     if current.case is not None and current.case.views != st.session_state.views:
         height, width = current.case.shape
         with st.spinner(say(words.ASKING_AGAIN)), budget().turn(height * width):
             st.session_state.cases, current = case_list.ask_again(
                 model, st.session_state.cases, current, st.session_state.views, hold
             )
-        st.session_state.shown = seen(current)
+        if key == st.session_state.at_hand:
+            st.session_state.shown = seen(current)
         for name in HELD:  # what Compare made of the case as it was
             st.session_state.pop(name, None)
         remember()
-    return seen(current)
+    return current
 
 
 def choose_views() -> None:

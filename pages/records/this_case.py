@@ -1,5 +1,8 @@
 """The case at hand: saved to a patient and a lesion, and then the lesion that it belongs to."""
 
+from datetime import date
+from functools import partial
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -8,10 +11,12 @@ from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import words as case_words
+from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
 from derm.records import read, words, write
-from derm.records.case import outline_since, picture_in, scale_since
+from derm.records.answer import kept_answer
+from derm.records.case import is_other_answer, outline_since, picture_in, scale_since
 from derm.records.read import PictureHistory
 from pages.parts import saving
 from pages.parts.pressing import counted_once
@@ -28,6 +33,7 @@ def this_case(model: Model, listed: ListedCase) -> None:
     if kept is not None and history is not None:
         st.success(say(words.ANSWER_KEPT), icon=":material/check:")
         if picture := picture_in(history, kept.picture_id):
+            answered_since(model, listed, picture)
             drawn_since(listed, picture)
         lesion(kept.lesion_id)
         return
@@ -53,6 +59,29 @@ def this_case(model: Model, listed: ListedCase) -> None:
         )
         saving.tell_refusal(listed.key)
     st.caption(say(case_words.NOTICE))
+
+
+def answered_since(model: Model, listed: ListedCase, kept: PictureHistory) -> None:
+    """Another answer than the one that was kept, such as over more views: it can be kept beside that one."""
+    if (case := listed.case) is None or not is_other_answer(case, model, kept):
+        return
+    key = f"answered-{listed.key}"
+    st.warning(plain(words.answer_since(case)), icon=":material/sync_alt:")
+    st.button(
+        say("Save this answer, too"),
+        type="primary",
+        key=f"save-{fields_of(key)}",
+        on_click=counted_once(keep_answer),
+        args=(key, model, case, kept),
+    )
+    saving.tell_refusal(key)
+
+
+def keep_answer(key: str, model: Model, case: Case, kept: PictureHistory) -> None:
+    """Keep the answer that was shown beside those before it, which stay."""
+    picture = kept.picture
+    answer = partial(kept_answer, case, model, on=date.today(), sha256=picture["sha256"])
+    attempt(key, lambda: write.add_answer(saving.records(), saving.actor(), picture["id"], answer()))
 
 
 def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from derm.serve.claims import Account
 from derm.serve.roles import Role
 from pages.compare import two_visits
 from pages.parts import opening
+from pages.parts import saving as parts_saving
 from pages.parts import visit as parts_visit
 
 pytestmark = pytest.mark.slow
@@ -357,6 +359,40 @@ def test_a_lesion_that_another_visitor_moved_or_deleted_meanwhile_is_asked_about
     page.selectbox(key=f"site-{key}").set_value("scalp")
     page.button(key=f"save-case-{key}").click().run()
     assert words.ANSWER_KEPT in text(page)
+
+
+def test_a_picture_is_shown_and_kept_over_the_views_that_were_asked_for(page, kept):
+    page.session_state.views = 8
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="P-011")
+    page.selectbox(key=f"site-{key}").set_value("scalp")
+    page.button(key=f"save-case-{key}").click().run()
+    assert words.ANSWER_KEPT in text(page)
+    (one,) = read.lesion_history(kept, read.search(kept)[0].lesion_id).visits[0].pictures
+    assert [answer["views"] for answer in one.answers] == [8]
+    assert page.session_state.shown.case.views == 8
+
+
+def test_another_answer_than_was_kept_is_said_and_can_be_kept_too(page, kept):
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="P-012")
+    page.selectbox(key=f"site-{key}").set_value("scalp")
+    page.button(key=f"save-case-{key}").click().run()
+    assert "is another one than was kept last" not in "".join(one.value for one in page.warning)
+    case, model = page.session_state.shown.case, parts_visit.shared_model()
+    state = Session({name: page.session_state[name] for name in ("at_hand", "saved")})
+    page.session_state.views = 8
+    page.run()
+    assert "is another one than was kept last: " in page.warning[0].value.replace("\\", "")
+    assert "8 views" in page.warning[0].value
+    with mock.patch.object(st, "session_state", state):
+        assert parts_saving.last_hash(model, case)
+        assert not parts_saving.last_hash(model, page.session_state.shown.case)  # no witness of what was not kept
+    page.button(key=f"save-answered-{key}-0").click().run()
+    assert not page.exception
+    assert not page.warning
+    (one,) = read.lesion_history(kept, read.search(kept)[0].lesion_id).visits[0].pictures
+    assert [answer["views"] for answer in one.answers] == [1, 8]
 
 
 def test_a_day_that_was_chosen_stays_when_the_language_changes(page, kept):

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.diagnoses import CODES
+from derm.model.weights import load_weights
+from derm.predict.record import calibration_of
 from derm.records import write
 from derm.records.entry import Basis
 from derm.records.read import search
@@ -96,14 +98,36 @@ def test_nothing_is_next_where_nothing_waits(filed):
 
 
 def test_spreads_that_lack_are_asked_for(filed, tiny_weights):
-    save(filed, 1, answer=answer(0.5, 0.4), lesion="one")
-    found = next_cases(filed, TODAY, 1, spreads=lambda _: 0.2)
+    model = load_weights(tiny_weights)
+    own = {"weights_sha256": model.sha256, "calibration": calibration_of(model.description)}
+    save(filed, 1, answer=answer(0.5, 0.4) | own, lesion="one")
+    found = next_cases(filed, TODAY, 1, spreads=lambda *_: 0.2)
     assert found[0].answer is not None
     assert found[0].answer.spread == 0.2
     ran = CliRunner().invoke(app, ["records", "next", "--views", "--weights", str(tiny_weights)])
     assert ran.exit_code == 0, ran.output
     assert "asked over one view" not in ran.stdout
     assert "when the picture is turned (±" in ran.stdout
+
+
+def test_no_spread_of_other_weights_is_told_of_an_answer(filed, tiny_weights):
+    save(filed, 1, answer=answer(0.5, 0.4), lesion="one")
+    ran = CliRunner().invoke(app, ["records", "next", "--views", "--weights", str(tiny_weights)])
+    assert ran.exit_code == 0, ran.output
+    assert "asked over one view" in ran.stdout
+
+
+def test_answers_compare_at_the_datas_own_share(filed):
+    """The same answer at two shares of malignant lesions is as close, whatever the slider said on the day."""
+    shares = {f"p_{code}": 0.0 for code in CODES} | {"data_malignant_share": 0.2, "spread": 0.1}
+    # From 20 % to 5 %: malignant a quarter as likely, benign 19/16, so that odds of 3 : 1 become 12 : 19.
+    here = {"p_mel": 12 / 31, "p_nv": 19 / 31, "malignant_share": 0.05}
+    home = {"p_mel": 0.75, "p_nv": 0.25, "malignant_share": 0.2}
+    for seed, told in enumerate((here, home)):
+        save(filed, seed, answer=new_answer(record=json.dumps(shares | told)), lesion=f"L{seed}")
+    found = {one.lesion.label: one.answer for one in next_cases(filed, TODAY, 9, 0.0)}
+    assert found["L0"].probabilities == pytest.approx(found["L1"].probabilities)
+    assert (found["L0"].spread, found["L1"].spread) == (None, 0.1)
 
 
 def test_the_command_writes_the_list_and_plain_cells(filed, tmp_path):
