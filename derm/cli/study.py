@@ -49,6 +49,12 @@ def new(
     drawn_of = None if even_known else known
     names = choose_cases(catalogue, cases, malignant, seed, drawn_of) if listed is None else listed
     chosen = catalogue.table["image_id"].isin(names).to_numpy()
+    if (twice := split.lesions[chosen][split.lesions[chosen].duplicated(keep=False)]).size:
+        two = ", ".join(catalogue.table["image_id"][twice.index[twice == twice.iloc[0]]][:3])
+        raise ConfigFault(
+            f"{len(twice)} of these {int(chosen.sum())} cases show a lesion that another one shows, too ({two}), and "
+            "cases count as independent: name one image of each lesion."
+        )
     if count := int((known & chosen).sum()):
         said = (
             f"The weights learned from, or were calibrated on, {count} of these {int(chosen.sum())} cases: their "

@@ -19,6 +19,9 @@ LOOKS = Path("docs", "looks-at-the-test-part.csv")
 PATIENCE = 30
 """Seconds that a look waits for others to be written."""
 
+WHOLE = 2004
+"""Images of HAM10000's whole test part with a diagnosis, split by lesion."""
+
 COLUMNS = ("date", "weights", "sha256", "split", "accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "dice")
 
 
@@ -37,8 +40,11 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
         return 0
     about = metrics["measured_on"]
     figures = [f"{metrics[name]:.4f}" if metrics[name] is not None else "" for name in COLUMNS[4:]]
-    sources = len(about.get("sources", {}))  # pooled figures must not look like HAM10000's own
+    sources, views, images = len(about.get("sources", {})), about.get("views", 1), about.get("images", WHOLE)
+    # What is not of single views of HAM10000's whole part must not look like its own figures.
     split = f"by {about['split_by']}" + (f", {sources} sources pooled" if sources > 1 else "")
+    split += f", {views} views" if views > 1 else ""
+    split += f", {images} images" if sources < 2 and about["split_by"] == "lesion" and images != WHOLE else ""
     line = csv_line([about["date"], about["weights"], about["sha256"][:16], split, *figures])
     busy = say(
         "The results are written, but this look is not counted, for another has been written into {looks} for "

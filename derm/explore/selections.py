@@ -77,6 +77,8 @@ def known_of(
             # Whose calls and figures these are; the malignant probability is at the data's own mix.
             **({"rule": cases["rule"]} if "rule" in cases else {}),
             "verdict": [str(verdict) for verdict in verdicts_of(cases, threshold)],
+            # Of referral alone, where there is one.
+            **({} if threshold is None else {"threshold": threshold}),
         }
     ).drop_duplicates("image_id")
     return found.merge(said, on="image_id", how="left")

@@ -101,14 +101,15 @@ def check_visitor(run: Path, launch: str, visitor: Visitor) -> None:
 
 
 @contextlib.contextmanager
-def room_for_one(runs: Path) -> Iterator[None]:
-    """Hold the folder for runs while one is launched; RunFault where as many train as may, or the disk is too full."""
+def room_for_one(runs: Path, *also: Path) -> Iterator[None]:
+    """Hold the folder for runs while one is launched; RunFault where as many train as may, or a disk is too full: that
+    of the runs, of the cache, or of a folder in `also`, into which it writes, too."""
     make_folder(runs)
     with (runs / QUEUE).open("a") as stream:
         if not hold(stream, patience=10):
             raise RunFault(say("Another run is being started at this moment: try again in a few seconds."))
         check_count(runs)
-        check_disk(runs)
+        check_disk(runs, *also)
         yield
 
 
@@ -139,11 +140,12 @@ def check_count(runs: Path) -> None:
     )
 
 
-def check_disk(runs: Path) -> None:
-    """Raise RunFault where a run would leave less of the disk free than `derm.paths.kept_free` says."""
+def check_disk(*folders: Path) -> None:
+    """Raise RunFault where a run would leave less of a folder's disk, or the cache's, free than `derm.paths.kept_free`
+    says."""
     make_folder(cache_folder())
     needed = kept_free() + RUN_SIZE
-    for folder in (runs, cache_folder()):
+    for folder in (*folders, cache_folder()):
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise RunFault(

@@ -516,8 +516,9 @@ def patients_note(data: float, practice: float | None) -> str:
     return say(
         "By Bayes' rule from {data} malignant in the data to {practice} among your patients: "
         "probabilities, malignant sum, referral threshold and predictive values move together. Who is "
-        "referred stays, and so does what cannot be excluded: sensitivity and coverage do not depend on "
-        "the share. It holds where lesions of one diagnosis look as they do in the data. Figures of data "
+        "referred stays, and so does what cannot be excluded, which the likeliest diagnosis joins: sensitivity does "
+        "not depend on the share, and coverage does not fall. "
+        "It holds where lesions of one diagnosis look as they do in the data. Figures of data "
         "sets stay as measured.",
         data=percent(data),
         practice=share_set(practice),

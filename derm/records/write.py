@@ -188,6 +188,16 @@ def correct(
     if diagnosis is None and basis is not None:
         raise RecordsFault(say("Say which diagnosis this rests on: choose it, too, or leave out what it rests on."))
     with records.writing() as connection:
+        last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id)
+        if last is not None and outline is not None and last["outline"] == pack(outline):
+            if diagnosis is None:
+                raise RecordsFault(say("This outline stands already, as {author} entered it.", author=last["author"]))
+            outline = None
+        known = last is not None and (diagnosis, basis) == (last["diagnosis"], last["basis"])
+        if known and diagnosis is not None and outline is not None:
+            # One row holds what stands and not who gave what: a diagnosis that is given once more gets one of its own.
+            _correction(connection, actor, picture_id, diagnosis=diagnosis, basis=basis)
+            diagnosis = basis = None
         return _correction(connection, actor, picture_id, diagnosis=diagnosis, basis=basis, outline=outline, note=note)
 
 

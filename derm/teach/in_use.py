@@ -38,6 +38,9 @@ TAKEN, UNDONE = "weights taken into use", "weights taken out of use"
 IDENTITY = ("sha256", "calibration")
 """What a choice holds of its weights, see `identity_of`."""
 
+ANY = "any"
+"""Whatever weights were in use before; no name of weights, which all end in eight digits of their hash."""
+
 PATIENCE = 30
 """Seconds that a choice waits for another one, which takes a few while weights are loaded and copied."""
 
@@ -51,13 +54,16 @@ def may_start(visitor: Visitor) -> bool:
     return visitor.alone
 
 
-def adopt(records: Records, actor: str, source: Path, shown: Mapping[str, str] | None = None) -> str:
+def adopt(
+    records: Records, actor: str, source: Path, shown: Mapping[str, str] | None = None, former: str | None = ANY
+) -> str:
     """Take the weights `source` (.json) into use: copied beside the records, told in the chain, then chosen; their
     label comes back.
 
     Visits that begin afterwards are answered with them. shown: which weights those were that somebody decided on, by
-    `identity_of`; a folder may hold others by now. Raises WeightsFault for weights that cannot be loaded, RecordsFault
-    for those in use already and for others than `shown`, ConfigFault where `WEIGHTS` has the last word.
+    `identity_of`; a folder may hold others by now. former: which were in use then, as `now_in_use` names them. Raises
+    WeightsFault for weights that cannot be loaded, RecordsFault for those in use already, for others than `shown`, and
+    where others than `former` are in use by now, ConfigFault where `WEIGHTS` has the last word.
     """
     actor = _decider(actor)
     model = load_weights(source)
@@ -72,6 +78,14 @@ def adopt(records: Records, actor: str, source: Path, shown: Mapping[str, str] |
     with _choosing(records):
         if _is_in_use(records.folder, model):
             raise RecordsFault(say("{label} are in use already.", label=model.label))
+        if former != ANY and former != (current := now_in_use(records)):
+            raise RecordsFault(
+                say(
+                    "{current} were taken into use meanwhile, so nothing was changed: look at what they are worth, "
+                    "then use these if they are better.",
+                    current=current or say("The weights that come with Derm"),
+                )
+            )
         past = [*_past(records.folder), _entry(read_choice(records.folder))]
         folder = records.folder / WEIGHTS_FOLDER
         make_folder(folder)
@@ -115,6 +129,12 @@ def undo(records: Records, actor: str, taken: str) -> str:
         model = load_weights(chosen_weights(records.folder, last))
         _choose(records, actor, last, earlier, UNDONE, current)
     return model.label
+
+
+def now_in_use(records: Records) -> str | None:
+    """What the weights are called that were chosen last; None for those that come with Derm."""
+    current = read_choice(records.folder)
+    return None if current is None else current.get("weights")
 
 
 def chosen(records: Records) -> str | None:

@@ -138,7 +138,7 @@ def start(
     """
     place = place_of(records)
     make_place(place)
-    with room_for_one(runs_folder()):
+    with room_for_one(runs_folder(), place):
         folder = place / free_name(place, date.today().isoformat())
         _begin(folder, weights, old, settings)
         launch(folder, _words(records, folder), visitor, RECORDS_TRAIN)
@@ -147,7 +147,7 @@ def start(
 
 def go_on(records: Records, folder: Path, visitor: Visitor = OWNER) -> None:
     """Launch a process that goes on with a training that a kill or a refusal has ended; RunFault as for `start`."""
-    with room_for_one(runs_folder()):
+    with room_for_one(runs_folder(), folder):
         launch(folder, _words(records, folder), visitor, RECORDS_TRAIN)
 
 

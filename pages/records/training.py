@@ -52,12 +52,14 @@ def show_training(model: Model) -> None:
         saving.tell_refusal("undo-weights")
     if said := st.session_state.get("weights_said"):
         st.success(plain(said), icon=":material/check:")
+    current = in_use.now_in_use(saving.records())
     for one in job.teachings(saving.records()):
-        show_teaching(one, allowed=allowed)
+        show_teaching(one, current, allowed=allowed)
 
 
-def show_teaching(one: Teaching, *, allowed: bool) -> None:
-    """A training: how far it is, what is to be known, both comparisons, and the button that takes it into use."""
+def show_teaching(one: Teaching, current: str | None, *, allowed: bool) -> None:
+    """A training: how far it is, what is to be known, both comparisons, and the button that takes it into use in place
+    of the `current` weights."""
     st.subheader(plain(words.teaching_line(one)), anchor=False)
     for sentence in one.said:
         st.markdown(plain(sentence))
@@ -89,7 +91,7 @@ def show_teaching(one: Teaching, *, allowed: bool) -> None:
             icon=":material/check:",
             key=fields_of(f"use-{one.name}"),
             on_click=counted_once(use),
-            args=(one,),
+            args=(one, current),
         )
         saving.tell_refusal(f"use-{one.name}")
 
@@ -117,13 +119,14 @@ def go_on(one: Teaching) -> None:
     attempt(f"go-on-{one.name}", do)
 
 
-def use(one: Teaching) -> None:
-    """Take the new weights into use, as whoever is named on top says."""
+def use(one: Teaching, current: str | None) -> None:
+    """Take the new weights into use in place of the `current` ones, as whoever is named on top says."""
 
     def do() -> None:
+        st.session_state.pop("weights_said", None)
         check(Right.WEIGHTS)
         records = saving.records()
-        label = in_use.adopt(records, saving.actor(), job.weights_of(records, one.name), one.identity or {})
+        label = in_use.adopt(records, saving.actor(), job.weights_of(records, one.name), one.identity or {}, current)
         st.session_state.weights_said = words.adopted(label)
 
     attempt(f"use-{one.name}", do)
@@ -133,6 +136,7 @@ def go_back(taken: str) -> None:
     """Take those weights, which the button names, out of use, and the ones before into it again."""
 
     def do() -> None:
+        st.session_state.pop("weights_said", None)
         check(Right.WEIGHTS)
         label = in_use.undo(saving.records(), saving.actor(), taken)
         st.session_state.weights_said = words.undone(taken, label)

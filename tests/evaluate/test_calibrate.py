@@ -350,6 +350,11 @@ def test_looks_at_the_test_part_are_counted(tmp_path, drawn_catalogue, monkeypat
     assert (
         looks.read_text().splitlines()[1] == "2026-01-02,derm,abababababababab,by lesion,0.5000,0.2500,,0.7500,0.8750"
     )
+    part = {**metrics, "measured_on": {**metrics["measured_on"], "images": 22, "views": 8}}
+    other = tmp_path / "other.csv"
+    other.write_text(",".join(COLUMNS) + "\n")
+    count_look(part, other)
+    assert '"by lesion, 8 views, 22 images"' in other.read_text()
     with ThreadPoolExecutor() as pool:
         together = sorted(pool.map(lambda _: count_look(metrics, looks), range(20)))
     assert together == list(range(3, 23))

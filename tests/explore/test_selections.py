@@ -51,7 +51,9 @@ def test_an_export_holds_what_table_and_results_say(table):
     assert found["dx"].tolist() == table["dx"].astype(str).iloc[[3, 1]].tolist()
     assert found["verdict"].iloc[1] == "malignant missed"
     assert np.isnan(found["loss"].iloc[0])
-    assert "rule" not in found
+    assert not {"rule", "threshold"} & set(found)
+    referred = selections.known_of(table, cases, [table["image_id"].iloc[1]], 0.2)
+    assert referred[["verdict", "threshold"]].values.tolist() == [["right", 0.2]]
     other = selections.known_of(table, cases.assign(rule="equal_mix"), [table["image_id"].iloc[1]])
     assert other["rule"].tolist() == ["equal_mix"]
     assert selections.parse(selections.to_csv(found).encode(), "it.csv") == found["image_id"].tolist()

@@ -248,6 +248,20 @@ def test_some_of_the_disk_stays_free(tmp_path, monkeypatch, cache):
                 quota.check_disk(tmp_path)
 
 
+def test_each_disk_that_is_written_to_is_looked_at(tmp_path, monkeypatch, cache):
+    """Of a training on a practice's cases that of the records, too, which may be another."""
+    import shutil
+
+    full = tmp_path / "records"
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**12, 0, 0 if folder == full else 10**12)
+    )
+    with quota.room_for_one(tmp_path / "runs"):
+        pass
+    with pytest.raises(launch.RunFault, match=r"0.0 GB are free in .*records"), quota.room_for_one(tmp_path, full):
+        pass
+
+
 def test_a_start_that_was_killed_before_the_run_began_does_not_block_its_name(tmp_path):
     (tmp_path / "first").mkdir()
     for name in (LAUNCH, OUTPUT, "lock", ".run.json.x.part"):

@@ -55,6 +55,17 @@ def undo(records, actor: str) -> str:
     return in_use.undo(records, actor, in_use.chosen(records))
 
 
+def test_weights_that_another_took_into_use_meanwhile_are_not_put_out_of_it(filed, tiny_weights, others):
+    drawn = in_use.now_in_use(filed)  # as a page was drawn
+    assert drawn is None
+    in_use.adopt(filed, "Dr A", tiny_weights, former=drawn)
+    with pytest.raises(RecordsFault, match=r"tiny-.* were taken into use meanwhile, so nothing was changed"):
+        in_use.adopt(filed, "Dr B", others["other"], former=drawn)
+    in_use.adopt(filed, "Dr B", others["other"], former=in_use.now_in_use(filed))
+    with pytest.raises(RecordsFault, match="are others by now than those whose comparison was shown"):
+        in_use.adopt(filed, "Dr B", tiny_weights, {"sha256": "0" * 64, "calibration": "0"})
+
+
 def test_weights_are_used_undone_and_told_in_the_chain(filed, tiny_weights, others, tmp_path):
     digest = load_weights(tiny_weights).sha256
     in_use.adopt(filed, "Dr A", tiny_weights)
