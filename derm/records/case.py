@@ -5,12 +5,15 @@ Needs a `ListedCase` with its picture, and the `Model` that answered. Knows no p
 
 from datetime import date
 from hashlib import sha256
+from math import isclose
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derm.errors import RecordsFault
 from derm.image.scale import Scale
+from derm.json_checks import is_number
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
@@ -21,9 +24,12 @@ from derm.records.answer import kept_answer
 from derm.records.connect import Records
 from derm.records.entry import record_of
 from derm.records.pictures import standing_outline
-from derm.records.read import LesionHistory, PictureHistory
+from derm.records.read import Entry, LesionHistory, PictureHistory
 from derm.records.words import NO_FILE, OTHER_WEIGHTS
 from derm.records.write import NewPicture, Opinion, Saved, same_scale, save_case
+
+SAME_SHARE = 1e-6
+"""A record holds a share with nine digits, a page with all."""
 
 
 def can_be_saved(listed: ListedCase) -> bool:
@@ -82,14 +88,19 @@ def picture_in(history: LesionHistory, picture_id: str) -> PictureHistory | None
 
 
 def is_other_answer(case: Case, model: Model, kept: PictureHistory) -> bool:
-    """Whether the answer that `case` shows is another than the last one that is kept of its picture: of other weights,
-    over other views, or at another share of malignant lesions."""
-    if not kept.answers:
-        return True
-    last = kept.answers[-1]
-    told = record_of(last["record"]) or {}
-    own = (model.sha256, calibration_of(model.description), case.views, case.mix_share)
-    return own != (last["weights_sha256"], last["calibration"], last["views"], told.get("malignant_share"))
+    """Whether the answer that `case` shows is none of those that are kept of its picture: of other weights, over other
+    views, or at another share of malignant lesions."""
+    return not any(_is_answer(case, model, one) for one in kept.answers)
+
+
+def _is_answer(case: Case, model: Model, answer: Entry) -> bool:
+    own = (model.sha256, calibration_of(model.description), case.views)
+    if own != (answer["weights_sha256"], answer["calibration"], answer["views"]):
+        return False
+    told: Any = (record_of(answer["record"]) or {}).get("malignant_share")
+    if case.mix_share is None or not is_number(told):
+        return case.mix_share is told is None
+    return isclose(case.mix_share, told, abs_tol=SAME_SHARE)
 
 
 def outline_since(case: Case, kept: PictureHistory) -> NDArray[np.bool_] | None:

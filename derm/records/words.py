@@ -84,9 +84,7 @@ WITHHELD = mark("Your opinion first")
 WITHHELD_NOTE = mark("The answer is shown once you have given your own.")
 FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.")
 ANSWER_KEPT = mark("Saved with the answer as it was shown.")
-ANSWER_SINCE = mark(
-    "The answer on the page is another one than was kept last: “{headline}” ({how}). It is not kept yet."
-)
+ANSWER_SINCE = mark("The answer on the page is another one than was kept: “{headline}” ({how}). It is not kept yet.")
 OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
 SCALE_SINCE = mark(
     "This picture was saved without a scale, and nothing is written over: {given:g} mm a pixel stands in documents "

@@ -64,10 +64,12 @@ def two_visits(model: Model) -> None:
 
 def held(model: Model, earlier: str, later: str) -> FollowUp:
     """What has changed between two rows of the list, worked out once in this visit; raises NotRegistered."""
-    kept: dict[tuple[object, ...], FollowUp] = st.session_state.setdefault("follow_ups", {})
-    for key in (earlier, later):
+    pair = []
+    for key in (earlier, later):  # one after the other: the second may let the first one go from the list again
         visit.picture_of(model, key)
-    first, second = (visit.over_views(model, key) for key in (earlier, later))
+        pair.append(visit.over_views(model, key))
+    first, second = pair
+    kept: dict[tuple[object, ...], FollowUp] = st.session_state.setdefault("follow_ups", {})
     known = (earlier, later, id(first.case), id(second.case))
     if known not in kept:
         kept.clear()

@@ -1,6 +1,7 @@
 """An answer as it is kept holds all that the page showed, to the last digit; and what is said of records."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +16,7 @@ from derm.predict.practice import at_practice
 from derm.predict.record import record_of
 from derm.records import read, words, write
 from derm.records.answer import evidence_of, kept_answer, outline_of
+from derm.records.case import is_other_answer
 
 DAY = date(2026, 11, 27)
 
@@ -48,6 +50,21 @@ def test_an_answer_at_a_practice_s_share_tells_what_it_is_at_the_data_s_own(case
     kept = kept_answer(at_practice(known, 0.01), tiny_model, on=DAY, sha256="ab" * 32)
     assert kept["p_malignant"] < case.p_malignant / 2
     assert read.at_data(kept) == pytest.approx(case.p_malignant)
+
+
+@pytest.mark.parametrize("mix", [None, (0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.1)])
+def test_an_answer_that_is_kept_is_no_other_one(filed, case, tiny_model, mix):
+    known = changed(case, mix=None if mix is None else tuple(share / 3 * 3 for share in mix))
+    shares = (None,) if mix is None else (None, 0.05, 0.1 + 0.05 / 3)
+    answers = [at_practice(known, share) for share in shares]
+    for place, shown in enumerate(answers):
+        row = kept_answer(shown, tiny_model, on=DAY, sha256="ab" * 32)
+        saved = write.save_case(filed, "Dr A", new_picture(width=120, height=90), answer=row)
+        (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+        told = [is_other_answer(one, tiny_model, kept) for one in answers]
+        assert told == [other > place for other in range(len(answers))]
+    assert is_other_answer(changed(known, views=8), tiny_model, kept)
+    assert is_other_answer(known, replace(tiny_model, sha256="0" * 64), kept)
 
 
 def test_a_report_bears_the_last_hash(case, tiny_model):
