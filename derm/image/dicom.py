@@ -226,6 +226,7 @@ def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
 
     told = str(data.PhotometricInterpretation)
+    _check_extent(data, how)
     if how == "uncompressed":
         _check_sure(told != "YBR_FULL_422" or data.PlanarConfiguration == 0, told, name)
     elif how == "JPEG-LS" and told != "PALETTE COLOR":
@@ -243,6 +244,57 @@ def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
             colours = (colours if in_low_byte else colours >> 8).astype(np.uint8)
         return colours
     return pixels
+
+
+def _check_extent(data: "Dataset", how: str) -> None:
+    """Raise ValueError where the pixel data tell of another size than the header, by which they would be cut into lines
+    of another length, or half of them be shown."""
+    from pydicom.pixels.utils import get_expected_length
+
+    rows, columns = int(data.Rows), int(data.Columns)
+    if how == "uncompressed":
+        expected = get_expected_length(data)
+        _check_length(len(data.PixelData), expected)
+    elif how == "RLE":
+        frame = _frame(data)
+        count, *offsets = (int.from_bytes(frame[place : place + 4], "little") for place in range(0, 64, 4))
+        ends = [*offsets[1:count], len(frame)]
+        for start, end in zip(offsets[:count], ends, strict=True):
+            _check_length(_run_length(frame[start:end]), rows * columns)
+    elif how == "JPEG-LS":
+        header = _segment(_frame(data), 0xF7)
+        found = int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big")
+        _check_same(found, (rows, columns))
+    else:
+        frame = _frame(data)
+        header = _segment(frame[frame.index(b"\xff\x4f\xff\x51") :], 0x51)
+        across, down, left, top = (int.from_bytes(header[place : place + 4], "big") for place in range(2, 18, 4))
+        _check_same((down - top, across - left), (rows, columns))
+
+
+def _check_length(found: int, expected: int) -> None:
+    if not expected <= found <= expected + 1:  # an odd length is filled up with a byte
+        raise ValueError(found)
+
+
+def _check_same(found: tuple[int, int], expected: tuple[int, int]) -> None:
+    if found != expected:
+        raise ValueError(found)
+
+
+def _run_length(segment: bytes) -> int:
+    """How many bytes a segment of RLE (PS3.5, G.3) unpacks to; one that fills it up counts for nothing."""
+    place = found = 0
+    while place < len(segment) - 1:
+        head = segment[place]
+        if head > 128:
+            found, place = found + 257 - head, place + 2
+        elif head == 128:
+            place += 1
+        else:
+            taken = min(head + 1, len(segment) - place - 1)
+            found, place = found + taken, place + 1 + head + 1
+    return found
 
 
 def _check_wavelets(frame: bytes, told: str, name: str) -> None:

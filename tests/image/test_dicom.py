@@ -237,6 +237,37 @@ def test_a_jpeg_frame_of_another_size_than_its_header_tells_is_damaged():
         parse(encapsulated(stream.getvalue(), JPEGBaseline8Bit, "YBR_FULL_422"), "a.dcm")
 
 
+SIZES = [(36, 64), (48, 63), (47, 64)]
+"""Of a header, for a picture of 48 × 64."""
+
+
+def of_size(syntax: str, rows: int, columns: int) -> bytes:
+    """`skin`, packed so, in a file whose header tells another size."""
+    data = data_of(skin())
+    if syntax == JPEG2000Lossless:
+        data.PixelData = packed("JPEG2000", no_jp2=True, mct=0, irreversible=False)
+        data["PixelData"].is_undefined_length = True
+    elif syntax != ExplicitVRLittleEndian:
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.compress(syntax)
+    data.Rows, data.Columns = rows, columns
+    return file_of(data, syntax)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [*SIZES, (96, 32), (32, 96)])
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_pixels_of_another_size_than_the_header_tells_are_damaged(syntax, rows, columns):
+    with pytest.raises(ImageRefused, match="damaged"):
+        parse(of_size(syntax, rows, columns), "a.dcm")
+
+
+@pytest.mark.parametrize(("rows", "columns"), SIZES)
+@pytest.mark.parametrize("syntax", [RLELossless, ExplicitVRLittleEndian])
+def test_more_pixels_than_the_header_tells_of_are_damaged(syntax, rows, columns):
+    with pytest.raises(ImageRefused, match="damaged"):
+        parse(of_size(syntax, rows, columns), "a.dcm")
+
+
 def ybr() -> Image.Image:
     """`skin` as brightness and colour differences, whose values Pillow takes for RGB."""
     seen = Image.fromarray(skin()).convert("YCbCr")
