@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from derm.cli.targets import data_tables, refuse_read, weights_files
-from derm.cli.terminal import check_description, check_learned, out, progress
+from derm.cli.terminal import check_decoder_learned, check_description, check_learned, out, progress
 
 if TYPE_CHECKING:
     from derm.concepts.learn import ReadPart
@@ -110,16 +110,18 @@ def _parts(
 ) -> "dict[tuple[str, Part], ReadPart]":
     """What is read of the pictures of all folders, each split by itself, as it was when the weights learned.
 
-    measures: figures are to be of the test parts, so that the weights must not know them.
+    measures: figures are to be of the test parts, so that neither weights nor decoder may know them.
     """
     from derm.concepts.learn import check_outlined, read_parts
     from derm.data.catalogue import read_data
+    from derm.data.split import split_catalogue
     from derm.paths import cache_folder
 
     found: dict[tuple[str, Part], ReadPart] = {}
     catalogues = [read_data([folder]) for folder in data]
     for catalogue in catalogues if measures else ():
         check_learned(model, catalogue, "test")
+        check_decoder_learned(decoder, catalogue, "test", split_catalogue(catalogue).rows("test"))
     for folder, catalogue in zip(data, catalogues, strict=True):
         with progress(f"Reading {folder.name}") as watch:
             found |= read_parts(model, decoder, catalogue, cache_folder() / "concepts", most, watch)

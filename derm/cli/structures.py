@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from derm.cli.targets import data_tables, refuse_read, weights_files
-from derm.cli.terminal import check_description, check_learned, err, out, progress
+from derm.cli.terminal import check_decoder_learned, check_description, check_learned, err, out, progress
 from derm.errors import ConfigFault
 
 app = typer.Typer(
@@ -98,6 +98,7 @@ def evaluate(
     from derm.data.catalogue import read_data
     from derm.data.split import known_part
     from derm.model.weights import default_weights, load_weights
+    from derm.structures.learn import marked_rows
     from derm.structures.report import HEADS, measure_part, table_rows
     from derm.structures.weights import record_measured, structures_path, wanted_structures
 
@@ -105,10 +106,12 @@ def evaluate(
     model = load_weights(weights or default_weights())
     decoder = wanted_structures(model.sha256, model.label, structures)
     catalogue = read_data(data)
+    rows = marked_rows(catalogue, part)
     check_learned(model, catalogue, part)
+    check_decoder_learned(decoder, catalogue, part, rows)
     with progress("Looking for structures") as watch:
         measured = measure_part(model, decoder, catalogue, part, watch)
-    table = Table(title=f"Dermoscopic structures, ISIC 2018 Task 2, {part} part", title_justify="left")
+    table = Table(title=f"Dermoscopic structures, {', '.join(catalogue.names)}, {part} part", title_justify="left")
     for head in HEADS:
         table.add_column(head)
     for row in table_rows(measured, decoder):

@@ -14,9 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from derm.errors import ConfigFault
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from derm.data.catalogue import Catalogue
+    from derm.data.learned import Known
     from derm.data.split import Part
     from derm.model.weights import Model
+    from derm.structures.weights import StructureWeights
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Results."""
@@ -49,10 +54,29 @@ def check_learned(model: "Model", catalogue: "Catalogue", part: "Part") -> None:
     if part != "train":
         refuse_known(known, catalogue, rows, part, OTHER_IMAGES)
     elif known.spoils:
-        out.print(
-            f"THESE FIGURES ARE TOO GOOD: the weights learned from {int(known.rows.sum()):,} of these {len(rows):,} "
-            "images, or from others of their lesions."
-        )
+        out.print(_too_good("the weights", known, len(rows)))
+
+
+def check_decoder_learned(
+    decoder: "StructureWeights", catalogue: "Catalogue", part: "Part", rows: "NDArray[np.int64]"
+) -> None:
+    """As `check_learned`, of a decoder of structures and of the rows that are measured, int64 (n,)."""
+    from derm.data.split import split_catalogue
+    from derm.evaluate.known import find_known_to_decoder, refuse_known_to_decoder
+
+    with progress("Looking for images that the decoder knows") as watch:
+        known = find_known_to_decoder(decoder.info, catalogue, split_catalogue(catalogue), rows, watch)
+    if part != "train":
+        refuse_known_to_decoder(known, catalogue, rows, part)
+    elif known.spoils:
+        out.print(_too_good("the decoder of structures", known, len(rows)))
+
+
+def _too_good(who: str, known: "Known", count: int) -> str:
+    return (
+        f"THESE FIGURES ARE TOO GOOD: {who} learned from {int(known.rows.sum()):,} of these {count:,} images, or from "
+        "others of their lesions."
+    )
 
 
 def figure(value: float | None) -> str:

@@ -146,6 +146,11 @@ class Catalogue:
         """The folder, or the folders, for a sentence."""
         return ", ".join(str(folder) for folder in self.folders or (self.folder,))
 
+    @property
+    def names(self) -> list[str]:
+        """What the folder, or each of the folders, is called, without its path."""
+        return [folder.resolve().name for folder in self.folders or (self.folder,)]
+
 
 def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:
     """Read the tables of `folder` and find the files of each image.

@@ -48,6 +48,10 @@ class Known(NamedTuple):
         """Which images the weights know, bool (n,)."""
         return self.named | self.alike
 
+    def joined(self, other: "Known") -> "Known":
+        """What either tells of the same images."""
+        return Known(self.named | other.named, self.alike | other.alike)
+
     @property
     def spoils(self) -> bool:
         """Whether so many are known that figures on these images would be too good."""
@@ -61,7 +65,11 @@ def record_learned(images: Iterable[NDArray[np.uint8]], table: pd.DataFrame, les
     images: each uint8 (S, S, 3) RGB. table: their rows of a catalogue's table. lesions: text (n,), what the split
     keeps together.
     """
-    looks = np.array([look_at(image) for image in images], dtype=np.uint8)
+    return record_looks(np.array([look_at(image) for image in images], dtype=np.uint8), table, lesions)
+
+
+def record_looks(looks: NDArray[np.uint8], table: pd.DataFrame, lesions: pd.Series) -> dict[str, Any]:
+    """As `record_learned`. looks: uint8 (n, 32, 32), of `derm.data.looks.look_at`."""
     classes = {code: int((table["dx"] == code).sum()) for code in CODES}
     return {**record_images(looks, table, lesions), "classes": classes}
 
@@ -70,6 +78,14 @@ def record_images(looks: NDArray[np.uint8], table: pd.DataFrame, lesions: pd.Ser
     """The pictures and lesions of `record_learned`. looks: uint8 (n, 32, 32), of `derm.data.looks.look_at`."""
     digests = sorted({digest for names in _names_of(table, lesions) for digest in names})
     return {"pictures": base64.b64encode(long_hashes(looks).tobytes()).decode(), "lesions": _packed(digests)}
+
+
+def count_sources(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many images of each source, and within it of each part by `dataset`, are among the rows `table`."""
+    return {
+        str(source): {str(part): len(rows) for part, rows in own.groupby("dataset", sort=True)}
+        for source, own in table.groupby("source", sort=True)
+    }
 
 
 def join_learned(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

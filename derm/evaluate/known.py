@@ -1,17 +1,18 @@
-"""Which images weights have learned from, or of which lesions, before anybody measures on them.
+"""Which images weights, or a decoder of structures, have learned from, or of which lesions, before anybody measures.
 
-Needs a description of weights and rows of a catalogue. Weights that record what they learned from, and on what they
+Needs their description and rows of a catalogue. Weights that record what they learned from, and on what they
 were calibrated locally, are taken at their word; others that were trained on the shipped split by lesion know its
 training part. Each picture is looked at, whatever its name says. Does not know how good an answer is.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derm.data.catalogue import SYNTHETIC, Catalogue
-from derm.data.learned import Known, known_among, read_calibrated, read_learned
+from derm.data.learned import Known, LearnedImages, known_among, read_calibrated, read_learned
 from derm.data.looks import looks_of
 from derm.data.recognise import SHIPPED, copies_among, shipped_split
 from derm.data.split import Split, learned_parts
@@ -21,6 +22,7 @@ from derm.evaluate.inference import Progress
 from derm.language.speech import mark, say
 from derm.model.weights import WeightsInfo
 from derm.paths import cache_folder
+from derm.structures.weights import StructureInfo
 
 
 def find_known(
@@ -36,28 +38,63 @@ def find_known(
 
     calibrated: count those on which they were calibrated locally, too, for answers look better there than they are.
     """
-    table, data = catalogue.table.iloc[rows], description.training.get("data", {})
-    named, alike = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
+    data = description.training.get("data", {})
     learned = read_learned(description.training)
     records = [learned, read_calibrated(description.measured) if calibrated else None]
-    if told := [record for record in records if record is not None]:
-        looks = looks_of([Path(path) for path in table["image_path"]], progress)
-        for record in told:
-            found = known_among(record, catalogue.table, split, rows, looks)
-            named, alike = named | found.named, alike | found.alike
+    known = _known_by([record for record in records if record is not None], catalogue, split, rows, progress)
     config = description.training.get("config", {})
     trained_on = description.learned_from if learned is None else set(data.get("sources_before", ()))
     shipped = trained_on & set(SHIPPED)
     if split.by == "image" and config.get("split_by") == "image":  # no list tells of it; its start was split so, too
-        return Known(named, alike)
+        return known
     # What is known of the start says nothing of what the last training left out, or of how it split.
     by_lesion = learned is not None or (not config.get("leave_out") and config.get("split_by", "lesion") == "lesion")
     if not shipped or not by_lesion:
-        return Known(named, alike)
-    named |= (learned_parts(catalogue, shipped).iloc[rows] == "train").to_numpy(dtype=np.bool_)
+        return known
+    return known.joined(_known_by_lists(shipped, catalogue, rows, progress))
+
+
+def find_known_to_decoder(
+    decoder: StructureInfo,
+    catalogue: Catalogue,
+    split: Split,
+    rows: NDArray[np.int64],
+    progress: Progress | None = None,
+) -> Known:
+    """As `find_known`, of a decoder of structures. One from before its pictures were recorded names ISIC 2018 Tasks 1
+    and 2, and knows the training part of its shipped list."""
+    data = decoder.training.get("data")
+    learned = read_learned(decoder.training) if isinstance(data, dict) else None
+    if learned is not None:
+        return _known_by([learned], catalogue, split, rows, progress)
+    return _known_by_lists(set(decoder.sources) & set(SHIPPED), catalogue, rows, progress)
+
+
+def _known_by(
+    records: list[LearnedImages],
+    catalogue: Catalogue,
+    split: Split,
+    rows: NDArray[np.int64],
+    progress: Progress | None,
+) -> Known:
+    """Which of the rows are in any of the records."""
+    known = Known(np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_))
+    if records:
+        looks = looks_of([Path(path) for path in catalogue.table["image_path"].iloc[rows]], progress)
+        for record in records:
+            known = known.joined(known_among(record, catalogue.table, split, rows, looks))
+    return known
+
+
+def _known_by_lists(
+    shipped: Collection[str], catalogue: Catalogue, rows: NDArray[np.int64], progress: Progress | None
+) -> Known:
+    """Which of the rows are in the training part of the shipped lists of these sources."""
+    table = catalogue.table.iloc[rows]
+    named = (learned_parts(catalogue, shipped).iloc[rows] == "train").to_numpy(dtype=np.bool_)
     copies = copies_among(table[table["source"] != SYNTHETIC], cache_folder(), progress)
     parts = {image: part for source in shipped for image, part in shipped_split(source)["part"].items()}
-    alike |= np.array([parts.get(copies.get(image, ""), "") == "train" for image in table["image_id"]], dtype=np.bool_)
+    alike = np.array([parts.get(copies.get(image, ""), "") == "train" for image in table["image_id"]], dtype=np.bool_)
     return Known(named, alike)
 
 
@@ -66,12 +103,32 @@ OR_EVEN_KNOWN = mark("measure on other images, or go on all the same with --even
 """What to do about images that the weights know."""
 
 
+def refuse_known_to_decoder(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], part: str) -> None:
+    """As `refuse_known`, where the decoder of structures knows them."""
+    if not known.spoils:
+        return
+    raise DataFault(
+        say(
+            "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the decoder of "
+            "structures learned from, {first} for one, so that every figure would be too good: {cure}.",
+            known=int(known.rows.sum()),
+            count=len(rows),
+            part=value_called(part),
+            first=_first_known(known, catalogue, rows),
+            cure=say(OTHER_IMAGES),
+        )
+    )
+
+
+def _first_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64]) -> str:
+    return str(catalogue.table["image_id"].iloc[rows[int(known.rows.argmax())]])
+
+
 def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], part: str, cure: str) -> None:
     """Raise DataFault where the weights know images of what is to be measured, see `Known.spoils`. cure: of this
     module."""
     if not known.spoils:
         return
-    first = catalogue.table["image_id"].iloc[rows[int(known.rows.argmax())]]
     raise DataFault(
         say(
             "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the weights "
@@ -79,7 +136,7 @@ def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], pa
             known=int(known.rows.sum()),
             count=len(rows),
             part=value_called(part),
-            first=first,
+            first=_first_known(known, catalogue, rows),
             cure=say(cure),
         )
     )

@@ -19,6 +19,7 @@ from derm.json_checks import (
     within,
 )
 from derm.model.description import LONGEST_LICENCE
+from derm.model.measured import IS_LEARNED
 from derm.structures.table import KEYS
 
 STEEPEST = 1e6
@@ -59,6 +60,14 @@ _HEAD = object_with(
         "input_size": lambda value: is_several(value) and value % 32 == 0 and value <= LARGEST_SIDE,
     }
 )
+_DATA = object_with({"sources": lambda value: isinstance(value, dict)}, {"learned": IS_LEARNED, "split": is_text})
+
+
+def _learned_from(value: Any) -> bool:  # noqa: ANN401
+    """What the decoder was trained on; of decoders from before pictures were recorded, a sentence."""
+    return is_text(value) or _DATA(value)
+
+
 _TABLE = all_of(lambda value: isinstance(value, dict), is_shallow)
 
 DESCRIBED: dict[str, Check] = {
@@ -71,7 +80,7 @@ DESCRIBED: dict[str, Check] = {
     "placed": list_of(one_of(*KEYS)),
     "frequencies": object_with(dict.fromkeys(KEYS, _by_diagnosis)),
     "taken": list_of(is_text),
-    "training": _TABLE,
+    "training": all_of(_TABLE, object_with({}, {"data": _learned_from})),
     "measured": _TABLE,
     "licence": lambda value: is_text(value) and len(value) <= LONGEST_LICENCE,
 }

@@ -13,9 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.catalogue import Catalogue
+from derm.data.learned import count_sources, record_looks
+from derm.data.looks import looks_of
 from derm.data.split import Part, split_catalogue
 from derm.errors import DataFault
-from derm.model.weights import Model
+from derm.model.weights import Model, licence_of
 from derm.structures.build import graph_of_structures, tensors_of
 from derm.structures.calibrate import calibrated, fit_platt
 from derm.structures.engine import Seen
@@ -40,6 +42,14 @@ class MarkedPart:
     """Bool (n, 5)."""
     lesions: NDArray[np.object_]
     """Text (n,)."""
+    together: pd.Series
+    """Text (n,), what the split keeps in one part."""
+
+
+def marked_rows(catalogue: Catalogue, part: Part) -> NDArray[np.int64]:
+    """Row numbers in the catalogue, int64 (n,), of what `marked_part` gives. Raises DataFault as it does."""
+    _, _, rows = marked(catalogue)
+    return rows[(split_catalogue(catalogue).parts.iloc[rows] == part).to_numpy()]
 
 
 def marked_part(catalogue: Catalogue, part: Part) -> MarkedPart:
@@ -48,7 +58,8 @@ def marked_part(catalogue: Catalogue, part: Part) -> MarkedPart:
     split = split_catalogue(catalogue)
     inside = (split.parts.iloc[rows] == part).to_numpy()
     lesions = split.lesions.iloc[rows].to_numpy(dtype=object)
-    return MarkedPart(table[inside].reset_index(drop=True), shown[inside], lesions[inside])
+    together = split.together.iloc[rows][inside].reset_index(drop=True)
+    return MarkedPart(table[inside].reset_index(drop=True), shown[inside], lesions[inside], together)
 
 
 def learn(
@@ -79,6 +90,9 @@ def learn(
         seen_validation = open_views(model, validation.table, size, 1, cache, watch)
     with progress("Looking at training pictures") as watch:
         seen = open_views(model, train.table, size, views, cache, watch)
+    with progress("Noting which pictures train") as watch:
+        learned = record_looks(looks_of(list(map(Path, train.table["image_path"])), watch), train.table, train.together)
+    sources = count_sources(train.table)
     made = HeadConfig(channels=channels_of(seen), input_size=size, width=width)
     head, best = train_head(seen, seen_validation, train.shown, validation.shown, made, config, tell)
     graph, taken = graph_of_structures(model.net, head)
@@ -97,8 +111,9 @@ def learn(
             "views": views,
             "epoch": best.number,
             "images": {"train": len(train.table), "validation": len(validation.table)},
-            "data": "ISIC 2018 Tasks 1 and 2, split by lesion",
+            "data": {"folders": catalogue.names, "split": "by lesion", "sources": sources, "learned": learned},
         },
+        licence=licence_of({*sources, *(part for own in sources.values() for part in own)}),
     )
     info = chosen_on(validation, answers_of(head, seen_validation), info)
     save_structures(target, tensors_of(head), info, graph)

@@ -41,6 +41,9 @@ LICENCE = (
     "Research use only, not a medical device."
 )
 
+_SOURCE_BEFORE = "isic2018_task1"
+"""What decoders learned from that name no source: `derm.data.isic.TASK1`, which imports pandas."""
+
 MOST_WEIGHTS = 512 << 20
 """Bytes of the decoder's tensors, and of its graph: ours have a thousandth."""
 
@@ -78,6 +81,12 @@ class StructureInfo:
     training: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     licence: str = LICENCE
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources it was trained on. Decoders from before they were recorded name ISIC 2018 Tasks 1 and 2."""
+        data = self.training.get("data")
+        return tuple(data["sources"]) if isinstance(data, dict) else (_SOURCE_BEFORE,)
 
     @property
     def input_size(self) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue, join_catalogues
-from derm.data.learned import join_learned, record_learned
+from derm.data.learned import count_sources, join_learned, record_learned
 from derm.data.split import Part, Split, split_own
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
@@ -35,7 +35,6 @@ from derm.teach.head import ANCHOR, BALANCE, Examples, LinearHead, fit_head, hea
 from derm.teach.practice import Lessons
 from derm.train import loop
 from derm.train.config import DERM, TrainConfig
-from derm.train.open_run import count_sources
 
 Way = Literal["head", "whole"]
 

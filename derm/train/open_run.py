@@ -21,7 +21,7 @@ from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.diagnosis_words import allowed_codes
 from derm.data.identity import stored_looks
-from derm.data.learned import join_learned, known_among, read_learned, record_learned
+from derm.data.learned import count_sources, join_learned, known_among, read_learned, record_learned
 from derm.data.looks import SIDE, look_at
 from derm.data.recognise import recognise
 from derm.data.split import Part, Split, count_leak, split_catalogue
@@ -324,14 +324,6 @@ def choose_share(rows: NDArray[np.int64], classes: NDArray[np.int64], share: flo
     order = np.random.default_rng(0).permutation(rows)
     kept = [order[classes[order] == index] for index in np.unique(classes[rows])]
     return np.sort(np.concatenate([members[: math.ceil(share * len(members))] for members in kept]))
-
-
-def count_sources(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """How many images of each source, and within it of each part by `dataset`, are among the rows `table`."""
-    return {
-        str(source): {str(part): len(rows) for part, rows in own.groupby("dataset", sort=True)}
-        for source, own in table.groupby("source", sort=True)
-    }
 
 
 def allowed_classes(dx: pd.Series) -> torch.Tensor:

@@ -16,7 +16,7 @@ from derm.data.recognise import shipped_split
 from derm.data.split import Split, split_catalogue
 from derm.errors import DataFault
 from derm.evaluate import calibrate, explain_dataset
-from derm.evaluate.known import OR_EVEN_KNOWN, OTHER_IMAGES, find_known, refuse_known
+from derm.evaluate.known import OR_EVEN_KNOWN, OTHER_IMAGES, find_known, find_known_to_decoder, refuse_known
 from derm.evaluate.local import ask_own_cases
 from derm.evaluate.results import why_known
 from derm.image.decode import open_image
@@ -92,6 +92,27 @@ def test_what_the_start_knew_is_known_whatever_the_last_training_left_out(drawn_
     by_image = replace(description, training={"data": data, "config": {"split_by": "image"}})
     leaking = replace(split_catalogue(catalogue), by="image")
     assert not find_known(by_image, catalogue, leaking, np.arange(3)).named.any()
+
+
+def test_a_decoder_knows_what_it_records_and_one_from_before_the_shipped_training_part(
+    drawn_catalogue, known_parts, tiny_structures
+):
+    split, description = known_parts
+    train, test = split.rows("train"), split.rows("test")
+    recorded = replace(tiny_structures.info, training=description.training)
+    assert find_known_to_decoder(recorded, drawn_catalogue, split, train).rows.all()
+    assert not find_known_to_decoder(recorded, drawn_catalogue, split, test).spoils
+    before = replace(recorded, training={"data": "ISIC 2018 Tasks 1 and 2, split by lesion"})
+    assert not find_known_to_decoder(before, drawn_catalogue, split, train).spoils
+    for part, known in (("train", True), ("test", False)):
+        listed = shipped_split("isic2018_task1")
+        first = listed[listed["part"] == part].iloc[:3]
+        table = drawn_catalogue.table.iloc[:3].assign(
+            image_id=first.index, lesion_id=first.index, source="isic2018_task1", dataset="isic2018_task1"
+        )
+        catalogue = replace(drawn_catalogue, table=table)
+        found = find_known_to_decoder(before, catalogue, split_catalogue(catalogue), np.arange(3))
+        assert found.named.tolist() == [known] * 3
 
 
 def test_by_image_a_sister_that_looks_alike_is_the_splits_own_leak(drawn_catalogue, known_parts):

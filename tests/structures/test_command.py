@@ -9,9 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from derm.cli.main import app
-from derm.errors import DermError
+from derm.data.catalogue import read_catalogue
+from derm.data.isic import TASK1
+from derm.data.split import split_catalogue
+from derm.errors import DataFault, DermError
 from derm.structures.table import KEYS
-from derm.structures.weights import load_structures
+from derm.structures.weights import LICENCE, load_structures
 from tests.marked import write_marked
 
 pytestmark = pytest.mark.training
@@ -46,15 +49,51 @@ def test_a_decoder_is_trained_measured_and_asked(trained, folder, tiny_weights, 
     info = load_structures(trained).info
     assert info.trunk == tiny_model.sha256
     assert set(info.frequencies) == set(KEYS)
+    assert info.training["data"]["folders"] == [folder.name]
+    assert info.training["data"]["sources"] == {TASK1: {TASK1: info.training["images"]["train"]}}
+    assert info.licence == LICENCE
     said = run(
         "structures", "evaluate", "--data", folder, "--weights", tiny_weights, "--structures", trained,
         "--split", "test", "--record",
     )  # fmt: skip
-    assert "Dermoscopic structures, ISIC 2018 Task 2, test part" in said
+    assert f"Dermoscopic structures, {folder.name}, test part" in said
     assert set(KEYS) <= set(load_structures(trained).info.measured["test"])
     table = tmp_path / "found.csv"
     run("structures", "find", folder / "images", "--weights", tiny_weights, "--structures", trained, "--out", table)
     assert len(pd.read_csv(table)) == len(list((folder / "images").iterdir()))
+
+
+@pytest.mark.parametrize("words", [("structures", "evaluate", "--split", "test"), ("concepts", "measure")])
+def test_no_figures_are_told_of_pictures_that_the_decoder_learned_from(
+    words, trained, folder, tiny_weights, tmp_path, monkeypatch
+):
+    """Under other names, in a folder of their own, whose split is another."""
+    monkeypatch.setenv("DERM_STRUCTURES", str(trained))
+    catalogue = read_catalogue(folder)
+    train = set(catalogue.table["image_id"].iloc[split_catalogue(catalogue).rows("train")])
+    other = tmp_path / "other"
+    for place in folder.glob("*/*"):
+        if (image := place.stem.removesuffix("_segmentation")) in train:
+            (other / place.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(place, other / place.parent.name / place.name.replace(image, f"x{image}"))
+    table = pd.read_csv(folder / "metadata.csv").query("image_id in @train")
+    table.assign(image_id="x" + table["image_id"]).to_csv(other / "metadata.csv", index=False)
+    asked = [*words, "--data", other, "--weights", tiny_weights]
+    asked += ["--out", tmp_path / "figures.json"] if words[0] == "concepts" else ["--record"]
+    before = trained.read_bytes()
+    said = r"^(\d+) of \1 images of the test part show .*, that the decoder of structures learned from, xISIC_.*for one"
+    with pytest.raises(DataFault, match=said):
+        CliRunner().invoke(app, [str(word) for word in asked], catch_exceptions=False)
+    assert trained.read_bytes() == before
+    assert not (tmp_path / "figures.json").exists()
+
+
+def test_figures_of_a_decoders_training_pictures_are_said_to_be_too_good(trained, folder, tiny_weights):
+    said = run(
+        "structures", "evaluate", "--data", folder, "--weights", tiny_weights, "--structures", trained,
+        "--split", "train",
+    )  # fmt: skip
+    assert "TOO GOOD: the decoder of structures learned from" in said
 
 
 def test_what_structures_are_not_looked_for_in_is_said(trained, folder, tiny_weights, tmp_path):

@@ -32,7 +32,7 @@ def views_of(count):
 
 
 def part_of(shown):
-    return MarkedPart(pd.DataFrame(), shown, np.array(["a"] * len(shown), dtype=object))
+    return MarkedPart(pd.DataFrame(), shown, np.array(["a"] * len(shown), dtype=object), pd.Series(dtype=str))
 
 
 def padded(model):

@@ -76,6 +76,9 @@ def test_figures_that_two_record_at_once_are_both_kept(copied, monkeypatch):
         ({"structures": ["streaks"]}, "its field structures"),
         ({"format": 2}, "format 2"),
         ({"frequencies": {"streaks": {"nv": [3, 2]}}}, "its field frequencies"),
+        ({"training": {"data": {"sources": {}, "learned": {"pictures": "!", "lesions": ""}}}}, "its field training"),
+        ({"training": {"data": {"sources": ["clinic"]}}}, "its field training"),
+        ({"training": {"data": 3}}, "its field training"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(copied, change, said):
