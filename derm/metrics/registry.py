@@ -4,7 +4,7 @@ Training, evaluation, monitor, report, explorer and command line read it here. A
 `headline` set is computed, gets its interval, and appears in each of their tables and charts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,10 +145,16 @@ OUTLINE: tuple[Metric, ...] = (
 
 DECISION: tuple[Metric, ...] = (
     Metric("malignant.auc", mark("AUC, malignant against benign"), headline=True),
-    Metric("decision.sensitivity", mark("Sensitivity of referral"), headline=True),
-    Metric("decision.specificity", mark("Specificity of referral"), headline=True),
+    Metric("decision.by_lesion.sensitivity", mark("Sensitivity of referral, by lesion"), headline=True),
+    Metric("decision.by_lesion.specificity", mark("Specificity of referral, by lesion"), headline=True),
+    Metric("decision.sensitivity", mark("Sensitivity of referral, by picture"), headline=True),
+    Metric("decision.specificity", mark("Specificity of referral, by picture"), headline=True),
 )
-"""Of malignant against benign and of referral, by their dotted names in metrics.json."""
+"""Of malignant against benign and of referral, by their dotted names in metrics.json. By lesion each one counts once,
+however many its pictures; results from before that was measured have those by picture alone."""
+
+BY_LESION = {f"decision.{rate}": f"decision.by_lesion.{rate}" for rate in ("sensitivity", "specificity")}
+"""Figures of pictures → the same of lesions."""
 
 PER_CLASS = {
     "precision": mark("Precision"),
@@ -164,6 +170,16 @@ HEADLINE: tuple[str, ...] = tuple(metric.key for metric in OVERALL if metric.hea
 
 OUTLINE_HEADLINE: tuple[str, ...] = tuple(metric.key for metric in OUTLINE if metric.headline)
 """Names of the headline's figures of the outlines."""
+
+
+def in_one_unit(names: Iterable[str], known: Container[str]) -> list[str]:
+    """`names` without the figures of pictures, or, where `known` has those alone, without the ones of lesions: what has
+    one name then means one thing."""
+    left_out = {
+        lesions if pictures in known and lesions not in known else pictures for pictures, lesions in BY_LESION.items()
+    }
+    return [name for name in names if name not in left_out]
+
 
 LABELS: dict[str, str] = {metric.key: metric.label for metric in (*OVERALL, *DECISION, *OUTLINE)}
 """Name → label of every figure."""

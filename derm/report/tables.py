@@ -20,7 +20,7 @@ from derm.metrics import registry
 from derm.metrics.decision import predictive_values
 from derm.metrics.missing import or_nan
 from derm.metrics.paper import OVERALL, PER_CLASS, specificity_from_table
-from derm.metrics.registry import LABELS, lower_first
+from derm.metrics.registry import LABELS, in_one_unit, lower_first
 from derm.report.facts import Facts
 
 EVALUATE = "`derm evaluate --data DIR --split test`"
@@ -41,8 +41,10 @@ SUBGROUP_FIGURES = {
     "accuracy": mark("accuracy"),
     "balanced_accuracy": mark("balanced accuracy"),
     "malignant.auc": mark("malignant AUC"),
-    "decision.sensitivity": mark("sensitivity"),
-    "decision.specificity": mark("specificity"),
+    "decision.by_lesion.sensitivity": mark("sensitivity, by lesion"),
+    "decision.by_lesion.specificity": mark("specificity, by lesion"),
+    "decision.sensitivity": mark("sensitivity, by picture"),
+    "decision.specificity": mark("specificity, by picture"),
     "dice": "Dice",
 }
 """The subgroup figures that the card prints; subgroups.csv holds every headline figure."""
@@ -338,13 +340,14 @@ def subgroups(facts: Facts, dimension: str) -> Table:
     """Some headline figures for each group of `dimension`: 'age', 'sex', 'site' or 'source'."""
     own = facts.results.subgroups
     own = own[own["dimension"] == dimension]
+    names = in_one_unit(SUBGROUP_FIGURES, set(own["figure"]))
     rows = []
     for group in dict.fromkeys(own["group"]):
         lines = own[own["group"] == group].set_index("figure").to_dict("index")
         first = next(iter(lines.values()))
         counts = (number(first["images"], ","), number(first["lesions"], ","), number(first["malignant"], ","))
-        rows.append((value_called(str(group)), *counts, *(_of_group(lines.get(name)) for name in SUBGROUP_FIGURES)))
-    columns = (dimension, "images", "lesions", "malignant", *SUBGROUP_FIGURES.values())
+        rows.append((value_called(str(group)), *counts, *(_of_group(lines.get(name)) for name in names)))
+    columns = (dimension, "images", "lesions", "malignant", *(SUBGROUP_FIGURES[name] for name in names))
     return Table(say(BY[dimension]), columns, rows, say("{evaluate}: subgroups.csv", evaluate=EVALUATE))
 
 

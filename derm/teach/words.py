@@ -12,7 +12,7 @@ from derm.evaluate.compare import COLUMNS
 from derm.figures.text import capital, fine_percent
 from derm.language.quantities import lesions_counted, pictures_counted
 from derm.language.speech import ENGLISH, mark, number, say, say_many, speaking
-from derm.metrics.registry import LABELS
+from derm.metrics.registry import LABELS, in_one_unit
 from derm.records.sites import BY_CODE
 from derm.records.words import state_line
 from derm.spreadsheet import csv_line
@@ -132,8 +132,8 @@ COMPARED_ON = {
 FIGURES = {
     name: (LABELS | {"per_class.mel.recall": mark("Melanoma called so")})[name]
     for name in (
-        "malignant.auc", "decision.sensitivity", "decision.specificity", "balanced_accuracy", "macro_auc",
-        "per_class.mel.recall", "dice",
+        "malignant.auc", "decision.by_lesion.sensitivity", "decision.by_lesion.specificity", "decision.sensitivity",
+        "decision.specificity", "balanced_accuracy", "macro_auc", "per_class.mel.recall", "dice",
     )
 }  # fmt: skip
 """Figures of a comparison that the page shows, of all that `derm.evaluate.compare` gives."""
@@ -168,11 +168,11 @@ def compared_rows(one: "Teaching", name: str) -> list[tuple[str, str, str, str, 
     """A comparison as rows: figure, before, after, difference, and its 95 % interval."""
     known = {str(row["figure"]): row for row in one.compared[name][0].to_dict("records")}
     rows = [(say("Figure"), say("before"), say("after"), say("difference"), say("95 % interval"))]
-    for key, label in FIGURES.items():
+    for key in in_one_unit(FIGURES, known):
         if key in known:
             first, second, apart, low, high = (float(known[key][cell]) for cell in COLUMNS[1:])
             span = "–" if math.isnan(low) else say("{low} to {high}", low=_three(low), high=_three(high))
-            rows.append((say(label), _three(first), _three(second), _three(apart, sign=True), span))
+            rows.append((say(FIGURES[key]), _three(first), _three(second), _three(apart, sign=True), span))
     return rows
 
 

@@ -224,6 +224,20 @@ def test_undefined_figures_of_a_group_are_a_dash(facts):
         assert sum(int(row[1]) for row in table.rows) == len(facts.results.predictions)
 
 
+def test_groups_are_told_by_lesion_as_sources_are_and_by_picture_where_results_have_no_more(facts):
+    of_groups = facts.results.subgroups
+    pictures = of_groups[~of_groups["figure"].str.startswith("decision.by_lesion.")]
+    earlier = replace(facts, results=replace(facts.results, subgroups=pictures))
+    for known, unit in ((facts, "lesion"), (earlier, "picture")):
+        table = tables.subgroups(known, "sex")
+        said = [column for column in table.columns if "sensitivity" in column or "specificity" in column]
+        assert said == [f"sensitivity, by {unit}", f"specificity, by {unit}"]
+        name = "decision.by_lesion.specificity" if unit == "lesion" else "decision.specificity"
+        rows = of_groups[(of_groups["dimension"] == "sex") & (of_groups["figure"] == name)].set_index("group")["value"]
+        place = table.columns.index(said[1])
+        assert {row[0]: row[place][:5] for row in table.rows} == {sex: f"{value:.3f}" for sex, value in rows.items()}
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_lesions_that_are_all_malignant_or_all_benign_are_reported(model, drawn_catalogue, tmp_path, kept):
     wanted = [code for code, is_malignant in zip(CODES, MALIGNANT, strict=True) if is_malignant == kept]

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -339,3 +340,11 @@ def test_a_torn_record_of_a_training_is_left_out_of_the_list(filed, weights):
     (folder / job.ABOUT).write_text("{")
     with pytest.raises(RunFault, match="holds no training"):
         job.read_teaching(folder)
+
+
+def test_a_comparison_tells_referral_by_lesion_and_of_earlier_ones_by_picture():
+    lesions, pictures = "decision.by_lesion.sensitivity", "decision.sensitivity"
+    for figures, unit in (([pictures, lesions], "lesion"), ([pictures], "picture")):
+        table = pd.DataFrame([(one, 0.5, 0.75, 0.25, 0.0, 0.5) for one in figures], columns=words.COLUMNS)
+        rows = words.compared_rows(SimpleNamespace(compared={"old": (table, 4, 4)}), "old")
+        assert [row[0] for row in rows[1:]] == [f"Sensitivity of referral, by {unit}"]
