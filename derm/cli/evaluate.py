@@ -9,6 +9,7 @@ from derm.cli.calibrate import print_seen
 from derm.cli.targets import refuse_read, results_files, weights_files
 from derm.cli.terminal import err, figure, out, progress, read_known
 from derm.errors import ConfigFault
+from derm.figures.text import counted_share
 from derm.language.speech import say
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def print_views(metrics: dict[str, Any]) -> None:
 
 def share(value: float | None) -> str:
     """A share as a percentage, or a dash where it is undefined."""
-    return "–" if value is None else f"{value:.1%}"
+    return "–" if value is None else counted_share(value, 1)
 
 
 def print_decision(metrics: dict[str, Any]) -> None:
@@ -233,7 +234,7 @@ def print_decision(metrics: dict[str, Any]) -> None:
     )
     if outlines["thresholded_jaccard"] is not None:
         out.print(
-            f"Outlines: thresholded Jaccard {outlines['thresholded_jaccard']:.3f}, {outlines['share_failed']:.1%} "
+            f"Outlines: thresholded Jaccard {outlines['thresholded_jaccard']:.3f}, {share(outlines['share_failed'])} "
             f"fail; 95th percentile Hausdorff {outlines['hausdorff95_mean']:.1f} pixels, mean surface distance "
             f"{outlines['surface_distance_mean']:.1f}."
         )

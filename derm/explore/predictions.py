@@ -327,11 +327,11 @@ def accuracy_sentence(results: Results, matrix: NDArray[np.int64], rule: str = "
     # Weights with another mix than was measured make another figure than the interval's; six digits may turn an image.
     if interval is None or measured is None or abs(own - measured) > 0.005:
         return say("{right} diagnosed right, on the {part} part, split {split}, {images:,} images.", **told)
-    low, high = (100 * end for end in interval)
+    low, high = map(counted_percent, interval)
     return say(
         "{right} diagnosed right ({interval}), on the {part} part, split {split}, {images:,} images.",
         **told,
-        interval=f"{low:.0f} – {high:.0f}{SPACE}%",
+        interval=f"{low} – {high}{SPACE}%",
     )
 
 

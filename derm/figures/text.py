@@ -26,9 +26,30 @@ def percent(share: float) -> str:
 
 
 def counted_percent(share: float) -> str:
-    """A counted share, 0 … 1, in whole percent without the sign; to the tenth above 99 and below 1, where whole ones
-    would say all or none."""
-    return number(100 * share, ".1f" if 0 < share < 0.01 or 0.99 < share < 1 else ".0f")
+    """A counted share, 0 … 1, in whole percent without the sign; to the tenth or hundredth above 99 and below 1, where
+    fewer digits would say all or none, and fenced where these would, too."""
+    places = _places(share, 1 if 0 < share < 0.01 or 0.99 < share < 1 else 0)
+    if places is None:
+        return say("over {limit:.2f}", limit=99.99) if share > 0.5 else say("under {limit:.2f}", limit=0.01)
+    return number(100 * share, f".{places}f")
+
+
+def counted_share(share: float, digits: int) -> str:
+    """A counted share, 0 … 1, in percent with so many digits after the point; with up to two where fewer would say all
+    or none, as `counted_percent` has them."""
+    places = _places(share, digits)
+    if places is None:
+        return say("over {limit:.2%}", limit=0.9999) if share > 0.5 else say("under {limit:.2%}", limit=0.0001)
+    return number(share, f".{places}%")
+
+
+def _places(share: float, digits: int) -> int | None:
+    """The fewest digits from `digits` to two with which a share that is neither all nor none is not written so; None
+    where no two are enough."""
+    for places in range(digits, 3):
+        if not 0 < share < 1 or format(100 * share, f".{places}f") not in (f"{whole:.{places}f}" for whole in (0, 100)):
+            return places
+    return None
 
 
 def fine_percent(share: float) -> str:

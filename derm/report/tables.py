@@ -14,7 +14,7 @@ from derm.evaluate.by_source import FIGURES
 from derm.evaluate.results import Results
 from derm.explain.agreement import REFERENCE_LABELS
 from derm.explain.methods import METHODS
-from derm.figures.text import capital
+from derm.figures.text import capital, counted_share
 from derm.language.speech import mark, number, say
 from derm.metrics import registry
 from derm.metrics.decision import predictive_values
@@ -286,10 +286,9 @@ def predictive(facts: Facts) -> Table:
     rows = []
     for prevalence in PREVALENCES:
         values = predictive_values(sensitivity, specificity, prevalence)
-        shares = ((values.ppv, ".1%"), (values.npv, ".2%"))
-        rows.append(
-            (number(prevalence, ".0%"), *("–" if math.isnan(value) else number(value, form) for value, form in shares))
-        )
+        shares = ((values.ppv, 1), (values.npv, 2))
+        told = ("–" if math.isnan(value) else counted_share(value, digits) for value, digits in shares)
+        rows.append((number(prevalence, ".0%"), *told))
     columns = (say("malignant among those seen"), say("of those referred, malignant"), say("of the others, benign"))
     source = say("{evaluate} --prevalence SHARE: metrics.json, decision, by lesion", evaluate=EVALUATE)
     return Table(say("Predictive values of the referral threshold"), columns, rows, source)
