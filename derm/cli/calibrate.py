@@ -1,5 +1,6 @@
 """`derm calibrate`: fit temperature, referral threshold and conformal sets, and write them beside the weights."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from derm.cli.terminal import out, progress, read_known
 from derm.errors import ConfigFault, DataFault
+from derm.figures.text import counted_share
 from derm.files import real_path
 
 if TYPE_CHECKING:
@@ -247,7 +249,8 @@ def print_gate(gate: "OodGate", seen: dict[str, Any]) -> None:
     first = gate.not_dermoscopic.measured
     caught, tuned = first["caught"], first["tuned_on"]
     out.print(
-        f"not dermoscopic        {caught['share']:.0%} ({caught['low']:.0%} – {caught['high']:.0%}) of "
+        f"not dermoscopic        {counted_share(caught['share'], 0)} ({counted_share(caught['low'], 0)} – "
+        f"{counted_share(caught['high'], 0)}) of "
         f"{caught['pictures']} outsiders of {tuned['patients']} patients caught, cross-validated by patient"
     )
     table = Table(title="On validation, by source and class", title_justify="left")
@@ -255,9 +258,9 @@ def print_gate(gate: "OodGate", seen: dict[str, Any]) -> None:
         table.add_column(name, justify="right" if name else "left")
     beyond = gate.seen_little.measured["beyond"]
     for name, own in sorted(first["blocked"].items()):
-        little = f"{beyond[name]['share']:.1%}" if name in beyond else ""
-        span = f"{own['low']:.1%} – {own['high']:.1%}"
-        table.add_row(name, f"{own['pictures']:,}", f"{own['share']:.1%}", span, little)
+        little = counted_share(beyond[name]["share"], 1) if name in beyond else ""
+        span = f"{counted_share(own['low'], 1)} – {counted_share(own['high'], 1)}"
+        table.add_row(name, f"{own['pictures']:,}", counted_share(own["share"], 1), span, little)
     out.print(table)
     print_seen(seen)
 
@@ -321,9 +324,9 @@ def _calibrate_locally(path: Path, target: Path, model: "Model", catalogue: "Cat
     from derm.evaluate.weak import weaknesses
     from derm.model.weights import copy_weights
 
+    name = ", ".join(catalogue.names)
     with progress("Asking the model") as watch:
-        cases = ask_own_cases(model, catalogue, watch)
-    name = ", ".join(one.name for one in catalogue.folders or (catalogue.folder,))
+        cases = ask_own_cases(model, catalogue, watch, called=name)
     found = calibrate_locally(model, cases, name, known_images)
     copy_weights(path, target, found.describe(model.description), model.sha256)
     print_local(found)
@@ -339,7 +342,7 @@ def print_local(found: "LocalCalibration") -> None:
     local, crossed, untouched = record["local"], record["cross_validated"], record["untouched"]
     out.print(
         f"Local calibration on all {local['images']:,} images of {local['lesions']:,} lesions in {local['folder']}, "
-        f"{local['malignant_share']:.1%} malignant:"
+        f"{counted_share(local['malignant_share'], 1)} malignant:"
     )
     out.print(f"temperature            {found.temperature:.3f}, before {local['temperature_before']:.3f}")
     out.print(
@@ -367,7 +370,7 @@ def _show_curve(model: "Model", catalogue: "Catalogue") -> None:
     from derm.evaluate.local import DRAWS, ask_own_cases, best_specificity, learning_curve
 
     with progress("Asking the model") as watch:
-        cases = ask_own_cases(model, catalogue, watch)
+        cases = ask_own_cases(model, catalogue, watch, called=", ".join(catalogue.names))
     with progress("Drawing cases") as watch:
         points = learning_curve(cases, model.description, SIZES, DRAWS, watch)
     print_curve(points)
@@ -384,7 +387,7 @@ def print_curve(points: "list[CurvePoint]") -> None:
     """Print what so many cases buy, one line a size, as Markdown prints a table."""
 
     def spread(values: tuple[float, float, float]) -> str:
-        return f"{values[0]:.3f} ({values[1]:.3f} – {values[2]:.3f})"
+        return "–" if math.isnan(values[0]) else f"{values[0]:.3f} ({values[1]:.3f} – {values[2]:.3f})"
 
     head = (
         "cases",
@@ -401,10 +404,10 @@ def print_curve(points: "list[CurvePoint]") -> None:
         cells = (
             f"{one.images}" if one.images else "untouched",
             f"{one.malignant:.0f}" if one.images else "–",
-            f"{one.refused:.0%}" if one.images else "–",
+            counted_share(one.refused, 0) if one.images else "–",
             spread(one.sensitivity),
             spread(one.specificity),
-            f"{one.reached:.0%}" if one.images else "–",
+            "–" if not one.images or math.isnan(one.reached) else counted_share(one.reached, 0),
             f"{one.ece:.3f}",
             f"{one.temperature:.2f}",
         )

@@ -149,7 +149,7 @@ class Catalogue:
     @property
     def names(self) -> list[str]:
         """What the folder, or each of the folders, is called, without its path."""
-        return [folder.resolve().name for folder in self.folders or (self.folder,)]
+        return [folder.name or folder.resolve().name for folder in self.folders or (self.folder,)]
 
 
 def read_catalogue(folder: Path, strict: bool = True) -> Catalogue:

@@ -119,7 +119,8 @@ class CurvePoint(NamedTuple):
     too few lesions of a kind, in which the untouched numbers stay. sensitivity, specificity: mean over the draws, with
     the 2.5th and 97.5th percentile, in which a single clinic may find itself (of the untouched model: Clopper and
     Pearson's 95 % interval over all cases). reached: share of draws whose sensitivity is at least `TARGET`. ece: of the
-    malignant sum, debiased, mean. temperature: mean.
+    malignant sum, debiased, mean. temperature: mean. A rate is told of the draws that leave a lesion of its kind to
+    measure on, NaN where none does.
     """
 
     images: int
@@ -132,12 +133,15 @@ class CurvePoint(NamedTuple):
     temperature: float
 
 
-def ask_own_cases(model: Model, catalogue: Catalogue, progress: Progress | None = None) -> OwnCases:
+def ask_own_cases(
+    model: Model, catalogue: Catalogue, progress: Progress | None = None, *, called: str = ""
+) -> OwnCases:
     """The model's scores for every image of `catalogue` that has one of the seven diagnoses, of all parts.
 
     Images of one lesion count as one case; without a `lesion_id` each is a lesion of its own. Copies of one photograph
     count once, and their lesions are one. Raises DataFault where no image has a diagnosis, a file cannot be read, or
-    copies have different diagnoses.
+    copies have different diagnoses. called: where given, the folder's name, and too few lesions are refused, see
+    `refuse_few`, before the model is asked.
     """
     known = catalogue.table["dx"].isin(CODES)
     if not known.any():
@@ -163,7 +167,20 @@ def ask_own_cases(model: Model, catalogue: Catalogue, progress: Progress | None 
     lesions = parts.lesions[known].to_numpy(dtype=str)[once]
     table = table[once]
     true: NDArray[np.int64] = table["dx"].map(INDEX).to_numpy().astype(np.int64)
+    if called:
+        refuse_few(OwnCases(np.zeros((len(true), len(CODES))), true, lesions), called)
     return OwnCases(_logits(model, table, progress), true, lesions, images)
+
+
+def refuse_few(cases: OwnCases, folder: str) -> None:
+    """Raise DataFault for fewer than `FEWEST` malignant or benign lesions. folder: its name."""
+    malignant, benign = cases.lesions_of_each_kind
+    if min(malignant, benign) < FEWEST:
+        raise DataFault(
+            f"{folder} has {malignant} malignant and {benign} benign lesions with a diagnosis, and at least {FEWEST} "
+            "of each kind are needed: add confirmed cases as they come, not picked. docs/local-calibration.md says how "
+            "many buy what."
+        )
 
 
 def calibrate_locally(model: Model, cases: OwnCases, folder: str, known_images: int = 0) -> LocalCalibration:
@@ -178,13 +195,7 @@ def calibrate_locally(model: Model, cases: OwnCases, folder: str, known_images: 
     or benign lesions.
     """
     description = model.description
-    malignant, benign = cases.lesions_of_each_kind
-    if min(malignant, benign) < FEWEST:
-        raise DataFault(
-            f"{folder} has {malignant} malignant and {benign} benign lesions with a diagnosis, and at least {FEWEST} "
-            "of each kind are needed: add confirmed cases as they come, not picked. docs/local-calibration.md says how "
-            "many buy what."
-        )
+    refuse_few(cases, folder)
     held = find_held_mix(cases, description.known_mix)
     temperature, learned = held.temperature, _learn(cases, held)
     crossed = cross_validate(cases, held)
@@ -353,7 +364,7 @@ def learning_curve(
                 float(table["refused"].mean()),
                 _spread(table["sensitivity"]),
                 _spread(table["specificity"]),
-                float((table["sensitivity"] >= TARGET).mean()),
+                float((table["sensitivity"].dropna() >= TARGET).mean()),
                 float(table["ece"].mean()),
                 float(table["temperature"].mean()),
             )
@@ -404,7 +415,8 @@ def _try(drawn: OwnCases, rest: OwnCases, description: WeightsInfo) -> dict[str,
 
 
 def _spread(values: pd.Series) -> tuple[float, float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
+    """Mean, 2.5th and 97.5th percentile of the draws in which the rate is defined; NaN where it is in none."""
+    low, high = values.quantile([0.025, 0.975])
     return float(values.mean()), float(low), float(high)
 
 

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from derm.errors import ConfigFault, DataFault
 from derm.evaluate.local import (
     FEWEST,
     OwnCases,
+    _spread,
     ask_own_cases,
     best_specificity,
     calibrate_locally,
@@ -150,6 +152,34 @@ def test_too_few_malignant_lesions_are_refused(tiny_model):
     one = OwnCases(few.logits, few.true, np.where(few.malignant, "one", few.lesions))
     with pytest.raises(DataFault, match="clinic has 1 malignant"):
         calibrate_locally(named(tiny_model), one, "clinic")
+
+
+@pytest.mark.parametrize("codes", [("nv",), ("mel", "nv")])
+def test_a_curve_of_too_few_lesions_is_refused_before_the_model_is_asked(
+    codes, tiny_weights, drawn, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("derm.evaluate.local._logits", None)
+    table = read_catalogue(drawn).table
+    rows = pd.concat([table[table["dx"] == code].head(1 if code == "mel" else 12) for code in codes])
+    few = replace(read_catalogue(drawn), table=rows.reset_index(drop=True))
+    monkeypatch.setattr("derm.cli.calibrate.read_known", lambda _: few)
+    for way in ("--curve", "--keep-weights"):
+        words = ["calibrate", "--data", str(drawn), "--weights", str(tiny_weights), way]
+        words += [] if way == "--curve" else ["--out", str(tmp_path / "own.json")]
+        with pytest.raises(
+            DataFault, match=rf"has {len(codes) - 1} malignant and \d+ benign lesions .* are needed: add"
+        ):
+            CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+def test_a_draw_that_leaves_no_malignant_lesion_tells_no_sensitivity():
+    """Nine malignant lesions of twelve: of draws of nine some hold all, and the rest are measured all the same."""
+    description = WeightsInfo(ModelConfig(), referral_threshold=0.5, mix=HOME)
+    untouched, some = learning_curve(own_cases(12, malignant=0.75), description, (9,), draws=200)
+    assert untouched.images == 0
+    assert all(0 <= value <= 1 for value in (*some.sensitivity, *some.specificity, some.reached))
+    ends = _spread(pd.Series([1.0, np.nan, 0.5, 0.0]))
+    assert ends == pytest.approx((0.5, 0.025, 0.975))
 
 
 def test_where_all_are_malignant_benign_ones_are_asked_for(tiny_model):
