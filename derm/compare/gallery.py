@@ -75,8 +75,15 @@ def said(shown: Sequence[GalleryCase]) -> str:
             "Seven drawings, not patients. With HAM10000 in DERM_DATA and results of `derm evaluate` on its test part "
             "in DERM_RESULTS, images of the test part stand here."
         )
-    return say(
+    chosen = say(
         "Of each diagnosis the test image with the median probability for its true diagnosis: neither best nor worst."
+    )
+    lacking = ", ".join(one.diagnosis.code for one in shown if one.drawn)
+    return (
+        chosen
+        if not lacking
+        else f"{chosen} "
+        + say("Drawings, not patients, stand for those that the test part lacks: {codes}.", codes=lacking)
     )
 
 

@@ -19,3 +19,6 @@ def test_the_gallery_shows_typical_images_or_drawings(tiny_model, drawn_catalogu
     assert not any(one.drawn for one in found)
     assert [truth[one.case.name] for one in found] == list(CODES)
     assert "median probability" in gallery.said(found)
+    assert "rawing" not in gallery.said(found)
+    mixed = [*drawings[:2], *found[2:]]
+    assert "Drawings, not patients, stand for those that the test part lacks: akiec, bcc." in gallery.said(mixed)
