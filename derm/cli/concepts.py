@@ -112,13 +112,14 @@ def _parts(
 
     measures: figures are to be of the test parts, so that neither weights nor decoder may know them.
     """
-    from derm.concepts.learn import check_outlined, read_parts
+    from derm.concepts.learn import check_apart, check_outlined, read_parts
     from derm.data.catalogue import read_data
     from derm.data.split import split_catalogue
     from derm.paths import cache_folder
 
     found: dict[tuple[str, Part], ReadPart] = {}
     catalogues = [read_data([folder]) for folder in data]
+    check_apart(catalogues)
     for catalogue in catalogues if measures else ():
         check_learned(model, catalogue, "test")
         check_decoder_learned(decoder, catalogue, "test", split_catalogue(catalogue).rows("test"))

@@ -3,7 +3,7 @@
 Needs a catalogue. The same pictures are chosen each time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from derm.concepts.read import Readings, read_pictures
 from derm.data.catalogue import Catalogue
 from derm.data.split import PARTS, Part, split_catalogue
 from derm.diagnoses import CODES
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 from derm.model.weights import Model
 from derm.structures.table import KEYS
 from derm.structures.weights import StructureWeights
@@ -82,6 +82,20 @@ def read_parts(
         found[source, part] = ReadPart(source, table, lesions, marks, readings)
         before += len(rows)
     return found
+
+
+def check_apart(catalogues: Sequence[Catalogue]) -> None:
+    """Raise ConfigFault where two data sets have a source of one name: each is read by itself, and known by its source,
+    so that one of them would be left out."""
+    seen: dict[str, Catalogue] = {}
+    for catalogue in catalogues:
+        for source in sorted(set(catalogue.table["source"])):
+            if source in seen:
+                raise ConfigFault(
+                    f"{seen[source].place} and {catalogue.place} both have the source '{source}', so that one of them "
+                    "would be left out: give one folder, or another name in the column source of one of the tables."
+                )
+            seen[source] = catalogue
 
 
 def check_outlined(model: Model, parts: Mapping[tuple[str, Part], ReadPart]) -> None:

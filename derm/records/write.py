@@ -191,7 +191,7 @@ def correct(
         last = last_of(connection, tables.correction, tables.correction.c.picture_id == picture_id)
         if last is not None and outline is not None and last["outline"] == pack(outline):
             if diagnosis is None:
-                raise RecordsFault(say("This outline stands already, as {author} entered it.", author=last["author"]))
+                raise RecordsFault(say("This outline stands already: nothing was entered."))
             outline = None
         known = last is not None and (diagnosis, basis) == (last["diagnosis"], last["basis"])
         if known and diagnosis is not None and outline is not None:

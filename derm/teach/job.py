@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from derm.data.catalogue import Catalogue
@@ -84,10 +85,11 @@ FIELDS: dict[str, Check] = {
 LATER: dict[str, Check] = {
     "identity": object_with({"network_id": is_text, "calibration": is_text}),
     "pictures": list_of(is_text),
+    "learned": list_of(is_text),
     "compared": lambda value: by_name(_COUNTED)(value) and set(value) <= {PRACTICE, OLD},
 }
-"""Of `ABOUT`: of the weights and the practice's pictures that it began with, which an older training does not tell; and
-once it has ended."""
+"""Of `ABOUT`: of the weights and the practice's pictures that it began with, and of the cases that its weights learned
+from, which an older training does not tell; and once it has ended."""
 
 KEYS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 """What a training's folder may be called."""
@@ -300,7 +302,17 @@ def _work(
         about["pictures"] = [Path(one).stem for one in lessons.practice.table["image_path"]]
         _write(folder, about)
     target = folder / f"{NAME}.json"
+    cases = _cases_of(lessons.practice)
+    if target.is_file() and not set(about.get("learned", ())) <= set(cases):
+        raise DataFault(
+            say(
+                "Cases that the weights of '{name}' learned from were corrected, or deleted, since: begin anew with "
+                "`derm records train`.",
+                name=folder.name,
+            )
+        )
     if not target.is_file():
+        about["learned"] = cases
         tell("Learning from confirmed cases")
         if settings.way == "head":
             teach_head(model, lessons, folder, progress)
@@ -322,6 +334,13 @@ def _work(
         compared[name] = _compare(model, taught, catalogue, part, folder, name, progress, replicates)
     _write(folder, about | {"stage": "done", "compared": compared})
     return True
+
+
+def _cases_of(practice: Catalogue) -> list[str]:
+    """What is learned from and chosen by: the keys of the pictures with their diagnoses, those to measure on aside."""
+    rows = np.flatnonzero(split_own(practice).parts != "test")
+    table = practice.table.iloc[rows]
+    return sorted(f"{Path(path).stem} {dx}" for path, dx in zip(table["image_path"], table["dx"], strict=True))
 
 
 def _check_begun(folder: Path, about: dict[str, Any], model: Model) -> None:

@@ -50,15 +50,16 @@ def gather_lessons(
     progress: Progress | None = None,
     only: Collection[str] | None = None,
 ) -> Lessons:
-    """The practice's confirmed cases, written into `folder` unless they are there, and the old data in folders `old`.
+    """The practice's confirmed cases, written into `folder`, and the old data in folders `old`.
 
+    What lies in `folder` from before goes: cases may have been corrected, or patients deleted, since it was written.
     only: ids of the pictures that are learned from, None for all that are confirmed.
 
     Raises RecordsFault where nothing is confirmed, DataFault where too little is, or where `old` is none of the data
     that the weights learned from.
     """
-    if not folder.exists():
-        write_dataset(records, folder, only=only)
+    remove_lessons(folder)
+    write_dataset(records, folder, only=only)
     practice = recognise(read_data([folder]), cache_folder(), progress)
     split = split_own(practice)
     lessons = lesions_in(practice, split, "train")

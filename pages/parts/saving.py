@@ -116,6 +116,8 @@ def actor() -> str:
 def known_lesions(key: str) -> dict[str, str]:
     """The lesions of the patient in the field, by name, each with its place. Raises RecordsFault as `records` does."""
     known = read.lesions_of(records(), st.session_state[f"patient-{key}"])
+    # Of two that read alike, of records from before there could not be such, the one that is typed to the letter.
+    known = sorted(known, key=lambda row: row["label"] == st.session_state[f"lesion-{key}"])
     return {cleaned(row["label"]): row["site"] for row in known}
 
 

@@ -1,17 +1,19 @@
 """The additive model and concept vectors on made data whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from derm.concepts import tcav
 from derm.concepts.additive import alone, disagreement, fit_additive, measure_additive
-from derm.concepts.learn import ReadPart, check_outlined, chosen_rows
+from derm.concepts.learn import ReadPart, check_apart, check_outlined, chosen_rows
 from derm.concepts.measure import measure_alone, measure_models
 from derm.concepts.read import Readings, read_pictures
 from derm.concepts.report import model_table, vector_table
 from derm.concepts.tcav import LEVELS, Level, adjusted, concept_vectors, concepts_tested, look, scores_of
-from derm.errors import DataFault
+from derm.errors import ConfigFault, DataFault
 from derm.structures.table import KEYS
 from tests.damaged_files import an_npy, packed_otherwise
 
@@ -141,3 +143,10 @@ def test_a_table_of_models_stands_in_markdown():
     table = model_table([{**row, "disagreement": {"true": part}}])
     assert "| s | melanoma, 10 of 50 | measures | 0.50 (0.40 – 0.60) |" in table
     assert table.endswith("1 · 2 · 3 · 4 |")
+
+
+def test_two_folders_of_one_source_are_refused_and_not_read_as_one(drawn_catalogue):
+    other = replace(drawn_catalogue, table=drawn_catalogue.table.assign(source="clinic"))
+    check_apart([drawn_catalogue, other])
+    with pytest.raises(ConfigFault, match="both have the source .derm_synthetic., so that one of them would be left"):
+        check_apart([drawn_catalogue, other, drawn_catalogue])

@@ -24,7 +24,7 @@ from derm.language.speech import speaking
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, copy_weights, load_info, load_weights, rewrite_description, save_weights
 from derm.predict.open import open_model
-from derm.records import write
+from derm.records import read, write
 from derm.records.connect import open_records
 from derm.records.dataset import part_of, write_dataset
 from derm.teach import job, words
@@ -299,6 +299,41 @@ def test_a_whole_network_goes_on_with_the_pictures_that_it_began_with(filed, cas
         fill(filed, cases, count + 2)
     assert seen[0] < seen[1] == seen[2]  # the first of them had not begun to learn
     assert job.read_teaching(folder).stage == "refused"
+
+
+def test_a_training_that_was_killed_goes_on_with_the_cases_as_they_are_by_then(filed, cases, weights, monkeypatch):
+    """What it had written of them lay there, with a patient who was deleted since, and a corrected diagnosis."""
+    monkeypatch.setattr("derm.teach.practice.FEWEST", 1)
+    fill(filed, cases, 12)
+    folder = job.begin(filed, weights, [], TeachingSettings(), without_old=True)
+    seen = []
+
+    def killed(_model, lessons, *_rest):
+        seen.append(dict(zip(lessons.practice.table["image_id"], lessons.practice.table["dx"], strict=True)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "teach_head", killed)
+    with pytest.raises(KeyboardInterrupt):
+        job.work(filed, folder)
+    assert (folder / job.LESSONS).exists()
+    one, other = read.search(filed)[:2]
+    write.delete_patient(filed, "Dr A", one.patient_id)
+    write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="vasc", on="2026-11-21")
+    with pytest.raises(KeyboardInterrupt):
+        job.work(filed, folder)
+    before, now = seen
+    assert len(before) - len(now) == 1
+    assert [now[key] for key in now if now[key] != before[key]] == ["vasc"]
+
+    monkeypatch.setattr(job, "teach_head", lambda *_: copy_weights(weights, folder / "taught.json", load_info(weights)))
+    monkeypatch.setattr(job, "_compare", killed)
+    monkeypatch.setattr(job, "lesions_in", lambda *_: 0)
+    write_done = job._write
+    monkeypatch.setattr(job, "_write", lambda place, about: about["stage"] == "done" or write_done(place, about))
+    assert job.work(filed, folder).stage == "learned"
+    write.delete_patient(filed, "Dr A", other.patient_id)
+    with pytest.raises(DataFault, match=r"learned from were corrected, or deleted, since: begin anew"):
+        job.work(filed, folder)
 
 
 def test_a_training_that_an_older_version_began_goes_on(filed, weights, tmp_path):
