@@ -148,5 +148,5 @@ def test_a_table_of_models_stands_in_markdown():
 def test_two_folders_of_one_source_are_refused_and_not_read_as_one(drawn_catalogue):
     other = replace(drawn_catalogue, table=drawn_catalogue.table.assign(source="clinic"))
     check_apart([drawn_catalogue, other])
-    with pytest.raises(ConfigFault, match="both have the source .derm_synthetic., so that one of them would be left"):
+    with pytest.raises(ConfigFault, match=r"both have the source .derm_synthetic., so that one of them would be left"):
         check_apart([drawn_catalogue, other, drawn_catalogue])
