@@ -115,7 +115,7 @@ def room_for_one(runs: Path, *also: Path) -> Iterator[None]:
 
 def check_count(runs: Path) -> None:
     """Raise RunFault where as many runs train as may at once; ConfigFault where `AT_ONCE` is no number."""
-    most, alive = most_at_once(), [path for path in find_runs(runs) + find_runs(teaching_folder()) if is_alive(path)]
+    most, alive = most_at_once(), [path for path in find_runs(runs) + _teachings() if is_alive(path)]
     if len(alive) < most:
         return
     if not most:
@@ -138,6 +138,15 @@ def check_count(runs: Path) -> None:
             variable=AT_ONCE,
         )
     )
+
+
+def _teachings() -> list[Path]:
+    """The folders of trainings on a practice's cases, of terminals, too, which launch nothing and so leave no mark of a
+    run."""
+    try:
+        return sorted(path for path in teaching_folder().iterdir() if path.is_dir())
+    except OSError:
+        return []
 
 
 def check_disk(*folders: Path) -> None:

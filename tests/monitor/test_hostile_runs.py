@@ -224,6 +224,23 @@ def test_as_many_runs_train_as_may(tmp_path, monkeypatch):
         quota.check_count(tmp_path)
 
 
+def test_a_training_on_a_practices_cases_in_a_terminal_counts(tmp_path, monkeypatch):
+    from derm.files import hold
+    from derm.paths import teaching_folder
+
+    monkeypatch.setenv("DERM_RECORDS", str(tmp_path / "records"))
+    monkeypatch.setenv(quota.AT_ONCE, "1")
+    quota.check_count(tmp_path / "runs")
+    training = teaching_folder() / "2026-11-29"
+    training.mkdir(parents=True)
+    (training / "teaching.json").touch()
+    with (training / "lock").open("a") as stream:
+        assert hold(stream)
+        with pytest.raises(launch.RunFault, match=r"1 run trains already \(2026-11-29\)"):
+            quota.check_count(tmp_path / "runs")
+    quota.check_count(tmp_path / "runs")
+
+
 def test_of_two_visitors_at_once_one_waits(tmp_path, monkeypatch):
     with quota.room_for_one(tmp_path):
         monkeypatch.setattr(quota, "hold", lambda stream, patience: False)
