@@ -6,6 +6,7 @@ Needs what `derm.structures.look` found. Knows nothing of pages.
 from collections.abc import Sequence
 
 from derm.figures.text import SPACE, percent
+from derm.language.quantities import listed
 from derm.language.speech import mark, say
 from derm.structures.look import FoundStructure
 
@@ -39,11 +40,20 @@ AREAS = {
 }
 
 NOTE = mark(
-    "Read by a small decoder from the features that the diagnosis comes from, learned from marks of ISIC 2018 Task 2; "
+    "Read by a small decoder from the features that the diagnosis comes from, learned from marks of {sources}; "
     "the probability is that annotators would mark the structure in this picture. It adds nothing to the diagnosis, "
     "and a structure that is not found may still be there. Areas are rough. Shares are of that training part, not of "
     "your patients."
 )
+
+MARKS = {"isic2018_task1": "ISIC 2018 Task 2"}
+"""What marks of a source's pictures are called, where they are published under another name than the pictures."""
+
+
+def note(sources: Sequence[str]) -> str:
+    """What a decoder's lines are worth, and what they are not. sources: those it was trained on."""
+    return say(NOTE, sources=listed([MARKS.get(one, one) for one in sources]))
+
 
 NOT_JUDGED = mark("Structures are not looked for in a picture that cannot be judged.")
 

@@ -197,15 +197,20 @@ def teachings(records: Records) -> list[Teaching]:
     """All trainings on the practice's cases, the newest first; a folder that cannot be read is left out."""
     found = []
     try:
-        folders = sorted((one for one in place_of(records).iterdir() if KEYS.fullmatch(one.name)), reverse=True)
+        named = [one for one in place_of(records).iterdir() if KEYS.fullmatch(one.name)]
     except OSError:
         return []
-    for folder in folders:
+    for folder in sorted(named, key=_in_order, reverse=True):
         try:
             found.append(read_teaching(folder))
         except RunFault:
             continue
     return found
+
+
+def _in_order(folder: Path) -> list[str | int]:
+    """By what trainings are in the order in which they began: of one day the tenth comes after the ninth."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", folder.name)]
 
 
 def read_teaching(folder: Path) -> Teaching:

@@ -16,7 +16,7 @@ def structures(key: str, case: Case) -> None:
     key: of the listed case.
     """
     try:
-        if find_decoder(case) is None:
+        if (decoder := find_decoder(case)) is None:
             return
         fold = st.expander(say(words.TITLE), icon=":material/grain:", key=f"structures-{key}", on_change="rerun")
         if not fold.open:
@@ -24,6 +24,6 @@ def structures(key: str, case: Case) -> None:
         with fold:
             for said in words.lines(find_structures(case)):
                 st.markdown(plain(said))
-            st.caption(plain(say(words.NOTE)))
+            st.caption(plain(words.note(decoder.info.sources)))
     except DermError as fault:
         st.caption(plain(str(fault)))
