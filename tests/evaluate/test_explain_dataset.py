@@ -499,7 +499,7 @@ def test_explanations_of_another_data_set_are_one_sentence(found, drawn_catalogu
     table = drawn_catalogue.table
     assert len(found.measured) == found.about["images"]
     found.check_data(table)
-    with pytest.raises(DataFault, match=r"are not in this data set, .*`derm explain --data DIR --weights FILE --split test"):
+    with pytest.raises(DataFault, match=r"in this data set, .*`derm explain --data DIR --weights FILE --split test"):
         found.check_data(table.assign(image_id="X" + table["image_id"]))
     swapped = table.assign(image_path=table["image_path"].iloc[::-1].to_numpy())
     with pytest.raises(DataFault, match="has other pictures under the names"):
