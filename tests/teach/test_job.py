@@ -356,12 +356,12 @@ def test_too_few_confirmed_cases_are_refused(filed, cases, weights, drawn):
         job.work(filed, folder)
 
 
-@pytest.mark.parametrize("name", ["../records", "none", ".hidden", ""])
 def test_of_one_days_trainings_the_tenth_is_newer_than_the_ninth(filed, weights):
     names = [job.begin(filed, weights, [], TeachingSettings()).name for _ in range(11)]
     assert [one.name for one in job.teachings(filed)] == names[::-1]
 
 
+@pytest.mark.parametrize("name", ["../records", "none", ".hidden", ""])
 def test_a_training_that_is_not_there_is_one_sentence(filed, name):
     with pytest.raises(RunFault, match="There is no training"):
         job.find(filed, name)
