@@ -111,17 +111,20 @@ def refuse_known_to_decoder(known: Known, catalogue: Catalogue, rows: NDArray[np
         say(
             "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the decoder of "
             "structures learned from, {first} for one, so that every figure would be too good: {cure}.",
-            known=int(known.rows.sum()),
-            count=len(rows),
-            part=value_called(part),
-            first=_first_known(known, catalogue, rows),
+            **_told(known, catalogue, rows, part),
             cure=say(OTHER_IMAGES),
         )
     )
 
 
-def _first_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64]) -> str:
-    return str(catalogue.table["image_id"].iloc[rows[int(known.rows.argmax())]])
+def _told(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], part: str) -> dict[str, object]:
+    """What a refusal says of images that are known."""
+    return {
+        "known": int(known.rows.sum()),
+        "count": len(rows),
+        "part": value_called(part),
+        "first": str(catalogue.table["image_id"].iloc[rows[int(known.rows.argmax())]]),
+    }
 
 
 def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], part: str, cure: str) -> None:
@@ -133,10 +136,7 @@ def refuse_known(known: Known, catalogue: Catalogue, rows: NDArray[np.int64], pa
         say(
             "{known:,} of {count:,} images of the {part} part show a lesion, or are a picture, that the weights "
             "learned from, or were calibrated on, {first} for one, so that every figure would be too good: {cure}.",
-            known=int(known.rows.sum()),
-            count=len(rows),
-            part=value_called(part),
-            first=_first_known(known, catalogue, rows),
+            **_told(known, catalogue, rows, part),
             cure=say(cure),
         )
     )

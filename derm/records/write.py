@@ -68,10 +68,11 @@ class NewPicture(NamedTuple):
     height: int
     mm_per_pixel: float | None = None
     scale_source: str | None = None
+    """Where the scale comes from: 'DICOM', 'ruler' or 'given'."""
+
     lesion_known: bool | None = None
     """Whether the patient had such a lesion when its place was asked for, or shown; None where nobody looked. What
     somebody else has entered, moved or deleted since is not taken for it unasked."""
-    """Where the scale comes from: 'DICOM', 'ruler' or 'given'."""
 
 
 class Saved(NamedTuple):
