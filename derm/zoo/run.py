@@ -177,7 +177,15 @@ def _lacks_cme(order: SystemOrder) -> bool:
     if found is None:
         return False
     known = marks_sha256(order.marked)
-    return CME not in found or found[CME].get("marks_sha256", known) != known  # older ones do not say
+    stands = CME in found and found[CME].get("marks_sha256", known) == known  # older ones do not say
+    return not stands or _is_being_added(order)
+
+
+def _is_being_added(order: SystemOrder) -> bool:
+    """Whether a kill may have ended `_add_cme` between its writes: the hash of concepts.json alone is missing."""
+    answered = read_answers(order.place)
+    hashes = {} if answered is None else answered.about.get(HASHES, {})
+    return f"{EXPLAINED}.json" in hashes and CONCEPTS not in hashes
 
 
 def left_of(orders: Sequence[SystemOrder], catalogue: Catalogue) -> list[SystemOrder]:
@@ -430,5 +438,8 @@ def _add_cme(order: SystemOrder, catalogue: Catalogue, device: str, tell: Tell) 
     kept = read_optional(order.place / CONCEPTS, is_concepts, _concepts_sha256(order)) or {}
     concepts = kept | {CME: extract_cme(model, order.marked)}
     texts = {CONCEPTS: json_text(json.loads(json.dumps(concepts)))}
+    measured = read_json(order.place / MEASURED)
+    others = {name: digest for name, digest in measured.get(HASHES, {}).items() if name != CONCEPTS}
+    _write_measured(order.place, {**measured, HASHES: others}, {})  # no hash that a kill would leave of another file
     write_text(unlinked(order.place / CONCEPTS), texts[CONCEPTS])
-    _write_measured(order.place, read_json(order.place / MEASURED), texts)
+    _write_measured(order.place, measured, texts)

@@ -42,6 +42,22 @@ TINY = replace(BUDGETS["proxy"], size=32, epochs=1, batch=6, share=1.0, explaine
 PAIR = (OURS, "residual-skin-net")
 
 
+def kill_at(write, monkeypatch):
+    """Let the writes of a result end with that one, counted from 0, which is not done."""
+    done = iter(range(write))
+
+    def counted(real):
+        def writing(path, content):
+            if next(done, None) is None:
+                raise KeyboardInterrupt
+            real(path, content)
+
+        return writing
+
+    for name in ("write_text", "write_json"):
+        monkeypatch.setattr(run, name, counted(getattr(run, name)))
+
+
 class Small(System):
     """Ours, with a tiny encoder."""
 
@@ -538,9 +554,17 @@ def test_marks_are_asked_for_later_and_others_are_asked_anew(
     assert found["images"] == 6
     assert json.loads((order.place / "explained.json").read_text()) == {}  # as it was
     assert run.left_of([asked], drawn_catalogue) == []
-    corrected = marks.structures.assign(globules=0)
+    corrected = marks.structures.assign(streaks=marks.structures["globules"])
     others = replace(order, marked=replace(marks, structures=corrected))
     assert run.left_of([others], drawn_catalogue) == [others]
+    for write in range(3):
+        with monkeypatch.context() as at:
+            kill_at(write, at)
+            with pytest.raises(KeyboardInterrupt):
+                run.carry_out(others, drawn_catalogue, tmp_path)
+        assert run.left_of([others], drawn_catalogue) == [others]
+    assert run.carry_out(others, drawn_catalogue, tmp_path)
+    assert run.left_of([others], drawn_catalogue) == []
     (order.place / "concepts.json").write_text("{}")
     with pytest.raises(DataFault, match="delete it and run the system again"):
         run.left_of([asked], drawn_catalogue)
