@@ -104,12 +104,13 @@ def _is_answer(case: Case, model: Model, answer: Entry) -> bool:
 
 
 def outline_since(case: Case, kept: PictureHistory) -> NDArray[np.bool_] | None:
-    """The outline, bool (H, W), that was corrected on the page and is another than stands in the records; None for
-    none."""
-    if case.polygons is None:
-        return None
+    """The outline, bool (H, W), that stands on the page and is another than stands in the records: one that was
+    corrected, or the model's own where the records keep a correction; None for none."""
+    standing, corrected = standing_outline(kept.answers, kept.corrections)
+    if case.polygons is None and not corrected:
+        return None  # the model's own, which its answer keeps
     outline = case.outline
-    return None if standing_outline(kept.answers, kept.corrections) == (pack(outline), True) else outline
+    return None if corrected and standing == pack(outline) else outline
 
 
 def scale_since(case: Case, kept: PictureHistory) -> float | None:

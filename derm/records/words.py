@@ -86,6 +86,7 @@ FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.
 ANSWER_KEPT = mark("Saved with the answer as it was shown.")
 ANSWER_SINCE = mark("The answer on the page is another one than was kept: “{headline}” ({how}). It is not kept yet.")
 OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
+OUTLINE_BACK = mark("The records keep an outline that was drawn; here the model's own stands.")
 SCALE_SINCE = mark(
     "This picture was saved without a scale, and nothing is written over: {given:g} mm a pixel stands in documents "
     "alone. Set the scale before you save the next one."

@@ -85,17 +85,19 @@ def keep_answer(key: str, model: Model, case: Case, kept: PictureHistory) -> Non
 
 
 def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
-    """What was drawn on Diagnose after the case was saved: an outline can be kept as a correction, a scale cannot."""
+    """What was drawn on Diagnose, or taken back, after the case was saved: an outline can be kept as a correction, a
+    scale cannot."""
     if (case := listed.answers) is None:
         return
     if (given := scale_since(case, kept)) is not None:
         st.warning(plain(words.scale_since(kept.picture["mm_per_pixel"], given)), icon=":material/straighten:")
     key = f"drawn-{listed.key}"
     if (outline := outline_since(case, kept)) is not None:
-        st.warning(say(words.OUTLINE_SINCE), icon=":material/edit:")
+        own = case.polygons is None
+        st.warning(say(words.OUTLINE_BACK) if own else say(words.OUTLINE_SINCE), icon=":material/edit:")
         st.button(
-            say("Save the outline"),
-            type="primary",
+            say("Save the model's outline") if own else say("Save the outline"),
+            type="secondary" if own else "primary",
             key=f"save-{fields_of(key)}",
             on_click=counted_once(keep_outline),
             args=(key, kept.picture["id"], outline),

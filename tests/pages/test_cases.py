@@ -25,7 +25,7 @@ from derm.data.synthetic.lesion import draw_lesion
 from derm.diagnoses import CODES
 from derm.errors import RecordsFault
 from derm.predict import case_list, triage
-from derm.predict.entries import with_line, with_outline
+from derm.predict.entries import with_line, with_models_outline, with_outline
 from derm.predict.packed import pack
 from derm.records import entry, missing, read, tables, words, write
 from derm.records.connect import open_records
@@ -221,6 +221,13 @@ def drawn(page: AppTest, key: str, side: int = 60, **line: float) -> None:
     page.run()
 
 
+def undrawn(page: AppTest, key: str) -> None:
+    """As taking the model's outline again leaves the case of a row on Diagnose."""
+    case = next(one.case for one in page.session_state.cases if one.key == key)
+    page.session_state.cases = case_list.with_case(page.session_state.cases, key, with_models_outline(case))
+    page.run()
+
+
 def test_no_picture_is_kept_with_another_scale_than_its_answer_is_measured_with(page, kept):
     key = upload(page, "one.png", 2)
     place(page, key, patient="P-001")
@@ -272,6 +279,13 @@ def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, ke
     button(page, "Save the outline").click().run()
     (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
     assert [row["outline"] for row in one.corrections][::2] == [pack(outline)] * 2
+    undrawn(page, key)
+    assert [one.value for one in page.warning[1:]] == [words.OUTLINE_BACK]
+    button(page, "Save the model's outline").click().run()
+    (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
+    mask = next(listed.case.mask for listed in page.session_state.cases if listed.key == key)
+    assert one.corrections[-1]["outline"] == pack(mask)
+    assert len(page.warning) == 1
 
 
 def test_a_clock_that_goes_back_over_midnight_leaves_the_page_and_what_was_typed(page, kept, monkeypatch):
