@@ -130,6 +130,18 @@ def end(server: subprocess.Popen[bytes], grace: float = GRACE) -> None:
     server.wait()
 
 
+CUT_OFF = """() => [...document.querySelectorAll('.js-plotly-plot svg text')].filter(text => {
+  const chart = text.closest('.js-plotly-plot').getBoundingClientRect(), box = text.getBoundingClientRect();
+  return box.width && chart.width && (box.left < chart.left - 1.5 || box.right > chart.right + 1.5);
+}).map(text => text.textContent)"""
+
+
+def cut_off(page: Page) -> list[str]:
+    """What is written in a chart and does not fit into its width."""
+    found: list[str] = page.evaluate(CUT_OFF)
+    return found
+
+
 def click_cell(page: Page, row: int, column: int, clicks: int) -> None:
     """On Explore, click in the middle of a cell of the matrix that is there after so many clicks."""
     field = page.locator(f".st-key-explore_matrix_{clicks} .nsewdrag").first

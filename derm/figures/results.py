@@ -17,7 +17,7 @@ from derm.diagnoses import CODES, DIAGNOSES, Diagnosis
 from derm.figures.intervals import interval_bars
 from derm.figures.palette import CHOSEN, GREY, PRIMARY, SOFT_TEXT, scale_on
 from derm.figures.strokes import DASHES
-from derm.figures.text import SPACE, capital, chart_text, counted_percent
+from derm.figures.text import SPACE, capital, chart_text, counted_percent, in_lines
 from derm.image.overlay import rgb
 from derm.language.quantities import images_counted
 from derm.language.speech import mark, number, say
@@ -27,6 +27,9 @@ from derm.metrics.registry import DECISION, OUTLINE, OVERALL, PER_CLASS
 
 TEXTS = ("#000000", "#FFFFFF")
 """Of a cell: the one of the two that stands out more. On any colour that is at least 4.5 : 1."""
+
+LEGEND = 50
+"""Characters in one line of a legend: a phone has room for no more."""
 
 MALIGNANT = "malignant"
 """Key of the curve of malignant against benign."""
@@ -232,10 +235,11 @@ def per_class_bars(metrics: Mapping[str, Any], name: str, *, dark: bool) -> go.F
             hoverinfo="text",
             showlegend=False,
         )
-        notes.append(note(1.02, place, figure_text(value, interval), text_colour, 12, xanchor="left"))
+        notes.append(note(1.02, place, figure_text(value, interval), text_colour, 12, xanchor="left", xshift=6))
     figure.update_layout(annotations=notes)
-    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 30, "b": 0}, title={"text": say(MEASURES[name])})
-    figure.update_xaxes(range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], fixedrange=True)
+    # The margin is as wide as a figure with its interval, in pixels: of a phone's axis no share would be.
+    figure.update_layout(height=340, margin={"l": 0, "r": 124, "t": 30, "b": 0}, title={"text": say(MEASURES[name])})
+    figure.update_xaxes(range=[0, 1.02], tickvals=[0, 0.5, 1], fixedrange=True)
     figure.update_yaxes(
         tickvals=list(range(len(CODES))),
         ticktext=[class_label(diagnosis, dark) for diagnosis in DIAGNOSES],
@@ -268,7 +272,7 @@ def roc(curves: Mapping[str, Any], *, dark: bool, metrics: Mapping[str, Any] | N
             customdata=points["threshold"],
             mode="lines",
             line=line,
-            name=f"{name}{area}",
+            name=in_lines(f"{name}{area}", LEGEND),
             hovertemplate=f"{say(ROC_POINT, **of_point)}<extra>{name}</extra>",
         )
     return legible(_square(figure, say("1 − specificity"), say("sensitivity")), dark=dark)
@@ -293,7 +297,9 @@ def precision_recall(
             customdata=points["threshold"],
             mode="lines",
             line=line,
-            name=say("{name}, average precision {value}", name=name, value=figure_text(value, interval)),
+            name=in_lines(
+                say("{name}, average precision {value}", name=name, value=figure_text(value, interval)), LEGEND
+            ),
             hovertemplate=f"{say(PRECISION_POINT, **of_point)}<extra>{name}</extra>",
         )
     return legible(_square(figure, say("recall"), say("precision")), dark=dark)

@@ -91,6 +91,7 @@ def test_bars_carry_value_and_interval_and_say_what_is_undefined():
     texts = [note.text.replace("\xa0", " ") for note in figure.layout.annotations]
     assert texts[INDEX["mel"]] == "0.25 (0.10 – 0.50)"
     assert texts[INDEX["df"]] == "undefined"
+    assert figure.layout.margin.r > 7 * len(texts[INDEX["mel"]]) - 7  # in pixels, for a share of a phone is too narrow
     assert draw_results.per_class_bars(metrics(), "f1", dark=True).data[0].marker.color == DIAGNOSES[0].colour
 
 
@@ -106,6 +107,8 @@ def test_curves_name_their_areas():
     assert "melanoma, AUC 0.80" in names
     drawn = draw_results.precision_recall(curves, dark=True, intervals={"mel": (0.5, 0.9)})
     assert "melanoma, average precision 0.75 (0.50 – 0.90)" in [trace.name.replace("\xa0", " ") for trace in drawn.data]
+    akiec = drawn.data[1 + INDEX["akiec"]].name.replace("\xa0", " ")
+    assert akiec == "actinic keratosis or Bowen's disease, average<br>precision 0.75"
     # Each has dashes of its own, so that nothing hangs on colour alone.
     of_diagnoses = {trace.line.dash for trace in drawn.data if trace.line.width == 2 and "average" in trace.name}
     assert len(of_diagnoses) == len(CODES)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from served import click_cell, serve, visit
+from served import click_cell, cut_off, serve, visit
 
 from derm.diagnoses import DIAGNOSES
 from derm.evaluate.dataset import evaluate, write_evaluation
@@ -95,6 +95,15 @@ def test_nothing_is_wider_than_the_window(page):
                 box = head.bounding_box()
                 assert box["x"] + box["width"] <= width
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_no_word_of_a_chart_is_cut_off_on_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.get_by_role("radio", name="Results", exact=True).click()
+    for view, last, word in (("Classes", "class-auc", ".annotation"), ("Curves", "precision-recall", ".legendtext")):
+        page.get_by_role("radio", name=view, exact=True).click()
+        expect(page.locator(f".st-key-{last} {word}").first).to_be_visible()
+        assert cut_off(page) == []
 
 
 def test_filters_fold_on_a_phone_and_stand_open_on_a_desk(page):
