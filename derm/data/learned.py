@@ -124,18 +124,21 @@ def _unpacked(text: str, size: int) -> list[bytes]:
 
 def read_learned(training: Mapping[str, Any]) -> LearnedImages | None:
     """What the `training` of a description says that was learned from; None where it says nothing."""
-    return _read_images(training.get("data", {}).get("learned"))
+    return _read_optional(training.get("data", {}).get("learned"))
 
 
 def read_calibrated(measured: Mapping[str, Any]) -> LearnedImages | None:
     """The images of one's own on which weights were calibrated, as their description's `measured` tells; None where it
     tells of none."""
-    return _read_images(measured.get("calibration", {}).get("local", {}).get("cases"))
+    return _read_optional(measured.get("calibration", {}).get("local", {}).get("cases"))
 
 
-def _read_images(known: Mapping[str, str] | None) -> LearnedImages | None:
-    if not known:
-        return None
+def _read_optional(known: Mapping[str, str] | None) -> LearnedImages | None:
+    return read_images(known) if known else None
+
+
+def read_images(known: Mapping[str, str]) -> LearnedImages:
+    """What `record_images` has written."""
     return LearnedImages(
         np.frombuffer(base64.b64decode(known["pictures"]), dtype=np.uint64).reshape(-1, 2),
         frozenset(_unpacked(known["lesions"], 8)),

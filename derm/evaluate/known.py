@@ -12,10 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.data.catalogue import SYNTHETIC, Catalogue
-from derm.data.learned import Known, LearnedImages, known_among, read_calibrated, read_learned
+from derm.data.learned import (
+    Known,
+    LearnedImages,
+    known_among,
+    read_calibrated,
+    read_images,
+    read_learned,
+    record_images,
+)
 from derm.data.looks import looks_of
 from derm.data.recognise import SHIPPED, copies_among, shipped_split
-from derm.data.split import Split, learned_parts
+from derm.data.split import PARTS, Split, learned_parts, split_own
 from derm.data.value_words import value_called
 from derm.errors import DataFault
 from derm.evaluate.inference import Progress
@@ -96,6 +104,49 @@ def _known_by_lists(
     parts = {image: part for source in shipped for image, part in shipped_split(source)["part"].items()}
     alike = np.array([parts.get(copies.get(image, ""), "") == "train" for image in table["image_id"]], dtype=np.bool_)
     return Known(named, alike)
+
+
+def refuse_shared(one: Catalogue, other: Catalogue, progress: Progress | None = None) -> None:
+    """Raise DataFault where pictures or lesions of `one` lie in another part of `other`, each split by `split_own`.
+
+    For two sets of which one is learned from while parts of the other are chosen by or measured on. What both have of
+    the shipped splits has one part everywhere.
+    """
+    own, split = split_own(one), split_own(other)
+    looks = looks_of([Path(path) for path in one.table["image_path"]], progress)
+    listed = learned_parts(other) != ""
+    known = Known(np.zeros(len(one.table), dtype=np.bool_), np.zeros(len(one.table), dtype=np.bool_))
+    for part in PARTS:
+        rows = np.flatnonzero((split.parts == part) & ~listed)
+        elsewhere = np.flatnonzero(own.parts != part)
+        if not len(rows) or not len(elsewhere):
+            continue
+        there = record_rows(other, split, rows, progress)
+        found = known_among(there, one.table, own, elsewhere, looks[elsewhere])
+        if found.spoils:
+            known.named[elsewhere] |= found.named
+            known.alike[elsewhere] |= found.alike
+    if known.rows.any():
+        raise DataFault(
+            say(
+                "{known:,} of {count:,} images of {place} show a lesion, or are a picture, of another part of {other}, "
+                "{first} for one, so that figures would be too good: take them out of one of the two.",
+                known=int(known.rows.sum()),
+                count=len(one.table),
+                place=one.place,
+                other=other.place,
+                first=str(one.table["image_id"].iloc[int(known.rows.argmax())]),
+            )
+        )
+
+
+def record_rows(
+    catalogue: Catalogue, split: Split, rows: NDArray[np.int64], progress: Progress | None = None
+) -> LearnedImages:
+    """The images of `rows` as a description would tell of them."""
+    table = catalogue.table.iloc[rows]
+    looks = looks_of([Path(path) for path in table["image_path"]], progress)
+    return read_images(record_images(looks, table, split.together.iloc[rows]))
 
 
 OTHER_IMAGES = mark("use other images")

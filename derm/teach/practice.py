@@ -15,6 +15,7 @@ from derm.data.recognise import recognise
 from derm.data.split import Part, Split, split_own
 from derm.diagnoses import CODES
 from derm.errors import DataFault
+from derm.evaluate.known import refuse_shared
 from derm.files import make_folder
 from derm.language.speech import say
 from derm.model.weights import HAM10000_DATASETS, Model
@@ -55,8 +56,8 @@ def gather_lessons(
     What lies in `folder` from before goes: cases may have been corrected, or patients deleted, since it was written.
     only: ids of the pictures that are learned from, None for all that are confirmed.
 
-    Raises RecordsFault where nothing is confirmed, DataFault where too little is, or where `old` is none of the data
-    that the weights learned from.
+    Raises RecordsFault where nothing is confirmed, DataFault where too little is, where `old` is none of the data that
+    the weights learned from, or where it holds pictures of the practice in another part.
     """
     remove_lessons(folder)
     write_dataset(records, folder, only=only)
@@ -87,6 +88,7 @@ def gather_lessons(
                 known=", ".join(sorted(known)),
             )
         )
+    refuse_shared(practice, others, progress)
     return Lessons(practice, others, tuple(sorted(known - there - set(HAM10000_DATASETS))))
 
 

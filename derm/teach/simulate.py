@@ -20,7 +20,7 @@ from derm.data.split import Part, own_lesions, split_catalogue, split_own
 from derm.diagnoses import CODES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.inference import answer_images
-from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known
+from derm.evaluate.known import OTHER_IMAGES, find_known, refuse_known, refuse_shared
 from derm.metrics.bootstrap import REPLICATES, bootstrap
 from derm.metrics.calibration import softmax
 from derm.metrics.classification import auc, balanced_accuracy, confusion_matrix, most_likely
@@ -112,7 +112,8 @@ def gather(
     """Ask `model` about all pictures that the simulation needs.
 
     part: of `new`, to measure on. kept: see `pooled_features`. Raises DataFault where the weights know `new`, its
-    source or its pictures, or it has too few cases; errors otherwise as of `pooled_features`.
+    source or its pictures, where `old` has some of these in another part, or it has too few cases; errors otherwise as
+    of `pooled_features`.
     """
     known = sorted(set(new.table["source"]) & model.description.learned_from)
     if known:
@@ -126,6 +127,7 @@ def gather(
     for name in dict.fromkeys(("train", part)):
         rows = split.rows(name)
         refuse_known(find_known(model.description, own, split, rows, progress), own, rows, name, OTHER_IMAGES)
+    refuse_shared(new, old, progress)
 
     def take(catalogue: Catalogue, name: Part, views: int = 1) -> PooledPictures:
         split = split_own(catalogue)

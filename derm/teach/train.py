@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from derm import __version__
 from derm.data.catalogue import Catalogue, join_catalogues
 from derm.data.learned import count_sources, join_learned, record_learned
-from derm.data.split import Part, Split, split_own
+from derm.data.recognise import SHIPPED
+from derm.data.split import Part, Split, learned_parts, split_own
 from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.calibrate import Decisions, calibrate, choose_decisions, divide, sources_of
@@ -81,14 +82,13 @@ def teach_head(model: Model, lessons: Lessons, folder: Path, progress: Progress 
     )
     head = fit_head(start, examples, ANCHOR)
     decided = _decide(model, head, lessons, progress)
-    practice = parts[-1]
     description = replace(
         model.description,
         temperature=decided.temperature,
         referral_threshold=decided.referral_threshold,
         conformal_thresholds=decided.conformal_thresholds,
         mix=decided.mix,
-        training=_training_of(model, practice, [one.table for one in parts]),
+        training=_training_of(model, parts),
         measured={"calibration": decided.record},
     )
     description = replace(description, licence=licence_of(_sources(description)))
@@ -151,7 +151,7 @@ def config_of(model: Model, weights: Path, settings: TeachingSettings, images: i
 
 class _Learnt:
     """The training pictures of a catalogue with one of the seven diagnoses: table, what was kept together with each
-    (`Split.together`), classes and features.
+    (`Split.together`), which the shipped lists tell that the weights knew, classes and features.
 
     features: float32 (n, V, C), over eight views of the practice's. Only the old data's are kept for the next time.
     """
@@ -160,6 +160,8 @@ class _Learnt:
         split = split_own(catalogue)
         self.table, _, self.classes = rows_of_part(catalogue, split, "train")
         self.together = split.together[self.table.index]
+        lists = model.description.learned_from & set(SHIPPED)
+        self.listed = learned_parts(catalogue, lists)[self.table.index] == "train"
         kept = None if practice else cache_folder() / "features"
         self.features = pooled_features(model, self.table, views=EIGHT if practice else 1, kept=kept, progress=progress)
 
@@ -198,16 +200,23 @@ def _decide(model: Model, head: LinearHead, lessons: Lessons, progress: Progress
     return choose_decisions(np.concatenate(logits), true, named, np.concatenate(sources), conformal)
 
 
-def _training_of(model: Model, practice: _Learnt, tables: Sequence[pd.DataFrame]) -> dict[str, Any]:
-    """What the description tells of the training: what the weights knew before, and what came to it."""
+def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
+    """What the description tells of the training: what the weights knew before, and what came to it.
+
+    parts: the practice's pictures last. What is rehearsed may be other pictures than the weights knew before: all are
+    recorded but those that the shipped lists tell of already.
+    """
     before = model.description.training
     about, size = model.description.model, model.description.model.input_size
-    images = (square(open_image(Path(path)), size, about.fit) for path in practice.table["image_path"])
-    learned = record_learned(images, practice.table, practice.together)
-    known = before.get("data", {}).get("learned")
-    if known:
-        learned = join_learned(known, learned)
-    else:
+    tables = [one.table for one in parts]
+    learned: dict[str, Any] = before.get("data", {}).get("learned") or {}
+    counted = bool(learned)
+    for one in parts:
+        table = one.table[~one.listed]
+        images = (square(open_image(Path(path)), size, about.fit) for path in table["image_path"])
+        if len(table):
+            learned = join_learned(learned, record_learned(images, table, one.together[~one.listed]))
+    if not counted:
         learned["classes"] = {code: sum(int((table["dx"] == code).sum()) for table in tables) for code in CODES}
     data = {
         **before.get("data", {}),
@@ -215,7 +224,7 @@ def _training_of(model: Model, practice: _Learnt, tables: Sequence[pd.DataFrame]
         "sources_before": sorted(model.description.learned_from),
         "learned": learned,
     }
-    taught = {"way": "head", "from": model.label, "from_sha256": model.sha256, "pictures": len(practice.table)}
+    taught = {"way": "head", "from": model.label, "from_sha256": model.sha256, "pictures": len(tables[-1])}
     return {**before, "derm": __version__, "data": data, "taught": taught}
 
 

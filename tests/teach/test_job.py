@@ -19,6 +19,7 @@ from derm.data.split import split_own
 from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
 from derm.errors import DataFault, RecordsFault, RunFault
+from derm.evaluate.known import find_known
 from derm.explore.table import explorable
 from derm.language.speech import speaking
 from derm.model.network import LesionNet
@@ -28,6 +29,7 @@ from derm.records import read, write
 from derm.records.connect import open_records
 from derm.records.dataset import part_of, write_dataset
 from derm.teach import job, words
+from derm.teach.practice import gather_lessons
 from derm.teach.train import TeachingSettings
 
 REPLICATES = 20
@@ -144,6 +146,12 @@ def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, wei
     assert after.description.learned_from == {"derm_synthetic", "practice"}
     assert after.description.referral_threshold is not None
     assert after.description.training["taught"]["from_sha256"] == before.sha256
+    # Also what was rehearsed, whatever the weights have known before.
+    renamed = read_catalogue(drawn)
+    renamed.table["image_id"], renamed.table["source"] = "other-" + renamed.table["image_id"], "elsewhere"
+    assert find_known(
+        after.description, renamed, split_own(renamed), split_own(read_catalogue(drawn)).rows("train")
+    ).alike.all()
     # Of the practice's cases those of the test part, of the old data those of validation, as `derm compare` has them.
     table, images, lesions = found.compared["practice"]
     assert images == lesions == sum(part_of(one) == "test" for one in patients(practice))
@@ -229,6 +237,11 @@ def test_other_data_than_those_that_were_learned_from_are_refused(practice, tiny
     folder = job.begin(practice, tiny_weights, [drawn], TeachingSettings())
     with pytest.raises(DataFault, match="holds derm_synthetic, and the weights learned from ham10000"):
         job.work(practice, folder)
+
+
+def test_old_data_that_hold_pictures_of_the_practice_in_another_part_are_refused(practice, weights, cases, tmp_path):
+    with pytest.raises(DataFault, match=r"images of .* show a lesion, or are a picture, of another part of"):
+        gather_lessons(practice, load_weights(weights), [cases], tmp_path / "lessons")
 
 
 def replace_weights(path: Path, *, tensors: bool) -> None:

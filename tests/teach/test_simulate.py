@@ -111,6 +111,14 @@ def test_weights_that_know_the_pictures_of_the_practice_are_refused(tiny_model, 
         simulated.gather(model, drawn_catalogue, replace(drawn_catalogue, table=renamed), "test", None)
 
 
+def test_old_data_that_hold_pictures_of_the_practice_in_another_part_are_refused(tiny_model, drawn_catalogue):
+    renamed = drawn_catalogue.table.assign(source="clinic", dataset="clinic")
+    renamed["image_id"] = "c-" + renamed["image_id"]
+    renamed["lesion_id"] = list(renamed["lesion_id"])[::-1]  # so that the lesions are divided otherwise
+    with pytest.raises(DataFault, match="are a picture, of another part of"):
+        simulated.gather(tiny_model, drawn_catalogue, replace(drawn_catalogue, table=renamed), "test", None)
+
+
 def test_features_are_kept_and_made_anew_where_the_file_is_torn(tiny_weights, drawn_catalogue, tmp_path):
     model, table = load_weights(tiny_weights), drawn_catalogue.table.head(3)
     first = pooled_features(model, table, views=8, kept=tmp_path)
