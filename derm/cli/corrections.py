@@ -62,7 +62,8 @@ def corrections(
     counts = f"{len(bench.measured.classes):,} pictures of the {part} part of {practice.name}"
     out.print(
         f"Measured on {counts}; of the old data on {len(bench.home.classes):,} validation pictures, on which the "
-        "threshold was chosen each time, too. In brackets 95 % intervals by bootstrap over lesions."
+        "threshold was chosen each time, too. Each picture counts by itself, for sensitivity and specificity as well. "
+        "In brackets 95 % intervals by bootstrap over lesions."
     )
     if (second.table["mask_path"] != "").any():
         with progress("Measuring outlines") as watch:
