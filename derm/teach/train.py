@@ -210,14 +210,14 @@ def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
     about, size = model.description.model, model.description.model.input_size
     tables = [one.table for one in parts]
     learned: dict[str, Any] = before.get("data", {}).get("learned") or {}
-    counted = bool(learned)
+    uncounted = bool(model.description.learned_from) and not learned
     for one in parts:
         table = one.table[~one.listed]
         images = (square(open_image(Path(path)), size, about.fit) for path in table["image_path"])
         if len(table):
             learned = join_learned(learned, record_learned(images, table, one.together[~one.listed]))
-    if not counted:
-        learned["classes"] = {code: sum(int((table["dx"] == code).sum()) for table in tables) for code in CODES}
+    if uncounted:
+        learned.pop("classes")  # from how many images of each diagnosis these weights learned is not recorded
     data = {
         **before.get("data", {}),
         "sources": count_sources(pd.concat(tables)),

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.data.catalogue import read_catalogue
+from derm.data.learned import classes_learned
 from derm.data.split import split_own
 from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
@@ -146,6 +147,7 @@ def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, wei
     assert after.description.learned_from == {"derm_synthetic", "practice"}
     assert after.description.referral_threshold is not None
     assert after.description.training["taught"]["from_sha256"] == before.sha256
+    assert classes_learned(after.description.training) is None  # nothing tells how many the weights knew before
     # Also what was rehearsed, whatever the weights have known before.
     renamed = read_catalogue(drawn)
     renamed.table["image_id"], renamed.table["source"] = "other-" + renamed.table["image_id"], "elsewhere"
