@@ -6,7 +6,7 @@ Needs a `ListedCase` with its picture, and the `Model` that answered. Knows no p
 from datetime import date
 from hashlib import sha256
 from math import isclose
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
+from derm.predict.forms import forms_json
 from derm.predict.packed import pack
 from derm.predict.record import calibration_of
 from derm.records.answer import kept_answer
@@ -26,7 +27,7 @@ from derm.records.entry import record_of
 from derm.records.pictures import standing_outline
 from derm.records.read import Entry, LesionHistory, PictureHistory
 from derm.records.words import NO_FILE, OTHER_WEIGHTS
-from derm.records.write import NewPicture, Opinion, Saved, same_scale, save_case
+from derm.records.write import NewPicture, Opinion, Saved, add_answer, same_scale, save_case
 
 SAME_SHARE = 1e-6
 """A record holds a share with nine digits, a page with all."""
@@ -89,13 +90,21 @@ def picture_in(history: LesionHistory, picture_id: str) -> PictureHistory | None
 
 def is_other_answer(case: Case, model: Model, kept: PictureHistory) -> bool:
     """Whether the answer that `case` shows is none of those that are kept of its picture: of other weights, over other
-    views, or at another share of malignant lesions."""
-    return not any(_is_answer(case, model, one) for one in kept.answers)
+    views, at another share of malignant lesions, or with other forms beside it."""
+    return kept_as(case, model, kept) is None
+
+
+def kept_as(case: Case, model: Model, kept: PictureHistory) -> Entry | None:
+    """The newest answer kept of a picture that is the one which `case` shows; None where it is another one."""
+    return next((one for one in reversed(kept.answers) if _is_answer(case, model, one)), None)
 
 
 def _is_answer(case: Case, model: Model, answer: Entry) -> bool:
     own = (model.sha256, calibration_of(model.description), case.views)
     if own != (answer["weights_sha256"], answer["calibration"], answer["views"]):
+        return False
+    forms = forms_json(case.forms)
+    if (record_of(answer["shown"]) or {}).get("forms", forms) != forms:
         return False
     told: Any = (record_of(answer["record"]) or {}).get("malignant_share")
     if case.mix_share is None or not is_number(told):
@@ -103,22 +112,56 @@ def _is_answer(case: Case, model: Model, answer: Entry) -> bool:
     return isclose(case.mix_share, told, abs_tol=SAME_SHARE)
 
 
-def outline_since(case: Case, kept: PictureHistory) -> NDArray[np.bool_] | None:
-    """The outline, bool (H, W), that stands on the page and is another than stands in the records: one that was
-    corrected, or the model's own where the records keep a correction; None for none."""
+class OtherOutline(NamedTuple):
+    """An outline, bool (H, W), that a page shows, and that is not the one that stands in the records: the model's own,
+    one that was drawn and kept before another one, or one that is not kept yet."""
+
+    outline: NDArray[np.bool_]
+    kind: Literal["model", "former", "new"]
+
+
+def outline_since(case: Case, kept: PictureHistory) -> OtherOutline | None:
+    """The outline that the page shows, where it is another than stands in the records; None for none."""
     standing, corrected = standing_outline(kept.answers, kept.corrections)
     if case.polygons is None and not corrected:
         return None  # the model's own, which its answer keeps
     outline = case.outline
-    return None if corrected and standing == pack(outline) else outline
+    packed = pack(outline)
+    if corrected and standing == packed:
+        return None
+    if case.polygons is None:
+        return OtherOutline(outline, "model")
+    return OtherOutline(outline, "former" if packed in [row["outline"] for row in kept.corrections] else "new")
+
+
+def keep_other_answer(records: Records, actor: str, case: Case, model: Model, kept: PictureHistory) -> str:
+    """Keep the answer that `case` shows of a picture beside those before it, which stay; its key comes back.
+
+    Raises RecordsFault where it is measured with a scale, or in an outline, that the records do not have.
+    """
+    if outline_since(case, kept) is not None:
+        raise RecordsFault(
+            say("The answer is measured in an outline that does not stand in the records: save the outline first.")
+        )
+    if case.scale is not None and not same_scale(kept.picture["mm_per_pixel"], case.scale.mm_per_pixel):
+        raise RecordsFault(
+            say(
+                "The answer is measured with {own:g} mm a pixel, and its picture is kept with another scale, or "
+                "without one: take the scale off on the page Diagnose first.",
+                own=case.scale.mm_per_pixel,
+            )
+        )
+    answer = kept_answer(case, model, on=date.today(), sha256=kept.picture["sha256"])
+    return add_answer(records, actor, kept.picture["id"], answer)
 
 
 def scale_since(case: Case, kept: PictureHistory) -> float | None:
     """Millimetres a pixel that were given on the page and are not those that its picture is kept with; None for none.
 
-    What stands in the picture's file is nobody's entry.
+    What stands in the picture's file is nobody's entry, but another one than the picture is kept with all the same.
     """
-    if case.scale is None or case.scale.source == "DICOM":
+    known = kept.picture["mm_per_pixel"]
+    if case.scale is None or (case.scale.source == "DICOM" and known is None):
         return None
     given = case.scale.mm_per_pixel
-    return None if same_scale(kept.picture["mm_per_pixel"], given) else given
+    return None if same_scale(known, given) else given

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from derm.diagnoses import DIAGNOSES, INDEX
 from derm.figures.text import capital, duration, fine_percent
+from derm.json_checks import is_number
 from derm.language.quantities import (
     lesions_counted,
     patients_counted,
@@ -19,7 +20,7 @@ from derm.language.quantities import (
 from derm.language.speech import day_text, mark, say, say_many
 from derm.predict import words as case_words
 from derm.predict.record import NO_ANSWER, NOT_REFERRED, REFER
-from derm.records.entry import OTHER, Basis, Management, shown_of
+from derm.records.entry import OTHER, Basis, Management, record_of, shown_of
 from derm.records.sites import BY_CODE
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ FINAL_NOTE = mark("Final once given: neither you nor anybody else can change it.
 ANSWER_KEPT = mark("Saved with the answer as it was shown.")
 ANSWER_SINCE = mark("The answer on the page is another one than was kept: “{headline}” ({how}). It is not kept yet.")
 OUTLINE_SINCE = mark("The outline was corrected after this case was saved, and is not kept yet.")
+OUTLINE_OLDER = mark("The records keep this outline; another one was drawn later, and stands there.")
 OUTLINE_BACK = mark("The records keep an outline that was drawn; here the model's own stands.")
+OUTLINES_SINCE = {"new": OUTLINE_SINCE, "former": OUTLINE_OLDER, "model": OUTLINE_BACK}
+"""By the kinds of `derm.records.case.OtherOutline`."""
+
 SCALE_SINCE = mark(
     "This picture was saved without a scale, and nothing is written over: {given:g} mm a pixel stands in documents "
     "alone. Set the scale before you save the next one."
@@ -239,9 +244,17 @@ def scale_since(kept: float | None, given: float) -> str:
 
 def answer_since(case: "Case") -> str:
     """Says that what the page shows of a kept picture is another answer by now, and how that came about."""
-    views = say_many("{count} view", "{count} views", case.views)
-    share = "" if case.mix_share is None else say("{share} malignant", share=fine_percent(case.mix_share))
-    return say(ANSWER_SINCE, headline=case_words.headline(case), how=", ".join(filter(None, [views, share])))
+    forms = say("forms filled in") if case.forms.begun else ""
+    how = ", ".join(filter(None, [_how(case.views, case.mix_share), forms]))
+    return say(ANSWER_SINCE, headline=case_words.headline(case), how=how)
+
+
+def _how(views: int, share: float | None) -> str:
+    """How an answer was made: over how many views, at which share of malignant lesions, where that is known."""
+    counted = say_many("{count} view", "{count} views", views)
+    if share is None:
+        return counted
+    return say("{views}, {share} malignant", views=counted, share=case_words.share_set(share))
 
 
 def scale_source(source: object) -> str:
@@ -262,11 +275,13 @@ def answer_lines(answer: Mapping[str, object]) -> list[str]:
     """An answer as it was shown: doubts, what to do, the likeliest, and who saw it when, of which weights."""
     shown = shown_of(str(answer["shown"])) or {"headline": say("This answer is damaged.")}
     lines = [*shown.get("doubts", ()), f"{shown['headline']} {shown.get('second_line', '')}".strip()]
+    share = (record_of(str(answer["record"])) or {}).get("malignant_share")
     seen = say(
-        "Shown to {author} on {time}; weights {weights}.",
+        "Shown to {author} on {time}; weights {weights}; {how}.",
         author=answer["author"],
         time=local_time(str(answer["created_at"])),
         weights=answer["weights"],
+        how=_how(int(str(answer["views"])), share if is_number(share) else None),
     )
     return [*lines, seen]
 

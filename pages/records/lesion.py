@@ -1,7 +1,7 @@
 """One lesion over its visits: pictures, answers as they were shown, opinions, corrections, histology; and what can be
 entered about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -33,8 +33,9 @@ CHOSEN = "opened_lesion"
 """Key of the lesion that is open."""
 
 
-def lesion(lesion_id: str, *, back: bool = False) -> None:
-    """The history of a lesion, the newest visit first. back: with the way to all that are kept."""
+def lesion(lesion_id: str, *, back: bool = False, seen: Mapping[str, str | None] | None = None) -> None:
+    """The history of a lesion, the newest visit first. back: with the way to all that are kept. seen: the answer that
+    the visitor has before him of a picture, key → key, None where it is not kept; of others it is the last one."""
     history = read.lesion_history(saving.records(), lesion_id)
     if back:
         st.button(
@@ -52,7 +53,7 @@ def lesion(lesion_id: str, *, back: bool = False) -> None:
     for visit in history.visits:
         st.subheader(plain(f"{words.day_said(visit.visit['day'])}. {words.state_line(visit.worst)}"), anchor=False)
         for picture in visit.pictures:
-            show_picture(picture)
+            show_picture(picture, seen or {})
     st.caption(say(case_words.NOTICE))
     about(history)
 
@@ -65,8 +66,8 @@ def mark_of(history: LesionHistory) -> Mark:
     )
 
 
-def show_picture(one: PictureHistory) -> None:
-    """A picture with all that was said of it."""
+def show_picture(one: PictureHistory, seen: Mapping[str, str | None]) -> None:
+    """A picture with all that was said of it. seen: as of `lesion`."""
     picture = one.picture
     left, right = st.columns([1, 2], gap="medium")
     with left:
@@ -83,15 +84,15 @@ def show_picture(one: PictureHistory) -> None:
             st.markdown(plain(words.opinion_line(opinion)))
         for line in words.correction_lines(one.corrections):
             st.markdown(plain(line))
-        opinion_after(one)
+        opinion_after(one, seen.get(one.picture["id"], one.answers[-1]["id"] if one.answers else None))
         correct(one)
 
 
-def opinion_after(one: PictureHistory) -> None:
-    """The opinion after the answer was seen, until it was given."""
+def opinion_after(one: PictureHistory, answer_id: str | None) -> None:
+    """The opinion after an answer was seen, until it was given; none of an answer that is not kept."""
     actor = cleaned(saving.actor())
     mine = [row for row in one.opinions if row["author"] == actor and row["stage"] == "after"]
-    if not one.answers or mine:
+    if answer_id is None or mine:
         return
     key = f"after-{one.picture['id']}-{actor}"  # of each reader: a practice may have one computer
     with st.expander(
@@ -102,7 +103,7 @@ def opinion_after(one: PictureHistory) -> None:
             say("Give my opinion"),
             key=f"give-{key}",
             on_click=counted_once(give_after),
-            args=(key, one.answers[-1]["id"]),
+            args=(key, answer_id),
             type="primary",
         )
         st.caption(say(words.FINAL_NOTE))

@@ -1,8 +1,5 @@
 """The case at hand: saved to a patient and a lesion, and then the lesion that it belongs to."""
 
-from datetime import date
-from functools import partial
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -15,8 +12,7 @@ from derm.predict.case import Case
 from derm.predict.case_list import ListedCase
 from derm.predict.view import screen_jpeg
 from derm.records import read, words, write
-from derm.records.answer import kept_answer
-from derm.records.case import is_other_answer, outline_since, picture_in, scale_since
+from derm.records.case import is_other_answer, keep_other_answer, kept_as, outline_since, picture_in, scale_since
 from derm.records.read import PictureHistory
 from pages.parts import saving
 from pages.parts.pressing import counted_once
@@ -32,10 +28,14 @@ def this_case(model: Model, listed: ListedCase) -> None:
         saving.forget(listed.key)
     if kept is not None and history is not None:
         st.success(say(words.ANSWER_KEPT), icon=":material/check:")
+        seen: dict[str, str | None] = {}
         if picture := picture_in(history, kept.picture_id):
             answered_since(model, listed, picture)
             drawn_since(listed, picture)
-        lesion(kept.lesion_id)
+            if listed.case is not None:
+                standing = kept_as(listed.case, model, picture)
+                seen[kept.picture_id] = None if standing is None else standing["id"]
+        lesion(kept.lesion_id, seen=seen)
         return
     case = listed.case
     if case is None or not saving.savable(listed):
@@ -79,9 +79,7 @@ def answered_since(model: Model, listed: ListedCase, kept: PictureHistory) -> No
 
 def keep_answer(key: str, model: Model, case: Case, kept: PictureHistory) -> None:
     """Keep the answer that was shown beside those before it, which stay."""
-    picture = kept.picture
-    answer = partial(kept_answer, case, model, on=date.today(), sha256=picture["sha256"])
-    attempt(key, lambda: write.add_answer(saving.records(), saving.actor(), picture["id"], answer()))
+    attempt(key, lambda: keep_other_answer(saving.records(), saving.actor(), case, model, kept))
 
 
 def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
@@ -92,15 +90,14 @@ def drawn_since(listed: ListedCase, kept: PictureHistory) -> None:
     if (given := scale_since(case, kept)) is not None:
         st.warning(plain(words.scale_since(kept.picture["mm_per_pixel"], given)), icon=":material/straighten:")
     key = f"drawn-{listed.key}"
-    if (outline := outline_since(case, kept)) is not None:
-        own = case.polygons is None
-        st.warning(say(words.OUTLINE_BACK) if own else say(words.OUTLINE_SINCE), icon=":material/edit:")
+    if (other := outline_since(case, kept)) is not None:
+        st.warning(say(words.OUTLINES_SINCE[other.kind]), icon=":material/edit:")
         st.button(
-            say("Save the model's outline") if own else say("Save the outline"),
-            type="secondary" if own else "primary",
+            say("Save the model's outline") if other.kind == "model" else say("Save the outline"),
+            type="primary" if other.kind == "new" else "secondary",
             key=f"save-{fields_of(key)}",
             on_click=counted_once(keep_outline),
-            args=(key, kept.picture["id"], outline),
+            args=(key, kept.picture["id"], other.outline),
         )
         saving.tell_refusal(key)
 

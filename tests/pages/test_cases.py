@@ -279,6 +279,9 @@ def test_what_is_drawn_after_a_case_was_saved_is_kept_or_said_not_to_be(page, ke
     button(page, "Save the outline").click().run()
     (one,) = read.lesion_history(kept, state.lesion_id).visits[0].pictures
     assert [row["outline"] for row in one.corrections][::2] == [pack(outline)] * 2
+    write.correct(kept, "Dr B", one.picture["id"], outline=np.roll(outline, 9, axis=1))
+    page.run()
+    assert [one.value for one in page.warning[1:]] == [words.OUTLINE_OLDER]
     undrawn(page, key)
     assert [one.value for one in page.warning[1:]] == [words.OUTLINE_BACK]
     button(page, "Save the model's outline").click().run()
@@ -407,6 +410,28 @@ def test_another_answer_than_was_kept_is_said_and_can_be_kept_too(page, kept):
     assert not page.warning
     (one,) = read.lesion_history(kept, read.search(kept)[0].lesion_id).visits[0].pictures
     assert [answer["views"] for answer in one.answers] == [1, 8]
+    # An opinion is of the answer that its author has before him, whatever was kept, or by whom, since.
+    page.session_state.views = 1
+    page.run()
+    picture = one.picture["id"]
+    assert not page.warning
+    page.selectbox(key=f"opinion-diagnosis-after-{picture}-Dr A").set_value("nv")
+    page.selectbox(key=f"opinion-management-after-{picture}-Dr A").set_value("biopsy")
+    page.button(key=f"give-after-{picture}-Dr A").click().run()
+    (one,) = read.lesion_history(kept, read.search(kept)[0].lesion_id).visits[0].pictures
+    assert [opinion["answer_id"] for opinion in one.opinions] == [one.answers[0]["id"]]
+
+
+def test_there_is_no_opinion_after_an_answer_that_is_not_kept(page, kept):
+    key = upload(page, "one.png", 6)
+    place(page, key, patient="P-012")
+    page.selectbox(key=f"site-{key}").set_value("scalp")
+    page.button(key=f"save-case-{key}").click().run()
+    asked = [one.label for one in page.button]
+    page.session_state.views = 8
+    page.run()
+    assert "Give my opinion" in asked
+    assert "Give my opinion" not in [one.label for one in page.button]
 
 
 def test_a_day_that_was_chosen_stays_when_the_language_changes(page, kept):

@@ -10,13 +10,16 @@ from entries import new_picture, save
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.document.content import report_of
+from derm.errors import RecordsFault
 from derm.predict import words as case_words
 from derm.predict.case import changed, diagnose
+from derm.predict.entries import with_line, with_outline
+from derm.predict.forms import CRITERIA, Abcd, Forms, SevenPoint
 from derm.predict.practice import at_practice
 from derm.predict.record import record_of
 from derm.records import read, words, write
 from derm.records.answer import evidence_of, kept_answer, outline_of
-from derm.records.case import is_other_answer
+from derm.records.case import is_other_answer, keep_other_answer, kept_as
 
 DAY = date(2026, 11, 27)
 
@@ -65,6 +68,32 @@ def test_an_answer_that_is_kept_is_no_other_one(filed, case, tiny_model, mix):
         assert told == [other > place for other in range(len(answers))]
     assert is_other_answer(changed(known, views=8), tiny_model, kept)
     assert is_other_answer(known, replace(tiny_model, sha256="0" * 64), kept)
+    shown = answers[0]
+    seven = SevenPoint(present=frozenset(CRITERIA[:1]))
+    assert is_other_answer(changed(shown, forms=Forms(Abcd(), seven)), tiny_model, kept)
+    assert kept_as(shown, tiny_model, kept) == kept.answers[0]
+    write.add_answer(filed, "Dr B", saved.picture_id, row | {"views": 8})  # does not take the place of what was shown
+    (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+    assert [one["views"] for one in kept.answers] == [1] * len(answers) + [8]
+    assert kept_as(shown, tiny_model, kept)["id"] == kept.answers[0]["id"]
+    assert "; 8 views" in words.answer_lines(kept.answers[-1])[-1]
+    assert "; 1 view" in words.answer_lines(kept.answers[0])[-1]
+
+
+def test_no_answer_is_kept_that_is_measured_in_what_the_records_do_not_have(filed, case, tiny_model):
+    row = kept_answer(case, tiny_model, on=DAY, sha256="ab" * 32)
+    saved = write.save_case(filed, "Dr A", new_picture(width=120, height=90), answer=row)
+    (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+    ring = [[[20, 15], [60, 15], [60, 45], [20, 45]]]
+    for spoiled, said in (
+        (with_outline(case, ring), "save the outline first"),
+        (with_line(case, [5, 5, 75, 5], 3.5), "measured with 0.05 mm a pixel, and its picture is kept with another"),
+    ):
+        with pytest.raises(RecordsFault, match=said):
+            keep_other_answer(filed, "Dr A", changed(spoiled, views=8), tiny_model, kept)
+    keep_other_answer(filed, "Dr A", changed(case, views=8), tiny_model, kept)
+    (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+    assert [one["views"] for one in kept.answers] == [1, 8]
 
 
 def test_a_report_bears_the_last_hash(case, tiny_model):
