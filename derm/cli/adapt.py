@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from derm.cli.calibrate import split_of
 from derm.cli.targets import refuse_read, weights_files
 from derm.cli.terminal import check_description, out, progress, read_known
 from derm.errors import DataFault
 
 if TYPE_CHECKING:
-    from derm.data.split import By
+    from derm.model.weights import WeightsInfo
 
 
 def adapt(
@@ -37,8 +38,7 @@ def adapt(
     check_description(target)
     refuse_read([target, target.with_suffix(".safetensors")], weights_files(weights))
     source = weights or default_weights()
-    by = load_weights(source).description.training.get("config", {}).get("split_by", "lesion")
-    pictures, told = _pictures(data, by)
+    pictures, told = _pictures(data, load_weights(source).description)
     with progress("Adapting") as watch:
         model = fit(source, target, pictures, share=SHARE if share is None else share, progress=watch)
     out.print(f"{target}: sha256 {model.sha256[:8]}…, adapted to {len(pictures):,} pictures, {told}.")
@@ -46,8 +46,9 @@ def adapt(
     out.print("`derm evaluate` give them anew, and tell with confirmed cases whether the adapted weights are better.")
 
 
-def _pictures(folders: list[Path], by: "By") -> tuple[list[Path], str]:
-    """The pictures to adapt to, and what they are, in words."""
+def _pictures(folders: list[Path], about: "WeightsInfo") -> tuple[list[Path], str]:
+    """The pictures to adapt weights to, which `about` describes, and what they are, in words: of a data set the
+    training part alone, and no source that the weights were trained without."""
     from derm.data.split import split_catalogue
     from derm.predict.folder import find_images
 
@@ -58,15 +59,16 @@ def _pictures(folders: list[Path], by: "By") -> tuple[list[Path], str]:
             raise
         found = [path for path in find_images(folders) if not path.stem.endswith("_segmentation")]
         return found, "all that was found"
-    rows = split_catalogue(catalogue, by).rows("train")
+    rows = split_catalogue(catalogue, *split_of(about, catalogue)).rows("train")
     return [Path(path) for path in catalogue.table["image_path"].iloc[rows]], "the training part of a data set"
 
 
 def _has_table(folders: list[Path]) -> bool:
-    """Whether there is a data set's table anywhere in `folders`, whatever its fault."""
+    """Whether there is a data set's table anywhere in `folders`, or beside one of them, whatever its fault."""
     from derm.data.catalogue import METADATA_FILES, TRUTH_FILES
     from derm.data.isic import ARCHIVE_TABLE, ISIC2019_TRUTH
     from derm.data.own import TABLE
 
     names = {name.lower() for name in (TABLE, ARCHIVE_TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)}
-    return any(place.name.lower() in names and place.is_file() for folder in folders for place in folder.rglob("*"))
+    places = (place for folder in folders for place in (*folder.rglob("*"), *folder.resolve().parent.glob("*")))
+    return any(place.name.lower() in names and place.is_file() for place in places)

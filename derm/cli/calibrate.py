@@ -93,24 +93,25 @@ def calibrate(
 def _warn_of_known(model: "Model", catalogue: "Catalogue") -> int:
     """Say where a source, or single images, are ones that the weights learned from: on such cases they look better than
     they are. How many images that are comes back."""
-    known = sorted(set(catalogue.table["source"]) & model.description.learned_from)
-    if known:
-        out.print(f"THESE NUMBERS ARE TOO GOOD: the weights learned from images of {', '.join(known)}, too.")
-        return int(catalogue.table["source"].isin(known).sum())
     import numpy as np
 
     from derm.data.split import split_own
     from derm.evaluate.known import find_known
 
-    rows = np.arange(len(catalogue.table))
-    seen = find_known(model.description, catalogue, split_own(catalogue), rows)
+    known = sorted(set(catalogue.table["source"]) & model.description.learned_from)
+    named = catalogue.table["source"].isin(known).to_numpy(dtype=np.bool_)
+    if known:
+        out.print(f"THESE NUMBERS ARE TOO GOOD: the weights learned from images of {', '.join(known)}, too.")
+    if named.all():
+        return len(named)
+    seen = find_known(model.description, catalogue, split_own(catalogue), np.arange(len(named)))
     if not seen.spoils:
-        return 0
+        return int(named.sum())
     out.print(
-        f"THESE NUMBERS ARE TOO GOOD: the weights learned from {int(seen.rows.sum()):,} of these {len(rows):,} "
+        f"THESE NUMBERS ARE TOO GOOD: the weights learned from {int(seen.rows.sum()):,} of these {len(named):,} "
         "images, or from others of their lesions."
     )
-    return int(seen.rows.sum())
+    return int((named | seen.rows).sum())
 
 
 def _check_target(path: Path, target: Path | None, *, in_place: bool, keep_weights: bool) -> None:
@@ -144,10 +145,11 @@ def _write(path: Path, target: Path | None, model: "Model", describe: "Callable[
     return target
 
 
-def _split_of(model: "Model") -> "tuple[By, tuple[str, ...]]":
-    """By what the weights' training data were split, and the sources that it left out."""
-    trained = model.description.training.get("config", {})
-    return trained.get("split_by", "lesion"), tuple(trained.get("leave_out", ()))
+def split_of(about: "WeightsInfo", catalogue: "Catalogue") -> "tuple[By, tuple[str, ...]]":
+    """By what the weights' training data were split, and those of the catalogue's sources that it left out."""
+    trained = about.training.get("config", {})
+    there = {*catalogue.table["source"], *catalogue.table["dataset"]}
+    return trained.get("split_by", "lesion"), tuple(one for one in trained.get("leave_out", ()) if one in there)
 
 
 def _calibrate(
@@ -159,7 +161,7 @@ def _calibrate(
 
     if target is None:
         _tell_beforehand(path, model, outsiders)
-    by, leave_out = _split_of(model)
+    by, leave_out = split_of(model.description, catalogue)
     strangers = find_images([outsiders]) if outsiders else ()
     with progress("Calibrating") as watch:
         found = fit(model, catalogue, by, strangers, watch, alike=alike, leave_out=leave_out)
@@ -204,7 +206,7 @@ def _calibrate_gate(path: Path, target: Path | None, model: "Model", catalogue: 
     from derm.predict.folder import find_images
     from derm.predict.record import calibration_of
 
-    by, leave_out = _split_of(model)
+    by, leave_out = split_of(model.description, catalogue)
     with progress("Calibrating") as watch:
         found = calibrate_gate(model, catalogue, by, find_images([outsiders]), watch, leave_out=leave_out)
 

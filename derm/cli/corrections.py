@@ -40,7 +40,7 @@ def corrections(
     Pictures are asked about once; what they are made of lies in --out and is found again. The last line is JSON.
     """
     from derm.cli.terminal import read_known
-    from derm.data.split import known_part
+    from derm.data.split import known_part, split_own
     from derm.files import make_folder, unlinked, write_text
     from derm.model.weights import load_weights
     from derm.spreadsheet import csv_table
@@ -65,7 +65,9 @@ def corrections(
         "threshold was chosen each time, too. Each picture counts by itself, for sensitivity and specificity as well. "
         "In brackets 95 % intervals by bootstrap over lesions."
     )
-    if (second.table["mask_path"] != "").any():
+    write_text(unlinked(target / "corrections.csv"), csv_table(simulate.table_of(outcomes), ".6f"))
+    err.print(f"Written: {target / 'corrections.csv'}")
+    if (second.table["mask_path"].iloc[split_own(second).rows(part)] != "").any():
         with progress("Measuring outlines") as watch:
             value, span = simulate.dice_of(model, second, part, watch)
         low, high = span or (float("nan"), float("nan"))
@@ -80,8 +82,6 @@ def corrections(
             )  # fmt: skip
         for line in whole_lines(trained):
             out.print(line)
-    write_text(unlinked(target / "corrections.csv"), csv_table(simulate.table_of(outcomes), ".6f"))
-    err.print(f"Written: {target / 'corrections.csv'}")
     typer.echo(json.dumps([one._asdict() for one in outcomes]))
 
 

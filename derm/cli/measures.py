@@ -34,6 +34,7 @@ def measures(
     catalogue = read_data(data)
     parts = split_catalogue(catalogue)
     lesions = catalogue.table.assign(lesion_id=parts.lesions)  # near duplicates joined; a layout may name none
+    kept = known_worth(worth) if worth and worth.exists() else []
     with progress("Measuring") as watch:
         rows = measure_rows(lesions.iloc[parts.rows(part)], workers, watch)
     if target:
@@ -44,7 +45,6 @@ def measures(
         table.add_column(name)
     told = measure_worth(rows)
     if worth:
-        kept = known_worth(worth) if worth.exists() else []
         write_json(worth, merged(kept, worth_records(told, part)))
         out.print(f"Written: {worth}")
     for row in told.to_dict("records"):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derm.concepts.read import CONCEPTS, Readings
-from derm.errors import ConfigFault, WeightsFault
+from derm.errors import ConfigFault, DataFault, WeightsFault
 from derm.files import read_json
 from derm.json_checks import is_text, is_text_or_none, list_of, within
 from derm.language.speech import say
@@ -33,6 +33,9 @@ MOST = 1e6
 
 LEAST_DEVIATION = 1e-6
 """Of a concept that differs from picture to picture at all, as it is written."""
+
+FEWEST = 2 * (len(CONCEPTS) + 1)
+"""Pictures to regress on: as many as there are concepts, and a constant, would be fitted whatever they show."""
 
 DRAWS = 200
 """Resamples of pictures behind an interval."""
@@ -125,7 +128,8 @@ def read_directions(content: dict[str, Any]) -> Directions:
 
 
 def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[str, Part], ReadPart]") -> Directions:
-    """Directions from the training parts of all sources together; ConfigFault where the class head is not one layer."""
+    """Directions from the training parts of all sources together; ConfigFault where the class head is not one layer,
+    DataFault for fewer than `FEWEST` pictures in which a lesion is outlined."""
     head = model.net.head
     if head.hidden is not None or model.description.model.weighs_cells:
         raise ConfigFault(
@@ -136,6 +140,18 @@ def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[
         )
     own = [part.readings for (_, part_name), part in parts.items() if part_name == "train"]
     readings = Readings(*(np.concatenate(values) for values in zip(*own, strict=True)))
+    whole = int((~np.isnan(readings.concepts).any(axis=1)).sum())
+    if whole < FEWEST:
+        raise DataFault(
+            say(
+                "{label} outline a lesion in {whole} of the training pictures that were read, too few to tell apart "
+                "what {concepts} concepts do: name data with {fewest} or more.",
+                label=model.label,
+                whole=whole,
+                concepts=len(CONCEPTS),
+                fewest=FEWEST,
+            )
+        )
     weight = head.scores.weight.detach().cpu().numpy().astype(np.float64)
     found = find_directions(readings, weight, model.sha256, decoder.sha256)
     return found._replace(network_id=model.network_id)

@@ -43,7 +43,7 @@ def measure_models(parts: Parts, temperature: float) -> list[dict[str, Any]]:
     """The additive models of every source, target and set of concepts, on the test part, each beside the network.
 
     Left out are sources of which a part lacks or no training picture is outlined, and targets without pictures on both
-    sides, in training as in the test.
+    sides in any part: validation chooses the penalty.
     """
     found = []
     for source in sorted({name for name, _ in parts}):
@@ -58,7 +58,7 @@ def measure_models(parts: Parts, temperature: float) -> list[dict[str, Any]]:
                 continue  # the same as melanoma
             network = _network(test, codes, temperature)
             truths = [np.isin(part.dx, codes) for part in (train, validation, test)]
-            if not (_has_both(truths[0]) and _has_both(truths[2])):
+            if not all(map(_has_both, truths)):
                 continue
             for given in GIVENS:
                 if given == GIVENS[0] and train.marks is None:

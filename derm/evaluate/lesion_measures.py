@@ -32,7 +32,7 @@ def measure_rows(
     """Each image's measures beside `image_id`, `lesion_id`, `dx` and `source`; rows without an outline are left out.
 
     table: rows of a catalogue, `lesion_id` as of a split's lesions. workers: threads, at least 1. Raises DataFault
-    where no image has an outline.
+    where no image has an outline with a lesion in it.
     """
     rows = table[table["mask_path"].notna() & (table["mask_path"] != "")]
     if rows.empty:
@@ -51,6 +51,8 @@ def measure_rows(
                 kept.append(found)
             if progress:
                 progress(done, len(rows))
+    if not kept:
+        raise DataFault("Every outline here is empty, so that nothing can be measured: give one with lesions in it.")
     return pd.DataFrame(kept)
 
 
@@ -92,7 +94,7 @@ def known_worth(path: Path) -> list[dict[str, object]]:
     except (OSError, ValueError) as error:
         raise DataFault(f"{path} cannot be read as JSON: give another file for --worth, or remove this one.") from error
     if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and {"part", "source"} <= row.keys() for row in rows
+        isinstance(row, dict) and {"part", *COLUMNS} == row.keys() for row in rows
     ):
         raise DataFault(f"{path} holds no measures' worth: give another file for --worth, or remove this one.")
     known: list[dict[str, object]] = rows

@@ -34,7 +34,8 @@ def find_neighbours(
     No picture of its own lesion is counted, whatever its name: another one of it would be found for what it shows.
     Columns beside them: majority, the code of most of the similar cases; same, bool, whether that is the truth;
     malignant, the share of malignant ones among them, 0 … 1; p_malignant, the network's own. progress: told (done,
-    total). Raises DataFault where there is no such picture, ImageRefused for one that cannot be read.
+    total). Raises DataFault where there is no such picture, or one to which the library has no case of another lesion,
+    ImageRefused for one that cannot be read.
     """
     split = split_catalogue(catalogue)
     table = catalogue.table.assign(lesion=split.lesions).iloc[split.rows(part)]
@@ -77,6 +78,10 @@ def lesions_in(library: Library, catalogue: Catalogue, lesions: pd.Series) -> di
 
 def _found(library: Library, model: Model, case: Case, own: set[int]) -> dict[str, object]:
     found = similar_to(library, model, case, without=own)
+    if not found:
+        raise DataFault(
+            f"The library has no case of another lesion than that of {case.name}: build one of more lesions."
+        )
     most = majority(found)
     return {
         "majority": "" if most is None else most.code,

@@ -71,7 +71,12 @@ def _together(abouts: Sequence[WeightsInfo]) -> dict[str, Any]:
             before |= about.learned_from
             learned.pop("classes", None)  # from how many images of each diagnosis it learned is not recorded
     all_told = {"learned": learned, "sources_before": sorted(before)}
-    return {**abouts[0].training, "data": {**data[0], **{name: told for name, told in all_told.items() if told}}}
+    adapted = next((about.training["adapted"] for about in abouts if about.training.get("adapted")), None)
+    return {
+        **abouts[0].training,
+        "data": {**data[0], **{name: told for name, told in all_told.items() if told}},
+        **({"adapted": adapted} if adapted else {}),
+    }
 
 
 def _tell(source: Path, model: Model, share: float) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def gather(
     """Ask `model` about all pictures that the simulation needs.
 
     part: of `new`, to measure on. kept: see `pooled_features`. Raises DataFault where the weights know `new`, its
-    source or its pictures, where `old` has some of these in another part, or it has too few cases; errors otherwise as
-    of `pooled_features`.
+    source or its pictures, where `old` has some of these in another part, where they know the validation part of `old`,
+    or there are too few cases; errors otherwise as of `pooled_features`.
     """
     known = sorted(set(new.table["source"]) & model.description.learned_from)
     if known:
@@ -128,6 +128,9 @@ def gather(
         rows = split.rows(name)
         refuse_known(find_known(model.description, own, split, rows, progress), own, rows, name, OTHER_IMAGES)
     refuse_shared(new, old, progress)
+    at_home = split_own(old)
+    rows = at_home.rows("validation")
+    refuse_known(find_known(model.description, old, at_home, rows, progress), old, rows, "validation", OTHER_IMAGES)
 
     def take(catalogue: Catalogue, name: Part, views: int = 1) -> PooledPictures:
         split = split_own(catalogue)

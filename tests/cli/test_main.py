@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from derm.cli.main import app, main
 from derm.cli.train import read_setting, settle
 from derm.errors import ConfigFault
-from derm.model.weights import load_weights
+from derm.model.weights import copy_weights, load_weights
 from derm.train import precision
 from derm.train.config import DERM, PAPER, change
 
@@ -378,6 +378,14 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
         words = ("adapt", "--data", folder, "--weights", tiny_weights, "--out", tmp_path / "none.json")
         assert fault in sentence(capsys, monkeypatch, *words)[1]
         assert not (tmp_path / "none.json").exists()
+    # Neither is a folder within a data set, nor a source that the weights were trained without.
+    words = ("adapt", "--data", drawn / "images", "--weights", tiny_weights, "--out", tmp_path / "none.json")
+    assert "holds neither HAM10000_metadata.csv" in sentence(capsys, monkeypatch, *words)[1]
+    apart, model = tmp_path / "apart.json", load_weights(tiny_weights)
+    trained_without = {"config": {"leave_out": ["derm_synthetic", "elsewhere"]}}
+    copy_weights(tiny_weights, apart, replace(model.description, training=trained_without), model.sha256)
+    words = ("adapt", "--data", drawn, "--weights", apart, "--out", tmp_path / "none.json")
+    assert "Without derm_synthetic nothing is left to train on" in sentence(capsys, monkeypatch, *words)[1]
     words = ("adapt", "--data", drawn, "--weights", tiny_weights, "--out", tmp_path / "own.safetensors")
     assert "does not end in .json: name the description" in sentence(capsys, monkeypatch, *words)[1]
 

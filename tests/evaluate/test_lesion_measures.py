@@ -1,7 +1,10 @@
 """What measures are worth, on drawings and on rows whose order is known."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from derm.cli.main import app
@@ -9,7 +12,7 @@ from derm.data.catalogue import read_catalogue
 from derm.data.split import PARTS
 from derm.data.synthetic.dataset import synthesise
 from derm.errors import DataFault
-from derm.evaluate.lesion_measures import COLUMNS, NAMES, measure_rows, measure_worth
+from derm.evaluate.lesion_measures import COLUMNS, NAMES, known_worth, measure_rows, measure_worth
 
 
 def rows_of(source: str, dx: list[str], diameter: list[float]) -> pd.DataFrame:
@@ -70,3 +73,17 @@ def test_without_outlines_there_is_one_sentence(tmp_path):
     table = read_catalogue(tmp_path / "drawn").table.assign(mask_path="")
     with pytest.raises(DataFault, match="with masks"):
         measure_rows(table)
+    empty = tmp_path / "empty.png"
+    with Image.open(table["image_path"][0]) as image:
+        Image.new("L", image.size).save(empty)
+    with pytest.raises(DataFault, match="Every outline here is empty"):
+        measure_rows(table.head(2).assign(mask_path=str(empty)))
+
+
+def test_what_is_no_measures_worth_is_refused(tmp_path):
+    file = tmp_path / "worth.json"
+    file.write_text('[{"part": "test", "source": "a"}]')
+    with pytest.raises(DataFault, match="holds no measures' worth"):
+        known_worth(file)
+    shipped = Path(measure_worth.__globals__["__file__"]).parents[1] / "predict" / "measure_worth.json"
+    assert known_worth(shipped)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from typer.testing import CliRunner
 from derm.cli.calibrate import _warn_of_known
 from derm.cli.main import app
 from derm.data.catalogue import read_catalogue
+from derm.data.learned import record_looks
+from derm.data.looks import looks_of
+from derm.data.split import split_own
 from derm.diagnoses import CODES, HAM10000_IMAGES, INDEX, MALIGNANT
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate.local import (
@@ -263,12 +267,28 @@ def test_lesions_that_share_a_photograph_are_one(tiny_model, drawn_catalogue):
     assert (len(cases.true), len(set(cases.lesions))) == (2, 1)
 
 
+def record_rows_of(catalogue, rows):
+    """What a description tells of these images."""
+    table = catalogue.table.iloc[rows]
+    looks = looks_of([Path(path) for path in table["image_path"]])
+    return record_looks(looks, table, split_own(catalogue).together.iloc[rows])
+
+
 def test_cases_that_the_weights_learned_from_are_told(tiny_model, drawn_catalogue, capsys):
     _warn_of_known(tiny_model, drawn_catalogue)
     assert capsys.readouterr().out == ""
     known = replace(drawn_catalogue, table=drawn_catalogue.table.assign(source="ham10000"))
     _warn_of_known(tiny_model, known)
     assert "THESE NUMBERS ARE TOO GOOD: the weights learned from images of ham10000" in capsys.readouterr().out
+    # Pictures that are known under another source's name count, too, beside those whose source is known.
+    split = split_own(drawn_catalogue)
+    rows = split.rows("train")
+    learned = record_rows_of(drawn_catalogue, rows)
+    training = {"data": {"sources": {"ham10000": {"ham10000": 9}}, "learned": learned}}
+    model = replace(tiny_model, description=replace(tiny_model.description, training=training))
+    mixed = drawn_catalogue.table.assign(source="clinic")
+    mixed.loc[mixed.index[rows[:2]], "source"] = "ham10000"
+    assert _warn_of_known(model, replace(drawn_catalogue, table=mixed)) == len(rows)
 
 
 @pytest.fixture

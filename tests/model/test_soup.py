@@ -75,6 +75,9 @@ def test_it_is_described_as_what_it_is(tmp_path):
     assert (first["weights"], first["share"], first["epoch"]) == (f"{tmp_path.name}/one", 0.5, 3)
     assert first["config"] == TRAINING["config"]
     assert second["sha256"] == load_weights(other).sha256
+    adapted = {"pictures": 4, "from": "one", "share": 0.5}
+    last = weights(tmp_path / "last.json", 2, training={**TRAINING, "adapted": adapted})
+    assert cook_soup([one, last], tmp_path / "both.json").description.training["adapted"] == adapted
 
 
 def test_weights_of_the_shipped_lists_have_a_mean_though_one_learned_from_fewer_sources(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import derm.predict.library
 from derm.data.looks import long_hashes, look_at
 from derm.data.split import split_catalogue
-from derm.diagnoses import CODES
+from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import ConfigFault, DataFault
 from derm.evaluate import similar_worth
 from derm.evaluate.library import basis_of, build_library, choose
@@ -23,7 +23,7 @@ from derm.image.decode import open_image
 from derm.image.overlay import jpeg
 from derm.predict.case import diagnose
 from derm.predict.library import COLUMNS, LibraryCase, LibraryWriter, digest, find_library, library_stamp, open_library
-from derm.predict.similar import compare, counted, find_similar, majority, own_lesions, similar_to
+from derm.predict.similar import Similar, compare, counted, find_similar, majority, own_lesions, similar_to
 from derm.predict.similar_words import WORTH, in_lines, summary, told
 from tests.closed_files import refuse_to_read
 from tests.pictures import picture
@@ -431,7 +431,8 @@ def test_worth_counts_no_other_picture_of_the_own_lesion(built, tiny_model, draw
     split = split_catalogue(drawn_catalogue)
     first = split.rows("validation")[0]
     asked = []
-    monkeypatch.setattr(similar_worth, "similar_to", lambda *_, without: asked.append(without) or [])
+    one = [Similar(0, "a", DIAGNOSES[0], "", "s", 0.5)]
+    monkeypatch.setattr(similar_worth, "similar_to", lambda *_, without: asked.append(without) or one)
     find_neighbours(tiny_model, built, drawn_catalogue, "validation")
     known = dict(zip(built.columns["name"].tolist(), built.columns["lesion"].tolist(), strict=True))
     assert known[digest(table["image_id"].iloc[first])] in asked[0]
@@ -440,6 +441,12 @@ def test_worth_counts_no_other_picture_of_the_own_lesion(built, tiny_model, draw
     find_neighbours(tiny_model, built, renamed, "validation")
     lesions = {digest(lesion) for lesion in table["lesion_id"]}
     assert all(without & lesions for without in asked)
+
+
+def test_a_library_without_another_lesion_is_worth_nothing(built, tiny_model, drawn_catalogue, monkeypatch):
+    monkeypatch.setattr(similar_worth, "similar_to", lambda *_, without: [])
+    with pytest.raises(DataFault, match="has no case of another lesion than that of DRAWN_"):
+        find_neighbours(tiny_model, built, drawn_catalogue, "validation")
 
 
 def test_a_library_of_other_weights_is_refused(built, tiny_model, drawn_catalogue):

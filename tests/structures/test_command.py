@@ -133,5 +133,8 @@ def test_concepts_are_measured_and_learned(trained, folder, tiny_weights, tmp_pa
     found = json.loads(figures.read_text())
     assert {row["target"] for row in found["models"]} == {"melanoma"}  # no other malignant diagnosis is drawn
     assert found["vectors"] == []
+    ended = CliRunner().invoke(app, ["concepts", "learn", *map(str, words), "--out", str(directions)])
+    monkeypatch.setattr("derm.concepts.directions.FEWEST", 12)  # for drawings, of which this network outlines a few
     run("concepts", "learn", *words, "--out", directions)
     assert json.loads(directions.read_text())["slopes"]
+    assert "too few to tell apart what 11 concepts do: name data with 24 or more" in str(ended.exception)

@@ -119,6 +119,19 @@ def test_old_data_that_hold_pictures_of_the_practice_in_another_part_are_refused
         simulated.gather(tiny_model, drawn_catalogue, replace(drawn_catalogue, table=renamed), "test", None)
 
 
+def test_weights_that_know_the_old_validation_part_are_refused(tiny_model, drawn_catalogue, monkeypatch):
+    monkeypatch.setattr(simulated, "refuse_shared", lambda *_: None)  # the same pictures stand for both here
+    split = split_own(drawn_catalogue)
+    rows = split.rows("validation")
+    table = drawn_catalogue.table.iloc[rows]
+    looked = [square(open_image(Path(path)), 64, "squeeze") for path in table["image_path"]]
+    known = {"learned": record_learned(looked, table, split.lesions.iloc[rows]), "sources": {}}
+    model = replace(tiny_model, description=replace(tiny_model.description, training={"data": known}))
+    new = replace(drawn_catalogue, table=drawn_catalogue.table.iloc[split.rows("train")].reset_index(drop=True))
+    with pytest.raises(DataFault, match=r"images of the validation part show .* that the weights learned from"):
+        simulated.gather(model, drawn_catalogue, new, "train", None)
+
+
 def test_features_are_kept_and_made_anew_where_the_file_is_torn(tiny_weights, drawn_catalogue, tmp_path):
     model, table = load_weights(tiny_weights), drawn_catalogue.table.head(3)
     first = pooled_features(model, table, views=8, kept=tmp_path)
