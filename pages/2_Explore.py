@@ -62,7 +62,7 @@ def main() -> None:
 def tell_drawn(shown: ShownData) -> None:
     """That the data set is drawn, where it is."""
     if shown.drawn:
-        with st.expander(say(data_places.DRAWN, images=IMAGES), icon=":material/draw:"):
+        with st.expander(say(data_places.DRAWN, images=IMAGES), icon=":material/draw:", key="fold-drawn"):
             st.markdown(say(data_places.HOW_TO_GET))
 
 

@@ -39,7 +39,8 @@ def bars_of(key: str, case: Case, description: WeightsInfo) -> int:
     """
     st.html(bars.bars_style(case.ranked, BARS))
     rows = {INDEX[diagnosis.code]: words.row(diagnosis, share) for diagnosis, share in case.ranked}
-    place = st.container() if case.answerable else st.expander(say("Probabilities, not to be relied on"))
+    unsure = say("Probabilities, not to be relied on")
+    place = st.container() if case.answerable else st.expander(unsure, key=f"unsure-{key}")
     with place, st.container(key="bars"):
         index = st.radio(
             say("Diagnosis shown in the picture"),

@@ -62,7 +62,7 @@ def remove_scale(key: str) -> None:
 
 def forms(key: str, case: Case) -> None:
     """Both forms, as far as they are filled in; each change is kept with the case. key: of the listed case."""
-    with st.expander(say("Your own forms: ABCD and seven points"), icon=":material/edit_note:"):
+    with st.expander(say("Your own forms: ABCD and seven points"), icon=":material/edit_note:", key=f"forms-{key}"):
         st.caption(plain(say(OWN)))
         change = partial(keep, key)
         st.subheader(say(ABCD_TITLE), anchor=False)

@@ -52,13 +52,15 @@ def overlaps(key: str, case: Case, index: int) -> None:
 def referral(case: Case, description: WeightsInfo) -> None:
     """What a referral means among the patients that are set on top of the page."""
     if said := words.predictive_at(case, description):
-        with st.expander(say("What referral means among these patients"), icon=":material/groups:"):
+        with st.expander(
+            say("What referral means among these patients"), icon=":material/groups:", key="fold-referral"
+        ):
             st.markdown(plain(said))
             st.caption(plain(words.predictive_note(description)))
 
 
 def method(case: Case, description: WeightsInfo) -> None:
     """How the answer was made, in a fold."""
-    with st.expander(say("How this was made"), icon=":material/info:"):
+    with st.expander(say("How this was made"), icon=":material/info:", key="fold-method"):
         for paragraph in words.method(case, description):
             st.markdown(plain(paragraph))

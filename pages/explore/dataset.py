@@ -56,7 +56,7 @@ def find_set() -> ShownData:
         return shared_set(str(folder), drawn)
     except DermError as fault:
         st.error(plain(str(fault)), icon=":material/folder_off:")
-        with st.expander(say("How to get HAM10000"), expanded=True):
+        with st.expander(say("How to get HAM10000"), expanded=True, key="fold-how-to-get"):
             st.markdown(say(data_places.HOW_TO_GET))
         st.stop()
         raise  # never reached: `stop` ends the page

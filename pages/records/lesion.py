@@ -96,7 +96,10 @@ def opinion_after(one: PictureHistory, answer_id: str | None) -> None:
         return
     key = f"after-{one.picture['id']}-{actor}"  # of each reader: a practice may have one computer
     with st.expander(
-        say("Your opinion after the answer"), icon=":material/stethoscope:", expanded=saving.is_refused(key)
+        say("Your opinion after the answer"),
+        icon=":material/stethoscope:",
+        expanded=saving.is_refused(key),
+        key=f"fold-{key}",  # so that it stays open where somebody else's entry comes in above it
     ):
         saving.ask_opinion(key)
         st.button(
@@ -123,7 +126,7 @@ def correct(one: PictureHistory) -> None:
     """A diagnosis or an outline that is known better."""
     key = f"correct-{one.picture['id']}"
     fields = fields_of(key)
-    with st.expander(say("Correct"), icon=":material/edit:", expanded=saving.is_refused(key)):
+    with st.expander(say("Correct"), icon=":material/edit:", expanded=saving.is_refused(key), key=f"fold-{fields}"):
         st.selectbox(
             say("Diagnosis"),
             DIAGNOSIS_CODES,
@@ -182,7 +185,9 @@ def about(history: LesionHistory) -> None:
     lesion_id, patient = history.lesion["id"], history.patient
     key = f"histology-{lesion_id}"
     fields = fields_of(key)
-    with st.expander(say("Histology"), icon=":material/biotech:", expanded=saving.is_refused(key)):
+    with st.expander(
+        say("Histology"), icon=":material/biotech:", expanded=saving.is_refused(key), key=f"fold-{fields}"
+    ):
         st.selectbox(
             say("Found"),
             DIAGNOSIS_CODES,
@@ -202,7 +207,12 @@ def about(history: LesionHistory) -> None:
         saving.tell_refusal(key)
     key = f"place-{lesion_id}"
     fields = fields_of(key)
-    with st.expander(say("Place on the body"), icon=":material/accessibility_new:", expanded=saving.is_refused(key)):
+    with st.expander(
+        say("Place on the body"),
+        icon=":material/accessibility_new:",
+        expanded=saving.is_refused(key),
+        key=f"fold-{fields}",
+    ):
         codes = [one.code for one in SITES]
         st.selectbox(
             say("Place"),
@@ -221,7 +231,9 @@ def about(history: LesionHistory) -> None:
     if not opening.may(Right.DELETE):
         return
     key = f"delete-{lesion_id}"
-    with st.expander(say("Delete this patient"), icon=":material/delete:", expanded=saving.is_refused(key)):
+    with st.expander(
+        say("Delete this patient"), icon=":material/delete:", expanded=saving.is_refused(key), key=f"fold-{key}"
+    ):
         st.markdown(plain(" ".join(words.delete_warning(patient["pseudonym"]))))
         st.text_input(say("Write the pseudonym to delete it"), key=f"name-{key}")
         st.button(

@@ -97,6 +97,14 @@ def test_pages_know_nothing_inside_training_and_model(page):
     assert internals(page.read_text()) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_fold_has_a_key(page):
+    """Without one Streamlit knows it by its place, and closes it, half filled in, where something comes in above it."""
+    calls = [node for node in ast.walk(ast.parse(page.read_text())) if isinstance(node, ast.Call)]
+    folds = [one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == "expander"]
+    assert all("key" in [given.arg for given in one.keywords] for one in folds)
+
+
 def test_only_pages_know_streamlit():
     others = [path for folder in ("derm", "tools") for path in (ROOT / folder).rglob("*.py")]
     assert others

@@ -41,7 +41,7 @@ def show_systems(model: Model, shown: ShownData, asked: filters.Asked, dark: boo
     if missing := words.not_run(found):
         st.caption(plain(missing))
     table_of(view.rows(found, name))
-    with st.expander(say("Claimed, of other data")):
+    with st.expander(say("Claimed, of other data"), key="fold-claimed"):
         table_of(view.claims(found, name))
 
 
