@@ -12,7 +12,7 @@ from derm.language.speech import ENGLISH, document_language, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.learned_words import all_not_learned
-from derm.predict.words import mix_sentence
+from derm.predict.words import mix_sentence, views_of
 
 SYSTEM = "urn:derm:codes"
 UNITS = "http://unitsofmeasure.org"
@@ -58,7 +58,7 @@ def _observation(
 ) -> dict[str, Any]:
     """One probability; its value is withheld without an answer, and where it means nothing, which `unlearned` says.
     text: in the language of the report. meaning: of the code, which stays as it is."""
-    holds = [mix_sentence(case), _views(case)] if case.answerable else []
+    holds = [mix_sentence(case), views_of(case)] if case.answerable else []
     weights = say("Weights {name}, SHA-256 {digest}.", name=model.name, digest=model.sha256)
     about: dict[str, Any] = {
         "resourceType": "Observation",
@@ -73,11 +73,6 @@ def _observation(
     if case.answerable:
         return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
     return about | {"dataAbsentReason": {"text": say("There is no answer to be relied on for this picture")}}
-
-
-def _views(case: Case) -> str:
-    """Of how many views the probabilities are."""
-    return say("Mean over {views} views.", views=case.views) if case.views > 1 else say("Read in one view.")
 
 
 def _size(size: Size, day: str, how: str) -> dict[str, Any]:

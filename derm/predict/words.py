@@ -544,6 +544,11 @@ SINGLE_VIEWS = mark("What the threshold and the probabilities are worth was meas
 """Beside an answer that is the mean over several."""
 
 
+def views_of(case: Case) -> str:
+    """Of how many views the probabilities are."""
+    return say("Mean over {views} views.", views=case.views) if case.views > 1 else say("Read in one view.")
+
+
 def views_note(case: Case) -> str:
     """How far the views are apart, and what was measured on single ones, in one line; '' for a single view."""
     return "" if case.spread is None else f"{_apart(case, case.spread)} {say(SINGLE_VIEWS)}"

@@ -126,6 +126,22 @@ def test_eight_views_are_asked_for_by_a_switch_and_stay(visit):
     assert not page.exception
 
 
+def test_a_row_that_was_answered_over_other_views_says_so(visit):
+    page = upload(visit(), ("a.png", encoded(photograph())), ("b.png", encoded(photograph())))
+    assert not [row for row in page.session_state.rows.values() if row.views]
+    page = page.toggle(key="wide").set_value(True).run()
+    rows = list(page.session_state.rows.values())
+    (other,) = (row for row in rows if row.views)
+    assert other.key != page.session_state.at_hand
+    told = triage.other_views(rows, EIGHT)
+    assert told.startswith("1 of 2 answers is of one view")
+    assert plain(told) in [one.value for one in page.caption]
+    page.session_state.at_hand = other.key
+    page = page.run()
+    assert not [row for row in page.session_state.rows.values() if row.views]
+    assert not page.exception
+
+
 def test_calibrated_weights_need_no_warning(visit):
     said = captions(visit(temperature=1.4))
     assert NOT_CALIBRATED not in said
