@@ -15,7 +15,6 @@ from derm.image.decode import image_name
 from derm.language.speech import mark, say, say_many
 from derm.predict.case import Case
 from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, ListedCase
-from derm.predict.doubts import doubts_of
 from derm.predict.record import (
     Record,
     Settings,
@@ -130,9 +129,10 @@ class TriageRow(NamedTuple):
     """Of how many views the answer is, a sentence; '' where it is of as many as are asked for."""
 
 
-def row_of(listed: ListedCase, case: Case | None, views: int | None = None) -> TriageRow:
+def row_of(listed: ListedCase, case: Case | None, views: int | None = None, doubts: tuple[str, ...] = ()) -> TriageRow:
     """The row of a listed case. case: its answers, among the patients that are set; None where the file was refused.
-    views: as many as are asked for; None where that is not told."""
+    views: as many as are asked for; None where that is not told. doubts: what makes all answers of the weights
+    doubtful, a word or two each."""
     if case is None:
         return TriageRow(
             listed.key,
@@ -151,7 +151,8 @@ def row_of(listed: ListedCase, case: Case | None, views: int | None = None) -> T
     if not case.answerable:
         return TriageRow(*start, None, "", "", found, "", Urgency.LOOK)
     (first, share), *_ = case.ranked
-    urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if doubts_of(case) else Urgency.REST
+    found = (*doubts, *found)
+    urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if found else Urgency.REST
     named = f"{capital(first.called)} {percent(share)}"
     over = "" if views in (None, case.views) else views_of(case)
     return TriageRow(*start, case.p_malignant, fine_percent(case.p_malignant), named, found, "", urgency, over)

@@ -13,6 +13,7 @@ from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import triage
+from derm.predict.learned_words import answer_doubt
 from derm.predict.reading import Reading
 from derm.predict.triage import TriageRow
 from derm.predict.visits import minutes
@@ -121,6 +122,8 @@ def fold() -> None:
 def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
     """All cases, with search, groups and sorting, which work in the browser; then what can be taken away."""
     with st.container(key="cases-table"):
+        if doubt := answer_doubt(model.description.training):
+            st.caption(plain(doubt))
         table(
             key="cases-list",
             data={

@@ -27,6 +27,7 @@ from derm.predict.budget import Budget, FilePlace, KeptFile
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import DataCase, ListedCase
 from derm.predict.entries import entries_of, with_entries
+from derm.predict.learned_words import FLAG, answer_doubt
 from derm.predict.memory import CaseMemory
 from derm.predict.open import weights_in_use
 from derm.predict.pixels import pixels_of
@@ -384,18 +385,19 @@ def ask_first(wanted: bool) -> None:
 def rows() -> list[triage.TriageRow]:
     """The table of all cases of this visit, the most urgent first; each row is made once. A row that was answered over
     another number of views than the visitor wants says so."""
-    asked = st.session_state.views
+    asked, share = st.session_state.views, practice()
+    doubts = (say(FLAG),) if answer_doubt(shared_model().description.training) else ()
     made: dict[tuple[object, ...], triage.TriageRow] = st.session_state.get("rows", {})
     found = {}
     for listed in st.session_state.cases:
         case = listed.kept.case if listed.kept is not None else listed.case
         waits = withheld(listed)
-        known = (listed.key, practice(), None if case is None else case.views, asked, waits, language())
+        known = (listed.key, share, None if case is None else case.views, asked, waits, language())
         if known in made:
             found[known] = made[known]
         else:
             found[known] = (
-                triage.withheld_row(listed) if waits else triage.row_of(listed, answers(listed, practice()), asked)
+                triage.withheld_row(listed) if waits else triage.row_of(listed, answers(listed, share), asked, doubts)
             )
     st.session_state.rows = found
     return triage.by_urgency(found.values())

@@ -25,6 +25,7 @@ from derm.predict.budget import Budget
 from derm.predict.case import Case, diagnose
 from derm.predict.entries import with_line, with_outline
 from derm.predict.forms import CRITERIA
+from derm.predict.learned_words import answer_doubt
 from derm.predict.pixels import pixels_of
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Settings, csv_of
@@ -139,6 +140,16 @@ def test_a_row_that_was_answered_over_other_views_says_so(visit):
     page.session_state.at_hand = other.key
     page = page.run()
     assert not [row for row in page.session_state.rows.values() if row.views]
+    assert not page.exception
+
+
+def test_what_the_weights_have_not_learned_stands_before_the_answer(visit):
+    learned = {"classes": dict.fromkeys(CODES, 100) | {"mel": 0}, "pictures": "", "lesions": ""}
+    told = {"data": {"learned": learned}}
+    page = upload(visit(training=told), ("a.png", encoded(photograph())), ("b.png", encoded(photograph())))
+    doubt = plain(answer_doubt(told))
+    assert [one.value for one in page.caption].count(doubt) == 2  # above the table and above the headline
+    assert {row.flags[0] for row in page.session_state.rows.values()} == {"Not learned"}
     assert not page.exception
 
 

@@ -66,6 +66,15 @@ def test_what_to_do_leads_and_doubts_lead_that():
     assert said(triage.in_line(most)) == "Seen little. Refer: malignant 80 %. Melanoma 80 %."
 
 
+def test_what_makes_all_answers_doubtful_leads_and_asks_for_a_look():
+    low = add_case([], case("low", 0.05))[0]
+    row = row_of(low, low.answers, 1, ("Not learned",))
+    assert (row.flags, row.urgency) == (("Not learned",), Urgency.LOOK)
+    assert said(triage.in_line(row)).startswith("Not learned. Not referred: malignant 5.0 %.")
+    photograph = add_case([], case("photograph", 0.9, not_dermoscopic=True))[0]
+    assert row_of(photograph, photograph.answers, 1, ("Not learned",)).flags == ("Not dermoscopic",)
+
+
 def test_an_answer_over_another_number_of_views_says_so():
     one, mean = (add_case([], case("a", 0.05, views=views))[0] for views in (1, 8))
     eight = [row_of(listed, listed.answers, 8) for listed in (one, mean)]
