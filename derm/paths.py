@@ -21,6 +21,12 @@ RUNS = "DERM_RUNS"
 WEIGHTS = "DERM_WEIGHTS"
 """Description (.json) of the weights that the app answers with; without it the shipped ones."""
 
+STRUCTURES = "DERM_STRUCTURES"
+"""Description (.json) of the decoder of structures; without it the one that comes with Derm."""
+
+DIRECTIONS = "DERM_CONCEPTS"
+"""Description (.json) of the directions of concepts; without it those that come with Derm."""
+
 LIBRARY = "DERM_LIBRARY"
 """Folder of the library of confirmed cases that `derm library build` wrote; without it in the user's data folder."""
 

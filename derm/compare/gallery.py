@@ -15,7 +15,7 @@ from derm.evaluate.belonging import other_data, other_weights
 from derm.evaluate.results import Results, find_results, read_results, typical_image
 from derm.explain.agreement import CENTRE_PRIOR
 from derm.figures.text import percent
-from derm.language.speech import say
+from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.case import Case
 from derm.predict.case_list import DataCase, case_with_file, sample_case
@@ -85,6 +85,10 @@ def said(shown: Sequence[GalleryCase]) -> str:
         else f"{chosen} "
         + say("Drawings, not patients, stand for those that the test part lacks: {codes}.", codes=lacking)
     )
+
+
+SINGLE_VIEWS = mark("Probabilities and maps here are of single views, and not the mean over eight.")
+"""What stands there where the mean is asked for elsewhere."""
 
 
 def name_of(one: GalleryCase) -> str:

@@ -19,6 +19,7 @@ from derm.json_checks import is_text, is_text_or_none, list_of, within
 from derm.language.speech import say
 from derm.model.description import check_seal, sealed
 from derm.model.weights import Model
+from derm.paths import DIRECTIONS
 from derm.structures.weights import StructureWeights, description_at
 
 if TYPE_CHECKING:
@@ -157,8 +158,7 @@ def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[
     return found._replace(network_id=model.network_id)
 
 
-PLACE = "DERM_CONCEPTS"
-"""Description (.json) of the directions; without it those that come with Derm."""
+PLACE = DIRECTIONS
 
 
 def directions_for(model: Model, decoder: str) -> Directions | None:

@@ -11,8 +11,8 @@ from derm.document.content import CaseReport, Size, probabilities_of, sizes_of
 from derm.language.speech import ENGLISH, document_language, mark, say, speaking
 from derm.model.weights import Model
 from derm.predict.case import Case
-from derm.predict.learned_words import all_not_learned
-from derm.predict.words import mix_sentence
+from derm.predict.learned_words import means_nothing, none_of
+from derm.predict.words import mix_sentence, views_of
 
 SYSTEM = "urn:derm:codes"
 UNITS = "http://unitsofmeasure.org"
@@ -30,8 +30,9 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
     day = report.on.isoformat()
     with speaking(ENGLISH):  # what a code means
         meanings = [meaning for _, meaning, _ in probabilities_of(case)]
-    unlearned = all_not_learned(model.description.training)
-    absent = {f"p_{code}": why for code, why in unlearned.items()}
+    training = model.description.training
+    absent, unlearned = means_nothing(training), none_of(training) if case.answerable else ""
+    doubts = [*report.doubts, *([unlearned] if unlearned and unlearned not in report.doubts else [])]
     observations = [
         _observation(*one, meaning, day, case, model, absent.get(one[0]))
         for one, meaning in zip(probabilities_of(case), meanings, strict=True)
@@ -45,7 +46,7 @@ def fhir_report(case: Case, model: Model, report: CaseReport, page: bytes) -> st
         "code": {"text": say("Dermoscopic picture, read by software")},
         "effectiveDateTime": day,
         "result": [{"reference": f"#{one['id']}"} for one in observations],
-        "conclusion": " ".join([*report.doubts, report.headline, report.second_line, report.notice]),
+        "conclusion": " ".join([*doubts, report.headline, report.second_line, report.notice]),
         "presentedForm": [
             {"contentType": "application/pdf", "title": "report.pdf", "data": b64encode(page).decode("ascii")}
         ],
@@ -58,7 +59,7 @@ def _observation(
 ) -> dict[str, Any]:
     """One probability; its value is withheld without an answer, and where it means nothing, which `unlearned` says.
     text: in the language of the report. meaning: of the code, which stays as it is."""
-    holds = [mix_sentence(case), _views(case)] if case.answerable else []
+    holds = [mix_sentence(case), views_of(case)] if case.answerable else []
     weights = say("Weights {name}, SHA-256 {digest}.", name=model.name, digest=model.sha256)
     about: dict[str, Any] = {
         "resourceType": "Observation",
@@ -73,11 +74,6 @@ def _observation(
     if case.answerable:
         return about | {"valueQuantity": {"value": round(share, 6), "system": UNITS, "code": "1"}}
     return about | {"dataAbsentReason": {"text": say("There is no answer to be relied on for this picture")}}
-
-
-def _views(case: Case) -> str:
-    """Of how many views the probabilities are."""
-    return say("Mean over {views} views.", views=case.views) if case.views > 1 else say("Read in one view.")
 
 
 def _size(size: Size, day: str, how: str) -> dict[str, Any]:

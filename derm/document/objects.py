@@ -22,7 +22,7 @@ from derm.model.weights import Model
 from derm.predict import words
 from derm.predict.case import Case
 from derm.predict.doubts import doubts_of
-from derm.predict.learned_words import all_not_learned
+from derm.predict.learned_words import means_nothing
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -177,7 +177,7 @@ def _report(case: Case, model: Model, picture: "Dataset", outlines: "list[Datase
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    unlearned = all_not_learned(model.description.training)
+    unlearned = means_nothing(model.description.training)
     source = hd.sr.SourceImageForMeasurementGroup.from_source_image(picture)
     observer = hd.sr.ObserverContext(
         observer_type=codes.DCM.Device,
@@ -223,14 +223,14 @@ def _measurements(case: Case, unlearned: Collection[str]) -> list[Any]:
     """The seven probabilities and the malignant one, where there is an answer, with the share and the views that they
     hold for; the share of lesion, and its sizes, each with the outline that it belongs to.
 
-    unlearned: codes of diagnoses that cannot be predicted, whose probability means nothing.
+    unlearned: keys of probabilities that mean nothing.
     """
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     one = codes.UCUM.NoUnits
     shares = probabilities_of(case) if case.answerable else []
-    shares = [one for one in shares if one[0].removeprefix("p_") not in unlearned]
+    shares = [one for one in shares if one[0] not in unlearned]
     if case.referral_threshold is not None:
         shares.append(("referral", "Malignant probability from which referral is advised", case.referral_threshold))
     if case.mix_share is not None:
@@ -255,16 +255,16 @@ def _measurements(case: Case, unlearned: Collection[str]) -> list[Any]:
 
 
 def _evaluations(case: Case, unlearned: Collection[str]) -> list[Any]:
-    """What to do, what makes the answer doubtful, and what cannot be predicted."""
+    """What cannot be predicted, what to do, and what makes the answer doubtful. unlearned: as for `_measurements`."""
     import highdicom as hd
 
-    advice, called = words.what_to_do(case), {one.code: capital(one.called) for one in DIAGNOSES}
-    said = [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
-    said += [("doubt", "Reason to doubt the answer", doubt.value, words.flag(doubt)) for doubt in doubts_of(case)]
-    said += [
-        ("doubt", "Reason to doubt the answer", f"unlearned_{code}", f"{called[code]} cannot be predicted")
-        for code in unlearned
-    ]
+    advice = words.what_to_do(case)
+    doubt = ("doubt", "Reason to doubt the answer")
+    of = {f"p_{one.code}": (f"unlearned_{one.code}", f"{capital(one.called)} cannot be predicted") for one in DIAGNOSES}
+    of["p_malignant"] = ("unlearned_sum", "The malignant probability means nothing")
+    said = [(*doubt, *of[key]) for key in unlearned]
+    said += [("advice", "What to do", advice.lower().replace(" ", "_"), advice)]
+    said += [(*doubt, one.value, words.flag(one)) for one in doubts_of(case)]
     return [
         hd.sr.QualitativeEvaluation(name=_code(name, SCHEME, meaning), value=_code(value, SCHEME, told))
         for name, meaning, value, told in said

@@ -344,7 +344,7 @@ class DataCase(NamedTuple):
 
     def held(self, model: Model, hold: Hold) -> "DataCase":
         """The same with its pixels where `hold` keeps them."""
-        ask = partial(ask_file, model, self.file, self.case.name)
+        ask = partial(ask_file, model, self.file, self.case.name, views=self.case.views)
         return self._replace(case=hold(self.case, ask))
 
 
@@ -364,8 +364,10 @@ def case_with_file(
     image_id: str,
     turn: Turn = at_once,
     hold_file: Callable[[bytes, FilePlace], KeptFile] = kept_here,
+    views: int = 1,
 ) -> DataCase:
-    """Ask the model about an image of the data set, with its true outline where there is one; in its turn.
+    """Ask the model over `views` views about an image of the data set, with its true outline where there is one; in its
+    turn.
 
     hold_file: keeps the file. Raises DataFault for an image that the data set does not know, or cannot be read.
     """
@@ -379,7 +381,7 @@ def case_with_file(
         raise DataFault(say("{error} `derm data check` lists all that cannot be read.", error=error)) from error
     with turn(max(claimed_pixels(content), claimed_in_file(mask_path))):
         image, truth = read_pair(image_path, mask_path, content)
-        return DataCase(diagnose(model, image, image_id, truth=truth), hold_file(content, origin))
+        return DataCase(diagnose(model, image, image_id, truth=truth, views=views), hold_file(content, origin))
 
 
 def data_paths(catalogue: "Catalogue", image_id: str) -> tuple[str, str]:

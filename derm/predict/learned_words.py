@@ -3,12 +3,16 @@
 Needs the `training` of a description of weights. Weights that do not say what they learned from are not spoken of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from derm.diagnoses import DIAGNOSES
 from derm.figures.text import capital
-from derm.language.speech import say, say_many
+from derm.language.quantities import listed
+from derm.language.speech import mark, say, say_many
+
+FLAG = mark("Not learned")
+"""The doubt that `answer_doubt` has in a sentence, in a word or two, as a cell of a table begins."""
 
 
 def not_learned(code: str, training: Mapping[str, Any]) -> str:
@@ -41,3 +45,42 @@ def all_not_learned(training: Mapping[str, Any]) -> dict[str, str]:
     from derm.data.learned import hardly_learned  # which needs pandas, and most weights say nothing
 
     return {code: not_learned(code, training) for code in hardly_learned(training)}
+
+
+def none_of(training: Mapping[str, Any]) -> str:
+    """All diagnoses that cannot be predicted in one sentence, with what becomes of the malignant probability; '' where
+    there is none."""
+    unlearned = set(all_not_learned(training))
+    if not unlearned:
+        return ""
+    names = listed([one.called for one in DIAGNOSES if one.code in unlearned])
+    if _malignant(unlearned):
+        return say(
+            "What the weights say of {names} means nothing, whether low or high, and with it the malignant "
+            "probability, for they have learned from hardly any such image: use weights that have.",
+            names=names,
+        )
+    return say(
+        "What the weights say of {names} means nothing, whether low or high, for they have learned from hardly any "
+        "such image: use weights that have.",
+        names=names,
+    )
+
+
+def answer_doubt(training: Mapping[str, Any]) -> str:
+    """What makes every answer of weights doubtful: `none_of` where a malignant diagnosis is among those that cannot be
+    predicted, or most of the seven are; else ''."""
+    unlearned = all_not_learned(training)
+    return none_of(training) if _malignant(unlearned) or 2 * len(unlearned) > len(DIAGNOSES) else ""
+
+
+def means_nothing(training: Mapping[str, Any]) -> dict[str, str]:
+    """Why a probability is not to be filed, by its key: 'p_' and the code of a diagnosis, or 'p_malignant', whose sum
+    holds each malignant one."""
+    unlearned = all_not_learned(training)
+    found = {f"p_{code}": why for code, why in unlearned.items()}
+    return found | ({"p_malignant": none_of(training)} if _malignant(unlearned) else {})
+
+
+def _malignant(unlearned: Collection[str]) -> bool:
+    return any(one.malignant for one in DIAGNOSES if one.code in unlearned)

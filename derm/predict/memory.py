@@ -24,8 +24,9 @@ MEGAPIXELS = 40
 room for them."""
 
 
-Asked = tuple[str, str, str, str, tuple[tuple[int, ...], ...]]
-"""Folder, layout, image, weights, and what tells the image's and the mask's file from the next in their place."""
+Asked = tuple[str, str, str, str, int, tuple[tuple[int, ...], ...]]
+"""Folder, layout, image, weights, views, and what tells the image's and the mask's file from the next in their
+place."""
 
 
 class CaseMemory:
@@ -38,13 +39,13 @@ class CaseMemory:
         self._hold, self._turn, self._hold_file = hold, turn, hold_file
         self._cases: OrderedDict[Asked, DataCase] = OrderedDict()
 
-    def case(self, model: Model, catalogue: "Catalogue", image_id: str) -> DataCase:
-        """An image of the data set as `derm.predict.case_list.case_with_file` gives it, from memory where it is there
-        and no other lies in its place by now."""
+    def case(self, model: Model, catalogue: "Catalogue", image_id: str, views: int = 1) -> DataCase:
+        """An image of the data set as `derm.predict.case_list.case_with_file` gives it over `views` views, from memory
+        where it is there and no other lies in its place by now."""
         paths = data_paths(catalogue, image_id)
-        key = (str(catalogue.folder), catalogue.layout, image_id, weights_key(model), files_now(*paths))
+        key = (str(catalogue.folder), catalogue.layout, image_id, weights_key(model), views, files_now(*paths))
         if key not in self._cases or self._cases[key].lost:
-            asked = case_with_file(model, catalogue, image_id, self._turn, self._hold_file)
+            asked = case_with_file(model, catalogue, image_id, self._turn, self._hold_file, views)
             self._cases[key] = asked.held(model, self._hold)
         self._cases.move_to_end(key)
         while len(self._cases) > 1 and (len(self._cases) > MOST or self._pixels() > MEGAPIXELS * 1_000_000):

@@ -15,7 +15,6 @@ from derm.image.decode import image_name
 from derm.language.speech import mark, say, say_many
 from derm.predict.case import Case
 from derm.predict.case_list import MAX_CASES, MAX_MEGAPIXELS, ListedCase
-from derm.predict.doubts import doubts_of
 from derm.predict.record import (
     Record,
     Settings,
@@ -24,7 +23,7 @@ from derm.predict.record import (
     refused_record,
     unique_ids,
 )
-from derm.predict.words import flags, what_to_do
+from derm.predict.words import flags, views_of, what_to_do
 
 NAMES = 5
 """Most files that a sentence names one by one."""
@@ -126,9 +125,14 @@ class TriageRow(NamedTuple):
 
     urgency: Urgency
 
+    views: str = ""
+    """Of how many views the answer is, a sentence; '' where it is of as many as are asked for."""
 
-def row_of(listed: ListedCase, case: Case | None) -> TriageRow:
-    """The row of a listed case. case: its answers, among the patients that are set; None where the file was refused."""
+
+def row_of(listed: ListedCase, case: Case | None, views: int | None = None, doubts: tuple[str, ...] = ()) -> TriageRow:
+    """The row of a listed case. case: its answers, among the patients that are set; None where the file was refused.
+    views: as many as are asked for; None where that is not told. doubts: what makes all answers of the weights
+    doubtful, a word or two each."""
     if case is None:
         return TriageRow(
             listed.key,
@@ -147,9 +151,11 @@ def row_of(listed: ListedCase, case: Case | None) -> TriageRow:
     if not case.answerable:
         return TriageRow(*start, None, "", "", found, "", Urgency.LOOK)
     (first, share), *_ = case.ranked
-    urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if doubts_of(case) else Urgency.REST
+    found = (*doubts, *found)
+    urgency = Urgency.REFER if case.above_referral else Urgency.LOOK if found else Urgency.REST
     named = f"{capital(first.called)} {percent(share)}"
-    return TriageRow(*start, case.p_malignant, fine_percent(case.p_malignant), named, found, "", urgency)
+    over = "" if views in (None, case.views) else views_of(case)
+    return TriageRow(*start, case.p_malignant, fine_percent(case.p_malignant), named, found, "", urgency, over)
 
 
 def withheld_row(listed: ListedCase) -> TriageRow:
@@ -202,12 +208,38 @@ def in_line(row: TriageRow) -> str:
         if row.malignant
         else f"{row.to_do}."
     )
-    return f"{', '.join(row.flags)}. {said}" if row.flags else said
+    return " ".join([*([f"{', '.join(row.flags)}."] if row.flags else []), said, *([row.views] if row.views else [])])
 
 
 def said(sentences: Sequence[str]) -> str:
     """Sentences one below the other, as Markdown."""
     return plain(sentences[0]) if len(sentences) == 1 else "\n".join(f"- {plain(one)}" for one in sentences)
+
+
+def other_views(rows: Sequence[TriageRow], views: int) -> str:
+    """How many rows were answered over another number of views than the `views` asked for, and how that changes; ''
+    where none was."""
+    other = sum(bool(row.views) for row in rows)
+    if not other:
+        return ""
+    if views == 1:
+        return say_many(
+            "{count} of {cases} answers is a mean over several views: opening the row asks about the picture again, in "
+            "one view.",
+            "{count} of {cases} answers are means over several views: opening a row asks about its picture again, in "
+            "one view.",
+            other,
+            cases=len(rows),
+        )
+    return say_many(
+        "{count} of {cases} answers is of one view and no mean over {views}: opening the row asks about the picture "
+        "again.",
+        "{count} of {cases} answers are of one view and no means over {views}: opening a row asks about its picture "
+        "again.",
+        other,
+        cases=len(rows),
+        views=views,
+    )
 
 
 def keeping(minutes: float) -> str:

@@ -20,7 +20,7 @@ from derm.metrics.missing import or_nan
 from derm.model.weights import WeightsInfo, said_licence
 from derm.predict.case import Case
 from derm.predict.doubts import Doubt, doubts_of, meets_edge
-from derm.predict.learned_words import all_not_learned
+from derm.predict.learned_words import all_not_learned, answer_doubt
 from derm.predict.view import Layer, class_mask_at, screen_size
 
 NOTICE = mark("Research use only, not a medical device.")
@@ -220,11 +220,12 @@ def doubt_sentence(doubt: Doubt) -> str:
 
 
 def doubt_sentences(case: Case, description: WeightsInfo) -> list[str]:
-    """What stands above the headline: each doubt that the headline does not name in full, with what it costs if
-    measured."""
+    """What stands above the headline: what the weights have not learned, where it matters, and each doubt that the
+    headline does not name in full, with what it costs if measured."""
     found = doubts_of(case)
     leading = next((doubt for doubt in found if doubt.blocks), None)
-    said = [
+    said = [answer_doubt(description.training) if leading is None else ""]
+    said += [
         seen_little(case, description) if doubt == Doubt.SEEN_LITTLE else doubt_sentence(doubt)
         for doubt in found
         if doubt != leading
@@ -542,6 +543,11 @@ def mix_sentence(case: Case) -> str:
 
 SINGLE_VIEWS = mark("What the threshold and the probabilities are worth was measured on single views.")
 """Beside an answer that is the mean over several."""
+
+
+def views_of(case: Case) -> str:
+    """Of how many views the probabilities are."""
+    return say("Mean over {views} views.", views=case.views) if case.views > 1 else say("Read in one view.")
 
 
 def views_note(case: Case) -> str:

@@ -25,7 +25,7 @@ from derm.model.description import SEAL, check_seal, named_tensors, read_content
 from derm.model.graph import graph_folder
 from derm.model.tensors import read_tensors
 from derm.model.weights import clear_former, named_file, refuse_replaced, writing_alone
-from derm.paths import app_folder
+from derm.paths import STRUCTURES, app_folder
 from derm.structures.check import description_fault
 from derm.structures.table import KEYS
 
@@ -34,8 +34,7 @@ FORMAT = 1
 HEAD = "head."
 """Before the names of the decoder's tensors in the graph."""
 
-PLACE = "DERM_STRUCTURES"
-"""Description (.json) of the decoder of structures; without it the one that comes with Derm."""
+PLACE = STRUCTURES
 LICENCE = (
     "Weights learned from ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368): CC BY-NC 4.0. "
     "Research use only, not a medical device."

@@ -40,6 +40,8 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
         st.error(plain(opening.told(fault)), icon=":material/broken_image:")
         return
     st.caption(plain(gallery.said(cases)))
+    if st.session_state.views > 1:
+        st.caption(plain(say(gallery.SINGLE_VIEWS)))
     maps = gallery_maps(model, cases, chosen)
     columns = st.columns(len(cases), gap="small")
     for column, shown, held in zip(columns, cases, maps, strict=True):

@@ -24,7 +24,7 @@ from derm.model.weights import Model
 from derm.predict.case_list import ListedCase
 from derm.predict.words import NOTICE
 from derm.records.words import WITHHELD
-from pages.parts import visit
+from pages.parts import opening, visit
 from pages.parts.downloading import download_button
 from pages.parts.flicker import flicker
 from pages.parts.keeping import budget
@@ -58,7 +58,7 @@ def two_visits(model: Model) -> None:
         show(held(model, earlier, later), earlier + later)
     except NotRegistered as refused:
         st.header(say("These pictures cannot be compared"), anchor=False)
-        st.markdown(plain(str(refused)))
+        st.markdown(plain(opening.told(refused)))
     st.caption(say(NOTICE))
 
 

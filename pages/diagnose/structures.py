@@ -8,6 +8,7 @@ from derm.language.speech import say
 from derm.predict.case import Case
 from derm.predict.case_structures import find_decoder, find_structures
 from derm.structures import words
+from pages.parts import opening
 
 
 def structures(key: str, case: Case) -> None:
@@ -26,4 +27,4 @@ def structures(key: str, case: Case) -> None:
                 st.markdown(plain(said))
             st.caption(plain(words.note(decoder.info.sources)))
     except DermError as fault:
-        st.caption(plain(str(fault)))
+        st.caption(plain(opening.told(fault)))

@@ -23,7 +23,7 @@ def changes(key: str, case: Case) -> None:
         if find_what_if(case) is None:
             return
     except DermError as fault:
-        st.caption(plain(str(fault)))
+        st.caption(plain(opening.told(fault)))
         return
     fold = st.expander(say(words.TITLE), icon=":material/swap_horiz:", key=f"change-{key}", on_change="rerun")
     if not fold.open:
@@ -39,7 +39,7 @@ def change(key: str, case: Case) -> None:
         found = what_if(case)
         *lines, limits = words.change_lines(case, found)
     except DermError as fault:
-        st.caption(plain(str(fault)))
+        st.caption(plain(opening.told(fault)))
         return
     for line in lines:
         st.markdown(plain(line))
@@ -67,7 +67,7 @@ def other(case: Case) -> None:
         found = nearest_other(library, visit.shared_model(), case)
         picture = None if found is None else library.picture(found.similar.row)
     except DermError as fault:
-        st.caption(plain(str(fault)))
+        st.caption(plain(opening.told(fault)))
         return
     *titles, last = words.other_lines(case, found, library)
     if picture is not None:

@@ -37,10 +37,11 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         )
         return
     try:
-        case = at_practice(visit.data_case(model, shown.catalogue, image_id).case, visit.practice())
+        found = visit.data_case(model, shown.catalogue, image_id, st.session_state.views)
     except DataFault as fault:
         st.error(plain(str(fault)), icon=":material/image_not_supported:")
         return
+    case = at_practice(found.case, visit.practice())
     left, right = st.columns([3, 2], gap="medium")
     with left:
         look = choose_look("opened", LOOKS)
@@ -52,6 +53,8 @@ def opened(model: Model, shown: ShownData, cases: pd.DataFrame | None) -> None:
         for doubt in words.doubt_sentences(case, model.description):
             st.caption(plain(doubt))
         st.markdown(f"**{plain(words.headline(case))}** {plain(words.second_line(case))}")
+        if apart := words.views_note(case):
+            st.caption(plain(apart))
         with st.container(horizontal=True, key="explore_ways"):
             for label, icon, key, page in WAYS:
                 way = (page, model, shown.catalogue, image_id)

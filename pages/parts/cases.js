@@ -32,6 +32,7 @@ function rowOf(row, open, choose) {
   const todo = element("td", `todo urgency-${row.urgency}`, row.todo);
   const doubts = element("td", "doubts", row.flags.join(", "));
   if (row.note) doubts.append(element("small", "", row.note));
+  if (row.views) doubts.append(element("small", "", row.views));
   line.append(picture, name, todo, element("td", "figure", row.malignant), element("td", "likeliest", row.likeliest), doubts);
   line.addEventListener("click", () => choose(row.key));
   return line;
@@ -46,7 +47,7 @@ function sorted(rows, by) {
 
 function matches(row, state) {
   if (state.group !== "" && row.urgency !== state.group) return false;
-  const text = [row.name, row.todo, row.likeliest, row.note, ...row.flags].join(" ").toLowerCase();
+  const text = [row.name, row.todo, row.likeliest, row.note, row.views, ...row.flags].join(" ").toLowerCase();
   return state.words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 

@@ -13,6 +13,7 @@ from derm.figures.text import plain
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.predict import triage
+from derm.predict.learned_words import answer_doubt
 from derm.predict.reading import Reading
 from derm.predict.triage import TriageRow
 from derm.predict.visits import minutes
@@ -121,6 +122,8 @@ def fold() -> None:
 def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
     """All cases, with search, groups and sorting, which work in the browser; then what can be taken away."""
     with st.container(key="cases-table"):
+        if doubt := answer_doubt(model.description.training):
+            st.caption(plain(doubt))
         table(
             key="cases-list",
             data={
@@ -140,7 +143,12 @@ def show_table(model: Model, rows: Sequence[TriageRow]) -> None:
             ):
                 download_button(label, make, name, kind, key=f"all-{name}")
             st.button(say("Clear the list"), icon=":material/delete:", type="tertiary", on_click=visit.clear)
-        for said in (say(triage.ORDER), triage.no_longer_there(st.session_state.cases), triage.keeping(minutes())):
+        for said in (
+            triage.other_views(rows, st.session_state.views),
+            say(triage.ORDER),
+            triage.no_longer_there(st.session_state.cases),
+            triage.keeping(minutes()),
+        ):
             if said:
                 st.caption(plain(said))
 
@@ -150,7 +158,7 @@ def shown_row(row: TriageRow) -> dict[str, object]:
     return {
         "key": row.key, "name": row.name, "thumbnail": base64.b64encode(row.thumbnail).decode(), "todo": row.to_do,
         "p": row.p_malignant, "malignant": row.malignant, "likeliest": row.likeliest, "flags": row.flags,
-        "note": row.note, "urgency": int(row.urgency),
+        "note": row.note, "urgency": int(row.urgency), "views": row.views,
     }  # fmt: skip
 
 

@@ -21,6 +21,8 @@ from derm.figures.text import plain
 from derm.language.speech import say
 from derm.monitor.quota import Visitor, browser_of
 from derm.paths import (
+    DIRECTIONS,
+    STRUCTURES,
     WEIGHTS,
     app_folder,
     cache_folder,
@@ -174,8 +176,8 @@ def told(fault: DermError | str) -> str:
     if may(Right.PATHS):
         return str(fault)
     own = (records_folder(), studies_folder(), results_folder(), library_folder(), cache_folder(), app_folder())
-    weights = Path(os.environ.get(WEIGHTS) or "").expanduser().parent
-    return without_places(str(fault), (*own, weights))
+    named = (Path(os.environ.get(name) or "").expanduser().parent for name in (WEIGHTS, STRUCTURES, DIRECTIONS))
+    return without_places(str(fault), (*own, *named))
 
 
 def enter(page: str) -> None:

@@ -27,6 +27,7 @@ from derm.predict.budget import Budget, FilePlace, KeptFile
 from derm.predict.case import Case, diagnose_bytes
 from derm.predict.case_list import DataCase, ListedCase
 from derm.predict.entries import entries_of, with_entries
+from derm.predict.learned_words import FLAG, answer_doubt
 from derm.predict.memory import CaseMemory
 from derm.predict.open import weights_in_use
 from derm.predict.pixels import pixels_of
@@ -204,16 +205,16 @@ def hold_file(content: bytes, origin: FilePlace) -> KeptFile:
     return budget().hold_file(content, st.session_state.token, origin)
 
 
-def data_case(model: Model, catalogue: "Catalogue", image_id: str) -> DataCase:
-    """An image of the data set, asked about once in this visit; raises DataFault."""
+def data_case(model: Model, catalogue: "Catalogue", image_id: str, views: int = 1) -> DataCase:
+    """An image of the data set over `views` views, asked about once in this visit; raises DataFault."""
     memory: CaseMemory = st.session_state.setdefault("memory", CaseMemory(hold, budget().turn, hold_file))
-    return memory.case(model, catalogue, image_id)
+    return memory.case(model, catalogue, image_id, views)
 
 
 def keep_from_data(model: Model, catalogue: "Catalogue", image_id: str) -> None:
     """Make an image of the data set, with its true outline, the case at hand, or an empty one that says why not."""
     try:
-        found = data_case(model, catalogue, image_id)
+        found = data_case(model, catalogue, image_id, st.session_state.views)
         keep(found.case, file=found.file)
     except DermError as error:
         refuse(image_id, str(error))
@@ -382,17 +383,22 @@ def ask_first(wanted: bool) -> None:
 
 
 def rows() -> list[triage.TriageRow]:
-    """The table of all cases of this visit, the most urgent first; each row is made once."""
+    """The table of all cases of this visit, the most urgent first; each row is made once. A row that was answered over
+    another number of views than the visitor wants says so."""
+    asked, share = st.session_state.views, practice()
+    doubts = (say(FLAG),) if answer_doubt(shared_model().description.training) else ()
     made: dict[tuple[object, ...], triage.TriageRow] = st.session_state.get("rows", {})
     found = {}
     for listed in st.session_state.cases:
         case = listed.kept.case if listed.kept is not None else listed.case
         waits = withheld(listed)
-        known = (listed.key, practice(), None if case is None else case.views, waits, language())
+        known = (listed.key, share, None if case is None else case.views, asked, waits, language())
         if known in made:
             found[known] = made[known]
         else:
-            found[known] = triage.withheld_row(listed) if waits else triage.row_of(listed, answers(listed, practice()))
+            found[known] = (
+                triage.withheld_row(listed) if waits else triage.row_of(listed, answers(listed, share), asked, doubts)
+            )
     st.session_state.rows = found
     return triage.by_urgency(found.values())
 

@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pandas as pd
+import pytest
 
 from derm.data.learned import (
     classes_learned,
@@ -19,7 +20,7 @@ from derm.data.looks import find_copies, look_at
 from derm.data.recognise import shipped_split
 from derm.data.split import Split
 from derm.diagnoses import CODES
-from derm.predict.learned_words import all_not_learned
+from derm.predict.learned_words import all_not_learned, answer_doubt, means_nothing, none_of
 
 
 def images(count: int) -> np.ndarray:
@@ -88,6 +89,18 @@ def test_classes_that_were_hardly_learned_are_named():
         "vasc": "Vascular lesion cannot be predicted: the weights learned from one image of it, so that its "
         "probability means nothing, whether low or high.",
     }
+
+
+@pytest.mark.parametrize(
+    ("lacking", "doubted", "sum_withheld"),
+    [((), False, False), (("df",), False, False), (("mel",), True, True), (("nv", "bkl", "df", "vasc"), True, False)],
+)
+def test_answers_are_doubtful_where_a_malignant_or_most_diagnoses_were_hardly_learned(lacking, doubted, sum_withheld):
+    told = training([code for code in CODES if code not in lacking for _ in range(10)])
+    assert answer_doubt(told) == (none_of(told) if doubted else "")
+    assert set(means_nothing(told)) == {f"p_{code}" for code in lacking} | ({"p_malignant"} if sum_withheld else set())
+    assert ("and with it the malignant probability" in none_of(told)) is sum_withheld
+    assert bool(none_of(told)) is bool(lacking)
 
 
 def test_two_records_are_joined_and_one_with_itself_stays_as_it_is():

@@ -322,6 +322,29 @@ def test_a_probability_that_means_nothing_is_not_filed(case, model):
     assert {"p_mel", "p_malignant"} <= names
     said = [one.value.meaning for group in groups for one in group.get_qualitative_evaluations()]
     assert "Dermatofibroma cannot be predicted" in said
+    conclusion = json.loads(made["fhir.json"])["conclusion"]
+    assert conclusion.startswith("What the weights say of dermatofibroma means nothing, whether low or high, for they")
+
+
+def test_a_malignant_sum_with_what_was_hardly_learned_is_not_filed(case, model):
+    from highdicom.sr import EnhancedSR
+
+    learned = {"classes": dict.fromkeys(CODES, 100) | {"mel": 1}, "pictures": "", "lesions": ""}
+    few = replace(model, description=replace(model.description, training={"data": {"learned": learned}}))
+    made = documents_of(case, few, on=DAY)
+    content = json.loads(made["fhir.json"])
+    filed = {one["code"]["coding"][0]["code"]: one for one in content["contained"]}
+    why = "What the weights say of melanoma means nothing, whether low or high, and with it the malignant probability"
+    assert filed["p_malignant"]["dataAbsentReason"]["text"].startswith(why)
+    assert "valueQuantity" not in filed["p_malignant"]
+    assert "valueQuantity" in filed["p_nv"]
+    assert content["conclusion"].startswith(why)
+    assert content["conclusion"].count(why) == 1
+    groups = EnhancedSR.from_dataset(read(made["dicom/report.dcm"])).content.get_image_measurement_groups()
+    names = {one.name.value for group in groups for one in group.get_measurements()}
+    assert not {"p_mel", "p_malignant"} & names
+    said = [one.value.meaning for group in groups for one in group.get_qualitative_evaluations()]
+    assert said[:2] == ["Melanoma cannot be predicted", "The malignant probability means nothing"]
 
 
 def test_fhir_holds_to_its_own_schema(files):

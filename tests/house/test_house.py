@@ -118,6 +118,15 @@ def test_files_to_save_are_made_in_turn():
     assert own == ["pages/monitor/actions.py", "pages/parts/downloading.py"]
 
 
+def test_a_refusal_names_the_servers_files_only_where_everybody_may_know_them():
+    """Others have `opening.told`; it stands in `opening` itself, and what that says before anybody is known."""
+    knowing = {page.value for page in roles.PAGES if roles.TABLE[page] <= roles.TABLE[roles.Right.PATHS]}
+    assert knowing == {"Explore", "Monitor"}
+    free = ("pages/explore/", "pages/monitor/", "pages/2_Explore", "pages/3_Monitor", "pages/parts/opening.py")
+    shown = [page for page in PAGES if not name_of(page).startswith(free)]
+    assert [name_of(page) for page in shown if "plain(str(" in page.read_text(encoding="utf-8")] == []
+
+
 def test_the_tests_mirror_the_rooms():
     """`house` holds what concerns several rooms or none, `pages` the tests of the pages, `fuzz` readers of many."""
     rooms = {path.parent.name for path in (ROOT / "derm").glob("*/__init__.py")}

@@ -90,12 +90,15 @@ def test_what_the_table_of_cases_says():
     refused = triage.row_of(listed, None)
     rows = [refused, triage.row_of(listed, replace(LIKELY, referral_threshold=0.3)), triage.withheld_row(listed)]
     heads = [str(one["label"]) for one in (*triage.heads()[1:], *triage.groups(rows))]
-    lines = [triage.in_line(row) for row in rows]
+    others = [triage.row_of(listed, LIKELY, 8), triage.row_of(listed, replace(LIKELY, views=8), 1)]
+    lines = [triage.in_line(row) for row in (*rows, *others)]
     names = ["a.png"] * 7
     sentences = [
         triage.keeping(30), triage.keeping(0), triage.headline(listed), triage.picture_gone("a.png"),
         triage.too_large("a.png"), triage.progress(1, 3, "a.png", 100.0), triage.progress(1, 3, "a.png", None),
     ]  # fmt: skip
+    for views in (1, 8):
+        sentences += [triage.other_views(others, views), triage.other_views(others[:1], views)]
     for some in (names, names[:1]):
         sentences += [triage.not_read(some), triage.no_memory(some), triage.let_go_for_others(some)]
         sentences += [triage.came_before(some), triage.no_room(some, 1000)]

@@ -9,6 +9,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from derm.compare.gallery import SINGLE_VIEWS
+from derm.figures.text import plain
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +99,13 @@ def test_explanations_that_were_written_anew_are_read_anew(visit, explained, tmp
 
 def test_the_page_shows_seven_diagnoses_and_opens_one(visit):
     page = visit()
+    page.session_state.views = 8
     choose(page, "Seven diagnoses")
+    single = plain(SINGLE_VIEWS)
+    assert single in [caption.value for caption in page.caption]
+    page.session_state.views = 1
+    page.run()
+    assert single not in [caption.value for caption in page.caption]
     page.button(key="open-bcc").click().run()
     assert not page.exception
     assert page.session_state.shown.case.name == "Drawn basal cell carcinoma"

@@ -25,6 +25,7 @@ from derm.predict.budget import Budget
 from derm.predict.case import Case, diagnose
 from derm.predict.entries import with_line, with_outline
 from derm.predict.forms import CRITERIA
+from derm.predict.learned_words import answer_doubt
 from derm.predict.pixels import pixels_of
 from derm.predict.reading import Reading, WaitingFile
 from derm.predict.record import Settings, csv_of
@@ -123,6 +124,32 @@ def test_eight_views_are_asked_for_by_a_switch_and_stay(visit):
     page = page.toggle(key="wide").set_value(False).run()
     assert page.session_state.shown.case.views == 1
     assert page.session_state.shown.case.name == "a.png"
+    assert not page.exception
+
+
+def test_a_row_that_was_answered_over_other_views_says_so(visit):
+    page = upload(visit(), ("a.png", encoded(photograph())), ("b.png", encoded(photograph())))
+    assert not [row for row in page.session_state.rows.values() if row.views]
+    page = page.toggle(key="wide").set_value(True).run()
+    rows = list(page.session_state.rows.values())
+    (other,) = (row for row in rows if row.views)
+    assert other.key != page.session_state.at_hand
+    told = triage.other_views(rows, EIGHT)
+    assert told.startswith("1 of 2 answers is of one view")
+    assert plain(told) in [one.value for one in page.caption]
+    page.session_state.at_hand = other.key
+    page = page.run()
+    assert not [row for row in page.session_state.rows.values() if row.views]
+    assert not page.exception
+
+
+def test_what_the_weights_have_not_learned_stands_before_the_answer(visit):
+    learned = {"classes": dict.fromkeys(CODES, 100) | {"mel": 0}, "pictures": "", "lesions": ""}
+    told = {"data": {"learned": learned}}
+    page = upload(visit(training=told), ("a.png", encoded(photograph())), ("b.png", encoded(photograph())))
+    doubt = plain(answer_doubt(told))
+    assert [one.value for one in page.caption].count(doubt) == 2  # above the table and above the headline
+    assert {row.flags[0] for row in page.session_state.rows.values()} == {"Not learned"}
     assert not page.exception
 
 

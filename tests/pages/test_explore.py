@@ -210,6 +210,18 @@ def test_an_opened_image_says_what_the_case_at_hand_says(visit):
         assert f"**{words.headline(case)}** {words.second_line(case)}" in texts(page)
 
 
+def test_an_opened_image_is_answered_over_as_many_views_as_are_asked_for(visit):
+    page = visit()
+    page.session_state.views = 8
+    page = choose(page, "explore_data", "Pictures")
+    page.button(key="open-data-3").click().run()
+    case = page.session_state.shown.case
+    assert case.views == 8
+    assert f"**{words.headline(case)}** {words.second_line(case)}" in texts(page)
+    assert words.views_note(case) in texts(page)
+    assert not page.exception
+
+
 def test_quality_says_whether_it_can_be_trusted(visit):
     page = choose(visit(), "explore_view", "Quality")
     said = texts(page)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.elements.lib import policies
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from unsaid import texts, unsaid
@@ -80,6 +81,16 @@ def test_a_choice_holds_for_the_visit_and_is_handed_to_the_browser(opened):
     page.button(key="language-browser").click().run()
     assert ways(page)[2] == "Explore"
     assert '"chosen": ""' in kept(page).replace('\\"', '"')
+
+
+def test_what_stays_chosen_under_another_language_is_no_warning_in_the_log(opened, monkeypatch, caplog):
+    monkeypatch.setattr(policies.runtime, "exists", lambda: True)
+    monkeypatch.setattr(policies, "_shown_default_value_warning", False)
+    page = opened("pages/3_Monitor.py")
+    assert page.number_input(key="start-threads").value == 0
+    page.button(key="language-de").click().run()
+    assert not page.exception
+    assert "created with a default value" not in caplog.text
 
 
 def test_outside_of_a_page_english_is_spoken(opened):

@@ -13,7 +13,10 @@ from streamlit.testing.v1 import AppTest
 from derm.concepts import directions
 from derm.concepts.read import CONCEPTS
 from derm.model.weights import copy_weights
+from derm.serve.claims import Account
+from derm.serve.roles import Role
 from derm.structures import weights as stored
+from pages.parts import opening
 from tests.cases import said
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +39,7 @@ def spoken(page: AppTest) -> str:
 
 
 @pytest.mark.slow
-def test_structures_lie_in_a_fold_that_is_filled_when_opened(opened, tmp_path):
+def test_structures_lie_in_a_fold_that_is_filled_when_opened(opened, tmp_path, monkeypatch):
     page = opened()
     assert TITLE in [one.label for one in page.expander]
     assert "marked in 10" not in spoken(page)
@@ -48,7 +51,11 @@ def test_structures_lie_in_a_fold_that_is_filled_when_opened(opened, tmp_path):
     assert "adds nothing to the diagnosis" in spoken(page)
     (tmp_path / "structures.safetensors").unlink()
     stored._loaded.cache_clear()
-    assert "lacks" in spoken(opened())
+    assert f"lacks {tmp_path}" in spoken(opened())
+    monkeypatch.setattr(opening, "account_now", lambda: Account("u-1", frozenset({Role.CLINICIAN})))
+    told = spoken(opened())
+    assert "lacks structures.safetensors" in told
+    assert str(tmp_path) not in told
 
 
 @pytest.mark.slow
@@ -76,6 +83,10 @@ def test_what_would_change_the_answer_lies_in_a_fold(
     (tmp_path / "library" / "library.json").write_text("{}")
     monkeypatch.setenv("DERM_LIBRARY", str(tmp_path / "library"))
     fold = next(one for one in page.run().expander if one.label == "What would change this answer")
-    assert "is damaged" in " ".join(one.value for one in fold.caption)
+    assert f"{tmp_path / 'library' / 'library.json'} is damaged" in said(" ".join(one.value for one in fold.caption))
+    monkeypatch.setattr(opening, "account_now", lambda: Account("u-1", frozenset({Role.CLINICIAN})))
+    told = next(one for one in page.run().expander if one.label == "What would change this answer").caption
+    assert "library.json is damaged" in said(" ".join(one.value for one in told))
+    assert str(tmp_path) not in said(" ".join(one.value for one in told))
     assert "No change of structures and measures within the range" in " ".join(one.value for one in fold.markdown)
     st.cache_resource.clear()

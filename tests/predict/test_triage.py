@@ -66,6 +66,29 @@ def test_what_to_do_leads_and_doubts_lead_that():
     assert said(triage.in_line(most)) == "Seen little. Refer: malignant 80 %. Melanoma 80 %."
 
 
+def test_what_makes_all_answers_doubtful_leads_and_asks_for_a_look():
+    low = add_case([], case("low", 0.05))[0]
+    row = row_of(low, low.answers, 1, ("Not learned",))
+    assert (row.flags, row.urgency) == (("Not learned",), Urgency.LOOK)
+    assert said(triage.in_line(row)).startswith("Not learned. Not referred: malignant 5.0 %.")
+    photograph = add_case([], case("photograph", 0.9, not_dermoscopic=True))[0]
+    assert row_of(photograph, photograph.answers, 1, ("Not learned",)).flags == ("Not dermoscopic",)
+
+
+def test_an_answer_over_another_number_of_views_says_so():
+    one, mean = (add_case([], case("a", 0.05, views=views))[0] for views in (1, 8))
+    eight = [row_of(listed, listed.answers, 8) for listed in (one, mean)]
+    assert [row.views for row in eight] == ["Read in one view.", ""]
+    assert said(triage.in_line(eight[0])).endswith("Melanocytic nevus 95 %. Read in one view.")
+    assert triage.other_views(eight, 8).startswith("1 of 2 answers is of one view and no mean over 8: opening")
+    asked_for_one = [row_of(listed, listed.answers, 1) for listed in (mean, mean)]
+    assert [row.views for row in asked_for_one] == ["Mean over 8 views."] * 2
+    assert triage.other_views(asked_for_one, 1).startswith("2 of 2 answers are means over several views: opening a row")
+    assert triage.other_views([row_of(one, one.answers, 1), triage.withheld_row(mean)], 1) == ""
+    refused = add_refused([], "words.jpg", "words.jpg is no picture.")[0]
+    assert row_of(refused, None, 8).views == ""
+
+
 def test_a_row_is_the_same_once_its_picture_was_let_go():
     before = listed()
     after = [let_go(one) for one in before]
