@@ -24,7 +24,7 @@ def measures(
     from derm.data.catalogue import read_data
     from derm.data.split import known_part, split_catalogue
     from derm.evaluate.lesion_measures import known_worth, measure_rows, measure_worth, merged, worth_records
-    from derm.files import check_file, write_json, write_text
+    from derm.files import check_file, is_named, write_json, write_text
     from derm.spreadsheet import csv_table
 
     part = known_part(split)
@@ -44,7 +44,7 @@ def measures(
         table.add_column(name)
     told = measure_worth(rows)
     if worth:
-        kept = known_worth(worth) if worth.exists() else []
+        kept = known_worth(worth) if is_named(worth) else []
         write_json(worth, merged(kept, worth_records(told, part)))
         out.print(f"Written: {worth}")
     for row in told.to_dict("records"):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.folder import read_table
+from derm.data.folder import is_table, read_table
 from derm.data.values import MISSING
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
@@ -107,7 +107,7 @@ def read_mapping(folder: Path) -> dict[str, str]:
     codes.
     """
     path = folder / MAPPING_FILE
-    if not path.is_file():
+    if not is_table(path):
         return {}
     cure = say(
         "write two columns, word and code, with one of {codes}, benign, malignant or unknown", codes=", ".join(CODES)
@@ -148,7 +148,7 @@ def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
     file is whole or as it was."""
     path = folder / MAPPING_FILE
     cure = say("write two columns, word and code")
-    before = read_table(path, ("word", "code"), cure, as_written=True) if path.is_file() else None
+    before = read_table(path, ("word", "code"), cure, as_written=True) if is_table(path) else None
     new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
     if before is not None:
         others = before[~before["word"].map(plain_word).isin(set(map(plain_word, answers)))]
