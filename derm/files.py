@@ -590,6 +590,6 @@ def is_held(path: Path) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of the file at `path`, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
+    """The SHA-256 of the ordinary file at `path`, as 64 hexadecimal digits; OSError as `open_ordinary`."""
+    with open_ordinary(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

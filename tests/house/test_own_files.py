@@ -1,19 +1,29 @@
 """What a user has put in a file's place is read or refused: neither what is shipped nor a default stands in for it
-unsaid."""
+unsaid, and no pipe is waited for."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
+from derm.concepts import read as concepts_read
 from derm.concepts.measured import find_concept_figures, read_concept_figures
-from derm.errors import ConfigFault, DataFault, StudyFault
+from derm.data.store import load_store, open_map
+from derm.errors import ConfigFault, DataFault, RunFault, StudyFault, WeightsFault
+from derm.evaluate.lesion_measures import known_worth
 from derm.evaluate.test_set_log import count_look
-from derm.files import is_named, open_ordinary
+from derm.files import is_named, open_ordinary, sha256, write_json
+from derm.model.graph import Graph
+from derm.model.pretrained import _from_file
+from derm.predict.found import FoundPicture
 from derm.predict.library import find_library
+from derm.predict.mask_files import Origin, _told
+from derm.runlog.writer import RunLog, read_events
 from derm.serve.login import login_of
 from derm.study.design import StudyDesign
 from derm.study.reading import FILE, read_given
+from derm.train.checkpoint import load_checkpoint
 from derm.zoo.compared import read_comparison
 from derm.zoo.place import find_comparison
 from derm.zoo.results import MEASURED, read_answers, read_optional
@@ -89,3 +99,44 @@ def test_a_name_is_taken_by_whatever_bears_it(tmp_path):
     with pytest.raises(OSError, match="it is a link that leads nowhere") as refused:
         open_ordinary(tmp_path / "0")
     assert not isinstance(refused.value, FileNotFoundError)
+
+
+def store_of(pipe: Path) -> object:
+    write_json(pipe.parent / "store.json", {"has_mask": [True], "size": 8})
+    return load_store(pipe.parent)
+
+
+WAITING = {
+    "hash": (sha256, OSError),
+    "graph": (lambda pipe: Graph(pipe, "ab" * 32, {}, ()).read(), None),
+    "concepts": (lambda pipe: concepts_read._kept(pipe, 1), None),
+    "log": (lambda pipe: next(read_events(pipe)), OSError),
+    "log for writing": (RunLog, RunFault),
+    "worth": (known_worth, DataFault),
+    "store": (store_of, OSError),
+    "map": (open_map, OSError),
+    "checkpoint": (load_checkpoint, RunFault),
+    "start": (_from_file, WeightsFault),
+    "mask": (_told, Origin("", "", "")),
+    "picture": (lambda pipe: FoundPicture(pipe).is_still("ab" * 32), False),
+}
+"""Reader → what it raises, or gives, for a pipe."""
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_no_pipe_is_waited_for(tmp_path, name):
+    read, expected = WAITING[name]
+    pipe = tmp_path / "images.npy"
+    os.mkfifo(pipe)
+    # Whoever waits is let go on, and so fails: a test must not hang.
+    rescue = threading.Timer(20, lambda: os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK)))
+    rescue.start()
+    try:
+        if isinstance(expected, type):
+            with pytest.raises(expected):
+                read(pipe)
+        else:
+            assert read(pipe) == expected
+        assert rescue.is_alive()
+    finally:
+        rescue.cancel()
