@@ -289,7 +289,8 @@ def read_table(
 def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
     """Raise DataFault for a cell of several lines: two stray quotation marks make one of all rows between them."""
     for name in table:
-        broken = table[name].str.contains("[\r\n]").to_numpy()
+        # Not for a line end that a text begins with, which stands behind the apostrophe of `derm.spreadsheet.cell`.
+        broken = table[name].str.contains(r"^'*[\r\n]*[^'\r\n][^\r\n]*[\r\n]").to_numpy()
         if broken.any():
             row = int(broken.argmax())
             raise _of_several_lines(path, str(name), row + 2, table[name].iloc[row])  # the header is line 1
