@@ -6,6 +6,7 @@ A place that cannot be written is the user's to mend: ConfigFault. Knows nothing
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -413,13 +414,36 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def open_ordinary(path: Path) -> BinaryIO:
-    """The ordinary file at `path`, open for reading; OSError for anything else, such as a pipe, never waited for."""
+def is_named(path: Path) -> bool:
+    """Whether anything bears this name: also a folder, a pipe, a link that leads nowhere, as to a disk that is not
+    mounted, and what this user may not look at.
+
+    To be asked before something else takes the place of a user's own file: what is there is read or refused.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def open_ordinary(path: Path) -> io.BufferedReader:
+    """The ordinary file at `path`, open for reading; OSError for anything else, such as a pipe, never waited for.
+
+    FileNotFoundError means that nothing is there: a link that leads nowhere is another OSError.
+    """
 
     def opened(name: str, flags: int) -> int:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
-    stream: BinaryIO = open(path, "rb", opener=opened)  # noqa: SIM115 (Path.open takes no opener)
+    try:
+        stream: io.BufferedReader = open(path, "rb", opener=opened)  # noqa: SIM115 (Path.open takes no opener)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise OSError(errno.EINVAL, "it is a link that leads nowhere", str(path)) from error
+        raise
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
         raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
@@ -566,6 +590,6 @@ def is_held(path: Path) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of the file at `path`, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
+    """The SHA-256 of the ordinary file at `path`, as 64 hexadecimal digits; OSError as `open_ordinary`."""
+    with open_ordinary(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

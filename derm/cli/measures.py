@@ -24,7 +24,7 @@ def measures(
     from derm.data.catalogue import read_data
     from derm.data.split import known_part, split_catalogue
     from derm.evaluate.lesion_measures import known_worth, measure_rows, measure_worth, merged, worth_records
-    from derm.files import check_file, write_json, write_text
+    from derm.files import check_file, is_named, write_json, write_text
     from derm.spreadsheet import csv_table
 
     part = known_part(split)
@@ -34,7 +34,7 @@ def measures(
     catalogue = read_data(data)
     parts = split_catalogue(catalogue)
     lesions = catalogue.table.assign(lesion_id=parts.lesions)  # near duplicates joined; a layout may name none
-    kept = known_worth(worth) if worth and worth.exists() else []
+    kept = known_worth(worth) if worth and is_named(worth) else []
     with progress("Measuring") as watch:
         rows = measure_rows(lesions.iloc[parts.rows(part)], workers, watch)
     if target:

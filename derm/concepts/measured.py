@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from derm.concepts.read import CONCEPTS
 from derm.diagnoses import CODES
 from derm.errors import DataFault
-from derm.files import read_json
+from derm.files import is_named, read_json
 from derm.json_checks import (
     Check,
     all_of,
@@ -99,9 +99,10 @@ class ConceptFigures(NamedTuple):
 
 
 def find_concept_figures() -> Path | None:
-    """The file to show, the user's own in the folder of results before the one that comes with Derm; None: neither."""
+    """The file to show, the user's own in the folder of results, be it one that cannot be read, before the one that
+    comes with Derm; None: neither."""
     places = (results_folder() / NAME, app_folder() / "docs" / NAME)
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_named(place)), None)
 
 
 def read_concept_figures(path: Path) -> ConceptFigures:

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from derm.data.store import DAMAGED, table_key
-from derm.files import make_folder, write_bytes
+from derm.files import make_folder, read_file, write_bytes
 from derm.image.decode import open_image
 from derm.image.lesion_measures import measure_lesion
 from derm.image.resize import square
@@ -38,6 +38,9 @@ AT_ONCE = 8
 
 PART = 256
 """Pictures of a file that is kept."""
+
+MOST_BYTES = 64 << 20
+"""Of such a file, which takes two megabytes."""
 
 
 class Readings(NamedTuple):
@@ -129,7 +132,7 @@ def _read(model: Model, decoder: StructureWeights, rows: pd.DataFrame, tell: Cal
 def _kept(place: Path, images: int) -> Readings | None:
     """What is kept in the file, where it is whole and of as many pictures; else None."""
     try:
-        with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as content:
+        with np.load(io.BytesIO(read_file(place, MOST_BYTES)), allow_pickle=False) as content:
             found = Readings(**{name: content[name] for name in Readings._fields})
     except DAMAGED:
         return None

@@ -46,6 +46,7 @@ from derm.diagnoses import CODES, HAM10000_IMAGES
 from derm.errors import ConfigFault, DataFault
 from derm.files import as_text
 from derm.language.speech import mark, say
+from derm.spreadsheet import uncell
 
 COLUMNS = (
     "image_id",
@@ -499,9 +500,21 @@ def _read_duplicates(folder: Path, ids: pd.Series) -> tuple[pd.DataFrame, tuple[
     remarks: list[Remark] = []
     for name in DUPLICATE_FILES:
         if path := find_file(folder, (name,)):
-            pairs.append(read_table(path, columns, say(CURE))[columns])
+            written = read_table(path, columns, say(CURE))[columns]
+            pairs.append(written.apply(lambda names: _unguarded(names, ids)))
             remarks += remark_pairs(path, pairs[-1], pairs[-1].apply(lambda names: find_named(names, ids)) == "")
     return pd.concat(pairs, ignore_index=True), tuple(remarks)
+
+
+def _unguarded(names: pd.Series, ids: pd.Series) -> pd.Series:
+    """Images' names, text (n,), as they were before `derm data duplicates` wrote them for spreadsheets. A table that a
+    user has written has no guard: a name of it that only as it stands is one of `ids` stays.
+    """
+    bare = names.map(uncell)
+    if bare.equals(names):
+        return names
+    own = (bare != names) & (find_named(bare, ids) == "") & (find_named(names, ids) != "")
+    return bare.where(~own, names)
 
 
 def _compare(metadata: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

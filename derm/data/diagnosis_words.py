@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from derm.data.folder import read_table
+from derm.data.folder import is_table, read_table
 from derm.data.values import MISSING
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
 from derm.files import write_text
 from derm.language.speech import say
-from derm.spreadsheet import csv_table
+from derm.spreadsheet import csv_table, uncell
 
 UNKNOWN = "unknown"
 """No diagnosis: the image can teach its outline alone."""
@@ -77,8 +77,10 @@ _DOUBTS = "?¿؟՞!"
 """Punctuation that changes what a word says."""
 
 _DASHES = "\u002d\u2010-\u2015\u2212"
-_NEGATION = re.compile(rf"[(\[]\s*[{_DASHES}]?\s*[)\]]|^\s*[{_DASHES}]+|[{_DASHES}]+\s*$")
-"""A minus before or after all words, or brackets with it or with nothing: the finding is not there."""
+_QUOTES = "\"'`\u2018-\u201f\u2039\u203a\u00ab\u00bb"
+_NEGATION = re.compile(rf"[(\[]\s*[{_DASHES}]?\s*[)\]]|^[\s{_QUOTES}]*[{_DASHES}]+|[{_DASHES}]+[\s{_QUOTES}]*$")
+"""A minus before or after all words, or brackets with it or with nothing: the finding is not there. A quotation mark
+may stand around it, as the apostrophe of `derm.spreadsheet.cell` does."""
 
 
 def plain_word(word: str) -> str:
@@ -107,12 +109,12 @@ def read_mapping(folder: Path) -> dict[str, str]:
     codes.
     """
     path = folder / MAPPING_FILE
-    if not path.is_file():
+    if not is_table(path):
         return {}
     cure = say(
         "write two columns, word and code, with one of {codes}, benign, malignant or unknown", codes=", ".join(CODES)
     )
-    table = read_table(path, ("word", "code"), cure, as_written=True)
+    table = _lines(path, cure)
     meant = {"benign": BENIGN, "malignant": MALIGNANT, UNKNOWN: UNKNOWN} | {code: code for code in CODES}
     codes = table["code"].str.lower()
     if (odd := table[~codes.isin(meant)]).size:
@@ -148,12 +150,18 @@ def write_mapping(folder: Path, answers: Mapping[str, str]) -> None:
     file is whole or as it was."""
     path = folder / MAPPING_FILE
     cure = say("write two columns, word and code")
-    before = read_table(path, ("word", "code"), cure, as_written=True) if path.is_file() else None
+    before = _lines(path, cure) if is_table(path) else None
     new = pd.DataFrame({"word": list(answers), "code": list(answers.values())})
     if before is not None:
         others = before[~before["word"].map(plain_word).isin(set(map(plain_word, answers)))]
         new = pd.concat([others[["word", "code"]], new], ignore_index=True)
     write_text(path, csv_table(new))
+
+
+def _lines(path: Path, cure: str) -> pd.DataFrame:
+    """The lines of a mapping, word and code, as they were given to `write_mapping` or stand in a user's own."""
+    table = read_table(path, ("word", "code"), cure, as_written=True)
+    return table.assign(word=table["word"].map(uncell))
 
 
 def unknown_words(words: Iterable[str], own: Mapping[str, str]) -> list[str]:

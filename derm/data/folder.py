@@ -18,7 +18,7 @@ import pandas as pd
 
 from derm.data.values import blank_missing, read_ages, read_sexes, spelled
 from derm.errors import DataFault
-from derm.files import closed, read_file
+from derm.files import closed, is_named, read_file
 from derm.language.speech import say
 from derm.spreadsheet import MOST_ROWS, has_swallowed_rows, read_header
 
@@ -69,9 +69,13 @@ class FolderContent(NamedTuple):
 def scan(folder: Path, names: Iterable[str], endings: tuple[str, ...]) -> list[str]:
     """The sorted paths of files with one of the `endings` in the folders called `names`, and in those below them.
 
-    Names match in any case of letters. Folders of masks are no part of a folder of images.
+    Names match in any case of letters. Folders of masks are no part of a folder of images. Raises DataFault where one
+    of these names is that of a link which leads nowhere.
     """
     wanted = {name.lower() for name in names}
+    for entry in _entries(folder):
+        if entry.name.lower() in wanted:
+            refuse_lost(Path(entry.path))
     paths: list[str] = []
     for place in _folders(folder):
         if place.name.lower() in wanted:
@@ -144,17 +148,51 @@ def by_id(paths: list[str], endings: tuple[str, ...]) -> dict[str, str]:
 
 def find_file(folder: Path, names: Iterable[str]) -> Path | None:
     """The first of `names` that is in `folder`, or in a folder of its own name as ISIC packs its tables; in any case of
-    letters."""
+    letters.
+
+    Raises DataFault where what bears one of the names is no file: without it pictures would be told of, and divided, as
+    if the table had never been there.
+    """
     here = {entry.name.lower(): Path(entry.path) for entry in _entries(folder)}
     for name in names:
-        if (path := here.get(name.lower())) and path.is_file():
-            return path
-        for inside in (here.get(Path(name).stem.lower()), here.get(name.lower())):
+        own = here.get(name.lower())
+        if own:
+            refuse_lost(own)
+            if not own.is_dir() and is_table(own):
+                return own
+        for inside in (here.get(Path(name).stem.lower()), own):
             if inside and inside.is_dir():
                 for entry in _entries(inside):
-                    if entry.name.lower() == name.lower() and Path(entry.path).is_file():
+                    if entry.name.lower() == name.lower() and is_table(Path(entry.path)):
                         return Path(entry.path)
+        if own and own.suffix:
+            is_table(own)  # refuses the folder, in which there is no such table
     return None
+
+
+def refuse_lost(path: Path) -> None:
+    """Raise DataFault where `path` is a link that leads nowhere, as to a disk that is not mounted, or may not be looked
+    at."""
+    try:
+        lost = path.is_symlink() and not path.exists()
+    except PermissionError as error:
+        raise DataFault(closed(error, path)) from error
+    if lost:
+        raise DataFault(
+            say("{path} is a link that leads nowhere: bring back what it leads to, or remove the link.", path=path)
+        )
+
+
+def is_table(path: Path) -> bool:
+    """Whether there is a table's file at `path`; DataFault for anything else that bears its name."""
+    if not is_named(path):
+        return False
+    refuse_lost(path)
+    if not path.is_file():
+        raise DataFault(
+            say("{path} is no file, but has the name of a table: put the table there, or remove it.", path=path)
+        )
+    return True
 
 
 def describe_folder(folder: Path) -> str:
@@ -251,7 +289,8 @@ def read_table(
 def _refuse_line_ends(path: Path, table: pd.DataFrame) -> None:
     """Raise DataFault for a cell of several lines: two stray quotation marks make one of all rows between them."""
     for name in table:
-        broken = table[name].str.contains("[\r\n]").to_numpy()
+        # Not for a line end that a text begins with, which stands behind the apostrophe of `derm.spreadsheet.cell`.
+        broken = table[name].str.contains(r"^'*[\r\n]*[^'\r\n][^\r\n]*[\r\n]").to_numpy()
         if broken.any():
             row = int(broken.argmax())
             raise _of_several_lines(path, str(name), row + 2, table[name].iloc[row])  # the header is line 1

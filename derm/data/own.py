@@ -11,7 +11,16 @@ from pathlib import Path
 import pandas as pd
 
 from derm.data.diagnosis_words import codes_of, read_mapping
-from derm.data.folder import IMAGE_ENDINGS, FolderContent, column, find_file, read_table, refuse_nameless, scan_all
+from derm.data.folder import (
+    IMAGE_ENDINGS,
+    FolderContent,
+    column,
+    find_file,
+    read_table,
+    refuse_lost,
+    refuse_nameless,
+    scan_all,
+)
 from derm.data.remarks import remark_ages, remark_lesions, remark_parts
 from derm.data.values import blank_missing, read_ages, read_sexes
 from derm.errors import DataFault
@@ -89,6 +98,7 @@ def read_own(folder: Path) -> FolderContent | None:
     ]
     counts = Counter(map(str, places)) + Counter(f"*/{place.name.lower()}" for place in places)
     masks = blank_missing(raw["mask"]).str.replace("\\", "/") if "mask" in raw else [""] * len(raw)
+    refuse_lost(folder / "masks")
     patients = column(raw, "patient", missing="")
     lesions = _of_each_patient(column(raw, "lesion", missing=""), patients)
     table = pd.DataFrame(

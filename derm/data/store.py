@@ -24,7 +24,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.looks import look_at
 from derm.data.masks import judge_masks, look_at_mask
 from derm.errors import DataFault, ImageRefused
-from derm.files import make_folder, making_folder, read_json, reserve, sweep, unwritable, write_json
+from derm.files import make_folder, making_folder, open_ordinary, read_json, reserve, sweep, unwritable, write_json
 from derm.image.decode import open_image, read_image, read_mask
 from derm.image.resize import Fit, square, square_mask
 from derm.json_checks import is_several, is_switch, list_of, object_with
@@ -70,7 +70,7 @@ def load_store(folder: Path) -> ImageStore:
         raise ValueError("store.json is damaged")
     has_mask, size = np.array(content["has_mask"], dtype=bool), content["size"]
     try:
-        images, masks = (np.lib.format.open_memmap(folder / f"{name}.npy", mode="r") for name in ("images", "masks"))
+        images, masks = (open_map(folder / f"{name}.npy") for name in ("images", "masks"))
     except OSError:
         raise
     except DAMAGED as error:
@@ -203,6 +203,13 @@ def _decode(table: pd.DataFrame, size: int, fit: Fit, folder: Path, progress: Pr
         # Another process may have finished first: its store holds the same, so ours is let go.
         with contextlib.suppress(OSError):
             part.rename(folder)
+
+
+def open_map(path: Path, *, change: bool = False) -> "np.memmap[Any, Any]":
+    """The .npy file at `path`, mapped; change: for writing, too. OSError where it is no ordinary file, else one of
+    `DAMAGED`."""
+    open_ordinary(path).close()
+    return np.lib.format.open_memmap(path, mode="r+" if change else "r")
 
 
 def new_map(path: Path, kind: DTypeLike, shape: tuple[int, ...]) -> "np.memmap[Any, Any]":

@@ -4,7 +4,6 @@ Needs a data set with outlines and diagnoses. The outlines are those that people
 outlining does not count against a measure. Trains and calibrates nothing.
 """
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, DIAGNOSES
 from derm.errors import DataFault
+from derm.files import read_json
 from derm.image.lesion_measures import LesionMeasures, measure_lesion
 from derm.metrics.bootstrap import bootstrap
 from derm.metrics.classification import auc
@@ -90,7 +90,7 @@ def worth_records(worth: pd.DataFrame, part: str) -> list[dict[str, object]]:
 def known_worth(path: Path) -> list[dict[str, object]]:
     """The records in the JSON file at `path`; raises DataFault where it holds none."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = read_json(path)
     except (OSError, ValueError) as error:
         raise DataFault(f"{path} cannot be read as JSON: give another file for --worth, or remove this one.") from error
     if not isinstance(rows, list) or not all(

@@ -9,12 +9,16 @@ from typing import Any
 
 from derm.data.catalogue import Catalogue
 from derm.data.recognise import name_rows, shipped_split
-from derm.files import alone_in, write_text
+from derm.errors import ConfigFault
+from derm.files import alone_in, is_named, read_file, write_text
 from derm.language.speech import say
 from derm.spreadsheet import csv_line
 
 LOOKS = Path("docs", "looks-at-the-test-part.csv")
 """Below the folder that the command is run in."""
+
+MOST_BYTES = 16 << 20
+"""Of it: a hundred thousand looks."""
 
 PATIENCE = 30
 """Seconds that a look waits for others to be written."""
@@ -34,9 +38,9 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
     """Append a look to `looks`, an existing CSV file, and return how many it holds now; 0 without such a file.
 
     Of looks that end at once each waits for the one before, or one would be lost. Raises ConfigFault with the line that
-    lacks where none ends.
+    lacks where none ends, or the file cannot be read.
     """
-    if not looks.is_file():
+    if not is_named(looks):
         return 0
     about = metrics["measured_on"]
     figures = [f"{metrics[name]:.4f}" if metrics[name] is not None else "" for name in COLUMNS[4:]]
@@ -54,6 +58,17 @@ def count_look(metrics: dict[str, Any], looks: Path = LOOKS) -> int:
         line=line.strip(),
     )
     with alone_in(looks.parent, PATIENCE, busy):
-        text = looks.read_text() + line
+        try:
+            text = read_file(looks, MOST_BYTES).decode() + line
+        except (OSError, ValueError) as error:
+            raise ConfigFault(
+                say(
+                    "The results are written, but this look is not counted, for {looks} cannot be read ({error}): put "
+                    "it back, and append the line {line}",
+                    looks=looks,
+                    error=error,
+                    line=line.strip(),
+                )
+            ) from error
         write_text(looks, text)
     return len(text.splitlines()) - 1

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from derm.files import read_json, write_bytes, write_json
+from derm.files import read_file, read_json, write_bytes, write_json
 from derm.model.config import ModelConfig
 from derm.model.description import check_seal, sealed
 from derm.paths import app_folder, cache_folder
 
 EXPORTER = 1
 """Version of what a graph takes and gives; raised whenever one made before would answer otherwise."""
+
+MOST_BYTES = 512 << 20
+"""Of a graph, which has no weights: those here take less than a thousandth."""
 
 IN_NO_GRAPH = ("dropout", "drop_path", "fit")
 """Fields of the configuration that belong to training, or to the picture before it is a square."""
@@ -42,8 +45,8 @@ class Graph:
     def read(self) -> bytes | None:
         """The ONNX file's bytes; None where it is gone, or is not the one described."""
         try:
-            content = self.path.read_bytes()
-        except OSError:
+            content = read_file(self.path, MOST_BYTES)
+        except (OSError, ValueError):
             return None
         return content if hashlib.sha256(content).hexdigest() == self.sha256 else None
 

@@ -17,6 +17,7 @@ from torch.nn import Identity, Module
 
 from derm.data.value_words import value_called
 from derm.errors import WeightsFault
+from derm.files import open_ordinary
 from derm.language.speech import say
 from derm.model.weights import WeightsInfo, load_weights
 
@@ -171,6 +172,7 @@ def _start(encoder: Module, neck: Module, name: str, start: str) -> None:
 
 def _from_file(path: Path) -> dict[str, Tensor]:
     try:
+        open_ordinary(path).close()  # for a pipe would be waited for
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise WeightsFault(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from derm.errors import ImageRefused
+from derm.files import open_ordinary
 from derm.image.decode import read_file
 
 
@@ -54,7 +55,7 @@ class FoundPicture(NamedTuple):
         """Whether the content has this SHA-256. What lies beyond a network is believed to be what it was."""
         try:
             if self.source is None:
-                with self.path.open("rb") as stream:
+                with open_ordinary(self.path) as stream:
                     return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
             return self.source.remote or hashlib.sha256(self.read()).hexdigest() == sha256
         except (OSError, ImageRefused):

@@ -27,6 +27,7 @@ from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
 from derm.files import (
     closed,
+    is_named,
     make_folder,
     making_folder,
     open_ordinary,
@@ -223,14 +224,14 @@ def _checksum(content: bytes) -> int:
 def library_stamp(folder: Path) -> tuple[int, int, int] | None:
     """What changes when another library takes the place of the one in `folder`; None where there is none.
 
-    Raises DataFault where this user may not look.
+    Raises DataFault where this user may not look. A link that leads nowhere is a library, which cannot be opened.
     """
     try:
         return stamp_of(folder / ABOUT)
     except PermissionError as error:
         raise DataFault(closed(error, folder)) from error
     except OSError:
-        return None
+        return (0, 0, 0) if is_named(folder / ABOUT) else None
 
 
 def open_library(folder: Path) -> Library:

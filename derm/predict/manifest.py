@@ -11,7 +11,7 @@ from derm.files import open_ordinary
 from derm.image.kind import is_picture
 from derm.predict.found import printable
 from derm.predict.remote import is_address
-from derm.spreadsheet import has_swallowed_rows
+from derm.spreadsheet import has_swallowed_rows, uncell
 
 ENDINGS = (".csv", ".tsv", ".txt")
 """Of lists, in lower case."""
@@ -85,7 +85,7 @@ def _cells(lines: list[str], begin: int, header: list[str], column: int, delimit
                     "quotation mark before it, or write it in one line"
                 )
         line = begin + rows.line_num + 1
-        named += [cell.strip() for cell in row[column : column + 1]]
+        named += [uncell(cell.strip()) for cell in row[column : column + 1]]  # as tables of ours write names
     # The reader takes the end of a text for the end of a cell, and so the last line is missing.
     raise NoList("is a damaged list (a quotation mark is not closed): look for a quotation mark too many")
 

@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault
-from derm.files import portable_name, write_whole
+from derm.files import open_ordinary, portable_name, write_whole
 from derm.predict.case import Case
 from derm.predict.found import printable, true_path
 from derm.predict.record import Settings
@@ -150,10 +150,10 @@ def _not_ours(path: Path) -> str:
 def _told(path: Path) -> Origin | None:
     """Where the PNG at `path` says to come from, None where there is none; of what is no PNG of Derm, nothing."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with open_ordinary(path) as stream, Image.open(stream, formats=("PNG",)) as picture:
             return Origin(*(str(picture.info.get(key, "")) for key in KEYS))
     except FileNotFoundError:
-        return Origin("", "", "") if path.is_symlink() else None  # a link would be followed
+        return None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return Origin("", "", "")
 

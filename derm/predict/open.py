@@ -128,9 +128,9 @@ def read_choice(records: Path) -> dict[str, Any] | None:
 
 
 def _is_choice(content: object) -> bool:
-    if not isinstance(content, dict) or not isinstance(content.get("past", []), list):
-        return False
-    name, told = content.get("weights"), (content.get("sha256"), content.get("calibration"))
+    if not isinstance(content, dict) or not isinstance(content.get("past", []), list) or "weights" not in content:
+        return False  # only null says that they are the shipped ones
+    name, told = content["weights"], (content.get("sha256"), content.get("calibration"))
     if name is None:
         return True
     return isinstance(name, str) and bool(NAME.fullmatch(name)) and all(isinstance(one, str | None) for one in told)

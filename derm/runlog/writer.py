@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from derm.errors import RunFault
+from derm.files import is_named, is_there, open_ordinary
 from derm.language.speech import say
 from derm.runlog.events import EPOCHS_FROM, Logged, shifted
 
@@ -22,7 +23,8 @@ class RunLog:
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
-        if path.is_symlink():  # what it leads to would be cut
+        # What a link leads to would be cut, and a pipe is waited for.
+        if path.is_symlink() or (is_named(path) and not is_there(path)):
             raise RunFault(say("{path} is no ordinary file: delete it.", path=path))
         self._epochs_from = _epochs_from(path) if length else 1
         self._file = path.open("ab")
@@ -63,7 +65,7 @@ class RunLog:
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The events of a log, oldest first; a last line that is still being written is left for the next reading."""
     first = _epochs_from(path)
-    with path.open("rb") as stream:
+    with open_ordinary(path) as stream:
         for line in stream:
             if not line.endswith(b"\n"):
                 return
@@ -74,7 +76,7 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
 
 def _epochs_from(path: Path) -> int:
     """From which number the log counts epochs; 0 where its first line does not say."""
-    with path.open("rb") as stream:
+    with open_ordinary(path) as stream:
         try:
             return int(json.loads(stream.readline()).get(EPOCHS_FROM, 0))
         except (ValueError, TypeError, AttributeError):

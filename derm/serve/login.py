@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from derm.errors import ConfigFault
+from derm.files import MOST_JSON, is_named, read_file
 from derm.language.speech import mark, say
 from derm.serve.opening import is_loopback
 from derm.serve.roles import Role
@@ -185,12 +186,12 @@ def _read(environment: Mapping[str, str], places: Sequence[Path]) -> tuple[dict[
                 named=named,
             )
         )
-    found = Path(named) if named else next((place for place in places if place.is_file()), None)
+    found = Path(named) if named else next((place for place in places if is_named(place)), None)
     if found is None:
         return {}, say("the environment")
     try:
-        return tomllib.loads(found.read_text(encoding="utf-8")), str(found)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(read_file(found, MOST_JSON).decode()), str(found)
+    except (OSError, ValueError) as error:
         # The parser's words may quote the line, which may hold a secret.
         raise ConfigFault(
             say(

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from derm.data.augment import AugmentConfig, Augmenter
-from derm.data.store import DAMAGED, new_map, table_key
+from derm.data.store import DAMAGED, new_map, open_map, table_key
 from derm.errors import ConfigFault
 from derm.files import alone_in, make_folder, read_json, write_json
 from derm.image.decode import open_image
@@ -87,7 +87,7 @@ def open_views(
             state.unlink(missing_ok=True)
             arrays = [new_map(path, kind, shape) for path, kind, shape in zip(paths, KINDS, shapes, strict=True)]
         else:
-            arrays = [np.lib.format.open_memmap(path, mode="r+") for path in paths]
+            arrays = [open_map(path, change=True) for path in paths]
         _fill(model, table, size, arrays, made or 0, state, progress)
     return Views(tuple(arrays[:-1]), arrays[-1])
 
@@ -106,7 +106,7 @@ def _made(folder: Path, shapes: list[tuple[int, ...]]) -> int | None:
     try:
         state = read_json(folder / "made.json")
         # Read-only first: a file that was cut short would be filled up with zeros.
-        kept = [np.lib.format.open_memmap(folder / f"{place}.npy", mode="r") for place in range(len(shapes))]
+        kept = [open_map(folder / f"{place}.npy") for place in range(len(shapes))]
     except DAMAGED:
         return None
     if [(one.shape, one.dtype) for one in kept] != list(zip(shapes, KINDS, strict=True)):

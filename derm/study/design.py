@@ -21,7 +21,7 @@ from derm.data.split import split_catalogue
 from derm.data.store import read_pair
 from derm.diagnoses import CODES, DIAGNOSES, INDEX
 from derm.errors import ConfigFault, StudyFault
-from derm.files import as_text, close_to_others, make_folder, making_folder, read_json, write_json
+from derm.files import as_text, close_to_others, is_named, make_folder, making_folder, read_json, write_json
 from derm.image.overlay import jpeg
 from derm.json_checks import (
     Check,
@@ -244,21 +244,21 @@ def new_study(
         raise StudyFault(
             say("{folder} cannot name a study, for it is not UTF-8: name another folder.", folder=as_text(str(folder)))
         )
-    if (folder / FILE).exists():
+    if is_named(folder / FILE):
         raise StudyFault(
             say(
                 "{folder} holds a study already: name another one.",
                 folder=folder,
             )
         )
-    if (folder / PICTURES).exists():  # of a study that was killed: its cases are not those of this one
+    if is_named(folder / PICTURES):  # of a study that was killed: its cases are not those of this one
         raise StudyFault(
             say(
                 "{folder} holds pictures, but no study: delete them, or name another folder.",
                 folder=folder,
             )
         )
-    if (folder / OPINIONS).exists():  # of a former study: no reader of this one could add to its chain
+    if is_named(folder / OPINIONS):  # of a former study: no reader of this one could add to its chain
         raise StudyFault(
             say(
                 "{folder} holds the opinions of a former study, {file}: move that file away, or name another folder.",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.errors import RecordsFault, StudyFault
-from derm.files import OWN_FILE, check_file, close_to_others, hold, parse_json, read_file
+from derm.files import OWN_FILE, check_file, close_to_others, hold, is_named, parse_json, read_file
 from derm.language.speech import say
 from derm.records import entry
 from derm.records.chain import START, canonical, digest
@@ -185,7 +185,7 @@ def read_given(folder: Path, study: StudyDesign) -> list[StudyOpinion]:
     changed, taken out, or belongs to another study.
     """
     path = folder / FILE
-    if not path.exists():
+    if not is_named(path):
         return []
     try:
         content = read_file(path, MOST)

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from derm.errors import RunFault
-from derm.files import write_whole
+from derm.files import open_ordinary, write_whole
 from derm.language.speech import say
 from derm.model.stored import full_disk
 
@@ -55,6 +55,7 @@ def seal_of(state: str, tensors: Mapping[str, Tensor]) -> str:
 def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Read what `save_checkpoint` wrote; RunFault when there is none, it is damaged or was changed."""
     try:
+        open_ordinary(path).close()  # for a pipe would be waited for
         with safe_open(path, framework="pt") as stream:
             told = stream.metadata()
             state = json.loads(told["state"])

@@ -5,6 +5,7 @@ Needs the folders of `derm.paths`. Reads nothing.
 
 from pathlib import Path
 
+from derm.files import is_named
 from derm.paths import app_folder, results_folder
 
 NAME = "comparison.json"
@@ -16,6 +17,6 @@ def zoo_folder() -> Path:
 
 
 def find_comparison() -> Path | None:
-    """The comparison to show; None where there is none."""
+    """The comparison to show, be it one that cannot be read; None where there is none."""
     places = (zoo_folder() / NAME, app_folder() / "docs" / NAME)
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_named(place)), None)

@@ -18,7 +18,7 @@ from derm.diagnoses import CODES, INDEX
 from derm.errors import DataFault
 from derm.evaluate.check import HASHES, predictions_fault
 from derm.evaluate.results import MOST_TABLE, parse_own_table
-from derm.files import read_file, read_json, sha256
+from derm.files import is_named, read_file, read_json, sha256
 from derm.json_checks import Check, fault_of
 from derm.language.speech import say
 from derm.model.description import check_seal
@@ -58,7 +58,7 @@ class SystemAnswers:
 
 def read_answers(folder: Path) -> SystemAnswers | None:
     """What a system's folder holds; None where it has not ended. DataFault, with the cure, where it is damaged."""
-    if not (folder / MEASURED).is_file():
+    if not is_named(folder / MEASURED):
         return None
     try:
         about = read_json(folder / MEASURED)
@@ -120,7 +120,7 @@ def read_optional(path: Path, check: Check, digest: str | None = None) -> dict[s
 
     digest: the SHA-256 that it must have, None where nothing tells one.
     """
-    if not path.is_file():
+    if not is_named(path):
         return None
     try:
         content = read_json(path)

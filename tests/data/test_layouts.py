@@ -1,5 +1,7 @@
 """Folders and tables as they circulate: other names, other places, other separators, other encodings."""
 
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from derm.cli.main import app
-from derm.data.catalogue import read_catalogue
+from derm.data.catalogue import GROUPING_FILES, read_catalogue
 from derm.data.folder import read_table
 from derm.diagnoses import CODES
 from derm.errors import DataFault
@@ -186,8 +188,69 @@ def test_a_folder_that_cannot_be_read_is_described(tmp_path):
     with pytest.raises(DataFault, match=told):
         read_catalogue(tmp_path)
     (tmp_path / "pictures").rename(tmp_path / "HAM10000_metadata.csv")
-    with pytest.raises(DataFault, match=r"neither HAM10000_metadata\.csv nor"):
+    with pytest.raises(
+        DataFault, match=r"HAM10000_metadata\.csv is no file, but has the name of a table: put the table"
+    ):
         read_catalogue(tmp_path)
+
+
+def lost(place: Path) -> None:
+    place.symlink_to(place.parent / "not mounted" / place.name)
+
+
+def circle(place: Path) -> None:
+    place.symlink_to(place)
+
+
+def bound(place: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as end:
+        near = place.with_name("s")
+        end.bind(os.path.relpath(near))  # for a socket's name is short
+        near.rename(place)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "derm.csv",
+        "HAM10000_metadata.csv",
+        "GroundTruth.csv",
+        "metadata.csv",
+        "duplicate_lesions.csv",
+        "near_duplicates.csv",
+        "diagnoses.csv",
+        *GROUPING_FILES,
+    ],
+)
+@pytest.mark.parametrize("make", [lost, circle, os.mkfifo, bound, Path.mkdir])
+def test_what_bears_a_table_s_name_and_is_none_is_refused_and_never_taken_for_absent(tmp_path, table, make):
+    draw(tmp_path / "images")
+    marks = pd.DataFrame({"image": IDS} | {code.upper(): [int(code == one) for one in CODES] for code in CODES})
+    marks.to_csv(tmp_path / "GroundTruth.csv", index=False)
+    if table != GROUPING_FILES[0]:  # which are read where no other table names lesions
+        rows().to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    (tmp_path / table).unlink(missing_ok=True)
+    assert len(read_catalogue(tmp_path).table) == len(IDS)
+    make(tmp_path / table)
+    told = r"is a link that leads nowhere: bring back what it" if make in (lost, circle) else r"is no file, but has the"
+    for strict in (True, False):
+        with pytest.raises(DataFault, match=f"{table} {told}"):
+            read_catalogue(tmp_path, strict)
+
+
+@pytest.mark.parametrize("folder", ["masks", "images"])
+def test_a_link_to_pictures_that_leads_nowhere_is_refused(tmp_path, folder):
+    draw(tmp_path / "all")
+    rows().to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    assert_whole(tmp_path)
+    lost(tmp_path / folder)
+    with pytest.raises(DataFault, match=f"{folder} is a link that leads nowhere: bring back what it leads to"):
+        read_catalogue(tmp_path)
+    (tmp_path / "HAM10000_metadata.csv").unlink()
+    (tmp_path / "derm.csv").write_text("image\n" + "".join(f"all/{name}.jpg\n" for name in IDS), encoding="utf-8")
+    if folder == "masks":
+        with pytest.raises(DataFault, match="masks is a link that leads nowhere: bring back what it leads to"):
+            read_catalogue(tmp_path)
 
 
 def test_masks_beside_the_images_are_found(tmp_path):

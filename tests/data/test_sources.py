@@ -17,6 +17,7 @@ from derm.data.diagnosis_words import (
     UNKNOWN,
     WORDS,
     allowed_codes,
+    code_of,
     codes_of,
     contradict,
     is_readable,
@@ -30,6 +31,7 @@ from derm.data.learned import lesion_digests
 from derm.data.split import join_lesions
 from derm.diagnoses import CODES
 from derm.errors import ConfigFault, DataFault
+from derm.spreadsheet import csv_table
 
 ISIC2018 = Path(__file__).parents[3] / "shared" / "isic2018_task1"
 
@@ -217,6 +219,22 @@ def test_pairs_across_two_folders_join_by_the_ids_of_both(tmp_path):
     assert join_lesions(catalogue.table, catalogue.duplicates).tolist() == ["a", "b", "a"]
 
 
+def test_pairs_of_names_that_a_spreadsheet_would_compute_join_and_a_user_s_own_stay(tmp_path):
+    names = ["=a", "+b", "-c", "@d", "'e", "'=f", "g"]
+    folder = tmp_path / "one"
+    for name in names:
+        draw(folder / f"{name}.jpg")
+    write(folder / "derm.csv", "image", *(f"{name}.jpg" for name in names))
+    pairs = pd.DataFrame({"image_id": names[:-1], "same_lesion_as": names[1:]})
+    (folder / "near_duplicates.csv").write_text(csv_table(pairs))
+    catalogue = read_catalogue(folder)
+    assert catalogue.duplicates.to_dict() == pairs.to_dict()
+    assert catalogue.remarks == ()
+    assert len(set(join_lesions(catalogue.table, catalogue.duplicates))) == 1
+    write(folder / "near_duplicates.csv", "image_id,same_lesion_as", "=a,'=f")  # by hand, without a guard
+    assert read_catalogue(folder).duplicates.to_numpy().tolist() == [["=a", "'=f"]]
+
+
 def test_names_of_one_look_are_one_and_files_are_found_in_either_normal_form(tmp_path):
     composed, apart = "M\u00fcller", "Mu\u0308ller"
     draw(tmp_path / "images" / f"{apart}.png")
@@ -329,6 +347,30 @@ def test_words_are_asked_for_and_kept(tmp_path):
     assert read_catalogue(folder).table["dx"].tolist() == [BENIGN, "nv"]
     again = CliRunner().invoke(app, ["data", "words", str(folder)])
     assert "Every diagnosis of this table is known." in again.output
+
+
+@pytest.mark.parametrize("word", ["-melanoma", "+melanoma", "'-melanoma", "=melanoma", "@melanoma", "- Melanoma"])
+def test_an_answer_to_a_word_that_begins_with_a_sign_is_kept_for_that_word_alone(tmp_path, word):
+    folder = own(tmp_path, "image,diagnosis", f"a.jpg,{word}", "b,melanoma")
+    if plain_word(word) != "melanoma":  # as @melanoma is: no sign of doubt
+        assert CliRunner().invoke(app, ["data", "words", str(folder)], input="benign\n").exit_code == 0
+        again = CliRunner().invoke(app, ["data", "words", str(folder)])
+        assert "Every diagnosis of this table is known." in again.output
+        assert read_catalogue(folder).table["dx"].tolist() == [BENIGN, "mel"]
+        assert "melanoma" not in read_mapping(folder)
+    write_mapping(folder, {"wart": "bkl"})
+    assert "melanoma" not in read_mapping(folder)
+    assert read_catalogue(folder).table["dx"].tolist()[1] == "mel"
+
+
+@pytest.mark.parametrize("line", ["'-melanoma", "''-melanoma", '"\'-melanoma"', "-melanoma", "'melanoma-'"])
+def test_a_denial_that_an_older_derm_wrote_for_spreadsheets_is_still_one(tmp_path, line):
+    write(tmp_path / "diagnoses.csv", "word,code", f"{line},benign")
+    kept = read_mapping(tmp_path)
+    assert code_of("melanoma", kept) == "mel"
+    assert code_of("-melanoma", kept) == (BENIGN if line[-1] != "'" else UNKNOWN)
+    write_mapping(tmp_path, {"-melanoma": "nv"})
+    assert code_of("-melanoma", read_mapping(tmp_path)) == "nv"
 
 
 def test_a_mapping_to_no_diagnosis_is_refused(tmp_path):

@@ -6,7 +6,7 @@ from small_nets import SMALL
 from derm.errors import WeightsFault
 from derm.model.network import LesionNet
 from derm.model.weights import WeightsInfo, save_weights
-from derm.predict.open import open_model
+from derm.predict.open import CHOICE, open_model
 
 
 def test_the_environment_names_other_weights(tmp_path, monkeypatch):
@@ -19,3 +19,27 @@ def test_the_environment_names_other_weights(tmp_path, monkeypatch):
     monkeypatch.delenv("DERM_WEIGHTS")
     monkeypatch.setattr("derm.predict.open.default_weights", lambda: tmp_path / "tiny.json")
     assert open_model().name == "tiny"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{}", '{"weight": "a"}', '{"weights": null, "past": [{}]}', '{"weights": "a", "past": [{"by": "Dr A"}]}'],
+)
+def test_a_choice_without_the_name_of_weights_is_refused(tmp_path, content):
+    (tmp_path / CHOICE).write_text(content)
+    with pytest.raises(WeightsFault, match=r"does not say which weights are in use \(it names no weights\): put"):
+        open_model(tmp_path)
+
+
+def test_a_choice_that_is_a_link_which_leads_nowhere_is_refused_and_null_is_the_shipped_ones(tmp_path, monkeypatch):
+    save_weights(tmp_path / "tiny.json", LesionNet(SMALL), WeightsInfo(SMALL))
+    monkeypatch.setattr("derm.predict.open.default_weights", lambda: tmp_path / "tiny.json")
+    place = tmp_path / CHOICE
+    assert open_model(tmp_path).name == "tiny"
+    place.write_text('{"weights": null, "past": []}')
+    assert open_model(tmp_path).name == "tiny"
+    for target, said in ((tmp_path / "not mounted" / CHOICE, "it is a link that leads nowhere"), (place, "Too many")):
+        place.unlink()
+        place.symlink_to(target)
+        with pytest.raises(WeightsFault, match=f"does not say which weights are in use .*{said}.* delete it"):
+            open_model(tmp_path)
