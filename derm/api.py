@@ -26,7 +26,7 @@ from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
 from derm.image.decode import image_name, open_image, read_image, read_picture
 from derm.model.weights import Model, default_weights, load_weights
-from derm.paths import cache_folder
+from derm.paths import cache_folder, user_path
 from derm.predict.case import Case, diagnose
 from derm.predict.practice import at_practice
 from derm.predict.record import Record, record_of
@@ -53,7 +53,7 @@ def load(weights: PathLike | None = None) -> Model:
     >>> derm.load().description.model.input_size
     224
     """
-    return load_weights(default_weights() if weights is None else Path(weights).expanduser())
+    return load_weights(default_weights() if weights is None else user_path(weights))
 
 
 def predict(
@@ -170,8 +170,8 @@ def train(
     from derm.data.catalogue import read_data
     from derm.train.loop import train as fit
 
-    place = cache_folder() if cache is None else Path(cache).expanduser()
-    return fit(config, read_data(_folders(data)), Path(run).expanduser(), cache=place, resume=resume, device=device)
+    place = cache_folder() if cache is None else user_path(cache)
+    return fit(config, read_data(_folders(data)), user_path(run), cache=place, resume=resume, device=device)
 
 
 def preset(name: str = "derm", **settings: object) -> "TrainConfig":
@@ -201,11 +201,11 @@ def _read(picture: Picture) -> tuple[NDArray[np.uint8], str]:
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ConfigFault(f"The picture is {picture.dtype} {picture.shape}: give uint8 (height, width, 3), RGB.")
         return read_picture(Image.fromarray(picture), "picture"), "picture"
-    path = Path(picture).expanduser()
+    path = user_path(picture)
     return open_image(path), image_name(path.name)
 
 
 def _folders(data: PathLike | Sequence[PathLike]) -> list[Path]:
     """One folder or several, as paths."""
     several = [data] if isinstance(data, str | os.PathLike) else data
-    return [Path(one).expanduser() for one in several]
+    return [user_path(one) for one in several]

@@ -552,6 +552,27 @@ def json_text(content: object) -> str:
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def open_lock(path: Path) -> BinaryIO:
+    """The ordinary file at `path`, made where there is none, open to be held, see `hold`; ConfigFault for another one.
+
+    A link is not followed, for whatever it leads to would be written, and a pipe is never waited for.
+    """
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0), 0o644)
+
+    try:
+        stream: BinaryIO = open(path, "ab", opener=opened)  # noqa: SIM115 (Path.open takes no opener)
+    except OSError as error:
+        if is_named(path) and not (is_there(path) and not path.is_symlink()):
+            raise ConfigFault(say("{path} is no ordinary file: delete it.", path=path)) from error
+        raise unwritable(path, error) from error
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise ConfigFault(say("{path} is no ordinary file: delete it.", path=path))
+    return stream
+
+
 def hold(stream: IO[Any], patience: float = 1.0) -> bool:
     """Hold the open file for this process, and those that inherit it, until it is closed; False where another has it.
 

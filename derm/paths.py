@@ -78,32 +78,48 @@ def app_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[1]
 
 
+def user_path(named: str | os.PathLike[str]) -> Path:
+    """A path as a user names it, '~' for the home folder, also another user's; of one who is not there, as it stands,
+    as a shell has it."""
+    path = Path(named)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def unwritten_names() -> list[str]:
+    """The variables, of those that name a place, whose value is no text: in another encoding than UTF-8."""
+    places = (DATA, RESULTS, RUNS, WEIGHTS, STRUCTURES, DIRECTIONS, LIBRARY, CACHE, RECORDS, RECORDS_URL, STUDIES)
+    return [name for name in places if os.fsencode(told := os.environ.get(name, "")) != told.encode(errors="replace")]
+
+
 def cache_folder() -> Path:
     """The folder that `CACHE` names, or the user's own for what can be made anew."""
     named = os.environ.get(CACHE)
-    return Path(named).expanduser() if named else user_cache_path("derm", appauthor=False)
+    return user_path(named) if named else user_cache_path("derm", appauthor=False)
 
 
 def data_folder() -> Path | None:
     """The folder that `DATA` names, or None."""
     named = os.environ.get(DATA)
-    return Path(named).expanduser() if named else None
+    return user_path(named) if named else None
 
 
 def results_folder() -> Path:
     """The folder that `RESULTS` names, or results where the app was started."""
-    return Path(os.environ.get(RESULTS) or "results").expanduser()
+    return user_path(os.environ.get(RESULTS) or "results")
 
 
 def runs_folder() -> Path:
     """The folder that `RUNS` names, or runs where the app was started."""
-    return Path(os.environ.get(RUNS) or "runs").expanduser()
+    return user_path(os.environ.get(RUNS) or "runs")
 
 
 def records_folder() -> Path:
     """The folder that `RECORDS` names, or the user's own."""
     named = os.environ.get(RECORDS)
-    return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "records"
+    return user_path(named) if named else user_data_path("derm", appauthor=False) / "records"
 
 
 def teaching_folder() -> Path:
@@ -119,7 +135,7 @@ def records_url() -> str | None:
 def studies_folder() -> Path:
     """The folder that `STUDIES` names, or the user's own."""
     named = os.environ.get(STUDIES)
-    return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "studies"
+    return user_path(named) if named else user_data_path("derm", appauthor=False) / "studies"
 
 
 def kept_free() -> int:
@@ -134,4 +150,4 @@ def kept_free() -> int:
 def library_folder() -> Path:
     """The folder that `LIBRARY` names, or the user's own."""
     named = os.environ.get(LIBRARY)
-    return Path(named).expanduser() if named else user_data_path("derm", appauthor=False) / "library"
+    return user_path(named) if named else user_data_path("derm", appauthor=False) / "library"

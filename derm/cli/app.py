@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from derm.cli.terminal import out
 from derm.errors import ConfigFault
-from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
+from derm.serve.opening import BASE, HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
 from derm.serve.words import login_words, unencrypted
 
 Data = Annotated[Path | None, typer.Option(help="Folder of a data set, for Explore and Compare.")]
@@ -56,15 +57,15 @@ def app(
 
     Research use only, not a medical device.
     """
-    from derm.paths import DATA, RESULTS, RUNS, SAFE_PATH, WEIGHTS, app_folder
+    from derm.paths import DATA, RESULTS, RUNS, SAFE_PATH, WEIGHTS, app_folder, user_path
     from derm.serve.log import WANTED
     from derm.serve.login import CALLBACK, REQUIRED, login_of, own_places
 
     named = {DATA: data, RUNS: runs, RESULTS: results, WEIGHTS: weights}
     for path in (data, weights):
-        if path is not None and not path.expanduser().exists():
+        if path is not None and not user_path(path).exists():
             raise ConfigFault(f"There is no file or folder {path}: check the path.")
-    places = {name: str(path.expanduser().absolute()) for name, path in named.items() if path is not None}
+    places = {name: str(user_path(path).absolute()) for name, path in named.items() if path is not None}
     opened = _opened(token=token, behind=behind or [], insecure=insecure)
     asked = {REQUIRED: login, WANTED: json_log}
     opened |= {name: value for name, value in ((REQUIRED, "1"), (WANTED, "json")) if asked[name]}
@@ -110,10 +111,6 @@ def serve(
     app(data, runs, results, weights, port, address, login=True, json_log=True, browser=False)
 
 
-BASE = "STREAMLIT_SERVER_BASE_URL_PATH"
-"""Streamlit's variable for the path below which the app lies."""
-
-
 def _opened(*, token: bool, behind: list[str], insecure: bool) -> dict[str, str]:
     """The variables that open the app further, as asked for; a token that is set already stays."""
     made = {TOKEN: os.environ.get(TOKEN) or secrets.token_urlsafe(24)} if token else {}
@@ -135,7 +132,7 @@ def _tell_token(token: str, address: str, port: int) -> None:
     """Print the address that lets in, and what it does not do."""
     below = os.environ.get(BASE, "").strip("/")
     place = f"{_named(address)}:{port}/{below}/" if below else f"{_named(address)}:{port}/"
-    out.print(f"Open http://{place}?token={token}", soft_wrap=True)
+    out.print(f"Open http://{place}?token={quote(token, safe='')}", soft_wrap=True)
     if not is_loopback(address):
         out.print(unencrypted(address), soft_wrap=True)
 

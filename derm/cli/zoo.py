@@ -193,6 +193,7 @@ def table(
 
 def results_of(named: Path | None) -> Path:
     """The folder of the zoo's results: `named`, or zoo in the folder of results."""
+    from derm.paths import user_path
     from derm.zoo.place import zoo_folder
 
-    return named.expanduser() if named else zoo_folder()
+    return user_path(named) if named else zoo_folder()

@@ -72,8 +72,13 @@ THREADS = "DERM_THREADS"
 """How many threads the engine of this process has; without it as many as there are cores."""
 
 
+MOST_DIGITS = 4
+"""Of that number: no machine has more cores, and Python reads no number of thousands of digits."""
+
+
 def cores() -> int:
     """How many cores this process may use: what `THREADS` says, else those that the system gives it."""
-    if (named := os.environ.get(THREADS, "").strip()).isdecimal() and int(named):
+    named = os.environ.get(THREADS, "").strip()
+    if named.isdecimal() and len(named) <= MOST_DIGITS and int(named):
         return int(named)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

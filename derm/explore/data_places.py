@@ -3,7 +3,7 @@
 Needs a cache folder for what is drawn. Knows nothing of pages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from derm.data.catalogue import Catalogue
 from derm.data.synthetic.standin import drawn_folder
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import find_results
-from derm.files import read_json
+from derm.files import read_json, shorten
 from derm.language.speech import mark, say
 from derm.model.weights import Model
 from derm.predict.record import calibration_of
@@ -100,6 +100,14 @@ def gone(name: str, shown: str) -> str:
     if not shown:
         return say("The results '{name}' are no longer there.", name=name)
     return say("The results '{name}' are no longer there: '{shown}' is shown instead.", name=name, shown=shown)
+
+
+def unwritten(names: Sequence[str]) -> str:
+    """Says that folders of results, by their names as they can be written, are left out."""
+    return say(
+        "Results are left out whose folder has a name that is no text in UTF-8: {names}. Give it another name.",
+        names=", ".join(shorten(name, 60) for name in names[:5]),
+    )
 
 
 HOW_TO_MEASURE = mark(

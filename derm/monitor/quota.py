@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.errors import ConfigFault, RunFault
-from derm.files import hold, make_folder
+from derm.files import hold, make_folder, open_lock
 from derm.json_checks import is_text
 from derm.language.speech import say, say_many
 from derm.monitor.runs import find_runs
@@ -105,7 +105,7 @@ def room_for_one(runs: Path, *also: Path) -> Iterator[None]:
     """Hold the folder for runs while one is launched; RunFault where as many train as may, or a disk is too full: that
     of the runs, of the cache, or of a folder in `also`, into which it writes, too."""
     make_folder(runs)
-    with (runs / QUEUE).open("a") as stream:
+    with open_lock(runs / QUEUE) as stream:
         if not hold(stream, patience=10):
             raise RunFault(say("Another run is being started at this moment: try again in a few seconds."))
         check_count(runs)

@@ -30,6 +30,7 @@ from derm.files import (
     is_named,
     make_folder,
     making_folder,
+    open_lock,
     open_ordinary,
     read_file,
     read_json,
@@ -320,7 +321,7 @@ class LibraryWriter:
         make_folder(self.folder)
         with self.opened as opened:
             try:
-                lock = opened.enter_context((self.folder / LOCK).open("ab"))
+                lock = opened.enter_context(open_lock(self.folder / LOCK))
                 if try_hold(lock) is False:
                     raise ConfigFault(
                         say(

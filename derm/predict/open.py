@@ -15,7 +15,7 @@ from derm.files import read_json
 from derm.language.speech import say
 from derm.model.description import read_content
 from derm.model.weights import Model, default_weights, load_info, load_weights
-from derm.paths import WEIGHTS, records_folder
+from derm.paths import WEIGHTS, records_folder, user_path
 from derm.predict.record import calibration_of
 
 CHOICE = "weights-in-use.json"
@@ -45,7 +45,7 @@ def open_model(records: Path | None = None) -> Model:
 def weights_in_use(records: Path | None = None) -> Path:
     """The description of the weights that `open_model` loads; errors as there."""
     if named := os.environ.get(WEIGHTS):
-        return Path(named).expanduser()
+        return user_path(named)
     folder = records or records_folder()
     choice = read_choice(folder)
     return default_weights() if choice is None else chosen_weights(folder, choice)

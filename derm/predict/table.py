@@ -234,13 +234,17 @@ def part_of(target: Path) -> Path:
 
 def _open_alone(part: Path) -> int:
     """A descriptor that appends to `part`, which no other run has; ConfigFault where one has it, or it cannot be."""
+    other = f"{part} is no ordinary file: remove it, or name another place with --out."
     try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o644)
+        own = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | own, 0o644)
     except OSError as error:
+        if part.is_symlink():
+            raise ConfigFault(other) from error
         raise ConfigFault(f"{part} cannot be written ({error.strerror}): name another place with --out.") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise ConfigFault(f"{part} is no ordinary file: remove it, or name another place with --out.")
+        raise ConfigFault(other)
     # A run that ends takes the part away: whoever has the lock only then has it on a file without a name.
     with suppress(FileNotFoundError):
         if try_hold(descriptor) is not False and os.path.samestat(os.fstat(descriptor), part.stat()):

@@ -139,11 +139,16 @@ def keep_other_answer(records: Records, actor: str, case: Case, model: Model, ke
 
     Raises RecordsFault where it is measured with a scale, or in an outline, that the records do not have.
     """
-    if outline_since(case, kept) is not None:
+    other = outline_since(case, kept)
+    if other is not None and other.kind == "new":
         raise RecordsFault(
-            say("The answer is measured in an outline that does not stand in the records: save the outline first.")
+            say("The answer is measured in an outline that the records do not have: save the outline first.")
         )
-    if case.scale is not None and not same_scale(kept.picture["mm_per_pixel"], case.scale.mm_per_pixel):
+    if (
+        case.scale is not None
+        and case.scale.source != "DICOM"
+        and not same_scale(kept.picture["mm_per_pixel"], case.scale.mm_per_pixel)
+    ):
         raise RecordsFault(
             say(
                 "The answer is measured with {own:g} mm a pixel, and its picture is kept with another scale, or "

@@ -254,7 +254,7 @@ def _server_engine(url: str) -> Engine:
                 )
             )
         return create_engine(address.set(drivername=POSTGRESQL), pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise RecordsFault(
             say("The address of the records is none: name one such as postgresql://derm@localhost/derm.")
         ) from error

@@ -440,7 +440,7 @@ def _picture(
     )
     known = connection.execute(same).first()
     if known is not None:
-        if known.mm_per_pixel is not None or picture.scale_source != "DICOM":  # which is in the file, nobody's entry
+        if picture.scale_source != "DICOM":  # which is in the file, and nobody's entry
             _refuse_other_scale(known.mm_per_pixel, picture.mm_per_pixel)
         return str(known.id)
     new = {

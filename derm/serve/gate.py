@@ -86,10 +86,10 @@ class Gate:
                 await _answer(answer, refusal.status, say(refusal.sentence))
         elif (place := _shown_token(scope, self.opening)) is not None:
             port = urlsplit(f"//{_only(scope['headers'], b'host')}").port or ""
-            cookie = f"{COOKIE}{port}={self.opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
+            cookie = f"{COOKIE}{port}={self.opening.cookie}; Path={self.opening.path}; HttpOnly; SameSite=Lax"
             await _answer(answer, 303, "", ((b"location", place.encode()), (b"set-cookie", cookie.encode())))
         elif _is_page(scope) and not any(name == BROWSER and value for name, value in cookies_in(scope["headers"])):
-            cookie = f"{BROWSER}={token_hex(16)}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}"
+            cookie = f"{BROWSER}={token_hex(16)}; Path={self.opening.path}; HttpOnly; SameSite=Lax; Max-Age={YEAR}"
             await self.app(scope, receive, _with_headers(send, [(b"set-cookie", cookie.encode())], _secure(scope)))
         else:
             await self.app(scope, receive, answer)

@@ -33,6 +33,15 @@ USER_HEADER = "DERM_USER_HEADER"
 """The header in which a server in front of the app tells who the visitor is, as X-Forwarded-User; it must replace what
 visitors send of that name. Without it nobody is told apart but by their browser."""
 
+_TOKEN = re.compile(r"[ -~]+")
+"""What a token is made of: ASCII signs that an address can bear."""
+
+BASE = "STREAMLIT_SERVER_BASE_URL_PATH"
+"""Streamlit's variable for the path below which the app lies."""
+
+_BASE = re.compile(r"[A-Za-z0-9._~/-]*")
+"""What such a path is made of, so that it can stand in a cookie."""
+
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]*)?")
 """A Host header: a name, or an address in digits, that of IPv6 within brackets and nothing beside them, and a port."""
 
@@ -59,14 +68,17 @@ class Opening:
     login_origin: str | None = None
     """Scheme, host name and port under which visitors log in, as https://derm.example; None: nobody is asked to."""
 
+    path: str = "/"
+    """The path below which the app lies, and its cookies hold."""
+
     def __post_init__(self) -> None:
-        """Refuse a token that is soon guessed: ConfigFault."""
-        if self.token is not None and (len(self.token) < SHORTEST or not self.token.isascii()):
+        """Refuse a token that is soon guessed, or that no address can bear: ConfigFault."""
+        if self.token is not None and not (len(self.token.strip()) >= SHORTEST and _TOKEN.fullmatch(self.token)):
             raise ConfigFault(
                 say(
                     "The token has {count} characters: give {least} ASCII characters or more, or let `derm "
                     "app --token` make one.",
-                    count=len(self.token),
+                    count=len(self.token.strip()),
                     least=SHORTEST,
                 )
             )
@@ -166,11 +178,21 @@ def opening_of(environment: Mapping[str, str], login_origin: str | None = None) 
     """
     names = filter(None, (name.strip().lower().rstrip(".") for name in environment.get(HOSTS, "").split(",")))
     return Opening(
-        insecure=environment.get(INSECURE, "") not in ("", "0"),
+        insecure=_is_wanted(environment.get(INSECURE, "")),
         hosts=tuple(map(_named, names)),
         token=environment.get(TOKEN) or None,
         user_header=environment.get(USER_HEADER) or None,
         login_origin=login_origin,
+        path=f"/{below}/" if (below := environment.get(BASE, "").strip("/")) and _BASE.fullmatch(below) else "/",
+    )
+
+
+def _is_wanted(told: str) -> bool:
+    """Whether `INSECURE` asks for it; ConfigFault for what may mean either: nothing but 1 opens the app."""
+    if told.strip() in ("", "0", "1"):
+        return told.strip() == "1"
+    raise ConfigFault(
+        say("{variable} is '{told}': 1 opens the app to everybody, 0 does not.", variable=INSECURE, told=told[:40])
     )
 
 

@@ -25,7 +25,7 @@ from derm.model.description import SEAL, check_seal, named_tensors, read_content
 from derm.model.graph import graph_folder
 from derm.model.tensors import read_tensors
 from derm.model.weights import clear_former, named_file, refuse_replaced, writing_alone
-from derm.paths import STRUCTURES, app_folder
+from derm.paths import STRUCTURES, app_folder, user_path
 from derm.structures.check import description_fault
 from derm.structures.table import KEYS
 
@@ -193,7 +193,7 @@ def description_at(variable: str, shipped: str) -> Path | None:
     None where that is not there; raises WeightsFault where the named one is not.
     """
     named = os.environ.get(variable)
-    path = Path(named).expanduser() if named else app_folder() / "weights" / shipped
+    path = user_path(named) if named else app_folder() / "weights" / shipped
     if path.is_file():
         return path
     if named:

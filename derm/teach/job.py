@@ -21,7 +21,7 @@ from derm.errors import DataFault, DermError, RunFault, WeightsFault
 from derm.evaluate.compare import COLUMNS, compare
 from derm.evaluate.dataset import evaluate, write_evaluation
 from derm.evaluate.results import read_own_table, read_results
-from derm.files import hold, read_json, real_path, unlinked, write_json, write_text
+from derm.files import hold, open_lock, read_json, real_path, unlinked, write_json, write_text
 from derm.json_checks import (
     Check,
     by_name,
@@ -468,7 +468,7 @@ def _about(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
-    with (folder / LOCK).open("a") as stream:
+    with open_lock(folder / LOCK) as stream:
         if not hold(stream):
             raise RunFault(say("Another process is working on '{name}': wait for its end.", name=folder.name))
         yield

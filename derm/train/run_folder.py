@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from derm.errors import RunFault
-from derm.files import PART, hold, make_folder, read_json, sweep, write_json
+from derm.files import PART, hold, make_folder, open_lock, read_json, sweep, write_json
 from derm.language.speech import say
 from derm.model.measured import IS_LEARNED
 
@@ -67,7 +67,7 @@ def make_run_folder(run: Path, about: dict[str, Any]) -> None:
     """
     refuse_taken(run)
     make_folder(run)
-    with (run / "lock").open("a") as stream:
+    with open_lock(run / "lock") as stream:
         if not hold(stream):
             raise RunFault(
                 say(
@@ -103,7 +103,7 @@ def claim(run: Path) -> Iterator[None]:
                 run=run,
             )
         )
-    with (run / "lock").open("a") as stream:
+    with open_lock(run / "lock") as stream:
         if not hold(stream):
             raise RunFault(
                 say(
@@ -113,7 +113,7 @@ def claim(run: Path) -> Iterator[None]:
             )
         stream.truncate(0)
         about = {"pid": os.getpid(), "host": socket.gethostname(), "claim": secrets.token_hex(8)}
-        stream.write(json.dumps(about))
+        stream.write(json.dumps(about).encode())
         stream.flush()
         sweep(run)
         yield

@@ -17,6 +17,7 @@ from derm.figures.text import capital, plain
 from derm.image.heic import heic_is_read
 from derm.language.speech import say
 from derm.model.weights import Model
+from derm.paths import unwritten_names
 from derm.predict import case_list, triage, words
 from derm.predict.practice import LEAST, MOST, data_share
 from derm.predict.reading import WaitingFile
@@ -92,6 +93,17 @@ def set_patients(row: DeltaGenerator, model: Model) -> None:
 
 def find_model() -> Model | None:
     """The model that the app was started with, or None, with a sentence where it cannot be loaded."""
+    if unwritten := unwritten_names():
+        st.error(
+            plain(
+                say(
+                    "The name of a place in {names} is no text in UTF-8: give it another one, and start the app again.",
+                    names=", ".join(unwritten),
+                )
+            ),
+            icon=":material/folder_off:",
+        )
+        return None
     try:
         model = visit.shared_model()
     except WeightsFault as fault:

@@ -79,6 +79,8 @@ def test_the_printed_address_has_the_path_below_which_the_app_lies(started, monk
 def test_a_token_that_is_set_stays(started, monkeypatch):
     monkeypatch.setenv(TOKEN, "0123456789abcdef")
     assert "?token=0123456789abcdef" in started("--token", "--address", "::1")[2].output
+    monkeypatch.setenv(TOKEN, "abc+def&ghi#jkl%mno")
+    assert "?token=abc%2Bdef%26ghi%23jkl%25mno\n" in started("--token")[2].output
     monkeypatch.setenv(TOKEN, "short")
     assert "give 16 ASCII characters" in str(started("--token")[2].exception)
 

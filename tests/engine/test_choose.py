@@ -14,6 +14,7 @@ from PIL import Image
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.engine.choose import ENGINE, chosen, engine_of, onnx_engine
+from derm.engine.runtime import THREADS, cores
 from derm.errors import ConfigFault
 from derm.model.weights import Model, default_weights, load_weights
 from derm.predict.case import diagnose
@@ -97,3 +98,13 @@ def test_a_prediction_imports_neither_torch_nor_timm(tmp_path):
     )
     assert '"dx_pred"' in done.stdout
     assert done.stdout.splitlines()[-2:] == ["[]", "[]"]  # the command knows no page, and neither imports torch
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "many", "9" * 5_000])
+def test_a_number_of_threads_that_is_none_counts_as_not_given(told, monkeypatch):
+    monkeypatch.delenv(THREADS, raising=False)
+    usual = cores()
+    monkeypatch.setenv(THREADS, told)
+    assert cores() == usual
+    monkeypatch.setenv(THREADS, "3")
+    assert cores() == 3

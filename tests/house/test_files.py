@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import time
 from datetime import date
 from functools import partial
@@ -16,8 +17,10 @@ from derm.errors import ConfigFault
 from derm.files import (
     as_text,
     check_file,
+    hold,
     make_folder,
     making_folder,
+    open_lock,
     sha256,
     sweep,
     unlinked,
@@ -125,6 +128,9 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
+ROOT = Path(__file__).parents[2]
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png", "gif", "tiff", "bmp", "webp"])
 def test_a_text_is_never_written_over_a_picture(tmp_path, ending):
     place = tmp_path / f"patient.{ending}"
@@ -224,6 +230,39 @@ def test_of_files_that_belong_together_links_are_replaced_and_folders_refused(tm
 @pytest.mark.parametrize(
     ("seconds", "year"), [(0, 1980), (time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, 0)), 2026), (1 << 33, 2107)]
 )
+@pytest.mark.parametrize("kind", ["link", "lost link", "pipe", "folder"])
+def test_what_is_held_is_an_ordinary_file_and_no_link_is_written_through(tmp_path, kind):
+    kept, lock = tmp_path / "kept.txt", tmp_path / "lock"
+    kept.write_text("precious")
+    if kind == "pipe":
+        os.mkfifo(lock)
+    elif kind == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(kept if kind == "link" else tmp_path / "nowhere")
+    with pytest.raises(ConfigFault, match="lock is no ordinary file: delete it"):
+        open_lock(lock)
+    assert kept.read_text() == "precious"
+    assert not (tmp_path / "nowhere").exists()
+    with open_lock(tmp_path / "new") as stream:
+        assert hold(stream)
+
+
+def test_no_lock_is_opened_otherwise():
+    """`Path.open` follows links and waits for pipes; what is written to besides is asked about before."""
+    appending = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "derm").rglob("*.py")
+        if re.search(r"""open\("a""", path.read_text(encoding="utf-8"))
+    }
+    assert appending == {
+        "derm/bench/monitor.py",
+        "derm/monitor/launch.py",
+        "derm/runlog/writer.py",
+        "derm/study/reading.py",
+    }
+
+
 def test_a_member_of_a_zip_has_a_date_whatever_the_clock_says(tmp_path, monkeypatch, seconds, year):
     now = time.localtime(seconds)
     monkeypatch.setattr("time.localtime", lambda *_: now)

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from derm.paths import DATA, RESULTS, RUNS, SAFE_PATH, data_folder, results_folder, runs_folder, search_path
+from derm.paths import (
+    DATA,
+    RESULTS,
+    RUNS,
+    SAFE_PATH,
+    data_folder,
+    results_folder,
+    runs_folder,
+    search_path,
+    unwritten_names,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +37,19 @@ def test_places_that_the_user_names(monkeypatch):
         monkeypatch.setenv(name, f"~/{name}")
     home = Path.home()
     assert (data_folder(), results_folder(), runs_folder()) == (home / DATA, home / RESULTS, home / RUNS)
+
+
+def test_a_home_that_is_not_there_stands_as_it_is_named(monkeypatch):
+    for name in (DATA, RESULTS, RUNS):
+        monkeypatch.setenv(name, f"~nobody-of-that-name/{name}")
+    assert data_folder() == Path(f"~nobody-of-that-name/{DATA}")
+    assert results_folder() == Path(f"~nobody-of-that-name/{RESULTS}")
+
+
+def test_places_whose_name_is_no_text_are_told(monkeypatch):
+    monkeypatch.setenv(RUNS, "r\udcff")
+    monkeypatch.setenv(DATA, "größe\N{NO-BREAK SPACE}")
+    assert unwritten_names() == [RUNS]
 
 
 def test_an_empty_name_counts_as_none(monkeypatch):

@@ -1,6 +1,7 @@
 """The page Explore without a browser: its three views on drawn data, a cell, an opened image, what may be missing."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -535,6 +536,14 @@ def test_results_that_go_away_below_an_open_page_are_said_to_be_gone(visit, meas
     shutil.rmtree(tmp_path / "one")
     choose(page, "explore_view", "Data")
     assert "The results 'one' are no longer there." in texts(page)
+
+
+def test_results_whose_name_is_no_text_are_named_and_the_others_stay(visit, measured, tmp_path):
+    shutil.copytree(measured / "validation", tmp_path / "good")
+    shutil.copytree(measured / "validation", os.fsdecode(os.fsencode(tmp_path) + b"/r\xff"))
+    page = choose(visit(DERM_RESULTS=str(tmp_path)), "explore_view", "Results")
+    assert page.selectbox(key="explore_first").options == ["good"]
+    assert "no text in UTF-8: r\\udcff. Give it another name." in texts(page)
 
 
 def test_results_of_another_data_set_are_refused_everywhere(visit, measured, tmp_path):

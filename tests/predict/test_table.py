@@ -186,6 +186,10 @@ def test_what_is_no_file_is_no_place_for_rows(tmp_path):
     os.mkfifo(part_of(tmp_path / "out.csv"))
     with pytest.raises(ConfigFault, match="is no ordinary file"):
         GrowingTable(tmp_path / "out.csv", SETTINGS)
+    part_of(tmp_path / "linked.csv").symlink_to(tmp_path / "kept.txt")
+    with pytest.raises(ConfigFault, match="is no ordinary file"):
+        GrowingTable(tmp_path / "linked.csv", SETTINGS)
+    assert not (tmp_path / "kept.txt").exists()
     (tmp_path / "round.csv").symlink_to(tmp_path / "round.csv")
     with pytest.raises(ConfigFault, match="leads to itself"):
         GrowingTable(tmp_path / "round.csv", SETTINGS)

@@ -11,6 +11,7 @@ from entries import new_picture, save
 from derm.data.synthetic.lesion import draw_lesion
 from derm.document.content import report_of
 from derm.errors import RecordsFault
+from derm.image.scale import Scale
 from derm.predict import words as case_words
 from derm.predict.case import changed, diagnose
 from derm.predict.entries import with_line, with_outline
@@ -91,7 +92,10 @@ def test_no_answer_is_kept_that_is_measured_in_what_the_records_do_not_have(file
     ):
         with pytest.raises(RecordsFault, match=said):
             keep_other_answer(filed, "Dr A", changed(spoiled, views=8), tiny_model, kept)
-    keep_other_answer(filed, "Dr A", changed(case, views=8), tiny_model, kept)
+    # A colleague's outline is no reason against an answer in the model's own, nor a file's own scale.
+    write.correct(filed, "Dr B", saved.picture_id, outline=np.ones((90, 120), dtype=bool))
+    (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
+    keep_other_answer(filed, "Dr A", changed(case, views=8, scale=Scale(0.02, "DICOM")), tiny_model, kept)
     (kept,) = read.lesion_history(filed, saved.lesion_id).visits[0].pictures
     assert [one["views"] for one in kept.answers] == [1, 8]
 

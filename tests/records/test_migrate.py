@@ -140,6 +140,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path, harm, said):
     [
         ("mysql://a@b/c", "not in mysql"),
         ("nonsense", "is none: name one such as"),
+        ("postgresql://derm:secret@[::1/none", "The address of the records is none: name one such as"),
         ("postgresql://derm:secret@127.0.0.1:1/none", "cannot be reached: see that the database runs"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from derm.errors import ConfigFault
 from derm.serve import words
-from derm.serve.opening import HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
+from derm.serve.opening import BASE, HOSTS, INSECURE, TOKEN, Opening, is_loopback, opening_of
 
 SECRET = "a token of this test"
 CLOSED = Opening()
@@ -100,11 +100,24 @@ def test_variables_say_how_far_it_is_open():
     assert opening_of({INSECURE: "0", HOSTS: " , ", TOKEN: ""}) == CLOSED
     told = opening_of({INSECURE: "1", HOSTS: "Derm.example., other.example", TOKEN: SECRET})
     assert told == Opening(insecure=True, hosts=("derm.example", "other.example"), token=SECRET)
+    assert [opening_of({BASE: path}).path for path in ("", "/", "/derm/", "a/b", "a; Domain=x")] == [
+        "/", "/", "/derm/", "/a/b/", "/",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", ["false", "no", "off", "true", "2"])
+def test_what_may_mean_either_opens_nothing(told):
+    with pytest.raises(ConfigFault, match=f"DERM_INSECURE is '{told}': 1 opens the app to everybody, 0 does not"):
+        opening_of({INSECURE: told})
+    assert opening_of({INSECURE: " "}) == CLOSED
 
 
 def test_a_short_token_is_refused():
     with pytest.raises(ConfigFault, match=r"The token has 15 characters: give 16 ASCII characters or more"):
         opening_of({TOKEN: "x" * 15})
+    for token in (" " * 20, "x" * 20 + "\n", "x" * 20 + "é"):
+        with pytest.raises(ConfigFault, match="give 16 ASCII characters or more"):
+            opening_of({TOKEN: token})
 
 
 def test_a_token_and_its_cookie_are_compared_whole():

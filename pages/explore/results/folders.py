@@ -11,7 +11,7 @@ from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
-from derm.files import stamp_now
+from derm.files import as_text, stamp_now
 from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
@@ -26,11 +26,23 @@ FIRST, SECOND = "explore_first", "explore_second"
 
 def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
     """The folders of results to choose from by their names, those that belong to weights and data set first."""
-    places = data_places.results_places(model, cache_folder(), results_folder(), len(shown.table), drawn=shown.drawn)
     named: dict[str, Path] = {}
-    for place in places:
-        named.setdefault(place.name or "results", place)
+    for place in places(model, shown):
+        if as_text(str(place)) == str(place):
+            named.setdefault(place.name or "results", place)
     return named
+
+
+def places(model: Model, shown: ShownData) -> list[Path]:
+    """All folders of results, those whose names no page can show among them."""
+    return data_places.results_places(model, cache_folder(), results_folder(), len(shown.table), drawn=shown.drawn)
+
+
+def tell_unwritten(model: Model, shown: ShownData) -> None:
+    """Name the folders of results that are left out for their names, where there are any."""
+    odd = [as_text(place.name) for place in places(model, shown) if as_text(str(place)) != str(place)]
+    if odd:
+        st.warning(plain(data_places.unwritten(odd)), icon=":material/folder_off:")
 
 
 def tell_gone(model: Model, shown: ShownData) -> None:
@@ -48,6 +60,7 @@ def tell_gone(model: Model, shown: ShownData) -> None:
 def find_results(model: Model, shown: ShownData) -> tuple[Results, pd.DataFrame] | None:
     """The chosen results joined with the table, or None with what to do."""
     folders = result_names(model, shown)
+    tell_unwritten(model, shown)
     if shown.drawn and data_places.results_of_drawn(model, cache_folder()) not in folders.values():
         measure_drawn(model, shown)
         return None
