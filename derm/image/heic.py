@@ -54,9 +54,11 @@ def parse(content: bytes, name: str) -> tuple[NDArray[np.uint8], dict[str, Any]]
         check_size(width, height, name)
         if ends_empty(content, width * height, end_in_boxes(content)):
             raise incomplete(name)
-        picture = Image.frombytes(found.mode, (width, height), bytes(found.data), "raw", found.mode, found.stride)
-        if has_holes(np.asarray(picture)):
+        data, channels = bytes(found.data), len(found.mode)
+        rows = np.frombuffer(data, dtype=np.uint8, count=height * found.stride).reshape(height, found.stride)
+        if has_holes(rows[:, : width * channels].reshape(height, width, channels)):
             raise incomplete(name)
+        picture = Image.frombytes(found.mode, (width, height), data, "raw", found.mode, found.stride)
         # The file turns its picture itself; its EXIF orientation would turn it again.
         picture.info["icc_profile"] = found.info.get("icc_profile") or _named(found.info.get("nclx_profile"), name)
     except ImageRefused:

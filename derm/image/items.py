@@ -11,10 +11,12 @@ from typing import NamedTuple
 from derm.image.jpeg import incomplete
 
 MAX_ENTRIES = 20_000
-"""Most boxes, items and spans that are looked at: a telephone's picture of 48 megapixels has about 300."""
+"""Most boxes, items and spans, and units of an item, that are looked at: a telephone's picture of 48 megapixels has
+about 300, and one unit in each tile."""
 
 MAX_COPIED = 50_000_000
-"""Most bytes of coded pictures that are copied for `closed`."""
+"""Most bytes of coded pictures that are copied for `closed`, and that all items together have beyond their file's,
+where some lie in each other."""
 
 CLOSE = b"\xff" * 4096
 """Behind a slice: bits after its end are not read (H.265, 7.3.2.9), and these end the reading of one that is cut."""
@@ -87,11 +89,17 @@ def check_items(content: bytes, name: str) -> None:
     table = _table(content)
     if table is None:
         return
+    taken = 0
     for item in table.items:
-        pieces = _pieces(content, item, table)
-        if pieces is None:
+        places = _located(item, table, len(content))
+        if places is None:
             raise incomplete(name)
-        if item.kind in _HEVC and item.way < 2 and not item.elsewhere and not _is_whole(b"".join(pieces), table):
+        if item.kind not in _HEVC or item.way > 1 or item.elsewhere:
+            continue
+        taken += sum(length for _, length in places)
+        if taken > len(content) + MAX_COPIED:
+            raise ValueError("its coded pictures lie in each other")
+        if not _is_whole(b"".join(content[first : first + length] for first, length in places), table.unit_size):
             raise incomplete(name)
 
 
@@ -108,10 +116,10 @@ def closed(content: bytes) -> bytes:
     for item in table.items:
         if item.kind not in _HEVC or item.way or item.elsewhere or len(item.spans) != 1:
             continue
-        (span,), (piece,) = item.spans, _pieces(content, item, table) or [b""]
+        (span,), ((start, length),) = item.spans, _located(item, table, len(content)) or [(0, 0)]
         units = b"".join(
             (len(unit) + len(end)).to_bytes(table.unit_size, "big") + unit + end
-            for _, unit in _units(piece, table.unit_size)
+            for _, unit in _units(content[start : start + length], table.unit_size)
             for end in (CLOSE if unit[0] >> 1 in _SLICES else b"",)
         )
         first = len(content) + 8 + len(more) - item.base
@@ -124,26 +132,26 @@ def closed(content: bytes) -> bytes:
     return bytes(patched) + (8 + len(more)).to_bytes(4, "big") + b"free" + bytes(more)
 
 
-def _pieces(content: bytes, item: Item, table: Places) -> list[bytes] | None:
-    """An item's data; None where they lie beyond the end, and nothing of what cannot be looked up here."""
+def _located(item: Item, table: Places, size: int) -> list[tuple[int, int]] | None:
+    """Where an item's pieces begin in a file of so many bytes, and their lengths; None where one lies beyond the end,
+    and nothing of what cannot be looked up here."""
     if item.elsewhere or item.way > 1:
         return []
-    start, end = table.own if item.way else (0, len(content))
-    found = list[bytes]()
+    start, end = table.own if item.way else (0, size)
+    found = list[tuple[int, int]]()
     for span in item.spans:
         first = start + item.base + span.first
-        length = span.length or (end - first if table.length_size == 0 else 0)
+        length = end - first if table.length_size == 0 else span.length
         if first > end or first + length > end:
             return None
-        if item.kind in _HEVC:
-            found.append(content[first : first + length])
+        found.append((first, length))
     return found
 
 
-def _is_whole(data: bytes, table: Places) -> bool:
+def _is_whole(data: bytes, size: int) -> bool:
     """Whether an item's data are units of HEVC from end to end, with a slice among them."""
     slices = 0
-    for length, unit in _units(data, table.unit_size):
+    for length, unit in _units(data, size):
         if length < 2 or length != len(unit) or unit[0] & 0x80:
             return False
         if unit[0] >> 1 in _SLICES:
@@ -155,9 +163,13 @@ def _is_whole(data: bytes, table: Places) -> bool:
 
 
 def _units(data: bytes, size: int) -> Iterator[tuple[int, bytes]]:
-    """The units of HEVC as far as they are there, each with the length that stands before it."""
-    place = 0
+    """The units of HEVC as far as they are there, each with the length that stands before it. Raises ValueError for too
+    many."""
+    place = count = 0
     while place < len(data):
+        count += 1
+        if count > MAX_ENTRIES:
+            raise ValueError(f"more than {MAX_ENTRIES} units of HEVC")
         length = int.from_bytes(data[place : place + size], "big")
         yield length, data[place + size : place + size + length]
         place += size + length

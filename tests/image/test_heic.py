@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from derm.errors import ImageRefused
-from derm.image import decode
+from derm.image import decode, items
 from derm.image.decode import read_image
 from derm.image.heic import has_holes
-from derm.image.items import CLOSE, closed
+from derm.image.items import CLOSE, check_items, closed
 
 DRAWN = base64.b64decode(
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
@@ -181,6 +181,28 @@ def test_what_ends_a_cut_slice_leaves_a_whole_picture_as_it_is():
         assert content[-50:] in more
         plain, ended = (pi_heif.open_heif(io.BytesIO(one)) for one in (content, more))
         assert bytes(plain.data) == bytes(ended.data)
+
+
+def test_tables_that_would_keep_their_reader_busy_are_refused(monkeypatch):
+    """Items that all name the same bytes, and units of no length to speak of."""
+    monkeypatch.setattr(items, "MAX_COPIED", 100)
+    monkeypatch.setattr(items, "MAX_ENTRIES", 40)
+    whole = in_tiles([coded()] * 4)
+    check_items(whole, "photo")
+    first, all_of_it = whole.index(b"mdat") + 4, struct.pack(">I", 4 * 59)
+    start, end = whole.index(b"iloc"), whole.index(b"iinf")
+    nested = whole
+    for number in range(4):
+        place, length = struct.pack(">I", first + 59 * number), struct.pack(">I", 59)
+        nested = (
+            nested[:start]
+            + nested[start:end].replace(place + length, struct.pack(">I", first) + all_of_it)
+            + nested[end:]
+        )
+    with pytest.raises(ValueError, match="lie in each other"):
+        check_items(nested, "photo")
+    with pytest.raises(ValueError, match="more than 40 units"):
+        check_items(in_tiles([struct.pack(">IH", 2, 0x4201) * 41, *[coded()] * 3]), "photo")
 
 
 def test_a_dark_picture_has_no_holes():
