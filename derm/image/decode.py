@@ -49,9 +49,6 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", *(("AVIF",) if features.
 KNOWN_FORMATS = mark("JPEG, PNG, TIFF, BMP or WebP")
 """`FORMATS` in a sentence that says what to export to."""
 
-STRIP = 128
-"""Rows that are taken out of a decoded picture at a time: 1.5 MB of one that is 4,000 pixels wide."""
-
 MAX_PIXELS_A_BYTE = 1000
 """Most pixels for each byte of a WebP, AVIF, GIF or BMP file above a megapixel. A poor JPEG of skin has 80; 34 bytes
 that claim 40 million pixels take 0.3 GB to decode. The other formats are bounded by their own coding."""
@@ -424,31 +421,39 @@ def _make_shallow(picture: Image.Image, content: bytes, told: int | None, name: 
     key = picture.info.get("transparency")
     clear = None
     if values is not None and picture.mode == "RGB" and isinstance(key, tuple):  # of all 16 bits, as it is meant
-        clear = (values == np.array(key, dtype=np.uint16)).all(axis=-1)
+        clear = Image.new("L", picture.size, 255)
+        for top, strip in values.strips():
+            seen = (strip != np.array(key, dtype=np.uint16)).any(axis=-1)
+            clear.paste(Image.fromarray(seen.astype(np.uint8) * np.uint8(255)), (0, top))
     _scale_down(picture, values, told, name)
+    del values
     if clear is not None:
         del picture.info["transparency"]
-        picture.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
+        picture.putalpha(clear)
 
 
-def _scale_down(picture: Image.Image, values: NDArray[np.uint16] | None, told: int | None, name: str) -> None:
+def _scale_down(picture: Image.Image, values: depth.DeepValues | None, told: int | None, name: str) -> None:
     """`_make_shallow` by all 16 bits, or without them."""
     ink = picture.mode == "CMYK"
-    colours = picture.mode.rstrip("A")
+    colours = len(picture.mode.rstrip("A"))
+    count = picture.width * picture.height * colours
     if values is None:
-        high = (np.asarray(picture)[..., : len(colours)].astype(np.uint16) << 8).astype(np.uint16)
-        if depth.white_of(high, None, name, dark_is_high=ink) != depth.FULL:
+        high = (strip[..., :colours].astype(np.uint16) << np.uint16(8) for _, strip in depth.strips_of(picture))
+        if depth.white_of_strips(high, count, None, name, dark_is_high=ink) != depth.FULL:
             raise ImageRefused(
                 say("{name} keeps fewer than 16 bits in 16, which Derm cannot read here: save it with 8.", name=name)
             )
         return
-    white = depth.white_of(values[..., : len(colours)], told, name, dark_is_high=ink)
+    coloured = (strip[..., :colours] for _, strip in values.strips())
+    white = depth.white_of_strips(coloured, count, told, name, dark_is_high=ink)
     if white == depth.FULL:
         return
-    scaled = depth.eight_bits(values, white)
-    if picture.mode.endswith("A") and values[..., -1].max() > white:
-        scaled[..., -1] = values[..., -1] >> 8
-    picture.paste(Image.fromarray(scaled, picture.mode))
+    wider = picture.mode.endswith("A") and max(int(strip[..., -1].max()) for _, strip in values.strips()) > white
+    for top, strip in values.strips():
+        scaled = depth.eight_bits(strip, white)
+        if wider:
+            scaled[..., -1] = strip[..., -1] >> 8
+        picture.paste(Image.fromarray(scaled, picture.mode), (0, top))
 
 
 def _drop_xmp(picture: Image.Image) -> None:
@@ -494,9 +499,8 @@ def _array_of(picture: Image.Image) -> NDArray[np.uint8]:
     """An RGB picture as uint8 (height, width, 3), which is filled strip by strip: as a whole Pillow copies it twice on
     the way, which took a third of the time in which 12 megapixels are decoded."""
     pixels = np.empty((picture.height, picture.width, 3), dtype=np.uint8)
-    for top in range(0, picture.height, STRIP):
-        bottom = min(top + STRIP, picture.height)
-        pixels[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    for top, strip in depth.strips_of(picture):
+        pixels[top : top + len(strip)] = strip
     return pixels
 
 

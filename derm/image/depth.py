@@ -5,8 +5,9 @@ nearly black, and another diagnosis. What is not known is asked for, not guessed
 """
 
 import struct
+from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ or has fewer bits."""
 FEW = 0.001
 """Share of values that may be specks, text or dead pixels."""
 
+STRIP = 128
+"""Rows of a decoded picture that are taken out of it at a time: 1.5 MB of one that is 4,000 pixels wide."""
+
 _SAMPLE = 1_000_000
 """As many values, about, are looked at for their share."""
 
@@ -46,23 +50,49 @@ def is_deep(picture: Image.Image) -> bool:
     return picture.mode in ("RGB", "RGBA", "CMYK", "LA") and any(";16" in _raw_mode(tile) for tile in _tiles(picture))
 
 
-def deep_values(picture: Image.Image, content: bytes) -> NDArray[np.uint16] | None:
-    """All 16 bits, (H, W, C), of a picture that is deep and decoded by now; None where they cannot be had.
+class DeepValues(NamedTuple):
+    """All 16 bits of a picture, of which no more than a strip is put together at a time: 40 million pixels of four
+    channels would take 320 MB, and as much again on the way."""
 
-    content: the whole file. It is decoded once more with the byte order turned, which gives the low bytes.
+    high: Image.Image
+    """The high bytes; or of `pairs` high and low ones of grey and alpha, in four channels."""
+
+    low: Image.Image | None
+    """The low bytes; None of `pairs`."""
+
+    def strips(self, rows: int = STRIP) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        """Each strip of so many rows with its first row: uint16 (rows, W, C)."""
+        for top, high in strips_of(self.high, rows):
+            if self.low is None:
+                yield top, high.view(">u2").astype(np.uint16)[..., [0, 0, 0, 1]]
+                continue
+            values = high.astype(np.uint16)
+            values <<= 8
+            values |= np.asarray(self.low.crop((0, top, self.low.width, top + len(high))))
+            yield top, values
+
+
+def strips_of(picture: Image.Image, rows: int = STRIP) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """A picture of several channels as strips of so many rows, uint8 (rows, W, C), each with its first row."""
+    for top in range(0, picture.height, rows):
+        yield top, np.asarray(picture.crop((0, top, picture.width, min(top + rows, picture.height))))
+
+
+def deep_values(picture: Image.Image, content: bytes) -> DeepValues | None:
+    """All 16 bits of a picture that is deep and decoded by now; None where they cannot be had.
+
+    content: the whole file. It is decoded once more with the byte order turned, which gives the low bytes. What is
+    pasted into `picture` afterwards is in the strips that follow.
     """
     again = Image.open(BytesIO(content), formats=(picture.format or "",))
     if picture.mode == "RGBA" and all(_raw_mode(tile) == _GREY_AND_ALPHA for tile in _tiles(again)):
         # Four bytes a pixel, as RGBA of 8 bits has: high and low of grey, high and low of alpha.
         again.tile = [tile._replace(args="RGBA") for tile in _tiles(again)]
-        pairs = np.asarray(again).view(">u2").astype(np.uint16)
-        return pairs[..., [0, 0, 0, 1]]
+        return DeepValues(again, None)
     if "LA" in picture.mode or _tag(again, TiffImagePlugin.PLANAR_CONFIGURATION) == 2:
         return None
     again.tile = [_turned(tile) for tile in _tiles(again)]
-    high, low = np.asarray(picture), np.asarray(again)
-    whole: NDArray[np.uint16] = (high.astype(np.uint16) << 8) | low
-    return whole
+    return DeepValues(picture, again)
 
 
 def told_bits(picture: Image.Image, content: bytes) -> int | None:
@@ -82,11 +112,22 @@ def white_of(values: NDArray[np.uint16], told: int | None, name: str, *, dark_is
 
     told: as `told_bits` has it. dark_is_high: of inks, and where 0 is white, so that a light picture has low values.
     """
-    top = int(values.max())
+    return white_of_strips((values,), values.size, told, name, dark_is_high=dark_is_high)
+
+
+def white_of_strips(
+    strips: Iterable[NDArray[np.uint16]], count: int, told: int | None, name: str, *, dark_is_high: bool = False
+) -> int:
+    """`white_of` what comes in several pieces, one behind the other. count: of all their values together."""
+    step, top, place, sample = max(1, count // _SAMPLE), 0, 0, list[NDArray[np.uint16]]()
+    for strip in strips:
+        values = strip.ravel()
+        top = max(top, int(values.max()))
+        sample.append(values[-place % step :: step].copy())  # as of one piece, and the piece itself is let go
+        place += values.size
     if told is not None and told >= 8 and top < 1 << told:
         return (1 << told) - 1
-    step = max(1, values.size // _SAMPLE)
-    often = top if dark_is_high else int(np.quantile(values.ravel()[::step], 1 - FEW))
+    often = top if dark_is_high else int(np.quantile(np.concatenate(sample), 1 - FEW))
     if often >= DARK or top == 0:
         return FULL
     bits = next((bits for bits in DEPTHS if top < 1 << bits), 16)

@@ -56,6 +56,12 @@ RGB_CURE = mark("export it as JPEG or PNG, or as uncompressed DICOM in RGB")
 
 SQUARE_CURE = mark("export it as JPEG or PNG in its true proportions")
 
+END = b"\xff\xd9"
+"""What JPEG-LS and JPEG 2000 data end with."""
+
+CODESTREAM, TILE_PART = b"\xff\x4f\xff\x51", b"\xff\x90\x00\x0a"
+"""What the header of JPEG 2000 data begins with, and each part of a tile."""
+
 LEAST_SPACING, MOST_SPACING = 0.002, 0.2
 """Millimetres a pixel of a dermatoscope's picture; what lies beyond tells of a sensor or a page."""
 
@@ -226,7 +232,7 @@ def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
 
     told = str(data.PhotometricInterpretation)
-    _check_extent(data, how)
+    _check_extent(data, how, name)
     if how == "uncompressed":
         _check_sure(told != "YBR_FULL_422" or data.PlanarConfiguration == 0, told, name)
     elif how == "JPEG-LS" and told != "PALETTE COLOR":
@@ -246,9 +252,9 @@ def _other_pixels(data: "Dataset", how: str, name: str) -> NDArray[Any]:
     return pixels
 
 
-def _check_extent(data: "Dataset", how: str) -> None:
+def _check_extent(data: "Dataset", how: str, name: str) -> None:
     """Raise ValueError where the pixel data tell of another size than the header, by which they would be cut into lines
-    of another length, or half of them be shown."""
+    of another length, or half of them be shown; ImageRefused where they plainly lack a part."""
     from pydicom.pixels.utils import get_expected_length
 
     rows, columns = int(data.Rows), int(data.Columns)
@@ -262,14 +268,19 @@ def _check_extent(data: "Dataset", how: str) -> None:
         for start, end in zip(offsets[:count], ends, strict=True):
             _check_length(_run_length(frame[start:end]), rows * columns)
     elif how == "JPEG-LS":
-        header = _segment(_frame(data), 0xF7)
+        frame = _frame(data)
+        header = _segment(frame, 0xF7)
         found = int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big")
         _check_same(found, (rows, columns))
+        if END not in frame.rstrip(b"\0")[-3:]:  # without which CharLS is busy until it is ended
+            raise jpeg.incomplete(name)
     else:
-        frame = _frame(data)
-        header = _segment(frame[frame.index(b"\xff\x4f\xff\x51") :], 0x51)
+        stream = _codestream(_frame(data))
+        header = _segment(stream, 0x51)
         across, down, left, top = (int.from_bytes(header[place : place + 4], "big") for place in range(2, 18, 4))
         _check_same((down - top, across - left), (rows, columns))
+        if _lacks_tiles(stream, header):
+            raise jpeg.incomplete(name)
 
 
 def _check_length(found: int, expected: int) -> None:
@@ -302,7 +313,7 @@ def _check_wavelets(frame: bytes, told: str, name: str) -> None:
 
     The decoder undoes the colour transform, and turns smaller colour planes and what a JP2 header calls sYCC into RGB.
     """
-    stream = frame[frame.index(b"\xff\x4f\xff\x51") :]
+    stream = _codestream(frame)
     size, coding = _segment(stream, 0x51)[36:], _segment(stream, 0x52)
     _check_bits((size[0] & 0x7F) + 1, name)
     transformed, bare, full = coding[4] == 1, stream == frame, set(size[1::3] + size[2::3]) == {1}
@@ -321,6 +332,46 @@ def _check_sure(sure: bool, told: str, name: str) -> None:
                 cure=say(RGB_CURE),
             )
         )
+
+
+def _codestream(frame: bytes) -> bytes:
+    """JPEG 2000 data from their header on, which JP2 has in a box (ISO 15444-1, I.5.4); ValueError without any.
+
+    What only looks like it in another box is not what the decoder reads.
+    """
+    place = 0
+    while not frame.startswith(CODESTREAM, place):
+        length, kind = int.from_bytes(frame[place : place + 4], "big"), frame[place + 4 : place + 8]
+        head = 16 if length == 1 else 8
+        if length == 1:
+            length = int.from_bytes(frame[place + 8 : place + 16], "big")
+        if kind != b"jp2c" and (length < head or place + length >= len(frame)):
+            raise ValueError(kind)
+        place += head if kind == b"jp2c" else length
+    return frame[place:]
+
+
+def _lacks_tiles(stream: bytes, header: bytes) -> bool:
+    """Whether JPEG 2000 data lack one of their tiles, or a part of one (ISO 15444-1, A.4.2), which stay black.
+
+    header: what marker SIZ holds, checked.
+    """
+    across, down, _, _, wide, high, left, top = (
+        int.from_bytes(header[place : place + 4], "big") for place in range(2, 34, 4)
+    )
+    place = 2
+    while stream[place : place + 1] == b"\xff" and stream[place + 1] != 0x90:
+        place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
+    parts, told = dict[int, int](), dict[int, int]()
+    while stream.startswith(TILE_PART, place) and place + 12 <= len(stream):
+        tile, length = int.from_bytes(stream[place + 4 : place + 6], "big"), stream[place + 6 : place + 10]
+        parts[tile] = parts.get(tile, 0) + 1
+        told[tile] = max(told.get(tile, 0), stream[place + 11])
+        place += int.from_bytes(length, "big") or len(stream)  # the last one may not tell, and goes up to the end
+        if place > len(stream) and (any(length) or END not in stream.rstrip(b"\0")[-3:]):
+            return True
+    count = -(-(across - left) // wide) * -(-(down - top) // high)
+    return len(parts) < count or any(parts[tile] < told[tile] for tile in parts)
 
 
 def _segment(stream: bytes, code: int) -> bytes:

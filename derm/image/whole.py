@@ -4,13 +4,17 @@ Needs a file's bytes and the picture that Pillow has made of them. JPEG data are
 """
 
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image, TiffImagePlugin
 
 from derm.errors import ImageRefused
 from derm.image.jpeg import incomplete
 from derm.image.parts import exif_spans
+from derm.image.tiff import OLD_JPEG
 from derm.language.speech import say
 
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -22,13 +26,21 @@ _RUN_LENGTHS = (1, 2)
 MAX_BOXES = 1_000
 """Most boxes of an AVIF or HEIC file that are looked at; pictures have three or four."""
 
+_HEADER = 8
+"""Bytes that every TIFF begins with, where no strip lies; one that was never written has its place at 0."""
+
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Of a PNG's kind of colour."""
 
 
 def check_claims(picture: Image.Image, content: bytes, name: str) -> None:
-    """Refuse, before it is decoded, a TIFF of too few strips, a GIF or WebP whose first frame is smaller than its
-    canvas, a WebP or AVIF whose end is empty, and a BMP that may leave out rows: ImageRefused."""
+    """Refuse, before it is decoded, a TIFF whose strips are not all there, a GIF or WebP whose first frame is smaller
+    than its canvas, a WebP or AVIF whose end is empty, and a BMP that may leave out rows: ImageRefused.
+
+    Raises ValueError for a PNG of other than one header, of which Pillow takes the last and `check_rows` the first.
+    """
+    if picture.format == "PNG" and not _has_one_header(content):
+        raise ValueError("it has more than one header, or begins with another chunk")
     if picture.format == "BMP" and picture.info.get("compression") in _RUN_LENGTHS:
         raise ImageRefused(
             say("{name} is a BMP file in run lengths, which can leave out rows unnoticed: save it as PNG.", name=name)
@@ -84,6 +96,19 @@ def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
         raise incomplete(name)
 
 
+def _has_one_header(content: bytes) -> bool:
+    """Whether a PNG's first chunk, and no other one, is its header (PNG, third edition, 5.6)."""
+    kind = b"IHDR"
+    if content[12:16] != kind:
+        return False
+    place = 33 if content.find(kind, 16) >= 0 else len(content)  # pixels may look like it
+    while place + 12 <= len(content):
+        if content[place + 4 : place + 8] == kind:
+            return False
+        place += 12 + int.from_bytes(content[place : place + 4], "big")
+    return True
+
+
 def _lacks_rows(picture: Image.Image, content: bytes) -> bool:
     width, height = (int.from_bytes(content[place : place + 4], "big") for place in (16, 20))
     bits, colour, interlaced = content[24], content[25], content[28] == 1
@@ -120,19 +145,44 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
         tags[TiffImagePlugin.IMAGEWIDTH],
         tags[TiffImagePlugin.IMAGELENGTH],
     )  # as stored, before it is turned
-    if tags.get(TiffImagePlugin.COMPRESSION, 1) == 1:  # as it is: what lies beyond the file's end is read as black
-        bits = sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-        if width * height * bits > 8 * size:
-            return True
-    planes = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 else 1
-    if TiffImagePlugin.TILEOFFSETS in tags:
-        across, down = tags.get(TiffImagePlugin.TILEWIDTH, width), tags.get(TiffImagePlugin.TILELENGTH, height)
-        wanted, there = -(-width // max(1, across)) * -(-height // max(1, down)), tags[TiffImagePlugin.TILEOFFSETS]
+    samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
+    planes = samples if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 else 1
+    if tiled := TiffImagePlugin.TILEOFFSETS in tags:
+        across = max(1, tags.get(TiffImagePlugin.TILEWIDTH, width))
+        rows = max(1, tags.get(TiffImagePlugin.TILELENGTH, height))
+        wanted, there = -(-width // across) * -(-height // rows), tags[TiffImagePlugin.TILEOFFSETS]
     else:
-        rows = min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height)
-        wanted, there = -(-height // max(1, rows)), tags.get(TiffImagePlugin.STRIPOFFSETS, ())
-    lacks: bool = len(there) < wanted * planes
-    return lacks
+        across, rows = width, max(1, min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height))
+        wanted, there = -(-height // rows), tags.get(TiffImagePlugin.STRIPOFFSETS, ())
+    if len(there) < wanted * planes:
+        return True
+    packed = tags.get(TiffImagePlugin.COMPRESSION, 1)
+    if packed != OLD_JPEG and min(there[: wanted * planes]) < _HEADER:
+        return True
+    if packed != 1:  # whose data libtiff holds to their lengths
+        return False
+    bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+    row = (across * (bits[0] if planes > 1 else sum(bits) if len(bits) > 1 else bits[0] * samples) + 7) // 8
+    last = rows if tiled else height - rows * (wanted - 1)
+    lengths = np.full((planes, wanted), row * rows, dtype=np.int64)
+    lengths[:, -1] = row * last
+    return _are_short(there[: lengths.size], lengths.ravel(), tags, size, tiled=tiled)
+
+
+def _are_short(
+    places: tuple[int, ...], lengths: NDArray[np.int64], tags: Mapping[int, Any], size: int, *, tiled: bool
+) -> bool:
+    """Whether a strip or tile as it is, not packed, is shorter than its rows, or lies beyond the file's end: Pillow
+    reads on, whatever stands there, and takes what lies beyond the end for black.
+
+    places, lengths: where each lies, and how many bytes its rows take.
+    """
+    first = np.array(places, dtype=np.float64)  # which holds any that a file of so many bytes can have
+    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if tiled else TiffImagePlugin.STRIPBYTECOUNTS)
+    told = lengths if counts is None else np.array(counts[: len(first)], dtype=np.float64)
+    return bool(
+        len(told) < len(first) or (first <= 0).any() or (told < lengths).any() or (first + lengths > size).any()
+    )
 
 
 def _end_of_webp(content: bytes) -> int:

@@ -1,5 +1,6 @@
 """DICOM in: colour pictures of each packing come out as they went in; what else there is ends in one sentence."""
 
+import re
 from io import BytesIO
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_a_part_of_another_frame_is_damaged(syntax):
     whole = get_frame(data.PixelData, 0, number_of_frames=1)
     data.PixelData = encapsulate([whole[: len(whole) * 2 // 3] + b"\xff\xd9"])
     data["PixelData"].is_undefined_length = True
-    with pytest.raises(ImageRefused, match=r"^a\.dcm is a damaged DICOM file, or cut short"):
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is (a damaged DICOM file, or cut short|incomplete)"):
         parse(file_of(data, syntax), "a.dcm")
 
 
@@ -171,6 +172,51 @@ def test_a_palette_becomes_its_colours():
     picture = parse(file_of(data), "a.dcm")[0]
     np.testing.assert_array_equal(picture[..., 0], places)
     np.testing.assert_array_equal(picture[..., 1], places // 2)
+
+
+def test_jpeg_ls_without_its_end_is_incomplete(monkeypatch):
+    """Before it is decoded: a decoder that looks for the end was ended after 5 s."""
+    data = data_of(skin())
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.compress(JPEGLSLossless)
+    whole = get_frame(data.PixelData, 0, number_of_frames=1).rstrip(b"\0")
+    for frame in (whole, whole + b"\0"):
+        np.testing.assert_array_equal(parse(encapsulated(frame, JPEGLSLossless, "RGB"), "a.dcm")[0], skin())
+    monkeypatch.delattr(Dataset, "pixel_array")
+    for share in (0.2, 0.6, 0.95):
+        with pytest.raises(ImageRefused, match=r"^a\.dcm is incomplete: a part of the picture is missing"):
+            parse(encapsulated(whole[: int(share * len(whole))], JPEGLSLossless, "RGB"), "a.dcm")
+
+
+@pytest.mark.parametrize("no_jp2", [True, False])
+def test_jpeg_2000_in_tiles_is_incomplete_without_one(no_jp2):
+    frame = wavelets(Image.fromarray(skin()), tile_size=(16, 16), no_jp2=no_jp2)
+    np.testing.assert_array_equal(parse(encapsulated(frame, JPEG2000Lossless, "RGB"), "a.dcm")[0], skin())
+    starts = [found.start() for found in re.finditer(rb"\xff\x90\x00\x0a", frame)]
+    assert len(starts) == 12
+    lacking = [frame[: starts[count]] + b"\xff\xd9" for count in (3, 6, 11)]
+    lacking += [
+        frame[: starts[4]] + frame[starts[5] :],
+        frame[: starts[6] + 30] + b"\xff\xd9",
+        frame[: starts[6]] + bytes(starts[7] - starts[6]) + frame[starts[7] :],
+        frame[: starts[11] + 6] + bytes(4) + frame[starts[11] + 10 : -20],  # the last one may not tell its length
+        frame[: starts[6] + 11] + b"\2" + frame[starts[6] + 12 :],  # of two parts, one
+    ]
+    for part in lacking:
+        with pytest.raises(ImageRefused, match=r"^a\.dcm is incomplete: a part of the picture is missing"):
+            parse(encapsulated(part, JPEG2000Lossless, "RGB"), "a.dcm")
+
+
+def test_jpeg_2000_data_are_those_of_their_box():
+    """A box before them that looks like the header of a smaller picture is what no decoder reads."""
+    frame = wavelets(Image.fromarray(skin()), tile_size=(16, 16), no_jp2=False)
+    other = wavelets(Image.fromarray(skin()[:32, :32]), no_jp2=True)
+    place = frame.index(b"jp2c") - 4
+    more = (8 + len(other)).to_bytes(4, "big") + b"xml " + other
+    mixed = frame[:place] + more + frame[place:]
+    np.testing.assert_array_equal(parse(encapsulated(mixed, JPEG2000Lossless, "RGB"), "a.dcm")[0], skin())
+    with pytest.raises(ImageRefused, match=r"^a\.dcm is (a damaged|incomplete)"):
+        parse(encapsulated(frame[:place] + more, JPEG2000Lossless, "RGB"), "a.dcm")
 
 
 def encapsulated(frame: bytes, syntax: str, colours: str) -> bytes:

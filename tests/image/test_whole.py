@@ -67,6 +67,26 @@ def test_a_png_whose_pixels_end_early_is_incomplete(content):
         read_image(content, "mole")
 
 
+def test_a_png_of_two_headers_is_damaged():
+    """The first tells of as many rows as are there, and Pillow takes the second."""
+    content = png(plain_rows(LESION)[: 30 * 481], 160, 120)
+    first = content[8:33]
+    small = first[:12] + struct.pack(">I", 30) + first[16:21]
+    small += struct.pack(">I", zlib.crc32(small[4:]))
+    whole = png(plain_rows(LESION), 160, 120)
+    assert read_image(
+        png(plain_rows(LESION), 160, 120, extra=b"\0\0\0\4tEXtIHDR" + struct.pack(">I", zlib.crc32(b"tEXtIHDR"))),
+        "mole",
+    ).any()
+    for spoilt in (
+        content[:8] + small + content[8:],
+        whole[:33] + first + whole[33:],
+        whole[:-12] + small + whole[-12:],
+    ):
+        with pytest.raises(ImageRefused, match=r"^mole is damaged"):
+            read_image(spoilt, "mole")
+
+
 def with_tag(content: bytes, wanted: int, value: int) -> bytes:
     """A little-endian TIFF with another number for one of its tags."""
     begin = struct.unpack("<I", content[4:8])[0]
@@ -82,6 +102,57 @@ def test_a_tiff_that_lists_too_few_strips_or_ends_early_is_incomplete():
     for less in (with_tag(content, 278, 30), with_tag(content[:-20_000], 279, 0)):
         with pytest.raises(ImageRefused, match="is incomplete"):
             read_image(less, "mole")
+
+
+def strips(*, unwritten: int = 0, short: int = 0, beyond: int = 0, rows: int = 16, planes: int = 1) -> bytes:
+    """An uncompressed TIFF of the lesion in strips, with as many bytes behind them as its pixels have.
+
+    unwritten, short, beyond: how many of the last strips were never written, have a byte less than their rows, or lie
+    beyond the end.
+    """
+    pixels = np.asarray(LESION)
+    parts = [pixels] if planes == 1 else [pixels[..., channel] for channel in range(3)]
+    cut = [part[top : top + rows].tobytes() for part in parts for top in range(0, 120, rows)]
+    body, places, lengths = b"", list[int](), list[int]()
+    for strip in cut:
+        places.append(8 + len(body))
+        lengths.append(len(strip))
+        body += strip
+    for number in range(len(cut) - unwritten, len(cut)):
+        places[number] = lengths[number] = 0
+    for number in range(len(cut) - short, len(cut)):
+        lengths[number] -= 1
+    body += bytes(len(body) + len(body) % 2)
+    for number in range(len(cut) - beyond, len(cut)):
+        places[number] = 2 * len(body)
+    start = 8 + len(body)
+    arrays = struct.pack(f"<{2 * len(cut)}I", *places, *lengths) + struct.pack("<3H", 8, 8, 8)
+    entries = [
+        (256, 4, 1, 160), (257, 4, 1, 120), (258, 3, 3, start + 8 * len(cut)), (259, 4, 1, 1), (262, 4, 1, 2),
+        (273, 4, len(cut), start), (277, 4, 1, 3), (278, 4, 1, rows), (279, 4, len(cut), start + 4 * len(cut)),
+        (284, 4, 1, 1 if planes == 1 else 2),
+    ]  # fmt: skip
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<I", start + len(arrays)) + body + arrays + directory + bytes(4)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+@pytest.mark.parametrize("rows", [16, 40])
+def test_a_tiff_whose_strips_were_not_all_written_is_incomplete(rows, planes):
+    """As an interrupted writer leaves it, in a file that is large enough: Pillow shows whatever stands there."""
+    assert (read_image(strips(rows=rows, planes=planes), "mole") == np.asarray(LESION)).all()
+    for fault in ("unwritten", "short", "beyond"):
+        for count in (1, 2):
+            with pytest.raises(ImageRefused, match=r"^mole is incomplete: a part of the picture is missing"):
+                read_image(strips(rows=rows, planes=planes, **{fault: count}), "mole")
+
+
+@pytest.mark.parametrize("packed", ["packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_a_packed_tiff_with_a_strip_at_no_place_is_incomplete(packed):
+    content = encoded(LESION, "TIFF", compression=packed, tiffinfo={278: 120})
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged or cut short)"):
+        read_image(with_tag(content, 273, 0), "mole")
 
 
 def test_a_first_frame_smaller_than_its_canvas_is_incomplete():
