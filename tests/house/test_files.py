@@ -227,9 +227,6 @@ def test_of_files_that_belong_together_links_are_replaced_and_folders_refused(tm
     assert (folder / "deep" / "b.dcm").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "year"), [(0, 1980), (time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, 0)), 2026), (1 << 33, 2107)]
-)
 @pytest.mark.parametrize("kind", ["link", "lost link", "pipe", "folder"])
 def test_what_is_held_is_an_ordinary_file_and_no_link_is_written_through(tmp_path, kind):
     kept, lock = tmp_path / "kept.txt", tmp_path / "lock"
@@ -263,6 +260,9 @@ def test_no_lock_is_opened_otherwise():
     }
 
 
+@pytest.mark.parametrize(
+    ("seconds", "year"), [(0, 1980), (time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, 0)), 2026), (1 << 33, 2107)]
+)
 def test_a_member_of_a_zip_has_a_date_whatever_the_clock_says(tmp_path, monkeypatch, seconds, year):
     now = time.localtime(seconds)
     monkeypatch.setattr("time.localtime", lambda *_: now)
