@@ -60,5 +60,6 @@ if __name__ == "__main__":  # a visit
     main()
 else:  # the server: Streamlit finds a file's `st.App` by its text, and serves what `app` is in the end
     app: st.App | App = st.App(__file__, secrets=opening.secrets())
-    app = Gate(opening.guarded(keeping.bounded(app)), opening.checked(), opening.browser())
+    opened = opening.checked()  # before anything else: it ends the server with a sentence where a setting is wrong
+    app = Gate(opening.guarded(keeping.bounded(app)), opened, opening.browser())
     app = Connections(opening.logged(app))

@@ -379,6 +379,18 @@ def as_text(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
+def part_by_text(places: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Those of `places` whose path is text in UTF-8, which a page can show and remember, and of the others the names as
+    `as_text` writes them."""
+    told, odd = [], []
+    for place in places:
+        if as_text(str(place)) == str(place):
+            told.append(place)
+        else:
+            odd.append(as_text(place.name))
+    return told, odd
+
+
 def shorten(name: str, most: int) -> str:
     """`name` in at most that many characters, without its middle, for names differ at their end."""
     tail = most * 2 // 3

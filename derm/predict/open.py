@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from derm.errors import WeightsFault
-from derm.files import read_json
+from derm.files import is_named, read_json
 from derm.language.speech import say
 from derm.model.description import read_content
 from derm.model.weights import Model, default_weights, load_info, load_weights
@@ -112,7 +112,15 @@ def read_choice(records: Path) -> dict[str, Any] | None:
         content = read_json(path)
         if not _is_choice(content) or not all(_is_choice(one) for one in content.get("past", [])):
             raise ValueError("it names no weights")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if is_named(records) and not records.exists():
+            raise WeightsFault(
+                say(
+                    "The folder of records {path} is a link that leads nowhere, as to a disk that is not mounted: "
+                    "mount it, or name another folder.",
+                    path=records,
+                )
+            ) from error
         return None
     except (OSError, ValueError, TypeError) as error:
         raise WeightsFault(

@@ -10,6 +10,7 @@ from threading import Lock, Timer
 
 from derm.predict.budget import Budget
 from derm.predict.trim import give_back
+from derm.predict.visits import LONGEST
 
 SOON = 0.5
 """Seconds after which the pictures of a closed page are let go; several that are closed at once go together."""
@@ -63,6 +64,6 @@ class Presence:
                 return
             self._timer.cancel()
         self._due = due
-        self._timer = Timer(seconds, self.tidy)
+        self._timer = Timer(min(seconds, LONGEST), self.tidy)
         self._timer.daemon = True
         self._timer.start()

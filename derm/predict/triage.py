@@ -219,7 +219,7 @@ def said(sentences: Sequence[str]) -> str:
 def other_views(rows: Sequence[TriageRow], views: int) -> str:
     """How many rows were answered over another number of views than the `views` asked for, and how that changes; ''
     where none was."""
-    other = sum(bool(row.views) for row in rows)
+    other, answers = sum(bool(row.views) for row in rows), sum(not row.note for row in rows)
     if not other:
         return ""
     if views == 1:
@@ -229,7 +229,7 @@ def other_views(rows: Sequence[TriageRow], views: int) -> str:
             "{count} of {cases} answers are means over several views: opening a row asks about its picture again, in "
             "one view.",
             other,
-            cases=len(rows),
+            cases=answers,
         )
     return say_many(
         "{count} of {cases} answers is of one view and no mean over {views}: opening the row asks about the picture "
@@ -237,7 +237,7 @@ def other_views(rows: Sequence[TriageRow], views: int) -> str:
         "{count} of {cases} answers are of one view and no means over {views}: opening a row asks about its picture "
         "again.",
         other,
-        cases=len(rows),
+        cases=answers,
         views=views,
     )
 

@@ -56,11 +56,17 @@ class KeptVisits:
             self._forget_old()
 
     def find(self, token: str) -> Any | None:  # noqa: ANN401
-        """What is kept under `token`, or None; it stays there."""
+        """What is kept under `token`, or None; it stays there, and is the first to go from now on.
+
+        Whoever asks keeps it under a token of his own: each reload would be one more visit.
+        """
         with self._lock:
             self._forget_old()
             kept = self._visits.get(token)
-            return None if kept is None else kept[1]
+            if kept is None:
+                return None
+            self._visits.move_to_end(token, last=False)
+            return kept[1]
 
     def forget(self, token: str) -> None:
         """Keep it no longer."""

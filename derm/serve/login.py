@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from derm.errors import ConfigFault
-from derm.files import MOST_JSON, is_named, read_file
+from derm.files import MOST_JSON, is_named, is_there, read_file
 from derm.language.speech import mark, say
 from derm.serve.opening import is_loopback
 from derm.serve.roles import Role
@@ -178,7 +178,7 @@ def own_places(app: Path) -> tuple[Path, ...]:
 
 def _read(environment: Mapping[str, str], places: Sequence[Path]) -> tuple[dict[str, Any], str]:
     named = environment.get(SECRETS)
-    if named and not Path(named).is_file():
+    if named and not is_there(Path(named)):
         raise ConfigFault(
             say(
                 "{variable} names {named}, and there is no such file: check the path.",
@@ -344,6 +344,7 @@ def _people(own: Mapping[str, Any], told: str) -> dict[str, frozenset[Role]]:
                 )
             )
         found[_email(address)] = frozenset(_role(role, address) for role in several)
+    named = set[str]()
     for entry in filter(None, (part.strip() for part in told.split(","))):
         address, equals, together = entry.rpartition("=")
         if not equals:
@@ -354,13 +355,22 @@ def _people(own: Mapping[str, Any], told: str) -> dict[str, frozenset[Role]]:
                     entry=entry,
                 )
             )
-        found[_email(address)] = frozenset(_role(role.strip(), address) for role in together.split("+"))
+        if (name := _email(address)) in named:
+            raise ConfigFault(
+                say(
+                    "{variable} names '{address}' twice: name it once, several roles with + between.",
+                    variable=PEOPLE,
+                    address=name,
+                )
+            )
+        named.add(name)
+        found[name] = frozenset(_role(role.strip(), address) for role in together.split("+"))
     return found
 
 
 def _email(address: str) -> str:
     name = address.strip().lower()
-    if name.count("@") != 1 or not all(name.split("@")):
+    if name.count("@") != 1 or not all(name.split("@")) or "=" in name.partition("@")[2]:
         raise ConfigFault(
             say(
                 "'{address}' among the people who may log in is no e-mail address.",

@@ -141,7 +141,7 @@ def _give(path: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinion
     check_file(path)
     path.touch(OWN_FILE)
     close_to_others(path)
-    with path.open("ab+") as stream:
+    with path.open("ab+", buffering=0) as stream:  # a buffer would write the rest of what a full disk has cut
         if not hold(stream, patience=10):
             raise StudyFault(say("{path} is held by another program: end it, then try again.", path=path))
         if read_study(path.parent).hash != study.hash:  # the line would spoil the chain of what is there now
@@ -168,8 +168,9 @@ def _give(path: Path, study: StudyDesign, reading: StudyOpinion) -> StudyOpinion
         stream.truncate(whole)  # what a kill left of a line
         line = {**kept._asdict(), "study": study.hash, "previous": previous}
         try:
-            stream.write((canonical({**line, "hash": digest(previous, line)}) + "\n").encode())
-            stream.flush()
+            left = (canonical({**line, "hash": digest(previous, line)}) + "\n").encode()
+            while left:
+                left = left[stream.write(left) :]
             os.fsync(stream.fileno())
         except OSError:
             with suppress(OSError):  # what is said not to be kept is not there either

@@ -11,10 +11,11 @@ from streamlit.delta_generator import DeltaGenerator
 from derm.compare import dataset_view, words
 from derm.errors import DermError
 from derm.evaluate import explain_dataset
+from derm.explore import data_places
 from derm.figures.compare import distributions, names_of_codes
 from derm.figures.markup import shown_figure
 from derm.figures.text import plain
-from derm.files import stamp_now
+from derm.files import part_by_text, stamp_now
 from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import results_folder
@@ -28,7 +29,9 @@ from pages.parts.tables import show_table
 
 def whole_part(model: Model) -> None:
     """Every image of a part: one point each, and what they come to."""
-    folders = explain_dataset.find_explained(results_folder())
+    folders, odd = part_by_text(explain_dataset.find_explained(results_folder()))
+    if odd:
+        st.warning(plain(data_places.unwritten(odd)), icon=":material/folder_off:")
     if not folders:
         st.info(say(dataset_view.INVITATION), icon=":material/terminal:")
         return

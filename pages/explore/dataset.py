@@ -44,14 +44,14 @@ def look_through(folder: Path) -> None:
 def find_set() -> ShownData:
     """The data set: the user's, or a drawn one; ends the page with a sentence where it cannot be read."""
     folder, drawn = data_folder(), False
-    if folder is None:
-        drawn, cache = True, cache_folder()
-        if not drawn_folder(cache).is_dir():
-            tell, done = watch(say("Drawing a data set, once …"))
-            draw_once(cache, tell)
-            done()
-        folder = drawn_folder(cache)
     try:
+        if folder is None:
+            drawn, cache = True, cache_folder()
+            if not drawn_folder(cache).is_dir():
+                tell, done = watch(say("Drawing a data set, once …"))
+                draw_once(cache, tell)
+                done()
+            folder = drawn_folder(cache)
         look_through(folder)
         return shared_set(str(folder), drawn)
     except DermError as fault:

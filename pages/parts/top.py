@@ -103,7 +103,7 @@ def find_model() -> Model | None:
             ),
             icon=":material/folder_off:",
         )
-        return None
+        st.stop()
     try:
         model = visit.shared_model()
     except WeightsFault as fault:

@@ -506,6 +506,7 @@ def take_over() -> None:
             if held is not None and held.owner:
                 held.owner = st.session_state.token
     st.session_state.cases = [*(one for one in st.session_state.cases if not one.drawn), *before]
+    settle()  # some may have been let go while nobody had a page of them open
     st.session_state.at_hand = rows()[0].key
     st.session_state.table_open = len(before) > 1
 

@@ -114,6 +114,11 @@ def test_a_visitor_lets_go_what_another_needs_and_nobody_loses_an_answer(tiny_we
     assert "no longer in the server" in told
     assert {row.name: row.malignant for row in one.session_state.rows.values()}["old.png"]
     assert pixels_of(one.session_state.shown.case).owner == one.session_state.token
+    again = AppTest.from_file(APP, default_timeout=60).run()  # as after a reload of that tab, with the file gone
+    again.session_state.claimed_token = one.session_state.token
+    again.run()
+    assert not again.exception
+    assert [listed.name for listed in again.session_state.cases] == ["new.png", "old.png"]
 
 
 def test_a_chosen_file_that_was_let_go_is_said_to_be_gone(monkeypatch):

@@ -43,3 +43,9 @@ def test_a_choice_that_is_a_link_which_leads_nowhere_is_refused_and_null_is_the_
         place.symlink_to(target)
         with pytest.raises(WeightsFault, match=f"does not say which weights are in use .*{said}.* delete it"):
             open_model(tmp_path)
+
+
+def test_records_that_are_a_link_which_leads_nowhere_are_not_taken_for_none(tmp_path):
+    (tmp_path / "records").symlink_to(tmp_path / "not-mounted")
+    with pytest.raises(WeightsFault, match="records is a link that leads nowhere, as to a disk that is not mounted"):
+        open_model(tmp_path / "records")

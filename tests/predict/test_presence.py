@@ -1,5 +1,7 @@
 """What a visit held goes when its page is closed, and its files a while later, unless it comes back."""
 
+import math
+
 import numpy as np
 import pytest
 from cases import LIKELY
@@ -10,6 +12,7 @@ from derm.predict.case import changed
 from derm.predict.pixels import pixels_of
 from derm.predict.presence import GRACE, Presence
 from derm.predict.trim import give_back
+from derm.predict.visits import LONGEST
 
 
 class Clock:
@@ -68,6 +71,15 @@ def test_several_that_leave_wait_for_one_timer_which_holds_up_no_exit(here):
     one.leave("b")
     assert one._timer is timer
     assert timer.daemon
+
+
+def test_files_that_outlive_their_page_for_ever_set_no_timer_that_cannot_be():
+    one = Presence(Budget(10**9), math.inf)
+    one.leave("t")
+    one._timer.cancel()
+    one.tidy()
+    assert one._timer.interval == LONGEST
+    one._timer.cancel()
 
 
 def test_a_connection_that_breaks_off_may_always_come_back():

@@ -87,6 +87,7 @@ def test_an_answer_over_another_number_of_views_says_so():
     assert triage.other_views([row_of(one, one.answers, 1), triage.withheld_row(mean)], 1) == ""
     refused = add_refused([], "words.jpg", "words.jpg is no picture.")[0]
     assert row_of(refused, None, 8).views == ""
+    assert triage.other_views([*eight, row_of(refused, None, 8)], 8).startswith("1 of 2 answers")
 
 
 def test_a_row_is_the_same_once_its_picture_was_let_go():

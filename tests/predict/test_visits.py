@@ -50,6 +50,17 @@ def test_the_longest_unused_go_first(monkeypatch):
     assert [kept.find(token) for token in "abc"] == [None, "b", "c"]
 
 
+def test_what_was_taken_over_by_a_reload_goes_before_what_others_keep(monkeypatch):
+    monkeypatch.setattr(visits, "MOST_VISITS", 3)
+    kept = KeptVisits(60.0, Clock())
+    kept.keep("others", "others")
+    kept.keep("0", "mine")
+    for reload in range(1, 9):
+        assert kept.find(str(reload - 1)) == "mine"
+        kept.keep(str(reload), "mine")
+    assert kept.find("others") == "others"
+
+
 def test_what_is_over_is_forgotten_though_nobody_asks():
     clock = Clock()
     kept = KeptVisits(60.0, clock)

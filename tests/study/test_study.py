@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import resource
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -298,6 +299,24 @@ def test_an_opinion_on_a_study_that_was_made_anew_since_is_not_kept(study, tmp_p
     assert read_given(folder, later) == []
     give(folder, later, opinion(next_task(later, "Dr A", [], entry.now()), "Dr A"))
     assert len(read_given(folder, later)) == 1
+
+
+def test_a_disk_that_takes_half_a_line_spoils_no_study(study, tmp_path):
+    folder, made = copy(study, tmp_path)
+    give(folder, made, opinion(next_task(made, "Dr A", [], entry.now()), "Dr A"))
+    path = folder / reading.FILE
+    size = path.stat().st_size
+    second = opinion(next_task(made, "Dr A", read_given(folder, made), entry.now()), "Dr A")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 2 * size // 3, hard))
+    try:
+        with pytest.raises(StudyFault, match="cannot be written"):
+            give(folder, made, second)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == size
+    give(folder, made, second)
+    assert len(read_given(folder, made)) == 2
 
 
 def test_an_opinion_on_a_full_disk_is_one_sentence_and_can_be_given_again(study, tmp_path, monkeypatch):

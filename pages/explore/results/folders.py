@@ -11,7 +11,7 @@ from derm.evaluate.results import Results, read_results
 from derm.explore import data_places, predictions
 from derm.explore.shown_data import ShownData
 from derm.figures.text import plain
-from derm.files import as_text, stamp_now
+from derm.files import part_by_text, stamp_now
 from derm.language.speech import language, mark, say
 from derm.model.weights import Model
 from derm.paths import cache_folder, results_folder
@@ -27,9 +27,8 @@ FIRST, SECOND = "explore_first", "explore_second"
 def result_names(model: Model, shown: ShownData) -> dict[str, Path]:
     """The folders of results to choose from by their names, those that belong to weights and data set first."""
     named: dict[str, Path] = {}
-    for place in places(model, shown):
-        if as_text(str(place)) == str(place):
-            named.setdefault(place.name or "results", place)
+    for place in part_by_text(places(model, shown))[0]:
+        named.setdefault(place.name or "results", place)
     return named
 
 
@@ -40,8 +39,7 @@ def places(model: Model, shown: ShownData) -> list[Path]:
 
 def tell_unwritten(model: Model, shown: ShownData) -> None:
     """Name the folders of results that are left out for their names, where there are any."""
-    odd = [as_text(place.name) for place in places(model, shown) if as_text(str(place)) != str(place)]
-    if odd:
+    if odd := part_by_text(places(model, shown))[1]:
         st.warning(plain(data_places.unwritten(odd)), icon=":material/folder_off:")
 
 
