@@ -571,7 +571,7 @@ def open_lock(path: Path) -> BinaryIO:
     """
 
     def opened(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
     try:
         stream: BinaryIO = open(path, "ab", opener=opened)  # noqa: SIM115 (Path.open takes no opener)

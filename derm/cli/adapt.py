@@ -64,11 +64,18 @@ def _pictures(folders: list[Path], about: "WeightsInfo") -> tuple[list[Path], st
 
 
 def _has_table(folders: list[Path]) -> bool:
-    """Whether there is a data set's table anywhere in `folders`, or beside one of them, whatever its fault."""
+    """Whether there is a data set's table anywhere in `folders`, whatever its fault; DataFault where one lies beside a
+    folder, of whose pictures it may tell."""
     from derm.data.catalogue import METADATA_FILES, TRUTH_FILES
     from derm.data.isic import ARCHIVE_TABLE, ISIC2019_TRUTH
     from derm.data.own import TABLE
 
     names = {name.lower() for name in (TABLE, ARCHIVE_TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)}
-    places = (place for folder in folders for place in (*folder.rglob("*"), *folder.resolve().parent.glob("*")))
-    return any(place.name.lower() in names and place.is_file() for place in places)
+    for folder in folders:
+        for place in folder.resolve().parent.glob("*"):
+            if place.name.lower() in names - {ARCHIVE_TABLE.lower()} and place.is_file():  # whose name is anybody's
+                raise DataFault(
+                    f"{place.name} lies beside {folder}, and may divide its pictures: name {place.parent} with --data, "
+                    "or another folder of pictures."
+                )
+    return any(place.name.lower() in names and place.is_file() for folder in folders for place in folder.rglob("*"))

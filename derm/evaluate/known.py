@@ -113,8 +113,10 @@ def refuse_shared(one: Catalogue, other: Catalogue, progress: Progress | None = 
     the shipped splits has one part everywhere.
     """
     own, split = split_own(one), split_own(other)
-    looks = looks_of([Path(path) for path in one.table["image_path"]], progress)
     listed = learned_parts(other) != ""
+    if listed.all():
+        return
+    looks = looks_of([Path(path) for path in one.table["image_path"]], progress)
     known = Known(np.zeros(len(one.table), dtype=np.bool_), np.zeros(len(one.table), dtype=np.bool_))
     for part in PARTS:
         rows = np.flatnonzero((split.parts == part) & ~listed)

@@ -110,7 +110,7 @@ def closed(content: bytes) -> bytes:
     several pieces, or where its numbers have no room, stays as it is.
     """
     table = _table(content)
-    if table is None or min(table.first_size, table.length_size) < 4:
+    if table is None or min(table.first_size, table.length_size) < 4 or table.unit_size < 3:
         return content
     patched, more = bytearray(content), bytearray()
     for item in table.items:
@@ -123,7 +123,7 @@ def closed(content: bytes) -> bytes:
             for end in (CLOSE if unit[0] >> 1 in _SLICES else b"",)
         )
         first = len(content) + 8 + len(more) - item.base
-        if len(more) + len(units) > MAX_COPIED or first >= 1 << 8 * table.first_size or table.unit_size < 3:
+        if len(more) + len(units) > MAX_COPIED or first >= 1 << 8 * table.first_size:
             return content
         more += units
         end = span.place + table.first_size

@@ -4,8 +4,6 @@ Needs a file's bytes and the picture that Pillow has made of them. JPEG data are
 """
 
 import zlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +100,7 @@ def _has_one_header(content: bytes) -> bool:
     if content[12:16] != kind:
         return False
     place = 33 if content.find(kind, 16) >= 0 else len(content)  # pixels may look like it
-    while place + 12 <= len(content):
+    while place + 12 <= len(content) and content[place + 4 : place + 8] != b"IEND":
         if content[place + 4 : place + 8] == kind:
             return False
         place += 12 + int.from_bytes(content[place : place + 4], "big")
@@ -166,23 +164,30 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
     last = rows if tiled else height - rows * (wanted - 1)
     lengths = np.full((planes, wanted), row * rows, dtype=np.int64)
     lengths[:, -1] = row * last
-    return _are_short(there[: lengths.size], lengths.ravel(), tags, size, tiled=tiled)
+    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
+    return _are_short(there[: lengths.size], lengths.ravel(), size) or _are_told_short(counts, lengths.ravel(), row)
 
 
-def _are_short(
-    places: tuple[int, ...], lengths: NDArray[np.int64], tags: Mapping[int, Any], size: int, *, tiled: bool
-) -> bool:
-    """Whether a strip or tile as it is, not packed, is shorter than its rows, or lies beyond the file's end: Pillow
-    reads on, whatever stands there, and takes what lies beyond the end for black.
+def _are_told_short(counts: tuple[int, ...], lengths: NDArray[np.int64], row: int) -> bool:
+    """Whether strips as they are, not packed, are said to be shorter than their rows, which take `lengths` bytes, by
+    more than one row of `row` bytes. Of whole pictures some writers tell no length, one for all, or its last 16 bits.
+    """
+    if len(counts) < len(lengths):
+        return False
+    told = np.array(counts[: len(lengths)], dtype=np.float64)
+    return bool(((told > 0) & (told + row < lengths) & ((lengths - told) % 65_536 != 0)).any())
+
+
+def _are_short(places: tuple[int, ...], lengths: NDArray[np.int64], size: int) -> bool:
+    """Whether a strip or tile as it is, not packed, has no room for its rows before the next one, or the file's end:
+    Pillow reads on, whatever stands there, and takes what lies beyond the end for black.
 
     places, lengths: where each lies, and how many bytes its rows take.
     """
     first = np.array(places, dtype=np.float64)  # which holds any that a file of so many bytes can have
-    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if tiled else TiffImagePlugin.STRIPBYTECOUNTS)
-    told = lengths if counts is None else np.array(counts[: len(first)], dtype=np.float64)
-    return bool(
-        len(told) < len(first) or (first <= 0).any() or (told < lengths).any() or (first + lengths > size).any()
-    )
+    begins = np.unique(first)
+    ends = np.append(begins[1:], size)[np.searchsorted(begins, first)]
+    return bool((first <= 0).any() or (first + lengths > ends).any())
 
 
 def _end_of_webp(content: bytes) -> int:

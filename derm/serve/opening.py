@@ -183,7 +183,7 @@ def opening_of(environment: Mapping[str, str], login_origin: str | None = None) 
         token=environment.get(TOKEN) or None,
         user_header=environment.get(USER_HEADER) or None,
         login_origin=login_origin,
-        path=f"/{below}/" if (below := environment.get(BASE, "").strip("/")) and _BASE.fullmatch(below) else "/",
+        path=f"/{below}" if (below := environment.get(BASE, "").strip("/")) and _BASE.fullmatch(below) else "/",
     )
 
 

@@ -151,7 +151,7 @@ def config_of(model: Model, weights: Path, settings: TeachingSettings, images: i
 
 class _Learnt:
     """The training pictures of a catalogue with one of the seven diagnoses: table, what was kept together with each
-    (`Split.together`), which the shipped lists tell that the weights knew, classes and features.
+    (`Split.together`), which are recorded in the new weights, classes and features.
 
     features: float32 (n, V, C), over eight views of the practice's. Only the old data's are kept for the next time.
     """
@@ -161,7 +161,7 @@ class _Learnt:
         self.table, _, self.classes = rows_of_part(catalogue, split, "train")
         self.together = split.together[self.table.index]
         lists = model.description.learned_from & set(SHIPPED)
-        self.listed = learned_parts(catalogue, lists)[self.table.index] == "train"
+        self.recorded = practice | (learned_parts(catalogue, lists)[self.table.index] != "train")
         kept = None if practice else cache_folder() / "features"
         self.features = pooled_features(model, self.table, views=EIGHT if practice else 1, kept=kept, progress=progress)
 
@@ -203,8 +203,8 @@ def _decide(model: Model, head: LinearHead, lessons: Lessons, progress: Progress
 def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
     """What the description tells of the training: what the weights knew before, and what came to it.
 
-    parts: the practice's pictures last. What is rehearsed may be other pictures than the weights knew before: all are
-    recorded but those that the shipped lists tell of already.
+    parts: the practice's pictures last, which are all recorded. What is rehearsed may be other pictures than the
+    weights knew before: those that the shipped lists do not tell of already are recorded, too.
     """
     before = model.description.training
     about, size = model.description.model, model.description.model.input_size
@@ -212,10 +212,10 @@ def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
     learned: dict[str, Any] = before.get("data", {}).get("learned") or {}
     uncounted = bool(model.description.learned_from) and not learned
     for one in parts:
-        table = one.table[~one.listed]
+        table = one.table[one.recorded]
         images = (square(open_image(Path(path)), size, about.fit) for path in table["image_path"])
         if len(table):
-            learned = join_learned(learned, record_learned(images, table, one.together[~one.listed]))
+            learned = join_learned(learned, record_learned(images, table, one.together[one.recorded]))
     if uncounted:
         learned.pop("classes")  # from how many images of each diagnosis these weights learned is not recorded
     data = {

@@ -9,7 +9,6 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -30,6 +29,7 @@ from derm.paths import (
     records_folder,
     results_folder,
     studies_folder,
+    user_path,
 )
 from derm.predict.budget import memory_limit
 from derm.serve import log, roles, words
@@ -176,7 +176,7 @@ def told(fault: DermError | str) -> str:
     if may(Right.PATHS):
         return str(fault)
     own = (records_folder(), studies_folder(), results_folder(), library_folder(), cache_folder(), app_folder())
-    named = (Path(os.environ.get(name) or "").expanduser().parent for name in (WEIGHTS, STRUCTURES, DIRECTIONS))
+    named = (user_path(os.environ.get(name) or "").parent for name in (WEIGHTS, STRUCTURES, DIRECTIONS))
     return without_places(str(fault), (*own, *named))
 
 

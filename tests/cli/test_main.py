@@ -380,7 +380,9 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
         assert not (tmp_path / "none.json").exists()
     # Neither is a folder within a data set, nor a source that the weights were trained without.
     words = ("adapt", "--data", drawn / "images", "--weights", tiny_weights, "--out", tmp_path / "none.json")
-    assert "holds neither HAM10000_metadata.csv" in sentence(capsys, monkeypatch, *words)[1]
+    assert "HAM10000_metadata.csv lies beside" in sentence(capsys, monkeypatch, *words)[1]
+    (plain.parent / "metadata.csv").write_text("invoice,amount\n1,2\n")
+    assert run("adapt", "--data", plain, "--weights", tiny_weights, "--out", tmp_path / "b.json").exit_code == 0
     apart, model = tmp_path / "apart.json", load_weights(tiny_weights)
     trained_without = {"config": {"leave_out": ["derm_synthetic", "elsewhere"]}}
     copy_weights(tiny_weights, apart, replace(model.description, training=trained_without), model.sha256)

@@ -104,11 +104,13 @@ def test_a_tiff_that_lists_too_few_strips_or_ends_early_is_incomplete():
             read_image(less, "mole")
 
 
-def strips(*, unwritten: int = 0, short: int = 0, beyond: int = 0, rows: int = 16, planes: int = 1) -> bytes:
+def strips(
+    *, unwritten: int = 0, short: int = 0, beyond: int = 0, told: int | None = None, rows: int = 16, planes: int = 1
+) -> bytes:
     """An uncompressed TIFF of the lesion in strips, with as many bytes behind them as its pixels have.
 
-    unwritten, short, beyond: how many of the last strips were never written, have a byte less than their rows, or lie
-    beyond the end.
+    unwritten, short, beyond: how many of the last strips were never written, have two rows less than theirs, or lie
+    beyond the end. told: as many bytes less are told of each than are there; 0 of none.
     """
     pixels = np.asarray(LESION)
     parts = [pixels] if planes == 1 else [pixels[..., channel] for channel in range(3)]
@@ -121,7 +123,9 @@ def strips(*, unwritten: int = 0, short: int = 0, beyond: int = 0, rows: int = 1
     for number in range(len(cut) - unwritten, len(cut)):
         places[number] = lengths[number] = 0
     for number in range(len(cut) - short, len(cut)):
-        lengths[number] -= 1
+        lengths[number] -= 2 * 160 * (3 if planes == 1 else 1)
+    if told is not None:
+        lengths = [length - told if told else 0 for length in lengths]
     body += bytes(len(body) + len(body) % 2)
     for number in range(len(cut) - beyond, len(cut)):
         places[number] = 2 * len(body)
@@ -145,6 +149,8 @@ def test_a_tiff_whose_strips_were_not_all_written_is_incomplete(rows, planes):
         for count in (1, 2):
             with pytest.raises(ImageRefused, match=r"^mole is incomplete: a part of the picture is missing"):
                 read_image(strips(rows=rows, planes=planes, **{fault: count}), "mole")
+    for told in (0, 1):  # as some writers tell of whole pictures
+        assert (read_image(strips(rows=rows, planes=planes, told=told), "mole") == np.asarray(LESION)).all()
 
 
 @pytest.mark.parametrize("packed", ["packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"])

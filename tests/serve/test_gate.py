@@ -212,8 +212,8 @@ def test_a_token_is_asked_for_and_becomes_a_cookie():
     assert (status, headers["location"]) == (303, "/Monitor?run=a+b")
     assert headers["set-cookie"] == f"{COOKIE}8501={opening.cookie}; Path=/; HttpOnly; SameSite=Lax"
     assert SECRET not in headers["set-cookie"]
-    below = ask(Opening(token=SECRET, path="/derm/"), path="/derm/Monitor", query="token=a+token+of+this+test")
-    assert "; Path=/derm/; " in below[1]["set-cookie"]
+    below = ask(Opening(token=SECRET, path="/derm"), path="/derm/Monitor", query="token=a+token+of+this+test")
+    assert "; Path=/derm; " in below[1]["set-cookie"]
     kept = {
         "cookie": f'panes={{"a":[1,2]}}; {COOKIE}8502=of another app; last=Sat 28 Nov; {COOKIE}8501={opening.cookie}'
     }

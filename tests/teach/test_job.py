@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from derm.cli.main import app
 from derm.data.catalogue import read_catalogue
-from derm.data.learned import classes_learned
+from derm.data.learned import classes_learned, read_learned
 from derm.data.split import split_own
 from derm.data.store import open_store, read_pair
 from derm.data.synthetic.dataset import synthesise
@@ -30,6 +30,7 @@ from derm.records import read, write
 from derm.records.connect import open_records
 from derm.records.dataset import part_of, write_dataset
 from derm.teach import job, words
+from derm.teach import train as teach_train
 from derm.teach.practice import gather_lessons
 from derm.teach.train import TeachingSettings
 
@@ -239,6 +240,16 @@ def test_other_data_than_those_that_were_learned_from_are_refused(practice, tiny
     folder = job.begin(practice, tiny_weights, [drawn], TeachingSettings())
     with pytest.raises(DataFault, match="holds derm_synthetic, and the weights learned from ham10000"):
         job.work(practice, folder)
+
+
+def test_the_practice_s_pictures_are_recorded_though_the_shipped_lists_know_them(weights, drawn, monkeypatch):
+    model, catalogue = load_weights(weights), read_catalogue(drawn)
+    monkeypatch.setattr(teach_train, "learned_parts", lambda catalogue, _: catalogue.table["dx"].map(lambda _: "train"))
+    monkeypatch.setattr(teach_train, "pooled_features", lambda *_, **__: None)
+    old, practice = (teach_train._Learnt(model, catalogue, own, None) for own in (False, True))
+    told = read_learned(teach_train._training_of(model, [old, practice]))
+    assert len(told.pictures) == len(practice.table)
+    assert read_learned(teach_train._training_of(model, [practice])).lesions == told.lesions
 
 
 def test_old_data_that_hold_pictures_of_the_practice_in_another_part_are_refused(practice, weights, cases, tmp_path):
