@@ -67,15 +67,16 @@ def _has_table(folders: list[Path]) -> bool:
     """Whether there is a data set's table anywhere in `folders`, whatever its fault; DataFault where one lies beside a
     folder, of whose pictures it may tell."""
     from derm.data.catalogue import METADATA_FILES, TRUTH_FILES
+    from derm.data.folder import find_file
     from derm.data.isic import ARCHIVE_TABLE, ISIC2019_TRUTH
     from derm.data.own import TABLE
 
     names = {name.lower() for name in (TABLE, ARCHIVE_TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)}
     for folder in folders:
-        for place in folder.resolve().parent.glob("*"):
-            if place.name.lower() in names - {ARCHIVE_TABLE.lower()} and place.is_file():  # whose name is anybody's
-                raise DataFault(
-                    f"{place.name} lies beside {folder}, and may divide its pictures: name {place.parent} with --data, "
-                    "or another folder of pictures."
-                )
+        parent = folder.resolve().parent
+        if beside := find_file(parent, (TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)):
+            raise DataFault(
+                f"{beside.name} lies beside {folder}, and may divide its pictures: name {parent} with --data, or "
+                "another folder of pictures."
+            )
     return any(place.name.lower() in names and place.is_file() for folder in folders for place in folder.rglob("*"))

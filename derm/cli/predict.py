@@ -71,6 +71,7 @@ def predict(
     from derm.engine.choose import ENGINE, known_choice
     from derm.model.weights import default_weights, load_weights
     from derm.predict.folder import not_looked_at
+    from derm.predict.learned_words import answer_doubt
     from derm.predict.mask_files import Folders
     from derm.predict.practice import check_share
     from derm.predict.run import predict_files
@@ -100,7 +101,7 @@ def predict(
     )
     if left_out := not_looked_at(run.survey.passed_over):
         err.print(left_out)
-    count = Count(len(run.survey.files))
+    count = Count(len(run.survey.files), answer_doubt(model.description.training))
     try:
         with closing(run.answers), progress("Diagnosing") as watch, _json_rows(as_json, model) as write:
             for answered in run.answers:
@@ -120,8 +121,9 @@ def predict(
 class Count:
     """What became of the pictures of a run."""
 
-    def __init__(self, total: int) -> None:
-        """Nothing yet of `total` pictures."""
+    def __init__(self, total: int, doubt: str = "") -> None:
+        """Nothing yet of `total` pictures. doubt: what makes all answers of the weights doubtful."""
+        self.doubt = doubt
         self.total, self.done, self.answered, self.reliable, self.failed = total, 0, 0, 0, 0
 
     def add(self, one: "Answered") -> None:
@@ -133,10 +135,10 @@ class Count:
 
     def said(self) -> str:
         """The count in words."""
-        return (
-            f"{self.answered:,} of {self.total:,} pictures diagnosed; "
-            f"{self.reliable:,} of {self.answered:,} answers can be relied on"
-        )
+        done = f"{self.answered:,} of {self.total:,} pictures diagnosed"
+        if self.doubt:
+            return f"{done}. {self.doubt.removesuffix('.')}"
+        return f"{done}; {self.reliable:,} of {self.answered:,} answers can be relied on"
 
 
 @contextmanager

@@ -190,8 +190,15 @@ def _digest(name: str) -> bytes:
 
 
 def classes_learned(training: Mapping[str, Any]) -> dict[str, int] | None:
-    """Training images of each diagnosis, by code; None where the `training` of a description does not say."""
-    classes = training.get("data", {}).get("learned", {}).get("classes")
+    """Training images of each diagnosis, by code; None where the `training` of a description does not say.
+
+    Weights that were taught on confirmed cases up to 28 November 2026 may count these alone, beside all that they
+    learned from before: they do not say either.
+    """
+    data = training.get("data", {})
+    classes = data.get("learned", {}).get("classes")
+    if classes is not None and training.get("taught") and sum(classes.values()) < data.get("train", 0):
+        return None
     return None if classes is None else {code: int(classes.get(code, 0)) for code in CODES}
 
 

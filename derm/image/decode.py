@@ -345,6 +345,8 @@ def _needs_no_change(picture: Image.Image) -> bool:
 def _whole(picture: Image.Image, content: bytes, name: str) -> Image.Image:
     """`picture`, decoded and upright, of 8 bits where it is in colour; what holds less than it claims is refused."""
     deep, told = depth.is_deep(picture), depth.told_bits(picture, content)
+    if content:
+        whole.check_rest(picture, content, name)
     _load(picture, content, name)
     _drop_xmp(picture)
     if deep:

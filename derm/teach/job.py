@@ -318,6 +318,7 @@ def _work(
         )
     if not target.is_file():
         about["learned"] = cases
+        _write(folder, about)  # before there are weights of them, for a kill may come between
         tell("Learning from confirmed cases")
         if settings.way == "head":
             teach_head(model, lessons, folder, progress)

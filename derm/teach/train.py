@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue, join_catalogues
-from derm.data.learned import count_sources, join_learned, record_learned
+from derm.data.learned import classes_learned, count_sources, join_learned, record_learned
 from derm.data.recognise import SHIPPED
 from derm.data.split import Part, Split, learned_parts, split_own
 from derm.diagnoses import CODES, INDEX
@@ -210,14 +210,14 @@ def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
     about, size = model.description.model, model.description.model.input_size
     tables = [one.table for one in parts]
     learned: dict[str, Any] = before.get("data", {}).get("learned") or {}
-    uncounted = bool(model.description.learned_from) and not learned
+    uncounted = bool(model.description.learned_from) and classes_learned(before) is None
     for one in parts:
         table = one.table[one.recorded]
         images = (square(open_image(Path(path)), size, about.fit) for path in table["image_path"])
         if len(table):
             learned = join_learned(learned, record_learned(images, table, one.together[one.recorded]))
     if uncounted:
-        learned.pop("classes")  # from how many images of each diagnosis these weights learned is not recorded
+        learned.pop("classes", None)  # from how many images of each diagnosis these weights learned is not recorded
     data = {
         **before.get("data", {}),
         "sources": count_sources(pd.concat(tables)),

@@ -381,6 +381,13 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     # Neither is a folder within a data set, nor a source that the weights were trained without.
     words = ("adapt", "--data", drawn / "images", "--weights", tiny_weights, "--out", tmp_path / "none.json")
     assert "HAM10000_metadata.csv lies beside" in sentence(capsys, monkeypatch, *words)[1]
+    packed = tmp_path / "packed" / "ISIC2018_Task3_Training_GroundTruth"
+    packed.mkdir(parents=True)
+    (packed / f"{packed.name}.csv").write_text("image,MEL\n")
+    shutil.copytree(drawn / "images", packed.parent / "ISIC2018_Task3_Training_Input")
+    words = ("adapt", "--data", packed.parent / "ISIC2018_Task3_Training_Input", "--weights", tiny_weights)
+    said = sentence(capsys, monkeypatch, *words, "--out", tmp_path / "none.json")[1]
+    assert "ISIC2018_Task3_Training_GroundTruth.csv lies beside" in said
     (plain.parent / "metadata.csv").write_text("invoice,amount\n1,2\n")
     assert run("adapt", "--data", plain, "--weights", tiny_weights, "--out", tmp_path / "b.json").exit_code == 0
     apart, model = tmp_path / "apart.json", load_weights(tiny_weights)

@@ -14,6 +14,7 @@ from pictures import save
 from typer.testing import CliRunner
 
 from derm.cli.main import app
+from derm.cli.predict import Count
 from derm.predict.record import COLUMNS
 from derm.predict.table import part_of
 
@@ -125,3 +126,9 @@ def test_a_run_ended_in_the_middle_loses_nothing(run, tiny_weights, tmp_path, ho
     assert table.read_bytes() == whole.read_bytes()
     if how == signal.SIGINT:
         assert not list((tmp_path / "masks").glob("*.part"))
+
+
+def test_weights_whose_answers_mean_nothing_are_not_said_to_be_relied_on():
+    count = Count(3, "What the weights say of melanoma means nothing.")
+    assert count.said() == "0 of 3 pictures diagnosed. What the weights say of melanoma means nothing"
+    assert Count(3).said() == "0 of 3 pictures diagnosed; 0 of 0 answers can be relied on"

@@ -91,6 +91,14 @@ def test_classes_that_were_hardly_learned_are_named():
     }
 
 
+def test_weights_that_count_the_last_cases_alone_do_not_say():
+    told = training([*["mel"] * 5, *["nv"] * 8])
+    assert classes_learned(told)["mel"] == 5
+    taught = {"data": {**told["data"], "train": 7_242}, "taught": {"way": "head"}}
+    assert classes_learned(taught) is None
+    assert hardly_learned(taught) == ()
+
+
 @pytest.mark.parametrize(
     ("lacking", "doubted", "sum_withheld"),
     [((), False, False), (("df",), False, False), (("mel",), True, True), (("nv", "bkl", "df", "vasc"), True, False)],

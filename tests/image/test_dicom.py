@@ -78,6 +78,14 @@ def test_what_is_not_packed_comes_out_as_it_was(syntax):
     assert scale is None
 
 
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+def test_what_is_not_packed_and_was_not_all_written_is_incomplete(filler):
+    pixels = skin().tobytes()
+    kept = len(pixels) // 2
+    with pytest.raises(ImageRefused, match="is incomplete: a part of the picture is missing"):
+        parse(file_of(data_of(skin(), PixelData=pixels[:kept] + filler * (len(pixels) - kept))), "a.dcm")
+
+
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
 def test_what_pydicom_packs_without_loss_comes_out_as_it_was(syntax):
     data = data_of(skin())

@@ -10,7 +10,7 @@ from PIL import Image
 
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
-from derm.image.decode import read_image
+from derm.image.decode import mask_values, read_image
 from derm.image.whole import ends_empty
 
 LESION = Image.fromarray(draw_lesion("mel", 3, height=120, width=160).image)
@@ -85,6 +85,41 @@ def test_a_png_of_two_headers_is_damaged():
     ):
         with pytest.raises(ImageRefused, match=r"^mole is damaged"):
             read_image(spoilt, "mole")
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+@pytest.mark.parametrize("share", [0.4, 0.9, 0.95])
+def test_a_png_whose_rest_was_never_written_is_incomplete(share, filler):
+    """Its last row may hold rubbish."""
+    for seed in range(6):
+        noise = np.random.default_rng(seed).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+        content = encoded(Image.fromarray(noise // (seed + 1)), "PNG")
+        assert read_image(content, "mole").shape == (120, 160, 3)
+        kept = int(share * len(content))
+        with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+            read_image(content[:kept] + filler * (len(content) - kept), "mole")
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
+@pytest.mark.parametrize("kind", ["BMP", "TIFF"])
+def test_pixels_without_check_sums_whose_rest_was_never_written_are_incomplete(kind, filler):
+    content = encoded(LESION, kind)
+    assert read_image(content, "mole").any()
+    for share in (0.4, 0.95):
+        kept = int(share * len(content))
+        with pytest.raises(ImageRefused, match=r"^mole is incomplete: a part of the picture is missing"):
+            read_image(content[:kept] + filler * (len(content) - kept), "mole")
+    plain = Image.new("RGB", (160, 120), (filler[0],) * 3)  # which begins so, too
+    assert read_image(encoded(plain, kind), "mole").shape == (120, 160, 3)
+    mask = Image.fromarray(np.pad(np.full((9, 60), 255, np.uint8), ((9, 40), (9, 9))))
+    assert mask_values(encoded(mask, kind), "mask").any()
+
+
+def test_a_png_with_one_changed_byte_is_incomplete():
+    content = bytearray(png(plain_rows(LESION), 160, 120))
+    content[content.index(b"IDAT") + len(content) // 2] ^= 1
+    with pytest.raises(ImageRefused, match=r"^mole is (incomplete|damaged)"):
+        read_image(bytes(content), "mole")
 
 
 def with_tag(content: bytes, wanted: int, value: int) -> bytes:

@@ -342,7 +342,10 @@ def test_a_training_that_was_killed_goes_on_with_the_cases_as_they_are_by_then(f
     with pytest.raises(KeyboardInterrupt):
         job.work(filed, folder)
     assert (folder / job.LESSONS).exists()
-    one, other = read.search(filed)[:2]
+    kept = json.loads((folder / job.ABOUT).read_text())["learned"]  # there before any weights are
+    assert len(kept) == sum(part_of(one) != "test" for one in patients(filed))
+    # Parts are drawn by random keys: of those to measure on nothing is learned.
+    one, other = [state for state in read.search(filed) if part_of(state.patient_id) != "test"][:2]
     write.delete_patient(filed, "Dr A", one.patient_id)
     write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="vasc", on="2026-11-21")
     with pytest.raises(KeyboardInterrupt):
