@@ -237,7 +237,7 @@ def _open_alone(part: Path) -> int:
     other = f"{part} is no ordinary file: remove it, or name another place with --out."
     try:
         own = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | own, 0o644)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | own, 0o666)
     except OSError as error:
         if part.is_symlink():
             raise ConfigFault(other) from error

@@ -244,17 +244,17 @@ def scale_since(kept: float | None, given: float) -> str:
 
 def answer_since(case: "Case") -> str:
     """Says that what the page shows of a kept picture is another answer by now, and how that came about."""
-    forms = say("forms filled in") if case.forms.begun else ""
-    how = ", ".join(filter(None, [_how(case.views, case.mix_share), forms]))
+    how = _how(case.views, case.mix_share, forms=case.forms.begun)
     return say(ANSWER_SINCE, headline=case_words.headline(case), how=how)
 
 
-def _how(views: int, share: float | None) -> str:
-    """How an answer was made: over how many views, at which share of malignant lesions, where that is known."""
-    counted = say_many("{count} view", "{count} views", views)
-    if share is None:
-        return counted
-    return say("{views}, {share} malignant", views=counted, share=case_words.share_set(share))
+def _how(views: int, share: float | None, *, forms: bool) -> str:
+    """How an answer was made: over how many views, at which share of malignant lesions, where that is known, and
+    whether forms were filled in beside it."""
+    said = say_many("{count} view", "{count} views", views)
+    if share is not None:
+        said = say("{views}, {share} malignant", views=said, share=case_words.share_set(share))
+    return say("{before}, {one}", before=said, one=say("forms filled in")) if forms else said
 
 
 def scale_source(source: object) -> str:
@@ -281,9 +281,14 @@ def answer_lines(answer: Mapping[str, object]) -> list[str]:
         author=answer["author"],
         time=local_time(str(answer["created_at"])),
         weights=answer["weights"],
-        how=_how(int(str(answer["views"])), share if is_number(share) else None),
+        how=_how(int(str(answer["views"])), share if is_number(share) else None, forms=_has_forms(answer)),
     )
     return [*lines, seen]
+
+
+def _has_forms(answer: Mapping[str, object]) -> bool:
+    forms = (record_of(str(answer["shown"])) or {}).get("forms")
+    return isinstance(forms, dict) and any(form is not None for form in forms.values())
 
 
 def opinion_line(opinion: Mapping[str, object]) -> str:

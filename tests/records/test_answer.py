@@ -79,6 +79,10 @@ def test_an_answer_that_is_kept_is_no_other_one(filed, case, tiny_model, mix):
     assert kept_as(shown, tiny_model, kept)["id"] == kept.answers[0]["id"]
     assert "; 8 views" in words.answer_lines(kept.answers[-1])[-1]
     assert "; 1 view" in words.answer_lines(kept.answers[0])[-1]
+    assert not words.answer_lines(kept.answers[0])[-1].endswith("forms filled in.")
+    filled = kept_answer(changed(shown, forms=Forms(Abcd(), seven)), tiny_model, on=DAY, sha256="ab" * 32)
+    told = {**kept.answers[0], **filled}
+    assert words.answer_lines(told)[-1].endswith(", forms filled in.")
 
 
 def test_no_answer_is_kept_that_is_measured_in_what_the_records_do_not_have(filed, case, tiny_model):
