@@ -158,15 +158,12 @@ def learned_from(model: Model, decoder: StructureWeights, parts: "Mapping[tuple[
     return found._replace(network_id=model.network_id)
 
 
-PLACE = DIRECTIONS
-
-
 def directions_for(model: Model, decoder: str) -> Directions | None:
     """The directions that belong to the weights `model` and the decoder with this SHA-256; None where there are none.
 
     Raises WeightsFault for a damaged file.
     """
-    path = description_at(PLACE, "concepts.json")
+    path = description_at(DIRECTIONS, "concepts.json")
     if path is None:
         return None
     found = _read(path, path.stat().st_mtime_ns)

@@ -34,7 +34,6 @@ FORMAT = 1
 HEAD = "head."
 """Before the names of the decoder's tensors in the graph."""
 
-PLACE = STRUCTURES
 LICENCE = (
     "Weights learned from ISIC 2018 Tasks 1 and 2 (Codella et al. 2018, 2019, arXiv:1902.03368): CC BY-NC 4.0. "
     "Research use only, not a medical device."
@@ -209,7 +208,7 @@ def description_at(variable: str, shipped: str) -> Path | None:
 
 def structures_path() -> Path | None:
     """The decoder's own, see `description_at`."""
-    return description_at(PLACE, "structures.json")
+    return description_at(STRUCTURES, "structures.json")
 
 
 def structures_for(trunk: str) -> StructureWeights | None:

@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from derm.concepts import directions as stored
 from derm.concepts.case import concepts_of, nearest_other, what_if
 from derm.concepts.directions import as_json, directions_for
 from derm.concepts.words import NO_LIBRARY, UNTOLD, change_lines, other_lines
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import DataFault, WeightsFault
+from derm.paths import DIRECTIONS, STRUCTURES
 from derm.predict.case import diagnose
 from derm.predict.library import LibraryWriter, open_library
-from derm.structures import weights as decoders
 from tests.predict.test_similar import a_case
 
 
@@ -22,8 +21,8 @@ from tests.predict.test_similar import a_case
 def at_hand(monkeypatch, tiny_decoder, tiny_directions, tmp_path):
     place = tmp_path / "concepts.json"
     place.write_text(json.dumps(as_json(tiny_directions)))
-    monkeypatch.setenv(decoders.PLACE, str(tiny_decoder))
-    monkeypatch.setenv(stored.PLACE, str(place))
+    monkeypatch.setenv(STRUCTURES, str(tiny_decoder))
+    monkeypatch.setenv(DIRECTIONS, str(place))
     return place
 
 
@@ -83,7 +82,7 @@ def test_what_cannot_be_told_is_said_with_its_own_reason(case, at_hand, change, 
 
 
 def test_weights_without_directions_are_told_how_they_are_made(case, at_hand, monkeypatch):
-    monkeypatch.delenv(stored.PLACE)  # the shipped ones belong to other weights
+    monkeypatch.delenv(DIRECTIONS)  # the shipped ones belong to other weights
     assert what_if(case) is None
     assert change_lines(case, None) == [UNTOLD["no_directions"]]
     assert "derm concepts learn" in UNTOLD["no_directions"]

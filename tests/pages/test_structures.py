@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from derm.concepts import directions
 from derm.concepts.read import CONCEPTS
 from derm.model.weights import copy_weights
+from derm.paths import STRUCTURES
 from derm.serve.claims import Account
 from derm.serve.roles import Role
 from derm.structures import weights as stored
@@ -26,7 +27,7 @@ TITLE = "Dermoscopic structures"
 @pytest.fixture
 def opened(tiny_weights, tiny_decoder, tmp_path, monkeypatch):
     monkeypatch.setenv("DERM_WEIGHTS", str(tiny_weights))
-    monkeypatch.setenv(stored.PLACE, str(tmp_path / "structures.json"))
+    monkeypatch.setenv(STRUCTURES, str(tmp_path / "structures.json"))
     shutil.copytree(tiny_decoder.parent, tmp_path, dirs_exist_ok=True)
     st.cache_resource.clear()
     yield lambda: AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
@@ -62,7 +63,7 @@ def test_structures_lie_in_a_fold_that_is_filled_when_opened(opened, tmp_path, m
 def test_what_would_change_the_answer_lies_in_a_fold(
     tiny_weights, tiny_model, tiny_structures, tiny_decoder, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv(stored.PLACE, str(tiny_decoder))
+    monkeypatch.setenv(STRUCTURES, str(tiny_decoder))
     monkeypatch.setenv(directions.PLACE, str(tmp_path / "concepts.json"))
     chosen = replace(tiny_model.description, referral_threshold=0.3)
     copy_weights(tiny_weights, tmp_path / "chosen.json", chosen)

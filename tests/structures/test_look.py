@@ -10,13 +10,13 @@ import pytest
 from derm.data.synthetic.lesion import draw_lesion
 from derm.engine.choose import ENGINE
 from derm.image.resize import square
+from derm.paths import STRUCTURES
 from derm.predict import case_structures
 from derm.predict.case import diagnose
 from derm.predict.case_structures import columns, decoder_of, structure_rows, structures_json, structures_of
 from derm.predict.export import case_json
 from derm.predict.found import FoundPicture
 from derm.predict.viewer import case_view, draw_shown, known_layers
-from derm.structures import weights as stored
 from derm.structures.engine import OnnxStructures, Seen, structure_engine
 from derm.structures.look import found_in, inner_half, see
 from derm.structures.table import KEYS
@@ -25,7 +25,7 @@ from derm.structures.words import NOT_JUDGED, alternative, in_one_sentence, line
 
 @pytest.fixture
 def at_hand(monkeypatch, tiny_decoder):
-    monkeypatch.setenv(stored.PLACE, str(tiny_decoder))
+    monkeypatch.setenv(STRUCTURES, str(tiny_decoder))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_a_picture_that_cannot_be_judged_has_none(case, at_hand):
 
 
 def test_weights_without_a_decoder_have_none(case, monkeypatch):
-    monkeypatch.delenv(stored.PLACE, raising=False)  # the shipped one belongs to other weights
+    monkeypatch.delenv(STRUCTURES, raising=False)  # the shipped one belongs to other weights
     assert structures_of(case) == ()
     assert json.loads(case_json(case, "licence"))["structures"] is None
 

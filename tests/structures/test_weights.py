@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from derm.errors import WeightsFault
 from derm.files import sha256
 from derm.model.description import SEAL, seal_of
-from derm.paths import app_folder
+from derm.paths import STRUCTURES, app_folder
 from derm.structures import weights as stored
 from derm.structures.look import see
 from derm.structures.weights import load_structures, record_measured, save_structures, structures_for
@@ -105,14 +105,14 @@ def test_files_that_do_not_belong_together_are_refused(copied):
 
 
 def test_only_the_weights_that_it_belongs_to_have_a_decoder(copied, tiny_model, monkeypatch, tmp_path):
-    monkeypatch.setenv(stored.PLACE, str(copied))
+    monkeypatch.setenv(STRUCTURES, str(copied))
     found = structures_for(tiny_model.sha256)
     assert found is not None
     assert structures_for("0" * 64) is None
-    monkeypatch.setenv(stored.PLACE, str(tmp_path / "nowhere.json"))
+    monkeypatch.setenv(STRUCTURES, str(tmp_path / "nowhere.json"))
     with pytest.raises(WeightsFault, match=r"DERM_STRUCTURES names .*nowhere.json, where there is no file"):
         structures_for(tiny_model.sha256)
-    monkeypatch.delenv(stored.PLACE)
+    monkeypatch.delenv(STRUCTURES)
     assert structures_for(tiny_model.sha256) is None  # the shipped one belongs to other weights
 
 
