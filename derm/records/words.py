@@ -253,7 +253,7 @@ def _how(views: int, share: float | None, *, forms: bool) -> str:
     whether forms were filled in beside it."""
     said = say_many("{count} view", "{count} views", views)
     if share is not None:
-        said = say("{views}, {share} malignant", views=said, share=case_words.share_set(share))
+        said = say("{views}, where {share} of lesions are malignant", views=said, share=case_words.share_set(share))
     return say("{before}, {one}", before=said, one=say("forms filled in")) if forms else said
 
 
