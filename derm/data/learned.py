@@ -192,12 +192,13 @@ def _digest(name: str) -> bytes:
 def classes_learned(training: Mapping[str, Any]) -> dict[str, int] | None:
     """Training images of each diagnosis, by code; None where the `training` of a description does not say.
 
-    Weights that were taught on confirmed cases up to 28 November 2026 may count these alone, beside all that they
-    learned from before: they do not say either.
+    Weights that were taught on confirmed cases up to 28 November 2026 count, and record, these alone where those before
+    had recorded nothing: they do not say either.
     """
-    data = training.get("data", {})
-    classes = data.get("learned", {}).get("classes")
-    if classes is not None and training.get("taught") and sum(classes.values()) < data.get("train", 0):
+    learned = training.get("data", {}).get("learned", {})
+    classes, own = learned.get("classes"), training.get("taught", {}).get("pictures", 0)
+    before = training.get("data", {}).get("sources_before")
+    if own and before and len(_unpacked(learned.get("pictures", ""), 16)) <= own:
         return None
     return None if classes is None else {code: int(classes.get(code, 0)) for code in CODES}
 
