@@ -70,11 +70,16 @@ def _has_table(folders: list[Path]) -> bool:
     from derm.data.folder import find_file
     from derm.data.isic import ARCHIVE_TABLE, ISIC2019_TRUTH
     from derm.data.own import TABLE
+    from derm.files import open_ordinary
 
     names = {name.lower() for name in (TABLE, ARCHIVE_TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)}
     for folder in folders:
         parent = folder.resolve().parent
-        if beside := find_file(parent, (TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)):
+        beside = find_file(parent, (TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH))
+        if beside is None and (path := find_file(parent, (ARCHIVE_TABLE,))):  # whose name is anybody's
+            with open_ordinary(path) as stream:
+                beside = path if b"isic_id" in stream.read(4096).lower() else None
+        if beside:
             raise DataFault(
                 f"{beside.name} lies beside {folder}, and may divide its pictures: name {parent} with --data, or "
                 "another folder of pictures."

@@ -18,7 +18,7 @@ from derm.image import jpeg
 from derm.image.isolate import in_own_process
 from derm.image.named_colours import not_converted
 from derm.image.profiles import adobe_rgb
-from derm.image.whole import rest_is_unwritten
+from derm.image.whole import rest_is_unwritten, unwritten
 from derm.language.speech import mark, say
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def _check_extent(data: "Dataset", how: str, name: str) -> None:
         expected = get_expected_length(data)
         _check_length(len(data.PixelData), expected)
         if data.SamplesPerPixel == 3 and rest_is_unwritten(data.PixelData):
-            raise jpeg.incomplete(name)
+            raise unwritten(name)
     elif how == "RLE":
         frame = _frame(data)
         count, *offsets = (int.from_bytes(frame[place : place + 4], "little") for place in range(0, 64, 4))

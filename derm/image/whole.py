@@ -93,7 +93,18 @@ def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
         tags = picture.tag_v2
         start = min(tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or (0,))
     if start and rest_is_unwritten(content[start:]):
-        raise incomplete(name)
+        raise unwritten(name)
+
+
+def unwritten(name: str) -> ImageRefused:
+    """What is said of a picture whose rest was never written, for all that can be told."""
+    return ImageRefused(
+        say(
+            "{name} is incomplete, or has a plain margin that looks so: copy it again from its source, or save it as "
+            "PNG.",
+            name=name,
+        )
+    )
 
 
 def end_in_boxes(content: bytes) -> int:

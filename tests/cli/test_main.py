@@ -388,6 +388,11 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     words = ("adapt", "--data", packed.parent / "ISIC2018_Task3_Training_Input", "--weights", tiny_weights)
     said = sentence(capsys, monkeypatch, *words, "--out", tmp_path / "none.json")[1]
     assert "ISIC2018_Task3_Training_GroundTruth.csv lies beside" in said
+    archive = tmp_path / "archive"
+    shutil.copytree(drawn / "images", archive / "images")
+    (archive / "metadata.csv").write_text("isic_id,diagnosis\n")
+    words = ("adapt", "--data", archive / "images", "--weights", tiny_weights, "--out", tmp_path / "none.json")
+    assert "metadata.csv lies beside" in sentence(capsys, monkeypatch, *words)[1]
     (plain.parent / "metadata.csv").write_text("invoice,amount\n1,2\n")
     assert run("adapt", "--data", plain, "--weights", tiny_weights, "--out", tmp_path / "b.json").exit_code == 0
     apart, model = tmp_path / "apart.json", load_weights(tiny_weights)
