@@ -85,7 +85,7 @@ def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
     """Refuse a picture in colour whose pixels stand in its file as they are, BMP or TIFF, where their rest was never
     written: ImageRefused. Not for masks, which may end in anything."""
     start = 0
-    if picture.mode not in ("RGB", "RGBA", "RGBX"):  # a palette's rest may be plain
+    if picture.mode not in ("L", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"):  # a palette's rest may be plain
         return
     if picture.format == "BMP":
         start = int.from_bytes(content[10:14], "little")

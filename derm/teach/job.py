@@ -50,7 +50,7 @@ from derm.records.connect import Records
 from derm.spreadsheet import csv_table
 from derm.teach.features import Progress
 from derm.teach.practice import Lessons, gather_lessons, lesions_in, make_place, remove_lessons
-from derm.teach.train import NAME, TeachingSettings, Way, has_begun, teach_head, teach_whole
+from derm.teach.train import NAME, TeachingSettings, Way, has_begun, has_learned, teach_head, teach_whole
 
 ABOUT = "teaching.json"
 """In a training's folder: how it is trained, how far it is, and what it found."""
@@ -308,7 +308,8 @@ def _work(
         _write(folder, about)
     target = folder / f"{NAME}.json"
     cases = _cases_of(lessons.practice)
-    if target.is_file() and not set(about.get("learned", ())) <= set(cases):
+    learned = has_learned(folder)
+    if learned and not set(about.get("learned", ())) <= set(cases):
         raise DataFault(
             say(
                 "Cases that the weights of '{name}' learned from were corrected, or deleted, since: begin anew with "
@@ -317,8 +318,9 @@ def _work(
             )
         )
     if not target.is_file():
-        about["learned"] = cases
-        _write(folder, about)  # before there are weights of them, for a kill may come between
+        if not learned:
+            about["learned"] = cases
+            _write(folder, about)  # before there are weights of them, for a kill may come between
         tell("Learning from confirmed cases")
         if settings.way == "head":
             teach_head(model, lessons, folder, progress)

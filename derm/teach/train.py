@@ -140,6 +140,11 @@ def has_begun(folder: Path) -> bool:
     return (folder / RUN / "run.json").exists()
 
 
+def has_learned(folder: Path) -> bool:
+    """Whether there are weights of a training, be they calibrated or not: what they learned from stays what it was."""
+    return (folder / f"{NAME}.json").is_file() or _finished(folder / RUN)
+
+
 def config_of(model: Model, weights: Path, settings: TeachingSettings, images: int) -> TrainConfig:
     """How the whole network of `model`, described at `weights`, is trained on with so many training images."""
     return replace(

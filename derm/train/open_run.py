@@ -21,7 +21,7 @@ from derm import __version__
 from derm.data.catalogue import Catalogue
 from derm.data.diagnosis_words import allowed_codes
 from derm.data.identity import stored_looks
-from derm.data.learned import count_sources, join_learned, known_among, read_learned, record_learned
+from derm.data.learned import classes_learned, count_sources, join_learned, known_among, read_learned, record_learned
 from derm.data.looks import SIDE, look_at
 from derm.data.recognise import recognise
 from derm.data.split import Part, Split, count_leak, split_catalogue
@@ -220,7 +220,10 @@ def what_start_learned(start: str) -> Before:
     info = description_of_start(start)
     if info is None:
         return Before([], {})
-    return Before(sorted(info.learned_from), info.training.get("data", {}).get("learned", {}))
+    learned = dict(info.training.get("data", {}).get("learned", {}))
+    if classes_learned(info.training) is None:
+        learned.pop("classes", None)
+    return Before(sorted(info.learned_from), learned)
 
 
 def check_start(before: Before, start: str, table: pd.DataFrame, split: Split, store: ImageStore) -> str:

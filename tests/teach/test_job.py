@@ -327,6 +327,11 @@ def test_a_whole_network_goes_on_with_the_pictures_that_it_began_with(filed, cas
     assert job.read_teaching(folder).stage == "refused"
 
 
+def learned_cases(records) -> list[read.LesionState]:
+    """Cases that are no vascular lesions yet and are learned from: parts are drawn by random keys."""
+    return [one for one in read.search(records) if part_of(one.patient_id) != "test" and one.diagnosis != "vasc"]
+
+
 def test_a_training_that_was_killed_goes_on_with_the_cases_as_they_are_by_then(filed, cases, weights, monkeypatch):
     """What it had written of them lay there, with a patient who was deleted since, and a corrected diagnosis."""
     monkeypatch.setattr("derm.teach.practice.FEWEST", 1)
@@ -344,8 +349,7 @@ def test_a_training_that_was_killed_goes_on_with_the_cases_as_they_are_by_then(f
     assert (folder / job.LESSONS).exists()
     kept = json.loads((folder / job.ABOUT).read_text())["learned"]  # there before any weights are
     assert len(kept) == sum(part_of(one) != "test" for one in patients(filed))
-    # Parts are drawn by random keys: of those to measure on nothing is learned.
-    one, other = [state for state in read.search(filed) if part_of(state.patient_id) != "test"][:2]
+    one, other = learned_cases(filed)[:2]
     write.delete_patient(filed, "Dr A", one.patient_id)
     write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="vasc", on="2026-11-21")
     with pytest.raises(KeyboardInterrupt):
@@ -361,6 +365,28 @@ def test_a_training_that_was_killed_goes_on_with_the_cases_as_they_are_by_then(f
     monkeypatch.setattr(job, "_write", lambda place, about: about["stage"] == "done" or write_done(place, about))
     assert job.work(filed, folder).stage == "learned"
     write.delete_patient(filed, "Dr A", other.patient_id)
+    with pytest.raises(DataFault, match=r"learned from were corrected, or deleted, since: begin anew"):
+        job.work(filed, folder)
+
+
+def test_a_whole_network_that_was_killed_before_its_calibration_keeps_what_it_learned(
+    filed, cases, weights, monkeypatch
+):
+    monkeypatch.setattr("derm.teach.practice.FEWEST", 1)
+    fill(filed, cases, 12)
+    folder = job.begin(filed, weights, [], TeachingSettings(way="whole"), without_old=True)
+
+    def trained(*_rest, **_settings):
+        (folder / "run").mkdir(exist_ok=True)
+        for name in ("run.json", "final.json"):
+            (folder / "run" / name).write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "teach_whole", trained)
+    with pytest.raises(KeyboardInterrupt):
+        job.work(filed, folder)
+    other = learned_cases(filed)[0]
+    write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="vasc", on="2026-11-21")
     with pytest.raises(DataFault, match=r"learned from were corrected, or deleted, since: begin anew"):
         job.work(filed, folder)
 

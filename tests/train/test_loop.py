@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -37,7 +38,7 @@ from derm.train.config import PRESETS, MixConfig, TrainConfig, preset
 from derm.train.curriculum import CurriculumConfig
 from derm.train.loop import train
 from derm.train.losses import Losses
-from derm.train.open_run import START_KNOWS, choose_share, open_run
+from derm.train.open_run import START_KNOWS, choose_share, open_run, what_start_learned
 from derm.train.replay import ReplayConfig
 from derm.train.resume import keep, restore
 from derm.train.run_folder import claim, make_run_folder
@@ -896,3 +897,14 @@ def test_ctrl_c_stops_the_whole_group_with_a_checkpoint(tmp_path, drawn):
     assert "Traceback" not in complained
     assert load_checkpoint(run / "last.safetensors")[1]["step"] > 0
     assert list(read_events(log))[-1]["event"] == "stopped"
+
+
+def test_wrong_counts_of_weights_that_an_older_version_taught_are_not_gone_on_with(monkeypatch):
+    picture = base64.b64encode(b"0" * 16).decode()
+    learned = {"pictures": picture, "lesions": "", "classes": {"mel": 1}}
+    data = {"learned": learned, "sources": {}, "sources_before": ["ham10000"]}
+    for count, told in ((1, {"pictures", "lesions"}), (0, {"pictures", "lesions", "classes"})):
+        training = {"data": data, "taught": {"pictures": count}}
+        info = SimpleNamespace(training=training, learned_from=frozenset({"ham10000"}))
+        monkeypatch.setattr("derm.train.open_run.description_of_start", lambda _, info=info: info)
+        assert set(what_start_learned("taught.json").learned) == told
