@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from derm.concepts import directions
 from derm.concepts.read import CONCEPTS
 from derm.model.weights import copy_weights
-from derm.paths import STRUCTURES
+from derm.paths import DIRECTIONS, STRUCTURES
 from derm.serve.claims import Account
 from derm.serve.roles import Role
 from derm.structures import weights as stored
@@ -64,7 +64,7 @@ def test_what_would_change_the_answer_lies_in_a_fold(
     tiny_weights, tiny_model, tiny_structures, tiny_decoder, tmp_path, monkeypatch
 ):
     monkeypatch.setenv(STRUCTURES, str(tiny_decoder))
-    monkeypatch.setenv(directions.PLACE, str(tmp_path / "concepts.json"))
+    monkeypatch.setenv(DIRECTIONS, str(tmp_path / "concepts.json"))
     chosen = replace(tiny_model.description, referral_threshold=0.3)
     copy_weights(tiny_weights, tmp_path / "chosen.json", chosen)
     monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "chosen.json"))
