@@ -4,6 +4,7 @@ Needs a file's bytes and the picture that Pillow has made of them. JPEG data are
 """
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +83,11 @@ def rest_is_unwritten(pixels: bytes) -> bool:
 
 
 def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
-    """Refuse a picture in colour whose pixels stand in its file as they are, BMP or TIFF, where their rest was never
-    written: ImageRefused. Not for masks, which may end in anything."""
-    start = 0
+    """Refuse a picture whose pixels stand in its file as they are, BMP or TIFF, where their rest was never written:
+    ImageRefused. Not for masks, which may end in anything."""
     if picture.mode not in ("L", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"):  # a palette's rest may be plain
         return
+    start = 0
     if picture.format == "BMP":
         start = int.from_bytes(content[10:14], "little")
     elif isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) == 1:
@@ -137,15 +138,21 @@ def check_rows(picture: Image.Image, content: bytes, name: str) -> None:
 def _is_altered(content: bytes) -> bool:
     """Whether data of a PNG's pixels have another check sum than stands behind them: such as zeros, or ones, where a
     copy stopped."""
-    place = 8
-    while place + 12 <= len(content) and content[place + 4 : place + 8] != b"IEND":
-        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
-        if content[place + 4 : place + 8] == b"IDAT":
-            told = int.from_bytes(content[end : end + 4], "big")
-            if zlib.crc32(memoryview(content)[place + 4 : end]) != told:
-                return True
-        place = end + 4
+    for kind, first, end in _chunks(content):
+        if kind == b"IEND":
+            break
+        told = int.from_bytes(content[end : end + 4], "big")
+        if kind == b"IDAT" and zlib.crc32(memoryview(content)[first - 4 : end]) != told:
+            return True
     return False
+
+
+def _chunks(content: bytes, place: int = 8) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a PNG from `place` on: kind, and where its data begin and end; 4 bytes of its check sum follow."""
+    while place + 12 <= len(content):
+        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
+        yield content[place + 4 : place + 8], place + 8, end
+        place = end + 4
 
 
 def _has_one_header(content: bytes) -> bool:
@@ -153,11 +160,13 @@ def _has_one_header(content: bytes) -> bool:
     kind = b"IHDR"
     if content[12:16] != kind:
         return False
-    place = 33 if content.find(kind, 16) >= 0 else len(content)  # pixels may look like it
-    while place + 12 <= len(content) and content[place + 4 : place + 8] != b"IEND":
-        if content[place + 4 : place + 8] == kind:
+    if content.find(kind, 16) < 0:
+        return True
+    for found, _, _ in _chunks(content, 33):  # pixels may look like it
+        if found == b"IEND":
+            break
+        if found == kind:
             return False
-        place += 12 + int.from_bytes(content[place : place + 4], "big")
     return True
 
 
@@ -180,14 +189,14 @@ def _lacks_rows(picture: Image.Image, content: bytes) -> bool:
 
 def _inflated(content: bytes, wanted: int) -> int:
     """How many bytes the pixels of a PNG unpack to, up to `wanted`."""
-    unpack, place, found = zlib.decompressobj(), 8, 0
-    while place + 12 <= len(content) and found < wanted:
-        length = int.from_bytes(content[place : place + 4], "big")
-        rest = content[place + 8 : place + 8 + length] if content[place + 4 : place + 8] == b"IDAT" else b""
+    unpack, found = zlib.decompressobj(), 0
+    for kind, first, end in _chunks(content):
+        if found >= wanted:
+            break
+        rest = content[first:end] if kind == b"IDAT" else b""
         while rest and not unpack.eof and found < wanted:
             found += len(unpack.decompress(rest, 1 << 20))
             rest = unpack.unconsumed_tail
-        place += 12 + length
     return found
 
 
