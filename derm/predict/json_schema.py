@@ -28,6 +28,9 @@ NARROWER: dict[str, dict[str, Any]] = {
 }
 """What holds of a field beside its kind."""
 
+LATER = ("not_learned",)
+"""Fields that came after the schema had its number: what was written before lacks them."""
+
 BESIDE: dict[str, dict[str, Any]] = {
     "licence": {"type": "string", "description": "Terms of the weights"},
     "notice": {"type": "string", "description": "Research use only, not a medical device"},
@@ -48,7 +51,7 @@ def json_schema() -> dict[str, Any]:
         "title": f"A picture's answer by Derm, schema {SCHEMA}",
         "type": "object",
         "properties": fields | BESIDE,
-        "required": [*fields, "licence", "notice"],
+        "required": [*(name for name in fields if name not in LATER), "licence", "notice"],
     }
 
 

@@ -85,6 +85,7 @@ FIELDS = (
     Field("sha256", "text", "Of the file's content; empty from the app, or where the file could not be read"),
     Field("schema", "count", f"Version of this schema: {SCHEMA}"),
     Field("error", "text", "Why the picture was refused, or one of its files could not be written; else empty"),
+    Field("not_learned", "words", "Codes of which the weights have learned from hardly any image: `p_…` means nothing"),
 )
 """The schema, in the order of the columns: what makes an answer doubtful, and what to do, before any diagnosis."""
 
@@ -198,6 +199,7 @@ def record_of(
         "written_as": written_as,
         "sha256": sha256,
         "error": error,
+        "not_learned": list(case.not_learned),
     }
     return _complete(known)
 

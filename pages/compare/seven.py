@@ -18,6 +18,7 @@ from derm.image.overlay import jpeg
 from derm.language.speech import say
 from derm.model.weights import Model
 from derm.paths import results_folder
+from derm.predict.learned_words import none_of
 from derm.predict.practice import at_practice
 from pages.compare.faithfulness import explained, show_step
 from pages.compare.views import VIEWS
@@ -39,6 +40,8 @@ def seven(model: Model, catalogue: Catalogue | None) -> None:
     except DermError as fault:
         st.error(plain(opening.told(fault)), icon=":material/broken_image:")
         return
+    if doubt := none_of(model.description.training):
+        st.caption(plain(doubt))
     st.caption(plain(gallery.said(cases)))
     if st.session_state.views > 1:
         st.caption(plain(say(gallery.SINGLE_VIEWS)))

@@ -10,7 +10,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from derm.compare.gallery import SINGLE_VIEWS
+from derm.diagnoses import CODES
 from derm.figures.text import plain
+from derm.model.weights import save_weights
+from derm.predict.learned_words import none_of
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +113,17 @@ def test_the_page_shows_seven_diagnoses_and_opens_one(visit):
     assert not page.exception
     assert page.session_state.shown.case.name == "Drawn basal cell carcinoma"
     assert page.session_state.compare_view == "This case"
+
+
+def test_the_seven_say_which_of_them_the_weights_have_not_learned(visit, tiny_model, tmp_path, monkeypatch):
+    learned = {"classes": dict.fromkeys(CODES, 100) | {"df": 0}, "pictures": "", "lesions": ""}
+    told = {"data": {"learned": learned}}
+    info = replace(tiny_model.description, training=told)
+    save_weights(tmp_path / "few.json", tiny_model.net, info)
+    monkeypatch.setenv("DERM_WEIGHTS", str(tmp_path / "few.json"))
+    page = visit()
+    choose(page, "Seven diagnoses")
+    assert plain(none_of(told)) in [caption.value for caption in page.caption]
 
 
 def test_two_visitors_get_their_own_maps(visit):

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 import derm
 from derm.diagnoses import CODES
 from derm.model.weights import default_weights, load_info
+from derm.predict.case import diagnose
 from derm.predict.doubts import Doubt, doubts_of
 from derm.predict.export import case_json
 from derm.predict.json_schema import json_schema
@@ -63,6 +64,17 @@ def test_what_an_answer_says_comes_before_its_numbers():
     assert [row[name] for name in said] == ["no", "yes", "yes", "no", "0.166667", "1", ""]  # 400 of 2,400 pixels
     assert (row["width"], row["height"], row["weights"]) == ("60", "40", "small 01234567")
     assert (row["schema"], row["error"]) == (str(SCHEMA), "")
+
+
+def test_probabilities_that_mean_nothing_are_named_beside_them(tiny_model):
+    learned = {"classes": dict.fromkeys(CODES, 100) | {"mel": 1, "df": 0}, "pictures": "", "lesions": ""}
+    few = replace(tiny_model, description=replace(tiny_model.description, training={"data": {"learned": learned}}))
+    skin = np.full((40, 60, 3), (224, 172, 150), dtype=np.uint8)
+    record = record_of(diagnose(few, skin, "a.png"))
+    assert record["not_learned"] == ["df", "mel"]
+    assert json_of(record, "CC0-1.0")["not_learned"] == ["df", "mel"]
+    assert row_of(record)["not_learned"] == "df mel"
+    assert row_of(record_of(diagnose(tiny_model, skin, "a.png")))["not_learned"] == ""
 
 
 def test_below_the_threshold_nobody_is_referred_and_without_one_nothing_is_said():
