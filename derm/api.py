@@ -24,7 +24,7 @@ from PIL import Image
 
 from derm.diagnoses import CODES, INDEX
 from derm.errors import ConfigFault
-from derm.image.decode import image_name, open_image, read_image, read_picture
+from derm.image.decode import image_name, open_image, read_image, read_opened, read_picture
 from derm.model.weights import Model, default_weights, load_weights
 from derm.paths import cache_folder, user_path
 from derm.predict.case import Case, diagnose
@@ -196,7 +196,7 @@ def _read(picture: Picture) -> tuple[NDArray[np.uint8], str]:
     if isinstance(picture, bytes):
         return read_image(picture, "picture"), "picture"
     if isinstance(picture, Image.Image):
-        return read_picture(picture, "picture"), "picture"
+        return read_opened(picture, "picture"), "picture"
     if isinstance(picture, np.ndarray):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ConfigFault(f"The picture is {picture.dtype} {picture.shape}: give uint8 (height, width, 3), RGB.")

@@ -193,10 +193,10 @@ def classes_learned(training: Mapping[str, Any]) -> dict[str, int] | None:
     """Training images of each diagnosis, by code; None where the `training` of a description does not say.
 
     Weights that were taught on confirmed cases up to 28 November 2026 count, and record, these alone where those before
-    had recorded nothing: they do not say either.
+    had recorded nothing: they do not say either. Later ones tell how many pictures those before had recorded.
     """
-    learned = training.get("data", {}).get("learned", {})
-    classes, own = learned.get("classes"), training.get("taught", {}).get("pictures", 0)
+    learned, taught = training.get("data", {}).get("learned", {}), training.get("taught", {})
+    classes, own = learned.get("classes"), 0 if "recorded_before" in taught else taught.get("pictures", 0)
     before = training.get("data", {}).get("sources_before")
     if own and before and len(_unpacked(learned.get("pictures", ""), 16)) <= own:
         return None

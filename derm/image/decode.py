@@ -182,14 +182,30 @@ def read_scaled(content: bytes, name: str) -> tuple[NDArray[np.uint8], float | N
         return _pixels(_whole(picture, content, name), name) if plain is None else plain, None
 
 
+def read_opened(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    """The same from a picture that Pillow has opened, which is left as it is; raises ImageRefused.
+
+    One that is not decoded yet is read from its file as `read_image` does, with all that is looked at there. Of one
+    that is decoded, or of another frame than the first, what Pillow keeps of it counts.
+    """
+    content = _stored(picture)
+    known = is_heic(content[:HEAD]) or claimed_size(content) == picture.size
+    return read_image(content, name) if known and picture.tell() == 0 else read_picture(picture, name)
+
+
 def read_picture(picture: Image.Image, name: str) -> NDArray[np.uint8]:
-    """The same from a picture that Pillow has opened already, which is left as it is; raises ImageRefused."""
+    """The same from what Pillow keeps of a picture, which is left as it is; raises ImageRefused."""
     name = image_name(name)
     with _faults_refused(name, say(KNOWN_FORMATS)):
         check_size(picture.width, picture.height, name)
         _check_planes(picture, name)
-        _load(picture, _stored(picture), name)
-        return _pixels(_upright(picture.copy()), name)
+        content = _stored(picture)
+        deep, told = depth.is_deep(picture), depth.told_bits(picture, content)
+        _load(picture, content, name)
+        upright = picture.copy()
+        if deep:  # of which frame the file's values are is not told
+            _scale_down(upright, None, told, name)
+        return _pixels(_upright(upright), name)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ Needs a file's bytes and the picture that Pillow has made of them. JPEG data are
 
 import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,16 +69,17 @@ def ends_empty(content: bytes, pixels: int, end: int | None = None) -> bool:
     return content.endswith((b"\0" * count, b"\xff" * count), 0, len(content) if end is None else end)
 
 
-def rest_is_unwritten(pixels: bytes) -> bool:
+def rest_is_unwritten(pixels: bytes, least: int = 0) -> bool:
     """Whether pixels that stand in a file as they are, without a check sum, end in what stands on a disk where nothing
-    was written: in more than a 64th of them, and four times as long as they begin in it.
+    was written: in `least` bytes, and in a 64th of them more than they begin in it, as those with black bars do.
 
     Of 7,173 pictures of HAM10000, ISIC 2018 and no lesions, black rims among them, none has more than a 700th at either
     end.
     """
     for filler in (b"\0", b"\xff"):
         tail = len(pixels) - len(pixels.rstrip(filler))
-        if 64 * tail > len(pixels) and tail > 4 * (len(pixels) - len(pixels.lstrip(filler))):
+        lead = len(pixels) - len(pixels.lstrip(filler))
+        if tail >= least and 64 * (tail - lead) > len(pixels):
             return True
     return False
 
@@ -85,15 +87,20 @@ def rest_is_unwritten(pixels: bytes) -> bool:
 def check_rest(picture: Image.Image, content: bytes, name: str) -> None:
     """Refuse a picture whose pixels stand in its file as they are, BMP or TIFF, where their rest was never written:
     ImageRefused. Not for masks, which may end in anything."""
-    if picture.mode not in ("L", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"):  # a palette's rest may be plain
+    if picture.mode in ("1", "P", "PA", "F"):  # whose rest may be plain
         return
-    start = 0
     if picture.format == "BMP":
-        start = int.from_bytes(content[10:14], "little")
+        start, end, least = int.from_bytes(content[10:14], "little"), len(content), 0
     elif isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) == 1:
-        tags = picture.tag_v2
-        start = min(tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or (0,))
-    if start and rest_is_unwritten(content[start:]):
+        parts = _parts_of(picture)
+        if parts is None:
+            return
+        places = np.array(parts.places, dtype=np.int64)
+        start, end = int(places.min()), int((places + parts.lengths.ravel()).max())
+        least = int(parts.lengths.max()) if parts.tiled else 0  # of the last tile much may lie beyond the picture
+    else:
+        return
+    if rest_is_unwritten(content[start:end], least):
         raise unwritten(name)
 
 
@@ -200,7 +207,24 @@ def _inflated(content: bytes, wanted: int) -> int:
     return found
 
 
-def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
+class _Parts(NamedTuple):
+    """The strips or tiles of a TIFF."""
+
+    places: tuple[int, ...]
+    """Where each begins in the file."""
+
+    lengths: NDArray[np.int64]
+    """Bytes of each where they are not packed, (planes, parts of each plane): as many as the picture takes."""
+
+    row: int
+    """Bytes of one row of one."""
+
+    tiled: bool
+    """Whether they are tiles."""
+
+
+def _parts_of(picture: TiffImagePlugin.TiffImageFile) -> _Parts | None:
+    """None where the file tells of fewer than its picture has."""
     tags = picture.tag_v2
     width, height = (
         tags[TiffImagePlugin.IMAGEWIDTH],
@@ -215,20 +239,28 @@ def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
     else:
         across, rows = width, max(1, min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height))
         wanted, there = -(-height // rows), tags.get(TiffImagePlugin.STRIPOFFSETS, ())
-    if len(there) < wanted * planes:
-        return True
-    packed = tags.get(TiffImagePlugin.COMPRESSION, 1)
-    if packed != OLD_JPEG and min(there[: wanted * planes]) < _HEADER:
-        return True
-    if packed != 1:  # whose data libtiff holds to their lengths
-        return False
+    if not 0 < wanted * planes <= len(there):
+        return None
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
     row = (across * (bits[0] if planes > 1 else sum(bits) if len(bits) > 1 else bits[0] * samples) + 7) // 8
     last = rows if tiled else height - rows * (wanted - 1)
     lengths = np.full((planes, wanted), row * rows, dtype=np.int64)
     lengths[:, -1] = row * last
-    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
-    return _are_short(there[: lengths.size], lengths.ravel(), size) or _are_told_short(counts, lengths.ravel(), row)
+    return _Parts(there[: lengths.size], lengths, row, tiled)
+
+
+def _lacks_strips(picture: TiffImagePlugin.TiffImageFile, size: int) -> bool:
+    parts, tags = _parts_of(picture), picture.tag_v2
+    if parts is None:
+        return True
+    packed = tags.get(TiffImagePlugin.COMPRESSION, 1)
+    if packed != OLD_JPEG and min(parts.places) < _HEADER:
+        return True
+    if packed != 1:  # whose data libtiff holds to their lengths
+        return False
+    counts = tags.get(TiffImagePlugin.TILEBYTECOUNTS if parts.tiled else TiffImagePlugin.STRIPBYTECOUNTS, ())
+    lengths = parts.lengths.ravel()
+    return _are_short(parts.places, lengths, size) or _are_told_short(counts, lengths, parts.row)
 
 
 def _are_told_short(counts: tuple[int, ...], lengths: NDArray[np.int64], row: int) -> bool:

@@ -255,7 +255,7 @@ _TRAINING: dict[str, Check] = {
     "epoch": is_count,
     "commit": is_text_or_none,
     "soup": list_of(_INGREDIENT),
-    "taught": object_with({}, {"pictures": is_count, "from": is_text}),
+    "taught": object_with({}, {"pictures": is_count, "from": is_text, "recorded_before": is_count}),
     "adapted": object_with({}, {"pictures": is_count, "from": is_text, "share": within(0, 1)}),
     "history": none_or(list_of(object_with({"epoch": is_count, "train": _FIGURES, "validation": _FIGURES}))),
 }

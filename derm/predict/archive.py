@@ -36,6 +36,9 @@ ALWAYS = 1_000_000_000
 MOST_AT_ONCE = 1_000_000
 """Bytes that a tar's own headers may take, at most; long names take some thousand."""
 
+MOST_A_RECORD = 1 << 20
+"""Bytes of the largest record to which a tar is filled up."""
+
 PACKED_ENDINGS = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar")
 """Of archives and compressed files, in lower case."""
 
@@ -313,8 +316,23 @@ def _tar_members(path: Path, passed_over: Counter[str]) -> Iterator[FoundPicture
             one = _found(path, member, passed_over)
             if one is not None:
                 yield one if one.fault else one._replace(source=TarPicture(archive, info.name, start, size))
-        if _at(stream, packed.offset, tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a damaged header for the end
-            raise ValueError("a damaged header")
+        _check_end(_Bounded(stream, _limit(path)), packed.offset)
+
+
+def _check_end(stream: "_Bounded", place: int) -> None:
+    """Raise ValueError where what stands at `place` is not a tar's end, for which tarfile takes a damaged header, zeros
+    that stand for headers, and a file that ends between two members: two blocks of zeros, and more of them up to a
+    whole record (POSIX, pax, "ustar Interchange Format"), whose size is 10,240 or, for tapes, a power of two."""
+    stream.seek(place)
+    size = place
+    while content := stream.read(MOST_AT_ONCE):
+        if content.strip(b"\0"):
+            raise ValueError("what is no header")
+        size += len(content)
+    over = size - place - 2 * tarfile.BLOCKSIZE
+    record = 1 << max(0, over).bit_length()
+    if over < 0 or (over >= tarfile.RECORDSIZE and (record > MOST_A_RECORD or size % record)):
+        raise ValueError("another end than a tar has")
 
 
 def _found(path: Path, member: _Member, passed_over: Counter[str]) -> FoundPicture | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from derm import __version__
 from derm.data.catalogue import Catalogue, join_catalogues
-from derm.data.learned import classes_learned, count_sources, join_learned, record_learned
+from derm.data.learned import classes_learned, count_sources, join_learned, read_learned, record_learned
 from derm.data.recognise import SHIPPED
 from derm.data.split import Part, Split, learned_parts, split_own
 from derm.diagnoses import CODES, INDEX
@@ -214,6 +214,7 @@ def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
     before = model.description.training
     about, size = model.description.model, model.description.model.input_size
     tables = [one.table for one in parts]
+    known = read_learned(before)
     learned: dict[str, Any] = before.get("data", {}).get("learned") or {}
     uncounted = bool(model.description.learned_from) and classes_learned(before) is None
     for one in parts:
@@ -229,7 +230,13 @@ def _training_of(model: Model, parts: Sequence[_Learnt]) -> dict[str, Any]:
         "sources_before": sorted(model.description.learned_from),
         "learned": learned,
     }
-    taught = {"way": "head", "from": model.label, "from_sha256": model.sha256, "pictures": len(tables[-1])}
+    taught = {
+        "way": "head",
+        "from": model.label,
+        "from_sha256": model.sha256,
+        "pictures": len(tables[-1]),
+        "recorded_before": 0 if known is None else len(known.pictures),
+    }
     return {**before, "derm": __version__, "data": data, "taught": taught}
 
 

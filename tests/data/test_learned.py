@@ -102,6 +102,8 @@ def test_weights_that_count_the_last_cases_alone_do_not_say():
     assert hardly_learned(alone) == ()
     more = {"data": data, "taught": {"way": "head", "pictures": count - 1}}
     assert classes_learned(more) == classes_learned(told)
+    own = {"data": data, "taught": {"way": "head", "pictures": count, "recorded_before": count}}
+    assert classes_learned(own) == classes_learned(told)  # of weights that had learned from the same cases
 
 
 @pytest.mark.parametrize(

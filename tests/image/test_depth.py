@@ -13,7 +13,7 @@ from PIL import Image
 from derm.data.synthetic.lesion import draw_lesion
 from derm.errors import ImageRefused
 from derm.image import depth
-from derm.image.decode import read_image, read_mask
+from derm.image.decode import read_image, read_mask, read_opened
 from derm.image.depth import white_of, white_of_strips
 
 TWIN = draw_lesion("nv", 3, height=72, width=96).image
@@ -59,6 +59,38 @@ def big_endian_tiff(values: np.ndarray, most: int | None = None) -> bytes:
 def test_colours_are_those_of_the_twin_of_8_bits(bits, encode):
     found = read_image(encode(scaled(bits)), "mole")
     np.testing.assert_allclose(found.astype(int), TWIN, atol=1)  # 8 of 16 bits are cut off, not rounded
+
+
+@pytest.mark.parametrize("encode", [png, tiff])
+def test_what_pillow_has_opened_is_read_as_its_file_is(encode):
+    content = encode(scaled(12))
+    with Image.open(io.BytesIO(content)) as opened:
+        np.testing.assert_array_equal(read_opened(opened, "mole"), read_image(content, "mole"))
+        assert opened.size == (96, 72)
+        assert np.asarray(opened).max() < 16  # as Pillow has it
+
+
+def test_a_further_page_of_fewer_bits_is_refused():
+    page = tiff(scaled(12))
+    content = page + bytes(len(page) % 2)
+    start, moved = len(content), bytearray(page)
+    first = struct.unpack_from("<I", moved, 4)[0]
+    count = struct.unpack_from("<H", moved, first)[0]
+    for number in range(count):  # the second page is the first once more, behind it
+        place = first + 2 + 12 * number
+        tag, kind, values, value = struct.unpack_from("<HHII", moved, place)
+        if tag == 273 or values * {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}[kind] > 4:
+            struct.pack_into("<I", moved, place + 8, value + start)
+            if tag == 273 and values > 1:
+                offsets = struct.unpack_from(f"<{values}I", moved, value)
+                struct.pack_into(f"<{values}I", moved, value, *(offset + start for offset in offsets))
+    content = bytearray(content + moved)
+    struct.pack_into("<I", content, first + 2 + 12 * count, start + first)
+    with Image.open(io.BytesIO(bytes(content))) as opened:
+        opened.seek(1)
+        assert opened.size == (96, 72)
+        with pytest.raises(ImageRefused, match="keeps fewer than 16 bits in 16"):
+            read_opened(opened, "mole")
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])

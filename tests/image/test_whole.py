@@ -115,6 +115,11 @@ def test_pixels_without_check_sums_whose_rest_was_never_written_are_incomplete(k
     assert read_image(content, "mole").any()
     with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
         read_image(content[: len(content) // 2] + filler * (len(content) // 2), "mole")
+    rimmed[:18], rimmed[-18:] = filler[0], filler[0]  # a wide picture in a narrow one
+    content = encoded(Image.fromarray(rimmed), kind)
+    assert read_image(content, "mole").any()
+    with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
+        read_image(content[: len(content) // 2] + filler * (len(content) // 2), "mole")
     plain = Image.new("RGB", (160, 120), (filler[0],) * 3)  # which begins so, too
     assert read_image(encoded(plain, kind), "mole").shape == (120, 160, 3)
     if kind == "TIFF":
@@ -123,6 +128,60 @@ def test_pixels_without_check_sums_whose_rest_was_never_written_are_incomplete(k
             read_image(clear[: len(clear) // 2] + filler * (len(clear) // 2), "mole")
     mask = Image.fromarray(np.pad(np.full((9, 60), 255, np.uint8), ((9, 40), (9, 9))))
     assert mask_values(encoded(mask, kind), "mask").any()
+
+
+def test_of_a_tiff_of_several_pages_the_first_alone_is_looked_at():
+    """Such as a picture with its mask, which ends in black."""
+    mask = Image.fromarray(np.pad(np.full((60, 80), 255, np.uint8), ((30, 30), (40, 40))))
+    content = encoded(LESION, "TIFF", save_all=True, append_images=[mask.convert("RGB")])
+    assert (read_image(content, "mole") == np.asarray(LESION)).all()
+    end = content.index(np.asarray(LESION).tobytes()) + 120 * 160 * 3
+    for filler in (b"\0", b"\xff"):
+        spoilt = content[: end - 9000] + filler * 9000 + content[end:]
+        with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
+            read_image(spoilt, "mole")
+
+
+@pytest.mark.parametrize("side", [64, 112, 256])
+def test_what_lies_of_a_tile_beyond_its_picture_may_be_plain(side):
+    pixels = np.asarray(LESION)
+    down, across = -(-120 // side), -(-160 // side)
+    filled = np.pad(pixels, ((0, down * side - 120), (0, across * side - 160), (0, 0)))
+    tiles = [
+        filled[y : y + side, x : x + side].tobytes()
+        for y in range(0, down * side, side)
+        for x in range(0, across * side, side)
+    ]
+    assert (read_image(tiled(tiles, side), "mole") == pixels).all()
+    if len(tiles) > 1:
+        with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
+            read_image(tiled([*tiles[:-1], bytes(len(tiles[-1]))], side), "mole")
+
+
+def tiled(tiles: list[bytes], side: int) -> bytes:
+    """An uncompressed TIFF of 160 × 120 pixels in square tiles."""
+    body = b"".join(tiles)
+    places = [8 + len(tiles[0]) * number for number in range(len(tiles))]
+    start = 8 + len(body)
+    arrays = struct.pack(f"<{2 * len(tiles)}I", *places, *map(len, tiles)) + struct.pack("<3H", 8, 8, 8)
+    where, sizes = (start, start + 4 * len(tiles)) if len(tiles) > 1 else (places[0], len(tiles[0]))
+    entries = [
+        (256, 4, 1, 160), (257, 4, 1, 120), (258, 3, 3, start + 8 * len(tiles)), (259, 4, 1, 1), (262, 4, 1, 2),
+        (277, 4, 1, 3), (284, 4, 1, 1), (322, 4, 1, side), (323, 4, 1, side), (324, 4, len(tiles), where),
+        (325, 4, len(tiles), sizes),
+    ]  # fmt: skip
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<I", start + len(arrays)) + body + arrays + directory + bytes(4)
+
+
+@pytest.mark.parametrize("mode", ["LA", "I;16"])
+def test_deep_grey_and_grey_with_alpha_of_which_the_rest_was_never_written_are_incomplete(mode):
+    grey = LESION.convert("L")
+    picture = grey.convert("LA") if mode == "LA" else Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    content = encoded(picture, "TIFF")
+    assert read_image(content, "mole").shape == (120, 160, 3)
+    with pytest.raises(ImageRefused, match=r"^mole is incomplete, or has a plain margin that looks so: copy"):
+        read_image(content[: len(content) // 2] + bytes(len(content) // 2), "mole")
 
 
 def test_a_png_with_one_changed_byte_is_incomplete():

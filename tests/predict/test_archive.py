@@ -142,6 +142,45 @@ def test_a_damaged_header_in_the_middle_is_no_end(tmp_path):
     assert (first.fault, second.fault[-22:]) == ("", "copy or pack it again.")
 
 
+@pytest.mark.parametrize("filler", [b"", bytes(512), bytes(200_000)])
+def test_a_tar_that_ends_between_two_members_is_cut_short(tmp_path, filler):
+    """With zeros behind, or without: as an end they are too few, or too many."""
+    path = make_tar(tmp_path / "a.tar", {"a.jpg": JPEGS["b.jpg"], "b.jpg": JPEGS["b.jpg"]})
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"b.jpg\0")] + filler)
+    first, second = survey([path]).files
+    assert (first.fault, second.fault[-22:]) == ("", "copy or pack it again.")
+
+
+def test_zeros_in_the_place_of_a_header_are_no_end(tmp_path):
+    path = make_tar(tmp_path / "a.tar", dict.fromkeys(("a.jpg", "b.jpg", "c.jpg"), JPEGS["b.jpg"]))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"b.jpg\0")
+    content[place : place + 512] = bytes(512)
+    path.write_bytes(content)
+    first, second = survey([path]).files
+    assert (first.fault, second.fault[-22:]) == ("", "copy or pack it again.")
+
+
+@pytest.mark.parametrize("factor", [1, 20, 32, 128, 2048])
+def test_a_tar_may_be_filled_up_to_a_record(tmp_path, factor):
+    path = make_tar(tmp_path / "a.tar", {"a.jpg": JPEGS["b.jpg"]})
+    content = path.read_bytes().rstrip(b"\0")
+    content += bytes(-len(content) % 512 + 1024)
+    path.write_bytes(content + bytes(-len(content) % (512 * factor)))
+    (one,) = survey([path]).files
+    assert one.fault == ""
+
+
+def test_a_compressed_tar_is_read_to_its_own_end(tmp_path):
+    path = make_tar(tmp_path / "a.tar.gz", {"a.jpg": JPEGS["b.jpg"]}, "w:gz")
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1  # its check sum
+    path.write_bytes(content)
+    first, second = survey([path]).files
+    assert (first.fault, second.fault[-22:]) == ("", "copy or pack it again.")
+
+
 def test_what_unpacks_to_far_more_than_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "ALWAYS", 100_000)
     bomb = make_tar(tmp_path / "bomb.tar.gz", {"a.jpg": bytes(3_000_000)}, "w:gz")

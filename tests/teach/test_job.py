@@ -148,6 +148,7 @@ def test_the_head_learns_is_compared_and_nothing_changes_by_itself(practice, wei
     assert after.description.learned_from == {"derm_synthetic", "practice"}
     assert after.description.referral_threshold is not None
     assert after.description.training["taught"]["from_sha256"] == before.sha256
+    assert after.description.training["taught"]["recorded_before"] == 0
     assert classes_learned(after.description.training) is None  # nothing tells how many the weights knew before
     # Also what was rehearsed, whatever the weights have known before.
     renamed = read_catalogue(drawn)
