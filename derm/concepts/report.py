@@ -8,6 +8,7 @@ from typing import Any
 
 from derm.concepts.learn import ReadPart
 from derm.data.split import Part
+from derm.figures.text import in_markdown
 from derm.structures.report import span
 
 
@@ -29,7 +30,7 @@ def model_table(models: Sequence[Mapping[str, Any]]) -> str:
         )
         told = f"{one['target']}, {one['images']['positive']} of {one['images']['test']}"
         spans = [span(one[name]) for name in ("additive", "network", "difference")]
-        lines.append(f"| {one['source']} | {told} | {one['given']} | {' | '.join(spans)} | {parted} |")
+        lines.append(f"| {in_markdown(one['source'])} | {told} | {one['given']} | {' | '.join(spans)} | {parted} |")
     return "\n".join(lines)
 
 
@@ -52,5 +53,5 @@ def vector_table(vectors: Sequence[Mapping[str, Any]]) -> str:
         cells = [f"{one['score']:.2f}" if one["q"] < 0.05 else f"({one['score']:.2f})" for one in told.values()]
         first = next(iter(told.values()))
         name = f"{dx}, {first['pictures']}"
-        lines.append(f"| {source} | {name} | {level} | {' | '.join(cells)} | {first['by_chance']:.2f} |")
+        lines.append(f"| {in_markdown(source)} | {name} | {level} | {' | '.join(cells)} | {first['by_chance']:.2f} |")
     return "\n".join(lines)

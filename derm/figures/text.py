@@ -90,6 +90,23 @@ def plain(text: str) -> str:
     return re.sub(rf"([{re.escape(string.punctuation)}])", r"\\\1", known)
 
 
+def in_markdown(text: str) -> str:
+    """As `plain`, for a file that is read as it is, too: what would format, link, load or end a cell alone is changed.
+    One line."""
+    known = re.sub("&(?=#?[A-Za-z0-9]+;)", "&amp;", _in_one_line(text)).replace("<", "&lt;")
+    return re.sub(r"([\\`*\[\]|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", known)
+
+
+def in_code(text: str) -> str:
+    """`text` so that it stands between backticks in Markdown and does not end them. One line."""
+    return _in_one_line(text).replace("`", "'")
+
+
+def _in_one_line(text: str) -> str:
+    known = text.encode(errors="replace").decode()
+    return "".join(character if character.isprintable() else " " for character in known)
+
+
 def chart_text(text: str) -> str:
     """`text` so that plotly shows it letter by letter: neither its tags nor its templates are taken for orders."""
     return html.escape(text, quote=False).replace("%{", "%&#123;")

@@ -5,6 +5,7 @@ Needs `Facts`. Shows no picture of a patient.
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from derm.figures.text import in_markdown
 from derm.language.speech import day_text, say
 from derm.report.facts import Facts
 from derm.report.sections import Section, sections
@@ -17,6 +18,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     keep_trailing_newline=False,
 )
+TEMPLATES.filters["in_markdown"] = in_markdown
 
 
 def section_markdown(section: Section) -> str:
@@ -31,11 +33,11 @@ def model_card(facts: Facts) -> str:
         "# Model card: {name}\n\nWritten by `derm report` from what `derm evaluate` measured on {date} "
         "with Derm {derm}: the {part} part of {images:,} images, {split}. Numbers in brackets "
         "are 95 % intervals by bootstrap over lesions.\n",
-        name=facts.model.name,
-        date=day_text(about["date"]),
-        derm=about["derm"],
+        name=in_markdown(facts.model.name),
+        date=in_markdown(day_text(about["date"])),
+        derm=in_markdown(about["derm"]),
         part=say(about["part"]),
         images=about["data_images"],
-        split=split_name(about["split"]),
+        split=in_markdown(split_name(about["split"])),
     )
     return "\n".join([head, *(section_markdown(section) for section in sections(facts))])

@@ -30,6 +30,9 @@ TEMPLATES = Environment(
     loader=PackageLoader("derm", "report"), undefined=StrictUndefined, autoescape=True, trim_blocks=True
 )
 
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink", "reference"])
+"""A report has no links, and whoever wrote a name in it shall not make one, load a picture or run a script."""
+
 COLOURS = {"page": PAGE, "text": TEXT, "caption": CAPTION, "primary": PRIMARY, "rule": RULE}
 """By the template's names; a report is light."""
 
@@ -99,7 +102,7 @@ def _words(worst: int) -> dict[str, str]:
 
 def _part(section: Section, *, with_script: bool) -> dict[str, Any]:
     """A section ready for the template; with_script: its first figure, if any, brings plotly's script."""
-    html = MarkdownIt("commonmark").enable("table").render(section_markdown(section))
+    html = MARKDOWN.render(section_markdown(section))
     charts = [
         {
             "caption": chart.caption,

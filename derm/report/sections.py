@@ -3,6 +3,7 @@
 Needs `Facts`. Every number in a sentence comes from them. Knows neither Markdown nor HTML, but for a code's backticks.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from derm.evaluate.test_set_log import is_ham10000
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
 from derm.figures.paper import beside_bars, class_distribution, split_sizes, training_curves
 from derm.figures.results import confusion_matrix, precision_recall, reliability, roc, subgroups
-from derm.figures.text import epoch_number
+from derm.figures.text import epoch_number, in_code, in_markdown
 from derm.language.quantities import listed
 from derm.language.speech import mark, number, say
 from derm.metrics.paper import of_class
@@ -83,7 +84,7 @@ def _model(facts: Facts) -> Section:
     measures = {
         "parameters": parameters / 1e6,
         "input_size": config.input_size,
-        "name": facts.model.name,
+        "name": in_code(facts.model.name),
         "sha256": facts.model.sha256[:16],
     }
     if config.system:
@@ -140,7 +141,7 @@ def _since(training: dict[str, Any]) -> list[str]:
                 "The head was then taught on {pictures:,} confirmed pictures of a practice, beginning from the weights "
                 "{weights}; what is told of the training holds for these.",
                 pictures=taught["pictures"],
-                weights=taught["from"],
+                weights=in_markdown(taught["from"]),
             )
         )
     if adapted.keys() >= {"pictures", "from", "share"}:
@@ -151,7 +152,7 @@ def _since(training: dict[str, Any]) -> list[str]:
                 "for these.",
                 pictures=adapted["pictures"],
                 share=adapted["share"],
-                weights=adapted["from"],
+                weights=in_markdown(adapted["from"]),
             )
         )
     return said
@@ -163,7 +164,7 @@ def _recipe(training: dict[str, Any], recipe: dict[str, Any]) -> str:
         "epoch": training["epoch"] + 1,
         "epochs": recipe["epochs"],
         "train": training["data"]["train"],
-        "split": tables.split_name(training["data"]["split"]),
+        "split": in_markdown(tables.split_name(training["data"]["split"])),
     }
     told = (
         say("The first was trained for {epoch} of {epochs} epochs on {train:,} images ({split}).", **epochs)
@@ -171,18 +172,20 @@ def _recipe(training: dict[str, Any], recipe: dict[str, Any]) -> str:
         else say("Trained for {epoch} of {epochs} epochs on {train:,} images ({split}).", **epochs)
     )
     start = str(recipe["start"])
-    begun = [say("Training went on from the weights `{start}`.", start=start)] if start.endswith(".json") else []
+    begun = (
+        [say("Training went on from the weights `{start}`.", start=in_code(start))] if start.endswith(".json") else []
+    )
     how = say(
         "Optimiser {optimiser}, rate {learning_rate:g}, batches of {batch}; {mask_loss} for the outline and "
         "cross-entropy for the diagnosis; curriculum {curriculum}, hard-example replay {replay}. Commit `{commit}`; "
         "the whole configuration lies beside the weights.",
-        optimiser=recipe["optimiser"],
+        optimiser=in_markdown(str(recipe["optimiser"])),
         learning_rate=recipe["learning_rate"],
         batch=recipe["batch"],
-        mask_loss=recipe["mask_loss"],
+        mask_loss=in_markdown(str(recipe["mask_loss"])),
         curriculum=_switch(recipe["curriculum"]["enabled"]),
         replay=_switch(recipe["replay"]["enabled"]),
-        commit=str(training.get("commit") or say("unknown"))[:12],
+        commit=in_code(str(training.get("commit") or say("unknown"))[:12]),
     )
     return " ".join([told, *begun, how])
 
@@ -191,11 +194,11 @@ def _ingredient(part: dict[str, Any]) -> str:
     """One of the trainings whose weights were averaged, as `derm.model.soup` describes it."""
     recipe = part.get("config") or {}
     if part.get("epoch") is None or not recipe.keys() >= {"epochs", "model", *SWITCHES}:
-        return say("`{weights}` ({share:.0%})", weights=part["weights"], share=part["share"])
+        return say("`{weights}` ({share:.0%})", weights=in_code(part["weights"]), share=part["share"])
     return say(
         "`{weights}` ({share:.0%}, epoch {epoch} of {epochs} at {input_size} pixels, curriculum "
         "{curriculum}, replay {replay})",
-        weights=part["weights"],
+        weights=in_code(part["weights"]),
         share=part["share"],
         epoch=part["epoch"] + 1,
         epochs=recipe["epochs"],
@@ -229,16 +232,16 @@ def _use(facts: Facts) -> Section:
             "The model was measured on {images:,} images of {lesions:,} lesions from {sources}; it was trained on "
             "{learned}.",
             **counted,
-            sources=listed(sorted(map(source_name, of))),
+            sources=_sources_listed(of),
             # Not the clinics and cameras of HAM10000, which are there beside it.
-            learned=listed(sorted(map(source_name, learned - set(HAM10000_DATASETS)))),
+            learned=_sources_listed(learned - set(HAM10000_DATASETS)),
         )
     else:
         measured = say(
             "The model was measured on {images:,} images of {lesions:,} lesions from {sources}; what it was trained on "
             "is not recorded.",
             **counted,
-            sources=listed(sorted(map(source_name, of))),
+            sources=_sources_listed(of),
         )
     known = (
         say(
@@ -270,6 +273,10 @@ def _use(facts: Facts) -> Section:
             *([looks] if is_ham10000(facts.catalogue) else []),
         ],
     )
+
+
+def _sources_listed(sources: Collection[str]) -> str:
+    return listed([in_markdown(name) for name in sorted(map(source_name, sources))])
 
 
 def _data(facts: Facts) -> Section:
@@ -305,7 +312,7 @@ def _given(facts: Facts) -> str:
         "images would show a lesion that is also in training.",
         images=len(table),
         lesions=own_lesions(table).nunique(),
-        sources=listed(sorted(map(source_name, set(table["source"])))),
+        sources=_sources_listed(set(table["source"])),
         diagnosed=int(table["dx"].isin(CODES).sum()),
         outlined=int((table["mask_path"] != "").sum()),
         share=facts.leaks["image"].share,
@@ -375,7 +382,11 @@ def _sources(facts: Facts) -> Section:
             shown.append(told)
         else:
             said.append(
-                say("No source has the {least} lesions that a row needs: {caption}.", least=SMALL, caption=caption)
+                say(
+                    "No source has the {least} lesions that a row needs: {caption}.",
+                    least=SMALL,
+                    caption=in_markdown(caption),
+                )
             )
     table = sources_table(found)
     charts = [
@@ -491,7 +502,7 @@ def _calibration(facts: Facts) -> Section:
         say(
             "The temperature was fitted on {images:,} confirmed images of {folder}.",
             images=local["images"],
-            folder=local["folder"],
+            folder=in_markdown(local["folder"]),
         )
         if local
         else say("The temperature was fitted on half of the validation lesions.")
@@ -515,7 +526,7 @@ def _decision(facts: Facts) -> Section:
         say(
             "The referral threshold was chosen on the confirmed cases of {folder}, each lesion judged by its worst "
             "picture.",
-            folder=local["folder"],
+            folder=in_markdown(local["folder"]),
         )
         if local
         else say("The referral threshold was chosen on validation, each lesion judged by its worst picture.")
@@ -582,7 +593,7 @@ def _in_each_source(record: dict[str, Any], by_source: dict[str, dict[str, Any]]
     below = [
         say(
             "In {source} alone the bound is {lower_bound:.3f}, for {found} of {malignant_lesions} are found.",
-            source=source_name(name),
+            source=in_markdown(source_name(name)),
             lower_bound=figures["lower_bound"] or 0.0,
             found=figures["found"],
             malignant_lesions=figures["malignant_lesions"],
@@ -761,7 +772,7 @@ def _rerun(facts: Facts) -> Section:
 def _licence(facts: Facts) -> Section:
     return Section(
         say("Licence"),
-        [said_licence(facts.model.description.licence), say("The code is under the MIT licence.")],
+        [in_markdown(said_licence(facts.model.description.licence)), say("The code is under the MIT licence.")],
     )
 
 

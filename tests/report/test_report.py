@@ -17,6 +17,7 @@ from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
+from derm.evaluate.by_source import FIGURES
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import WORST, read_results, typical_image
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
@@ -179,6 +180,46 @@ def test_the_card_leaves_out_what_a_training_does_not_tell_of_itself(facts):
     )
     assert "(a model soup, Wortsman et al. 2022): `first/best` (100%)." in card
     assert "Optimiser" not in card
+
+
+HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script> [a](http://b.c/d) ![e](http://b.c/f) `g` | h\n\n# i"
+
+
+def test_names_from_elsewhere_are_text_in_card_and_page(facts, results):
+    """Of weights, of what they learned from, and of sources and groups of the data set."""
+    one = {"weights": HOSTILE, "sha256": "0" * 64, "share": 1.0, "epoch": 2, "config": preset("derm").as_dict()}
+    config = preset("derm").as_dict() | {"start": f"{HOSTILE}.json", "optimiser": HOSTILE, "mask_loss": HOSTILE}
+    training = {
+        "config": config, "epoch": 2, "commit": HOSTILE, "soup": [one],
+        "data": {"train": 40, "split": HOSTILE, "sources": {HOSTILE: {}}},
+        "taught": {"from": HOSTILE, "pictures": 3}, "adapted": {"from": HOSTILE, "pictures": 3, "share": 0.5},
+        "history": facts.model.description.training["history"],
+    }  # fmt: skip
+    measured = {"calibration": {**facts.model.description.measured["calibration"], "local": {
+        "folder": HOSTILE, "images": 3, "lesions": 3,
+    }}}  # fmt: skip
+    described = replace(facts.model.description, training=training, measured=measured, licence=HOSTILE)
+    weights = replace(facts.model, name=HOSTILE, description=described)
+    table = facts.catalogue.table.assign(source=HOSTILE)
+    about = {**results.about, "weights": HOSTILE, "split": HOSTILE, "sources": {HOSTILE: 3}}
+    figures = {name: {"value": 0.5, "interval": [0.25, 0.75]} for name in FIGURES}
+    own = {"within": HOSTILE, "images": 40, "lesions": 30, "melanomas": 9, "malignant": 9, "figures": figures}
+    metrics = {**results.metrics, "measured_on": about, "by_source": {HOSTILE: own}}
+    groups = results.subgroups.assign(group=HOSTILE + results.subgroups["group"].astype(str))
+    found = replace(results, metrics=metrics, subgroups=groups)
+    told = replace(
+        facts, model=weights, results=found, left_out=(found,), catalogue=replace(facts.catalogue, table=table)
+    )
+    card, page = model_card(told), report_page(told)
+    assert "&lt;img src=x onerror=alert(1)>" in card
+    spoken = re.sub(r"`[^`\n]*`", "", card)  # between backticks all is text
+    for markup in ("<img", "<script", "](http"):
+        assert markup not in spoken.replace("\\](http", "")
+    assert not re.search("^# i", card, flags=re.MULTILINE)
+    for lines in re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines.strip().splitlines()}) == 1
+    for start in ("<img src=x", "<script>alert", 'href="http://b.c', 'src="http://b.c'):
+        assert start not in page
 
 
 def test_each_table_of_the_card_is_whole_and_names_its_command(facts):
