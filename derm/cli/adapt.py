@@ -73,8 +73,8 @@ def _has_table(folders: list[Path]) -> bool:
     from derm.files import open_ordinary
 
     names = {name.lower() for name in (TABLE, ARCHIVE_TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH)}
-    for folder in folders:
-        parent = folder.resolve().parent
+    # A folder that is a link lies beside other files than what it leads to.
+    for folder, parent in ((one, place.parent) for one in folders for place in (one.absolute(), one.resolve())):
         beside = find_file(parent, (TABLE, *METADATA_FILES, *TRUTH_FILES, *ISIC2019_TRUTH))
         if beside is None and (path := find_file(parent, (ARCHIVE_TABLE,))):  # whose name is anybody's
             with open_ordinary(path) as stream:

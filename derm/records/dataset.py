@@ -12,7 +12,7 @@ from typing import NamedTuple
 from derm.data.own import COLUMNS_OF_OWN, TABLE
 from derm.data.split import SHARES
 from derm.diagnoses import CODES
-from derm.errors import RecordsFault
+from derm.errors import ImageRefused, RecordsFault
 from derm.files import making_folder
 from derm.image.decode import read_image
 from derm.image.overlay import mask_png, png
@@ -43,6 +43,10 @@ class Drawn(NamedTuple):
     """Pseudonyms of patients whose year of birth gives an age that nobody has: it is left empty, for with it nobody
     could read the data set."""
 
+    unread: tuple[str, ...] = ()
+    """Of each kept picture that cannot be read, and is left out, the sentence why: a later version may refuse what an
+    earlier one kept."""
+
 
 def write_dataset(
     records: Records, target: Path, progress: Progress | None = None, only: Collection[str] | None = None
@@ -53,9 +57,9 @@ def write_dataset(
     Histology goes before corrections, see `standing_corrections`; what is outside the seven diagnoses is written as
     unknown, and teaches an outline only. Patients and lesions are named by their random keys; each patient keeps one
     part, see `part_of`. Pictures are written as their decoded pixels: what else their files hold may name the patient.
-    Raises RecordsFault where `target` is there, or there is nothing to write, and ImageRefused for a picture that
-    cannot be decoded. progress: told of the pictures written, (done, total). only: ids of the pictures to
-    write, None for all.
+    A kept picture that cannot be decoded is left out, see `Drawn.unread`; ImageRefused where none can be. Raises
+    RecordsFault where `target` is there, or there is nothing to write. progress: told of pictures, (done, total). only:
+    ids of the pictures to write, None for all.
     """
     if target.exists():
         raise RecordsFault(
@@ -83,25 +87,34 @@ def _write(
                 "or a corrected outline yet: enter one on the page Cases."
             )
         )
+    written, refusals = list[dict[str, str]](), list[ImageRefused]()
     with making_folder(target) as part:
         (part / "images").mkdir()
         (part / "masks").mkdir()
         for done, (row, picture) in enumerate(rows, start=1):
             content = store.read(records.pictures, picture["sha256"])
-            (part / row["image"]).write_bytes(png(read_image(content, picture["name"])))
-            if row["mask"]:
-                (part / row["mask"]).write_bytes(outlines[picture["id"]])
+            try:
+                (part / row["image"]).write_bytes(png(read_image(content, picture["name"])))
+            except ImageRefused as refusal:
+                refusals.append(refusal)
+            else:
+                written.append(row)
+                if row["mask"]:
+                    (part / row["mask"]).write_bytes(outlines[picture["id"]])
             if progress:
                 progress(done, len(rows))
-        (part / TABLE).write_text(_table([row for row, _ in rows]), encoding="utf-8")
+        if not written:
+            raise refusals[0]
+        (part / TABLE).write_text(_table(written), encoding="utf-8")
         part.chmod(0o700)
         check()
         part.rename(target)
     return Drawn(
-        len(rows),
-        sum(bool(row["diagnosis"]) for row, _ in rows),
-        sum(bool(row["mask"]) for row, _ in rows),
-        tuple(sorted({ageless[row["patient"]] for row, _ in rows if row["patient"] in ageless})),
+        len(written),
+        sum(bool(row["diagnosis"]) for row in written),
+        sum(bool(row["mask"]) for row in written),
+        tuple(sorted({ageless[row["patient"]] for row in written if row["patient"] in ageless})),
+        tuple(map(str, refusals)),
     )
 
 

@@ -394,10 +394,23 @@ def drawn(found: "Drawn", place: str) -> str:
         f"{quantity(found.pictures, 'picture', 'pictures')}, {found.diagnosed:,} with a confirmed diagnosis, "
         f"{found.outlined:,} with a corrected outline: {place}"
     )
-    if not found.ageless:
-        return counted
-    names = ", ".join(found.ageless)
-    return f"{counted}\nWithout an age, for nobody is so old as year of birth and visit say: {names}"
+    lines = [counted]
+    if found.ageless:
+        names = ", ".join(found.ageless)
+        lines.append(f"Without an age, for nobody is so old as year of birth and visit say: {names}")
+    if found.unread:
+        lines.append(left_out(found.unread))
+    return "\n".join(lines)
+
+
+def left_out(unread: Sequence[str]) -> str:
+    """That kept pictures are left out of a data set, for they cannot be read. unread: why, a sentence for each."""
+    return say_many(
+        "{count} kept picture is left out, for it cannot be read: {sentence}",
+        "{count} kept pictures are left out, for they cannot be read, the first for this reason: {sentence}",
+        len(unread),
+        sentence=unread[0],
+    )
 
 
 def verified(found: "Verified") -> str:

@@ -4,13 +4,14 @@ Needs weights, results of `derm evaluate` on the test part, and the data set the
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
 
 from derm.data.catalogue import HAM10000, Catalogue
 from derm.data.check import HAM10000_ROWS
-from derm.data.split import PARTS, By, Leak, count_leak, split_catalogue
+from derm.data.split import PARTS, By, Leak, Split, count_leak, split_catalogue
 from derm.diagnoses import CODES
 from derm.errors import DataFault
 from derm.evaluate.belonging import NAMED_CURE, changed_setting, command, other_data, state_of, told
@@ -28,10 +29,10 @@ class Facts:
     """What a report is made of.
 
     parts: images of each class in each part of the split by lesion. leaks: for each way to split, how many test images
-    have a sister in training. by_image: weights under the paper's protocol, None where none were measured.
-    explained: what `derm explain` found on the test part, None where it was not run. looks: how often the test part was
-    looked at. sources: of the same weights on the test parts of several sources. left_out: of other weights, each
-    trained without the source that it is measured on.
+    have a sister in training; not for one by which the data set cannot be split. by_image: weights under the paper's
+    protocol, None where none were measured. explained: what `derm explain` found on the test part, None where it was
+    not run. looks: how often the test part was looked at. sources: of the same weights on the test parts of several
+    sources. left_out: of other weights, each trained without the source that it is measured on.
     """
 
     model: Model
@@ -76,7 +77,9 @@ def gather(
         if one is not None:
             _check_metrics(one)
     _check_claims(model, results, by_image, explained, sources, left_out)
-    splits = {by: split_catalogue(catalogue, by) for by in ("lesion", "image")}
+    splits: dict[str, Split] = {"lesion": split_catalogue(catalogue, "lesion")}
+    with suppress(DataFault):  # too few images of a class, which a table of one's own that names the parts may have
+        splits["image"] = split_catalogue(catalogue, "image")
     dx = catalogue.table["dx"]
     rows = splits["lesion"].rows("test")
     tested = set(catalogue.table["image_id"].iloc[rows][dx.iloc[rows].isin(CODES)])

@@ -47,6 +47,7 @@ from derm.paths import TEACHING, runs_folder
 from derm.predict.open import identity_of
 from derm.predict.record import calibration_of
 from derm.records.connect import Records
+from derm.records.words import left_out
 from derm.spreadsheet import csv_table
 from derm.teach.features import Progress
 from derm.teach.practice import Lessons, gather_lessons, lesions_in, make_place, remove_lessons
@@ -423,6 +424,8 @@ def _said(lessons: Lessons, settings: TeachingSettings) -> list[object]:
         said.append(say(LACKING, names=", ".join(lessons.lacking)))
     if settings.way == "whole" and not settings.outsiders:
         said.append(say(NO_GATE))
+    if lessons.unread:
+        said.append(left_out(lessons.unread))
     return [json_of_said(one) for one in said]
 
 

@@ -31,11 +31,12 @@ FEWEST = 20
 @dataclass(frozen=True)
 class Lessons:
     """practice: the confirmed cases. old: the data that are rehearsed, None where there are none. lacking: sources that
-    the weights learned from and `old` does not hold."""
+    the weights learned from and `old` does not hold. unread: why kept pictures are left out, a sentence for each."""
 
     practice: Catalogue
     old: Catalogue | None
     lacking: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def catalogues(self) -> tuple[Catalogue, ...]:
@@ -60,7 +61,7 @@ def gather_lessons(
     the weights learned from, or where it holds pictures of the practice in another part.
     """
     remove_lessons(folder)
-    write_dataset(records, folder, only=only)
+    unread = write_dataset(records, folder, only=only).unread
     practice = recognise(read_data([folder]), cache_folder(), progress)
     split = split_own(practice)
     lessons = lesions_in(practice, split, "train")
@@ -76,7 +77,7 @@ def gather_lessons(
     about = model.description.training.get("data", {})
     known = {*(about.get("sources") or ("ham10000",)), *about.get("sources_before", ())} - {SOURCE}
     if not old:
-        return Lessons(practice, None, tuple(sorted(known)))
+        return Lessons(practice, None, tuple(sorted(known)), unread)
     others = recognise(read_data(old), cache_folder(), progress)
     there = set(others.table["source"]) | set(others.table["dataset"])
     if not known & there:
@@ -89,7 +90,7 @@ def gather_lessons(
             )
         )
     refuse_shared(practice, others, progress)
-    return Lessons(practice, others, tuple(sorted(known - there - set(HAM10000_DATASETS))))
+    return Lessons(practice, others, tuple(sorted(known - there - set(HAM10000_DATASETS))), unread)
 
 
 def lesions_in(catalogue: Catalogue, split: Split, part: Part) -> int:

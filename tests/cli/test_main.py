@@ -381,6 +381,11 @@ def test_adapt(run, capsys, monkeypatch, drawn, tiny_weights, tmp_path):
     # Neither is a folder within a data set, nor a source that the weights were trained without.
     words = ("adapt", "--data", drawn / "images", "--weights", tiny_weights, "--out", tmp_path / "none.json")
     assert "HAM10000_metadata.csv lies beside" in sentence(capsys, monkeypatch, *words)[1]
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "images").symlink_to(plain)
+    (tmp_path / "linked" / "derm.csv").write_text("image\n")
+    words = ("adapt", "--data", tmp_path / "linked" / "images", "--weights", tiny_weights)
+    assert "derm.csv lies beside" in sentence(capsys, monkeypatch, *words, "--out", tmp_path / "none.json")[1]
     packed = tmp_path / "packed" / "ISIC2018_Task3_Training_GroundTruth"
     packed.mkdir(parents=True)
     (packed / f"{packed.name}.csv").write_text("image,MEL\n")

@@ -37,7 +37,7 @@ def test_confirmed_cases_become_a_data_set(filed, tmp_path):
     write.add_histology(filed, "Dr A", other.lesion_id, diagnosis="other", on="2026-11-20")
     write.describe_patient(filed, "Dr A", proven.patient_id, birth_year=1966, sex="female")
     save(filed, 6, pseudonym="P-004")
-    assert write_dataset(filed, tmp_path / "set") == (4, 3, 1, ())
+    assert write_dataset(filed, tmp_path / "set") == (4, 3, 1, (), ())
     table = read_catalogue(tmp_path / "set").table.set_index("lesion_id")
     assert dict(table["dx"]) == {
         proven.lesion_id: "mel", agreed.lesion_id: "bcc", outlined.lesion_id: "unknown", other.lesion_id: "unknown",
@@ -65,7 +65,7 @@ def test_an_age_that_nobody_has_is_left_empty_and_said(filed, tmp_path, born):
     with filed.writing() as connection:
         connection.execute(update(tables.patient).where(tables.patient.c.pseudonym == "P-002").values(birth_year=born))
     found = write_dataset(filed, tmp_path / "set")
-    assert found == (2, 2, 0, ("P-002",))
+    assert found == (2, 2, 0, ("P-002",), ())
     assert read_catalogue(tmp_path / "set").table["age"].dropna().tolist() == [60]
     assert words.drawn(found, "set").endswith("nobody is so old as year of birth and visit say: P-002")
 
@@ -74,7 +74,7 @@ def test_a_corrected_lesion_has_one_diagnosis_in_all_its_pictures(filed, tmp_pat
     saved = [save(filed, 1), save(filed, 2, day="2026-11-20"), save(filed, 3, day="2026-11-21")]
     write.correct(filed, "Dr A", saved[0].picture_id, diagnosis="nv", basis=Basis.FOLLOW_UP)
     write.correct(filed, "Dr A", saved[1].picture_id, diagnosis="mel", basis=Basis.HISTOLOGY)
-    assert write_dataset(filed, tmp_path / "set") == (3, 3, 0, ())
+    assert write_dataset(filed, tmp_path / "set") == (3, 3, 0, (), ())
     table = read_catalogue(tmp_path / "set").table
     assert list(zip(table["dx"], table["dx_type"], strict=True)) == [("mel", "histo")] * 3
 
@@ -141,6 +141,17 @@ def test_a_kept_picture_that_cannot_be_decoded_is_named_and_nothing_is_left(file
     assert not list(tmp_path.glob("*set*"))
 
 
+def test_a_kept_picture_that_is_refused_today_does_not_hold_up_the_others(filed, tmp_path):
+    """As a later version may refuse what an earlier one kept."""
+    for number, (content, name) in enumerate(((b"none", "spoiled.png"), (encoded(picture(2)), "good.png"))):
+        saved = save(filed, content=content, name=name, lesion=str(number))
+        write.add_histology(filed, "Dr A", saved.lesion_id, diagnosis="mel", on="2026-11-20")
+    found = write_dataset(filed, tmp_path / "set")
+    assert (found.pictures, found.diagnosed) == (1, 1)
+    assert len(read_catalogue(tmp_path / "set").table) == 1
+    assert "1 kept picture is left out, for it cannot be read: spoiled.png is no picture" in words.drawn(found, "x")
+
+
 def test_a_deletion_meanwhile_lets_the_data_set_begin_anew_without_the_patient(filed, tmp_path, monkeypatch):
     saved = [save(filed, seed, pseudonym=f"P-{seed}") for seed in (1, 2)]
     for one in saved:
@@ -154,7 +165,7 @@ def test_a_deletion_meanwhile_lets_the_data_set_begin_anew_without_the_patient(f
         return found
 
     monkeypatch.setattr(dataset, "_chosen", and_delete)
-    assert write_dataset(filed, tmp_path / "set") == (1, 1, 0, ())
+    assert write_dataset(filed, tmp_path / "set") == (1, 1, 0, (), ())
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -167,7 +178,7 @@ def test_a_patient_who_is_deleted_after_a_picture_was_written_is_not_in_the_data
         if (done, total) == (1, 2):
             write.delete_patient(filed, "Dr A", saved[place].patient_id)
 
-    assert write_dataset(filed, tmp_path / "set", watch) == (1, 1, 0, ())
+    assert write_dataset(filed, tmp_path / "set", watch) == (1, 1, 0, (), ())
     table = (tmp_path / "set" / dataset.TABLE).read_text()
     assert [one.patient_id in table for one in saved] == [place == 1, place == 0]
 

@@ -20,7 +20,7 @@ def test_the_next_cases_the_data_set_and_a_decision_in_the_chain(records, tmp_pa
     write.correct(records, "Dr A", saved[1].picture_id, diagnosis="nv", basis=Basis.CLINICAL)
     found = {one.lesion.lesion_id for one in next_cases(records, date(2026, 11, 27))}
     assert found == {saved[1].lesion_id, saved[2].lesion_id}
-    assert write_dataset(records, tmp_path / "set") == (1, 1, 0, ())
+    assert write_dataset(records, tmp_path / "set") == (1, 1, 0, (), ())
     event = write.note(records, "Dr A", "weights taken into use", "ab" * 32)
     assert (event.table_name, event.row_id) == ("", "ab" * 32)
     assert verify(records, event.hash).broken is None

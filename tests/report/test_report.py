@@ -15,9 +15,9 @@ from unsaid import unsaid
 from derm.data.split import split_catalogue
 from derm.diagnoses import CODES, MALIGNANT
 from derm.errors import DataFault
+from derm.evaluate.by_source import FIGURES
 from derm.evaluate.calibrate import calibrate
 from derm.evaluate.dataset import evaluate, write_evaluation
-from derm.evaluate.by_source import FIGURES
 from derm.evaluate.explain_dataset import ExplainResults
 from derm.evaluate.results import WORST, read_results, typical_image
 from derm.explain.agreement import BUILT_IN, CENTRE_PRIOR
@@ -382,6 +382,22 @@ def test_a_test_part_with_an_open_diagnosis_is_reported(model, drawn_catalogue, 
     with_open = pd.concat([results.predictions, pd.DataFrame({"image_id": open_images, "dx_true": "unknown"})])
     explained = explained_of(model, replace(results, predictions=with_open))
     assert gather(model, results, catalogue, explained=explained).results is results
+
+
+def test_data_that_cannot_be_split_by_image_are_reported(model, drawn_catalogue, tmp_path):
+    """A table that names the parts may have fewer images of a class than a split of our own needs."""
+    table = drawn_catalogue.table
+    parts = split_catalogue(drawn_catalogue).parts
+    few = table.index.isin(table[table["dx"] == "df"].index[:-2])
+    named = dict(zip(table["image_id"], parts, strict=True))
+    catalogue = replace(drawn_catalogue, table=table.assign(dx=table["dx"].mask(few, "unknown")), parts=named)
+    with pytest.raises(DataFault, match="too few to split"):
+        split_catalogue(catalogue, "image")
+    write_evaluation(evaluate(model, catalogue, "test", replicates=2), tmp_path)
+    card = model_card(gather(model, read_results(tmp_path), catalogue))
+    assert "split by lesion;" in card
+    assert "Split by image, as in the paper," not in card
+    assert "| by image |" not in card
 
 
 def test_results_of_other_pictures_under_the_same_names_are_refused(model, results, by_image, drawn_catalogue):
