@@ -3,13 +3,15 @@
 Needs rich. Knows nothing of what is done.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from derm.errors import ConfigFault
 
@@ -23,10 +25,23 @@ if TYPE_CHECKING:
     from derm.model.weights import Model
     from derm.structures.weights import StructureWeights
 
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What no terminal shows, but obeys, or shows in another order; and what is no character."""
+
+
+class Terminal(Console):
+    """Writes what stands in names and descriptions, and is none to be seen, as Python would: '\\x1b'."""
+
+    def render_str(self, text: str, **settings: Any) -> Text:  # noqa: ANN401 (those of rich)
+        """As of a console."""
+        shown = CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+        return super().render_str(shown, **settings)
+
+
+out = Terminal(highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Results."""
 
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Progress, notes and errors."""
 
 

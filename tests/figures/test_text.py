@@ -2,7 +2,7 @@
 
 import pytest
 
-from derm.figures.text import capital, counted_percent, counted_share, percent, plain
+from derm.figures.text import capital, counted_percent, counted_share, in_code, in_markdown, percent, plain
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,27 @@ def test_a_counted_share_is_called_all_or_none_only_where_it_is(share, text, to_
 def test_names_cannot_format_a_page():
     assert plain("a_b*[x](http://y) :red[z] ø×") == r"a\_b\*\[x\]\(http\:\/\/y\) \:red\[z\] ø×"
     assert capital("basal cell") == "Basal cell"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("isic2018_task1, clinic-2 (0.12 – 0.34)", "isic2018_task1, clinic-2 (0.12 – 0.34)"),
+        ("-0.12", "-0.12"),
+        ("a|b*c` [d](e) _f_", r"a\|b\*c\` \[d\](e) \_f\_"),
+        ("<img src=x> & &lt;", "&lt;img src=x> & &amp;lt;"),
+        ("a\n\n# b\x1bc", "a  # b c"),
+        ("# a", r"\# a"),
+        ("  ~~~ a", r"\~~~ a"),
+        ("1. a", r"1\. a"),
+        ("---", r"\---"),
+        ("- a", r"\- a"),
+        ("> a", r"\> a"),
+    ],
+)
+def test_a_name_is_text_in_a_markdown_file(text, written):
+    assert in_markdown(text) == written
+
+
+def test_a_name_between_backticks_does_not_end_them():
+    assert in_code("a`b\nc") == "a'b c"
